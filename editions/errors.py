@@ -1,0 +1,28 @@
+"""What can go wrong with an edition, as data."""
+
+from collections.abc import Sequence
+
+from editions.problem import Level, Problem
+
+
+class EditionError(Exception):
+    """The edition cannot be used as it is; its problems say where and what to do.
+
+    ``problems`` holds every complaint found in one reading, in the order of files and lines.
+    """
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+class ImageError(EditionError):
+    """A picture cannot be used. ``code`` and ``reason`` say why; ``name`` is the file as the story names it."""
+
+    def __init__(self, name: str, code: str, reason: str) -> None:
+        self.name = name
+        self.code = code
+        self.reason = reason
+        super().__init__(
+            [Problem(path=f"images/{name}", line=1, level=Level.error, code=code, message=reason)]
+        )

@@ -1,0 +1,145 @@
+"""An edition as the rest of the house sees it: frozen, typed, already read and validated."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from enum import StrEnum
+from pathlib import Path
+from types import MappingProxyType
+
+
+class Kind(StrEnum):
+    """What a story is, which decides the block template that draws it."""
+
+    letter = "letter"
+    """A letter signed by a person, with a portrait where there is one."""
+
+    story = "story"
+    """The ordinary item: picture beside the text."""
+
+    feature = "feature"
+    """The lead story, its picture as wide as the sheet."""
+
+    list = "list"
+    """A round-up whose body is mostly a list."""
+
+    centre = "centre"
+    """A portrait of a category 2 centre."""
+
+    chair = "chair"
+    """A portrait of a UNESCO Chair."""
+
+    campaign = "campaign"
+    """A joint public campaign, with its day."""
+
+    notice = "notice"
+    """News about the office itself; belongs to no sector."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """A picture of a story: ``path`` is the file on disk; ``width`` and ``height`` are its own pixels."""
+
+    path: Path
+    alt: str
+    caption: str
+    credit: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadMore:
+    """A link below a story. ``what`` finishes the words "Read more: …"; ``url`` is absolute."""
+
+    what: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Follow:
+    """A place where the office can be followed. ``url`` is empty where a handle is all there is."""
+
+    name: str
+    handle: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryText:
+    """The words of a story in one language. ``html`` is sanitised XHTML; ``text`` is the same for plain mail."""
+
+    language: str
+    title: str
+    html: str
+    text: str
+    words: int
+    caption: str
+    alt: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Story:
+    """One item of an edition.
+
+    ``slug`` is the file's name without number and ending (``esd-hiratsuka``), ``source`` the file relative to
+    the edition. ``texts`` has at least the edition's own language. ``sector`` is a slug of the configured
+    sectors, or None; ``countries`` are ISO 3166-1 alpha-2 codes in the order written. ``date`` is free text as
+    printed above a campaign ("24 October").
+    """
+
+    slug: str
+    source: str
+    kind: Kind
+    sector: str | None
+    countries: tuple[str, ...]
+    date: str
+    texts: Mapping[str, StoryText]
+    image: Image | None
+    read_more: tuple[ReadMore, ...]
+    everyone: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Letter:
+    """The director's letter: its heading and words by language, and who signs it."""
+
+    texts: Mapping[str, StoryText]
+    name: str
+    titles: tuple[str, ...]
+    portrait: Image | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Edition:
+    """One issue of the newsletter, read from its folder.
+
+    ``language`` is a BCP 47 tag; ``languages`` are those every reader-visible text exists in, the edition's own
+    first. ``introductions`` holds sanitised text per section key. ``stories`` are in reading order.
+    """
+
+    folder: Path
+    slug: str
+    title: str
+    number: str
+    period: str
+    date: date
+    language: str
+    languages: tuple[str, ...]
+    subject: str
+    preheader: str
+    template: str
+    sender_name: str
+    letter: Letter | None
+    stories: tuple[Story, ...]
+    introductions: Mapping[str, StoryText] = field(default_factory=lambda: MappingProxyType({}))
+    follow: tuple[Follow, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Section:
+    """Stories that stand together. ``key`` is a sector's slug, or ``feature``, ``centres-and-chairs``,
+    ``campaigns`` or ``office``."""
+
+    key: str
+    stories: tuple[Story, ...]

@@ -1,0 +1,16 @@
+"""Run by Alembic for every command: hands it our tables and the connection it was given."""
+
+from alembic import context
+from sqlmodel import SQLModel
+
+from mailer.database import models as models
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=SQLModel.metadata,
+    # SQLite cannot alter a column or drop a constraint; Alembic then copies the table.
+    render_as_batch=True,
+    compare_type=True,
+)
+with context.begin_transaction():
+    context.run_migrations()

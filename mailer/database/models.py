@@ -1,0 +1,178 @@
+"""The tables of sending: campaigns, their frozen content, and the ledger of deliveries.
+
+Foreign keys point outwards only: a delivery names a subscriber, a subscriber never mentions a delivery.
+``subscribers.models`` is imported first because it sets the naming convention every table here relies on.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from subscribers.models import text_enum
+
+
+class CampaignState(StrEnum):
+    """Where a campaign stands; :mod:`mailer.campaigns.lifecycle` moves it."""
+
+    draft = "draft"
+    """Written down, nobody has looked at it."""
+
+    tested = "tested"
+    """A test message was sent to the team."""
+
+    approved = "approved"
+    """A person approved exactly this content, these variants and this audience rule."""
+
+    scheduled = "scheduled"
+    """Waits for its hour."""
+
+    sending = "sending"
+    """The audience is materialised; dispatchers may claim its deliveries."""
+
+    paused = "paused"
+    """Stopped by a person, or by itself with a reason; can go on."""
+
+    finished = "finished"
+    """Nothing is left to do. Deliveries in doubt stay listed until resolved."""
+
+    cancelled = "cancelled"
+    """Stopped for good; what was not sent stays unsent."""
+
+
+class InDoubtPolicy(StrEnum):
+    """What a resume does with deliveries left in doubt by a crash or a lost connection."""
+
+    hold = "hold"
+    """Leave them, named, for a person to decide."""
+
+    resend = "resend"
+    """Send them again under the same Message-ID, so that a duplicate is recognisable."""
+
+
+class DeliveryState(StrEnum):
+    """Where one message to one subscriber stands; only :mod:`mailer.dispatch.ledger` moves it."""
+
+    queued = "queued"
+    """Waiting for a dispatcher."""
+
+    claimed = "claimed"
+    """A dispatcher has taken it; no byte of it is on the wire."""
+
+    in_doubt = "in_doubt"
+    """The final dot may have reached the server and no reply is recorded."""
+
+    sent = "sent"
+    """The server answered the final dot with 250."""
+
+    deferred = "deferred"
+    """The server said not now; tried again at ``not_before``."""
+
+    rejected = "rejected"
+    """The server refused this reader for good; its code and words are kept."""
+
+    failed = "failed"
+    """The message could not be built, or was given up; the reason is kept."""
+
+    suppressed = "suppressed"
+    """The reader left, or must not get mail, after the launch."""
+
+
+class Campaign(SQLModel, table=True):
+    """One edition sent to one segment.
+
+    ``state_reason`` says why it is paused, in words for a person. ``digest`` covers the frozen content and
+    the audience rule; an approval counts only while ``approved_digest`` equals it. ``next_slot_at`` is the
+    shared clock of the sending rate: every dispatcher takes its turns from it, so several machines together
+    keep to ``rate`` (messages per second).
+    """
+
+    __tablename__: ClassVar[str] = "campaign"
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition: str = Field(max_length=100, index=True)
+    title: str = Field(max_length=300)
+    segment: str
+    state: CampaignState = Field(
+        default=CampaignState.draft, sa_column=Column(text_enum(CampaignState, "state"), nullable=False)
+    )
+    state_reason: str = ""
+    in_doubt_policy: InDoubtPolicy = Field(
+        default=InDoubtPolicy.hold,
+        sa_column=Column(text_enum(InDoubtPolicy, "in_doubt_policy"), nullable=False),
+    )
+    digest: str = Field(max_length=64)
+    audience: int = 0
+    rate: float | None = None
+    next_slot_at: datetime | None = None
+    approved_by: str = Field(default="", max_length=200)
+    approved_at: datetime | None = None
+    approved_digest: str = Field(default="", max_length=64)
+    created_at: datetime
+    launched_at: datetime | None = None
+    finished_at: datetime | None = None
+
+
+class CampaignContent(SQLModel, table=True):
+    """The compiled edition frozen with its campaign, one row per language: what was approved is what is
+    sent.
+    """
+
+    __tablename__: ClassVar[str] = "campaign_content"
+
+    campaign_id: int = Field(
+        sa_column=Column(Integer, ForeignKey("campaign.id", ondelete="CASCADE"), primary_key=True)
+    )
+    language: str = Field(primary_key=True, max_length=35)
+    body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class Dispatcher(SQLModel, table=True):
+    """A process that sends. It is dead when its host's lock file is free or its heartbeat is old."""
+
+    __tablename__: ClassVar[str] = "dispatcher"
+
+    id: str = Field(primary_key=True, max_length=64)
+    host: str = Field(max_length=255)
+    started_at: datetime
+    heartbeat_at: datetime
+
+
+class Delivery(SQLModel, table=True):
+    """One row per campaign and subscriber: the ledger.
+
+    ``owner`` is the dispatcher that holds it; a delivery in doubt without an owner is settled as such.
+    ``attempts`` counts the times a dispatcher tried it with a server, and the least tried goes first.
+    ``deferrals`` counts the times the server said not now, ``deferred_since`` is the first of them.
+    ``doubted`` stays true once a delivery has been reported in doubt, so that a later duplicate can be
+    told. ``code`` and ``reason`` hold the server's reply (or our own reason) as it came.
+    """
+
+    __tablename__: ClassVar[str] = "delivery"
+    __table_args__ = (
+        UniqueConstraint("campaign_id", "subscriber_id"),
+        CheckConstraint("state IN ('claimed', 'in_doubt') OR owner IS NULL", name="owner_only_in_hand"),
+        CheckConstraint("state <> 'claimed' OR owner IS NOT NULL", name="claimed_has_owner"),
+        CheckConstraint("(state = 'deferred') = (not_before IS NOT NULL)", name="deferred_has_time"),
+        # In the order of claiming, so that taking the next twenty is a short walk whatever the audience.
+        Index(None, "campaign_id", "state", "attempts", "id"),
+        Index(None, "campaign_id", "not_before"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    campaign_id: int = Field(foreign_key="campaign.id", ondelete="RESTRICT")
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="RESTRICT", index=True)
+    state: DeliveryState = Field(
+        default=DeliveryState.queued, sa_column=Column(text_enum(DeliveryState, "state"), nullable=False)
+    )
+    attempts: int = 0
+    deferrals: int = 0
+    deferred_since: datetime | None = None
+    doubted: bool = False
+    owner: str | None = Field(default=None, max_length=64)
+    not_before: datetime | None = None
+    code: int | None = None
+    reason: str = ""
+    updated_at: datetime

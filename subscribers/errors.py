@@ -1,0 +1,97 @@
+"""What can go wrong with the list, as data.
+
+Every message says what is wrong, where, and what to try next. None of them quotes a secret.
+"""
+
+from unicodedata import combining, east_asian_width
+
+
+class SubscriberError(Exception):
+    """Something about the list cannot be done as asked."""
+
+
+class AddressError(SubscriberError):
+    """An address cannot be used. ``text`` is what was given, ``reason`` a sentence without its full stop."""
+
+    def __init__(self, text: str, reason: str) -> None:
+        self.text = text
+        self.reason = reason
+        super().__init__(f"{reprinted(text)} is not an address we can write to: {reason}.")
+
+
+class CountryError(SubscriberError):
+    """A country is unknown or could be several. ``candidates`` are alpha-2 codes, most likely first."""
+
+    def __init__(self, text: str, message: str, candidates: tuple[str, ...] = ()) -> None:
+        self.text = text
+        self.candidates = candidates
+        super().__init__(message)
+
+
+class DetailError(SubscriberError):
+    """A detail of a subscriber cannot be kept. ``field`` names it, ``reason`` is a whole sentence."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field = field
+        self.reason = reason
+        super().__init__(f"{field}: {reason}")
+
+
+class SegmentError(SubscriberError):
+    """A segment cannot be read.
+
+    ``text`` is the whole query, ``position`` counts characters from 0, ``reason`` says what is wrong and what
+    to try. ``str()`` shows the query, a caret under the place, and the reason.
+    """
+
+    def __init__(self, text: str, position: int, reason: str) -> None:
+        self.text = text
+        self.position = position
+        self.reason = reason
+        super().__init__(f"  {_one_line(text)}\n  {_padding(text[:position])}^\n{reason}")
+
+
+class ImportFileError(SubscriberError):
+    """A file cannot be imported, and nothing of it was. ``row`` is None where the whole file is meant."""
+
+    def __init__(self, name: str, reason: str, row: int | None = None) -> None:
+        self.name = name
+        self.row = row
+        self.reason = reason
+        super().__init__(f"{name}{'' if row is None else f', row {row}'}: {reason}")
+
+
+class StatusError(SubscriberError):
+    """A status may not change the way it was asked to."""
+
+
+class UnknownSubscriberError(SubscriberError):
+    """There is no such subscriber. ``who`` is the address or the number that was asked for."""
+
+    def __init__(self, who: str | int) -> None:
+        self.who = who
+        super().__init__(f"{who}: nobody on the list. See who is there with: mailer subscribers list")
+
+
+class TokenError(SubscriberError):
+    """A link's token was not made by us for this purpose, or was damaged on its way."""
+
+    def __init__(self) -> None:
+        super().__init__("This link is not complete. Open it again from the mail, or copy all of it.")
+
+
+def reprinted(text: str, limit: int = 60) -> str:
+    """``text`` in quotation marks, shortened to ``limit`` characters, everything invisible made visible."""
+    shown = text if len(text) <= limit else text[: limit - 1] + "…"
+    return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in shown) + '"'
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def _padding(text: str) -> str:
+    """Blanks as wide as ``text`` on a terminal, where East Asian characters take two columns."""
+    return "".join(
+        "" if combining(char) else " " * (2 if east_asian_width(char) in {"W", "F"} else 1) for char in text
+    )

@@ -1,0 +1,184 @@
+"""The tables of the list: who gets it, what they asked for, what happened and when.
+
+Table models do not validate (SQLModel skips pydantic for ``table=True``): everything that reaches them has
+gone through :mod:`subscribers.address`, :mod:`subscribers.country` or :mod:`subscribers.details` first, and
+the CHECK constraints below are the last line.
+"""
+
+from datetime import date, datetime
+from enum import StrEnum
+from typing import ClassVar
+
+from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer
+from sqlmodel import Field, SQLModel
+
+# Set before the first table so that every constraint has one name on SQLite and on PostgreSQL; Alembic's
+# batch mode cannot drop a constraint that has none.
+SQLModel.metadata.naming_convention = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+    "pk": "pk_%(table_name)s",
+}
+
+
+def text_enum(members: type[StrEnum], name: str) -> Enum:
+    """A column type that stores an enum's values as text under a CHECK named ``name``.
+
+    SQLModel's default stores member names without a CHECK, so one bad row makes every later SELECT raise.
+    """
+    return Enum(
+        members,
+        values_callable=lambda enum: [member.value for member in enum],
+        native_enum=False,
+        create_constraint=True,
+        validate_strings=True,
+        length=32,
+        name=name,
+    )
+
+
+class Status(StrEnum):
+    """Where a subscriber stands. Only :mod:`subscribers.consent` changes it."""
+
+    pending = "pending"
+    """Asked to join and has not confirmed."""
+
+    active = "active"
+    """Gets every edition that fits."""
+
+    paused = "paused"
+    """Gets nothing until ``paused_until``."""
+
+    unsubscribed = "unsubscribed"
+    """Left."""
+
+    bounced = "bounced"
+    """The address is dead."""
+
+    complained = "complained"
+    """Called us spam."""
+
+    erased = "erased"
+    """Asked to be forgotten; the row keeps no personal data."""
+
+
+class Event(StrEnum):
+    """What a consent record says happened."""
+
+    imported = "imported"
+    """Came in with a file whose owner vouches for the consent."""
+
+    subscribed = "subscribed"
+    """Joined or came back by their own hand."""
+
+    updated = "updated"
+    """Changed their choices or details."""
+
+    paused = "paused"
+    """Asked for silence until a day."""
+
+    resumed = "resumed"
+    """The silence ended."""
+
+    unsubscribed = "unsubscribed"
+    """Left."""
+
+    bounced = "bounced"
+    """Mail came back: the address is dead."""
+
+    complained = "complained"
+    """Reported a mail as spam."""
+
+    suppressed = "suppressed"
+    """Put on the list of addresses that must never get mail, by a person."""
+
+    erased = "erased"
+    """Forgotten at their own wish."""
+
+
+class Subscriber(SQLModel, table=True):
+    """One person or desk at a partner.
+
+    ``email`` is the normalised address, unique; ``envelope`` the form for SMTP (domain as A-labels).
+    ``country`` is ISO 3166-1 alpha-2, ``language`` a BCP 47 tag; both may be unknown.
+    """
+
+    __tablename__: ClassVar[str] = "subscriber"
+    __table_args__ = (
+        CheckConstraint("email <> ''", name="email_not_empty"),
+        CheckConstraint("country IS NULL OR length(country) = 2", name="country_alpha_2"),
+        Index(None, "status", "country"),
+    )
+
+    id: int | None = Field(default=None, primary_key=True)
+    email: str = Field(max_length=320, unique=True)
+    envelope: str = Field(max_length=320)
+    name: str = Field(default="", max_length=300)
+    organisation: str = Field(default="", max_length=300)
+    country: str | None = Field(default=None, max_length=2)
+    language: str | None = Field(default=None, max_length=35)
+    status: Status = Field(
+        default=Status.active,
+        sa_column=Column(text_enum(Status, "status"), nullable=False, default=Status.active),
+    )
+    paused_until: date | None = None
+    created_at: datetime
+    updated_at: datetime
+
+
+def _of_subscriber() -> Column[int]:
+    return Column(Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
+
+
+class SubscriberSector(SQLModel, table=True):
+    """A sector a subscriber follows; ``sector`` is a configured slug."""
+
+    __tablename__: ClassVar[str] = "subscriber_sector"
+    __table_args__ = (Index(None, "sector", "subscriber_id"),)
+
+    subscriber_id: int = Field(sa_column=_of_subscriber())
+    sector: str = Field(primary_key=True, max_length=64)
+
+
+class SubscriberTag(SQLModel, table=True):
+    """A word the team put on a subscriber."""
+
+    __tablename__: ClassVar[str] = "subscriber_tag"
+    __table_args__ = (Index(None, "tag", "subscriber_id"),)
+
+    subscriber_id: int = Field(sa_column=_of_subscriber())
+    tag: str = Field(primary_key=True, max_length=64)
+
+
+class ConsentRecord(SQLModel, table=True):
+    """Append-only: what happened, when (UTC), how, under which words, and what shows it.
+
+    ``method`` names the hand ("one-click", "page", "import", "command line"), ``source`` the place (a
+    campaign, a file's name), ``wording`` and ``wording_version`` the words the person saw, ``evidence``
+    whatever proves it.
+    """
+
+    __tablename__: ClassVar[str] = "consent_record"
+
+    id: int | None = Field(default=None, primary_key=True)
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", index=True)
+    event: Event = Field(sa_column=Column(text_enum(Event, "event"), nullable=False))
+    at: datetime
+    method: str = Field(max_length=64)
+    source: str = Field(default="", max_length=300)
+    wording: str = ""
+    wording_version: str = Field(default="", max_length=32)
+    language: str = Field(default="", max_length=35)
+    evidence: str = ""
+
+
+class Suppression(SQLModel, table=True):
+    """An address that must never get mail again, kept only as a keyed hash so that it outlives an erasure."""
+
+    __tablename__: ClassVar[str] = "suppression"
+
+    digest: str = Field(primary_key=True, max_length=64)
+    reason: Event = Field(sa_column=Column(text_enum(Event, "reason"), nullable=False))
+    at: datetime

@@ -1,0 +1,71 @@
+"""Addresses that must never get mail again, known only by a keyed hash.
+
+The hash outlives an erasure: the address is gone, yet an import that brings it back is still refused. Without
+the key it tells nothing, not even to somebody who has a list of addresses to try.
+"""
+
+import hmac
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from sqlmodel import Session, col, select
+
+from subscribers.models import Event, Suppression
+
+_LEAST_KEY_BYTES = 16
+_CHUNK = 500
+"""Values in one IN list: far below SQLite's limit of bound parameters."""
+
+
+@dataclass(frozen=True)
+class SuppressionKey:
+    """The secret behind the digests. It must never change: erased addresses are known only by it.
+
+    Raises:
+        ValueError: the key is too short.
+    """
+
+    key: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.key) < _LEAST_KEY_BYTES:
+            raise ValueError(f"the suppression key is shorter than {_LEAST_KEY_BYTES} bytes")
+
+    def digest(self, email: str) -> str:
+        """HMAC-SHA256 of a normalised address (:attr:`subscribers.address.Address.email`), 64 hex digits."""
+        return hmac.digest(self.key, b"suppression\0" + email.encode("utf-8"), "sha256").hex()
+
+
+def is_suppressed(session: Session, key: SuppressionKey, email: str) -> bool:
+    """Whether the normalised address ``email`` must never get mail."""
+    return session.get(Suppression, key.digest(email)) is not None
+
+
+def find_suppressed(session: Session, key: SuppressionKey, emails: Iterable[str]) -> frozenset[str]:
+    """Those of the normalised addresses that must never get mail; one statement for some hundreds of them."""
+    by_digest = {key.digest(email): email for email in emails}
+    digests = list(by_digest)
+    found: set[str] = set()
+    for start in range(0, len(digests), _CHUNK):
+        chunk = digests[start : start + _CHUNK]
+        found.update(session.exec(select(Suppression.digest).where(col(Suppression.digest).in_(chunk))))
+    return frozenset(by_digest[digest] for digest in found)
+
+
+def remember(session: Session, key: SuppressionKey, email: str, *, reason: Event, now: datetime) -> bool:
+    """Put the normalised address on the list; whether it was not there yet. The first reason stays."""
+    digest = key.digest(email)
+    if session.get(Suppression, digest) is not None:
+        return False
+    session.add(Suppression(digest=digest, reason=reason, at=now))
+    session.flush()
+    return True
+
+
+def forget(session: Session, key: SuppressionKey, email: str) -> None:
+    """Take the normalised address off the list; its owner came back by their own hand."""
+    suppression = session.get(Suppression, key.digest(email))
+    if suppression is not None:
+        session.delete(suppression)
+        session.flush()

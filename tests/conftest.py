@@ -1,0 +1,159 @@
+"""What every test may ask for: a database of either kind, a workspace, a fixed time, a clean environment."""
+
+import contextlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, create_engine, make_url, text
+from sqlmodel import Session
+
+from mailer.database import migrating
+from mailer.database.engine import open_engine
+from mailer.workspace import Workspace, open_workspace, write_keys
+from tests.servers import find_postgres, running_postgres
+
+SETTINGS = """\
+[sender]
+name = "UNESCO Beijing"
+address = "news@example.org"
+organisation = "UNESCO Office in Beijing"
+postal_address = "5-15-3 Waijiaogongyu, Jianguomenwai, Beijing 100600"
+list_id = "newsletter.example.org"
+
+[sectors]
+education = "Education"
+sciences = "Natural Sciences"
+culture = "Culture"
+"""
+
+
+@pytest.fixture(autouse=True)
+def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No MAILER_* of the person who runs the tests may change what they prove."""
+    for name in [name for name in os.environ if name.startswith("MAILER_") and name != "MAILER_TEST_PG"]:
+        monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def now() -> datetime:
+    return datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """A PostgreSQL of our own, started once for each worker of xdist; MAILER_TEST_PG names another."""
+    if url := os.environ.get("MAILER_TEST_PG"):
+        yield url
+        return
+    programs = find_postgres()
+    if programs is None:
+        message = "PostgreSQL is not installed (no initdb in PATH or /usr/lib/postgresql/*/bin)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with running_postgres(programs) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres_template(postgres_url: str) -> Iterator[str]:
+    """The name of a migrated database that new ones are copied from."""
+    name = f"mailer_template_{uuid.uuid4().hex[:12]}"
+    with _created(postgres_url, name) as url:
+        engine = open_engine(url, root=Path.cwd())
+        migrating.upgrade(engine)
+        engine.dispose()
+        yield name
+
+
+@pytest.fixture
+def postgres_database(postgres_url: str, postgres_template: str) -> Iterator[str]:
+    """The address of a fresh, migrated PostgreSQL database."""
+    with _created(postgres_url, f"mailer_test_{uuid.uuid4().hex[:12]}", template=postgres_template) as url:
+        yield url
+
+
+@pytest.fixture
+def empty_postgres_database(postgres_url: str) -> Iterator[str]:
+    """The address of a fresh PostgreSQL database without any table."""
+    with _created(postgres_url, f"mailer_test_{uuid.uuid4().hex[:12]}") as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that new ones are copied from."""
+    path = tmp_path_factory.mktemp("template") / "mailer.db"
+    engine = open_engine(f"sqlite:///{path}", root=path.parent)
+    migrating.upgrade(engine)
+    engine.dispose()
+    # In WAL mode the rows may still be beside the file; the last connection to close has folded them in.
+    assert not path.with_name("mailer.db-wal").exists()
+    return path
+
+
+@pytest.fixture
+def sqlite_database(tmp_path: Path, sqlite_template: Path) -> str:
+    """The address of a fresh, migrated SQLite database."""
+    path = tmp_path / "mailer.db"
+    shutil.copy(sqlite_template, path)
+    return f"sqlite:///{path}"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database(request: pytest.FixtureRequest) -> str:
+    """The address of a fresh, migrated database; a test that asks for it runs on both kinds."""
+    url: str = request.getfixturevalue(f"{request.param}_database")
+    return url
+
+
+@pytest.fixture
+def engine(database: str, tmp_path: Path) -> Iterator[Engine]:
+    """An engine on a fresh, migrated database of each kind."""
+    engine = open_engine(database, root=tmp_path)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite_engine(sqlite_database: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(sqlite_database, root=tmp_path)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def session(engine: Engine) -> Iterator[Session]:
+    with Session(engine) as session:
+        yield session
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, sqlite_template: Path) -> Workspace:
+    """A workspace with settings, keys, an empty list and a migrated SQLite database."""
+    root = tmp_path / "workspace"
+    (root / "editions").mkdir(parents=True)
+    (root / "mailer.toml").write_text(SETTINGS, encoding="utf-8")
+    write_keys(root / "keys.toml")
+    shutil.copy(sqlite_template, root / "mailer.db")
+    return open_workspace(root, environ={})
+
+
+@contextlib.contextmanager
+def _created(admin: str, name: str, *, template: str = "template0") -> Iterator[str]:
+    """The address of a new database called ``name``, dropped afterwards."""
+    url = make_url(admin).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f'CREATE DATABASE "{name}" TEMPLATE "{template}"'))
+    try:
+        yield url.set(drivername="postgresql", database=name).render_as_string(hide_password=False)
+    finally:
+        with engine.connect() as connection:
+            connection.execute(text(f'DROP DATABASE "{name}" WITH (FORCE)'))
+        engine.dispose()

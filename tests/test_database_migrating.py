@@ -1,0 +1,202 @@
+"""The tables: made by migrations alone, the same on both databases, and never used when stale."""
+
+import sqlite3
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import ScriptDirectory
+from sqlalchemy import CheckConstraint, Engine, String, text
+from sqlalchemy.exc import IntegrityError
+
+from mailer.database import migrating, models
+from mailer.database.engine import open_engine
+from mailer.errors import StaleSchemaError
+
+AT = "2026-03-01 09:00:00+00:00"
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def empty_engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
+    url = "sqlite:///mailer.db"
+    if request.param == "postgres":
+        url = request.getfixturevalue("empty_postgres_database")
+    engine = open_engine(url, root=tmp_path)
+    yield engine
+    engine.dispose()
+
+
+def insert_row(engine: Engine, table: str, **values: object) -> None:
+    """Insert as plain SQL: the models would refuse a bad value before the database could."""
+    names = ", ".join(values)
+    places = ", ".join(f":{name}" for name in values)
+    with engine.begin() as connection:
+        connection.execute(text(f"INSERT INTO {table} ({names}) VALUES ({places})"), values)
+
+
+def add_subscriber(engine: Engine, status: str) -> None:
+    address = "a@example.org"
+    insert_row(
+        engine,
+        "subscriber",
+        **{"id": 1, "email": address, "envelope": address, "name": "", "organisation": ""},
+        **{"status": status, "created_at": AT, "updated_at": AT},
+    )
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(empty_engine: Engine) -> None:
+    migrating.upgrade(empty_engine)
+    with empty_engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, models.SQLModel.metadata) == []
+
+
+def test_the_migrations_make_every_check_of_the_models(empty_engine: Engine) -> None:
+    # Alembic does not compare CHECKs, so they are compared here by name.
+    migrating.upgrade(empty_engine)
+    name_of = empty_engine.dialect.identifier_preparer.format_constraint
+    expected = {
+        (table.name, name_of(constraint))
+        for table in models.SQLModel.metadata.sorted_tables
+        for constraint in table.constraints
+        if isinstance(constraint, CheckConstraint)
+    }
+    with empty_engine.connect() as connection:
+        made = {
+            (name, str(check["name"]))
+            for name in empty_engine.dialect.get_table_names(connection)
+            for check in empty_engine.dialect.get_check_constraints(connection, name)
+        }
+    assert made == expected
+
+
+def test_upgrading_twice_keeps_the_rows(empty_engine: Engine) -> None:
+    migrating.upgrade(empty_engine)
+    add_subscriber(empty_engine, "active")
+    migrating.upgrade(empty_engine)
+    migrating.ensure_current(empty_engine)
+    with empty_engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM subscriber")) == 1
+
+
+def test_a_status_that_does_not_exist_is_refused(engine: Engine) -> None:
+    with pytest.raises(IntegrityError, match="ck_subscriber_status"):
+        add_subscriber(engine, "bananas")
+
+
+@pytest.mark.parametrize(
+    ("state", "owner", "not_before", "check"),
+    [
+        ("lost", None, None, "ck_delivery_state"),
+        ("claimed", None, None, "ck_delivery_claimed_has_owner"),
+        ("sent", "somebody", None, "ck_delivery_owner_only_in_hand"),
+        ("deferred", None, None, "ck_delivery_deferred_has_time"),
+        ("queued", None, AT, "ck_delivery_deferred_has_time"),
+    ],
+)
+def test_a_delivery_that_makes_no_sense_is_refused(
+    engine: Engine, state: str, owner: str | None, not_before: str | None, check: str
+) -> None:
+    add_subscriber(engine, "active")
+    campaign = {
+        "edition": "e",
+        "title": "t",
+        "segment": "",
+        "state": "sending",
+        "state_reason": "",
+        "digest": "",
+    }
+    campaign |= {"in_doubt_policy": "hold", "approved_by": "", "approved_digest": ""}
+    insert_row(engine, "campaign", id=1, audience=1, created_at=AT, **campaign)
+    delivery = {
+        "campaign_id": 1,
+        "subscriber_id": 1,
+        "attempts": 0,
+        "deferrals": 0,
+        "doubted": False,
+        "reason": "",
+    }
+    delivery |= {"state": state, "owner": owner, "not_before": not_before, "updated_at": AT}
+    with pytest.raises(IntegrityError, match=check):
+        insert_row(engine, "delivery", **delivery)
+
+
+def test_an_empty_database_is_stale_and_the_command_is_named(empty_engine: Engine) -> None:
+    with pytest.raises(StaleSchemaError, match=r"no tables yet. Run `mailer db upgrade`"):
+        migrating.ensure_current(empty_engine)
+
+
+def test_an_older_database_is_stale_and_the_command_is_named(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(migrating, "HEAD", "0002_next")
+    with pytest.raises(StaleSchemaError, match=r"at 0001_first .* needs 0002_next. Run `mailer db upgrade`"):
+        migrating.ensure_current(engine)
+
+
+def test_a_newer_database_is_neither_used_nor_changed(engine: Engine) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '0099_future'"))
+    with pytest.raises(StaleSchemaError, match="a newer one made it"):
+        migrating.ensure_current(engine)
+    with pytest.raises(StaleSchemaError, match="a newer one made it"):
+        migrating.upgrade(engine)
+
+
+def test_the_newest_revision_is_the_one_written_down() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrating.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [migrating.HEAD]
+
+
+def test_a_migration_that_copies_a_table_does_not_empty_the_others(sqlite_engine: Engine) -> None:
+    # Dropping the old copy deletes its rows, and ON DELETE CASCADE would follow.
+    add_subscriber(sqlite_engine, "active")
+    with sqlite_engine.begin() as connection:
+        connection.execute(text("INSERT INTO subscriber_tag VALUES (1, 'press')"))
+    with migrating._migration(sqlite_engine) as connection:
+        operations = Operations(MigrationContext.configure(connection))
+        with operations.batch_alter_table("subscriber", recreate="always") as batch:
+            batch.alter_column("name", type_=String(400))
+    with sqlite_engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM subscriber_tag")) == 1
+        assert connection.scalar(text("PRAGMA foreign_keys")) == 1
+
+
+def test_a_backup_is_complete_private_and_made_while_others_write(
+    sqlite_engine: Engine, tmp_path: Path
+) -> None:
+    add_subscriber(sqlite_engine, "active")
+    copy = tmp_path / "copy.db"
+    with sqlite_engine.begin() as writer:
+        writer.execute(text("UPDATE subscriber SET name = 'half done'"))
+        migrating.backup(sqlite_engine, copy)
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+    connection = sqlite3.connect(copy)
+    assert connection.execute("SELECT email, name FROM subscriber").fetchall() == [("a@example.org", "")]
+    connection.close()
+
+
+def test_a_backup_never_overwrites(sqlite_engine: Engine, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    copy.write_text("precious")
+    with pytest.raises(migrating.BackupError, match="exists and is not overwritten"):
+        migrating.backup(sqlite_engine, copy)
+    assert copy.read_text() == "precious"
+
+
+def test_a_backup_into_a_folder_that_is_not_there_says_so(sqlite_engine: Engine, tmp_path: Path) -> None:
+    with pytest.raises(migrating.BackupError, match="cannot be written"):
+        migrating.backup(sqlite_engine, tmp_path / "no" / "copy.db")
+
+
+def test_postgres_is_backed_up_by_its_own_tool(postgres_database: str, tmp_path: Path) -> None:
+    engine = open_engine(postgres_database, root=tmp_path)
+    with pytest.raises(migrating.BackupError, match="pg_dump"):
+        migrating.backup(engine, tmp_path / "copy")
+    engine.dispose()
