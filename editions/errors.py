@@ -17,7 +17,7 @@ class EditionError(Exception):
 
 
 class ImageError(EditionError):
-    """A picture cannot be used. ``code`` and ``reason`` say why; ``name`` is the file as the story names it."""
+    """A picture cannot be used: ``code`` and ``reason`` say why, ``name`` is its file."""
 
     def __init__(self, name: str, code: str, reason: str) -> None:
         self.name = name

@@ -67,7 +67,10 @@ class Follow:
 
 @dataclass(frozen=True, kw_only=True)
 class StoryText:
-    """The words of a story in one language. ``html`` is sanitised XHTML; ``text`` is the same for plain mail."""
+    """The words of a story in one language. ``html`` is sanitised XHTML; ``text`` is the same for plain mail.
+
+    ``date`` and ``read_more`` are the story's own where they are not translated; a letter has neither.
+    """
 
     language: str
     title: str
@@ -76,16 +79,31 @@ class StoryText:
     words: int
     caption: str
     alt: str
+    date: str = ""
+    read_more: tuple[ReadMore, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class EditionText:
+    """What frames an edition in one language: its masthead, what inboxes show, and the words that introduce
+    sections, by section key."""
+
+    language: str
+    title: str
+    period: str
+    subject: str
+    preheader: str
+    introductions: Mapping[str, StoryText]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Story:
     """One item of an edition.
 
-    ``slug`` is the file's name without number and ending (``esd-hiratsuka``), ``source`` the file relative to
-    the edition. ``texts`` has at least the edition's own language. ``sector`` is a slug of the configured
-    sectors, or None; ``countries`` are ISO 3166-1 alpha-2 codes in the order written. ``date`` is free text as
-    printed above a campaign ("24 October").
+    ``slug`` is the file's name without number and ending (``esd-hiratsuka``), ``source`` the file relative
+    to the edition. ``texts`` has at least the edition's own language. ``sector`` is a slug of the configured
+    sectors, or None; ``countries`` are ISO 3166-1 alpha-2 codes in the order written. ``date`` is free text
+    as printed above a campaign ("24 October").
     """
 
     slug: str
@@ -114,8 +132,9 @@ class Letter:
 class Edition:
     """One issue of the newsletter, read from its folder.
 
-    ``language`` is a BCP 47 tag; ``languages`` are those every reader-visible text exists in, the edition's own
-    first. ``introductions`` holds sanitised text per section key. ``stories`` are in reading order.
+    ``language`` is a BCP 47 tag; ``languages`` are those every reader-visible text exists in, the edition's
+    own first. ``introductions`` holds sanitised text per section key. ``stories`` are in reading order.
+    ``texts`` has title, subject and the like for each of ``languages``.
     """
 
     folder: Path
@@ -134,6 +153,7 @@ class Edition:
     stories: tuple[Story, ...]
     introductions: Mapping[str, StoryText] = field(default_factory=lambda: MappingProxyType({}))
     follow: tuple[Follow, ...] = ()
+    texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, kw_only=True)

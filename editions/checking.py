@@ -1,0 +1,270 @@
+"""Checks of what an edition says: nothing here makes a file unreadable, and all of it is seen by readers.
+
+They look at what was written, not at the finished edition, so that a wrong country in a story hides no fault
+of its words.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterator, Sequence
+from typing import Any, TypeAlias
+
+from editions.documents import Document
+from editions.folder import STORIES
+from editions.plainyaml import Place, Value
+from editions.problem import Level, Problem
+
+HOLE = "@@"
+"""Marks the places of a mail that are filled for each reader; it must not stand in a text."""
+
+_MOST_WORDS = 400
+_LONGEST_ALT = 125
+_LONGEST_SUBJECT = 70
+_PREHEADER = (40, 130)
+# Screen readers list links without the words around them; these say nothing there, in any of our languages.
+_EMPTY_WORDS = frozenset(
+    word
+    for language in (
+        "click here|here|read more|read more here|more|learn more|see more|find out more|this|this link|link",
+        "cliquez ici|ici|lire la suite|en savoir plus|plus|lien",
+        "点击这里|点击此处|这里|此处|更多|阅读更多|查看更多|了解更多|详情|链接",
+        "こちら|ここ|続きを読む|詳細|詳しくはこちら|もっと見る",
+        "여기|더 보기|더보기|자세히|자세히 보기|링크",
+        "энд|энд дарна уу|дэлгэрэнгүй|цааш унших|холбоос",
+    )
+    for word in language.split("|")
+)
+_BARE_URL = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
+_FILE_NAME = re.compile(
+    r"\S+\.(jpe?g|png|gif|webp|heic|tiff?|bmp)|(img|dsc[nf]?|image|picture|photo)[ _-]?\d+", re.IGNORECASE
+)
+
+AnyDocument: TypeAlias = Document[Any]
+
+
+def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
+    """Every complaint about the words of ``documents``, the files of one edition."""
+    problems: list[Problem] = []
+    for document in documents:
+        problems += [*_check_holes(document), *_check_images(document), *_check_links(document)]
+        if document.name.startswith(f"{STORIES}/"):
+            problems += _check_body(document)
+        else:
+            problems += [*_check_letter(document), *_check_inbox(document)]
+    return [*problems, *_check_same_words(documents)]
+
+
+def _check_holes(document: AnyDocument) -> Iterator[Problem]:
+    lines = [number for number, line in enumerate(document.text.split("\n"), start=1) if HOLE in line]
+    if not lines:
+        # Written as &#64;@ or @\\@, and whole only now.
+        front = document.front
+        rendered = {front.line("introductions", key): prose for key, prose in document.introductions.items()}
+        rendered[front.body_line] = document.prose
+        lines = [line for line, prose in rendered.items() if HOLE in prose.html or HOLE in prose.text]
+    if not lines and any(HOLE in text for text in _texts(document.front.values or {})):
+        lines = [1]
+    for line in lines:
+        yield _error(
+            document,
+            line,
+            "reserved-sign",
+            f"{HOLE} marks the places a mail fills for each reader, so it cannot be text. Write one @.",
+        )
+
+
+def _texts(value: Value) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+        return
+    for part in value.values() if isinstance(value, dict) else value:
+        yield from _texts(part)
+
+
+def _check_images(document: AnyDocument) -> Iterator[Problem]:
+    places: tuple[Place, ...] = (("image",), ("letter", "portrait"))
+    for place in places:
+        if alt := document.front.text(*place, "alt"):
+            name, caption = document.front.text(*place, "file"), document.front.text(*place, "caption")
+            yield from _check_alt(document, document.front.line(*place, "alt"), alt, name, caption)
+
+
+def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: str) -> Iterator[Problem]:
+    if _FILE_NAME.fullmatch(alt) or (
+        name and alt.casefold() in {name.casefold(), name.rpartition(".")[0].casefold()}
+    ):
+        yield _error(
+            document,
+            line,
+            "alt-is-file-name",
+            f"the alt text {alt!r} is the name of a file, and would be read out. Say what the picture shows.",
+        )
+    if caption and alt.casefold() == caption.casefold():
+        yield _error(
+            document,
+            line,
+            "alt-repeats-caption",
+            "the alt text repeats the caption, so it would be heard twice. Say what the picture shows.",
+        )
+    if len(alt) > _LONGEST_ALT:
+        yield _warning(
+            document,
+            line,
+            "long-alt",
+            f"the alt text has {len(alt)} characters, and is read in one breath. "
+            f"Keep it to {_LONGEST_ALT}, and say the rest in the caption or the body.",
+        )
+
+
+def _check_links(document: AnyDocument) -> Iterator[Problem]:
+    for text, _, line in _links(document):
+        if _plain(text) in _EMPTY_WORDS:
+            yield _warning(
+                document,
+                line,
+                "vague-link",
+                f"“{text}” says nothing when links are read out one by one. Say what is behind the link.",
+            )
+        elif _BARE_URL.fullmatch(text):
+            yield _warning(
+                document,
+                line,
+                "bare-link",
+                f"the address {text} is read out letter by letter. Write [words]({text}), with words "
+                "that say what it is.",
+            )
+
+
+def _check_body(document: AnyDocument) -> Iterator[Problem]:
+    if not has_words(document):
+        yield _error(
+            document,
+            document.front.body_line,
+            "empty-story",
+            "the story has no body, so there is nothing to read. Write it below the front matter.",
+        )
+    if document.prose.words > _MOST_WORDS:
+        yield _warning(
+            document,
+            document.front.body_line,
+            "long-story",
+            f"the story has {document.prose.words} words, and few read on after {_MOST_WORDS}. "
+            "Shorten it, and link to the rest with read_more.",
+        )
+
+
+def _check_letter(document: AnyDocument) -> Iterator[Problem]:
+    """The body is the letter; it needs its heading, and the heading needs it."""
+    if document.front.values is None:
+        return
+    if "letter" in document.front.values and not has_words(document):
+        yield _error(
+            document,
+            document.front.line("letter"),
+            "empty-letter",
+            "the letter has a heading and no words. Write them below the front matter, or delete `letter`.",
+        )
+    if "letter" not in document.front.values and has_words(document):
+        yield _error(
+            document,
+            document.front.body_line,
+            "letter-without-heading",
+            "the body is the letter, and has no heading. Add `letter` to the front matter, or delete it.",
+        )
+
+
+def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
+    """What an inbox shows of the mail: its subject and preheader, counted as wide as they are drawn."""
+    subject, preheader = document.front.text("subject"), document.front.text("preheader")
+    line = document.front.line("subject")
+    if (columns := _columns(subject)) > _LONGEST_SUBJECT:
+        yield _warning(
+            document,
+            line,
+            "long-subject",
+            f"the subject has {columns} characters, and inboxes cut it off. Keep it to {_LONGEST_SUBJECT}.",
+        )
+    if subject.isupper() and sum(letter.isupper() for letter in subject) >= 8:
+        yield _warning(
+            document,
+            line,
+            "shouting-subject",
+            "the subject is in capitals only, which spam filters count against it. Use small letters too.",
+        )
+    yield from _check_preheader(document, subject, preheader)
+
+
+def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Iterator[Problem]:
+    line, columns, (fewest, most) = document.front.line("preheader"), _columns(preheader), _PREHEADER
+    if not preheader:
+        return
+    if _plain(preheader) == _plain(subject):
+        yield _warning(
+            document,
+            line,
+            "preheader-repeats-subject",
+            "the preheader repeats the subject, and stands right beside it. Say what else is in the mail.",
+        )
+    if not fewest <= columns <= most:
+        yield _warning(
+            document,
+            line,
+            "preheader-length",
+            f"the preheader is {columns} characters long. Shorter than {fewest}, inboxes fill it up with the "
+            f"first words of the mail; longer than {most}, they cut it off. Write {fewest} to {most}.",
+        )
+
+
+def _check_same_words(documents: Sequence[AnyDocument]) -> Iterator[Problem]:
+    """Two links with the same words and different pages cannot be told apart in a list of links."""
+    seen: dict[tuple[str, str], tuple[str, str]] = {}
+    for document in documents:
+        for text, url, line in _links(document):
+            first, where = seen.setdefault(
+                (document.language, _plain(text)), (url, f"{document.name}:{line}")
+            )
+            if text and first != url:
+                yield _warning(
+                    document,
+                    line,
+                    "same-link-words",
+                    f"“{text}” leads to another page here than in {where}, and sounds the same. "
+                    "Say in each link what it leads to.",
+                )
+
+
+def _links(document: AnyDocument) -> list[tuple[str, str, int]]:
+    """Words, address and line of every link of a file, in its body and below it."""
+    front, proses = document.front, [document.prose, *document.introductions.values()]
+    links = [(link.text, link.url, link.line) for prose in proses for link in prose.links]
+    written = front.value("read_more")
+    places: list[Place] = [("read_more",)]
+    if isinstance(written, list):
+        places = [("read_more", number) for number in range(len(written))]
+    for place in places:
+        if what := front.text(*place, "what"):
+            links.append((what, front.text(*place, "url"), front.line(*place, "what")))
+    return links
+
+
+def has_words(document: AnyDocument) -> bool:
+    """Whether the body says anything; a line across the page does not."""
+    return bool(document.prose.text.replace("*", "").strip())
+
+
+def _plain(text: str) -> str:
+    """``text`` for comparing: no capitals, no punctuation around it."""
+    return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")
+
+
+def _columns(text: str) -> int:
+    """How wide ``text`` is drawn: a Chinese, Japanese or Korean character counts for two."""
+    return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in text)
+
+
+def _error(document: AnyDocument, line: int, code: str, message: str) -> Problem:
+    return Problem(path=document.name, line=line, level=Level.error, code=code, message=message)
+
+
+def _warning(document: AnyDocument, line: int, code: str, message: str) -> Problem:
+    return Problem(path=document.name, line=line, level=Level.warning, code=code, message=message)

@@ -1,0 +1,116 @@
+"""Markdown beside Chinese, Japanese and Korean characters, where CommonMark assumes spaces between words.
+
+CommonMark lets ``**`` open or close emphasis beside punctuation only when a space or more punctuation
+stands on its other side. Chinese and Japanese have no such spaces, so ``**「重要」**です`` would show its
+asterisks. The rule here is the one proposed to CommonMark for it: a CJK character does as a space does. Text
+without CJK characters is parsed exactly as before.
+"""
+
+import re
+import unicodedata
+from typing import Literal
+
+from markdown_it import MarkdownIt
+from markdown_it.parser_inline import ParserInline
+from markdown_it.rules_inline.state_inline import Scanned, StateInline
+from markdown_it.token import Token
+from markdown_it.utils import EnvType
+
+_CJK = re.compile(
+    "[\u1100-\u11ff\u2e80-\u31ff\u3200-\u4dbf\u4e00-\u9fff\ua960-\ua97f\uac00-\ud7ff\uf900-\ufaff\ufe30-\ufe4f"
+    "\uff00-\uffef\U0001aff0-\U0001b16f\U0001f200-\U0001f2ff\U00020000-\U0003fffd]"
+)
+_HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff]")
+_WIDE = frozenset({"W", "F", "H"})
+
+
+def is_cjk(character: str) -> bool:
+    """Whether ``character`` belongs to Chinese, Japanese or Korean, punctuation included."""
+    return bool(_CJK.match(character))
+
+
+class _CjkState(StateInline):
+    """The state of one text; its tokens also remember where in it they began (``meta["at"]``)."""
+
+    def push(self, ttype: str, tag: str, nesting: Literal[-1, 0, 1]) -> Token:
+        token = super().push(ttype, tag, nesting)
+        token.meta["at"] = self.pos
+        return token
+
+    def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803 (markdown-it's own names)
+        scanned = super().scanDelims(start, canSplitWord)
+        before = self.src[start - 1] if start > 0 else " "
+        end = start + scanned.length
+        after = self.src[end] if end < self.posMax else " "
+        if not (is_cjk(before) or is_cjk(after)):
+            return scanned
+        left = not _is_space(after) and (
+            not _is_foreign_mark(after) or _is_space(before) or _is_foreign_mark(before) or is_cjk(before)
+        )
+        right = not _is_space(before) and (
+            not _is_foreign_mark(before) or _is_space(after) or _is_foreign_mark(after) or is_cjk(after)
+        )
+        return Scanned(
+            left and (canSplitWord or not right or _is_mark(before)),
+            right and (canSplitWord or not left or _is_mark(after)),
+            scanned.length,
+        )
+
+
+class _CjkInline(ParserInline):
+    def parse(self, src: str, md: MarkdownIt, env: EnvType, tokens: list[Token]) -> list[Token]:
+        state = _CjkState(src, md, env, tokens)
+        self.tokenize(state)
+        for rule in self.ruler2.getRules(""):
+            rule(state)
+        return state.tokens
+
+
+def use_cjk_rules(parser: MarkdownIt) -> None:
+    """Let ``parser``, and no other, follow the rule above."""
+    inline = _CjkInline()
+    inline.ruler, inline.ruler2, inline.terminator_re = (
+        parser.inline.ruler,
+        parser.inline.ruler2,
+        parser.inline.terminator_re,
+    )
+    parser.inline = inline
+
+
+def join_lines(children: list[Token]) -> None:
+    """Turn the line ends of the source into what they mean, in place.
+
+    Between two wide characters that is nothing, elsewhere a space: the rule of CSS Text 3 §4.1.3. Korean
+    puts spaces between its words, so Hangul counts as other letters do.
+    """
+    before = " "
+    breaks: list[Token] = []
+    for token in children:
+        if token.type == "softbreak":
+            token.type, token.tag, token.content = "text", "", " "
+            breaks.append(token)
+        elif token.content:
+            if _is_unspaced(before) and _is_unspaced(token.content[0]):
+                for line_end in breaks:
+                    line_end.content = ""
+            before, breaks = token.content[-1], []
+
+
+def _is_unspaced(character: str) -> bool:
+    return (
+        is_cjk(character)
+        and unicodedata.east_asian_width(character) in _WIDE
+        and not _HANGUL.match(character)
+    )
+
+
+def _is_space(character: str) -> bool:
+    return character in "\t\n\x0b\x0c\r" or unicodedata.category(character) == "Zs"
+
+
+def _is_mark(character: str) -> bool:
+    return unicodedata.category(character).startswith(("P", "S"))
+
+
+def _is_foreign_mark(character: str) -> bool:
+    return _is_mark(character) and not is_cjk(character)

@@ -1,0 +1,88 @@
+"""One Markdown file, read: its front matter, its header where that is valid, and its body."""
+
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel
+
+from editions.explaining import read_header
+from editions.frontmatter import FrontMatter, read_front_matter
+from editions.languages import canonical_language
+from editions.markdown import LETTER_HEADING, STORY_HEADING, Prose, render_markdown
+from editions.problem import Problem
+from editions.sources import Source, read_source
+
+H_co = TypeVar("H_co", bound=BaseModel, covariant=True)
+_FALLBACK = "en"
+_BLOCK = re.compile(r"[|>][+-]?\s*$")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Document(Generic[H_co]):
+    """A file of the edition. ``header`` is None when the front matter is not valid; ``front`` is as written.
+
+    ``introductions`` are the words of its key of that name, rendered, by section.
+    """
+
+    name: str
+    language: str
+    text: str
+    front: FrontMatter
+    header: H_co | None
+    prose: Prose
+    introductions: Mapping[str, Prose]
+
+
+def read_document(
+    folder: Path,
+    name: str,
+    schema: type[H_co],
+    *,
+    sectors: Collection[str],
+    language: str | None = None,
+    heading: int = STORY_HEADING,
+) -> tuple[Document[H_co] | None, list[Problem]]:
+    """Read the file ``name`` of the edition in ``folder``.
+
+    ``language`` is the language of its words; without one, its own key ``language`` says it. ``heading`` is
+    the level of the body's highest headings.
+    """
+    source, problems = read_source(folder, name)
+    if source is None:
+        return None, problems
+    front, found = read_front_matter(source)
+    header, faults = read_header(schema, front, path=name, sectors=sectors)
+    language = language or canonical_language(front.text("language")) or _FALLBACK
+    prose = render_markdown(front.body, language=language, path=name, line=front.body_line, heading=heading)
+    introductions = _render_introductions(source, front, language)
+    rendered = [prose, *introductions.values()]
+    problems += [*found, *faults, *(problem for prose in rendered for problem in prose.problems)]
+    return Document(
+        name=name,
+        language=language,
+        text=source.text,
+        front=front,
+        header=header,
+        prose=prose,
+        introductions=introductions,
+    ), problems
+
+
+def _render_introductions(source: Source, front: FrontMatter, language: str) -> dict[str, Prose]:
+    written = front.value("introductions")
+    if not isinstance(written, dict):
+        return {}
+    lines = source.text.split("\n")
+    rendered = {}
+    for key, words in written.items():
+        if isinstance(words, str):
+            line = front.line("introductions", key)
+            # Words after `|` or `>` begin on the next line.
+            line += bool(_BLOCK.search(lines[line - 1]))
+            rendered[key] = render_markdown(
+                words, language=language, path=source.name, line=line, heading=LETTER_HEADING
+            )
+    return rendered

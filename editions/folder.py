@@ -1,0 +1,246 @@
+"""What lies in an edition's folder: which file is what, by its name alone."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from editions.languages import canonical_language
+from editions.problem import Level, Problem
+
+EDITION = "edition.md"
+STORIES = "stories"
+IMAGES = "images"
+
+_EDITION_TRANSLATION = re.compile(r"edition\.(?P<language>[^.]+)\.md")
+_STORY = re.compile(
+    r"(?P<number>\d{3})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\.(?P<language>[^.]+))?\.md", re.ASCII
+)
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Left behind by file managers and editors; nobody put them there.
+_LEFT_BEHIND = re.compile(r"\..*|.*~|Thumbs\.db|desktop\.ini|__MACOSX", re.IGNORECASE | re.DOTALL)
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryFiles:
+    """The files of one story, relative to the edition: its original and its translations by language."""
+
+    number: str
+    slug: str
+    original: str
+    translations: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """Every file of an edition that has a meaning; ``problems`` names those that have none."""
+
+    has_edition: bool = False
+    translations: Mapping[str, str] = field(default_factory=dict)
+    stories: tuple[StoryFiles, ...] = ()
+    images: tuple[str, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def list_contents(folder: Path) -> Contents:
+    """Sort the files of ``folder`` by their names. Raises nothing: what is no edition is a problem."""
+    listing = _Listing(folder)
+    names = listing.names(".")
+    if EDITION not in names and STORIES not in names:
+        if not listing.problems:
+            listing.report(
+                ".",
+                "not-an-edition",
+                f"{folder} holds no {EDITION}, so it is no edition. Name the folder that holds it.",
+            )
+        return Contents(problems=tuple(listing.problems))
+    listing.check_names(names)
+    translations = listing.sort_root(names)
+    stories = listing.sort_stories(listing.names(STORIES)) if STORIES in names else ()
+    images = tuple(listing.names(IMAGES)) if IMAGES in names else ()
+    return Contents(
+        has_edition=EDITION in names,
+        translations=translations,
+        stories=stories,
+        images=images,
+        problems=tuple(listing.problems),
+    )
+
+
+class _Listing:
+    """One look through a folder; gathers problems on the way."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.problems: list[Problem] = []
+
+    def report(self, path: str, code: str, message: str, level: Level = Level.error) -> None:
+        self.problems.append(Problem(path=path, line=1, level=level, code=code, message=message))
+
+    def names(self, name: str) -> list[str]:
+        """The names in a folder of the edition, sorted, without what file managers leave there."""
+        path = self.folder / name
+        try:
+            if path.is_dir():
+                return sorted(
+                    entry.name for entry in path.iterdir() if not _LEFT_BEHIND.fullmatch(entry.name)
+                )
+            what = "is no folder" if path.exists() else "does not exist"
+            self.report(
+                name, "not-an-edition", f"{path} {what}, so this is no edition. Name an edition's folder."
+            )
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "there is no such name"
+            self.report(
+                name,
+                "unreadable-file",
+                f"{path} cannot be read ({why}). Look at its permissions and try again.",
+            )
+        return []
+
+    def check_names(self, names: list[str]) -> None:
+        slug = self.folder.resolve().name
+        if not _SLUG.fullmatch(slug):
+            self.report(
+                ".",
+                "bad-folder-name",
+                f"the folder's name {slug!r} becomes part of a web address, and has signs that do not go "
+                "there. Use letters, digits and hyphens, as in 2021-2.",
+            )
+        if EDITION not in names:
+            self.report(
+                EDITION,
+                "missing-edition-file",
+                f"there is no {EDITION}, so there is no title and no subject. Write it.",
+            )
+        if STORIES not in names:
+            self.report(
+                STORIES,
+                "no-stories",
+                f"there is no folder {STORIES}/, so there is nothing to send. Write a story.",
+            )
+
+    def sort_root(self, names: list[str]) -> dict[str, str]:
+        translations: dict[str, str] = {}
+        for name in names:
+            if found := _EDITION_TRANSLATION.fullmatch(name):
+                self._add(translations, found["language"], name)
+            elif name not in {EDITION, STORIES, IMAGES}:
+                self._report_stray(name)
+        return translations
+
+    def sort_stories(self, names: list[str]) -> tuple[StoryFiles, ...]:
+        originals: dict[tuple[str, str], str] = {}
+        translations: dict[tuple[str, str], dict[str, str]] = {}
+        for name in names:
+            path, found = f"{STORIES}/{name}", _STORY.fullmatch(name)
+            if not found:
+                self._report_misnamed(name)
+            elif found["language"]:
+                self._add(
+                    translations.setdefault((found["number"], found["slug"]), {}), found["language"], path
+                )
+            else:
+                originals[found["number"], found["slug"]] = path
+        self._report_orphans(originals, translations)
+        self._report_duplicates(originals)
+        if not originals:
+            self.report(
+                STORIES, "no-stories", "no file here is a story, so there is nothing to send. Write a story."
+            )
+        return tuple(
+            StoryFiles(
+                number=number, slug=slug, original=path, translations=translations.get((number, slug), {})
+            )
+            for (number, slug), path in sorted(originals.items())
+        )
+
+    def _add(self, translations: dict[str, str], written: str, path: str) -> None:
+        language = canonical_language(written)
+        if language is None:
+            self.report(
+                path,
+                "unknown-language",
+                f"{written!r} in the file's name is no language, so nobody would get this. "
+                "Use a tag such as zh, mn, ja, ko or fr.",
+            )
+        elif language in translations:
+            self.report(
+                path,
+                "duplicate-translation",
+                f"{translations[language]} is the same in {language} already. Keep one.",
+            )
+        else:
+            translations[language] = path
+
+    def _report_stray(self, name: str) -> None:
+        where = "out of the edition"
+        if name.endswith(".md"):
+            where = f"into {STORIES}/, if it is a story"
+        elif Path(name).suffix.lower() in {".jpg", ".jpeg", ".png", ".gif"}:
+            where = f"into {IMAGES}/"
+        self.report(
+            name,
+            "stray-file",
+            f"this is no part of an edition, so it is not sent. Move it {where}.",
+            Level.warning,
+        )
+
+    def _report_misnamed(self, name: str) -> None:
+        path = f"{STORIES}/{name}"
+        if not name.lower().endswith((".md", ".markdown")):
+            self.report(
+                path, "stray-file", "this is no story, so it is not sent. Move it elsewhere.", Level.warning
+            )
+            return
+        self.report(
+            path,
+            "story-name",
+            "a story's file is named by three digits for its place and a slug of small letters, digits and "
+            f"hyphens, so this one would be left out. Rename it, as in {_suggest_name(name)}.",
+        )
+
+    def _report_orphans(
+        self,
+        originals: Mapping[tuple[str, str], str],
+        translations: Mapping[tuple[str, str], Mapping[str, str]],
+    ) -> None:
+        for (number, slug), by_language in translations.items():
+            if (number, slug) in originals:
+                continue
+            like = [path for (_, other), path in originals.items() if other == slug]
+            advice = (
+                f"Did you mean {like[0]}? Give both the same number." if like else "Write it, or delete this."
+            )
+            for path in by_language.values():
+                self.report(
+                    path,
+                    "orphan-translation",
+                    f"this translates {STORIES}/{number}-{slug}.md, and there is no such story. {advice}",
+                )
+
+    def _report_duplicates(self, originals: Mapping[tuple[str, str], str]) -> None:
+        numbers: dict[str, str] = {}
+        slugs: dict[str, str] = {}
+        for (number, slug), path in sorted(originals.items()):
+            if number in numbers:
+                self.report(
+                    path,
+                    "duplicate-number",
+                    f"{numbers[number]} has the number {number} too, so chance would order them. Change one.",
+                )
+            if slug in slugs:
+                self.report(
+                    path,
+                    "duplicate-slug",
+                    f"{slugs[slug]} has the slug {slug} too, so links could not tell them apart. Change one.",
+                )
+            numbers.setdefault(number, path)
+            slugs.setdefault(slug, path)
+
+
+def _suggest_name(name: str) -> str:
+    stem = name.rpartition(".")[0].lower()
+    number = re.match(r"\d+", stem)
+    slug = re.sub(r"[^a-z0-9]+", "-", stem[number.end() :] if number else stem).strip("-")
+    return f"{int(number.group()) % 1000 if number else 10:03d}-{slug or 'story'}.md"

@@ -1,0 +1,165 @@
+"""The files of pictures: finding one, opening it safely, and saying what is wrong with it."""
+
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from editions.errors import ImageError
+from editions.folder import IMAGES
+
+_FORMATS = ("JPEG", "PNG", "GIF")
+_HEAVIEST = 20_000_000
+_MOST_PIXELS = 50_000_000
+
+# Pillow warns through Python's filters, which belong to the whole process; and one large picture in memory
+# is enough.
+_one_at_a_time = threading.Lock()
+
+# What Pillow raises for files that are broken, or made to break it.
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AssertionError,
+    NotImplementedError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+_NOT_SHOWN = "mail programs do not show it"
+_SIGNATURES = (
+    (0, b"RIFF", "WebP", "Outlook for Windows does not show it"),
+    (0, b"<svg", "SVG", "Gmail and Outlook do not show it"),
+    (0, b"<?xml", "SVG", "Gmail and Outlook do not show it"),
+    (4, b"ftyphei", "HEIC", "only Apple's programs show it"),
+    (4, b"ftypmif1", "HEIC", "only Apple's programs show it"),
+    (4, b"ftypavif", "AVIF", "Outlook does not show it"),
+    (0, b"II*\0", "TIFF", _NOT_SHOWN),
+    (0, b"MM\0*", "TIFF", _NOT_SHOWN),
+    (0, b"BM", "BMP", _NOT_SHOWN),
+    (0, b"%PDF", "PDF", _NOT_SHOWN),
+)
+
+
+def locate_image(folder: Path, name: str) -> Path:
+    """The file ``name`` among the pictures of the edition in ``folder``.
+
+    Raises:
+        ImageError: the name is more than a plain file name, nothing is there, or it leads out of the folder.
+    """
+    if not name or name in {".", ".."} or any(sign in name for sign in "/\\\0"):
+        raise ImageError(
+            name,
+            "image-path",
+            f"{name!r} is no plain file name, and pictures come from {IMAGES}/ only. Write the name alone.",
+        )
+    path = folder / IMAGES / name
+    try:
+        there, inside = path.is_file(), path.resolve().is_relative_to(folder.resolve())
+    except (OSError, RuntimeError):
+        there, inside = False, True
+    if not inside:
+        raise ImageError(
+            name,
+            "outside-folder",
+            f"{name} is a link that leaves the edition's folder. Put a copy in its place.",
+        )
+    if not there:
+        raise ImageError(name, "missing-image", f"there is no {IMAGES}/{name}. {_suggest_file(folder, name)}")
+    return path
+
+
+def _suggest_file(folder: Path, name: str) -> str:
+    try:
+        names = {path.name.lower(): path.name for path in (folder / IMAGES).iterdir()}
+    except OSError:
+        names = {}
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
+    return (
+        f"Did you mean {names[close[0]]}?" if close else f"Put the picture into {IMAGES}/, or mend the name."
+    )
+
+
+@contextmanager
+def open_image(path: Path) -> Iterator[Image.Image]:
+    """The file at ``path`` as a picture a mail can carry.
+
+    Raises:
+        ImageError: it is no JPEG, PNG or GIF, it is too large, or reading it while it is open fails.
+    """
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            if path.stat().st_size > _HEAVIEST:
+                raise ImageError(
+                    path.name,
+                    "image-too-large",
+                    f"{path.name} is larger than {_HEAVIEST // 1_000_000} MB. Save a smaller copy.",
+                )
+            with Image.open(path, formats=_FORMATS) as image:
+                _refuse_bomb(path.name, image)
+                yield image
+        except UnidentifiedImageError as error:
+            raise _explain_format(path) from error
+        except Image.DecompressionBombError as error:
+            raise _too_many_pixels(path.name) from error
+        except _BROKEN as error:
+            raise _explain_breakage(path.name, error) from error
+
+
+def _refuse_bomb(name: str, image: Image.Image) -> None:
+    """Refuse by the header, before any pixel is unpacked: a few kilobytes of PNG can hold gigabytes."""
+    frames = int(getattr(image, "n_frames", 1))
+    if image.width * image.height * frames > _MOST_PIXELS:
+        raise _too_many_pixels(name)
+
+
+def _too_many_pixels(name: str) -> ImageError:
+    return ImageError(
+        name,
+        "image-too-large",
+        f"{name} unpacks to more than {_MOST_PIXELS // 1_000_000} million pixels. Save a smaller copy.",
+    )
+
+
+def _explain_format(path: Path) -> ImageError:
+    with path.open("rb") as file:
+        start = file.read(32)
+    if not start:
+        return ImageError(path.name, "broken-image", f"{path.name} is empty. Export or download it again.")
+    for offset, signature, kind, why in _SIGNATURES:
+        if start[offset:].startswith(signature) and (kind != "WebP" or start[8:12] == b"WEBP"):
+            return ImageError(
+                path.name, "image-format", f"{path.name} is {kind}, and {why}. Save it as JPEG or PNG."
+            )
+    return ImageError(
+        path.name,
+        "image-format",
+        f"{path.name} is no JPEG, PNG or GIF, so no mail program shows it. Save it as JPEG.",
+    )
+
+
+def _explain_breakage(name: str, error: BaseException) -> ImageError:
+    if isinstance(error, OSError) and error.errno:
+        return ImageError(
+            name,
+            "unreadable-file",
+            f"{name} cannot be read ({error.strerror}). Look at its permissions and try again.",
+        )
+    return ImageError(
+        name,
+        "broken-image",
+        f"{name} is broken and cannot be read to its end ({error}). Export or download it again.",
+    )

@@ -1,0 +1,150 @@
+"""Languages: their tags, and marking words in another script so that screen readers change their voice.
+
+WCAG 2.2, success criterion 3.1.2 asks for it; mail programs also choose the font by it. Scripts decide,
+because a script is what can be seen: Han alone is taken for Chinese, Han with Kana for Japanese, Cyrillic
+for Mongolian.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+from html import escape
+from typing import TypeAlias
+
+from babel import Locale, UnknownLocaleError
+
+_TAG = re.compile(r"(?P<language>[A-Za-z]{2,3})(?:-(?P<script>[A-Za-z]{4}))?(?:-(?P<region>[A-Za-z]{2}))?")
+
+_HAN = (
+    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+    "\U00020000-\U0003fffd"
+)
+_KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66-\uff9d\U0001aff0-\U0001b16f"
+_HANGUL = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
+_CYRILLIC = "\u0400-\u0482\u048a-\u052f\u1c80-\u1c8f"
+_MONGOLIAN = "\u1820-\u18aa"
+# Stops and brackets of East Asian type: part of a run, though they do not make one.
+_MARKS = "\u3001-\u3003\u3008-\u301f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+# What may stand between two letters of one run: spaces, digits and punctuation of every day; U+0301 is a
+# stress mark.
+_BETWEEN = " 0-9·–—,.:;“”‘’'\u0301\u00a0-"
+
+# Who reads a script as their own, so that it needs no mark.
+_READERS = {
+    "han": frozenset({"zh", "yue", "wuu", "hak", "nan", "lzh", "ja", "ko"}),
+    "kana": frozenset({"ja"}),
+    "hangul": frozenset({"ko"}),
+    "cyrillic": frozenset(("be", "bg", "kk", "ky", "mk", "mn", "ru", "sr", "tg", "tt", "tyv", "uk")),
+    "mongolian": frozenset({"mn"}),
+}
+_LANGUAGES = {"han": "zh-Hans", "kana": "ja", "hangul": "ko", "cyrillic": "mn", "mongolian": "mn-Mong"}
+_IS_MARK = re.compile(f"[{_MARKS}]")
+_HAS_KANA = re.compile(f"[{_KANA}]")
+_MARKUP = re.compile("(<[^>]*>)")
+_INLINE = re.compile(r"</?(a|em|strong|s|code|span)\b")
+
+
+def canonical_language(tag: str) -> str | None:
+    """``tag`` as BCP 47 writes it (``zh-hans`` is ``zh-Hans``); None when there is no such language."""
+    found = _TAG.fullmatch(tag.strip())
+    if not found:
+        return None
+    language, script, region = found["language"].lower(), found["script"], found["region"]
+    tag = "-".join(filter(None, (language, script and script.title(), region and region.upper())))
+    try:
+        Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return None
+    return tag
+
+
+def mark_runs(text: str, *, language: str) -> str:
+    """Plain ``text`` of ``language`` as HTML, its words in other scripts in ``<span lang="…">``.
+
+    >>> mark_runs("Visible (看见) & heard", language="en")
+    'Visible (<span lang="zh-Hans">看见</span>) &amp; heard'
+    """
+    return _mark(text, 0, _find_runs(text, language), escape)
+
+
+def mark_languages(html: str, *, language: str) -> str:
+    """Sanitised ``html``, not marked yet, with the same marks.
+
+    A run goes on through inline tags, so that ``<strong>重要</strong>です`` is Japanese as a whole.
+    """
+    marked: list[str] = []
+    block: list[str] = []
+    for piece in _MARKUP.split(html):
+        if piece.startswith("<") and not _INLINE.match(piece):
+            marked += [*_mark_block(block, language), piece]
+            block = []
+        else:
+            block.append(piece)
+    return "".join([*marked, *_mark_block(block, language)])
+
+
+def _mark_block(pieces: list[str], language: str) -> list[str]:
+    runs = _find_runs("".join(piece for piece in pieces if not piece.startswith("<")), language)
+    if not runs:
+        return pieces
+    marked, offset, first = [], 0, 0
+    for piece in pieces:
+        if piece.startswith("<"):
+            marked.append(piece)
+            continue
+        while first < len(runs) and runs[first][1] <= offset:
+            first += 1
+        end = offset + len(piece)
+        last = first
+        while last < len(runs) and runs[last][0] < end:
+            last += 1
+        marked.append(_mark(piece, offset, runs[first:last], str))
+        offset = end
+    return marked
+
+
+def _mark(text: str, offset: int, runs: Sequence["_Run"], encode: Callable[[str], str]) -> str:
+    """``text``, which begins at ``offset`` of the text the ``runs`` were found in."""
+    parts, end = [], 0
+    for start, stop, other in runs:
+        first, last = max(start - offset, 0), min(stop - offset, len(text))
+        if first < last:
+            parts += [encode(text[end:first]), f'<span lang="{other}">{encode(text[first:last])}</span>']
+            end = last
+    return "".join([*parts, encode(text[end:])])
+
+
+_Run: TypeAlias = tuple[int, int, str]
+"""Where a run begins and ends, and its language."""
+
+
+def _find_runs(text: str, language: str) -> list[_Run]:
+    own = language.partition("-")[0].lower()
+    runs: list[_Run] = []
+    end = 0
+    for found in _runs().finditer(text):
+        start = found.start()
+        while start > end and _IS_MARK.match(text[start - 1]):
+            start -= 1
+        end = found.end()
+        if other := _language_of(found, own):
+            runs.append((start, end, other))
+    return runs
+
+
+def _language_of(run: re.Match[str], own: str) -> str | None:
+    """The language of a run within text of ``own``; None where readers of ``own`` read it as theirs."""
+    script = run.lastgroup or ""
+    if script == "han" and _HAS_KANA.search(run.group()):
+        script = "kana"
+    return None if own in _READERS[script] else _LANGUAGES[script]
+
+
+@cache
+def _runs() -> re.Pattern[str]:
+    scripts = {"han": _HAN + _KANA, "hangul": _HANGUL, "cyrillic": _CYRILLIC, "mongolian": _MONGOLIAN}
+    return re.compile("|".join(f"(?P<{name}>{_run(letters)})" for name, letters in scripts.items()))
+
+
+def _run(letters: str) -> str:
+    return f"[{letters}](?:[{letters}{_MARKS}]|[{_BETWEEN}]+(?=[{_MARKS}]*[{letters}]))*"

@@ -1,0 +1,91 @@
+"""Which links a mail may carry, and why not the others."""
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+_MAILBOX = re.compile(r"[^@\s<>()]+@[^@\s<>()]+\.[^@\s<>()]+")
+_NOT_IN_URL = re.compile(r"[\s\\<>\"{}|^`]")
+_PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+_SCHEMES = ("http", "https", "mailto")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkFault:
+    """Why a link is refused: ``code`` for machines, ``reason`` reads "what, why, what to do"."""
+
+    code: str
+    reason: str
+
+
+def judge_link(url: str) -> LinkFault | None:
+    """What is wrong with ``url`` as a link in a mail; None when nothing is.
+
+    Only absolute http, https and mailto links work in a mail, and their host must be one readers can reach.
+    """
+    scheme, colon, rest = url.partition(":")
+    if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
+        return LinkFault(
+            code="relative-link",
+            reason=f"the link {url!r} is relative, and a mail has no page to be relative to. "
+            "Write the whole address, beginning with https://.",
+        )
+    if scheme.lower() not in _SCHEMES:
+        return LinkFault(
+            code="link-scheme",
+            reason=f"a link to {scheme}: is refused, because mail programs block it. "
+            "Link to https://, http:// or mailto:.",
+        )
+    if scheme.lower() == "mailto":
+        return _judge_mailbox(rest)
+    return _judge_address(url)
+
+
+def _judge_mailbox(rest: str) -> LinkFault | None:
+    if _MAILBOX.fullmatch(unquote(rest.partition("?")[0])):
+        return None
+    return LinkFault(
+        code="broken-link", reason=f"'mailto:{rest}' names no address. Write it as mailto:name@example.org."
+    )
+
+
+def _judge_address(url: str) -> LinkFault | None:
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").rstrip("."), parts.port
+    except ValueError:
+        host = ""
+    if not host or _NOT_IN_URL.search(url) or ".." in host:
+        return LinkFault(
+            code="broken-link",
+            reason=f"the link {url!r} is no web address. Copy it again from the browser; it begins with https://.",
+        )
+    if parts.username is not None:
+        return LinkFault(
+            code="broken-link",
+            reason=f"the link {url!r} has a name before an @, as phishing does to hide a host. Take it out.",
+        )
+    if _is_number(host):
+        return LinkFault(
+            code="numeric-link",
+            reason=f"the link goes to the number {host}, which spam filters refuse. Use the site's name.",
+        )
+    if host == "localhost" or host.endswith(_PRIVATE_ENDINGS) or "." not in host:
+        return LinkFault(
+            code="private-link",
+            reason=f"the link goes to {host}, which readers outside your network cannot reach. "
+            "Use the public address.",
+        )
+    return None
+
+
+def _is_number(host: str) -> bool:
+    """Whether browsers read ``host`` as an IP address; they do so for 2130706433 and 0x7f.1 too."""
+    if re.fullmatch(r"(0x[0-9a-f]*|\d+)", host.rpartition(".")[2], re.IGNORECASE):
+        return True
+    try:
+        ipaddress.ip_address(host.partition("%")[0])
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,80 @@
+"""The plain-text twin of a body, from the same tokens as its HTML."""
+
+from collections.abc import Sequence
+
+from markdown_it.token import Token
+from markdown_it.tree import SyntaxTreeNode
+
+_BULLET = "•"
+
+
+def render_text(tokens: Sequence[Token]) -> str:
+    """``tokens`` as text: blank lines between paragraphs, ``•`` before items, ``> `` before quotations, the
+    address of a link in brackets after its words. Lines are not wrapped."""
+    return "\n".join(_blocks(SyntaxTreeNode(tokens).children)).strip("\n")
+
+
+def _blocks(nodes: Sequence[SyntaxTreeNode], *, tight: bool = False) -> list[str]:
+    lines: list[str] = []
+    for node in nodes:
+        block = _block(node)
+        if lines and block and not tight:
+            lines.append("")
+        lines += block
+    return lines
+
+
+def _block(node: SyntaxTreeNode) -> list[str]:
+    if node.type in {"bullet_list", "ordered_list"}:
+        return _list(node)
+    if node.type == "blockquote":
+        return [f"> {line}".rstrip() for line in _blocks(node.children)]
+    if node.type in {"fence", "code_block"}:
+        return [f"    {line}".rstrip() for line in node.content.rstrip("\n").split("\n")]
+    if node.type == "table":
+        rows = (row for part in node.children for row in part.children)
+        return [" | ".join(_inline(cell.children) for cell in row.children) for row in rows]
+    if node.type == "hr":
+        return ["* * *"]
+    if node.type == "html_block":
+        return []
+    return [line.strip() for line in _inline(node.children).split("\n")]
+
+
+def _list(node: SyntaxTreeNode) -> list[str]:
+    lines: list[str] = []
+    tight = all(
+        child.hidden for item in node.children for child in item.children if child.type == "paragraph"
+    )
+    number = int(node.attrs.get("start", 1))
+    for position, item in enumerate(node.children):
+        mark = _BULLET if node.type == "bullet_list" else f"{number + position}."
+        if lines and not tight:
+            lines.append("")
+        first, *others = _blocks(item.children, tight=tight) or [""]
+        lines.append(f"{mark} {first}".rstrip())
+        lines += [f"{' ' * (len(mark) + 1)}{line}".rstrip() for line in others]
+    return lines
+
+
+def _inline(nodes: Sequence[SyntaxTreeNode]) -> str:
+    return "".join(_words(node) for node in nodes)
+
+
+def _words(node: SyntaxTreeNode) -> str:
+    if node.type == "hardbreak":
+        return "\n"
+    if node.type == "html_inline":
+        return ""
+    if node.type == "link":
+        return _link(_inline(node.children), str(node.attrs.get("href", "")))
+    if node.type == "s":
+        return f"~~{_inline(node.children)}~~"
+    if node.children:
+        return _inline(node.children)
+    return " ".join(node.content.split("\n")) if node.type == "text" else node.content
+
+
+def _link(words: str, url: str) -> str:
+    address = url.removeprefix("mailto:")
+    return f"{words} ({address})" if words.strip() not in {"", url, address} else address

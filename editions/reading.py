@@ -1,0 +1,108 @@
+"""From an edition's folder to an :class:`~editions.model.Edition`, or to everything that is wrong with it."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from editions.assembling import assemble_edition
+from editions.checking import AnyDocument, check_documents
+from editions.documents import Document, read_document
+from editions.errors import EditionError
+from editions.folder import EDITION, Contents, list_contents
+from editions.markdown import LETTER_HEADING, STORY_HEADING
+from editions.model import Edition
+from editions.pictures import read_pictures
+from editions.problem import Level, Problem
+from editions.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+from editions.translations import Library, StoryDocuments, check_translations
+
+H = TypeVar("H", bound=BaseModel)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Inspection:
+    """What a reading found: every problem, by file and line; and the edition, if none of them is an error."""
+
+    edition: Edition | None
+    problems: tuple[Problem, ...]
+
+
+def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
+    """Read the edition in ``folder``; its stories may name ``sectors``. Never raises for what lies there."""
+    contents = list_contents(folder)
+    reading = _Reading(folder, sectors)
+    library = reading.read(contents)
+    documents = reading.documents
+    images = contents.images if reading.is_complete else ()
+    pictures, problems = read_pictures(folder, documents, images)
+    problems += [
+        *contents.problems,
+        *reading.problems,
+        *check_documents(documents),
+        *check_translations(library),
+    ]
+    problems = sorted(set(problems))
+    if any(problem.level == Level.error for problem in problems):
+        return Inspection(edition=None, problems=tuple(problems))
+    return Inspection(edition=assemble_edition(folder, library, pictures), problems=tuple(problems))
+
+
+def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
+    """The edition in ``folder``, ready to be rendered.
+
+    Raises:
+        EditionError: a problem is an error; it has all of them, warnings too.
+    """
+    inspection = inspect_edition(folder, sectors=sectors)
+    if inspection.edition is None:
+        raise EditionError(inspection.problems)
+    return inspection.edition
+
+
+class _Reading:
+    """Reads the files of one edition; keeps each that could be read, and the problems of all."""
+
+    def __init__(self, folder: Path, sectors: Collection[str]) -> None:
+        self.folder = folder
+        self.sectors = sectors
+        self.documents: list[AnyDocument] = []
+        self.problems: list[Problem] = []
+        self.is_complete = True
+
+    def read(self, contents: Contents) -> Library:
+        edition = None
+        if contents.has_edition:
+            edition = self._document(EDITION, EditionHeader, None, LETTER_HEADING)
+        translations = self._translations(contents.translations, EditionTranslation, LETTER_HEADING)
+        own = edition.language if edition else "en"
+        stories = []
+        for files in contents.stories:
+            original = self._document(files.original, StoryHeader, own, STORY_HEADING)
+            translated = self._translations(files.translations, StoryTranslation, STORY_HEADING)
+            if original:
+                stories.append(
+                    StoryDocuments(
+                        number=files.number, slug=files.slug, original=original, translations=translated
+                    )
+                )
+        return Library(edition=edition, translations=translations, stories=stories)
+
+    def _translations(
+        self, names: Mapping[str, str], schema: type[H], heading: int
+    ) -> dict[str, Document[H]]:
+        read = {language: self._document(name, schema, language, heading) for language, name in names.items()}
+        return {language: document for language, document in read.items() if document}
+
+    def _document(self, name: str, schema: type[H], language: str | None, heading: int) -> Document[H] | None:
+        document, problems = read_document(
+            self.folder, name, schema, sectors=self.sectors, language=language, heading=heading
+        )
+        self.problems += problems
+        if document:
+            self.documents.append(document)
+        else:
+            self.is_complete = False
+        return document

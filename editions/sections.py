@@ -1,0 +1,32 @@
+"""Which stories stand together, and in which order."""
+
+from collections.abc import Sequence
+
+from editions.model import Edition, Kind, Section, Story
+
+_BY_KIND = {
+    Kind.feature: "feature",
+    Kind.centre: "centres-and-chairs",
+    Kind.chair: "centres-and-chairs",
+    Kind.campaign: "campaigns",
+    Kind.notice: "office",
+}
+
+
+def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Section, ...]:
+    """The stories of ``edition`` in sections: the feature, the ``sectors`` in their order, centres and
+    chairs, campaigns, the office. Stories keep their order; a section without stories is left out.
+
+    A sector that is not among ``sectors`` comes after them: no story is lost.
+    """
+    stories: dict[str, list[Story]] = {}
+    for story in edition.stories:
+        stories.setdefault(_section_of(story), []).append(story)
+    fixed = ("centres-and-chairs", "campaigns", "office")
+    others = [key for key in stories if key not in {"feature", *sectors, *fixed}]
+    order = dict.fromkeys(("feature", *sectors, *others, *fixed))
+    return tuple(Section(key=key, stories=tuple(stories[key])) for key in order if key in stories)
+
+
+def _section_of(story: Story) -> str:
+    return _BY_KIND.get(story.kind) or story.sector or "office"

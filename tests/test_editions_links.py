@@ -1,0 +1,77 @@
+"""Links a mail may carry, and the others."""
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from editions.links import judge_link
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://example.org",
+        "http://example.org/a?b=1&c=%20#d",
+        "HTTPS://Example.org:8443/",
+        "https://教育.cn/a",
+        "https://xn--wnyy1c.cn/",
+        "https://example.org/a(b)",
+        "https://example.org./",
+        "mailto:office@example.org",
+        "mailto:office@example.org?subject=Hello",
+        "https://mp.weixin.qq.com/s/3meKmbgoF8dLx2OjRjAfIA",
+        "https://1.example.org/2.3",
+    ],
+)
+def test_links_readers_can_follow_are_fine(url: str) -> None:
+    assert judge_link(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        ("", "relative-link", "the link '' is relative, and a mail has no page to be relative to"),
+        ("/forum", "relative-link", "beginning with https://"),
+        ("forum.html", "relative-link", "is relative"),
+        ("#top", "relative-link", "is relative"),
+        ("//example.org/a", "relative-link", "is relative"),
+        ("www.example.org", "relative-link", "is relative"),
+        ("javascript:alert(1)", "link-scheme", "a link to javascript: is refused"),
+        ("data:text/html,x", "link-scheme", "a link to data: is refused"),
+        ("file:///etc/passwd", "link-scheme", "a link to file: is refused"),
+        ("tel:+8610", "link-scheme", "Link to https://, http:// or mailto:"),
+        ("https://", "broken-link", "is no web address"),
+        ("https:example.org", "broken-link", "is no web address"),
+        ("https://a b.org", "broken-link", "Copy it again from the browser"),
+        ("https://example..org", "broken-link", "is no web address"),
+        ("https://[::1", "broken-link", "is no web address"),
+        ("https://example.org:port/", "broken-link", "is no web address"),
+        ("https://example.org/<x>", "broken-link", "is no web address"),
+        ("https://unesco.org@evil.example/", "broken-link", "has a name before an @, as phishing does"),
+        ("mailto:", "broken-link", "'mailto:' names no address"),
+        ("mailto:office", "broken-link", "Write it as mailto:name@example.org"),
+        ("http://192.0.2.1/", "numeric-link", "the link goes to the number 192.0.2.1"),
+        ("http://2130706433/", "numeric-link", "spam filters refuse"),
+        ("http://0x7f.1/", "numeric-link", "Use the site's name"),
+        ("http://[2001:db8::1]/", "numeric-link", "the number 2001:db8::1"),
+        ("http://localhost/", "private-link", "the link goes to localhost"),
+        ("http://intranet/", "private-link", "readers outside your network cannot reach"),
+        ("http://files.local/", "private-link", "Use the public address"),
+        ("http://app.internal/", "private-link", "app.internal"),
+    ],
+)
+def test_other_links_are_refused_with_the_reason(url: str, code: str, words: str) -> None:
+    fault = judge_link(url)
+    assert fault is not None
+    assert fault.code == code
+    assert words in fault.reason
+
+
+@given(st.text(max_size=40))
+@example("http://[")
+@example("http://[::]]")
+@example("http://\u2100")
+@example("mailto:%")
+def test_no_text_raises(url: str) -> None:
+    for text in (url, f"https://{url}", f"mailto:{url}"):
+        judge_link(text)
