@@ -48,7 +48,9 @@ class SegmentError(SubscriberError):
         self.text = text
         self.position = position
         self.reason = reason
-        super().__init__(f"  {_one_line(text)}\n  {_padding(text[:position])}^\n{reason}")
+        # A line above, so that a prefix such as "Error: " does not push the query away from its caret.
+        place = f"  {_one_line(text)}\n  {_padding(text[:position])}^"
+        super().__init__(f"The segment cannot be understood:\n{place}\n{reason}")
 
 
 class ImportFileError(SubscriberError):

@@ -13,6 +13,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import tempfile
 import threading
@@ -48,14 +49,21 @@ def find_postgres() -> Path | None:
     return next((folder for folder in reversed(folders) if (folder / "initdb").exists()), None)
 
 
-def _as_somebody_else() -> tuple[list[str], pwd.struct_passwd | None]:
+def _as_somebody_else() -> tuple[list[str | Path], pwd.struct_passwd | None]:
     """PostgreSQL refuses to run as root: the words to put before a command, and who it then runs as."""
     if os.getuid() != 0:
         return [], None
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
     somebody = names.get("postgres") or names["nobody"]
     # The parent's death ends the server too, so that a killed test run leaves nothing behind.
-    words = ["setpriv", "--reuid", str(somebody.pw_uid), "--regid", str(somebody.pw_gid), "--clear-groups"]
+    words: list[str | Path] = [
+        "setpriv",
+        "--reuid",
+        str(somebody.pw_uid),
+        "--regid",
+        str(somebody.pw_gid),
+        "--clear-groups",
+    ]
     return [*words, "--pdeathsig", "KILL"], somebody
 
 
@@ -187,6 +195,9 @@ class Stage(StrEnum):
     mail = "MAIL"
     rcpt = "RCPT"
     data = "DATA"
+    body = "BODY"
+    """In the middle of the message; only DROP makes sense here."""
+
     dot = "."
     """After the final dot. The mail is kept when the line is dropped, hangs or gets 2xx, not when it gets
     4xx or 5xx.
@@ -231,15 +242,18 @@ class Received:
 class MisbehavingServer:
     """An SMTP server on a free port of loopback, well-behaved until told otherwise with :meth:`answer`.
 
-    Use it in a ``with``. ``received`` is what it kept, ``connections`` how many it took, ``logins`` who
-    logged in. ``options`` go to aiosmtpd's ``SMTP``.
+    Use it in a ``with``. ``received`` is what it kept, ``connections`` how many it took. With ``tls`` it
+    speaks TLS from the first byte (smtps). ``options`` go to aiosmtpd's ``SMTP``.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
     rules: list[Rule] = field(default_factory=list)
     received: list[Received] = field(default_factory=list)
+    host: str = "127.0.0.1"
+    tls: ssl.SSLContext | None = None
     connections: int = 0
     port: int = 0
+    lines: "list[_Line]" = field(default_factory=list, repr=False)
 
     @property
     def url(self) -> str:
@@ -277,18 +291,25 @@ class MisbehavingServer:
     def _run(self, started: threading.Event) -> None:
         # aiosmtpd's own Controller cannot take port 0: it dials that port to see whether it is up.
         asyncio.set_event_loop(self._loop)
-        factory = self._loop.create_server(lambda: _Line(self, self._loop), "127.0.0.1", 0)
+        factory = self._loop.create_server(lambda: _Line(self, self._loop), self.host, 0, ssl=self.tls)
         server = self._loop.run_until_complete(factory)
         self.port = server.sockets[0].getsockname()[1]
         started.set()
         self._loop.run_forever()
         server.close()
-        tasks = asyncio.all_tasks(self._loop)
+        self._loop.run_until_complete(self._hang_up())
+        self._loop.close()
+
+    async def _hang_up(self) -> None:
+        """End every connection that is still open, so that none is left to the garbage collector."""
+        for line in self.lines:
+            line.hang_up()
+        await asyncio.sleep(0)
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))
-        self._loop.run_until_complete(asyncio.sleep(0))
-        self._loop.close()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)
 
 
 class _Line(SMTP):
@@ -299,6 +320,14 @@ class _Line(SMTP):
         options = {"enable_SMTPUTF8": True, "hostname": "mx.example.org", "ident": "ready", **owner.options}
         super().__init__(_Hooks(owner), loop=loop, **options)
 
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._owner.lines.append(self)
+        super().connection_made(transport)
+
+    def hang_up(self) -> None:
+        if self.transport is not None:
+            _transport_of(self).abort()
+
     async def _handle_client(self) -> None:
         self._owner.connections += 1
         if not await _misbehave(self, self._owner.take(Stage.connect)):
@@ -306,8 +335,20 @@ class _Line(SMTP):
 
     async def smtp_DATA(self, arg: str) -> None:
         recipient = self.envelope.rcpt_tos[0] if self.envelope and self.envelope.rcpt_tos else ""
-        if not await _misbehave(self, self._owner.take(Stage.data, recipient)):
-            await super().smtp_DATA(arg)
+        if await _misbehave(self, self._owner.take(Stage.data, recipient)):
+            return
+        if self._owner.take(Stage.body, recipient) is not None:
+            await self.push("354 Go on")
+            await self._reader.read(100)
+            self.hang_up()
+            return
+        await super().smtp_DATA(arg)
+
+
+def _transport_of(line: SMTP) -> asyncio.Transport:
+    transport = line.transport
+    assert isinstance(transport, asyncio.Transport)
+    return transport
 
 
 async def _misbehave(line: SMTP, answer: str | None) -> bool:
@@ -319,7 +360,7 @@ async def _misbehave(line: SMTP, answer: str | None) -> bool:
     if answer != DROP:
         await line.push(answer)
     if answer == DROP or answer.startswith("421"):
-        line.transport.close()
+        _transport_of(line).close()
     return True
 
 
@@ -375,10 +416,10 @@ class _Hooks:
         if answer == HANG:
             await asyncio.Event().wait()
         if answer == DROP:
-            server.transport.abort()
+            _transport_of(server).abort()
             await asyncio.Event().wait()  # connection_lost cancels this
         if answer is not None and answer.startswith("421"):
             await server.push(answer)
-            server.transport.close()
+            _transport_of(server).close()
             await asyncio.Event().wait()
         return answer

@@ -13,8 +13,9 @@ from alembic.operations import Operations
 from alembic.script import ScriptDirectory
 from sqlalchemy import CheckConstraint, Engine, String, text
 from sqlalchemy.exc import IntegrityError
+from sqlmodel import SQLModel
 
-from mailer.database import migrating, models
+from mailer.database import migrating
 from mailer.database.engine import open_engine
 from mailer.errors import StaleSchemaError
 
@@ -53,7 +54,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(empty_engine: Engi
     migrating.upgrade(empty_engine)
     with empty_engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
-        assert compare_metadata(context, models.SQLModel.metadata) == []
+        assert compare_metadata(context, SQLModel.metadata) == []
 
 
 def test_the_migrations_make_every_check_of_the_models(empty_engine: Engine) -> None:
@@ -62,7 +63,7 @@ def test_the_migrations_make_every_check_of_the_models(empty_engine: Engine) -> 
     name_of = empty_engine.dialect.identifier_preparer.format_constraint
     expected = {
         (table.name, name_of(constraint))
-        for table in models.SQLModel.metadata.sorted_tables
+        for table in SQLModel.metadata.sorted_tables
         for constraint in table.constraints
         if isinstance(constraint, CheckConstraint)
     }
@@ -112,7 +113,7 @@ def test_a_delivery_that_makes_no_sense_is_refused(
         "digest": "",
     }
     campaign |= {"in_doubt_policy": "hold", "approved_by": "", "approved_digest": ""}
-    insert_row(engine, "campaign", id=1, audience=1, created_at=AT, **campaign)
+    insert_row(engine, "campaign", id=1, language="en", audience=1, created_at=AT, **campaign)
     delivery = {
         "campaign_id": 1,
         "subscriber_id": 1,

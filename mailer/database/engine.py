@@ -40,9 +40,12 @@ def open_engine(url: str, *, root: Path, durable: bool = False) -> Engine:
     return _open_postgres(parsed, durable=durable)
 
 
-def session(engine: Engine) -> Session:
-    """A session on ``engine``, for use in a ``with``. Nothing is kept unless the caller commits."""
-    return Session(engine)
+def session(engine: Engine, *, read_only: bool = False) -> Session:
+    """A session on ``engine``, for use in a ``with``. Nothing is kept unless the caller commits.
+
+    With ``read_only`` it does not take SQLite's one write lock, so that looking never makes a campaign wait.
+    """
+    return Session(engine.execution_options(read_only=True) if read_only else engine)
 
 
 def _parse(url: str) -> URL:

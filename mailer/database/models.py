@@ -81,7 +81,7 @@ class DeliveryState(StrEnum):
 
 
 class Campaign(SQLModel, table=True):
-    """One edition sent to one segment.
+    """One edition sent to one segment. ``language`` is the edition's own, for readers of any it is not in.
 
     ``state_reason`` says why it is paused, in words for a person. ``digest`` covers the frozen content and
     the audience rule; an approval counts only while ``approved_digest`` equals it. ``next_slot_at`` is the
@@ -95,6 +95,7 @@ class Campaign(SQLModel, table=True):
     edition: str = Field(max_length=100, index=True)
     title: str = Field(max_length=300)
     segment: str
+    language: str = Field(default="", max_length=35)
     state: CampaignState = Field(
         default=CampaignState.draft, sa_column=Column(text_enum(CampaignState, "state"), nullable=False)
     )

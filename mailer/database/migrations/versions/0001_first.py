@@ -24,6 +24,7 @@ def upgrade() -> None:
         sa.Column("edition", sa.String(100), nullable=False),
         sa.Column("title", sa.String(300), nullable=False),
         sa.Column("segment", sa.String(), nullable=False),
+        sa.Column("language", sa.String(35), nullable=False),
         sa.Column("state", sa.String(32), nullable=False),
         sa.Column("state_reason", sa.String(), nullable=False),
         sa.Column("in_doubt_policy", sa.String(32), nullable=False),

@@ -1,0 +1,74 @@
+"""Addresses, normalised once at the door.
+
+Two spellings of one mailbox must not become two subscribers, so the identity of an address is its
+lower-case form: the domain by IDNA rules, and the local part too. RFC 5321 lets a server tell ``Ann@`` from
+``ann@``; none that partners use does, and listmonk and Mailchimp fold it as well. What goes on the wire
+keeps the local part as it was written, for the server that cares. ``lower()`` rather than ``casefold()``:
+the latter turns "ß" into "ss", and with SMTPUTF8 those are two mailboxes.
+"""
+
+from dataclasses import dataclass
+from unicodedata import category, normalize
+
+from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
+
+from subscribers.errors import AddressError
+
+_INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """A mailbox. ``email`` is its identity, lower-case, domain in Unicode; ``envelope`` is what SMTP gets.
+
+    ``envelope`` keeps the case of the local part and has its domain as A-labels. ``needs_smtputf8`` is true
+    when the local part is not ASCII.
+    """
+
+    email: str
+    envelope: str
+    needs_smtputf8: bool
+
+
+def normalise_address(text: str) -> Address:
+    """The address written in ``text``, which may have blanks around it or full-width characters in it.
+
+    Raises:
+        AddressError: it is none, or none that mail can be sent to safely. No DNS is asked.
+    """
+    stripped = normalize("NFKC", text).strip()
+    _refuse_unsafe(text, stripped)
+    try:
+        valid = validate_email(stripped, check_deliverability=False, strict=True)
+    except EmailNotValidError as error:
+        raise AddressError(text, _in_plain_words(stripped, error)) from error
+    local = normalize("NFC", valid.local_part)
+    return Address(
+        email=f"{normalize('NFC', local.lower())}@{valid.domain}",
+        envelope=f"{local}@{valid.ascii_domain}",
+        needs_smtputf8=not local.isascii(),
+    )
+
+
+def _refuse_unsafe(text: str, stripped: str) -> None:
+    if not stripped:
+        raise AddressError(text, "it is empty")
+    for char in stripped:
+        if category(char) in _INVISIBLE:
+            raise AddressError(text, f"it contains an invisible character (U+{ord(char):04X}); type it anew")
+    if stripped.startswith("-"):
+        # A mail program that hands the address to a command would read it as an option (CVE-2026-45068).
+        raise AddressError(text, "it begins with a hyphen")
+
+
+def _in_plain_words(stripped: str, error: EmailNotValidError) -> str:
+    if "<" in stripped or ">" in stripped:
+        return "a cell holds the address alone, without a name or < and >"
+    if any(char.isspace() for char in stripped) and stripped.count("@") == 1:
+        return "there is a space in it"
+    if stripped.count("@") > 1:
+        return "there is more than one @ in it, and one cell holds one address"
+    words = str(error).strip().rstrip(".")
+    if not isinstance(error, EmailSyntaxError) or not words:
+        return "it does not look like name@example.org"
+    return words[0].lower() + words[1:]

@@ -1,0 +1,136 @@
+"""The rules for a subscriber's details, wherever they come from: a file, a page, a command.
+
+Each function takes what somebody wrote and returns what is stored, or says in one sentence why it cannot be.
+"""
+
+import re
+from collections.abc import Collection, Iterable
+from difflib import get_close_matches
+from functools import cache
+from unicodedata import category, normalize
+
+from subscribers.errors import DetailError, reprinted
+
+NAME_LENGTH = 300
+TAG_LENGTH = 64
+
+_SPACES = " \t\r\n\u00a0\u3000"
+_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
+# Overrides of the text direction reach beyond the name and turn the rest of a page or mail around.
+_DIRECTION = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# A tag stands in segments and in cells of spreadsheets; what means something there cannot begin or be in one.
+_IN_NO_TAG = set(',;"')
+_BEGINS_NO_TAG = set("=+-@'＝＋－＠")
+
+
+def clean_line(text: str, field: str, limit: int = NAME_LENGTH) -> str:
+    """``text`` as one line: NFC, runs of white space as one space, none at the ends.
+
+    Raises:
+        DetailError: it is longer than ``limit`` characters, or holds a character that a mail must not carry.
+    """
+    line = normalize("NFC", " ".join(re.split(f"[{_SPACES}]+", text)).strip(" "))
+    if not (line.isascii() and line.isprintable()):
+        _refuse_unprintable(line, field)
+    if len(line) > limit:
+        raise DetailError(field, f"it is {len(line)} characters long; there is room for {limit}.")
+    return line
+
+
+def clean_language(text: str) -> str | None:
+    """A language as a BCP 47 tag in its usual spelling (``zh-Hans``, ``pt-BR``), None for nothing.
+
+    Raises:
+        DetailError: it is no tag, or one of an unknown language, script or region.
+    """
+    written = normalize("NFKC", text).strip().replace("_", "-")
+    if not written:
+        return None
+    match = _LANGUAGE.fullmatch(written)
+    if match is not None:
+        language, script, region = (part or "" for part in match.groups())
+        parts = (language.lower(), script.title(), region.upper())
+        if all(not part or part in known for part, known in zip(parts, _subtags(), strict=True)):
+            return "-".join(part for part in parts if part)
+    raise DetailError(
+        "language", f"{reprinted(text)} is no language code. Write one such as en, mn, zh-Hans or pt-BR."
+    )
+
+
+def clean_sectors(names: Iterable[str], sectors: Collection[str]) -> frozenset[str]:
+    """The configured slugs that ``names`` mean; case, blanks and underscores do not matter.
+
+    Raises:
+        DetailError: one of them is not configured; the nearest that are, are named.
+    """
+    slugs = {_slug(sector): sector for sector in sectors}
+    found = set()
+    for name in names:
+        if not (slug := _slug(name)):
+            continue
+        if slug not in slugs:
+            raise DetailError("sectors", _unknown_sector(name, slug, slugs))
+        found.add(slugs[slug])
+    return frozenset(found)
+
+
+def clean_tag(text: str) -> str:
+    """A tag as stored: one line in lower case, so that "Press" and "press" are the same; may be empty.
+
+    Raises:
+        DetailError: it is too long or holds characters that mean something in segments or spreadsheets.
+    """
+    tag = normalize("NFC", clean_line(text, "tags", TAG_LENGTH).lower())
+    if len(tag) > TAG_LENGTH:
+        raise DetailError("tags", f"a tag has room for {TAG_LENGTH} characters.")
+    if tag[:1] in _BEGINS_NO_TAG or not _IN_NO_TAG.isdisjoint(tag):
+        raise DetailError(
+            "tags",
+            f"{reprinted(text)} cannot be a tag: no comma, semicolon or quotation mark, no = + - @ ' first.",
+        )
+    return tag
+
+
+def clean_tags(texts: Iterable[str]) -> frozenset[str]:
+    """Tags as stored, empty ones left out; raises as :func:`clean_tag` does."""
+    return frozenset(tag for tag in map(clean_tag, texts) if tag)
+
+
+def _refuse_unprintable(line: str, field: str) -> None:
+    for char in line:
+        if reason := _refusal(char):
+            raise DetailError(field, f"it contains {reason} (U+{ord(char):04X}). Type it anew.")
+
+
+def _refusal(char: str) -> str | None:
+    if category(char) in {"Cc", "Cs", "Zl", "Zp"}:
+        return "a control character"
+    if char in _DIRECTION:
+        return "a mark that turns the direction of the text"
+    if char == "\ufffd":
+        return "the sign for a lost letter, from a file saved in the wrong encoding"
+    if ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF or char == "\ufeff":
+        return "a sign that is no letter"
+    return None
+
+
+def _slug(name: str) -> str:
+    return "-".join(re.split(r"[\s_-]+", normalize("NFKC", name).strip().casefold()))
+
+
+def _unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str:
+    near = [slugs[match] for match in get_close_matches(slug, slugs, n=2, cutoff=0.6)]
+    question = f" Did you mean {' or '.join(near)}?" if near else ""
+    known = ", ".join(slugs.values()) or "none; name them in mailer.toml under [sectors]"
+    return (
+        f"{reprinted(name)} is no sector.{question} There are: {known}. Several are separated by semicolons."
+    )
+
+
+@cache
+def _subtags() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The languages, scripts and regions CLDR has an English name for."""
+    from babel import Locale
+
+    english = Locale("en")
+    return frozenset(english.languages), frozenset(english.scripts), frozenset(english.territories)

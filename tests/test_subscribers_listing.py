@@ -1,0 +1,99 @@
+"""Looking at the list."""
+
+import json
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import Session, select
+
+from subscribers.consent import change_status, unsubscribe
+from subscribers.errors import AddressError, UnknownSubscriberError
+from subscribers.listing import count, facts, find_subscriber, list_facts, select_subscribers
+from subscribers.models import Event, Status, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.segment import parse_segment
+
+
+def add(session: Session, now: datetime, number: int, **details: Any) -> int:
+    email = f"p{number}@example.org"
+    subscriber = Subscriber(email=email, envelope=email, created_at=now, updated_at=now, **details)
+    session.add(subscriber)
+    session.flush()
+    assert subscriber.id is not None
+    return subscriber.id
+
+
+def test_a_segment_is_counted_and_listed_in_the_order_of_joining(session: Session, now: datetime) -> None:
+    for number in range(5):
+        add(session, now, number, country="MN" if number % 2 else "CN")
+    segment = parse_segment("country:MN")
+    assert count(session, segment) == 2
+    assert count(session, parse_segment("")) == 5
+    found = session.exec(select_subscribers(segment)).all()
+    assert [person.email for person in found] == ["p1@example.org", "p3@example.org"]
+
+
+def test_with_a_day_only_those_who_get_mail_are_counted_and_listed(session: Session, now: datetime) -> None:
+    today = date(2026, 3, 1)
+    add(session, now, 0)
+    add(session, now, 1, status=Status.unsubscribed)
+    add(session, now, 2, status=Status.paused, paused_until=today + timedelta(days=1))
+    add(session, now, 3, status=Status.paused, paused_until=today)
+    everybody = parse_segment("all")
+    assert count(session, everybody) == 4
+    assert count(session, everybody, today=today) == 2
+    assert [person["email"] for person in list_facts(session, everybody, today=today)] == [
+        "p0@example.org",
+        "p3@example.org",
+    ]
+
+
+def test_more_people_than_one_statement_reads_are_listed_with_their_own_sectors(
+    session: Session, now: datetime
+) -> None:
+    for number in range(1100):
+        id_ = add(session, now, number)
+        session.add(SubscriberSector(subscriber_id=id_, sector=f"s{number % 3}"))
+        session.add(SubscriberTag(subscriber_id=id_, tag=f"t{number % 5}"))
+    session.commit()
+    people = list(list_facts(session, parse_segment("all")))
+    assert len(people) == 1100
+    for number, person in enumerate(people):
+        assert (person["sectors"], person["tags"]) == ([f"s{number % 3}"], [f"t{number % 5}"])
+
+
+def test_everything_known_about_one_person_is_told_and_fits_into_json(
+    session: Session, now: datetime
+) -> None:
+    id_ = add(session, now, 7, name="Ann", country="MN")
+    subscriber = session.exec(select(Subscriber)).one()
+    until = date(2026, 6, 1)
+    change_status(
+        session, subscriber, Status.paused, event=Event.paused, paused_until=until, method="page", now=now
+    )
+    unsubscribe(
+        session, id_, method="one-click", source="campaign 3", now=now + timedelta(days=1), evidence="POST"
+    )
+    session.commit()
+    known = facts(session, " P7@EXAMPLE.org ")
+    assert json.loads(json.dumps(known)) == known
+    assert (known["id"], known["name"], known["status"], known["paused_until"]) == (
+        id_,
+        "Ann",
+        "unsubscribed",
+        None,
+    )
+    assert [(record["event"], record["method"], record["at"]) for record in known["consent"]] == [
+        ("paused", "page", "2026-03-01T09:00:00Z"),
+        ("unsubscribed", "one-click", "2026-03-02T09:00:00Z"),
+    ]
+    assert known["consent"][1]["evidence"] == "POST"
+
+
+def test_a_stranger_is_told_from_a_wrong_address(session: Session) -> None:
+    with pytest.raises(
+        UnknownSubscriberError, match=r"nobody@example\.org: nobody on the list.*subscribers list"
+    ):
+        facts(session, "nobody@example.org")
+    with pytest.raises(AddressError):
+        find_subscriber(session, "nobody")
