@@ -1,3 +1,3 @@
-"""Puts editions, subscribers and templates together, and sends: one message per partner, exactly accounted for."""
+"""Puts editions, subscribers and templates together, and sends: one message a partner, all accounted for."""
 
 __version__ = "0.1.0"

@@ -13,8 +13,8 @@ class MailerError(Exception):
 class ConfigurationError(Exception):
     """The workspace is not set up as it must be.
 
-    Deliberately outside :class:`MailerError`, so that nothing which tolerates a failed message can swallow a wrong
-    setting.
+    Deliberately outside :class:`MailerError`, so that nothing which tolerates a failed message can swallow
+    a wrong setting.
     """
 
 

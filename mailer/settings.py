@@ -1,7 +1,7 @@
 """The settings of one workspace: ``mailer.toml``, overridden by ``MAILER_SECTION__KEY``.
 
-There is no module-level instance: whoever needs settings is given them. Every key, its default and its help are in
-the models below; an unknown key is an error, in the file and in the environment.
+There is no module-level instance: whoever needs settings is given them. Every key, its default and its help
+are in the models below; an unknown key is an error, in the file and in the environment.
 """
 
 import os
@@ -31,7 +31,9 @@ def _plain_sender(name: str) -> str:
     return " ".join(name.split())
 
 
-Phrase = Annotated[str, BeforeValidator(lambda value: _plain_sender(value) if isinstance(value, str) else value)]
+Phrase = Annotated[
+    str, BeforeValidator(lambda value: _plain_sender(value) if isinstance(value, str) else value)
+]
 
 
 class SenderSettings(_Section):
@@ -40,7 +42,9 @@ class SenderSettings(_Section):
     name: Phrase = Field(description="The name readers see as the sender.")
     address: str = Field(description="The address in From.", pattern=r"^[^@\s<>]+@[^@\s<>]+$")
     organisation: Phrase = Field(description="The organisation, as the footer names it.")
-    postal_address: str = Field(min_length=5, description="Where letters reach us; the law of most countries asks for it.")
+    postal_address: str = Field(
+        min_length=5, description="Where letters reach us; the law of most countries asks for it."
+    )
     reply_to: str = Field(default="", description="Where answers go, if not to the sender.")
     bounces_to: str = Field(default="", description="The envelope sender, if not the sender's address.")
     list_id: str = Field(default="", description="The List-Id label, such as newsletter.example.org.")
@@ -55,31 +59,39 @@ class SmtpSettings(_Section):
 
     url: str = Field(
         default="smtp://127.0.0.1:25",
-        description="smtp://, smtps:// or maildir:PATH. smtp://user@host:587 logs in with the password of password_file.",
+        description="smtp://, smtps:// or maildir:PATH. With a user, as in smtp://user@host:587, it logs in.",
     )
     password_file: Path | None = Field(default=None, description="A file whose first line is the password.")
     starttls: Literal["require", "if-offered", "never"] = Field(
         default="if-offered", description="Whether smtp:// must, may or must not change to TLS."
     )
     connections: int = Field(default=4, ge=1, le=50, description="Connections kept open at once.")
-    messages_per_connection: int = Field(default=50, ge=1, description="Messages after which a connection is renewed.")
+    messages_per_connection: int = Field(
+        default=50, ge=1, description="Messages after which a connection is renewed."
+    )
     timeout: float = Field(default=60, gt=0, description="Seconds to wait for an ordinary reply.")
     final_timeout: float = Field(
-        default=600, gt=0, description="Seconds to wait for the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes)."
+        default=600,
+        gt=0,
+        description="Seconds to wait for the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes).",
     )
 
 
 class DatabaseSettings(_Section):
     """Where the list and the ledger live."""
 
-    url: str = Field(default="sqlite:///mailer.db", description="sqlite:///FILE (relative to the workspace) or postgresql://…")
+    url: str = Field(
+        default="sqlite:///mailer.db",
+        description="sqlite:///FILE (relative to the workspace) or postgresql://…",
+    )
 
 
 class WebSettings(_Section):
     """How readers reach the pages."""
 
     base_url: str = Field(
-        default="http://127.0.0.1:8025", description="The public address of `mailer serve`, without a trailing slash."
+        default="http://127.0.0.1:8025",
+        description="The public address of `mailer serve`, without a trailing slash.",
     )
 
     @model_validator(mode="after")
@@ -99,16 +111,21 @@ class WebSettings(_Section):
 class CampaignSettings(_Section):
     """The rules a campaign follows."""
 
-    approval: Literal["required", "optional"] = Field(default="optional", description="Whether a launch needs an approval.")
-    in_doubt: Literal["hold", "resend"] = Field(
-        default="hold", description="What a resume does with deliveries in doubt: leave them to a person, or send again."
+    approval: Literal["required", "optional"] = Field(
+        default="optional", description="Whether a launch needs an approval."
     )
-    rate: float | None = Field(default=None, gt=0, description="Messages per second over all connections; none for no limit.")
+    in_doubt: Literal["hold", "resend"] = Field(
+        default="hold",
+        description="What a resume does with deliveries in doubt: leave them to a person, or send again.",
+    )
+    rate: float | None = Field(
+        default=None, gt=0, description="Messages per second over all connections; none for no limit."
+    )
     retry_for_hours: float = Field(default=72, gt=0, description="How long a deferred reader is tried again.")
 
 
 class Settings(_Section):
-    """Everything in ``mailer.toml``. ``sectors`` maps slugs to names, ``countries`` codes to the names to show."""
+    """Everything in ``mailer.toml``. ``sectors`` maps slugs to names, ``countries`` codes to names."""
 
     sender: SenderSettings
     smtp: SmtpSettings = SmtpSettings()
@@ -124,7 +141,8 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises:
         WorkspaceNotFoundError: there is no ``mailer.toml``.
-        ConfigurationError: the file or the environment holds something unknown or wrong; every fault is named.
+        ConfigurationError: the file or the environment holds something unknown or wrong; all of it is
+            named.
     """
     path = folder / FILE
     if not path.is_file():
@@ -141,7 +159,9 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
 def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     """``values`` with ``MAILER_SECTION__KEY`` laid over them."""
-    merged = {name: dict(section) if isinstance(section, dict) else section for name, section in values.items()}
+    merged = {
+        name: dict(section) if isinstance(section, dict) else section for name, section in values.items()
+    }
     for variable, value in environ.items():
         if not variable.startswith(_PREFIX) or variable in _NOT_SETTINGS:
             continue

@@ -21,7 +21,7 @@ KEYS_FILE = "keys.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """The secrets of a workspace. ``suppression`` must never change: erased addresses are known only by it."""
+    """The secrets of a workspace. ``suppression`` must never change: it alone knows erased addresses."""
 
     suppression: SuppressionKey
     tokens: TokenSigner
@@ -29,7 +29,7 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """A folder opened for work. Everything that needs a path, a setting, a key or the database is given this."""
+    """A folder opened for work, given to everything that needs a path, a setting, a key or the database."""
 
     root: Path
     settings: Settings
@@ -61,7 +61,10 @@ class Workspace:
         """
         folder = self.editions / slug
         if folder.parent != self.editions or slug in {"", ".", ".."} or not folder.is_dir():
-            known = ", ".join(sorted(path.name for path in self.editions.glob("*") if path.is_dir())) or "none yet"
+            known = (
+                ", ".join(sorted(path.name for path in self.editions.glob("*") if path.is_dir()))
+                or "none yet"
+            )
             raise ConfigurationError(f"{slug}: no such edition in {self.editions}. There are: {known}.")
         return folder
 
@@ -83,8 +86,8 @@ def open_workspace(folder: Path, environ: Mapping[str, str] = os.environ) -> Wor
 def write_keys(path: Path) -> None:
     """Make new keys at ``path``, readable by the owner alone. Never overwrites."""
     text = (
-        "# The secrets of this workspace. Keep this file private and in the backup: without it the links in mails\n"
-        "# already sent stop working, and erased addresses are forgotten twice.\n"
+        "# The secrets of this workspace. Keep this file private and in the backup: without it the links\n"
+        "# in mails already sent stop working, and erased addresses are forgotten twice.\n"
         f'suppression = "{secrets.token_hex(32)}"\n\n[tokens]\ncurrent = 1\n1 = "{secrets.token_hex(32)}"\n'
     )
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -107,4 +110,6 @@ def _read_keys(path: Path) -> Keys:
             "new keys would break every link already mailed."
         ) from error
     except (tomllib.TOMLDecodeError, KeyError, ValueError, AttributeError) as error:
-        raise ConfigurationError(f"{path}: the workspace's keys cannot be read ({error}). Restore the file.") from error
+        raise ConfigurationError(
+            f"{path}: the workspace's keys cannot be read ({error}). Restore the file."
+        ) from error

@@ -5,6 +5,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from sqlmodel import Session
 
 from mailer.database import migrating
 from mailer.database.engine import open_engine
+from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace, open_workspace, write_keys
 from tests.servers import find_postgres, running_postgres
 
@@ -142,6 +144,15 @@ def workspace(tmp_path: Path, sqlite_template: Path) -> Workspace:
     write_keys(root / "keys.toml")
     shutil.copy(sqlite_template, root / "mailer.db")
     return open_workspace(root, environ={})
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def either_workspace(request: pytest.FixtureRequest, workspace: Workspace) -> Workspace:
+    """A workspace with its database in SQLite, and again with it in PostgreSQL."""
+    if request.param == "sqlite":
+        return workspace
+    database = DatabaseSettings(url=request.getfixturevalue("postgres_database"))
+    return replace(workspace, settings=workspace.settings.model_copy(update={"database": database}))
 
 
 @contextlib.contextmanager

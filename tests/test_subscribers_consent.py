@@ -174,7 +174,7 @@ def test_a_pause_has_a_day_and_its_end_takes_it_away(session: Session, now: date
 
 
 def test_a_change_sees_what_another_session_did_meanwhile(engine: Engine, now: datetime) -> None:
-    with Session(engine) as one:
+    with Session(engine, expire_on_commit=False) as one:
         id_ = add(one, now)
         subscriber = get(one, id_)
         one.commit()

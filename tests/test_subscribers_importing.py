@@ -196,6 +196,22 @@ def test_nobody_who_left_bounced_complained_or_was_erased_is_resurrected(
     assert [(person.id, person.status, person.name) for person in list_all(session)] == before
 
 
+def test_somebody_who_left_after_the_session_last_looked_is_left_alone(
+    engine: Engine, now: datetime, tmp_path: Path
+) -> None:
+    path = tmp_path / "partners.csv"
+    path.write_text("email,name\nann@example.org,Ann\n")
+    with Session(engine, expire_on_commit=False) as session:
+        ann = Subscriber(email="ann@example.org", envelope="ann@example.org", created_at=now, updated_at=now)
+        session.add(ann)
+        session.commit()
+        with Session(engine) as other:
+            unsubscribe(other, ann.id or 0, method="one-click", source="", now=now)
+            other.commit()
+        assert ann.status is Status.active  # as far as this session knows
+        assert tell(import_csv(session, path, sectors=SECTORS, key=KEY, now=now)) == (0, 0, 0, 1, 0)
+
+
 def test_a_dry_run_reports_everything_and_changes_nothing(session: Session, take: Take) -> None:
     take("email,name\nann@example.org,Ann\nbob@example.org,Bob\n")
     text = (

@@ -1,0 +1,109 @@
+"""Header values written by ourselves, so that what goes on the wire is what we meant.
+
+The standard library folds headers anew when a message is written. Python 3.11's folding can let a long
+display name add an address to ``To``, and every version turns a ``List-Unsubscribe`` of more than 78
+characters into an encoded word, which RFC 2369 does not allow and Gmail does not read.
+"""
+
+import base64
+import re
+import textwrap
+import unicodedata
+from collections.abc import Iterator
+from email.policy import EmailPolicy
+
+_LONGEST_LINE = 998  # RFC 5322, section 2.1.1, without CRLF
+_BYTES_PER_WORD = 45  # 60 characters of base64; with =?utf-8?B? and ?= less than RFC 2047's 75
+_PLAIN_WIDTH = 60
+# Words a phrase may hold without quotes or encoding: RFC 5322 atext, less what looks like an encoded word.
+_PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/^_`{|}~-]+)*")
+_PLAIN_TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
+# A mailbox that needs no quoting: what subscribers.address lets through. Non-ASCII only in the local part.
+_MAILBOX = re.compile(r"[^\x00-\x20\x7f\x80-\xa0\"(),:;<>@\[\\\]]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+_FOLDED = re.compile(r"[^\r\n\x00]*(?:\r\n [^\r\n\x00]+)*")
+_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+
+
+class MailPolicy(EmailPolicy):
+    """Writes every header exactly as given, refusing what would end a line early or start another header.
+
+    Values are ASCII, folded by the functions of this module; only ``utf8=True`` lets others through, for the
+    address of a reader whose local part is not ASCII (RFC 6532).
+    """
+
+    def header_store_parse(self, name: str, value: object) -> tuple[str, str]:
+        text = str(value)
+        if not _FOLDED.fullmatch(text):
+            raise ValueError(f"{name}: a line break or a NUL in the value")
+        if not (self.utf8 or text.isascii()):
+            raise ValueError(f"{name}: not ASCII")
+        lines = f"{name}: {text}".split("\r\n")
+        if any(len(line.encode()) > _LONGEST_LINE for line in lines):
+            raise ValueError(f"{name}: a line of more than {_LONGEST_LINE} bytes")
+        return name, text
+
+    def header_fetch_parse(self, name: str, value: str) -> str:  # noqa: ARG002
+        return value
+
+    def fold(self, name: str, value: str) -> str:
+        return f"{name}: {value}\r\n"
+
+    def fold_binary(self, name: str, value: str) -> bytes:
+        return self.fold(name, value).encode()
+
+
+def plain_phrase(text: str) -> str:
+    """``text`` on one line, in single spaces, without control characters, halves of characters, and the
+    marks that turn the direction of what follows."""
+    kept = (
+        " " if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} else character
+        for character in text
+        if character not in _DIRECTIONS
+    )
+    return " ".join("".join(kept).split())
+
+
+def format_mailbox(name: str, address: str) -> str:
+    """``name <address>`` for From, To or Reply-To; the name encoded unless it is plain words.
+
+    Raises:
+        ValueError: the address would need quoting, or its domain is not in ASCII.
+    """
+    if not _MAILBOX.fullmatch(address):
+        raise ValueError(f"{address!r} cannot be written in a header")
+    phrase = plain_phrase(name)
+    if not phrase:
+        return address
+    if _PLAIN_PHRASE.fullmatch(phrase) and len(phrase) <= _PLAIN_WIDTH and len(address) <= _PLAIN_WIDTH:
+        return f"{phrase} <{address}>"
+    return f"{_encode_words(phrase)}\r\n <{address}>"
+
+
+def format_text(text: str) -> str:
+    """``text`` for Subject: folded at spaces where it is ASCII, encoded by RFC 2047 where it is not."""
+    phrase = plain_phrase(text)
+    lines = textwrap.wrap(phrase, _PLAIN_WIDTH, break_long_words=False, break_on_hyphens=False)
+    if (
+        _PLAIN_TEXT.fullmatch(phrase)
+        and "=?" not in phrase
+        and all(len(line) <= _PLAIN_WIDTH for line in lines)
+    ):
+        return "\r\n ".join(lines)
+    return _encode_words(phrase)
+
+
+def _encode_words(text: str) -> str:
+    """``text`` as encoded words, one a line; no character is split between two (RFC 2047, section 5)."""
+    return "\r\n ".join(f"=?utf-8?B?{base64.b64encode(chunk).decode('ascii')}?=" for chunk in _chunks(text))
+
+
+def _chunks(text: str) -> Iterator[bytes]:
+    chunk = b""
+    for character in text:
+        encoded = character.encode()
+        if len(chunk) + len(encoded) > _BYTES_PER_WORD:
+            yield chunk
+            chunk = b""
+        chunk += encoded
+    if chunk:
+        yield chunk

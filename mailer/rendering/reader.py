@@ -1,0 +1,103 @@
+"""One reader as the mail knows them: where it goes, how they are greeted, their own links."""
+
+import hmac
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import quote
+
+from mailer.errors import BuildError
+from mailer.settings import Settings
+from subscribers.tokens import Purpose, TokenSigner
+
+if TYPE_CHECKING:
+    # The tables pull in the whole database layer, which a preview in the browser can do without.
+    from subscribers.models import Subscriber
+
+_MESSAGE_ID_DIGITS = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A reader of one campaign. ``envelope`` is the address as SMTP and headers take it, domain in ASCII."""
+
+    subscriber_id: int
+    campaign_id: int
+    email: str
+    envelope: str
+    name: str
+    language: str
+    unsubscribe_url: str
+    preferences_url: str
+    base_url: str
+    message_id: str
+
+    @property
+    def needs_smtputf8(self) -> bool:
+        """Whether the server must offer SMTPUTF8 (RFC 6531): only for a local part that is not ASCII."""
+        return not self.envelope.isascii()
+
+    @property
+    def token(self) -> str:
+        """The token of the links, as a mail to unsubscribe quotes it."""
+        return self.unsubscribe_url.rpartition("/")[2]
+
+    def archive_url(self, edition: str, language: str) -> str:
+        """An edition in the browser."""
+        return f"{self.base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
+
+
+def reader_for(subscriber: "Subscriber", campaign_id: int, settings: Settings, signer: TokenSigner) -> Reader:
+    """The reader ``subscriber`` is in a campaign (0 for a preview).
+
+    Raises:
+        BuildError: the subscriber has not been saved, and so has no number to sign.
+    """
+    if subscriber.id is None:
+        raise BuildError(f"{subscriber.email}: not saved yet, so no link can be made for them.")
+    token = signer.sign(Purpose.subscription, subscriber_id=subscriber.id, campaign_id=campaign_id)
+    base = settings.web.base_url
+    return Reader(
+        subscriber_id=subscriber.id,
+        campaign_id=campaign_id,
+        email=subscriber.email,
+        envelope=subscriber.envelope,
+        name=subscriber.name,
+        language=subscriber.language or "",
+        unsubscribe_url=f"{base}/u/{token}",
+        preferences_url=f"{base}/p/{token}",
+        base_url=base,
+        message_id=message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
+    )
+
+
+def nobody(settings: Settings) -> Reader:
+    """The reader of the archive and of previews without one: no name, links to nobody's choices."""
+    base = settings.web.base_url
+    return Reader(
+        subscriber_id=0,
+        campaign_id=0,
+        email="",
+        envelope="",
+        name="",
+        language="",
+        unsubscribe_url=f"{base}/",
+        preferences_url=f"{base}/",
+        base_url=base,
+        message_id=f"<c0.s0@{_ascii_domain(settings.sender.domain)}>",
+    )
+
+
+def message_id(campaign_id: int, subscriber_id: int, domain: str, signer: TokenSigner) -> str:
+    """The Message-ID of a campaign's mail to a subscriber: always the same, so that a duplicate shows.
+
+    The twelve digits keep others from making one up. They come from the oldest key, because a retry after the
+    keys were renewed must have the id of the first try.
+    """
+    key = signer.keys[min(signer.keys)]
+    message = f"message-id\0{campaign_id}\0{subscriber_id}\0{domain}".encode()
+    digits = hmac.digest(key, message, "sha256").hex()[:_MESSAGE_ID_DIGITS]
+    return f"<c{campaign_id}.s{subscriber_id}.{digits}@{_ascii_domain(domain)}>"
+
+
+def _ascii_domain(domain: str) -> str:
+    return domain if domain.isascii() else domain.encode("idna").decode("ascii")

@@ -1,0 +1,264 @@
+"""premailer's traps, each with the option or the guard that keeps us out of it."""
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from premailer import Premailer
+
+from mailer.rendering import inlining
+from mailer.rendering.inlining import inline_styles
+
+DARK = "@media (prefers-color-scheme:dark){.a{color:#eeeeee !important}}"
+
+
+def _page(body: str, head: str = "") -> str:
+    head = f"<head><title>t</title>{head}</head>"
+    return f"<!doctype html><html lang='en' dir='ltr'>{head}<body>{body}</body></html>"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trap:
+    """A page and rules, what must hold of the outcome, and the option without which it does not, with
+    premailer's default."""
+
+    html: str
+    css: str = ".a{color:#111111}"
+    holds: Callable[[str], bool]
+    option: str
+    default: Any
+
+
+TRAPS = {
+    "dark mode keeps its !important": Trap(
+        html=_page("<p class='a'>x</p>", f"<style data-premailer='no'>{DARK}</style>"),
+        holds=lambda html: "#eeeeee !important" in html,
+        option="strip_important",
+        default=True,
+    ),
+    "a picture keeps its width in pixels": Trap(
+        html=_page('<img class="i" src="https://e.org/a.png" width="200" alt="x">'),
+        css=".i{width:100%;height:auto}",
+        holds=lambda html: 'width="200"' in html and 'width="100%"' not in html and "height=" not in html,
+        option="disable_basic_attributes",
+        default=[],
+    ),
+    "no attributes are made of alignments": Trap(
+        html=_page("<p class='c'>x</p>"),
+        css=".c{text-align:left;vertical-align:top;background-color:#ffffff}",
+        holds=lambda html: not re.search(r" (?:align|valign|bgcolor)=", html),
+        option="disable_basic_attributes",
+        default=[],
+    ),
+    "an anchor stays an anchor": Trap(
+        html=_page('<a href="#top">x</a>'),
+        holds=lambda html: 'href="#top"' in html,
+        option="base_url",
+        default="https://example.org/e/1/",
+    ),
+    "classes stay for media queries": Trap(
+        html=_page("<p class='a'>x</p>"),
+        holds=lambda html: 'class="a"' in html,
+        option="remove_classes",
+        default=True,
+    ),
+    "a floating picture gets no align": Trap(
+        html=_page('<img class="f" src="https://e.org/a.png" alt="x">'),
+        css=".f{float:left}",
+        holds=lambda html: "align=" not in html,
+        option="align_floating_images",
+        default=True,
+    ),
+    "nothing of the inlined rules is left over": Trap(
+        html=_page("<p class='a'>x</p>"),
+        css=".a{color:#111111} .a:hover{color:#222222}",
+        holds=lambda html: ":hover" not in html,
+        option="disable_leftover_css",
+        default=False,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_premailer_does_no_harm(name: str) -> None:
+    trap = TRAPS[name]
+    assert trap.holds(inline_styles(trap.html.replace(" data-premailer='no'", ""), trap.css))
+
+
+@pytest.mark.parametrize("name", [name for name in TRAPS if "dark" not in name])
+def test_premailer_does_harm_as_it_comes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    trap, ours = TRAPS[name], inlining._options
+    changed = {trap.option: trap.default}
+    if trap.option == "base_url":
+        changed["disable_link_rewrites"] = False
+    monkeypatch.setattr(inlining, "_options", lambda css: ours(css) | changed)
+    assert not trap.holds(inline_styles(trap.html, trap.css))
+
+
+def test_premailer_as_it_comes_puts_out_dark_mode() -> None:
+    html = _page("<p class='a'>x</p>", f"<style>{DARK}</style>")
+    assert "!important" not in Premailer(html, keep_style_tags=True).transform()
+    assert "!important" not in Premailer(html).transform()
+
+
+def test_the_doctype_comes_first_and_in_capitals() -> None:
+    assert inline_styles(_page("x"), "").startswith("<!DOCTYPE html>")
+    # As MRML writes it, premailer drops it, and browsers fall back to the rules of 1999.
+    assert "doctype" not in Premailer(_page("x")).transform().lower()
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "[data-ogsc] .a{color:#eeeeee !important}",
+        "@supports (display:grid){.a{color:red}}",
+        "u + .body .a{color:red}",
+        "#outlook a{padding:0}",
+        "@media screen{.a{width:100% !important}}",
+        ".a:hover{color:red}",
+    ],
+)
+def test_what_cannot_be_inlined_stays_in_its_sheet(rule: str) -> None:
+    html = inline_styles(_page("<p class='a'>x</p>", f"<style>{rule}</style>"), ".a{margin:0}")
+    assert rule.replace(" + ", " + ") in html.replace(": ", ":")
+    assert "data-premailer" not in html
+    assert 'style="margin:0"' in html
+
+
+def test_a_sheet_for_some_screens_only_keeps_its_media_and_loses_our_mark() -> None:
+    html = inline_styles(
+        _page("<p>x</p>", '<style media="screen and (min-width:480px)">p{color:red}</style>'), ""
+    )
+    assert '<style media="screen and (min-width:480px)">p{color:red}</style>' in html
+
+
+@pytest.mark.parametrize("hole", ["@@unsubscribe_url@@", "@@archive_url@@"])
+def test_a_hole_passes_through_a_link(hole: str) -> None:
+    assert f'href="{hole}"' in inline_styles(_page(f'<a href="{hole}">x</a>'), ".a{margin:0}")
+
+
+def test_a_hole_written_as_jinja_would_not() -> None:
+    assert 'href="{{ u }}"' not in inline_styles(_page('<a href="{{ u }}">x</a>'), "")
+
+
+def test_conditional_comments_and_namespaces_survive() -> None:
+    body = (
+        "<!--[if mso]><table><tr><td><![endif]--><div>x</div><!--[if mso]></td></tr></table><![endif]-->"
+        "<!--[if !mso]><!--><p>y</p><!--<![endif]-->"
+    )
+    page = _page(body).replace("<html", "<html xmlns:v='urn:schemas-microsoft-com:vml'")
+    html = inline_styles(page, ".a{margin:0}")
+    assert body in html
+    assert 'xmlns:v="urn:schemas-microsoft-com:vml"' in html
+    assert 'lang="en"' in html
+    assert 'dir="ltr"' in html
+
+
+def test_no_white_space_is_put_between_columns() -> None:
+    body = '<div style="display:inline-block">a</div><div style="display:inline-block">b</div>'
+    assert "a</div><div" in inline_styles(_page(body), "")
+
+
+def test_two_ways_of_saying_one_thing_stay_where_no_rule_touches() -> None:
+    style = "background:#ffffff;background:linear-gradient(red,blue)"
+    assert style in inline_styles(_page(f'<p style="{style}">x</p>'), ".other{margin:0}")
+
+
+def test_characters_are_written_as_they_are() -> None:
+    html = inline_styles(_page("<p>10&nbsp;km 春 &amp; 夏</p>"), "")
+    assert "10\u00a0km 春 &amp; 夏" in html
+
+
+class _Recorder(BaseHTTPRequestHandler):
+    hits: list[str]
+
+    def do_GET(self) -> None:
+        self.hits.append(self.path)
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"p{color:red}")
+
+    def log_message(self, *args: object) -> None:
+        """Nothing on the terminal."""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        '<link rel="stylesheet" href="{url}">',
+        "<style>@import url({url});</style>",
+        '<style>@import "{url}"; p{{margin:0}}</style>',
+        '<style media="screen">@import url({url});</style>',
+    ],
+)
+@pytest.mark.parametrize("place", ["head", "css"])
+def test_nothing_is_fetched(head: str, place: str) -> None:
+    hits: list[str] = []
+    handler = type("Handler", (_Recorder,), {"hits": hits})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        written = head.format(url=f"http://127.0.0.1:{server.server_port}/a.css")
+        if place == "head":
+            inline_styles(_page("<p>x</p>", written), ".a{margin:0}")
+        else:
+            inline_styles(_page("<p>x</p>"), re.sub("<.*?>", "", written))
+        server.shutdown()
+    assert hits == []
+
+
+def test_another_mail_cannot_make_a_rule_vanish() -> None:
+    """premailer keeps one cache for sheets, selectors and styles, by their words alone: here the sheet
+    "margin:0" is taken for the declarations "margin:0", and they are dropped without a word."""
+    Premailer(_page("<p>x</p>", "<style>margin:0</style>"), disable_validation=True).transform()
+    assert 'style="margin:0"' in inline_styles(_page("<p class='p'>x</p>"), ".p{margin:0}")
+
+
+def test_another_mail_cannot_break_a_selector() -> None:
+    """Here the style "em" is taken for the selector "em", which then is no selector: TypeError."""
+    Premailer(_page('<b style="em">x</b>'), css_text=["b{margin:0}"], disable_validation=True).transform()
+    assert '<em style="margin:0">' in inline_styles(_page("<em>x</em>"), "em{margin:0}")
+
+
+def test_mails_may_be_inlined_at_the_same_time() -> None:
+    outcomes: list[str] = []
+
+    def work(number: int) -> None:
+        for _ in range(5):
+            outcomes.append(inline_styles(_page(f"<p class='a'>{number}</p>"), f".a{{margin:{number}px}}"))
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(outcomes) == 20
+    assert all(re.search(r'style="margin:(\d)px">\1<', outcome) for outcome in outcomes)
+
+
+@pytest.mark.parametrize(
+    ("written", "tidied"),
+    [
+        ('<img height="auto" width="220.8">', '<img width="221">'),
+        ('<td vertical-align="middle" class="">', "<td>"),
+        ('<p style="margin:0px 0px 4px; color: #111111;">', '<p style="margin:0 0 4px;color:#111111">'),
+        ('<td style="background:#ffffff;background-color:#ffffff">', '<td style="background-color:#ffffff">'),
+        ('<td style="background:#ffffff;background-color:#eeeeee">', None),
+        ('<td style="width:10px;line-height:0px">', '<td style="width:10px;line-height:0">'),
+        ("<td style='font-family:\"A B\", serif'>", "<td style='font-family:\"A B\",serif'>"),
+    ],
+)
+def test_attributes_are_tidied(written: str, tidied: str | None) -> None:
+    assert inlining.tidy_attributes(written) == (tidied or written)
+
+
+def test_sheets_lose_their_white_space_but_not_the_one_that_counts() -> None:
+    rules = ".a > b ,\n.c {\n  color: red !important;\n}\n@media (max-width: 1px) { .d { margin: 0 } }"
+    sheet = f"<style>\n{rules}\n</style>"
+    assert inlining.squeeze_sheets(sheet) == (
+        "<style>\n.a > b ,.c{color:red !important}@media (max-width:1px){.d{margin:0}}</style>"
+    )
+    assert inlining.squeeze_sheets(f"<!--[if mso]>{sheet}<![endif]-->") == f"<!--[if mso]>{sheet}<![endif]-->"

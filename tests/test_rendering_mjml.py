@@ -1,0 +1,149 @@
+"""MJML is refused with template, story and line before MRML can pass it through without a word."""
+
+import re
+
+import pytest
+from mjml import mjml2html
+
+from mailer.errors import TemplateError
+from mailer.rendering.mjml import check_mjml, convert_mjml, known_components, mark_origin, strip_origins
+
+NAME = "email/periodical.mjml.j2"
+
+
+def _mail(column: str, *, head: str = "") -> str:
+    return (
+        f"<mjml>\n<mj-head>{head}</mj-head>\n<mj-body>\n<mj-section><mj-column>\n"
+        f"{column}\n</mj-column></mj-section>\n</mj-body>\n</mjml>"
+    )
+
+
+def _complaint(mjml: str) -> str:
+    with pytest.raises(TemplateError) as caught:
+        convert_mjml(mjml, template=NAME)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("<mj-texx>x</mj-texx>", "<mj-texx> is no component we know"),
+        ('<mj-text font-szie="12px">x</mj-text>', "<mj-text> has no attribute font-szie"),
+        ("<mj-section></mj-section>", "<mj-section> stands in <mj-column>"),
+        ('<mj-image src="https://e.org/a.png" />', "<mj-image> needs alt"),
+        ('<mj-image alt="x" />', "<mj-image> needs src"),
+        ("<mj-text><mj-button>x</mj-button></mj-text>", "<mj-button> stands in <mj-text>"),
+        ('<mj-table role="presentation"></mj-table>', "<mj-table> has no attribute role"),
+        ("<mj-carousel></mj-carousel>", "<mj-carousel> must not be used: few mail programs"),
+        ('<mj-include path="/etc/passwd" />', "<mj-include> must not be used: it can read any file"),
+        ("<mj-wrapper></mj-wrapper>", "<mj-wrapper> must not be used"),
+        ('<mj-text><p style="p">x</p></mj-text>', 'style="p" on <p> is no list of "name: value"'),
+    ],
+)
+def test_what_mrml_would_pass_through_is_refused(column: str, words: str) -> None:
+    complaint = _complaint(_mail(column))
+    assert complaint.startswith(f"{NAME}:5: ")
+    assert words in complaint
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("<mj-texx>x</mj-texx>", "<mj-texx>"),
+        ('<mj-text font-szie="12px">x</mj-text>', "x"),
+        ('<mj-text css-class="a">x</mj-txt>', "x"),
+    ],
+)
+def test_mrml_alone_says_nothing(column: str, words: str) -> None:
+    assert words in mjml2html(_mail(column), fonts={})
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("<mj-text>x</mj-txt>", "mismatch"),
+        ("<mj-text>a < b</mj-text>", "not well-formed"),
+        ("<mj-text>fish & chips</mj-text>", "not well-formed"),
+        ('<mj-text align="left" align="right">x</mj-text>', "redefined"),
+        ("<mj-text align=left>x</mj-text>", "not well-formed"),
+        ("<mj-raw><div></mj-raw>", "mismatch"),
+        ("<mj-text>10&nbsp;km</mj-text>", "not well-formed"),
+    ],
+)
+def test_xml_faults_have_line_and_column(column: str, words: str) -> None:
+    complaint = _complaint(_mail(column))
+    assert re.match(rf"{re.escape(NAME)}:[567], column \d+: ", complaint)
+    assert words in complaint
+
+
+@pytest.mark.parametrize(
+    ("mjml", "words"),
+    [
+        (_mail("<mj-text><![CDATA[x]]></mj-text>"), "a CDATA section cannot stand"),
+        (_mail("<?php x ?>"), "cannot stand in MJML"),
+        (
+            '<!DOCTYPE mjml [<!ENTITY a SYSTEM "file:///etc/passwd">]>\n' + _mail("<mj-text>&a;</mj-text>"),
+            "DOCTYPE",
+        ),
+        ("<html><mj-body></mj-body></html>", "must begin with <mjml>"),
+        (_mail("", head='<mj-font name="X" href="https://e.org/x.css" />'), "<mj-font> must not be used"),
+        (_mail("", head="<mj-preview>x</mj-preview>"), "<mj-preview> must not be used"),
+        (
+            _mail("", head='<mj-attributes><mj-body width="500px" /></mj-attributes>'),
+            "<mj-body> stands in <mj-attributes>",
+        ),
+    ],
+)
+def test_what_stands_elsewhere_is_refused_too(mjml: str, words: str) -> None:
+    assert words in _complaint(mjml)
+
+
+def test_every_fault_is_told_at_once_with_the_file_it_came_from() -> None:
+    column = f"{mark_origin('stories/010-a.md')}\n<mj-texx />\n{mark_origin('stories/020-b.md')}\n<mj-texy />"
+    first, second = _complaint(_mail(column)).splitlines()
+    assert first.startswith(f"{NAME}:7 (stories/010-a.md): <mj-texx>")
+    assert second.startswith(f"{NAME}:10 (stories/020-b.md): <mj-texy>")
+
+
+def test_components_nested_beyond_reason_are_an_error_and_no_crash() -> None:
+    """MRML alone takes the whole process down between one and two thousand."""
+    mjml = "<mjml><mj-body>" + "<mj-section>" * 3000 + "</mj-section>" * 3000 + "</mj-body></mjml>"
+    assert _complaint(mjml).startswith(NAME)
+
+
+def test_what_the_renderer_refuses_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.rendering.mjml.check_mjml", lambda *_, **__: None)
+    assert "the renderer refuses this MJML" in _complaint("<mjml><mj-body>")
+
+
+def test_what_the_renderer_leaves_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mailer.rendering.mjml.check_mjml", lambda *_, **__: None)
+    assert "<mj-texx> was left in the HTML" in _complaint(_mail("<mj-texx>x</mj-texx>"))
+
+
+def test_marks_of_origin_do_not_reach_the_mail() -> None:
+    mark = mark_origin("stories/010--a-->x.md")
+    assert str(mark).count("-->") == 1
+    assert strip_origins(f"a{mark}b") == "ab"
+    assert "<!--@" not in convert_mjml(_mail(f"{mark}<mj-text>x</mj-text>"), template=NAME)
+
+
+def test_no_web_font_is_asked_for() -> None:
+    mjml = _mail('<mj-text font-family="Ubuntu, Roboto, Lato">x</mj-text>')
+    assert "@import url(https:" in mjml2html(mjml)
+    html = convert_mjml(mjml, template=NAME)
+    assert "@import" not in html
+    assert "<link" not in html
+
+
+def test_a_good_mail_is_rendered() -> None:
+    html = convert_mjml(_mail('<mj-text css-class="a">Good <b>news</b></mj-text>'), template=NAME)
+    assert "Good <b>news</b>" in html
+    check_mjml(_mail("<mj-raw><tr><td>x</td></tr></mj-raw>"), template=NAME)
+
+
+def test_the_list_of_components_is_closed_in_itself() -> None:
+    known, refused = known_components()
+    assert not set(known) & set(refused)
+    assert all(parent in known for component in known.values() for parent in component.parents)
+    assert all(component.required <= component.attributes for component in known.values())

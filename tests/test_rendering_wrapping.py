@@ -1,0 +1,29 @@
+"""Lines of a plain-text mail."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.rendering.wrapping import WIDTH, wrap_text
+
+
+def test_a_long_line_is_broken_at_a_space() -> None:
+    wrapped = wrap_text("word " * 40)
+    assert max(map(len, wrapped.splitlines())) <= WIDTH
+    assert wrapped.split() == ["word"] * 40
+
+
+def test_an_item_of_a_list_hangs_under_its_first_word() -> None:
+    assert wrap_text("• one two three four", 12) == "• one two\n  three four"
+    assert wrap_text("10. one two three", 12) == "10. one two\n    three"
+
+
+def test_an_address_is_never_broken() -> None:
+    address = "https://example.org/" + "a-b/" * 40
+    assert address in wrap_text(f"see {address} now").splitlines()
+
+
+@given(st.text(alphabet="ab -•1.\n", max_size=400))
+def test_wrapping_loses_no_word_and_no_empty_line(text: str) -> None:
+    wrapped = wrap_text(text)
+    assert wrapped.split() == text.split()
+    assert wrap_text(wrapped).split() == wrapped.split()
