@@ -136,6 +136,13 @@ def test_the_mail_is_an_article_in_its_language(document: lxml_html.HtmlElement)
     assert article.get("aria-roledescription") == "email"
 
 
+def test_all_of_the_mail_is_inside_its_one_main_landmark(document: lxml_html.HtmlElement) -> None:
+    body = document.find("body")
+    assert body is not None
+    assert [child.tag for child in body if isinstance(child.tag, str)] == ["main"]
+    assert len(document.findall(".//main")) == 1
+
+
 def test_tables_of_layout_say_so_in_every_view(compiled: CompiledEdition) -> None:
     for html in (compiled.html, as_outlook(compiled.html)):
         tables = lxml_html.document_fromstring(html).xpath("//table")

@@ -82,7 +82,19 @@ def convert_mjml(mjml: str, *, template: str) -> str:
         raise TemplateError(
             f"{template}: <{left[1]}> was left in the HTML. See email/components.toml for those there are."
         )
-    return html
+    return _mark_main(html)
+
+
+def _mark_main(html: str) -> str:
+    """``html`` with its whole body in ``<main>``, so that whoever moves by landmarks finds the letter.
+
+    The element and not the role: Gmail, Outlook.com and Yahoo take the tags of ``<main>`` out and keep what
+    is inside (caniemail.com/features/html-semantics); a role they would keep, as a second main landmark of
+    their own page.
+    """
+    opened = re.sub(r"(<body\b[^>]*>)", r"\1<main>", html, count=1)
+    head, end, tail = opened.rpartition("</body>")
+    return f"{head}</main>{end}{tail}"
 
 
 def check_mjml(mjml: str, *, template: str) -> None:
