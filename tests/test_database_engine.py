@@ -2,6 +2,8 @@
 
 import multiprocessing
 import stat
+import time
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -12,11 +14,13 @@ from mailer.database.engine import open_engine, session
 from mailer.errors import ConfigurationError
 
 
-def add_one_many_times(url: str, times: int) -> None:
+def add_one_many_times(url: str, times: int, start: Barrier) -> None:
     engine = open_engine(url, root=Path.cwd())
+    start.wait()
     for _ in range(times):
         with engine.begin() as connection:
             value = connection.execute(text("SELECT v FROM tally")).scalar_one()
+            time.sleep(0.0005)  # long enough for another process to come between
             connection.execute(text("UPDATE tally SET v = :v"), {"v": value + 1})
     engine.dispose()
 
@@ -29,7 +33,8 @@ def test_four_processes_that_read_and_then_write_lose_nothing(
         connection.execute(text("CREATE TABLE tally (v INTEGER)"))
         connection.execute(text("INSERT INTO tally VALUES (0)"))
     context = multiprocessing.get_context("spawn")
-    writers = [context.Process(target=add_one_many_times, args=(sqlite_database, 200)) for _ in range(4)]
+    words = (sqlite_database, 200, context.Barrier(4))
+    writers = [context.Process(target=add_one_many_times, args=words) for _ in range(4)]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -1,0 +1,1 @@
+"""Campaigns: planned, launched, sent, moved and reported on."""

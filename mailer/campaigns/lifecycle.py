@@ -1,0 +1,154 @@
+"""A campaign's life: approving, pausing, resuming, cancelling. What is allowed is in one table of moves.
+
+Doing a thing twice is doing it once; what cannot be done is refused with a reason. The caller commits.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.dispatch.states import move_campaign
+from mailer.errors import MailerError
+
+
+class UnknownCampaignError(MailerError):
+    """There is no campaign of this number."""
+
+    def __init__(self, campaign_id: int) -> None:
+        self.campaign_id = campaign_id
+        super().__init__(f"{campaign_id}: no such campaign. `mailer campaigns list` shows those there are.")
+
+
+class CampaignMoveError(MailerError):
+    """The campaign cannot be moved like this from where it stands."""
+
+    def __init__(self, campaign_id: int, verb: str, state: CampaignState, hint: str = "") -> None:
+        self.campaign_id = campaign_id
+        self.state = state
+        super().__init__(
+            f"Campaign {campaign_id} is {state.value} and cannot be {verb}.{hint and f' {hint}'}"
+        )
+
+
+def approve_campaign(session: Session, campaign_id: int, *, by: str, now: datetime) -> None:
+    """Record that ``by`` approved exactly the content and audience rule the campaign holds.
+
+    Raises:
+        UnknownCampaignError: there is none.
+        CampaignMoveError: it is launched already, or over.
+    """
+    campaign = find_campaign(session, campaign_id)
+    if campaign.state is CampaignState.approved:
+        return
+    digest = campaign.digest
+    _move(
+        session,
+        campaign,
+        CampaignState.approved,
+        "approved",
+        approved_by=by,
+        approved_at=now,
+        approved_digest=digest,
+    )
+
+
+def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
+    """Pause it: what is in hand is finished, nothing more begins.
+
+    Raises:
+        UnknownCampaignError: there is none.
+        CampaignMoveError: it is not sending.
+    """
+    campaign = find_campaign(session, campaign_id)
+    if campaign.state is not CampaignState.paused:
+        _move(session, campaign, CampaignState.paused, "paused", reason=f"Paused by hand, {_clock(now)}.")
+
+
+def resume_campaign(
+    session: Session,
+    campaign_id: int,
+    *,
+    now: datetime,  # noqa: ARG001 - every move is told the time
+) -> None:
+    """Let it send again. One that is finished but has deliveries in doubt is left as it is, for them to be
+    resent.
+
+    Raises:
+        UnknownCampaignError: there is none.
+        CampaignMoveError: it was never launched, is cancelled, or has nothing left to do.
+    """
+    campaign = find_campaign(session, campaign_id)
+    match campaign.state:
+        case CampaignState.sending:
+            return
+        case CampaignState.finished if count_in_doubt(session, campaign_id):
+            return
+        case CampaignState.finished:
+            raise CampaignMoveError(campaign_id, "resumed", campaign.state, "Nothing of it is left to do.")
+        case CampaignState.paused:
+            _move(session, campaign, CampaignState.sending, "resumed")
+        case _:
+            raise CampaignMoveError(campaign_id, "resumed", campaign.state)
+
+
+def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
+    """Let a finished campaign send again to those in doubt; whether it was finished and has any."""
+    if not count_in_doubt(session, campaign_id):
+        return False
+    finished = col(Campaign.state) == CampaignState.finished
+    return move_campaign(session.connection(), campaign_id, CampaignState.sending, finished, finished_at=None)
+
+
+def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
+    """Stop it for good; what was not sent stays unsent.
+
+    Raises:
+        UnknownCampaignError: there is none.
+        CampaignMoveError: it is finished.
+    """
+    campaign = find_campaign(session, campaign_id)
+    if campaign.state is not CampaignState.cancelled:
+        words = f"Cancelled by hand, {_clock(now)}."
+        _move(session, campaign, CampaignState.cancelled, "cancelled", reason=words, finished_at=now)
+
+
+def find_campaign(session: Session, campaign_id: int) -> Campaign:
+    """The campaign of this number, as it stands now.
+
+    Raises:
+        UnknownCampaignError: there is none.
+    """
+    campaign = session.get(Campaign, campaign_id, populate_existing=True)
+    if campaign is None:
+        raise UnknownCampaignError(campaign_id)
+    return campaign
+
+
+def count_in_doubt(session: Session, campaign_id: int) -> int:
+    """How many deliveries of a campaign are in doubt."""
+    in_doubt = col(Delivery.state) == DeliveryState.in_doubt
+    counted = (
+        select(func.count()).select_from(Delivery).where(col(Delivery.campaign_id) == campaign_id, in_doubt)
+    )
+    return session.exec(counted).one()
+
+
+def _clock(now: datetime) -> str:
+    return f"{now:%Y-%m-%d %H:%M} UTC"
+
+
+def _move(
+    session: Session,
+    campaign: Campaign,
+    to: CampaignState,
+    verb: str,
+    *,
+    reason: str = "",
+    **values: object,
+) -> None:
+    assert campaign.id is not None  # noqa: S101 - it came from the database
+    if not move_campaign(session.connection(), campaign.id, to, reason=reason, **values):
+        raise CampaignMoveError(campaign.id, verb, campaign.state)
+    session.expire(campaign)

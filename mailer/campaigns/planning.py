@@ -1,0 +1,203 @@
+"""A plan: who would get what, before anything is written down or sent."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy import ColumnElement, Engine, func
+from sqlmodel import Session, col, select
+
+from editions.problem import Level, Problem
+from mailer.campaigns.audience import already_has, is_in_audience
+from mailer.campaigns.examining import Examination, examine
+from mailer.campaigns.variants import choose_language
+from mailer.database.engine import session
+from mailer.rendering.compiled import CompiledEdition
+from mailer.workspace import Workspace
+from subscribers.models import Subscriber, SubscriberSector
+from subscribers.segment import EVERYBODY, Segment, eligible
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What sending an edition to a segment would come to.
+
+    ``compiled`` holds the edition in each of its languages, its own first; it is empty where ``problems``
+    say why. The three ``by_…`` count the audience: by ISO country ("" for unknown), by sector followed (a
+    reader may follow several), by the language they would get. ``left_out`` counts those of the segment who
+    get nothing, by reason.
+    """
+
+    edition: str
+    segment: Segment
+    again: bool
+    compiled: tuple[CompiledEdition, ...]
+    problems: tuple[Problem, ...]
+    audience: int
+    by_country: Mapping[str, int]
+    by_sector: Mapping[str, int]
+    by_language: Mapping[str, int]
+    left_out: Mapping[str, int]
+
+    @property
+    def title(self) -> str:
+        return self.compiled[0].title if self.compiled else self.edition
+
+    @property
+    def subject(self) -> str:
+        return self.compiled[0].subject if self.compiled else ""
+
+    @property
+    def language(self) -> str:
+        """The edition's own language."""
+        return self.compiled[0].language if self.compiled else ""
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The languages it would be sent in, the edition's own first."""
+        return tuple(compiled.language for compiled in self.compiled)
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that forbid a launch."""
+        return tuple(problem for problem in self.problems if problem.level is Level.error)
+
+    @property
+    def segment_words(self) -> str:
+        """The segment as a person reads it."""
+        return "everybody" if self.segment.text == EVERYBODY else self.segment.text
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 over the edition, all it says in every language, and the segment: what is approved."""
+        parts = [
+            self.edition,
+            self.segment.text,
+            *(f"{mail.language} {mail.digest}" for mail in self.compiled),
+        ]
+        return sha256("\n".join(parts).encode()).hexdigest()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as JSON shows it."""
+        return {
+            "edition": self.edition,
+            "title": self.title,
+            "subject": self.subject,
+            "segment": self.segment.text,
+            "audience": self.audience,
+            "by_country": dict(self.by_country),
+            "by_sector": dict(self.by_sector),
+            "by_language": dict(self.by_language),
+            "left_out": dict(self.left_out),
+            "problems": [
+                {"path": problem.path, "line": problem.line, "level": problem.level.value}
+                | {"code": problem.code, "message": problem.message}
+                for problem in self.problems
+            ],
+        }
+
+
+def plan_campaign(
+    workspace: Workspace,
+    engine: Engine,
+    edition: str,
+    segment: Segment,
+    *,
+    again: bool = False,
+    now: datetime,
+) -> Plan:
+    """Plan sending ``edition`` to ``segment``. Nothing is written.
+
+    With ``again``, readers who already have the edition are included.
+
+    Raises:
+        ConfigurationError: there is no such edition. What is wrong inside it is in ``problems``.
+    """
+    examination = examine(workspace, edition)
+    compiled = _in_reading_order(examination)
+    languages = tuple(mail.language for mail in compiled)
+    audience = is_in_audience(segment, edition, now.date(), again=again)
+    with session(engine, read_only=True) as reading:
+        return Plan(
+            edition=edition,
+            segment=segment,
+            again=again,
+            compiled=compiled,
+            problems=examination.problems,
+            audience=reading.exec(select(func.count()).select_from(Subscriber).where(audience)).one(),
+            by_country=_count_by_country(reading, audience),
+            by_sector=_count_by_sector(reading, audience, tuple(workspace.settings.sectors)),
+            by_language=_count_by_language(reading, audience, languages),
+            left_out=_count_left_out(reading, segment, edition, now.date(), again=again),
+        )
+
+
+def _in_reading_order(examination: Examination) -> tuple[CompiledEdition, ...]:
+    """The compiled edition with its own language first; none where one language is missing."""
+    if examination.edition is None:
+        return ()
+    own = examination.edition.language
+    return tuple(sorted(examination.compiled, key=lambda mail: mail.language != own))
+
+
+def _count_by_country(reading: Session, audience: ColumnElement[bool]) -> dict[str, int]:
+    country = col(Subscriber.country)
+    counted = select(country, func.count()).where(audience).group_by(country)
+    return _largest_first({name or "": number for name, number in reading.exec(counted)})
+
+
+def _count_by_sector(
+    reading: Session, audience: ColumnElement[bool], sectors: tuple[str, ...]
+) -> dict[str, int]:
+    sector = col(SubscriberSector.sector)
+    counted = (
+        select(sector, func.count())
+        .join(Subscriber, col(Subscriber.id) == col(SubscriberSector.subscriber_id))
+        .where(audience)
+        .group_by(sector)
+    )
+    found = dict(reading.exec(counted).all())
+    known = [name for name in sectors if name in found]
+    return {name: found[name] for name in [*known, *sorted(set(found) - set(known))]}
+
+
+def _count_by_language(
+    reading: Session, audience: ColumnElement[bool], languages: tuple[str, ...]
+) -> dict[str, int]:
+    if not languages:
+        return {}
+    language = col(Subscriber.language)
+    counted = select(language, func.count()).where(audience).group_by(language)
+    total: Counter[str] = Counter()
+    for wanted, number in reading.exec(counted):
+        total[choose_language(wanted, languages)] += number
+    return _largest_first(total)
+
+
+def _count_left_out(
+    reading: Session, segment: Segment, edition: str, today: date, *, again: bool
+) -> dict[str, int]:
+    return dict(_find_left_out(reading, segment, edition, today, again=again))
+
+
+def _find_left_out(
+    reading: Session, segment: Segment, edition: str, today: date, *, again: bool
+) -> Iterator[tuple[str, int]]:
+    status = col(Subscriber.status)
+    # "IS NOT TRUE": for a pause without an end the condition is neither true nor false.
+    gets_no_mail = eligible(today).is_not(True)
+    by_status = select(status, func.count()).where(segment.where(), gets_no_mail).group_by(status)
+    for name, number in sorted(reading.exec(by_status)):
+        yield name.value, number
+    if not again:
+        has_it = select(func.count()).select_from(Subscriber)
+        number = reading.exec(has_it.where(segment.where(), eligible(today), already_has(edition))).one()
+        if number:
+            yield "already have this edition", number
+
+
+def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:
+    return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

@@ -1,0 +1,126 @@
+"""Sending a campaign in the foreground: its frozen content, the reader's own links, and the dispatcher."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from types import FrameType
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign, reopen_for_doubts
+from mailer.campaigns.variants import choose_language
+from mailer.database.engine import session
+from mailer.database.models import CampaignContent, CampaignState
+from mailer.dispatch.claiming import Claim
+from mailer.dispatch.counts import Counts
+from mailer.dispatch.dispatcher import Ending, dispatch
+from mailer.dispatch.transport import Transport, open_transport
+from mailer.dispatch.trouble import Patience
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.message import build_message
+from mailer.rendering.reader import reader_for
+from mailer.workspace import Workspace
+
+_SENDABLE = {CampaignState.sending, CampaignState.paused, CampaignState.finished, CampaignState.cancelled}
+
+
+def send_campaign(
+    workspace: Workspace,
+    campaign_id: int,
+    *,
+    on_progress: Callable[[Counts], None] | None = None,
+    resend_in_doubt: bool = False,
+    wait: bool = False,
+    stop: threading.Event | None = None,
+    patience: Patience | None = None,
+    transport: Transport | None = None,
+) -> Ending:
+    """Send what is due of a campaign, here and now, and say how that ended.
+
+    ``resend_in_doubt`` sends again, once, to those in doubt. ``wait`` stays until deferred readers have
+    been tried again. SIGTERM and Ctrl-C finish the messages in hand and end it, when called from the main
+    thread without ``stop``. A campaign that is paused, finished or cancelled ends at once.
+
+    Raises:
+        UnknownCampaignError: there is no such campaign.
+        CampaignMoveError: it was never launched.
+        ConfigurationError: the relay's settings are wrong.
+        LedgerUnreachableError: the database failed.
+    """
+    transport = transport or open_transport(workspace.settings, workspace.root)
+    engine = workspace.open_database(durable=True)
+    try:
+        build = _prepare(engine, workspace, campaign_id, resend_in_doubt=resend_in_doubt)
+        with _stopping_on_signals(stop) as stopping:
+            return dispatch(
+                engine,
+                campaign_id,
+                transport=transport,
+                settings=workspace.settings,
+                root=workspace.root,
+                build=build,
+                on_progress=on_progress,
+                stop=stopping,
+                patience=patience,
+                wait=wait,
+                resend_in_doubt=resend_in_doubt,
+            )
+    finally:
+        engine.dispose()
+
+
+def _prepare(
+    engine: Engine, workspace: Workspace, campaign_id: int, *, resend_in_doubt: bool
+) -> Callable[[Claim], bytes]:
+    """Look at the campaign, open it again where doubts are to be resent, and make its builder."""
+    with session(engine) as work:
+        campaign = find_campaign(work, campaign_id)
+        if campaign.state not in _SENDABLE:
+            raise CampaignMoveError(campaign_id, "sent", campaign.state, "Launch it first.")
+        build = make_builder(work, campaign_id, campaign.language, workspace)
+        if resend_in_doubt:
+            reopen_for_doubts(work, campaign_id)
+        work.commit()
+    return build
+
+
+def make_builder(
+    reading: Session, campaign_id: int, own_language: str, workspace: Workspace
+) -> Callable[[Claim], bytes]:
+    """A function that builds the message of a claim from the content frozen with its campaign."""
+    rows = reading.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
+    contents = {row.language: CompiledEdition.from_bytes(row.body) for row in rows}
+    languages = sorted(contents, key=lambda language: (language != own_language, language))
+    settings, signer = workspace.settings, workspace.keys.tokens
+
+    def build(claim: Claim) -> bytes:
+        compiled = contents[choose_language(claim.subscriber.language, languages)]
+        reader = reader_for(claim.subscriber, campaign_id, settings, signer)
+        return build_message(compiled, reader, settings, now=datetime.now(UTC))
+
+    return build
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(stop: threading.Event | None) -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set. A second signal ends the process as usual."""
+    if stop is not None or threading.current_thread() is not threading.main_thread():
+        yield stop or threading.Event()
+        return
+    stopping = threading.Event()
+
+    def ask_to_stop(number: int, _: FrameType | None) -> None:
+        stopping.set()
+        signal.signal(number, former[signal.Signals(number)])
+
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in former:
+        signal.signal(number, ask_to_stop)
+    try:
+        yield stopping
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

@@ -1,0 +1,106 @@
+"""A specimen: an edition as one mail, in whichever form somebody wants to look at."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlmodel import select
+
+from editions.model import Edition
+from editions.reading import read_edition
+from mailer.campaigns.variants import choose_language
+from mailer.database.engine import session
+from mailer.database.migrating import ensure_current
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiling import compile_edition, compile_mjml
+from mailer.rendering.media import write_media
+from mailer.rendering.message import build_message
+from mailer.rendering.personalising import personalise
+from mailer.rendering.reader import Reader, nobody, reader_for
+from mailer.workspace import Workspace
+from subscribers.address import normalise_address
+from subscribers.errors import SubscriberError
+from subscribers.models import Subscriber
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Specimen:
+    workspace: Workspace
+    edition: Edition
+    compiled: CompiledEdition
+    reader: Reader
+
+    def as_html(self) -> bytes:
+        return personalise(self.compiled, self.reader).html.encode()
+
+    def as_text(self) -> bytes:
+        return personalise(self.compiled, self.reader).text.encode()
+
+    def as_mjml(self) -> bytes:
+        settings, overrides = self.workspace.settings, self.workspace.template_overrides
+        return compile_mjml(
+            self.edition, settings, language=self.compiled.language, overrides=overrides
+        ).encode()
+
+    def as_eml(self) -> bytes:
+        return build_message(self.compiled, self.reader, self.workspace.settings, now=datetime.now(UTC))
+
+
+_FORMS: Mapping[str, Callable[[_Specimen], bytes]] = {
+    "html": _Specimen.as_html,
+    "text": _Specimen.as_text,
+    "mjml": _Specimen.as_mjml,
+    "eml": _Specimen.as_eml,
+}
+
+
+def render_specimen(
+    workspace: Workspace,
+    slug: str,
+    *,
+    form: str,
+    address: str | None,
+    language: str | None,
+    local_media: bool = False,
+) -> bytes:
+    """An edition as ``html``, ``text``, ``mjml`` or ``eml``, for one subscriber or for nobody in particular.
+
+    Its pictures go to the workspace's media folder. With ``local_media`` the page names them by
+    ``../media/``, so that a file in the outbox shows them from disk.
+
+    Raises:
+        EditionError: the edition has errors.
+        SubscriberError: nobody on the list has ``address``.
+        TemplateError: a template is wrong, or the edition does not speak ``language``.
+    """
+    edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
+    reader = _find_reader(workspace, address) if address else nobody(workspace.settings)
+    compiled = compile_edition(
+        edition,
+        workspace.settings,
+        language=language or choose_language(reader.language, edition.languages),
+        overrides=workspace.template_overrides,
+    )
+    write_media(compiled, workspace.media)
+    data = _FORMS[form](_Specimen(workspace=workspace, edition=edition, compiled=compiled, reader=reader))
+    if local_media:
+        base = f"{workspace.settings.web.base_url}/media/".encode()
+        data = data.replace(base, f"..{os.sep}media{os.sep}".encode())
+    return data
+
+
+def _find_reader(workspace: Workspace, address: str) -> Reader:
+    email = normalise_address(address).email
+    engine = workspace.open_database()
+    try:
+        ensure_current(engine)
+        with session(engine, read_only=True) as opened:
+            subscriber = opened.exec(select(Subscriber).where(Subscriber.email == email)).first()
+            if subscriber is None:
+                raise SubscriberError(
+                    f"{address}: nobody on the list has this address. Look with `mailer subscribers list`."
+                )
+            return reader_for(subscriber, 0, workspace.settings, workspace.keys.tokens)
+    finally:
+        engine.dispose()

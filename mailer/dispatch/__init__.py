@@ -1,0 +1,1 @@
+"""Handing messages over: the ledger, the transports, and the threads that send."""

@@ -1,0 +1,144 @@
+"""Who is alive: a dispatcher shows that it lives, and finds those that have died.
+
+On one machine the kernel knows: every dispatcher locks a file of its own, and the lock falls with the
+process however it dies. Across machines a heartbeat in the database has to do.
+"""
+
+import contextlib
+import fcntl
+import os
+import socket
+import uuid
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from sqlalchemy import Engine, Select, delete, insert, select, update
+from sqlmodel import col
+
+from mailer.database.clock import Clock, read_clock
+from mailer.database.models import Delivery, DeliveryState, Dispatcher
+
+HEARTBEAT_SECONDS = 10.0
+DEAD_AFTER = timedelta(seconds=60)
+_ROW = (col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.heartbeat_at))
+
+
+class Presence:
+    """This process as a dispatcher of one campaign, from ``with`` to its end.
+
+    ``id`` is the owner it writes into the ledger. Lock files lie in ``root/run``.
+    """
+
+    def __init__(self, engine: Engine, root: Path, campaign_id: int, *, clock: Clock = read_clock) -> None:
+        self.id = uuid.uuid4().hex
+        self._engine = engine
+        self._folder = root / "run"
+        self._campaign_id = campaign_id
+        self._clock = clock
+        self._place = ""
+        self._lock: int | None = None
+
+    def __enter__(self) -> Self:
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._place = _name_place(self._folder)
+        self._lock = os.open(self._path_of(self.id), os.O_RDWR | os.O_CREAT, 0o600)
+        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            self.beat()
+        except BaseException:
+            self._unlock()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            # With the database gone the row stays; whoever comes next finds the lock free.
+            with contextlib.suppress(Exception), self._engine.begin() as connection:
+                connection.execute(delete(Dispatcher).where(col(Dispatcher.id) == self.id))
+        finally:
+            self._unlock()
+
+    def beat(self) -> None:
+        """Show that we live; again, if another machine has meanwhile taken us for dead."""
+        with self._engine.begin() as connection:
+            now = self._clock(connection)
+            mine = update(Dispatcher).where(col(Dispatcher.id) == self.id).values(heartbeat_at=now)
+            if connection.execute(mine).rowcount == 0:
+                row = {"id": self.id, "host": self._place, "started_at": now, "heartbeat_at": now}
+                connection.execute(insert(Dispatcher).values(row))
+
+    def find_dead(self) -> set[str]:
+        """The dispatchers that are written down, or hold deliveries of this campaign, and live no more."""
+        with self._engine.connect().execution_options(read_only=True) as connection:
+            now = self._clock(connection)
+            # The order matters: a dispatcher is written down before its first claim and crossed out after
+            # the last one is given back, so an owner seen first and not found afterwards holds nothing, or
+            # is dead.
+            owners = {owner for owner in connection.scalars(self._select_owners()) if owner}
+            known = connection.execute(select(*_ROW).where(col(Dispatcher.id) != self.id)).all()
+        strangers = owners - {row.id for row in known} - {self.id}
+        return strangers | {row.id for row in known if self._is_dead(row.id, row.host, row.heartbeat_at, now)}
+
+    def forget(self, dead: set[str]) -> None:
+        """Remove what dead dispatchers left beside the ledger, once :meth:`Ledger.rescue` has taken theirs
+        over.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(delete(Dispatcher).where(col(Dispatcher.id).in_(dead)))
+        for name in dead:
+            self._path_of(name).unlink(missing_ok=True)
+
+    def _is_dead(self, name: str, place: str, heartbeat_at: datetime, now: datetime) -> bool:
+        if place == self._place:
+            with contextlib.suppress(FileNotFoundError):
+                return _is_free(self._path_of(name))
+        return now - heartbeat_at > DEAD_AFTER
+
+    def _select_owners(self) -> Select[str | None]:
+        in_hand = col(Delivery.state).in_([DeliveryState.claimed, DeliveryState.in_doubt])
+        return select(col(Delivery.owner)).where(
+            col(Delivery.campaign_id) == self._campaign_id, in_hand, col(Delivery.owner).is_not(None)
+        )
+
+    def _unlock(self) -> None:
+        self._path_of(self.id).unlink(missing_ok=True)
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def _path_of(self, name: str) -> Path:
+        return self._folder / f"{name}.lock"
+
+
+def _is_free(path: Path) -> bool:
+    """Whether nobody holds the lock on ``path``."""
+    with _opened(path) as descriptor:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDWR)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _name_place(folder: Path) -> str:
+    """A name for this folder under this running kernel: only there do its locks tell who is alive."""
+    status = folder.stat()
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        boot = ""
+    return f"{socket.gethostname()} {boot} {status.st_dev:x}:{status.st_ino:x}"[:255]

@@ -1,0 +1,245 @@
+"""What a server's reply means for the reader, the connection and the campaign: one table, one pure function.
+
+The question is always whose fault it is. A server that refuses the sender, the login or the content has
+said nothing about the reader, and calling every 5xx a dead address would drop two living readers for each
+dead one.
+"""
+
+import random
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+
+class Stage(StrEnum):
+    """How far a hand-over had come."""
+
+    build = "build"
+    """Making the message. No server was asked."""
+
+    connect = "connect"
+    """Opening the connection, the greeting, EHLO."""
+
+    tls = "tls"
+    """Changing to TLS."""
+
+    login = "login"
+    """Logging in."""
+
+    mail = "mail"
+    """MAIL FROM: the sender is looked at."""
+
+    rcpt = "rcpt"
+    """RCPT TO: the reader is looked at."""
+
+    data = "data"
+    """DATA, before any byte of the message."""
+
+    body = "body"
+    """The message is on its way, its final dot is not."""
+
+    dot = "dot"
+    """The final dot may have reached the server."""
+
+
+class Verdict(StrEnum):
+    """What becomes of the delivery."""
+
+    sent = "sent"
+    """The server took it."""
+
+    deferred = "deferred"
+    """Not now: this reader is tried again later."""
+
+    rejected = "rejected"
+    """This reader is refused for good."""
+
+    failed = "failed"
+    """It cannot be handed to this server at all, and the server was not asked."""
+
+    in_doubt = "in_doubt"
+    """Nobody can say whether the server took it."""
+
+    give_back = "give_back"
+    """Nothing happened to this reader: somebody tries again soon."""
+
+    stop = "stop"
+    """The campaign must stop; nothing happened to this reader."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How one hand-over ended.
+
+    ``words`` are the server's own where ``code`` is set. ``retry_after`` is what the server asked for.
+    ``slow_down`` asks for a slower pace, ``reconnect`` says that the connection is of no more use.
+    """
+
+    verdict: Verdict
+    stage: Stage
+    code: int | None = None
+    words: str = ""
+    retry_after: timedelta | None = None
+    slow_down: bool = False
+    reconnect: bool = False
+
+    @property
+    def reason(self) -> str:
+        """Code and words as one line, as the ledger keeps them."""
+        return self.words if self.code is None else f"{self.code} {self.words}".strip()
+
+    @property
+    def complaint(self) -> str:
+        """Why a campaign must stop, for a person."""
+        return f"{_COMPLAINTS[self.stage]}: {self.reason}"
+
+
+_COMPLAINTS: Final = {
+    Stage.build: "The message cannot be built",
+    Stage.connect: "The mail server cannot be used",
+    Stage.tls: "The connection cannot be secured",
+    Stage.login: "The mail server refuses the login",
+    Stage.mail: "The mail server refuses the sender",
+    Stage.rcpt: "The mail server refuses to send for us",
+    Stage.data: "The mail server refuses the message",
+    Stage.body: "The mail server refuses the message",
+    Stage.dot: "The mail server refuses the message",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Rule:
+    """The first rule that fits decides. ``code`` and ``enhanced`` are patterns for the whole of each; an
+    enhanced
+    status code (RFC 3463) that is missing is the empty string."""
+
+    stages: frozenset[Stage]
+    code: str
+    verdict: Verdict
+    enhanced: str = ".*"
+    slow_down: bool = False
+    reconnect: bool = False
+
+
+_BEFORE_DOT = frozenset(Stage) - {Stage.dot}
+# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); disabled for good (5.2.1).
+# The other 5.1.x speak of the sender's address.
+_DEAD = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
+
+
+def _at(*stages: Stage) -> frozenset[Stage]:
+    return frozenset(stages)
+
+
+RULES: Final = (
+    _Rule(stages=_at(Stage.dot), code="2..", verdict=Verdict.sent),
+    # RFC 5321 §4.2.1: a 4yz means not accepted, 421 included. SES answers a rate that is too high here (454).
+    _Rule(stages=_at(Stage.dot), code="421", verdict=Verdict.deferred, slow_down=True, reconnect=True),
+    _Rule(stages=_at(Stage.dot), code="4..", verdict=Verdict.deferred, slow_down=True),
+    # Size, content, policy: the next reader would hear the same.
+    _Rule(stages=_at(Stage.dot), code="5..", verdict=Verdict.stop),
+    _Rule(stages=_at(Stage.dot), code=".*", verdict=Verdict.in_doubt, reconnect=True),
+    _Rule(stages=_BEFORE_DOT, code="421", verdict=Verdict.give_back, reconnect=True),
+    _Rule(stages=_at(Stage.tls, Stage.login), code="5..", verdict=Verdict.stop, reconnect=True),
+    # 452 4.4.5 here means "enough for one session": the connection stays open and is of no use.
+    _Rule(stages=_at(Stage.mail), code="4..", verdict=Verdict.give_back, slow_down=True, reconnect=True),
+    _Rule(stages=_at(Stage.mail), code="5..", verdict=Verdict.stop),
+    _Rule(stages=_at(Stage.rcpt), code="4..", verdict=Verdict.deferred),
+    # "Authentication required" is no reader's fault.
+    _Rule(stages=_at(Stage.rcpt), code="530", verdict=Verdict.stop),
+    # A full mailbox may be emptied (RFC 5321 §4.5.3.1.10 wants 552 treated as 452).
+    _Rule(stages=_at(Stage.rcpt), code="552", verdict=Verdict.deferred),
+    _Rule(stages=_at(Stage.rcpt), code="5..", enhanced=r"5\.2\.2", verdict=Verdict.deferred),
+    _Rule(stages=_at(Stage.rcpt), code="5..", verdict=Verdict.rejected),
+    _Rule(stages=_at(Stage.data), code="4..", verdict=Verdict.deferred),
+    _Rule(stages=_at(Stage.data), code="5..", verdict=Verdict.stop),
+    # Gibberish, or a code that has no business there.
+    _Rule(stages=_BEFORE_DOT, code=".*", verdict=Verdict.give_back, reconnect=True),
+)
+
+
+def judge_reply(stage: Stage, code: int, words: str) -> Outcome:
+    """What the reply ``code`` ``words`` at ``stage`` means. 354 to DATA is no matter for a judge."""
+    enhanced = find_enhanced(code, words)
+    rule = next(
+        rule
+        for rule in RULES
+        if stage in rule.stages
+        and re.fullmatch(rule.code, str(code))
+        and re.fullmatch(rule.enhanced, enhanced)
+    )
+    return Outcome(
+        verdict=rule.verdict,
+        stage=stage,
+        code=code,
+        words=words,
+        retry_after=find_wait(words) if rule.verdict is Verdict.deferred else None,
+        slow_down=rule.slow_down,
+        reconnect=rule.reconnect,
+    )
+
+
+def find_enhanced(code: int, words: str) -> str:
+    """The enhanced status code at the start of ``words`` ("5.1.1"), of the same class as ``code``, or ""."""
+    found = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", words)
+    return found[1] if found and found[1][0] == str(code)[0] else ""
+
+
+_NOT_THE_READER = re.compile(
+    r"relay|spam|spf|dkim|dmarc|block|black ?list|deny|denied|policy|reputation|authenticat|not permitted|"
+    r"not allowed|too many|rate|banned|helo|ptr\b|reverse",
+    re.IGNORECASE,
+)
+
+
+def is_dead_address(code: int | None, words: str) -> bool:
+    """Whether a refusal at RCPT says that the address is dead, and not that somebody dislikes the sender.
+
+    Without an enhanced code the words are looked at: "550 Relaying denied" is about us.
+    """
+    if code not in {550, 551, 553}:
+        return False
+    enhanced = find_enhanced(code, words)
+    if enhanced:
+        return re.fullmatch(_DEAD, enhanced) is not None
+    return _NOT_THE_READER.search(words) is None
+
+
+_LONGEST_WAIT = timedelta(hours=4)
+_SHORTEST_WAIT = timedelta(seconds=30)
+_FIRST_WAIT = timedelta(minutes=5)
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_WAIT = re.compile(
+    r"\b(?:in|after|for)\s+(\d{1,6})\s*(s|sec|second|m|min|minute|h|hr|hour)s?\b", re.IGNORECASE
+)
+
+
+def find_wait(words: str) -> timedelta | None:
+    """How long the server asks to wait ("Greylisted, try again in 300 seconds"), at most four hours, or
+    None.
+    """
+    if not re.search(r"retry|again|greylist|graylist|wait|defer", words, re.IGNORECASE):
+        return None
+    found = _WAIT.search(words)
+    if found is None:
+        return None
+    asked = timedelta(seconds=int(found[1]) * _UNITS[found[2][0].lower()])
+    return max(timedelta(seconds=1), min(asked, _LONGEST_WAIT))
+
+
+def back_off(deferrals: int, random_: random.Random) -> timedelta:
+    """How long to wait after the first (0), second (1), … deferral: up to 5 minutes × 2ⁿ, at most four hours.
+
+    The jitter is full, so that readers put off together do not come back together.
+    """
+    doublings: int = 2 ** min(deferrals, 10)
+    ceiling = min(_FIRST_WAIT * doublings, _LONGEST_WAIT)
+    return max(_SHORTEST_WAIT, ceiling * random_.random())
+
+
+def clean_words(text: str) -> str:
+    """A server's words fit to store and show: one line, no control characters, at most 1,000 characters."""
+    line = " ".join(text.split())
+    return "".join(character for character in line if character.isprintable())[:1000]

@@ -1,0 +1,62 @@
+"""The moves a campaign and a delivery may make. A move that is not here does not happen."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, update
+from sqlmodel import col
+
+from mailer.database.models import Campaign, CampaignState, DeliveryState
+
+_C = CampaignState
+_D = DeliveryState
+
+CAMPAIGN_MOVES: Final[Mapping[CampaignState, frozenset[CampaignState]]] = MappingProxyType(
+    {
+        _C.draft: frozenset({_C.tested, _C.approved, _C.sending, _C.cancelled}),
+        _C.tested: frozenset({_C.approved, _C.sending, _C.cancelled}),
+        _C.approved: frozenset({_C.scheduled, _C.sending, _C.cancelled}),
+        _C.scheduled: frozenset({_C.sending, _C.cancelled}),
+        _C.sending: frozenset({_C.paused, _C.finished, _C.cancelled}),
+        _C.paused: frozenset({_C.sending, _C.cancelled}),
+        # Only to send again what is in doubt, when a person decides so.
+        _C.finished: frozenset({_C.sending}),
+        _C.cancelled: frozenset(),
+    }
+)
+
+DELIVERY_MOVES: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = MappingProxyType(
+    {
+        _D.queued: frozenset({_D.claimed, _D.suppressed}),
+        _D.claimed: frozenset({_D.queued, _D.in_doubt, _D.deferred, _D.rejected, _D.failed}),
+        _D.in_doubt: frozenset({_D.sent, _D.deferred, _D.rejected, _D.failed, _D.in_doubt, _D.queued}),
+        _D.deferred: frozenset({_D.queued}),
+        # Taken back when the circuit breaker finds that the server, not the reader, was the trouble.
+        _D.rejected: frozenset({_D.queued}),
+        _D.failed: frozenset({_D.queued}),
+        _D.sent: frozenset(),
+        _D.suppressed: frozenset(),
+    }
+)
+
+
+def move_campaign(
+    connection: Connection,
+    campaign_id: int,
+    to: CampaignState,
+    *conditions: ColumnElement[bool],
+    reason: str = "",
+    **values: Any,
+) -> bool:
+    """Move the campaign to ``to`` if the table allows it from where it stands, and say whether it moved.
+
+    ``conditions`` must hold besides; ``values`` are further columns to set with the move. The caller commits.
+    """
+    sources = [source for source, targets in CAMPAIGN_MOVES.items() if to in targets]
+    statement = (
+        update(Campaign)
+        .where(col(Campaign.id) == campaign_id, col(Campaign.state).in_(sources), *conditions)
+        .values(state=to, state_reason=reason, **values)
+    )
+    return connection.execute(statement).rowcount == 1

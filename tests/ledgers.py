@@ -1,0 +1,110 @@
+"""A list and a campaign in the database, as the tests of sending need them."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, update
+from sqlmodel import Session, col, select
+
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from subscribers.models import Status, Subscriber
+
+START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+
+
+class FakeClock:
+    """A clock of the database that moves only when told to."""
+
+    def __init__(self, now: datetime = START) -> None:
+        self.now = now
+
+    def __call__(self, _: Connection) -> datetime:
+        return self.now
+
+    def advance(self, **amount: float) -> None:
+        self.now += timedelta(**amount)
+
+
+def add_subscribers(engine: Engine, addresses: Sequence[str], **values: Any) -> list[int]:
+    """Active subscribers with ``addresses``; their numbers."""
+    with Session(engine) as session:
+        people = [
+            Subscriber(email=address, envelope=address, created_at=START, updated_at=START, **values)
+            for address in addresses
+        ]
+        session.add_all(people)
+        session.commit()
+        return [person.id or 0 for person in people]
+
+
+def add_campaign(engine: Engine, readers: int | Sequence[str], **values: Any) -> int:
+    """A campaign that is sending, with a queued delivery for each of ``readers`` (a number, or addresses)."""
+    addresses = [f"reader{n}@example.org" for n in range(readers)] if isinstance(readers, int) else readers
+    people = add_subscribers(engine, addresses)
+    with Session(engine) as session:
+        campaign = Campaign(
+            **{
+                "edition": "2026-1",
+                "title": "Spring",
+                "segment": "all",
+                "state": CampaignState.sending,
+                "digest": "d",
+                "audience": len(people),
+                "created_at": START,
+                **values,
+            }
+        )
+        session.add(campaign)
+        session.flush()
+        number = campaign.id or 0
+        session.add_all(
+            Delivery(campaign_id=number, subscriber_id=person, updated_at=START) for person in people
+        )
+        session.commit()
+        return number
+
+
+def read_deliveries(engine: Engine) -> dict[str, Delivery]:
+    """Every delivery by the address of its reader, detached, in the order of their numbers."""
+    with Session(engine) as session:
+        both = col(Delivery.subscriber_id) == col(Subscriber.id)
+        statement = select(Subscriber.email, Delivery).join(Delivery, both).order_by(col(Delivery.id))
+        found = dict(session.exec(statement).all())
+        session.expunge_all()
+        return found
+
+
+def read_states(engine: Engine) -> dict[str, DeliveryState]:
+    """The state of every delivery by the address of its reader."""
+    return {address: delivery.state for address, delivery in read_deliveries(engine).items()}
+
+
+def read_campaign(engine: Engine, campaign_id: int) -> Campaign:
+    with Session(engine) as session:
+        campaign = session.get_one(Campaign, campaign_id)
+        session.expunge_all()
+        return campaign
+
+
+def set_status(engine: Engine, address: str, status: Status) -> None:
+    """Change a subscriber's status behind everybody's back."""
+    with engine.begin() as connection:
+        connection.execute(update(Subscriber).where(col(Subscriber.email) == address).values(status=status))
+
+
+def set_campaign_state(engine: Engine, campaign_id: int, state: CampaignState) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(state=state))
+
+
+Build = Callable[[Any], bytes]
+
+
+def build_plain(claim: Any) -> bytes:
+    """A short message with a Message-ID that is the same for every try."""
+    number, campaign = claim.subscriber.id, claim.campaign_id
+    return (
+        f"From: news@example.org\r\nTo: {claim.subscriber.email}\r\nSubject: Spring\r\n"
+        f"Message-ID: <c{campaign}.s{number}@example.org>\r\n\r\nDear partner,\r\n..dots\r\n.\r\nend\r\n"
+    ).encode()
