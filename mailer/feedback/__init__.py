@@ -1,0 +1,1 @@
+"""What comes back from readers: leaving, coming back, choosing."""

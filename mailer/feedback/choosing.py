@@ -1,0 +1,206 @@
+"""What a reader asks for on the preferences page: name, country, topics, language, a rest from mail."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+from sqlalchemy import Engine
+
+from mailer.database.engine import session
+from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand
+from mailer.workspace import Keys
+from subscribers.details import NAME_LENGTH, clean_line
+from subscribers.errors import DetailError, TokenError
+from subscribers.models import Status
+from subscribers.preferences import Preferences, read_preferences, save_preferences
+
+LONGEST_NAME = NAME_LENGTH
+LONGEST_PAUSE = timedelta(days=730)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """The preferences page as filled in: raw words, kept as they came so that nothing typed is lost.
+
+    ``frequency`` is ``every`` or ``pause``; ``until`` a date as ``2026-12-31``, or empty.
+    """
+
+    name: str
+    country: str
+    sectors: frozenset[str]
+    language: str
+    frequency: str
+    until: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What may be chosen: country codes, sector slugs and language tags, and today in UTC."""
+
+    countries: frozenset[str]
+    sectors: frozenset[str]
+    languages: frozenset[str]
+    today: date
+
+    @property
+    def first_day(self) -> date:
+        return self.today + timedelta(days=1)
+
+    @property
+    def last_day(self) -> date:
+        return self.today + LONGEST_PAUSE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choosing:
+    """A reader at the preferences page: where they stand, the form to show, and complaints by field.
+
+    ``saved`` says whether this request saved it.
+    """
+
+    standing: Standing
+    form: Form
+    complaints: Mapping[str, str]
+    saved: bool
+
+    @property
+    def paused_until(self) -> date | None:
+        """The first day of mail again, where the form asks for a rest."""
+        return _day(self.form.until) if self.form.frequency == "pause" else None
+
+
+def read_form(fields: Sequence[tuple[str, str]]) -> Form:
+    """The form in the fields a browser sent; what is missing is empty, the last of two wins."""
+    last = dict(fields)
+    return Form(
+        name=last.get("name", ""),
+        country=last.get("country", ""),
+        sectors=frozenset(value for name, value in fields if name == "sector"),
+        language=last.get("language", ""),
+        frequency=last.get("frequency", "every"),
+        until=last.get("until", ""),
+    )
+
+
+def read_choices(engine: Engine, keys: Keys, token: str, *, today: date) -> Choosing:
+    """The page as it stands. Writes nothing.
+
+    Raises:
+        TokenError: the token is not ours, or its subscriber is not on our list.
+    """
+    claim = read_claim(keys, token)
+    with session(engine, read_only=True) as opened:
+        subscriber = find_subscriber(opened, claim)
+        if subscriber.status is Status.erased:
+            raise TokenError
+        preferences = read_preferences(opened, claim.subscriber_id)
+        return Choosing(
+            standing=stand(opened, keys, subscriber),
+            form=_fill(preferences, today),
+            complaints={},
+            saved=False,
+        )
+
+
+def save_choices(
+    engine: Engine, keys: Keys, token: str, form: Form, *, offer: Offer, method: str, now: datetime
+) -> Choosing:
+    """Save the form if nothing is wrong with it; otherwise say what, and save nothing.
+
+    Raises:
+        TokenError: the token is not ours, or its subscriber is not on our list.
+    """
+    claim = read_claim(keys, token)
+    with session(engine) as opened:
+        subscriber = find_subscriber(opened, claim)
+        if subscriber.status is Status.erased:
+            raise TokenError
+        before = read_preferences(opened, claim.subscriber_id)
+        complaints = find_complaints(form, before, offer)
+        if not complaints:
+            wanted = _understand(form, before, offer, may_pause=stand(opened, keys, subscriber).gets_mail)
+            save_preferences(
+                opened,
+                claim.subscriber_id,
+                wanted,
+                method=method,
+                source=f"campaign {claim.campaign_id}",
+                now=now,
+            )
+            form = _fill(read_preferences(opened, claim.subscriber_id), offer.today)
+        standing = stand(opened, keys, subscriber)
+        opened.commit()
+        return Choosing(standing=standing, form=form, complaints=complaints, saved=not complaints)
+
+
+def find_complaints(form: Form, before: Preferences, offer: Offer) -> dict[str, str]:
+    """What is wrong with the form, by field, in the order of the page. What a reader has already may stay."""
+    complaints = {
+        "name": _judge_name(form.name),
+        "country": _judge_choice(form.country, offer.countries | {"", before.country or ""}, "a country"),
+        "sectors": "" if form.sectors <= offer.sectors | before.sectors else "Choose topics from the list.",
+        "language": _judge_choice(form.language, offer.languages | {"", before.language or ""}, "a language"),
+        "frequency": "" if form.frequency in {"every", "pause"} else "Choose one of the two.",
+        "until": _judge_day(form.until, offer) if form.frequency == "pause" else "",
+    }
+    return {field: complaint for field, complaint in complaints.items() if complaint}
+
+
+def _judge_name(name: str) -> str:
+    try:
+        clean_line(name, "name")
+    except DetailError as error:
+        return f"This name cannot be kept: {error.reason}"
+    return ""
+
+
+def _judge_choice(value: str, offered: frozenset[str], what: str) -> str:
+    return "" if value in offered else f"Choose {what} from the list."
+
+
+def _judge_day(text: str, offer: Offer) -> str:
+    if not text:
+        return "Choose the day from which mail is welcome again."
+    day = _day(text)
+    if day is None:
+        return "Write the day as year-month-day, such as 2027-03-31."
+    if day < offer.first_day:
+        return "Choose a day after today."
+    if day > offer.last_day:
+        return "Choose a day within the next two years. For longer, you can unsubscribe and come back."
+    return ""
+
+
+def _understand(form: Form, before: Preferences, offer: Offer, *, may_pause: bool) -> Preferences:
+    pause = _day(form.until) if form.frequency == "pause" else None
+    return Preferences(
+        name=form.name,
+        country=form.country or None,
+        # A sector that is no longer configured is not on the page, so it cannot have been given up there.
+        sectors=(form.sectors & offer.sectors) | (before.sectors - offer.sectors),
+        language=form.language or None,
+        # Somebody who left is not shown the question, and a pause would be a way back.
+        paused_until=pause if may_pause else before.paused_until,
+    )
+
+
+def _fill(preferences: Preferences, today: date) -> Form:
+    # A pause that is over is nothing to show: mail goes out again already.
+    until = preferences.paused_until
+    if until is not None and until <= today:
+        until = None
+    return Form(
+        name=preferences.name,
+        country=preferences.country or "",
+        sectors=preferences.sectors,
+        language=preferences.language or "",
+        frequency="pause" if until else "every",
+        until=until.isoformat() if until else "",
+    )
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,97 @@
+"""Putting an application together: its routes, its guard, one plain page for whatever goes wrong."""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI, Request
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Match
+
+from mailer.web import archive, public
+from mailer.web.pages import Pages
+from mailer.web.security import PAGE_POLICY, Guard, Rules, dress
+from mailer.web.site import Clock, Site, read_clock
+from mailer.workspace import Workspace
+from subscribers.errors import StatusError, TokenError
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Route = tuple[str, Callable[..., Response], Sequence[str]]
+"""A path, the function that answers, and the methods it answers to."""
+
+
+def create_app(workspace: Workspace, *, clock: Clock = read_clock) -> FastAPI:
+    """The pages readers reach from a mail: leaving, preferences, the archive and its pictures."""
+    base = urlsplit(workspace.settings.web.base_url)
+    # A public address with a path means a proxy that takes the path away before it asks us.
+    pages = Pages(workspace.settings, prefix=base.path)
+
+    @asynccontextmanager
+    async def open_site(app: FastAPI) -> AsyncIterator[None]:
+        engine = workspace.open_database()
+        app.state.site = Site(workspace=workspace, pages=pages, engine=engine, clock=clock)
+        try:
+            yield
+        finally:
+            engine.dispose()
+
+    rules = Rules(
+        policy=PAGE_POLICY,
+        refuse=pages.refuse,
+        own_hosts=frozenset({base.netloc}),
+        open_to_posts=("/u/",),
+        https_only=base.scheme == "https",
+    )
+    return assemble(pages, rules, open_site, (*public.ROUTES, *archive.ROUTES))
+
+
+def assemble(pages: Pages, rules: Rules, lifespan: Lifespan, routes: Sequence[Route]) -> FastAPI:
+    """An application of ``routes`` behind the guard, with our style sheets under ``/static``."""
+    app = FastAPI(
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        redirect_slashes=False,
+        lifespan=lifespan,
+        # The paths of readers' pages are keys; they belong in no trace.
+        telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
+    )
+    own: tuple[Route, ...] = (
+        ("/static/{name}", lambda name: pages.asset(name) or pages.refuse(404), ("GET", "HEAD")),
+        ("/favicon.ico", lambda: pages.icon(), ("GET", "HEAD")),
+    )
+    for path, answer, methods in (*routes, *own):
+        app.add_api_route(path, answer, methods=list(methods), response_model=None)
+    app.add_middleware(Guard, rules=rules)
+    _refuse_politely(app, pages, rules)
+    return app
+
+
+def _refuse_politely(app: FastAPI, pages: Pages, rules: Rules) -> None:
+    """Answer every failure with one plain page that says nothing about us and repeats nothing of theirs."""
+
+    def on_http_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for it below
+        page = pages.refuse(error.status_code)
+        if error.status_code == 405:
+            page.headers["allow"] = ", ".join(_allowed_methods(app, request))
+        return page
+
+    def on_failure(request: Request, _: Exception) -> Response:
+        # This answer is made outside the guard, which therefore cannot dress it.
+        page = pages.refuse(500)
+        dress(MutableHeaders(raw=page.raw_headers), request.url.path, rules)
+        return page
+
+    app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(TokenError, lambda *_: pages.refuse(404))
+    app.add_exception_handler(StatusError, lambda *_: pages.refuse(409))
+    app.add_exception_handler(Exception, on_failure)
+
+
+def _allowed_methods(app: FastAPI, request: Request) -> list[str]:
+    # The router's own answer names the methods of the first route on the path, not of all.
+    matching = [route for route in app.routes if route.matches(request.scope)[0] is not Match.NONE]
+    return sorted({method for route in matching for method in getattr(route, "methods", ())})

@@ -1,0 +1,87 @@
+"""The edition on the writer's bench: compiled once for each state of its files, and watched for the next."""
+
+import hashlib
+import os
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from editions.model import Edition
+from editions.problem import Level, Problem
+from mailer.campaigns.examining import examine
+from mailer.errors import ConfigurationError, MailerError
+from mailer.rendering.compiled import CompiledEdition
+from mailer.workspace import Workspace
+from templates import ROOT
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proof:
+    """An edition as its files stood at ``version``: the mail by language, none while it has errors, and every
+    problem found.
+    """
+
+    version: str
+    edition: Edition | None
+    mails: dict[str, CompiledEdition]
+    problems: tuple[Problem, ...]
+
+    @property
+    def errors(self) -> int:
+        return sum(problem.level is Level.error for problem in self.problems)
+
+
+class Bench:
+    """Keeps the latest proof of one edition. Safe to use from several threads."""
+
+    def __init__(self, workspace: Workspace, slug: str) -> None:
+        self.workspace = workspace
+        self.slug = slug
+        self._lock = threading.Lock()
+        self._proof: Proof | None = None
+
+    def read_version(self) -> str:
+        """A word that changes whenever a file of the edition, a template or the settings change."""
+        digest = hashlib.sha256()
+        for path, status in sorted(self._watched()):
+            digest.update(os.fsencode(f"{path}\0{status.st_mtime_ns}\0{status.st_size}\n"))
+        return digest.hexdigest()[:16]
+
+    def take_proof(self) -> Proof:
+        """The edition as it stands now. One compilation at a time: two frames and a page ask at once."""
+        with self._lock:
+            version = self.read_version()
+            if self._proof is None or self._proof.version != version:
+                self._proof = self._make(version)
+            return self._proof
+
+    def _make(self, version: str) -> Proof:
+        try:
+            examination = examine(self.workspace, self.slug)
+        except (ConfigurationError, MailerError) as error:
+            problem = Problem(path=".", line=1, level=Level.error, code="unreadable", message=str(error))
+            return Proof(version=version, edition=None, mails={}, problems=(problem,))
+        return Proof(
+            version=version,
+            edition=examination.edition,
+            mails={mail.language: mail for mail in examination.compiled},
+            problems=examination.problems,
+        )
+
+    def _watched(self) -> Iterator[tuple[str, os.stat_result]]:
+        root = self.workspace.root
+        folders = (self.workspace.editions / self.slug, root / "templates", ROOT / "email")
+        for folder in folders:
+            yield from _walk(folder)
+
+
+def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+    """Every file below ``folder`` with its status; one that vanishes meanwhile is left out."""
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            path = Path(parent, name)
+            try:
+                yield str(path), path.stat()
+            except OSError:
+                continue

@@ -1,0 +1,53 @@
+"""A compiled mail made fit for a browser's window: without its reader, in the dark, without pictures."""
+
+import re
+from dataclasses import replace
+
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.holes import Hole
+from mailer.rendering.personalising import personalise
+from mailer.rendering.reader import nobody
+from mailer.settings import Settings
+
+_SEPARATOR = r"(?:\s|\xa0|&nbsp;|&#160;)*·(?:\s|\xa0|&nbsp;|&#160;)*"
+_OWN_LINKS = "|".join(
+    re.escape(hole.mark) for hole in (Hole.unsubscribe_url, Hole.preferences_url, Hole.archive_url)
+)
+_OWN_LINK = re.compile(
+    rf"<a\b[^>]*\bhref=[\"'](?:{_OWN_LINKS})[\"'][^>]*>.*?</a>(?:{_SEPARATOR})?", re.IGNORECASE | re.DOTALL
+)
+_DARK_QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
+_BOTH_SCHEMES = re.compile(
+    r"((?:color-scheme|supported-color-schemes)\s*:\s*|\bcontent=[\"'])light\s+dark\b", re.IGNORECASE
+)
+_IMAGE_SOURCE = re.compile(r"(<img\b[^>]*?)\s+(?:src|srcset)=(?:\"[^\"]*\"|'[^']*')", re.IGNORECASE)
+_OUTSIDE_LINK = re.compile(r"<a\b(?=[^>]*\bhref=[\"']https?:)(?![^>]*\btarget=)", re.IGNORECASE)
+
+
+def force_scheme(html: str, *, dark: bool) -> str:
+    """``html`` as a program in dark (or light) mode shows it, whatever the browser's own setting is."""
+    # The width of a window is never negative: one query is always true, the other never.
+    always, never = "(min-width:0)", "(max-width:-1px)"
+    wanted = "dark" if dark else "light"
+    forced = _DARK_QUERY.sub(lambda query: always if query[1].lower() == wanted else never, html)
+    return _BOTH_SCHEMES.sub(lambda both: f"{both[1]}{wanted}", forced)
+
+
+def drop_images(html: str) -> str:
+    """``html`` as a program shows it that loads no pictures: their words stand in their place."""
+    return _IMAGE_SOURCE.sub(r"\1", html)
+
+
+def localise_media(html: str, base_url: str, prefix: str = "") -> str:
+    """``html`` with the pictures of the public address taken from wherever it is served, below ``prefix``."""
+    return html.replace(f"{base_url}/media/", f"{prefix}/media/")
+
+
+def open_links_apart(html: str) -> str:
+    """``html`` whose links to other sites open beside it; those within it stay in it."""
+    return _OUTSIDE_LINK.sub('<a target="_blank" rel="noopener noreferrer"', html)
+
+
+def neutralise(compiled: CompiledEdition, settings: Settings) -> str:
+    """The HTML of ``compiled`` for anybody: no name, and none of the links that belong to one reader."""
+    return personalise(replace(compiled, html=_OWN_LINK.sub("", compiled.html)), nobody(settings)).html

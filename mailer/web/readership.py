@@ -1,0 +1,105 @@
+"""Whose mail the preview shows: a subscriber's, a segment's one by one, or nobody's in particular."""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, select
+
+from mailer.database.engine import session
+from mailer.database.migrating import ensure_current
+from mailer.errors import StaleSchemaError
+from mailer.rendering.reader import Reader, nobody, reader_for
+from mailer.web.views import View
+from mailer.workspace import Workspace
+from subscribers.errors import SegmentError, SubscriberError
+from subscribers.listing import count, find_subscriber, select_subscribers
+from subscribers.models import Subscriber
+from subscribers.segment import eligible, parse_segment
+
+_MOST_ADDRESSES = 500
+"""Addresses offered while typing; a browser shows a handful, and any other can be typed whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seat:
+    """The reader a view is shown for.
+
+    ``words`` say who that is; the errors are empty unless a field of the form cannot be understood. ``n`` of
+    ``number`` is the reader's place in the segment, 0 of 0 where there is none.
+    """
+
+    reader: Reader
+    words: str
+    address_error: str = ""
+    segment_error: str = ""
+    n: int = 0
+    number: int = 0
+
+
+class Readership:
+    """The list as the preview sees it. It only reads, and does without where there is no list yet."""
+
+    def __init__(self, workspace: Workspace, engine: Engine) -> None:
+        self.workspace = workspace
+        self.engine = engine
+        self.nobody = Seat(reader=nobody(workspace.settings), words="Shown as nobody in particular gets it.")
+
+    def find_fault(self) -> str:
+        """Why the list cannot be read; empty if it can."""
+        url = self.engine.url
+        # Connecting to a SQLite file that is not there would make an empty one.
+        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
+            return "There is no list of subscribers yet. Make one with `mailer db upgrade`."
+        try:
+            ensure_current(self.engine)
+        except StaleSchemaError as error:
+            return str(error)
+        except SQLAlchemyError:
+            return "The list of subscribers cannot be reached. Look with `mailer doctor`."
+        return ""
+
+    def list_addresses(self, today: date) -> list[str]:
+        """Some addresses that get mail, to choose from."""
+        with session(self.engine, read_only=True) as opened:
+            wanted = select(Subscriber.email).where(eligible(today)).order_by(col(Subscriber.email))
+            return list(opened.exec(wanted.limit(_MOST_ADDRESSES)))
+
+    def find_seat(self, view: View, today: date) -> Seat:
+        """The reader ``view`` asks for; nobody, with the reason, where there is none."""
+        with session(self.engine, read_only=True) as opened:
+            if view.address:
+                return self._seat_address(opened, view.address)
+            if view.segment:
+                return self._seat_segment(opened, view, today)
+        return self.nobody
+
+    def _seat_address(self, opened: Session, address: str) -> Seat:
+        try:
+            subscriber = find_subscriber(opened, address)
+        except SubscriberError as error:
+            return replace(self.nobody, address_error=str(error))
+        return Seat(reader=self._reader(subscriber), words=f"Shown as {_introduce(subscriber)} gets it.")
+
+    def _seat_segment(self, opened: Session, view: View, today: date) -> Seat:
+        try:
+            segment = parse_segment(view.segment, sectors=self.workspace.settings.sectors)
+        except SegmentError as error:
+            return replace(self.nobody, segment_error=str(error))
+        number = count(opened, segment, today=today)
+        n = min(view.n, number)
+        if n == 0:
+            return replace(self.nobody, words=f"Nobody in this segment gets mail today. {self.nobody.words}")
+        subscriber = opened.exec(select_subscribers(segment, today=today).offset(n - 1).limit(1)).one()
+        readers = f"{number:,} reader{'' if number == 1 else 's'} today"
+        words = f"{readers}. Shown as number {n:,} gets it: {_introduce(subscriber)}."
+        return Seat(reader=self._reader(subscriber), words=words, n=n, number=number)
+
+    def _reader(self, subscriber: Subscriber) -> Reader:
+        return reader_for(subscriber, 0, self.workspace.settings, self.workspace.keys.tokens)
+
+
+def _introduce(subscriber: Subscriber) -> str:
+    return f"{subscriber.name}, {subscriber.email}" if subscriber.name else subscriber.email

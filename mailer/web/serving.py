@@ -1,0 +1,119 @@
+"""Running an application: in the foreground until a signal, or in a thread until told to stop."""
+
+import socket
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import uvicorn
+from fastapi import FastAPI
+
+from mailer.errors import MailerError
+
+_SECONDS_TO_FINISH = 2
+"""What a request in progress is given when the server stops."""
+
+
+class PagesNotServedError(MailerError):
+    """The pages did not start. The lines above say why; `mailer doctor` may know more."""
+
+
+def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None] | None = None) -> None:
+    """Serve ``app`` until Ctrl-C or SIGTERM. ``announce`` is told the address once it is ours.
+
+    Raises:
+        PagesNotServedError: the address is taken or not ours, or the application did not start.
+    """
+    with _listen(host, port) as listener:
+        if announce is not None:
+            announce(_url(listener))
+        server = _server(app)
+        try:
+            _run(server, listener)
+        except KeyboardInterrupt:
+            # uvicorn has shut down in order and raised the signal again; Ctrl-C is how a person ends it.
+            return
+    if not server.started:
+        raise PagesNotServedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """An application served by a thread of this process."""
+
+    url: str
+    _server: uvicorn.Server = field(repr=False)
+    _thread: threading.Thread = field(repr=False)
+
+    def stop(self) -> None:
+        """Let requests in progress finish, and give the port back. Does nothing the second time."""
+        self._server.should_exit = True
+        self._thread.join()
+
+
+def start_in_thread(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> Running:
+    """Serve ``app`` beside the caller; port 0 takes a free one. Returns once it answers.
+
+    Raises:
+        PagesNotServedError: the address is taken or not ours, or the application did not start.
+    """
+    listener = _listen(host, port)
+    server = _server(app)
+    thread = threading.Thread(target=_run_and_close, args=(server, listener), name="mailer-web", daemon=True)
+    running = Running(url=_url(listener), _server=server, _thread=thread)
+    thread.start()
+    while not server.started and thread.is_alive():
+        thread.join(0.01)
+    if not server.started:
+        raise PagesNotServedError
+    return running
+
+
+def _run_and_close(server: uvicorn.Server, listener: socket.socket) -> None:
+    with listener:
+        _run(server, listener)
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    # uvicorn calls sys.exit when an application does not start; `server.started` tells the caller.
+    with suppress(SystemExit):
+        server.run(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    # Bound here and not by uvicorn, which would end the whole process when the port is taken.
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio turns Nagle off only where the protocol is named, which socket.create_server does not:
+    # every answer then took 42 ms more, waiting for an acknowledgement that the other side was delaying.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        # So that a server that stopped a moment ago does not keep its successor from the port.
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise PagesNotServedError(
+            f"Cannot listen on {host} port {port}: {error.strerror or error}. "
+            "Choose another with --port; --port 0 takes a free one."
+        ) from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def _server(app: FastAPI) -> uvicorn.Server:
+    # No access log: the paths of readers' pages are keys. No Server header: nobody needs to know.
+    config = uvicorn.Config(
+        app,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        lifespan="on",
+        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+    )
+    return uvicorn.Server(config)
