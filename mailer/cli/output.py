@@ -1,0 +1,76 @@
+"""What the commands print: data on stdout, talk on stderr, one meaning of ``--json``."""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from unicodedata import east_asian_width
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def json_option(command: Command) -> Command:
+    """``--json``: the answer as one JSON document on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")(command)
+
+
+def say(text: str = "") -> None:
+    """Talk to the person; never part of the data."""
+    click.echo(text, err=True)
+
+
+def emit(text: str) -> None:
+    """Print data."""
+    click.echo(text)
+
+
+def emit_json(document: object) -> None:
+    """Print data as JSON, readable and with every script as it is."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
+
+
+def columns(rows: Sequence[Sequence[object]], *, head: Sequence[str] = (), right: Sequence[int] = ()) -> str:
+    """Rows as aligned columns; those whose index is in ``right`` are set flush right, as numbers are read."""
+    cells = [[str(cell) for cell in row] for row in ([head, *rows] if head else rows)]
+    if not cells:
+        return ""
+    widths = [max(_width(row[index]) for row in cells) for index in range(len(cells[0]))]
+    return "\n".join(
+        "  ".join(
+            _padded(cell, width, flush_right=index in right)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in cells
+    )
+
+
+def _width(text: str) -> int:
+    """Terminal cells: Chinese, Japanese and Korean characters take two."""
+    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+
+
+def _padded(text: str, width: int, *, flush_right: bool) -> str:
+    space = " " * (width - _width(text))
+    return space + text if flush_right else text + space
+
+
+def write_file(path: Path, data: bytes) -> None:
+    """Write ``data`` to ``path`` whole or not at all: a full disk or a kill leaves the old file."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        temporary.chmod(0o666 & ~umask)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

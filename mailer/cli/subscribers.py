@@ -1,0 +1,243 @@
+"""Commands about the list: import, list, count, export, show, suppress, erase."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.home import Home, pass_home
+from mailer.cli.output import columns, emit, emit_json, json_option, say
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from mailer.settings import Settings
+    from subscribers.importing import ImportReport
+    from subscribers.segment import Segment
+
+
+def segment_option(command: Callable[..., None]) -> Callable[..., None]:
+    """``--segment``: who is meant."""
+    return click.option(
+        "--segment",
+        "query",
+        metavar="QUERY",
+        default="",
+        help="Such as 'country:MN,CN sector:education -tag:press'.",
+    )(command)
+
+
+def read_segment(settings: Settings, query: str) -> Segment:
+    """The query as a segment, its sectors those of the workspace.
+
+    Raises:
+        SegmentError: the query is wrong; the message shows the place.
+    """
+    from subscribers.segment import parse_segment
+
+    return parse_segment(query, sectors=settings.sectors)
+
+
+@click.group()
+def subscribers() -> None:
+    """Import, find, export and remove the people and desks who get the newsletter."""
+
+
+@subscribers.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@json_option
+@pass_home
+def import_(home: Home, file: Path, dry_run: bool, as_json: bool) -> None:
+    """Bring in a CSV file: email,name,organisation,country,sectors,language,tags.
+
+    Bad rows are refused by number and reason, the good ones go in. Nobody who left comes back this way.
+    """
+    from mailer.database.engine import session
+    from subscribers.importing import import_csv
+
+    workspace = home.open()
+    with home.database(workspace) as engine, session(engine) as opened:
+        report = import_csv(
+            opened,
+            file,
+            sectors=workspace.settings.sectors,
+            key=workspace.keys.suppression,
+            now=datetime.now(UTC),
+            dry_run=dry_run,
+        )
+        if dry_run:
+            opened.rollback()
+        else:
+            opened.commit()
+    if as_json:
+        emit_json(report.as_dict())
+    else:
+        _tell_import(report, file, dry_run=dry_run)
+
+
+def _tell_import(report: ImportReport, file: Path, *, dry_run: bool) -> None:
+    for refusal in report.refused:
+        emit(f"{file}:{refusal.row}: refused: {refusal.reason}")
+    verb = "Would be" if dry_run else "Done:"
+    say(
+        f"{verb} {report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
+        f"{report.suppressed} suppressed, {len(report.refused)} refused."
+    )
+
+
+@subscribers.command(name="list")
+@segment_option
+@json_option
+@pass_home
+def list_(home: Home, query: str, as_json: bool) -> None:
+    """List subscribers, those of a segment or all."""
+    from mailer.database.engine import session
+    from subscribers.listing import list_facts
+
+    workspace = home.open()
+    segment = read_segment(workspace.settings, query)
+    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+        people = list(list_facts(opened, segment))
+    if as_json:
+        emit_json(people)
+        return
+    rows = [
+        (
+            person["email"],
+            person["name"],
+            person["country"] or "",
+            ",".join(person["sectors"]),
+            person["status"],
+        )
+        for person in people
+    ]
+    emit(columns(rows, head=("email", "name", "country", "sectors", "status")))
+    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}.")
+
+
+@subscribers.command()
+@segment_option
+@json_option
+@pass_home
+def count(home: Home, query: str, as_json: bool) -> None:
+    """Count subscribers, those of a segment or all."""
+    from mailer.database.engine import session
+    from subscribers.listing import count as count_subscribers
+
+    workspace = home.open()
+    segment = read_segment(workspace.settings, query)
+    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+        number = count_subscribers(opened, segment)
+    if as_json:
+        emit_json({"segment": query, "count": number})
+    else:
+        emit(str(number))
+
+
+@subscribers.command()
+@segment_option
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "xlsx", "mailchimp", "listmonk"]),
+    default="csv",
+    show_default=True,
+    help="Whose format to write.",
+)
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@pass_home
+def export(home: Home, query: str, form: str, output: Path | None) -> None:
+    """Write subscribers as a file that can be imported again."""
+    import io
+
+    from mailer.cli.output import write_file
+    from mailer.database.engine import session
+    from mailer.errors import MailerError
+    from subscribers.exporting import export_csv
+
+    if form != "csv":
+        raise MailerError(f"--format {form} comes with a later version; csv is there now.")
+    workspace = home.open()
+    stream = io.StringIO(newline="")
+    segment = read_segment(workspace.settings, query)
+    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+        export_csv(opened, segment, stream)
+    if output is None:
+        click.echo(stream.getvalue(), nl=False)
+    else:
+        # With a byte order mark, or Excel takes UTF-8 for the system's own encoding.
+        write_file(output, stream.getvalue().encode("utf-8-sig"))
+        say(f"Wrote {output}.")
+
+
+@subscribers.command()
+@click.argument("address")
+@json_option
+@pass_home
+def show(home: Home, address: str, as_json: bool) -> None:
+    """Show everything known about one subscriber."""
+    from mailer.database.engine import session
+    from subscribers.listing import facts
+
+    workspace = home.open()
+    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+        known = facts(opened, address)
+    if as_json:
+        emit_json(known)
+        return
+    records = known.pop("consent")
+    emit(
+        columns(
+            [
+                (name, ", ".join(value) if isinstance(value, list) else value or "–")
+                for name, value in known.items()
+            ]
+        )
+    )
+    for record in records:
+        emit(f"{record['at']}  {record['event']}  {record['method']}  {record['source']}".rstrip())
+
+
+@subscribers.command()
+@click.argument("address")
+@pass_home
+def suppress(home: Home, address: str) -> None:
+    """Make sure an address never gets mail again, whether it is on the list or not."""
+    from mailer.database.engine import session
+    from subscribers.consent import suppress as suppress_address
+
+    workspace = home.open()
+    with home.database(workspace) as engine, session(engine) as opened:
+        suppress_address(
+            opened, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
+        )
+        opened.commit()
+    say(f"{address} is suppressed. No import brings it back.")
+
+
+@subscribers.command()
+@click.argument("address")
+@click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
+@pass_home
+def erase(home: Home, address: str, confirm: bool) -> None:
+    """Forget a person: their data goes, a keyed hash stays so that no import brings them back."""
+    from mailer.database.engine import session
+    from mailer.feedback.erasing import erase_person
+    from subscribers.listing import facts
+
+    workspace = home.open()
+    with home.database(workspace) as engine:
+        with session(engine, read_only=True) as opened:
+            known = facts(opened, address)
+        if not confirm:
+            name = known["name"] or "no name"
+            say(f"Would erase {known['email']} ({name}). This cannot be undone. Add --confirm to do it.")
+            return
+        erase_person(
+            engine, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
+        )
+    say(f"{address} is erased.")

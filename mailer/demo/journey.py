@@ -1,0 +1,222 @@
+"""The whole journey on embedded parts: a workspace, an edition, two campaigns, a reader who leaves.
+
+Real code on every step: the relay is a real SMTP server in this process, the page a real web server
+on loopback.
+"""
+
+import shutil
+import socket
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy import Engine
+
+from mailer.campaigns.examining import Examination, examine
+from mailer.campaigns.launching import launch
+from mailer.campaigns.outbox import write_outbox
+from mailer.campaigns.planning import Plan, plan_campaign
+from mailer.campaigns.sending import send_campaign
+from mailer.campaigns.specimen import render_specimen
+from mailer.demo.sink import Sink, run_sink
+from mailer.dispatch.ledger import Counts
+from mailer.errors import MailerError
+from mailer.founding import found_workspace
+from mailer.web.application import create_app
+from mailer.web.serving import start_in_thread
+from mailer.workspace import Workspace, open_workspace
+from subscribers.segment import parse_segment
+
+_MARKER = ".made-by-mailer-demo"
+_SEGMENT = "country:MN,CN sector:education"
+_PORT = 8025
+
+
+class Narrator(Protocol):
+    """Whoever tells the journey: a terminal, or a test that listens."""
+
+    def step(self, title: str) -> None: ...
+
+    def tell(self, text: str) -> None: ...
+
+    def table(self, rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None: ...
+
+    def progress(self, title: str) -> AbstractContextManager[Callable[[Counts], None]]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    """What every scene of the journey needs."""
+
+    workspace: Workspace
+    engine: Engine
+    sink: Sink
+    edition: str
+    narrator: Narrator
+
+
+def run_journey(folder: Path, narrator: Narrator) -> Path:
+    """Run the demo in ``folder``, which an earlier demo may have made, and return the page to look at.
+
+    Raises:
+        MailerError: the folder holds something that no demo made, or a step did not end as it must.
+    """
+    root = _clear(folder)
+    edition = _found(root, narrator)
+    web_port = _free_port(_PORT)
+    with run_sink(root / "received") as sink:
+        environ = {"MAILER_SMTP__URL": sink.url, "MAILER_WEB__BASE_URL": f"http://127.0.0.1:{web_port}"}
+        workspace = open_workspace(root, environ=environ)
+        with _database(workspace) as engine:
+            stage = _Stage(workspace=workspace, engine=engine, sink=sink, edition=edition, narrator=narrator)
+            _check(stage)
+            _preview(stage)
+            _send(stage, _SEGMENT, f"Send to the segment {_SEGMENT}")
+            _send(stage, "all", "Send to everybody else")
+            _leave_in_flight(stage, web_port)
+    return _show_where_to_look(root, workspace, edition, narrator)
+
+
+def _clear(folder: Path) -> Path:
+    root = folder.absolute()
+    if root.exists() and any(root.iterdir()):
+        if not (root / _MARKER).is_file():
+            raise MailerError(f"{folder}: holds something that no demo made. Name another folder with --dir.")
+        shutil.rmtree(root)
+    return root
+
+
+def _found(root: Path, narrator: Narrator) -> str:
+    narrator.step("Make a workspace with the sample edition and the sample partners")
+    founded = found_workspace(root, sample=True, now=datetime.now(UTC))
+    (root / _MARKER).touch()
+    narrator.table(
+        [("workspace", root), ("edition", founded.editions[0]), ("partners imported", founded.partners)]
+    )
+    return founded.editions[0]
+
+
+@contextmanager
+def _database(workspace: Workspace) -> Iterator[Engine]:
+    engine = workspace.open_database(durable=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _check(stage: _Stage) -> None:
+    stage.narrator.step("Check and render the edition")
+    examination = examine(stage.workspace, stage.edition)
+    if examination.has_errors or examination.edition is None:
+        raise MailerError("\n".join(str(problem) for problem in examination.problems))
+    stage.narrator.table(_facts(examination, len(examination.edition.stories)))
+
+
+def _facts(examination: Examination, stories: int) -> list[tuple[str, object]]:
+    mail = examination.compiled[0]
+    size = len(mail.html.encode())
+    return [
+        ("subject", mail.subject),
+        ("stories", stories),
+        ("HTML", f"{size:,} bytes of the 100,000 that Gmail shows unclipped"),
+        ("problems", len(examination.problems) or "none"),
+    ]
+
+
+def _plan(stage: _Stage, query: str, *, again: bool = False) -> Plan:
+    segment = parse_segment(query, sectors=stage.workspace.settings.sectors)
+    return plan_campaign(
+        stage.workspace, stage.engine, stage.edition, segment, again=again, now=datetime.now(UTC)
+    )
+
+
+def _preview(stage: _Stage) -> None:
+    stage.narrator.step(f"Preview a campaign to {_SEGMENT}")
+    plan = _plan(stage, _SEGMENT)
+    outbox = write_outbox(stage.workspace, stage.engine, plan, addresses=(), now=datetime.now(UTC))
+    by_country = ", ".join(f"{country} {number}" for country, number in plan.by_country.items())
+    stage.narrator.table(
+        [("readers", plan.audience), ("by country", by_country), ("written", outbox.files[0])]
+    )
+    stage.narrator.tell(f"Preview mode: the server has received {len(stage.sink)} messages.")
+
+
+def _send(stage: _Stage, query: str, title: str) -> None:
+    stage.narrator.step(title)
+    plan = _plan(stage, query)
+    for reason, number in plan.left_out.items():
+        stage.narrator.tell(f"Left out: {number} {reason}")
+    before = len(stage.sink)
+    counts = _dispatch(stage, launch(stage.engine, stage.workspace, plan, now=datetime.now(UTC)))
+    stage.narrator.tell(counts.equation())
+    stage.narrator.tell(f"The server received {len(stage.sink) - before} messages.")
+
+
+def _dispatch(stage: _Stage, campaign_id: int) -> Counts:
+    with stage.narrator.progress(f"Campaign {campaign_id}") as on_progress:
+        ending = send_campaign(stage.workspace, campaign_id, on_progress=on_progress)
+    if ending.needs_attention:
+        raise MailerError(f"campaign {campaign_id} is {ending.state}: {ending.reason}")
+    return ending.counts
+
+
+def _leave_in_flight(stage: _Stage, web_port: int) -> None:
+    stage.narrator.step("Send again, and one reader leaves while the campaign is under way")
+    campaign_id = launch(
+        stage.engine, stage.workspace, _plan(stage, "all", again=True), now=datetime.now(UTC)
+    )
+    message = stage.sink.messages()[0]
+    running = start_in_thread(create_app(stage.workspace), port=web_port)
+    try:
+        _one_click(stage, message)
+    finally:
+        running.stop()
+    counts = _dispatch(stage, campaign_id)
+    stage.narrator.tell(f"{counts.suppressed} suppressed: left after the launch, before their turn came.")
+    stage.narrator.tell(f"Closing equation: {counts.equation()}")
+
+
+def _one_click(stage: _Stage, message: EmailMessage) -> None:
+    """What a mail program does for "Unsubscribe" (RFC 8058): one POST, without cookies."""
+    url = str(message["List-Unsubscribe"]).partition("<")[2].partition(">")[0]
+    request = urllib.request.Request(url, data=b"List-Unsubscribe=One-Click", method="POST")  # noqa: S310 - our own server
+    with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310 - our own server
+        stage.narrator.tell(f"{message['To']} opens the link: GET {page.status}, nothing changes.")
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own server
+        stage.narrator.tell(f"{message['To']} clicks once:    POST {answer.status}, unsubscribed.")
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise MailerError("no free port on 127.0.0.1 for the demo's pages.")
+
+
+def _show_where_to_look(root: Path, workspace: Workspace, edition: str, narrator: Narrator) -> Path:
+    narrator.step("Where to look")
+    page = root / "outbox" / f"{edition}.html"
+    page.write_bytes(
+        render_specimen(workspace, edition, form="html", address=None, language=None, local_media=True)
+    )
+    narrator.table(
+        [
+            ("the edition", page),
+            ("what arrived", root / "received" / "new"),
+            ("in the browser", f"mailer -C {root} preview {edition}"),
+            ("readers’ pages", f"mailer -C {root} serve"),
+            ("the ledger", f"mailer -C {root} campaigns report 3"),
+        ]
+    )
+    return page

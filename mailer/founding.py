@@ -1,0 +1,103 @@
+"""Making a workspace: all of it or nothing."""
+
+import shutil
+import tempfile
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import editions
+import subscribers
+import templates
+from mailer.database.engine import session
+from mailer.database.migrating import upgrade
+from mailer.errors import MailerError
+from mailer.settings import FILE
+from mailer.workspace import KEYS_FILE, Workspace, open_workspace, write_keys
+from subscribers.importing import import_csv
+
+SAMPLE_EDITIONS = Path(editions.__file__).parent / "samples"
+SAMPLE_PARTNERS = Path(subscribers.__file__).parent / "samples" / "partners.csv"
+_SETTINGS = templates.ROOT / "workspace" / "mailer.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Founded:
+    """A workspace just made: where it is, the slugs of its editions, how many partners were imported."""
+
+    root: Path
+    editions: tuple[str, ...]
+    partners: int
+
+
+def found_workspace(folder: Path, *, sample: bool, now: datetime) -> Founded:
+    """Make a workspace in ``folder``, with the sample edition and partners if ``sample``.
+
+    It is built beside its place and moved there at the end, so a kill or a full disk leaves no half of one.
+
+    Raises:
+        MailerError: something is there already.
+    """
+    root = folder.absolute()
+    if root.exists() and (not root.is_dir() or any(root.iterdir())):
+        raise MailerError(f"{folder}: there is something already. Name a new or an empty folder.")
+    root.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
+    try:
+        founded = _furnish(building, sample=sample, now=now)
+        _move_in(building, root)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    return Founded(root=root, editions=founded.editions, partners=founded.partners)
+
+
+def _move_in(building: Path, root: Path) -> None:
+    """Rename into place; into an existing empty folder (perhaps somebody's current one) piece by piece, the
+    settings last, because a folder without them is no workspace yet."""
+    if not root.exists():
+        building.chmod(0o755)
+        building.replace(root)
+        return
+    for piece in sorted(building.iterdir(), key=lambda path: path.name == FILE):
+        piece.replace(root / piece.name)
+    building.rmdir()
+
+
+def _furnish(root: Path, *, sample: bool, now: datetime) -> Founded:
+    shutil.copyfile(_SETTINGS, root / FILE)
+    write_keys(root / KEYS_FILE)
+    for name in ("editions", "media", "outbox"):
+        (root / name).mkdir()
+    slugs = _copy_samples(root / "editions") if sample else ()
+    # The environment may name another database or relay; a new workspace is made of its own files alone.
+    partners = _prepare_database(open_workspace(root, environ={}), sample=sample, now=now)
+    return Founded(root=root, editions=slugs, partners=partners)
+
+
+def _copy_samples(target: Path) -> tuple[str, ...]:
+    samples = sorted(path for path in SAMPLE_EDITIONS.iterdir() if (path / "edition.md").is_file())
+    for sample in samples:
+        shutil.copytree(sample, target / sample.name)
+    return tuple(sample.name for sample in samples)
+
+
+def _prepare_database(workspace: Workspace, *, sample: bool, now: datetime) -> int:
+    engine = workspace.open_database()
+    try:
+        upgrade(engine)
+        if not sample:
+            return 0
+        with session(engine) as opened:
+            report = import_csv(
+                opened,
+                SAMPLE_PARTNERS,
+                sectors=workspace.settings.sectors,
+                key=workspace.keys.suppression,
+                now=now,
+                basis="sample data: invented desks",
+            )
+            opened.commit()
+        return report.added
+    finally:
+        engine.dispose()
