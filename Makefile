@@ -1,0 +1,62 @@
+# Two commands on a fresh machine: `make demo` shows the product, `make test` proves it. Bare `make` lists the rest.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+BIN := .venv/bin
+# A uv that scripts/setup fetched, for the tests that build the package.
+export PATH := $(PATH):$(CURDIR)/.tools/bin
+
+.PHONY: help
+help: ## List what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: demo
+demo: ## See the whole journey of an edition, on parts that come with it (needs no root; ARGS="--no-browser")
+	@scripts/setup demo
+	@$(BIN)/mailer demo --dir demo $(ARGS)
+
+.PHONY: test
+test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
+	$(BIN)/pytest -n auto --dist loadfile -m "not soak" $(ARGS)
+
+.PHONY: soak
+soak: setup servers ## The minutes-long tests
+	$(BIN)/pytest -m soak $(ARGS)
+
+.PHONY: check
+check: setup ## Lint, format, types, import rules and documents
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python scripts/check_docs.py
+
+.PHONY: format
+format: setup ## Lay the code out, and put imports in order
+	$(BIN)/ruff check --fix --select I
+	$(BIN)/ruff format
+
+.PHONY: docs
+docs: setup ## Write the generated parts of docs/ anew, from the program
+	$(BIN)/python scripts/check_docs.py --write
+
+.PHONY: bench
+bench: setup ## Measure what a reader costs beside what an edition costs
+	$(BIN)/python bench/rendering.py
+
+.PHONY: screenshots
+screenshots: setup servers ## Take the pictures of the README anew
+	$(BIN)/python scripts/screenshots.py
+
+.PHONY: setup
+setup: ## The dependencies and tools, into .venv (needs no root)
+	@scripts/setup test
+
+.PHONY: servers
+servers: ## What the tests send to, store in and look with: system packages, where we may install them
+	@scripts/system-packages
+
+.PHONY: clean
+clean: ## Remove what was made here: .venv, .tools, caches, builds
+	rm -rf .venv .tools dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

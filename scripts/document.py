@@ -1,0 +1,133 @@
+"""Write down the program's own account of itself: the generated parts of docs/, which cog puts in place."""
+
+import ast
+import inspect
+import types
+from collections.abc import Iterator, Mapping
+from enum import StrEnum
+from itertools import pairwise
+from typing import Any, Literal, Union, get_args, get_origin
+
+import click
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from mailer.cli import mailer
+from mailer.database.models import CampaignState, DeliveryState
+from mailer.dispatch.states import CAMPAIGN_MOVES, DELIVERY_MOVES
+from mailer.settings import Settings
+
+_WIDTH = 100
+
+
+def walk_commands(
+    command: click.Command = mailer, name: str = "mailer"
+) -> Iterator[tuple[str, click.Command]]:
+    """Every command below ``command`` and itself, as the words one types; groups before their members."""
+    yield name, command
+    if isinstance(command, click.Group):
+        for word, member in command.commands.items():
+            yield from walk_commands(member, f"{name} {word}")
+
+
+def describe_commands() -> str:
+    """Markdown: one section per command, with its help as the terminal shows it."""
+    sections = []
+    for name, command in walk_commands():
+        # A help page is shaped by the groups above it only through its name.
+        context = click.Context(command, info_name=name, terminal_width=_WIDTH, max_content_width=_WIDTH)
+        context.help_option_names = ["-h", "--help"]
+        sections.append(f"## {name}\n\n```text\n{command.get_help(context).rstrip()}\n```")
+    return "\n\n".join(sections)
+
+
+def describe_campaigns() -> str:
+    """Markdown: a campaign's states, what each means, and where it may go from there."""
+    return _describe_states(CampaignState, CAMPAIGN_MOVES)
+
+
+def describe_deliveries() -> str:
+    """Markdown: a delivery's states, what each means, and where it may go from there."""
+    return _describe_states(DeliveryState, DELIVERY_MOVES)
+
+
+def _describe_states(states: type[StrEnum], moves: Mapping[Any, frozenset[Any]]) -> str:
+    meanings = _read_meanings(states)
+    rows = [
+        f"| `{state}` | {meanings[state.name]} | "
+        + (", ".join(f"`{target}`" for target in states if target in moves[state]) or "nothing")
+        + " |"
+        for state in states
+    ]
+    return "\n".join(["| state | what it means | may become |", "|---|---|---|", *rows])
+
+
+def _read_meanings(states: type[StrEnum]) -> dict[str, str]:
+    """The sentence below each member of an enum; Python itself forgets it."""
+    (body,) = (
+        node.body for node in ast.parse(inspect.getsource(states)).body if isinstance(node, ast.ClassDef)
+    )
+    return {
+        ast.unparse(member.targets[0]): " ".join(str(sentence.value.value).replace("``", "`").split())
+        for member, sentence in pairwise(body)
+        if isinstance(member, ast.Assign)
+        and isinstance(sentence, ast.Expr)
+        and isinstance(sentence.value, ast.Constant)
+    }
+
+
+def describe_settings() -> str:
+    """Markdown: one section per table of ``mailer.toml``, one row per key."""
+    return "\n\n".join(
+        _describe_section(name, field)
+        for name, field in Settings.model_fields.items()
+        if _model(field) is not None
+    )
+
+
+def _describe_section(name: str, section: FieldInfo) -> str:
+    model = _model(section)
+    assert model is not None
+    rows = [_describe_key(name, key, field) for key, field in model.model_fields.items()]
+    return "\n".join(
+        [
+            f"## [{name}]",
+            "",
+            (model.__doc__ or "").strip(),
+            "",
+            "| key | value | default | what it does | environment |",
+            "|---|---|---|---|---|",
+            *rows,
+        ]
+    )
+
+
+def _describe_key(section: str, key: str, field: FieldInfo) -> str:
+    variable = f"MAILER_{section}__{key}".upper()
+    cells = (f"`{key}`", _kind(field.annotation), _default(field), field.description or "", f"`{variable}`")
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def _model(field: FieldInfo) -> type[BaseModel] | None:
+    annotation = field.annotation
+    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+
+
+def _kind(annotation: Any) -> str:
+    """What kind of value a key takes, in words."""
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    if get_origin(annotation) in {Union, types.UnionType}:
+        return " or ".join(_kind(part) for part in get_args(annotation) if part is not type(None))
+    words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path"}
+    return words.get(getattr(annotation, "__name__", ""), str(annotation))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.default is PydanticUndefined and field.default_factory is None:
+        return "**required**"
+    value = field.get_default(call_default_factory=True)
+    if value is None or value == "":
+        return "none"
+    return f"`{value}`"
