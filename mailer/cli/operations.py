@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -56,9 +58,16 @@ def demo(folder: Path | None, browser: bool) -> None:
     from mailer.cli.narration import TerminalNarrator
     from mailer.demo.journey import run_journey
 
-    page = run_journey(folder or Path("partner-mailer-demo"), TerminalNarrator())
+    page = run_journey(folder or Path("partner-mailer-demo"), TerminalNarrator(), command=_own_command())
     if browser and sys.stdout.isatty():
         click.launch(page.as_uri())
+
+
+def _own_command() -> str:
+    """How to call this program again: by its name where the shell finds it, else as it was called now."""
+    if shutil.which("mailer") is None and Path(sys.argv[0]).name == "mailer":
+        return shlex.quote(sys.argv[0])
+    return "mailer"
 
 
 @click.command()

@@ -60,8 +60,10 @@ class _Stage:
     narrator: Narrator
 
 
-def run_journey(folder: Path, narrator: Narrator) -> Path:
+def run_journey(folder: Path, narrator: Narrator, *, command: str = "mailer") -> Path:
     """Run the demo in ``folder``, which an earlier demo may have made, and return the page to look at.
+
+    ``command`` is how the person calls this program; the last step tells them what to type next.
 
     Raises:
         MailerError: the folder holds something that no demo made, or a step did not end as it must.
@@ -79,7 +81,9 @@ def run_journey(folder: Path, narrator: Narrator) -> Path:
             _send(stage, _SEGMENT, f"Send to the segment {_SEGMENT}")
             _send(stage, "all", "Send to everybody else")
             _leave_in_flight(stage, web_port)
-    return _show_where_to_look(root, workspace, edition, narrator)
+        page = _write_page(workspace, edition)
+    _show_where_to_look(folder, page, edition, narrator, command)
+    return page
 
 
 def _clear(folder: Path) -> Path:
@@ -204,19 +208,23 @@ def _free_port(wanted: int) -> int:
     raise MailerError("no free port on 127.0.0.1 for the demo's pages.")
 
 
-def _show_where_to_look(root: Path, workspace: Workspace, edition: str, narrator: Narrator) -> Path:
-    narrator.step("Where to look")
-    page = root / "outbox" / f"{edition}.html"
+def _write_page(workspace: Workspace, edition: str) -> Path:
+    """The edition as a page on disk."""
+    page = workspace.outbox / f"{edition}.html"
     page.write_bytes(
         render_specimen(workspace, edition, form="html", address=None, language=None, local_media=True)
     )
+    return page
+
+
+def _show_where_to_look(folder: Path, page: Path, edition: str, narrator: Narrator, command: str) -> None:
+    narrator.step("Where to look")
     narrator.table(
         [
             ("the edition", page),
-            ("what arrived", root / "received" / "new"),
-            ("in the browser", f"mailer -C {root} preview {edition}"),
-            ("readers’ pages", f"mailer -C {root} serve"),
-            ("the ledger", f"mailer -C {root} campaigns report 3"),
+            ("what arrived", folder / "received" / "new"),
+            ("in the browser", f"{command} -C {folder} preview {edition}"),
+            ("readers’ pages", f"{command} -C {folder} serve"),
+            ("the ledger", f"{command} -C {folder} campaigns report 3"),
         ]
     )
-    return page
