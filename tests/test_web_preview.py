@@ -105,6 +105,13 @@ def test_its_pictures_come_from_memory(preview: Preview) -> None:
     assert preview.get("/media/0123456789abcdef.jpg").status == 404
 
 
+def test_a_picture_outlives_a_file_saved_between_a_frame_and_its_pictures(preview: Preview) -> None:
+    (name,) = set(re.findall(r'src="/media/([^"]+)"', preview.get("/frame").text))
+    preview.draft.write(STORY_FILE, STORY.replace("sector: culture", "sector: cultur"))
+    assert "no mail to show" in preview.get("/frame").text
+    assert preview.get(f"/media/{name}").status == 200
+
+
 def test_it_is_shown_as_a_subscriber_gets_it_without_their_keys(preview: Preview) -> None:
     words = preview.words(**{"for": "MEI@example.org"})
     assert "Shown as Mei Lin, mei@example.org gets it." in words

@@ -3,10 +3,12 @@
 import hashlib
 import os
 import threading
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from editions.imaging import PreparedImage
 from editions.model import Edition
 from editions.problem import Level, Problem
 from mailer.campaigns.examining import examine
@@ -40,6 +42,7 @@ class Bench:
         self.slug = slug
         self._lock = threading.Lock()
         self._proof: Proof | None = None
+        self._pictures: deque[dict[str, PreparedImage]] = deque(maxlen=2)
 
     def read_version(self) -> str:
         """A word that changes whenever a file of the edition, a template or the settings change."""
@@ -54,7 +57,18 @@ class Bench:
             version = self.read_version()
             if self._proof is None or self._proof.version != version:
                 self._proof = self._make(version)
+                if self._proof.mails:
+                    self._pictures.append(_pictures_of(self._proof))
             return self._proof
+
+    def find_picture(self, name: str) -> PreparedImage | None:
+        """A picture of the edition by its name.
+
+        Those of the proof before are still there: a frame asks for its pictures after its page, and the
+        writer may have saved a file in between.
+        """
+        self.take_proof()
+        return next((pictures[name] for pictures in tuple(self._pictures) if name in pictures), None)
 
     def _make(self, version: str) -> Proof:
         try:
@@ -74,6 +88,10 @@ class Bench:
         folders = (self.workspace.editions / self.slug, root / "templates", ROOT / "email")
         for folder in folders:
             yield from _walk(folder)
+
+
+def _pictures_of(proof: Proof) -> dict[str, PreparedImage]:
+    return {image.name: image for mail in proof.mails.values() for image in mail.images}
 
 
 def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:

@@ -149,13 +149,10 @@ def show_mail(request: Request, workbench: TheWorkbench) -> Response:
 
 def show_picture(name: str, workbench: TheWorkbench) -> Response:
     """A picture of the edition, from memory: previewing writes no file."""
-    for mail in workbench.bench.take_proof().mails.values():
-        for image in mail.images:
-            if image.name == name:
-                return Response(
-                    image.data, media_type=IMAGE_TYPES[PurePosixPath(name).suffix], headers=IMAGE_HEADERS
-                )
-    return workbench.pages.refuse(404)
+    image = workbench.bench.find_picture(name)
+    if image is None:
+        return workbench.pages.refuse(404)
+    return Response(image.data, media_type=IMAGE_TYPES[PurePosixPath(name).suffix], headers=IMAGE_HEADERS)
 
 
 def show_version(workbench: TheWorkbench) -> Response:
