@@ -1,5 +1,7 @@
 """Launching: from a plan to a campaign with frozen content and one delivery for each reader."""
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -58,11 +60,7 @@ def launch(
         LaunchRefusedError: the edition has errors, nobody would get it, the pages could not be reached, or an
             approval is required and missing.
     """
-    _refuse_unfit(workspace.settings, plan)
-    for compiled in plan.compiled:
-        write_media(compiled, workspace.media)
-    with engine.begin() as connection:
-        _take_turn(connection, plan)
+    with _taking_turns(engine, workspace, plan) as connection:
         return _launch(connection, workspace.settings, plan, now=now, rate=rate, in_doubt=in_doubt)
 
 
@@ -83,11 +81,7 @@ def launch_or_continue(
         LaunchRefusedError: as :func:`launch`, or the edition has changed since the unfinished campaign
         froze it.
     """
-    _refuse_unfit(workspace.settings, plan)
-    for compiled in plan.compiled:
-        write_media(compiled, workspace.media)
-    with engine.begin() as connection:
-        _take_turn(connection, plan)
+    with _taking_turns(engine, workspace, plan) as connection:
         found = _find_unfinished(connection, plan)
         if found is None:
             new = _launch(connection, workspace.settings, plan, now=now, rate=rate, in_doubt=in_doubt)
@@ -116,11 +110,20 @@ def _refuse_unfit(settings: Settings, plan: Plan) -> None:
         )
 
 
-def _take_turn(connection: Connection, plan: Plan) -> None:
-    """Let one launch of an edition happen at a time. SQLite's transactions do so anyhow."""
-    if connection.dialect.name == "postgresql":
-        statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
-        connection.execute(statement, {"edition": plan.edition})
+@contextlib.contextmanager
+def _taking_turns(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
+    """A transaction that only one launch of an edition has at a time; SQLite's are so anyhow.
+
+    What forbids the launch is told first, and the pictures are in place before anything is written down.
+    """
+    _refuse_unfit(workspace.settings, plan)
+    for compiled in plan.compiled:
+        write_media(compiled, workspace.media)
+    with engine.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
+            connection.execute(statement, {"edition": plan.edition})
+        yield connection
 
 
 def _find_unfinished(connection: Connection, plan: Plan) -> int | None:

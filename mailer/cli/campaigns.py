@@ -202,10 +202,9 @@ def campaigns() -> None:
 def list_(home: Home, as_json: bool) -> None:
     """List every campaign with its state and counts."""
     from mailer.campaigns.reporting import list_campaigns
-    from mailer.database.engine import session
 
     workspace = home.open()
-    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+    with home.reading(workspace) as opened:
         summaries = list_campaigns(opened)
     if as_json:
         emit_json([summary.as_dict() for summary in summaries])
@@ -231,10 +230,9 @@ def list_(home: Home, as_json: bool) -> None:
 def show(home: Home, campaign_id: int, as_json: bool) -> None:
     """Show where a campaign stands."""
     from mailer.campaigns.reporting import summarise
-    from mailer.database.engine import session
 
     workspace = home.open()
-    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+    with home.reading(workspace) as opened:
         summary = summarise(opened, campaign_id)
     if as_json:
         emit_json(summary.as_dict())
@@ -259,10 +257,9 @@ def show(home: Home, campaign_id: int, as_json: bool) -> None:
 def report(home: Home, campaign_id: int, as_json: bool) -> None:
     """Show who did not get it and why, reasons grouped, and everyone in doubt by name."""
     from mailer.campaigns.reporting import report_campaign
-    from mailer.database.engine import session
 
     workspace = home.open()
-    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+    with home.reading(workspace) as opened:
         found = report_campaign(opened, campaign_id, workspace)
     if as_json:
         emit_json(found.as_dict())
@@ -293,12 +290,10 @@ def cancel(home: Home, campaign_id: int) -> None:
 
 def _move(home: Home, campaign_id: int, verb: str, word: str) -> None:
     from mailer.campaigns import lifecycle
-    from mailer.database.engine import session
 
     workspace = home.open()
-    with home.database(workspace) as engine, session(engine) as opened:
+    with home.writing(workspace) as opened:
         getattr(lifecycle, verb)(opened, campaign_id, now=datetime.now(UTC))
-        opened.commit()
     say(f"Campaign {campaign_id} is {word}.")
 
 
@@ -316,12 +311,10 @@ def resume(
 ) -> None:
     """Go on with a campaign that was paused, killed or has readers to try again."""
     from mailer.campaigns.lifecycle import resume_campaign
-    from mailer.database.engine import session
 
     if detach:
         raise MailerError(_LATER_DETACH)
     workspace = home.open()
-    with home.database(workspace) as engine, session(engine) as opened:
+    with home.writing(workspace) as opened:
         resume_campaign(opened, campaign_id, now=datetime.now(UTC))
-        opened.commit()
     _run(workspace, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt)

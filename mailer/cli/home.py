@@ -12,6 +12,7 @@ import click
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+    from sqlmodel import Session
 
     from mailer.workspace import Workspace
 
@@ -47,6 +48,23 @@ class Home:
             yield engine
         finally:
             engine.dispose()
+
+    @contextmanager
+    def reading(self, workspace: Workspace) -> Iterator[Session]:
+        """A session that only looks, and never makes a campaign wait."""
+        from mailer.database.engine import session
+
+        with self.database(workspace) as engine, session(engine, read_only=True) as opened:
+            yield opened
+
+    @contextmanager
+    def writing(self, workspace: Workspace) -> Iterator[Session]:
+        """A session whose changes are kept if the block ends well, and none of them otherwise."""
+        from mailer.database.engine import session
+
+        with self.database(workspace) as engine, session(engine) as opened:
+            yield opened
+            opened.commit()
 
 
 pass_home = click.make_pass_decorator(Home)

@@ -56,11 +56,10 @@ def import_(home: Home, file: Path, dry_run: bool, as_json: bool) -> None:
 
     Bad rows are refused by number and reason, the good ones go in. Nobody who left comes back this way.
     """
-    from mailer.database.engine import session
     from subscribers.importing import import_csv
 
     workspace = home.open()
-    with home.database(workspace) as engine, session(engine) as opened:
+    with home.writing(workspace) as opened:
         report = import_csv(
             opened,
             file,
@@ -69,10 +68,6 @@ def import_(home: Home, file: Path, dry_run: bool, as_json: bool) -> None:
             now=datetime.now(UTC),
             dry_run=dry_run,
         )
-        if dry_run:
-            opened.rollback()
-        else:
-            opened.commit()
     if as_json:
         emit_json(report.as_dict())
     else:
@@ -95,12 +90,11 @@ def _tell_import(report: ImportReport, file: Path, *, dry_run: bool) -> None:
 @pass_home
 def list_(home: Home, query: str, as_json: bool) -> None:
     """List subscribers, those of a segment or all."""
-    from mailer.database.engine import session
     from subscribers.listing import list_facts
 
     workspace = home.open()
     segment = read_segment(workspace.settings, query)
-    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+    with home.reading(workspace) as opened:
         people = list(list_facts(opened, segment))
     if as_json:
         emit_json(people)
@@ -125,12 +119,11 @@ def list_(home: Home, query: str, as_json: bool) -> None:
 @pass_home
 def count(home: Home, query: str, as_json: bool) -> None:
     """Count subscribers, those of a segment or all."""
-    from mailer.database.engine import session
     from subscribers.listing import count as count_subscribers
 
     workspace = home.open()
     segment = read_segment(workspace.settings, query)
-    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+    with home.reading(workspace) as opened:
         number = count_subscribers(opened, segment)
     if as_json:
         emit_json({"segment": query, "count": number})
@@ -155,7 +148,6 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
     import io
 
     from mailer.cli.output import write_file
-    from mailer.database.engine import session
     from mailer.errors import MailerError
     from subscribers.exporting import export_csv
 
@@ -164,7 +156,7 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
     workspace = home.open()
     stream = io.StringIO(newline="")
     segment = read_segment(workspace.settings, query)
-    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+    with home.reading(workspace) as opened:
         export_csv(opened, segment, stream)
     if output is None:
         click.echo(stream.getvalue(), nl=False)
@@ -180,11 +172,10 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
 @pass_home
 def show(home: Home, address: str, as_json: bool) -> None:
     """Show everything known about one subscriber."""
-    from mailer.database.engine import session
     from subscribers.listing import facts
 
     workspace = home.open()
-    with home.database(workspace) as engine, session(engine, read_only=True) as opened:
+    with home.reading(workspace) as opened:
         known = facts(opened, address)
     if as_json:
         emit_json(known)
@@ -207,15 +198,13 @@ def show(home: Home, address: str, as_json: bool) -> None:
 @pass_home
 def suppress(home: Home, address: str) -> None:
     """Make sure an address never gets mail again, whether it is on the list or not."""
-    from mailer.database.engine import session
     from subscribers.consent import suppress as suppress_address
 
     workspace = home.open()
-    with home.database(workspace) as engine, session(engine) as opened:
+    with home.writing(workspace) as opened:
         suppress_address(
             opened, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
         )
-        opened.commit()
     say(f"{address} is suppressed. No import brings it back.")
 
 
@@ -225,18 +214,17 @@ def suppress(home: Home, address: str) -> None:
 @pass_home
 def erase(home: Home, address: str, confirm: bool) -> None:
     """Forget a person: their data goes, a keyed hash stays so that no import brings them back."""
-    from mailer.database.engine import session
     from mailer.feedback.erasing import erase_person
     from subscribers.listing import facts
 
     workspace = home.open()
+    with home.reading(workspace) as opened:
+        known = facts(opened, address)
+    if not confirm:
+        name = known["name"] or "no name"
+        say(f"Would erase {known['email']} ({name}). This cannot be undone. Add --confirm to do it.")
+        return
     with home.database(workspace) as engine:
-        with session(engine, read_only=True) as opened:
-            known = facts(opened, address)
-        if not confirm:
-            name = known["name"] or "no name"
-            say(f"Would erase {known['email']} ({name}). This cannot be undone. Add --confirm to do it.")
-            return
         erase_person(
             engine, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
         )
