@@ -8,7 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, select, text
 from sqlmodel import Session, col
 
 from mailer.campaigns.lifecycle import reopen_for_doubts
@@ -61,7 +61,22 @@ class Killer:
         process.kill()
         process.communicate()
         assert process.returncode == -9, "it ended before it was killed"
+        self.await_its_backends()
         self.note_doubts()
+
+    def await_its_backends(self) -> None:
+        """PostgreSQL still commits what a killed client asked for; then the ledger is what it left."""
+        if self.engine.dialect.name == "postgresql":
+            self.engine.dispose()
+            wait_until(lambda: self.count_other_backends() == 0, what="the killed one's backends to end")
+
+    def count_other_backends(self) -> int:
+        others = (
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+            "AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with self.engine.connect() as connection:
+            return connection.execute(text(others)).scalar_one()
 
     def note_doubts(self) -> None:
         """What a report would name now."""

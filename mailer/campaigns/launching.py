@@ -174,7 +174,8 @@ def _launch(
         if settings.campaigns.approval == "required":
             raise LaunchRefusedError(
                 "[campaigns] approval is required, and nobody has approved exactly this content for this "
-                "segment. An approval given before the last change does not count."
+                "segment. An approval given before the last change does not count. Approving in the browser "
+                'comes with a later version; until then approval = "optional" lets a launch through.'
             )
         campaign_id = _write_campaign(connection, plan, CampaignState.draft, now)
     audience = _materialise(connection, campaign_id, plan, now)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from mailer.cli.output import say
 
 if TYPE_CHECKING:
-    from mailer.dispatch.ledger import Counts
+    from mailer.dispatch.counts import Counts
 
 _LINE_EVERY = 10.0  # seconds: enough to see life in a log, few enough to read
 

@@ -24,7 +24,7 @@ from mailer.campaigns.planning import Plan, plan_campaign
 from mailer.campaigns.sending import send_campaign
 from mailer.campaigns.specimen import render_specimen
 from mailer.demo.sink import Sink, run_sink
-from mailer.dispatch.ledger import Counts
+from mailer.dispatch.counts import Counts
 from mailer.errors import MailerError
 from mailer.founding import found_workspace
 from mailer.web.application import create_app

@@ -19,7 +19,6 @@ from sqlmodel import col
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.claiming import Claim, LostClaimError, read_claim, select_due
-from mailer.dispatch.counts import Counts as Counts
 from mailer.dispatch.moving import make_move, make_single_move
 from mailer.dispatch.replies import Outcome, Stage, Verdict, back_off
 from mailer.dispatch.states import move_campaign
