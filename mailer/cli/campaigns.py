@@ -255,7 +255,7 @@ def show(home: Home, campaign_id: int, as_json: bool) -> None:
 @json_option
 @pass_home
 def report(home: Home, campaign_id: int, as_json: bool) -> None:
-    """Show who did not get it and why, reasons grouped, and everyone in doubt by name."""
+    """Show who did not get it and why, and who is in doubt."""
     from mailer.campaigns.reporting import report_campaign
 
     workspace = home.open()
