@@ -78,8 +78,18 @@ def _furnish(root: Path, *, sample: bool, now: datetime) -> Founded:
 def _copy_samples(target: Path) -> tuple[str, ...]:
     samples = sorted(path for path in SAMPLE_EDITIONS.iterdir() if (path / "edition.md").is_file())
     for sample in samples:
-        shutil.copytree(sample, target / sample.name)
+        _copy_folder(sample, target / sample.name)
     return tuple(sample.name for sample in samples)
+
+
+def _copy_folder(source: Path, target: Path) -> None:
+    """Copy a folder, up to the first file that fails: shutil.copytree would go on, and name them all."""
+    target.mkdir()
+    for path in sorted(source.iterdir()):
+        if path.is_dir():
+            _copy_folder(path, target / path.name)
+        else:
+            shutil.copyfile(path, target / path.name)
 
 
 def _prepare_database(workspace: Workspace, *, sample: bool, now: datetime) -> int:

@@ -1,7 +1,10 @@
 """The command line as a person meets it: what it prints where, and with which code it ends."""
 
 import json
+import resource
 import shutil
+import subprocess
+import sys
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
@@ -330,3 +333,37 @@ def test_an_unknown_setting_is_named_in_the_file_and_in_the_environment(root: Pa
     toml.write_text(toml.read_text(encoding="utf-8").replace("[web]", "[web]\nport = 1"), encoding="utf-8")
     assert "web.port" in run(root, "subscribers", "count").stderr
     assert "MAILER_SMPT__URL" in run(root, "subscribers", "count", MAILER_SMPT__URL="x").stderr
+
+
+def run_on_a_full_disk(*words: str, largest_file: int) -> "subprocess.CompletedProcess[str]":
+    """Run the command while no file may grow beyond ``largest_file`` bytes, as on a disk that is full."""
+
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest_file, largest_file))
+
+    command = [sys.executable, "-m", "mailer", *words]
+    return subprocess.run(command, preexec_fn=limit, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_a_full_disk_leaves_no_half_of_a_workspace_and_is_told_in_one_sentence(tmp_path: Path) -> None:
+    failed = run_on_a_full_disk("init", str(tmp_path / "W"), "--sample", largest_file=60_000)
+    assert failed.returncode == 1
+    assert failed.stderr.startswith("Error: ")
+    assert len(failed.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_during_an_import_loses_nothing_and_is_told_without_a_trace(
+    root: Path, tmp_path: Path
+) -> None:
+    people = tmp_path / "people.csv"
+    people.write_text("email\n" + "".join(f"person{number}@example.org\n" for number in range(3_000)))
+    before = run(root, "subscribers", "count").stdout
+    words = ("-C", str(root), "subscribers", "import", str(people))
+    failed = run_on_a_full_disk(*words, largest_file=(root / "mailer.db").stat().st_size)
+    assert failed.returncode == 1
+    assert "Is the disk full" in failed.stderr
+    assert "Traceback" not in failed.stderr
+    assert run(root, "subscribers", "count").stdout == before
+    assert run(root, "subscribers", "import", str(people)).exit_code == 0
+    assert int(run(root, "subscribers", "count").stdout) == int(before) + 3_000

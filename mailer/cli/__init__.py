@@ -3,6 +3,7 @@ need them, so that ``mailer --help`` answers without the web or the database."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -33,10 +34,11 @@ class Boundary(click.Group):
     def invoke(self, ctx: Context) -> Any:
         try:
             return super().invoke(ctx)
-        except (EditionError, SubscriberError, MailerError, ConfigurationError, OSError) as error:
-            if ctx.params.get("debug"):
+        except Exception as error:
+            words = _explain(error)
+            if words is None or ctx.params.get("debug"):
                 raise
-            raise click.ClickException(str(error)) from error
+            raise click.ClickException(words) from error
 
     def format_commands(self, _: Context, formatter: HelpFormatter) -> None:
         """List the commands by what a person wants to do."""
@@ -44,6 +46,20 @@ class Boundary(click.Group):
             commands = [(name, self.commands[name]) for name in names]
             with formatter.section(title):
                 formatter.write_dl([(name, command.get_short_help_str(80)) for name, command in commands])
+
+
+def _explain(error: Exception) -> str | None:
+    """What to tell a person, or None for a fault of ours, which deserves its trace."""
+    if isinstance(error, (EditionError, SubscriberError, MailerError, ConfigurationError, OSError)):
+        return str(error)
+    # Not imported: if the database has failed, its library is loaded already.
+    library = sys.modules.get("sqlalchemy.exc")
+    if library is not None and isinstance(error, library.OperationalError):
+        return (
+            f"The database cannot be used: {error.orig}. Is the disk full, or its server down? "
+            "Nothing that was recorded is lost; mend it and give the command again."
+        )
+    return None
 
 
 @click.group(cls=Boundary, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
