@@ -3,7 +3,7 @@
 import pytest
 
 from mailer.dispatch.replies import Outcome, Stage, Verdict, judge_reply
-from mailer.dispatch.trouble import Breaker, Patience, Trouble
+from mailer.dispatch.trouble import Breaker, Patience, Trouble, explain_break
 
 SENT = judge_reply(Stage.dot, 250, "ok")
 DEAD = judge_reply(Stage.rcpt, 550, "5.1.1 No such user")
@@ -82,3 +82,9 @@ def test_dead_addresses_and_ordinary_answers_never_trip_it(outcome: Outcome) -> 
 def test_a_server_that_takes_every_third_reader_does_not_trip_it() -> None:
     breaker = Breaker()
     assert not any(breaker.watch(n, SENT if n % 3 == 0 else POLICY) for n in range(300))
+
+
+def test_a_break_is_explained_by_its_example_however_many_answers_were_still_on_their_way() -> None:
+    words = explain_break(judge_reply(Stage.rcpt, 554, "5.7.1 We know you"))
+    assert "20 of the last 25 readers" in words
+    assert words.endswith("554 5.7.1 We know you")

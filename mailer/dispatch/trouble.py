@@ -93,6 +93,14 @@ class Breaker:
             return suspects
 
 
+def explain_break(outcome: Outcome) -> str:
+    """Why the campaign stopped, with the last reader's ``outcome`` as the example."""
+    return (
+        f"{_TOO_MANY} of the last {_WATCHED} readers were refused, or could not be built, for reasons that "
+        f"are not theirs; they are back in the queue. The last one: {outcome.reason}"
+    )
+
+
 def _is_suspicious(outcome: Outcome) -> bool:
     if outcome.verdict is Verdict.failed:
         return True

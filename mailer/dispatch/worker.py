@@ -17,7 +17,7 @@ from mailer.dispatch.ledger import Ledger
 from mailer.dispatch.pacing import Pacer
 from mailer.dispatch.replies import Outcome, Stage, Verdict, clean_words
 from mailer.dispatch.transport import Connection, ConnectionFailedError, Envelope, Transport
-from mailer.dispatch.trouble import Breaker, Trouble
+from mailer.dispatch.trouble import Breaker, Trouble, explain_break
 from mailer.errors import MailerError
 
 _log = logging.getLogger(__name__)
@@ -208,10 +208,7 @@ class _Worker:
             self._served += 1
             self._work.trouble.clear()
         if suspects := self._work.breaker.watch(claim.delivery_id, outcome):
-            reason = (
-                f"{len(suspects)} readers failed for the same kind of reason, the last with: {outcome.reason}"
-            )
-            self._work.ledger.reopen(suspects, reason)
+            self._work.ledger.reopen(suspects, explain_break(outcome))
             self._halted.set()
 
     def _write_down(self, claim: Claim, outcome: Outcome) -> None:
