@@ -143,6 +143,13 @@ def test_a_bad_query_points_at_the_place(root: Path) -> None:
     assert caret.index("^") == query.index("sektor")
 
 
+def test_a_very_long_name_does_not_push_the_table_off_the_screen(root: Path) -> None:
+    lines = run(root, "subscribers", "list").stdout.splitlines()
+    assert len(lines) == 61
+    assert max(len(line) for line in lines) <= 150
+    assert any("…" in line for line in lines)
+
+
 def test_an_export_is_a_file_the_import_takes_back_unchanged(root: Path, tmp_path: Path) -> None:
     target = tmp_path / "out.csv"
     assert run(root, "subscribers", "export", "-o", str(target)).exit_code == 0

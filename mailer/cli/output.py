@@ -48,6 +48,18 @@ def columns(rows: Sequence[Sequence[object]], *, head: Sequence[str] = (), right
     )
 
 
+def shorten(text: str, cells: int) -> str:
+    """``text`` in at most ``cells`` terminal cells, with an ellipsis; for tables, never for data."""
+    if _width(text) <= cells:
+        return text
+    kept = ""
+    for character in text:
+        if _width(kept + character) >= cells:
+            break
+        kept += character
+    return f"{kept.rstrip()}…"
+
+
 def _width(text: str) -> int:
     """Terminal cells: Chinese, Japanese and Korean characters take two."""
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)

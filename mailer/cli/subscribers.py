@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli.home import Home, pass_home
-from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -102,9 +102,9 @@ def list_(home: Home, query: str, as_json: bool) -> None:
     rows = [
         (
             person["email"],
-            person["name"],
+            shorten(person["name"], 32),
             person["country"] or "",
-            ",".join(person["sectors"]),
+            shorten(", ".join(person["sectors"]), 40),
             person["status"],
         )
         for person in people
