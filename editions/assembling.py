@@ -51,6 +51,8 @@ def assemble_edition(folder: Path, library: Library, pictures: Pictures) -> Edit
             Follow(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
         ),
         texts=MappingProxyType(texts),
+        personalise=header.personalise,
+        checks=MappingProxyType(dict(header.checks)),
     )
 
 
@@ -138,7 +140,7 @@ def _image(folder: Path, header: ImageHeader | None, pictures: Pictures) -> Imag
         return None
     size = pictures[header.file]
     return Image(
-        path=folder / IMAGES / header.file,
+        path=folder / f"{IMAGES}/{header.file}",
         alt=header.alt,
         caption=header.caption,
         credit=header.credit,

@@ -7,12 +7,17 @@ of its words.
 import re
 import unicodedata
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, TypeAlias
 
 from editions.documents import Document
 from editions.folder import STORIES
+from editions.links import is_shortened, judge_link
+from editions.markdown import Link
+from editions.memory import Memory
 from editions.plainyaml import Place, Value
 from editions.problem import Level, Problem
+from editions.switches import KEY, read_switches
 
 HOLE = "@@"
 """Marks the places of a mail that are filled for each reader; it must not stand in a text."""
@@ -34,6 +39,8 @@ _EMPTY_WORDS = frozenset(
     )
     for word in language.split("|")
 )
+# Promises and exclamations that SpamAssassin and its kin give points for.
+_LOUD = re.compile(r"[!！]{2,}|100\s?% (guaranteed|free)|act now|risk[- ]free", re.IGNORECASE)
 _BARE_URL = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
 _FILE_NAME = re.compile(
     r"\S+\.(jpe?g|png|gif|webp|heic|tiff?|bmp)|(img|dsc[nf]?|image|picture|photo)[ _-]?\d+", re.IGNORECASE
@@ -42,16 +49,28 @@ _FILE_NAME = re.compile(
 AnyDocument: TypeAlias = Document[Any]
 
 
+# By what decides about a document; kept, because most have not changed since they were checked last.
+_checked: Memory[tuple[Problem, ...]] = Memory(5000)
+
+
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
     """Every complaint about the words of ``documents``, the files of one edition."""
     problems: list[Problem] = []
     for document in documents:
-        problems += [*_check_holes(document), *_check_images(document), *_check_links(document)]
-        if document.name.startswith(f"{STORIES}/"):
-            problems += _check_body(document)
-        else:
-            problems += [*_check_letter(document), *_check_inbox(document)]
+        key = (document.name, document.language, document.text)
+        problems += _checked.recall(key, partial(_check_document, document))
     return [*problems, *_check_same_words(documents)]
+
+
+def _check_document(document: AnyDocument) -> tuple[Problem, ...]:
+    problems = [*_check_holes(document), *_check_images(document), *_check_links(document)]
+    for url, line in _addresses(document):
+        problems += _check_address(document, url, line)
+    if document.name.startswith(f"{STORIES}/"):
+        problems += _check_body(document)
+    else:
+        problems += [*_check_letter(document), *_check_inbox(document), *_check_switches(document)]
+    return tuple(problems)
 
 
 def _check_holes(document: AnyDocument) -> Iterator[Problem]:
@@ -90,7 +109,7 @@ def _check_images(document: AnyDocument) -> Iterator[Problem]:
 
 
 def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: str) -> Iterator[Problem]:
-    if _FILE_NAME.fullmatch(alt) or (
+    if is_file_name(alt) or (
         name and alt.casefold() in {name.casefold(), name.rpartition(".")[0].casefold()}
     ):
         yield _error(
@@ -118,7 +137,7 @@ def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: s
 
 def _check_links(document: AnyDocument) -> Iterator[Problem]:
     for text, _, line in _links(document):
-        if _plain(text) in _EMPTY_WORDS:
+        if is_vague(text):
             yield _warning(
                 document,
                 line,
@@ -133,6 +152,28 @@ def _check_links(document: AnyDocument) -> Iterator[Problem]:
                 f"the address {text} is read out letter by letter. Write [words]({text}), with words "
                 "that say what it is.",
             )
+
+
+def _check_address(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
+    """What speaks against a link that works."""
+    if judge_link(url):
+        return
+    if is_shortened(url):
+        yield _warning(
+            document,
+            line,
+            "short-link",
+            f"{url} goes through a shortener, so nobody sees where it leads, and spam filters count it "
+            "against the mail. Write the address of the page itself.",
+        )
+    elif url.lower().startswith("http://"):
+        yield _warning(
+            document,
+            line,
+            "plain-http",
+            f"the link {url} is not encrypted, and browsers warn of such pages. Try it with https://, and "
+            "write that if the page opens.",
+        )
 
 
 def _check_body(document: AnyDocument) -> Iterator[Problem]:
@@ -191,6 +232,14 @@ def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
             "shouting-subject",
             "the subject is in capitals only, which spam filters count against it. Use small letters too.",
         )
+    if _LOUD.search(subject):
+        yield _warning(
+            document,
+            line,
+            "loud-subject",
+            "the subject sounds like an advertisement, and spam filters count that against the mail. "
+            "Say what is in it, without exclamation or promise.",
+        )
     yield from _check_preheader(document, subject, preheader)
 
 
@@ -215,6 +264,20 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
         )
 
 
+def _check_switches(document: AnyDocument) -> Iterator[Problem]:
+    """A reason that is missing or blank is left out of the values, and keeps its line."""
+    given = {switch.code for switch in read_switches(document.front)}
+    for place, line in document.front.lines.items():
+        if place[0] == KEY and len(place) == 2 and place[1] not in given:
+            yield _error(
+                document,
+                line,
+                "check-without-reason",
+                f"`{place[1]}` is switched off without a reason, by which whoever approves decides. "
+                "Write it behind the code.",
+            )
+
+
 def _check_same_words(documents: Sequence[AnyDocument]) -> Iterator[Problem]:
     """Two links with the same words and different pages cannot be told apart in a list of links."""
     seen: dict[tuple[str, str], tuple[str, str]] = {}
@@ -235,21 +298,48 @@ def _check_same_words(documents: Sequence[AnyDocument]) -> Iterator[Problem]:
 
 def _links(document: AnyDocument) -> list[tuple[str, str, int]]:
     """Words, address and line of every link of a file, in its body and below it."""
-    front, proses = document.front, [document.prose, *document.introductions.values()]
-    links = [(link.text, link.url, link.line) for prose in proses for link in prose.links]
-    written = front.value("read_more")
-    places: list[Place] = [("read_more",)]
-    if isinstance(written, list):
-        places = [("read_more", number) for number in range(len(written))]
-    for place in places:
+    front = document.front
+    links = [(link.text, link.url, link.line) for link in _written_links(document)]
+    for place in _list_places(document, "read_more"):
         if what := front.text(*place, "what"):
             links.append((what, front.text(*place, "url"), front.line(*place, "what")))
     return links
 
 
+def _addresses(document: AnyDocument) -> list[tuple[str, int]]:
+    """Address and line of every link, also of the places where the office can be followed."""
+    front = document.front
+    addresses = [(link.url, link.line) for link in _written_links(document)]
+    for place in (*_list_places(document, "read_more"), *_list_places(document, "follow")):
+        if url := front.text(*place, "url"):
+            addresses.append((url, front.line(*place, "url")))
+    return addresses
+
+
+def _written_links(document: AnyDocument) -> Iterator[Link]:
+    for prose in (document.prose, *document.introductions.values()):
+        yield from prose.links
+
+
+def _list_places(document: AnyDocument, key: str) -> list[Place]:
+    """Where the items of ``key`` stand, which may be a list or its only item."""
+    written = document.front.value(key)
+    return [(key, number) for number in range(len(written))] if isinstance(written, list) else [(key,)]
+
+
+def is_vague(text: str) -> bool:
+    """Whether ``text`` says nothing as the words of a link, in any of our languages."""
+    return _plain(text) in _EMPTY_WORDS
+
+
 def has_words(document: AnyDocument) -> bool:
     """Whether the body says anything; a line across the page does not."""
     return bool(document.prose.text.replace("*", "").strip())
+
+
+def is_file_name(text: str) -> bool:
+    """Whether ``text`` is what cameras and programs call a picture, which says nothing about it."""
+    return bool(_FILE_NAME.fullmatch(text))
 
 
 def _plain(text: str) -> str:

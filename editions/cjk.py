@@ -29,6 +29,11 @@ def is_cjk(character: str) -> bool:
     return bool(_CJK.match(character))
 
 
+def split_cjk(text: str) -> tuple[str, str]:
+    """The characters of ``text`` for which :func:`is_cjk` holds, and ``text`` with a space for each."""
+    return "".join(_CJK.findall(text)), _CJK.sub(" ", text)
+
+
 class _CjkState(StateInline):
     """The state of one text; its tokens also remember where in it they began (``meta["at"]``)."""
 

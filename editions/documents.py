@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
@@ -12,6 +12,7 @@ from editions.explaining import read_header
 from editions.frontmatter import FrontMatter, read_front_matter
 from editions.languages import canonical_language
 from editions.markdown import LETTER_HEADING, STORY_HEADING, Prose, render_markdown
+from editions.memory import Memory
 from editions.problem import Problem
 from editions.sources import Source, read_source
 
@@ -36,6 +37,18 @@ class Document(Generic[H_co]):
     introductions: Mapping[str, Prose]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Found:
+    """What was found in one text; shared by all who read the same, so nobody may change it."""
+
+    document: Document[Any]
+    problems: tuple[Problem, ...]
+
+
+# What is kept of a text is some three times its length.
+_found: Memory[_Found] = Memory(16_000_000, weigh=lambda found: len(found.document.text) + 2000)
+
+
 def read_document(
     folder: Path,
     name: str,
@@ -53,22 +66,38 @@ def read_document(
     source, problems = read_source(folder, name)
     if source is None:
         return None, problems
-    front, found = read_front_matter(source)
-    header, faults = read_header(schema, front, path=name, sectors=sectors)
+    known = tuple(sectors)
+    found = _found.recall(
+        (source, schema, known, language, heading),
+        lambda: _parse(source, schema, known, language, heading),
+    )
+    return found.document, [*problems, *found.problems]
+
+
+def _parse(
+    source: Source, schema: type[BaseModel], sectors: tuple[str, ...], language: str | None, heading: int
+) -> _Found:
+    front, problems = read_front_matter(source)
+    header, faults = read_header(schema, front, path=source.name, sectors=sectors)
     language = language or canonical_language(front.text("language")) or _FALLBACK
-    prose = render_markdown(front.body, language=language, path=name, line=front.body_line, heading=heading)
+    prose = render_markdown(
+        front.body, language=language, path=source.name, line=front.body_line, heading=heading
+    )
     introductions = _render_introductions(source, front, language)
     rendered = [prose, *introductions.values()]
-    problems += [*found, *faults, *(problem for prose in rendered for problem in prose.problems)]
-    return Document(
-        name=name,
+    document = Document(
+        name=source.name,
         language=language,
         text=source.text,
         front=front,
         header=header,
         prose=prose,
         introductions=introductions,
-    ), problems
+    )
+    return _Found(
+        document=document,
+        problems=(*problems, *faults, *(problem for prose in rendered for problem in prose.problems)),
+    )
 
 
 def _render_introductions(source: Source, front: FrontMatter, language: str) -> dict[str, Prose]:

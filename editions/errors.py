@@ -26,3 +26,30 @@ class ImageError(EditionError):
         super().__init__(
             [Problem(path=f"images/{name}", line=1, level=Level.error, code=code, message=reason)]
         )
+
+
+class WordError(EditionError):
+    """A Word document cannot become an edition: ``code`` and ``reason`` say why, ``name`` is its file."""
+
+    def __init__(self, name: str, code: str, reason: str) -> None:
+        self.name = name
+        self.code = code
+        self.reason = reason
+        super().__init__([Problem(path=name, line=1, level=Level.error, code=code, message=reason)])
+
+    def __str__(self) -> str:
+        # A Word document has no lines to count.
+        return f"{self.name}: {self.reason}"
+
+
+class NewEditionError(EditionError):
+    """An edition cannot be made under the name ``slug``: ``code`` and ``reason`` say why."""
+
+    def __init__(self, slug: str, code: str, reason: str) -> None:
+        self.slug = slug
+        self.code = code
+        self.reason = reason
+        super().__init__([Problem(path=slug, line=1, level=Level.error, code=code, message=reason)])
+
+    def __str__(self) -> str:
+        return f"{self.slug}: {self.reason}"

@@ -82,12 +82,12 @@ def _dotted(place: tuple[int | str, ...]) -> str:
 def _schema_at(schema: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
     for part in place:
         if isinstance(part, str):
-            schema = _schema_in(schema.model_fields[part].annotation) or schema
+            schema = schema_in(schema.model_fields[part].annotation) or schema
     return schema
 
 
-def _schema_in(annotation: Any) -> type[BaseModel] | None:
+def schema_in(annotation: Any) -> type[BaseModel] | None:
     """The model within an annotation such as ``list[ReadMoreHeader]`` or ``ImageHeader | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(_schema_in, get_args(annotation))), None)
+    return next(filter(None, map(schema_in, get_args(annotation))), None)

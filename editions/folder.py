@@ -1,5 +1,6 @@
 """What lies in an edition's folder: which file is what, by its name alone."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -40,6 +41,17 @@ class Contents:
     stories: tuple[StoryFiles, ...] = ()
     images: tuple[str, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+def leads_outside(folder: Path, name: str) -> bool:
+    """Whether the file ``name`` of ``folder`` is, or lies behind, a link that leaves it."""
+    place = str(folder)
+    for part in name.split("/"):
+        place = f"{place}/{part}"
+        # os.path and not pathlib: every file of an edition is asked, each time it is read.
+        if part == ".." or os.path.islink(place):  # noqa: PTH114
+            return not (folder / name).resolve().is_relative_to(folder.resolve())
+    return False
 
 
 def list_contents(folder: Path) -> Contents:
@@ -100,7 +112,7 @@ class _Listing:
 
     def check_names(self, names: list[str]) -> None:
         slug = self.folder.resolve().name
-        if not _SLUG.fullmatch(slug):
+        if not is_slug(slug):
             self.report(
                 ".",
                 "bad-folder-name",
@@ -237,6 +249,11 @@ class _Listing:
                 )
             numbers.setdefault(number, path)
             slugs.setdefault(slug, path)
+
+
+def is_slug(name: str) -> bool:
+    """Whether an edition's folder may be called ``name``, which becomes part of web addresses."""
+    return bool(_SLUG.fullmatch(name))
 
 
 def _suggest_name(name: str) -> str:

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from editions.plainyaml import Place, Value, read_yaml
+from editions.memory import Memory
+from editions.plainyaml import Place, Reading, Value, read_yaml
 from editions.problem import Level, Problem
 from editions.sources import Source
 
 _FENCE = "---"
+# Reading YAML takes longer than the rest of a file, and a writer at work changes mostly bodies.
+_readings: Memory[Reading] = Memory(4_000_000, weigh=lambda reading: reading.length + 2000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +72,17 @@ def read_front_matter(source: Source) -> tuple[FrontMatter, list[Problem]]:
                 "the front matter is never closed, so there is no body. Add a line --- after its last key.",
             )
         ]
-    reading = read_yaml("\n".join(lines[1:end]), name=source.name, first_line=2)
+    written = "\n".join(lines[1:end])
+    reading = _readings.recall(
+        (source.name, written), lambda: read_yaml(written, name=source.name, first_line=2)
+    )
     front = FrontMatter(
         values=reading.values,
         lines=reading.lines,
         body="\n".join(lines[end + 1 :]),
         body_line=min(end + 2, len(lines)),
     )
-    return front, reading.problems
+    return front, [*reading.problems]
 
 
 def _without_values(body: str, body_line: int) -> FrontMatter:

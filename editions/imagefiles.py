@@ -1,5 +1,7 @@
 """The files of pictures: finding one, opening it safely, and saying what is wrong with it."""
 
+import io
+import os
 import struct
 import threading
 import warnings
@@ -12,9 +14,11 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from editions.errors import ImageError
-from editions.folder import IMAGES
+from editions.folder import IMAGES, leads_outside
 
-_FORMATS = ("JPEG", "PNG", "GIF")
+FORMATS = ("JPEG", "PNG", "GIF")
+"""What every mail program shows, by Pillow's names."""
+
 _HEAVIEST = 20_000_000
 _MOST_PIXELS = 50_000_000
 
@@ -65,9 +69,9 @@ def locate_image(folder: Path, name: str) -> Path:
             "image-path",
             f"{name!r} is no plain file name, and pictures come from {IMAGES}/ only. Write the name alone.",
         )
-    path = folder / IMAGES / name
+    path = folder / f"{IMAGES}/{name}"
     try:
-        there, inside = path.is_file(), path.resolve().is_relative_to(folder.resolve())
+        there, inside = path.is_file(), not leads_outside(folder, f"{IMAGES}/{name}")
     except (OSError, RuntimeError):
         there, inside = False, True
     if not inside:
@@ -92,31 +96,47 @@ def _suggest_file(folder: Path, name: str) -> str:
     )
 
 
-@contextmanager
-def open_image(path: Path) -> Iterator[Image.Image]:
-    """The file at ``path`` as a picture a mail can carry.
+def read_image_file(path: Path) -> bytes:
+    """The bytes of the picture at ``path``.
 
     Raises:
-        ImageError: it is no JPEG, PNG or GIF, it is too large, or reading it while it is open fails.
+        ImageError: it cannot be read, or is too large.
+    """
+    try:
+        with path.open("rb") as file:
+            # Asked first: a file of gigabytes should not come into memory to be refused.
+            heavy = os.fstat(file.fileno()).st_size > _HEAVIEST
+            content = b"" if heavy else file.read(_HEAVIEST + 1)
+    except OSError as error:
+        raise explain_breakage(path.name, error) from error
+    if heavy or len(content) > _HEAVIEST:
+        raise ImageError(
+            path.name,
+            "image-too-large",
+            f"{path.name} is larger than {_HEAVIEST // 1_000_000} MB. Save a smaller copy.",
+        )
+    return content
+
+
+@contextmanager
+def open_image(name: str, content: bytes, *, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
+    """``content``, from the file ``name``, as a picture in one of ``formats``; unless told, what mails carry.
+
+    Raises:
+        ImageError: it is in none of them, it has too many pixels, or reading it while it is open fails.
     """
     with _one_at_a_time, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            if path.stat().st_size > _HEAVIEST:
-                raise ImageError(
-                    path.name,
-                    "image-too-large",
-                    f"{path.name} is larger than {_HEAVIEST // 1_000_000} MB. Save a smaller copy.",
-                )
-            with Image.open(path, formats=_FORMATS) as image:
-                _refuse_bomb(path.name, image)
+            with Image.open(io.BytesIO(content), formats=formats) as image:
+                _refuse_bomb(name, image)
                 yield image
         except UnidentifiedImageError as error:
-            raise _explain_format(path) from error
+            raise _explain_format(name, content) from error
         except Image.DecompressionBombError as error:
-            raise _too_many_pixels(path.name) from error
+            raise _too_many_pixels(name) from error
         except _BROKEN as error:
-            raise _explain_breakage(path.name, error) from error
+            raise explain_breakage(name, error) from error
 
 
 def _refuse_bomb(name: str, image: Image.Image) -> None:
@@ -134,24 +154,21 @@ def _too_many_pixels(name: str) -> ImageError:
     )
 
 
-def _explain_format(path: Path) -> ImageError:
-    with path.open("rb") as file:
-        start = file.read(32)
+def _explain_format(name: str, content: bytes) -> ImageError:
+    start = content[:32]
     if not start:
-        return ImageError(path.name, "broken-image", f"{path.name} is empty. Export or download it again.")
+        return ImageError(name, "broken-image", f"{name} is empty. Export or download it again.")
     for offset, signature, kind, why in _SIGNATURES:
         if start[offset:].startswith(signature) and (kind != "WebP" or start[8:12] == b"WEBP"):
-            return ImageError(
-                path.name, "image-format", f"{path.name} is {kind}, and {why}. Save it as JPEG or PNG."
-            )
+            return ImageError(name, "image-format", f"{name} is {kind}, and {why}. Save it as JPEG or PNG.")
     return ImageError(
-        path.name,
+        name,
         "image-format",
-        f"{path.name} is no JPEG, PNG or GIF, so no mail program shows it. Save it as JPEG.",
+        f"{name} is no JPEG, PNG or GIF, so no mail program shows it. Save it as JPEG.",
     )
 
 
-def _explain_breakage(name: str, error: BaseException) -> ImageError:
+def explain_breakage(name: str, error: BaseException) -> ImageError:
     if isinstance(error, OSError) and error.errno:
         return ImageError(
             name,

@@ -6,13 +6,16 @@ its place, and named by its content.
 
 import hashlib
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
-from editions.imagefiles import open_image
+from editions.fingerprint import digest_content, known_digest, stamp_file
+from editions.imagefiles import explain_breakage, open_image, read_image_file
+from editions.memory import Memory
 
 _MOST_COLOURS = 1024
 _QUALITY = 78
@@ -38,13 +41,22 @@ class PreparedImage:
     height: int
 
 
+V = TypeVar("V")
+_sizes: Memory[ImageSize] = Memory(10_000)
+_prepared: Memory[PreparedImage] = Memory(64_000_000, weigh=lambda image: len(image.data))
+
+
 def read_image(path: Path) -> ImageSize:
     """Read the picture at ``path`` to its end, as sending it will.
 
     Raises:
         ImageError: it is no JPEG, PNG or GIF, it is broken, or it is too large.
     """
-    with open_image(path) as image:
+    return _recall(_sizes, path, None, _measure)
+
+
+def _measure(name: str, content: bytes) -> ImageSize:
+    with open_image(name, content) as image:
         for _ in ImageSequence.Iterator(image):
             image.load()
         image.seek(0)
@@ -62,7 +74,27 @@ def prepare_image(path: Path, *, width: int) -> PreparedImage:
     Raises:
         ImageError: as :func:`read_image`.
     """
-    with open_image(path) as image:
+    return _recall(_prepared, path, width, lambda name, content: _prepare(name, content, width))
+
+
+def _recall(memory: Memory[V], path: Path, width: int | None, make: Callable[[str, bytes], V]) -> V:
+    """What ``make`` makes of the file at ``path``, or made of the same content before.
+
+    Content decides, never the file's name or date: :mod:`editions.fingerprint` says when it need not be read.
+    """
+    try:
+        stamp = stamp_file(path)
+    except OSError as error:
+        raise explain_breakage(path.name, error) from error
+    digest = known_digest(stamp)
+    if digest and (found := memory.find((digest, width))):
+        return found
+    content = read_image_file(path)
+    return memory.recall((digest_content(content, stamp), width), lambda: make(path.name, content))
+
+
+def _prepare(name: str, content: bytes, width: int) -> PreparedImage:
+    with open_image(name, content) as image:
         if image.format == "GIF":
             return _prepare_gif(image, 2 * width)
         if image.format != "PNG":

@@ -7,7 +7,7 @@ for Mongolian.
 
 import re
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from typing import TypeAlias
 
@@ -58,6 +58,7 @@ def canonical_language(tag: str) -> str | None:
     return tag
 
 
+@lru_cache(maxsize=4096)
 def mark_runs(text: str, *, language: str) -> str:
     """Plain ``text`` of ``language`` as HTML, its words in other scripts in ``<span lang="…">``.
 

@@ -8,6 +8,11 @@ from urllib.parse import unquote, urlsplit
 _MAILBOX = re.compile(r"[^@\s<>()]+@[^@\s<>()]+\.[^@\s<>()]+")
 _NOT_IN_URL = re.compile(r"[\s\\<>\"{}|^`]")
 _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
+# Those seen in mails of our field; each hides where it leads.
+_SHORTENERS = frozenset(
+    {"bit.ly", "buff.ly", "cutt.ly", "dwz.cn", "fb.me", "goo.gl", "is.gd", "ow.ly", "rb.gy", "rebrand.ly"}
+    | {"shorturl.at", "suo.im", "t.cn", "t.co", "t.ly", "tiny.cc", "tinyurl.com", "url.cn"}
+)
 _SCHEMES = ("http", "https", "mailto")
 
 
@@ -40,6 +45,15 @@ def judge_link(url: str) -> LinkFault | None:
     if scheme.lower() == "mailto":
         return _judge_mailbox(rest)
     return _judge_address(url)
+
+
+def is_shortened(url: str) -> bool:
+    """Whether ``url`` leads through one of the common shorteners."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    return host.removeprefix("www.") in _SHORTENERS
 
 
 def _judge_mailbox(rest: str) -> LinkFault | None:

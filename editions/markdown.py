@@ -18,7 +18,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from editions.cjk import is_cjk, join_lines, use_cjk_rules
+from editions.cjk import join_lines, split_cjk, use_cjk_rules
 from editions.languages import mark_languages
 from editions.links import judge_link
 from editions.plaintext import render_text
@@ -33,6 +33,8 @@ _VOID = re.compile(r"<(br|hr)>")
 _SPACES = re.compile(r"[\t\n\f\r]+")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _LONGEST = 200_000
+# The parser passes over whatever stands deeper, without a word.
+_DEEPEST = 20
 STORY_HEADING = 4
 LETTER_HEADING = 3
 
@@ -91,7 +93,8 @@ def render_markdown(
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", renderer_cls=_Renderer).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}, renderer_cls=_Renderer)
+    parser.enable(["table", "strikethrough"])
     use_cjk_rules(parser)
     # Let every link through to _Inspector, which refuses it aloud; the stock rule leaves
     # `[x](javascript:…)` as text.
@@ -113,6 +116,13 @@ class _Inspector:
             line = self.line + (token.map[0] if token.map else 0)
             if token.type == "html_block":
                 self._refuse_html(line, token.content)
+            elif token.type in {"blockquote_open", "list_item_open"} and token.level >= _DEEPEST - 1:
+                self.report(
+                    line,
+                    "nested-too-deep",
+                    "quotations and lists are nested so deep here that what they hold would be lost. "
+                    "Use one or two levels.",
+                )
             elif token.type == "heading_open":
                 self._inspect_heading(line, token, tokens[index + 1])
             elif token.type == "heading_close":
@@ -252,9 +262,8 @@ def _words_of_link(following: Sequence[Token]) -> str:
 
 
 def _count_words(tokens: Sequence[Token]) -> int:
-    text = " ".join(_written(tokens))
-    wide = sum(1 for character in text if is_cjk(character) and character.isalnum())
-    plain = "".join(" " if is_cjk(character) else character for character in text)
+    cjk, plain = split_cjk(" ".join(_written(tokens)))
+    wide = sum(map(str.isalnum, cjk))
     return len(_WORD.findall(plain)) + (wide + 1) // 2
 
 

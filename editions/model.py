@@ -36,6 +36,19 @@ class Kind(StrEnum):
     """News about the office itself; belongs to no sector."""
 
 
+class Personalisation(StrEnum):
+    """What the mail makes of the sectors and countries a reader follows."""
+
+    off = "off"
+    """Every reader gets the same stories in the same order."""
+
+    order = "order"
+    """Every reader gets all stories, those they follow first."""
+
+    filter = "filter"
+    """As ``order``, and stories that concern nothing a reader follows are left out, unless for everyone."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Image:
     """A picture of a story: ``path`` is the file on disk; ``width`` and ``height`` are its own pixels."""
@@ -134,7 +147,8 @@ class Edition:
 
     ``language`` is a BCP 47 tag; ``languages`` are those every reader-visible text exists in, the edition's
     own first. ``introductions`` holds sanitised text per section key. ``stories`` are in reading order.
-    ``texts`` has title, subject and the like for each of ``languages``.
+    ``texts`` has title, subject and the like for each of ``languages``. ``checks`` are those to do without,
+    by code, with the reason.
     """
 
     folder: Path
@@ -153,6 +167,8 @@ class Edition:
     stories: tuple[Story, ...]
     introductions: Mapping[str, StoryText] = field(default_factory=lambda: MappingProxyType({}))
     follow: tuple[Follow, ...] = ()
+    personalise: Personalisation = Personalisation.off
+    checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))
 
 

@@ -58,17 +58,20 @@ _NO_HINT = "Compare the line with its neighbours: `key: value`, indented with sp
 
 
 class Reading:
-    """What one text held: ``values`` (None when it is no YAML), ``lines`` by place, ``problems``."""
+    """What one text of ``length`` characters held: ``values`` (None when it is no YAML), ``lines`` by place,
+    ``problems``."""
 
     def __init__(self, name: str, first_line: int) -> None:
         self.values: dict[str, Value] | None = None
         self.lines: dict[Place, int] = {}
         self.problems: list[Problem] = []
+        self.length = 0
         self._name = name
         self._first_line = first_line
         self._events: Iterator[Event] = iter(())
 
     def read(self, text: str) -> None:
+        self.length = len(text)
         self._events = YAML(typ="base", pure=True).parse(text)
         try:
             self.values = self._document()

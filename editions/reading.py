@@ -8,6 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from editions.assembling import assemble_edition
+from editions.catalogue import SOURCE_CHECKS
 from editions.checking import AnyDocument, check_documents
 from editions.documents import Document, read_document
 from editions.errors import EditionError
@@ -17,6 +18,7 @@ from editions.model import Edition
 from editions.pictures import read_pictures
 from editions.problem import Level, Problem
 from editions.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+from editions.switches import Switch, SwitchedOff, apply_switches, read_switches
 from editions.translations import Library, StoryDocuments, check_translations
 
 H = TypeVar("H", bound=BaseModel)
@@ -24,10 +26,16 @@ H = TypeVar("H", bound=BaseModel)
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What a reading found: every problem, by file and line; and the edition, if none of them is an error."""
+    """What a reading found: every problem, by file and line; and the edition, if none of them is an error.
+
+    ``switches`` are the checks the edition wants to do without; ``switched_off`` are those of them that look
+    at files, with what they would have found.
+    """
 
     edition: Edition | None
     problems: tuple[Problem, ...]
+    switches: tuple[Switch, ...] = ()
+    switched_off: tuple[SwitchedOff, ...] = ()
 
 
 def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
@@ -44,10 +52,15 @@ def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
         *check_documents(documents),
         *check_translations(library),
     ]
-    problems = sorted(set(problems))
-    if any(problem.level == Level.error for problem in problems):
-        return Inspection(edition=None, problems=tuple(problems))
-    return Inspection(edition=assemble_edition(folder, library, pictures), problems=tuple(problems))
+    switches = read_switches(library.edition.front) if library.edition else ()
+    problems, switched_off = apply_switches(sorted(set(problems)), switches, SOURCE_CHECKS)
+    usable = not any(problem.level == Level.error for problem in problems)
+    return Inspection(
+        edition=assemble_edition(folder, library, pictures) if usable else None,
+        problems=tuple(problems),
+        switches=switches,
+        switched_off=switched_off,
+    )
 
 
 def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:

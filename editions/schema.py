@@ -9,12 +9,20 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationInfo,
+    WithJsonSchema,
+)
 from pydantic_core import PydanticCustomError
 
 from editions.languages import canonical_language
 from editions.links import judge_link
-from editions.model import Kind
+from editions.model import Kind, Personalisation
 from editions.territories import country_codes, country_name, suggest_countries
 
 FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office")
@@ -119,6 +127,15 @@ def _check_kind(value: Any) -> Any:
     return value
 
 
+def _check_personalisation(value: Any) -> Any:
+    if isinstance(value, str) and value not in list(Personalisation):
+        raise fault(
+            "unknown-personalisation",
+            f"{value!r} is no way to personalise. {suggest(value, Personalisation)}",
+        )
+    return value
+
+
 def _check_name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
         raise fault(
@@ -132,12 +149,21 @@ def _wrap(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
-Line = Annotated[str, AfterValidator(_fold_lines)]
-Url = Annotated[str, AfterValidator(_check_link)]
-Country = Annotated[str, AfterValidator(_check_country)]
+def _looks_like(pattern: str) -> WithJsonSchema:
+    """What an editor is told of a text; only reading it says whether such a thing exists."""
+    return WithJsonSchema({"type": "string", "pattern": pattern})
+
+
+# Editors read `number: 2021` as a number; here it is text like everything else.
+Line = Annotated[str, AfterValidator(_fold_lines), WithJsonSchema({"type": ["string", "number"]})]
+Url = Annotated[str, AfterValidator(_check_link), _looks_like("^(https?://|mailto:)")]
+Country = Annotated[str, AfterValidator(_check_country), _looks_like("^[A-Z]{2}$")]
 Sector = Annotated[str, AfterValidator(_check_sector)]
 SectionKey = Annotated[str, AfterValidator(_check_section)]
-Language = Annotated[str, AfterValidator(_check_language)]
+Language = Annotated[
+    str, AfterValidator(_check_language), _looks_like("^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-[A-Za-z]{2})?$")
+]
+Switch = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
 Day = Annotated[datetime.date, BeforeValidator(_check_date)]
 
 
@@ -207,11 +233,19 @@ class EditionHeader(_Header):
         default="periodical", description="How it looks."
     )
     sender: Line = Field(default="", description="The sender's name, if not the one of mailer.toml.")
+    personalise: Annotated[Personalisation, BeforeValidator(_check_personalisation)] = Field(
+        default=Personalisation.off,
+        description="What the sectors and countries a reader follows do: off, order (theirs first), or "
+        "filter (theirs first, others left out).",
+    )
     letter: LetterHeader | None = Field(default=None, description="The letter's heading and who signs it.")
     introductions: dict[SectionKey, str] = Field(
         default_factory=dict, description="Words at a section's beginning."
     )
     follow: list[FollowHeader] = Field(default_factory=list, description="Where the office can be followed.")
+    checks: dict[str, Line] = Field(
+        default_factory=dict, description="Checks to do without, each with the reason: long-story: why."
+    )
 
 
 class EditionTranslation(_Header):
@@ -244,7 +278,7 @@ class StoryHeader(_Header):
     read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap)] = Field(
         default_factory=list, description="Links below the story."
     )
-    everyone: bool = Field(default=False, description="Whether every reader gets it, whatever they follow.")
+    everyone: Switch = Field(default=False, description="Whether every reader gets it, whatever they follow.")
 
 
 class StoryTranslation(_Header):

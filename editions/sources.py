@@ -2,9 +2,13 @@
 
 import hashlib
 import re
+import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from editions.fingerprint import Stamp, is_settled, stamp_file
+from editions.folder import leads_outside
+from editions.memory import Memory
 from editions.problem import Level, Problem
 
 LARGEST = 1_000_000
@@ -27,6 +31,12 @@ class Source:
 
     name: str
     text: str
+
+
+# Files that have lain untouched, by name and stamp.
+_untouched: Memory[tuple[Source, tuple[Problem, ...]]] = Memory(
+    16_000_000, weigh=lambda found: len(found[0].text) + 1000
+)
 
 
 def source_digest(text: str) -> str:
@@ -55,9 +65,19 @@ def remove_unsafe(text: str) -> str:
 def read_source(folder: Path, name: str) -> tuple[Source | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``; what is wrong with it comes as problems."""
     try:
-        data = _read_bytes(folder, name)
+        stamp = _look_at(folder, name)
+        if known := _untouched.find((name, stamp)):
+            return known[0], [*known[1]]
+        data = _read_bytes(folder / name)
     except _RefusedError as refusal:
         return None, [_problem(name, 1, refusal.code, refusal.reason)]
+    source, problems = _decode(name, data)
+    if source and is_settled(stamp):
+        _untouched.keep((name, stamp), (source, tuple(problems)))
+    return source, problems
+
+
+def _decode(name: str, data: bytes) -> tuple[Source | None, list[Problem]]:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return None, [
@@ -67,6 +87,8 @@ def read_source(folder: Path, name: str) -> tuple[Source | None, list[Problem]]:
         text = unify_lines(data.decode("utf-8"))
     except UnicodeDecodeError as error:
         return None, [_describe_bytes(name, data, error)]
+    if not find_unsafe(text):
+        return Source(name=name, text=text), []
     return Source(name=name, text=remove_unsafe(text)), _describe_unsafe(name, text)
 
 
@@ -77,25 +99,35 @@ class _RefusedError(Exception):
         super().__init__(reason)
 
 
-def _read_bytes(folder: Path, name: str) -> bytes:
+def _look_at(folder: Path, name: str) -> Stamp:
     path = folder / name
     try:
-        if not path.resolve().is_relative_to(folder.resolve()):
+        if leads_outside(folder, name):
             raise _RefusedError(
                 "outside-folder",
                 "the file is a link that leaves the edition's folder. Put a copy in its place.",
             )
-        if not path.is_file():
-            raise _RefusedError(
-                "unreadable-file", "this is no ordinary file. Put a Markdown file in its place."
-            )
+        stamp = stamp_file(path)
+    except (OSError, RuntimeError) as error:
+        raise _explain_failure(error) from error
+    if not stat.S_ISREG(stamp.mode):
+        raise _RefusedError("unreadable-file", "this is no ordinary file. Put a Markdown file in its place.")
+    return stamp
+
+
+def _explain_failure(error: Exception) -> _RefusedError:
+    why = getattr(error, "strerror", None) or "its links go round in a circle"
+    return _RefusedError(
+        "unreadable-file", f"the file cannot be read ({why}). Look at its permissions and try again."
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
-    except (OSError, RuntimeError) as error:
-        why = getattr(error, "strerror", None) or "its links go round in a circle"
-        raise _RefusedError(
-            "unreadable-file", f"the file cannot be read ({why}). Look at its permissions and try again."
-        ) from error
+    except OSError as error:
+        raise _explain_failure(error) from error
     if len(data) > LARGEST:
         raise _RefusedError(
             "file-too-large",

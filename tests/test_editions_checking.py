@@ -246,3 +246,62 @@ def test_two_at_signs_in_an_introduction_are_an_error(draft: Draft) -> None:
 def test_one_at_sign_is_fine(draft: Draft) -> None:
     draft.change(FIRST, BODY, "Write to <office@example.org> or follow @unesco.")
     assert draft.problems() == ()
+
+
+# --- addresses, the subject's tone, checks to do without ----------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("url", "code"),
+    [
+        ("http://example.org/a", "plain-http"),
+        ("https://bit.ly/3abc", "short-link"),
+        ("http://t.co/x", "short-link"),
+    ],
+)
+def test_an_address_that_works_may_still_be_better(draft: Draft, url: str, code: str) -> None:
+    draft.change(FIRST, BODY, f"The [programme]({url}).")
+    assert place(draft.problem()) == (FIRST, 15, code, Level.warning)
+
+
+def test_the_addresses_of_read_more_and_of_places_to_follow_are_looked_at_too(draft: Draft) -> None:
+    draft.change(FIRST, "https://example.org/forum", "http://example.org/forum")
+    draft.change(
+        "edition.md",
+        "letter:\n",
+        "follow:\n  - {name: Site, handle: us, url: http://example.org/}\nletter:\n",
+    )
+    assert [(problem.path, problem.line, problem.code) for problem in draft.problems()] == [
+        ("edition.md", 10, "plain-http"),
+        (FIRST, 12, "plain-http"),
+    ]
+
+
+@pytest.mark.parametrize(
+    "subject", ["What we did!!", "这就是我们！！", "100% guaranteed results", "Act now, partners"]
+)
+def test_a_subject_that_sounds_like_an_advertisement_is_a_warning(draft: Draft, subject: str) -> None:
+    draft.change("edition.md", "What we did this autumn", subject)
+    assert place(draft.problem()) == ("edition.md", 7, "loud-subject", Level.warning)
+
+
+def test_a_check_that_is_switched_off_finds_nothing_and_its_reason_stays(draft: Draft) -> None:
+    draft.change(FIRST, BODY, "word " * 401)
+    draft.change("edition.md", "letter:\n", "checks:\n  long-story: the minister’s words, in full\nletter:\n")
+    inspection = draft.inspect()
+    assert inspection.problems == ()
+    (off,) = inspection.switched_off
+    assert (off.code, off.reason, len(off.problems)) == ("long-story", "the minister’s words, in full", 1)
+    assert inspection.edition is not None
+    assert dict(inspection.edition.checks) == {"long-story": "the minister’s words, in full"}
+
+
+def test_what_makes_an_edition_unusable_cannot_be_switched_off(draft: Draft) -> None:
+    draft.change(FIRST, "[CN, MN]", "[CN, XX]")
+    draft.change("edition.md", "letter:\n", "checks: {unknown-country: it is ours}\nletter:\n")
+    assert draft.problem().code == "unknown-country"
+
+
+def test_a_check_without_a_reason_stays_on(draft: Draft) -> None:
+    draft.change("edition.md", "letter:\n", "checks:\n  long-story:\nletter:\n")
+    assert place(draft.problem()) == ("edition.md", 10, "check-without-reason", Level.error)

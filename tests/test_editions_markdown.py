@@ -133,6 +133,15 @@ def test_html_has_only_what_a_mail_may_carry(source: str) -> None:
         assert re.match("https?:|mailto:", str(link.get("href", "https:")), re.IGNORECASE)
 
 
+def test_nineteen_quotations_and_nine_lists_keep_what_they_hold() -> None:
+    lists = "".join(f"{'  ' * depth}- item {depth}\n" for depth in range(9))
+    for source, words in (("> " * 19 + "deep", "deep"), (lists, "item 8")):
+        prose = render(source)
+        assert prose.problems == ()
+        assert words in prose.html
+        assert words in prose.text
+
+
 # --- what is refused ----------------------------------------------------------------------------------------
 
 
@@ -148,6 +157,19 @@ def test_html_has_only_what_a_mail_may_carry(source: str) -> None:
         ),
         pytest.param("One\ntwo <b>three</b>.", 11, "raw-html", "`<b>`.* Use Markdown, or write", id="inline"),
         pytest.param("One\n\n<!-- note -->", 12, "raw-html", "<!-- note -->", id="comment"),
+        pytest.param(
+            "One.\n\n" + "> " * 20 + "two", 12, "nested-too-deep", "would be lost", id="twenty quotations"
+        ),
+        pytest.param(
+            "".join(f"{'  ' * depth}- {depth}\n" for depth in range(10)),
+            19,
+            "nested-too-deep",
+            "Use one or two levels",
+            id="ten lists",
+        ),
+        pytest.param(
+            "> " * 2000 + "two", 10, "nested-too-deep", "would be lost", id="two thousand quotations"
+        ),
         pytest.param("> One\n> two\n> <br>", 12, "raw-html", "<br>", id="in a quotation"),
         pytest.param(
             "One\ntwo ![x](y.png)",

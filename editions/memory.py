@@ -1,0 +1,54 @@
+"""What was made of the same content before, kept within bounds.
+
+A writer saves one story and looks at the edition again: that should cost one story. What is kept here depends
+on nothing but its key, and keys are made of content: what comes out is the same with and without it, a
+changed file is seen at once, and an error is found anew each time.
+"""
+
+import threading
+from collections.abc import Callable, Hashable
+from contextlib import suppress
+from typing import Generic, TypeVar
+
+from cachetools import LRUCache
+
+V = TypeVar("V")
+
+
+class Memory(Generic[V]):
+    """Values by content, for all threads; what was not asked for longest goes when ``most`` is reached.
+
+    ``weigh`` says how much of ``most`` a value takes; without it, each takes one.
+    """
+
+    def __init__(self, most: int, weigh: Callable[[V], int] | None = None) -> None:
+        self._kept: LRUCache[Hashable, V] = LRUCache(most, getsizeof=weigh)
+        self._lock = threading.Lock()
+
+    def recall(self, key: Hashable, make: Callable[[], V]) -> V:
+        """The value of ``key``, from ``make`` where it is not kept. What ``make`` raises is not kept."""
+        found = self.find(key)
+        if found is not None:
+            return found
+        made = make()
+        self.keep(key, made)
+        return made
+
+    def find(self, key: Hashable) -> V | None:
+        with self._lock:
+            return self._kept.get(key)
+
+    def keep(self, key: Hashable, value: V) -> None:
+        # What alone is heavier than all that may be kept raises ValueError, and is made anew each time.
+        with self._lock, suppress(ValueError):
+            self._kept[key] = value
+
+    def forget(self) -> None:
+        """Forget everything."""
+        with self._lock:
+            self._kept.clear()
+
+    @property
+    def weight(self) -> int:
+        """How much of ``most`` is taken."""
+        return int(self._kept.currsize)
