@@ -37,5 +37,9 @@ class TemplateError(MailerError):
     """A template or its output is wrong; the message names the template and the line."""
 
 
+class MjmlError(TemplateError):
+    """A template's MJML is not well-formed, or asks for what the renderer does not do well."""
+
+
 class BuildError(MailerError):
     """One message could not be built; the message says why."""

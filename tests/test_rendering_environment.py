@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import templates
 from mailer.errors import TemplateError
 from mailer.rendering.environment import make_environment, render_template
 
@@ -80,4 +81,60 @@ def test_a_template_cannot_leave_its_folders(tmp_path: Path) -> None:
 def test_the_workspace_comes_first_and_can_still_name_ours(tmp_path: Path) -> None:
     name = "email/blocks/logo.mjml.j2"
     assert _render(tmp_path, "ours", name=name) == "ours"
-    assert _render(tmp_path, '{% include "shipped/email/blocks/logo.mjml.j2" %}.', name=name) == "."
+    assert make_environment(tmp_path, markup=True).get_template(f"shipped/{name}").filename == str(
+        templates.ROOT / name
+    )
+
+
+def test_a_template_is_compiled_once_until_its_file_changes(tmp_path: Path) -> None:
+    name = "email/t.mjml.j2"
+    assert _render(tmp_path, "one") == "one"
+    first = make_environment(tmp_path, markup=True).get_template(name)
+    assert make_environment(tmp_path, markup=True).get_template(name) is first
+    assert _render(tmp_path, "another") == "another"
+    assert make_environment(tmp_path, markup=True).get_template(name) is not first
+
+
+def test_a_file_laid_over_ours_is_seen_and_missed_again_by_a_process_that_goes_on(tmp_path: Path) -> None:
+    name = "email/blocks/logo.mjml.j2"
+    include = f'{{% include "{name}" %}}'
+    path = tmp_path / name
+    path.parent.mkdir(parents=True)
+    environment = make_environment(tmp_path, markup=True)
+    ours = environment.get_template(name)
+    assert ours.filename == str(templates.ROOT / name)
+    path.write_text("theirs")
+    assert _render(tmp_path, include) == "theirs"
+    path.unlink()
+    assert environment.get_template(name).filename == ours.filename
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "email" / "blocks" / "latin.j2"
+    path.parent.mkdir(parents=True)
+    path.write_bytes("naïve".encode("latin-1"))
+    with pytest.raises(TemplateError, match=r"blocks/latin\.j2: cannot be read: .*Save it as UTF-8"):
+        _render(tmp_path, '{% include "email/blocks/latin.j2" %}')
+
+
+@pytest.mark.parametrize("source", ["{{ lipsum() }}", "{{ [1, 2]|random }}"])
+def test_nothing_comes_out_otherwise_the_second_time(tmp_path: Path, source: str) -> None:
+    with pytest.raises(TemplateError, match=r"'lipsum' is undefined|No filter named 'random'"):
+        _render(tmp_path, source)
+
+
+def test_half_a_character_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"t\.mjml\.j2: .*surrogates not allowed"):
+        _render(tmp_path, r"{{ '\ud83d' }}")
+    assert _render(tmp_path, r"{{ '\U0001f600' }}") == "😀"
+
+
+def test_what_goes_round_in_a_circle_is_named(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"t\.mjml\.j2:1: goes round in a circle\. It calls or includes"):
+        _render(tmp_path, "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}")
+
+
+def test_what_is_longer_than_any_mail_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(TemplateError, match=r"t\.mjml\.j2: writes 4,000,001 bytes"):
+        _render(tmp_path, "{{ 'x' * 4000001 }}")
+    assert len(_render(tmp_path, "{{ 'x' * 4000000 }}")) == 4_000_000

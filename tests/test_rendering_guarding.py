@@ -61,6 +61,15 @@ def test_any_text_survives_in_an_attribute(value: str) -> None:
     assert _rendered_alt(guard(mjml)) == value
 
 
+@pytest.mark.parametrize("value", [*RISKY.values(), "\U00018d1f", "two\nlines"])
+def test_a_title_is_called_by_its_name(value: str) -> None:
+    mjml = _mail("x").replace("<mj-body>", f"<mj-head><mj-title>{value}</mj-title></mj-head><mj-body>")
+    document = lxml_html.document_fromstring(mjml2html(guard(mjml), fonts={}))
+    wanted = html_entities.unescape(value).replace("\n", " ")
+    assert document.xpath("//*[@role='article']")[0].get("aria-label") == wanted
+    assert document.findtext(".//title") == wanted
+
+
 def test_a_style_of_several_lines_keeps_all_its_declarations() -> None:
     mjml = _mail('<p style="color:#111111;\n  margin:0">x</p>')
     assert r"\n" in mjml2html(mjml, fonts={})

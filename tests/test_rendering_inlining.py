@@ -8,6 +8,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from premailer import Premailer
 
 from mailer.rendering import inlining
@@ -83,10 +85,15 @@ TRAPS = {
 }
 
 
+# A rule that looks at more than one element, so that premailer reads the whole mail and not its kinds alone.
+WHOLE = "\n.never .ever{margin:0}"
+
+
+@pytest.mark.parametrize("reading", ["", WHOLE], ids=["by kinds", "whole"])
 @pytest.mark.parametrize("name", TRAPS)
-def test_premailer_does_no_harm(name: str) -> None:
+def test_premailer_does_no_harm(name: str, reading: str) -> None:
     trap = TRAPS[name]
-    assert trap.holds(inline_styles(trap.html.replace(" data-premailer='no'", ""), trap.css))
+    assert trap.holds(inline_styles(trap.html.replace(" data-premailer='no'", ""), trap.css + reading))
 
 
 @pytest.mark.parametrize("name", [name for name in TRAPS if "dark" not in name])
@@ -96,7 +103,7 @@ def test_premailer_does_harm_as_it_comes(name: str, monkeypatch: pytest.MonkeyPa
     if trap.option == "base_url":
         changed["disable_link_rewrites"] = False
     monkeypatch.setattr(inlining, "_options", lambda css: ours(css) | changed)
-    assert not trap.holds(inline_styles(trap.html, trap.css))
+    assert not trap.holds(inline_styles(trap.html, trap.css + WHOLE))
 
 
 def test_premailer_as_it_comes_puts_out_dark_mode() -> None:
@@ -125,8 +132,16 @@ def test_the_doctype_comes_first_and_in_capitals() -> None:
 def test_what_cannot_be_inlined_stays_in_its_sheet(rule: str) -> None:
     html = inline_styles(_page("<p class='a'>x</p>", f"<style>{rule}</style>"), ".a{margin:0}")
     assert rule.replace(" + ", " + ") in html.replace(": ", ":")
-    assert "data-premailer" not in html
     assert 'style="margin:0"' in html
+
+
+@pytest.mark.parametrize("reading", ["", WHOLE], ids=["by kinds", "whole"])
+@pytest.mark.parametrize("attributes", ["", ' media="print"', ' media="screen"', ' type="text/css"'])
+def test_premailer_leaves_no_mark_and_takes_none_of_our_sheets(attributes: str, reading: str) -> None:
+    sheet = f"<style{attributes}>p{{color:red}}</style>"
+    html = inline_styles(_page("<p class='a'>x</p>", sheet), f".a{{margin:0}}{reading}")
+    assert sheet in html
+    assert '<p class="a" style="margin:0">' in html
 
 
 def test_a_sheet_for_some_screens_only_keeps_its_media_and_loses_our_mark() -> None:
@@ -223,6 +238,81 @@ def test_another_mail_cannot_break_a_selector() -> None:
     assert '<em style="margin:0">' in inline_styles(_page("<em>x</em>"), "em{margin:0}")
 
 
+def test_a_style_of_the_same_mail_cannot_break_a_selector() -> None:
+    for reading in ("", WHOLE):
+        html = inline_styles(_page('<b style="em">x</b><em>y</em>'), f"b,em{{margin:0}}{reading}")
+        assert html.count('style="margin:0"') == 2
+
+
+def test_a_mail_with_more_kinds_than_are_kept_is_inlined_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(inlining, "_MOST_KINDS", 2)
+    body = "".join(f"<p class='a' style='width:{number}px'>x</p>" for number in range(9))
+    for _ in range(2):
+        assert inline_styles(_page(body), ".a{margin:0}").count("margin:0") == 9
+
+
+CLASSES = st.lists(st.sampled_from(["a", "b", "c", "never", "A"]), max_size=3).map(" ".join)
+STYLES = st.sampled_from(
+    [
+        "",
+        "color:red",
+        "color: red; margin: 1px !important",
+        "COLOR:BLUE",
+        "p",
+        "font-family:'A B'",
+        "width:1px;",
+    ]
+)
+ELEMENTS = st.tuples(st.sampled_from(["p", "div", "em", "td", "img"]), CLASSES, STYLES)
+SELECTORS = st.sampled_from(["p", "em", "td", ".a", ".b", "p.a", ".a.b", ".A", "P", ".c, .b", "div.c"])
+DECLARATIONS = st.sampled_from(
+    [
+        "color:#111111",
+        "margin:0 0 4px",
+        "width:10px",
+        "font:bold 1px/2px A,serif",
+        "color:blue !important",
+        "",
+    ]
+)
+RULES = st.lists(st.tuples(SELECTORS, DECLARATIONS), max_size=5)
+
+
+@given(elements=st.lists(ELEMENTS, max_size=6), rules=RULES)
+@settings(max_examples=150, deadline=None)
+def test_a_specimen_of_each_kind_tells_as_much_as_the_whole_mail(
+    elements: list[tuple[str, str, str]], rules: list[tuple[str, str]]
+) -> None:
+    body = "".join(f'<{name} class="{classes}" style="{style}">x' for name, classes, style in elements)
+    css = "\n".join(f"{selector}{{{declarations}}}" for selector, declarations in rules)
+    assert inlining._read_sheet(css).plain
+    assert inline_styles(_page(body), css) == inline_styles(_page(body), css + WHOLE)
+
+
+@pytest.mark.parametrize(
+    "css",
+    [
+        ".a p{margin:0}",
+        ".a>p{margin:0}",
+        "p[class]{margin:0}",
+        "p:first-child{margin:0}",
+        "#a{margin:0}",
+        "@media screen{.a{margin:0}}",
+        '@import "a.css";',
+        ".a{margin:0",
+    ],
+)
+def test_rules_that_look_further_have_the_whole_mail_read(css: str) -> None:
+    assert not inlining._read_sheet(css).plain
+    assert "x" in inline_styles(_page("<div class='a'><p class='a'>x</p></div>"), css)
+
+
+def test_a_comment_does_not_make_a_sheet_look_further() -> None:
+    assert inlining._read_sheet("/* {.a p} */ .a{margin:0} /* .b */").plain
+
+
 def test_mails_may_be_inlined_at_the_same_time() -> None:
     outcomes: list[str] = []
 
@@ -258,7 +348,7 @@ def test_attributes_are_tidied(written: str, tidied: str | None) -> None:
 def test_sheets_lose_their_white_space_but_not_the_one_that_counts() -> None:
     rules = ".a > b ,\n.c {\n  color: red !important;\n}\n@media (max-width: 1px) { .d { margin: 0 } }"
     sheet = f"<style>\n{rules}\n</style>"
-    assert inlining.squeeze_sheets(sheet) == (
-        "<style>\n.a > b ,.c{color:red !important}@media (max-width:1px){.d{margin:0}}</style>"
-    )
-    assert inlining.squeeze_sheets(f"<!--[if mso]>{sheet}<![endif]-->") == f"<!--[if mso]>{sheet}<![endif]-->"
+    for_outlook = f"<!--[if mso]>{sheet}<![endif]-->"
+    html = inline_styles(_page("x", sheet + for_outlook), "")
+    assert "<style>\n.a > b ,.c{color:red !important}@media (max-width:1px){.d{margin:0}}</style>" in html
+    assert for_outlook in html

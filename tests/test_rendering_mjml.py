@@ -6,6 +6,7 @@ import pytest
 from mjml import mjml2html
 
 from mailer.errors import TemplateError
+from mailer.rendering.inlining import inline_styles
 from mailer.rendering.mjml import check_mjml, convert_mjml, known_components, mark_origin, strip_origins
 
 NAME = "email/periodical.mjml.j2"
@@ -108,7 +109,22 @@ def test_every_fault_is_told_at_once_with_the_file_it_came_from() -> None:
 def test_components_nested_beyond_reason_are_an_error_and_no_crash() -> None:
     """MRML alone takes the whole process down between one and two thousand."""
     mjml = "<mjml><mj-body>" + "<mj-section>" * 3000 + "</mj-section>" * 3000 + "</mj-body></mjml>"
-    assert _complaint(mjml).startswith(NAME)
+    assert _complaint(mjml).startswith(f"{NAME}:1, column ")
+    assert "stands more than 100 components and tags deep" in _complaint(mjml)
+
+
+def test_what_the_inliner_would_lose_without_a_word_is_an_error() -> None:
+    """Two hundred and fifty tags deep, the words and all that follows them are missing from the mail."""
+
+    def nest(depth: int) -> str:
+        inside = "<div>" * depth + "words" + "</div>" * depth
+        return _mail(f"<mj-raw>{inside}</mj-raw><mj-text>more</mj-text>")
+
+    html = mjml2html(nest(250), fonts={})
+    assert "words" in html
+    assert "words" not in inline_styles(html, ".a .b{margin:0}")
+    assert _complaint(nest(250)).startswith(f"{NAME}:5: <div> stands more than 100 components and tags deep")
+    assert "words" in inline_styles(convert_mjml(nest(95), template=NAME), ".a .b{margin:0}")
 
 
 def test_what_the_renderer_refuses_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,5 +1,6 @@
 """Themes and phrases as data: complete, readable in light and dark, and open to an office's own lines."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,12 +38,16 @@ def test_every_shipped_theme_can_be_read_in_light_and_dark(name: str) -> None:
         assert measure_contrast(dark, theme.dark.sheet) >= LEAST, section
 
 
-def test_a_faint_colour_is_refused_with_its_contrast(tmp_path: Path) -> None:
-    overrides = _override(tmp_path, "periodical.toml", '[light]\nmuted = "#999999"\n')
+@pytest.mark.parametrize("name", theme_names())
+@pytest.mark.parametrize("appearance", ["light", "dark"])
+def test_a_faint_colour_is_refused_with_its_contrast(name: str, appearance: str, tmp_path: Path) -> None:
+    overrides = _override(tmp_path, f"{name}.toml", f'[{appearance}]\nmuted = "#808080"\n')
     with pytest.raises(
-        TemplateError, match=r"light: muted #999999 on the sheet #ffffff has a contrast of 2\.85:1"
+        TemplateError,
+        match=rf"{name}\.toml: {appearance}: muted #808080 on the sheet #\w+ has a contrast of \d\.\d\d:1, "
+        rf"and text needs 4\.5:1\. Take a {'darker' if appearance == 'light' else 'lighter'} colour\.",
     ):
-        load_theme("periodical", overrides)
+        load_theme(name, overrides)
 
 
 def test_every_faint_colour_is_found_in_both_appearances() -> None:
@@ -52,28 +57,89 @@ def test_every_faint_colour_is_found_in_both_appearances() -> None:
     assert any("other is missing" in sentence for sentence in find_faint_colours(replace(theme, sections={})))
 
 
-def test_an_office_changes_only_the_lines_that_differ(tmp_path: Path) -> None:
-    overrides = _override(tmp_path, "periodical.toml", '[sections]\nwater = ["#00507a", "#9ad4f5"]\n')
-    theme, ours = load_theme("periodical", overrides), load_theme("periodical")
+@pytest.mark.parametrize("name", theme_names())
+def test_an_office_changes_only_the_lines_that_differ(name: str, tmp_path: Path) -> None:
+    lines = '[sections]\nwater = ["#00507a", "#9ad4f5"]\n[type]\nstory = { size = 22 }\n'
+    overrides = _override(tmp_path, f"{name}.toml", lines)
+    theme, ours = load_theme(name, overrides), load_theme(name)
     assert theme.accent("water", "k1").light == "#00507a"
     assert theme.light == ours.light
     assert theme.accent("culture", "k2") == ours.accent("culture", "k2")
     assert ours.accent("water", "k1").light == ours.sections["other"][0]
+    assert (theme.type.story.size, theme.type.story.line) == (22, ours.type.story.line)
 
 
 @pytest.mark.parametrize(
-    ("text", "words"),
+    ("text", "complaint"),
     [
-        ('[light]\nink = "black"', "light.ink"),
-        ('[light]\nlnik = "#000000"', "light.lnik"),
-        ('[fonts]\ntext = "a;} body{color:red"', "fonts.text"),
-        ("[pictures]\nstory = 4000", "pictures.story"),
+        ('[light]\nink = "black"', "light.ink: 'black' will not do. Write a colour as six small digits"),
+        ('[light]\nlnik = "#000000"', "light.lnik: there is no such token. Did you mean light.link?"),
+        ('[lihgt]\nink = "#000000"', "lihgt: there is no such token. Did you mean light?"),
+        ('[light]\ngutter = "#000000"', "light.gutter: there is no such token. Did you mean spacing.gutter?"),
+        ("[layout]\nzzz = 1", "layout.zzz: there is no such token. There are: width, columns, bullet."),
+        ("[type]\nstory = 21", "type.story: 21 will not do. Write a table"),
+        (
+            "[type]\nstory = { size = 21, lien = 27 }",
+            "type.story.lien: there is no such token. Did you mean type",
+        ),
+        (
+            "[type]\nstory = { size = 9 }",
+            "type.story.size: 9 will not do. Write a whole number of pixels from 13",
+        ),
+        (
+            "[type]\nstory = { size = 40 }",
+            "type.story: lines of 27 px for letters of 40 px cannot be read well.",
+        ),
+        ("[type.body]\nsize = '16'", "type.body.size: '16' will not do. Write a whole number of pixels"),
+        (
+            "[spacing]\nbar = true",
+            "spacing.bar: True will not do. Write a whole number of pixels from 1 to 12.",
+        ),
+        ("[spacing]\nstory = -4", "spacing.story: -4 will not do."),
+        ("[layout]\ncolumns = 3", "layout.columns: 3 will not do. Write 1 or 2."),
+        ('[layout]\nbullet = "<b>"', "layout.bullet: '<b>' will not do. Write one sign"),
+        (
+            '[fonts]\ntext = "a;} body{color:red"',
+            "fonts.text: 'a;} body{color:red' will not do. Write names of",
+        ),
+        (
+            "[pictures]\nstory = 4000",
+            "pictures.story: 4000 will not do. Write a whole number of pixels from 16",
+        ),
+        ("[pictures]\nshown = 500", "pictures.shown: 500 px leave no room on a sheet of 600 px"),
+        (
+            '[sections]\nwater = "#00507a"',
+            "sections.water: '#00507a' will not do. Write a colour for light and",
+        ),
+        ("light = 3", "light: 3 will not do. Write a table"),
         ("[light\n", "not valid TOML"),
     ],
 )
-def test_a_wrong_line_of_a_theme_is_named(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(TemplateError, match=words):
-        load_theme("periodical", _override(tmp_path, "periodical.toml", text))
+def test_a_wrong_line_of_a_theme_is_named_with_what_to_write(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    overrides = _override(tmp_path, "periodical.toml", text)
+    with pytest.raises(TemplateError, match=re.escape(complaint)) as caught:
+        load_theme("periodical", overrides)
+    assert all(
+        line.startswith(f"{overrides}/email/periodical.toml: ") for line in str(caught.value).splitlines()
+    )
+
+
+def test_every_wrong_line_is_named_at_once(tmp_path: Path) -> None:
+    overrides = _override(
+        tmp_path, "bulletin.toml", '[light]\nink = "red"\n[dark]\nink = "red"\nlnik = "#000000"\n'
+    )
+    with pytest.raises(TemplateError) as caught:
+        load_theme("bulletin", overrides)
+    assert len(str(caught.value).splitlines()) == 3
+
+
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    _override(tmp_path, "gazette.mjml.j2", "")
+    _override(tmp_path, "gazette.toml", '[light]\nink = "#000000"\n')
+    with pytest.raises(TemplateError, match=r"light\.page is missing\. Add it"):
+        load_theme("gazette", tmp_path)
 
 
 @pytest.mark.parametrize("name", ["perodical", "../periodical", "", "Periodical"])
@@ -90,8 +156,8 @@ def test_every_language_says_everything(language: str) -> None:
     assert "{what}" in words.read_more
     assert "{organisation}" in words.why
     assert "{number}" in words.issue
-    assert words.count_stories(1)
-    assert "7" in words.count_stories(7)
+    assert words.one_story
+    assert "{count}" in words.stories
     assert {"feature", "centres-and-chairs", "campaigns", "office"} <= set(words.sections)
 
 
@@ -113,3 +179,31 @@ def test_an_office_may_say_it_otherwise_and_in_more_languages(tmp_path: Path) ->
     _override(tmp_path, "words/sw.toml", 'contents = "Yaliyomo"\n')
     with pytest.raises(TemplateError, match=r"email/words/sw\.toml: issue"):
         load_words("sw", overrides)
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "No. {numbr}",
+        "No. {number:999999999}",
+        "No. {number.__class__}",
+        "No. {number!r}",
+        "No. {",
+        "{}",
+        "{0}",
+    ],
+)
+def test_a_phrase_with_braces_that_cannot_be_filled_is_refused(tmp_path: Path, phrase: str) -> None:
+    words = tmp_path / "email" / "words"
+    words.mkdir(parents=True)
+    (words / "en.toml").write_text(f'issue = "{phrase}"\n', encoding="utf-8")
+    with pytest.raises(TemplateError, match=r"words/en\.toml: issue: .* can have {number} filled in"):
+        load_words("en", tmp_path)
+
+
+@pytest.mark.parametrize("phrase", ["Issue", "No. {number}", "{number} {{draft}}"])
+def test_a_phrase_may_do_without_or_double_its_braces(tmp_path: Path, phrase: str) -> None:
+    words = tmp_path / "email" / "words"
+    words.mkdir(parents=True)
+    (words / "en.toml").write_text(f'issue = "{phrase}"\n', encoding="utf-8")
+    assert load_words("en", tmp_path).issue == phrase

@@ -1,14 +1,20 @@
-"""A compiled edition: all a campaign needs to send it, frozen, with holes where readers differ."""
+"""A compiled edition: all a campaign needs to send it, frozen, sliced, with holes where readers differ."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from hashlib import sha256
+from typing import Any
 
 from editions.imaging import PreparedImage
+from editions.model import Personalisation
 from mailer.errors import MailerError
+from mailer.rendering.assembling import EncodedBody, Selection, join_text, select
+from mailer.rendering.slicing import Parts, parse_slices
+from mailer.rendering.variants import ANYTHING, Interests, StoryFacts, Variant, choose_stories
 
-VERSION = 1
+VERSION = 2
 
 
 class CompiledVersionError(MailerError):
@@ -23,13 +29,24 @@ class CompiledVersionError(MailerError):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Assembled:
+    """The mail of one variant as text. Its holes are still marks (``@@greeting@@``)."""
+
+    html: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class CompiledEdition:
     """An edition in one language, dressed and ready.
 
-    ``html`` and ``text`` hold the holes of :mod:`mailer.rendering.holes`; ``greeting`` is the pattern that
-    fills the one of that name ("Dear {name},"). ``stories`` are slugs in reading order. ``images`` are the
-    files its pictures name; they go to the media folder, not into :meth:`to_bytes`. ``digest`` is a SHA-256
-    over everything a reader could see, in hex.
+    ``html`` and ``text`` hold the marks of :mod:`mailer.rendering.slicing` and the holes of
+    :mod:`mailer.rendering.holes`; :meth:`assemble` makes the mail of a variant of them. ``greeting`` is the
+    pattern that fills the hole of that name ("Dear {name},"), ``one_story`` and ``many_stories`` count
+    ("{count} stories"). ``stories`` are in the edition's own order. ``images`` are the files its pictures
+    name; they go to the media folder, not into :meth:`to_bytes`. ``digest`` is a SHA-256 over everything a
+    reader could see and who sees it, in hex. ``switched_off`` are the checks the edition does without, each
+    with its reason.
     """
 
     slug: str
@@ -39,17 +56,65 @@ class CompiledEdition:
     preheader: str
     sender_name: str
     greeting: str
-    html: str
-    text: str
-    stories: tuple[str, ...]
+    one_story: str
+    many_stories: str
+    html: str = field(repr=False)
+    text: str = field(repr=False)
+    stories: tuple[StoryFacts, ...] = field(repr=False)
+    personalise: Personalisation = Personalisation.off
+    switched_off: Mapping[str, str] = field(default_factory=dict, repr=False)
     digest: str
     images: tuple[PreparedImage, ...] = field(default=(), repr=False, compare=False)
 
+    @property
+    def full_variant(self) -> Variant:
+        """All stories in the edition's own order: the archive's, and of readers who follow nothing."""
+        return self.variant_for(ANYTHING)
+
+    def variant_for(self, interests: Interests, *, named: bool = True) -> Variant:
+        """The variant of a reader with these ``interests``; ``named`` if we know what to call them."""
+        stories = choose_stories(self.stories, interests, self.personalise)
+        return Variant(language=self.language, stories=stories, named=named)
+
+    def assemble(self, variant: Variant) -> Assembled:
+        """The mail of ``variant``, which is of this language."""
+        selection = self.select(variant)
+        return Assembled(
+            html=join_text(self.html_parts, selection, markup=True),
+            text=join_text(self.text_parts, selection, markup=False),
+        )
+
+    def select(self, variant: Variant) -> Selection:
+        """What ``variant`` takes of this edition."""
+        return select(variant, self.stories, one_story=self.one_story, many_stories=self.many_stories)
+
+    @cached_property
+    def html_parts(self) -> Parts[str]:
+        return parse_slices(self.html, what=f"{self.slug}, the HTML part", markup=True)
+
+    @cached_property
+    def text_parts(self) -> Parts[str]:
+        return parse_slices(self.text, what=f"{self.slug}, the text part", markup=False)
+
+    @cached_property
+    def html_body(self) -> EncodedBody:
+        """The HTML part for the wire."""
+        return EncodedBody(self.html_parts, markup=True)
+
+    @cached_property
+    def text_body(self) -> EncodedBody:
+        """The text part for the wire."""
+        return EncodedBody(self.text_parts, markup=False)
+
+    @cached_property
+    def is_quoted(self) -> bool:
+        """Whether both parts travel as quoted-printable."""
+        return self.html_body.encoding == self.text_body.encoding == "quoted-printable"
+
     def to_bytes(self) -> bytes:
         """This edition for storing, without its images; :meth:`from_bytes` reads it."""
-        return json.dumps(
-            {"version": VERSION, **asdict_without_images(self)}, ensure_ascii=False, sort_keys=True
-        ).encode()
+        values = {name: value for name, value in asdict(self).items() if name != "images"}
+        return json.dumps({"version": VERSION, **values}, ensure_ascii=False, sort_keys=True).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "CompiledEdition":
@@ -65,11 +130,17 @@ class CompiledEdition:
             raise CompiledVersionError(None) from None
         if version != VERSION:
             raise CompiledVersionError(version)
-        return cls(**{**values, "stories": tuple(values["stories"])})
+        return cls(
+            **{
+                **values,
+                "stories": tuple(map(_read_facts, values["stories"])),
+                "personalise": Personalisation(values["personalise"]),
+            }
+        )
 
 
-def asdict_without_images(compiled: CompiledEdition) -> dict[str, object]:
-    return {name: value for name, value in asdict(compiled).items() if name != "images"}
+def _read_facts(values: dict[str, Any]) -> StoryFacts:
+    return StoryFacts(**{**values, "countries": tuple(values["countries"])})
 
 
 def digest_parts(parts: Sequence[str]) -> str:

@@ -1,20 +1,25 @@
 """Compiling: an edition and a theme become one mail per language, once, however many readers it has."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 from editions.imaging import PreparedImage
 from editions.model import Edition
+from editions.sections import arrange_sections
 from mailer.errors import TemplateError
+from mailer.rendering.assembling import join_text
+from mailer.rendering.child import start_drawing
 from mailer.rendering.compiled import CompiledEdition, digest_parts
-from mailer.rendering.environment import make_environment, render_template
+from mailer.rendering.drawn import Drawn
 from mailer.rendering.holes import MARK
-from mailer.rendering.inlining import inline_styles
 from mailer.rendering.layout import Layout
-from mailer.rendering.mjml import convert_mjml, strip_origins
-from mailer.rendering.page import Holes, Page
-from mailer.rendering.theme import load_theme
+from mailer.rendering.page import Holes, Page, SectionView
+from mailer.rendering.redrawing import draw_again
+from mailer.rendering.slicing import SEPARATORS, SliceKind, parse_slices, walk_slices
+from mailer.rendering.theme import find_logo, load_theme
+from mailer.rendering.variants import StoryFacts
 from mailer.rendering.words import load_words
 from mailer.settings import Settings
 
@@ -28,9 +33,8 @@ class _Draft:
     template: str
     overrides: Path | None
 
-    def render(self, ending: str, *, markup: bool) -> str:
-        environment = make_environment(self.overrides, markup=markup)
-        return render_template(environment, f"email/{self.template}.{ending}.j2", page=self.page)
+    def draw(self) -> Drawn:
+        return draw_again(self.page, template=self.template, overrides=self.overrides)
 
 
 def compile_edition(
@@ -43,39 +47,79 @@ def compile_edition(
             holds the mark of a hole; with template, story and line.
     """
     draft = _lay_out(edition, settings, language=language, overrides=overrides)
+    compiled = _freeze(edition, settings, draft, draft.draw())
+    _refuse_lost_slices(compiled, template=draft.template)
+    return compiled
+
+
+def _freeze(edition: Edition, settings: Settings, draft: _Draft, drawn: Drawn) -> CompiledEdition:
     page = draft.page
-    mjml = draft.render("mjml", markup=True)
-    html = inline_styles(
-        convert_mjml(mjml, template=f"email/{draft.template}.mjml.j2"),
-        draft.render("inline.css", markup=False),
-    )
-    text = draft.render("txt", markup=False).strip() + "\n"
+    values: dict[str, Any] = {
+        "slug": edition.slug,
+        "language": page.language,
+        "title": page.title,
+        "subject": page.subject,
+        "preheader": page.preheader,
+        "sender_name": edition.sender_name or settings.sender.name,
+        "greeting": page.words.greeting,
+        "one_story": page.words.one_story,
+        "many_stories": page.words.stories,
+        # A body that ends with a line end needs no soft break before the boundary of its part. Not strip()
+        # alone: the separators that mark slices count as white space.
+        "html": drawn.html.strip(" \n") + "\n",
+        "text": drawn.text.strip(" \n") + "\n",
+        "personalise": edition.personalise,
+        "switched_off": dict(edition.checks),
+    }
+    stories = _list_stories(edition, settings)
     pictures = sorted(image.name for image in draft.images)
-    sender = edition.sender_name or settings.sender.name
     return CompiledEdition(
-        slug=edition.slug,
-        language=page.language,
-        title=page.title,
-        subject=page.subject,
-        preheader=page.preheader,
-        sender_name=sender,
-        greeting=page.words.greeting,
-        html=html,
-        text=text,
-        stories=tuple(story.slug for section in page.sections for story in section.stories),
-        digest=digest_parts(
-            [edition.slug, page.language, page.subject, sender, page.words.greeting, html, text, *pictures]
-        ),
+        **values,
+        stories=stories,
+        digest=digest_parts([*map(str, values.values()), *map(repr, stories), *pictures]),
         images=draft.images,
     )
+
+
+def _list_stories(edition: Edition, settings: Settings) -> tuple[StoryFacts, ...]:
+    return tuple(
+        StoryFacts(
+            slug=story.slug,
+            section=section.key,
+            sector=story.sector or "",
+            countries=story.countries,
+            everyone=story.everyone,
+        )
+        for section in arrange_sections(edition, sectors=tuple(settings.sectors))
+        for story in section.stories
+    )
+
+
+def _refuse_lost_slices(compiled: CompiledEdition, *, template: str) -> None:
+    """A story or section outside every slice could not be left out or moved, and its numbers would lie."""
+    wanted = {(SliceKind.story, story.slug) for story in compiled.stories}
+    wanted |= {(SliceKind.section, story.section) for story in compiled.stories}
+    for parts, ending in ((compiled.html_parts, "mjml"), (compiled.text_parts, "txt")):
+        lost = wanted - {(one.kind, one.key) for one in walk_slices(parts)}
+        if lost:
+            kind, key = min(lost)
+            raise TemplateError(
+                f"email/{template}.{ending}.j2: the {kind} {key} is in no slice of its own. "
+                f'Write begin("{kind}", {kind}.{"slug" if kind is SliceKind.story else "key"}) before it '
+                f'and end("{kind}") after it.'
+            )
 
 
 def compile_mjml(
     edition: Edition, settings: Settings, *, language: str | None = None, overrides: Path | None = None
 ) -> str:
-    """The MJML of :func:`compile_edition`, as the templates write it; it raises the same."""
+    """The MJML of :func:`compile_edition` with all its stories, as the templates write it; it raises the
+    same."""
     draft = _lay_out(edition, settings, language=language, overrides=overrides)
-    return strip_origins(draft.render("mjml", markup=True))
+    drawn = draft.draw()
+    compiled = _freeze(edition, settings, draft, drawn)
+    parts = parse_slices(drawn.mjml, what=f"email/{draft.template}.mjml.j2", markup=True)
+    return join_text(parts, compiled.select(compiled.full_variant), markup=True)
 
 
 def _lay_out(edition: Edition, settings: Settings, *, language: str | None, overrides: Path | None) -> _Draft:
@@ -84,12 +128,16 @@ def _lay_out(edition: Edition, settings: Settings, *, language: str | None, over
         raise TemplateError(
             f"{edition.slug}: there is no edition in {wanted}. There is: {', '.join(edition.languages)}."
         )
+    # Laying out takes about as long as the process that draws needs to be ready.
+    start_drawing()
+    theme = load_theme(edition.template, overrides)
     layout = Layout(
         edition=edition,
         settings=settings,
         language=wanted,
-        theme=load_theme(edition.template, overrides),
+        theme=theme,
         words=load_words(wanted, overrides),
+        logo=find_logo(theme, overrides),
     )
     page = layout.build_page()
     _refuse_marks(page)
@@ -99,24 +147,48 @@ def _lay_out(edition: Edition, settings: Settings, *, language: str | None, over
 
 
 def _refuse_marks(page: Page) -> None:
-    """A writer's ``@@`` would be taken for a hole, and a reader's link put where none belongs."""
-    for place, text in _texts(page, "edition.md"):
-        if MARK in text:
-            start = max(text.index(MARK) - 20, 0)
-            raise TemplateError(
-                f"{place}: “{text[start : start + 60]}” holds {MARK}, which marks what differs from "
-                "reader to reader. Write it otherwise."
-            )
+    """A writer's ``@@`` would be taken for a hole, and a reader's link put where none belongs; a separator
+    of slices would end one."""
+    texts: list[tuple[str, str]] = []
+    _gather_texts(page, "edition.md", texts)
+    for place, text in texts:
+        for mark, meaning in _NEVER:
+            if mark in text:
+                start, sign = max(text.index(mark) - 20, 0), mark if mark.isprintable() else repr(mark)
+                raise TemplateError(
+                    f"{place}: “{text[start : start + 60]}” holds {sign}, which marks {meaning}. "
+                    "Write it otherwise."
+                )
 
 
-def _texts(value: object, place: str) -> Iterator[tuple[str, str]]:
-    """Every text in ``value`` with the file it came from; the holes themselves are not texts."""
+_NEVER = (
+    (MARK, "what differs from reader to reader"),
+    *((sign, "where a slice of the mail begins or ends") for sign in SEPARATORS),
+    ("\0", "nothing that a mail may hold"),
+)
+
+
+def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> None:
+    """Put every text in ``value`` into ``texts``, with the file it came from."""
     if isinstance(value, str):
-        yield place, value
+        texts.append((place, value))
     elif isinstance(value, tuple):
         for item in value:
-            yield from _texts(item, place)
-    elif is_dataclass(value) and not isinstance(value, Holes):
+            _gather_texts(item, place, texts)
+    else:
         place = getattr(value, "origin", place)
-        for entry in fields(value):
-            yield from _texts(getattr(value, entry.name), place)
+        kind: Any = type(value)
+        for name in _fields_with_texts(kind):
+            _gather_texts(getattr(value, name), place, texts)
+
+
+@cache
+def _fields_with_texts(kind: type) -> tuple[str, ...]:
+    """The fields of a part of the page; the holes themselves are not texts."""
+    if not is_dataclass(kind) or kind is Holes:
+        return ()
+    return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _MARKED)
+
+
+# Numbers that differ from variant to variant: marks by design.
+_MARKED = {(SectionView, "number"), (SectionView, "count")}

@@ -1,9 +1,12 @@
 """Contrast between two colours, as the Web Content Accessibility Guidelines measure it."""
 
+from functools import lru_cache
+
 LEAST = 4.5
 """The least contrast of text on its ground (WCAG 2.2, success criterion 1.4.3, level AA)."""
 
 
+@lru_cache(maxsize=1024)
 def measure_contrast(one: str, other: str) -> float:
     """The ratio between two colours written ``#rrggbb``, from 1 (the same) to 21 (black on white)."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))

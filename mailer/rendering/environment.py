@@ -1,29 +1,87 @@
 """Jinja, set up for mail: strict about what is missing, sandboxed, escaping wherever markup is written."""
 
+import contextlib
 import traceback
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import cache, lru_cache
 from pathlib import Path
+from typing import Any
 
-from jinja2 import (
-    ChoiceLoader,
-    FileSystemLoader,
-    PrefixLoader,
-    StrictUndefined,
-    TemplateNotFound,
-    TemplateSyntaxError,
-)
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, TemplateSyntaxError
 from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import templates
 from mailer.errors import TemplateError
 from mailer.rendering.mjml import mark_origin
+from mailer.rendering.slicing import mark_begin, mark_begin_text, mark_end, mark_end_text
 from mailer.rendering.sources import template_folders
 from mailer.rendering.wrapping import wrap_text
 
 SHIPPED = "shipped"
 """The prefix that names our own template even where the workspace has one of the same name."""
 
+LONGEST = 4_000_000
+"""The most bytes a template may write: some 2,000 stories, forty times what Gmail shows."""
 
+
+class _Folders(BaseLoader):
+    """Templates by name, the workspace's before ours.
+
+    Jinja's own loaders take a template for fresh as long as its file is unchanged, and a process that goes on
+    would not see that another has been laid over it since.
+    """
+
+    def __init__(self, overrides: Path | None) -> None:
+        self._folders = template_folders(overrides)
+
+    def get_source(
+        self,
+        environment: Environment,  # noqa: ARG002 - it is Jinja that calls this
+        template: str,
+    ) -> tuple[str, str, Callable[[], bool]]:
+        path, stamp = self._find(template)
+        try:
+            source = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TemplateError(
+                f"{path}: cannot be read: {error}. Save it as UTF-8 and try again."
+            ) from error
+        return source, str(path), lambda: self._find(template) == (path, stamp)
+
+    def _find(self, name: str) -> tuple[Path, tuple[int, ...]]:
+        """The file of a template, and what tells whether it has changed."""
+        first, *rest = parts = split_template_path(name)
+        folders, parts = ((templates.ROOT,), rest) if first == SHIPPED else (self._folders, parts)
+        for folder in folders:
+            path = folder.joinpath(*parts)
+            if path.is_file():
+                status = path.stat()
+                return path, (status.st_mtime_ns, status.st_size, status.st_ino)
+        raise TemplateNotFound(name)
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, which need not think about the fields of a page: those are what it is there for, and a
+    mail asks for some two thousand."""
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        kind: Any = type(obj)
+        return attr in _fields_of(kind) or super().is_safe_attribute(obj, attr, value)
+
+
+@cache
+def _fields_of(kind: type) -> frozenset[str]:
+    """The fields of a frozen dataclass; none of anything else."""
+    if not is_dataclass(kind) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        return frozenset()
+    return frozenset(field.name for field in fields(kind))
+
+
+# Kept, so that a process compiles each template once; what has changed on disk is loaded anew.
+@lru_cache(maxsize=16)
 def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandboxedEnvironment:
     """An environment for markup, where every value is escaped, or for plain text, where none is.
 
@@ -31,21 +89,20 @@ def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandbo
     Style sheets are the exception inside markup: their quotes must stay, and no value of theirs comes from an
     author.
     """
-    environment = ImmutableSandboxedEnvironment(
-        loader=ChoiceLoader(
-            [
-                FileSystemLoader(template_folders(overrides)),
-                PrefixLoader({SHIPPED: FileSystemLoader(templates.ROOT)}),
-            ]
-        ),
+    environment = _Environment(
+        loader=_Folders(overrides),
         autoescape=(lambda name: not (name or "").endswith(".css.j2")) if markup else False,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
+    # The same page is drawn the same twice.
+    del environment.globals["lipsum"], environment.filters["random"]
     environment.filters["wrap"] = wrap_text
     environment.globals["origin"] = mark_origin
+    environment.globals["begin"] = mark_begin if markup else mark_begin_text
+    environment.globals["end"] = mark_end if markup else mark_end_text
     return environment
 
 
@@ -53,16 +110,42 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
     """Render the template ``name``.
 
     Raises:
-        TemplateError: it does not exist, cannot be read, or asks for what is not there; with name and line.
+        TemplateError: it does not exist, cannot be read, asks for what is not there, does what it must not,
+            or writes beyond all measure; with name and line.
     """
     try:
-        return environment.get_template(name).render(context)
+        rendered = environment.get_template(name).render(context)
+        # Half of a pair of surrogates, which a template can write as "\\ud83d", is no text.
+        length = len(rendered.encode())
     except TemplateSyntaxError as error:
-        raise TemplateError(f"{error.name}:{error.lineno}: {error.message}.") from error
+        raise TemplateError(f"{error.name}:{error.lineno}: {(error.message or '').rstrip('.')}.") from error
     except TemplateNotFound as error:
         raise TemplateError(f"{error.name}: there is no such template, which {name} needs.") from error
-    except (JinjaError, TypeError, ValueError, ArithmeticError, LookupError, AttributeError) as error:
-        raise TemplateError(f"{_locate(error, name)}: {error}.") from error
+    except SyntaxError as error:  # of the Python that Jinja makes: some things nest twenty deep and no more
+        raise TemplateError(f"{error.filename or name}: {error.msg}.") from error
+    except RecursionError as error:
+        raise TemplateError(
+            f"{_locate(error, name)}: goes round in a circle. It calls or includes itself, or nests too deep."
+        ) from error
+    except (MemoryError, TemplateError):
+        raise
+    except Exception as error:  # whatever it is: the template alone decides what is computed here
+        raise TemplateError(f"{_locate(error, name)}: {str(error).rstrip('.')}.") from error
+    if length > LONGEST:
+        raise TemplateError(
+            f"{name}: writes {length:,} bytes. A mail has a hundred thousand: look for a loop over too many "
+            "items, or a text that is multiplied."
+        )
+    return rendered
+
+
+def load_shipped() -> None:
+    """Compile the shipped templates before they are asked for; a wrong one has its turn later."""
+    for path in sorted((templates.ROOT / "email").rglob("*.j2")):
+        name = path.relative_to(templates.ROOT).as_posix()
+        environment = make_environment(None, markup=not name.endswith((".txt.j2", ".inline.css.j2")))
+        with contextlib.suppress(JinjaError):
+            environment.get_template(name)
 
 
 def _locate(error: Exception, name: str) -> str:

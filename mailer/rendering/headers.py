@@ -10,7 +10,6 @@ import re
 import textwrap
 import unicodedata
 from collections.abc import Iterator
-from email.policy import EmailPolicy
 
 _LONGEST_LINE = 998  # RFC 5322, section 2.1.1, without CRLF
 _BYTES_PER_WORD = 45  # 60 characters of base64; with =?utf-8?B? and ?= less than RFC 2047's 75
@@ -24,37 +23,29 @@ _FOLDED = re.compile(r"[^\r\n\x00]*(?:\r\n [^\r\n\x00]+)*")
 _DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
-class MailPolicy(EmailPolicy):
-    """Writes every header exactly as given, refusing what would end a line early or start another header.
+def write_header(name: str, value: str) -> str:
+    """The header as it goes on the wire, with its line end.
 
-    Values are ASCII, folded by the functions of this module; only ``utf8=True`` lets others through, for the
-    address of a reader whose local part is not ASCII (RFC 6532).
+    Raises:
+        ValueError: ``value`` would end the line early or start another header, holds what is not ASCII, or
+            has a line too long.
     """
-
-    def header_store_parse(self, name: str, value: object) -> tuple[str, str]:
-        text = str(value)
-        if not _FOLDED.fullmatch(text):
-            raise ValueError(f"{name}: a line break or a NUL in the value")
-        if not (self.utf8 or text.isascii()):
-            raise ValueError(f"{name}: not ASCII")
-        lines = f"{name}: {text}".split("\r\n")
-        if any(len(line.encode()) > _LONGEST_LINE for line in lines):
-            raise ValueError(f"{name}: a line of more than {_LONGEST_LINE} bytes")
-        return name, text
-
-    def header_fetch_parse(self, name: str, value: str) -> str:  # noqa: ARG002
-        return value
-
-    def fold(self, name: str, value: str) -> str:
-        return f"{name}: {value}\r\n"
-
-    def fold_binary(self, name: str, value: str) -> bytes:
-        return self.fold(name, value).encode()
+    if not _FOLDED.fullmatch(value):
+        raise ValueError(f"{name}: a line break or a NUL in the value")
+    if not value.isascii():
+        raise ValueError(f"{name}: not ASCII")
+    header = f"{name}: {value}\r\n"
+    if any(len(line) > _LONGEST_LINE for line in header.split("\r\n")):
+        raise ValueError(f"{name}: a line of more than {_LONGEST_LINE} bytes")
+    return header
 
 
 def plain_phrase(text: str) -> str:
     """``text`` on one line, in single spaces, without control characters, halves of characters, and the
     marks that turn the direction of what follows."""
+    if text.isprintable():
+        # Nothing of what is taken out below is printable, and most names are.
+        return " ".join(text.split())
     kept = (
         " " if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} else character
         for character in text
@@ -69,9 +60,13 @@ def format_mailbox(name: str, address: str) -> str:
     Raises:
         ValueError: the address would need quoting, or its domain is not in ASCII.
     """
+    return format_phrase(plain_phrase(name), address)
+
+
+def format_phrase(phrase: str, address: str) -> str:
+    """As :func:`format_mailbox`, for a name that went through :func:`plain_phrase` already."""
     if not _MAILBOX.fullmatch(address):
         raise ValueError(f"{address!r} cannot be written in a header")
-    phrase = plain_phrase(name)
     if not phrase:
         return address
     if _PLAIN_PHRASE.fullmatch(phrase) and len(phrase) <= _PLAIN_WIDTH and len(address) <= _PLAIN_WIDTH:

@@ -44,3 +44,17 @@ class Hole(StrEnum):
     @property
     def mark(self) -> str:
         return f"{MARK}{self.value}{MARK}"
+
+
+class Count(StrEnum):
+    """A number that differs from variant to variant; legal inside a section or its line of the contents."""
+
+    stories = "stories"
+    """How many stories of the section this variant has, in words: "3 stories"."""
+
+    number = "number"
+    """The same in digits."""
+
+    @property
+    def mark(self) -> str:
+        return f"{MARK}{self.value}{MARK}"

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
 
 from markupsafe import Markup, escape
 
@@ -20,7 +22,7 @@ from editions.model import (
     StoryText,
 )
 from editions.sections import arrange_sections
-from mailer.rendering.holes import Hole
+from mailer.rendering.holes import Count, Hole
 from mailer.rendering.page import (
     FollowView,
     Holes,
@@ -48,6 +50,7 @@ class Layout:
     language: str
     theme: Theme
     words: Words
+    logo: Path | None = None
     images: dict[str, PreparedImage] = field(default_factory=dict)
 
     def build_page(self) -> Page:
@@ -57,7 +60,7 @@ class Layout:
         accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
         return Page(
             language=self.language,
-            direction="rtl" if self.language.split("-")[0] in _RIGHT_TO_LEFT else "ltr",
+            direction=_direction(self.language),
             subject=frame.subject,
             preheader=frame.preheader,
             title=frame.title,
@@ -68,6 +71,7 @@ class Layout:
             organisation_html=self._quote(sender.organisation),
             postal_address=tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip()),
             why=self.words.why.format(organisation=sender.organisation),
+            logo=self._draw_logo(self.logo) if self.logo else None,
             letter=self._draw_letter(edition.letter) if edition.letter else None,
             sections=tuple(map(self._draw_section, sections, accents)),
             follow=tuple(map(self._draw_follow, edition.follow)),
@@ -85,8 +89,8 @@ class Layout:
             accent=accent,
             title=title,
             title_html=self._mark(title),
-            number=len(section.stories),
-            count=self.words.count_stories(len(section.stories)),
+            number=Count.number.mark,
+            count=Count.stories.mark,
             introduction=introduction.text if introduction else "",
             introduction_html=_trust(introduction.html) if introduction else Markup(),
             stories=tuple(self._draw_story(story, accent) for story in section.stories),
@@ -107,6 +111,7 @@ class Layout:
             slug=story.slug,
             origin=story.source,
             language=self._foreign(text),
+            direction=self._turned(text),
             accent=accent,
             title=text.title,
             title_html=self._mark(text.title, text.language),
@@ -122,6 +127,7 @@ class Layout:
         text = self._choose(letter.texts)
         return LetterView(
             language=self._foreign(text),
+            direction=self._turned(text),
             title=text.title,
             title_html=self._mark(text.title, text.language),
             body=text.text,
@@ -149,6 +155,20 @@ class Layout:
             else self._quote(image.caption),
             credit=image.credit,
             credit_html=self._quote(image.credit),
+        )
+
+    def _draw_logo(self, path: Path) -> PictureView:
+        prepared = prepare_image(path, width=self.theme.logo.width)
+        self.images[prepared.name] = prepared
+        return PictureView(
+            url=f"{self.settings.web.base_url}/media/{prepared.name}",
+            width=prepared.width,
+            height=prepared.height,
+            alt=self.theme.logo.alt,
+            caption="",
+            caption_html=Markup(),
+            credit="",
+            credit_html=Markup(),
         )
 
     def _draw_link(self, link: ReadMore) -> LinkView:
@@ -186,6 +206,10 @@ class Layout:
     def _foreign(self, text: StoryText) -> str:
         return "" if text.language == self.language else text.language
 
+    def _turned(self, text: StoryText) -> str:
+        direction = _direction(text.language)
+        return "" if direction == _direction(self.language) else direction
+
     def _quote(self, text: str) -> Markup:
         """``text``, which an office writes once in its own language, marked as such in a mail of another."""
         own = self.edition.language
@@ -198,6 +222,10 @@ class Layout:
 
     def _mark(self, text: str, language: str | None = None) -> Markup:
         return _trust(mark_runs(text, language=language or self.language))
+
+
+def _direction(language: str) -> Literal["ltr", "rtl"]:
+    return "rtl" if language.split("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 
 def _trust(html: str) -> Markup:

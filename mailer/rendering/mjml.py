@@ -9,19 +9,26 @@ import re
 import tomllib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from lxml import etree
 from markupsafe import Markup
 
 import templates
-from mailer.errors import TemplateError
+from mailer.errors import MjmlError
 from mailer.rendering.guarding import guard
 
 # A block's first line says who wrote what follows; taken out before rendering.
-_ORIGIN = re.compile(r"\n?<!--@ (.*?) -->")
+_ORIGIN = re.compile(r"<!--@ (.*?) -->")
 # Declarations, as in a style attribute; each must have a name and a value.
 _DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
+# The inliner loses, without a word, what stands more than 256 deep in the HTML, of which MRML takes some
+# fifteen for itself; on a thousand and more MRML crashes. Our own blocks stay below thirty.
+_DEEPEST = 100
+_DEEP = (
+    f"stands more than {_DEEPEST} components and tags deep, where mail programs lose what it says. "
+    "Nest less, and close what you open"
+)
 _COMPONENTS = templates.ROOT / "email" / "components.toml"
 
 
@@ -59,14 +66,14 @@ def mark_origin(origin: str) -> Markup:
 
 def strip_origins(mjml: str) -> str:
     """``mjml`` without the marks of :func:`mark_origin`."""
-    return _ORIGIN.sub("", mjml)
+    return _ORIGIN.sub("", mjml.replace("\n<!--@ ", "<!--@ "))
 
 
 def convert_mjml(mjml: str, *, template: str) -> str:
     """Render ``mjml`` to a complete HTML document, not yet inlined.
 
     Raises:
-        TemplateError: it is not well-formed, or uses what is not in the list; every fault with its line.
+        MjmlError: it is not well-formed, or uses what is not in the list; every fault with its line.
     """
     check_mjml(mjml, template=template)
     # Kept out of the module's head: the command line imports this module for its errors alone.
@@ -76,10 +83,10 @@ def convert_mjml(mjml: str, *, template: str) -> str:
         # Without fonts={} MRML links and @imports web fonts from elsewhere as soon as one is named.
         html: str = mjml2html(guard(strip_origins(mjml)), fonts={})
     except ValueError as error:
-        raise TemplateError(f"{template}: the renderer refuses this MJML: {error}.") from error
+        raise MjmlError(f"{template}: the renderer refuses this MJML: {error}.") from error
     left = re.search(r"<(mj-[\w-]+)", html)
     if left:
-        raise TemplateError(
+        raise MjmlError(
             f"{template}: <{left[1]}> was left in the HTML. See email/components.toml for those there are."
         )
     return _mark_main(html)
@@ -101,19 +108,19 @@ def check_mjml(mjml: str, *, template: str) -> None:
     """Refuse what MRML would pass through or stumble over.
 
     Raises:
-        TemplateError: naming the template, the story or block, the line and column of every fault.
+        MjmlError: naming the template, the story or block, the line and column of every fault.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(mjml.encode(), parser)
     except etree.XMLSyntaxError as error:
         line, column = error.position
-        raise TemplateError(
-            f"{_place(mjml, template, line)}, column {column}: not well-formed: {error.msg}."
-        ) from error
-    faults = [*_find_constructs(mjml), *_find_faults(root)]
+        what = error.msg.partition(", line ")[0].strip()
+        fault = _DEEP if what.startswith("Excessive depth") else f"not well-formed: {what}"
+        raise MjmlError(f"{_place(mjml, template, line)}, column {column}: {fault}.") from error
+    faults = [*_find_constructs(mjml), *_find_depths(root), *_find_faults(root)]
     if faults:
-        raise TemplateError(
+        raise MjmlError(
             "\n".join(f"{_place(mjml, template, line)}: {fault}" for line, fault in sorted(faults))
         )
 
@@ -136,23 +143,42 @@ def _find_constructs(mjml: str) -> Iterator[tuple[int, str]]:
             yield mjml.count("\n", 0, match.start()) + 1, f"{name} cannot stand in MJML. Leave it out"
 
 
+def _find_depths(root: etree._Element) -> Iterator[tuple[int, str]]:
+    """The first place that is nested too deep: a line for each would be as long as the mail."""
+    deep: list[etree._Element] = root.xpath("/*" * (_DEEPEST + 1))  # type: ignore[assignment]
+    for element in deep[:1]:
+        yield _line(element), f"<{element.tag}> {_DEEP}"
+
+
 def _find_faults(root: etree._Element) -> Iterator[tuple[int, str]]:
     if root.tag != "mjml":
         yield _line(root), f"the document begins with <{root.tag}>, and must begin with <mjml>"
-    for element in root.iter(etree.Element):
-        if str(element.tag).startswith("mj"):
-            for fault in _check_component(element):
+    for element in root.iter("*"):
+        name = str(element.tag)
+        if name.startswith("mj"):
+            parent = element.getparent()
+            above = "" if parent is None else str(parent.tag)
+            for fault in _check_component(name, above, tuple(element.attrib)):
                 yield _line(element), fault
-        style = element.get("style", "")
-        # premailer keeps one cache for selectors, sheets and style attributes: style="p" beside a rule for p
-        # makes it take the one for the other and fail.
-        if any(part.strip() and not _DECLARATION.match(part) for part in style.split(";")):
-            yield _line(element), f'style="{style}" on <{element.tag}> is no list of "name: value"'
+        style = element.get("style")
+        if style and not _is_declarations(style):
+            yield _line(element), f'style="{style}" on <{name}> is no list of "name: value"'
 
 
-def _check_component(element: etree._Element) -> Iterator[str]:
+@lru_cache(maxsize=1024)
+def _is_declarations(style: str) -> bool:
+    return all(not part.strip() or _DECLARATION.match(part) for part in style.split(";"))
+
+
+@lru_cache(maxsize=1024)
+def _check_component(name: str, above: str, attributes: tuple[str, ...]) -> tuple[str, ...]:
+    """What is wrong with a component ``name`` with these ``attributes`` inside ``above``. A mail has hundreds
+    of them, and few that differ."""
+    return tuple(_find_component_faults(name, above, frozenset(attributes)))
+
+
+def _find_component_faults(name: str, above: str, attributes: frozenset[str]) -> Iterator[str]:
     known, refused = known_components()
-    name, parent = str(element.tag), element.getparent()
     if name in refused:
         yield f"<{name}> must not be used: {refused[name]}"
         return
@@ -160,19 +186,14 @@ def _check_component(element: etree._Element) -> Iterator[str]:
         yield f"<{name}> is no component we know. There are: {', '.join(sorted(known))}"
         return
     component = known[name]
-    above = "" if parent is None else str(parent.tag)
-    if above not in component.parents and not (parent is None and name == "mjml"):
+    if above not in component.parents and not (not above and name == "mjml"):
         places = " or ".join(f"<{place}>" for place in component.parents)
         yield f"<{name}> stands in <{above}>, and may stand only in {places or 'no other element'}"
-    yield from _check_attributes(element, component, in_defaults=above == "mj-attributes")
-
-
-def _check_attributes(element: etree._Element, component: Component, *, in_defaults: bool) -> Iterator[str]:
-    for attribute in sorted(set(map(str, element.attrib)) - component.attributes):
-        yield f"<{element.tag}> has no attribute {attribute}. It has: {_listed(component.attributes)}"
-    for attribute in sorted(component.required - set(map(str, element.attrib))):
-        if not in_defaults:
-            yield f"<{element.tag}> needs {attribute}"
+    for attribute in sorted(attributes - component.attributes):
+        yield f"<{name}> has no attribute {attribute}. It has: {_listed(component.attributes)}"
+    for attribute in sorted(component.required - attributes):
+        if above != "mj-attributes":
+            yield f"<{name}> needs {attribute}"
 
 
 def _listed(names: Collection[str]) -> str:

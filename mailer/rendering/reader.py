@@ -1,11 +1,13 @@
 """One reader as the mail knows them: where it goes, how they are greeted, their own links."""
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from mailer.errors import BuildError
+from mailer.rendering.variants import ANYTHING, Interests
 from mailer.settings import Settings
 from subscribers.tokens import Purpose, TokenSigner
 
@@ -18,7 +20,8 @@ _MESSAGE_ID_DIGITS = 12
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """A reader of one campaign. ``envelope`` is the address as SMTP and headers take it, domain in ASCII."""
+    """A reader of one campaign. ``envelope`` is the address as SMTP and headers take it, domain in ASCII;
+    ``interests`` are what the reader follows, which decides about their variant."""
 
     subscriber_id: int
     campaign_id: int
@@ -30,6 +33,7 @@ class Reader:
     preferences_url: str
     base_url: str
     message_id: str
+    interests: Interests = ANYTHING
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -43,11 +47,18 @@ class Reader:
 
     def archive_url(self, edition: str, language: str) -> str:
         """An edition in the browser."""
-        return f"{self.base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
+        return archive_url(self.base_url, edition, language)
 
 
-def reader_for(subscriber: "Subscriber", campaign_id: int, settings: Settings, signer: TokenSigner) -> Reader:
-    """The reader ``subscriber`` is in a campaign (0 for a preview).
+def reader_for(
+    subscriber: "Subscriber",
+    campaign_id: int,
+    settings: Settings,
+    signer: TokenSigner,
+    *,
+    sectors: Iterable[str] = (),
+) -> Reader:
+    """The reader ``subscriber``, who follows ``sectors``, is in a campaign (0 for a preview).
 
     Raises:
         BuildError: the subscriber has not been saved, and so has no number to sign.
@@ -67,7 +78,18 @@ def reader_for(subscriber: "Subscriber", campaign_id: int, settings: Settings, s
         preferences_url=f"{base}/p/{token}",
         base_url=base,
         message_id=message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
+        interests=interests_of(subscriber.country, sectors),
     )
+
+
+def archive_url(base_url: str, edition: str, language: str) -> str:
+    """An edition in the browser, below ``base_url``."""
+    return f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
+
+
+def interests_of(country: str | None, sectors: Iterable[str]) -> Interests:
+    """What a subscriber of ``country`` who follows ``sectors`` is interested in."""
+    return Interests(sectors=frozenset(sectors), countries=frozenset([country] if country else []))
 
 
 def nobody(settings: Settings) -> Reader:

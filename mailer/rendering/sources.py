@@ -1,16 +1,46 @@
 """Where templates and their data are found: the workspace's own first, then ours."""
 
+import contextlib
+import os
 import tomllib
+from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 import templates
+from editions.fingerprint import Stamp, is_settled, stamp_file
 from mailer.errors import TemplateError
 
 
 def template_folders(overrides: Path | None) -> tuple[Path, ...]:
     """The folders templates are looked for in, in that order."""
     return (templates.ROOT,) if overrides is None else (overrides, templates.ROOT)
+
+
+def stamp_templates(overrides: Path | None) -> frozenset[tuple[str, Stamp]] | None:
+    """What tells whether any template has changed; None while it cannot be told, because one has just been
+    written, or is reached through a link."""
+    stamps: set[tuple[str, Stamp]] = set()
+    for folder in template_folders(overrides):
+        for path in _walk_files(str(folder)):
+            if path is None:
+                return None
+            stamps.add((path, stamp_file(path)))
+    return frozenset(stamps) if all(is_settled(stamp) for _, stamp in stamps) else None
+
+
+def _walk_files(folder: str) -> Iterator[str | None]:
+    """The files below ``folder``; None for a link to a folder, which may lead anywhere."""
+    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                if entry.name != "__pycache__":
+                    yield from _walk_files(entry.path)
+            elif entry.is_symlink() and entry.is_dir():
+                yield None
+            elif entry.is_file():
+                yield entry.path
 
 
 def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:
@@ -25,10 +55,16 @@ def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:
         raise TemplateError(f"{name}: there is no such file among the templates.")
     for path in found:
         try:
-            merged = _lay_over(merged, tomllib.loads(path.read_text(encoding="utf-8")))
+            merged = _lay_over(merged, _parse_toml(path.read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise TemplateError(f"{path}: not valid TOML: {error}. Mend the line and try again.") from error
     return merged
+
+
+@lru_cache(maxsize=64)
+def _parse_toml(text: str) -> dict[str, Any]:
+    """Shared by all who read the same text, so nobody may change it."""
+    return tomllib.loads(text)
 
 
 def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

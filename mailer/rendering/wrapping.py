@@ -2,6 +2,7 @@
 
 import re
 import textwrap
+from functools import lru_cache
 
 WIDTH = 76
 _BULLET = re.compile(r"(?:[-*•]|\d+\.) +")
@@ -15,6 +16,7 @@ def wrap_text(text: str, width: int = WIDTH) -> str:
     return "\n".join(_wrap_line(line, width) for line in text.splitlines())
 
 
+@lru_cache(maxsize=4096)
 def _wrap_line(line: str, width: int) -> str:
     if len(line) <= width:
         return line.rstrip()

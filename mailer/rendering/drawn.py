@@ -1,0 +1,12 @@
+"""What drawing a page leaves: three texts, still with the holes and the marks of slices in them."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawn:
+    """A page as drawn by one theme: the MJML as its templates wrote it, the HTML of that, the plain text."""
+
+    mjml: str
+    html: str
+    text: str

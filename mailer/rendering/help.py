@@ -1,0 +1,63 @@
+"""What a field is for, kept beside the field for whoever writes a template: docs/templates.md comes of it."""
+
+import inspect
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from types import NoneType
+from typing import Any, get_args, get_type_hints
+
+
+@dataclass(frozen=True)
+class Help:
+    """One or more sentences about a field, in its annotation: ``Annotated[str, Help("What it is.")]``."""
+
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Described:
+    """A field or property: its ``type`` without what annotates it, its help as ``text``, empty without."""
+
+    name: str
+    type: Any
+    text: str
+
+
+def describe_fields(holder: type) -> tuple[Described, ...]:
+    """The fields of the dataclass ``holder`` in order, then its properties."""
+    bare = get_type_hints(holder)
+    full = get_type_hints(holder, include_extras=True)
+    own = [
+        Described(name=field.name, type=bare[field.name], text=_find_text(full[field.name]))
+        for field in fields(holder)
+    ]
+    derived = [
+        Described(name=name, type=get_type_hints(member.fget)["return"], text=inspect.getdoc(member) or "")
+        for name, member in vars(holder).items()
+        if isinstance(member, property)
+    ]
+    return (*own, *derived)
+
+
+def walk_dataclasses(holder: type) -> Iterator[type]:
+    """``holder`` and every dataclass a field of it leads to, each once, in the order they are met."""
+    waiting, seen = [holder], set()
+    while waiting:
+        current = waiting.pop(0)
+        if current not in seen:
+            seen.add(current)
+            yield current
+            waiting += [found for field in describe_fields(current) for found in find_dataclasses(field.type)]
+
+
+def find_dataclasses(annotation: Any) -> Iterator[type]:
+    """The dataclasses an annotation names, however deep inside tuples, mappings and alternatives."""
+    if isinstance(annotation, type) and is_dataclass(annotation):
+        yield annotation
+    for part in get_args(annotation):
+        if part is not NoneType:
+            yield from find_dataclasses(part)
+
+
+def _find_text(annotation: Any) -> str:
+    return next((part.text for part in get_args(annotation) if isinstance(part, Help)), "")

@@ -1,0 +1,112 @@
+"""Variants: which stories of an edition a reader gets, in which order, and in which language.
+
+There are few variants and many readers: a variant is what readers with the same interests share.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from editions.model import Personalisation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Interests:
+    """What a reader follows: sectors by slug, countries by ISO code. Empty means all of them."""
+
+    sectors: frozenset[str] = frozenset()
+    countries: frozenset[str] = frozenset()
+
+    def __bool__(self) -> bool:
+        return bool(self.sectors or self.countries)
+
+
+ANYTHING = Interests()
+"""The interests of a reader who follows nothing in particular."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryFacts:
+    """What decides about a story: the ``section`` it stands in, its sector ("" for none), its countries."""
+
+    slug: str
+    section: str
+    sector: str
+    countries: tuple[str, ...]
+    everyone: bool
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether every reader gets it: by the writer's word, or because there is nothing to follow it by."""
+        return self.everyone or not (self.sector or self.countries)
+
+    def concerns(self, interests: Interests) -> bool:
+        """Whether its sector or one of its countries is followed."""
+        return self.sector in interests.sectors or not interests.countries.isdisjoint(self.countries)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Variant:
+    """An edition as one set of readers sees it: ``stories`` by slug in reading order, those of a section
+    together; ``named`` where the reader is greeted by name."""
+
+    language: str
+    stories: tuple[str, ...]
+    named: bool = True
+
+    def __post_init__(self) -> None:
+        # Looked up once a reader: a tuple of some dozens of strings is hashed anew each time.
+        object.__setattr__(self, "_hash", hash((self.language, self.stories, self.named)))
+
+    def __hash__(self) -> int:
+        known: int = self._hash  # type: ignore[attr-defined]
+        return known
+
+
+def choose_stories(
+    stories: Sequence[StoryFacts], interests: Interests, mode: Personalisation
+) -> tuple[str, ...]:
+    """The slugs of the ``stories`` for a reader with these ``interests``, in that reader's order.
+
+    ``order`` puts the sections of followed sectors first, after the feature, and within each section the
+    stories about followed countries; ``filter`` also leaves out the stories that concern neither a followed
+    sector nor a followed country, unless they are for everyone. Who follows nothing gets everything as the
+    edition has it, and so does whoever would get nothing at all.
+    """
+    if mode is Personalisation.off or not interests:
+        return tuple(story.slug for story in stories)
+    kept = list(stories)
+    if mode is Personalisation.filter:
+        kept = [story for story in stories if story.is_for_all or story.concerns(interests)] or kept
+    places = {section: place for place, section in enumerate(dict.fromkeys(s.section for s in stories))}
+
+    def rank(story: StoryFacts) -> tuple[bool, bool, int, bool]:
+        followed = story.section in interests.sectors
+        near = not interests.countries.isdisjoint(story.countries)
+        return story.section != "feature", not followed, places[story.section], not near
+
+    return tuple(story.slug for story in sorted(kept, key=rank))
+
+
+def choose_language(wanted: str | None, available: Sequence[str]) -> str:
+    """The language among ``available`` (the edition's own first) for a reader who asked for ``wanted``.
+
+    An exact match wins, then the same language in another script or country (``zh`` and ``zh-Hans``), then
+    the edition's own. Tags are compared without regard to case (BCP 47 §2.1.1).
+    """
+    if wanted:
+        tags = {tag.casefold(): tag for tag in available}
+        if wanted.casefold() in tags:
+            return tags[wanted.casefold()]
+        for tag in available:
+            if _primary(tag) == _primary(wanted):
+                return tag
+    return available[0]
+
+
+def _primary(tag: str) -> str:
+    return tag.partition("-")[0].casefold()
+
+
+def rank_sections(stories: Sequence[str], sections: Mapping[str, str]) -> dict[str, int]:
+    """The place of every section among those of ``stories``, in the order they are first met."""
+    return {key: place for place, key in enumerate(dict.fromkeys(sections[slug] for slug in stories))}

@@ -1,0 +1,48 @@
+"""Every value a template may use says what it is."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+
+from mailer.rendering.help import Help, describe_fields, walk_dataclasses
+from mailer.rendering.page import Page
+from mailer.rendering.theme import Palette, Step, Theme
+
+HOLDERS = tuple(walk_dataclasses(Page))
+
+
+def find_silent_fields(holder: type) -> list[str]:
+    return [field.name for field in describe_fields(holder) if not field.text.endswith((".", ").", '".'))]
+
+
+@dataclass(frozen=True)
+class _Bad:
+    said: Annotated[str, Help("What it is.")]
+    unsaid: str
+
+    @property
+    def derived(self) -> int:
+        return 1
+
+
+def test_the_walk_finds_what_is_deep_inside() -> None:
+    assert {Theme, Palette, Step} < set(HOLDERS)
+    assert len(HOLDERS) == len(set(HOLDERS)) > 15
+
+
+@pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.__name__)
+def test_every_field_says_what_it_is(holder: type) -> None:
+    assert find_silent_fields(holder) == []
+    assert holder.__doc__
+
+
+def test_a_field_without_help_would_be_seen() -> None:
+    assert find_silent_fields(_Bad) == ["unsaid", "derived"]
+
+
+def test_a_field_is_described_without_what_annotates_it() -> None:
+    said, unsaid, derived = describe_fields(_Bad)
+    assert (said.name, said.type, said.text) == ("said", str, "What it is.")
+    assert (unsaid.type, unsaid.text) == (str, "")
+    assert derived.type is int

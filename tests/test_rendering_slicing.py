@@ -1,0 +1,121 @@
+"""Cutting a mail into slices: the tree is what the template meant, or the template is told why not."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.errors import TemplateError
+from mailer.rendering.holes import Count, Hole
+from mailer.rendering.slicing import (
+    Parts,
+    Run,
+    Slice,
+    SliceKind,
+    map_texts,
+    mark_begin,
+    mark_begin_text,
+    mark_end,
+    mark_end_text,
+    parse_slices,
+    walk_slices,
+    walk_texts,
+)
+
+
+def _cut(*pieces: str, markup: bool = True) -> Parts[str]:
+    return parse_slices("".join(pieces), what="email/x.mjml.j2", markup=markup)
+
+
+def _story(slug: str, text: str) -> str:
+    return f"{mark_begin('story', slug)}{text}{mark_end('story')}"
+
+
+def test_a_mail_without_marks_is_one_text() -> None:
+    assert _cut("<p>Hello</p>") == ("<p>Hello</p>",)
+
+
+def test_slices_side_by_side_are_a_run() -> None:
+    first, second = Slice(SliceKind.story, "a", ("A",)), Slice(SliceKind.story, "b", ("B",))
+    assert _cut("<", _story("a", "A"), _story("b", "B"), ">") == ("<", Run((first, second)), ">")
+
+
+def test_white_space_between_slices_means_nothing() -> None:
+    assert _cut(_story("a", "A"), " \n ", _story("b", "B")) == _cut(_story("a", "A"), _story("b", "B"))
+
+
+def test_words_between_slices_keep_them_apart() -> None:
+    runs = [part for part in _cut(_story("a", "A"), "and", _story("b", "B")) if isinstance(part, Run)]
+    assert [len(run.slices) for run in runs] == [1, 1]
+
+
+def test_a_section_and_a_line_of_the_contents_form_no_run() -> None:
+    entry = f"{mark_begin('entry', 's')}E{mark_end('entry')}"
+    section = f"{mark_begin('section', 's')}S{mark_end('section')}"
+    assert [type(part) for part in _cut(entry, section)] == [Run, Run]
+
+
+def test_the_middle_is_one_of_the_entries() -> None:
+    entry, middle = (
+        mark_begin("entry", "s") + "E" + mark_end("entry"),
+        mark_begin("middle") + mark_end("middle"),
+    )
+    (run,) = _cut(entry, middle)
+    assert isinstance(run, Run)
+    assert [one.kind for one in run.slices] == [SliceKind.entry, SliceKind.middle]
+
+
+def test_slices_hold_slices() -> None:
+    parts = _cut(mark_begin("section", "s"), "head", _story("a", "A"), mark_end("section"))
+    assert [(one.kind, one.key) for one in walk_slices(parts)] == [("section", "s"), ("story", "a")]
+
+
+def test_holes_and_numbers_become_parts() -> None:
+    section = f"{mark_begin('section', 's')}@@stories@@{mark_end('section')}"
+    parts = _cut("Dear @@greeting@@!", section)
+    assert parts[:3] == ("Dear ", Hole.greeting, "!")
+    (inside,) = walk_slices(parts)
+    assert inside.parts == (Count.stories,)
+
+
+def test_a_mark_in_the_text_part_takes_its_line_with_it() -> None:
+    text = f"one\n{mark_begin_text('story', 'a')}\ntwo\n{mark_end_text('story')}\nthree\n"
+    assert _cut(text, markup=False) == ("one\n", Run((Slice(SliceKind.story, "a", ("two\n",)),)), "three\n")
+
+
+def test_texts_are_changed_and_nothing_else() -> None:
+    parts = _cut("x@@greeting@@", _story("a", "y"))
+    changed = map_texts(parts, str.encode)
+    assert list(walk_texts(changed)) == [b"x", b"y"]
+    assert [one.key for one in walk_slices(changed)] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("marked", "complaint"),
+    [
+        (mark_begin("story", "a") + "A", r"the story 'a' has no end\. Write end\(\"story\"\)"),
+        ("A" + mark_end("story"), r"end\(\"story\"\) stands and none is open"),
+        (mark_begin("section", "s") + mark_end("story"), r"stands inside the section s"),
+        (_story("a", "A") + _story("a", "B"), r"the story 'a' is marked twice"),
+        ("@@shoe_size@@", r"@@shoe_size@@ is no hole this program can fill\. There are: @@greeting@@"),
+        (_story("a", "@@stories@@"), r"@@stories@@ counts the stories of a section, and stands in none"),
+    ],
+)
+def test_marks_in_the_wrong_place_are_refused_by_name(marked: str, complaint: str) -> None:
+    with pytest.raises(TemplateError, match=rf"^email/x\.mjml\.j2: .*{complaint}"):
+        _cut(marked)
+
+
+@pytest.mark.parametrize("make", [mark_begin, mark_begin_text])
+def test_only_kinds_we_know_and_keys_that_end_no_mark_can_be_marked(make: object) -> None:
+    assert callable(make)
+    with pytest.raises(ValueError, match=r"'chapter' is no kind of slice\. There are: section, story"):
+        make("chapter", "x")
+    with pytest.raises(ValueError, match="cannot be the key of a story slice"):
+        make("story", "x--><script>")
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x1e\x1f")))
+def test_no_escaped_text_of_an_author_is_a_mark(text: str) -> None:
+    for markup in (True, False):
+        harmless = text.replace("<", "&lt;").replace("@@", "") if markup else text.replace("@@", "")
+        assert list(walk_slices(_cut(harmless, markup=markup))) == []

@@ -1,0 +1,86 @@
+"""Pieces encoded once: whatever is joined decodes to what the pieces said."""
+
+import base64
+import quopri
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.rendering.transfer import (
+    LONGEST,
+    Base64Piece,
+    canonical_lines,
+    encode_base64,
+    join_base64,
+    prefers_base64,
+    quote_piece,
+)
+
+TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=400)
+AWKWARD = st.sampled_from(
+    ["", ".", "..", "From ", "=", "==", " ", "\t", "a ", "\n", "\n.\n", "\r\nFrom x\n", "é"]
+)
+PIECES = st.lists(st.one_of(TEXT, AWKWARD, st.text(".F =\nrom", max_size=200)), max_size=12)
+
+
+@given(PIECES)
+def test_any_pieces_in_quoted_printable_join_to_what_they_said(texts: list[str]) -> None:
+    data = [canonical_lines(text) for text in texts]
+    joined = b"".join(map(quote_piece, data))
+    assert quopri.decodestring(joined.replace(b"\r\n", b"\n")) == b"".join(data).replace(b"\r\n", b"\n")
+    lines = joined.split(b"\r\n")
+    assert max(map(len, lines)) <= LONGEST
+    assert not [line for line in lines if line.startswith((b".", b"From "))]
+    assert joined.isascii()
+    assert b"\n" not in joined.replace(b"\r\n", b"")
+
+
+@given(st.lists(st.tuples(st.booleans(), st.binary(max_size=200)), max_size=12))
+def test_any_pieces_in_base64_join_to_what_they_said(pieces: list[tuple[bool, bytes]]) -> None:
+    joined = join_base64([Base64Piece(data) if kept else data for kept, data in pieces])
+    assert base64.b64decode(joined, validate=False) == b"".join(data for _, data in pieces)
+    assert max(map(len, joined.split(b"\r\n"))) <= LONGEST
+    # Padding may only end a body: most programs stop reading there.
+    assert b"=" not in joined.rstrip(b"\r\n").rstrip(b"=")
+
+
+@pytest.mark.parametrize("start", ["", ".", "From ", "é", "="])
+def test_a_piece_of_any_length_ends_in_a_line_that_is_short_enough(start: str) -> None:
+    for length in range(60, 160):
+        data = (start + "x" * length).encode()
+        lines = quote_piece(data).split(b"\r\n")
+        assert max(map(len, lines)) <= LONGEST
+        assert quopri.decodestring(b"\n".join(lines)) == data
+
+
+def test_a_piece_in_base64_may_stand_at_any_byte() -> None:
+    for sizes in product(range(7), repeat=3):
+        data = [bytes([65 + place]) * size for place, size in enumerate(sizes)]
+        assert base64.b64decode(join_base64([Base64Piece(one) for one in data])) == b"".join(data)
+
+
+def test_lines_of_base64_are_as_long_as_they_may_be() -> None:
+    assert encode_base64(b"x" * 57 * 3).split(b"\r\n")[:3] == [base64.b64encode(b"x" * 57)] * 3
+
+
+def test_white_space_at_the_end_of_a_piece_is_kept() -> None:
+    assert quopri.decodestring(quote_piece(b"a ") + quote_piece(b" b")) == b"a  b"
+
+
+@pytest.mark.parametrize(
+    ("text", "base64_is_smaller"),
+    [("", False), ("plain words", False), ("看见残障人", True), ("naïveté", True)],
+)
+def test_the_smaller_encoding_is_preferred(text: str, *, base64_is_smaller: bool) -> None:
+    assert prefers_base64(text * 20) is base64_is_smaller
+
+
+def test_line_ends_of_any_kind_become_crlf() -> None:
+    assert canonical_lines("a\r\nb\rc\nd") == b"a\r\nb\r\nc\r\nd"
+
+
+def test_a_nul_is_refused() -> None:
+    with pytest.raises(ValueError, match="the body holds a NUL"):
+        canonical_lines("a\0b")
