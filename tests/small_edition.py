@@ -57,6 +57,25 @@ title: 教师在乌兰巴托会面
 """
 
 
+_SECOND_STORY = """\
+---
+title: A museum opens at night in Beijing
+sector: culture
+countries: [CN]
+---
+
+The doors stayed open until midnight, and school classes came first.
+"""
+
+
+def write_second_story(folder: Path, *, personalise: str) -> None:
+    """A second story beside the first of :func:`write_edition`, and how readers get the two."""
+    (folder / "stories" / "020-museum.md").write_text(_SECOND_STORY, encoding="utf-8")
+    edition = folder / "edition.md"
+    text = edition.read_text(encoding="utf-8")
+    edition.write_text(text.replace("language: en", f"language: en\npersonalise: {personalise}"))
+
+
 def write_edition(editions: Path, slug: str = SLUG, *, subject: str = "News from the field") -> Path:
     """An edition with one story, in English and Chinese, without pictures."""
     folder = editions / slug

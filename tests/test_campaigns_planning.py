@@ -1,5 +1,6 @@
 """Plans: who would get what, and who would not and why."""
 
+import contextlib
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -7,16 +8,20 @@ import pytest
 from sqlalchemy import Engine
 
 from editions.problem import Level
+from mailer.campaigns.examining import examine_for_list
 from mailer.campaigns.launching import launch
+from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.planning import Plan, plan_campaign
-from mailer.campaigns.variants import choose_language
+from mailer.campaigns.reporting import report_campaign
+from mailer.database.engine import session
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError
+from mailer.rendering.variants import choose_language
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.segment import parse_segment
 from tests.ledgers import set_campaign_state, set_status
-from tests.small_edition import SLUG, add_people, write_edition
+from tests.small_edition import SLUG, add_people, write_edition, write_second_story
 
 
 @pytest.fixture
@@ -117,6 +122,59 @@ def test_the_digest_covers_content_and_audience_rule(
     assert make_plan(workspace, engine, "all", now).digest != plan.digest
 
 
+def test_where_nothing_is_personal_there_is_one_newsletter_per_language(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    plan = make_plan(workspace, engine, "all", now)
+    assert [(variant.language, circle.number) for variant, circle in plan.variants.items()] == [
+        ("en", 3),
+        ("zh", 1),
+    ]
+
+
+def test_a_plan_names_every_newsletter_it_makes_and_who_stands_for_its_readers(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    write_second_story(workspace.editions / SLUG, personalise="filter")
+    plan = make_plan(workspace, engine, "all", now)
+    assert plan.languages == ("en",)
+    # In the list's order: Bat (MN, education), Li (CN, education and culture), Kim (KR), Sato (JP, culture).
+    found = {variant.stories: (circle.number, circle.first) for variant, circle in plan.variants.items()}
+    assert found == {
+        ("teachers",): (1, 1),
+        ("teachers", "museum"): (2, 2),
+        ("museum",): (1, 4),
+    }
+    assert sum(circle.number for circle in plan.variants.values()) == plan.audience
+    assert plan.as_dict()["variants"][0] == {"language": "en", "stories": 2, "readers": 2}
+
+
+def test_the_outbox_holds_one_message_of_every_newsletter(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    write_second_story(workspace.editions / SLUG, personalise="filter")
+    plan = make_plan(workspace, engine, "all", now)
+    outbox = write_outbox(workspace, engine, plan, addresses=["sato@example.org"], now=now)
+    assert [path.name for path in outbox.files] == [
+        f"{SLUG}.en.01.eml",
+        f"{SLUG}.en.02.eml",
+        f"{SLUG}.en.03.eml",
+        f"{SLUG}.sato@example.org.eml",
+    ]
+    last = outbox.files[-1].read_bytes()
+    assert b"A museum opens at night" in last
+    assert b"Teachers meet in Ulaanbaatar" not in last
+
+
+def test_the_digest_covers_what_readers_follow(workspace: Workspace, engine: Engine, now: datetime) -> None:
+    folder = write_edition(workspace.editions)
+    write_second_story(folder, personalise="order")
+    plan = make_plan(workspace, engine, "all", now)
+    text = (folder / "edition.md").read_text(encoding="utf-8")
+    (folder / "edition.md").write_text(text.replace("personalise: order", "personalise: filter"))
+    assert make_plan(workspace, engine, "all", now).digest != plan.digest
+
+
 @pytest.mark.parametrize(
     ("wanted", "available", "chosen"),
     [
@@ -134,3 +192,41 @@ def test_a_reader_gets_their_language_or_the_editions_own(
     wanted: str | None, available: list[str], chosen: str
 ) -> None:
     assert choose_language(wanted, available) == chosen
+
+
+def test_every_newsletter_that_somebody_would_get_is_checked(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    write_second_story(workspace.editions / SLUG, personalise="filter")
+    looked_at = examine_for_list(workspace, SLUG, today=now.date()).mails
+    assert [mail.variant for mail in looked_at] == [
+        "the whole edition",
+        "that of 1 story from teachers on",
+        "that of 1 story from museum on",
+    ]
+
+
+def test_without_a_list_an_edition_is_checked_as_a_whole(workspace: Workspace, now: datetime) -> None:
+    write_edition(workspace.editions)
+    with contextlib.suppress(FileNotFoundError):
+        (workspace.root / "mailer.db").unlink()
+    looked_at = examine_for_list(workspace, SLUG, today=now.date()).mails
+    assert [mail.variant for mail in looked_at] == ["the whole edition", "the whole edition"]
+    assert not (workspace.root / "mailer.db").exists()
+
+
+def test_a_plan_and_a_report_name_the_checks_an_edition_does_without(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    edition = write_edition(workspace.editions) / "edition.md"
+    text = edition.read_text(encoding="utf-8")
+    edition.write_text(
+        text.replace("language: en", "language: en\nchecks:\n  long-subject: Our name is long.")
+    )
+    plan = make_plan(workspace, engine, "all", now)
+    assert [(off.code, off.reason) for off in plan.switched_off] == [("long-subject", "Our name is long.")]
+    number = launch(engine, workspace, plan, now=now)
+    with session(engine, read_only=True) as reading:
+        report = report_campaign(reading, number, workspace)
+    assert report.switched_off == {"long-subject": "Our name is long."}
+    assert report.as_dict()["switched_off"] == {"long-subject": "Our name is long."}

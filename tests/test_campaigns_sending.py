@@ -32,7 +32,7 @@ from subscribers.models import Status
 from subscribers.segment import parse_segment
 from tests.ledgers import add_campaign, add_subscribers, read_states, set_status
 from tests.servers import DROP, MisbehavingServer, Stage, smtp_sink
-from tests.small_edition import SLUG, add_people, write_edition
+from tests.small_edition import SLUG, add_people, write_edition, write_second_story
 
 
 @pytest.fixture
@@ -80,6 +80,25 @@ def test_each_reader_gets_their_own_message_in_their_language(
     assert mails["bat@example.org"]["Subject"] == "News from the field"
     assert len({str(mail["List-Unsubscribe"]) for mail in mails.values()}) == 4
     assert {mail.sender for mail in server.received} == {"news@example.org"}
+
+
+def test_each_reader_gets_the_stories_they_follow(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    write_second_story(workspace.editions / SLUG, personalise="filter")
+    number = start(workspace, engine, now)
+    with MisbehavingServer() as server:
+        send_campaign(to_server(workspace, server.url), number)
+    got = {}
+    for mail in server.received:
+        text = str(parse(mail.content).get_body(("plain",)))
+        got[mail.recipient] = ("Teachers meet" in text, "A museum opens" in text)
+    assert got == {
+        "bat@example.org": (True, False),
+        "li@example.org": (True, True),
+        "kim@example.org": (True, True),
+        "sato@example.org": (False, True),
+    }
 
 
 def test_what_was_launched_is_sent_whatever_happens_to_the_files(

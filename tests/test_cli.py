@@ -66,7 +66,7 @@ def test_debug_shows_the_trace(tmp_path: Path) -> None:
 
 def test_the_sample_edition_has_no_problems(root: Path) -> None:
     result = run(root, "check", EDITION, "--json")
-    assert json.loads(result.stdout) == {"problems": []}
+    assert json.loads(result.stdout)["problems"] == []
     assert result.exit_code == 0
 
 
@@ -374,3 +374,20 @@ def test_a_full_disk_during_an_import_loses_nothing_and_is_told_without_a_trace(
     assert run(root, "subscribers", "count").stdout == before
     assert run(root, "subscribers", "import", str(people)).exit_code == 0
     assert int(run(root, "subscribers", "count").stdout) == int(before) + 3_000
+
+
+def test_of_many_newsletters_the_preview_names_the_first_and_the_last(root: Path) -> None:
+    result = run(root, "send", EDITION, "--segment", "all")
+    written = [line for line in result.stdout.splitlines() if line.startswith("  wrote ")]
+    assert [line.rpartition("/")[2] for line in written] == [
+        *(f"{EDITION}.en.0{number}.eml" for number in (1, 2, 3)),
+        f"{EDITION}.en.35.eml",
+    ]
+    assert "as 35 different newsletters" in result.stdout
+    assert written[-1].startswith("  wrote 32 more, to ")
+
+
+def test_output_that_nobody_reads_any_more_ends_without_a_word(root: Path) -> None:
+    command = f"{sys.executable} -m mailer -C {root} subscribers list --json | head -c 1"
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, timeout=60)
+    assert (result.stdout, result.stderr) == ("[", "")

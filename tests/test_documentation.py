@@ -179,6 +179,12 @@ def test_a_copy_of_the_documents_is_true_too(copy: Path) -> None:
             "MAILER_URL` |",
             "docs/settings.md: not what the program says",
         ),
+        (
+            "docs/checks/long-alt.md",
+            "one breath",
+            "two",
+            "docs/checks/long-alt.md: not what the program says",
+        ),
         ("CONTRIBUTING.md", "(docs/architecture.md)", "(docs/gone.md)", "there is no docs/gone.md"),
         ("docs/README.md", "(cli.md)", "(cli.md#nowhere)", "cli.md has no heading for #nowhere"),
         ("docs/dependencies.md", "| `rich` |", "| `poor` |", "rich is in pyproject.toml and has no row"),
@@ -202,3 +208,14 @@ def test_a_planted_untruth_turns_the_check_red(
     done = check_documents(copy)
     assert done.returncode == 1
     assert complaint in done.stderr
+
+
+def test_a_page_that_the_program_does_not_write_any_more_is_found_and_make_docs_writes_the_others(
+    copy: Path,
+) -> None:
+    stray, missing = copy / "docs" / "checks" / "gone.md", copy / "docs" / "checks" / "long-alt.md"
+    stray.write_text("# gone\n", encoding="utf-8")
+    missing.unlink()
+    done = check_documents(copy)
+    assert "docs/checks/gone.md: the program does not write this page any more. Delete it." in done.stderr
+    assert "docs/checks/long-alt.md: not what the program says any more" in done.stderr

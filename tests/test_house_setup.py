@@ -207,6 +207,33 @@ def test_root_is_told_before_anything_is_installed_and_no_service_starts(machine
     assert not (machine.parent / "usr" / "sbin" / "policy-rc.d").exists()
 
 
+def test_the_judges_have_packages_of_their_own(machine: Path) -> None:
+    place_command(machine, "id", "echo 0")
+    place_command(machine, "java", "exit 0")
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages", "judges")
+    assert done.returncode == 0, done.stderr
+    _, install = read_calls(machine)
+    assert "nodejs npm chromium spamassassin w3m noninteractive forbidden=yes" in install
+    assert "postfix" not in install
+    assert "default-jre-headless" not in install
+
+
+def test_a_judge_that_cannot_be_installed_is_named(machine: Path) -> None:
+    place_command(machine, "id", "echo 1000")
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages", "judges")
+    assert done.returncode == 0
+    assert "The judges that need these are left out by name" in done.stderr
+    assert "default-jre-headless: the Nu HTML checker" in done.stderr
+
+
+def test_a_kind_of_packages_nobody_knows_is_refused(machine: Path) -> None:
+    done = run_script(machine, "scripts/system-packages", "everything")
+    assert done.returncode == 2
+    assert "usage: scripts/system-packages [tests|judges]" in done.stderr
+
+
 def test_a_failed_installation_leaves_no_ban_on_services_and_names_what_is_skipped(machine: Path) -> None:
     place_command(machine, "id", "echo 0")
     place_apt(machine, code=100)
@@ -248,25 +275,28 @@ def test_what_is_there_is_not_installed_again(machine: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("tests", "found", "soak", "code"),
+    ("tests", "judges", "found", "soak", "code"),
     [
-        (0, 0, 0, 0),  # all well
-        (0, 5, 0, 0),  # there are no soak tests
-        (2, 0, 0, 2),  # make's own code where the tests failed
-        (0, 0, 2, 2),  # the soak tests failed
-        (0, 4, 0, 4),  # pytest could not even collect
+        (0, 0, 0, 0, 0),  # all well
+        (0, 0, 5, 0, 0),  # there are no soak tests
+        (2, 0, 0, 0, 2),  # make's own code where the tests failed
+        (0, 2, 0, 0, 2),  # a judge complained
+        (0, 0, 0, 2, 2),  # the soak tests failed
+        (0, 0, 4, 0, 4),  # pytest could not even collect
     ],
 )
 def test_ci_ends_with_the_code_of_what_failed(
-    bare: Path, tests: int, found: int, soak: int, code: int
+    bare: Path, tests: int, judges: int, found: int, soak: int, code: int
 ) -> None:
     pytest_ = bare / ".venv" / "bin" / "pytest"
     pytest_.parent.mkdir(parents=True)
     pytest_.write_text(f"#!/bin/sh\nexit {found}\n")
     pytest_.chmod(0o755)
-    (bare / "Makefile").write_text(f"test:\n\t@exit {tests}\nsoak:\n\t@echo the soak tests; exit {soak}\n")
+    (bare / "Makefile").write_text(
+        f"test:\n\t@exit {tests}\njudge:\n\t@exit {judges}\nsoak:\n\t@echo the soak tests; exit {soak}\n"
+    )
     done = run_script(
         bare, ".ci/run", CI="true", PATH=f"{bare.parent}/bin{os.pathsep}/usr/bin{os.pathsep}/bin"
     )
     assert done.returncode == code, done.stdout + done.stderr
-    assert ("the soak tests" in done.stdout) == (tests == 0 and found == 0)
+    assert ("the soak tests" in done.stdout) == (tests == judges == found == 0)

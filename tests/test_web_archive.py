@@ -103,6 +103,8 @@ def test_the_newest_edition_comes_first_and_an_older_programs_is_left_out(engine
         preheader="",
         sender_name="Office",
         greeting="",
+        one_story="",
+        many_stories="",
         html="",
         text="",
         stories=(),

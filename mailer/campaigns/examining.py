@@ -1,62 +1,236 @@
-"""Everything that is wrong with an edition, found in one go: in its files, and in the mail it becomes."""
+"""Everything that is wrong with an edition, found in one go: in its files, and in the mails it becomes."""
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from functools import partial
+from pathlib import Path
 
+from babel import Locale
+
+from editions.folder import EDITION, STORIES
 from editions.model import Edition
 from editions.problem import Level, Problem
-from editions.reading import inspect_edition
-from mailer.errors import TemplateError
+from editions.reading import Inspection, inspect_edition
+from editions.switches import SwitchedOff, apply_switches, judge_switches, merge_switched_off
+from mailer.campaigns.audience import find_list_fault, find_variants, list_circles
+from mailer.checks.catalogue import CHECKS
+from mailer.checks.checking import check_mails
+from mailer.checks.links import list_links
+from mailer.checks.mail import Mail
+from mailer.checks.parsed import ParsedMail
+from mailer.database.engine import session
+from mailer.errors import BuildError, MjmlError, TemplateError
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiling import compile_edition
-from mailer.rendering.judging import check_compiled
+from mailer.rendering.message import build_message
+from mailer.rendering.reader import nobody
+from mailer.rendering.theme import Theme, load_theme
+from mailer.rendering.variants import Variant
+from mailer.settings import Settings
 from mailer.workspace import Workspace
+from subscribers.segment import eligible
 
 
 @dataclass(frozen=True, kw_only=True)
 class Examination:
     """An edition with all its problems, sorted by place, and the compiled mail in each of its languages.
 
-    ``edition`` is None where its files could not be read at all; ``compiled`` is empty where they
-    hold errors.
+    ``edition`` is None where its files could not be read at all; ``compiled`` is empty where they hold
+    errors. ``mails`` are what was looked at: each language as each variant. ``switched_off`` are the checks
+    the edition does without, with the reason and what they would have said.
     """
 
     slug: str
     edition: Edition | None
     compiled: tuple[CompiledEdition, ...]
     problems: tuple[Problem, ...]
+    switched_off: tuple[SwitchedOff, ...] = ()
+    mails: tuple[Mail, ...] = ()
 
     @property
     def has_errors(self) -> bool:
         return any(problem.level is Level.error for problem in self.problems)
 
 
-def examine(workspace: Workspace, slug: str) -> Examination:
-    """Read, check, compile and judge an edition of the workspace.
+def examine(
+    workspace: Workspace,
+    slug: str,
+    *,
+    choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
+) -> Examination:
+    """Read, check, compile and judge an edition of the workspace: as a whole in each language, and as each of
+    the variants that ``choose_variants`` names, given the edition in all its languages.
 
     Raises:
         ConfigurationError: there is no such edition. Bad content raises nothing: it is in ``problems``.
     """
     inspection = inspect_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
-    problems = list(inspection.problems)
+    if inspection.edition is None:
+        return _conclude(slug, inspection, (), (), ())
+    compiled, problems = _compile(workspace, inspection.edition)
+    variants = () if problems else choose_variants(compiled)
+    mails: list[Mail] = []
+    try:
+        mails = _make_mails(workspace, inspection.edition, compiled, variants)
+    except TemplateError as error:
+        problems.append(_template_problem(error))
+    except BuildError as error:
+        problems.append(_problem("message-header", str(error)))
+    return _conclude(slug, inspection, compiled, mails, [*problems, *check_mails(mails)])
+
+
+def examine_for_list(workspace: Workspace, slug: str, *, today: date) -> Examination:
+    """As :func:`examine`, as each variant that somebody on the list would get ``today``; as a whole only
+    where there is no list yet.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+    """
+    engine = workspace.open_database()
+    try:
+        if find_list_fault(engine):
+            return examine(workspace, slug)
+        with session(engine, read_only=True) as reading:
+            circles = list(list_circles(reading, eligible(today)))
+        return examine(workspace, slug, choose_variants=partial(find_variants, circles))
+    finally:
+        engine.dispose()
+
+
+def _compile(workspace: Workspace, edition: Edition) -> tuple[list[CompiledEdition], list[Problem]]:
+    """The edition in each of its languages, its own first, and what kept it from being so."""
     compiled: list[CompiledEdition] = []
-    if inspection.edition is not None and not any(problem.level is Level.error for problem in problems):
-        for language in inspection.edition.languages:
-            try:
-                mail = compile_edition(
-                    inspection.edition,
-                    workspace.settings,
-                    language=language,
-                    overrides=workspace.template_overrides,
-                )
-            except TemplateError as error:
-                problems.append(_template_problem(error))
-            else:
-                compiled.append(mail)
-                problems.extend(check_compiled(mail))
+    problems: list[Problem] = []
+    settings, overrides = workspace.settings, workspace.template_overrides
+    for language in edition.languages:
+        try:
+            compiled.append(compile_edition(edition, settings, language=language, overrides=overrides))
+        except TemplateError as error:
+            problems.append(_template_problem(error))
+    return compiled, problems
+
+
+def _make_mails(
+    workspace: Workspace,
+    edition: Edition,
+    compiled: Sequence[CompiledEdition],
+    variants: Iterable[Variant],
+) -> list[Mail]:
+    theme = load_theme(edition.template, workspace.template_overrides)
+    by_language = {mail.language: mail for mail in compiled}
+    wanted = dict.fromkeys((*(mail.full_variant for mail in compiled), *variants))
+    return [
+        make_mail(by_language[variant.language], variant, workspace.settings, theme) for variant in wanted
+    ]
+
+
+def _conclude(
+    slug: str,
+    inspection: Inspection,
+    compiled: Sequence[CompiledEdition],
+    mails: Sequence[Mail],
+    found: Sequence[Problem],
+) -> Examination:
+    """All problems that count. What was found in a file is not told again of the mail it became."""
+    switched_off = (problem for off in inspection.switched_off for problem in off.problems)
+    told = {problem.code for problem in (*inspection.problems, *switched_off)}
+    counting, off = apply_switches(
+        [problem for problem in found if problem.code not in told], inspection.switches, CHECKS
+    )
+    faults = judge_switches(inspection.switches, CHECKS)
     return Examination(
-        slug=slug, edition=inspection.edition, compiled=tuple(compiled), problems=tuple(sorted(problems))
+        slug=slug,
+        edition=inspection.edition,
+        compiled=tuple(compiled),
+        problems=tuple(sorted({*inspection.problems, *counting, *faults})),
+        switched_off=merge_switched_off([inspection.switched_off, off]),
+        mails=tuple(mails),
     )
 
 
+def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, theme: Theme) -> Mail:
+    """The mail that readers of ``variant`` get, for the checks; the variant with every story has its whole
+    message with it.
+
+    Raises:
+        BuildError: no message can be made of this edition.
+    """
+    assembled, full = compiled.assemble(variant), variant == compiled.full_variant
+    message = build_message(compiled, nobody(settings), settings, now=datetime.now(UTC)) if full else None
+    return Mail(
+        language=compiled.language,
+        direction=Locale.parse(compiled.language, sep="-").text_direction,
+        html=assembled.html,
+        text=assembled.text,
+        subject=compiled.subject,
+        preheader=compiled.preheader,
+        theme=theme,
+        organisation=settings.sender.organisation,
+        postal_address=settings.sender.postal_address,
+        base_url=settings.web.base_url,
+        message=message,
+        images={image.name: image for image in compiled.images},
+        variant=_name_variant(variant, full=full),
+    )
+
+
+def _name_variant(variant: Variant, *, full: bool) -> str:
+    if full:
+        return "the whole edition"
+    number = len(variant.stories)
+    first = f" from {variant.stories[0]} on" if variant.stories else ""
+    return f"that of {number} {'story' if number == 1 else 'stories'}{first}"
+
+
+def examine_links(examination: Examination) -> Examination:
+    """``examination`` with what the pages say that its mails lead to. Uses the network."""
+    # Kept out of the module's head: nothing else needs the web client.
+    from mailer.checks.online import check_links
+
+    found = check_links(locate_links(examination))
+    switched_off = {off.code for off in examination.switched_off}
+    counting = [problem for problem in found if problem.code not in switched_off]
+    silent = [
+        replace(off, problems=tuple(problem for problem in found if problem.code == off.code) or off.problems)
+        for off in examination.switched_off
+    ]
+    return replace(
+        examination,
+        problems=tuple(sorted({*examination.problems, *counting})),
+        switched_off=tuple(silent),
+    )
+
+
+def locate_links(examination: Examination) -> dict[str, tuple[str, int]]:
+    """Every web address the mails lead to, with the file and line it was written on; the first line of
+    edition.md where it comes from a template."""
+    edition = examination.edition
+    if edition is None:
+        return {}
+    links = dict.fromkeys(link for mail in examination.mails for link in list_links(ParsedMail(mail)))
+    written = list(_list_lines(edition.folder))
+    return {link: _find_line(link, written) for link in links}
+
+
+def _list_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
+    """File, number and words of every line a writer wrote."""
+    for path in sorted([*(folder / STORIES).glob("*.md"), *folder.glob("*.md")]):
+        name = path.relative_to(folder).as_posix()
+        lines = path.read_text(encoding="utf-8").splitlines()
+        yield from ((name, number, line) for number, line in enumerate(lines, start=1))
+
+
+def _find_line(link: str, written: Sequence[tuple[str, int, str]]) -> tuple[str, int]:
+    # Not followed by more of an address: https://e.org/a also stands in https://e.org/about.
+    whole = re.compile(rf"{re.escape(link)}(?![\w/?#&=%~-])")
+    return next(((name, number) for name, number, line in written if whole.search(line)), (EDITION, 1))
+
+
 def _template_problem(error: TemplateError) -> Problem:
-    return Problem(path="edition.md", line=1, level=Level.error, code="template", message=str(error))
+    return _problem("mjml" if isinstance(error, MjmlError) else "template", str(error))
+
+
+def _problem(code: str, message: str) -> Problem:
+    return Problem(path=EDITION, line=1, level=Level.error, code=code, message=message)

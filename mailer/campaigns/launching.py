@@ -97,16 +97,16 @@ def draft_campaign(engine: Engine, plan: Plan, *, now: datetime) -> int:
 
 
 def _refuse_unfit(settings: Settings, plan: Plan) -> None:
+    if not settings.web.is_public_safe:
+        raise LaunchRefusedError(
+            f"[web] base_url is {settings.web.base_url}, and one-click unsubscribe needs https "
+            "(RFC 8058 §3.1). Set it to the address under which readers reach `mailer serve`."
+        )
     if plan.errors or not plan.compiled:
         complaints = "\n".join(str(problem) for problem in plan.errors)
         raise LaunchRefusedError(
             f"{plan.edition} has errors and is not sent. Mend them; `mailer check {plan.edition}` finds them "
             f"all.\n{complaints}"
-        )
-    if not settings.web.is_public_safe:
-        raise LaunchRefusedError(
-            f"[web] base_url is {settings.web.base_url}, and one-click unsubscribe needs https "
-            "(RFC 8058 §3.1). Set it to the address under which readers reach `mailer serve`."
         )
 
 

@@ -2,29 +2,29 @@
 
 import re
 import secrets
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
-from sqlalchemy import ColumnElement, Engine
+from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.audience import is_in_audience
+from mailer.campaigns.audience import is_in_audience, read_reader
 from mailer.campaigns.planning import Plan
-from mailer.campaigns.variants import choose_language
 from mailer.database.engine import session
 from mailer.errors import MailerError
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.media import write_media
-from mailer.rendering.message import build_message
+from mailer.rendering.message import MessageBuilder
 from mailer.rendering.personalising import personalise
-from mailer.rendering.reader import reader_for
+from mailer.rendering.reader import Reader
+from mailer.rendering.variants import choose_language
 from mailer.workspace import Workspace
 from subscribers.listing import find_subscriber
 from subscribers.models import Subscriber
-
-_NO_CAMPAIGN = 0
 
 
 class NotInAudienceError(MailerError):
@@ -40,9 +40,13 @@ class NotInAudienceError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Outbox:
-    """What was written: ``files`` are whole messages (.eml), ``pages`` the same for the browser (.html)."""
+    """What was written: ``files`` are whole messages (.eml), ``pages`` the same for the browser (.html).
+
+    ``samples`` are the first of the ``files``, one for each variant; the others were asked for by address.
+    """
 
     files: tuple[Path, ...]
+    samples: tuple[Path, ...]
     pages: tuple[Path, ...]
 
 
@@ -62,52 +66,52 @@ def write_outbox(
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
     with session(engine, read_only=True) as reading:
-        wanted = [*_find_samples(reading, plan, now), *_find_asked_for(reading, plan, addresses, now)]
+        wanted = [
+            *_find_samples(reading, plan, workspace),
+            *_find_asked_for(reading, plan, workspace, addresses, now),
+        ]
+    builder = MessageBuilder(plan.compiled, workspace.settings) if plan.compiled else None
     files, pages = [], []
-    for name, compiled, subscriber in wanted:
-        reader = reader_for(subscriber, _NO_CAMPAIGN, workspace.settings, workspace.keys.tokens)
+    for name, compiled, reader in wanted:
+        assert builder is not None  # noqa: S101 - nothing is wanted of an edition that has no mail
         files.append(workspace.outbox / f"{name}.eml")
-        _write(files[-1], build_message(compiled, reader, workspace.settings, now=now))
+        _write(files[-1], builder.build(reader, now=now))
         pages.append(workspace.outbox / f"{name}.html")
         _write(pages[-1], _as_page(personalise(compiled, reader).html, workspace))
-    return Outbox(files=tuple(files), pages=tuple(pages))
+    samples = files[: len(plan.variants)]
+    return Outbox(files=tuple(files), samples=tuple(samples), pages=tuple(pages))
 
 
-def _find_samples(
-    reading: Session, plan: Plan, now: datetime
-) -> Iterator[tuple[str, CompiledEdition, Subscriber]]:
-    """For each variant, the first reader of the audience who would get it."""
-    audience = is_in_audience(plan.segment, plan.edition, now.date(), again=plan.again)
-    spoken = reading.exec(select(col(Subscriber.language)).where(audience).distinct()).all()
-    for compiled in plan.compiled:
-        wanted = [tag for tag in spoken if choose_language(tag, plan.languages) == compiled.language]
-        if wanted:
-            readers = select(Subscriber).where(audience, _speaks(wanted)).order_by(col(Subscriber.id))
-            subscriber = reading.exec(readers.limit(1)).one()
-            reading.expunge(subscriber)
-            yield f"{plan.edition}.{compiled.language}", compiled, subscriber
+_Wanted: TypeAlias = tuple[str, CompiledEdition, Reader]
 
 
-def _speaks(tags: Sequence[str | None]) -> ColumnElement[bool]:
-    language = col(Subscriber.language)
-    known = language.in_([tag for tag in tags if tag is not None])
-    return known | language.is_(None) if None in tags else known
+def _find_samples(reading: Session, plan: Plan, workspace: Workspace) -> Iterator[_Wanted]:
+    """For each variant, the first of its readers; the variant with the most readers comes first."""
+    alone = Counter(variant.language for variant in plan.variants)
+    numbers: Counter[str] = Counter()
+    for variant, circle in plan.variants.items():
+        compiled = plan.mail_in(variant.language)
+        numbers[variant.language] += 1
+        name = f"{plan.edition}.{variant.language}"
+        if alone[variant.language] > 1:
+            name += f".{numbers[variant.language]:02d}"
+        subscriber = reading.exec(select(Subscriber).where(col(Subscriber.id) == circle.first)).one()
+        yield name, compiled, read_reader(reading, subscriber, workspace)
 
 
 def _find_asked_for(
-    reading: Session, plan: Plan, addresses: Sequence[str], now: datetime
-) -> Iterator[tuple[str, CompiledEdition, Subscriber]]:
+    reading: Session, plan: Plan, workspace: Workspace, addresses: Sequence[str], now: datetime
+) -> Iterator[_Wanted]:
     audience = is_in_audience(plan.segment, plan.edition, now.date(), again=plan.again)
-    by_language = {compiled.language: compiled for compiled in plan.compiled}
-    for address in addresses if by_language else ():
+    for address in addresses if plan.compiled else ():
         known = find_subscriber(reading, address)
         readers = select(Subscriber).where(audience, col(Subscriber.id) == known.id)
         subscriber = reading.exec(readers).first()
         if subscriber is None:
             raise NotInAudienceError(address, plan)
-        reading.expunge(subscriber)
-        compiled = by_language[choose_language(subscriber.language, plan.languages)]
-        yield f"{plan.edition}.{_as_file_name(subscriber.email)}", compiled, subscriber
+        compiled = plan.mail_in(choose_language(subscriber.language, plan.languages))
+        name = f"{plan.edition}.{_as_file_name(subscriber.email)}"
+        yield name, compiled, read_reader(reading, subscriber, workspace)
 
 
 def _as_file_name(address: str) -> str:

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from functools import partial
 from hashlib import sha256
 from typing import Any
 
@@ -11,11 +12,12 @@ from sqlalchemy import ColumnElement, Engine, func
 from sqlmodel import Session, col, select
 
 from editions.problem import Level, Problem
-from mailer.campaigns.audience import already_has, is_in_audience
+from editions.switches import SwitchedOff
+from mailer.campaigns.audience import Circle, already_has, find_variants, is_in_audience, list_circles
 from mailer.campaigns.examining import Examination, examine
-from mailer.campaigns.variants import choose_language
 from mailer.database.engine import session
 from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.variants import Variant, choose_language
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
 from subscribers.segment import EVERYBODY, Segment, eligible
@@ -26,9 +28,11 @@ class Plan:
     """What sending an edition to a segment would come to.
 
     ``compiled`` holds the edition in each of its languages, its own first; it is empty where ``problems``
-    say why. The three ``by_…`` count the audience: by ISO country ("" for unknown), by sector followed (a
-    reader may follow several), by the language they would get. ``left_out`` counts those of the segment who
-    get nothing, by reason.
+    say why. ``switched_off`` are the checks the edition does without. The three ``by_…`` count the audience:
+    by ISO country ("" for unknown), by sector followed (a reader may follow several), by the language they
+    would get. ``left_out`` counts those of the segment who get nothing, by reason. ``variants`` are the
+    different newsletters this makes, the one with the most readers first, each with the circle of readers
+    who get it (its first reader stands for all).
     """
 
     edition: str
@@ -36,11 +40,17 @@ class Plan:
     again: bool
     compiled: tuple[CompiledEdition, ...]
     problems: tuple[Problem, ...]
+    switched_off: tuple[SwitchedOff, ...]
     audience: int
     by_country: Mapping[str, int]
     by_sector: Mapping[str, int]
     by_language: Mapping[str, int]
     left_out: Mapping[str, int]
+    variants: Mapping[Variant, Circle]
+
+    def mail_in(self, language: str) -> CompiledEdition:
+        """The edition in one of its ``languages``."""
+        return next(mail for mail in self.compiled if mail.language == language)
 
     @property
     def title(self) -> str:
@@ -92,11 +102,16 @@ class Plan:
             "by_sector": dict(self.by_sector),
             "by_language": dict(self.by_language),
             "left_out": dict(self.left_out),
+            "variants": [
+                {"language": variant.language, "stories": len(variant.stories), "readers": circle.number}
+                for variant, circle in self.variants.items()
+            ],
             "problems": [
                 {"path": problem.path, "line": problem.line, "level": problem.level.value}
                 | {"code": problem.code, "message": problem.message}
                 for problem in self.problems
             ],
+            "switched_off": [off.as_dict() for off in self.switched_off],
         }
 
 
@@ -116,10 +131,12 @@ def plan_campaign(
     Raises:
         ConfigurationError: there is no such edition. What is wrong inside it is in ``problems``.
     """
-    examination = examine(workspace, edition)
+    audience = is_in_audience(segment, edition, now.date(), again=again)
+    with session(engine, read_only=True) as reading:
+        circles = list(list_circles(reading, audience))
+    examination = examine(workspace, edition, choose_variants=partial(find_variants, circles))
     compiled = _in_reading_order(examination)
     languages = tuple(mail.language for mail in compiled)
-    audience = is_in_audience(segment, edition, now.date(), again=again)
     with session(engine, read_only=True) as reading:
         return Plan(
             edition=edition,
@@ -127,11 +144,13 @@ def plan_campaign(
             again=again,
             compiled=compiled,
             problems=examination.problems,
+            switched_off=examination.switched_off,
             audience=reading.exec(select(func.count()).select_from(Subscriber).where(audience)).one(),
             by_country=_count_by_country(reading, audience),
             by_sector=_count_by_sector(reading, audience, tuple(workspace.settings.sectors)),
             by_language=_count_by_language(reading, audience, languages),
             left_out=_count_left_out(reading, segment, edition, now.date(), again=again),
+            variants=find_variants(circles, compiled),
         )
 
 

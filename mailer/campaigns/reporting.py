@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -10,9 +10,10 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.lifecycle import find_campaign
-from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.counts import Counts, count_deliveries
 from mailer.dispatch.replies import is_dead_address
+from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import message_id
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
@@ -83,11 +84,15 @@ class Doubt:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A campaign with what went wrong, the largest group first, and everyone in doubt by name."""
+    """A campaign with what went wrong, the largest group first, and everyone in doubt by name.
+
+    ``switched_off`` are the checks it was sent without, by code, with the reason its writers gave.
+    """
 
     summary: Summary
     reasons: tuple[ReasonGroup, ...]
     in_doubt: tuple[Doubt, ...]
+    switched_off: Mapping[str, str]
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON shows it."""
@@ -96,6 +101,7 @@ class Report:
             "equation": self.summary.counts.equation(),
             "reasons": [group.as_dict() for group in self.reasons],
             "in_doubt": [doubt.as_dict() for doubt in self.in_doubt],
+            "switched_off": dict(self.switched_off),
         }
 
 
@@ -146,7 +152,19 @@ def report_campaign(session: Session, campaign_id: int, workspace: Workspace) ->
             for state, _, reason, number, email in rows
             if state is DeliveryState.in_doubt
         ),
+        switched_off=_read_switched_off(session, campaign_id),
     )
+
+
+def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:
+    content = session.exec(
+        select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id).limit(1)
+    ).first()
+    try:
+        return CompiledEdition.from_bytes(content.body).switched_off if content else {}
+    except CompiledVersionError:
+        # Sent by another version of this program; what it says is its own.
+        return {}
 
 
 def _summarise(session: Session, campaign: Campaign) -> Summary:

@@ -11,7 +11,6 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign, reopen_for_doubts
-from mailer.campaigns.variants import choose_language
 from mailer.database.engine import session
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.dispatch.claiming import Claim
@@ -20,7 +19,7 @@ from mailer.dispatch.dispatcher import Ending, dispatch
 from mailer.dispatch.transport import Transport, open_transport
 from mailer.dispatch.trouble import Patience
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.message import build_message
+from mailer.rendering.message import MessageBuilder
 from mailer.rendering.reader import reader_for
 from mailer.workspace import Workspace
 
@@ -92,14 +91,14 @@ def make_builder(
 ) -> Callable[[Claim], bytes]:
     """A function that builds the message of a claim from the content frozen with its campaign."""
     rows = reading.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
-    contents = {row.language: CompiledEdition.from_bytes(row.body) for row in rows}
-    languages = sorted(contents, key=lambda language: (language != own_language, language))
+    contents = [CompiledEdition.from_bytes(row.body) for row in rows]
+    contents.sort(key=lambda mail: (mail.language != own_language, mail.language))
     settings, signer = workspace.settings, workspace.keys.tokens
+    builder = MessageBuilder(contents, settings)
 
     def build(claim: Claim) -> bytes:
-        compiled = contents[choose_language(claim.subscriber.language, languages)]
-        reader = reader_for(claim.subscriber, campaign_id, settings, signer)
-        return build_message(compiled, reader, settings, now=datetime.now(UTC))
+        reader = reader_for(claim.subscriber, campaign_id, settings, signer, sectors=claim.sectors)
+        return builder.build(reader, now=datetime.now(UTC))
 
     return build
 

@@ -5,11 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from sqlmodel import select
-
 from editions.model import Edition
 from editions.reading import read_edition
-from mailer.campaigns.variants import choose_language
+from mailer.campaigns.audience import read_reader
 from mailer.database.engine import session
 from mailer.database.migrating import ensure_current
 from mailer.rendering.compiled import CompiledEdition
@@ -17,11 +15,10 @@ from mailer.rendering.compiling import compile_edition, compile_mjml
 from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message
 from mailer.rendering.personalising import personalise
-from mailer.rendering.reader import Reader, nobody, reader_for
+from mailer.rendering.reader import Reader, nobody
+from mailer.rendering.variants import choose_language
 from mailer.workspace import Workspace
-from subscribers.address import normalise_address
-from subscribers.errors import SubscriberError
-from subscribers.models import Subscriber
+from subscribers.listing import find_subscriber
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,16 +88,10 @@ def render_specimen(
 
 
 def _find_reader(workspace: Workspace, address: str) -> Reader:
-    email = normalise_address(address).email
     engine = workspace.open_database()
     try:
         ensure_current(engine)
         with session(engine, read_only=True) as opened:
-            subscriber = opened.exec(select(Subscriber).where(Subscriber.email == email)).first()
-            if subscriber is None:
-                raise SubscriberError(
-                    f"{address}: nobody on the list has this address. Look with `mailer subscribers list`."
-                )
-            return reader_for(subscriber, 0, workspace.settings, workspace.keys.tokens)
+            return read_reader(opened, find_subscriber(opened, address), workspace)
     finally:
         engine.dispose()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from click import Context, HelpFormatter
 
 _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
-    ("Write", ("check", "render", "preview")),
+    ("Write", ("new", "import", "check", "render", "preview")),
     ("Send", ("send", "campaigns")),
     ("People", ("subscribers",)),
     ("Run", ("init", "demo", "serve", "work", "doctor", "db")),
@@ -50,6 +50,9 @@ class Boundary(click.Group):
 
 def _explain(error: Exception) -> str | None:
     """What to tell a person, or None for a fault of ours, which deserves its trace."""
+    if isinstance(error, BrokenPipeError):
+        # Whoever read our output has enough of it, as `head` has: Click ends quietly.
+        return None
     if isinstance(error, (EditionError, SubscriberError, MailerError, ConfigurationError, OSError)):
         return str(error)
     # Not imported: if the database has failed, its library is loaded already.
@@ -90,6 +93,8 @@ def mailer(ctx: Context, folder: Path, debug: bool) -> None:  # noqa: ARG001 - r
 
 
 for _command in (
+    editions.new,
+    editions.import_,
     editions.check,
     editions.render,
     editions.preview,

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _LATER_DETACH = "--detach comes with a later version; without it the command sends in the foreground."
 
+_MOST_NAMED = 3
+
 
 @click.command()
 @click.argument("edition")
@@ -116,14 +118,24 @@ def _tell_plan(plan: Plan) -> None:
                 f"  by {name:<9} "
                 + ", ".join(f"{key or 'unknown'} {number}" for key, number in counts.items())
             )
+    if len(plan.variants) > len(plan.languages):
+        emit(f"  as {len(plan.variants)} different newsletters, by what readers follow")
     for reason, number in plan.left_out.items():
         emit(f"  left out: {number} {reason}")
     for problem in plan.problems:
         say(f"{problem.level}: {problem}")
+    for off in plan.switched_off:
+        say(f"Switched off: {off}")
 
 
 def _tell_outbox(outbox: Outbox) -> None:
-    for path in outbox.files:
+    """Name what was written; of many newsletters the first and the last."""
+    first, last = outbox.samples[:_MOST_NAMED], outbox.samples[_MOST_NAMED:]
+    for path in first:
+        emit(f"  wrote {path}")
+    if last:
+        emit(f"  wrote {len(last)} more, to {last[-1]}")
+    for path in outbox.files[len(outbox.samples) :]:
         emit(f"  wrote {path}")
     say("Preview: nothing left this machine. Add --confirm to send.")
 
@@ -269,6 +281,8 @@ def report(home: Home, campaign_id: int, as_json: bool) -> None:
         emit(columns([(group.state, group.number, group.reason) for group in found.reasons], right=(1,)))
     for delivery in found.in_doubt:
         emit(f"in doubt  {delivery.email}  {delivery.message_id}")
+    for code, reason in found.switched_off.items():
+        emit(f"sent without the check {code}: {reason}")
     emit(found.summary.counts.equation())
 
 

@@ -1,8 +1,9 @@
-"""Commands about editions: check, render, preview."""
+"""Commands about editions: new, import, check, render, preview."""
 
 from __future__ import annotations
 
 import sys
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,27 +16,60 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from editions.problem import Problem
+    from editions.word.importing import Imported
 
 
 @click.command()
-@click.argument("edition")
+@click.argument("edition", required=False)
+@click.option("--online", is_flag=True, help="Also ask every link whether its page answers.")
+@click.option("--explain", metavar="CODE", help="Print the page of a check instead: why, and what to do.")
 @json_option
 @pass_home
-def check(home: Home, edition: str, as_json: bool) -> None:
+def check(home: Home, edition: str | None, online: bool, explain: str | None, as_json: bool) -> None:
     """Find every problem of an edition, in its files and in the finished mail.
 
-    Exits 1 when one of them is an error. Example: mailer check 2021-2
+    Exits 1 when one of them is an error. Examples: mailer check 2021-2, mailer check --explain long-alt
     """
-    from mailer.campaigns.examining import examine
+    if explain is not None:
+        emit(_explain_check(explain))
+        return
+    if edition is None:
+        raise click.UsageError("Name an edition, or a check with --explain CODE.")
+    from mailer.campaigns.examining import examine_for_list
 
-    problems = examine(home.open(), edition).problems
+    examination = examine_for_list(home.open(), edition, today=datetime.now(UTC).date())
+    if online:
+        from mailer.campaigns.examining import examine_links
+
+        examination = examine_links(examination)
+    problems, switched_off = examination.problems, examination.switched_off
     if as_json:
-        emit_json({"problems": [_as_dict(problem) for problem in problems]})
+        emit_json(
+            {
+                "problems": [_as_dict(problem) for problem in problems],
+                "switched_off": [off.as_dict() for off in switched_off],
+            }
+        )
     else:
         for problem in problems:
-            emit(f"{problem.level}: {problem}")
+            emit(f"{f'{problem.level}:':<8} {problem}")
+        for off in switched_off:
+            say(f"Switched off: {off}")
         say(_verdict(edition, problems))
-    sys.exit(1 if any(problem.level == "error" for problem in problems) else 0)
+    sys.exit(1 if examination.has_errors else 0)
+
+
+def _explain_check(code: str) -> str:
+    from difflib import get_close_matches
+
+    from mailer.checks.catalogue import CHECKS
+    from mailer.checks.pages import describe_check
+
+    if code not in CHECKS:
+        close = get_close_matches(code, CHECKS, n=1)
+        advice = f"Did you mean {close[0]}?" if close else "docs/checks/README.md lists them all."
+        raise click.BadParameter(f"there is no check {code!r}. {advice}", param_hint="--explain")
+    return describe_check(CHECKS[code]).rstrip()
 
 
 def _as_dict(problem: Problem) -> dict[str, object]:
@@ -57,7 +91,8 @@ def _verdict(edition: str, problems: Sequence[Problem]) -> str:
 
 
 def _number(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+    plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{number} {noun if number == 1 else plural}"
 
 
 @click.command()
@@ -128,3 +163,98 @@ def _opener(open_browser: bool) -> Callable[[str], None]:
             click.launch(url)
 
     return announce
+
+
+@click.command()
+@click.argument("slug")
+@json_option
+@pass_home
+def new(home: Home, slug: str, as_json: bool) -> None:
+    """Write an example edition to write over, with every key explained. Never overwrites.
+
+    Example: mailer new 2026-2
+    """
+    from editions.skeleton.making import write_skeleton
+
+    workspace = home.open()
+    settings = workspace.settings
+    folder = write_skeleton(
+        workspace.editions,
+        slug,
+        organisation=settings.sender.organisation,
+        sectors=settings.sectors,
+        countries=settings.countries,
+        today=_today(),
+    )
+    files = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*.*"))]
+    if as_json:
+        emit_json({"edition": slug, "folder": str(folder), "files": files})
+        return
+    emit(str(folder))
+    say(f"Made the edition {slug}: {_number(len(files), 'file')}, each explains itself.")
+    say(f"Next: write over {folder / 'edition.md'}, and look with: {home.again('preview', slug)}")
+
+
+@click.command(name="import")
+@click.argument("file", metavar="FILE.docx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--edition", "slug", metavar="SLUG", default="", help="Its name; without it, that of the file.")
+@click.option(
+    "--language",
+    metavar="TAG",
+    default="",
+    callback=lambda _context, _option, tag: _read_language(tag),
+    help="What it is written in, such as zh-Hans; without it, its words decide.",
+)
+@json_option
+@pass_home
+def import_(home: Home, file: Path, slug: str, language: str, as_json: bool) -> None:
+    """Turn a Word document into an edition: one story for each Heading 1.
+
+    Pictures, tables, lists, links and notes are kept; what could not be carried over is listed with its
+    place. Never overwrites. Example: mailer import newsletter.docx --edition 2026-2
+    """
+    from editions.word.importing import import_word
+
+    workspace = home.open()
+    imported = import_word(
+        file,
+        workspace.editions,
+        slug=slug,
+        language=language,
+        sectors=workspace.settings.sectors,
+        today=_today(),
+    )
+    if as_json:
+        emit_json(imported.as_dict())
+        return
+    emit(str(imported.folder))
+    for name in imported.stories:
+        emit(str(imported.folder / name))
+    _tell_imported(home, imported)
+
+
+def _tell_imported(home: Home, imported: Imported) -> None:
+    made = f"{_number(len(imported.stories), 'story')}, {_number(len(imported.images), 'picture')}"
+    say(f"Made the edition {imported.slug}, “{imported.title}”: {made}.")
+    if imported.left_behind:
+        say(f"Not as it was in the document, {_number(len(imported.left_behind), 'thing')}:")
+    for left in imported.left_behind:
+        say(f"  {left}")
+    say(
+        f"Look at {imported.folder / 'edition.md'} first: its subject and preheader are made of titles, "
+        "its number and date of the name and today."
+    )
+    say(f"Next: {home.again('check', imported.slug)}")
+
+
+def _read_language(tag: str) -> str:
+    from editions.languages import canonical_language
+
+    if tag and not canonical_language(tag):
+        raise click.BadParameter(f"{tag!r} is no language tag. Write en, zh-Hans, mn, ja, ko or fr.")
+    return canonical_language(tag) or ""
+
+
+def _today() -> date:
+    """The day where the person is, not in Greenwich."""
+    return datetime.now(UTC).astimezone().date()

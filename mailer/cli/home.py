@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -32,6 +33,11 @@ class Home:
         from mailer.workspace import open_workspace
 
         return open_workspace(self.folder)
+
+    def again(self, *words: str) -> str:
+        """The command ``mailer WORDS`` in this workspace, for a person to type."""
+        place = [] if self.folder == Path() else ["-C", str(self.folder)]
+        return shlex.join(["mailer", *place, *words])
 
     @contextmanager
     def database(self, workspace: Workspace) -> Iterator[Engine]:

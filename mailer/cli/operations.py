@@ -37,7 +37,7 @@ def init(folder: Path, sample: bool, as_json: bool) -> None:
         )
         say(f"Next: mailer -C {folder} check {founded.editions[0]}")
     else:
-        say(f"Next: write who sends into {folder}/mailer.toml, then put an edition into {folder}/editions/.")
+        say(f"Next: write who sends into {folder}/mailer.toml, then begin: mailer -C {folder} new 2026-1")
 
 
 @click.command()

@@ -1,15 +1,17 @@
 """What a dispatcher takes in hand: a claim, and the query that finds the next ones."""
 
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, exists, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, exists, select
 from sqlmodel import SQLModel, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import MailerError
-from subscribers.models import Subscriber
+from subscribers.models import Subscriber, SubscriberSector
 from subscribers.segment import eligible
 
 _READER = SQLModel.metadata.tables["subscriber"].columns
@@ -25,13 +27,14 @@ class LostClaimError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Claim:
-    """A delivery a dispatcher has taken, and its reader as read in the same transaction (detached: only to
-    read).
+    """A delivery a dispatcher has taken, and its reader with the ``sectors`` they follow, as read in the same
+    transaction (detached: only to read).
     """
 
     delivery_id: int
     campaign_id: int
     subscriber: Subscriber
+    sectors: frozenset[str] = frozenset()
     attempts: int = 0
     deferrals: int = 0
     deferred_since: datetime | None = None
@@ -72,13 +75,27 @@ def select_due(campaign_id: int, limit: int, now: datetime) -> Select[Any]:
     )
 
 
-def read_claim(campaign_id: int, row: Row[Any]) -> Claim:
-    """A row of :func:`select_due` as a claim."""
+def read_claims(connection: Connection, campaign_id: int, rows: Sequence[Row[Any]]) -> list[Claim]:
+    """Rows of :func:`select_due` as claims, in their order."""
+    sectors = _read_sectors(connection, [row.reader_id for row in rows])
+    return [_read_claim(campaign_id, row, sectors[row.reader_id]) for row in rows]
+
+
+def _read_sectors(connection: Connection, subscribers: Iterable[int]) -> defaultdict[int, set[str]]:
+    number, sector = col(SubscriberSector.subscriber_id), col(SubscriberSector.sector)
+    sectors: defaultdict[int, set[str]] = defaultdict(set)
+    for subscriber_id, name in connection.execute(select(number, sector).where(number.in_(subscribers))):
+        sectors[subscriber_id].add(name)
+    return sectors
+
+
+def _read_claim(campaign_id: int, row: Row[Any], sectors: Iterable[str]) -> Claim:
     reader = {column.key: getattr(row, f"reader_{column.key}") for column in _READER}
     return Claim(
         delivery_id=row.delivery_id,
         campaign_id=campaign_id,
         subscriber=Subscriber(**reader),
+        sectors=frozenset(sectors),
         attempts=row.attempts,
         deferrals=row.deferrals,
         deferred_since=row.deferred_since,

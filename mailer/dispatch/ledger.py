@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
-from mailer.dispatch.claiming import Claim, LostClaimError, read_claim, select_due
+from mailer.dispatch.claiming import Claim, LostClaimError, read_claims, select_due
 from mailer.dispatch.moving import make_move, make_single_move
 from mailer.dispatch.replies import Outcome, Stage, Verdict, back_off
 from mailer.dispatch.states import move_campaign
@@ -78,7 +78,8 @@ class Ledger:
             self._call_up_deferred(connection, now)
             rows = connection.execute(select_due(self._campaign_id, limit, now)).all()
             self._suppress(connection, [row.delivery_id for row in rows if not row.may_get_mail], now)
-            claims = [read_claim(self._campaign_id, row) for row in rows if row.may_get_mail]
+            wanted = [row for row in rows if row.may_get_mail]
+            claims = read_claims(connection, self._campaign_id, wanted)
             ids = [claim.delivery_id for claim in claims]
             values = {"owner": self._owner, "updated_at": now}
             queued = [DeliveryState.queued]

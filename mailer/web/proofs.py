@@ -2,10 +2,11 @@
 
 import re
 from dataclasses import replace
+from html import escape
 
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.holes import Hole
-from mailer.rendering.personalising import personalise
+from mailer.rendering.personalising import fill, fill_values
 from mailer.rendering.reader import nobody
 from mailer.settings import Settings
 
@@ -50,4 +51,5 @@ def open_links_apart(html: str) -> str:
 
 def neutralise(compiled: CompiledEdition, settings: Settings) -> str:
     """The HTML of ``compiled`` for anybody: no name, and none of the links that belong to one reader."""
-    return personalise(replace(compiled, html=_OWN_LINK.sub("", compiled.html)), nobody(settings)).html
+    html = _OWN_LINK.sub("", compiled.assemble(replace(compiled.full_variant, named=False)).html)
+    return fill(html, fill_values(compiled, nobody(settings)), escape)

@@ -2,16 +2,13 @@
 
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
+from mailer.campaigns.audience import find_list_fault, read_reader
 from mailer.database.engine import session
-from mailer.database.migrating import ensure_current
-from mailer.errors import StaleSchemaError
-from mailer.rendering.reader import Reader, nobody, reader_for
+from mailer.rendering.reader import Reader, nobody
 from mailer.web.views import View
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
@@ -49,17 +46,7 @@ class Readership:
 
     def find_fault(self) -> str:
         """Why the list cannot be read; empty if it can."""
-        url = self.engine.url
-        # Connecting to a SQLite file that is not there would make an empty one.
-        if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-            return "There is no list of subscribers yet. Make one with `mailer db upgrade`."
-        try:
-            ensure_current(self.engine)
-        except StaleSchemaError as error:
-            return str(error)
-        except SQLAlchemyError:
-            return "The list of subscribers cannot be reached. Look with `mailer doctor`."
-        return ""
+        return find_list_fault(self.engine)
 
     def list_addresses(self, today: date) -> list[str]:
         """Some addresses that get mail, to choose from."""
@@ -81,7 +68,10 @@ class Readership:
             subscriber = find_subscriber(opened, address)
         except SubscriberError as error:
             return replace(self.nobody, address_error=str(error))
-        return Seat(reader=self._reader(subscriber), words=f"Shown as {_introduce(subscriber)} gets it.")
+        return Seat(
+            reader=read_reader(opened, subscriber, self.workspace),
+            words=f"Shown as {_introduce(subscriber)} gets it.",
+        )
 
     def _seat_segment(self, opened: Session, view: View, today: date) -> Seat:
         try:
@@ -95,10 +85,7 @@ class Readership:
         subscriber = opened.exec(select_subscribers(segment, today=today).offset(n - 1).limit(1)).one()
         readers = f"{number:,} reader{'' if number == 1 else 's'} today"
         words = f"{readers}. Shown as number {n:,} gets it: {_introduce(subscriber)}."
-        return Seat(reader=self._reader(subscriber), words=words, n=n, number=number)
-
-    def _reader(self, subscriber: Subscriber) -> Reader:
-        return reader_for(subscriber, 0, self.workspace.settings, self.workspace.keys.tokens)
+        return Seat(reader=read_reader(opened, subscriber, self.workspace), words=words, n=n, number=number)
 
 
 def _introduce(subscriber: Subscriber) -> str:

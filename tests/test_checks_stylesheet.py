@@ -1,0 +1,179 @@
+"""Style sheets, read as mails write them, and what elements look like by them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html as lxml_html
+
+from mailer.checks.colour import find_colour, read_colour
+from mailer.checks.looks import Appearance, Look, draw
+from mailer.checks.nodes import list_nodes, match_rules
+from mailer.checks.stylesheet import holds, read_declarations, read_selector, read_sheet
+
+
+def look(style: str, markup: str, appearance: Appearance = Appearance.light) -> Look:
+    """The look of the element with id x."""
+    nodes = list_nodes(lxml_html.document_fromstring(f"<html><body>{markup}</body></html>"))
+    match_rules(nodes, read_sheet(style).rules)
+    (node,) = (node for node in nodes if node.get("id") == "x")
+    return draw(nodes, appearance)[node]
+
+
+# --- reading ------------------------------------------------------------------------------------------------
+
+
+def test_rules_keep_the_conditions_around_them() -> None:
+    sheet = read_sheet("a{color:red}@media screen{@media (min-width:480px){b{margin:0}}}/* x{} */i{top:0}")
+    assert [rule.conditions for rule in sheet.rules] == [(), ("screen", "(min-width:480px)"), ()]
+    assert [rule.order for rule in sheet.rules] == [0, 1, 2]
+    assert sheet.at_rules == {"media"}
+
+
+def test_at_rules_of_other_kinds_are_named_and_hold_no_rules() -> None:
+    sheet = read_sheet(
+        "@import url(x.css);@font-face{font-family:'Lato';src:url(a)}@keyframes k{from{top:0}}p{top:0}"
+    )
+    assert sheet.at_rules == {"import", "font-face", "keyframes"}
+    assert sheet.font_faces == ("Lato",)
+    assert len(sheet.rules) == 1
+
+
+def test_a_semicolon_within_an_address_ends_no_declaration() -> None:
+    parts = read_declarations("background:url(data:image/png;base64,x) ; color : RED !IMPORTANT;;width")
+    assert [(part.name, part.value, part.important) for part in parts] == [
+        ("background", "url(data:image/png;base64,x)", False),
+        ("color", "RED", True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selector", "specificity"),
+    [
+        ("a", (0, 0, 1)),
+        (".a.b #c", (1, 2, 0)),
+        ("u + .body > td[align=left]:lang(zh)", (0, 3, 2)),
+        ("*", (0, 0, 0)),
+    ],
+)
+def test_specificity_counts_ids_classes_and_tags(selector: str, specificity: tuple[int, int, int]) -> None:
+    read = read_selector(selector)
+    assert read is not None
+    assert read.specificity == specificity
+
+
+@given(st.text(alphabet="ab{}();:@!/*,.#>+~[]='\" \n-0", max_size=60))
+def test_nothing_written_as_a_sheet_stops_the_reading(text: str) -> None:
+    sheet = read_sheet(text)
+    nodes = list_nodes(lxml_html.document_fromstring('<html><body><p class="a" id="b">x</p></body></html>'))
+    match_rules(nodes, sheet.rules)
+    draw(nodes, Appearance.dark)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("screen", True),
+        ("only screen and (min-width:480px)", True),
+        ("(max-width:599px)", False),
+        ("(min-width:700px) and (max-width:700px)", True),
+        ("(prefers-color-scheme:dark)", False),
+        ("(prefers-color-scheme: light)", True),
+        ("print", False),
+        ("not all", False),
+        ("(hover:hover)", False),
+        ("print, screen", True),
+    ],
+)
+def test_conditions_hold_on_a_light_screen_of_700_pixels(condition: str, expected: bool) -> None:
+    assert holds(condition, dark=False, width=700) is expected
+
+
+# --- looks --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("style", "markup", "ink"),
+    [
+        ("p{color:#111111}", '<p id="x">', "#111111"),
+        ("p{color:#111111}", '<p id="x" style="color:#222222">', "#222222"),
+        ("p{color:#111111 !important}", '<p id="x" style="color:#222222">', "#111111"),
+        (".a{color:#111111}p{color:#222222}", '<p id="x" class="a">', "#111111"),
+        ("p{color:#111111}p{color:#222222}", '<p id="x">', "#222222"),
+        ("div{color:#111111}", '<div><p id="x"></div>', "#111111"),
+        ("div>p{color:#111111}", '<div><blockquote><p id="x"></blockquote></div>', "#000000"),
+        ("h2+p{color:#111111}", '<h2></h2><p id="x">', "#111111"),
+        ("h2+p{color:#111111}", '<h2></h2><hr><p id="x">', "#000000"),
+        ("h2~p{color:#111111}", '<h2></h2><hr><p id="x">', "#111111"),
+        (":lang(zh){color:#111111}", '<p lang="zh-Hans"><b id="x">', "#111111"),
+        ("[data-ogsc] p{color:#111111}", '<p id="x">', "#000000"),
+        ("p:hover{color:#111111}", '<p id="x">', "#000000"),
+        ("", '<a id="x" href="#">', "#0000ee"),
+        ("p{color:rgba(0,0,0,.5)}", '<p id="x">', "#808080"),
+        ("@media print{p{color:#111111}}", '<p id="x">', "#000000"),
+    ],
+)
+def test_the_ink_is_that_of_the_rule_that_wins(style: str, markup: str, ink: str) -> None:
+    assert look(style, markup).ink == ink
+
+
+def test_the_ground_is_the_nearest_that_is_painted() -> None:
+    markup = '<table bgcolor="#eeeeee"><tr><td style="background:transparent"><p id="x">'
+    assert look("", markup).ground == "#eeeeee"
+    assert (
+        look(
+            "td{background:#123456 url(a.png)}", markup.replace(' style="background:transparent"', "")
+        ).ground
+        == "#123456"
+    )
+    assert look("td{background:#123456 !important}", markup).ground == "#123456"
+
+
+def test_a_shorthand_and_its_longhand_are_one_property() -> None:
+    assert look("p{font-size:20px}p{font:bold 14px/21px Arial}", '<p id="x">').size == 14
+    drawn = look("p{font:bold 14px/21px Arial}p{font-size:20px}", '<p id="x">')
+    assert (drawn.size, drawn.is_bold, drawn.family) == (20, True, "Arial")
+    assert look("p{font:14px/21px Arial}", '<p id="x">').line == 1.5
+
+
+@pytest.mark.parametrize(
+    ("style", "size"), [("20px", 20), ("1.5em", 30), ("150%", 30), ("12pt", 16), ("2rem", 32), ("large", 20)]
+)
+def test_sizes_come_to_pixels(style: str, size: float) -> None:
+    assert look("", f'<div style="font-size:20px"><p id="x" style="font-size:{style}">').size == size
+
+
+def test_dark_rules_hold_in_the_dark_alone_and_are_remembered() -> None:
+    style = "p{color:#111111}@media (prefers-color-scheme:dark){p{color:#eeeeee !important}}"
+    markup = '<div style="background-color:#ffffff"><p id="x">'
+    assert look(style, markup).ink == "#111111"
+    dark = look(style, markup, Appearance.dark)
+    assert (dark.ink, dark.is_dark_ink, dark.bright) == ("#eeeeee", True, "#ffffff")
+    both = style + "@media (prefers-color-scheme:dark){div{background-color:#222222 !important}}"
+    assert look(both, markup, Appearance.dark).bright == ""
+    assert look(style, markup, Appearance.bare).ink == "#000000"
+
+
+# --- colours ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "colour"),
+    [
+        ("#ABC", "#aabbcc"),
+        ("white", "#ffffff"),
+        ("rgb(1, 2, 3)", "#010203"),
+        ("rgb(1 2 3 / 50%)", "#808081"),
+        ("rgba(0,0,0,0)", None),
+        ("transparent", None),
+        ("inherit", None),
+        ("var(--x)", None),
+        ("", None),
+    ],
+)
+def test_colours_come_to_six_digits(written: str, colour: str | None) -> None:
+    assert read_colour(written) == colour
+
+
+def test_the_colour_of_a_shorthand_is_found() -> None:
+    assert find_colour("no-repeat #123456 url(https://e.org/white.png)") == "#123456"
+    assert find_colour("url(https://e.org/white.png)") is None
