@@ -1,0 +1,50 @@
+"""JSON Schemas of front matter, by which editors complete and check it while somebody writes."""
+
+import json
+from collections.abc import Callable, Mapping
+from enum import StrEnum
+from typing import Any
+
+from pydantic import BaseModel
+
+from editions.model import Kind, Personalisation
+from editions.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+
+
+def list_schemas(read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) -> dict[str, str]:
+    """The schemas by file name; ``read_meanings`` gives the sentence about each member of an enum."""
+    kinds = {
+        "edition": EditionHeader,
+        "edition-translation": EditionTranslation,
+        "story": StoryHeader,
+        "story-translation": StoryTranslation,
+    }
+    return {f"{name}.schema.json": _write_schema(model, read_meanings) for name, model in kinds.items()}
+
+
+def _write_schema(model: type[BaseModel], read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) -> str:
+    schema = _trim_schema(model.model_json_schema())
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", **schema}
+    for name, enum in (("Kind", Kind), ("Personalisation", Personalisation)):
+        if described := schema.get("$defs", {}).get(name):
+            described["enumDescriptions"] = list(read_meanings(enum).values())
+    return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
+
+
+def _trim_schema(part: Any) -> Any:
+    """A schema without what pydantic adds and no editor needs: titles made of names; and null, because an
+    empty value counts as not given."""
+    if isinstance(part, list):
+        return [_trim_schema(item) for item in part]
+    if not isinstance(part, dict):
+        return part.replace("``", "`") if isinstance(part, str) else part
+    if len(choices := part.get("anyOf", [])) == 2 and {"type": "null"} in choices:
+        (choice,) = (choice for choice in choices if choice != {"type": "null"})
+        part = choice | {key: value for key, value in part.items() if key not in {"anyOf", "default"}}
+    dull = {"title"} if isinstance(part.get("title"), str) else set()
+    trimmed = {key: _trim_schema(value) for key, value in part.items() if key not in dull}
+    if trimmed.get("items", {}).get("$ref", "").endswith("ReadMoreHeader"):
+        # A single link may stand without the hyphen of a list.
+        both = [trimmed["items"], {"type": "array", "items": trimmed["items"]}]
+        return {"description": trimmed["description"], "anyOf": both}
+    return trimmed
