@@ -1,0 +1,54 @@
+"""A figure, the bar it is held to, and the table of all of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Bar(StrEnum):
+    """Which side of the bar is the good one."""
+
+    least = "at least"
+    """The figure must not fall below the bar."""
+
+    most = "at most"
+    """The figure must not rise above the bar."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One line of the table. ``measured`` is None where it could not be; ``bar`` None where none is set.
+
+    ``note`` says what it was measured with, or why it was not.
+    """
+
+    what: str
+    measured: float | None = None
+    unit: str = "×"
+    side: Bar = Bar.least
+    bar: float | None = None
+    note: str = ""
+
+    @property
+    def verdict(self) -> str:
+        if self.measured is None:
+            return "not measured"
+        if self.bar is None:
+            return ""
+        good = self.measured >= self.bar if self.side is Bar.least else self.measured <= self.bar
+        return "met" if good else "BELOW THE BAR"
+
+
+def print_table(figures: Sequence[Figure]) -> None:
+    print(f"{'':<62}{'measured':>12}{'bar':>20}")
+    for figure in figures:
+        measured = "–" if figure.measured is None else _written(figure.measured, figure.unit)
+        bar = "" if figure.bar is None else f"{figure.side} {_written(figure.bar, figure.unit)}"
+        print(f"{figure.what:<62}{measured:>12}{bar:>20}  {figure.verdict}".rstrip())
+        if figure.note:
+            print(f"    {figure.note}")
+
+
+def _written(number: float, unit: str) -> str:
+    digits = 0 if number >= 100 else 1 if number >= 10 else 2
+    return f"{number:,.{digits}f} {unit}"

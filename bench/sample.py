@@ -1,0 +1,87 @@
+"""The sample workspace: its edition, the page made of it, and everybody who would get it."""
+
+import dataclasses
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlmodel import select
+
+from editions.model import Edition, Personalisation
+from editions.reading import read_edition
+from mailer.database.engine import session
+from mailer.founding import found_workspace
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiling import compile_edition, compile_mjml
+from mailer.rendering.environment import make_environment, render_template
+from mailer.rendering.layout import Layout
+from mailer.rendering.page import Page
+from mailer.rendering.reader import Reader, reader_for
+from mailer.rendering.theme import load_theme
+from mailer.rendering.words import load_words
+from mailer.settings import Settings
+from mailer.workspace import Workspace, open_workspace
+from subscribers.models import Subscriber
+
+# A file that changed a moment ago is read anew each time, see editions.fingerprint: nothing to measure.
+_SETTLING = 2.5
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """One edition in its ``folder``, and its readers."""
+
+    workspace: Workspace
+    folder: Path
+    edition: Edition
+    readers: tuple[Reader, ...]
+
+    @property
+    def settings(self) -> Settings:
+        return self.workspace.settings
+
+    def compile(self, edition: Edition | None = None) -> CompiledEdition:
+        return compile_edition(edition or self.edition, self.settings)
+
+    def read_and_compile(self, folder: Path) -> CompiledEdition:
+        """The edition in ``folder``, from its files."""
+        return self.compile(read_edition(folder, sectors=self.settings.sectors))
+
+    def compile_for_interests(self) -> CompiledEdition:
+        """The edition as one that leaves out what a reader does not follow."""
+        return self.compile(dataclasses.replace(self.edition, personalise=Personalisation.filter))
+
+    def page(self) -> Page:
+        edition = self.edition
+        return Layout(
+            edition=edition,
+            settings=self.settings,
+            language=edition.language,
+            theme=load_theme(edition.template),
+            words=load_words(edition.language),
+        ).build_page()
+
+    def mjml(self) -> str:
+        return compile_mjml(self.edition, self.settings)
+
+    def inline_css(self) -> str:
+        """The rules that go into style attributes."""
+        name = f"email/{self.edition.template}.inline.css.j2"
+        return render_template(make_environment(None, markup=False), name, page=self.page())
+
+
+def prepare_sample(folder: Path) -> Sample:
+    founded = found_workspace(folder, sample=True, now=datetime.now(UTC))
+    workspace = open_workspace(founded.root, environ={})
+    source = workspace.edition_folder(founded.editions[0])
+    engine = workspace.open_database()
+    with session(engine) as rows:
+        subscribers = rows.exec(select(Subscriber)).all()
+        readers = tuple(
+            reader_for(subscriber, 1, workspace.settings, workspace.keys.tokens) for subscriber in subscribers
+        )
+    engine.dispose()
+    time.sleep(_SETTLING)
+    edition = read_edition(source, sectors=workspace.settings.sectors)
+    return Sample(workspace=workspace, folder=source, edition=edition, readers=readers)

@@ -1,0 +1,45 @@
+"""The table of `make bench`: what it says of a figure beside its bar, and of one that was not taken."""
+
+import pytest
+
+from bench import rendering
+from bench.figure import Bar, Figure, print_table
+from bench.peers import NoPeersError
+
+
+@pytest.mark.parametrize(
+    ("measured", "side", "verdict"),
+    [
+        (1000.0, Bar.least, "met"),
+        (999.9, Bar.least, "BELOW THE BAR"),
+        (1000.0, Bar.most, "met"),
+        (1000.1, Bar.most, "BELOW THE BAR"),
+        (None, Bar.least, "not measured"),
+    ],
+)
+def test_a_figure_is_held_to_its_bar(measured: float | None, side: Bar, verdict: str) -> None:
+    assert Figure(what="x", measured=measured, side=side, bar=1000).verdict == verdict
+
+
+def test_a_figure_without_a_bar_is_only_told() -> None:
+    assert Figure(what="x", measured=1.0).verdict == ""
+
+
+def test_the_table_shows_the_bar_beside_the_figure(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table([Figure(what="a message", measured=1234.5, bar=1000, note="by the clock")])
+    line, note = capsys.readouterr().out.splitlines()[1:]
+    assert line.split(maxsplit=2) == ["a", "message", line.split(maxsplit=2)[2]]
+    assert "1,234 ×" in line
+    assert "at least 1,000 ×" in line
+    assert line.endswith("met")
+    assert note.strip() == "by the clock"
+
+
+def test_without_node_the_table_says_which_figures_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        raise NoPeersError("Node is not installed")
+
+    monkeypatch.setattr(rendering, "install_peers", refuse)
+    figures = list(rendering.measure_against_node(None))  # type: ignore[arg-type]  # nothing is measured
+    assert [figure.verdict for figure in figures] == ["not measured"] * 3
+    assert {figure.note for figure in figures} == {"Node is not installed."}
