@@ -19,11 +19,22 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 
 .PHONY: test
 test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
-	$(BIN)/pytest -n auto --dist loadfile -m "not soak" $(ARGS)
+	$(BIN)/pytest -n auto --dist loadfile -m "not soak and not judges" $(ARGS)
 
 .PHONY: soak
 soak: setup servers ## The minutes-long tests
 	$(BIN)/pytest -m soak $(ARGS)
+
+.PHONY: judge
+judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m (needs Node.js and Java)
+	@scripts/system-packages judges
+	@$(BIN)/python scripts/judge.py --install
+	$(BIN)/pytest -m judges tests/test_judges.py
+	$(BIN)/python scripts/judge.py $(ARGS)
+
+.PHONY: golden
+golden: setup ## Write the expected texts of tests/golden anew; read the difference before you keep it
+	$(BIN)/python -m tests.judges.golden
 
 .PHONY: check
 check: setup ## Lint, format, types, import rules and documents
@@ -43,8 +54,8 @@ docs: setup ## Write the generated parts of docs/ anew, from the program
 	$(BIN)/python scripts/check_docs.py --write
 
 .PHONY: bench
-bench: setup ## Measure what a reader costs beside what an edition costs
-	$(BIN)/python bench/rendering.py
+bench: setup ## Measure what rendering costs beside what others cost (installs npm packages to compare with)
+	$(BIN)/python -m bench.rendering
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
+import document
 from cogapp import Cog
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -32,15 +33,15 @@ def list_documents(root: Path) -> list[Path]:
 
 def find_broken_links(root: Path) -> Iterator[str]:
     """Relative links to files or headings that are not there."""
-    for document in list_documents(root):
-        prose = _CODE.sub("", _FENCE.sub("", document.read_text(encoding="utf-8")))
+    for page in list_documents(root):
+        prose = _CODE.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
         for match in _LINK.finditer(prose):
             link = match[1] or match[2]
             if re.match(r"[a-z][a-z0-9+.-]*:", link):
                 continue
             place, _, anchor = link.partition("#")
-            target = document if not place else (document.parent / unquote(place))
-            where = f"{document.relative_to(root)}: the link {link} leads nowhere"
+            target = page if not place else (page.parent / unquote(place))
+            where = f"{page.relative_to(root)}: the link {link} leads nowhere"
             if not target.exists():
                 yield f"{where}: there is no {place}."
             elif anchor and target.suffix == ".md" and anchor not in list_anchors(target):
@@ -99,6 +100,26 @@ def run_cog(root: Path, *, write: bool) -> Iterator[str]:
             yield f"{path.relative_to(root)}: not what the program says any more. Run `make docs`."
 
 
+def compare_files(root: Path, *, write: bool) -> Iterator[str]:
+    """Compare the files that are generated as a whole with what the program says, or write them; a folder of
+    theirs holds no others."""
+    files = document.list_files()
+    folders = {(root / name).parent for name in files}
+    known = {root / name for name in files}
+    strangers = {path for folder in folders for path in folder.glob("*") if path.is_file()} - known
+    for path in sorted(strangers):
+        # docs/ itself also holds the pages that people write.
+        if path.parent != root / "docs":
+            yield f"{path.relative_to(root)}: the program does not write this page any more. Delete it."
+    for name, content in files.items():
+        path = root / name
+        if write:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(content, encoding="utf-8")
+        elif not path.is_file() or path.read_text(encoding="utf-8") != content:
+            yield f"{name}: not what the program says any more. Run `make docs`."
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -108,6 +129,7 @@ def main() -> int:
     arguments = parser.parse_args()
     root = arguments.folder.resolve()
     faults = [
+        *compare_files(root, write=arguments.write),
         *run_cog(root, write=arguments.write),
         *find_broken_links(root),
         *find_unexplained_dependencies(root),

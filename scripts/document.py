@@ -12,7 +12,9 @@ import click
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
+from schemas import list_schemas
 
+from mailer.checks.pages import list_pages
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.states import CAMPAIGN_MOVES, DELIVERY_MOVES
@@ -53,7 +55,7 @@ def describe_deliveries() -> str:
 
 
 def _describe_states(states: type[StrEnum], moves: Mapping[Any, frozenset[Any]]) -> str:
-    meanings = _read_meanings(states)
+    meanings = read_meanings(states)
     rows = [
         f"| `{state}` | {meanings[state.name]} | "
         + (", ".join(f"`{target}`" for target in states if target in moves[state]) or "nothing")
@@ -63,7 +65,7 @@ def _describe_states(states: type[StrEnum], moves: Mapping[Any, frozenset[Any]])
     return "\n".join(["| state | what it means | may become |", "|---|---|---|", *rows])
 
 
-def _read_meanings(states: type[StrEnum]) -> dict[str, str]:
+def read_meanings(states: type[StrEnum]) -> dict[str, str]:
     """The sentence below each member of an enum; Python itself forgets it."""
     (body,) = (
         node.body for node in ast.parse(inspect.getsource(states)).body if isinstance(node, ast.ClassDef)
@@ -131,3 +133,9 @@ def _default(field: FieldInfo) -> str:
     if value is None or value == "":
         return "none"
     return f"`{value}`"
+
+
+def list_files() -> dict[str, str]:
+    """Every file of docs/ that is the program's own from first to last line, by its path from the root."""
+    checks = {f"docs/checks/{name}": page for name, page in list_pages().items()}
+    return checks | {f"docs/{name}": text for name, text in list_schemas(read_meanings).items()}

@@ -1,4 +1,5 @@
-"""Take the README's pictures: the edition as readers see it, and the preview as the team sees it.
+"""Take the pictures of the README and the gallery: the edition as readers see it in each theme, and the
+preview as the team sees it.
 
 Run with `make screenshots`; needs Chromium and a font with Chinese, Japanese and Korean characters.
 """
@@ -7,9 +8,11 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,11 +21,21 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from mailer.campaigns.specimen import render_specimen
 from mailer.founding import found_workspace
+from mailer.rendering.theme import theme_names
 from mailer.web.preview import create_preview_app
 from mailer.web.serving import start_in_thread
 from mailer.workspace import open_workspace
 
-IMAGES = Path(__file__).parent.parent / "docs" / "images"
+DOCS = Path(__file__).parent.parent / "docs"
+THEMES = {
+    "periodical": "The default: a quiet magazine. Pictures stand beside the words where there is room, and "
+    "each section has its colour.",
+    "bulletin": "Sober: one column, one family of letters, no colour but that of links.",
+}
+WIDTHS = {700: "On a desk, 700 px", 375: "On a phone, 375 px"}
+LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
+# The top of the mail and its first stories, in pixels.
+PARTS = ((None, 900), ("In focus", 1500))
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -35,10 +48,11 @@ QUIET = [
 
 
 def main() -> None:
-    """Write docs/images/edition.png and docs/images/preview.png."""
+    """Write docs/images/*.png and docs/gallery.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--output", type=Path, default=IMAGES, help="where to write the pictures")
-    output = parser.parse_args().output
+    parser.add_argument("--docs", type=Path, default=DOCS, help="the folder of the documents")
+    docs = parser.parse_args().docs
+    output = docs / "images"
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         sys.exit(
@@ -50,17 +64,15 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         take_edition(browser, root, output / "edition.png")
         take_preview(browser, root, output / "preview.png")
+        for theme in theme_names():
+            take_theme(browser, root, theme, output)
         browser.close()
+    (docs / "gallery.md").write_text("".join(describe_gallery()), encoding="utf-8")
 
 
 def take_edition(browser: Browser, root: Path, picture: Path) -> None:
     """The mail at a desk, top and lead story, beside the same mail on a phone, by day and by night."""
-    workspace = open_workspace(root, environ={})
-    slug = next(path.name for path in workspace.editions.iterdir())
-    page_file = root / "outbox" / "edition.html"
-    page_file.write_bytes(
-        render_specimen(workspace, slug, form="html", address=None, language=None, local_media=True)
-    )
+    page_file = _write_page(root, "edition")
     parts = [
         _take_part(browser, page_file, width=700, scheme="light", at=None),
         _take_part(browser, page_file, width=700, scheme="light", at="In focus"),
@@ -70,9 +82,43 @@ def take_edition(browser: Browser, root: Path, picture: Path) -> None:
     _beside(parts).save(picture, optimize=True)
 
 
-def _take_part(browser: Browser, page_file: Path, *, width: int, scheme: str, at: str | None) -> Image.Image:
-    """One screen of the mail, from the section called ``at``."""
-    page = browser.new_page(viewport={"width": width, "height": 1300}, color_scheme=scheme)  # type: ignore[arg-type]
+def take_theme(browser: Browser, root: Path, theme: str, output: Path) -> None:
+    """The edition in ``theme`` at each width and in each look: its top, and below it its first stories."""
+    workspace = open_workspace(root, environ={})
+    source = next(workspace.editions.iterdir()) / "edition.md"
+    text = source.read_text(encoding="utf-8")
+    source.write_text(re.sub(r"(?m)^template: .*$", f"template: {theme}", text), encoding="utf-8")
+    page_file = _write_page(root, theme)
+    for width in WIDTHS:
+        for look in LOOKS:
+            parts = [
+                _take_part(browser, page_file, width=width, scheme=look, at=at, height=height)
+                for at, height in PARTS
+            ]
+            # Two hundred colours are more than text and drawings of few tones need, and a third of the bytes.
+            picture = _below(parts).quantize(200, dither=Image.Dither.NONE)
+            picture.save(output / f"{theme}-{width}-{look}.png", optimize=True)
+
+
+def _write_page(root: Path, name: str) -> Path:
+    """The edition of the workspace as a page that finds its pictures on this disk."""
+    workspace = open_workspace(root, environ={})
+    slug = next(path.name for path in workspace.editions.iterdir())
+    page_file = root / "outbox" / f"{name}.html"
+    page_file.write_bytes(
+        render_specimen(workspace, slug, form="html", address=None, language=None, local_media=True)
+    )
+    return page_file
+
+
+def _take_part(
+    browser: Browser, page_file: Path, *, width: int, scheme: str, at: str | None, height: int = 1300
+) -> Image.Image:
+    """One screen of the mail, from the section called ``at``; where ``scheme`` is "off", without pictures."""
+    dark = "dark" if scheme == "dark" else "light"
+    page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=dark)
+    if scheme == "off":
+        page.route(re.compile(r"\.(png|jpg|gif)$"), lambda route: route.abort())
     page.goto(page_file.as_uri())
     if at is not None:
         page.get_by_role("heading", name=at).first.evaluate(
@@ -80,7 +126,37 @@ def _take_part(browser: Browser, page_file: Path, *, width: int, scheme: str, at
         )
     data = page.screenshot()
     page.close()
-    return Image.open(io.BytesIO(data))
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def _below(parts: list[Image.Image]) -> Image.Image:
+    gap = 12
+    height = sum(part.height for part in parts) + gap * (len(parts) - 1)
+    sheet = Image.new("RGB", (parts[0].width, height), "#8a8f96")
+    top = 0
+    for part in parts:
+        sheet.paste(part, (0, top))
+        top += part.height + gap
+    return sheet
+
+
+def describe_gallery() -> Iterator[str]:
+    """docs/gallery.md."""
+    yield "# Gallery\n\n"
+    yield (
+        "The sample edition in each theme, as a browser draws it: the top of the mail, and below the grey "
+        "line its first stories. Written by `make screenshots`. [Templates](templates.md) says how to choose "
+        "a theme and how to change one.\n"
+    )
+    for theme in THEMES:
+        yield f"\n## {theme}\n\n{THEMES[theme]}\n"
+        for width, where in WIDTHS.items():
+            cells = (
+                f"![{theme}, {where}, {look}](images/{theme}-{width}-{file}.png)"
+                for file, look in LOOKS.items()
+            )
+            yield f"\n### {theme}: {where[0].lower()}{where[1:]}\n\n"
+            yield f"| {' | '.join(LOOKS.values())} |\n|{'---|' * len(LOOKS)}\n| {' | '.join(cells)} |\n"
 
 
 def _beside(parts: list[Image.Image]) -> Image.Image:

@@ -1,0 +1,122 @@
+"""Write down what a template may use: the generated parts of docs/templates.md."""
+
+import types
+from collections.abc import Iterator
+from dataclasses import is_dataclass
+from enum import StrEnum
+from typing import Any, Literal, Union, get_args, get_origin
+
+from document import read_meanings
+
+from mailer.rendering.help import Described, describe_fields, walk_dataclasses
+from mailer.rendering.page import Page
+from mailer.rendering.slicing import SliceKind
+from mailer.rendering.theme import Step, Theme, load_theme, theme_names
+
+_TOKENS = set(walk_dataclasses(Theme))
+_PATHS = {
+    "Page": "page",
+    "LetterView": "page.letter",
+    "SectionView": "section in page.sections",
+    "StoryView": "story in section.stories",
+    "LinkView": "link in story.links",
+    "PictureView": "story.picture, page.letter.portrait, page.logo",
+    "FollowView": "place in page.follow",
+    "Words": "page.words",
+    "Accent": "section.accent, story.accent, accent in page.accents",
+    "Holes": "page.hole",
+}
+
+
+def describe_page() -> str:
+    """Markdown: one section for every kind of value below ``page`` but its theme, one row for every field."""
+    holders = [holder for holder in walk_dataclasses(Page) if holder not in _TOKENS]
+    return "\n\n".join(_describe_holder(holder) for holder in holders)
+
+
+def describe_tokens() -> str:
+    """Markdown: one section per table of a theme's file, with what each shipped theme says."""
+    return "\n\n".join(_describe_table(table) for table in describe_fields(Theme) if _is_table(table))
+
+
+def describe_slices() -> str:
+    """Markdown: the kinds of slices a template marks."""
+    return _describe_members(SliceKind, "kind")
+
+
+def _describe_holder(holder: type) -> str:
+    rows = [
+        f"| `{field.name}` | {name_type(field.type)} | {_cell(field.text)} |"
+        for field in describe_fields(holder)
+    ]
+    head = ["| field | value | what it is |", "|---|---|---|"]
+    where = ", ".join(f"`{path}`" for path in _PATHS[holder.__name__].split(", "))
+    return "\n".join([f"### {holder.__name__}", "", f"{where}. {holder.__doc__ or ''}", "", *head, *rows])
+
+
+def _describe_table(table: Described) -> str:
+    names = theme_names()
+    head = [
+        "| token | meaning | " + " | ".join(f"`{name}`" for name in names) + " |",
+        "|---|---|" + "---|" * len(names),
+    ]
+    doc = (table.type.__doc__ or "") if is_dataclass(table.type) else table.text
+    summary = " ".join(doc.replace("``", "`").split())
+    return "\n".join([f"### [{table.name}]", "", summary, "", *head, *_describe_rows(table)])
+
+
+def _describe_rows(table: Described) -> Iterator[str]:
+    themes = [load_theme(name) for name in theme_names()]
+    if is_dataclass(table.type):
+        for token in describe_fields(table.type):
+            held = [getattr(getattr(theme, table.name), token.name) for theme in themes]
+            yield f"| `{token.name}` | {_cell(token.text)} | " + " | ".join(map(_show, held)) + " |"
+        return
+    maps = [getattr(theme, table.name) for theme in themes]
+    for key in dict.fromkeys(key for entries in maps for key in entries):
+        yield f"| `{key}` | | " + " | ".join(_show(entries.get(key)) for entries in maps) + " |"
+
+
+def _describe_members(members: type[StrEnum], head: str) -> str:
+    meanings = read_meanings(members)
+    rows = [f"| `{member}` | {_cell(meanings[member.name])} |" for member in members]
+    return "\n".join([f"| {head} | what it is |", "|---|---|", *rows])
+
+
+def _is_table(field: Described) -> bool:
+    """Not ``content`` and ``beside``, which a theme reckons itself."""
+    return field.type is not int
+
+
+def _show(value: Any) -> str:
+    """A token as a theme's file has it."""
+    if isinstance(value, Step):
+        return f"`{{ size = {value.size}, line = {value.line} }}`"
+    if isinstance(value, tuple):
+        return "`[" + ", ".join(f'"{part}"' for part in value) + "]`"
+    if isinstance(value, dict):
+        return ", ".join(f"`{key}`" for key in value)
+    if value is None:
+        return ""
+    return f'`"{value}"`' if isinstance(value, str) else f"`{value}`"
+
+
+def name_type(annotation: Any) -> str:
+    """What kind of value a field holds, in words."""
+    if get_origin(annotation) is Literal:
+        return " or ".join(f"`{choice}`" for choice in get_args(annotation))
+    if get_origin(annotation) in {Union, types.UnionType}:
+        return " or ".join(
+            "nothing" if part is type(None) else name_type(part) for part in get_args(annotation)
+        )
+    if get_origin(annotation) is tuple:
+        return f"list of {name_type(get_args(annotation)[0])}"
+    if get_origin(annotation) is dict:
+        return f"{name_type(get_args(annotation)[1])} by key"
+    words = {"str": "text", "int": "whole number", "Markup": "markup", "Theme": "the [tokens](#tokens)"}
+    name = annotation.__name__
+    return words.get(name) or f"[{name}](#{name.lower()})"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("``", "`").replace("|", "\\|").split())
