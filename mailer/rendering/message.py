@@ -11,7 +11,6 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.utils import format_datetime
 from functools import lru_cache
-from typing import TypeAlias
 from urllib.parse import quote
 
 from mailer.errors import BuildError, ConfigurationError
@@ -111,7 +110,8 @@ class MessageBuilder:
         frame, mail = form.frame, form.mail
         try:
             head = self._write_head(frame, reader, name, now)
-            text, html = _encode_values(mail, greet(mail, name), reader)
+            values = (greet(mail, name), reader.unsubscribe_url, reader.preferences_url)
+            text, html = _encode_values(mail, values)
             return b"".join(
                 (
                     head,
@@ -163,17 +163,19 @@ def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings,
     return MessageBuilder([compiled], settings).build(reader, now=now)
 
 
-_Values: TypeAlias = Sequence[bytes]
-
-
-def _encode_values(mail: CompiledEdition, greeting: str, reader: Reader) -> tuple[_Values, _Values]:
-    """What fills the holes of the text part and of the HTML part, in the order of ``_VARYING``."""
-    values = (greeting, reader.unsubscribe_url, reader.preferences_url)
-    if mail.is_quoted and all(map(_SAFE.fullmatch, values)):
-        # Nothing to escape and nothing to encode: the same bytes for both.
-        plain = [value.encode() + SOFT_BREAK for value in values]
-        return plain, plain
-    return [*map(mail.text_body.encode_value, values)], [*map(mail.html_body.encode_value, values)]
+def _encode_values(mail: CompiledEdition, values: Sequence[str]) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """``values``, in the order of ``_VARYING``, for the text part and for the HTML part."""
+    text, html = [], []
+    for value in values:
+        if mail.is_quoted and _SAFE.fullmatch(value):
+            # Nothing to escape and nothing to encode: the same bytes for both.
+            plain = value.encode() + SOFT_BREAK
+            text.append(plain)
+            html.append(plain)
+        else:
+            text.append(mail.text_body.encode_value(value))
+            html.append(mail.html_body.encode_value(value))
+    return text, html
 
 
 @lru_cache(maxsize=4)
