@@ -1,12 +1,9 @@
 """The sample edition is without a fault."""
 
-from pathlib import Path
-
-import editions
 from editions.reading import inspect_edition
 from editions.sections import arrange_sections
+from tests.sample_edition import SAMPLE
 
-SAMPLE = Path(editions.__file__).parent / "samples" / "unesco-beijing-2021-2"
 SECTORS = (
     "education",
     "culture",

@@ -22,7 +22,6 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-import editions
 from editions.markdown import LETTER_HEADING, STORY_HEADING, render_markdown
 from editions.model import (
     Edition,
@@ -43,31 +42,12 @@ from mailer.rendering.personalising import personalise
 from mailer.rendering.reader import Reader
 from mailer.rendering.slicing import SliceKind, walk_slices, walk_texts
 from mailer.rendering.variants import ANYTHING, Interests, Variant
-from mailer.settings import Settings
 from tests.balance import as_outlook_reads, find_imbalance, find_stray_conditionals
+from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 
-SAMPLE = Path(editions.__file__).parent / "samples" / "unesco-beijing-2021-2"
 CORPUS = Path(__file__).parents[2] / "shared" / "corpora" / "naughty-strings" / "blns.json"
-SECTORS = {
-    "education": "Education",
-    "culture": "Culture",
-    "natural-sciences": "Natural sciences",
-    "social-and-human-sciences": "Social and human sciences",
-    "communication-and-information": "Communication and information",
-}
 COUNTRIES = ("CN", "JP", "KP", "KR", "MN")
-SETTINGS = Settings.model_validate(
-    {
-        "sender": {
-            "name": "UNESCO Beijing",
-            "address": "news@example.org",
-            "organisation": "UNESCO Beijing & partners",
-            "postal_address": "5-15-3 Waijiaogongyu\nBeijing 100600",
-        },
-        "web": {"base_url": "https://news.example.org"},
-        "sectors": SECTORS,
-    }
-)
+SETTINGS = sample_settings()
 # Kinds that stand in sections of their own, whatever their sector.
 _APART = {Kind.feature, Kind.centre, Kind.chair, Kind.campaign, Kind.notice}
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)

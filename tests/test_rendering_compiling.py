@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from lxml import html as lxml_html
 
-import editions
 from editions.model import Edition, EditionText, Follow, Kind, ReadMore, Story, StoryText
 from editions.reading import read_edition
 from mailer.errors import TemplateError
@@ -17,32 +16,12 @@ from mailer.rendering.compiled import VERSION, Assembled, CompiledEdition, Compi
 from mailer.rendering.compiling import compile_edition, compile_mjml
 from mailer.rendering.holes import PATTERN, Hole
 from mailer.settings import Settings
-
-SAMPLE = Path(editions.__file__).parent / "samples" / "unesco-beijing-2021-2"
-SECTORS = {
-    "education": "Education",
-    "culture": "Culture",
-    "natural-sciences": "Natural sciences",
-    "social-and-human-sciences": "Social and human sciences",
-    "communication-and-information": "Communication and information",
-}
+from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return Settings.model_validate(
-        {
-            "sender": {
-                "name": "UNESCO Beijing",
-                "address": "news@example.org",
-                "organisation": "UNESCO Beijing & partners",
-                "postal_address": "5-15-3 Waijiaogongyu\nBeijing 100600",
-            },
-            "web": {"base_url": "https://news.example.org"},
-            "sectors": SECTORS,
-            "countries": {"KR": "Republic of Korea"},
-        }
-    )
+    return sample_settings(countries={"KR": "Republic of Korea"})
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiling import compile_edition, compile_mjml
 from mailer.rendering.page import Page
 from mailer.settings import Settings
-from tests.test_rendering_compiling import SAMPLE, SECTORS
+from tests.sample_edition import SAMPLE, SECTORS
 
 SETTINGS = Settings.model_validate(
     {

@@ -13,14 +13,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-import editions
 from editions.reading import read_edition
 from mailer.rendering.compiling import compile_edition
 from mailer.rendering.contrast import LEAST, measure_contrast
 from mailer.rendering.theme import load_theme, theme_names
 from mailer.settings import Settings
+from tests.sample_edition import SAMPLE
 
-SAMPLE = Path(editions.__file__).parent / "samples" / "unesco-beijing-2021-2"
 RIGHT_TO_LEFT = Path(__file__).parent / "golden" / "right-to-left"
 SECTORS = (
     "education",

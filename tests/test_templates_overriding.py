@@ -9,7 +9,6 @@ import pytest
 from lxml import html as lxml_html
 from PIL import Image
 
-import editions
 from editions.model import Edition
 from editions.reading import read_edition
 from mailer.errors import TemplateError
@@ -17,16 +16,9 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiling import compile_edition
 from mailer.rendering.theme import load_theme, theme_names
 from mailer.settings import Settings
+from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 
 PAGE = Path(__file__).parent.parent / "docs" / "templates.md"
-SAMPLE = Path(editions.__file__).parent / "samples" / "unesco-beijing-2021-2"
-SECTORS = {
-    "education": "Education",
-    "culture": "Culture",
-    "natural-sciences": "Natural sciences",
-    "social-and-human-sciences": "Social and human sciences",
-    "communication-and-information": "Communication and information",
-}
 THEMES = theme_names()
 
 
@@ -39,14 +31,7 @@ def small() -> Edition:
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return Settings.model_validate({
-        "sender": {
-            "name": "Us", "address": "news@example.org", "organisation": "Office of the Steppe",
-            "postal_address": "Ulaanbaatar",
-        },
-        "web": {"base_url": "https://news.example.org"},
-        "sectors": SECTORS,
-    })  # fmt: skip
+    return sample_settings(organisation="Office of the Steppe")
 
 
 def _write(folder: Path, name: str, text: str) -> Path:

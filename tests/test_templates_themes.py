@@ -9,7 +9,6 @@ import pytest
 from cssselect import GenericTranslator
 from lxml import html as lxml_html
 
-import editions
 import templates
 from editions.model import Kind
 from editions.reading import read_edition
@@ -19,29 +18,15 @@ from mailer.rendering.slicing import SliceKind, walk_slices, walk_texts
 from mailer.rendering.theme import LETTERS, load_theme, theme_names
 from mailer.settings import Settings
 from tests.balance import as_outlook_reads, find_imbalance, find_stray_conditionals
+from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 
 THEMES = theme_names()
 EMAIL = templates.ROOT / "email"
-SAMPLE = Path(editions.__file__).parent / "samples" / "unesco-beijing-2021-2"
-SECTORS = {
-    "education": "Education",
-    "culture": "Culture",
-    "natural-sciences": "Natural sciences",
-    "social-and-human-sciences": "Social and human sciences",
-    "communication-and-information": "Communication and information",
-}
 
 
 @pytest.fixture(scope="module")
 def settings() -> Settings:
-    return Settings.model_validate({
-        "sender": {
-            "name": "UNESCO Beijing", "address": "news@example.org", "organisation": "UNESCO Beijing Office",
-            "postal_address": "5-15-3 Waijiaogongyu\nBeijing 100600",
-        },
-        "web": {"base_url": "https://news.example.org"},
-        "sectors": SECTORS,
-    })  # fmt: skip
+    return sample_settings(organisation="UNESCO Beijing Office")
 
 
 @pytest.fixture(scope="module", params=THEMES)

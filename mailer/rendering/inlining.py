@@ -22,11 +22,19 @@ _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _RULE = re.compile(r"([^{}]*)\{[^{}]*\}")
 # A selector that one element answers by itself: p, .a, p.a, .a.b.
 _PLAIN = re.compile(r"([a-z][a-z0-9]*)?((?:\.[a-z_][\w-]*)*)", re.ASCII | re.IGNORECASE)
-_STYLED = re.compile(r""" style=(?:"[^"]*"|'[^']*')""")
+_STYLED = re.compile(r' style="([^"]*)"')
+# Attributes of MRML's that say nothing, or nothing that HTML knows, with the values they have then.
+_LEFTOVERS = {"height": ("auto",), "vertical-align": ("middle", "top"), "class": ("",)}
+_LEFT = etree.XPath("//*[@height] | //*[@vertical-align] | //*[@class='']")
+_HAS_STYLE = etree.XPath("//*[@style]")
+_HAS_SIGNS = etree.XPath("//*[@*[contains(., '<') or contains(., '>')]]")
+_BROKEN_WIDTH = etree.XPath("//*[contains(@width, '.')]")
+# Two characters that are none (Unicode 23.7), for the signs that lxml would not escape in an attribute.
+_LESS, _MORE = "\ufdd0", "\ufdd1"
 _TWICE = re.compile(r"\bbackground:(#\w+);background-color:\1")
 _ZERO = re.compile(r"(?<=[ :])0px(?![\w.])")
 _SIGNS = re.compile(r"(?<=[:,])\s+|\s*;?\s*(?=\})|(?<=[{};])\s+|\s+(?=\{)")
-_FRACTION = re.compile(r' width="(\d+\.\d+)"')
+_FRACTION = re.compile(r"\d+\.\d+")
 _MOST_KINDS = 5000
 # premailer's cache belongs to the process: one transformation at a time, each beginning with an empty cache.
 _LOCK = threading.Lock()
@@ -65,10 +73,13 @@ def inline_styles(html: str, css: str) -> str:
         else:
             _inline_whole(tree, css)
     squeeze_sheets(tree)
+    tidy_tags(tree)
+    if "&lt;" in written or "&gt;" in written:
+        keep_signs(tree)
     # lxml makes up a doctype where there was none.
     doctype: str = tree.docinfo.doctype  # type: ignore[union-attr]  # lxml-stubs do not know it
     root = tree if written.startswith(doctype) else tree.getroot()
-    return tidy_attributes(etree.tostring(root, method="html", encoding="utf-8").decode())
+    return _serialise(root)
 
 
 @lru_cache(maxsize=8)
@@ -193,18 +204,62 @@ def _squeeze_rules(rules: str) -> str:
     return _SIGNS.sub("", rules)
 
 
-def tidy_attributes(html: str) -> str:
-    """``html`` without what MRML writes and HTML does not know (``height="auto"``, ``vertical-align``, part
-    pixels), and without the bytes in style attributes that say nothing: they are one in fifty."""
-    for leftover in (' height="auto"', ' vertical-align="middle"', ' vertical-align="top"', ' class=""'):
-        html = html.replace(leftover, "")
-    html = _STYLED.sub(lambda match: _squeeze(match[0]), html)
-    return _FRACTION.sub(lambda match: f' width="{round(float(match[1]))}"', html)
+def tidy_tags(tree: etree._ElementTree) -> None:
+    """Take out of every tag what MRML writes and HTML does not know (``height="auto"``, ``vertical-align``,
+    part pixels), and the bytes in style attributes that say nothing: they are one in fifty.
+
+    In the tags alone: a writer's words about HTML stay as they are.
+    """
+    for element in _find(_LEFT, tree):
+        for name, values in _LEFTOVERS.items():
+            if element.get(name) in values:
+                del element.attrib[name]
+    for element in _find(_BROKEN_WIDTH, tree):
+        element.set("width", _round(element.get("width", "")))
+    for element in _find(_HAS_STYLE, tree):
+        element.set("style", _squeeze(element.get("style", "")))
+    for comment in tree.iter(etree.Comment):
+        if comment.text and comment.text.startswith("[if "):
+            # Tags for Outlook, which are a comment to everybody else.
+            comment.text = _tidy_written(comment.text)
+
+
+def _find(path: etree.XPath, tree: etree._ElementTree) -> list[etree._Element]:
+    found: list[etree._Element] = path(tree)  # type: ignore[assignment]  # these paths find elements only
+    return found
+
+
+def _round(width: str) -> str:
+    return str(round(float(width))) if _FRACTION.fullmatch(width) else width
+
+
+def keep_signs(tree: etree._ElementTree) -> None:
+    """Keep ``<`` and ``>`` in attributes from being written bare.
+
+    HTML allows that, and lxml does it; but Outlook looks for its conditional comments in the text of a mail,
+    and a writer's ``<!--[if`` in an alternative text is none.
+    """
+    for element in _find(_HAS_SIGNS, tree):
+        for name, value in element.attrib.items():
+            element.set(name, str(value).replace("<", _LESS).replace(">", _MORE))
+
+
+def _serialise(root: etree._ElementTree | etree._Element) -> str:
+    html: str = etree.tostring(root, method="html", encoding="utf-8").decode()
+    return html.replace(_LESS, "&lt;").replace(_MORE, "&gt;")
+
+
+@lru_cache(maxsize=64)
+def _tidy_written(tags: str) -> str:
+    """What :func:`tidy_tags` does, for tags that are text."""
+    for name, values in _LEFTOVERS.items():
+        for value in values:
+            tags = tags.replace(f' {name}="{value}"', "")
+    return _STYLED.sub(lambda match: f' style="{_squeeze(match[1])}"', tags)
 
 
 @lru_cache(maxsize=2048)
-def _squeeze(attribute: str) -> str:
-    """`` style="…"`` in the fewest bytes that say the same."""
-    start, style, end = attribute[:8], attribute[8:-1], attribute[-1]
+def _squeeze(style: str) -> str:
+    """A style in the fewest bytes that say the same."""
     closed = _ZERO.sub("0", re.sub(r"([;:,]) ", r"\1", style)).rstrip(";")
-    return start + _TWICE.sub(r"background-color:\1", closed) + end
+    return _TWICE.sub(r"background-color:\1", closed)
