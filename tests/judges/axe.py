@@ -1,0 +1,88 @@
+"""axe-core in Chromium: what a mail is to people who hear it, enlarge it, or read it by night.
+
+Each mail is looked at as on a desk and on a telephone, light and dark, with its pictures. What it asks the
+network for besides these is a complaint too.
+"""
+
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+from playwright.sync_api import Page, Route, sync_playwright
+
+from tests.judges.complaint import Complaint, JudgeError
+from tests.judges.mails import MEDIA_URL, Mail
+
+_AXE = Path(__file__).parent / "node_modules/axe-core/axe.min.js"
+_WIDTHS = (700, 375)
+_SCHEMES = ("light", "dark")
+_STANDARDS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+# What axe cannot decide counts too, but for the contrast of what is no letter: an ornament that nobody reads.
+_RUN = """async (standards) => {
+  const {violations, incomplete} = await axe.run(document, {
+    runOnly: {type: "tag", values: standards}, resultTypes: ["violations", "incomplete"],
+  });
+  const isOrnament = ({any}) => any.some(({data}) => data?.messageKey === "nonBmp");
+  return [...violations, ...incomplete].flatMap(({id, help, nodes}) =>
+    nodes.filter((node) => !isOrnament(node)).map(({html}) => ({id, help, html}))
+  );
+}"""
+_QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+
+
+def judge_access(mails: Sequence[Mail]) -> Iterator[Complaint]:
+    """Judge the HTML of all ``mails`` in one browser."""
+    with ExitStack() as stack:
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=_QUIET)
+        stack.callback(browser.close)
+        page = browser.new_page()
+        for mail in mails:
+            yield from _judge_mail(page, mail)
+
+
+def find_chromium() -> str:
+    """The browser of the machine.
+
+    Raises:
+        JudgeError: there is none.
+    """
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    if found is None:
+        raise JudgeError("there is no Chromium here.")
+    return found
+
+
+def _judge_mail(page: Page, mail: Mail) -> Iterator[Complaint]:
+    asked: list[str] = []
+    page.route("**/*", lambda route: _answer(route, mail, asked))
+    page.goto(mail.html.as_uri())
+    page.evaluate(_AXE.read_text("utf-8"))
+    source = mail.html.read_text("utf-8")
+    for width, scheme in product(_WIDTHS, _SCHEMES):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+        for fault in page.evaluate(_RUN, _STANDARDS):
+            yield _complain(mail, source, fault, f"{width} px, {scheme}")
+    page.unroute("**/*")
+    yield from (Complaint(mail.html, 1, f"the mail asks the network for {url}") for url in asked)
+
+
+def _answer(route: Route, mail: Mail, asked: list[str]) -> None:
+    url = route.request.url
+    if url.startswith("file:"):
+        route.continue_()
+    elif url.startswith(MEDIA_URL) and (picture := mail.media / url.removeprefix(MEDIA_URL)).is_file():
+        route.fulfill(path=picture)
+    else:
+        asked.append(url)
+        route.abort()
+
+
+def _complain(mail: Mail, source: str, fault: dict[str, Any], view: str) -> Complaint:
+    start = source.find(fault["html"][:80])
+    line = source.count("\n", 0, max(start, 0)) + 1
+    return Complaint(mail.html, line, f"{fault['id']} ({view}): {fault['help']}: {fault['html'][:160]}")

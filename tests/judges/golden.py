@@ -1,0 +1,52 @@
+"""The text parts of the editions in ``tests/golden``, kept beside them: what one edition says, all of it.
+
+Compared by ``tests/test_golden.py``; written anew with ``make golden``, and to be read like code first.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import templates
+from editions.reading import read_edition
+from mailer.rendering.compiling import compile_edition
+from mailer.rendering.personalising import personalise
+from mailer.rendering.reader import nobody
+from mailer.settings import Settings, load
+
+BASE_URL = "https://news.beijing.example.org"
+GOLDEN = Path(__file__).parents[1] / "golden"
+EXPECTED = GOLDEN / "expected"
+
+
+def load_sample_settings() -> Settings:
+    """The settings of a new workspace, with links such as a real office would have."""
+    return load(templates.ROOT / "workspace", {"MAILER_WEB__BASE_URL": BASE_URL})
+
+
+def list_golden() -> list[Path]:
+    """The folders of the editions kept in ``tests/golden``."""
+    return sorted(path.parent for path in GOLDEN.glob("*/edition.md"))
+
+
+def render_texts(folder: Path) -> Iterator[tuple[Path, str]]:
+    """The text part of the edition in ``folder``, in each of its languages, and the file that keeps it."""
+    settings = load_sample_settings()
+    edition = read_edition(folder, sectors=settings.sectors)
+    for language in edition.languages:
+        compiled = compile_edition(edition, settings, language=language)
+        text = personalise(compiled, nobody(settings)).text
+        yield EXPECTED / f"{edition.slug}.{language}.txt", text
+
+
+def write_texts() -> None:
+    """Write every text part as it is today."""
+    EXPECTED.mkdir(exist_ok=True)
+    for old in EXPECTED.iterdir():
+        old.unlink()
+    for folder in list_golden():
+        for path, text in render_texts(folder):
+            path.write_text(text, "utf-8")
+
+
+if __name__ == "__main__":
+    write_texts()

@@ -1,0 +1,27 @@
+"""The Nu HTML checker: what the standard says of the markup and the CSS, and of the language it is in."""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from tests.judges.complaint import Complaint, run_judge
+from tests.judges.mails import Mail
+
+_HERE = Path(__file__).parent
+
+
+def judge_markup(mails: Sequence[Mail]) -> Iterator[Complaint]:
+    """Judge the HTML of all ``mails`` in one run: the machine of Java takes seconds to start."""
+    said = run_judge(
+        [
+            *("java", "-jar", _HERE / "node_modules/vnu-jar/build/dist/vnu.jar"),
+            *("--filterfile", _HERE / "nu-filter.txt"),
+            *("--stdout", "--exit-zero-always", "--format", "json"),
+            *(mail.html for mail in mails),
+        ]
+    )
+    for message in json.loads(said)["messages"]:
+        file = Path(unquote(urlsplit(message["url"]).path))
+        words = f"{message['message']} {message.get('extract', '')}".strip()
+        yield Complaint(file, message.get("lastLine", 1), words)
