@@ -208,6 +208,16 @@ def test_a_problem_is_words_and_never_markup(preview: Preview) -> None:
     assert "&lt;img src=x" in page
 
 
+def test_a_check_the_edition_does_without_is_named_with_its_reason(preview: Preview) -> None:
+    assert "Done without" not in preview.get().text
+    preview.draft.change(
+        "edition.md", "language: en", "language: en\nchecks:\n  long-subject: Our <name> is long."
+    )
+    page = preview.get().text
+    assert "<code>long-subject</code>" in page
+    assert "Our &lt;name&gt; is long." in page
+
+
 def test_the_version_follows_the_files(preview: Preview) -> None:
     versions = [preview.get("/version").text]
     for change in (

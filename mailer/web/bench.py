@@ -11,6 +11,7 @@ from pathlib import Path
 from editions.imaging import PreparedImage
 from editions.model import Edition
 from editions.problem import Level, Problem
+from editions.switches import SwitchedOff
 from mailer.campaigns.examining import examine
 from mailer.errors import ConfigurationError, MailerError
 from mailer.rendering.compiled import CompiledEdition
@@ -20,14 +21,15 @@ from templates import ROOT
 
 @dataclass(frozen=True, kw_only=True)
 class Proof:
-    """An edition as its files stood at ``version``: the mail by language, none while it has errors, and every
-    problem found.
+    """An edition as its files stood at ``version``: the mail by language, none while it has errors, every
+    problem found, and the checks it does without.
     """
 
     version: str
     edition: Edition | None
     mails: dict[str, CompiledEdition]
     problems: tuple[Problem, ...]
+    switched_off: tuple[SwitchedOff, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -81,6 +83,7 @@ class Bench:
             edition=examination.edition,
             mails={mail.language: mail for mail in examination.compiled},
             problems=examination.problems,
+            switched_off=examination.switched_off,
         )
 
     def _watched(self) -> Iterator[tuple[str, os.stat_result]]:

@@ -130,6 +130,7 @@ def show_workbench(request: Request, workbench: TheWorkbench) -> Response:
         errors=proof.errors,
         counted=count_problems(proof),
         problems=group_problems(proof.problems),
+        switched_off=proof.switched_off,
     )
 
 
