@@ -8,6 +8,7 @@ from typing import Any
 from editions.documents import Document
 from editions.folder import IMAGES
 from editions.markdown import Prose
+from editions.memory import Latest
 from editions.model import Edition, EditionText, Follow, Image, Letter, ReadMore, Story, StoryText
 from editions.pictures import Pictures
 from editions.schema import (
@@ -22,8 +23,11 @@ from editions.schema import (
 )
 from editions.translations import Library, StoryDocuments
 
+# An edition of some dozens of stories is assembled each time one of them has changed.
+_stories: Latest[Story] = Latest(1000)
 
-def assemble_edition(folder: Path, library: Library, pictures: Pictures) -> Edition:
+
+def assemble_edition(folder: Path, slug: str, library: Library, pictures: Pictures) -> Edition:
     """The edition of ``folder`` from its ``library``, in which every header is valid."""
     document = library.edition
     if document is None or document.header is None:
@@ -33,7 +37,7 @@ def assemble_edition(folder: Path, library: Library, pictures: Pictures) -> Edit
     texts = {language: _frame(framed[language], header) for language in languages}
     return Edition(
         folder=folder,
-        slug=folder.resolve().name,
+        slug=slug,
         title=header.title,
         number=header.number,
         period=header.period,
@@ -45,7 +49,7 @@ def assemble_edition(folder: Path, library: Library, pictures: Pictures) -> Edit
         template=header.template,
         sender_name=header.sender,
         letter=_letter(folder, framed, header.letter, pictures),
-        stories=tuple(_story(folder, story, pictures) for story in library.stories),
+        stories=tuple(_recall_story(folder, story, pictures) for story in library.stories),
         introductions=texts[document.language].introductions,
         follow=tuple(
             Follow(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
@@ -85,6 +89,16 @@ def _letter(
         name=signed.name,
         titles=tuple(title for title in signed.titles if title),
         portrait=_image(folder, signed.portrait, pictures),
+    )
+
+
+def _recall_story(folder: Path, story: StoryDocuments, pictures: Pictures) -> Story:
+    image = _header(story.original).image
+    size = pictures[image.file] if image else None
+    return _stories.recall(
+        (folder, story.original.name),
+        (story.original, story.translations, size),
+        lambda: _story(folder, story, pictures),
     )
 
 

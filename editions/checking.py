@@ -6,7 +6,8 @@ of its words.
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -49,20 +50,44 @@ _FILE_NAME = re.compile(
 AnyDocument: TypeAlias = Document[Any]
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Spoken:
+    """A link as a list of links reads it out: its words, and the same for comparing."""
+
+    words: str
+    plain: str
+    url: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """What was found in one document, and the links that are compared with those of others."""
+
+    problems: tuple[Problem, ...]
+    links: tuple[_Spoken, ...]
+
+
 # By what decides about a document; kept, because most have not changed since they were checked last.
-_checked: Memory[tuple[Problem, ...]] = Memory(5000)
+_checked: Memory[_Checked] = Memory(5000)
 
 
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
     """Every complaint about the words of ``documents``, the files of one edition."""
-    problems: list[Problem] = []
-    for document in documents:
-        key = (document.name, document.language, document.text)
-        problems += _checked.recall(key, partial(_check_document, document))
-    return [*problems, *_check_same_words(documents)]
+    found = [
+        (
+            document,
+            _checked.recall(
+                (document.name, document.language, document.text), partial(_check_document, document)
+            ),
+        )
+        for document in documents
+    ]
+    alone = [problem for _, checked in found for problem in checked.problems]
+    return [*alone, *_check_same_words((document, checked.links) for document, checked in found)]
 
 
-def _check_document(document: AnyDocument) -> tuple[Problem, ...]:
+def _check_document(document: AnyDocument) -> _Checked:
     problems = [*_check_holes(document), *_check_images(document), *_check_links(document)]
     for url, line in _addresses(document):
         problems += _check_address(document, url, line)
@@ -70,7 +95,12 @@ def _check_document(document: AnyDocument) -> tuple[Problem, ...]:
         problems += _check_body(document)
     else:
         problems += [*_check_letter(document), *_check_inbox(document), *_check_switches(document)]
-    return tuple(problems)
+    links = tuple(
+        _Spoken(words=text, plain=_plain(text), url=url, line=line)
+        for text, url, line in _links(document)
+        if text
+    )
+    return _Checked(problems=tuple(problems), links=links)
 
 
 def _check_holes(document: AnyDocument) -> Iterator[Problem]:
@@ -278,21 +308,19 @@ def _check_switches(document: AnyDocument) -> Iterator[Problem]:
             )
 
 
-def _check_same_words(documents: Sequence[AnyDocument]) -> Iterator[Problem]:
+def _check_same_words(found: Iterable[tuple[AnyDocument, Sequence[_Spoken]]]) -> Iterator[Problem]:
     """Two links with the same words and different pages cannot be told apart in a list of links."""
-    seen: dict[tuple[str, str], tuple[str, str]] = {}
-    for document in documents:
-        for text, url, line in _links(document):
-            first, where = seen.setdefault(
-                (document.language, _plain(text)), (url, f"{document.name}:{line}")
-            )
-            if text and first != url:
+    seen: dict[tuple[str, str], tuple[_Spoken, str]] = {}
+    for document, links in found:
+        for link in links:
+            first, where = seen.setdefault((document.language, link.plain), (link, document.name))
+            if first.url != link.url:
                 yield _warning(
                     document,
-                    line,
+                    link.line,
                     "same-link-words",
-                    f"“{text}” leads to another page here than in {where}, and sounds the same. "
-                    "Say in each link what it leads to.",
+                    f"“{link.words}” leads to another page here than in {where}:{first.line}, and sounds "
+                    "the same. Say in each link what it leads to.",
                 )
 
 

@@ -31,7 +31,8 @@ def is_cjk(character: str) -> bool:
 
 def split_cjk(text: str) -> tuple[str, str]:
     """The characters of ``text`` for which :func:`is_cjk` holds, and ``text`` with a space for each."""
-    return "".join(_CJK.findall(text)), _CJK.sub(" ", text)
+    cjk = "".join(_CJK.findall(text))
+    return cjk, _CJK.sub(" ", text) if cjk else text
 
 
 class _CjkState(StateInline):

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from editions.explaining import read_header
+from editions.fingerprint import Stamp
 from editions.frontmatter import FrontMatter, read_front_matter
 from editions.languages import canonical_language
 from editions.markdown import LETTER_HEADING, STORY_HEADING, Prose, render_markdown
@@ -45,6 +46,8 @@ class _Found:
     problems: tuple[Problem, ...]
 
 
+# By all that stands before the body, which a writer at work changes less often.
+_headers: Memory[tuple[BaseModel | None, tuple[Problem, ...]]] = Memory(2000)
 # What is kept of a text is some three times its length.
 _found: Memory[_Found] = Memory(16_000_000, weigh=lambda found: len(found.document.text) + 2000)
 
@@ -57,13 +60,14 @@ def read_document(
     sectors: Collection[str],
     language: str | None = None,
     heading: int = STORY_HEADING,
+    stamp: Stamp | None = None,
 ) -> tuple[Document[H_co] | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``.
 
     ``language`` is the language of its words; without one, its own key ``language`` says it. ``heading`` is
-    the level of the body's highest headings.
+    the level of the body's highest headings, ``stamp`` as in :func:`~editions.sources.read_source`.
     """
-    source, problems = read_source(folder, name)
+    source, problems = read_source(folder, name, stamp)
     if source is None:
         return None, problems
     known = tuple(sectors)
@@ -78,7 +82,10 @@ def _parse(
     source: Source, schema: type[BaseModel], sectors: tuple[str, ...], language: str | None, heading: int
 ) -> _Found:
     front, problems = read_front_matter(source)
-    header, faults = read_header(schema, front, path=source.name, sectors=sectors)
+    head = source.text.removesuffix(front.body)
+    header, faults = _headers.recall(
+        (schema, source.name, head, sectors), lambda: _read_header(schema, front, source.name, sectors)
+    )
     language = language or canonical_language(front.text("language")) or _FALLBACK
     prose = render_markdown(
         front.body, language=language, path=source.name, line=front.body_line, heading=heading
@@ -98,6 +105,13 @@ def _parse(
         document=document,
         problems=(*problems, *faults, *(problem for prose in rendered for problem in prose.problems)),
     )
+
+
+def _read_header(
+    schema: type[BaseModel], front: FrontMatter, name: str, sectors: tuple[str, ...]
+) -> tuple[BaseModel | None, tuple[Problem, ...]]:
+    header, faults = read_header(schema, front, path=name, sectors=sectors)
+    return header, tuple(faults)
 
 
 def _render_introductions(source: Source, front: FrontMatter, language: str) -> dict[str, Prose]:

@@ -41,7 +41,11 @@ def stamp_file(path: Path | str) -> Stamp:
     Raises:
         OSError: it cannot be looked at.
     """
-    found = os.stat(path)  # noqa: PTH116 - quicker than a Path's own, and every file of an edition is asked
+    return read_stamp(os.stat(path))  # noqa: PTH116 - quicker than a Path's own, and asked of every file
+
+
+def read_stamp(found: os.stat_result) -> Stamp:
+    """The stamp of the file that the system says this of."""
     return Stamp(
         found.st_mode, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
     )

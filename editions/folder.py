@@ -3,9 +3,11 @@
 import os
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from editions.fingerprint import Stamp, read_stamp
 from editions.languages import canonical_language
 from editions.problem import Level, Problem
 
@@ -18,8 +20,8 @@ _STORY = re.compile(
     r"(?P<number>\d{3})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\.(?P<language>[^.]+))?\.md", re.ASCII
 )
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# Left behind by file managers and editors; nobody put them there.
-_LEFT_BEHIND = re.compile(r"\..*|.*~|Thumbs\.db|desktop\.ini|__MACOSX", re.IGNORECASE | re.DOTALL)
+# Left behind by file managers; nobody put them there.
+_LEFT_BEHIND = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +36,18 @@ class StoryFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class Contents:
-    """Every file of an edition that has a meaning; ``problems`` names those that have none."""
+    """Every file of an edition that has a meaning; ``problems`` names those that have none.
 
+    ``slug`` is the folder's own name. ``stamps`` are those of the ordinary files that lie in the edition
+    itself, by name; what is a link, or lies behind one, has none.
+    """
+
+    slug: str = ""
     has_edition: bool = False
     translations: Mapping[str, str] = field(default_factory=dict)
     stories: tuple[StoryFiles, ...] = ()
     images: tuple[str, ...] = ()
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
@@ -66,24 +74,28 @@ def list_contents(folder: Path) -> Contents:
                 f"{folder} holds no {EDITION}, so it is no edition. Name the folder that holds it.",
             )
         return Contents(problems=tuple(listing.problems))
-    listing.check_names(names)
+    slug = folder.resolve().name
+    listing.check_names(slug, names)
     translations = listing.sort_root(names)
     stories = listing.sort_stories(listing.names(STORIES)) if STORIES in names else ()
     images = tuple(listing.names(IMAGES)) if IMAGES in names else ()
     return Contents(
+        slug=slug,
         has_edition=EDITION in names,
         translations=translations,
         stories=stories,
         images=images,
+        stamps=listing.stamps,
         problems=tuple(listing.problems),
     )
 
 
 class _Listing:
-    """One look through a folder; gathers problems on the way."""
+    """One look through a folder; gathers problems and stamps on the way."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.stamps: dict[str, Stamp] = {}
         self.problems: list[Problem] = []
 
     def report(self, path: str, code: str, message: str, level: Level = Level.error) -> None:
@@ -93,10 +105,12 @@ class _Listing:
         """The names in a folder of the edition, sorted, without what file managers leave there."""
         path = self.folder / name
         try:
-            if path.is_dir():
-                return sorted(
-                    entry.name for entry in path.iterdir() if not _LEFT_BEHIND.fullmatch(entry.name)
-                )
+            with os.scandir(path) as found:
+                entries = [entry for entry in found if not _is_left_behind(entry.name)]
+            if name == "." or not path.is_symlink():
+                self._stamp("" if name == "." else f"{name}/", entries)
+            return sorted([entry.name for entry in entries])
+        except (FileNotFoundError, NotADirectoryError):
             what = "is no folder" if path.exists() else "does not exist"
             self.report(
                 name, "not-an-edition", f"{path} {what}, so this is no edition. Name an edition's folder."
@@ -110,8 +124,15 @@ class _Listing:
             )
         return []
 
-    def check_names(self, names: list[str]) -> None:
-        slug = self.folder.resolve().name
+    def _stamp(self, place: str, entries: list[os.DirEntry[str]]) -> None:
+        """Keep the stamps of the files among ``entries``, whose names in the edition begin with ``place``."""
+        # Where one of them is gone by now, the others are looked at when they are read.
+        with suppress(OSError):
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    self.stamps[place + entry.name] = read_stamp(entry.stat(follow_symlinks=False))
+
+    def check_names(self, slug: str, names: list[str]) -> None:
         if not is_slug(slug):
             self.report(
                 ".",
@@ -249,6 +270,11 @@ class _Listing:
                 )
             numbers.setdefault(number, path)
             slugs.setdefault(slug, path)
+
+
+def _is_left_behind(name: str) -> bool:
+    """Whether a file manager or an editor left ``name`` behind, or it is hidden."""
+    return name.startswith(".") or name.endswith("~") or name.lower() in _LEFT_BEHIND
 
 
 def is_slug(name: str) -> bool:

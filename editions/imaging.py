@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
-from editions.fingerprint import digest_content, known_digest, stamp_file
+from editions.fingerprint import Stamp, digest_content, known_digest, stamp_file
 from editions.imagefiles import explain_breakage, open_image, read_image_file
 from editions.memory import Memory
 
@@ -44,6 +44,12 @@ class PreparedImage:
 V = TypeVar("V")
 _sizes: Memory[ImageSize] = Memory(10_000)
 _prepared: Memory[PreparedImage] = Memory(64_000_000, weigh=lambda image: len(image.data))
+
+
+def known_size(stamp: Stamp) -> ImageSize | None:
+    """What :func:`read_image` said of the picture that has ``stamp``, if it cannot have changed since."""
+    digest = known_digest(stamp)
+    return _sizes.find((digest, None)) if digest else None
 
 
 def read_image(path: Path) -> ImageSize:

@@ -23,6 +23,7 @@ _KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66
 _HANGUL = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
 _CYRILLIC = "\u0400-\u0482\u048a-\u052f\u1c80-\u1c8f"
 _MONGOLIAN = "\u1820-\u18aa"
+_LETTERS = re.compile(f"[{_HAN}{_KANA}{_HANGUL}{_CYRILLIC}{_MONGOLIAN}]")
 # Stops and brackets of East Asian type: part of a run, though they do not make one.
 _MARKS = "\u3001-\u3003\u3008-\u301f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 # What may stand between two letters of one run: spaces, digits and punctuation of every day; U+0301 is a
@@ -120,6 +121,9 @@ _Run: TypeAlias = tuple[int, int, str]
 
 
 def _find_runs(text: str, language: str) -> list[_Run]:
+    # Most texts are in one script, and this takes a tenth of the time to see it.
+    if not _LETTERS.search(text):
+        return []
     own = language.partition("-")[0].lower()
     runs: list[_Run] = []
     end = 0

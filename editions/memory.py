@@ -52,3 +52,28 @@ class Memory(Generic[V]):
     def weight(self) -> int:
         """How much of ``most`` is taken."""
         return int(self._kept.currsize)
+
+
+class Latest(Generic[V]):
+    """The value last made for each place, and what it was made of: where that is too much to be a key.
+
+    What it was made of is compared with ``==`` and must not be changed by anybody. ``most`` is how many
+    places are kept.
+    """
+
+    def __init__(self, most: int) -> None:
+        self._made: Memory[tuple[tuple[object, ...], V]] = Memory(most)
+
+    def recall(self, place: Hashable, content: tuple[object, ...], make: Callable[[], V]) -> V:
+        """The value for ``place``, from ``make`` unless the last one was made of the same ``content``."""
+        last = self._made.find(place)
+        # Tuples take what is the same object for equal, and do not look into it.
+        if last is not None and last[0] == content:
+            return last[1]
+        made = make()
+        self._made.keep(place, (content, made))
+        return made
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._made.forget()

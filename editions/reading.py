@@ -41,11 +41,11 @@ class Inspection:
 def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
     """Read the edition in ``folder``; its stories may name ``sectors``. Never raises for what lies there."""
     contents = list_contents(folder)
-    reading = _Reading(folder, sectors)
-    library = reading.read(contents)
+    reading = _Reading(folder, contents, sectors)
+    library = reading.read()
     documents = reading.documents
     images = contents.images if reading.is_complete else ()
-    pictures, problems = read_pictures(folder, documents, images)
+    pictures, problems = read_pictures(folder, documents, present=images, stamps=contents.stamps)
     problems += [
         *contents.problems,
         *reading.problems,
@@ -56,7 +56,7 @@ def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
     problems, switched_off = apply_switches(sorted(set(problems)), switches, SOURCE_CHECKS)
     usable = not any(problem.level == Level.error for problem in problems)
     return Inspection(
-        edition=assemble_edition(folder, library, pictures) if usable else None,
+        edition=assemble_edition(folder, contents.slug, library, pictures) if usable else None,
         problems=tuple(problems),
         switches=switches,
         switched_off=switched_off,
@@ -78,15 +78,16 @@ def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
 class _Reading:
     """Reads the files of one edition; keeps each that could be read, and the problems of all."""
 
-    def __init__(self, folder: Path, sectors: Collection[str]) -> None:
+    def __init__(self, folder: Path, contents: Contents, sectors: Collection[str]) -> None:
         self.folder = folder
-        self.sectors = sectors
+        self.contents = contents
+        self.sectors = tuple(sectors)
         self.documents: list[AnyDocument] = []
         self.problems: list[Problem] = []
         self.is_complete = True
 
-    def read(self, contents: Contents) -> Library:
-        edition = None
+    def read(self) -> Library:
+        contents, edition = self.contents, None
         if contents.has_edition:
             edition = self._document(EDITION, EditionHeader, None, LETTER_HEADING)
         translations = self._translations(contents.translations, EditionTranslation, LETTER_HEADING)
@@ -111,7 +112,13 @@ class _Reading:
 
     def _document(self, name: str, schema: type[H], language: str | None, heading: int) -> Document[H] | None:
         document, problems = read_document(
-            self.folder, name, schema, sectors=self.sectors, language=language, heading=heading
+            self.folder,
+            name,
+            schema,
+            sectors=self.sectors,
+            language=language,
+            heading=heading,
+            stamp=self.contents.stamps.get(name),
         )
         self.problems += problems
         if document:

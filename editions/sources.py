@@ -62,10 +62,13 @@ def remove_unsafe(text: str) -> str:
     return _UNSAFE.sub("", text)
 
 
-def read_source(folder: Path, name: str) -> tuple[Source | None, list[Problem]]:
-    """Read the file ``name`` of the edition in ``folder``; what is wrong with it comes as problems."""
+def read_source(folder: Path, name: str, stamp: Stamp | None = None) -> tuple[Source | None, list[Problem]]:
+    """Read the file ``name`` of the edition in ``folder``; what is wrong with it comes as problems.
+
+    ``stamp`` is that of an ordinary file, where somebody has just looked at it.
+    """
     try:
-        stamp = _look_at(folder, name)
+        stamp = stamp or _look_at(folder, name)
         if known := _untouched.find((name, stamp)):
             return known[0], [*known[1]]
         data = _read_bytes(folder / name)

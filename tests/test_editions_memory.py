@@ -10,29 +10,16 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from editions import checking, documents, fingerprint, frontmatter, imaging, sources
+from editions import documents, fingerprint, imaging
 from editions.errors import ImageError
 from editions.fingerprint import digest_content, is_settled, known_digest, stamp_file
 from editions.imaging import prepare_image, read_image
-from editions.memory import Memory
+from editions.memory import Latest, Memory
 from editions.reading import Inspection, inspect_edition
 from tests.drafts import SECTORS, Draft
+from tests.memories import forget_everything
 
 FIRST = "stories/010-youth-forum.md"
-MEMORIES: tuple[Memory[object], ...] = (  # type: ignore[assignment]
-    checking._checked,
-    documents._found,
-    fingerprint._digests,
-    frontmatter._readings,
-    imaging._prepared,
-    imaging._sizes,
-    sources._untouched,
-)
-
-
-def forget_everything() -> None:
-    for memory in MEMORIES:
-        memory.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -118,6 +105,42 @@ def test_threads_may_share_it() -> None:
     for thread in threads:
         thread.join()
     assert not wrong
+
+
+def test_a_value_that_is_kept_again_weighs_what_it_weighs_now() -> None:
+    memory: Memory[bytes] = Memory(10, weigh=len)
+    memory.keep("a", b"12345678")
+    memory.keep("a", b"12")
+    memory.keep("b", b"12345678")
+    assert (memory.find("a"), memory.find("b"), memory.weight) == (b"12", b"12345678", 10)
+
+
+def test_the_latest_value_is_made_again_only_of_something_else() -> None:
+    latest: Latest[int] = Latest(10)
+    made: list[int] = []
+
+    def make() -> int:
+        made.append(len(made))
+        return made[-1]
+
+    contents = ([1, {"a": "b"}], [1, {"a": "b"}], [1, {"a": "c"}], [1, {"a": "b"}])
+    assert [latest.recall("place", (content,), make) for content in contents] == [0, 0, 1, 2]
+    assert latest.recall("elsewhere", ([1, {"a": "b"}],), make) == 3
+
+
+def test_the_latest_values_are_kept_for_so_many_places() -> None:
+    latest: Latest[str] = Latest(2)
+    for place in ("a", "b", "c"):
+        latest.recall(place, ("content",), lambda place=place: place)
+    assert latest.recall("c", ("content",), lambda: "anew") == "c"
+    assert latest.recall("a", ("content",), lambda: "anew") == "anew"
+
+
+def test_an_error_is_not_the_latest_value() -> None:
+    latest: Latest[float] = Latest(2)
+    with pytest.raises(ZeroDivisionError):
+        latest.recall("place", ("content",), lambda: 1 / 0)
+    assert latest.recall("place", ("content",), lambda: 1.0) == 1.0
 
 
 # --- files that are believed --------------------------------------------------------------------------------
@@ -225,6 +248,42 @@ def test_permissions_that_are_taken_away_are_noticed(draft: Draft, settled: None
     if os.access(path, os.R_OK):
         pytest.skip("whoever runs this may read everything")
     assert [problem.code for problem in draft.problems()] == ["unreadable-file"]
+
+
+def test_a_story_that_did_not_change_is_the_story_it_was(draft: Draft, settled: None) -> None:
+    draft.write("stories/020-other.md", "---\ntitle: Another\nsector: culture\n---\n\nWords.\n")
+    before = draft.inspect().edition
+    time.sleep(0.02)
+    draft.change("stories/020-other.md", "Words", "Other words")
+    after = draft.inspect().edition
+    assert before is not None
+    assert after is not None
+    assert after.stories[0] is before.stories[0]
+    assert after.stories[1] != before.stories[1]
+
+
+def test_another_picture_of_another_size_is_seen_at_once(draft: Draft, settled: None) -> None:
+    before = draft.inspect().edition
+    time.sleep(0.02)
+    draft.draw("forum.jpg", 1200, 800)
+    after = draft.inspect().edition
+    assert before is not None
+    assert after is not None
+    assert after == inspect_anew(draft).edition
+    assert [edition.stories[0].image.width for edition in (before, after) if edition.stories[0].image] == [
+        1184,
+        1200,
+    ]
+
+
+@pytest.mark.parametrize("name", ["stories", "images", FIRST, "images/forum.jpg"])
+def test_a_link_out_of_the_edition_is_refused_also_where_the_file_was_read_before(
+    draft: Draft, tmp_path: Path, settled: None, name: str
+) -> None:
+    assert not draft.problems()
+    (draft.folder / name).rename(tmp_path / "elsewhere")
+    (draft.folder / name).symlink_to(tmp_path / "elsewhere")
+    assert {problem.code for problem in draft.problems()} == {"outside-folder"}
 
 
 # --- pictures -----------------------------------------------------------------------------------------------

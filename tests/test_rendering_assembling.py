@@ -217,6 +217,7 @@ _BODIES = st.lists(
         _SENTENCES,
         _LINES.map(lambda line: f"- {line}\n- **{line}**"),
         _LINES.map(lambda line: f"## {line}\n\n> {line}"),
+        st.sampled_from(["-\n- x\n-", "1.\n2. x", "***", "> "]),
         st.just("| a | b |\n|---|---|\n| 1 | 2 |"),
         st.just("[words](https://example.org/?a=1&b=2) *and* ~~more~~"),
     ),

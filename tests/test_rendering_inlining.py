@@ -362,6 +362,11 @@ def test_tags_for_outlook_are_tidied_too() -> None:
     assert '<!-- class="" -->' in html
 
 
+def test_an_empty_item_of_a_list_keeps_its_end() -> None:
+    html = inline_styles(_page("<ul><li></li><li>x</li></ul>"), "")
+    assert "<ul><li><!----></li><li>x</li></ul>" in html
+
+
 @pytest.mark.parametrize("words", ["<!--[if mso]>x<![endif]-->", "a < b > c", "<script>alert(1)</script>"])
 def test_signs_of_markup_in_an_attribute_are_written_as_words(words: str) -> None:
     html = inline_styles(_page(f'<img alt="{escape(words)}" src="https://e.org/a.png">'), "")

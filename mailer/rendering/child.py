@@ -186,9 +186,9 @@ class DrawingProcess:
             # Also after Ctrl-C: what is left of an answer must not be taken for the next one.
             self._end()
             raise
-        if word is Word.drawn:
+        if word in {Word.drawn, Word.mixed}:
             mjml, html, text = texts
-            return Drawn(mjml=mjml, html=html, text=text)
+            return Drawn(mjml=mjml, html=html, text=text, apart=word is Word.drawn)
         if word is Word.refused:
             raise TemplateError(texts[0])
         if word is Word.mjml:

@@ -148,5 +148,6 @@ def digest_parts(parts: Sequence[str]) -> str:
     digest = sha256()
     for part in parts:
         encoded = part.encode()
-        digest.update(len(encoded).to_bytes(8, "big") + encoded)
+        digest.update(len(encoded).to_bytes(8, "big"))
+        digest.update(encoded)
     return digest.hexdigest()

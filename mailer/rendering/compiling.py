@@ -1,11 +1,11 @@
 """Compiling: an edition and a theme become one mail per language, once, however many readers it has."""
 
-from dataclasses import dataclass, fields, is_dataclass
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from editions.imaging import PreparedImage
+from editions.memory import Latest
 from editions.model import Edition
 from editions.sections import arrange_sections
 from mailer.errors import TemplateError
@@ -13,14 +13,14 @@ from mailer.rendering.assembling import join_text
 from mailer.rendering.child import start_drawing
 from mailer.rendering.compiled import CompiledEdition, digest_parts
 from mailer.rendering.drawn import Drawn
-from mailer.rendering.holes import MARK
 from mailer.rendering.layout import Layout
-from mailer.rendering.page import Holes, Page, SectionView
+from mailer.rendering.page import Page
 from mailer.rendering.redrawing import draw_again
-from mailer.rendering.slicing import SEPARATORS, SliceKind, parse_slices, walk_slices
-from mailer.rendering.theme import find_logo, load_theme
+from mailer.rendering.slicing import parse_slices
+from mailer.rendering.sources import Stamps, stamp_templates
+from mailer.rendering.theme import Theme, find_logo, load_theme
 from mailer.rendering.variants import StoryFacts
-from mailer.rendering.words import load_words
+from mailer.rendering.words import Words, load_words
 from mailer.settings import Settings
 
 
@@ -32,9 +32,22 @@ class _Draft:
     images: tuple[PreparedImage, ...]
     template: str
     overrides: Path | None
+    stamps: Stamps | None
 
     def draw(self) -> Drawn:
-        return draw_again(self.page, template=self.template, overrides=self.overrides)
+        return draw_again(self.page, template=self.template, overrides=self.overrides, stamps=self.stamps)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Dress:
+    """What a mail of one language is dressed in, besides its templates."""
+
+    theme: Theme
+    words: Words
+    logo: Path | None
+
+
+_dresses: Latest[_Dress] = Latest(64)
 
 
 def compile_edition(
@@ -47,9 +60,7 @@ def compile_edition(
             holds the mark of a hole; with template, story and line.
     """
     draft = _lay_out(edition, settings, language=language, overrides=overrides)
-    compiled = _freeze(edition, settings, draft, draft.draw())
-    _refuse_lost_slices(compiled, template=draft.template)
-    return compiled
+    return _freeze(edition, settings, draft, draft.draw())
 
 
 def _freeze(edition: Edition, settings: Settings, draft: _Draft, drawn: Drawn) -> CompiledEdition:
@@ -95,21 +106,6 @@ def _list_stories(edition: Edition, settings: Settings) -> tuple[StoryFacts, ...
     )
 
 
-def _refuse_lost_slices(compiled: CompiledEdition, *, template: str) -> None:
-    """A story or section outside every slice could not be left out or moved, and its numbers would lie."""
-    wanted = {(SliceKind.story, story.slug) for story in compiled.stories}
-    wanted |= {(SliceKind.section, story.section) for story in compiled.stories}
-    for parts, ending in ((compiled.html_parts, "mjml"), (compiled.text_parts, "txt")):
-        lost = wanted - {(one.kind, one.key) for one in walk_slices(parts)}
-        if lost:
-            kind, key = min(lost)
-            raise TemplateError(
-                f"email/{template}.{ending}.j2: the {kind} {key} is in no slice of its own. "
-                f'Write begin("{kind}", {kind}.{"slug" if kind is SliceKind.story else "key"}) before it '
-                f'and end("{kind}") after it.'
-            )
-
-
 def compile_mjml(
     edition: Edition, settings: Settings, *, language: str | None = None, overrides: Path | None = None
 ) -> str:
@@ -130,65 +126,33 @@ def _lay_out(edition: Edition, settings: Settings, *, language: str | None, over
         )
     # Laying out takes about as long as the process that draws needs to be ready.
     start_drawing()
-    theme = load_theme(edition.template, overrides)
+    stamps = stamp_templates(overrides)
+    dress = _find_dress(edition.template, wanted, overrides, stamps)
     layout = Layout(
         edition=edition,
         settings=settings,
         language=wanted,
-        theme=theme,
-        words=load_words(wanted, overrides),
-        logo=find_logo(theme, overrides),
+        theme=dress.theme,
+        words=dress.words,
+        logo=dress.logo,
     )
-    page = layout.build_page()
-    _refuse_marks(page)
     return _Draft(
-        page=page, images=tuple(layout.images.values()), template=edition.template, overrides=overrides
+        page=layout.build_page(),
+        images=tuple(layout.images.values()),
+        template=edition.template,
+        overrides=overrides,
+        stamps=stamps,
     )
 
 
-def _refuse_marks(page: Page) -> None:
-    """A writer's ``@@`` would be taken for a hole, and a reader's link put where none belongs; a separator
-    of slices would end one."""
-    texts: list[tuple[str, str]] = []
-    _gather_texts(page, "edition.md", texts)
-    for place, text in texts:
-        for mark, meaning in _NEVER:
-            if mark in text:
-                start, sign = max(text.index(mark) - 20, 0), mark if mark.isprintable() else repr(mark)
-                raise TemplateError(
-                    f"{place}: “{text[start : start + 60]}” holds {sign}, which marks {meaning}. "
-                    "Write it otherwise."
-                )
+def _find_dress(template: str, language: str, overrides: Path | None, stamps: Stamps | None) -> _Dress:
+    """The theme ``template`` and the words of ``language``, read anew unless the ``stamps`` of all templates
+    say that nothing has changed."""
 
+    def load() -> _Dress:
+        theme = load_theme(template, overrides)
+        return _Dress(theme=theme, words=load_words(language, overrides), logo=find_logo(theme, overrides))
 
-_NEVER = (
-    (MARK, "what differs from reader to reader"),
-    *((sign, "where a slice of the mail begins or ends") for sign in SEPARATORS),
-    ("\0", "nothing that a mail may hold"),
-)
-
-
-def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> None:
-    """Put every text in ``value`` into ``texts``, with the file it came from."""
-    if isinstance(value, str):
-        texts.append((place, value))
-    elif isinstance(value, tuple):
-        for item in value:
-            _gather_texts(item, place, texts)
-    else:
-        place = getattr(value, "origin", place)
-        kind: Any = type(value)
-        for name in _fields_with_texts(kind):
-            _gather_texts(getattr(value, name), place, texts)
-
-
-@cache
-def _fields_with_texts(kind: type) -> tuple[str, ...]:
-    """The fields of a part of the page; the holes themselves are not texts."""
-    if not is_dataclass(kind) or kind is Holes:
-        return ()
-    return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _MARKED)
-
-
-# Numbers that differ from variant to variant: marks by design.
-_MARKED = {(SectionView, "number"), (SectionView, "count")}
+    if stamps is None:
+        return load()
+    return _dresses.recall((template, language, overrides), (stamps,), load)

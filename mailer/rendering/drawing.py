@@ -12,6 +12,7 @@ from mailer.rendering.environment import load_shipped, make_environment, render_
 from mailer.rendering.inlining import inline_styles
 from mailer.rendering.mjml import convert_mjml, strip_origins
 from mailer.rendering.page import Page
+from mailer.rendering.tracing import trace_stories
 
 
 def _keep_quiet(_name: str) -> None:
@@ -30,17 +31,17 @@ def draw(
         TemplateError: a template is wrong, or what it writes; with template, story and line.
     """
     layout, sheet, twin = (f"email/{template}.{ending}.j2" for ending in ("mjml", "inline.css", "txt"))
-    announce(layout)
-    markup = make_environment(overrides, markup=True)
-    mjml = render_template(markup, layout, page=page)
-    html = convert_mjml(mjml, template=layout)
-    announce(sheet)
-    plain = make_environment(overrides, markup=False)
-    html = inline_styles(html, render_template(plain, sheet, page=page)).strip() + "\n"
-    announce(twin)
-    # Not strip() alone: the separators that mark slices count as white space.
-    text = render_template(plain, twin, page=page).strip(" \n") + "\n"
-    return Drawn(mjml=strip_origins(mjml), html=html, text=text)
+    markup, plain = (make_environment(overrides, markup=markup) for markup in (True, False))
+    with trace_stories() as trace:
+        announce(layout)
+        mjml = render_template(markup, layout, page=page)
+        html = convert_mjml(mjml, template=layout)
+        announce(sheet)
+        html = inline_styles(html, render_template(plain, sheet, page=page)).strip() + "\n"
+        announce(twin)
+        # Not strip() alone: the separators that mark slices count as white space.
+        text = render_template(plain, twin, page=page).strip(" \n") + "\n"
+    return Drawn(mjml=strip_origins(mjml), html=html, text=text, apart=trace.apart)
 
 
 def warm_up() -> None:

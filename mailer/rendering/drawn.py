@@ -5,8 +5,12 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Drawn:
-    """A page as drawn by one theme: the MJML as its templates wrote it, the HTML of that, the plain text."""
+    """A page as drawn by one theme: the MJML as its templates wrote it, the HTML of that, the plain text.
+
+    ``apart`` is whether what it says of each story stands in that story's own slices.
+    """
 
     mjml: str
     html: str
     text: str
+    apart: bool = True

@@ -1,6 +1,7 @@
 """Jinja, set up for mail: strict about what is missing, sandboxed, escaping wherever markup is written."""
 
 import contextlib
+import stat
 import traceback
 from collections.abc import Callable
 from dataclasses import fields, is_dataclass
@@ -14,10 +15,13 @@ from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import templates
+from editions.fingerprint import Stamp, stamp_file
 from mailer.errors import TemplateError
 from mailer.rendering.mjml import mark_origin
+from mailer.rendering.page import StoryView
 from mailer.rendering.slicing import mark_begin, mark_begin_text, mark_end, mark_end_text
 from mailer.rendering.sources import template_folders
+from mailer.rendering.tracing import note_story, tracing_begin, tracing_end
 from mailer.rendering.wrapping import wrap_text
 
 SHIPPED = "shipped"
@@ -42,34 +46,60 @@ class _Folders(BaseLoader):
         environment: Environment,  # noqa: ARG002 - it is Jinja that calls this
         template: str,
     ) -> tuple[str, str, Callable[[], bool]]:
-        path, stamp = self._find(template)
+        places = self._list_places(template)
+        found = _find_file(places)
+        if found is None:
+            raise TemplateNotFound(template)
+        path, _ = found
         try:
-            source = path.read_text(encoding="utf-8")
+            source = Path(path).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise TemplateError(
                 f"{path}: cannot be read: {error}. Save it as UTF-8 and try again."
             ) from error
-        return source, str(path), lambda: self._find(template) == (path, stamp)
+        return source, path, lambda: _find_file(places) == found
 
-    def _find(self, name: str) -> tuple[Path, tuple[int, ...]]:
-        """The file of a template, and what tells whether it has changed."""
+    def _list_places(self, name: str) -> tuple[str, ...]:
+        """Where the template ``name`` may lie, in order."""
         first, *rest = parts = split_template_path(name)
         folders, parts = ((templates.ROOT,), rest) if first == SHIPPED else (self._folders, parts)
-        for folder in folders:
-            path = folder.joinpath(*parts)
-            if path.is_file():
-                status = path.stat()
-                return path, (status.st_mtime_ns, status.st_size, status.st_ino)
-        raise TemplateNotFound(name)
+        # Of ours, those of mails alone: pages have others.
+        return tuple(
+            str(folder.joinpath(*parts))
+            for folder in folders
+            if folder != templates.ROOT or parts[:1] == ["email"]
+        )
+
+
+def _find_file(places: tuple[str, ...]) -> tuple[str, Stamp] | None:
+    """The first of ``places`` where there is a file, and what tells whether it has changed. A mail asks this
+    of some twenty templates."""
+    for place in places:
+        try:
+            stamp = stamp_file(place)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            continue
+        if stat.S_ISREG(stamp.mode):
+            return place, stamp
+    return None
 
 
 class _Environment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, which need not think about the fields of a page: those are what it is there for, and a
-    mail asks for some two thousand."""
+    mail asks for some two thousand. It traces which stories are asked."""
 
-    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+    def getattr(self, obj: Any, attribute: str) -> Any:
         kind: Any = type(obj)
-        return attr in _fields_of(kind) or super().is_safe_attribute(obj, attr, value)
+        if kind is StoryView:
+            note_story(obj, attribute)
+        if attribute in _fields_of(kind):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if type(obj) is StoryView:
+            note_story(obj, argument)
+        return super().getitem(obj, argument)
 
 
 @cache
@@ -101,8 +131,8 @@ def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandbo
     del environment.globals["lipsum"], environment.filters["random"]
     environment.filters["wrap"] = wrap_text
     environment.globals["origin"] = mark_origin
-    environment.globals["begin"] = mark_begin if markup else mark_begin_text
-    environment.globals["end"] = mark_end if markup else mark_end_text
+    environment.globals["begin"] = tracing_begin(mark_begin if markup else mark_begin_text)
+    environment.globals["end"] = tracing_end(mark_end if markup else mark_end_text)
     return environment
 
 

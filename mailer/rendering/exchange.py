@@ -54,7 +54,10 @@ class Word(StrEnum):
     """The template whose turn it is: its name."""
 
     drawn = "drawn"
-    """The page is drawn: MJML, HTML, text."""
+    """The page is drawn, each story in its own slices: MJML, HTML, text."""
+
+    mixed = "mixed"
+    """As ``drawn``, but stories are spoken of elsewhere too."""
 
     refused = "refused"
     """A template is wrong: the message of the TemplateError."""
@@ -69,7 +72,15 @@ class Word(StrEnum):
     """A fault of ours: the trace."""
 
 
-_TEXTS = {Word.at: 1, Word.drawn: 3, Word.refused: 1, Word.mjml: 1, Word.memory: 0, Word.failed: 1}
+_TEXTS = {
+    Word.at: 1,
+    Word.drawn: 3,
+    Word.mixed: 3,
+    Word.refused: 1,
+    Word.mjml: 1,
+    Word.memory: 0,
+    Word.failed: 1,
+}
 
 
 class HungUpError(Exception):

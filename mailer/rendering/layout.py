@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +10,7 @@ from markupsafe import Markup, escape
 
 from editions.imaging import PreparedImage, prepare_image
 from editions.languages import mark_runs
+from editions.memory import Latest
 from editions.model import (
     Edition,
     EditionText,
@@ -38,6 +40,8 @@ from mailer.rendering.words import Words
 from mailer.settings import Settings
 from subscribers.country import country_name
 
+# Most stories are what they were when the edition was laid out last.
+_views: Latest[StoryView] = Latest(2000)
 _RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
 
@@ -66,29 +70,39 @@ class Layout:
             title=frame.title,
             title_html=self._mark(frame.title),
             issue=self.words.issue.format(number=edition.number) if edition.number else "",
+            issue_html=self._say(escape(self.words.issue).format(number=edition.number))
+            if edition.number
+            else Markup(),
             period=frame.period,
             organisation=sender.organisation,
             organisation_html=self._quote(sender.organisation),
             postal_address=tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip()),
             why=self.words.why.format(organisation=sender.organisation),
+            why_html=self._say(
+                escape(self.words.why).format(
+                    organisation=self._quote(sender.organisation, around=self._spoken(self.language))
+                )
+            ),
             logo=self._draw_logo(self.logo) if self.logo else None,
             letter=self._draw_letter(edition.letter) if edition.letter else None,
             sections=tuple(map(self._draw_section, sections, accents)),
             follow=tuple(map(self._draw_follow, edition.follow)),
             words=self.words,
+            words_lang=_mark_element(self._spoken(self.language), self.language),
             theme=self.theme,
             accents=accents,
             hole=Holes(**{hole.name: hole.mark for hole in Hole}),
+            whole=True,
         )
 
     def _draw_section(self, section: Section, accent: Accent) -> SectionView:
-        title = self._name_section(section.key)
+        title, title_html = self._name_section(section.key)
         introduction = self._frame().introductions.get(section.key)
         return SectionView(
             key=section.key,
             accent=accent,
             title=title,
-            title_html=self._mark(title),
+            title_html=title_html,
             number=Count.number.mark,
             count=Count.stories.mark,
             introduction=introduction.text if introduction else "",
@@ -96,16 +110,39 @@ class Layout:
             stories=tuple(self._draw_story(story, accent) for story in section.stories),
         )
 
-    def _name_section(self, key: str) -> str:
+    def _name_section(self, key: str) -> tuple[str, Markup]:
         """As the settings call it, in the edition's own language; else as our phrases do, if they know it."""
-        configured = self.settings.sectors.get(key)
-        if configured and self.language == self.edition.language:
-            return configured
-        return self.words.sections.get(key) or configured or key.replace("-", " ").capitalize()
+        configured, phrase = self.settings.sectors.get(key), self.words.sections.get(key)
+        if phrase and not (configured and self.language == self.edition.language):
+            return phrase, self._say(self._mark(phrase, self.words.language))
+        name = configured or key.replace("-", " ").capitalize()
+        return name, self._quote(name) if configured else self._mark(name)
 
     def _draw_story(self, story: Story, accent: Accent) -> StoryView:
+        """As drawn last time, unless the story is another, or something else that its view depends on."""
+        pictures = self.theme.pictures
+        width = pictures.feature if story.kind is Kind.feature else pictures.story
+        picture = self._prepare(story.image.path, width) if story.image else None
+        return _views.recall(
+            (self.edition.folder, self.language, story.source),
+            (story, accent, picture, self._around),
+            lambda: self._write_story(story, accent, picture),
+        )
+
+    @cached_property
+    def _around(self) -> tuple[object, ...]:
+        """What the view of a story depends on besides it, its picture and the colour of its section."""
+        settings = self.settings
+        return (
+            self.edition.language,
+            self.words,
+            settings.web.base_url,
+            tuple(settings.countries.items()),
+        )
+
+    def _write_story(self, story: Story, accent: Accent, picture: PreparedImage | None) -> StoryView:
         text = self._choose(story.texts)
-        width = self.theme.pictures.feature if story.kind is Kind.feature else self.theme.pictures.story
+        where = " · ".join(map(self._name_country, story.countries))
         return StoryView(
             kind=story.kind.value,
             slug=story.slug,
@@ -117,14 +154,15 @@ class Layout:
             title_html=self._mark(text.title, text.language),
             body=text.text,
             body_html=_trust(text.html),
-            where=" · ".join(map(self._name_country, story.countries)),
+            where=where,
+            where_html=_embed(self._mark(where), self.language, text.language),
             date=text.date or story.date,
-            picture=self._draw_picture(story.image, text, width) if story.image else None,
-            links=tuple(map(self._draw_link, text.read_more or story.read_more)),
+            picture=self._draw_picture(story.image, text, picture) if story.image and picture else None,
+            links=tuple(self._draw_link(link, text) for link in text.read_more or story.read_more),
         )
 
     def _draw_letter(self, letter: Letter) -> LetterView:
-        text = self._choose(letter.texts)
+        text, portrait = self._choose(letter.texts), letter.portrait
         return LetterView(
             language=self._foreign(text),
             direction=self._turned(text),
@@ -136,14 +174,19 @@ class Layout:
             name_html=self._quote(letter.name),
             titles=letter.titles,
             titles_html=tuple(map(self._quote, letter.titles)),
-            portrait=self._draw_picture(letter.portrait, text, self.theme.pictures.portrait)
-            if letter.portrait
+            portrait=self._draw_picture(
+                portrait, text, self._prepare(portrait.path, self.theme.pictures.portrait)
+            )
+            if portrait
             else None,
         )
 
-    def _draw_picture(self, image: Image, text: StoryText, width: int) -> PictureView:
-        prepared = prepare_image(image.path, width=width)
+    def _prepare(self, path: Path, width: int) -> PreparedImage:
+        prepared = prepare_image(path, width=width)
         self.images[prepared.name] = prepared
+        return prepared
+
+    def _draw_picture(self, image: Image, text: StoryText, prepared: PreparedImage) -> PictureView:
         return PictureView(
             url=f"{self.settings.web.base_url}/media/{prepared.name}",
             width=prepared.width,
@@ -158,8 +201,7 @@ class Layout:
         )
 
     def _draw_logo(self, path: Path) -> PictureView:
-        prepared = prepare_image(path, width=self.theme.logo.width)
-        self.images[prepared.name] = prepared
+        prepared = self._prepare(path, self.theme.logo.width)
         return PictureView(
             url=f"{self.settings.web.base_url}/media/{prepared.name}",
             width=prepared.width,
@@ -171,12 +213,15 @@ class Layout:
             credit_html=Markup(),
         )
 
-    def _draw_link(self, link: ReadMore) -> LinkView:
-        pattern = self.words.read_more
+    def _draw_link(self, link: ReadMore, text: StoryText) -> LinkView:
+        # A translation without links of its own has those of the edition's own language.
+        language = text.language if text.read_more else self.edition.language
+        pattern, around = self.words.read_more, text.language
+        what = self._quote(link.what, language, self._spoken(around))
         return LinkView(
             url=link.url,
             label=pattern.format(what=link.what),
-            label_html=escape(pattern).format(what=self._mark(link.what)),
+            label_html=self._say(escape(pattern).format(what=what), around),
         )
 
     def _draw_follow(self, follow: Follow) -> FollowView:
@@ -210,15 +255,23 @@ class Layout:
         direction = _direction(text.language)
         return "" if direction == _direction(self.language) else direction
 
-    def _quote(self, text: str) -> Markup:
-        """``text``, which an office writes once in its own language, marked as such in a mail of another."""
-        own = self.edition.language
-        marked = self._mark(text, own)
-        return (
-            marked
-            if own == self.language or not text
-            else Markup('<span lang="{}">{}</span>').format(own, marked)
-        )
+    def _say(self, phrase: Markup, around: str | None = None) -> Markup:
+        """A ``phrase`` of ours, marked where the words ``around`` it (the page's) are of another language: of
+        most languages we have no phrases, and English ones stand in."""
+        around = around or self.language
+        return _embed(phrase, self._spoken(around), around)
+
+    def _spoken(self, around: str) -> str:
+        """The language of our phrases among words of ``around``: that one (``zh`` will do for ``zh-Hans``),
+        or another where we have none of it."""
+        ours = self.words.language
+        return around if ours.partition("-")[0] == around.partition("-")[0] else ours
+
+    def _quote(self, text: str, language: str | None = None, around: str | None = None) -> Markup:
+        """``text`` of ``language``, marked where the words ``around`` it (the page's) are of another. What an
+        office writes once is in the edition's own."""
+        own = language or self.edition.language
+        return _embed(self._mark(text, own), own, around or self.language)
 
     def _mark(self, text: str, language: str | None = None) -> Markup:
         return _trust(mark_runs(text, language=language or self.language))
@@ -226,6 +279,21 @@ class Layout:
 
 def _direction(language: str) -> Literal["ltr", "rtl"]:
     return "rtl" if language.split("-")[0] in _RIGHT_TO_LEFT else "ltr"
+
+
+def _embed(html: Markup, language: str, around: str) -> Markup:
+    """``html`` of ``language`` among words of ``around``, marked where that is another."""
+    marks = _mark_element(language, around)
+    return Markup("<span{}>{}</span>").format(marks, html) if marks and html else html
+
+
+def _mark_element(language: str, around: str) -> Markup:
+    """The attributes of an element of ``language`` among words of ``around``; none where that is the same."""
+    if language == around:
+        return Markup()
+    direction = _direction(language)
+    turned = Markup(' dir="{}"').format(direction) if direction != _direction(around) else ""
+    return Markup(' lang="{}"{}').format(language, turned)
 
 
 def _trust(html: str) -> Markup:

@@ -5,6 +5,7 @@ says of a real fault only the byte offset of the tag around it. Here every fault
 line.
 """
 
+import itertools
 import re
 import tomllib
 from collections.abc import Collection, Iterator
@@ -25,6 +26,7 @@ _DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
 # The inliner loses, without a word, what stands more than 256 deep in the HTML, of which MRML takes some
 # fifteen for itself; on a thousand and more MRML crashes. Our own blocks stay below thirty.
 _DEEPEST = 100
+_TOO_DEEP = etree.XPath("/*" * (_DEEPEST + 1))
 _DEEP = (
     f"stands more than {_DEEPEST} components and tags deep, where mail programs lose what it says. "
     "Nest less, and close what you open"
@@ -134,18 +136,15 @@ def _place(mjml: str, template: str, line: int) -> str:
 
 def _find_constructs(mjml: str) -> Iterator[tuple[int, str]]:
     """XML that lxml reads and MRML does not."""
-    for pattern, name in (
-        (r"<!\[CDATA\[", "a CDATA section"),
-        (r"<!DOCTYPE", "a DOCTYPE"),
-        (r"<\?", "<?…?>"),
-    ):
-        for match in re.finditer(pattern, mjml):
-            yield mjml.count("\n", 0, match.start()) + 1, f"{name} cannot stand in MJML. Leave it out"
+    for start, name in (("<![CDATA[", "a CDATA section"), ("<!DOCTYPE", "a DOCTYPE"), ("<?", "<?…?>")):
+        *before, _ = mjml.split(start)
+        for line in itertools.accumulate(piece.count("\n") for piece in before):
+            yield line + 1, f"{name} cannot stand in MJML. Leave it out"
 
 
 def _find_depths(root: etree._Element) -> Iterator[tuple[int, str]]:
     """The first place that is nested too deep: a line for each would be as long as the mail."""
-    deep: list[etree._Element] = root.xpath("/*" * (_DEEPEST + 1))  # type: ignore[assignment]
+    deep: list[etree._Element] = _TOO_DEEP(root)  # type: ignore[assignment]  # it finds elements only
     for element in deep[:1]:
         yield _line(element), f"<{element.tag}> {_DEEP}"
 

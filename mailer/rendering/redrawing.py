@@ -5,18 +5,18 @@ a mail of twenty-six stories, one of them changed, be the mail drawn before with
 story.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from editions.fingerprint import Stamp
 from editions.memory import Memory
 from mailer.errors import TemplateError
 from mailer.rendering.child import draw_apart
 from mailer.rendering.drawn import Drawn
 from mailer.rendering.page import Page, StoryView
-from mailer.rendering.slicing import SliceKind, mark_begin, mark_begin_text, mark_end, mark_end_text
-from mailer.rendering.sources import stamp_templates
+from mailer.rendering.slicing import SliceKind, find_slice, parse_slices, walk_slices
+from mailer.rendering.sources import Stamps
+from mailer.rendering.texts import refuse_marks
 
 # Mails kept: what one writer looks at in turn, and a few more.
 _MOST = 8
@@ -25,11 +25,20 @@ _SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
+class _Pieces:
+    """A page taken apart: the stories, their slugs by section, and the page without them."""
+
+    frame: Page
+    order: tuple[tuple[str, ...], ...]
+    stories: Mapping[str, StoryView]
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Drawing:
     """A page as it was drawn, by templates in the state of ``stamps``."""
 
-    page: Page
-    stamps: frozenset[tuple[str, Stamp]]
+    pieces: _Pieces
+    stamps: Stamps
     drawn: Drawn
 
 
@@ -40,81 +49,108 @@ class _UnlikeError(Exception):
 _drawings: Memory[_Drawing] = Memory(_MOST)
 
 
-def draw_again(page: Page, *, template: str, overrides: Path | None) -> Drawn:
-    """As :func:`mailer.rendering.child.draw_apart`, with what was drawn before where it is still right."""
+def draw_again(page: Page, *, template: str, overrides: Path | None, stamps: Stamps | None) -> Drawn:
+    """As :func:`mailer.rendering.child.draw_apart`, with what was drawn before where it is still right.
+
+    ``stamps`` are those of the templates before ``page`` was made with their tokens and words.
+
+    Raises:
+        TemplateError: as there; or a text holds a mark, or the template loses a slice.
+    """
+    pieces = _take_apart(page)
     key = (template, overrides, page.language, page.title, page.issue)
-    stamps = stamp_templates(overrides)
     before = _drawings.find(key)
     drawn = None
     if before and before.stamps == stamps:
-        drawn = _redraw(before, page, template=template, overrides=overrides)
-    drawn = drawn or draw_apart(page, template=template, overrides=overrides)
+        drawn = _redraw(before, pieces, page, template=template, overrides=overrides)
+    drawn = drawn or _draw(page, template=template, overrides=overrides)
     if stamps is not None:
-        _drawings.keep(key, _Drawing(page=page, stamps=stamps, drawn=drawn))
+        _drawings.keep(key, _Drawing(pieces=pieces, stamps=stamps, drawn=drawn))
     return drawn
 
 
-def _redraw(before: _Drawing, page: Page, *, template: str, overrides: Path | None) -> Drawn | None:
+def _take_apart(page: Page) -> _Pieces:
+    return _Pieces(
+        frame=replace(page, sections=tuple(replace(section, stories=()) for section in page.sections)),
+        order=tuple(tuple(story.slug for story in section.stories) for section in page.sections),
+        stories={story.slug: story for section in page.sections for story in section.stories},
+    )
+
+
+def _redraw(
+    before: _Drawing, pieces: _Pieces, page: Page, *, template: str, overrides: Path | None
+) -> Drawn | None:
     """The mail of ``page`` from the one ``before``; None where it must be drawn whole."""
-    stories, known = _stories_of(page), _stories_of(before.page)
-    if list(stories) != list(known) or _without_stories(page) != _without_stories(before.page):
+    known = before.pieces
+    if pieces.order != known.order or pieces.frame != known.frame:
         return None
-    changed = [slug for slug, story in stories.items() if story != known[slug]]
+    changed = [slug for slug, story in pieces.stories.items() if story != known.stories[slug]]
     if not changed:
         return before.drawn
-    if len(changed) > len(stories) * _SHARE:
+    if not before.drawn.apart or len(changed) > len(pieces.stories) * _SHARE:
         return None
     try:
-        few = draw_apart(_only(page, changed), template=template, overrides=overrides)
+        few = _draw(_only(page, changed), template=template, overrides=overrides)
         return _put_in(before.drawn, few, changed)
     except (TemplateError, _UnlikeError):
         # Of a fault, the whole mail tells the line.
         return None
 
 
-def _stories_of(page: Page) -> dict[str, StoryView]:
-    return {story.slug: story for section in page.sections for story in section.stories}
+def _draw(page: Page, *, template: str, overrides: Path | None) -> Drawn:
+    """``page`` drawn, and looked through before and after: what was drawn before need not be again."""
+    refuse_marks(page)
+    drawn = draw_apart(page, template=template, overrides=overrides)
+    _refuse_lost_slices(page, drawn, template=template)
+    return drawn
 
 
-def _without_stories(page: Page) -> Page:
-    return replace(page, sections=tuple(replace(section, stories=()) for section in page.sections))
+def _refuse_lost_slices(page: Page, drawn: Drawn, *, template: str) -> None:
+    """A story or section outside every slice could not be left out or moved, and its numbers would lie."""
+    wanted = {(SliceKind.section, section.key) for section in page.sections}
+    wanted |= {(SliceKind.story, story.slug) for section in page.sections for story in section.stories}
+    for marked, ending in ((drawn.html, "mjml"), (drawn.text, "txt")):
+        name = f"email/{template}.{ending}.j2"
+        parts = parse_slices(marked, what=name, markup=ending == "mjml")
+        lost = wanted - {(one.kind, one.key) for one in walk_slices(parts)}
+        if lost:
+            kind, key = min(lost)
+            raise TemplateError(
+                f"{name}: the {kind} {key} is in no slice of its own. "
+                f'Write begin("{kind}", {kind}.{"slug" if kind is SliceKind.story else "key"}) before it '
+                f'and end("{kind}") after it.'
+            )
 
 
 def _only(page: Page, slugs: list[str]) -> Page:
-    """``page`` with the stories ``slugs`` alone, everything else as it is."""
+    """``page`` with the stories ``slugs`` alone, of which only their slices are wanted."""
     sections = (
         replace(section, stories=tuple(story for story in section.stories if story.slug in slugs))
         for section in page.sections
     )
-    return replace(page, sections=tuple(section for section in sections if section.stories))
+    return replace(page, whole=False, sections=tuple(section for section in sections if section.stories))
 
 
 def _put_in(whole: Drawn, few: Drawn, slugs: list[str]) -> Drawn:
     """``whole`` with the slices of ``few`` for the stories ``slugs``."""
+    if not few.apart:
+        raise _UnlikeError
     # What a component needs in the head is not in its slice.
-    if _head(whole.html) != _head(few.html):
+    head = whole.html.find("</head>")
+    if head != few.html.find("</head>") or whole.html[:head] != few.html[:head]:
         raise _UnlikeError
     html, mjml, text = whole.html, whole.mjml, whole.text
     for slug in slugs:
-        html = _exchange(html, few.html, slug, mark_begin, mark_end)
-        mjml = _exchange(mjml, few.mjml, slug, mark_begin, mark_end)
-        text = _exchange(text, few.text, slug, mark_begin_text, mark_end_text)
+        html = _exchange(html, few.html, slug, markup=True)
+        mjml = _exchange(mjml, few.mjml, slug, markup=True)
+        text = _exchange(text, few.text, slug, markup=False)
     return Drawn(mjml=mjml, html=html, text=text)
 
 
-def _head(html: str) -> str:
-    return html.partition("</head>")[0]
-
-
-def _exchange(
-    whole: str, few: str, slug: str, begin: Callable[[str, str], str], end: Callable[[str], str]
-) -> str:
+def _exchange(whole: str, few: str, slug: str, *, markup: bool) -> str:
     """``whole`` with the slice of the story ``slug`` that ``few`` has."""
-    first, last = begin(SliceKind.story, slug), end(SliceKind.story)
-    before, opened, rest = whole.partition(first)
-    _, closed, after = rest.partition(last)
-    _, found, few_rest = few.partition(first)
-    slice_, few_closed, _ = few_rest.partition(last)
-    if not (opened and closed and found and few_closed):
+    old = find_slice(whole, SliceKind.story, slug, markup=markup)
+    new = find_slice(few, SliceKind.story, slug, markup=markup)
+    if old is None or new is None:
         raise _UnlikeError
-    return f"{before}{first}{slice_}{last}{after}"
+    return f"{whole[: old[0]]}{few[slice(*new)]}{whole[old[1] :]}"

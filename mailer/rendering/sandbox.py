@@ -69,7 +69,8 @@ def serve(line: socket.socket, question: bytes, *, loaded: int | None) -> None:
     except BaseException:  # a panic of Rust is no Exception
         send_answer(line, Word.failed, traceback.format_exc())
     else:
-        send_answer(line, Word.drawn, drawn.mjml, drawn.html, drawn.text)
+        word = Word.drawn if drawn.apart else Word.mixed
+        send_answer(line, word, drawn.mjml, drawn.html, drawn.text)
 
 
 def confine(limits: Limits, *, loaded: int | None) -> None:

@@ -130,6 +130,19 @@ def parse_slices(marked: str, *, what: str, markup: bool) -> Parts[str]:
     return reading.finish()
 
 
+def find_slice(marked: str, kind: SliceKind, key: str, *, markup: bool) -> tuple[int, int] | None:
+    """Where in ``marked`` a slice's inside begins and ends; None where it is missing or holds another."""
+    begin, end, any_mark = (
+        (mark_begin, mark_end, _IN_MARKUP) if markup else (mark_begin_text, mark_end_text, _IN_TEXT)
+    )
+    opening, closing = begin(kind, key), end(kind)
+    first = marked.find(opening) + len(opening)
+    last = marked.find(closing, first)
+    if first < len(opening) or last < 0 or any_mark.search(marked, first, last):
+        return None
+    return first, last
+
+
 class _Reading:
     """One pass over a marked mail: the slices that are open, outermost first, and what they hold so far."""
 

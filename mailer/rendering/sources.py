@@ -1,15 +1,13 @@
 """Where templates and their data are found: the workspace's own first, then ours."""
 
-import contextlib
 import os
 import tomllib
-from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import templates
-from editions.fingerprint import Stamp, is_settled, stamp_file
+from editions.fingerprint import Stamp, is_settled, read_stamp
 from mailer.errors import TemplateError
 
 
@@ -18,29 +16,39 @@ def template_folders(overrides: Path | None) -> tuple[Path, ...]:
     return (templates.ROOT,) if overrides is None else (overrides, templates.ROOT)
 
 
-def stamp_templates(overrides: Path | None) -> frozenset[tuple[str, Stamp]] | None:
+Stamps: TypeAlias = tuple[tuple[str, Stamp], ...]
+"""The files that templates may be made of, by path, and the state each is in."""
+
+
+class _UncertainError(Exception):
+    """Whether a template has changed cannot be told."""
+
+
+def stamp_templates(overrides: Path | None) -> Stamps | None:
     """What tells whether any template has changed; None while it cannot be told, because one has just been
-    written, or is reached through a link."""
-    stamps: set[tuple[str, Stamp]] = set()
-    for folder in template_folders(overrides):
-        for path in _walk_files(str(folder)):
-            if path is None:
-                return None
-            stamps.add((path, stamp_file(path)))
-    return frozenset(stamps) if all(is_settled(stamp) for _, stamp in stamps) else None
+    written or deleted, or is reached through a link."""
+    stamps: list[tuple[str, Stamp]] = []
+    try:
+        for folder in (overrides, templates.ROOT / "email"):
+            if folder is not None and folder.is_dir():
+                _stamp_files(str(folder), stamps)
+    except (_UncertainError, OSError):
+        return None
+    return tuple(stamps) if all(is_settled(stamp) for _, stamp in stamps) else None
 
 
-def _walk_files(folder: str) -> Iterator[str | None]:
-    """The files below ``folder``; None for a link to a folder, which may lead anywhere."""
-    with contextlib.suppress(FileNotFoundError), os.scandir(folder) as entries:
+def _stamp_files(folder: str, stamps: list[tuple[str, Stamp]]) -> None:
+    """Add the files below ``folder`` to ``stamps``."""
+    with os.scandir(folder) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
                 if entry.name != "__pycache__":
-                    yield from _walk_files(entry.path)
-            elif entry.is_symlink() and entry.is_dir():
-                yield None
+                    _stamp_files(entry.path, stamps)
             elif entry.is_file():
-                yield entry.path
+                stamps.append((entry.path, read_stamp(entry.stat())))
+            elif entry.is_symlink() and entry.is_dir():
+                # It may lead anywhere, in a circle too.
+                raise _UncertainError
 
 
 def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:

@@ -4,11 +4,12 @@ Every token is a field here, with its help, and is checked on load: what a works
 with its file, its name and what to write instead.
 """
 
+import pickle
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, cached_property, lru_cache
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -235,6 +236,14 @@ class Theme:
         Help("A light and a dark colour by a section's key. One that is not named takes that of `other`."),
     ]
 
+    def __reduce__(self) -> tuple[Callable[[bytes], "Theme"], tuple[bytes]]:
+        """For pickle: every page on its way to be drawn carries its theme, and most carry the same."""
+        return _unpack_theme, (self._packed,)
+
+    @cached_property
+    def _packed(self) -> bytes:
+        return pickle.dumps({entry.name: getattr(self, entry.name) for entry in fields(self)})
+
     @property
     def content(self) -> int:
         """The pixels between the gutters of the sheet."""
@@ -249,6 +258,11 @@ class Theme:
         """The colour of ``section``, or that of ``other``, under the class ``name``."""
         light, dark = self.sections.get(section, self.sections["other"])
         return Accent(name=name, light=light, dark=dark)
+
+
+@lru_cache(maxsize=8)
+def _unpack_theme(packed: bytes) -> Theme:
+    return Theme(**pickle.loads(packed))  # noqa: S301 - from the program that started us
 
 
 @cache
