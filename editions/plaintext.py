@@ -1,11 +1,16 @@
 """The plain-text twin of a body, from the same tokens as its HTML."""
 
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 _BULLET = "•"
+# Left bare, struck words would count again ("3 May 4 May"); left out, a cancelled item would be an empty
+# line; "~~" means something to those alone who write Markdown. A cross needs no language.
+_STRUCK = "[× {}]"
+_MAILTO = "mailto:"
 
 
 def render_text(tokens: Sequence[Token]) -> str:
@@ -69,12 +74,22 @@ def _words(node: SyntaxTreeNode) -> str:
     if node.type == "link":
         return _link(_inline(node.children), str(node.attrs.get("href", "")))
     if node.type == "s":
-        return f"~~{_inline(node.children)}~~"
+        return _STRUCK.format(_inline(node.children))
     if node.children:
         return _inline(node.children)
     return " ".join(node.content.split("\n")) if node.type == "text" else node.content
 
 
 def _link(words: str, url: str) -> str:
-    address = url.removeprefix("mailto:")
-    return f"{words} ({address})" if words.strip() not in {"", url, address} else address
+    address = _name_address(url)
+    return f"{words} ({address})" if address and words.strip() not in {"", url, address} else address or words
+
+
+def _name_address(url: str) -> str:
+    """Where a link leads, for somebody who copies it: of ``mailto:`` the address without subject or text,
+    which a mail program would not take from here."""
+    if not url.startswith(_MAILTO):
+        return url
+    written = url.removeprefix(_MAILTO).partition("?")[0]
+    plain = unquote(written)
+    return plain if plain.isprintable() else written

@@ -113,7 +113,13 @@ def name_type(annotation: Any) -> str:
         return f"list of {name_type(get_args(annotation)[0])}"
     if get_origin(annotation) is dict:
         return f"{name_type(get_args(annotation)[1])} by key"
-    words = {"str": "text", "int": "whole number", "Markup": "markup", "Theme": "the [tokens](#tokens)"}
+    words = {
+        "str": "text",
+        "int": "whole number",
+        "bool": "true or false",
+        "Markup": "markup",
+        "Theme": "the [tokens](#tokens)",
+    }
     name = annotation.__name__
     return words.get(name) or f"[{name}](#{name.lower()})"
 

@@ -9,7 +9,7 @@ from editions.imaging import PreparedImage
 from editions.problem import Level
 from mailer.campaigns.examining import examine
 from mailer.checks.catalogue import CHECKS, NUMBERS
-from mailer.checks.checking import check_mail
+from mailer.checks.checking import check_mail, check_mails
 from mailer.checks.mail import Mail
 from mailer.workspace import Workspace
 from tests.drafts import Draft
@@ -286,6 +286,36 @@ def test_our_own_pages_may_be_on_this_machine_while_somebody_tries_the_program_o
 
 def test_a_mail_without_a_message_is_not_judged_by_its_headers() -> None:
     assert check_mail(replace(GOOD, message=None)) == []
+
+
+@pytest.mark.parametrize("given", ["", "en", "en-GB"])
+def test_phrases_in_the_language_of_the_mail_are_all_right(given: str) -> None:
+    assert check_mail(replace(GOOD, words_language=given)) == []
+
+
+def test_phrases_that_stand_in_are_a_warning_once_a_language() -> None:
+    arabic, other = replace(GOOD, language="ar", words_language="en"), replace(GOOD, variant="another")
+    found = [problem for problem in check_mails([other, arabic, arabic]) if problem.code == "no-words"]
+    (problem,) = found
+    assert problem.level is Level.warning
+    assert problem.message.startswith("ar: there are no phrases in Arabic")
+    assert "English ones were used" in problem.message
+    assert "templates/email/words/ar.toml" in problem.message
+
+
+def test_an_edition_whose_language_has_no_phrases_says_so_until_somebody_writes_them(
+    workspace: Workspace,
+) -> None:
+    folder = write_edition(workspace.editions)
+    for path in folder.rglob("*.zh.md"):
+        path.rename(path.with_name(path.name.replace(".zh.", ".sw.")))
+    (problem,) = (problem for problem in examine(workspace, SLUG).problems if problem.code == "no-words")
+    assert problem.message.startswith("sw: there are no phrases in Swahili")
+    words = workspace.root / "templates" / "email" / "words"
+    words.mkdir(parents=True)
+    ours = Path(__file__).parents[1] / "templates" / "email" / "words" / "en.toml"
+    (words / "sw.toml").write_text(ours.read_text(encoding="utf-8"), encoding="utf-8")
+    assert "no-words" not in {problem.code for problem in examine(workspace, SLUG).problems}
 
 
 # --- the questions that look elsewhere ----------------------------------------------------------------------

@@ -248,6 +248,23 @@ def test_a_translation_is_dressed_in_its_language(small: Edition, settings: Sett
     assert '<span lang="en">UNESCO Beijing &amp; partners</span>' in _whole(compiled).html
 
 
+def test_what_surrounds_an_untranslated_story_is_marked_within_it(small: Edition, settings: Settings) -> None:
+    """Its element says that it is English; our phrases and its countries are Chinese all the same."""
+    link = ReadMore(what="the whole story", url="https://example.org/whole")
+    stories = tuple(replace(story, countries=("KR",), read_more=(link,)) for story in small.stories)
+    edition = _in_chinese(replace(small, stories=stories))
+    html = _whole(compile_edition(edition, settings, language="zh-Hans")).html
+    document = lxml_html.document_fromstring(html)
+
+    def list_languages(words: str) -> set[str]:
+        nearest = "//body//text()[contains(., $words)]/ancestor::*[@lang][1]/@lang"
+        return set(document.xpath(nearest, words=words))
+
+    assert list_languages(link.what) == {"en"}
+    assert list_languages("韩国") == {"zh-Hans"}
+    assert {tag.partition("-")[0] for tag in list_languages("阅读更多")} == {"zh"}
+
+
 def test_a_language_the_edition_does_not_speak_is_refused(small: Edition, settings: Settings) -> None:
     with pytest.raises(TemplateError, match=r"there is no edition in fr\. There is: en"):
         compile_edition(small, settings, language="fr")

@@ -1,5 +1,6 @@
 """Lines of a plain-text mail."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,6 +16,31 @@ def test_a_long_line_is_broken_at_a_space() -> None:
 def test_an_item_of_a_list_hangs_under_its_first_word() -> None:
     assert wrap_text("• one two three four", 12) == "• one two\n  three four"
     assert wrap_text("10. one two three", 12) == "10. one two\n    three"
+
+
+@pytest.mark.parametrize(
+    ("line", "wrapped"),
+    [
+        ("> one two three", "> one two\n> three"),
+        ("> > one two three", "> > one two\n> > three"),
+        ("> • one two three", "> • one two\n>   three"),
+        ("> > 1. one two", "> > 1. one\n> >    two"),
+        ("• > one two three", "• > one two\n  > three"),
+        (">one two three", ">one two\nthree"),
+    ],
+)
+def test_every_line_of_a_quotation_has_its_mark(line: str, wrapped: str) -> None:
+    assert wrap_text(line, 11) == wrapped
+
+
+@given(st.lists(st.sampled_from(["> ", "• ", "1. ", "  "]), max_size=5), st.integers(1, 40))
+def test_a_line_goes_on_where_its_words_began(lead: list[str], count: int) -> None:
+    first, *others = wrap_text(f"{''.join(lead)}{'word ' * count}").splitlines()
+    place = len("".join(lead))
+    marks = [(at, sign) for at, sign in enumerate(first[:place]) if sign == ">"]
+    for line in others:
+        assert [(at, sign) for at, sign in enumerate(line[:place]) if sign != " "] == marks
+        assert line[place:].startswith("word")
 
 
 def test_an_address_is_never_broken() -> None:

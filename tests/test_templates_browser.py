@@ -169,11 +169,12 @@ def test_a_right_to_left_edition_begins_at_the_right(
     sides = page.locator("h1,h2,h3,p,li,.e").evaluate_all(
         """places => places.map(place => {
           const style = getComputedStyle(place);
-          return [style.direction, style.textAlign.replace('-webkit-', '')];
+          return [style.direction, style.textAlign.replace('-webkit-', ''), place.lang];
         })"""
     )
-    assert {direction for direction, _ in sides} == {"rtl"}
-    assert {side for _, side in sides} <= {"right", "start"}
+    # English phrases stand in, read from the left and set from the right.
+    assert {(direction, language) for direction, _, language in sides} == {("rtl", ""), ("ltr", "en")}
+    assert {side for _, side, _ in sides} <= {"right", "start"}
     for picture, title in _boxes(page):
         edges = [box["x"] + box["width"] for box in (picture, title)]
         if load_theme(theme).layout.columns == 2 and width == 700:

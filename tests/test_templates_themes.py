@@ -2,26 +2,30 @@
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from cssselect import GenericTranslator
 from lxml import html as lxml_html
 
 import templates
-from editions.model import Kind
+from editions.model import Edition, EditionText, Follow, Kind, ReadMore, StoryText
 from editions.reading import read_edition
 from mailer.rendering.compiled import Assembled, CompiledEdition
 from mailer.rendering.compiling import compile_edition
 from mailer.rendering.slicing import SliceKind, walk_slices, walk_texts
 from mailer.rendering.theme import LETTERS, load_theme, theme_names
+from mailer.rendering.words import load_words
 from mailer.settings import Settings
 from tests.balance import as_outlook_reads, find_imbalance, find_stray_conditionals
 from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 
 THEMES = theme_names()
 EMAIL = templates.ROOT / "email"
+T = TypeVar("T", EditionText, StoryText)
 
 
 @pytest.fixture(scope="module")
@@ -320,6 +324,91 @@ def test_both_themes_say_the_same(settings: Settings) -> None:
         assert body is not None
         said.append((sorted(" ".join(body.itertext("*")).replace("■", "").split()), whole.text))
     assert said[0] == said[1]
+
+
+def _speak(edition: Edition, language: str) -> Edition:
+    """``edition`` as if its words were in ``language``."""
+
+    def rename(texts: Mapping[str, T]) -> dict[str, T]:
+        return {language: replace(texts["en"], language=language)}
+
+    return replace(
+        edition,
+        language=language,
+        languages=(language,),
+        texts=rename(edition.texts),
+        stories=tuple(replace(story, texts=rename(story.texts)) for story in edition.stories),
+        letter=edition.letter and replace(edition.letter, texts=rename(edition.letter.texts)),
+    )
+
+
+@pytest.mark.parametrize("language", ["ar", "he", "sw"])
+def test_phrases_that_stand_in_say_that_they_are_english(
+    settings: Settings, theme: str, language: str
+) -> None:
+    sample = read_edition(SAMPLE, sectors=SECTORS)
+    of_each_kind = tuple({story.kind: story for story in sample.stories}.values())
+    edition = _speak(replace(sample, template=theme, stories=of_each_kind), language)
+    compiled = compile_edition(edition, settings)
+    document = lxml_html.document_fromstring(compiled.assemble(compiled.full_variant).html)
+
+    def list_marks(words: str) -> set[tuple[str, str]]:
+        """Language and direction of whatever says ``words``."""
+        texts = "//body//text()[contains(., $words)]"
+        (directions, languages) = (
+            document.xpath(f"{texts}/ancestor::*[@{name}][1]/@{name}", words=words)
+            for name in ("dir", "lang")
+        )
+        assert languages, words
+        return {(one, other) for one in languages for other in directions}
+
+    phrases = load_words("en")
+    for words in (
+        phrases.contents, phrases.view, phrases.follow, phrases.preferences, phrases.unsubscribe,
+        phrases.sections["feature"], "No. ", "Read more: ", phrases.one_story, "You receive this newsletter",
+        ", or asked for it", "@@greeting@@",
+    ):  # fmt: skip
+        assert list_marks(words) == {("en", "ltr")}, words
+    own = (language, "ltr" if language == "sw" else "rtl")
+    story = edition.stories[0]
+    link = (story.texts[language].read_more or story.read_more)[0]
+    for words in (story.texts[language].title, link.what, edition.period, settings.sender.organisation):
+        assert list_marks(words) == {own}, words
+
+
+def test_free_texts_are_wrapped_in_plain_text_and_addresses_are_not(settings: Settings, theme: str) -> None:
+    long = " ".join(["words"] * 20)
+    url = f"https://example.org/{'a' * 90}"
+    sample = read_edition(SAMPLE, sectors=SECTORS)
+    assert sample.letter
+    edition = replace(
+        sample,
+        template=theme,
+        period=long,
+        number=long,
+        texts={"en": replace(sample.texts["en"], title=long, period=long)},
+        letter=replace(
+            sample.letter,
+            name=long,
+            titles=(long,),
+            texts={"en": replace(sample.letter.texts["en"], title=long)},
+        ),
+        follow=(Follow(name=long, handle=long, url=url),),
+        stories=tuple(
+            replace(story, date=long, read_more=(ReadMore(what=long, url=url),), countries=("CN", "JP") * 9)
+            for story in sample.stories[:3]
+        ),
+    )
+    sender = settings.sender.model_copy(
+        update={"organisation": long, "postal_address": f"{long}\n5 Street\n{long}"}
+    )
+    sectors = {key: f"{name} {long}" for key, name in settings.sectors.items()}
+    changed = settings.model_copy(update={"sender": sender, "sectors": sectors})
+    compiled = compile_edition(edition, changed)
+    text = compiled.assemble(compiled.full_variant).text
+    assert [line for line in text.splitlines() if len(line) > 76 and " " in line.strip()] == []
+    assert url in text
+    assert text.split().count("words") > 300
 
 
 @pytest.mark.parametrize("sheet", sorted(EMAIL.glob("*.inline.css.j2")), ids=lambda path: path.name)

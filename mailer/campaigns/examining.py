@@ -28,6 +28,7 @@ from mailer.rendering.message import build_message
 from mailer.rendering.reader import nobody
 from mailer.rendering.theme import Theme, load_theme
 from mailer.rendering.variants import Variant
+from mailer.rendering.words import find_nearest
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.segment import eligible
@@ -118,12 +119,15 @@ def _make_mails(
     compiled: Sequence[CompiledEdition],
     variants: Iterable[Variant],
 ) -> list[Mail]:
-    theme = load_theme(edition.template, workspace.template_overrides)
+    overrides = workspace.template_overrides
+    theme = load_theme(edition.template, overrides)
+    spoken = {mail.language: find_nearest(mail.language, overrides) for mail in compiled}
     by_language = {mail.language: mail for mail in compiled}
     wanted = dict.fromkeys((*(mail.full_variant for mail in compiled), *variants))
-    return [
+    mails = [
         make_mail(by_language[variant.language], variant, workspace.settings, theme) for variant in wanted
     ]
+    return [replace(mail, words_language=spoken[mail.language]) for mail in mails]
 
 
 def _conclude(

@@ -261,6 +261,16 @@ _ACCESS = (
         f"{_CANIEMAIL}/html-lang/",
     ),
     _warning(
+        11,
+        "no-words",
+        "There are no phrases in the mail’s language.",
+        "English ones stand in, such as “Read more” and “Unsubscribe”, marked as English for screen readers; "
+        "not every reader will understand how to leave.",
+        "Write a file such as `templates/email/words/ar.toml` in the workspace, named by the language’s tag, "
+        "with every key of [Words](../templates.md#words).",
+        "https://www.w3.org/WAI/WCAG22/Understanding/language-of-parts",
+    ),
+    _warning(
         12,
         "no-east-asian-font",
         "Chinese, Japanese or Korean words have no font with their letters.",

@@ -34,6 +34,7 @@ _QUESTIONS: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
     contrast.check_contrast,
     legibility.check_legibility,
     language.check_parts,
+    language.check_words,
     language.check_fonts,
     size.check_size,
     head.check_sheets,

@@ -4,6 +4,8 @@ letters."""
 import re
 from collections.abc import Iterator
 
+from babel import Locale
+
 from editions.languages import canonical_language, mark_runs
 from mailer.checks.finding import Finding, excerpt, found
 from mailer.checks.parsed import ParsedMail, Text
@@ -59,6 +61,22 @@ def check_parts(mail: ParsedMail) -> Iterator[Finding]:
                 f"“{excerpt(words)}” is read out by the voice for {text.node.language or 'no language'}. "
                 f'Put it into an element with lang="{language}".',
             )
+
+
+def check_words(mail: ParsedMail) -> Iterator[Finding]:
+    """11: what the program says around the content is in the reader's language too."""
+    spoken, wanted = (tag.partition("-")[0] for tag in (mail.mail.words_language, mail.mail.language))
+    if spoken and spoken != wanted:
+        yield found(
+            "no-words",
+            f"there are no phrases in {_name_language(wanted)}, such as “Read more” and “Unsubscribe”, so "
+            f"{_name_language(spoken)} ones were used. Write templates/email/words/{wanted}.toml in the "
+            "workspace; docs/templates.md has its keys.",
+        )
+
+
+def _name_language(tag: str) -> str:
+    return Locale.parse(tag, sep="-").get_display_name("en") or tag
 
 
 def _find_foreign(text: Text) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ class Mail:
     whole message in bytes with CRLF, None where none was made; then its headers are not judged. ``images``
     are the pictures by the last part of their address. ``variant`` names it in messages. What begins with
     ``base_url`` is our own page: it may be on this machine while somebody tries the program out.
+    ``words_language`` is that of the phrases around the content, empty where it is not known.
     """
 
     language: str
@@ -33,6 +34,7 @@ class Mail:
     message: bytes | None = field(default=None, repr=False)
     images: Mapping[str, PreparedImage] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     variant: str = ""
+    words_language: str = ""
     unsubscribe_url: str = Hole.unsubscribe_url.mark
     preferences_url: str = Hole.preferences_url.mark
 

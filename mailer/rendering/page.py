@@ -53,6 +53,7 @@ class StoryView:
     body: Annotated[str, Help("Its text.")]
     body_html: Annotated[Markup, Help("The same as markup: paragraphs, lists, tables.")]
     where: Annotated[str, Help('Its countries by name, "Japan · Mongolia"; may be empty.')]
+    where_html: Annotated[Markup, Help("The same as markup.")]
     date: Annotated[str, Help('Its day as written, "24 October"; may be empty.')]
     picture: Annotated[PictureView | None, Help("Its picture, if it has one.")]
     links: Annotated[tuple[LinkView, ...], Help("The links below it.")]
@@ -126,21 +127,38 @@ class Page:
     title: Annotated[str, Help("The newsletter's title.")]
     title_html: Annotated[Markup, Help("The same as markup.")]
     issue: Annotated[str, Help('The number of the issue in words, "No. 2021-2"; may be empty.')]
+    issue_html: Annotated[Markup, Help("The same as markup.")]
     period: Annotated[str, Help('The time it tells of, "September to December 2021"; may be empty.')]
     organisation: Annotated[str, Help("Who sends it.")]
     organisation_html: Annotated[Markup, Help("The same as markup.")]
     postal_address: Annotated[tuple[str, ...], Help("Where the sender can be found, line by line.")]
     why: Annotated[str, Help("Why the reader gets this, in a sentence.")]
+    why_html: Annotated[Markup, Help("The same as markup.")]
     logo: Annotated[PictureView | None, Help("The theme's logo, if it has one.")]
     letter: Annotated[LetterView | None, Help("The letter that opens it, if there is one.")]
     sections: Annotated[tuple[SectionView, ...], Help("Its sections, in order.")]
     follow: Annotated[tuple[FollowView, ...], Help("Where the office can be followed.")]
     words: Annotated[Words, Help("What the mail says besides its content.")]
+    words_lang: Annotated[
+        Markup,
+        Help(
+            'The attributes of an element that holds nothing but `words`, such as ` lang="en" dir="ltr"` '
+            "in an Arabic mail, whose language has no phrases yet: `<h2{{ page.words_lang }}>`. Empty where "
+            "they are in the page's own language."
+        ),
+    ]
     theme: Annotated[Theme, Help("The tokens of the theme.")]
     accents: Annotated[
         tuple[Accent, ...], Help("The colour of each section, in order; the sheets go through it.")
     ]
     hole: Annotated[Holes, Help("What to write where readers differ.")]
+    whole: Annotated[
+        bool,
+        Help(
+            "Whether all of the mail is wanted. Where some stories have changed and nothing else, it is not: "
+            "what stands around the sections is known, and a template may save the time to write it."
+        ),
+    ]
 
     @property
     def start(self) -> Literal["left", "right"]:

@@ -59,13 +59,10 @@ def load_words(language: str, overrides: Path | None = None) -> Words:
         TemplateError: the file of that language lacks a phrase, has one too many, or one with braces that
             cannot be filled.
     """
-    folders = template_folders(overrides)
-    for candidate in _candidates(language):
-        name = f"email/words/{candidate}.toml"
-        if any((folder / name).is_file() for folder in folders):
-            break
+    nearest = find_nearest(language, overrides)
+    name = _name_file(nearest)
     try:
-        words = _words_schema().validate_python({"language": candidate, **read_toml(name, overrides)})
+        words = _words_schema().validate_python({"language": nearest, **read_toml(name, overrides)})
     except ValidationError as error:
         faults = (f"{name}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise TemplateError("\n".join(faults)) from error
@@ -73,6 +70,20 @@ def load_words(language: str, overrides: Path | None = None) -> Words:
     if unfillable:
         raise TemplateError("\n".join(unfillable))
     return words
+
+
+def find_nearest(language: str, overrides: Path | None = None) -> str:
+    """The language whose phrases :func:`load_words` takes for ``language``."""
+    folders = template_folders(overrides)
+    return next(
+        candidate
+        for candidate in _candidates(language)
+        if candidate == FALLBACK or any((folder / _name_file(candidate)).is_file() for folder in folders)
+    )
+
+
+def _name_file(language: str) -> str:
+    return f"email/words/{language}.toml"
 
 
 def _find_unfillable(words: Words) -> Iterator[str]:
