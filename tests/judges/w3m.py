@@ -40,8 +40,14 @@ def compare_parts(mail: Mail, shown: str, links: Sequence[str]) -> Iterator[Comp
     for link in sorted(in_text - in_html):
         yield Complaint(mail.html, 1, f"the text part links to {link}, and nothing here does")
     for link in sorted(in_html - in_text):
-        if not link.startswith("mailto:") or link.removeprefix("mailto:") not in unquote(text):
+        if not _is_address_in(link, text):
             yield Complaint(mail.text, 1, f"the HTML links to {link}, and nothing here does")
+
+
+def _is_address_in(link: str, text: str) -> bool:
+    """Whether ``link`` is a mailto whose address a text names; the subject it begins with is for programs."""
+    address = link.removeprefix("mailto:").partition("?")[0]
+    return link.startswith("mailto:") and address in unquote(text)
 
 
 def _squeeze(text: str) -> str:
