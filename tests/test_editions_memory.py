@@ -206,6 +206,8 @@ def test_problems_are_the_same_a_second_time(draft: Draft, settled: None) -> Non
         (FIRST, "met in October", "met in August"),
         (FIRST, "A forum for youth", "A forum for youths"),
         (FIRST, "sector: culture", "sector: nonsense"),
+        (FIRST, "file: forum.jpg", "file: another.jpg"),
+        (FIRST, "url: https://example.org/forum", "url: http://example.org/forum"),
         ("stories/010-youth-forum.zh.md", "十月", "八月"),
         ("edition.md", "this autumn", "that autumn"),
         ("edition.md", "language: en", "language: fr"),

@@ -73,6 +73,13 @@ def test_what_is_drawn_apart_is_what_is_drawn_here(process: DrawingProcess, page
     assert apart == draw_apart(page, template="periodical", overrides=None)
 
 
+def test_a_theme_that_speaks_of_stories_elsewhere_is_told_of(
+    process: DrawingProcess, page: Page, tmp_path: Path
+) -> None:
+    assert _draw(process, page, tmp_path, "{{ page.title }}").apart
+    assert not _draw(process, page, tmp_path, "{{ page.sections[0].stories[0].title }}").apart
+
+
 def test_a_fault_of_a_template_is_told_in_the_same_words(
     process: DrawingProcess, page: Page, tmp_path: Path
 ) -> None:

@@ -31,6 +31,36 @@ def test_the_sheet_is_written_into_the_elements(page: Page, tmp_path: Path) -> N
     assert f'<p class="a" style="color:{page.theme.light.ink}">' in html
 
 
+@pytest.mark.parametrize("theme", ["periodical", "bulletin"])
+def test_our_themes_speak_of_a_story_in_its_own_slices(page: Page, theme: str) -> None:
+    assert draw(page, template=theme, overrides=None).apart
+
+
+STORIES = "{% for section in page.sections %}{% for story in section.stories %}"
+ENDS = "{% endfor %}{% endfor %}"
+
+
+@pytest.mark.parametrize(
+    ("said", "apart"),
+    [
+        ('{{ begin("story", story.slug) }}{{ story.title }}{{ end("story") }}', True),
+        ('{{ origin(story.origin) }}{{ begin("story", story.slug) }}{{ end("story") }}', True),
+        ('{{ story.kind }}{{ begin("story", story.slug) }}{{ end("story") }}', False),
+        ('{{ begin("story", story.slug) }}{{ end("story") }}{{ story.title }}', False),
+        ('{{ begin("story", "another") }}{{ story.title }}{{ end("story") }}', False),
+        ('{{ begin("greeting") }}{{ story["title"] }}{{ end("greeting") }}', False),
+        ('{{ section.stories | map(attribute="title") | join }}', False),
+    ],
+)
+@pytest.mark.parametrize("part", ["mjml", "text"])
+def test_a_theme_that_speaks_of_a_story_elsewhere_is_found_out(
+    page: Page, tmp_path: Path, said: str, apart: bool, part: str
+) -> None:
+    said = f"{STORIES}{said}{ENDS}"
+    own = write_theme(tmp_path, said) if part == "mjml" else write_theme(tmp_path, "x", text=said)
+    assert draw(page, template="own", overrides=own).apart is apart
+
+
 def test_each_template_is_announced_before_its_turn(page: Page, tmp_path: Path) -> None:
     own, names = write_theme(tmp_path, "x", text="{{ nothing }}"), list[str]()
     with pytest.raises(TemplateError, match=r"own\.txt\.j2:1: 'nothing' is undefined"):

@@ -30,6 +30,17 @@ def test_markup_is_escaped_whatever_its_file_is_called(tmp_path: Path, name: str
     assert _render(tmp_path, "{{ thing.name }}", name=name) == "&lt;b&gt; &amp; &#34;quotes&#34;"
 
 
+def test_a_mail_is_not_made_of_the_templates_of_pages(tmp_path: Path) -> None:
+    assert (templates.ROOT / "web" / "error.html").is_file()
+    for name in ("web/error.html", "shipped/web/error.html"):
+        with pytest.raises(TemplateError, match=f"{name}: there is no such template"):
+            _render(tmp_path, f'{{% include "{name}" %}}')
+    own = tmp_path / "web" / "error.html"
+    own.parent.mkdir()
+    own.write_text("A workspace's own")
+    assert _render(tmp_path, '{% include "web/error.html" %}') == "A workspace's own"
+
+
 def test_plain_text_and_style_sheets_are_not(tmp_path: Path) -> None:
     assert _render(tmp_path, "{{ thing.name }}", name="email/t.txt.j2", markup=False) == '<b> & "quotes"'
     assert _render(tmp_path, '{{ "a\'b" }}', name="email/t.css.j2") == "a'b"

@@ -99,6 +99,13 @@ def test_what_stands_elsewhere_is_refused_too(mjml: str, words: str) -> None:
     assert words in _complaint(mjml)
 
 
+def test_each_place_of_what_cannot_stand_has_its_line() -> None:
+    mjml = _mail("<mj-raw><?a ?>\n\n<?b ?></mj-raw>\n<mj-raw><?c ?></mj-raw>")
+    first = mjml[: mjml.index("<?")].count("\n") + 1
+    lines = [line.partition(": ")[0] for line in _complaint(mjml).splitlines()]
+    assert lines == [f"{NAME}:{first + more}" for more in (0, 2, 3)]
+
+
 def test_every_fault_is_told_at_once_with_the_file_it_came_from() -> None:
     column = f"{mark_origin('stories/010-a.md')}\n<mj-texx />\n{mark_origin('stories/020-b.md')}\n<mj-texy />"
     first, second = _complaint(_mail(column)).splitlines()

@@ -180,6 +180,14 @@ def test_a_story_that_moves_over_the_border_of_its_section_draws_the_whole_mail(
     assert again == compile_anew(changed)
 
 
+def test_languages_without_phrases_of_ours_are_not_taken_for_each_other(sample: Edition) -> None:
+    edition = replace(sample, languages=("en", "ar", "he"))
+    compile_edition(edition, SETTINGS, language="ar")
+    again = compile_edition(edition, SETTINGS, language="he")
+    forget_everything()
+    assert again == compile_edition(edition, SETTINGS, language="he")
+
+
 def test_a_mark_that_comes_into_a_story_is_refused_as_in_the_whole_mail(sample: Edition) -> None:
     compile_edition(sample, SETTINGS)
     words = replace(sample.stories[4].texts["en"], title="Write to @@greeting@@")

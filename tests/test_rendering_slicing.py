@@ -11,6 +11,7 @@ from mailer.rendering.slicing import (
     Run,
     Slice,
     SliceKind,
+    find_slice,
     map_texts,
     mark_begin,
     mark_begin_text,
@@ -32,6 +33,33 @@ def _story(slug: str, text: str) -> str:
 
 def test_a_mail_without_marks_is_one_text() -> None:
     assert _cut("<p>Hello</p>") == ("<p>Hello</p>",)
+
+
+def test_a_slice_is_found_where_it_is() -> None:
+    marked = f"<p>{_story('a', 'Alpha')}{_story('ab', 'Beta')}"
+    for slug, words in (("a", "Alpha"), ("ab", "Beta")):
+        found = find_slice(marked, SliceKind.story, slug, markup=True)
+        assert found
+        assert marked[slice(*found)] == words
+    text = f"{mark_begin_text('story', 'a')}\nAlpha\n{mark_end_text('story')}\n"
+    found = find_slice(text, SliceKind.story, "a", markup=False)
+    assert found
+    assert text[slice(*found)] == "\nAlpha\n"
+
+
+@pytest.mark.parametrize(
+    "marked",
+    [
+        "Alpha",
+        _story("b", "Alpha"),
+        mark_begin("story", "a") + "Alpha",
+        mark_end("story") + mark_begin("story", "a") + "Alpha",
+        _story("a", _story("b", "Beta")),
+        _story("a", mark_begin("greeting") + "Dear" + mark_end("greeting")),
+    ],
+)
+def test_a_slice_that_is_missing_open_or_not_the_innermost_is_not_found(marked: str) -> None:
+    assert find_slice(marked, SliceKind.story, "a", markup=True) is None
 
 
 def test_slices_side_by_side_are_a_run() -> None:

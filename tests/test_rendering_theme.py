@@ -1,5 +1,6 @@
 """Themes and phrases as data: complete, readable in light and dark, and open to an office's own lines."""
 
+import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -27,6 +28,16 @@ def test_contrast_is_measured_as_wcag_does() -> None:
     assert measure_contrast("#ffffff", "#ffffff") == pytest.approx(1)
     assert measure_contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=0.001)
     assert measure_contrast("#ffffff", "#767676") > LEAST
+
+
+@pytest.mark.parametrize("name", theme_names())
+def test_a_theme_that_was_pickled_is_the_same(name: str) -> None:
+    theme = load_theme(name)
+    assert theme.content
+    copies = [pickle.loads(pickle.dumps(theme)) for _ in range(2)]
+    assert copies == [theme, theme]
+    assert replace(copies[0], sections={}) != theme
+    assert pickle.loads(pickle.dumps(replace(copies[0], sections={}))).sections == {}
 
 
 @pytest.mark.parametrize("name", theme_names())

@@ -99,7 +99,8 @@ def _redraw(
 
 def _draw(page: Page, *, template: str, overrides: Path | None) -> Drawn:
     """``page`` drawn, and looked through before and after: what was drawn before need not be again."""
-    refuse_marks(page)
+    # Around the sections stands what was looked through with the whole.
+    refuse_marks(page if page.whole else page.sections)
     drawn = draw_apart(page, template=template, overrides=overrides)
     _refuse_lost_slices(page, drawn, template=template)
     return drawn

@@ -18,9 +18,9 @@ _NEVER = (
 _MARKED = {(SectionView, "number"), (SectionView, "count")}
 
 
-def refuse_marks(page: Page) -> None:
-    """Refuse a text in ``page`` that holds a mark of ours: a writer's ``@@`` would be taken for a hole, and a
-    reader's link put where none belongs; a separator would end a slice.
+def refuse_marks(page: Page | tuple[SectionView, ...]) -> None:
+    """Refuse a text in ``page``, or in some sections, that holds a mark of ours: a writer's ``@@`` would be
+    taken for a hole, and a reader's link put where none belongs; a separator would end a slice.
 
     Raises:
         TemplateError: with the file, and the words around the mark.
