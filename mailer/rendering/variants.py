@@ -3,7 +3,7 @@
 There are few variants and many readers: a variant is what readers with the same interests share.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from editions.model import Personalisation
@@ -105,8 +105,3 @@ def choose_language(wanted: str | None, available: Sequence[str]) -> str:
 
 def _primary(tag: str) -> str:
     return tag.partition("-")[0].casefold()
-
-
-def rank_sections(stories: Sequence[str], sections: Mapping[str, str]) -> dict[str, int]:
-    """The place of every section among those of ``stories``, in the order they are first met."""
-    return {key: place for place, key in enumerate(dict.fromkeys(sections[slug] for slug in stories))}
