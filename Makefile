@@ -10,7 +10,7 @@ export PATH := $(PATH):$(CURDIR)/.tools/bin
 
 .PHONY: help
 help: ## List what there is
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: demo
 demo: ## See the whole journey of an edition, on parts that come with it (needs no root; ARGS="--no-browser")
@@ -54,8 +54,15 @@ docs: setup ## Write the generated parts of docs/ anew, from the program
 	$(BIN)/python scripts/check_docs.py --write
 
 .PHONY: bench
-bench: setup ## Measure what rendering costs beside what others cost (installs npm packages to compare with)
+bench: bench-rendering bench-dispatch ## Measure all of it beside what others cost, each figure with its bar
+
+.PHONY: bench-rendering
+bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
 	$(BIN)/python -m bench.rendering
+
+.PHONY: bench-dispatch
+bench-dispatch: setup servers ## Measure what sending costs (BENCH="large small", or BENCH="--quick dkim", "--profile 60k")
+	$(BIN)/python -m bench.dispatching $(BENCH)
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew

@@ -1,6 +1,6 @@
 """A figure, the bar it is held to, and the table of all of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -39,14 +39,14 @@ class Figure:
         return "met" if good else "BELOW THE BAR"
 
 
-def print_table(figures: Sequence[Figure]) -> None:
-    print(f"{'':<62}{'measured':>12}{'bar':>20}")
+def print_table(figures: Iterable[Figure]) -> None:
+    print(f"{'':<62}{'measured':>12}{'bar':>20}", flush=True)
     for figure in figures:
         measured = "–" if figure.measured is None else _written(figure.measured, figure.unit)
         bar = "" if figure.bar is None else f"{figure.side} {_written(figure.bar, figure.unit)}"
-        print(f"{figure.what:<62}{measured:>12}{bar:>20}  {figure.verdict}".rstrip())
+        print(f"{figure.what:<62}{measured:>12}{bar:>20}  {figure.verdict}".rstrip(), flush=True)
         if figure.note:
-            print(f"    {figure.note}")
+            print(f"    {figure.note}", flush=True)
 
 
 def _written(number: float, unit: str) -> str:

@@ -1,17 +1,14 @@
 """How much memory assembling takes, for few readers and for many, each in a process of its own."""
 
-import contextlib
 import itertools
 import pickle
-import re
-import resource
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from pathlib import Path
 
+from bench.apart import read_peak
 from bench.figure import Bar, Figure
 from bench.sample import Sample
 from mailer.rendering.compiled import CompiledEdition
@@ -74,7 +71,7 @@ def _run(errand: Errand) -> float:
     """The peak in megabytes."""
     command = [sys.executable, "-m", "bench.memory"]
     done = subprocess.run(command, input=pickle.dumps(errand), stdout=subprocess.PIPE, check=True)
-    return int(done.stdout) / 1000
+    return float(done.stdout)
 
 
 def main() -> None:
@@ -90,19 +87,7 @@ def main() -> None:
             interests=interests,
         )
         builder.build(reader, now=now)
-    print(_peak())
-
-
-def _peak() -> int:
-    """The most memory this process ever had, in kilobytes.
-
-    Not ru_maxrss where there is a choice: a process begins with that of the one that started it.
-    """
-    with contextlib.suppress(OSError):
-        found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text(encoding="ascii"))
-        if found:
-            return int(found[1])
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(read_peak())
 
 
 if __name__ == "__main__":

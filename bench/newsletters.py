@@ -1,0 +1,72 @@
+"""The two newsletters that are sent: ten stories of the sample, some 60 kB, and one story in some 5 kB."""
+
+import shutil
+from datetime import datetime
+from enum import StrEnum
+from pathlib import Path
+
+import templates
+from mailer.founding import SAMPLE_EDITIONS, found_workspace
+from mailer.workspace import Workspace, open_workspace
+
+_STORIES = 10
+_THEME = Path(__file__).parent / "short"
+_SHORT = "short"
+_EDITION = """\
+---
+title: Partner News
+number: 1/2026
+period: January to March 2026
+date: 2026-03-01
+language: en
+template: short
+subject: News from the field
+preheader: What partners in five countries did together this quarter
+---
+"""
+_STORY = """\
+---
+title: Teachers meet in Ulaanbaatar
+sector: education
+countries: [MN]
+---
+
+Sixty teachers met to share what works in their classrooms.
+"""
+
+
+class Size(StrEnum):
+    """Which newsletter."""
+
+    large = "60k"
+    """Ten stories of the sample, as our own theme sets them."""
+
+    small = "5k"
+    """One story, in a theme of the workspace that is next to none."""
+
+
+def found_newsletter(root: Path, size: Size, *, now: datetime) -> tuple[Workspace, str]:
+    """A new workspace and the edition in it that is to be sent. Its list is empty."""
+    founded = found_workspace(root, sample=False, now=now)
+    workspace = open_workspace(founded.root, environ={})
+    slug = _write_short(workspace) if size is Size.small else _copy_sample(workspace)
+    return workspace, slug
+
+
+def _copy_sample(workspace: Workspace) -> str:
+    """The sample edition, without the stories after the tenth."""
+    source = next(path for path in sorted(SAMPLE_EDITIONS.iterdir()) if (path / "edition.md").is_file())
+    target = shutil.copytree(source, workspace.editions / source.name)
+    for story in sorted((target / "stories").glob("*.md"))[_STORIES:]:
+        story.unlink()
+    return source.name
+
+
+def _write_short(workspace: Workspace) -> str:
+    theme = shutil.copytree(_THEME, workspace.root / "templates" / "email")
+    shutil.copyfile(templates.ROOT / "email" / "bulletin.toml", theme / f"{_SHORT}.toml")
+    folder = workspace.editions / _SHORT
+    (folder / "stories").mkdir(parents=True)
+    (folder / "edition.md").write_text(_EDITION, encoding="utf-8")
+    (folder / "stories" / "010-teachers.md").write_text(_STORY, encoding="utf-8")
+    return _SHORT

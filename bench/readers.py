@@ -1,0 +1,55 @@
+"""Many invented readers, put into a list in one statement."""
+
+from datetime import datetime
+
+from sqlalchemy import Connection, Engine, String, case, cast, insert, literal, select
+from sqlmodel import SQLModel, col
+
+from subscribers.models import Status, Subscriber, SubscriberSector
+
+_COLUMNS = SQLModel.metadata.tables["subscriber"].columns
+_NAMES = ("Rina Okafor", "李明", "Бат-Эрдэнэ", "Amélie Dupré")
+_COUNTRIES = ("MN", "CN", "KR", "JP")
+_DOMAINS = 50
+
+
+def add_readers(engine: Engine, count: int, *, sectors: tuple[str, ...], now: datetime) -> None:
+    """``count`` active readers of several countries and scripts, who each follow one or two of ``sectors``.
+
+    Their languages are unknown, so that each gets the edition in its own.
+    """
+    with engine.begin() as connection:
+        _add_people(connection, count, now)
+        for turn in range(len(sectors) + 1):
+            follow = select(col(Subscriber.id), literal(sectors[turn % len(sectors)]))
+            # The last turn gives every second reader another sector than the first did.
+            whom = _every(len(sectors), turn) if turn < len(sectors) else _every(2 * len(sectors), 1)
+            statement = insert(SubscriberSector).from_select(["subscriber_id", "sector"], follow.where(whom))
+            connection.execute(statement)
+
+
+def _every(step: int, turn: int):  # type: ignore[no-untyped-def]  # SQLAlchemy's own long name
+    return col(Subscriber.id) % step == turn
+
+
+def _add_people(connection: Connection, count: int, now: datetime) -> None:
+    numbers = select(literal(1).label("n")).cte("numbers", recursive=True)
+    numbers = numbers.union_all(select(numbers.c.n + 1).where(numbers.c.n < count))
+    digits = cast(numbers.c.n, String)
+    address = literal("reader") + digits + "@desk" + cast(numbers.c.n % _DOMAINS, String) + ".example.org"
+    moment = literal(now, _COLUMNS.created_at.type)
+    row = {
+        "email": address,
+        "envelope": address,
+        "name": _one_of(_NAMES, numbers.c.n) + literal(" ") + digits,
+        "organisation": literal("An invented desk"),
+        "country": _one_of(_COUNTRIES, numbers.c.n),
+        "status": literal(Status.active, _COLUMNS.status.type),
+        "created_at": moment,
+        "updated_at": moment,
+    }
+    connection.execute(insert(Subscriber).from_select(list(row), select(*row.values())))
+
+
+def _one_of(values: tuple[str, ...], number):  # type: ignore[no-untyped-def]
+    return case(*((number % len(values) == turn, value) for turn, value in enumerate(values)))

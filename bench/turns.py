@@ -1,0 +1,84 @@
+"""Runs of programs that move mail, taken in turn: what each took, and how they compare."""
+
+import statistics
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """What one run did: ``messages`` handed over between ``began`` and ``ended`` (seconds of the clock that
+    all processes share), with ``cpu`` seconds of its own, user and system; ``peak`` is the most memory the
+    process ever had, in megabytes (0 where nobody looked)."""
+
+    messages: int
+    began: float
+    ended: float
+    cpu: float
+    peak: float = 0
+
+    @property
+    def rate(self) -> float:
+        """Messages per second."""
+        return self.messages / (self.ended - self.began)
+
+    @property
+    def each(self) -> float:
+        """Microseconds by the clock for one message."""
+        return 1e6 / self.rate
+
+    @property
+    def cpu_each(self) -> float:
+        """Microseconds of CPU for one message."""
+        return self.cpu / self.messages * 1e6
+
+
+Of = Callable[[Run], float]
+"""What is looked at in a run."""
+
+
+def rate(run: Run) -> float:
+    return run.rate
+
+
+def each(run: Run) -> float:
+    return run.each
+
+
+def cpu_each(run: Run) -> float:
+    return run.cpu_each
+
+
+def peak(run: Run) -> float:
+    return run.peak
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ratio:
+    """One beside another, round by round."""
+
+    median: float
+    least: float
+    most: float
+
+    def __str__(self) -> str:
+        return f"{self.least:.2f} to {self.most:.2f} over the rounds"
+
+
+class Turns:
+    """The runs of several works, done in turn. The first ``warmup`` rounds do not count."""
+
+    def __init__(self, works: Mapping[str, Callable[[], Run]], *, rounds: int, warmup: int = 1) -> None:
+        taken = [{name: work() for name, work in works.items()} for _ in range(warmup + rounds)]
+        self._rounds = taken[warmup:]
+
+    def median(self, name: str, of: Of) -> float:
+        return statistics.median(of(taken[name]) for taken in self._rounds)
+
+    def most(self, name: str, of: Of) -> float:
+        return max(of(taken[name]) for taken in self._rounds)
+
+    def ratio(self, name: str, other: str, of: Of) -> Ratio:
+        """``name`` beside ``other``, each round by itself."""
+        ratios = [of(taken[name]) / of(taken[other]) for taken in self._rounds]
+        return Ratio(median=statistics.median(ratios), least=min(ratios), most=max(ratios))

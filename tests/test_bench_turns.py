@@ -1,0 +1,42 @@
+"""Runs in turn, and the server that takes its time: what `make bench-dispatch` stands on."""
+
+import socket
+import time
+
+import pytest
+
+from bench.relays import running_slow_sink
+from bench.turns import Run, Turns, cpu_each, each, rate
+
+
+def run_of(seconds: float, *, cpu: float = 0.5, messages: int = 1000) -> Run:
+    return Run(messages=messages, began=5.0, ended=5.0 + seconds, cpu=cpu)
+
+
+def test_a_run_tells_its_rate_and_what_a_message_costs() -> None:
+    run = run_of(2)
+    assert (rate(run), each(run), cpu_each(run)) == (500, 2000, 500)
+
+
+def test_ratios_are_taken_round_by_round_and_without_the_first() -> None:
+    ours, theirs = iter([100.0, 1, 2, 6]), iter([1.0, 1, 1, 2])
+    works = {"ours": lambda: run_of(next(ours)), "theirs": lambda: run_of(next(theirs))}
+    ratio = Turns(works, rounds=3).ratio("ours", "theirs", each)
+    assert (ratio.least, ratio.median, ratio.most) == pytest.approx((1, 2, 3))
+
+
+def test_the_slow_server_answers_what_came_together_together_and_late() -> None:
+    commands = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n"
+    with running_slow_sink(30) as port, socket.create_connection(("127.0.0.1", port)) as line:
+        assert line.recv(1000).startswith(b"220")
+        began = time.monotonic()
+        line.sendall(commands)
+        assert [reply[:3] for reply in line.recv(1000).splitlines()] == [b"250", b"250", b"354"]
+        assert time.monotonic() - began >= 0.025
+        # The end of the message in two pieces, and the next envelope behind it.
+        line.sendall(b"Subject: x\r\n\r\nwords\r\n.")
+        line.sendall(b"\r\n" + commands)
+        replies = b""
+        while replies.count(b"\n") < 4:
+            replies += line.recv(1000)
+        assert [reply[:3] for reply in replies.splitlines()] == [b"250", b"250", b"250", b"354"]
