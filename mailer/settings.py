@@ -7,6 +7,7 @@ are in the models below; an unknown key is an error, in the file and in the envi
 import os
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
@@ -54,6 +55,46 @@ class SenderSettings(_Section):
         return self.address.rpartition("@")[2]
 
 
+class WarmUpSettings(_Section):
+    """How a new relay or address is made known to the world: few messages at first, more every day."""
+
+    since: date = Field(description="The first day, in UTC.")
+    first_day: int = Field(default=200, ge=1, description="Messages on the first day.")
+    growth: float = Field(default=1.5, ge=1, description="How many times as many on each day after it.")
+
+
+class RelaySettings(_Section):
+    """A relay that takes the mail. What is left out is as ``[smtp]`` says."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="What we call it.")
+    url: str = Field(description="smtp:// or smtps://, with a user where it logs in.")
+    password_file: Path | None = Field(default=None, description="A file whose first line is the password.")
+    token_file: Path | None = Field(
+        default=None, description="A file whose first line is an OAuth token, read at every login."
+    )
+    auth: Literal["auto", "plain", "login", "xoauth2"] | None = Field(
+        default=None, description="How to log in."
+    )
+    starttls: Literal["require", "if-offered", "never"] | None = Field(
+        default=None, description="Whether smtp:// must, may or must not change to TLS."
+    )
+    priority: int = Field(
+        default=1,
+        ge=0,
+        description="A higher number is used while no lower one works.",
+    )
+    weight: int = Field(default=1, ge=1, description="Its share among the relays of its priority.")
+    rate: float | None = Field(
+        default=None, gt=0, description="Messages per second it takes, from all machines."
+    )
+    messages_per_connection: int | None = Field(
+        default=None, ge=1, description="Messages after which a connection is renewed."
+    )
+    warm_up: WarmUpSettings | None = Field(
+        default=None, description="Limits by the day for a relay that nobody knows yet."
+    )
+
+
 class SmtpSettings(_Section):
     """The relay that takes the mail."""
 
@@ -62,18 +103,64 @@ class SmtpSettings(_Section):
         description="smtp://, smtps:// or maildir:PATH. With a user, as in smtp://user@host:587, it logs in.",
     )
     password_file: Path | None = Field(default=None, description="A file whose first line is the password.")
+    token_file: Path | None = Field(
+        default=None, description="A file whose first line is an OAuth token, read at every login (xoauth2)."
+    )
+    auth: Literal["auto", "plain", "login", "xoauth2"] = Field(
+        default="auto", description="How to log in; auto takes the best the server offers."
+    )
     starttls: Literal["require", "if-offered", "never"] = Field(
         default="if-offered", description="Whether smtp:// must, may or must not change to TLS."
     )
-    connections: int = Field(default=4, ge=1, le=50, description="Connections kept open at once.")
+    pipelining: bool = Field(
+        default=True, description="Send commands ahead of the replies where the server allows it (RFC 2920)."
+    )
+    connections: int = Field(default=5, ge=1, le=50, description="Connections kept open at once.")
     messages_per_connection: int = Field(
         default=50, ge=1, description="Messages after which a connection is renewed."
     )
-    timeout: float = Field(default=60, gt=0, description="Seconds to wait for an ordinary reply.")
+    connection_minutes: float = Field(
+        default=5, gt=0, description="Minutes after which a connection is renewed."
+    )
+    timeout: float = Field(
+        default=300,
+        gt=0,
+        description="Seconds to wait for an ordinary reply (RFC 5321 §4.5.3.2: 5 minutes; 2 for DATA).",
+    )
     final_timeout: float = Field(
         default=600,
         gt=0,
         description="Seconds to wait for the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes).",
+    )
+    rate: float | None = Field(
+        default=None, gt=0, description="Messages per second the relay takes, from all machines."
+    )
+    warm_up: WarmUpSettings | None = Field(
+        default=None, description="Limits by the day for a relay that nobody knows yet."
+    )
+    relays: tuple[RelaySettings, ...] = Field(
+        default=(), description="Several relays, in place of the one that url names."
+    )
+
+
+class DkimSettings(_Section):
+    """Signing messages ourselves, where the relay does not (RFC 6376, RFC 8463). Off without a key."""
+
+    domain: str = Field(default="", description="The domain that signs; the sender's, if empty.")
+    selector: str = Field(default="", description="The selector of the RSA key.")
+    key_file: Path | None = Field(default=None, description="The RSA key, PEM, 2048 bits.")
+    ed25519_selector: str = Field(default="", description="The selector of the Ed25519 key.")
+    ed25519_key_file: Path | None = Field(default=None, description="The Ed25519 key, PEM, which signs too.")
+
+
+class LogSettings(_Section):
+    """What is written down while sending, beside the ledger."""
+
+    format: Literal["text", "json"] = Field(default="text", description="Lines for people or for programs.")
+    file: Path | None = Field(default=None, description="Where to write; the terminal, if none.")
+    level: Literal["debug", "info", "warning", "error"] | None = Field(
+        default=None,
+        description="The least important that is written. If none: info in a file, warning on a terminal.",
     )
 
 
@@ -122,18 +209,45 @@ class CampaignSettings(_Section):
         default=None, gt=0, description="Messages per second over all connections; none for no limit."
     )
     retry_for_hours: float = Field(default=72, gt=0, description="How long a deferred reader is tried again.")
+    canary: int | None = Field(
+        default=None, ge=1, description="How many readers go first, before the rest; none for all at once."
+    )
+    canary_minutes: float | None = Field(
+        default=None, gt=0, description="Minutes to wait after the canary; none to wait for a person."
+    )
+    halt_at_rejected: float = Field(
+        default=0.1, gt=0, le=1, description="The share of dead addresses in the first 200 that pauses it."
+    )
+    window: str = Field(
+        default="",
+        pattern=r"^(\d{2}:\d{2}-\d{2}:\d{2})?$",
+        description="Hours of the reader in which mail is sent, such as 08:00-18:00.",
+    )
+    window_days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
+        default=("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
+        description="Days on which the window opens.",
+    )
 
 
 class Settings(_Section):
-    """Everything in ``mailer.toml``. ``sectors`` maps slugs to names, ``countries`` codes to names."""
+    """Everything in ``mailer.toml``.
+
+    ``sectors`` maps slugs to names and ``countries`` codes to names. ``domain_rates`` are messages per second
+    by the readers' domain, ``"*"`` for every other one. ``time_zones`` maps country codes to zones such as
+    Asia/Shanghai.
+    """
 
     sender: SenderSettings
     smtp: SmtpSettings = SmtpSettings()
     database: DatabaseSettings = DatabaseSettings()
     web: WebSettings = WebSettings()
     campaigns: CampaignSettings = CampaignSettings()
+    dkim: DkimSettings = DkimSettings()
+    log: LogSettings = LogSettings()
     sectors: dict[str, str] = Field(default_factory=dict)
     countries: dict[str, str] = Field(default_factory=dict)
+    domain_rates: dict[str, float] = Field(default_factory=dict)
+    time_zones: dict[str, str] = Field(default_factory=dict)
 
 
 def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -172,7 +286,7 @@ def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str,
                 f"{variable}: no such setting. Variables are named MAILER_SECTION__KEY, with a section of "
                 f"{', '.join(Settings.model_fields)}."
             )
-        merged.setdefault(section, {})[key.upper() if section == "countries" else key] = value
+        merged.setdefault(section, {})[key.upper() if section in {"countries", "time_zones"} else key] = value
     return merged
 
 

@@ -170,7 +170,8 @@ def list_imports(path: Path) -> Iterator[str]:
 
 
 def test_every_dependency_to_run_is_used() -> None:
-    needed_by_others = {"python-multipart"}  # FastAPI reads forms with it
+    # FastAPI reads forms with the one, zoneinfo knows the time by the other.
+    needed_by_others = {"python-multipart", "tzdata"}
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     wanted = {re.split(r"[\[<>=]", requirement)[0].lower() for requirement in project["dependencies"]}
     owners = packages_distributions()

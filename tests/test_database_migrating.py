@@ -3,6 +3,7 @@
 import sqlite3
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -15,8 +16,9 @@ from sqlalchemy import CheckConstraint, Engine, String, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from mailer.database import migrating
+from mailer.database import migrating, tickets
 from mailer.database.engine import open_engine
+from mailer.database.tickets import create_tickets, has_tickets, is_ours
 from mailer.errors import StaleSchemaError
 
 AT = "2026-03-01 09:00:00+00:00"
@@ -53,7 +55,7 @@ def add_subscriber(engine: Engine, status: str) -> None:
 def test_the_migrations_make_exactly_the_tables_of_the_models(empty_engine: Engine) -> None:
     migrating.upgrade(empty_engine)
     with empty_engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
         assert compare_metadata(context, SQLModel.metadata) == []
 
 
@@ -71,9 +73,44 @@ def test_the_migrations_make_every_check_of_the_models(empty_engine: Engine) -> 
         made = {
             (name, str(check["name"]))
             for name in empty_engine.dialect.get_table_names(connection)
+            if is_ours(name, "table", {})
             for check in empty_engine.dialect.get_check_constraints(connection, name)
         }
     assert made == expected
+
+
+def test_the_tables_of_the_engine_are_made_on_postgresql_alone(empty_engine: Engine) -> None:
+    migrating.upgrade(empty_engine)
+    on_postgresql = empty_engine.dialect.name == "postgresql"
+    with empty_engine.connect() as connection:
+        assert has_tickets(connection) is on_postgresql
+        names = empty_engine.dialect.get_table_names(connection)
+        assert any(not is_ours(name, "table", {}) for name in names) is on_postgresql
+
+
+def test_workers_that_start_together_make_the_tables_once(
+    empty_postgres_database: str, tmp_path: Path
+) -> None:
+    engine = open_engine(empty_postgres_database, root=tmp_path)
+
+    def make(_: int) -> bool:
+        with engine.begin() as connection:
+            return create_tickets(connection)
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(make, range(4))) == [True] * 4
+    engine.dispose()
+
+
+def test_without_the_extra_there_are_no_tables_and_the_upgrade_goes_through(
+    empty_postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tickets, "find_spec", lambda _: None)
+    engine = open_engine(empty_postgres_database, root=tmp_path)
+    migrating.upgrade(engine)
+    with engine.connect() as connection:
+        assert not has_tickets(connection)
+    engine.dispose()
 
 
 def test_upgrading_twice_keeps_the_rows(empty_engine: Engine) -> None:
@@ -135,8 +172,8 @@ def test_an_empty_database_is_stale_and_the_command_is_named(empty_engine: Engin
 def test_an_older_database_is_stale_and_the_command_is_named(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(migrating, "HEAD", "0002_next")
-    with pytest.raises(StaleSchemaError, match=r"at 0001_first .* needs 0002_next. Run `mailer db upgrade`"):
+    monkeypatch.setattr(migrating, "HEAD", "9999_next")
+    with pytest.raises(StaleSchemaError, match=r"at 0003_tickets .* needs 9999_next. Run `mailer db"):
         migrating.ensure_current(engine)
 
 

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.dispatch import replies
 from mailer.dispatch.replies import (
     Outcome,
     Stage,
@@ -28,6 +29,7 @@ TABLE = [
     ("connect", "421 4.3.2 Try later", "give_back", CLOSED),
     ("connect", "450 busy", "give_back", CLOSED),
     ("connect", "554 5.7.1 Go away", "give_back", CLOSED),
+    ("connect", "554 No service", "give_back", CLOSED),
     ("tls", "454 4.7.0 TLS not available", "give_back", CLOSED),
     ("tls", "502 5.5.1 Not implemented", "stop", CLOSED),
     ("login", "454 4.7.0 Temporary failure", "give_back", CLOSED),
@@ -37,14 +39,27 @@ TABLE = [
     ("login", "538 5.7.11 Encryption required", "stop", CLOSED),
     ("mail", "421 4.4.5 Enough for one session", "give_back", CLOSED),
     ("mail", "451 4.3.0 Trouble", "give_back", SLOW | CLOSED),
-    ("mail", "452 4.4.5 Too many messages in this session", "give_back", SLOW | CLOSED),
+    ("mail", "452 4.4.5 Too many messages, slow down", "give_back", SLOW | CLOSED),
+    # A new connection is all that these ask for.
+    ("mail", "452 4.4.5 Too many messages in this session", "give_back", CLOSED),
+    ("mail", "452 4.4.5 Maximum number of messages per session exceeded.", "give_back", CLOSED),
+    ("mail", "421 Maximum message count per session reached", "give_back", CLOSED),
+    ("mail", "530 5.7.0 Authentication required", "stop", {}),
+    ("mail", "550 Sender refused", "stop", {}),
     ("mail", "550 5.7.1 Sender not allowed", "stop", {}),
     ("mail", "552 5.3.4 Too big", "stop", {}),
     ("mail", "553 5.1.8 Sender's domain does not exist", "stop", {}),
-    ("rcpt", "421 4.7.0 Slow down", "give_back", CLOSED),
+    ("rcpt", "421 4.3.2 Shutting down", "give_back", CLOSED),
+    ("rcpt", "421 Busy", "give_back", CLOSED),
+    ("rcpt", "421 4.7.0 Not so many from you", "deferred", SLOW | CLOSED),
     ("rcpt", "450 4.2.0 Greylisted", "deferred", {}),
     ("rcpt", "451 4.7.1 Later", "deferred", {}),
     ("rcpt", "452 4.2.2 Mailbox full", "deferred", {}),
+    ("rcpt", "450 Busy", "deferred", {}),
+    ("rcpt", "552 5.2.2 Mailbox full", "deferred", {}),
+    ("rcpt", "550 5.3.4 Too big for this system", "rejected", {}),
+    ("rcpt", "550 5.5.1 What", "rejected", {}),
+    ("rcpt", "554 No", "rejected", {}),
     ("rcpt", "530 5.7.0 Authentication required", "stop", {}),
     ("rcpt", "550 5.1.1 No such user", "rejected", {}),
     ("rcpt", "550 No such user", "rejected", {}),
@@ -65,6 +80,8 @@ TABLE = [
     ("dot", "421 4.3.2 Shutting down", "deferred", SLOW | CLOSED),
     ("dot", "451 4.3.0 Trouble", "deferred", SLOW),
     ("dot", "454 Throttling failure: Maximum sending rate exceeded", "deferred", SLOW),
+    ("dot", "421 Maximum message count per session reached", "deferred", CLOSED),
+    ("dot", "452 4.3.1 Out of room", "deferred", SLOW),
     ("dot", "550 5.7.1 Looks like spam", "stop", {}),
     ("dot", "552 5.3.4 Too big", "stop", {}),
     ("dot", "554 5.6.0 Content rejected", "stop", {}),
@@ -118,6 +135,11 @@ def test_every_reply_at_every_stage_has_a_meaning(stage: Stage, code: int, words
         ("550 Message rejected as spam", False),
         ("554 5.7.1 Relay access denied", False),
         ("554 No such user", False),
+        ("550 5.3.4 Too big for this system", False),
+        ("550 5.5.1 What", False),
+        ("550 5.2.2 Mailbox full", False),
+        ("552 Mailbox full", False),
+        ("530 5.7.0 Authentication required", False),
         ("550 4.1.1 A code of another class counts for nothing", True),
     ],
 )
@@ -135,7 +157,8 @@ def test_our_own_refusals_are_no_dead_addresses() -> None:
     [
         ("Greylisted, try again in 300 seconds", 300),
         ("Please retry in 5 minutes", 300),
-        ("4.7.1 Greylisting in action, please come back in 00:05:00", None),
+        ("4.7.1 Greylisting in action, please come back in 00:05:00", 300),
+        ("Come back in 99:59:59", 4 * 3600),
         ("Try again after 90 s", 90),
         ("Greylisted for 2 hours", 7200),
         ("retry in 99999 minutes", 4 * 3600),
@@ -152,6 +175,31 @@ def test_the_wait_a_server_asks_for_is_honoured(words: str, seconds: int | None)
 def test_the_asked_for_wait_is_part_of_the_outcome() -> None:
     outcome = judge_reply(Stage.rcpt, 450, "4.2.0 Greylisted, try again in 300 seconds")
     assert outcome.retry_after == timedelta(minutes=5)
+
+
+def test_a_wait_asked_for_at_mail_is_part_of_the_outcome_too() -> None:
+    assert judge_reply(Stage.mail, 451, "Try again in 2 minutes").retry_after == timedelta(minutes=2)
+
+
+@pytest.mark.parametrize(
+    ("stage", "reply", "is_attempt"),
+    [
+        (Stage.login, 454, False),
+        (Stage.mail, 452, False),
+        (Stage.rcpt, 450, True),
+        (Stage.rcpt, 421, True),
+        (Stage.dot, 250, True),
+    ],
+)
+def test_a_reader_had_a_turn_once_the_server_was_asked_about_them(
+    stage: Stage, reply: int, is_attempt: bool
+) -> None:
+    assert judge_reply(stage, reply, "").is_attempt is is_attempt
+
+
+def test_the_ordinary_reply_is_judged_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(replies, "RULES", ())
+    assert judge_reply(Stage.dot, 250, "2.0.0 queued as 4F2").verdict is Verdict.sent
 
 
 @given(st.integers(0, 10_000), st.integers())

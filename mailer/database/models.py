@@ -4,11 +4,20 @@ Foreign keys point outwards only: a delivery names a subscriber, a subscriber ne
 ``subscribers.models`` is imported first because it sets the naming convention every table here relies on.
 """
 
-from datetime import datetime
+from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Column, ForeignKey, Index, Integer, LargeBinary, UniqueConstraint
+from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlmodel import Field, SQLModel
 
 from subscribers.models import text_enum
@@ -84,9 +93,11 @@ class Campaign(SQLModel, table=True):
     """One edition sent to one segment. ``language`` is the edition's own, for readers of any it is not in.
 
     ``state_reason`` says why it is paused, in words for a person. ``digest`` covers the frozen content and
-    the audience rule; an approval counts only while ``approved_digest`` equals it. ``next_slot_at`` is the
-    shared clock of the sending rate: every dispatcher takes its turns from it, so several machines together
-    keep to ``rate`` (messages per second).
+    the audience rule; an approval counts only while ``approved_digest`` equals it. ``rate`` is in messages
+    per second over all machines. ``scheduled_at`` is when a scheduled campaign starts; only then its audience
+    is written down, including those who have the edition already where ``again`` says so. ``canary`` is how
+    many readers go first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later,
+    or without those for a person.
     """
 
     __tablename__: ClassVar[str] = "campaign"
@@ -107,7 +118,11 @@ class Campaign(SQLModel, table=True):
     digest: str = Field(max_length=64)
     audience: int = 0
     rate: float | None = None
-    next_slot_at: datetime | None = None
+    again: bool = False
+    scheduled_at: datetime | None = None
+    canary: int | None = None
+    canary_minutes: float | None = None
+    canary_until: datetime | None = None
     approved_by: str = Field(default="", max_length=200)
     approved_at: datetime | None = None
     approved_digest: str = Field(default="", max_length=64)
@@ -130,8 +145,26 @@ class CampaignContent(SQLModel, table=True):
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
+class Lane(SQLModel, table=True):
+    """The shared clock of one sending rate: every dispatcher takes its turns from the same row.
+
+    ``name`` says what is paced (``campaign:7``, ``relay:main``, ``domain:example.org``), ``next_at`` is the
+    next free turn. ``used`` counts the turns taken on ``day``, for limits by the day.
+    """
+
+    __tablename__: ClassVar[str] = "lane"
+
+    name: str = Field(primary_key=True, max_length=300)
+    next_at: datetime | None = None
+    day: date | None = None
+    used: int = 0
+
+
 class Dispatcher(SQLModel, table=True):
-    """A process that sends. It is dead when its host's lock file is free or its heartbeat is old."""
+    """A process that sends. It is dead when its host's lock file is free or its heartbeat is old.
+
+    ``notice`` is what a person should know of its work, such as a relay that it has set aside.
+    """
 
     __tablename__: ClassVar[str] = "dispatcher"
 
@@ -139,6 +172,13 @@ class Dispatcher(SQLModel, table=True):
     host: str = Field(max_length=255)
     started_at: datetime
     heartbeat_at: datetime
+    notice: str = ""
+
+
+def _index_of(state: str, *columns: str) -> Index:
+    """An index of the deliveries in one state."""
+    condition = text(f"state = '{state}'")
+    return Index(f"ix_delivery_{state}", *columns, sqlite_where=condition, postgresql_where=condition)
 
 
 class Delivery(SQLModel, table=True):
@@ -157,9 +197,19 @@ class Delivery(SQLModel, table=True):
         CheckConstraint("state IN ('claimed', 'in_doubt') OR owner IS NULL", name="owner_only_in_hand"),
         CheckConstraint("state <> 'claimed' OR owner IS NOT NULL", name="claimed_has_owner"),
         CheckConstraint("(state = 'deferred') = (not_before IS NOT NULL)", name="deferred_has_time"),
-        # In the order of claiming, so that taking the next twenty is a short walk whatever the audience.
-        Index(None, "campaign_id", "state", "attempts", "id"),
-        Index(None, "campaign_id", "not_before"),
+        # Partial, because a delivery moves three times or more: an index with every state in it is written at
+        # each move, these only where a delivery comes into the state or leaves it. The first is in the order
+        # of claiming, so that taking the next is a short walk whatever the audience.
+        _index_of("queued", "campaign_id", "attempts", "id"),
+        _index_of("deferred", "campaign_id", "not_before"),
+        Index(
+            "ix_delivery_in_hand",
+            "campaign_id",
+            sqlite_where=text("owner IS NOT NULL"),
+            postgresql_where=text("owner IS NOT NULL"),
+        ),
+        # Room on every page for the rows as they change (PostgreSQL).
+        {"postgresql_with": {"fillfactor": 70}},
     )
 
     id: int | None = Field(default=None, primary_key=True)

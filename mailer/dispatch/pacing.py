@@ -1,87 +1,200 @@
-"""How fast: a rate that all dispatchers of a campaign share, and a brake for a server that asks to slow
+"""How fast: rates that all machines share, limits by the day, and a brake for a server that asks to slow
 down.
+
+A rate belongs to a **lane**, a row of the database that holds the next free turn. Whoever wants to send takes
+a turn, and by that moves the lane's clock on for everybody. The database's clock decides; between two looks
+at it a dispatcher counts on its own, monotonic one. A dispatcher calls all of this from one thread.
 """
 
-import threading
 import time
+from collections import deque
 from collections.abc import Callable
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, update
 from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
-from mailer.database.models import Campaign
+from mailer.database.models import Lane
+from mailer.dispatch.lanes import Booking, holding_lanes, write_lanes
+from mailer.settings import WarmUpSettings
 
 # Turns are taken for this many seconds at once, so that a high rate costs ten transactions a second, not
 # hundreds.
 _BLOCK_SECONDS = 0.1
+# Of a day's messages at most a hundredth is taken at once, so that a crash wastes little of a small day; and
+# at most this many, which is a transaction every 25 ms at 4,000 messages a second.
+_MOST_OF_A_DAY = 100
+# A lane may be taken as far ahead as a hundred dispatchers with a block each explain, and a minute for clocks
+# that are set.
+_MOST_BLOCKS = 100
+_CLOCK_SLACK = 60.0
+# While a day is used up, the database is asked again this often: its clock may have been set.
+_LOOK_SECONDS = 60.0
 _FIRST_BRAKE = 0.05
 _LONGEST_BRAKE = 10.0
 # Complaints within this many seconds are one complaint: they answer messages that were already on their way.
 _DEAF_SECONDS = 5.0
 # The brake loosens by a tenth a minute.
 _RECOVERY = 0.9
+# No relay takes more in a day; beyond it a warm-up has no limit, and no number grows out of hand.
+_NO_LIMIT = 10**9
 
 
-class Pacer:
-    """Says when the next message may go. Safe to share between threads.
+def campaign_lane(campaign_id: int) -> str:
+    """The lane of a campaign's own rate."""
+    return f"campaign:{campaign_id}"
 
-    ``rate`` is in messages per second over every dispatcher of the campaign: turns are taken from one row
-    of the database, by its clock. None is no limit. ``monotonic`` is this process's own clock, for the
-    brake.
+
+def relay_lane(name: str) -> str:
+    """The lane of what a relay takes."""
+    return f"relay:{name}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayUsedUp:
+    """Why there is no turn: ``limit`` messages were allowed on this day (UTC), the next ``until`` (UTC)."""
+
+    limit: int
+    until: datetime
+
+    @property
+    def reason(self) -> str:
+        """The same for a person."""
+        return (
+            f"The warm-up allows {self.limit:,} messages today; the next are sent after midnight "
+            f"({self.until:%Y-%m-%d %H:%M} UTC)."
+        )
+
+
+def warm_up(settings: WarmUpSettings) -> Callable[[date], int]:
+    """How many messages a day (UTC) of the warm-up allows.
+
+    Days before the first are like the first: in Asia a sender's today begins hours before that of UTC.
+    """
+
+    def limit(day: date) -> int:
+        days = max(0, (day - settings.since).days)
+        try:
+            return min(_NO_LIMIT, int(settings.first_day * settings.growth**days))
+        except OverflowError:
+            return _NO_LIMIT
+
+    return limit
+
+
+class LanePacer:
+    """Says when the next message of a lane may go.
+
+    ``rate`` is in messages per second over all machines, None is no limit; ``day_limit`` says how many
+    messages a day (UTC) allows, None is no limit. ``monotonic`` is this process's own clock, in seconds.
     """
 
     def __init__(
         self,
         engine: Engine,
-        campaign_id: int,
+        name: str,
         rate: float | None,
         *,
         clock: Clock = read_clock,
         monotonic: Callable[[], float] = time.monotonic,
+        day_limit: Callable[[date], int] | None = None,
     ) -> None:
         self._engine = engine
-        self._campaign_id = campaign_id
+        self._name = name
         self._rate = rate
         self._clock = clock
         self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._turns: list[float] = []
-        self._brake = Brake(monotonic)
+        self._day_limit = day_limit
+        self._turns: deque[float] = deque()
+        self._day: date | None = None
+        self._look_at = float("-inf")
+        self.used_up: DayUsedUp | None = None
+        """Why the last turn that was asked for was not to be had."""
 
-    def slow_down(self) -> None:
-        """The server asked for a slower pace."""
-        self._brake.tighten()
+    @property
+    def is_free(self) -> bool:
+        """Whether this lane never makes anybody wait."""
+        return self._rate is None and self._day_limit is None
 
-    def wait(self, halted: threading.Event) -> bool:
-        """Wait for the next turn; False when ``halted`` was set meanwhile."""
-        delay = self.take_turn()
-        return not (halted.wait(delay) if delay > 0 else halted.is_set())
+    def take_turn(self) -> float | None:
+        """Take the next turn; how many seconds from now it is.
 
-    def take_turn(self) -> float:
-        """Take the next turn; how many seconds from now it is."""
-        braked = self._brake.take_turn()
-        if self._rate is None:
-            return braked
-        with self._lock:
+        None when the messages of this day are used up (``used_up`` says more): no turn was taken. Asking
+        again is cheap, the database is looked at once a minute.
+        """
+        if self._rate is None and self._day_limit is None:
+            return 0.0
+        if not self._turns:
+            if self._monotonic() < self._look_at:
+                return None
+            self._reserve()
             if not self._turns:
-                self._turns = self._reserve(max(1, round(self._rate * _BLOCK_SECONDS)))
-            return max(braked, self._turns.pop(0) - self._monotonic())
+                return None
+        return max(0.0, self._turns.popleft() - self._monotonic())
 
-    def _reserve(self, turns: int) -> list[float]:
-        """Move the campaign's clock on by ``turns``; when each of them is, by our own clock."""
-        assert self._rate is not None  # noqa: S101 - the caller looked
-        interval = timedelta(seconds=1 / self._rate)
-        this = col(Campaign.id) == self._campaign_id
-        with self._engine.begin() as connection:
-            now = self._clock(connection)
-            next_slot = select(col(Campaign.next_slot_at)).where(this).with_for_update()
-            first = max(now, connection.execute(next_slot).scalar_one() or now)
-            values = {"next_slot_at": first + turns * interval}
-            connection.execute(update(Campaign).where(this).values(values))
-        start = self._monotonic() + (first - now).total_seconds()
-        return [start + turn / self._rate for turn in range(turns)]
+    def return_turn(self) -> None:
+        """Give back a turn that was taken and not used; the next one to ask gets it, at once."""
+        if not self.is_free:
+            self._turns.appendleft(self._monotonic())
+
+    def close(self) -> None:
+        """Give turns that nobody used back to their day, so that runs cut short do not use it up."""
+        unused, self._turns = len(self._turns), deque[float]()
+        if unused and self._day is not None:
+            same = (col(Lane.name) == self._name, col(Lane.day) == self._day, col(Lane.used) >= unused)
+            with self._engine.begin() as connection:
+                connection.execute(update(Lane).where(*same).values(used=col(Lane.used) - unused))
+
+    def _reserve(self) -> None:
+        """Take a block of turns off the lane, or find its day used up."""
+        with holding_lanes(self._engine, [self._name]) as (connection, bookings):
+            # Read when the row is ours: who waited for it would reckon with a time that is past.
+            now, start = self._clock(connection), self._monotonic()
+            booking = bookings[self._name]
+            first = booking.first_turn(now, self._furthest)
+            turns, booking = self._take_block(booking, first)
+            write_lanes(connection, [booking])
+        if self.used_up is not None:
+            self._look_at = start + min(_LOOK_SECONDS, (self.used_up.until - now).total_seconds())
+        start += (first - now).total_seconds()
+        self._turns.extend(start + turn * self._interval for turn in range(turns))
+
+    @property
+    def _interval(self) -> float:
+        """Seconds between two turns."""
+        return 0.0 if self._rate is None else 1 / self._rate
+
+    @property
+    def _furthest(self) -> timedelta:
+        """How far ahead a lane may be taken and still be believed."""
+        block = max(_BLOCK_SECONDS, self._interval)
+        return timedelta(seconds=_CLOCK_SLACK + _MOST_BLOCKS * block)
+
+    def _take_block(self, booking: Booking, first: datetime) -> tuple[int, Booking]:
+        """How many turns from ``first`` on are ours, and how far the lane is taken with them."""
+        block = _MOST_OF_A_DAY if self._rate is None else max(1, round(self._rate * _BLOCK_SECONDS))
+        if self._day_limit is not None:
+            self._day = day = first.date()
+            limit = self._day_limit(day)
+            # A day that is still to come was written by a clock that has been set back since. What was used
+            # of it counts for this one: a clock set back makes no new day, and one that was wrong by a year
+            # uses up one day and not all until then.
+            used = booking.used if booking.day is not None and booking.day >= day else 0
+            self.used_up = None if used < limit else DayUsedUp(limit=limit, until=_midnight_after(day))
+            if self.used_up is not None:
+                return 0, replace(booking, day=day, used=used)
+            block = min(block, limit - used, max(1, min(_MOST_OF_A_DAY, limit // 100)))
+            booking = replace(booking, day=day, used=used + block)
+        if self._rate is not None:
+            booking = replace(booking, next_at=first + block * timedelta(seconds=self._interval))
+        return block, booking
+
+
+def _midnight_after(day: date) -> datetime:
+    return datetime.combine(day + timedelta(days=1), time_of_day(), UTC)
 
 
 class Brake:
@@ -89,27 +202,35 @@ class Brake:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._distance = 0.0
         self._complained_at = float("-inf")
         self._next = float("-inf")
 
-    def tighten(self) -> None:
-        """Double the distance between messages, once for complaints that come together."""
-        with self._lock:
-            now = self._monotonic()
-            if now - self._complained_at < _DEAF_SECONDS:
-                return
-            self._distance = min(max(self._loosened(now) * 2, _FIRST_BRAKE), _LONGEST_BRAKE)
-            self._complained_at = now
+    @property
+    def distance(self) -> float:
+        """The seconds between two messages as they are now."""
+        return self._loosened(self._monotonic())
+
+    def tighten(self, longest: float = _LONGEST_BRAKE) -> None:
+        """Double the distance between messages, once for complaints that come together.
+
+        It never grows beyond ``longest`` seconds.
+        """
+        now = self._monotonic()
+        if now - self._complained_at < _DEAF_SECONDS:
+            return
+        loosened = self._loosened(now)
+        self._distance = max(loosened, min(max(loosened * 2, _FIRST_BRAKE), longest))
+        self._complained_at = now
 
     def take_turn(self) -> float:
         """Take the next turn; how many seconds from now it is."""
-        with self._lock:
-            now = self._monotonic()
-            turn = max(now, self._next)
-            self._next = turn + self._loosened(now)
-            return turn - now
+        if self._distance == 0:
+            return 0.0
+        now = self._monotonic()
+        turn = max(now, self._next)
+        self._next = turn + self._loosened(now)
+        return turn - now
 
     def _loosened(self, now: float) -> float:
         if self._distance == 0:

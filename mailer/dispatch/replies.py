@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 
 class Stage(StrEnum):
@@ -27,6 +27,9 @@ class Stage(StrEnum):
 
     login = "login"
     """Logging in."""
+
+    reset = "reset"
+    """RSET: what was begun is dropped, after a refusal."""
 
     mail = "mail"
     """MAIL FROM: the sender is looked at."""
@@ -69,8 +72,8 @@ class Verdict(StrEnum):
     """The campaign must stop; nothing happened to this reader."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Outcome:
+# A tuple, because one is made for every message: a frozen dataclass takes three times as long to make.
+class Outcome(NamedTuple):
     """How one hand-over ended.
 
     ``words`` are the server's own where ``code`` is set. ``retry_after`` is what the server asked for.
@@ -86,6 +89,11 @@ class Outcome:
     reconnect: bool = False
 
     @property
+    def is_attempt(self) -> bool:
+        """Whether the reader had a turn: the server was asked about them, and not only about us."""
+        return self.stage in _ABOUT_THE_READER
+
+    @property
     def reason(self) -> str:
         """Code and words as one line, as the ledger keeps them."""
         return self.words if self.code is None else f"{self.code} {self.words}".strip()
@@ -96,11 +104,14 @@ class Outcome:
         return f"{_COMPLAINTS[self.stage]}: {self.reason}"
 
 
+_ABOUT_THE_READER: Final = frozenset({Stage.rcpt, Stage.data, Stage.body, Stage.dot})
+
 _COMPLAINTS: Final = {
     Stage.build: "The message cannot be built",
     Stage.connect: "The mail server cannot be used",
     Stage.tls: "The connection cannot be secured",
     Stage.login: "The mail server refuses the login",
+    Stage.reset: "The mail server cannot be used",
     Stage.mail: "The mail server refuses the sender",
     Stage.rcpt: "The mail server refuses to send for us",
     Stage.data: "The mail server refuses the message",
@@ -111,22 +122,33 @@ _COMPLAINTS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
-    """The first rule that fits decides. ``code`` and ``enhanced`` are patterns for the whole of each; an
-    enhanced
-    status code (RFC 3463) that is missing is the empty string."""
+    """The first rule that fits decides. ``code`` and ``enhanced`` are patterns for the whole of each,
+    ``words`` is one for any place in them; an enhanced status code (RFC 3463) that is missing is the empty
+    string."""
 
     stages: frozenset[Stage]
     code: str
     verdict: Verdict
     enhanced: str = ".*"
+    words: str = ""
     slow_down: bool = False
     reconnect: bool = False
+
+    def fits(self, stage: Stage, code: int, enhanced: str, words: str) -> bool:
+        return (
+            stage in self.stages
+            and re.fullmatch(self.code, str(code)) is not None
+            and re.fullmatch(self.enhanced, enhanced) is not None
+            and re.search(self.words, words, re.IGNORECASE) is not None
+        )
 
 
 _BEFORE_DOT = frozenset(Stage) - {Stage.dot}
 # RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); disabled for good (5.2.1).
 # The other 5.1.x speak of the sender's address.
 _DEAD = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
+# "Too many messages in this session" asks for a new connection and not for a slower pace.
+_SESSION_FULL = r"\b(?:per|this|one|single) (?:smtp )?(?:session|connection)\b"
 
 
 def _at(*stages: Stage) -> frozenset[Stage]:
@@ -135,15 +157,28 @@ def _at(*stages: Stage) -> frozenset[Stage]:
 
 RULES: Final = (
     _Rule(stages=_at(Stage.dot), code="2..", verdict=Verdict.sent),
+    _Rule(stages=_at(Stage.dot), code="4..", words=_SESSION_FULL, verdict=Verdict.deferred, reconnect=True),
     # RFC 5321 §4.2.1: a 4yz means not accepted, 421 included. SES answers a rate that is too high here (454).
     _Rule(stages=_at(Stage.dot), code="421", verdict=Verdict.deferred, slow_down=True, reconnect=True),
     _Rule(stages=_at(Stage.dot), code="4..", verdict=Verdict.deferred, slow_down=True),
     # Size, content, policy: the next reader would hear the same.
     _Rule(stages=_at(Stage.dot), code="5..", verdict=Verdict.stop),
     _Rule(stages=_at(Stage.dot), code=".*", verdict=Verdict.in_doubt, reconnect=True),
+    # "Not so many from you" to RCPT: given back, this reader would hear the same at once, and for ever.
+    _Rule(
+        stages=_at(Stage.rcpt),
+        code="421",
+        enhanced=r"4\.7\..*",
+        verdict=Verdict.deferred,
+        slow_down=True,
+        reconnect=True,
+    ),
     _Rule(stages=_BEFORE_DOT, code="421", verdict=Verdict.give_back, reconnect=True),
+    # 454 is a server in trouble; how long to leave it alone is a matter of all connections.
     _Rule(stages=_at(Stage.tls, Stage.login), code="5..", verdict=Verdict.stop, reconnect=True),
-    # 452 4.4.5 here means "enough for one session": the connection stays open and is of no use.
+    # 452 4.4.5 here means "enough for one session" or "enough for now": the connection stays open and is of
+    # no use.
+    _Rule(stages=_at(Stage.mail), code="4..", words=_SESSION_FULL, verdict=Verdict.give_back, reconnect=True),
     _Rule(stages=_at(Stage.mail), code="4..", verdict=Verdict.give_back, slow_down=True, reconnect=True),
     _Rule(stages=_at(Stage.mail), code="5..", verdict=Verdict.stop),
     _Rule(stages=_at(Stage.rcpt), code="4..", verdict=Verdict.deferred),
@@ -152,30 +187,30 @@ RULES: Final = (
     # A full mailbox may be emptied (RFC 5321 §4.5.3.1.10 wants 552 treated as 452).
     _Rule(stages=_at(Stage.rcpt), code="552", verdict=Verdict.deferred),
     _Rule(stages=_at(Stage.rcpt), code="5..", enhanced=r"5\.2\.2", verdict=Verdict.deferred),
+    # Refused, and for what: is_dead_address() tells the reader's fault from ours, which the breaker counts.
     _Rule(stages=_at(Stage.rcpt), code="5..", verdict=Verdict.rejected),
     _Rule(stages=_at(Stage.data), code="4..", verdict=Verdict.deferred),
     _Rule(stages=_at(Stage.data), code="5..", verdict=Verdict.stop),
     # Gibberish, or a code that has no business there.
     _Rule(stages=_BEFORE_DOT, code=".*", verdict=Verdict.give_back, reconnect=True),
 )
+# Only these say when to come back to a question that stands as it stood.
+_MAY_BE_TIMED: Final = frozenset({Verdict.deferred, Verdict.give_back})
 
 
 def judge_reply(stage: Stage, code: int, words: str) -> Outcome:
     """What the reply ``code`` ``words`` at ``stage`` means. 354 to DATA is no matter for a judge."""
+    if stage is Stage.dot and 200 <= code <= 299:
+        # Nearly every reply: not worth a look at its words.
+        return Outcome(Verdict.sent, Stage.dot, code, words)
     enhanced = find_enhanced(code, words)
-    rule = next(
-        rule
-        for rule in RULES
-        if stage in rule.stages
-        and re.fullmatch(rule.code, str(code))
-        and re.fullmatch(rule.enhanced, enhanced)
-    )
+    rule = next(rule for rule in RULES if rule.fits(stage, code, enhanced, words))
     return Outcome(
         verdict=rule.verdict,
         stage=stage,
         code=code,
         words=words,
-        retry_after=find_wait(words) if rule.verdict is Verdict.deferred else None,
+        retry_after=find_wait(words) if rule.verdict in _MAY_BE_TIMED else None,
         slow_down=rule.slow_down,
         reconnect=rule.reconnect,
     )
@@ -211,21 +246,26 @@ _LONGEST_WAIT = timedelta(hours=4)
 _SHORTEST_WAIT = timedelta(seconds=30)
 _FIRST_WAIT = timedelta(minutes=5)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
+_ASKS_TO_WAIT = re.compile(r"retry|again|gr[ae]ylist|wait|defer|come back", re.IGNORECASE)
 _WAIT = re.compile(
-    r"\b(?:in|after|for)\s+(\d{1,6})\s*(s|sec|second|m|min|minute|h|hr|hour)s?\b", re.IGNORECASE
+    r"\b(?:in|after|for)\s+(?:(?P<count>\d{1,6})\s*(?P<unit>s|sec|second|m|min|minute|h|hr|hour)s?"
+    r"|(?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d))\b",
+    re.IGNORECASE,
 )
 
 
 def find_wait(words: str) -> timedelta | None:
-    """How long the server asks to wait ("Greylisted, try again in 300 seconds"), at most four hours, or
-    None.
+    """How long the server asks to wait ("Greylisted, try again in 300 seconds", "come back in 00:05:00"), at
+    most four hours, or None.
     """
-    if not re.search(r"retry|again|greylist|graylist|wait|defer", words, re.IGNORECASE):
-        return None
-    found = _WAIT.search(words)
+    found = _WAIT.search(words) if _ASKS_TO_WAIT.search(words) else None
     if found is None:
         return None
-    asked = timedelta(seconds=int(found[1]) * _UNITS[found[2][0].lower()])
+    if found["unit"]:
+        asked = timedelta(seconds=int(found["count"]) * _UNITS[found["unit"][0].lower()])
+    else:
+        hours, minutes, seconds = int(found["hours"]), int(found["minutes"]), int(found["seconds"])
+        asked = timedelta(hours=hours, minutes=minutes, seconds=seconds)
     return max(timedelta(seconds=1), min(asked, _LONGEST_WAIT))
 
 

@@ -1,12 +1,19 @@
-"""When to wait and when to give up: failing connections, and refusals that are nobody's fault but ours."""
+"""When to wait, when to slow down and when to give up: failing connections, deferrals that rise, and refusals
+that are nobody's fault but ours.
 
-import threading
+A dispatcher calls all of this from one thread.
+"""
+
+import re
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
 
-from mailer.dispatch.replies import Outcome, Stage, Verdict, is_dead_address
+from mailer.dispatch.pacing import Brake
+from mailer.dispatch.replies import Outcome, Stage, Verdict, find_enhanced, is_dead_address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +30,11 @@ class Patience:
 
 
 class Trouble:
-    """The failures of all connections of one dispatcher, taken together. Safe to share between threads."""
+    """The failures of all connections of one dispatcher, taken together."""
 
     def __init__(self, patience: Patience, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._patience = patience
         self._monotonic = monotonic
-        self._lock = threading.Lock()
         self._not_before = float("-inf")
         self.failures = 0
         self.epoch = 0
@@ -36,61 +42,167 @@ class Trouble:
 
     def clear(self) -> None:
         """A reader was served: the server works."""
-        with self._lock:
-            self.failures = 0
+        self.failures = 0
 
-    def report(self, epoch: int) -> bool:
+    def report(self, epoch: int, *, retry_after: timedelta | None = None) -> bool:
         """A connection of ``epoch`` failed; whether that is one too many.
 
-        Connections that were open at the same time and fail together are one failure.
+        Connections that were open at the same time and fail together are one failure. ``retry_after`` is what
+        the server asked for, which is waited for if it is longer than ours.
         """
-        with self._lock:
-            if epoch != self.epoch:
-                return False
-            self.epoch += 1
-            self.failures += 1
-            doublings: int = 2 ** (self.failures - 1)
-            wait = min(self._patience.first_wait * doublings, self._patience.longest_wait)
-            self._not_before = self._monotonic() + wait
-            return self.failures >= self._patience.failures
+        if epoch != self.epoch:
+            return False
+        self.epoch += 1
+        self.failures += 1
+        doublings: int = 2 ** min(self.failures - 1, 30)
+        wait = min(self._patience.first_wait * doublings, self._patience.longest_wait)
+        if retry_after is not None:
+            wait = max(wait, retry_after.total_seconds())
+        self._not_before = self._monotonic() + wait
+        return self.failures >= self._patience.failures
 
     def seconds_to_wait(self) -> float:
         """How long nobody should connect."""
-        with self._lock:
-            return self._not_before - self._monotonic()
+        return self._not_before - self._monotonic()
+
+
+# A share is told from chance by some dozens of answers, and a relay that tires is noticed within seconds.
+_STRAIN_WATCHED = 50
+# One in five: greylisting, full mailboxes and busy servers of some readers make a few in a hundred.
+_STRAIN_SHARE = 0.2
+# What a server defers without a word about the pace may not come from the pace: to such a server a message a
+# second goes through whatever it says, and not one in ten as when it asks for less.
+_STRAIN_LONGEST = 1.0
+_ABOUT_THE_READER = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
+
+
+class Strain:
+    """Slows down when a relay says "not now" more and more often.
+
+    When it said so to more than a fifth of the last 50 readers, the brake is tightened to twice the distance,
+    and the counting begins anew: only what was answered since then can tighten it further. It loosens by
+    itself, a tenth a minute: a relay that has recovered has its pace back in minutes, and one that is at its
+    limit is tried again once in several minutes, so the pace does not swing.
+    """
+
+    def __init__(self, brake: Brake) -> None:
+        self._brake = brake
+        self._recent: deque[bool] = deque(maxlen=_STRAIN_WATCHED)
+        self._strained = 0
+
+    @property
+    def share(self) -> float:
+        """The share of "not now" among the answers that count at present."""
+        return self._strained / _STRAIN_WATCHED
+
+    def watch(self, outcome: Outcome) -> None:
+        """Look at an outcome; tighten the brake if it asks for that, or is one too many."""
+        if outcome.slow_down:
+            self._brake.tighten()
+        is_strained = outcome.verdict is not Verdict.sent and _is_strained(outcome)
+        if len(self._recent) == _STRAIN_WATCHED:
+            self._strained -= self._recent[0]
+        self._recent.append(is_strained)
+        self._strained += is_strained
+        if self._strained > _STRAIN_SHARE * _STRAIN_WATCHED:
+            self._brake.tighten(_STRAIN_LONGEST)
+            self._recent.clear()
+            self._strained = 0
+
+
+def _is_strained(outcome: Outcome) -> bool:
+    """Whether the server said "not now" for reasons that may be its own."""
+    if outcome.code is None or not 400 <= outcome.code <= 499:
+        return False
+    # A mailbox that is full (x.2.x), a server that greylists or names the time of the next try: slower would
+    # not be sooner.
+    is_the_readers = find_enhanced(outcome.code, outcome.words).startswith("4.2.2")
+    has_time = outcome.retry_after is not None
+    return not (is_the_readers or has_time or _ABOUT_THE_READER.search(outcome.words))
 
 
 _WATCHED = 25
 _TOO_MANY = 20
+_FIRST = 200
+# What makes refusals alike: the fault is ours, or (any other key) the address is dead, said in these words.
+_OURS: Final = "ours"
+_ANY_DEAD: Final = "dead"
+_HANDED_OVER: Final = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
 
 
 class Breaker:
     """Stops a campaign that fails for everybody before it has used up its audience.
 
-    When 20 of the last 25 readers could not be built, or were refused for something other than their
-    address, the edition or the relay is at fault. Safe to share between threads.
+    It trips for three reasons, and each says that something else is at fault than the readers:
+
+    - 20 of the last 25 readers could not be built, or were refused for something other than their address;
+    - of the ``first`` messages handed over, a share above ``halt_at_rejected`` went to dead addresses: then
+      the list is old, or the relay takes the living for dead;
+    - after those, 20 of the last 25 are dead in the very same words: no list has them in a row.
+
+    A dead address counts at its first attempt only. So one that was taken back counts no more when it is
+    refused again, and a person who has looked at the refusals and resumes is not stopped by them twice.
+
+    ``handed_over`` and ``dead`` tell what earlier runs did: how many messages were sent, rejected or left in
+    doubt, and which deliveries among them were rejected as dead.
     """
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._recent: deque[int | None] = deque(maxlen=_WATCHED)
-        self._has_tripped = False
+    def __init__(
+        self,
+        halt_at_rejected: float = 0.1,
+        *,
+        first: int = _FIRST,
+        handed_over: int = 0,
+        dead: Collection[int] = (),
+    ) -> None:
+        self._share = halt_at_rejected
+        self._first = first
+        self._handed_over = handed_over
+        self._dead = list(dead)
+        self._recent: deque[tuple[int, str]] = deque(maxlen=_WATCHED)
+        self._tripped_by = ""
+        self.reason = ""
+        """Why it tripped, for a person; empty as long as it has not."""
 
-    def watch(self, delivery_id: int, outcome: Outcome) -> list[int]:
+    def watch(self, delivery_id: int, outcome: Outcome, *, attempts: int = 0) -> list[int]:
         """Look at an outcome that is recorded; the deliveries to take back if it was one too many, else
         none.
+
+        ``attempts`` are the delivery's before this one.
         """
-        with self._lock:
-            suspect = delivery_id if _is_suspicious(outcome) else None
-            self._recent.append(suspect)
-            suspects = [number for number in self._recent if number is not None]
-            if self._has_tripped:
-                # Other connections had one more answer on its way.
-                return [] if suspect is None else [suspect]
-            if len(suspects) < _TOO_MANY:
-                return []
-            self._has_tripped = True
-            return suspects
+        if outcome.verdict in _HANDED_OVER:
+            self._handed_over += 1
+        key = "" if outcome.verdict is Verdict.sent else _find_key(outcome, attempts)
+        if self._tripped_by:
+            # Other connections had one more answer on its way.
+            return [delivery_id] if self._is_of_this_break(key) else []
+        if key not in ("", _OURS) and self._handed_over <= self._first:
+            self._dead.append(delivery_id)
+            # These are judged by their share, when the first are out.
+            key = ""
+        self._recent.append((delivery_id, key))
+        if self._handed_over == self._first and len(self._dead) > self._share * self._first:
+            return self._trip(_ANY_DEAD, self._explain_dead(), self._dead)
+        alike = [number for number, other in self._recent if other == key] if key else []
+        if len(alike) < _TOO_MANY:
+            return []
+        return self._trip(key, explain_break(outcome) if key == _OURS else _explain_alike(outcome), alike)
+
+    def _is_of_this_break(self, key: str) -> bool:
+        if self._tripped_by == _ANY_DEAD:
+            return key not in ("", _OURS)
+        return key == self._tripped_by
+
+    def _trip(self, key: str, reason: str, deliveries: list[int]) -> list[int]:
+        self._tripped_by, self.reason = key, reason
+        return deliveries
+
+    def _explain_dead(self) -> str:
+        return (
+            f"Of the first {self._first} addresses {len(self._dead)} were refused as dead, more than "
+            f"{self._share:.0%}; they are back in the queue. Look at the report: is the list old, or does "
+            "the relay refuse addresses that live? A resume tries them once more, and then believes it."
+        )
 
 
 def explain_break(outcome: Outcome) -> str:
@@ -101,9 +213,24 @@ def explain_break(outcome: Outcome) -> str:
     )
 
 
-def _is_suspicious(outcome: Outcome) -> bool:
+def _explain_alike(outcome: Outcome) -> str:
+    return (
+        f"{_TOO_MANY} of the last {_WATCHED} addresses were refused as dead in the same words, as a relay "
+        "does that refuses everybody; they are back in the queue. A resume tries them once more, and then "
+        f"believes it. The last one: {outcome.reason}"
+    )
+
+
+def _find_key(outcome: Outcome, attempts: int) -> str:
+    """What makes this refusal like others; empty if it is none, or nothing to wonder at."""
     if outcome.verdict is Verdict.failed:
-        return True
+        return _OURS
     if outcome.verdict is not Verdict.rejected or outcome.stage is not Stage.rcpt:
-        return False
-    return not is_dead_address(outcome.code, outcome.words)
+        return ""
+    if not is_dead_address(outcome.code, outcome.words):
+        return _OURS
+    # Without what names the reader, or the moment.
+    return "" if attempts else f"{outcome.code} {_PARTICULARS.sub('', outcome.words)}"
+
+
+_PARTICULARS = re.compile(r"\S*[@\d]\S*")

@@ -4,6 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from mailer.database import models as models
+from mailer.database.tickets import is_ours
 
 context.configure(
     connection=context.config.attributes["connection"],
@@ -11,6 +12,7 @@ context.configure(
     # SQLite cannot alter a column or drop a constraint; Alembic then copies the table.
     render_as_batch=True,
     compare_type=True,
+    include_name=is_ours,
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,0 +1,17 @@
+"""Waking workers on many machines: the tables of procrastinate, on PostgreSQL where it is installed.
+
+Where it is not, `mailer work` makes them once it is.
+"""
+
+from alembic import op
+
+from mailer.database.tickets import create_tickets
+
+revision = "0003_tickets"
+down_revision = "0002_dispatch"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    create_tickets(op.get_bind())

@@ -1,0 +1,56 @@
+"""The tables of the engine that wakes the workers (procrastinate), on PostgreSQL only.
+
+They are made from the SQL of the package that is installed, read as data: it is not imported here, and
+where the extra ``postgres`` is not installed there are none. The ledger does not need them.
+"""
+
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, text
+
+_PACKAGE = "procrastinate"
+_TYPE = "procrastinate_job_to_defer_v1"
+# Any number of our own: one process at a time makes the tables.
+_ADVISORY_LOCK = 0x70_6D_74_6B
+
+
+def has_tickets(connection: Connection) -> bool:
+    """Whether the tables are there, so that a launch can wake workers with them."""
+    if connection.dialect.name != "postgresql":
+        return False
+    found = connection.execute(text("SELECT to_regtype(:name)"), {"name": _TYPE}).scalar()
+    return found is not None
+
+
+def create_tickets(connection: Connection) -> bool:
+    """Make the tables in the caller's transaction if they are not there; whether they are there now.
+
+    Any number of processes may call it at once. False on SQLite, and where the package is not installed.
+    """
+    if connection.dialect.name != "postgresql":
+        return False
+    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
+    if has_tickets(connection):
+        return True
+    script = _find_script()
+    if script is None:
+        return False
+    # Without parameters, because the script holds many statements and percent signs of its own.
+    connection.exec_driver_sql(script.read_text(encoding="utf-8"), execution_options={"no_parameters": True})
+    return True
+
+
+def is_ours(name: str | None, kind: str, _: Any) -> bool:
+    """Whether Alembic may look at a table (its ``include_name``): those of the engine are not in our
+    models.
+    """
+    return not (kind == "table" and (name or "").startswith(f"{_PACKAGE}_"))
+
+
+def _find_script() -> Path | None:
+    spec = find_spec(_PACKAGE)
+    if spec is None or spec.origin is None:
+        return None
+    return Path(spec.origin).parent / "sql" / "schema.sql"

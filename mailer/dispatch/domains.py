@@ -1,0 +1,173 @@
+"""How fast to each domain of readers: a domain's server may take little, and must not make the others wait.
+
+Each claimed batch is looked through once. What a domain takes within the next seconds goes now, in turns; the
+rest is put off, spread over the time that the domain needs for it. So a million readers of one provider
+trickle, and everybody else's mail goes past them.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from sqlalchemy import Engine, delete, select
+from sqlmodel import col
+
+from mailer.database.clock import Clock, read_clock
+from mailer.database.models import Lane
+from mailer.dispatch.lanes import Booking, holding_lanes, write_lanes
+from mailer.errors import ConfigurationError
+
+OTHERS = "*"
+"""The key of the rate that holds for each domain that has none of its own."""
+
+# What goes within this many seconds is kept in hand until its turn; any longer, and a pause or a reader who
+# leaves would find it there.
+_HORIZON = timedelta(seconds=5)
+# Nobody is put off further than this, so that a rate that is changed soon tells.
+_FURTHEST = timedelta(hours=4)
+_CLOCK_SLACK = timedelta(minutes=1)
+_PREFIX = "domain:"
+# A lane that has been free for so long is as good as none.
+_FORGOTTEN = timedelta(days=1)
+
+
+class Slot(NamedTuple):
+    """When a delivery may go: ``seconds`` from now; or, where ``not_before`` is set, it is to be put off
+    until that moment (UTC), and then asks anew.
+    """
+
+    seconds: float = 0.0
+    not_before: datetime | None = None
+
+
+_AT_ONCE = Slot()
+
+
+def domain_lane(domain: str) -> str:
+    """The lane of what a domain of readers takes."""
+    return f"{_PREFIX}{domain}"
+
+
+def read_domain(address: str) -> str:
+    """The domain of an address: what is behind the last @, in small letters, as DNS has it (A-labels)."""
+    domain = address.rpartition("@")[2].casefold()
+    if domain.isascii():
+        return domain
+    try:
+        return domain.encode("idna").decode()
+    except UnicodeError:
+        return domain
+
+
+class DomainPacer:
+    """Spreads deliveries over the time that their readers' domains need.
+
+    ``rates`` are messages per second over all machines by domain, ``"*"`` holds for each other domain by
+    itself. ``monotonic`` is this process's own clock, in seconds. Turns are shared by all machines; what is
+    put off is reckoned by each on its own, and asks again when its time has come.
+
+    Raises:
+        ConfigurationError: a rate is not above 0.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        rates: Mapping[str, float],
+        *,
+        clock: Clock = read_clock,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        for domain, rate in rates.items():
+            if not rate > 0:
+                raise ConfigurationError(
+                    f"[domain_rates] {domain} = {rate:g}: a rate is messages per second and above 0. "
+                    "Correct it, or leave the line out for no limit."
+                )
+        self._engine = engine
+        self._rates = {key if key == OTHERS else read_domain(key): rate for key, rate in rates.items()}
+        self._others = self._rates.pop(OTHERS, None)
+        self._clock = clock
+        self._monotonic = monotonic
+        # By our own clock: until when each domain is busy with what was put off.
+        self._tails: dict[str, float] = {}
+        self._has_swept = False
+
+    @property
+    def is_free(self) -> bool:
+        """Whether no domain has a rate."""
+        return not self._rates and self._others is None
+
+    def book(self, addresses: Sequence[str]) -> list[Slot]:
+        """When each of ``addresses`` may get its message, in the same order; at most one transaction."""
+        slots = [_AT_ONCE] * len(addresses)
+        waiting = {} if self.is_free else self._find_waiting(addresses)
+        if not waiting:
+            return slots
+        self._sweep()
+        with holding_lanes(self._engine, [domain_lane(d) for d in waiting]) as (connection, bookings):
+            now = self._clock(connection)
+            taken = []
+            for domain, places in waiting.items():
+                found, booking = self._spread(domain, len(places), bookings[domain_lane(domain)], now)
+                taken.append(booking)
+                for place, slot in zip(places, found, strict=True):
+                    slots[place] = slot
+            write_lanes(connection, taken)
+        return slots
+
+    def _find_waiting(self, addresses: Sequence[str]) -> dict[str, list[int]]:
+        """The places of the addresses by domain, of domains that have a rate."""
+        waiting: defaultdict[str, list[int]] = defaultdict(list)
+        for place, address in enumerate(addresses):
+            domain = read_domain(address)
+            if self._rate(domain) is not None:
+                waiting[domain].append(place)
+        return waiting
+
+    def _rate(self, domain: str) -> float | None:
+        return self._rates.get(domain, self._others)
+
+    def _spread(self, domain: str, count: int, booking: Booking, now: datetime) -> tuple[list[Slot], Booking]:
+        """Slots for ``count`` deliveries to one domain, and how far its lane is taken with them."""
+        rate = self._rate(domain)
+        assert rate is not None  # noqa: S101 - only domains with a rate come here
+        interval = timedelta(seconds=1 / rate)
+        # Turns are taken as far as the horizon and never beyond it.
+        first = booking.first_turn(now, _HORIZON + interval + _CLOCK_SLACK)
+        turns = (
+            max(0, min(count, int((now + _HORIZON - first) / interval) + 1)) if first - now <= _HORIZON else 0
+        )
+        start = (first - now).total_seconds()
+        slots = [Slot(seconds=start + turn / rate) for turn in range(turns)]
+        free = first + turns * interval
+        slots += self._put_off(domain, count - turns, free, now)
+        return slots, replace(booking, next_at=free)
+
+    def _put_off(self, domain: str, count: int, free: datetime, now: datetime) -> list[Slot]:
+        """Slots behind everything that this domain has to do already."""
+        if count == 0:
+            return []
+        ours, interval = self._monotonic(), 1 / (self._rate(domain) or 1)
+        furthest = _FURTHEST.total_seconds()
+        start = max((free - now).total_seconds(), self._tails.get(domain, ours) - ours)
+        self._tails[domain] = ours + min(start + count * interval, furthest)
+        waits = (min(start + turn * interval, furthest) for turn in range(count))
+        return [Slot(seconds=wait, not_before=now + timedelta(seconds=wait)) for wait in waits]
+
+    def _sweep(self) -> None:
+        """Once a run, forget the domains that nobody has written to for a day."""
+        if self._has_swept:
+            return
+        self._has_swept = True
+        with self._engine.begin() as connection:
+            old = (
+                col(Lane.name).startswith(_PREFIX, autoescape=True),
+                col(Lane.next_at) < self._clock(connection) - _FORGOTTEN,
+            )
+            # What somebody has in hand is not forgotten, and not waited for.
+            names = select(col(Lane.name)).where(*old).with_for_update(skip_locked=True)
+            connection.execute(delete(Lane).where(col(Lane.name).in_(names)))

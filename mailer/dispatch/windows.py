@@ -1,0 +1,212 @@
+"""When it is a reader's daytime: sending windows by the reader's country.
+
+A window is a range of local times on some days of the week. What counts is the clock on the reader's wall: a
+moment is inside when that clock shows a time in the range, also on the days when it jumps. A window over
+midnight belongs to the day on which it opens.
+
+A country has one zone here. CLDR (through Babel) says which; for a country with several it is the one of most
+of its people, unless ``[time_zones]`` names another. Who is in no country we know, or in none, has the zone
+of ``"*"`` in ``[time_zones]``, or UTC.
+"""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, date, datetime, timedelta
+from datetime import time as time_of_day
+from typing import Final, NamedTuple
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from babel.core import get_global
+
+from mailer.errors import ConfigurationError
+from mailer.settings import Settings
+
+# The capital's, which is everywhere that of the most people (AQ and UM have neither). Others are for the
+# settings: a list with many readers in California needs America/Los_Angeles there.
+MAIN_ZONES: Final = {
+    "AQ": "Antarctica/McMurdo",
+    "AR": "America/Argentina/Buenos_Aires",
+    "AU": "Australia/Sydney",
+    "BR": "America/Sao_Paulo",
+    "CA": "America/Toronto",
+    "CD": "Africa/Kinshasa",
+    "CL": "America/Santiago",
+    "CN": "Asia/Shanghai",
+    "CY": "Asia/Nicosia",
+    "DE": "Europe/Berlin",
+    "EC": "America/Guayaquil",
+    "ES": "Europe/Madrid",
+    "FM": "Pacific/Pohnpei",
+    "GL": "America/Nuuk",
+    "ID": "Asia/Jakarta",
+    "KI": "Pacific/Tarawa",
+    "KZ": "Asia/Almaty",
+    "MH": "Pacific/Majuro",
+    "MN": "Asia/Ulaanbaatar",
+    "MX": "America/Mexico_City",
+    "MY": "Asia/Kuala_Lumpur",
+    "NZ": "Pacific/Auckland",
+    "PF": "Pacific/Tahiti",
+    "PG": "Pacific/Port_Moresby",
+    "PS": "Asia/Hebron",
+    "PT": "Europe/Lisbon",
+    "RU": "Europe/Moscow",
+    "UA": "Europe/Kyiv",
+    "UM": "Pacific/Wake",
+    "US": "America/New_York",
+    "UZ": "Asia/Tashkent",
+}
+"""The zone of each country that has several."""
+
+_DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_WHOLE_DAY: Final = 24 * 60
+_ELSEWHERE: Final = "*"
+# No zone changes its offset twice within this time.
+_STEP: Final = timedelta(hours=6)
+_SECOND: Final = timedelta(seconds=1)
+# A window of one day of the week opens within eight days, or fifteen where a calendar skips that one.
+_MOST_DAYS: Final = 30
+
+
+class _Span(NamedTuple):
+    """A stretch of time (UTC, without its end) in which the window is open, or in which it is not."""
+
+    start: datetime
+    end: datetime
+    is_open: bool
+
+
+class Windows:
+    """Says when the window of a country's readers opens.
+
+    Raises:
+        ConfigurationError: the window, its days or a zone in the settings make no sense.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._start, self._end = _read_window(settings.campaigns.window)
+        self._days = frozenset(_DAYS.index(day) for day in settings.campaigns.window_days)
+        if not self._days:
+            raise ConfigurationError(
+                "[campaigns] window_days names no day, so nothing could ever be sent. "
+                "Name some, or leave the line out."
+            )
+        self._zones = {
+            country.upper(): _open_zone(country, zone) for country, zone in settings.time_zones.items()
+        }
+        self._spans: dict[ZoneInfo, _Span] = {}
+
+    @property
+    def is_always_open(self) -> bool:
+        """Whether nobody ever waits."""
+        return self._end - self._start == _WHOLE_DAY and len(self._days) == len(_DAYS)
+
+    def zone_of(self, country: str | None) -> ZoneInfo:
+        """The zone of a country (ISO 3166-1 alpha-2)."""
+        key = (country or _ELSEWHERE).upper()
+        if key not in self._zones:
+            name = MAIN_ZONES.get(key) or next(iter(get_global("territory_zones").get(key, ())), None)
+            elsewhere = self._zones.get(_ELSEWHERE) or ZoneInfo("UTC")
+            self._zones[key] = ZoneInfo(name) if name else elsewhere
+        return self._zones[key]
+
+    def opens_at(self, country: str | None, now: datetime) -> datetime | None:
+        """When the window of this country's readers opens (UTC); None when it is open ``now``."""
+        if self.is_always_open:
+            return None
+        zone = self.zone_of(country)
+        span = self._spans.get(zone)
+        if span is None or not span.start <= now < span.end:
+            span = self._spans[zone] = self._find_span(zone, now)
+        return None if span.is_open else span.end
+
+    def is_inside(self, zone: ZoneInfo, moment: datetime) -> bool:
+        """Whether the window is open at ``moment`` for readers in ``zone``."""
+        local = moment.astimezone(zone)
+        minute, day = local.hour * 60 + local.minute, local.weekday()
+        if self._start < self._end:
+            return self._start <= minute < self._end and day in self._days
+        yesterday = (day - 1) % len(_DAYS)
+        return (minute >= self._start and day in self._days) or (
+            minute < self._end and yesterday in self._days
+        )
+
+    def _find_span(self, zone: ZoneInfo, now: datetime) -> _Span:
+        """The stretch around ``now``, from ``now`` on."""
+        is_open = self.is_inside(zone, now)
+        for moment in self._turning_points(zone, now):
+            if self.is_inside(zone, moment) is not is_open:
+                return _Span(now, moment, is_open)
+        # A range that the clocks never show, of minutes that they skip on each of its days.
+        return _Span(now, now + timedelta(days=_MOST_DAYS), is_open)
+
+    def _turning_points(self, zone: ZoneInfo, now: datetime) -> Iterator[datetime]:
+        """Every moment after ``now`` at which the window may open or close, in order: between two of them it
+        does neither.
+        """
+        since = now
+        for _ in range(_MOST_DAYS):
+            until = since + timedelta(days=1)
+            local = since.astimezone(zone).date()
+            # 24 hours touch three local days where a calendar skips one.
+            days = [local + timedelta(days=number) for number in range(4)]
+            points = {moment for day in days for moment in self._local_edges(zone, day)}
+            points |= set(_find_jumps(zone, since, until))
+            yield from sorted(point for point in points if since < point <= until)
+            since = until
+
+    def _local_edges(self, zone: ZoneInfo, day: date) -> Iterator[datetime]:
+        """When the clocks of ``zone`` show midnight and the window's times on ``day``, each time they do."""
+        for minute in {0, self._start % _WHOLE_DAY, self._end % _WHOLE_DAY}:
+            for fold in (0, 1):
+                shown = time_of_day(minute // 60, minute % 60, fold=fold)
+                yield datetime.combine(day, shown, zone).astimezone(UTC)
+
+
+def _find_jumps(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
+    """The moments in ``(start, end]`` from which on the clocks of ``zone`` have another distance from UTC."""
+
+    def offset(moment: datetime) -> timedelta | None:
+        return moment.astimezone(zone).utcoffset()
+
+    while start < end:
+        later = min(start + _STEP, end)
+        if offset(start) != offset(later):
+            yield _bisect(start, later, offset)
+        start = later
+
+
+def _bisect(start: datetime, end: datetime, offset: Callable[[datetime], timedelta | None]) -> datetime:
+    """The first whole second of ``(start, end]`` with the offset of ``end``; that of ``start`` is another."""
+    low = start.replace(microsecond=0)
+    steps_low, steps_high = 0, -((low - end) // _SECOND)
+    while steps_high - steps_low > 1:
+        middle = (steps_low + steps_high) // 2
+        if offset(low + middle * _SECOND) == offset(end):
+            steps_high = middle
+        else:
+            steps_low = middle
+    return low + steps_high * _SECOND
+
+
+def _read_window(text: str) -> tuple[int, int]:
+    """The first minute of the day inside, and the first that is not; the whole day without a text."""
+    if not text:
+        return 0, _WHOLE_DAY
+    opening, closing = (int(part[:2]) * 60 + int(part[3:]) for part in text.split("-"))
+    hours_are_right = all(int(part[3:]) < 60 for part in text.split("-"))
+    if not hours_are_right or opening >= _WHOLE_DAY or closing > _WHOLE_DAY or opening == closing:
+        raise ConfigurationError(
+            f'[campaigns] window = "{text}": these are no hours of a day. Write it like "08:00-18:00" or '
+            '"20:00-06:00", or leave it empty to send at any hour.'
+        )
+    return opening, closing
+
+
+def _open_zone(country: str, name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise ConfigurationError(
+            f'[time_zones] {country} = "{name}": no such time zone. Use a name of the IANA list, such as '
+            "Asia/Shanghai."
+        ) from error
