@@ -1,6 +1,6 @@
 """A list and a campaign in the database, as the tests of sending need them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,6 +8,11 @@ from sqlalchemy import Connection, Engine, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.dispatch.claiming import Claim
+from mailer.dispatch.journal import Group
+from mailer.dispatch.ledger import Ledger
+from mailer.dispatch.replies import Outcome
+from mailer.dispatch.transport import make_wire_ready
 from subscribers.models import Status, Subscriber
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -98,13 +103,21 @@ def set_campaign_state(engine: Engine, campaign_id: int, state: CampaignState) -
         connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(state=state))
 
 
-Build = Callable[[Any], bytes]
-
-
 def build_plain(claim: Any) -> bytes:
-    """A short message with a Message-ID that is the same for every try."""
+    """A short message, ready for the wire, with a Message-ID that is the same for every try."""
     number, campaign = claim.subscriber.id, claim.campaign_id
-    return (
+    message = (
         f"From: news@example.org\r\nTo: {claim.subscriber.email}\r\nSubject: Spring\r\n"
         f"Message-ID: <c{campaign}.s{number}@example.org>\r\n\r\nDear partner,\r\n..dots\r\n.\r\nend\r\n"
-    ).encode()
+    )
+    return make_wire_ready(message.encode())
+
+
+def begin(ledger: Ledger, claim: Claim) -> bool:
+    """Mark one delivery as about to be sent; whether it may be."""
+    return claim.delivery_id in ledger.record(Group(begins=[claim.delivery_id])).begun
+
+
+def settle(ledger: Ledger, claim: Claim, outcome: Outcome) -> bool:
+    """Record how one hand-over ended; whether the delivery was still ours."""
+    return not ledger.record(Group(ends=[ledger.make_entry(claim, outcome)])).lost

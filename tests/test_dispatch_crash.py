@@ -24,13 +24,13 @@ import sys
 from pathlib import Path
 from mailer.database.engine import open_engine
 from mailer.dispatch.dispatcher import dispatch
-from mailer.dispatch.transport import open_transport
+from mailer.dispatch.relays import open_relays
 from mailer.settings import SenderSettings, Settings, SmtpSettings
 from tests.ledgers import build_plain
 url, root, smtp, again = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4] == "resend"
 sender = SenderSettings(name="N", address="news@example.org", organisation="O", postal_address="1 Street")
 settings = Settings(sender=sender, smtp=SmtpSettings(url=smtp, connections=4))
-ending = dispatch(open_engine(url, root=root, durable=True), 1, transport=open_transport(settings, root),
+ending = dispatch(open_engine(url, root=root, durable=True), 1, relays=open_relays(settings, root),
                   settings=settings, root=root, build=build_plain, resend_in_doubt=again)
 print(ending.how.value)
 """

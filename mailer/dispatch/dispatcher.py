@@ -1,10 +1,14 @@
-"""Sending a campaign: threads with a connection each, one ledger, and an ending that says what is left."""
+"""Sending a campaign: one event loop, lines to the relays, one ledger, and an ending that says what is
+left.
+"""
 
+import asyncio
 import contextlib
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -15,17 +19,28 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.dispatch.chronicle import Chronicle, NullChronicle
 from mailer.dispatch.claiming import Claim, is_sending
 from mailer.dispatch.counts import Counts, count_deliveries
-from mailer.dispatch.ledger import Ledger
+from mailer.dispatch.crew import Crew, Work
+from mailer.dispatch.dkim import open_signer
+from mailer.dispatch.domains import DomainPacer
+from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
-from mailer.dispatch.pacing import Pacer
-from mailer.dispatch.transport import Transport
-from mailer.dispatch.trouble import Patience, Trouble
-from mailer.dispatch.worker import Crew, LedgerUnreachableError, Work
+from mailer.dispatch.pace import Pace
+from mailer.dispatch.pacing import LanePacer, campaign_lane, relay_lane, warm_up
+from mailer.dispatch.preparing import Preparer
+from mailer.dispatch.relays import Relay, Relays
+from mailer.dispatch.replies import is_dead_address
+from mailer.dispatch.trouble import Breaker
+from mailer.dispatch.windows import Windows
 from mailer.settings import Settings
 
+_FIRST = 200
+"""Readers by whose answers a list is judged."""
+
 _LOOK_SECONDS = 0.05
+_STATE_SECONDS = 0.5
 _RESCUE_SECONDS = 2.0
 _PROGRESS_SECONDS = 0.1
 
@@ -71,51 +86,71 @@ def dispatch(
     engine: Engine,
     campaign_id: int,
     *,
-    transport: Transport,
+    relays: Relays,
     settings: Settings,
     root: Path,
     build: Callable[[Claim], bytes],
     on_progress: Callable[[Counts], None] | None = None,
     stop: threading.Event | None = None,
-    patience: Patience | None = None,
     wait: bool = False,
     resend_in_doubt: bool = False,
+    chronicle: Chronicle | None = None,
     clock: Clock = read_clock,
 ) -> Ending:
     """Send what is due of a campaign that is sending, until nothing is, or something ends it.
 
-    ``engine`` must be durable. ``build`` makes one message, outside every transaction; whatever it raises
-    is recorded as that reader's failure. ``on_progress`` is called from this thread, at most ten times a
-    second and once at the end. With ``wait`` it stays until deferred readers have been tried again. With
-    ``resend_in_doubt`` it begins by queueing those in doubt, whatever the campaign's policy. After
-    ``stop`` is set, each connection finishes the message in hand and gives the rest back. Other dispatchers
+    ``engine`` must be durable. ``build`` makes one message, ready for the wire, outside every transaction;
+    whatever it raises is recorded as that reader's failure. ``on_progress`` is called from this thread, at
+    most ten times a second and once at the end. With ``wait`` it stays until deferred readers have been tried
+    again. With ``resend_in_doubt`` it begins by queueing those in doubt, whatever the campaign's policy.
+    After ``stop`` is set, each line finishes the message in hand and gives the rest back. Other dispatchers
     may work on the same campaign; what dead ones left is taken over.
 
     Raises:
         LedgerUnreachableError: the database failed.
+        ConfigurationError: a key to sign with, a rate or a time zone cannot be used.
     """
-    stop = stop or threading.Event()
+    signer = open_signer(settings, root)
     with _explaining_failure(), Presence(engine, root, campaign_id, clock=clock) as presence:
         retry_for = timedelta(hours=settings.campaigns.retry_for_hours)
-        ledger = Ledger(engine, campaign_id, presence.id, clock=clock, retry_for=retry_for)
-        run = _Run(engine, campaign_id, presence, ledger, clock)
-        work = Work(
-            ledger=ledger,
-            transport=transport,
-            build=build,
-            sender=settings.sender.bounces_to or settings.sender.address,
-            pacer=Pacer(engine, campaign_id, run.read_rate(settings), clock=clock),
-            trouble=Trouble(patience or Patience()),
+        ledger = Ledger(
+            engine,
+            campaign_id,
+            presence.id,
+            clock=clock,
+            retry_for=retry_for,
+            halt_at_rejected=settings.campaigns.halt_at_rejected,
         )
-        run.rescue()
-        ledger.resend_doubted(always=resend_in_doubt)
-        with Crew(work, size=settings.smtp.connections) as crew:
-            run.watch(crew, on_progress, stop, wait=wait)
-        crew.raise_failure()
-        ending = run.conclude()
+        preparer = Preparer(build, signer)
+        with contextlib.closing(ledger), contextlib.closing(preparer):
+            run = _Run(
+                engine=engine,
+                campaign_id=campaign_id,
+                presence=presence,
+                ledger=ledger,
+                relays=relays,
+                preparer=preparer,
+                settings=settings,
+                chronicle=chronicle or NullChronicle(),
+                clock=clock,
+            )
+            run.rescue()
+            ledger.resend_doubted(always=resend_in_doubt)
+            with asyncio.Runner(loop_factory=_find_loop()) as runner:
+                runner.run(run.work(on_progress, stop or threading.Event(), wait=wait))
+            ending = run.conclude()
     if on_progress is not None:
         on_progress(ending.counts)
     return ending
+
+
+def _find_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """uvloop's where it is installed: the same loop for half the time."""
+    try:
+        import uvloop
+    except ModuleNotFoundError:
+        return None
+    return uvloop.new_event_loop
 
 
 @contextlib.contextmanager
@@ -126,19 +161,71 @@ def _explaining_failure() -> Iterator[None]:
         raise LedgerUnreachableError(error) from error
 
 
-@dataclass(frozen=True)
+class _Tally:
+    """The numbers of a campaign as this run moves them. Counting a million rows anew takes half a second."""
+
+    def __init__(self, counts: Counts) -> None:
+        self._before = counts
+        self._moved: Counter[DeliveryState] = Counter()
+
+    def count(self, state: DeliveryState) -> None:
+        """A queued delivery has come to ``state``."""
+        self._moved[state] += 1
+
+    def read(self) -> Counts:
+        """The numbers as they stand now."""
+        moved = {state.value: getattr(self._before, state) + n for state, n in self._moved.items()}
+        queued = max(0, self._before.queued - self._moved.total())
+        return replace(self._before, queued=queued, **moved)
+
+
+@dataclass(frozen=True, kw_only=True)
 class _Run:
-    """One run as its first thread sees it: it watches, beats, rescues, and says how it ended."""
+    """One run as it looks after itself: it watches, beats, rescues, and says how it ended."""
 
     engine: Engine
     campaign_id: int
     presence: Presence
     ledger: Ledger
+    relays: Relays
+    preparer: Preparer
+    settings: Settings
+    chronicle: Chronicle
     clock: Clock
 
-    def watch(
+    async def work(
+        self, on_progress: Callable[[Counts], None] | None, stop: threading.Event, *, wait: bool
+    ) -> None:
+        """Work until there is a reason to end."""
+        tally = _Tally(self.count())
+        pace = self._make_pace()
+        crew = Crew(
+            Work(
+                ledger=self.ledger,
+                relays=self.relays,
+                pace=pace,
+                preparer=self.preparer,
+                breaker=self._make_breaker(),
+                chronicle=self.chronicle,
+                tally=tally,
+                sender=self.settings.sender.bounces_to or self.settings.sender.address,
+                connections=self.settings.smtp.connections,
+                stop=stop,
+            )
+        )
+        self.chronicle.run_started(self.campaign_id, tally.read())
+        try:
+            await self._watch(crew, tally, on_progress, stop, wait=wait)
+        finally:
+            await crew.end()
+            pace.close()
+        if crew.failure is not None:
+            raise crew.failure
+
+    async def _watch(
         self,
         crew: Crew,
+        tally: _Tally,
         on_progress: Callable[[Counts], None] | None,
         stop: threading.Event,
         *,
@@ -146,21 +233,60 @@ class _Run:
     ) -> None:
         """Return when there is a reason to end."""
         beaten = rescued = shown = time.monotonic()
-        while not stop.is_set() and not crew.has_failed:
+        looked, told = float("-inf"), ""
+        while not stop.is_set() and not crew.is_halted:
             start = time.monotonic()
-            if not self.has_work(later=wait):
-                return
+            crew.tick()
+            # With work in hand only a pause can end the run, and with none every look may be the last.
+            took = 0.0
+            if crew.is_idle or start - looked >= _STATE_SECONDS:
+                looked = time.monotonic()
+                if not self.has_work(crew, later=wait):
+                    return
+                took = time.monotonic() - looked
             if on_progress is not None and start - shown >= _PROGRESS_SECONDS:
-                on_progress(self.count())
+                on_progress(tally.read())
                 shown = start
             if start - beaten >= HEARTBEAT_SECONDS:
                 self.presence.beat()
                 beaten = start
+            if (notice := "; ".join(self.relays.notices())) != told:
+                self.presence.tell(notice)
+                told = notice
             if start - rescued >= _RESCUE_SECONDS:
                 self.rescue()
                 rescued = start
             # On a large ledger a look costs more; it must stay a small part of the work.
-            stop.wait(max(_LOOK_SECONDS, 10 * (time.monotonic() - start)))
+            await asyncio.sleep(max(_LOOK_SECONDS, 10 * took))
+
+    def _make_breaker(self) -> Breaker:
+        """A breaker that knows what earlier runs did, as long as the first readers are not all out."""
+        share = self.settings.campaigns.halt_at_rejected
+        ours = col(Delivery.campaign_id) == self.campaign_id
+        out = col(Delivery.state).in_([DeliveryState.sent, DeliveryState.rejected, DeliveryState.in_doubt])
+        first = select(col(Delivery.id), col(Delivery.state), col(Delivery.code), col(Delivery.reason))
+        with self._reading() as connection:
+            rows = connection.execute(first.where(ours, out).limit(_FIRST)).all()
+        dead = [
+            number or 0
+            for number, state, code, reason in rows
+            if state is DeliveryState.rejected and is_dead_address(code, reason)
+        ]
+        return Breaker(share, first=_FIRST, handed_over=len(rows), dead=dead)
+
+    def _make_pace(self) -> Pace:
+        windows = Windows(self.settings)
+
+        def lane(name: str, rate: float | None, relay: Relay | None = None) -> LanePacer:
+            limit = warm_up(relay.warm_up) if relay is not None and relay.warm_up else None
+            return LanePacer(self.engine, name, rate, clock=self.clock, day_limit=limit)
+
+        return Pace(
+            lane(campaign_lane(self.campaign_id), self.read_rate(self.settings)),
+            {relay.name: lane(relay_lane(relay.name), relay.rate, relay) for relay in self.relays},
+            DomainPacer(self.engine, self.settings.domain_rates, clock=self.clock),
+            None if windows.is_always_open else windows,
+        )
 
     def rescue(self) -> None:
         """Take over what dispatchers left that have died."""
@@ -168,12 +294,18 @@ class _Run:
             self.ledger.rescue(dead)
             self.presence.forget(dead)
 
-    def has_work(self, *, later: bool) -> bool:
+    def has_work(self, crew: Crew, *, later: bool) -> bool:
         """Whether the campaign is sending and some dispatcher, here or elsewhere, can do something for it
         now.
 
         With ``later``, a deferred reader who is not yet due counts too.
         """
+        if not crew.is_idle:
+            with self._reading() as connection:
+                return bool(connection.scalar(select(is_sending(self.campaign_id))))
+        if reason := self.ledger.end_canary():
+            self.chronicle.campaign_paused(self.campaign_id, reason)
+            return False
         state, ours = col(Delivery.state), col(Delivery.campaign_id) == self.campaign_id
         with self._reading() as connection:
             due = true() if later else col(Delivery.not_before) <= self.clock(connection)

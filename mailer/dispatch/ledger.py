@@ -7,26 +7,53 @@ send after all.
 
 import contextlib
 import random
-import threading
+import sqlite3
+import time
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, exists, or_, select, true
+from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, func, or_, select, true
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
-from mailer.database.clock import Clock, read_clock
+from mailer.database.clock import Clock, Watch, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
+from mailer.dispatch.canary import Numbers, read_canary
 from mailer.dispatch.claiming import Claim, LostClaimError, read_claims, select_due
-from mailer.dispatch.moving import make_move, make_single_move
+from mailer.dispatch.counts import count_deliveries
+from mailer.dispatch.journal import Entry, Group, Written, open_journal
+from mailer.dispatch.moving import make_move
 from mailer.dispatch.replies import Outcome, Stage, Verdict, back_off
 from mailer.dispatch.states import move_campaign
+from mailer.errors import MailerError
 from subscribers.models import Subscriber
 
 _RETRY_FOR = timedelta(hours=72)
-_IN_HAND = (DeliveryState.claimed, DeliveryState.in_doubt)
+_RECORDING_PAUSES = (0.1, 0.5, 1.0, 2.0)
 _CRASHED = "The dispatcher ended before the server's answer was recorded."
+
+
+class LedgerUnreachableError(MailerError):
+    """The database could not be read or written while sending."""
+
+    def __init__(self, error: Exception) -> None:
+        words = str(getattr(error, "orig", None) or error).strip()
+        super().__init__(
+            f"The database failed while sending: {words}. Nothing more was handed over. Mend it, then "
+            "resume the campaign; a message whose outcome could not be recorded is then listed as in doubt."
+        )
+
+
+# Made once: to make an IN of 500 numbers takes longer than to run it.
+_TAKE = make_move(
+    [DeliveryState.queued],
+    DeliveryState.claimed,
+    col(Delivery.id).in_(bindparam("ids", expanding=True)),
+    owner=bindparam("me"),
+    updated_at=bindparam("now"),
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +67,12 @@ class Rescued:
 
 
 class Ledger:
-    """The deliveries of one campaign, as moved by one dispatcher (``owner``). Safe to share between threads.
+    """The deliveries of one campaign, as moved by one dispatcher (``owner``), from one thread.
 
-    ``retry_for`` is how long a deferred reader is tried again. Each method is one transaction of its own.
+    ``retry_for`` is how long a deferred reader is tried again, ``halt_at_rejected`` the share of refusals
+    among a canary's readers after which only a person lets the rest go. Each method is one transaction
+    of its own.
+    The owner closes it.
     """
 
     def __init__(
@@ -53,20 +83,26 @@ class Ledger:
         *,
         clock: Clock = read_clock,
         retry_for: timedelta = _RETRY_FOR,
+        halt_at_rejected: float = 0.1,
         random_: random.Random | None = None,
     ) -> None:
         self._engine = engine
-        self._campaign_id = campaign_id
+        self.campaign_id = campaign_id
         self._owner = owner
         self._clock = clock
         self._retry_for = retry_for
+        self._canary_share: float | None = halt_at_rejected
         self._random = random_ or random.Random()  # noqa: S311 - spreads retries, guards nothing
-        # SQLite has one writer at a time. Threads that queue here wake at once; threads that meet in the
-        # database sleep up to 100 ms between looks.
-        single = engine.dialect.name == "sqlite"
-        self._turn: contextlib.AbstractContextManager[Any] = (
-            threading.Lock() if single else contextlib.nullcontext()
-        )
+        self._watch = Watch(engine, clock)
+        self._journal = open_journal(engine, campaign_id, owner)
+
+    def tell_time(self) -> datetime:
+        """The database's time."""
+        return self._watch()
+
+    def close(self) -> None:
+        """Give back the connection it writes through."""
+        self._journal.close()
 
     def claim(self, limit: int) -> list[Claim]:
         """Take up to ``limit`` deliveries that are due, the least tried first.
@@ -76,52 +112,62 @@ class Ledger:
         """
         with self._transaction() as (connection, now):
             self._call_up_deferred(connection, now)
-            rows = connection.execute(select_due(self._campaign_id, limit, now)).all()
-            self._suppress(connection, [row.delivery_id for row in rows if not row.may_get_mail], now)
-            wanted = [row for row in rows if row.may_get_mail]
-            claims = read_claims(connection, self._campaign_id, wanted)
+            limit = self._hold_back(connection, limit, now)
+            rows = connection.execute(select_due(self.campaign_id, limit, now)).all()
+            if unwanted := [row.delivery_id for row in rows if not row.may_get_mail]:
+                self._suppress(connection, unwanted, now)
+            claims = read_claims(connection, self.campaign_id, [row for row in rows if row.may_get_mail])
             ids = [claim.delivery_id for claim in claims]
-            values = {"owner": self._owner, "updated_at": now}
-            queued = [DeliveryState.queued]
-            taken = _move(connection, queued, DeliveryState.claimed, col(Delivery.id).in_(ids), **values)
-            if taken != len(ids):
+            taking = {"ids": ids, "me": self._owner, "now": now}
+            if ids and connection.execute(_TAKE, taking).rowcount != len(ids):
                 raise LostClaimError(ids[0])
         return claims
 
-    def begin(self, claim: Claim) -> bool:
-        """Write down, before the first byte of the message leaves, that it may arrive.
+    def record(self, group: Group) -> Written:
+        """Write down, in one durable transaction, how deliveries ended and which are about to begin.
 
-        False, and nothing is written, when the campaign is no longer sending, the reader has left, or the
-        delivery is no longer ours: then nothing may be sent, and :meth:`decline` puts the delivery where it
-        belongs.
-        """
-        with self._transaction() as (connection, now):
-            statement = make_single_move(
-                (DeliveryState.claimed,),
-                DeliveryState.in_doubt,
-                ("updated_at",),
-                begins=(self._campaign_id, now.date()),
-            )
-            whose = {"delivery": claim.delivery_id, "me": self._owner}
-            return connection.execute(statement, {**whose, "tried": 1, "new_updated_at": now}).rowcount == 1
-
-    def settle(self, claim: Claim, outcome: Outcome) -> None:
-        """Record how a hand-over ended; a verdict of ``stop`` pauses the campaign in the same transaction.
+        A delivery that is not among those written as ``begun`` must not be sent: the campaign is no longer
+        sending, the reader has left, or the delivery is no longer ours. A database that is busy or restarting
+        is waited for, because an outcome that is known and forgotten would be a doubt.
 
         Raises:
-            LostClaimError: the delivery is no longer ours; what is recorded stays.
+            LedgerUnreachableError: the database failed; what of the group is on record is not known.
         """
-        with self._transaction() as (connection, now):
-            sources, to, values = self._settlement(claim, outcome, now)
-            values |= {"owner": None, "updated_at": now}
-            statement = make_single_move(tuple(sources), to, tuple(sorted(values)))
-            whose = {"delivery": claim.delivery_id, "me": self._owner}
-            tried = 0 if outcome.stage is Stage.build else 1
-            news = {f"new_{name}": value for name, value in values.items()}
-            if connection.execute(statement, {**whose, "tried": tried, **news}).rowcount != 1:
-                raise LostClaimError(claim.delivery_id)
-            if outcome.verdict is Verdict.stop:
-                move_campaign(connection, self._campaign_id, CampaignState.paused, reason=outcome.complaint)
+        for turn, pause in enumerate((*_RECORDING_PAUSES, None)):
+            try:
+                written = self._journal.write(group, self._watch(), again=turn > 0)
+                # Written again, what the first time has written is found to be no longer ours.
+                return written if turn == 0 else Written(begun=written.begun)
+            except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
+                if pause is None or not _may_pass(error):
+                    raise LedgerUnreachableError(error) from error
+                time.sleep(pause)
+        raise AssertionError  # the last turn raises
+
+    def make_entry(self, claim: Claim, outcome: Outcome) -> Entry:
+        """What to record of a hand-over that ended with ``outcome``."""
+        words = (("code", outcome.code), ("reason", outcome.words))
+        match outcome.verdict:
+            case Verdict.sent:
+                return Entry(claim.delivery_id, DeliveryState.sent, False, words)
+            case Verdict.in_doubt:
+                return Entry(claim.delivery_id, DeliveryState.in_doubt, False, (*words, ("doubted", True)))
+            case Verdict.rejected:
+                return Entry(claim.delivery_id, DeliveryState.rejected, True, words)
+            case Verdict.failed:
+                return Entry(claim.delivery_id, DeliveryState.failed, outcome.stage is not Stage.build, words)
+            case Verdict.deferred:
+                return self._defer(claim, outcome)
+            case Verdict.give_back | Verdict.stop:
+                return Entry(claim.delivery_id, DeliveryState.queued, outcome.is_attempt)
+
+    def put_off(self, claims: Sequence[tuple[Claim, datetime]], reason: str) -> None:
+        """Leave claimed deliveries until a time, each its own, without counting it as a try."""
+        ends = [
+            Entry(claim.delivery_id, DeliveryState.deferred, False, (("not_before", at), ("reason", reason)))
+            for claim, at in claims
+        ]
+        self.record(Group(ends=ends))
 
     def give_back(self, claims: Collection[Claim]) -> None:
         """Put deliveries that were not tried back in the queue."""
@@ -135,7 +181,7 @@ class Ledger:
         """
         final = [DeliveryState.rejected, DeliveryState.failed]
         with self._transaction() as (connection, now):
-            move_campaign(connection, self._campaign_id, CampaignState.paused, reason=reason)
+            move_campaign(connection, self.campaign_id, CampaignState.paused, reason=reason)
             return _move(
                 connection, final, DeliveryState.queued, col(Delivery.id).in_(delivery_ids), updated_at=now
             )
@@ -159,17 +205,34 @@ class Ledger:
     def resend_doubted(self, *, always: bool = False) -> int:
         """Queue again what is settled as in doubt, where the campaign says ``resend`` or ``always``."""
         with self._transaction() as (connection, now):
-            ours = col(Delivery.campaign_id) == self._campaign_id
+            ours = col(Delivery.campaign_id) == self.campaign_id
             conditions = (ours, col(Delivery.owner).is_(None), _is_resent(always=always))
             in_doubt = [DeliveryState.in_doubt]
             return _move(
                 connection, in_doubt, DeliveryState.queued, *conditions, doubted=True, updated_at=now
             )
 
+    def end_canary(self) -> str:
+        """Pause the campaign if its canary is complete; the reason, empty if there is none to pause for."""
+        if self._canary_share is None:
+            return ""
+        with self._transaction() as (connection, now):
+            canary = read_canary(self._lock_campaign(connection), halt_at_rejected=self._canary_share)
+            if canary is None or canary.is_over(now):
+                return ""
+            numbers = self._read_numbers(connection)
+            if not canary.is_complete(numbers):
+                return ""
+            until = canary.ends_at(numbers, now)
+            reason = canary.explain(numbers, until, now)
+            paused = CampaignState.paused
+            moved = move_campaign(connection, self.campaign_id, paused, reason=reason, canary_until=until)
+            return reason if moved else ""
+
     def pause(self, reason: str) -> bool:
         """Pause the campaign with a reason for a person; whether it was sending."""
         with self._transaction() as (connection, _):
-            return move_campaign(connection, self._campaign_id, CampaignState.paused, reason=reason)
+            return move_campaign(connection, self.campaign_id, CampaignState.paused, reason=reason)
 
     def finish(self) -> bool:
         """Call the campaign finished if nothing is left to do; whether it was.
@@ -178,19 +241,48 @@ class Ledger:
         """
         waiting = col(Delivery.state).in_([DeliveryState.queued, DeliveryState.deferred])
         in_hand = col(Delivery.owner).is_not(None)
-        is_open = exists().where(col(Delivery.campaign_id) == self._campaign_id, or_(waiting, in_hand))
+        is_open = exists().where(col(Delivery.campaign_id) == self.campaign_id, or_(waiting, in_hand))
         with self._transaction() as (connection, now):
             state = CampaignState.finished
-            return move_campaign(connection, self._campaign_id, state, ~is_open, finished_at=now)
+            return move_campaign(connection, self.campaign_id, state, ~is_open, finished_at=now)
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[tuple[Connection, datetime]]:
         """A transaction and its time. It is committed, durably, before the caller goes on."""
-        with self._turn, self._engine.begin() as connection:
+        with self._engine.begin() as connection:
             yield connection, self._clock(connection)
 
+    def _hold_back(self, connection: Connection, limit: int, now: datetime) -> int:
+        """``limit``, or what the canary still allows of it."""
+        if self._canary_share is None:
+            return limit
+        campaign = self._lock_campaign(connection)
+        canary = read_canary(campaign, halt_at_rejected=self._canary_share)
+        if canary is None or canary.is_over(now):
+            # It cannot come back: a canary is chosen at the launch.
+            self._canary_share = None
+            return limit
+        allowance = canary.allowance(self._read_numbers(connection), now)
+        return limit if allowance is None else min(limit, allowance)
+
+    def _lock_campaign(self, connection: Connection) -> Campaign:
+        """The campaign's row, for this transaction alone: two that claim at once must not both fill up."""
+        statement = select(Campaign).where(col(Campaign.id) == self.campaign_id).with_for_update()
+        row = connection.execute(statement).one()
+        return Campaign(**row._mapping)
+
+    def _read_numbers(self, connection: Connection) -> Numbers:
+        held = (col(Delivery.campaign_id) == self.campaign_id, col(Delivery.owner).is_not(None))
+        by_state = select(col(Delivery.state), func.count()).where(*held).group_by(col(Delivery.state))
+        in_hand: dict[DeliveryState, int] = {row[0]: row[1] for row in connection.execute(by_state)}
+        return Numbers(
+            counts=count_deliveries(connection, self.campaign_id),
+            claimed=in_hand.get(DeliveryState.claimed, 0),
+            on_wire=in_hand.get(DeliveryState.in_doubt, 0),
+        )
+
     def _call_up_deferred(self, connection: Connection, now: datetime) -> None:
-        ours = col(Delivery.campaign_id) == self._campaign_id
+        ours = col(Delivery.campaign_id) == self.campaign_id
         due = col(Delivery.not_before) <= now
         values = {"not_before": None, "updated_at": now}
         _move(connection, [DeliveryState.deferred], DeliveryState.queued, ours, due, **values)
@@ -210,35 +302,21 @@ class Ledger:
         ids = [claim.delivery_id for claim in claims]
         return col(Delivery.id).in_(ids) & (col(Delivery.owner) == self._owner)
 
-    def _settlement(
-        self, claim: Claim, outcome: Outcome, now: datetime
-    ) -> tuple[Sequence[DeliveryState], DeliveryState, dict[str, Any]]:
-        """For an outcome: the states the delivery may be in, the state it goes to, the columns to set."""
-        words: dict[str, Any] = {"code": outcome.code, "reason": outcome.words}
-        match outcome.verdict:
-            case Verdict.sent:
-                return [DeliveryState.in_doubt], DeliveryState.sent, words
-            case Verdict.in_doubt:
-                return [DeliveryState.in_doubt], DeliveryState.in_doubt, words | {"doubted": True}
-            case Verdict.rejected:
-                return _IN_HAND, DeliveryState.rejected, words
-            case Verdict.failed:
-                return [DeliveryState.claimed], DeliveryState.failed, words
-            case Verdict.deferred:
-                return _IN_HAND, *self._deferral(claim, outcome, now)
-            case Verdict.give_back | Verdict.stop:
-                return _IN_HAND, DeliveryState.queued, {}
-
-    def _deferral(
-        self, claim: Claim, outcome: Outcome, now: datetime
-    ) -> tuple[DeliveryState, dict[str, Any]]:
-        tries = claim.deferrals + 1
+    def _defer(self, claim: Claim, outcome: Outcome) -> Entry:
+        now, tries = self._watch(), claim.deferrals + 1
         since = claim.deferred_since or now
-        values = {"deferrals": tries, "deferred_since": since, "code": outcome.code}
+        values = [("deferrals", tries), ("deferred_since", since), ("code", outcome.code)]
         if now - since >= self._retry_for:
-            return DeliveryState.failed, values | {"reason": f"gave up after {tries} tries: {outcome.words}"}
+            reason = f"gave up after {tries} tries: {outcome.words}"
+            return Entry(claim.delivery_id, DeliveryState.failed, True, (*values, ("reason", reason)))
         wait = outcome.retry_after or back_off(claim.deferrals, self._random)
-        return DeliveryState.deferred, values | {"reason": outcome.words, "not_before": now + wait}
+        values += [("reason", outcome.words), ("not_before", now + wait)]
+        return Entry(claim.delivery_id, DeliveryState.deferred, True, tuple(values))
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether waiting can help: a constraint that does not hold never will."""
+    return not isinstance(error, sqlite3.IntegrityError)
 
 
 def _is_resent(*, always: bool = False) -> ColumnElement[bool]:

@@ -29,11 +29,13 @@ _ROW = (col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.heartbeat_at))
 class Presence:
     """This process as a dispatcher of one campaign, from ``with`` to its end.
 
-    ``id`` is the owner it writes into the ledger. Lock files lie in ``root/run``.
+    ``id`` is the owner it writes into the ledger; it begins with ``kind``. Lock files lie in ``root/run``.
     """
 
-    def __init__(self, engine: Engine, root: Path, campaign_id: int, *, clock: Clock = read_clock) -> None:
-        self.id = uuid.uuid4().hex
+    def __init__(
+        self, engine: Engine, root: Path, campaign_id: int, *, kind: str = "", clock: Clock = read_clock
+    ) -> None:
+        self.id = kind + uuid.uuid4().hex
         self._engine = engine
         self._folder = root / "run"
         self._campaign_id = campaign_id
@@ -71,6 +73,12 @@ class Presence:
             if connection.execute(mine).rowcount == 0:
                 row = {"id": self.id, "host": self._place, "started_at": now, "heartbeat_at": now}
                 connection.execute(insert(Dispatcher).values(row))
+
+    def tell(self, notice: str) -> None:
+        """Write down what a person should know of our work; empty when that is over."""
+        with self._engine.begin() as connection:
+            mine = update(Dispatcher).where(col(Dispatcher.id) == self.id).values(notice=notice)
+            connection.execute(mine)
 
     def find_dead(self) -> set[str]:
         """The dispatchers that are written down, or hold deliveries of this campaign, and live no more."""

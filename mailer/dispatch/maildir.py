@@ -4,11 +4,10 @@ import itertools
 import os
 import socket
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from mailer.dispatch.replies import Outcome, Stage, Verdict
-from mailer.dispatch.transport import ConnectionFailedError, Envelope
+from mailer.dispatch.transport import ConnectionFailedError, Courier, Parcel, unstuff
 
 _serial = itertools.count(1)
 
@@ -19,46 +18,98 @@ class MaildirTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def connect(self) -> "MaildirConnection":
+    async def connect(self, courier: Courier) -> "MaildirLine":
         try:
             for name in ("tmp", "new", "cur"):
                 (self._folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            words = f"{self._folder}: {error.strerror}"
-            raise ConnectionFailedError(
-                Outcome(verdict=Verdict.give_back, stage=Stage.connect, words=words)
-            ) from error
-        return MaildirConnection(self._folder)
+            raise ConnectionFailedError(_refuse(self._folder, error, Stage.connect)) from error
+        return MaildirLine(self._folder, courier)
 
 
-class MaildirConnection:
+class MaildirLine:
     """Writes messages one at a time. Moving a complete, synced file from ``tmp`` to ``new`` is its final
     dot.
     """
 
-    is_usable = True
-
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, courier: Courier) -> None:
         self._folder = folder
+        self._courier = courier
+        self._in_hand: Parcel | None = None
+        self._draft = folder / "tmp" / "none"
+        self._is_closing = False
+        self._is_over = False
 
-    def deliver(self, envelope: Envelope, begin: Callable[[], bool]) -> Outcome:
-        name = _make_name()
-        draft = self._folder / "tmp" / name
-        try:
-            _write_synced(draft, _add_trace(envelope))
-            if not begin():
-                return Outcome(verdict=Verdict.give_back, stage=Stage.data, words="not begun")
-            draft.rename(self._folder / "new" / name)
-        except OSError as error:
-            words = f"{self._folder}: {error.strerror}"
-            return Outcome(verdict=Verdict.give_back, stage=Stage.body, words=words, reconnect=True)
-        finally:
-            draft.unlink(missing_ok=True)
-        _sync_folder(self._folder / "new")
-        return Outcome(verdict=Verdict.sent, stage=Stage.dot, code=250, words=f"kept as {name}")
+    def wake(self) -> None:
+        if self._in_hand is None and not self._is_closing and (parcel := self._courier.take()) is not None:
+            self._write(parcel)
 
     def close(self) -> None:
-        """Nothing is held open."""
+        if not self._is_closing:
+            self._is_closing = True
+            if self._in_hand is None:
+                self._go_on(None)
+
+    def abort(self) -> None:
+        """End it at once. What is written and not moved has not arrived, whatever the ledger says."""
+        if not self._is_over:
+            self._is_closing = self._is_over = True
+            self._draft.unlink(missing_ok=True)
+            self._courier.ended(None)
+
+    def check(self, now: float) -> None:
+        """Nothing is waited for."""
+
+    def _write(self, parcel: Parcel) -> None:
+        self._in_hand = parcel
+        self._draft = self._folder / "tmp" / _make_name()
+        try:
+            _write_synced(self._draft, _add_trace(parcel))
+        except OSError as error:
+            self._draft.unlink(missing_ok=True)
+            self._settle(parcel, _refuse(self._folder, error, Stage.body))
+        else:
+            self._courier.begin(parcel, self._go)
+
+    def _go(self, may_send: bool) -> None:
+        parcel, self._in_hand = self._in_hand, None
+        assert parcel is not None  # noqa: S101 - it was begun and is not settled
+        if self._is_over:
+            if may_send:
+                words = "given up by us before it was moved"
+                self._courier.settle(parcel, Outcome(Verdict.give_back, Stage.data, words=words))
+        elif may_send:
+            self._settle(parcel, self._move())
+        else:
+            self._draft.unlink(missing_ok=True)
+            self._go_on(None)
+
+    def _move(self) -> Outcome:
+        target = self._folder / "new" / self._draft.name
+        try:
+            self._draft.rename(target)
+            _sync_folder(target.parent)
+        except OSError as error:
+            self._draft.unlink(missing_ok=True)
+            return _refuse(self._folder, error, Stage.body)
+        return Outcome(verdict=Verdict.sent, stage=Stage.dot, code=250, words=f"kept as {target.name}")
+
+    def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
+        self._in_hand = None
+        self._courier.settle(parcel, outcome)
+        self._go_on(outcome if outcome.reconnect else None)
+
+    def _go_on(self, trouble: Outcome | None) -> None:
+        if trouble is None and not self._is_closing:
+            self.wake()
+        elif not self._is_over:
+            self._is_closing = self._is_over = True
+            self._courier.ended(trouble)
+
+
+def _refuse(folder: Path, error: OSError, stage: Stage) -> Outcome:
+    words = f"{folder}: {error.strerror}"
+    return Outcome(verdict=Verdict.give_back, stage=stage, words=words, reconnect=True)
 
 
 def _make_name() -> str:
@@ -67,11 +118,11 @@ def _make_name() -> str:
     return f"{time.time_ns() // 10**9}.P{os.getpid()}Q{next(_serial)}R{os.urandom(4).hex()}.{host}"
 
 
-def _add_trace(envelope: Envelope) -> bytes:
+def _add_trace(parcel: Parcel) -> bytes:
     # RFC 5321 §4.4: final delivery puts the envelope's sender on top; the recipient is found nowhere else
     # either.
-    head = f"Return-Path: <{envelope.sender}>\r\nDelivered-To: {envelope.recipient}\r\n"
-    return head.encode() + envelope.payload
+    head = f"Return-Path: <{parcel.sender}>\r\nDelivered-To: {parcel.recipient}\r\n"
+    return head.encode() + unstuff(parcel.payload)
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -3,16 +3,13 @@
 :mod:`mailer.dispatch.ledger` alone runs them.
 """
 
-import functools
 from collections.abc import Sequence
-from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Update, bindparam, case, update
+from sqlalchemy import ColumnElement, Update, update
 from sqlmodel import col
 
 from mailer.database.models import Delivery, DeliveryState
-from mailer.dispatch.claiming import is_sending, reader_may_get_mail
 from mailer.dispatch.states import DELIVERY_MOVES
 
 
@@ -26,28 +23,3 @@ def make_move(
         if to not in DELIVERY_MOVES[source]:
             raise AssertionError(f"no delivery goes from {source} to {to}")
     return update(Delivery).where(col(Delivery.state).in_(sources), *conditions).values(state=to, **values)
-
-
-@functools.lru_cache(maxsize=256)
-def make_single_move(
-    sources: tuple[DeliveryState, ...],
-    to: DeliveryState,
-    names: tuple[str, ...],
-    begins: tuple[int, date] | None = None,
-) -> Update:
-    """The move of one delivery of one owner, setting the columns ``names``; ``begins`` is the campaign that
-    must be sending and the day on which the reader must get mail.
-
-    It is made once and then only given values (``delivery``, ``me``, ``tried``, ``new_…``): two of these
-    run for every message, and SQLAlchemy takes longer to make one than SQLite to run it. A try is counted
-    where none was when the hand-over began.
-    """
-    conditions = [col(Delivery.id) == bindparam("delivery"), col(Delivery.owner) == bindparam("me")]
-    if begins is not None:
-        campaign_id, today = begins
-        conditions += [is_sending(campaign_id), reader_may_get_mail(today)]
-    untried = (col(Delivery.state) == DeliveryState.claimed, bindparam("tried", type_=Integer))
-    values: dict[str, Any] = {name: bindparam(f"new_{name}") for name in names}
-    return make_move(
-        sources, to, *conditions, attempts=col(Delivery.attempts) + case(untried, else_=0), **values
-    )

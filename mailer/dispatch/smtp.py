@@ -1,301 +1,446 @@
-"""SMTP with a memory: it knows at every moment whether the final dot may have left.
+"""One SMTP connection that keeps the server busy and always knows what may have arrived.
 
-The standard library speaks the commands. Its ``sendmail`` is not used: it raises the same exception whether
-the line breaks before the message (nothing arrived) or after it (it may have arrived), and that difference
-is all that matters.
+Commands go out ahead of the replies where the server allows it (RFC 2920): the message, its final dot and the
+next message's MAIL, RCPT and DATA are one write, so a message costs one round trip. What was written is
+remembered as the replies that are owed; they come in order, and the first that is missing tells where in the
+dialogue a failure fell.
 """
 
-import contextlib
-import smtplib
+import asyncio
+import re
 import socket
-import ssl
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from urllib.parse import unquote, urlsplit
+from collections import deque
+from collections.abc import Callable
+from typing import Final, cast
 
+from mailer.dispatch.dialogue import Capabilities, GibberishError, Reply, ReplyReader
 from mailer.dispatch.replies import Outcome, Stage, Verdict, clean_words, judge_reply
-from mailer.dispatch.transport import ConnectionFailedError, Envelope
-from mailer.errors import ConfigurationError
+from mailer.dispatch.transport import Courier, Parcel
 from mailer.settings import SmtpSettings
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_QUIT_SECONDS = 5.0
+_SEND_BUFFER = 256 * 1024
+"""Bytes; so that a message of 100 KB and the next envelope leave in one call."""
+
+_LONG = _SEND_BUFFER
+"""Bytes from which on a message may be stuck here for longer than it takes to write it."""
+
+_LONGEST_DATA_WAIT = 120.0  # RFC 5321 §4.5.3.2.4
+_UNSAFE: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
+_DOT: Final = b".\r\n"
 
 
-class SmtpTransport:
-    """The relay that ``[smtp]`` names.
+class SmtpLine(asyncio.Protocol):
+    """A connection and its dialogue. :mod:`mailer.dispatch.opening` brings it to where messages may go.
 
-    Certificates are checked for ``smtps://``, for ``starttls = "require"`` and whenever a password is sent.
-    With "if-offered" and no password an unchecked certificate is still better than clear text (RFC 7435).
-
-    Raises:
-        ConfigurationError: the password cannot be read, or there is a user without one.
+    At any moment at most one message is sent, its dot unanswered, and at most one more is offered, its
+    envelope on its way without a body.
     """
 
-    def __init__(self, settings: SmtpSettings, root: Path) -> None:
-        url = urlsplit(settings.url)
+    def __init__(self, courier: Courier, settings: SmtpSettings, loop: asyncio.AbstractEventLoop) -> None:
+        self._courier = courier
         self._settings = settings
-        self._host = url.hostname or ""
-        self._over_tls = url.scheme == "smtps"
-        self._port = url.port or (465 if self._over_tls else 587 if url.username else 25)
-        self._user = unquote(url.username or "")
-        self._password = _read_password(settings, url.password, root) if self._user else ""
+        self._loop = loop
+        self._reader = ReplyReader()
+        self._opening: asyncio.Queue[Reply | None] | None = asyncio.Queue()
+        self._owed: deque[Stage] = deque()
+        self._steps: dict[Stage, Callable[[Reply], None]] = {
+            Stage.reset: self._on_reset,
+            Stage.mail: self._on_mail,
+            Stage.rcpt: self._on_rcpt,
+            Stage.data: self._on_data,
+            Stage.dot: self._on_dot,
+        }
+        self._offered: Parcel | None = None
+        self._fault: Outcome | None = None
+        self._is_begun = False
+        self._sent: Parcel | None = None
+        self._tail: tuple[bytes, ...] = ()
+        self._is_held_up = False
+        self._needs_reset = False
+        self._taken = 0
+        self._deadline = float("inf")
+        self._retires_at = float("inf")
+        self._is_closing = False
+        self._is_quitting = False
+        self._is_over = False
+        self.transport: asyncio.Transport = _NOWHERE
+        self.capabilities = Capabilities()
+        self._pipelines = False
 
-    def connect(self) -> "SmtpConnection":
-        client: smtplib.SMTP | None = None
-        try:
-            with _explaining(Stage.connect, f"{self._host}:{self._port}"):
-                client = self._open()
-                # The body and its final dot are written apart; Nagle's algorithm would hold the dot back 40
-                # ms.
-                _socket_of(client).setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                client.local_hostname = _own_name(_socket_of(client))
-                _greet(client)
-            with _explaining(Stage.tls, f"{self._host}:{self._port}"):
-                self._change_to_tls(client)
-            with _explaining(Stage.login, f"{self._host}:{self._port}"):
-                self._log_in(client)
-        except ConnectionFailedError:
-            if client is not None:
-                client.close()
-            raise
-        return SmtpConnection(client, self._settings)
+    # --- opening: one question after another
 
-    def _open(self) -> smtplib.SMTP:
-        # A host name is given: smtplib would ask the resolver for this machine's own, which can take seconds.
-        name, seconds = "localhost", self._settings.timeout
-        if not self._over_tls:
-            return smtplib.SMTP(self._host, self._port, name, seconds)
-        context = ssl.create_default_context()
-        return smtplib.SMTP_SSL(self._host, self._port, name, timeout=seconds, context=context)
-
-    def _change_to_tls(self, client: smtplib.SMTP) -> None:
-        wish = self._settings.starttls
-        if self._over_tls or wish == "never":
-            return
-        if not client.has_extn("starttls"):
-            if wish == "require":
-                raise _stop(Stage.tls, "the server does not offer STARTTLS, which [smtp] starttls requires")
-            return
-        context = ssl.create_default_context()
-        if wish == "if-offered" and not self._user:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        client.starttls(context=context)
-        _greet(client)
-
-    def _log_in(self, client: smtplib.SMTP) -> None:
-        if not self._user:
-            return
-        is_encrypted = isinstance(client.sock, ssl.SSLSocket)
-        if not is_encrypted and self._settings.starttls != "never" and self._host not in _LOOPBACK:
-            raise _stop(
-                Stage.login,
-                "the server offers no encryption, and the password is not sent in clear text. "
-                'If that is really wanted, set [smtp] starttls = "never"',
-            )
-        client.login(self._user, self._password)
-
-
-class SmtpConnection:
-    """An open session with the relay, renewed by its owner once :attr:`is_usable` is False."""
-
-    def __init__(self, client: smtplib.SMTP, settings: SmtpSettings) -> None:
-        self._client = client
-        self._settings = settings
-        self._begun = 0
-        self._is_open = True
-        self._stage = Stage.mail
+    async def ask(self, command: bytes | None) -> Reply | None:
+        """Send ``command`` (None: only listen) and wait for the reply; None when the connection ended."""
+        assert self._opening is not None  # noqa: S101 - only opening.py calls this
+        if command is not None:
+            self.transport.write(command + b"\r\n")
+        return await self._opening.get()
 
     @property
-    def is_usable(self) -> bool:
-        return self._is_open and self._begun < self._settings.messages_per_connection
+    def has_unread(self) -> bool:
+        """Whether the server has said more than it was asked for."""
+        return not self._reader.is_empty or (self._opening is not None and not self._opening.empty())
 
-    def deliver(self, envelope: Envelope, begin: Callable[[], bool]) -> Outcome:
-        if (refusal := self._look_over(envelope)) is not None:
-            return refusal
-        self._begun += 1
-        self._stage = Stage.mail
-        try:
-            outcome = self._offer(envelope) or self._send(envelope, begin)
-            if outcome.verdict is not Verdict.sent and not outcome.reconnect and self._is_open:
-                self._reset()
-        except (OSError, smtplib.SMTPException) as error:
-            outcome = self._lose(error)
-        except BaseException:
-            # begin() could not write. The server waits for a message that must not come.
-            self._hang_up()
-            raise
-        if outcome.reconnect:
-            self._hang_up()
-        return outcome
+    def start(self, capabilities: Capabilities) -> None:
+        """The server waits for MAIL. From here on replies go to the dialogue."""
+        self.capabilities = capabilities
+        self._pipelines = self._settings.pipelining and "PIPELINING" in capabilities
+        self._opening = None
+        self._retires_at = self._loop.time() + 60 * self._settings.connection_minutes
+
+    # --- Line
+
+    def wake(self) -> None:
+        if self._offered is not None or self._opening is not None:
+            return
+        if self._sent is None:
+            self._go_on()
+        elif self._pipelines and not self._tail and self._may_take():
+            self._write(*self._take())
 
     def close(self) -> None:
-        if self._is_open:
-            with contextlib.suppress(OSError, smtplib.SMTPException):
-                _socket_of(self._client).settimeout(min(_QUIT_SECONDS, self._settings.timeout))
-                self._client.docmd("QUIT")
-        self._hang_up()
+        self._is_closing = True
+        if self._offered is None and self._sent is None:
+            self._quit()
 
-    def _look_over(self, envelope: Envelope) -> Outcome | None:
-        """Why this message cannot be handed to this server at all, if so. The server is not asked."""
-        words = None
-        if any(not _is_plain(address) for address in (envelope.sender, envelope.recipient)):
-            words = "the address cannot be written in an SMTP command"
-        elif envelope.needs_smtputf8 and not self._client.has_extn("smtputf8"):
-            words = "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"
-        elif not envelope.payload.isascii() and not self._client.has_extn("8bitmime"):
-            words = "the message needs 8BITMIME (RFC 6152), which the mail server does not offer"
-        elif not _has_clean_lines(envelope.payload):
-            words = "the message has a line that does not end in CRLF (RFC 5321 §2.3.8)"
-        return Outcome(verdict=Verdict.failed, stage=Stage.mail, words=words) if words else None
+    def abort(self) -> None:
+        self._lose("given up by us")
 
-    def _offer(self, envelope: Envelope) -> Outcome | None:
-        """MAIL, RCPT and DATA; None once the server waits for the message."""
-        # smtplib encodes commands with this; it may only be used where both sides know SMTPUTF8.
-        self._client.command_encoding = "utf-8" if envelope.needs_smtputf8 else "ascii"
-        self._stage = Stage.mail
-        code, words = self._ask(f"MAIL FROM:<{envelope.sender}>{self._options(envelope)}")
-        if code != 250:
-            return judge_reply(Stage.mail, code, words)
-        self._stage = Stage.rcpt
-        code, words = self._ask(f"RCPT TO:<{envelope.recipient}>")
-        if code not in {250, 251, 252}:
-            return judge_reply(Stage.rcpt, code, words)
-        self._stage = Stage.data
-        code, words = self._ask("DATA")
-        return None if code == 354 else judge_reply(Stage.data, code, words)
+    def check(self, now: float) -> None:
+        if now > self._deadline:
+            self._lose("timed out, no answer")
+        elif now > self._retires_at and self._offered is None and self._sent is None:
+            self._quit()
 
-    def _options(self, envelope: Envelope) -> str:
-        options = ""
-        if self._client.has_extn("size"):
-            options += f" SIZE={len(envelope.payload)}"
-        if not envelope.payload.isascii():
-            options += " BODY=8BITMIME"
-        if envelope.needs_smtputf8:
-            options += " SMTPUTF8"
+    # --- asyncio.Protocol
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        # uvloop's are no subclass of it.
+        self.transport = cast("asyncio.Transport", transport)
+        sock = transport.get_extra_info("socket")
+        # Nagle's algorithm would hold the end of a message back while an acknowledgement is out.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            replies = self._reader.feed(data)
+        except GibberishError as error:
+            if self._opening is not None:
+                self.transport.abort()
+            elif not self._is_over:
+                self._lose(str(error))
+            return
+        for reply in replies:
+            if self._is_over:
+                return
+            if self._opening is not None:
+                self._opening.put_nowait(reply)
+            else:
+                self._hear(reply)
+
+    def pause_writing(self) -> None:
+        self._is_held_up = True
+
+    def resume_writing(self) -> None:
+        self._is_held_up = False
+        if self._tail and not self._is_over:
+            self._write_tail()
+
+    def eof_received(self) -> None:
+        # Left to itself, the transport would go on writing what it holds to a server that answers no more.
+        if self._opening is None and not self._is_over:
+            self._lose("closed by the other side")
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._opening is not None:
+            self._opening.put_nowait(None)
+        elif self._is_quitting:
+            self._courier.ended(None)
+        elif not self._is_over:
+            self._lose(clean_words(str(error)) if error else "closed by the other side")
+
+    # --- the dialogue
+
+    def _hear(self, reply: Reply) -> None:
+        if not self._owed:
+            # A server that shuts down says 421 unasked (RFC 5321 §3.8).
+            self._lose(_read_words(reply.words) or "closed by the other side")
+            return
+        stage = self._owed.popleft()
+        self._deadline = self._find_deadline()
+        self._steps[stage](reply)
+
+    def _find_deadline(self) -> float:
+        if not self._owed:
+            return float("inf")
+        seconds = self._settings.timeout
+        match self._owed[0]:
+            case Stage.dot:
+                seconds = self._settings.final_timeout
+            case Stage.data:
+                seconds = min(seconds, _LONGEST_DATA_WAIT)
+        return self._loop.time() + seconds
+
+    def _on_reset(self, reply: Reply) -> None:
+        if reply.code != 250:
+            # Whatever envelope the server has now, it is none that we know.
+            self._fault = _judge(Stage.reset, reply)
+            self._end(self._fault)
+        elif not self._pipelines:
+            assert self._offered is not None  # noqa: S101 - the reset was for its envelope
+            self._write(*self._write_envelope(self._offered))
+
+    def _on_mail(self, reply: Reply) -> None:
+        if reply.code != 250:
+            self._give_up(_judge(Stage.mail, reply))
+        elif not self._pipelines:
+            self._write(self._rcpt(), Stage.rcpt)
+
+    def _on_rcpt(self, reply: Reply) -> None:
+        if self._fault is None and reply.code not in {250, 251, 252}:
+            self._give_up(_judge(Stage.rcpt, reply))
+        elif not self._pipelines:
+            self._write(b"DATA\r\n", Stage.data)
+
+    def _give_up(self, fault: Outcome) -> None:
+        """The offered message ends with ``fault``, once the replies to the rest of its envelope are in."""
+        self._fault = self._fault or fault
+        self._needs_reset = True
+        if fault.code == 421:
+            # The server hangs up; nothing more is to be heard.
+            self._end(fault)
+        elif not self._pipelines or not self._owed or Stage.data not in self._owed:
+            self._drop_offered()
+
+    def _on_data(self, reply: Reply) -> None:
+        if self._fault is not None:
+            if reply.code != 354:
+                self._drop_offered()
+            elif self._fault.stage is Stage.rcpt:
+                # It wants a message in spite of the refusal: RFC 2920 §3.1 has it get an empty one.
+                self._write(_DOT, Stage.dot)
+            else:
+                # It may have taken the recipient. Nothing but the end is sure to deliver nothing.
+                self._end(self._fault)
+        elif reply.code != 354:
+            self._give_up(_judge(Stage.data, reply))
+        elif self._is_closing:
+            self._leave()
+        else:
+            assert self._offered is not None  # noqa: S101 - its DATA was answered
+            self._is_begun = True
+            self._courier.begin(self._offered, self._go)
+
+    def _go(self, may_send: bool) -> None:
+        """The ledger has written down that the message may arrive, or refuses it."""
+        parcel, self._offered, self._is_begun = self._offered, None, False
+        assert parcel is not None  # noqa: S101 - it was offered and is not settled
+        if self._is_over:
+            if may_send:
+                self._courier.settle(parcel, _lost(Stage.data, "the connection was lost before the message"))
+            return
+        if not may_send:
+            self._leave()
+            return
+        self._sent = parcel
+        self._owed.append(Stage.dot)
+        self._deadline = self._loop.time() + self._settings.final_timeout
+        envelope, *stages = self._take() if self._pipelines and self._may_take() else (b"",)
+        self._owed.extend(stages)
+        if len(parcel.payload) < _LONG:
+            self.transport.writelines((parcel.payload, _DOT, envelope))
+        else:
+            self._write_long(parcel.payload, _DOT, envelope)
+
+    def _write_long(self, payload: bytes, *tail: bytes) -> None:
+        """Write a message that may be held up on its way, and its dot only when it no longer is.
+
+        So a line that is lost before was lost before the dot, and the message cannot have arrived.
+        """
+        self._tail = tail
+        self.transport.write(payload)
+        if not self._is_held_up:
+            self._write_tail()
+
+    def _write_tail(self) -> None:
+        tail, self._tail = self._tail, ()
+        self._deadline = self._loop.time() + self._settings.final_timeout
+        self.transport.writelines(tail)
+
+    def _on_dot(self, reply: Reply) -> None:
+        if self._tail and not 400 <= reply.code <= 599:
+            self._owed.appendleft(Stage.dot)
+            self._lose("answered before the message had ended")
+            return
+        parcel, self._sent = self._sent, None
+        if parcel is None:
+            # The lone dot after a refusal; whatever it is answered, nobody gets anything.
+            self._drop_offered()
+            return
+        outcome = _judge(Stage.dot, reply)
+        self._courier.settle(parcel, outcome)
+        if outcome.reconnect or self._tail:
+            self._end(outcome)
+        elif self._offered is None:
+            self._go_on()
+
+    def _drop_offered(self) -> None:
+        """Settle the message whose envelope was refused, and go on."""
+        parcel, fault = self._offered, self._fault
+        self._offered = self._fault = None
+        assert parcel is not None and fault is not None  # noqa: S101, PT018 - the caller saw the refusal
+        self._courier.settle(parcel, fault)
+        if fault.reconnect:
+            self._end(fault)
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        """Take the next message, or end if the time has come."""
+        if self._is_over or self._sent is not None:
+            return
+        if self._is_closing or self._has_served():
+            self._quit()
+        elif self._may_take():
+            self._write(*self._take())
+
+    # --- envelopes
+
+    def _may_take(self) -> bool:
+        return not (self._is_over or self._is_closing or self._opening is not None or self._has_served())
+
+    def _has_served(self) -> bool:
+        return self._taken >= self._settings.messages_per_connection or self._loop.time() > self._retires_at
+
+    def _take(self) -> tuple[bytes, *tuple[Stage, ...]]:
+        """The commands for the next message and what they make the server owe; nothing if there is none."""
+        while (parcel := self._courier.take()) is not None:
+            if words := self._look_over(parcel):
+                refusal = Outcome(verdict=Verdict.failed, stage=Stage.mail, words=words)
+                self._courier.settle(parcel, refusal)
+                continue
+            self._taken += 1
+            self._offered, self._fault = parcel, None
+            return self._write_envelope(parcel)
+        return (b"",)
+
+    def _write_envelope(self, parcel: Parcel) -> tuple[bytes, *tuple[Stage, ...]]:
+        mail = b"MAIL FROM:<%b>%b\r\n" % (parcel.sender.encode(), self._options(parcel))
+        stages: tuple[Stage, ...] = (Stage.mail, Stage.rcpt, Stage.data)
+        if self._needs_reset:
+            # After a refusal only: servers count RSET as chatter, and Postfix wants one before a new MAIL.
+            self._needs_reset = False
+            mail, stages = b"RSET\r\n" + mail, (Stage.reset, *stages)
+        if not self._pipelines:
+            return mail[: mail.index(b"\n") + 1], stages[0]
+        return mail + self._rcpt() + b"DATA\r\n", *stages
+
+    def _rcpt(self) -> bytes:
+        assert self._offered is not None  # noqa: S101 - the caller has just offered it
+        return b"RCPT TO:<%b>\r\n" % self._offered.recipient.encode()
+
+    def _options(self, parcel: Parcel) -> bytes:
+        options = b" SIZE=%d" % len(parcel.payload) if "SIZE" in self.capabilities else b""
+        if not parcel.payload.isascii():
+            options += b" BODY=8BITMIME"
+        if _needs_smtputf8(parcel):
+            options += b" SMTPUTF8"
         return options
 
-    def _send(self, envelope: Envelope, begin: Callable[[], bool]) -> Outcome:
-        """The message and its final dot, once ``begin`` has written down that they are coming."""
-        if not begin():
-            # A lone dot would deliver an empty message; without one the server throws away what it has.
-            return Outcome(verdict=Verdict.give_back, stage=Stage.data, words="not begun", reconnect=True)
-        self._stage = Stage.body
-        sock = _socket_of(self._client)
-        sock.sendall(_double_dots(envelope.payload))
-        self._stage = Stage.dot
-        sock.settimeout(self._settings.final_timeout)
-        sock.sendall(b".\r\n")
-        code, raw = self._client.getreply()
-        sock.settimeout(self._settings.timeout)
-        return judge_reply(Stage.dot, code, _decode(raw))
+    def _look_over(self, parcel: Parcel) -> str:
+        """Why this message cannot be handed to this server at all, if so. The server is not asked."""
+        if _UNSAFE.search(parcel.sender) or _UNSAFE.search(parcel.recipient):
+            return "the address cannot be written in an SMTP command"
+        if "SMTPUTF8" not in self.capabilities and _needs_smtputf8(parcel):
+            return "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"
+        if "8BITMIME" not in self.capabilities and not parcel.payload.isascii():
+            return "the message needs 8BITMIME (RFC 6152), which the mail server does not offer"
+        return ""
 
-    def _ask(self, command: str) -> tuple[int, str]:
-        code, raw = self._client.docmd(command)
-        return code, _decode(raw)
+    def _write(self, commands: bytes, *stages: Stage) -> None:
+        if stages:
+            if not self._owed:
+                self._owed.extend(stages)
+                self._deadline = self._find_deadline()
+            else:
+                self._owed.extend(stages)
+            self.transport.write(commands)
 
-    def _reset(self) -> None:
-        """Undo a MAIL that came to nothing; only then, because servers count RSET as chatter."""
-        if self._stage is Stage.dot:
-            return
-        with contextlib.suppress(OSError, smtplib.SMTPException):
-            if self._ask("RSET")[0] == 250:
-                return
-        self._hang_up()
+    # --- ending
 
-    def _lose(self, error: Exception) -> Outcome:
-        """The line broke. Before the final dot nothing can have arrived; after it, nobody knows."""
-        self._hang_up()
-        words = f"connection lost at {self._stage.value}: {_describe(error)}"
-        if self._stage is Stage.dot:
-            return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, words=words, reconnect=True)
-        return Outcome(verdict=Verdict.give_back, stage=self._stage, words=words, reconnect=True)
+    def _quit(self) -> None:
+        """End politely, with nothing in hand."""
+        if not self._is_over:
+            self._is_over, self._deadline = True, float("inf")
+            self._is_quitting = True
+            self.transport.write(b"QUIT\r\n")
+            # Neither close(), which under TLS waits for the other side, nor at once, before QUIT has left.
+            self._loop.call_soon(self.transport.abort)
 
-    def _hang_up(self) -> None:
-        self._is_open = False
-        self._client.close()
+    def _leave(self) -> None:
+        """End while the server waits for a message that must not come.
 
+        A lone dot would deliver an empty message; without one the server throws away what it has.
+        """
+        self._end(None)
 
-@contextlib.contextmanager
-def _explaining(stage: Stage, server: str) -> Iterator[None]:
-    """Turn whatever goes wrong while connecting into a :class:`ConnectionFailedError`."""
-    try:
-        yield
-    except smtplib.SMTPResponseException as error:
-        code, words = error.smtp_code, _decode(error.smtp_error)
-        raise ConnectionFailedError(judge_reply(stage, code, words)) from error
-    except (ssl.SSLCertVerificationError, smtplib.SMTPNotSupportedError, UnicodeEncodeError) as error:
-        raise _stop(stage, f"{server}: {_describe(error)}") from error
-    except (OSError, smtplib.SMTPException) as error:
-        words = f"{server}: {_describe(error)}"
-        outcome = Outcome(verdict=Verdict.give_back, stage=stage, words=words, reconnect=True)
-        raise ConnectionFailedError(outcome) from error
+    def _lose(self, words: str) -> None:
+        """The line broke, or is given up. Before the final dot nothing can have arrived; after it, nobody
+        knows."""
+        if not self._is_over:
+            stage = self._owed[0] if self._owed else Stage.mail if self._sent is None else Stage.dot
+            self._end(_lost(stage, f"connection lost at {stage.value}: {words}"))
 
+    def _end(self, outcome: Outcome | None) -> None:
+        self._is_over, self._deadline = True, float("inf")
+        self.transport.abort()
+        words = outcome.words if outcome else "not begun"
+        # About a message behind another the server was asked, but it did not come to answer.
+        is_behind = self._sent is not None or outcome is None or outcome.stage is Stage.dot
+        reached = Stage.mail if is_behind or outcome is None else outcome.stage
+        if self._sent is not None:
+            parcel, self._sent = self._sent, None
+            self._courier.settle(parcel, self._judge_loss(words))
+        if self._offered is not None and not self._is_begun:
+            parcel, self._offered = self._offered, None
+            self._courier.settle(parcel, self._fault or _lost(reached, words))
+        self._courier.ended(outcome)
 
-def _stop(stage: Stage, words: str) -> ConnectionFailedError:
-    return ConnectionFailedError(Outcome(verdict=Verdict.stop, stage=stage, words=words, reconnect=True))
-
-
-def _socket_of(client: smtplib.SMTP) -> socket.socket:
-    if client.sock is None:
-        raise smtplib.SMTPServerDisconnected("the connection is closed")
-    return client.sock
-
-
-def _greet(client: smtplib.SMTP) -> None:
-    """EHLO, or HELO where the server does not know EHLO."""
-    code, raw = client.ehlo()
-    if 500 <= code <= 599:
-        code, raw = client.helo()
-    if not 200 <= code <= 299:
-        raise smtplib.SMTPHeloError(code, raw)
+    def _judge_loss(self, words: str) -> Outcome:
+        """What became of the message whose dot was not answered."""
+        if self._tail:
+            return _lost(Stage.body, "connection lost at body: the message had not left whole")
+        return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, words=words, reconnect=True)
 
 
-def _own_name(sock: socket.socket) -> str:
-    """What to call ourselves in EHLO: a full host name, or the address as a literal (RFC 5321 §4.1.3)."""
-    name = socket.gethostname()
-    if "." in name and name.isascii():
-        return name
-    address: str = sock.getsockname()[0]
-    return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
+class _Nowhere(asyncio.Transport):
+    """The transport of a line that is not connected yet."""
+
+    def write(self, data: object) -> None:
+        """Nobody listens."""
+
+    def abort(self) -> None:
+        """There is nothing to end."""
+
+    close = abort
 
 
-def _read_password(settings: SmtpSettings, in_url: str | None, root: Path) -> str:
-    if in_url is not None:
-        return unquote(in_url)
-    if settings.password_file is None:
-        raise ConfigurationError(
-            "[smtp] url names a user and there is no password. Put it in a file; name that in password_file."
-        )
-    path = root / settings.password_file
-    try:
-        return path.read_text(encoding="utf-8").splitlines()[0].strip()
-    except (OSError, UnicodeDecodeError, IndexError) as error:
-        raise ConfigurationError(
-            f"[smtp] password_file: {path} cannot be read or is empty. Its first line must be the password."
-        ) from error
+_NOWHERE: Final = _Nowhere()
 
 
-def _is_plain(address: str) -> bool:
-    return address.isprintable() and not set(address) & set("<> ")
+def _needs_smtputf8(parcel: Parcel) -> bool:
+    """Whether an address is beyond ASCII (RFC 6531): its local part, domains are A-labels already."""
+    return not (parcel.sender.isascii() and parcel.recipient.isascii())
 
 
-def _has_clean_lines(payload: bytes) -> bool:
-    """Whether every line ends in CRLF and no CR or LF stands alone: a server may take one for the end."""
-    lines = payload.count(b"\r\n")
-    return payload.endswith(b"\r\n") and payload.count(b"\n") == lines == payload.count(b"\r")
+def _judge(stage: Stage, reply: Reply) -> Outcome:
+    return judge_reply(stage, reply.code, _read_words(reply.words))
 
 
-def _double_dots(payload: bytes) -> bytes:
-    """RFC 5321 §4.5.2: a line that begins with a dot gets another one."""
-    doubled = payload.replace(b"\r\n.", b"\r\n..")
-    return b"." + doubled if doubled.startswith(b".") else doubled
+def _read_words(words: bytes) -> str:
+    return clean_words(words.decode("utf-8", "replace"))
 
 
-def _decode(raw: bytes | str) -> str:
-    return clean_words(raw.decode("utf-8", "replace") if isinstance(raw, bytes) else raw)
-
-
-def _describe(error: Exception) -> str:
-    return clean_words(str(error)) or type(error).__name__
+def _lost(stage: Stage, words: str) -> Outcome:
+    return Outcome(verdict=Verdict.give_back, stage=stage, words=words, reconnect=True)

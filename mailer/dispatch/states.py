@@ -14,8 +14,8 @@ _D = DeliveryState
 
 CAMPAIGN_MOVES: Final[Mapping[CampaignState, frozenset[CampaignState]]] = MappingProxyType(
     {
-        _C.draft: frozenset({_C.tested, _C.approved, _C.sending, _C.cancelled}),
-        _C.tested: frozenset({_C.approved, _C.sending, _C.cancelled}),
+        _C.draft: frozenset({_C.tested, _C.approved, _C.scheduled, _C.sending, _C.cancelled}),
+        _C.tested: frozenset({_C.approved, _C.scheduled, _C.sending, _C.cancelled}),
         _C.approved: frozenset({_C.scheduled, _C.sending, _C.cancelled}),
         _C.scheduled: frozenset({_C.sending, _C.cancelled}),
         _C.sending: frozenset({_C.paused, _C.finished, _C.cancelled}),

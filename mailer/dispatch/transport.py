@@ -1,34 +1,31 @@
 """Where messages go: what the dispatcher asks of an SMTP relay, of a folder, and of anything else that
-takes mail.
+takes mail, and what they ask of it.
+
+An open line pulls: it takes the next message, asks for leave to send it, and says how it ended. So a line
+may have the next envelope on its way while the server still reads the message before.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+from mailer.dispatch.claiming import Claim
 from mailer.dispatch.replies import Outcome
-from mailer.errors import ConfigurationError, MailerError
-from mailer.settings import Settings
+from mailer.errors import BuildError, ConfigurationError, MailerError
+from mailer.settings import SmtpSettings
 
 
-@dataclass(frozen=True, kw_only=True)
-class Envelope:
-    """One message on its way: who it is from and to, and its bytes (lines end in CRLF, dots not yet
-    doubled).
-    """
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parcel:
+    """One message on its way: whose it is, from and to, and its bytes as :func:`make_wire_ready` leaves
+    them."""
 
+    claim: Claim
     sender: str
     recipient: str
     payload: bytes
-
-    @property
-    def needs_smtputf8(self) -> bool:
-        """Whether an address is beyond ASCII (RFC 6531). Domains are A-labels already, so it is the local
-        part.
-        """
-        return not (self.sender.isascii() and self.recipient.isascii())
 
 
 class ConnectionFailedError(MailerError):
@@ -39,51 +36,99 @@ class ConnectionFailedError(MailerError):
         super().__init__(outcome.reason)
 
 
-class Connection(Protocol):
-    """An open line that takes one message after another. For one thread at a time."""
+class Courier(Protocol):
+    """Who feeds one line. Everything is called from the loop's own thread, and returns at once."""
 
-    @property
-    def is_usable(self) -> bool:
-        """Whether it can take another message."""
+    def take(self) -> Parcel | None:
+        """The next message; None when there is none now. The line then waits to be woken."""
 
-    def deliver(self, envelope: Envelope, begin: Callable[[], bool]) -> Outcome:
-        """Hand over one message. Raises nothing of its own: whatever happens on the line is an outcome.
+    def begin(self, parcel: Parcel, go: Callable[[bool], None]) -> None:
+        """Write down, durably, that ``parcel`` may arrive; then call ``go`` with True.
 
-        ``begin`` is called once, at the last moment at which nothing can have arrived; when it says False, or
-        raises, nothing is sent. No message reaches the other side unless ``begin`` has said True.
+        Until then nothing of the message may leave. With False, or without a call, nothing may be sent.
         """
 
+    def settle(self, parcel: Parcel, outcome: Outcome) -> None:
+        """How a parcel ended that was taken. Called once for each, but for one whose ``go`` said False."""
+
+    def ended(self, outcome: Outcome | None) -> None:
+        """The line is closed and of no more use; ``outcome`` says why, None if it had served its time."""
+
+
+class Line(Protocol):
+    """An open line that takes one message after another from its courier."""
+
+    def wake(self) -> None:
+        """There may be something to take."""
+
     def close(self) -> None:
-        """End it, politely where possible."""
+        """Finish the message in hand, then end politely; :meth:`Courier.ended` follows."""
+
+    def abort(self) -> None:
+        """End it at once. A message that may have arrived is settled as in doubt."""
+
+    def check(self, now: float) -> None:
+        """End it if the other side has been silent for too long; ``now`` is the loop's time."""
 
 
 class Transport(Protocol):
-    """A place that messages can be handed to. Safe to share between threads."""
+    """A place that messages can be handed to."""
 
-    def connect(self) -> Connection:
-        """A new connection.
+    async def connect(self, courier: Courier) -> Line:
+        """A new line, which begins to take from ``courier`` once it is woken.
 
         Raises:
             ConnectionFailedError: there is none to be had.
         """
 
 
-def open_transport(settings: Settings, root: Path) -> Transport:
-    """The transport ``[smtp] url`` names; a relative path lies under ``root``. Nothing is connected yet.
+def make_wire_ready(message: bytes) -> bytes:
+    """``message`` as it may follow a DATA: every line ends in CRLF, and first dots are doubled.
+
+    What :mod:`mailer.rendering.message` builds is so from the start. (RFC 5321 §2.3.8 and §4.5.2)
+
+    Raises:
+        BuildError: a CR or LF stands alone; a server may take it for the end of the message.
+    """
+    lines = message.count(b"\r\n")
+    if not message.endswith(b"\r\n") or not message.count(b"\n") == lines == message.count(b"\r"):
+        raise BuildError("the message has a line that does not end in CRLF (RFC 5321 §2.3.8)")
+    doubled = message.replace(b"\r\n.", b"\r\n..")
+    return b"." + doubled if doubled.startswith(b".") else doubled
+
+
+def unstuff(payload: bytes) -> bytes:
+    """What a server keeps of ``payload``: :func:`make_wire_ready` undone."""
+    undoubled = payload.replace(b"\r\n..", b"\r\n.")
+    return undoubled[1:] if undoubled.startswith(b"..") else undoubled
+
+
+def make_transport(settings: SmtpSettings, root: Path) -> Transport:
+    """The transport that ``settings.url`` names; a relative path lies under ``root``. Nothing is connected.
 
     Raises:
         ConfigurationError: the address is none this program knows, or the password cannot be read.
     """
     # Here, because both modules need the classes above.
     from mailer.dispatch.maildir import MaildirTransport
-    from mailer.dispatch.smtp import SmtpTransport
+    from mailer.dispatch.opening import SmtpTransport
 
-    url = urlsplit(settings.smtp.url)
-    if url.scheme in {"smtp", "smtps"} and url.hostname:
-        return SmtpTransport(settings.smtp, root)
+    url = urlsplit(settings.url)
+    if url.scheme in {"smtp", "smtps"} and url.hostname and _has_port(url):
+        return SmtpTransport(settings, root)
     if url.scheme == "maildir" and url.path:
         return MaildirTransport(root / url.path)
+    # Before an @ there may be a password.
+    shown = f"{url.scheme}://…@{settings.url.rpartition('@')[2]}" if "@" in settings.url else settings.url
     raise ConfigurationError(
-        f"[smtp] url = {settings.smtp.url!r} is no address to send to. "
+        f"[smtp] url = {shown!r} is no address to send to. "
         "Use smtp://host:587, smtps://host:465 or maildir:PATH."
     )
+
+
+def _has_port(url: SplitResult) -> bool:
+    """Whether what stands behind the colon, if anything does, is a port."""
+    try:
+        return url.port is None or url.port > 0
+    except ValueError:
+        return False

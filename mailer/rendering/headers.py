@@ -93,6 +93,11 @@ def _encode_words(text: str) -> str:
 
 
 def _chunks(text: str) -> Iterator[bytes]:
+    if len(whole := text.encode()) <= _BYTES_PER_WORD:
+        # Most names are one word.
+        if whole:
+            yield whole
+        return
     chunk = b""
     for character in text:
         encoded = character.encode()

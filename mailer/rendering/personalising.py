@@ -16,7 +16,7 @@ from mailer.rendering.reader import Reader
 from mailer.rendering.variants import Variant
 
 # Visible ASCII that may stand in a URL, and no more of it than a header line can hold.
-_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,700}")
+_URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,900}")
 
 
 @dataclass(frozen=True, kw_only=True)

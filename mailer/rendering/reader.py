@@ -3,7 +3,7 @@
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Protocol
 from urllib.parse import quote
 
 from mailer.errors import BuildError
@@ -11,11 +11,24 @@ from mailer.rendering.variants import ANYTHING, Interests
 from mailer.settings import Settings
 from subscribers.tokens import Purpose, TokenSigner
 
-if TYPE_CHECKING:
-    # The tables pull in the whole database layer, which a preview in the browser can do without.
-    from subscribers.models import Subscriber
-
 _MESSAGE_ID_DIGITS = 12
+
+
+class Addressee(Protocol):
+    """What is asked of a subscriber: the columns of ``Subscriber``, wherever they were read."""
+
+    @property
+    def id(self) -> int | None: ...
+    @property
+    def email(self) -> str: ...
+    @property
+    def envelope(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def country(self) -> str | None: ...
+    @property
+    def language(self) -> str | None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +64,7 @@ class Reader:
 
 
 def reader_for(
-    subscriber: "Subscriber",
+    subscriber: Addressee,
     campaign_id: int,
     settings: Settings,
     signer: TokenSigner,

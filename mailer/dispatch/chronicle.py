@@ -1,0 +1,187 @@
+"""What happens while sending, as lines for people or for programs: refusals, trouble, pauses, runs.
+
+Beside the ledger, which has the truth. A message that was sent leaves no line: a million of them help nobody.
+No line holds an address: a reader is a number and a domain, and the server's words have addresses masked.
+"""
+
+import re
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import lru_cache
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import IO, TYPE_CHECKING, Any, Final, Self
+
+from mailer.dispatch.claiming import Claim
+from mailer.dispatch.counts import Counts
+from mailer.dispatch.replies import Outcome, Verdict, find_enhanced
+from mailer.settings import LogSettings
+
+if TYPE_CHECKING:
+    from mailer.dispatch.dispatcher import Ending
+
+_LEVELS: Final = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
+_VERDICTS: Final[Mapping[Verdict, str]] = MappingProxyType(
+    {
+        Verdict.deferred: "info",
+        Verdict.rejected: "info",
+        Verdict.failed: "info",
+        Verdict.in_doubt: "warning",
+        Verdict.stop: "error",
+        Verdict.give_back: "debug",
+    }
+)
+_ADDRESS = re.compile(r"<?[^\s<>]+@[^\s<>:,;]+>?")
+_MASK = "<…>"
+# A local part shorter than this is a word like any other.
+_LEAST_LOCAL = 3
+
+
+class Chronicle:
+    """Writes the lines, to the file ``settings`` names (relative to ``root``) or to stderr.
+
+    Use it in a ``with``, or close it. Every line is written at once and whole, so that several processes can
+    share a file; ``clock`` tells the time on each. Whoever redirects ``sys.stderr``, as a progress bar does,
+    gets the lines.
+
+    Raises:
+        OSError: the file cannot be opened.
+    """
+
+    def __init__(
+        self, settings: LogSettings, root: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._least = _LEVELS[settings.level or ("info" if settings.file else "warning")]
+        self._clock = clock
+        self._file: IO[str] | None = None
+        if settings.file is not None:
+            # Append, line by line: the file may be shared, and may be rotated by copying.
+            self._file = (root / settings.file).open("a", encoding="utf-8", buffering=1)
+        self._format = settings.format
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, if there is one."""
+        if self._file is not None:
+            self._file.close()
+
+    def refused(self, claim: Claim, outcome: Outcome, relay: str = "") -> None:
+        """A delivery did not end as sent; one that did leaves no line."""
+        level = _VERDICTS.get(outcome.verdict)
+        if level is None or not self._is_written(level):
+            return
+        self._write(
+            level,
+            outcome.verdict.value,
+            campaign=claim.campaign_id,
+            delivery=claim.delivery_id,
+            subscriber=claim.subscriber.id,
+            domain=claim.subscriber.envelope.rpartition("@")[2],
+            stage=outcome.stage.value,
+            **_reply(outcome, mask_reader(outcome.words, claim.subscriber.email, claim.subscriber.envelope)),
+            relay=relay,
+        )
+
+    def connection_failed(self, relay: str, outcome: Outcome) -> None:
+        """A connection could not be opened, or was lost."""
+        if self._is_written("warning"):
+            words = _reply(outcome, mask_addresses(outcome.words))
+            self._write("warning", "connection_failed", relay=relay, stage=outcome.stage.value, **words)
+
+    def relay_set_aside(self, relay: str, reason: str) -> None:
+        """A relay is not used for a while."""
+        self._write("warning", "relay_set_aside", relay=relay, reason=mask_addresses(reason))
+
+    def relay_back(self, relay: str) -> None:
+        """A relay is used again."""
+        self._write("info", "relay_back", relay=relay)
+
+    def campaign_paused(self, campaign_id: int, reason: str) -> None:
+        """A campaign was paused or halted by the program, and waits for a person."""
+        self._write("error", "campaign_paused", campaign=campaign_id, reason=mask_addresses(reason))
+
+    def campaign_finished(self, campaign_id: int) -> None:
+        """Nothing of a campaign is left to do."""
+        self._write("info", "campaign_finished", campaign=campaign_id)
+
+    def run_started(self, campaign_id: int, counts: Counts, **facts: Any) -> None:
+        """A dispatcher begins to work on a campaign. ``facts`` are what else is worth knowing of it."""
+        self._write("info", "run_started", campaign=campaign_id, **counts.as_dict(), **facts)
+
+    def run_ended(self, campaign_id: int, ending: "Ending") -> None:
+        """A dispatcher has ended its work on a campaign."""
+        self._write(
+            "info",
+            "run_ended",
+            campaign=campaign_id,
+            how=ending.how.value,
+            state=ending.state.value,
+            reason=mask_addresses(ending.reason),
+            next_try=ending.next_try.isoformat() if ending.next_try else "",
+            **ending.counts.as_dict(),
+        )
+
+    def _is_written(self, level: str) -> bool:
+        return _LEVELS[level] >= self._least
+
+    def _write(self, level: str, event: str, **fields: Any) -> None:
+        if not self._is_written(level):
+            return
+        told = {name: value for name, value in fields.items() if value is not None and value != ""}
+        at = f"{self._clock().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
+        line = _make_renderer(self._format)({"timestamp": at, "level": level, "event": event, **told})
+        # Looked up now: while a bar is shown, stderr is what prints above it.
+        (self._file or sys.stderr).write(line + "\n")
+
+
+class NullChronicle(Chronicle):
+    """Writes nothing down."""
+
+    def __init__(self) -> None:
+        self._file = None
+
+    def _is_written(self, level: str) -> bool:  # noqa: ARG002 - whatever the level
+        return False
+
+
+def mask_addresses(words: str) -> str:
+    """``words`` with ``<…>`` in the place of every address."""
+    return _ADDRESS.sub(_MASK, words)
+
+
+def mask_reader(words: str, *addresses: str) -> str:
+    """``words`` with every address masked, and the local parts of ``addresses`` where they stand alone:
+    "mailbox mei.lin is full".
+    """
+    masked = mask_addresses(words)
+    for local in {address.rpartition("@")[0] for address in addresses}:
+        if len(local) >= _LEAST_LOCAL:
+            masked = re.sub(rf"(?<![\w.-]){re.escape(local)}(?![\w-])", _MASK, masked, flags=re.IGNORECASE)
+    return masked
+
+
+def _reply(outcome: Outcome, words: str) -> dict[str, Any]:
+    enhanced = find_enhanced(outcome.code, outcome.words) if outcome.code is not None else ""
+    return {"code": outcome.code, "enhanced": enhanced, "words": words}
+
+
+# Made with the first line: most runs write none, and structlog takes a tenth of a second to import.
+@lru_cache(maxsize=2)
+def _make_renderer(form: str) -> Callable[[dict[str, Any]], str]:
+    """A function that makes a line of an event."""
+    # Here, so that nothing of it is loaded where nothing is sent.
+    import structlog
+
+    if form == "json":
+        json = structlog.processors.JSONRenderer(ensure_ascii=False, default=str)
+        return lambda event: str(json(None, "", event))
+    text = structlog.processors.LogfmtRenderer(key_order=["timestamp", "level", "event"])
+    return lambda event: text(None, "", event)

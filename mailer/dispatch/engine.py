@@ -1,0 +1,167 @@
+"""The engine that wakes workers on many machines: tickets in PostgreSQL, carried by procrastinate.
+
+A ticket says no more than "campaign 7 has work". What the work is, and who has had it, stands in the ledger
+alone: a ticket that is lost, or carried out twice, changes nothing. This is the one module that knows
+procrastinate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, Engine, text
+
+from mailer.database.tickets import create_tickets, has_tickets
+from mailer.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from procrastinate import App
+
+QUEUE = "dispatch"
+_TASK = "dispatch"
+_TICK = "tick"
+_READERS_A_TICKET = 500
+_MOST_TICKETS = 32
+_STALLED_SECONDS = 30.0
+_LOOK_SECONDS = 0.1
+# What runs beside the campaigns: the tick, and tickets that find their campaign in hand already.
+_SPARE_THREADS = 4
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Calls:
+    """What the engine calls, from threads of its own.
+
+    ``work_on`` works on a campaign until nothing is left to do now, or returns at once if that is not for
+    this process. ``tick`` looks after what has no ticket, once a minute on one of all machines.
+    """
+
+    work_on: Callable[[int], None]
+    tick: Callable[[], None]
+
+
+def hand_out_tickets(connection: Connection, campaign_id: int, audience: int) -> int:
+    """Wake workers for a campaign when the caller's transaction is committed; how many tickets that took.
+
+    One for each 500 readers, up to 32. None where the engine is not there; workers then find the campaign
+    by looking.
+    """
+    number = min(-(-audience // _READERS_A_TICKET), _MOST_TICKETS)
+    if number < 1 or not has_tickets(connection):
+        return 0
+    names = {"queue": QUEUE, "task": _TASK}
+    connection.execute(_DEFER, {"campaign": campaign_id, "number": number, **names})
+    return number
+
+
+_DEFER = text(
+    "SELECT procrastinate_defer_jobs_v1(ARRAY(SELECT ROW("
+    "CAST(:queue AS varchar), CAST(:task AS varchar), 0, NULL, NULL, "
+    "jsonb_build_object('campaign_id', CAST(:campaign AS integer)), NULL"
+    ")::procrastinate_job_to_defer_v1 FROM generate_series(1, CAST(:number AS integer))))"
+)
+
+
+def has_ticket(connection: Connection, campaign_id: int) -> bool:
+    """Whether a ticket for the campaign waits or is being carried out."""
+    return bool(connection.execute(_FIND, {"campaign": str(campaign_id), "task": _TASK}).scalar())
+
+
+_FIND = text(
+    "SELECT EXISTS (SELECT 1 FROM procrastinate_jobs WHERE task_name = :task "
+    "AND status IN ('todo', 'doing') AND args ->> 'campaign_id' = :campaign)"
+)
+
+
+def prepare_engine(engine: Engine) -> bool:
+    """Make the engine's tables if they are missing; False where there can be none (SQLite, or the package
+    is not installed).
+    """
+    with engine.begin() as connection:
+        return create_tickets(connection)
+
+
+def run_engine(
+    engine: Engine, calls: Calls, *, stop: threading.Event, campaigns: int, listen: bool = True
+) -> None:
+    """Carry out tickets until ``stop`` is set and what is in hand has ended.
+
+    ``campaigns`` is how many may be in hand at once. With ``listen`` a launch is heard of at once (LISTEN);
+    without, as PgBouncer in transaction mode needs it, within five seconds.
+
+    Raises:
+        ConfigurationError: the package is not installed.
+        Exception: the database failed; the caller may try again.
+    """
+    app = _make_app(engine, calls)
+    asyncio.run(_run(app, stop, threads=campaigns + _SPARE_THREADS, listen=listen))
+
+
+def _make_app(engine: Engine, calls: Calls) -> App:
+    try:
+        from procrastinate import App, PsycopgConnector
+    except ModuleNotFoundError as error:
+        raise ConfigurationError(
+            "The engine for many machines is not installed. Install partner-mailer with the extra `postgres`."
+        ) from error
+    address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
+    # PgBouncer gives each transaction another server, which does not know what was prepared on the last.
+    pool = PsycopgConnector(conninfo=address, min_size=1, kwargs={"prepare_threshold": None})
+    app = App(connector=pool)
+
+    # No queueing_lock: a ticket that a dead worker holds could then not be given back beside a new one.
+    @app.task(name=_TASK, queue=QUEUE)
+    def dispatch(campaign_id: int) -> None:
+        calls.work_on(campaign_id)
+
+    @app.periodic(cron="* * * * *")
+    @app.task(name=_TICK, queue=QUEUE)
+    async def tick(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
+        await _give_back_stalled(app)
+        await asyncio.to_thread(calls.tick)
+
+    return app
+
+
+async def _run(app: App, stop: threading.Event, *, threads: int, listen: bool) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(threads))
+    async with app.open_async():
+        worker = asyncio.create_task(
+            app.run_worker_async(
+                queues=[QUEUE],
+                concurrency=threads,
+                listen_notify=listen,
+                install_signal_handlers=False,
+                delete_jobs="successful",
+            )
+        )
+        while not stop.is_set() and not worker.done():
+            await asyncio.wait([worker], timeout=_LOOK_SECONDS)
+        if not worker.done():
+            # A cancelled worker takes no more tickets, and waits for those in hand.
+            worker.cancel()
+        try:
+            await worker
+        except asyncio.CancelledError:
+            return
+
+
+async def _give_back_stalled(app: App) -> int:
+    """Put tickets back that dead workers hold; how many."""
+    given_back = 0
+    for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
+        try:
+            await app.job_manager.retry_job(job)
+        except Exception:
+            # Another worker was faster, or the job is stuck for ever: the others must not wait for it.
+            _log.warning("The ticket %s of a dead worker cannot be given back.", job.id, exc_info=True)
+        else:
+            given_back += 1
+    return given_back

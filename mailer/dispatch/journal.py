@@ -1,0 +1,255 @@
+"""The ledger's hot path: one transaction for everything that happened in a moment, through the bare driver.
+
+Two rows are written for every message, and SQLAlchemy takes longer to prepare a statement than SQLite to run
+it. What is written here may be no other than what :mod:`mailer.dispatch.moving` allows; a test compares.
+"""
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final, NamedTuple, Protocol
+
+from sqlalchemy import Connection, Engine
+from sqlmodel import SQLModel
+
+from mailer.database.models import DeliveryState
+from mailer.dispatch.states import DELIVERY_MOVES
+
+_HELD: Final = (DeliveryState.claimed, DeliveryState.in_doubt)
+_MAIL_WANTED = "(s.status = 'active' OR (s.status = 'paused' AND s.paused_until <= {today}))"
+_TIMES: Final = frozenset({"not_before", "deferred_since"})
+_UPDATED_AT = SQLModel.metadata.tables["delivery"].columns.updated_at.type
+
+
+class Entry(NamedTuple):
+    """How one delivery ended, or that it goes back: the state it moves to and the columns that are set.
+
+    ``tried`` says whether that counts as an attempt where none was counted when it began.
+    """
+
+    delivery_id: int
+    state: DeliveryState
+    tried: bool = False
+    values: Sequence[tuple[str, Any]] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """What one transaction carries: the ends of some deliveries, and those that are about to begin."""
+
+    ends: Sequence[Entry] = ()
+    begins: Sequence[int] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """What came of a group: the deliveries that may begin, and those whose end found them no longer ours."""
+
+    begun: frozenset[int] = frozenset()
+    lost: frozenset[int] = frozenset()
+
+
+@dataclass(kw_only=True)
+class _Draft:
+    begun: set[int] = field(default_factory=set)
+    lost: set[int] = field(default_factory=set)
+
+
+class Journal(Protocol):
+    """Writes groups for one dispatcher of one campaign, each in a durable transaction of its own."""
+
+    def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
+        """Write ``group``; it is on the disk when this returns.
+
+        ``again`` says that the same group may have been written already, when the database failed: what it
+        began then, and was not sent, may still begin.
+
+        Raises:
+            sqlite3.Error, psycopg.Error: it is not known whether it was written.
+        """
+
+    def close(self) -> None:
+        """Give the connection back."""
+
+
+def open_journal(engine: Engine, campaign_id: int, owner: str) -> Journal:
+    """The journal for the kind of database ``engine`` is on."""
+    kind = SqliteJournal if engine.dialect.name == "sqlite" else PostgresJournal
+    return kind(engine, campaign_id, owner)
+
+
+@lru_cache(maxsize=64)
+def _write_end(state: DeliveryState, names: tuple[str, ...], mark: str) -> str:
+    """The UPDATE that moves a delivery in hand to ``state`` and sets ``names``; ``mark`` is how the driver
+    writes a parameter."""
+    # What never began cannot have arrived: claimed becomes in doubt only by beginning.
+    held = _HELD[1:] if state is DeliveryState.in_doubt else _HELD
+    sources = ", ".join(f"'{source}'" for source in held if state in DELIVERY_MOVES[source])
+    columns = "".join(f", {name} = {mark}" for name in names)
+    return (
+        f"UPDATE delivery SET state = {mark}, owner = NULL, updated_at = {mark}, "  # noqa: S608 - names are ours
+        f"attempts = attempts + CASE WHEN state = 'claimed' THEN {mark} ELSE 0 END{columns} "
+        f"WHERE id = {mark} AND owner = {mark} AND state IN ({sources})"
+    )
+
+
+_IS_SENDING: Final = "SELECT 1 FROM campaign WHERE id = ? AND state = 'sending'"
+_BEGIN: Final = (
+    "UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ? "  # noqa: S608
+    "WHERE id = ? AND owner = ? AND (state = 'claimed' OR (? AND state = 'in_doubt')) AND EXISTS "
+    "(SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id "
+    f"AND {_MAIL_WANTED.format(today='?')})"
+)
+
+
+class SqliteJournal:
+    """On SQLite: row by row, which inside one transaction costs a few microseconds each."""
+
+    def __init__(self, engine: Engine, campaign_id: int, owner: str) -> None:
+        self._pooled = engine.raw_connection()
+        driver = self._pooled.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect was looked at
+        self._cursor = driver.cursor()
+        self._campaign_id = campaign_id
+        self._owner = owner
+        write = _UPDATED_AT.dialect_impl(engine.dialect).bind_processor(engine.dialect)
+        assert write is not None  # noqa: S101 - SQLite has no type for a time
+        self._write_time = write
+
+    def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
+        draft = _Draft()
+        run = self._cursor.execute
+        run("BEGIN IMMEDIATE")
+        try:
+            self._end(group.ends, now, draft)
+            if group.begins and run(_IS_SENDING, (self._campaign_id,)).fetchone():
+                self._begin(group.begins, now, draft, again=again)
+            run("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                run("ROLLBACK")
+            raise
+        return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
+
+    def _end(self, ends: Sequence[Entry], now: datetime, draft: _Draft) -> None:
+        at = self._write_time(now)
+        for entry in ends:
+            names = tuple(name for name, _ in entry.values)
+            values = [
+                self._write_time(value) if name in _TIMES and value is not None else value
+                for name, value in entry.values
+            ]
+            row = (entry.state.value, at, entry.tried, *values, entry.delivery_id, self._owner)
+            if self._cursor.execute(_write_end(entry.state, names, "?"), row).rowcount != 1:
+                draft.lost.add(entry.delivery_id)
+
+    def _begin(self, begins: Sequence[int], now: datetime, draft: _Draft, *, again: bool) -> None:
+        at, today = self._write_time(now), now.date().isoformat()
+        for number in begins:
+            if self._cursor.execute(_BEGIN, (at, number, self._owner, again, today)).rowcount == 1:
+                draft.begun.add(number)
+
+    def close(self) -> None:
+        self._cursor.close()
+        self._pooled.close()
+
+
+_WRITE: Final = f"""
+    WITH ended AS (
+        UPDATE delivery SET state = 'sent', owner = NULL, updated_at = %(now)s, code = u.code,
+            reason = u.reason
+        FROM unnest(%(ends)s::int[], %(codes)s::int[], %(reasons)s::text[]) AS u (number, code, reason)
+        WHERE delivery.id = u.number AND owner = %(owner)s AND state = 'in_doubt'
+        RETURNING delivery.id
+    ), begun AS (
+        UPDATE delivery SET attempts = attempts + (delivery.state = 'claimed')::int, state = 'in_doubt',
+            updated_at = %(now)s
+        FROM unnest(%(begins)s::int[]) AS u (number), subscriber AS s
+        WHERE delivery.id = u.number AND owner = %(owner)s
+            AND (delivery.state = 'claimed' OR (%(again)s AND delivery.state = 'in_doubt'))
+            AND s.id = delivery.subscriber_id AND {_MAIL_WANTED.format(today="%(today)s")}
+            AND EXISTS (SELECT 1 FROM campaign WHERE id = %(campaign)s AND state = 'sending')
+        RETURNING delivery.id
+    )
+    SELECT true, id FROM ended UNION ALL SELECT false, id FROM begun
+"""  # noqa: S608 - constants
+_SENT = ("code", "reason")
+
+
+class PostgresJournal:
+    """On PostgreSQL: one statement for the usual, so that a group costs one round trip."""
+
+    def __init__(self, engine: Engine, campaign_id: int, owner: str) -> None:
+        self._engine = engine
+        self._campaign_id = campaign_id
+        self._owner = owner
+        self._connection: Connection | None = None
+
+    def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
+        draft = _Draft()
+        usual = [entry for entry in group.ends if _is_sent(entry)]
+        unusual = [entry for entry in group.ends if not _is_sent(entry)]
+        with self._driver() as driver, driver.transaction() if unusual else contextlib.nullcontext():
+            for entry in unusual:
+                self._end(driver, entry, now, draft)
+            self._write_usual(driver, usual, group.begins, now, draft, again=again)
+        return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
+
+    def _end(self, driver: Any, entry: Entry, now: datetime, draft: _Draft) -> None:
+        names = tuple(name for name, _ in entry.values)
+        values = [value for _, value in entry.values]
+        row = (entry.state.value, now, int(entry.tried), *values, entry.delivery_id, self._owner)
+        if driver.execute(_write_end(entry.state, names, "%s"), row).rowcount != 1:
+            draft.lost.add(entry.delivery_id)
+
+    def _write_usual(
+        self,
+        driver: Any,
+        usual: Sequence[Entry],
+        begins: Sequence[int],
+        now: datetime,
+        draft: _Draft,
+        *,
+        again: bool,
+    ) -> None:
+        if not usual and not begins:
+            return
+        words = {
+            "ends": [entry.delivery_id for entry in usual],
+            "codes": [entry.values[0][1] for entry in usual],
+            "reasons": [entry.values[1][1] for entry in usual],
+            "begins": list(begins),
+            "now": now,
+            "today": now.date(),
+            "owner": self._owner,
+            "campaign": self._campaign_id,
+            "again": again,
+        }
+        rows = driver.execute(_WRITE, words, prepare=True).fetchall()
+        ended = {number for is_end, number in rows if is_end}
+        draft.begun.update(number for is_end, number in rows if not is_end)
+        draft.lost.update(entry.delivery_id for entry in usual if entry.delivery_id not in ended)
+
+    @contextlib.contextmanager
+    def _driver(self) -> Iterator[Any]:
+        """The driver's connection; a new one where the last one failed, for the server may be back."""
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        try:
+            yield self._connection.connection.driver_connection
+        except BaseException:
+            self._connection.invalidate()
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def _is_sent(entry: Entry) -> bool:
+    return entry.state is DeliveryState.sent and tuple(name for name, _ in entry.values) == _SENT

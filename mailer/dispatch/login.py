@@ -1,0 +1,253 @@
+"""Logging in to a relay: which mechanism, and what to say to each challenge (RFC 4954, RFC 4616, XOAUTH2).
+
+Nothing here knows a socket. A connection says what it was offered, writes what it is given and hands over
+each challenge.
+"""
+
+import base64
+import binascii
+import json
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Final, Literal
+from urllib.parse import unquote, urlsplit
+
+from mailer.dispatch.replies import Outcome, Stage, Verdict, clean_words
+from mailer.dispatch.transport import ConnectionFailedError
+from mailer.errors import ConfigurationError
+
+Wish = Literal["auto", "plain", "login", "xoauth2"]
+"""How the settings ask to log in."""
+
+# RFC 5321 §4.5.3.1.4: a command line has 512 octets, its CRLF included. RFC 4954 §4: an answer that makes
+# it longer waits for the server's 334, and then 12,288 octets are what every server must take.
+_LONGEST_COMMAND = 512
+_LONGEST_ANSWER = 12_288
+_CANCEL = "*"
+
+
+class Mechanism(StrEnum):
+    """A way to log in; the value is its name on the wire."""
+
+    xoauth2 = "XOAUTH2"
+    """A token that somebody renews, in place of a password."""
+
+    plain = "PLAIN"
+    """User and password in one answer."""
+
+    login = "LOGIN"
+    """User and password one after the other; older than the standard, and still the only one of some."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Credentials:
+    """Who logs in. Neither the password nor the token is ever shown."""
+
+    user: str
+    password: str = field(default="", repr=False)
+    token_file: Path | None = None
+
+    @property
+    def has_password(self) -> bool:
+        return self.password != ""
+
+    @property
+    def has_token(self) -> bool:
+        return self.token_file is not None
+
+    def read_token(self) -> str:
+        """The token as it is now: whoever renews it writes the file anew.
+
+        Raises:
+            ConnectionFailedError: the file cannot be read or is empty. The login cannot succeed, so it stops.
+        """
+        assert self.token_file is not None  # noqa: S101 - the mechanism was chosen for it
+        try:
+            return _read_secret(self.token_file, "token_file", "OAuth token")
+        except ConfigurationError as error:
+            raise _refuse(str(error)) from error
+
+
+def read_credentials(
+    url: str, password_file: Path | None, token_file: Path | None, root: Path
+) -> Credentials | None:
+    """Who logs in at ``url``; None when it names no user. Relative files lie under ``root``.
+
+    Raises:
+        ConfigurationError: there is a user with neither password nor token, or a file cannot be read.
+    """
+    parts = urlsplit(url)
+    user = unquote(parts.username or "")
+    if not user:
+        return None
+    password = unquote(parts.password or "")
+    if not password and password_file is not None:
+        password = _read_secret(root / password_file, "password_file", "password")
+    token = root / token_file if token_file is not None else None
+    if token is not None:
+        _read_secret(token, "token_file", "OAuth token")
+    if not password and token is None:
+        raise ConfigurationError(
+            "[smtp] url names a user and there is no password. Put it in a file; name that in password_file "
+            "(an OAuth token's in token_file)."
+        )
+    if any(not character.isprintable() for character in user + password):
+        raise ConfigurationError("[smtp]: the user or the password holds a control character.")
+    return Credentials(user=user, password=password, token_file=token)
+
+
+def _read_secret(path: Path, key: str, what: str) -> str:
+    try:
+        secret = path.read_text(encoding="utf-8").splitlines()[0].strip()
+    except (OSError, UnicodeDecodeError, IndexError) as error:
+        raise _unreadable(path, key, what) from error
+    if not secret:
+        raise _unreadable(path, key, what)
+    return secret
+
+
+def _unreadable(path: Path, key: str, what: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"[smtp] {key}: {path} cannot be read or is empty. Its first line must be the {what}."
+    )
+
+
+def choose_mechanism(
+    offered: Collection[str], wish: Wish, *, has_token: bool, has_password: bool = True
+) -> Mechanism:
+    """The mechanism to log in with, of those ``offered`` (in any case).
+
+    With "auto" it is XOAUTH2 for who has a token, else PLAIN, else LOGIN.
+
+    Raises:
+        ConnectionFailedError: there is none; the outcome stops the campaign and says what to set.
+    """
+    names = {name.upper() for name in offered}
+    there = ", ".join(sorted(names)) or "none"
+    if wish != "auto":
+        return _take_at_its_word(Mechanism[wish], names, there, has_token, has_password)
+    usable = [Mechanism.xoauth2] if has_token else []
+    usable += [Mechanism.plain, Mechanism.login] if has_password else []
+    for mechanism in usable:
+        if mechanism in names:
+            return mechanism
+    if not names:
+        raise _refuse(
+            "the server offers no login on this port. Take the port it names for submission (587 or 465), or "
+            "leave the user out of [smtp] url"
+        )
+    ours = " and ".join(mechanism.value for mechanism in usable)
+    missing = "password_file" if has_token else "token_file"
+    raise _refuse(f"the server offers {there}, and we can do {ours}. If one fits, set [smtp] {missing}")
+
+
+def _take_at_its_word(
+    mechanism: Mechanism, names: set[str], there: str, has_token: bool, has_password: bool
+) -> Mechanism:
+    asked = f'[smtp] auth = "{mechanism.name}"'
+    if mechanism not in names:
+        raise _refuse(
+            f"the server does not offer {mechanism}, for which {asked} asks. It offers: {there}. "
+            'Set [smtp] auth = "auto"'
+        )
+    if mechanism is Mechanism.xoauth2 and not has_token:
+        raise _refuse(f"{asked} needs a token. Name its file in [smtp] token_file")
+    if mechanism is not Mechanism.xoauth2 and not has_password:
+        raise _refuse(f"{asked} needs a password. Name its file in [smtp] password_file")
+    return mechanism
+
+
+class Exchange:
+    """One login, from our first answer on. Use a new one for every connection.
+
+    The connection writes ``AUTH <mechanism>``, a space and :meth:`initial` where that is not empty; then,
+    for each 334, a line with what :meth:`answer` gives; any other reply ends it.
+    """
+
+    def __init__(self, mechanism: Mechanism, answers: list[str]) -> None:
+        self.mechanism = mechanism
+        self._answers = answers
+        self._explanation = ""
+
+    @property
+    def explanation(self) -> str:
+        """What the server said about a token it does not take, beside its reply; empty if nothing."""
+        return self._explanation
+
+    def initial(self) -> str:
+        """What follows ``AUTH`` and the mechanism in the same line, in base64; "" to wait for a 334."""
+        if self.mechanism is Mechanism.login:
+            # LOGIN has no initial answer; servers that take one all the same are not all of them.
+            return ""
+        if len(f"AUTH {self.mechanism} {self._answers[0]}\r\n") > _LONGEST_COMMAND:
+            return ""
+        return self._answers.pop(0)
+
+    def answer(self, challenge: str) -> str:
+        """The line that answers ``334 challenge``; ``*`` gives up, when all is said.
+
+        What LOGIN asks for is not looked at: servers word it as they like, and always in the same order.
+        """
+        if self._answers:
+            return self._answers.pop(0)
+        if self.mechanism is Mechanism.xoauth2 and not self._explanation:
+            self._explanation = _explain(challenge)
+            # The 535 comes after this: without the empty line both would wait.
+            return ""
+        return _CANCEL
+
+
+def open_exchange(mechanism: Mechanism, credentials: Credentials) -> Exchange:
+    """A login of ``credentials`` by ``mechanism``. The token is read now.
+
+    Raises:
+        ConnectionFailedError: the token cannot be read, or an answer is longer than a server must take.
+    """
+    answers = [_encode(text) for text in _ANSWERS[mechanism](credentials)]
+    if any(len(answer) > _LONGEST_ANSWER for answer in answers):
+        raise _refuse(
+            f"the password or token is longer than the {_LONGEST_ANSWER:,} octets of RFC 4954. "
+            "Look whether its file holds something else"
+        )
+    return Exchange(mechanism, answers)
+
+
+def _answer_plain(credentials: Credentials) -> list[str]:
+    return [f"\0{credentials.user}\0{credentials.password}"]
+
+
+def _answer_login(credentials: Credentials) -> list[str]:
+    return [credentials.user, credentials.password]
+
+
+def _answer_xoauth2(credentials: Credentials) -> list[str]:
+    return [f"user={credentials.user}\x01auth=Bearer {credentials.read_token()}\x01\x01"]
+
+
+_ANSWERS: Final[dict[Mechanism, Callable[[Credentials], list[str]]]] = {
+    Mechanism.plain: _answer_plain,
+    Mechanism.login: _answer_login,
+    Mechanism.xoauth2: _answer_xoauth2,
+}
+
+
+def _encode(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _explain(challenge: str) -> str:
+    """The words of XOAUTH2's error challenge: base64 of JSON such as {"status": "400", "scope": …}."""
+    try:
+        said = json.loads(base64.b64decode(challenge, validate=True))
+        words = ", ".join(f"{key} {value}" for key, value in said.items())
+    except (binascii.Error, ValueError, AttributeError):
+        words = ""
+    return clean_words(words) or "the token was not taken"
+
+
+def _refuse(words: str) -> ConnectionFailedError:
+    return ConnectionFailedError(
+        Outcome(verdict=Verdict.stop, stage=Stage.login, words=words, reconnect=True)
+    )

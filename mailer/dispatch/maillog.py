@@ -1,0 +1,350 @@
+"""Reading the log of a Postfix relay: which of our messages it took into its queue, and which it never did.
+
+Postfix's cleanup writes down the Message-ID as soon as the header comes in, before the message has ended, so
+that line alone proves nothing::
+
+    Nov 24 10:00:00 relay postfix/smtpd[811]: 4F7B2100C3: client=mailer[192.0.2.7]
+    Nov 24 10:00:00 relay postfix/cleanup[812]: 4F7B2100C3: message-id=<c42.s7.0123456789ab@example.org>
+    Nov 24 10:00:00 relay postfix/qmgr[801]: 4F7B2100C3: from=<news@example.org>, size=61440, nrcpt=1 (queue …
+
+The queue manager's line is the proof: the message is in the queue, on disk, and the relay's to deliver. That
+there is none proves nothing, because a busy queue manager lets messages wait before it names them. Proof of
+the other side is a connection lost within DATA, a message cancelled or refused: the relay has not got it. And
+a message whose header never came in, in a log that goes on until every session of that time has ended, was
+never there: cleanup writes its line before smtpd answers the final dot.
+
+Queue ids are short or long, and a short one is used again for a later message. Lines of different processes
+may be a little out of order. They are read one by one, and what is kept grows with the messages asked for,
+not with the log.
+"""
+
+import gzip
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from enum import StrEnum
+from pathlib import Path
+from typing import BinaryIO
+
+from mailer.errors import MailerError
+
+STANDARD_INPUT = Path("-")
+_GZIP = b"\x1f\x8b"
+
+# <22>Nov 24 10:00:00 · Nov  4 10:00:00.123 · 2026-11-24T10:00:00.123456+01:00 · 2026-11-24 10:00:00Z
+_LINE = re.compile(
+    rb"(?:<\d{1,3}>)?(?P<time>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d|"
+    rb"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?)"
+    rb"(?:\.\d+)? \S+ (?P<service>[\w./-]*/(?P<program>[\w-]+)|[\w-]+)\[(?P<process>\d+)\]: (?P<words>.*)"
+)
+_ENTRY = re.compile(rb"(?P<id>[0-9A-Za-z]{5,20}): (?P<words>.*)")
+_MESSAGE_ID = re.compile(rb"message-id=(?P<id><c\d{1,10}\.s\d{1,10}\.[0-9a-f]{12}@[^>\s]+>)")
+_STATUS = re.compile(rb".* status=([a-z]+)")
+_LOST = re.compile(rb"(?:lost connection|timeout) after DATA\b")
+_REFUSED = re.compile(
+    rb"(?:lost connection|timeout) after DATA\b|removed \(canceled\)|"
+    rb"(?:milter-)?reject: (?:END-OF-MESSAGE|header|body|mime-header|content)"
+)
+# How many lost messages are remembered whose Message-ID has not been named yet.
+_MOST_LOST = 1000
+_MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
+# A line without a year from more than a day ahead is last year's.
+_AHEAD = timedelta(days=1)
+
+
+class MailLogError(MailerError):
+    """The log cannot be read, or is none of Postfix's."""
+
+
+class Passage(StrEnum):
+    """How far a message came in the relay, as its log tells."""
+
+    began = "began"
+    """Its header came in. Whether the rest did, the log does not say yet."""
+
+    not_taken = "not_taken"
+    """The connection was lost before its end, or the relay refused it: the relay has not got it."""
+
+    queued = "queued"
+    """It was in the queue: the relay took it."""
+
+    bounced = "bounced"
+    """The relay took it, and the next server refused it."""
+
+    delivered = "delivered"
+    """The relay took it, and the next server did too."""
+
+    @property
+    def is_accepted(self) -> bool:
+        return self in {Passage.queued, Passage.bounced, Passage.delivered}
+
+
+_PASSAGES = {b"bounced": Passage.bounced, b"sent": Passage.delivered}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trace:
+    """What a log says of one message."""
+
+    queue_id: str
+    passage: Passage
+
+
+@dataclass(frozen=True, kw_only=True)
+class MailLog:
+    """What was found in a log: traces by Message-ID, and the time from its first to its last line.
+
+    ``open_since`` is when the oldest session began that has not ended by the end of the log. All are aware,
+    and None where there is none.
+    """
+
+    traces: dict[str, Trace]
+    first: datetime | None
+    last: datetime | None
+    open_since: datetime | None
+
+    def covers(self, start: datetime, end: datetime) -> bool:
+        """Whether a message handed over between ``start`` and ``end`` must have left a trace: the log begins
+        by ``start``, goes on past ``end``, and the sessions of that time have ended.
+        """
+        if self.first is None or self.last is None:
+            return False
+        return self.first <= start and end <= self.last and (self.open_since is None or self.open_since > end)
+
+
+def read_mail_log(
+    paths: Iterable[Path],
+    wanted: Callable[[str], bool],
+    *,
+    now: datetime,
+    zone: tzinfo | None = None,
+    standard_input: BinaryIO | None = None,
+) -> MailLog:
+    """What the log in ``paths`` says about the messages whose Message-ID is ``wanted``.
+
+    The files may come in any order, compressed by gzip or not; ``-`` is the standard input. ``zone`` is that
+    of times written without one, this machine's if None.
+
+    Raises:
+        MailLogError: a file cannot be read, or no line in all of them is Postfix's.
+    """
+    reader = _Reader(wanted, _Calendar(now, zone))
+    with ExitStack() as opened:
+        try:
+            parts = [
+                _begin(
+                    path,
+                    opened.enter_context(_open(path, standard_input or sys.stdin.buffer)),
+                    reader.calendar,
+                )
+                for path in paths
+            ]
+            # A shell names rotated logs newest first, and a message may begin in one and end in the next.
+            for part in sorted(parts, key=lambda part: part.start):
+                reader.read(part.lines())
+        except (OSError, EOFError) as error:
+            raise MailLogError(f"The log cannot be read: {error}.") from error
+    if not reader.has_seen_postfix:
+        raise MailLogError(
+            "No line in the log is Postfix's. Lines look like "
+            "'Nov 24 10:00:00 relay postfix/cleanup[812]: 4F7B2100C3: message-id=<…>'."
+        )
+    return reader.finish()
+
+
+def _open(path: Path, standard_input: BinaryIO) -> BinaryIO:
+    if path == STANDARD_INPUT:
+        return standard_input
+    with path.open("rb") as file:
+        packed = file.read(2) == _GZIP
+    return gzip.open(path, "rb") if packed else path.open("rb")  # type: ignore[return-value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Part:
+    """One file of a log: what was read of it to find ``start``, and the rest."""
+
+    start: datetime
+    head: list[bytes]
+    rest: BinaryIO
+
+    def lines(self) -> Iterator[bytes]:
+        yield from self.head
+        yield from self.rest
+
+
+_MOST_HEAD = 1000
+
+
+def _begin(path: Path, file: BinaryIO, calendar: "_Calendar") -> _Part:
+    head: list[bytes] = []
+    for line in file:
+        head.append(line)
+        if (found := _LINE.match(line)) is not None and (start := calendar.read(found["time"])) is not None:
+            return _Part(start=start, head=head, rest=file)
+        if len(head) >= _MOST_HEAD:
+            raise MailLogError(f"{path}: no line of a mail log in its first {_MOST_HEAD} lines.")
+    return _Part(start=datetime.max.replace(tzinfo=UTC), head=head, rest=file)
+
+
+class _Calendar:
+    """Reads the times of a log."""
+
+    def __init__(self, now: datetime, zone: tzinfo | None) -> None:
+        self._now = now
+        self._zone = zone
+        self._last: tuple[bytes, datetime | None] = (b"", None)
+
+    def read(self, written: bytes) -> datetime | None:
+        """The time, aware, or None where there is no such day."""
+        # Hundreds of lines share a second.
+        if written != self._last[0]:
+            self._last = (written, self._parse(written))
+        return self._last[1]
+
+    def _parse(self, written: bytes) -> datetime | None:
+        try:
+            if written[:4].isdigit():
+                moment = datetime.fromisoformat(written.decode("ascii").replace(",", "."))
+                return moment if moment.tzinfo else self._localise(moment)
+            return self._date(written)
+        except ValueError:
+            return None
+
+    def _date(self, written: bytes) -> datetime:
+        month, day = _MONTHS.index(written[:3]) + 1, int(written[4:6])
+        hour, minute, second = (int(part) for part in written[7:15].split(b":"))
+        year = self._now.year + 1
+        while True:
+            # 29 February is in few years.
+            try:
+                moment = self._localise(datetime(year, month, day, hour, minute, second))  # noqa: DTZ001
+            except ValueError:
+                if self._now.year - year > 4:
+                    raise
+            else:
+                if moment <= self._now + _AHEAD:
+                    return moment
+            year -= 1
+
+    def _localise(self, moment: datetime) -> datetime:
+        return moment.astimezone() if self._zone is None else moment.replace(tzinfo=self._zone)
+
+
+@dataclass(slots=True)
+class _Session:
+    """A connection to the relay: since when, and the message it is at."""
+
+    since: datetime
+    queue_id: bytes = b""
+
+
+class _Reader:
+    """One reading of a log, line by line."""
+
+    def __init__(self, wanted: Callable[[str], bool], calendar: _Calendar) -> None:
+        self.calendar = calendar
+        self.has_seen_postfix = False
+        self._wanted = wanted
+        self._traces: dict[str, Trace] = {}
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+        # Queue ids of our messages that may still be named, and the sessions that go on, by their process.
+        self._ours: dict[bytes, str] = {}
+        self._sessions: dict[bytes, _Session] = {}
+        self._lost: dict[bytes, None] = {}
+
+    def read(self, lines: Iterable[bytes]) -> None:
+        """Read on."""
+        for line in lines:
+            found = _LINE.match(line)
+            moment = found and self.calendar.read(found["time"])
+            if found is None or moment is None:
+                continue
+            self._first = moment if self._first is None else min(self._first, moment)
+            self._last = moment if self._last is None else max(self._last, moment)
+            if b"postfix" in (found["service"] or b""):
+                self.has_seen_postfix = True
+            if found["program"] is not None:
+                self._look(moment, found["program"], found["process"], found["words"])
+
+    def finish(self) -> MailLog:
+        """What was found."""
+        open_since = min((session.since for session in self._sessions.values()), default=None)
+        return MailLog(traces=self._traces, first=self._first, last=self._last, open_since=open_since)
+
+    def _look(self, moment: datetime, program: bytes, process: bytes, words: bytes) -> None:
+        entry = _ENTRY.match(words)
+        if program == b"smtpd":
+            self._follow_session(moment, process, words, entry)
+        if entry is None:
+            return
+        if program == b"cleanup" and b"message-id=" in entry["words"]:
+            self._name(entry["id"], entry["words"])
+        elif entry["id"] in self._ours:
+            self._move_on(entry["id"], program, entry["words"])
+
+    def _follow_session(
+        self, moment: datetime, process: bytes, words: bytes, entry: re.Match[bytes] | None
+    ) -> None:
+        if words.startswith(b"connect from "):
+            self._sessions[process] = _Session(moment)
+        elif words.startswith(b"disconnect from "):
+            self._sessions.pop(process, None)
+        elif entry is not None and entry["words"].startswith(b"client="):
+            self._sessions.setdefault(process, _Session(moment)).queue_id = entry["id"]
+            self._lost.pop(entry["id"], None)
+        elif _LOST.match(words) or (entry is not None and _LOST.match(entry["words"])):
+            # Postfix before 3.10 does not name the queue id here.
+            session = self._sessions.get(process)
+            if lost := entry["id"] if entry is not None else session and session.queue_id:
+                self._lose(lost)
+
+    def _lose(self, queue_id: bytes) -> None:
+        """The message is cut off; cleanup may name it only afterwards."""
+        if queue_id in self._ours:
+            self._mark(queue_id, Passage.not_taken)
+        else:
+            self._lost[queue_id] = None
+            if len(self._lost) > _MOST_LOST:
+                del self._lost[next(iter(self._lost))]
+
+    def _name(self, queue_id: bytes, words: bytes) -> None:
+        found = _MESSAGE_ID.match(words)
+        if not words.startswith(b"message-id="):
+            return
+        # A queue id may be in use again, for somebody else's message.
+        self._ours.pop(queue_id, None)
+        if found is None or not self._wanted(message_id := found["id"].decode("utf-8", "replace")):
+            return
+        self._ours[queue_id] = message_id
+        known = self._traces.get(message_id)
+        if known is None or not known.passage.is_accepted:
+            cut = queue_id in self._lost
+            self._traces[message_id] = Trace(
+                queue_id=queue_id.decode("ascii"), passage=Passage.not_taken if cut else Passage.began
+            )
+
+    def _move_on(self, queue_id: bytes, program: bytes, words: bytes) -> None:
+        if program == b"qmgr":
+            if words.startswith(b"from="):
+                self._mark(queue_id, Passage.queued)
+            elif words.startswith(b"removed"):
+                del self._ours[queue_id]
+        elif program in {b"cleanup", b"smtpd"}:
+            if _REFUSED.match(words):
+                self._mark(queue_id, Passage.not_taken)
+        elif (status := _STATUS.match(words)) is not None:
+            self._mark(queue_id, _PASSAGES.get(status[1], Passage.queued))
+
+    def _mark(self, queue_id: bytes, passage: Passage) -> None:
+        """Note how far a message came, where that is news: what a relay has taken it does not lose again."""
+        message_id = self._ours.get(queue_id)
+        if message_id is None:
+            return
+        before = self._traces[message_id].passage
+        if not before.is_accepted or passage in {Passage.bounced, Passage.delivered}:
+            self._traces[message_id] = Trace(queue_id=queue_id.decode("ascii"), passage=passage)

@@ -1,0 +1,138 @@
+"""Replies are the same in whatever pieces they arrive, and capabilities are read as servers write them."""
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.dispatch.dialogue import GibberishError, Reply, ReplyReader, read_capabilities
+
+WORDS = st.binary(max_size=20).filter(lambda words: b"\n" not in words and not words.endswith(b"\r"))
+REPLIES = st.lists(
+    st.tuples(st.integers(200, 599), st.lists(WORDS, min_size=1, max_size=4)), min_size=1, max_size=5
+)
+
+
+def write(code: int, lines: list[bytes], end: bytes = b"\r\n") -> bytes:
+    """A reply as it is on the wire."""
+    marks = [b"-"] * (len(lines) - 1) + [b" "]
+    return b"".join(b"%d%b%b%b" % (code, mark, line, end) for mark, line in zip(marks, lines, strict=True))
+
+
+@given(REPLIES, st.lists(st.integers(0, 400), max_size=12), st.sampled_from([b"\r\n", b"\n"]))
+def test_replies_are_the_same_in_whatever_pieces(
+    replies: list[tuple[int, list[bytes]]], cuts: list[int], end: bytes
+) -> None:
+    wire = b"".join(write(code, lines, end) for code, lines in replies)
+    reader, heard = ReplyReader(), []
+    places = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
+    for start, stop in itertools.pairwise(places):
+        heard += reader.feed(wire[start:stop])
+    assert heard == [Reply(code, b"\n".join(lines)) for code, lines in replies]
+    assert reader.is_empty
+
+
+@given(REPLIES)
+def test_a_reply_is_complete_with_its_last_byte_and_not_before(
+    replies: list[tuple[int, list[bytes]]],
+) -> None:
+    reader = ReplyReader()
+    for code, lines in replies:
+        wire = write(code, lines)
+        for place in range(len(wire) - 1):
+            assert reader.feed(wire[place : place + 1]) == []
+            assert not reader.is_empty
+        assert reader.feed(wire[-1:]) == [Reply(code, b"\n".join(lines))]
+
+
+@given(st.lists(st.binary(max_size=60), max_size=20))
+def test_no_bytes_break_the_reader(pieces: list[bytes]) -> None:
+    reader = ReplyReader()
+    heard = [reply for piece in pieces for reply in reader.feed(piece)]
+    assert all(0 <= code <= 999 for code, _ in heard)
+
+
+@pytest.mark.parametrize(
+    ("wire", "code", "words"),
+    [
+        (b"250 2.0.0 Ok\r\n", 250, b"2.0.0 Ok"),
+        (b"250\r\n", 250, b""),
+        (b"250 \r\n", 250, b""),
+        (b"250\n", 250, b""),
+        (b"250-\r\n250\r\n", 250, b"\n"),
+        (b"550-5.1.1 No\r\n550-\r\n550 5.1.1 such\r\n", 550, b"5.1.1 No\n\n5.1.1 such"),
+        (b"250 a\rb\r\n", 250, b"a\rb"),
+        (b"250 \xff\xfe\0\r\n", 250, b"\xff\xfe\0"),
+        # No replies; the line that says so is kept.
+        (b"hello\r\n", 0, b"hello"),
+        (b"\r\n", 0, b""),
+        (b"25 short\r\n", 0, b"25 short"),
+        (b"2500 long\r\n", 0, b"2500 long"),
+        (b"+25 0\r\n", 0, b"+25 0"),
+        ("２５０ wide\r\n".encode(), 0, "２５０ wide".encode()),
+    ],
+)
+def test_a_reply_has_a_code_and_words(wire: bytes, code: int, words: bytes) -> None:
+    reader = ReplyReader()
+    assert reader.feed(wire) == [Reply(code, words)]
+    assert reader.is_empty
+
+
+@pytest.mark.parametrize("wire", [b"250 " + 9_000 * b"x", 9_000 * b"x", 300 * b"250-more\r\n"])
+def test_a_reply_without_end_is_none(wire: bytes) -> None:
+    with pytest.raises(GibberishError, match="without end"):
+        ReplyReader().feed(wire)
+
+
+def test_a_long_explanation_is_a_reply() -> None:
+    wire = 100 * (b"550-" + 500 * b"x" + b"\r\n") + b"550 end\r\n"
+    ((code, words),) = ReplyReader().feed(wire)
+    assert (code, words.count(b"\n")) == (550, 100)
+
+
+def test_what_is_not_yet_a_reply_is_not_forgotten() -> None:
+    reader = ReplyReader()
+    assert reader.is_empty
+    reader.feed(b"250-one\r\n")
+    assert not reader.is_empty
+    assert reader.feed(b"250 two\r\n") == [Reply(250, b"one\ntwo")]
+    assert reader.is_empty
+
+
+# Capabilities
+
+
+def test_capabilities_are_keywords_with_parameters() -> None:
+    found = read_capabilities(
+        "mx.example.org greets you\nPIPELINING\nSIZE 10240000\nstarttls\nAUTH PLAIN login\n\n8BITMIME"
+    )
+    assert found.offers["SIZE"] == ("10240000",)
+    assert all(word in found for word in ("PIPELINING", "STARTTLS", "8BITMIME"))
+    assert "SMTPUTF8" not in found
+    assert found.auth == ("PLAIN", "LOGIN")
+
+
+def test_the_first_line_is_a_greeting_and_no_capability() -> None:
+    assert "PIPELINING" not in read_capabilities("PIPELINING")
+    assert read_capabilities("").auth == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "auth"),
+    [
+        ("AUTH=LOGIN", ("LOGIN",)),
+        ("AUTH=LOGIN PLAIN", ("LOGIN", "PLAIN")),
+        # Exchange and old Postfix write both.
+        ("AUTH LOGIN PLAIN\nAUTH=LOGIN PLAIN", ("LOGIN", "PLAIN", "LOGIN", "PLAIN")),
+        ("AUTH", ()),
+        ("SIZE=5", ()),
+    ],
+)
+def test_ways_to_log_in_are_found_as_old_servers_write_them(lines: str, auth: tuple[str, ...]) -> None:
+    assert read_capabilities(f"mx\n{lines}").auth == auth
+
+
+@given(st.text(max_size=200))
+def test_no_words_break_the_capabilities(words: str) -> None:
+    assert all(keyword == keyword.upper() for keyword in read_capabilities(words).offers)

@@ -1,0 +1,318 @@
+"""The journal: one transaction for each group, and no move that the table does not allow."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text, update
+from sqlmodel import col
+
+from mailer.database.engine import open_engine
+from mailer.database.models import CampaignState, Delivery, DeliveryState
+from mailer.dispatch.journal import Entry, Group, Journal, Written, open_journal
+from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.states import DELIVERY_MOVES
+from subscribers.models import Status, Subscriber
+from tests.ledgers import START, FakeClock, add_campaign, read_deliveries, set_campaign_state, set_status
+
+S = DeliveryState
+SENT = (("code", 250), ("reason", "2.0.0 queued"))
+NOW = START + timedelta(minutes=1)
+HELD = {S.claimed, S.in_doubt}
+PUT_OFF = (("not_before", NOW),)
+
+
+@pytest.fixture
+def campaign(engine: Engine) -> int:
+    return add_campaign(engine, 4)
+
+
+@pytest.fixture
+def journal(engine: Engine, campaign: int) -> Iterator[Journal]:
+    journal = open_journal(engine, campaign, "us")
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def deliveries(engine: Engine, campaign: int) -> list[int]:
+    """Four deliveries that we have claimed."""
+    numbers = [delivery.id or 0 for delivery in read_deliveries(engine).values()]
+    place(engine, numbers, S.claimed)
+    return numbers
+
+
+def place(engine: Engine, numbers: list[int], state: DeliveryState, owner: str | None = "us") -> None:
+    """Put deliveries where a test wants them, behind everybody's back. Only what is in hand has an owner."""
+    values = {
+        "state": state,
+        "owner": owner if state in HELD else None,
+        "not_before": NOW if state is S.deferred else None,
+    }
+    with engine.begin() as connection:
+        connection.execute(update(Delivery).where(col(Delivery.id).in_(numbers)).values(**values))
+
+
+def look(engine: Engine, number: int) -> Delivery:
+    return next(delivery for delivery in read_deliveries(engine).values() if delivery.id == number)
+
+
+def states(engine: Engine) -> list[DeliveryState]:
+    return [delivery.state for delivery in read_deliveries(engine).values()]
+
+
+# Beginning
+
+
+def test_what_may_begin_is_in_doubt_and_counted_as_tried(
+    engine: Engine, journal: Journal, deliveries: list[int]
+) -> None:
+    written = journal.write(Group(begins=deliveries[:2]), NOW)
+    assert written == Written(begun=frozenset(deliveries[:2]))
+    assert states(engine) == [S.in_doubt, S.in_doubt, S.claimed, S.claimed]
+    begun = look(engine, deliveries[0])
+    assert (begun.owner, begun.attempts, begun.updated_at) == ("us", 1, NOW)
+    assert look(engine, deliveries[2]).attempts == 0
+
+
+def test_nothing_begins_unless_the_campaign_is_sending_but_ends_are_kept(
+    engine: Engine, campaign: int, journal: Journal, deliveries: list[int]
+) -> None:
+    first, second, *_ = deliveries
+    for state in set(CampaignState) - {CampaignState.sending}:
+        place(engine, [first], S.in_doubt)
+        set_campaign_state(engine, campaign, state)
+        written = journal.write(Group(ends=[Entry(first, S.sent, False, SENT)], begins=[second]), NOW)
+        assert written == Written()
+        assert states(engine)[:2] == [S.sent, S.claimed]
+
+
+def test_a_reader_who_left_gets_nothing(engine: Engine, journal: Journal, deliveries: list[int]) -> None:
+    for status in set(Status) - {Status.active}:
+        set_status(engine, "reader1@example.org", status)
+        written = journal.write(Group(begins=deliveries), NOW, again=True)
+        assert written.begun == frozenset(deliveries) - {deliveries[1]}
+        assert states(engine)[1] is S.claimed
+
+
+@pytest.mark.parametrize(
+    ("until", "may_begin"), [(NOW.date(), True), (date(2026, 3, 2), False), (None, False)]
+)
+def test_a_reader_who_is_away_gets_mail_from_the_day_they_are_back(
+    engine: Engine, journal: Journal, deliveries: list[int], until: date | None, may_begin: bool
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Subscriber).values(status=Status.paused, paused_until=until))
+    assert journal.write(Group(begins=deliveries), NOW).begun == frozenset(deliveries if may_begin else [])
+
+
+def test_what_is_not_ours_neither_begins_nor_ends(
+    engine: Engine, journal: Journal, deliveries: list[int]
+) -> None:
+    first, second, third, _ = deliveries
+    place(engine, [first], S.claimed, "them")
+    ends = [Entry(second, S.sent, False, SENT), Entry(third, S.deferred, True, PUT_OFF)]
+    # What is settled as in doubt has no owner.
+    for again, owner in ((False, "them"), (True, "them"), (False, None), (True, None)):
+        place(engine, [second, third], S.in_doubt, owner)
+        written = journal.write(Group(ends=ends, begins=[first, second]), NOW, again=again)
+        assert written == Written(lost=frozenset({second, third}))
+    assert states(engine) == [S.claimed, S.in_doubt, S.in_doubt, S.claimed]
+
+
+def test_only_what_is_claimed_begins(engine: Engine, journal: Journal, deliveries: list[int]) -> None:
+    for state in set(S) - {S.claimed}:
+        place(engine, deliveries, state)
+        assert journal.write(Group(begins=deliveries), NOW) == Written()
+        assert set(states(engine)) == {state}
+
+
+def test_what_began_in_a_try_that_failed_begins_when_it_is_written_again(
+    engine: Engine, journal: Journal, deliveries: list[int]
+) -> None:
+    # The database may have committed what it could not confirm. Nothing was sent in between.
+    first, second, third, fourth = deliveries
+    place(engine, [third], S.in_doubt)
+    group = Group(ends=[Entry(third, S.sent, False, SENT)], begins=[first, second])
+    journal.write(Group(ends=group.ends, begins=[first]), NOW)
+    written = journal.write(group, NOW, again=True)
+    assert written.begun == {first, second}
+    assert [look(engine, number).attempts for number in (first, second, fourth)] == [1, 1, 0]
+    assert states(engine) == [S.in_doubt, S.in_doubt, S.sent, S.claimed]
+
+
+def test_writing_again_begins_nothing_that_has_ended(
+    engine: Engine, journal: Journal, deliveries: list[int]
+) -> None:
+    for state in set(S) - HELD:
+        place(engine, deliveries, state)
+        assert journal.write(Group(begins=deliveries), NOW, again=True) == Written()
+
+
+# Ending
+
+
+ENDS = [S.queued, S.in_doubt, S.deferred, S.rejected, S.failed, S.sent]
+
+
+def test_only_moves_of_the_table_are_made(engine: Engine, journal: Journal, deliveries: list[int]) -> None:
+    number = deliveries[0]
+    for start, end, words in itertools.product(S, ENDS, ((), SENT)):
+        place(engine, [number], start)
+        values = words + PUT_OFF if end is S.deferred else words
+        written = journal.write(Group(ends=[Entry(number, end, False, values)]), NOW)
+        # What nobody has in hand, the journal leaves alone, even where others may move it.
+        may_move = start in HELD and end in DELIVERY_MOVES[start]
+        # What never began cannot have arrived.
+        may_move = may_move and (start, end) != (S.claimed, S.in_doubt)
+        assert written.lost == frozenset([] if may_move else [number])
+        found = look(engine, number)
+        assert found.state is (end if may_move else start)
+        assert found.owner == ("us" if start in HELD and not may_move else None)
+
+
+def test_the_columns_of_an_end_are_set(engine: Engine, journal: Journal, deliveries: list[int]) -> None:
+    first, second, third, fourth = deliveries
+    place(engine, [first, third], S.in_doubt)
+    later = NOW + timedelta(hours=2)
+    deferred = (
+        ("deferrals", 3),
+        ("deferred_since", START),
+        ("code", None),
+        ("reason", 'the line\'s "end"; was lost -- ünd'),
+        ("not_before", later),
+    )
+    ends = [
+        Entry(first, S.sent, False, SENT),
+        Entry(second, S.deferred, True, deferred),
+        Entry(third, S.in_doubt, False, (("reason", "lost"), ("doubted", True))),
+        Entry(fourth, S.queued, True),
+    ]
+    assert journal.write(Group(ends=ends), NOW) == Written()
+    sent, put_off, doubted, back = (look(engine, number) for number in deliveries)
+    assert (sent.state, sent.code, sent.reason, sent.attempts) == (S.sent, 250, "2.0.0 queued", 0)
+    assert (put_off.state, put_off.deferrals, put_off.attempts) == (S.deferred, 3, 1)
+    assert (put_off.deferred_since, put_off.not_before, put_off.code) == (START, later, None)
+    assert put_off.reason == deferred[3][1]
+    assert (doubted.state, doubted.doubted, doubted.reason) == (S.in_doubt, True, "lost")
+    assert (back.state, back.attempts) == (S.queued, 1)
+    assert {delivery.owner for delivery in (sent, put_off, doubted, back)} == {None}
+    assert {delivery.updated_at for delivery in (sent, put_off, doubted, back)} == {NOW}
+
+
+@pytest.mark.parametrize(("tried", "attempts"), [(True, 1), (False, 0)])
+def test_a_try_is_counted_where_none_was_when_it_began(
+    engine: Engine, journal: Journal, deliveries: list[int], tried: bool, attempts: int
+) -> None:
+    first, second, *_ = deliveries
+    journal.write(Group(begins=[second]), NOW)
+    ends = [Entry(number, S.deferred, tried, PUT_OFF) for number in (first, second)]
+    journal.write(Group(ends=ends), NOW)
+    assert look(engine, first).attempts == attempts
+    assert look(engine, second).attempts == 1
+
+
+def test_a_group_carries_ends_and_beginnings_of_every_kind(
+    engine: Engine, journal: Journal, deliveries: list[int]
+) -> None:
+    first, second, third, fourth = deliveries
+    place(engine, [first, second], S.in_doubt)
+    ends = [Entry(first, S.sent, False, SENT), Entry(second, S.rejected, True, SENT)]
+    written = journal.write(Group(ends=[*ends, Entry(99_999, S.sent, False, SENT)], begins=[third]), NOW)
+    assert written == Written(begun=frozenset({third}), lost=frozenset({99_999}))
+    assert states(engine) == [S.sent, S.rejected, S.in_doubt, S.claimed]
+    assert look(engine, fourth).owner == "us"
+
+
+def test_an_empty_group_is_no_trouble(engine: Engine, journal: Journal, deliveries: list[int]) -> None:
+    assert journal.write(Group(), NOW) == Written()
+    assert set(states(engine)) == {S.claimed}
+
+
+def test_a_group_is_one_transaction(engine: Engine, journal: Journal, deliveries: list[int]) -> None:
+    first, second, third, fourth = deliveries
+    place(engine, [first, second], S.in_doubt)
+    broken = Entry(second, S.deferred, True, (("no_such_column", 1),))
+    ends = [Entry(first, S.sent, False, SENT), Entry(fourth, S.queued), broken]
+    with pytest.raises(engine.dialect.loaded_dbapi.Error):  # type: ignore[union-attr]
+        journal.write(Group(ends=ends, begins=[third]), NOW)
+    assert states(engine) == [S.in_doubt, S.in_doubt, S.claimed, S.claimed]
+    # And the journal can be written after it.
+    assert journal.write(Group(ends=ends[:2], begins=[third]), NOW).begun == {third}
+    assert states(engine) == [S.sent, S.in_doubt, S.in_doubt, S.queued]
+
+
+def test_another_connection_sees_a_group_at_once(
+    engine: Engine, journal: Journal, deliveries: list[int]
+) -> None:
+    journal.write(Group(begins=deliveries), NOW)
+    with engine.connect() as connection:
+        count = connection.execute(text("SELECT count(*) FROM delivery WHERE state = 'in_doubt'")).scalar()
+    assert count == 4
+
+
+def test_closing_twice_is_closing_once(journal: Journal) -> None:
+    journal.close()
+    journal.close()
+
+
+# A database that goes away
+
+
+def end_other_backends(engine: Engine) -> None:
+    """End every session of the database but the one that asks."""
+    with engine.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+@pytest.fixture
+def postgres_engine(postgres_database: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(postgres_database, root=tmp_path)
+    yield engine
+    engine.dispose()
+
+
+def test_the_journal_writes_again_after_its_session_was_ended(
+    postgres_engine: Engine,
+) -> None:
+    campaign = add_campaign(postgres_engine, 2)
+    numbers = [delivery.id or 0 for delivery in read_deliveries(postgres_engine).values()]
+    place(postgres_engine, numbers, S.claimed)
+    journal = open_journal(postgres_engine, campaign, "us")
+    assert journal.write(Group(begins=numbers[:1]), NOW).begun == set(numbers[:1])
+    end_other_backends(postgres_engine)
+    with pytest.raises(postgres_engine.dialect.loaded_dbapi.Error):  # type: ignore[union-attr]
+        journal.write(Group(begins=numbers), NOW)
+    assert journal.write(Group(begins=numbers), NOW, again=True).begun == set(numbers)
+    assert [look(postgres_engine, number).attempts for number in numbers] == [1, 1]
+    journal.close()
+
+
+def test_the_ledger_does_not_notice_that_its_session_was_ended(postgres_engine: Engine) -> None:
+    campaign = add_campaign(postgres_engine, 3)
+    ledger = Ledger(postgres_engine, campaign, "us")
+    numbers = [claim.delivery_id for claim in ledger.claim(3)]
+    assert ledger.record(Group(begins=numbers[:1])).begun == set(numbers[:1])
+    for number in numbers[1:]:
+        end_other_backends(postgres_engine)
+        written = ledger.record(Group(ends=[Entry(numbers[0], S.sent, False, SENT)], begins=[number]))
+        assert written.begun == {number}
+    assert states(postgres_engine) == [S.sent, S.in_doubt, S.in_doubt]
+    ledger.close()
+
+
+def test_a_lasting_failure_is_told(engine: Engine, campaign: int) -> None:
+    ledger = Ledger(engine, campaign, "us", clock=FakeClock())
+    ledger.tell_time()
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE delivery RENAME TO elsewhere"))
+    with pytest.raises(LedgerUnreachableError, match="delivery"):
+        ledger.record(Group(begins=[1]))
+    ledger.close()
