@@ -80,23 +80,36 @@ def read_meanings(states: type[StrEnum]) -> dict[str, str]:
 
 
 def describe_settings() -> str:
-    """Markdown: one section per table of ``mailer.toml``, one row per key."""
+    """Markdown: one section per table of ``mailer.toml``, nested ones included, one row per key."""
     return "\n\n".join(
-        _describe_section(name, field)
+        _describe_table(heading, table)
         for name, field in Settings.model_fields.items()
-        if _model(field) is not None
+        if (section := _model(field.annotation)) is not None
+        for heading, table in _walk_tables(f"[{name}]", section)
     )
 
 
-def _describe_section(name: str, section: FieldInfo) -> str:
-    model = _model(section)
-    assert model is not None
-    rows = [_describe_key(name, key, field) for key, field in model.model_fields.items()]
+def _walk_tables(heading: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
+    """The table ``heading`` and those inside it, as one writes them: ``[a.b]``, and ``[[a.b]]`` in a list.
+
+    The tables inside a list's are those of its parent again, and are not listed twice.
+    """
+    yield heading, model
+    if heading.startswith("[["):
+        return
+    for key, field in model.model_fields.items():
+        if (inner := _model(field.annotation)) is not None:
+            name = f"{heading.strip('[]')}.{key}"
+            yield from _walk_tables(f"[[{name}]]" if _is_list(field.annotation) else f"[{name}]", inner)
+
+
+def _describe_table(heading: str, model: type[BaseModel]) -> str:
+    rows = [_describe_key(heading, key, field) for key, field in model.model_fields.items()]
     return "\n".join(
         [
-            f"## [{name}]",
+            f"## {heading}",
             "",
-            (model.__doc__ or "").strip(),
+            " ".join((model.__doc__ or "").replace("``", "`").split()),
             "",
             "| key | value | default | what it does | environment |",
             "|---|---|---|---|---|",
@@ -105,34 +118,55 @@ def _describe_section(name: str, section: FieldInfo) -> str:
     )
 
 
-def _describe_key(section: str, key: str, field: FieldInfo) -> str:
-    variable = f"MAILER_{section}__{key}".upper()
-    cells = (f"`{key}`", _kind(field.annotation), _default(field), field.description or "", f"`{variable}`")
+def _describe_key(heading: str, key: str, field: FieldInfo) -> str:
+    section = heading.strip("[]")
+    # A variable holds one value of a table that stands at the top.
+    has_variable = "." not in section and not _is_list(field.annotation) and not _model(field.annotation)
+    variable = f"`MAILER_{section}__{key}`".upper() if has_variable else "–"
+    cells = (f"`{key}`", _kind(field.annotation), _default(field), field.description or "", variable)
     return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
 
 
-def _model(field: FieldInfo) -> type[BaseModel] | None:
-    annotation = field.annotation
-    return annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else None
+def _parts(annotation: Any) -> tuple[Any, ...]:
+    """What ``annotation`` is made of: the members of a union, the item of a list, or itself."""
+    if get_origin(annotation) in {Union, types.UnionType}:
+        return tuple(part for part in get_args(annotation) if part is not type(None))
+    return get_args(annotation)[:1] if _is_list(annotation) else (annotation,)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is tuple
+
+
+def _model(annotation: Any) -> type[BaseModel] | None:
+    """The table that ``annotation`` takes, or a list of, if it does."""
+    models = [part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
+    return models[0] if models else None
 
 
 def _kind(annotation: Any) -> str:
     """What kind of value a key takes, in words."""
+    if _model(annotation) is not None:
+        return "tables" if _is_list(annotation) else "table"
+    if _is_list(annotation):
+        return f"list of {_kind(get_args(annotation)[0])}"
     if get_origin(annotation) is Literal:
         return ", ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) in {Union, types.UnionType}:
-        return " or ".join(_kind(part) for part in get_args(annotation) if part is not type(None))
+        return " or ".join(_kind(part) for part in _parts(annotation))
     words = {"str": "text", "int": "whole number", "float": "number", "bool": "true or false", "Path": "path"}
-    return words.get(getattr(annotation, "__name__", ""), str(annotation))
+    return words.get(getattr(annotation, "__name__", ""), getattr(annotation, "__name__", str(annotation)))
 
 
 def _default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined and field.default_factory is None:
         return "**required**"
     value = field.get_default(call_default_factory=True)
-    if value is None or value == "":
+    if value is None or value in ("", ()):
         return "none"
-    return f"`{value}`"
+    if isinstance(value, bool):
+        return f"`{value}`".lower()
+    return f"`{list(value)}`".replace("'", '"') if isinstance(value, tuple) else f"`{value}`"
 
 
 def list_files() -> dict[str, str]:

@@ -9,7 +9,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.launching import LaunchRefusedError, draft_campaign, launch, launch_or_continue
+from mailer.campaigns.launching import (
+    LaunchRefusedError,
+    Terms,
+    draft_campaign,
+    launch,
+    launch_or_continue,
+)
 from mailer.campaigns.lifecycle import approve_campaign
 from mailer.campaigns.planning import Plan, plan_campaign
 from mailer.database.models import Campaign, CampaignContent, CampaignState, DeliveryState, InDoubtPolicy
@@ -66,7 +72,7 @@ def test_the_audience_is_written_down_as_it_stands(
 
 def test_the_campaign_says_what_it_sends_to_whom(workspace: Workspace, engine: Engine, now: datetime) -> None:
     plan = make_plan(workspace, engine, now, "country:MN,CN")
-    number = launch(engine, workspace, plan, now=now, rate=5, in_doubt="resend")
+    number = launch(engine, workspace, plan, now=now, terms=Terms(rate=5, in_doubt="resend"))
     campaign = read_campaign(engine, number)
     assert (campaign.edition, campaign.segment, campaign.language) == (SLUG, "country:MN,CN", "en")
     assert (campaign.state, campaign.audience, campaign.launched_at) == (CampaignState.sending, 2, now)
@@ -168,7 +174,11 @@ def test_an_unfinished_campaign_is_continued_and_no_second_one_made(
     first = launch_or_continue(engine, workspace, make_plan(workspace, engine, now), now=now)
     set_campaign_state(engine, first.campaign_id, state)
     second = launch_or_continue(
-        engine, workspace, make_plan(workspace, engine, now), now=now, rate=3, in_doubt="resend"
+        engine,
+        workspace,
+        make_plan(workspace, engine, now),
+        now=now,
+        terms=Terms(rate=3, in_doubt="resend"),
     )
     assert (first.continued, second.continued) == (False, True)
     assert first.campaign_id == second.campaign_id

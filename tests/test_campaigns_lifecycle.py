@@ -1,7 +1,7 @@
 """A campaign's life: one table of moves, done twice is done once, refusals say why."""
 
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, update
@@ -15,6 +15,7 @@ from mailer.campaigns.lifecycle import (
     find_campaign,
     pause_campaign,
     reopen_for_doubts,
+    reschedule_campaign,
     resume_campaign,
 )
 from mailer.database.models import CampaignState, Delivery, DeliveryState
@@ -54,7 +55,7 @@ ALLOWED = {
 def test_each_move_is_made_or_refused_by_where_the_campaign_stands(
     engine: Engine, session: Session, now: datetime, move: Move, state: CampaignState
 ) -> None:
-    number = add_campaign(engine, 1, state=state)
+    number = add_campaign(engine, 0 if state is C.finished else 1, state=state)
     if (target := ALLOWED[move].get(state)) is None:
         with pytest.raises(CampaignMoveError, match=f"Campaign {number} is {state.value} and cannot be"):
             move(session, number, now)
@@ -101,6 +102,53 @@ def test_pausing_what_trouble_paused_keeps_the_troubles_words(
     number = add_campaign(engine, 1, state=C.paused, state_reason="The mail server refuses the login")
     pause_campaign(session, number, now=now)
     assert find_campaign(session, number).state_reason == "The mail server refuses the login"
+
+
+def test_a_finished_campaign_whose_doubts_were_put_back_in_the_queue_goes_on(
+    engine: Engine, session: Session, now: datetime
+) -> None:
+    number = add_campaign(engine, 1, state=C.finished, finished_at=now)
+    resume_campaign(session, number, now=now)
+    campaign = find_campaign(session, number)
+    assert (campaign.state, campaign.finished_at) == (C.sending, None)
+
+
+def test_a_resume_ends_the_canary_so_that_the_rest_goes(
+    engine: Engine, session: Session, now: datetime
+) -> None:
+    later = now + timedelta(minutes=10)
+    number = add_campaign(engine, 1, state=C.paused, canary=50, canary_minutes=10, canary_until=later)
+    resume_campaign(session, number, now=now)
+    campaign = find_campaign(session, number)
+    assert (campaign.state, campaign.canary, campaign.canary_until) == (C.sending, None, None)
+
+
+def test_pausing_what_waits_for_its_canary_makes_it_wait_for_a_person(
+    engine: Engine, session: Session, now: datetime
+) -> None:
+    number = add_campaign(engine, 1, state=C.paused, state_reason="Canary.", canary=50, canary_until=now)
+    pause_campaign(session, number, now=now)
+    campaign = find_campaign(session, number)
+    assert (campaign.state, campaign.canary, campaign.canary_until) == (C.paused, 50, None)
+    assert campaign.state_reason == "Paused by hand, 2026-03-01 09:00 UTC."
+
+
+def test_only_what_is_scheduled_gets_another_hour(engine: Engine, session: Session, now: datetime) -> None:
+    number = add_campaign(engine, 0, state=C.scheduled, scheduled_at=now)
+    later = now + timedelta(days=1)
+    reschedule_campaign(session, number, at=later)
+    assert find_campaign(session, number).scheduled_at == later
+    move_campaign(session.connection(), number, C.sending)
+    with pytest.raises(CampaignMoveError, match="is sending and cannot be rescheduled"):
+        reschedule_campaign(session, number, at=now)
+
+
+def test_a_scheduled_campaign_says_when_it_starts_instead_of_being_resumed(
+    engine: Engine, session: Session, now: datetime
+) -> None:
+    number = add_campaign(engine, 0, state=C.scheduled, scheduled_at=now)
+    with pytest.raises(CampaignMoveError, match=r"It starts at 2026-03-01 09:00 UTC; `mailer work`"):
+        resume_campaign(session, number, now=now)
 
 
 def test_an_approval_records_who_when_and_what(engine: Engine, session: Session, now: datetime) -> None:

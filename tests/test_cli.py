@@ -284,9 +284,6 @@ def test_pause_resume_and_cancel_say_what_they_did_and_refuse_what_makes_no_sens
 @pytest.mark.parametrize(
     "words",
     [
-        ("work",),
-        ("send", EDITION, "--segment", "all", "--detach"),
-        ("campaigns", "resume", "1", "--detach"),
         ("subscribers", "export", "--format", "xlsx"),
         ("subscribers", "export", "--format", "listmonk"),
     ],

@@ -4,9 +4,9 @@ import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
-from sqlalchemy import Connection, Engine, func, insert, literal, select, text, update
+from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, text, update
 from sqlmodel import SQLModel, col
 
 from mailer.campaigns.audience import is_in_audience
@@ -19,18 +19,62 @@ from mailer.database.models import (
     DeliveryState,
     InDoubtPolicy,
 )
+from mailer.dispatch.engine import hand_out_tickets
 from mailer.dispatch.states import move_campaign
 from mailer.errors import MailerError
 from mailer.rendering.media import write_media
-from mailer.settings import Settings
+from mailer.settings import CampaignSettings, Settings
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
+from subscribers.segment import Segment
 
 _LEDGER = SQLModel.metadata.tables["delivery"].columns
 
 
 class LaunchRefusedError(MailerError):
     """The campaign was not launched, and nothing was written."""
+
+
+class Addressed(Protocol):
+    """What says who gets a campaign: a plan, or a campaign that was planned before."""
+
+    @property
+    def edition(self) -> str: ...
+
+    @property
+    def segment(self) -> Segment: ...
+
+    @property
+    def again(self) -> bool: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Terms:
+    """On what terms a campaign is sent; what is None is as the settings say.
+
+    ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is how many readers
+    go first (0 for no canary whatever the settings say), and ``canary_minutes`` how long the rest waits then.
+    """
+
+    rate: float | None = None
+    in_doubt: str | None = None
+    canary: int | None = None
+    canary_minutes: float | None = None
+
+    def columns(self, settings: CampaignSettings) -> dict[str, Any]:
+        """The columns of the campaign that hold them."""
+        canary = settings.canary if self.canary is None else self.canary
+        minutes = settings.canary_minutes if self.canary_minutes is None else self.canary_minutes
+        return {
+            "rate": self.rate or settings.rate,
+            "in_doubt_policy": InDoubtPolicy(self.in_doubt or settings.in_doubt),
+            "canary": canary or None,
+            "canary_minutes": minutes if canary else None,
+        }
+
+
+AS_SET = Terms()
+"""The terms of the settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,53 +85,38 @@ class Launched:
     continued: bool
 
 
-def launch(
-    engine: Engine,
-    workspace: Workspace,
-    plan: Plan,
-    *,
-    now: datetime,
-    rate: float | None = None,
-    in_doubt: str | None = None,
-) -> int:
+def launch(engine: Engine, workspace: Workspace, plan: Plan, *, now: datetime, terms: Terms = AS_SET) -> int:
     """Launch a new campaign and return its number. Nothing is sent yet.
 
     The content is frozen with it, the pictures are in the media folder, and the audience as it stands at
-    this moment is written down, one delivery a reader. ``rate`` (messages per second) and ``in_doubt``
-    (``hold`` or ``resend``) override the settings.
+    this moment is written down, one delivery a reader. Workers are woken with the commit.
 
     Raises:
         LaunchRefusedError: the edition has errors, nobody would get it, the pages could not be reached, or an
             approval is required and missing.
     """
-    with _taking_turns(engine, workspace, plan) as connection:
-        return _launch(connection, workspace.settings, plan, now=now, rate=rate, in_doubt=in_doubt)
+    with taking_turns(engine, workspace, plan) as connection:
+        return _launch(connection, workspace.settings, plan, now=now, terms=terms)
 
 
 def launch_or_continue(
-    engine: Engine,
-    workspace: Workspace,
-    plan: Plan,
-    *,
-    now: datetime,
-    rate: float | None = None,
-    in_doubt: str | None = None,
+    engine: Engine, workspace: Workspace, plan: Plan, *, now: datetime, terms: Terms = AS_SET
 ) -> Launched:
     """Go on with the campaign that sends this edition to this segment and is not finished; else launch one.
 
     However often and from however many places it is called at once, there is one campaign.
 
     Raises:
-        LaunchRefusedError: as :func:`launch`, or the edition has changed since the unfinished campaign
-        froze it.
+        LaunchRefusedError: as :func:`launch`; or the unfinished campaign froze an earlier version of the
+            edition, waits for its hour, or is paused in its canary.
     """
-    with _taking_turns(engine, workspace, plan) as connection:
-        found = _find_unfinished(connection, plan)
+    with taking_turns(engine, workspace, plan) as connection:
+        found = find_unfinished(connection, plan)
         if found is None:
-            new = _launch(connection, workspace.settings, plan, now=now, rate=rate, in_doubt=in_doubt)
+            new = _launch(connection, workspace.settings, plan, now=now, terms=terms)
             return Launched(campaign_id=new, continued=False)
-        _continue(connection, found, rate=rate, in_doubt=in_doubt)
-        return Launched(campaign_id=found, continued=True)
+        _continue(connection, found, terms)
+        return Launched(campaign_id=found.id, continued=True)
 
 
 def draft_campaign(engine: Engine, plan: Plan, *, now: datetime) -> int:
@@ -111,84 +140,139 @@ def _refuse_unfit(settings: Settings, plan: Plan) -> None:
 
 
 @contextlib.contextmanager
-def _taking_turns(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
-    """A transaction that only one launch of an edition has at a time; SQLite's are so anyhow.
+def taking_turns(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
+    """A transaction that only one launch of an edition has at a time.
 
     What forbids the launch is told first, and the pictures are in place before anything is written down.
+
+    Raises:
+        LaunchRefusedError: the edition has errors, or the pages could not be reached.
     """
     _refuse_unfit(workspace.settings, plan)
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
     with engine.begin() as connection:
-        if connection.dialect.name == "postgresql":
-            statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
-            connection.execute(statement, {"edition": plan.edition})
+        take_turn(connection, plan.edition)
         yield connection
 
 
-def _find_unfinished(connection: Connection, plan: Plan) -> int | None:
+def take_turn(connection: Connection, edition: str) -> None:
+    """Wait until no other transaction launches ``edition``; SQLite's wait for each other anyhow."""
+    if connection.dialect.name == "postgresql":
+        statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
+        connection.execute(statement, {"edition": edition})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unfinished:
+    """A campaign of the same edition to the same segment that is not over."""
+
+    id: int
+    state: CampaignState
+    reason: str
+    canary: int | None
+    audience: int
+    scheduled_at: datetime | None
+
+
+def find_unfinished(connection: Connection, plan: Plan) -> Unfinished | None:
+    """The newest campaign that sends ``plan`` and is scheduled, sending or paused; None if there is none.
+
+    Raises:
+        LaunchRefusedError: it sends an earlier version.
+    """
+    states = [CampaignState.scheduled, CampaignState.sending, CampaignState.paused]
     statement = (
-        select(col(Campaign.id), col(Campaign.digest))
+        select(
+            *(col(Campaign.id), col(Campaign.digest), col(Campaign.state), col(Campaign.state_reason)),
+            *(col(Campaign.canary), col(Campaign.audience), col(Campaign.scheduled_at)),
+        )
         .where(
             col(Campaign.edition) == plan.edition,
             col(Campaign.segment) == plan.segment.text,
-            col(Campaign.state).in_([CampaignState.sending, CampaignState.paused]),
+            col(Campaign.state).in_(states),
         )
         .order_by(col(Campaign.id).desc())
     )
     row = connection.execute(statement).first()
-    if row is None or row.id is None:
+    if row is None:
         return None
     if row.digest != plan.digest:
-        raise LaunchRefusedError(
-            f"Campaign {row.id} sends an earlier version of {plan.edition} to this segment and is not "
-            f"finished. Finish it with `mailer campaigns resume {row.id}`, or end it with "
-            f"`mailer campaigns cancel {row.id}`."
+        raise LaunchRefusedError(_explain_older(row.id, row.state, plan.edition))
+    return Unfinished(
+        id=row.id,
+        state=row.state,
+        reason=row.state_reason,
+        canary=row.canary,
+        audience=row.audience,
+        scheduled_at=row.scheduled_at,
+    )
+
+
+def _explain_older(number: int, state: CampaignState, edition: str) -> str:
+    cancel = f"`mailer campaigns cancel {number}`"
+    if state is CampaignState.scheduled:
+        return (
+            f"Campaign {number} has an earlier version of {edition} scheduled for this segment. "
+            f"End it with {cancel}, then schedule the new one."
         )
-    number: int = row.id
-    return number
+    return (
+        f"Campaign {number} sends an earlier version of {edition} to this segment and is not finished. "
+        f"Finish it with `mailer campaigns resume {number}`, or end it with {cancel}."
+    )
 
 
-def _continue(connection: Connection, campaign_id: int, *, rate: float | None, in_doubt: str | None) -> None:
+def _continue(connection: Connection, found: Unfinished, terms: Terms) -> None:
+    if found.state is CampaignState.scheduled:
+        raise LaunchRefusedError(
+            f"Campaign {found.id} sends this edition to this segment at {found.scheduled_at:%Y-%m-%d %H:%M} "
+            "UTC. Choose another time with --at, or end it with "
+            f"`mailer campaigns cancel {found.id}` and send."
+        )
+    # A second press of the button must not release those who wait for the canary.
+    if found.state is CampaignState.paused and found.canary is not None:
+        raise LaunchRefusedError(
+            f"Campaign {found.id} is paused in its canary: {found.reason} Send to the rest with "
+            f"`mailer campaigns resume {found.id}`."
+        )
     changes: dict[str, Any] = {}
-    if rate is not None:
-        changes["rate"] = rate
-    if in_doubt is not None:
-        changes["in_doubt_policy"] = InDoubtPolicy(in_doubt)
+    if terms.rate is not None:
+        changes["rate"] = terms.rate
+    if terms.in_doubt is not None:
+        changes["in_doubt_policy"] = InDoubtPolicy(terms.in_doubt)
     if changes:
-        connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(changes))
-    move_campaign(connection, campaign_id, CampaignState.sending)
+        connection.execute(update(Campaign).where(col(Campaign.id) == found.id).values(changes))
+    if move_campaign(connection, found.id, CampaignState.sending):
+        hand_out_tickets(connection, found.id, found.audience)
 
 
-def _launch(
-    connection: Connection,
-    settings: Settings,
-    plan: Plan,
-    *,
-    now: datetime,
-    rate: float | None,
-    in_doubt: str | None,
-) -> int:
-    campaign_id = _find_approved(connection, plan)
-    if campaign_id is None:
-        if settings.campaigns.approval == "required":
-            raise LaunchRefusedError(
-                "[campaigns] approval is required, and nobody has approved exactly this content for this "
-                "segment. An approval given before the last change does not count. Approving in the browser "
-                'comes with a later version; until then approval = "optional" lets a launch through.'
-            )
-        campaign_id = _write_campaign(connection, plan, CampaignState.draft, now)
-    audience = _materialise(connection, campaign_id, plan, now)
+def _launch(connection: Connection, settings: Settings, plan: Plan, *, now: datetime, terms: Terms) -> int:
+    campaign_id = write_campaign(connection, settings, plan, now)
+    audience = materialise(connection, campaign_id, plan, now)
     if audience == 0:
         raise LaunchRefusedError(_explain_emptiness(plan))
-    policy = InDoubtPolicy(in_doubt or settings.campaigns.in_doubt)
-    values: dict[str, Any] = {
-        "rate": rate or settings.campaigns.rate,
-        "in_doubt_policy": policy,
-        "audience": audience,
-    }
+    values = {**terms.columns(settings.campaigns), "again": plan.again, "audience": audience}
     move_campaign(connection, campaign_id, CampaignState.sending, launched_at=now, **values)
+    hand_out_tickets(connection, campaign_id, audience)
     return campaign_id
+
+
+def write_campaign(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> int:
+    """The campaign that was approved with exactly this plan, or a new draft of it; its number.
+
+    Raises:
+        LaunchRefusedError: an approval is required and missing.
+    """
+    approved = _find_approved(connection, plan)
+    if approved is not None:
+        return approved
+    if settings.campaigns.approval == "required":
+        raise LaunchRefusedError(
+            "[campaigns] approval is required, and nobody has approved exactly this content for this "
+            "segment. An approval given before the last change does not count. Approving in the browser "
+            'comes with a later version; until then approval = "optional" lets a launch through.'
+        )
+    return _write_campaign(connection, plan, CampaignState.draft, now)
 
 
 def _find_approved(connection: Connection, plan: Plan) -> int | None:
@@ -226,8 +310,8 @@ def _write_campaign(connection: Connection, plan: Plan, state: CampaignState, no
     return number
 
 
-def _materialise(connection: Connection, campaign_id: int, plan: Plan, now: datetime) -> int:
-    """Write down the audience in one statement; how many they are."""
+def materialise(connection: Connection, campaign_id: int, plan: Addressed, now: datetime) -> int:
+    """Write down the audience as it stands ``now``, in one statement; how many they are."""
     row = {
         "campaign_id": literal(campaign_id),
         "subscriber_id": col(Subscriber.id),
@@ -238,12 +322,22 @@ def _materialise(connection: Connection, campaign_id: int, plan: Plan, now: date
         "reason": literal(""),
         "updated_at": literal(now, _LEDGER.updated_at.type),
     }
-    audience = is_in_audience(plan.segment, plan.edition, now.date(), again=plan.again)
+    # Who has the edition already is asked for each reader; where nobody can have it, that is half the time.
+    again = plan.again or not _was_sent_before(connection, campaign_id, plan.edition)
+    audience = is_in_audience(plan.segment, plan.edition, now.date(), again=again)
     readers = select(*row.values()).where(audience).order_by(col(Subscriber.id))
-    connection.execute(insert(Delivery).from_select(list(row), readers))
-    # Counted, because PostgreSQL's driver does not tell how many rows an INSERT … SELECT has written.
+    rows = connection.execute(insert(Delivery).from_select(list(row), readers)).rowcount
+    if rows >= 0:
+        return rows
+    # Not every driver tells how many rows an INSERT … SELECT has written.
     written = select(func.count()).select_from(Delivery).where(col(Delivery.campaign_id) == campaign_id)
     return connection.execute(written).scalar_one()
+
+
+def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> bool:
+    """Whether another campaign of this edition has ever been launched."""
+    other = (col(Campaign.edition) == edition, col(Campaign.id) != campaign_id, col(Campaign.audience) > 0)
+    return bool(connection.scalar(select(exists().where(*other))))
 
 
 def _explain_emptiness(plan: Plan) -> str:

@@ -5,10 +5,11 @@ Doing a thing twice is doing it once; what cannot be done is refused with a reas
 
 from datetime import datetime
 
-from sqlalchemy import func
+from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.dispatch.engine import hand_out_tickets
 from mailer.dispatch.states import move_campaign
 from mailer.errors import MailerError
 
@@ -55,25 +56,31 @@ def approve_campaign(session: Session, campaign_id: int, *, by: str, now: dateti
 
 
 def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Pause it: what is in hand is finished, nothing more begins.
+    """Pause it: what is in hand is finished, nothing more begins. One that would go on by itself after its
+    canary does so no more.
 
     Raises:
         UnknownCampaignError: there is none.
         CampaignMoveError: it is not sending.
     """
     campaign = find_campaign(session, campaign_id)
+    words = f"Paused by hand, {_clock(now)}."
     if campaign.state is not CampaignState.paused:
-        _move(session, campaign, CampaignState.paused, "paused", reason=f"Paused by hand, {_clock(now)}.")
+        _move(session, campaign, CampaignState.paused, "paused", reason=words, canary_until=None)
+    elif campaign.canary_until is not None:
+        _stay(session, campaign, CampaignState.paused, state_reason=words, canary_until=None)
 
 
 def resume_campaign(
     session: Session,
     campaign_id: int,
     *,
-    now: datetime,  # noqa: ARG001 - every move is told the time
+    now: datetime,
 ) -> None:
-    """Let it send again. One that is finished but has deliveries in doubt is left as it is, for them to be
-    resent.
+    """Let it send again, to all that are left: a canary is over. Workers are woken with the commit.
+
+    One that is finished goes on where doubts were put back in the queue; where deliveries are still in doubt
+    and none is queued, it is left as it is, for them to be resent.
 
     Raises:
         UnknownCampaignError: there is none.
@@ -83,14 +90,36 @@ def resume_campaign(
     match campaign.state:
         case CampaignState.sending:
             return
+        case CampaignState.finished if _has_queued(session, campaign_id):
+            # Doubts that a person, or a relay's log, has put back in the queue.
+            audience = campaign.audience
+            _move(session, campaign, CampaignState.sending, "resumed", finished_at=None)
+            hand_out_tickets(session.connection(), campaign_id, audience)
         case CampaignState.finished if count_in_doubt(session, campaign_id):
             return
         case CampaignState.finished:
             raise CampaignMoveError(campaign_id, "resumed", campaign.state, "Nothing of it is left to do.")
         case CampaignState.paused:
-            _move(session, campaign, CampaignState.sending, "resumed")
+            audience = campaign.audience
+            _move(session, campaign, CampaignState.sending, "resumed", canary=None, canary_until=None)
+            hand_out_tickets(session.connection(), campaign_id, audience)
+        case CampaignState.scheduled:
+            hint = f"It starts at {_clock(campaign.scheduled_at or now)}; `mailer work` sees to that."
+            raise CampaignMoveError(campaign_id, "resumed", campaign.state, hint)
         case _:
             raise CampaignMoveError(campaign_id, "resumed", campaign.state)
+
+
+def reschedule_campaign(session: Session, campaign_id: int, *, at: datetime) -> None:
+    """Let a scheduled campaign start at another time. Whether ``at`` is still to come is the caller's to see.
+
+    Raises:
+        UnknownCampaignError: there is none.
+        CampaignMoveError: it is not scheduled (any more).
+    """
+    campaign = find_campaign(session, campaign_id)
+    if not _stay(session, campaign, CampaignState.scheduled, scheduled_at=at):
+        raise CampaignMoveError(campaign_id, "rescheduled", find_campaign(session, campaign_id).state)
 
 
 def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
@@ -135,6 +164,12 @@ def count_in_doubt(session: Session, campaign_id: int) -> int:
     return session.exec(counted).one()
 
 
+def _has_queued(session: Session, campaign_id: int) -> bool:
+    queued = col(Delivery.state) == DeliveryState.queued
+    first = select(Delivery.id).where(col(Delivery.campaign_id) == campaign_id, queued).limit(1)
+    return session.exec(first).first() is not None
+
+
 def _clock(now: datetime) -> str:
     return f"{now:%Y-%m-%d %H:%M} UTC"
 
@@ -152,3 +187,12 @@ def _move(
     if not move_campaign(session.connection(), campaign.id, to, reason=reason, **values):
         raise CampaignMoveError(campaign.id, verb, campaign.state)
     session.expire(campaign)
+
+
+def _stay(session: Session, campaign: Campaign, state: CampaignState, **values: object) -> bool:
+    """Change a campaign that stands in ``state`` and stays there; whether it still did."""
+    assert campaign.id is not None  # noqa: S101 - it came from the database
+    changed = update(Campaign).where(col(Campaign.id) == campaign.id, col(Campaign.state) == state)
+    done = session.connection().execute(changed.values(values)).rowcount == 1
+    session.expire(campaign)
+    return done

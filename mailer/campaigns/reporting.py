@@ -1,22 +1,38 @@
-"""Reports: how campaigns stand, who did not get the mail and why, and by name who may or may not have it."""
+"""Reports: how campaigns stand, who did not get the mail and why, and by name who may or may not have it.
 
+Whatever the audience, a report is some dozens of rows: reasons are put together in the database, and whoever
+wants every delivery by name has the CSV, which is written as it is read.
+"""
+
+import csv
 import re
-from collections import Counter
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any, TextIO
 
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal_column, or_
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.lifecycle import find_campaign
-from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
+from mailer.database.clock import read_clock
+from mailer.database.models import (
+    Campaign,
+    CampaignContent,
+    CampaignState,
+    Delivery,
+    DeliveryState,
+    Dispatcher,
+)
 from mailer.dispatch.counts import Counts, count_deliveries
+from mailer.dispatch.liveness import DEAD_AFTER
 from mailer.dispatch.replies import is_dead_address
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import message_id
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
+from subscribers.sheet import neutralise
 
 _EXPLAINED = (
     DeliveryState.rejected,
@@ -26,18 +42,68 @@ _EXPLAINED = (
     DeliveryState.in_doubt,
 )
 
-_COLUMNS = (
-    col(Delivery.state),
-    col(Delivery.code),
-    col(Delivery.reason),
-    col(Subscriber.id),
-    col(Subscriber.email),
+# What differs from reader to reader in replies that mean the same: addresses, and the marks by which a server
+# finds a message again. Both are written so that Python and PostgreSQL read them alike.
+_ADDRESS = r"<?[^\s<>]+@[^\s<>:,;]+>?"
+_TIME = r", \d{4}-\d\d-\d\d \d\d:\d\d UTC$"
+_MARK = r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{8,}"
+_MOST_REASONS = 100
+_MOST_DOUBTS = 1000
+_ROWS_AT_ONCE = 1000
+COLUMNS = (
+    "email",
+    "name",
+    "country",
+    "state",
+    "code",
+    "reason",
+    "attempts",
+    "doubted",
+    "message_id",
+    "updated_at",
 )
+"""The columns of the CSV, one line for each delivery."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Notice:
+    """What a dispatcher that is alive has to say, such as that a relay is set aside. ``host`` is where it
+    runs.
+    """
+
+    host: str
+    text: str
+
+    def as_dict(self) -> dict[str, str]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing:
+    """When a campaign goes on, and how fast. Times are aware; None where there is none.
+
+    ``rate`` is in messages per second over all machines, ``next_try`` when the first deferred reader is due.
+    ``canary`` is how many readers go first, ``canary_until`` until when the rest then waits.
+    """
+
+    rate: float | None = None
+    scheduled_at: datetime | None = None
+    canary: int | None = None
+    canary_until: datetime | None = None
+    next_try: datetime | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in asdict(self).items()
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary:
-    """One campaign and its numbers. ``reason`` says why it stands still, if it does."""
+    """One campaign and its numbers. ``reason`` says why it stands still, if it does. ``notices`` are those of
+    the dispatchers that are alive while it sends.
+    """
 
     id: int
     edition: str
@@ -46,16 +112,21 @@ class Summary:
     state: CampaignState
     reason: str
     counts: Counts
+    timing: Timing = field(default_factory=Timing)
+    notices: tuple[Notice, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON shows it: the numbers beside the names."""
         words = {"edition": self.edition, "title": self.title, "segment": self.segment, "reason": self.reason}
-        return {"id": self.id, "state": self.state.value, **self.counts.as_dict(), **words}
+        numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
+        notices = [notice.as_dict() for notice in self.notices]
+        return {**numbers, **words, **self.timing.as_dict(), "notices": notices}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReasonGroup:
-    """Deliveries that ended alike: ``reason`` is the server's reply or our own words, addresses left out.
+    """Deliveries that ended alike: ``reason`` is the server's reply or our own words, without addresses and
+    marks of single messages. Of those sent, only the ones that were in doubt have a reason worth telling.
 
     ``dead_address`` marks refusals that say the address does not work, as against one that dislikes the
     sender.
@@ -84,7 +155,7 @@ class Doubt:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A campaign with what went wrong, the largest group first, and everyone in doubt by name.
+    """A campaign with what went wrong, the largest group first, and those in doubt by name, the first 1,000.
 
     ``switched_off`` are the checks it was sent without, by code, with the reason its writers gave.
     """
@@ -137,22 +208,137 @@ def report_campaign(session: Session, campaign_id: int, workspace: Workspace) ->
         UnknownCampaignError: there is none.
     """
     summary = summarise(session, campaign_id)
-    statement = (
-        select_columns(*_COLUMNS)
-        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
-        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state).in_(_EXPLAINED))
-        .order_by(col(Delivery.id))
-    )
-    rows = session.connection().execute(statement).all()
     return Report(
         summary=summary,
-        reasons=_group((state, code, reason) for state, code, reason, _, _ in rows),
-        in_doubt=tuple(
-            Doubt(email=email, message_id=_identify(campaign_id, number, workspace), reason=reason)
-            for state, _, reason, number, email in rows
-            if state is DeliveryState.in_doubt
-        ),
+        reasons=_group_reasons(session.connection(), campaign_id),
+        in_doubt=_read_doubts(session.connection(), campaign_id, workspace),
         switched_off=_read_switched_off(session, campaign_id),
+    )
+
+
+def write_deliveries(
+    session: Session,
+    campaign_id: int,
+    workspace: Workspace,
+    stream: TextIO,
+    *,
+    states: Collection[DeliveryState] = (),
+) -> int:
+    """Write the deliveries of a campaign, or those in ``states``, as CSV with a header; how many there were.
+
+    They come in the order of the ledger, are written as they are read, and are all of one moment.
+
+    Raises:
+        UnknownCampaignError: there is none.
+    """
+    find_campaign(session, campaign_id)
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    number = 0
+    for row in _stream_deliveries(session, campaign_id, states):
+        writer.writerow(_cells(row, _identify(campaign_id, row.subscriber_id, workspace)))
+        number += 1
+    return number
+
+
+def _stream_deliveries(
+    session: Session, campaign_id: int, states: Collection[DeliveryState]
+) -> Iterator[Row[Any]]:
+    columns: tuple[Any, ...] = (
+        col(Subscriber.email),
+        col(Subscriber.name),
+        col(Subscriber.country),
+        *(col(getattr(Delivery, name)) for name in ("subscriber_id", "state", "code", "reason")),
+        *(col(getattr(Delivery, name)) for name in ("attempts", "doubted", "updated_at")),
+    )
+    statement = (
+        select_columns(*columns)
+        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(col(Delivery.campaign_id) == campaign_id, *_in_states(states))
+        .order_by(col(Delivery.id))
+        .execution_options(yield_per=_ROWS_AT_ONCE)
+    )
+    yield from session.connection().execute(statement)
+
+
+def _in_states(states: Collection[DeliveryState]) -> list[ColumnElement[bool]]:
+    return [col(Delivery.state).in_(states)] if states else []
+
+
+def _cells(row: Row[Any], identity: str) -> list[str]:
+    return [
+        neutralise(row.email),
+        neutralise(row.name),
+        row.country or "",
+        row.state.value,
+        "" if row.code is None else str(row.code),
+        neutralise(row.reason),
+        str(row.attempts),
+        "yes" if row.doubted else "",
+        identity,
+        row.updated_at.astimezone(UTC).isoformat(timespec="seconds"),
+    ]
+
+
+def _group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup, ...]:
+    """Rows that differ only in an address or a mark are one group; the largest groups, the largest first."""
+    words = _generalise(connection)
+    # A reason is told of what went wrong, and of what was in doubt and is settled.
+    explained = or_(
+        col(Delivery.state).in_(_EXPLAINED),
+        and_(col(Delivery.state) == DeliveryState.sent, col(Delivery.doubted)),
+    )
+    number, state = func.count(), col(Delivery.state)
+    statement = (
+        select_columns(state, col(Delivery.code), words.label("words"), number)
+        .where(col(Delivery.campaign_id) == campaign_id, explained)
+        .group_by(state, col(Delivery.code), words)
+        .order_by(number.desc(), state, words)
+        .limit(_MOST_REASONS)
+    )
+    return tuple(
+        ReasonGroup(
+            state=found,
+            number=count,
+            reason=told if code is None else f"{code} {told}",
+            dead_address=found is DeliveryState.rejected and is_dead_address(code, told),
+        )
+        for found, code, told, count in connection.execute(statement)
+    )
+
+
+def _generalise(connection: Connection) -> Any:
+    """The reason without what differs from reader to reader, as an expression."""
+    if connection.dialect.name == "sqlite":
+        # PostgreSQL's own, as far as it is used here.
+        raw = connection.connection.driver_connection
+        raw.create_function("regexp_replace", 4, _regexp_replace, deterministic=True)  # type: ignore[union-attr]
+    words: Any = col(Delivery.reason)
+    for pattern, mask in ((_TIME, ""), (_ADDRESS, "<…>"), (_MARK, "…")):
+        # Literal, because PostgreSQL compares what it groups by with what it selects, parameters and all.
+        words = func.regexp_replace(
+            words, literal_column(f"'{pattern}'"), literal_column(f"'{mask}'"), literal_column("'g'")
+        )
+    return words
+
+
+def _regexp_replace(text: str, pattern: str, mask: str, _: str) -> str:
+    return re.sub(pattern, mask, text)
+
+
+def _read_doubts(connection: Connection, campaign_id: int, workspace: Workspace) -> tuple[Doubt, ...]:
+    """The first of those in doubt, by name."""
+    columns = (col(Delivery.subscriber_id), col(Subscriber.email), col(Delivery.reason))
+    statement = (
+        select_columns(*columns)
+        .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
+        .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.in_doubt)
+        .order_by(col(Delivery.id))
+        .limit(_MOST_DOUBTS)
+    )
+    return tuple(
+        Doubt(email=email, message_id=_identify(campaign_id, number, workspace), reason=reason)
+        for number, email, reason in connection.execute(statement)
     )
 
 
@@ -169,6 +355,8 @@ def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:
 
 def _summarise(session: Session, campaign: Campaign) -> Summary:
     assert campaign.id is not None  # noqa: S101 - it came from the database
+    connection = session.connection()
+    sends = campaign.state is CampaignState.sending
     return Summary(
         id=campaign.id,
         edition=campaign.edition,
@@ -176,33 +364,39 @@ def _summarise(session: Session, campaign: Campaign) -> Summary:
         segment=campaign.segment,
         state=campaign.state,
         reason=campaign.state_reason,
-        counts=count_deliveries(session.connection(), campaign.id),
+        counts=count_deliveries(connection, campaign.id),
+        timing=_time(connection, campaign),
+        notices=_read_notices(connection) if sends else (),
     )
 
 
-def _identify(campaign_id: int, subscriber_id: int | None, workspace: Workspace) -> str:
+def _time(connection: Connection, campaign: Campaign) -> Timing:
+    next_try = select_columns(func.min(col(Delivery.not_before))).where(
+        col(Delivery.campaign_id) == campaign.id, col(Delivery.state) == DeliveryState.deferred
+    )
+    return Timing(
+        rate=campaign.rate,
+        scheduled_at=campaign.scheduled_at,
+        canary=campaign.canary,
+        canary_until=campaign.canary_until,
+        next_try=connection.execute(next_try).scalar(),
+    )
+
+
+def _read_notices(connection: Connection) -> tuple[Notice, ...]:
+    """What dispatchers whose heart beats have to say. Which campaign they work on, they do not say."""
+    alive = col(Dispatcher.heartbeat_at) > read_clock(connection) - DEAD_AFTER
+    statement = (
+        select_columns(col(Dispatcher.host), col(Dispatcher.notice))
+        .where(alive, col(Dispatcher.notice) != "")
+        .order_by(col(Dispatcher.started_at))
+    )
+    # The first word of a place is its host name; the rest tells folders and boots apart.
+    return tuple(
+        Notice(host=host.partition(" ")[0], text=text) for host, text in connection.execute(statement)
+    )
+
+
+def _identify(campaign_id: int, subscriber_id: int, workspace: Workspace) -> str:
     domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
-    return message_id(campaign_id, subscriber_id or 0, domain, signer)
-
-
-def _group(rows: Iterable[tuple[DeliveryState, int | None, str]]) -> tuple[ReasonGroup, ...]:
-    """Rows that differ only in an address are one group."""
-    grouped = Counter(
-        ReasonGroup(
-            state=state,
-            number=0,
-            reason=_generalise(code, reason),
-            dead_address=state is DeliveryState.rejected and is_dead_address(code, reason),
-        )
-        for state, code, reason in rows
-    )
-    groups = (
-        ReasonGroup(state=group.state, number=number, reason=group.reason, dead_address=group.dead_address)
-        for group, number in grouped.items()
-    )
-    return tuple(sorted(groups, key=lambda group: (-group.number, group.state.value, group.reason)))
-
-
-def _generalise(code: int | None, reason: str) -> str:
-    words = re.sub(r"<?[^\s<>]+@[^\s<>:,;]+>?", "<…>", reason)
-    return words if code is None else f"{code} {words}"
+    return message_id(campaign_id, subscriber_id, domain, signer)

@@ -1,22 +1,21 @@
 """Sending a campaign in the foreground: its frozen content, the reader's own links, and the dispatcher."""
 
-import contextlib
-import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
-from types import FrameType
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign, reopen_for_doubts
+from mailer.campaigns.stopping import stopping_on_signals
 from mailer.database.engine import session
 from mailer.database.models import CampaignContent, CampaignState
+from mailer.dispatch.chronicle import Chronicle
 from mailer.dispatch.claiming import Claim
 from mailer.dispatch.counts import Counts
 from mailer.dispatch.dispatcher import Ending, dispatch
-from mailer.dispatch.transport import Transport, open_transport
+from mailer.dispatch.relays import Relays, open_relays
 from mailer.dispatch.trouble import Patience
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.message import MessageBuilder
@@ -35,7 +34,7 @@ def send_campaign(
     wait: bool = False,
     stop: threading.Event | None = None,
     patience: Patience | None = None,
-    transport: Transport | None = None,
+    relays: Relays | None = None,
 ) -> Ending:
     """Send what is due of a campaign, here and now, and say how that ended.
 
@@ -49,23 +48,26 @@ def send_campaign(
         ConfigurationError: the relay's settings are wrong.
         LedgerUnreachableError: the database failed.
     """
-    transport = transport or open_transport(workspace.settings, workspace.root)
+    relays = relays or open_relays(workspace.settings, workspace.root, patience=patience or Patience())
     engine = workspace.open_database(durable=True)
     try:
         build = _prepare(engine, workspace, campaign_id, resend_in_doubt=resend_in_doubt)
-        with _stopping_on_signals(stop) as stopping:
+        with (
+            stopping_on_signals(stop) as stopping,
+            Chronicle(workspace.settings.log, workspace.root) as chronicle,
+        ):
             return dispatch(
                 engine,
                 campaign_id,
-                transport=transport,
+                relays=relays,
                 settings=workspace.settings,
                 root=workspace.root,
                 build=build,
                 on_progress=on_progress,
                 stop=stopping,
-                patience=patience,
                 wait=wait,
                 resend_in_doubt=resend_in_doubt,
+                chronicle=chronicle,
             )
     finally:
         engine.dispose()
@@ -101,25 +103,3 @@ def make_builder(
         return builder.build(reader, now=datetime.now(UTC))
 
     return build
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(stop: threading.Event | None) -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set. A second signal ends the process as usual."""
-    if stop is not None or threading.current_thread() is not threading.main_thread():
-        yield stop or threading.Event()
-        return
-    stopping = threading.Event()
-
-    def ask_to_stop(number: int, _: FrameType | None) -> None:
-        stopping.set()
-        signal.signal(number, former[signal.Signals(number)])
-
-    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-    for number in former:
-        signal.signal(number, ask_to_stop)
-    try:
-        yield stopping
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import shlex
 import shutil
 import sys
+import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from mailer.cli.home import Home, pass_home
 from mailer.cli.output import columns, emit, emit_json, json_option, say
-from mailer.errors import MailerError
+
+if TYPE_CHECKING:
+    from mailer.workspace import Workspace
 
 
 @click.command()
@@ -73,9 +79,14 @@ def _own_command() -> str:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: the port of [web] base_url, or 8025.")
+@click.option("--no-work", is_flag=True, help="Serve the pages only, and leave campaigns to `mailer work`.")
 @pass_home
-def serve(home: Home, host: str, port: int | None) -> None:
-    """Serve the pages readers reach from the mail: unsubscribe, preferences, archive."""
+def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
+    """Serve the pages readers reach from the mail: unsubscribe, preferences, archive.
+
+    Beside that it starts scheduled campaigns and sends what has something to do, as `mailer work` does.
+    """
+    from mailer.campaigns.stopping import stopping_on_signals
     from mailer.web.application import create_app
     from mailer.web.serving import serve as serve_app
 
@@ -83,20 +94,56 @@ def serve(home: Home, host: str, port: int | None) -> None:
     with home.database(workspace):
         pass
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
-    serve_app(
-        create_app(workspace),
-        host=host,
-        port=chosen,
-        announce=lambda url: say(f"Serving {url} until Ctrl-C."),
-    )
+    beside = contextlib.nullcontext() if no_work else _working_beside(workspace)
+    # The server ends in order and then raises the signal again, which must not cut off the messages in hand.
+    with stopping_on_signals(), beside:
+        serve_app(
+            create_app(workspace),
+            host=host,
+            port=chosen,
+            announce=lambda url: say(f"Serving {url} until Ctrl-C."),
+        )
+
+
+@contextlib.contextmanager
+def _working_beside(workspace: Workspace) -> Iterator[None]:
+    """A worker in a thread of this process, which finishes what is in hand at the end."""
+    from mailer.campaigns.working import work as work_on
+
+    stop = threading.Event()
+
+    def run() -> None:
+        work_on(workspace, stop=stop, say=say, tickets=False)
+
+    thread = threading.Thread(target=run, name="mailer-work")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 @click.command()
-def work() -> None:
-    """Send scheduled campaigns in the background, on as many machines as wanted."""
-    raise MailerError(
-        "`mailer work` comes with a later version; `mailer send --confirm` sends in the foreground."
-    )
+@click.option(
+    "--no-listen", is_flag=True, help="Behind PgBouncer in transaction mode: look, rather than be told."
+)
+@pass_home
+def work(home: Home, no_listen: bool) -> None:
+    """Start scheduled campaigns and send what has something to do, until Ctrl-C.
+
+    On as many machines as wanted, with PostgreSQL. What a machine that died left is taken over by the others.
+    """
+    from mailer.campaigns.stopping import stopping_on_signals
+    from mailer.campaigns.working import work as work_on
+
+    workspace = home.open()
+    with home.database(workspace):
+        pass
+    with stopping_on_signals() as stop:
+        say("Working until Ctrl-C.")
+        work_on(workspace, stop=stop, say=say, listen=not no_listen)
+    say("Stopped; nothing is in hand.")
 
 
 @click.command()

@@ -7,7 +7,8 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Engine
 
 from mailer.database.engine import session
-from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand
+from mailer.dispatch.resolving import PREFERENCES
+from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand, take_as_proof
 from mailer.workspace import Keys
 from subscribers.details import NAME_LENGTH, clean_line
 from subscribers.errors import DetailError, TokenError
@@ -128,6 +129,8 @@ def save_choices(
                 now=now,
             )
             form = _fill(read_preferences(opened, claim.subscriber_id), offer.today)
+        # Also with complaints: whoever filled in the form has the mail.
+        take_as_proof(opened, claim, PREFERENCES, now)
         standing = stand(opened, keys, subscriber)
         opened.commit()
         return Choosing(standing=standing, form=form, complaints=complaints, saved=not complaints)

@@ -8,6 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.engine import session
+from mailer.dispatch.resolving import RETURN, UNSUBSCRIBE, prove_delivered
 from mailer.workspace import Keys
 from subscribers.consent import GONE, resubscribe, unsubscribe
 from subscribers.errors import TokenError, UnknownSubscriberError
@@ -75,6 +76,7 @@ def leave(engine: Engine, keys: Keys, token: str, *, method: str, now: datetime)
             language="" if method == "one-click" else "en",
             evidence="List-Unsubscribe=One-Click" if method == "one-click" else "",
         )
+        take_as_proof(opened, claim, UNSUBSCRIBE, now)
         standing = stand(opened, keys, subscriber)
         opened.commit()
         return standing
@@ -104,6 +106,7 @@ def come_back(engine: Engine, keys: Keys, token: str, *, words: str, now: dateti
             )
         except UnknownSubscriberError as error:
             raise TokenError from error
+        take_as_proof(opened, claim, RETURN, now)
         standing = stand(opened, keys, subscriber)
         opened.commit()
         return standing
@@ -129,6 +132,14 @@ def find_subscriber(opened: Session, claim: TokenClaim) -> Subscriber:
     if subscriber is None:
         raise TokenError
     return subscriber
+
+
+def take_as_proof(opened: Session, claim: TokenClaim, evidence: str, now: datetime) -> None:
+    """Whoever acts through the link of a mail has the mail: if its delivery was in doubt, it is no more.
+
+    Only for what a POST brings. A scanner that opens links has the mail too, but looking changes nothing.
+    """
+    prove_delivered(opened.connection(), claim.campaign_id, claim.subscriber_id, evidence, now)
 
 
 def stand(opened: Session, keys: Keys, subscriber: Subscriber) -> Standing:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from mailer.web import archive, public
+from mailer.web import archive, metrics, public
 from mailer.web.pages import Pages
 from mailer.web.security import PAGE_POLICY, Guard, Rules, dress
 from mailer.web.site import Clock, Site, read_clock
@@ -44,7 +44,7 @@ def create_app(workspace: Workspace, *, clock: Clock = read_clock) -> FastAPI:
         open_to_posts=("/u/",),
         https_only=base.scheme == "https",
     )
-    return assemble(pages, rules, open_site, (*public.ROUTES, *archive.ROUTES))
+    return assemble(pages, rules, open_site, (*public.ROUTES, *archive.ROUTES, *metrics.ROUTES))
 
 
 def assemble(pages: Pages, rules: Rules, lifespan: Lifespan, routes: Sequence[Route]) -> FastAPI:

@@ -1,0 +1,170 @@
+"""Figures for Prometheus, counted in the database when they are asked for: nothing is kept between two looks.
+
+Deliveries are counted for the campaigns that are not over and the last twenty that are. That costs one walk
+through their ledgers, so a look a minute is plenty.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy import Connection, Engine, func, select, text
+from sqlmodel import col
+
+from mailer.database.clock import read_clock
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, Lane
+from mailer.dispatch.liveness import DEAD_AFTER
+from subscribers.models import Status, Subscriber
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+_OVER = (CampaignState.finished, CampaignState.cancelled)
+_LAST = 20
+_MOST_LANES = 50
+
+
+def measure(engine: Engine) -> bytes:
+    """The figures in Prometheus's text format (:data:`CONTENT_TYPE`)."""
+    registry = CollectorRegistry()
+    with engine.connect().execution_options(read_only=True) as connection:
+        registry.register(_Figures(connection))
+        return generate_latest(registry)
+
+
+class _Figures(Collector):
+    """All figures as one transaction sees them."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def describe(self) -> Iterable[GaugeMetricFamily]:
+        # Otherwise the registry collects once to find out the names.
+        return ()
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        connection, now = self._connection, read_clock(self._connection)
+        editions = _find_campaigns(connection)
+        yield _campaigns(connection)
+        yield _subscribers(connection)
+        yield from _deliveries(connection, editions)
+        yield _queue_ages(connection, editions, now)
+        yield _dispatchers(connection, now)
+        yield _lanes(connection, now)
+        yield _database(connection)
+
+
+def _find_campaigns(connection: Connection) -> dict[int, str]:
+    """The campaigns to count the deliveries of, with their editions."""
+    number, edition = col(Campaign.id), col(Campaign.edition)
+    is_over = col(Campaign.state).in_(_OVER)
+    going = select(number, edition).where(~is_over, col(Campaign.launched_at).is_not(None))
+    ended = select(number, edition).where(is_over).order_by(number.desc()).limit(_LAST)
+    rows = [row for query in (ended, going) for row in connection.execute(query)]
+    return {row[0]: row[1] for row in rows if row[0] is not None}
+
+
+def _campaigns(connection: Connection) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("mailer_campaigns", "Campaigns by state.", labels=["state"])
+    state = col(Campaign.state)
+    found = {row[0]: row[1] for row in connection.execute(select(state, func.count()).group_by(state))}
+    for each in CampaignState:
+        family.add_metric([each.value], found.get(each, 0))
+    return family
+
+
+def _subscribers(connection: Connection) -> GaugeMetricFamily:
+    family = GaugeMetricFamily("mailer_subscribers", "Subscribers by status.", labels=["status"])
+    status = col(Subscriber.status)
+    found = {row[0]: row[1] for row in connection.execute(select(status, func.count()).group_by(status))}
+    for each in Status:
+        family.add_metric([each.value], found.get(each, 0))
+    return family
+
+
+def _deliveries(connection: Connection, editions: dict[int, str]) -> Iterator[GaugeMetricFamily]:
+    labels = ["campaign", "edition"]
+    deliveries = GaugeMetricFamily(
+        "mailer_deliveries", "Deliveries of the latest campaigns by state.", labels=[*labels, "state"]
+    )
+    doubts = GaugeMetricFamily(
+        "mailer_deliveries_in_doubt_unowned",
+        "Deliveries in doubt that no dispatcher holds: for a person to settle.",
+        labels=labels,
+    )
+    campaign, state = col(Delivery.campaign_id), col(Delivery.state)
+    statement = (
+        select(campaign, state, func.count(), func.count(col(Delivery.owner)))
+        .where(campaign.in_(editions))
+        .group_by(campaign, state)
+    )
+    found = {(number, kind): (all_, owned) for number, kind, all_, owned in connection.execute(statement)}
+    for number, edition in editions.items():
+        for each in DeliveryState:
+            deliveries.add_metric([str(number), edition, each.value], found.get((number, each), (0, 0))[0])
+        all_, owned = found.get((number, DeliveryState.in_doubt), (0, 0))
+        doubts.add_metric([str(number), edition], all_ - owned)
+    yield deliveries
+    yield doubts
+
+
+def _queue_ages(connection: Connection, editions: dict[int, str], now: datetime) -> GaugeMetricFamily:
+    """How long the delivery has waited that is next: the least tried with the lowest number is the oldest."""
+    family = GaugeMetricFamily(
+        "mailer_oldest_queued_seconds",
+        "How long the next delivery in the queue has waited.",
+        labels=["campaign", "edition"],
+    )
+    for number, edition in editions.items():
+        queued = (
+            select(col(Delivery.updated_at))
+            .where(col(Delivery.campaign_id) == number, col(Delivery.state) == DeliveryState.queued)
+            .order_by(col(Delivery.attempts), col(Delivery.id))
+            .limit(1)
+        )
+        since = connection.execute(queued).scalar()
+        age = max(0.0, (now - since).total_seconds()) if since is not None else 0.0
+        family.add_metric([str(number), edition], age)
+    return family
+
+
+def _dispatchers(connection: Connection, now: datetime) -> GaugeMetricFamily:
+    alive = (
+        select(func.count()).select_from(Dispatcher).where(col(Dispatcher.heartbeat_at) > now - DEAD_AFTER)
+    )
+    return GaugeMetricFamily(
+        "mailer_dispatchers_alive",
+        "Dispatchers whose heart has beaten within the last minute.",
+        value=connection.execute(alive).scalar_one(),
+    )
+
+
+def _lanes(connection: Connection, now: datetime) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(
+        "mailer_lane_lag_seconds",
+        f"How far ahead the turns of a rate are taken, the {_MOST_LANES} furthest.",
+        labels=["lane"],
+    )
+    furthest = col(Lane.next_at).desc()
+    statement = (
+        select(col(Lane.name), col(Lane.next_at))
+        .where(col(Lane.next_at).is_not(None))
+        .order_by(furthest)
+        .limit(_MOST_LANES)
+    )
+    for name, next_at in connection.execute(statement):
+        if next_at is not None:
+            family.add_metric([name], max(0.0, (next_at - now).total_seconds()))
+    return family
+
+
+def _database(connection: Connection) -> GaugeMetricFamily:
+    if connection.dialect.name == "sqlite":
+        size = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size"
+    else:
+        size = "SELECT pg_database_size(current_database())"
+    return GaugeMetricFamily(
+        "mailer_database_bytes",
+        "The size of the database.",
+        value=connection.execute(text(size)).scalar_one(),
+    )

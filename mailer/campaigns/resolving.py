@@ -1,0 +1,269 @@
+"""Settling what is in doubt: by the log of the relay, or by a person who knows. Nothing is sent here.
+
+What is put back in the queue goes out, under the same Message-ID, when the campaign is resumed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from sqlalchemy import Connection, Engine
+
+from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign
+from mailer.database.engine import session
+from mailer.database.models import Campaign, CampaignState, DeliveryState
+from mailer.dispatch.counts import count_deliveries
+from mailer.dispatch.liveness import Presence
+from mailer.dispatch.maillog import MailLog, Passage, Trace, read_mail_log
+from mailer.dispatch.resolving import Doubt, call_sent, queue_again, read_doubts
+from mailer.errors import MailerError
+from mailer.rendering.reader import message_id
+from mailer.workspace import Workspace
+from subscribers.address import normalise_address
+
+_NEVER_CAME = "the relay's log covers the time and does not have it"
+_CUT_OFF = "the relay's log says that it was cut off, queue id {}"
+_DECIDED = {True: "decided by a person: it arrived", False: "decided by a person: to be sent again"}
+_PASSAGES: Mapping[Passage, str] = {
+    Passage.queued: "in the relay's log: queue id {}",
+    Passage.delivered: "in the relay's log: queue id {}, and the next server took it",
+    Passage.bounced: "in the relay's log: queue id {}, and the next server refused it (bounced)",
+}
+MOST_NAMED = 1000
+"""How many changes a :class:`Resolution` names; the report's CSV has them all."""
+
+
+class NotInDoubtError(MailerError):
+    """Nobody of this address is in doubt here."""
+
+    def __init__(self, campaign_id: int, address: str) -> None:
+        self.campaign_id = campaign_id
+        self.address = address
+        super().__init__(
+            f"{address}: not in doubt in campaign {campaign_id}, or a dispatcher that is running has it in "
+            f"hand. `mailer campaigns report {campaign_id}` names those in doubt."
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A delivery that was in doubt: whose, what it is now, and what settled it."""
+
+    email: str
+    state: DeliveryState
+    reason: str
+
+    def as_dict(self) -> dict[str, str]:
+        return {"email": self.email, "state": self.state.value, "reason": self.reason}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Resolution:
+    """What was settled: how many are now sent or queued, how many are left in doubt, the first by name.
+
+    ``not_covered`` counts those that a log does not have but may have missed, because it does not reach from
+    the campaign's beginning past the hand-over. ``missing`` counts those it does not have though it does.
+    """
+
+    campaign_id: int
+    sent: int
+    queued: int
+    left: int
+    changes: tuple[Change, ...]
+    missing: int = 0
+    not_covered: int = 0
+
+    def as_dict(self) -> dict[str, Any]:
+        """The resolution as JSON shows it."""
+        return {
+            "campaign": self.campaign_id,
+            "sent": self.sent,
+            "queued": self.queued,
+            "in_doubt": self.left,
+            "missing": self.missing,
+            "not_covered": self.not_covered,
+            "changes": [change.as_dict() for change in self.changes],
+        }
+
+
+def resolve_by_log(
+    workspace: Workspace,
+    engine: Engine,
+    campaign_id: int,
+    paths: Sequence[Path],
+    *,
+    resend_missing: bool = False,
+    zone: tzinfo | None = None,
+    dry_run: bool = False,
+    now: datetime,
+    standard_input: BinaryIO | None = None,
+) -> Resolution:
+    """Call sent whatever a Postfix relay's log says it took.
+
+    With ``resend_missing``, what the log shows it has not got is queued again: messages that were cut off,
+    and messages without a trace in a log that begins before the campaign and goes on after the hand-over.
+
+    Raises:
+        UnknownCampaignError: there is no such campaign.
+        CampaignMoveError: it is cancelled, and something is to be queued again.
+        MailLogError: the log cannot be read.
+    """
+    campaign = _find(engine, campaign_id, sends_again=resend_missing)
+    dead = _find_dead(engine, workspace, campaign_id)
+    with engine.connect().execution_options(read_only=True) as connection:
+        doubts = _by_message_id(workspace, campaign_id, read_doubts(connection, campaign_id, dead))
+    # Read between the transactions: a log may be long, and a campaign must not wait for it.
+    log = read_mail_log(paths, doubts.__contains__, now=now, zone=zone, standard_input=standard_input)
+    began = campaign.launched_at or campaign.created_at
+    accepted, cut_off, missing, uncovered = _sort(doubts, log, began)
+    resent = cut_off + missing if resend_missing else []
+    changes = {doubt.delivery_id: _accept(doubt, log.traces[name]) for name, doubt in accepted}
+    changes |= {doubt.delivery_id: _repeat(doubt, log.traces.get(name)) for name, doubt in resent}
+    return _apply(
+        engine,
+        campaign_id,
+        changes,
+        dead=dead,
+        dry_run=dry_run,
+        now=now,
+        missing=len(cut_off) + len(missing),
+        not_covered=len(uncovered),
+    )
+
+
+def resolve_by_hand(
+    workspace: Workspace,
+    engine: Engine,
+    campaign_id: int,
+    address: str | None,
+    *,
+    arrived: bool,
+    dry_run: bool = False,
+    now: datetime,
+) -> Resolution:
+    """Take a person's word for ``address``, or for everybody in doubt if None: the mail ``arrived``, or is to
+    be sent again.
+
+    Raises:
+        UnknownCampaignError: there is no such campaign.
+        CampaignMoveError: it is cancelled, and somebody is to be sent to again.
+        NotInDoubtError: ``address`` is not in doubt.
+        AddressError: ``address`` is none.
+    """
+    _find(engine, campaign_id, sends_again=not arrived)
+    wanted = None if address is None else normalise_address(address).email
+    dead = _find_dead(engine, workspace, campaign_id)
+    with engine.connect().execution_options(read_only=True) as connection:
+        doubts = read_doubts(connection, campaign_id, dead)
+    chosen = [doubt for doubt in doubts if wanted is None or doubt.email == wanted]
+    if wanted is not None and not chosen:
+        raise NotInDoubtError(campaign_id, wanted)
+    state = DeliveryState.sent if arrived else DeliveryState.queued
+    changes = {
+        doubt.delivery_id: Change(email=doubt.email, state=state, reason=_DECIDED[arrived])
+        for doubt in chosen
+    }
+    return _apply(engine, campaign_id, changes, dead=dead, dry_run=dry_run, now=now)
+
+
+def _find(engine: Engine, campaign_id: int, *, sends_again: bool) -> Campaign:
+    with session(engine, read_only=True) as reading:
+        campaign = find_campaign(reading, campaign_id)
+        reading.expunge(campaign)
+    if sends_again and campaign.state is CampaignState.cancelled:
+        hint = "What is in doubt can still be called arrived."
+        raise CampaignMoveError(campaign_id, "sent again", campaign.state, hint)
+    return campaign
+
+
+def _find_dead(engine: Engine, workspace: Workspace, campaign_id: int) -> set[str]:
+    """The dispatchers that died with deliveries of the campaign in hand."""
+    with Presence(engine, workspace.root, campaign_id) as presence:
+        return presence.find_dead()
+
+
+def _by_message_id(workspace: Workspace, campaign_id: int, doubts: Sequence[Doubt]) -> dict[str, Doubt]:
+    domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
+    return {message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt for doubt in doubts}
+
+
+_Named = list[tuple[str, Doubt]]
+
+
+def _sort(
+    doubts: Mapping[str, Doubt], log: MailLog, began: datetime
+) -> tuple[_Named, _Named, _Named, _Named]:
+    """The doubts by Message-ID as accepted, cut off, missing, and not covered by the log.
+
+    The time of a delivery is that of its last move, which for one left by a crash can be when it was found,
+    and for one that waited for an answer when the waiting ended: the hand-over was before. So the log has to
+    begin before the campaign did.
+    """
+    accepted: _Named = []
+    cut_off: _Named = []
+    missing: _Named = []
+    uncovered: _Named = []
+    for name, doubt in doubts.items():
+        trace = log.traces.get(name)
+        if trace is not None and trace.passage.is_accepted:
+            accepted.append((name, doubt))
+        elif not log.covers(began, doubt.since):
+            uncovered.append((name, doubt))
+        elif trace is None:
+            missing.append((name, doubt))
+        elif trace.passage is Passage.not_taken:
+            cut_off.append((name, doubt))
+    return accepted, cut_off, missing, uncovered
+
+
+def _accept(doubt: Doubt, trace: Trace) -> Change:
+    reason = _PASSAGES[trace.passage].format(trace.queue_id)
+    return Change(email=doubt.email, state=DeliveryState.sent, reason=reason)
+
+
+def _repeat(doubt: Doubt, trace: Trace | None) -> Change:
+    reason = _NEVER_CAME if trace is None else _CUT_OFF.format(trace.queue_id)
+    return Change(email=doubt.email, state=DeliveryState.queued, reason=reason)
+
+
+def _apply(
+    engine: Engine,
+    campaign_id: int,
+    changes: Mapping[int, Change],
+    *,
+    dead: set[str],
+    dry_run: bool,
+    now: datetime,
+    missing: int = 0,
+    not_covered: int = 0,
+) -> Resolution:
+    with engine.connect() as connection, connection.begin() as transaction:
+        sent, queued = _write(connection, changes, dead=dead, now=now)
+        left = count_deliveries(connection, campaign_id).in_doubt
+        if dry_run:
+            transaction.rollback()
+    return Resolution(
+        campaign_id=campaign_id,
+        sent=sent,
+        queued=queued,
+        left=left,
+        changes=tuple(changes.values())[:MOST_NAMED],
+        missing=missing,
+        not_covered=not_covered,
+    )
+
+
+def _write(
+    connection: Connection, changes: Mapping[int, Change], *, dead: set[str], now: datetime
+) -> tuple[int, int]:
+    sent = {number: change.reason for number, change in changes.items() if change.state is DeliveryState.sent}
+    again: dict[str, list[int]] = {}
+    for number, change in changes.items():
+        if change.state is DeliveryState.queued:
+            again.setdefault(change.reason, []).append(number)
+    queued = sum(
+        queue_again(connection, numbers, reason, dead=dead, now=now) for reason, numbers in again.items()
+    )
+    return call_sent(connection, sent, dead=dead, now=now), queued

@@ -1,0 +1,259 @@
+"""Scheduling: a campaign frozen now that starts at its hour, and one that goes on after its canary.
+
+The clock is the database's, so that all machines agree. A start is a conditional move: however many workers
+look, and however a clock jumps, each campaign starts once, and never before it is due by that clock.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+
+from sqlalchemy import Connection, Engine, Row, select, update
+from sqlalchemy.orm import Mapped
+from sqlmodel import col
+
+from mailer.campaigns.launching import (
+    AS_SET,
+    LaunchRefusedError,
+    Terms,
+    Unfinished,
+    find_unfinished,
+    materialise,
+    take_turn,
+    taking_turns,
+    write_campaign,
+)
+from mailer.campaigns.planning import Plan
+from mailer.database.clock import Clock, read_clock
+from mailer.database.models import Campaign, CampaignState
+from mailer.dispatch.engine import hand_out_tickets
+from mailer.dispatch.states import move_campaign
+from mailer.errors import MailerError
+from mailer.settings import Settings
+from mailer.workspace import Workspace
+from subscribers.errors import SubscriberError
+from subscribers.segment import Segment, parse_segment
+
+
+class ScheduleError(MailerError):
+    """The time is no time at which a campaign can start."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scheduled:
+    """A campaign that waits for ``at`` (UTC); ``moved`` when it had waited for another time before."""
+
+    campaign_id: int
+    at: datetime
+    moved: bool
+
+
+def read_time(words: str, zone: tzinfo | None = None) -> datetime:
+    """The moment that ``words`` (ISO 8601, to the minute or finer) name, with its offset.
+
+    Without an offset it is meant in ``zone``; None is the zone of this machine.
+
+    Raises:
+        ScheduleError: it is no time, or the clocks are changed so that it does not exist or comes twice.
+    """
+    example = "Write it as 2026-12-01T09:00 or, with its offset, 2026-12-01T09:00+08:00."
+    try:
+        moment = datetime.fromisoformat(words.strip())
+    except ValueError as error:
+        raise ScheduleError(f"{words}: not a date and time. {example}") from error
+    if "T" not in words.strip().upper() and ":" not in words:
+        raise ScheduleError(f"{words}: the hour is missing. {example}")
+    return moment if moment.tzinfo is not None else _place(moment, zone)
+
+
+def _place(naive: datetime, zone: tzinfo | None) -> datetime:
+    """``naive`` as the clocks of ``zone`` show it, which they must do exactly once."""
+
+    def place(fold: int) -> datetime:
+        folded = naive.replace(fold=fold)
+        # Without a zone, astimezone takes the machine's, with its rules at that date.
+        return folded.astimezone() if zone is None else folded.replace(tzinfo=zone)
+
+    first, second = place(0), place(1)
+    if first.utcoffset() != second.utcoffset():
+        there = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) == naive
+        why = "comes twice" if there else "does not exist"
+        raise ScheduleError(
+            f"{naive:%Y-%m-%dT%H:%M}: this time {why} on the day the clocks are changed. "
+            "Name its offset, as in +08:00, or another time."
+        )
+    return first
+
+
+def schedule(
+    engine: Engine,
+    workspace: Workspace,
+    plan: Plan,
+    *,
+    at: datetime,
+    terms: Terms = AS_SET,
+    clock: Clock = read_clock,
+) -> Scheduled:
+    """Freeze the plan's content now and let it start ``at`` (aware). Who gets it is decided at the start.
+
+    A campaign of the same content for the same segment that is scheduled already is moved to ``at``.
+
+    Raises:
+        LaunchRefusedError: as when launching; or the edition is being sent to this segment already.
+        ScheduleError: ``at`` has passed.
+    """
+    with taking_turns(engine, workspace, plan) as connection:
+        now = clock(connection)
+        if at <= now:
+            raise ScheduleError(
+                f"{_utc(at)} has passed; by the clock of the database it is {_utc(now)}. "
+                "Choose a later time, or leave out --at to send now."
+            )
+        values = {"scheduled_at": at.astimezone(UTC), **terms.columns(workspace.settings.campaigns)}
+        found = find_unfinished(connection, plan)
+        if found is not None:
+            _move_hour(connection, found, {**values, "again": plan.again})
+            return Scheduled(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
+        number = write_campaign(connection, workspace.settings, plan, now)
+        move_campaign(connection, number, CampaignState.scheduled, again=plan.again, **values)
+        return Scheduled(campaign_id=number, at=at.astimezone(UTC), moved=False)
+
+
+def _move_hour(connection: Connection, found: Unfinished, values: dict[str, object]) -> None:
+    waits = (col(Campaign.id) == found.id, col(Campaign.state) == CampaignState.scheduled)
+    if connection.execute(update(Campaign).where(*waits).values(values)).rowcount != 1:
+        raise LaunchRefusedError(
+            f"Campaign {found.id} sends this edition to this segment already. "
+            f"Look with `mailer campaigns show {found.id}`."
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Started:
+    """What became of a campaign at its hour: it is ``sending``, or ``paused`` or ``cancelled`` with a
+    reason.
+    """
+
+    campaign_id: int
+    state: CampaignState
+    reason: str = ""
+    audience: int = 0
+
+
+def start_due(engine: Engine, workspace: Workspace, *, clock: Clock = read_clock) -> list[Started]:
+    """Start the scheduled campaigns whose hour has come, and wake workers for them.
+
+    Each start, with the writing down of its audience, is one transaction, so that of any number of
+    workers one starts it. What cannot go any more is paused or cancelled with the reason.
+    """
+    due = _find_due(engine, clock, CampaignState.scheduled, col(Campaign.scheduled_at))
+    started = (_start(engine, workspace, number, clock) for number in due)
+    return [one for one in started if one is not None]
+
+
+def resume_due(engine: Engine, *, clock: Clock = read_clock) -> list[int]:
+    """Let campaigns go on that have waited long enough after their canary; their numbers."""
+    due = _find_due(engine, clock, CampaignState.paused, col(Campaign.canary_until))
+    return [number for number in due if _resume(engine, number, clock)]
+
+
+def _find_due(
+    engine: Engine, clock: Clock, state: CampaignState, moment: Mapped[datetime | None]
+) -> list[int]:
+    # Looked up without a lock; whoever acts on it looks again in a transaction of its own.
+    with engine.connect().execution_options(read_only=True) as connection:
+        due = select(col(Campaign.id)).where(col(Campaign.state) == state, moment <= clock(connection))
+        return [number for number in connection.scalars(due.order_by(moment, col(Campaign.id))) if number]
+
+
+def _resume(engine: Engine, campaign_id: int, clock: Clock) -> bool:
+    with engine.begin() as connection:
+        due = col(Campaign.canary_until) <= clock(connection)
+        waits = (col(Campaign.state) == CampaignState.paused, due)
+        sending = CampaignState.sending
+        moved = move_campaign(connection, campaign_id, sending, *waits, canary=None, canary_until=None)
+        if moved:
+            audience = select(col(Campaign.audience)).where(col(Campaign.id) == campaign_id)
+            hand_out_tickets(connection, campaign_id, connection.execute(audience).scalar_one())
+    return moved
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Addressed:
+    """Who a scheduled campaign is for, as it was planned."""
+
+    edition: str
+    segment: Segment
+    again: bool
+
+
+def _start(engine: Engine, workspace: Workspace, campaign_id: int, clock: Clock) -> Started | None:
+    """Start one campaign; None when another worker has, or it is not due any more."""
+    with engine.begin() as connection:
+        edition = select(col(Campaign.edition)).where(col(Campaign.id) == campaign_id)
+        take_turn(connection, connection.execute(edition).scalar_one())
+        now = clock(connection)
+        waits = (col(Campaign.state) == CampaignState.scheduled, col(Campaign.scheduled_at) <= now)
+        if not move_campaign(connection, campaign_id, CampaignState.sending, *waits, launched_at=now):
+            return None
+        return _fill(connection, workspace, campaign_id, now)
+
+
+def _fill(connection: Connection, workspace: Workspace, campaign_id: int, now: datetime) -> Started:
+    """Write down the audience of a campaign that has just been moved to sending, or stop it."""
+
+    def stop(state: CampaignState, reason: str, audience: int = 0) -> Started:
+        ended = now if state is CampaignState.cancelled else None
+        move_campaign(connection, campaign_id, state, reason=reason, audience=audience, finished_at=ended)
+        return Started(campaign_id=campaign_id, state=state, reason=reason, audience=audience)
+
+    row = connection.execute(select(*_PLANNED).where(col(Campaign.id) == campaign_id)).one()
+    if fault := _find_void_approval(row, workspace.settings):
+        return stop(CampaignState.cancelled, fault)
+    try:
+        segment = parse_segment(row.segment, sectors=workspace.settings.sectors)
+    except SubscriberError as error:
+        return stop(CampaignState.cancelled, f"At its hour the segment could not be read: {error}")
+    addressed = _Addressed(edition=row.edition, segment=segment, again=row.again)
+    audience = materialise(connection, campaign_id, addressed, now)
+    if audience == 0:
+        return stop(CampaignState.cancelled, "At its hour nobody of the segment would have got it.")
+    if not workspace.settings.web.is_public_safe:
+        words = f"[web] base_url is {workspace.settings.web.base_url}, and one-click unsubscribe needs https."
+        return stop(
+            CampaignState.paused, f"{words} Mend it, then `mailer campaigns resume {campaign_id}`.", audience
+        )
+    connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))
+    hand_out_tickets(connection, campaign_id, audience)
+    return Started(campaign_id=campaign_id, state=CampaignState.sending, audience=audience)
+
+
+_PLANNED = (
+    *(col(Campaign.edition), col(Campaign.segment), col(Campaign.again)),
+    *(col(Campaign.digest), col(Campaign.approved_digest)),
+)
+
+
+def _find_void_approval(row: Row[str, str, bool, str, str], settings: Settings) -> str:
+    """Why the approval does not hold; empty if it does, or none is needed."""
+    if row.approved_digest == row.digest:
+        return ""
+    if row.approved_digest:
+        return "What was approved is not what was scheduled. Have it approved, then schedule it again."
+    if settings.campaigns.approval == "required":
+        return (
+            "At its hour an approval was required, and nobody had given it. Approve, then schedule it again."
+        )
+    return ""
+
+
+def tell_start(started: Started, say: Callable[[str], None]) -> None:
+    """Say in a line what became of a campaign at its hour."""
+    if started.state is CampaignState.sending:
+        say(f"Campaign {started.campaign_id} starts: {started.audience} readers.")
+    else:
+        say(f"Campaign {started.campaign_id} is {started.state} and not started: {started.reason}")
+
+
+def _utc(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -1,0 +1,32 @@
+"""Stopping in order: SIGTERM and Ctrl-C finish what is in hand."""
+
+import contextlib
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+
+@contextlib.contextmanager
+def stopping_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
+    """An event that SIGTERM and SIGINT set. A second signal ends the process as usual.
+
+    Where ``stop`` is given, or outside the main thread, signals are left alone.
+    """
+    if stop is not None or threading.current_thread() is not threading.main_thread():
+        yield stop or threading.Event()
+        return
+    stopping = threading.Event()
+
+    def ask_to_stop(number: int, _: FrameType | None) -> None:
+        stopping.set()
+        signal.signal(number, former[signal.Signals(number)])
+
+    former = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    for number in former:
+        signal.signal(number, ask_to_stop)
+    try:
+        yield stopping
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)

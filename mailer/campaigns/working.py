@@ -1,0 +1,258 @@
+"""Working in the background: starting what is due, and sending every campaign that has something to do.
+
+One loop serves both databases: it looks once a second. On PostgreSQL tickets wake the workers besides, so
+that a launch is taken up at once, on every machine. Nothing here decides who gets a message: any number of
+workers may be at the same campaign, because the ledger gives each delivery to one of them.
+"""
+
+import contextlib
+import logging
+import threading
+import time
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, Engine, exists, func, or_, select, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col
+
+from mailer.campaigns.lifecycle import reopen_for_doubts
+from mailer.campaigns.scheduling import resume_due, start_due, tell_start
+from mailer.campaigns.sending import send_campaign
+from mailer.database.clock import Clock, read_clock
+from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
+from mailer.dispatch.dispatcher import Ending
+from mailer.dispatch.engine import Calls, hand_out_tickets, has_ticket, prepare_engine, run_engine
+from mailer.dispatch.ledger import Ledger
+from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
+from mailer.errors import ConfigurationError, MailerError
+from mailer.workspace import Workspace
+
+KIND = "work-"
+"""How the name of a worker begins among the dispatchers."""
+
+CAMPAIGNS_AT_ONCE = 4
+_LOOK_SECONDS = 1.0
+_LONGEST_REST = 30.0
+_AGAIN_SECONDS = 5.0
+_NOBODY = 0  # A worker that waits belongs to no campaign.
+_log = logging.getLogger(__name__)
+
+
+def work(
+    workspace: Workspace,
+    *,
+    stop: threading.Event,
+    say: Callable[[str], None],
+    tickets: bool = True,
+    listen: bool = True,
+    clock: Clock = read_clock,
+) -> None:
+    """Start and send what is due until ``stop`` is set, then finish what is in hand.
+
+    Lines for a person go to ``say``, from several threads. With ``tickets`` PostgreSQL wakes it, and with
+    ``listen`` at once (see :func:`mailer.dispatch.engine.run_engine`). While the database is away it waits.
+    """
+    engine = workspace.open_database(durable=True)
+    try:
+        with Presence(engine, workspace.root, _NOBODY, kind=KIND, clock=clock) as presence:
+            worker = Worker(workspace, engine, presence, stop=stop, say=say, clock=clock)
+            if tickets and prepare_engine(engine):
+                watching = threading.Thread(target=worker.watch, name="mailer-watch")
+                watching.start()
+                worker.carry_tickets(listen=listen)
+                watching.join()
+            else:
+                worker.watch()
+            worker.join()
+    finally:
+        engine.dispose()
+
+
+@dataclass
+class _Rest:
+    """How long a campaign on which nothing came forward is left alone: longer each time, in seconds."""
+
+    settled: int = -1
+    seconds: float = 0.0
+    until: float = 0.0
+
+    def lengthen(self, settled: int) -> None:
+        """Note how many deliveries were settled after a run."""
+        forward = settled > self.settled
+        self.seconds = _LOOK_SECONDS if forward else min(2 * self.seconds or _LOOK_SECONDS, _LONGEST_REST)
+        self.settled = settled
+        self.until = time.monotonic() + self.seconds
+
+
+@dataclass
+class Worker:
+    """The campaigns this process works on, at most ``most`` at once, each in a thread of its own."""
+
+    workspace: Workspace
+    engine: Engine
+    presence: Presence
+    stop: threading.Event
+    say: Callable[[str], None]
+    clock: Clock = read_clock
+    most: int = CAMPAIGNS_AT_ONCE
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _hands: dict[int, threading.Thread] = field(default_factory=dict)
+    _rests: dict[int, _Rest] = field(default_factory=dict)
+
+    def watch(self) -> None:
+        """Look once a second until told to stop."""
+        beaten, is_away = time.monotonic(), False
+        while not self.stop.is_set():
+            try:
+                if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
+                    self.presence.beat()
+                    beaten = time.monotonic()
+                self.tick()
+                is_away = False
+            except SQLAlchemyError as error:
+                if not is_away:
+                    self.say(f"The database does not answer; trying again. ({type(error).__name__})")
+                is_away = True
+            except Exception:
+                # A worker that dies of one campaign's trouble would leave all others lying.
+                _log.exception("Looking after the campaigns failed.")
+            self.stop.wait(_LOOK_SECONDS)
+
+    def tick(self) -> None:
+        """Start and resume what is due, and begin to work on what has something to do."""
+        for started in start_due(self.engine, self.workspace, clock=self.clock):
+            tell_start(started, self.say)
+        for number in resume_due(self.engine, clock=self.clock):
+            self.say(f"Campaign {number} goes on after its canary.")
+        for number in self.find_workable():
+            if self._has_rested(number):
+                thread = threading.Thread(
+                    target=self.work_on, args=(number,), name=f"mailer-campaign-{number}"
+                )
+                thread.start()
+
+    def work_on(self, campaign_id: int) -> None:
+        """Work on the campaign until nothing is left to do now. Returns at once if this process is at it
+        already, has its hands full, or is stopping.
+        """
+        with self._lock:
+            if self.stop.is_set() or campaign_id in self._hands or len(self._hands) >= self.most:
+                return
+            self._hands[campaign_id] = threading.current_thread()
+        try:
+            self._send(campaign_id)
+        finally:
+            with self._lock:
+                del self._hands[campaign_id]
+
+    def carry_tickets(self, *, listen: bool) -> None:
+        """Let the engine wake this process until told to stop, whatever happens to the database."""
+        calls = Calls(work_on=self.work_on, tick=self.wake)
+        while not self.stop.is_set():
+            try:
+                run_engine(self.engine, calls, stop=self.stop, campaigns=self.most, listen=listen)
+            except Exception as error:
+                self.say(f"No tickets for now; looking once a second instead. ({type(error).__name__})")
+                self.stop.wait(_AGAIN_SECONDS)
+
+    def wake(self) -> None:
+        """Look, and hand out tickets for campaigns that have something to do and no ticket."""
+        self.tick()
+        workable = self.find_workable()
+        with self.engine.begin() as connection:
+            for number in workable:
+                if not has_ticket(connection, number):
+                    audience = select(col(Campaign.audience)).where(col(Campaign.id) == number)
+                    hand_out_tickets(connection, number, connection.execute(audience).scalar_one())
+
+    def find_workable(self) -> list[int]:
+        """The campaigns in which there is something to do now, the oldest first."""
+        dead = self.presence.find_dead()
+        with self.engine.connect().execution_options(read_only=True) as connection:
+            return find_workable(connection, dead, clock=self.clock)
+
+    def join(self) -> None:
+        """Wait for what is in hand."""
+        while hands := self._list_hands():
+            for thread in hands:
+                thread.join()
+
+    def _list_hands(self) -> list[threading.Thread]:
+        with self._lock:
+            return [thread for thread in self._hands.values() if thread.is_alive()]
+
+    def _has_rested(self, campaign_id: int) -> bool:
+        with self._lock:
+            rest = self._rests.get(campaign_id)
+            return campaign_id not in self._hands and (rest is None or time.monotonic() >= rest.until)
+
+    def _send(self, campaign_id: int) -> None:
+        settled = -1
+        try:
+            if campaign_id not in self.find_workable():
+                return
+            self.say(f"Campaign {campaign_id}: working on it.")
+            ending = send_campaign(self.workspace, campaign_id, stop=self.stop)
+            settled = ending.counts.settled
+            self.say(_describe(campaign_id, ending))
+        except (MailerError, ConfigurationError, SQLAlchemyError) as error:
+            self.say(f"Campaign {campaign_id}: {error}")
+        except Exception:
+            _log.exception("Campaign %s: the work on it failed.", campaign_id)
+        with self._lock:
+            self._rests.setdefault(campaign_id, _Rest()).lengthen(settled)
+
+
+def _describe(campaign_id: int, ending: Ending) -> str:
+    words = f"Campaign {campaign_id} is {ending.state}: {ending.counts.equation()}"
+    if ending.reason:
+        words = f"{words} {ending.reason}"
+    if ending.next_try is not None:
+        words = f"{words} The next try is due at {ending.next_try:%Y-%m-%d %H:%M} UTC."
+    return words
+
+
+def find_workable(connection: Connection, dead: Collection[str], *, clock: Clock = read_clock) -> list[int]:
+    """The campaigns in which a worker finds something to do, the oldest first.
+
+    They are sending, and have a reader who is queued or due again, or one in the hand of a dispatcher that
+    is ``dead`` or not written down, or nobody is left and they only have to be called finished.
+    """
+    ours = col(Delivery.campaign_id) == col(Campaign.id)
+    owner = col(Delivery.owner)
+    # Written out as in the partial indexes: SQLite does not use them for a bound value.
+    queued = exists().where(ours, text("delivery.state = 'queued'"))
+    deferred = (ours, text("delivery.state = 'deferred'"))
+    due = exists().where(*deferred, col(Delivery.not_before) <= clock(connection))
+    living = select(col(Dispatcher.id)).where(col(Dispatcher.id).not_in(dead))
+    left = exists().where(ours, owner.is_not(None), owner.not_in(living))
+    held = exists().where(ours, owner.is_not(None))
+    is_over = ~or_(queued, exists().where(*deferred), held)
+    sending = col(Campaign.state) == CampaignState.sending
+    found = (
+        select(col(Campaign.id)).where(sending, or_(queued, due, left, is_over)).order_by(col(Campaign.id))
+    )
+    return [number for number in connection.scalars(found) if number is not None]
+
+
+def count_workers(workspace: Workspace, engine: Engine) -> int:
+    """How many workers live, on this machine and others."""
+    with Presence(engine, workspace.root, _NOBODY) as mine:
+        dead = mine.find_dead()
+    with engine.connect().execution_options(read_only=True) as connection:
+        is_worker = (col(Dispatcher.id).startswith(KIND), col(Dispatcher.id).not_in(dead))
+        counted = select(func.count()).select_from(Dispatcher).where(*is_worker)
+        return connection.execute(counted).scalar_one()
+
+
+def queue_doubted(engine: Engine, campaign_id: int) -> int:
+    """Queue those in doubt again, for workers to send to; how many. A finished campaign is opened again.
+
+    ``engine`` must be durable.
+    """
+    with Session(engine) as session:
+        reopen_for_doubts(session, campaign_id)
+        session.commit()
+    with contextlib.closing(Ledger(engine, campaign_id, "")) as ledger:
+        return ledger.resend_doubted(always=True)

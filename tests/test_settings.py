@@ -1,0 +1,108 @@
+"""What we write about settings is what the program takes: starting file, the page's examples, its tables."""
+
+import re
+import sys
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import templates
+from mailer.settings import Settings, load
+
+ROOT = Path(__file__).resolve().parent.parent
+STARTING_FILE = templates.ROOT / "workspace" / "mailer.toml"
+PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+SENDER = '[sender]\nname = "N"\naddress = "n@example.org"\norganisation = "O"\npostal_address = "1 Street"\n'
+
+
+def load_text(folder: Path, text: str) -> Settings:
+    (folder / "mailer.toml").write_text(text, encoding="utf-8")
+    return load(folder, {})
+
+
+def test_the_starting_file_is_taken_as_it_is(tmp_path: Path) -> None:
+    load_text(tmp_path, STARTING_FILE.read_text(encoding="utf-8"))
+
+
+def test_whatever_the_starting_file_has_in_comments_is_taken_too(tmp_path: Path) -> None:
+    text = re.sub(r"^# (?=[a-z_]+ = )", "", STARTING_FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    settings = load_text(tmp_path, text)
+    assert (settings.smtp.rate, settings.campaigns.window) == (14, "08:00-18:00")
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_every_example_of_the_page_is_taken(tmp_path: Path, example: str) -> None:
+    settings = load_text(tmp_path, f"{SENDER}\n{example}")
+    for section in tomllib.loads(example):
+        assert getattr(settings, section) != getattr(load_text(tmp_path, SENDER), section)
+
+
+def test_there_are_examples() -> None:
+    assert len(EXAMPLES) >= 8
+
+
+@pytest.mark.parametrize("section", Settings.model_fields)
+def test_every_section_has_its_place_on_the_page(section: str) -> None:
+    assert f"\n## [{section}]\n" in PAGE
+
+
+def test_relays_in_the_file_are_read_with_their_own_tables(tmp_path: Path) -> None:
+    relay = '[[smtp.relays]]\nname = "new"\nurl = "smtp://x"\n[smtp.relays.warm_up]\nsince = 2026-03-02\n'
+    (only,) = load_text(tmp_path, f"{SENDER}\n{relay}").smtp.relays
+    assert only.warm_up is not None
+    assert only.warm_up.since == date(2026, 3, 2)
+
+
+# --- the tables that scripts/document.py writes
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, list[str]]]:
+    """Heading → key → the other cells of its row."""
+    monkeypatch.syspath_prepend(str(ROOT / "scripts"))
+    document: Any = __import__("document")
+    found: dict[str, dict[str, list[str]]] = {}
+    for section in re.split(r"^## ", document.describe_settings(), flags=re.MULTILINE)[1:]:
+        rows = [re.split(r"(?<!\\) ?\| ?", line)[1:-1] for line in section.splitlines() if line[:2] == "| "]
+        found[section.split("\n", 1)[0]] = {key.strip("`"): cells for key, *cells in rows[1:]}
+    sys.modules.pop("document", None)
+    return found
+
+
+def test_tables_inside_tables_are_described_as_one_writes_them(
+    tables: dict[str, dict[str, list[str]]],
+) -> None:
+    assert {"[smtp]", "[smtp.warm_up]", "[[smtp.relays]]"} <= tables.keys()
+    assert {"since", "first_day", "growth"} == tables["[smtp.warm_up]"].keys()
+    assert tables["[smtp]"]["relays"][0] == "tables"
+
+
+def test_only_what_a_variable_can_hold_has_one(tables: dict[str, dict[str, list[str]]]) -> None:
+    variables = {f"{table} {key}": cells[-1] for table, keys in tables.items() for key, cells in keys.items()}
+    assert variables["[smtp] rate"] == "`MAILER_SMTP__RATE`"
+    for key in ("[smtp] relays", "[smtp] warm_up", "[smtp.warm_up] since", "[[smtp.relays]] url"):
+        assert variables[key] == "–"
+    assert variables["[campaigns] window_days"] == "–"
+
+
+def test_every_variable_the_page_names_is_taken(
+    tmp_path: Path, tables: dict[str, dict[str, list[str]]]
+) -> None:
+    (tmp_path / "mailer.toml").write_text(SENDER, encoding="utf-8")
+    values = {"whole number": "3", "number": "0.5", "true or false": "false", "path": "file"}
+    special = {
+        "MAILER_SENDER__ADDRESS": "a@b.example",
+        "MAILER_WEB__BASE_URL": "https://x.example",
+        "MAILER_CAMPAIGNS__WINDOW": "08:00-18:00",
+    }
+    for keys in tables.values():
+        for kind, *_, cell in keys.values():
+            variable = cell.strip("`")
+            if variable != "–":
+                first = kind.split(", ")[0].strip("`")
+                value = special.get(variable) or values.get(kind) or (first if "`" in kind else "some text")
+                load(tmp_path, {variable: value})
