@@ -68,9 +68,9 @@ def _as_somebody_else() -> tuple[list[str | Path], pwd.struct_passwd | None]:
 
 
 @contextlib.contextmanager
-def running_postgres(programs: Path) -> Iterator[str]:
-    """A server on a Unix socket in a folder of its own, without fsync; yields the address of its first
-    database.
+def running_postgres(programs: Path, *, durable: bool = False) -> Iterator[str]:
+    """A server on a Unix socket in a folder of its own, without fsync unless ``durable``; yields the address
+    of its first database.
     """
     words, somebody = _as_somebody_else()
     folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
@@ -86,7 +86,8 @@ def running_postgres(programs: Path) -> Iterator[str]:
             cwd=folder,
         )
         options = ("listen_addresses=", "fsync=off", "full_page_writes=off", "synchronous_commit=off")
-        settings = [word for option in options for word in ("-c", option)]
+        unsafe = options[:1] if durable else options
+        settings = [word for option in unsafe for word in ("-c", option)]
         command = [*words, programs / "postgres", "-D", data, "-k", folder, *settings]
         with (folder / "log").open("wb") as log:
             server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=log, cwd=folder)
@@ -423,3 +424,54 @@ class _Hooks:
             _transport_of(server).close()
             await asyncio.Event().wait()
         return answer
+
+
+# --- PostgreSQL that can be restarted, and that keeps what it has promised
+
+
+@dataclass(kw_only=True)
+class Cluster:
+    """A durable PostgreSQL on a Unix socket in ``folder``, which can end and start again."""
+
+    programs: Path
+    folder: Path
+    words: list[str | Path]
+    server: "subprocess.Popen[bytes] | None" = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://postgres@/postgres?host={self.folder}"
+
+    def start(self) -> None:
+        command = [*self.words, self.programs / "postgres", "-D", self.folder / "data", "-k", self.folder]
+        with (self.folder / "log").open("ab") as log:
+            self.server = subprocess.Popen(
+                [*command, "-c", "listen_addresses="], stdout=subprocess.DEVNULL, stderr=log, cwd=self.folder
+            )
+        _await_postgres(self.server, self.programs, self.folder)
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """SIGINT ends every session and then the server; SIGQUIT ends all at once, as a crash does."""
+        if self.server is not None:
+            self.server.send_signal(how)
+            self.server.wait()
+            self.server = None
+
+
+@contextlib.contextmanager
+def postgres_cluster(programs: Path) -> Iterator[Cluster]:
+    """A cluster of our own, started, with fsync and every commit durable."""
+    words, somebody = _as_somebody_else()
+    folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
+    if somebody is not None:
+        os.chown(folder, somebody.pw_uid, somebody.pw_gid)
+    cluster = Cluster(programs=programs, folder=folder, words=words)
+    quick = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]
+    try:
+        command = [*words, programs / "initdb", "--pgdata", folder / "data", *quick]
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+        cluster.start()
+        yield cluster
+    finally:
+        cluster.stop(signal.SIGQUIT)
+        shutil.rmtree(folder, ignore_errors=True)
