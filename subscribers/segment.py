@@ -55,7 +55,7 @@ def parse_segment(text: str, *, sectors: Collection[str] | None = None) -> Segme
     return Segment(text=stripped, terms=tuple(_Reader(stripped, sectors).terms()))
 
 
-def eligible(today: date) -> ColumnElement[bool]:
+def eligible(today: date | ColumnElement[date]) -> ColumnElement[bool]:
     """Whether a subscriber gets mail on ``today``: active, or paused until a day that has come.
 
     Suppressed addresses are not asked for here, because suppressing one moves its subscriber out of both.

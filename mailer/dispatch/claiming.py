@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, exists, select
+from sqlalchemy import ColumnElement, Connection, Date, Integer, Row, Select, bindparam, exists, select
 from sqlmodel import col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
@@ -60,11 +60,11 @@ def reader_may_get_mail(today: date) -> ColumnElement[bool]:
     return exists().where(col(Subscriber.id) == col(Delivery.subscriber_id), eligible(today))
 
 
-def select_due(campaign_id: int, limit: int, now: datetime) -> Select[Any]:
+def select_due(campaign_id: int) -> Select[Any]:
     """The queued deliveries to take next with their readers, the least tried first.
 
-    ``may_get_mail`` tells whether the reader still wants it. On PostgreSQL rows another dispatcher is just
-    taking are passed over.
+    It is made once and then given ``today`` and ``most``, how many. ``may_get_mail`` tells whether the reader
+    still wants it. On PostgreSQL rows another dispatcher is just taking are passed over.
     """
     return (
         select(
@@ -72,7 +72,7 @@ def select_due(campaign_id: int, limit: int, now: datetime) -> Select[Any]:
             col(Delivery.attempts),
             col(Delivery.deferrals),
             col(Delivery.deferred_since),
-            eligible(now.date()).label("may_get_mail"),
+            eligible(bindparam("today", type_=Date)).label("may_get_mail"),
             *_READER,
         )
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
@@ -82,7 +82,7 @@ def select_due(campaign_id: int, limit: int, now: datetime) -> Select[Any]:
             is_sending(campaign_id),
         )
         .order_by(col(Delivery.attempts), col(Delivery.id))
-        .limit(limit)
+        .limit(bindparam("most", type_=Integer))
         .with_for_update(of=Delivery, skip_locked=True)
     )
 

@@ -46,7 +46,15 @@ class LedgerUnreachableError(MailerError):
         )
 
 
-# Made once: to make an IN of 500 numbers takes longer than to run it.
+# Made once: to make a statement takes longer than to run it.
+_CALL_UP = make_move(
+    [DeliveryState.deferred],
+    DeliveryState.queued,
+    col(Delivery.campaign_id) == bindparam("ours"),
+    col(Delivery.not_before) <= bindparam("now"),
+    not_before=None,
+    updated_at=bindparam("now"),
+)
 _TAKE = make_move(
     [DeliveryState.queued],
     DeliveryState.claimed,
@@ -95,6 +103,7 @@ class Ledger:
         self._random = random_ or random.Random()  # noqa: S311 - spreads retries, guards nothing
         self._watch = Watch(engine, clock)
         self._journal = open_journal(engine, campaign_id, owner)
+        self._due = select_due(campaign_id)
 
     def tell_time(self) -> datetime:
         """The database's time."""
@@ -113,7 +122,7 @@ class Ledger:
         with self._transaction() as (connection, now):
             self._call_up_deferred(connection, now)
             limit = self._hold_back(connection, limit, now)
-            rows = connection.execute(select_due(self.campaign_id, limit, now)).all()
+            rows = connection.execute(self._due, {"today": now.date(), "most": limit}).all()
             if unwanted := [row.delivery_id for row in rows if not row.may_get_mail]:
                 self._suppress(connection, unwanted, now)
             claims = read_claims(connection, self.campaign_id, [row for row in rows if row.may_get_mail])
@@ -282,10 +291,7 @@ class Ledger:
         )
 
     def _call_up_deferred(self, connection: Connection, now: datetime) -> None:
-        ours = col(Delivery.campaign_id) == self.campaign_id
-        due = col(Delivery.not_before) <= now
-        values = {"not_before": None, "updated_at": now}
-        _move(connection, [DeliveryState.deferred], DeliveryState.queued, ours, due, **values)
+        connection.execute(_CALL_UP, {"ours": self.campaign_id, "now": now})
 
     def _suppress(self, connection: Connection, ids: Sequence[int], now: datetime) -> None:
         status = select(col(Subscriber.status)).where(col(Subscriber.id) == col(Delivery.subscriber_id))

@@ -249,7 +249,7 @@ class SmtpLine(asyncio.Protocol):
         envelope, *stages = self._take() if self._pipelines and self._may_take() else (b"",)
         self._owed.extend(stages)
         if len(parcel.payload) < _LONG:
-            self.transport.writelines((parcel.payload, _DOT, envelope))
+            self.transport.write(parcel.payload + _DOT + envelope)
         else:
             self._write_long(parcel.payload, _DOT, envelope)
 
