@@ -323,14 +323,18 @@ class _Seat:
 
     def open(self) -> None:
         self.task = asyncio.ensure_future(self._connect())
+        # Not in the task itself: one that is cancelled before its first step never runs.
+        self.task.add_done_callback(self._opened)
+
+    def _opened(self, task: "asyncio.Task[None]") -> None:
+        if task.cancelled():
+            self.crew.left(self, None)
 
     async def _connect(self) -> None:
         try:
             line = await self.relay.transport.connect(self)
         except ConnectionFailedError as error:
             self.crew.left(self, error.outcome)
-        except asyncio.CancelledError:
-            self.crew.left(self, None)
         except Exception as error:
             self.crew.failure = self.crew.failure or error
             self.crew.left(self, None)

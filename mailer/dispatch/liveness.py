@@ -58,12 +58,15 @@ class Presence:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        is_crossed_out = False
         try:
-            # With the database gone the row stays; whoever comes next finds the lock free.
             with contextlib.suppress(Exception), self._engine.begin() as connection:
                 connection.execute(delete(Dispatcher).where(col(Dispatcher.id) == self.id))
+                is_crossed_out = True
         finally:
-            self._unlock()
+            # With the database gone the row stays, and the file with it: whoever comes next finds its lock
+            # free. Without the file they would have to wait for the heartbeat to grow old.
+            self._unlock(forget=is_crossed_out)
 
     def beat(self) -> None:
         """Show that we live; again, if another machine has meanwhile taken us for dead."""
@@ -113,8 +116,9 @@ class Presence:
             col(Delivery.campaign_id) == self._campaign_id, in_hand, col(Delivery.owner).is_not(None)
         )
 
-    def _unlock(self) -> None:
-        self._path_of(self.id).unlink(missing_ok=True)
+    def _unlock(self, *, forget: bool = True) -> None:
+        if forget:
+            self._path_of(self.id).unlink(missing_ok=True)
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
