@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Engine, delete, update
+from sqlalchemy import Engine, delete, event, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
@@ -95,6 +95,22 @@ def test_a_claim_takes_the_oldest_and_reads_its_reader(engine: Engine, ledger: L
     assert [claim.subscriber.email for claim in claims] == ["reader0@example.org", "reader1@example.org"]
     assert claims[0].subscriber.envelope == "reader0@example.org"
     assert list(read_states(engine).values()) == [S.claimed, S.claimed, S.queued]
+
+
+def test_a_claim_does_not_read_the_whole_ledger(sqlite_engine: Engine, clock: FakeClock) -> None:
+    campaign = add_campaign(sqlite_engine, 3)
+    asked: list[tuple[str, Any]] = []
+    event.listen(sqlite_engine, "before_cursor_execute", lambda *words: asked.append((words[2], words[3])))
+    ledger = Ledger(sqlite_engine, campaign, "a", clock=clock)
+    ledger.claim(2)
+    ledger.finish()
+    ledger.close()
+    plans = []
+    with sqlite_engine.connect() as connection:
+        for statement, values in list(asked):
+            plans += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    assert any("ix_delivery_queued" in step for step in plans)
+    assert [step for step in plans if step.startswith("SCAN delivery")] == []
 
 
 def test_two_dispatchers_never_claim_the_same_delivery(engine: Engine, campaign: int) -> None:

@@ -13,14 +13,14 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, and_, exists, func, or_, select, true
+from sqlalchemy import Connection, Engine, exists, func, or_, select, true
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.chronicle import Chronicle, NullChronicle
-from mailer.dispatch.claiming import Claim, is_sending
+from mailer.dispatch.claiming import Claim, is_in, is_sending
 from mailer.dispatch.counts import Counts, count_deliveries
 from mailer.dispatch.crew import Crew, Work
 from mailer.dispatch.dkim import open_signer
@@ -306,16 +306,16 @@ class _Run:
         if reason := self.ledger.end_canary():
             self.chronicle.campaign_paused(self.campaign_id, reason)
             return False
-        state, ours = col(Delivery.state), col(Delivery.campaign_id) == self.campaign_id
+        ours = col(Delivery.campaign_id) == self.campaign_id
         with self._reading() as connection:
             due = true() if later else col(Delivery.not_before) <= self.clock(connection)
-            in_hand = state.in_([DeliveryState.claimed, DeliveryState.in_doubt])
+            # Three questions, each with an index of its own.
             possible = or_(
-                state == DeliveryState.queued,
-                and_(state == DeliveryState.deferred, due),
-                and_(in_hand, col(Delivery.owner).is_not(None)),
+                exists().where(ours, is_in(DeliveryState.queued)),
+                exists().where(ours, is_in(DeliveryState.deferred), due),
+                exists().where(ours, col(Delivery.owner).is_not(None)),
             )
-            found = select(is_sending(self.campaign_id), exists().where(ours, possible))
+            found = select(is_sending(self.campaign_id), possible)
             return all(connection.execute(found).one())
 
     def count(self) -> Counts:

@@ -21,7 +21,7 @@ from sqlmodel import col
 from mailer.database.clock import Clock, Watch, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.canary import Numbers, read_canary
-from mailer.dispatch.claiming import Claim, LostClaimError, read_claims, select_due
+from mailer.dispatch.claiming import Claim, LostClaimError, is_in, read_claims, select_due
 from mailer.dispatch.counts import count_deliveries
 from mailer.dispatch.journal import Entry, Group, Written, open_journal
 from mailer.dispatch.moving import make_move
@@ -248,9 +248,9 @@ class Ledger:
 
         A delivery on the wire counts as left to do: the server may still answer "not now".
         """
-        waiting = col(Delivery.state).in_([DeliveryState.queued, DeliveryState.deferred])
-        in_hand = col(Delivery.owner).is_not(None)
-        is_open = exists().where(col(Delivery.campaign_id) == self.campaign_id, or_(waiting, in_hand))
+        ours = col(Delivery.campaign_id) == self.campaign_id
+        left = (is_in(DeliveryState.queued), is_in(DeliveryState.deferred), col(Delivery.owner).is_not(None))
+        is_open = or_(*(exists().where(ours, each) for each in left))
         with self._transaction() as (connection, now):
             state = CampaignState.finished
             return move_campaign(connection, self.campaign_id, state, ~is_open, finished_at=now)

@@ -1,15 +1,15 @@
 """The UPDATEs that move deliveries: none is made that the table of moves does not allow.
 
-:mod:`mailer.dispatch.ledger` alone runs them.
+:mod:`mailer.dispatch.ledger` and :mod:`mailer.dispatch.resolving` run them.
 """
 
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Update, update
-from sqlmodel import col
+from sqlalchemy import ColumnElement, Update, or_, update
 
 from mailer.database.models import Delivery, DeliveryState
+from mailer.dispatch.claiming import is_in
 from mailer.dispatch.states import DELIVERY_MOVES
 
 
@@ -22,4 +22,5 @@ def make_move(
     for source in sources:
         if to not in DELIVERY_MOVES[source]:
             raise AssertionError(f"no delivery goes from {source} to {to}")
-    return update(Delivery).where(col(Delivery.state).in_(sources), *conditions).values(state=to, **values)
+    from_there = or_(*(is_in(source) for source in sources))
+    return update(Delivery).where(from_there, *conditions).values(state=to, **values)
