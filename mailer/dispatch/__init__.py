@@ -1,1 +1,1 @@
-"""Handing messages over: the ledger, the transports, and the threads that send."""
+"""Handing messages over: the ledger, the relays, and the lines that send."""

@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, Date, Integer, Row, Select, bindparam, exists, select
@@ -66,11 +66,6 @@ def is_in(state: DeliveryState) -> ColumnElement[bool]:
 def is_sending(campaign_id: int) -> ColumnElement[bool]:
     """Whether the campaign is sending, as a condition."""
     return exists().where(col(Campaign.id) == campaign_id, col(Campaign.state) == CampaignState.sending)
-
-
-def reader_may_get_mail(today: date) -> ColumnElement[bool]:
-    """Whether a delivery's reader may still get mail, as a condition on a statement about ``Delivery``."""
-    return exists().where(col(Subscriber.id) == col(Delivery.subscriber_id), eligible(today))
 
 
 def select_due(campaign_id: int) -> Select[Any]:
