@@ -142,9 +142,18 @@ def test_without_a_file_lines_go_to_stderr_and_never_to_stdout(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with Chronicle(LogSettings(), tmp_path) as chronicle:
-        chronicle.relay_back("main")
+        chronicle.relay_set_aside("main", "it refuses the login")
     told = capsys.readouterr()
-    assert (told.out, "event=relay_back relay=main" in told.err) == ("", True)
+    assert (told.out, "event=relay_set_aside relay=main" in told.err) == ("", True)
+
+
+def test_without_a_file_only_trouble_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with Chronicle(LogSettings(), tmp_path) as chronicle:
+        chronicle.relay_back("main")
+    with Chronicle(LogSettings(level="info"), tmp_path) as chronicle:
+        chronicle.relay_back("spare")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "event=relay_back relay=spare" in line
 
 
 def test_a_line_does_not_tear_a_progress_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,9 +166,9 @@ def test_a_line_does_not_tear_a_progress_bar(tmp_path: Path, monkeypatch: pytest
     ):
         progress.add_task("Campaign 1", total=10)
         progress.refresh()
-        chronicle.relay_back("main")
+        chronicle.relay_set_aside("main", "it refuses the login")
     rows = screen.getvalue().replace("\r", "\n").split("\n")
-    (row,) = [row for row in rows if "relay_back" in row]
+    (row,) = [row for row in rows if "relay_set_aside" in row]
     assert "Campaign" not in row
 
 
