@@ -1,7 +1,7 @@
 """Reading a server's side of the dialogue: bytes in, replies out (RFC 5321 §4.2)."""
 
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from mailer.errors import MailerError
 
@@ -10,6 +10,8 @@ _LONGEST_LINE = 8_192
 
 _MOST_LINES = 200
 _GIBBERISH = 0
+_CODES: Final = {b"%03d" % code: code for code in range(1000)}
+"""What a line may begin with; to look it up is quicker than to read a number, four times a message."""
 
 
 class GibberishError(MailerError):
@@ -47,23 +49,19 @@ class ReplyReader:
         *lines, self._rest = (self._rest + data).split(b"\n")
         replies = []
         for line in lines:
-            code = _read_code(line)
-            if code != _GIBBERISH and line[3:4] == b"-":
-                self._lines.append(line[4:].rstrip(b"\r"))
-            else:
-                words = line if code == _GIBBERISH else line[4:]
-                replies.append(Reply(code, b"\n".join((*self._lines, words.rstrip(b"\r")))))
+            mark = line[3:4]
+            code = _CODES.get(line[:3], _GIBBERISH) if mark in b" -\r" else _GIBBERISH
+            words = (line if code == _GIBBERISH else line[4:]).rstrip(b"\r")
+            if mark == b"-" and code != _GIBBERISH:
+                self._lines.append(words)
+                continue
+            if self._lines:
+                words = b"\n".join((*self._lines, words))
                 self._lines.clear()
+            replies.append(Reply(code, words))
         if len(self._rest) > _LONGEST_LINE or len(self._lines) > _MOST_LINES:
             raise GibberishError
         return replies
-
-
-def _read_code(line: bytes) -> int:
-    """The reply code a line begins with, 0 if it begins with none."""
-    if line[:3].isdigit() and line[3:4] in b" -\r":
-        return int(line[:3])
-    return _GIBBERISH
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,9 @@ it. What is written here may be no other than what :mod:`mailer.dispatch.moving`
 """
 
 import contextlib
+import json
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -96,17 +97,35 @@ def _write_end(state: DeliveryState, names: tuple[str, ...], mark: str) -> str:
     )
 
 
-_IS_SENDING: Final = "SELECT 1 FROM campaign WHERE id = ? AND state = 'sending'"
-_BEGIN: Final = (
-    "UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ? "  # noqa: S608
-    "WHERE id = ? AND owner = ? AND (state = 'claimed' OR (? AND state = 'in_doubt')) AND EXISTS "
-    "(SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id "
-    f"AND {_MAIL_WANTED.format(today='?')})"
-)
+_MAY_BEGIN: Final = f"""
+    EXISTS (SELECT 1 FROM campaign WHERE id = :campaign AND state = 'sending')
+    AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id
+        AND {_MAIL_WANTED.format(today=":today")})
+"""  # noqa: S608 - constants
+_BEGIN: Final = f"""
+    UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = :at
+    WHERE id = :number AND owner = :owner AND (state = 'claimed' OR (:again AND state = 'in_doubt'))
+        AND {_MAY_BEGIN}
+"""  # noqa: S608 - constants
+_BEGIN_ALL: Final = f"""
+    UPDATE delivery SET attempts = attempts + 1, state = 'in_doubt', updated_at = :at
+    FROM json_each(:begins) AS begins
+    WHERE delivery.id = begins.value AND owner = :owner AND state = 'claimed' AND {_MAY_BEGIN}
+"""  # noqa: S608 - constants
+_END_ALL: Final = """
+    UPDATE delivery SET state = 'sent', owner = NULL, updated_at = :at,
+        code = ends.value ->> 1, reason = ends.value ->> 2
+    FROM json_each(:ends) AS ends
+    WHERE delivery.id = ends.value ->> 0 AND owner = :owner AND state = 'in_doubt'
+"""
 
 
 class SqliteJournal:
-    """On SQLite: row by row, which inside one transaction costs a few microseconds each."""
+    """On SQLite: the usual group in two statements, since each costs more to begin than a row costs in it.
+
+    Where one of them finds a row that is not as expected, all is taken back and written row by row, which
+    tells the row.
+    """
 
     def __init__(self, engine: Engine, campaign_id: int, owner: str) -> None:
         self._pooled = engine.raw_connection()
@@ -120,19 +139,50 @@ class SqliteJournal:
         self._write_time = write
 
     def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
+        if not again and all(map(_is_sent, group.ends)):
+            with self._transaction() as run:
+                if self._write_usual(run, group, now):
+                    run("COMMIT")
+                    return Written(begun=frozenset(group.begins))
         draft = _Draft()
+        with self._transaction() as run:
+            self._end(group.ends, now, draft)
+            self._begin(group.begins, now, draft, again=again)
+            run("COMMIT")
+        return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
+        """A transaction, which is taken back unless it is committed inside."""
         run = self._cursor.execute
         run("BEGIN IMMEDIATE")
         try:
-            self._end(group.ends, now, draft)
-            if group.begins and run(_IS_SENDING, (self._campaign_id,)).fetchone():
-                self._begin(group.begins, now, draft, again=again)
-            run("COMMIT")
-        except BaseException:
-            with contextlib.suppress(sqlite3.Error):
-                run("ROLLBACK")
-            raise
-        return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
+            yield run
+        finally:
+            if self._cursor.connection.in_transaction:
+                with contextlib.suppress(sqlite3.Error):
+                    run("ROLLBACK")
+
+    def _write_usual(self, run: Callable[..., sqlite3.Cursor], group: Group, now: datetime) -> bool:
+        """Write messages that were sent and others that begin; whether every row was as expected."""
+        words = self._name(now)
+        if group.ends:
+            rows = [(entry.delivery_id, *(value for _, value in entry.values)) for entry in group.ends]
+            ends = json.dumps(rows)
+            if run(_END_ALL, {**words, "ends": ends}).rowcount != len(group.ends):
+                return False
+        if group.begins:
+            begins = json.dumps(group.begins)
+            return run(_BEGIN_ALL, {**words, "begins": begins}).rowcount == len(group.begins)
+        return True
+
+    def _name(self, now: datetime) -> dict[str, object]:
+        return {
+            "at": self._write_time(now),
+            "today": now.date().isoformat(),
+            "owner": self._owner,
+            "campaign": self._campaign_id,
+        }
 
     def _end(self, ends: Sequence[Entry], now: datetime, draft: _Draft) -> None:
         at = self._write_time(now)
@@ -147,9 +197,9 @@ class SqliteJournal:
                 draft.lost.add(entry.delivery_id)
 
     def _begin(self, begins: Sequence[int], now: datetime, draft: _Draft, *, again: bool) -> None:
-        at, today = self._write_time(now), now.date().isoformat()
+        words = self._name(now)
         for number in begins:
-            if self._cursor.execute(_BEGIN, (at, number, self._owner, again, today)).rowcount == 1:
+            if self._cursor.execute(_BEGIN, {**words, "number": number, "again": again}).rowcount == 1:
                 draft.begun.add(number)
 
     def close(self) -> None:

@@ -125,7 +125,7 @@ class Ledger:
             rows = connection.execute(self._due, {"today": now.date(), "most": limit}).all()
             if unwanted := [row.delivery_id for row in rows if not row.may_get_mail]:
                 self._suppress(connection, unwanted, now)
-            claims = read_claims(connection, self.campaign_id, [row for row in rows if row.may_get_mail])
+            claims = read_claims(self.campaign_id, (row for row in rows if row.may_get_mail))
             ids = [claim.delivery_id for claim in claims]
             taking = {"ids": ids, "me": self._owner, "now": now}
             if ids and connection.execute(_TAKE, taking).rowcount != len(ids):

@@ -282,4 +282,6 @@ def back_off(deferrals: int, random_: random.Random) -> timedelta:
 def clean_words(text: str) -> str:
     """A server's words fit to store and show: one line, no control characters, at most 1,000 characters."""
     line = " ".join(text.split())
-    return "".join(character for character in line if character.isprintable())[:1000]
+    if not line.isprintable():
+        line = "".join(filter(str.isprintable, line))
+    return line[:1000]

@@ -138,6 +138,8 @@ class SmtpLine(asyncio.Protocol):
                 self._opening.put_nowait(reply)
             else:
                 self._hear(reply)
+        if replies and not self._is_over:
+            self._deadline = self._find_deadline()
 
     def pause_writing(self) -> None:
         self._is_held_up = True
@@ -167,9 +169,7 @@ class SmtpLine(asyncio.Protocol):
             # A server that shuts down says 421 unasked (RFC 5321 §3.8).
             self._lose(_read_words(reply.words) or "closed by the other side")
             return
-        stage = self._owed.popleft()
-        self._deadline = self._find_deadline()
-        self._steps[stage](reply)
+        self._steps[self._owed.popleft()](reply)
 
     def _find_deadline(self) -> float:
         if not self._owed:
@@ -350,7 +350,7 @@ class SmtpLine(asyncio.Protocol):
 
     def _look_over(self, parcel: Parcel) -> str:
         """Why this message cannot be handed to this server at all, if so. The server is not asked."""
-        if _UNSAFE.search(parcel.sender) or _UNSAFE.search(parcel.recipient):
+        if _UNSAFE.search(parcel.sender + parcel.recipient):
             return "the address cannot be written in an SMTP command"
         if "SMTPUTF8" not in self.capabilities and _needs_smtputf8(parcel):
             return "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"

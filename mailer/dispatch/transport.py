@@ -6,9 +6,8 @@ may have the next envelope on its way while the server still reads the message b
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
 from mailer.dispatch.claiming import Claim
@@ -17,8 +16,7 @@ from mailer.errors import BuildError, ConfigurationError, MailerError
 from mailer.settings import SmtpSettings
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Parcel:
+class Parcel(NamedTuple):
     """One message on its way: whose it is, from and to, and its bytes as :func:`make_wire_ready` leaves
     them."""
 

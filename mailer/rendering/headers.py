@@ -5,7 +5,7 @@ display name add an address to ``To``, and every version turns a ``List-Unsubscr
 characters into an encoded word, which RFC 2369 does not allow and Gmail does not read.
 """
 
-import base64
+import binascii
 import re
 import textwrap
 import unicodedata
@@ -89,15 +89,17 @@ def format_text(text: str) -> str:
 
 def _encode_words(text: str) -> str:
     """``text`` as encoded words, one a line; no character is split between two (RFC 2047, section 5)."""
-    return "\r\n ".join(f"=?utf-8?B?{base64.b64encode(chunk).decode('ascii')}?=" for chunk in _chunks(text))
+    if 0 < len(whole := text.encode()) <= _BYTES_PER_WORD:
+        # Most names are one word.
+        return _encode_word(whole)
+    return "\r\n ".join(map(_encode_word, _chunks(text)))
+
+
+def _encode_word(chunk: bytes) -> str:
+    return f"=?utf-8?B?{binascii.b2a_base64(chunk, newline=False).decode('ascii')}?="
 
 
 def _chunks(text: str) -> Iterator[bytes]:
-    if len(whole := text.encode()) <= _BYTES_PER_WORD:
-        # Most names are one word.
-        if whole:
-            yield whole
-        return
     chunk = b""
     for character in text:
         encoded = character.encode()

@@ -38,6 +38,8 @@ _LONGEST_HEADER = 998
 _VARYING = (Hole.greeting, Hole.unsubscribe_url, Hole.preferences_url)
 # A value that HTML and quoted-printable both write as it is, on one line that begins and ends as lines may.
 _SAFE = re.compile(r"(?:(?!From )[A-Za-z0-9](?:[A-Za-z0-9 .,:;/?#@!$()*+_~%|-]{0,69}[A-Za-z0-9,.!])?)?")
+# What HTML escapes; without these it says what plain text says.
+_MARKUP = frozenset("&<>\"'")
 _TOKEN = re.compile(r"[A-Za-z0-9_-]*")
 # What To says in a preview for nobody (RFC 5322, appendix A.1.3).
 _NOBODY = "undisclosed-recipients:;"
@@ -175,8 +177,10 @@ def _encode_values(mail: CompiledEdition, values: Sequence[str]) -> tuple[Sequen
             text.append(plain)
             html.append(plain)
         else:
-            text.append(mail.text_body.encode_value(value))
-            html.append(mail.html_body.encode_value(value))
+            written = mail.text_body.encode_value(value)
+            is_same = mail.is_quoted and _MARKUP.isdisjoint(value)
+            text.append(written)
+            html.append(written if is_same else mail.html_body.encode_value(value))
     return text, html
 
 

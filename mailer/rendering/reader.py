@@ -3,6 +3,7 @@
 import hmac
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 from urllib.parse import quote
 
@@ -102,7 +103,13 @@ def archive_url(base_url: str, edition: str, language: str) -> str:
 
 def interests_of(country: str | None, sectors: Iterable[str]) -> Interests:
     """What a subscriber of ``country`` who follows ``sectors`` is interested in."""
-    return Interests(sectors=frozenset(sectors), countries=frozenset([country] if country else []))
+    return _interests_of(country, frozenset(sectors))
+
+
+# Few interests and many readers: the same object again is quickly found to be equal.
+@lru_cache(maxsize=4096)
+def _interests_of(country: str | None, sectors: frozenset[str]) -> Interests:
+    return Interests(sectors=sectors, countries=frozenset([country] if country else []))
 
 
 def nobody(settings: Settings) -> Reader:
