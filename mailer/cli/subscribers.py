@@ -56,11 +56,11 @@ def import_(home: Home, file: Path, dry_run: bool, as_json: bool) -> None:
 
     Bad rows are refused by number and reason, the good ones go in. Nobody who left comes back this way.
     """
-    from subscribers.importing import import_csv
+    from subscribers.importing import import_file
 
     workspace = home.open()
     with home.writing(workspace) as opened:
-        report = import_csv(
+        report = import_file(
             opened,
             file,
             sectors=workspace.settings.sectors,
