@@ -93,7 +93,6 @@ class ImportReport:
             "unchanged": self.unchanged,
             "suppressed": self.suppressed,
             "refused": [refusal.as_dict() for refusal in self.refused],
-            "import": self.import_id,
             "parts": [part.as_dict() for part in self.parts],
         }
 

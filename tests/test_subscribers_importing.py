@@ -319,7 +319,6 @@ def test_the_report_has_the_shape_that_checks_rely_on() -> None:
         "unchanged": 3,
         "suppressed": 4,
         "refused": [{"row": 7, "reason": "no address."}],
-        "import": None,
         "parts": [],
     }
 

@@ -63,8 +63,8 @@ def _refuse_vast(material: Material, archive: Archive) -> None:
                 raise ImportFileError(
                     material.name,
                     f"a sheet reaches to column {columns:,} and row {rows:,}; a list has {MOST_COLUMNS:,} "
-                    f"columns and {_MOST_CELLS:,} cells at most. Copy the list into a new workbook, or save it "
-                    "as CSV.",
+                    f"columns and {_MOST_CELLS:,} cells at most. Copy the list into a new workbook, or "
+                    "save it as CSV.",
                 )
 
 
