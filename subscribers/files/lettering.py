@@ -48,6 +48,7 @@ _MOST_CELLS = 2000
 # None of these can be the second byte of a character in the encodings of East Asia; "|" can.
 _BETWEEN_CELLS = re.compile(rb'[,;\t\r\n"]+')
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
+_FOREIGN_RUN = re.compile(rb"[\x80-\xff]+")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,10 +151,16 @@ def _guess(material: Material) -> Lettering:
 
     cells = _foreign_cells(material)
     _refuse_broken_utf_8(material, cells)
-    found = chardet.detect(b"\n".join(cells), include_encodings=_CANDIDATES)
+    # Letters of two bytes stand in runs of even length; a list of accented names is not so tidy.
+    in_pairs = all(len(run) % 2 == 0 for cell in cells for run in _FOREIGN_RUN.findall(cell))
+    found = chardet.detect(
+        b"\n".join(cells),
+        include_encodings=sorted(_EAST_ASIAN) if in_pairs else _CANDIDATES,
+        no_match_encoding="gb18030" if in_pairs else _FALLBACK,
+    )
     name = codecs.lookup(found["encoding"] or _FALLBACK).name
     encoding = _SUPERSETS.get(name, name)
-    sure = _SURE_IN_PAIRS if encoding in _EAST_ASIAN else _SURE_ALONE
+    sure = 0 if in_pairs else _SURE_IN_PAIRS if encoding in _EAST_ASIAN else _SURE_ALONE
     if found["confidence"] >= sure and _misfit(material, encoding) is None:
         return Lettering(encoding=encoding, certain=False)
     return _prove(material, Lettering(encoding=_FALLBACK, certain=False))
