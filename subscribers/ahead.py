@@ -1,6 +1,7 @@
 """Reading ahead: an iterator that works in a thread of its own while the database works in this one."""
 
 import queue
+import sys
 import threading
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -9,6 +10,8 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 _DEPTH = 2
+_SWITCH = 0.0005
+"""Seconds after which Python lets the other thread go on; 0.005 if nobody says so."""
 _PATIENCE = 0.05
 """Seconds after which a reader whose items nobody takes looks whether it should end."""
 
@@ -78,9 +81,13 @@ class Ahead(Generic[Item]):
 def reading_ahead(items: Generator[Item, None, None]) -> Iterator[Ahead[Item]]:
     """The items of a generator, read ahead while the block runs; the generator is closed at its end."""
     ahead = Ahead(items)
+    usual = sys.getswitchinterval()
+    # Every statement ends with a wait for the reader to let go: some thousands of them take seconds.
+    sys.setswitchinterval(_SWITCH)
     ahead.start()
     try:
         yield ahead
     finally:
         ahead.leave()
+        sys.setswitchinterval(usual)
         items.close()

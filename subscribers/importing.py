@@ -5,7 +5,7 @@ complained stays gone whatever a file says, and an address that must never get m
 Rows about people who left elsewhere become suppressions. All of it is one transaction of the caller's.
 """
 
-from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -170,13 +170,14 @@ def _close_batch(session: Session, number: int, intake: "_Intake") -> None:
 @dataclass(frozen=True, kw_only=True)
 class _Chunk:
     """Rows that were read: ``rows`` as the stage takes them, ``lists`` it has not seen, those who ``leave``,
-    those ``refused``, and how many rows of the file that was.
+    those ``refused``, those whose address an earlier one of them has, and how many rows of the file that was.
     """
 
     rows: list[tuple[Any, ...]]
     lists: list[tuple[int, str]]
     leavers: list[Leaver]
     refused: list[Refusal]
+    twice: list[tuple[int, int]]
     read: int
 
 
@@ -200,6 +201,8 @@ class _Intake:
         self.origin = Origin(import_id=self.batch.id or 0, source=self.batch.source, now=self.now)
         self.stage = Stage(self.session.connection(), self.origin)
         self.shut: dict[str, int] = {}
+        self.twice: dict[int, int] = {}
+        self.counts_on_hash = True
 
     def report(self, *, import_id: int | None) -> ImportReport:
         return ImportReport(
@@ -213,27 +216,42 @@ class _Intake:
         )
 
     def take(self, parts: Sequence[Part], on_progress: OnProgress) -> None:
-        counts_on_hash = (
+        self.counts_on_hash = (
             any(part.layout.may_leave for part in parts)
             or self.session.get_bind().dialect.name != "sqlite"
             or self.session.exec(select(Suppression.digest).limit(1)).first() is not None
         )
         reader = _Reader(
             drafts=DraftReader(self.sectors),
-            key=self.key if counts_on_hash else None,
-            next_id=self.stage.first_id() + 1,
+            key=self.key if self.counts_on_hash else None,
+            offset=self.stage.first_id(),
         )
         done = 0
         for part in parts:
             with reading_ahead(reader.read(part)) as chunks:
                 for chunk in chunks:
-                    self._store(chunk, chunks, part.member)
+                    if not done and len(chunk.rows) > _CHUNK // 2 and not part.layout.may_leave:
+                        self.stage.begin_great()
+                    self._store(chunk, chunks)
                     done += chunk.read
                     on_progress(done)
             self.accounts.append(reader.account(part))
+            self._end_part(part.member)
 
-    def _store(self, chunk: _Chunk, chunks: Ahead[_Chunk], file: str) -> None:
+    def _end_part(self, file: str) -> None:
+        later = self.stage.end_great()
+        self.added -= len(later)
+        self.twice.update(later)
+        # A row that is no first itself was met as one in its chunk.
+        firsts = ((row, self.twice.get(first, first)) for row, first in self.twice.items())
+        self._refuse(
+            [Refusal(row=row, reason=f"same address as row {first}.", file=file) for row, first in firsts]
+        )
+        self.twice.clear()
+
+    def _store(self, chunk: _Chunk, chunks: Ahead[_Chunk]) -> None:
         self._refuse(chunk.refused)
+        self.twice.update(chunk.twice)
         self.suppressed += let_leave(
             self.session, chunk.leavers, key=self.key, now=self.now, source=self.origin.source
         )
@@ -241,31 +259,24 @@ class _Intake:
             return
         with chunks.turn:
             self.stage.fill(chunk.rows, chunk.lists)
-        waiting = len(chunk.rows) - (self._suppress(file) if chunk.rows[0][-2] is not None else 0)
+        waiting = len(chunk.rows) - (self._suppress() if self.counts_on_hash else 0)
         added = self.stage.add(waiting)
         if added < waiting:
-            self._update(file)
+            self._update()
         if added:
             self.stage.record_added()
         self.added += added
 
-    def _suppress(self, file: str) -> int:
+    def _suppress(self) -> int:
         """Count those whose address must get no mail; how many rows are decided by it."""
         found = self.stage.suppress()
-        twice = []
-        for row, digest in found:
-            first = self.shut.setdefault(digest, row)
-            if first != row:
-                twice.append(Refusal(row=row, reason=f"same address as row {first}.", file=file))
-        self._refuse(twice)
+        twice = {row: first for row, digest in found if (first := self.shut.setdefault(digest, row)) != row}
+        self.twice.update(twice)
         self.suppressed += len(found) - len(twice)
         return len(found)
 
-    def _update(self, file: str) -> None:
-        self._refuse(
-            Refusal(row=row, reason=f"same address as row {first}.", file=file)
-            for row, first in self.stage.refuse_twice()
-        )
+    def _update(self) -> None:
+        self.twice.update(self.stage.refuse_twice())
         self.suppressed += self.stage.leave_gone()
         met = self.stage.count_met()
         changed = self.stage.differences()
@@ -273,9 +284,9 @@ class _Intake:
         self.updated += len(changed)
         self.unchanged += met - len(changed)
 
-    def _refuse(self, refusals: Iterator[Refusal] | list[Refusal]) -> None:
+    def _refuse(self, refusals: Sequence[Refusal]) -> None:
         self.refused.extend(refusals)
-        if len(self.refused) > _MOST_REFUSED:
+        if len(self.refused) + len(self.twice) > _MOST_REFUSED and self.refused:
             first = min(self.refused, key=lambda refusal: refusal.row)
             raise ImportFileError(
                 self.batch.source,
@@ -288,10 +299,10 @@ class _Intake:
 class _Reader:
     """Reads the parts of a file into chunks, in a thread beside the one that stores them."""
 
-    def __init__(self, *, drafts: DraftReader, key: SuppressionKey | None, next_id: int) -> None:
+    def __init__(self, *, drafts: DraftReader, key: SuppressionKey | None, offset: int) -> None:
         self._drafts = drafts
         self._key = key
-        self._next_id = next_id
+        self._offset = offset
         self._lists: dict[frozenset[str], int] = {}
         self._new_lists: list[tuple[int, str]] = []
         self._last_list = 0
@@ -312,11 +323,14 @@ class _Reader:
 
     def read(self, part: Part) -> Generator[_Chunk, None, None]:
         self._samples = []
+        last = 0
         while some := list(islice(part.rows, _CHUNK)):
             yield self._digest(part, some)
+            last = some[-1].number
+        self._offset += last
 
     def _digest(self, part: Part, some: list[Row]) -> _Chunk:
-        chunk = _Chunk(rows=[], lists=[], leavers=[], refused=[], read=len(some))
+        chunk = _Chunk(rows=[], lists=[], leavers=[], refused=[], twice=[], read=len(some))
         understand, entry_of = self._drafts.read, part.layout.read
         first_rows: dict[str, int] = {}
         for row in some:
@@ -338,18 +352,15 @@ class _Reader:
             if first == draft.row:
                 chunk.rows.append(self._staged(draft))
             else:
-                reason = f"same address as row {first}."
-                chunk.refused.append(Refusal(row=draft.row, reason=reason, file=part.member))
+                chunk.twice.append((draft.row, first))
         chunk.lists.extend(self._new_lists)
         self._new_lists.clear()
         return chunk
 
     def _staged(self, draft: Draft) -> tuple[Any, ...]:
-        number = self._next_id
-        self._next_id += 1
-        return (
+        row = (
             draft.row,
-            number,
+            self._offset + draft.row - 1,
             draft.email,
             draft.envelope,
             draft.name,
@@ -358,9 +369,8 @@ class _Reader:
             draft.language,
             self._list_number(draft.sectors) if draft.sectors else 0,
             self._list_number(draft.tags) if draft.tags else 0,
-            self._key.digest(draft.email) if self._key else None,
-            None,
         )
+        return (*row, self._key.digest(draft.email)) if self._key else row
 
     def _list_number(self, values: frozenset[str]) -> int:
         number = self._lists.get(values)

@@ -110,10 +110,12 @@ class Subscriber(SQLModel, table=True):
         CheckConstraint("email <> ''", name="email_not_empty"),
         CheckConstraint("country IS NULL OR length(country) = 2", name="country_alpha_2"),
         Index(None, "status", "country"),
+        # An index and no constraint, so that a great import can make it once, at its end.
+        Index("uq_subscriber_email", "email", unique=True),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    email: str = Field(max_length=320, unique=True)
+    email: str = Field(max_length=320)
     envelope: str = Field(max_length=320)
     name: str = Field(default="", max_length=300)
     organisation: str = Field(default="", max_length=300)

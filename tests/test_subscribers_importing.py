@@ -12,7 +12,7 @@ from unicodedata import normalize
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine, event, func
+from sqlalchemy import Engine, event, func, inspect
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_engine
@@ -391,3 +391,59 @@ def test_every_row_is_accounted_for(
         )
         assert sum(tell(report)) == len(rows)
         assert session.exec(select(Subscriber)).all() == []
+
+
+@pytest.mark.parametrize("chunk", [4, 10, 1000])
+def test_the_size_of_a_chunk_changes_nothing(
+    session: Session, take: Take, monkeypatch: pytest.MonkeyPatch, chunk: int
+) -> None:
+    # With small chunks the first file counts as a great one, whose index is made at the end.
+    monkeypatch.setattr(importing, "_CHUNK", chunk)
+    numbers = [*range(20), 3, 19, 20, 3]
+    first = "email,name,tags\n" + "".join(
+        f"p{n}@example.org,N{row},t{n % 3}\n" for row, n in enumerate(numbers)
+    )
+    report = take(first + "nobody,,\n")
+    assert tell(report) == (21, 0, 0, 0, 4)
+    assert [(refusal.row, refusal.reason) for refusal in report.refused[:3]] == [
+        (22, "same address as row 5."),
+        (23, "same address as row 21."),
+        (25, "same address as row 5."),
+    ]
+    assert [person.name for person in list_all(session)] == [*(f"N{row}" for row in range(20)), "N22"]
+    assert session.exec(select(func.count()).select_from(ConsentRecord)).one() == 21
+    assert session.exec(select(func.count()).select_from(SubscriberTag)).one() == 21
+    again = take(first.replace("N3,", "New,") + "".join(f"p{n}@example.org,,\n" for n in range(18, 24)))
+    assert tell(again) == (3, 1, 20, 0, 6)
+    assert {refusal.reason for refusal in again.refused} == {
+        f"same address as row {row}." for row in (5, 20, 21, 24)
+    }
+
+
+def test_a_great_import_that_fails_leaves_the_index_of_addresses_where_it_was(
+    session: Session, take: Take, monkeypatch: pytest.MonkeyPatch, engine: Engine
+) -> None:
+    monkeypatch.setattr(importing, "_CHUNK", 4)
+    rows = "".join(f"p{number}@example.org\n" for number in range(10))
+    for _ in range(2):
+        with pytest.raises(ImportFileError, match="a quotation mark"):
+            take("email\n" + rows + '"x\n')
+        session.rollback()
+        indexes = {index["name"] for index in inspect(engine).get_indexes("subscriber")}
+        assert "uq_subscriber_email" in indexes
+        assert list_all(session) == []
+    assert tell(take("email\n" + rows, dry_run=True)) == (10, 0, 0, 0, 0)
+    assert tell(take("email\n" + rows)) == (10, 0, 0, 0, 0)
+    assert tell(take("email\n" + rows)) == (0, 0, 10, 0, 0)
+
+
+def test_a_file_of_nothing_but_faults_is_refused_whole(
+    session: Session, take: Take, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "_MOST_REFUSED", 10)
+    with pytest.raises(
+        ImportFileError, match=r"row 2: more than 10 rows cannot be used.*Is it the right file"
+    ):
+        take("email\n" + "nobody\n" * 11)
+    session.rollback()
+    assert list_all(session) == []

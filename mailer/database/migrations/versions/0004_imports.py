@@ -1,4 +1,4 @@
-"""Imports that can be named and taken back, and leaner tables of sectors and tags."""
+"""Imports that can be named and taken back, and tables that a million rows go into quickly."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -47,6 +47,9 @@ def upgrade() -> None:
         table.create_foreign_key(
             op.f("fk_consent_record_import_id_import_batch"), "import_batch", ["import_id"], ["id"]
         )
+    with op.batch_alter_table("subscriber") as table:
+        table.drop_constraint(op.f("uq_subscriber_email"), type_="unique")
+    op.create_index("uq_subscriber_email", "subscriber", ["email"], unique=True)
     if op.get_bind().dialect.name == "sqlite":
         # Only SQLite has rows that are numbered beside their key; the tables are copied without.
         for name in ("subscriber_sector", "subscriber_tag"):
