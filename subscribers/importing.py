@@ -19,10 +19,11 @@ from subscribers.ahead import Ahead, reading_ahead
 from subscribers.changing import change_details
 from subscribers.draft import Draft, DraftReader
 from subscribers.errors import ImportFileError, SubscriberError
+from subscribers.files.entry import Entry
 from subscribers.files.opening import Part, Reading, open_parts
 from subscribers.leaving import Leaver, let_leave
 from subscribers.models import ImportBatch, Suppression
-from subscribers.sheet import Row
+from subscribers.sheet import COLUMNS, Row
 from subscribers.staging import Origin, Stage, staging
 from subscribers.suppression import SuppressionKey
 
@@ -167,18 +168,18 @@ def _close_batch(session: Session, number: int, intake: "_Intake") -> None:
     )
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class _Chunk:
     """Rows that were read: ``rows`` as the stage takes them, ``lists`` it has not seen, those who ``leave``,
-    those ``refused``, those whose address an earlier one of them has, and how many rows of the file that was.
+    those ``refused``, those whose address an earlier one of them has; ``last`` is the number of the last.
     """
 
-    rows: list[tuple[Any, ...]]
-    lists: list[tuple[int, str]]
-    leavers: list[Leaver]
-    refused: list[Refusal]
-    twice: list[tuple[int, int]]
-    read: int
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    lists: list[tuple[int, str]] = field(default_factory=list)
+    leavers: list[Leaver] = field(default_factory=list)
+    refused: list[Refusal] = field(default_factory=list)
+    twice: list[tuple[int, int]] = field(default_factory=list)
+    last: int = 0
 
 
 @dataclass(kw_only=True)
@@ -228,12 +229,13 @@ class _Intake:
         )
         done = 0
         for part in parts:
+            before = done
             with reading_ahead(reader.read(part)) as chunks:
                 for chunk in chunks:
                     if not done and len(chunk.rows) > _CHUNK // 2 and not part.layout.may_leave:
                         self.stage.begin_great()
                     self._store(chunk, chunks)
-                    done += chunk.read
+                    done = before + chunk.last
                     on_progress(done)
             self.accounts.append(reader.account(part))
             self._end_part(part.member)
@@ -296,6 +298,10 @@ class _Intake:
             )
 
 
+def _sample(entry: Entry) -> dict[str, str]:
+    return {name: cell for name, cell in zip(COLUMNS, entry, strict=False) if cell}
+
+
 class _Reader:
     """Reads the parts of a file into chunks, in a thread beside the one that stores them."""
 
@@ -324,16 +330,22 @@ class _Reader:
     def read(self, part: Part) -> Generator[_Chunk, None, None]:
         self._samples = []
         last = 0
-        while some := list(islice(part.rows, _CHUNK)):
-            yield self._digest(part, some)
-            last = some[-1].number
+        while chunk := self._read_chunk(part):
+            yield chunk
+            last = chunk.last
         self._offset += last
 
-    def _digest(self, part: Part, some: list[Row]) -> _Chunk:
-        chunk = _Chunk(rows=[], lists=[], leavers=[], refused=[], twice=[], read=len(some))
+    def _read_chunk(self, part: Part) -> _Chunk | None:
+        """The next rows, None where there are no more.
+
+        Each is understood and let go before the next is read: a heap of rows that are kept sends Python's
+        collector through everything there is, time and again.
+        """
+        chunk = _Chunk()
         understand, entry_of = self._drafts.read, part.layout.read
         first_rows: dict[str, int] = {}
-        for row in some:
+        row: Row | None = None
+        for row in islice(part.rows, _CHUNK):
             try:
                 entry = entry_of(row)
                 draft = understand(row.number, entry)
@@ -342,9 +354,7 @@ class _Reader:
                     chunk.refused.append(Refusal(row=row.number, reason=str(error), file=part.member))
                 continue
             if len(self._samples) < _SAMPLES:
-                self._samples.append(
-                    {name: cell for name, cell in zip(entry._fields[:7], entry, strict=False) if cell}
-                )
+                self._samples.append(_sample(entry))
             if draft.leave is not None:
                 chunk.leavers.append(Leaver(email=draft.email, reason=draft.leave))
                 continue
@@ -353,8 +363,10 @@ class _Reader:
                 chunk.rows.append(self._staged(draft))
             else:
                 chunk.twice.append((draft.row, first))
-        chunk.lists.extend(self._new_lists)
-        self._new_lists.clear()
+        if row is None:
+            return None
+        chunk.last = row.number
+        chunk.lists, self._new_lists = self._new_lists, []
         return chunk
 
     def _staged(self, draft: Draft) -> tuple[Any, ...]:

@@ -320,7 +320,7 @@ class Stage:
             select(STAGE.c.id, _LIST.c.value)
             .join(_LIST, _LIST.c.number == column)
             .where(condition)
-            .order_by(STAGE.c.id, _LIST.c.value)
+            .order_by(STAGE.c.row)
         )
         self._connection.execute(insert(table).from_select([column.name for column in table.c], chosen))
 
@@ -338,7 +338,23 @@ class Stage:
             text = str(statement.compile(dialect=self._connection.dialect))
             self._connection.exec_driver_sql(text, list(rows))
         else:
-            self._connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in rows])
+            _copy(self._connection, table, names, rows)
+
+
+def _copy(
+    connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
+) -> None:
+    """PostgreSQL's way for many rows: a tenth of the time of as many INSERTs."""
+    from psycopg import Connection as Driver
+    from psycopg import sql
+
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, Driver)  # noqa: S101 - the dialect was looked at by the caller
+    columns = sql.SQL(", ").join(map(sql.Identifier, names))
+    statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
+    with driver.cursor() as cursor, cursor.copy(statement) as copy:
+        for row in rows:
+            copy.write_row(row)
 
 
 def _lists_differ(number: Column[Any], table: Table, value: Column[Any]) -> ColumnElement[bool]:
