@@ -45,7 +45,7 @@ def tell_report(report: ImportReport, file: Path, again: str, *, dry_run: bool) 
 
 
 @contextmanager
-def show_rows(title: str) -> Iterator[Callable[[int], None]]:
+def show_rows(file: Path) -> Iterator[Callable[[int], None]]:
     """Show the number of rows it is called with, as a bar on a terminal and not at all elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None
@@ -55,12 +55,20 @@ def show_rows(title: str) -> Iterator[Callable[[int], None]]:
 
     with Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(pulse_style="cyan"),
+        BarColumn(complete_style="cyan", finished_style="cyan", pulse_style="cyan"),
         TextColumn("{task.completed:,.0f} rows"),
         TimeElapsedColumn(),
         console=Console(stderr=True),
         redirect_stdout=False,
         transient=True,
     ) as progress:
-        task = progress.add_task(title, total=None)
+        task = progress.add_task(file.name, total=_count_lines(file))
         yield lambda rows: progress.update(task, completed=rows)
+
+
+def _count_lines(file: Path) -> int | None:
+    """About how many rows a text has; None for what is packed, and shows no lines before it is read."""
+    with file.open("rb") as stream:
+        if stream.read(2) == b"PK":
+            return None
+        return sum(block.count(b"\n") for block in iter(lambda: stream.read(1 << 20), b""))

@@ -89,7 +89,7 @@ def import_(
         columns=None if table is None else read_columns(table),
     )
     workspace = home.open()
-    with home.writing(workspace) as opened, show_rows(file.name) as on_progress:
+    with home.writing(workspace) as opened, show_rows(file) as on_progress:
         report = import_file(
             opened,
             file,
