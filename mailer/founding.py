@@ -14,7 +14,7 @@ from mailer.database.migrating import upgrade
 from mailer.errors import MailerError
 from mailer.settings import FILE
 from mailer.workspace import KEYS_FILE, Workspace, open_workspace, write_keys
-from subscribers.importing import import_csv
+from subscribers.importing import import_file
 
 SAMPLE_EDITIONS = Path(editions.__file__).parent / "samples"
 SAMPLE_PARTNERS = Path(subscribers.__file__).parent / "samples" / "partners.csv"
@@ -99,7 +99,7 @@ def _prepare_database(workspace: Workspace, *, sample: bool, now: datetime) -> i
         if not sample:
             return 0
         with session(engine) as opened:
-            report = import_csv(
+            report = import_file(
                 opened,
                 SAMPLE_PARTNERS,
                 sectors=workspace.settings.sectors,

@@ -18,6 +18,7 @@ from subscribers.errors import StatusError, UnknownSubscriberError
 from subscribers.models import (
     ConsentRecord,
     Event,
+    ImportChange,
     Status,
     Subscriber,
     SubscriberSector,
@@ -242,6 +243,8 @@ def _blank_records(session: Session, subscriber: Subscriber) -> None:
     session.exec(
         update(ConsentRecord).where(col(ConsentRecord.subscriber_id) == subscriber.id).values(**blank)
     )
+    # What imports overwrote is personal too.
+    session.exec(delete(ImportChange).where(col(ImportChange.subscriber_id) == subscriber.id))
 
 
 def _blank_details(session: Session, subscriber: Subscriber) -> None:

@@ -1,96 +1,135 @@
-"""A row of somebody's file, understood: what it says about one subscriber, before anything is stored."""
+"""A row of somebody's file, understood: what it says about one subscriber, before anything is stored.
 
-from collections.abc import Collection
-from dataclasses import dataclass
-from difflib import get_close_matches
+A list of a million people names forty countries, six languages and a few thousand domains, so what a cell was
+found to mean is remembered. Ordinary addresses take a short way, which is held to the rules of
+:mod:`subscribers.address` by a test with addresses of every kind.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from typing import NamedTuple, TypeVar
 
 from subscribers.address import Address, normalise_address
 from subscribers.country import resolve_country
 from subscribers.details import clean_language, clean_line, clean_sectors, clean_tags
-from subscribers.errors import CountryError, DetailError, ImportFileError, reprinted
-from subscribers.sheet import COLUMNS, SEPARATOR, Row, restore
+from subscribers.errors import CountryError, DetailError, SubscriberError
+from subscribers.files.entry import Entry
+from subscribers.models import Event
+from subscribers.sheet import SEPARATOR
+
+Meaning = TypeVar("Meaning")
+
+_MOST_REMEMBERED = 20_000
+# What every mail server takes as it is: no rule of normalise_address changes or refuses such a local part.
+_ORDINARY_LOCAL = re.compile(r"[A-Za-z0-9]+(?:[._+][A-Za-z0-9]+)*", re.ASCII)
+_LONGEST_LOCAL, _LONGEST = 64, 254
 
 
-@dataclass(frozen=True, kw_only=True)
-class Draft:
-    """A good row. ``details`` maps columns of the subscriber's table to values.
-
-    What the row does not say is not in ``details``, and leaves ``sectors`` and ``tags`` empty.
+class Draft(NamedTuple):
+    """A good row. ``email`` and ``envelope`` are those of an :class:`subscribers.address.Address`; what the
+    row does not say is empty. ``leave`` is why the address must get no mail.
     """
 
     row: int
-    address: Address
-    details: dict[str, str]
+    email: str
+    envelope: str
+    name: str
+    organisation: str
+    country: str
+    language: str
     sectors: frozenset[str]
     tags: frozenset[str]
+    leave: Event | None
 
 
-def read_header(header: Row | None, name: str) -> tuple[str, ...]:
-    """The columns of a file, in its own order.
+class DraftReader:
+    """Understands entries for a workspace with these sectors."""
 
-    Raises:
-        ImportFileError: the first row is missing, names a column we do not have, or lacks ``email``.
-    """
-    if header is None or header.is_empty:
-        raise ImportFileError(name, f"the first row must name the columns: {', '.join(COLUMNS)}.", 1)
-    columns = tuple(cell.strip().casefold() for cell in header.cells)
-    while columns[-1] == "":  # spreadsheets leave empty columns at the end
-        columns = columns[:-1]
-    for column in columns:
-        if column not in COLUMNS:
-            raise ImportFileError(name, _unknown_column(column), 1)
-        if columns.count(column) > 1:
-            raise ImportFileError(name, f'the column "{column}" is there twice. Keep one of them.', 1)
-    if "email" not in columns:
-        raise ImportFileError(name, "there is no column email, and it is the one that is needed.", 1)
-    return columns
+    def __init__(self, sectors: Collection[str]) -> None:
+        self._domain = _Memory(_read_domain)
+        self._country = _Memory(_read_country)
+        self._language = _Memory(lambda cell: clean_language(cell) or "")
+        self._sectors = _Memory(lambda cell: clean_sectors(cell.split(SEPARATOR), sectors))
+        self._tags = _Memory(lambda cell: clean_tags(cell.split(SEPARATOR)))
 
+    def read(self, number: int, entry: Entry) -> Draft:
+        """What the row with that number says.
 
-def read_draft(row: Row, columns: tuple[str, ...], sectors: Collection[str]) -> Draft:
-    """What ``row`` says.
-
-    Raises:
-        SubscriberError: it cannot be used; the message is the reason to give.
-    """
-    if any(cell.strip() for cell in row.cells[len(columns) :]):
-        raise DetailError(
-            "row",
-            f"it has {len(row.cells)} cells, and the header names {len(columns)}. "
-            "A cell that holds the delimiter stands in quotation marks.",
+        Raises:
+            SubscriberError: it cannot be used; the message is the reason to give.
+        """
+        email, envelope = self.read_address(entry.email)
+        if entry.leave is not None:
+            # Nothing else of somebody who left is kept, so nothing else can be wrong.
+            return Draft(number, email, envelope, "", "", "", "", frozenset(), frozenset(), entry.leave)
+        return Draft(
+            number,
+            email,
+            envelope,
+            clean_line(entry.name, "name"),
+            clean_line(entry.organisation, "organisation"),
+            self._country[entry.country],
+            self._language[entry.language],
+            self._sectors[entry.sectors],
+            self._tags[entry.tags],
+            None,
         )
-    # A row may be shorter than the header: spreadsheets leave empty cells at its end away.
-    cells = {column: restore(cell) for column, cell in zip(columns, row.cells, strict=False)}
-    return Draft(
-        row=row.number,
-        address=normalise_address(cells.get("email", "")),
-        details={name: value for name, value in _read_details(cells).items() if value},
-        sectors=clean_sectors(cells.get("sectors", "").split(SEPARATOR), sectors),
-        tags=clean_tags(cells.get("tags", "").split(SEPARATOR)),
-    )
+
+    def read_address(self, text: str) -> tuple[str, str]:
+        """``email`` and ``envelope``, as :func:`subscribers.address.normalise_address` finds them.
+
+        Raises:
+            AddressError: as there.
+        """
+        local, _, domain = text.partition("@")
+        if _ORDINARY_LOCAL.fullmatch(local) and len(local) <= _LONGEST_LOCAL and len(text) <= _LONGEST:
+            known = self._domain[domain]
+            if known is not None and len(local) + 1 + len(known[1]) <= _LONGEST:
+                return f"{local.lower()}@{known[0]}", f"{local}@{known[1]}"
+        address: Address = normalise_address(text)
+        return address.email, address.envelope
 
 
-def _read_details(cells: dict[str, str]) -> dict[str, str | None]:
-    return {
-        "name": clean_line(cells.get("name", ""), "name"),
-        "organisation": clean_line(cells.get("organisation", ""), "organisation"),
-        "country": _read_country(cells.get("country", "")),
-        "language": clean_language(cells.get("language", "")),
-    }
+class _Memory(dict[str, Meaning]):
+    """What a function finds for a cell, remembered, faults included; it forgets all when it knows a lot.
+
+    A dictionary, because a million cells are looked up in it.
+    """
+
+    def __init__(self, find: Callable[[str], Meaning]) -> None:
+        super().__init__()
+        self._find = find
+        self._faults: dict[str, SubscriberError] = {}
+
+    def __missing__(self, cell: str) -> Meaning:
+        if cell in self._faults:
+            raise self._faults[cell]
+        if len(self) + len(self._faults) >= _MOST_REMEMBERED:
+            self.clear()
+            self._faults.clear()
+        try:
+            found = self[cell] = self._find(cell)
+        except SubscriberError as fault:
+            self._faults[cell] = fault
+            raise
+        return found
 
 
-def _read_country(cell: str) -> str | None:
-    if not cell.strip():
+def _read_domain(domain: str) -> tuple[str, str] | None:
+    """A domain as read and as sent to; None for one whose addresses all take the long way."""
+    if not domain.isascii() or domain != domain.strip():
         return None
+    try:
+        address = normalise_address(f"a@{domain}")
+    except SubscriberError:
+        return None
+    return address.email.removeprefix("a@"), address.envelope.removeprefix("a@")
+
+
+def _read_country(cell: str) -> str:
+    if not cell.strip():
+        return ""
     try:
         return resolve_country(cell)
     except CountryError as error:
         raise DetailError("country", str(error)) from error
-
-
-def _unknown_column(column: str) -> str:
-    near = get_close_matches(column, COLUMNS, n=1, cutoff=0.6)
-    question = f' Did you mean "{near[0]}"?' if near else ""
-    return (
-        f"there is no column {reprinted(column)}.{question} The first row names the columns: "
-        f"{', '.join(COLUMNS)}; only email is needed. Rename it, or take it out of the file."
-    )

@@ -63,6 +63,10 @@ class ImportFileError(SubscriberError):
         super().__init__(f"{name}{'' if row is None else f', row {row}'}: {reason}")
 
 
+class RollbackError(SubscriberError):
+    """An import cannot be taken back."""
+
+
 class StatusError(SubscriberError):
     """A status may not change the way it was asked to."""
 

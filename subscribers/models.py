@@ -110,10 +110,12 @@ class Subscriber(SQLModel, table=True):
         CheckConstraint("email <> ''", name="email_not_empty"),
         CheckConstraint("country IS NULL OR length(country) = 2", name="country_alpha_2"),
         Index(None, "status", "country"),
+        # An index and no constraint, so that a great import can make it once, at its end.
+        Index("uq_subscriber_email", "email", unique=True),
     )
 
     id: int | None = Field(default=None, primary_key=True)
-    email: str = Field(max_length=320, unique=True)
+    email: str = Field(max_length=320)
     envelope: str = Field(max_length=320)
     name: str = Field(default="", max_length=300)
     organisation: str = Field(default="", max_length=300)
@@ -136,7 +138,8 @@ class SubscriberSector(SQLModel, table=True):
     """A sector a subscriber follows; ``sector`` is a configured slug."""
 
     __tablename__: ClassVar[str] = "subscriber_sector"
-    __table_args__ = (Index(None, "sector", "subscriber_id"),)
+    # Without row numbers, SQLite keeps one tree less; an import writes more rows here than anywhere else.
+    __table_args__ = (Index(None, "sector", "subscriber_id"), {"sqlite_with_rowid": False})
 
     subscriber_id: int = Field(sa_column=_of_subscriber())
     sector: str = Field(primary_key=True, max_length=64)
@@ -146,10 +149,41 @@ class SubscriberTag(SQLModel, table=True):
     """A word the team put on a subscriber."""
 
     __tablename__: ClassVar[str] = "subscriber_tag"
-    __table_args__ = (Index(None, "tag", "subscriber_id"),)
+    __table_args__ = (Index(None, "tag", "subscriber_id"), {"sqlite_with_rowid": False})
 
     subscriber_id: int = Field(sa_column=_of_subscriber())
     tag: str = Field(primary_key=True, max_length=64)
+
+
+class ImportBatch(SQLModel, table=True):
+    """A file that was brought in: what it was, on what basis its people are written to, and what it came to.
+
+    ``form`` is what the file was found to be, in words. The five numbers add up to its rows.
+    """
+
+    __tablename__: ClassVar[str] = "import_batch"
+
+    id: int | None = Field(default=None, primary_key=True)
+    source: str = Field(max_length=300)
+    form: str = Field(default="", max_length=300)
+    basis: str
+    at: datetime
+    added: int = 0
+    updated: int = 0
+    unchanged: int = 0
+    suppressed: int = 0
+    refused: int = 0
+    rolled_back_at: datetime | None = None
+
+
+class ImportChange(SQLModel, table=True):
+    """What an import overwrote, so that it can be put back: ``before`` is JSON of the old values by name."""
+
+    __tablename__: ClassVar[str] = "import_change"
+
+    import_id: int = Field(foreign_key="import_batch.id", primary_key=True)
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", primary_key=True, index=True)
+    before: str
 
 
 class ConsentRecord(SQLModel, table=True):
@@ -157,7 +191,7 @@ class ConsentRecord(SQLModel, table=True):
 
     ``method`` names the hand ("one-click", "page", "import", "command line"), ``source`` the place (a
     campaign, a file's name), ``wording`` and ``wording_version`` the words the person saw, ``evidence``
-    whatever proves it.
+    whatever proves it. ``import_id`` is the import that did it; the basis it was declared on stands there.
     """
 
     __tablename__: ClassVar[str] = "consent_record"
@@ -172,6 +206,7 @@ class ConsentRecord(SQLModel, table=True):
     wording_version: str = Field(default="", max_length=32)
     language: str = Field(default="", max_length=35)
     evidence: str = ""
+    import_id: int | None = Field(default=None, foreign_key="import_batch.id")
 
 
 class Suppression(SQLModel, table=True):

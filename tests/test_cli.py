@@ -281,17 +281,42 @@ def test_pause_resume_and_cancel_say_what_they_did_and_refuse_what_makes_no_sens
     assert run(root, "campaigns", "show", "7").exit_code == 1
 
 
-@pytest.mark.parametrize(
-    "words",
-    [
-        ("subscribers", "export", "--format", "xlsx"),
-        ("subscribers", "export", "--format", "listmonk"),
-    ],
-)
-def test_what_comes_later_says_so_and_exits_1(root: Path, words: tuple[str, ...]) -> None:
-    result = run(root, *words)
-    assert result.exit_code == 1
-    assert "later version" in result.stderr
+def test_a_workbook_is_not_written_to_a_terminal(root: Path) -> None:
+    result = run(root, "subscribers", "export", "--format", "xlsx")
+    assert result.exit_code == 2
+    assert "-o partners.xlsx" in result.stderr
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "mailchimp", "listmonk"])
+def test_every_format_is_taken_back_unchanged(root: Path, tmp_path: Path, form: str) -> None:
+    target = tmp_path / f"partners.{'xlsx' if form == 'xlsx' else 'csv'}"
+    assert run(root, "subscribers", "export", "--format", form, "-o", str(target)).exit_code == 0
+    report = json.loads(run(root, "subscribers", "import", str(target), "--json").stdout)
+    assert (report["added"], report["updated"], report["refused"]) == (0, 0, [])
+    assert report["unchanged"] > 50
+
+
+def test_an_import_is_shown_before_it_is_believed_and_can_be_taken_back(root: Path, tmp_path: Path) -> None:
+    people = tmp_path / "people.csv"
+    people.write_bytes("email;name\nchen@example.org;陈晓明\nli@example.org;北京师范大学\n".encode("gb18030"))
+    shown = run(root, "subscribers", "import", str(people), "--dry-run").stderr
+    assert "CSV, GB18030, semicolons; made by partner-mailer." in shown
+    assert "only likely" in shown
+    assert "陈晓明" in shown
+    assert "Would be 2 added" in shown
+    assert json.loads(run(root, "subscribers", "imports", "--json").stdout)[0]["source"] != "people.csv"
+    done = run(root, "subscribers", "import", str(people)).stderr
+    (newest, *_) = json.loads(run(root, "subscribers", "imports", "--json").stdout)
+    assert (newest["source"], newest["added"]) == ("people.csv", 2)
+    assert f"rollback {newest['id']}" in done
+    dry = json.loads(run(root, "subscribers", "rollback", str(newest["id"]), "--dry-run", "--json").stdout)
+    real = json.loads(run(root, "subscribers", "rollback", str(newest["id"]), "--json").stdout)
+    assert dry == real == {"import": newest["id"], "removed": 2, "restored": 0, "kept": 0}
+    assert "taken back" in run(root, "subscribers", "imports").stdout
+    assert run(root, "subscribers", "show", "chen@example.org").exit_code == 1
+    again = run(root, "subscribers", "rollback", str(newest["id"]))
+    assert again.exit_code == 1
+    assert "taken back already" in again.stderr
 
 
 def test_doctor_names_a_relay_that_does_not_answer(root: Path) -> None:

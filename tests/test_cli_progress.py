@@ -2,9 +2,11 @@
 
 import io
 import sys
+from pathlib import Path
 
 import pytest
 
+from mailer.cli.importing import show_rows
 from mailer.cli.progress import Pace, describe_pace, describe_trouble, lines, show_progress
 from mailer.dispatch.counts import Counts
 
@@ -115,3 +117,21 @@ def test_on_a_terminal_there_is_a_bar_with_the_numbers(monkeypatch: pytest.Monke
     assert "Campaign [1]" in screen.getvalue()
     assert "3 rejected, relay b is set aside" in screen.getvalue()
     assert "103/10000" in screen.getvalue()
+
+
+def test_an_import_has_a_bar_of_its_rows_on_a_terminal_and_none_elsewhere(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "people[1].csv"
+    file.write_text("email\n" * 2000)
+    with show_rows(file) as update:
+        update(1000)
+    assert capsys.readouterr().err == ""
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    with show_rows(file) as update:
+        update(1000)
+    assert "people[1].csv" in screen.getvalue()
+    assert "1,000 rows" in screen.getvalue()

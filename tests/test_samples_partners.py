@@ -10,7 +10,7 @@ import pytest
 from sqlmodel import Session
 
 from subscribers.country import resolve_country
-from subscribers.importing import import_csv
+from subscribers.importing import import_file
 from subscribers.listing import count
 from subscribers.segment import parse_segment
 from subscribers.suppression import SuppressionKey
@@ -113,7 +113,7 @@ def test_one_name_is_longer_than_a_hundred_characters(partners: list[dict[str, s
 
 
 def test_import_takes_all_of_them_and_finds_the_desks_for_education(session: Session, now: datetime) -> None:
-    report = import_csv(session, PARTNERS, sectors=SECTORS, key=SuppressionKey(bytes(32)), now=now)
+    report = import_file(session, PARTNERS, sectors=SECTORS, key=SuppressionKey(bytes(32)), now=now)
 
     assert (report.added, report.refused) == (60, ())
     assert count(session, parse_segment("country:MN,CN sector:education", sectors=SECTORS)) >= 8

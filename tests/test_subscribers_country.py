@@ -79,6 +79,13 @@ COUNTRIES = tomllib.loads((Path(subscribers.__file__).parent / "countries.toml")
         ("ガーナ", "GH"),
         ("Niger", "NE"),
         ("Nigeria", "NG"),
+        ("モンゴル国", "MN"),
+        ("КНР", "CN"),
+        ("중화인민공화국", "CN"),
+        ("جمهورية كوريا", "KR"),
+        ("日本国", "JP"),
+        ("S. Korea", "KR"),
+        ("Gambia (Republic of The)", "GM"),
     ],
 )
 def test_a_country_is_found_by_the_names_partners_use(text: str, code: str) -> None:

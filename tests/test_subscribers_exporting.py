@@ -15,7 +15,7 @@ from sqlmodel import Session, SQLModel, select
 
 from subscribers.consent import erase, suppress, unsubscribe
 from subscribers.exporting import export_csv
-from subscribers.importing import import_csv
+from subscribers.importing import import_file
 from subscribers.listing import list_facts
 from subscribers.models import Event, Status, Subscriber
 from subscribers.segment import parse_segment
@@ -36,7 +36,7 @@ def export(session: Session, query: str = "") -> str:
 def take(session: Session, folder: Path, text: str) -> tuple[int, int, int, int, int]:
     path = folder / "partners.csv"
     path.write_bytes(text.encode("utf-8"))
-    report = import_csv(session, path, sectors=SECTORS, key=KEY, now=NOW)
+    report = import_file(session, path, sectors=SECTORS, key=KEY, now=NOW)
     session.commit()
     return report.added, report.updated, report.unchanged, report.suppressed, len(report.refused)
 

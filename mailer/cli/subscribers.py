@@ -1,4 +1,4 @@
-"""Commands about the list: import, list, count, export, show, suppress, erase."""
+"""Commands about the list: import, imports, rollback, list, count, export, show, suppress, erase."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from mailer.settings import Settings
-    from subscribers.importing import ImportReport
     from subscribers.segment import Segment
+
+
+_OUTCOMES = ("added", "updated", "unchanged", "suppressed", "refused")
 
 
 def segment_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -49,39 +51,117 @@ def subscribers() -> None:
 @subscribers.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@click.option("--encoding", metavar="NAME", help="What it was saved in, such as gb18030.")
+@click.option("--delimiter", metavar="SIGN", help="What stands between cells, such as ';' or tab.")
+@click.option(
+    "--columns",
+    "table",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A table (TOML) of which column is which of ours, for files that nobody knows.",
+)
+@click.option("--basis", metavar="TEXT", help="Why these people may be written to; kept with the import.")
 @json_option
 @pass_home
-def import_(home: Home, file: Path, dry_run: bool, as_json: bool) -> None:
-    """Bring in a CSV file: email,name,organisation,country,sectors,language,tags.
+def import_(
+    home: Home,
+    file: Path,
+    dry_run: bool,
+    encoding: str | None,
+    delimiter: str | None,
+    table: Path | None,
+    basis: str | None,
+    as_json: bool,
+) -> None:
+    """Bring in a list: CSV, Excel (.xlsx), vCard, or an export of Mailchimp or listmonk.
 
-    Bad rows are refused by number and reason, the good ones go in. Nobody who left comes back this way.
+    Bad rows are refused by number and reason, the good ones go in. Nobody who left comes back this way, and
+    people who left there will get no mail from here. Begin with --dry-run. docs/import.md explains it all.
     """
-    from subscribers.importing import import_csv
+    from mailer.cli.importing import show_rows, tell_parts, tell_report
+    from subscribers.files.columns import read_columns
+    from subscribers.files.opening import Reading
+    from subscribers.importing import BASIS, import_file
 
+    reading = Reading(
+        encoding=encoding,
+        delimiter=_read_delimiter(delimiter),
+        columns=None if table is None else read_columns(table),
+    )
     workspace = home.open()
-    with home.writing(workspace) as opened:
-        report = import_csv(
+    with home.writing(workspace) as opened, show_rows(file) as on_progress:
+        report = import_file(
             opened,
             file,
             sectors=workspace.settings.sectors,
             key=workspace.keys.suppression,
             now=datetime.now(UTC),
             dry_run=dry_run,
+            basis=basis or BASIS,
+            reading=reading,
+            on_progress=on_progress,
         )
     if as_json:
         emit_json(report.as_dict())
     else:
-        _tell_import(report, file, dry_run=dry_run)
+        tell_parts(report.parts)
+        tell_report(report, file, home.again("subscribers", "rollback"), dry_run=dry_run)
 
 
-def _tell_import(report: ImportReport, file: Path, *, dry_run: bool) -> None:
-    for refusal in report.refused:
-        emit(f"{file}:{refusal.row}: refused: {refusal.reason}")
+def _read_delimiter(text: str | None) -> str | None:
+    sign = {"tab": "\t", "\\t": "\t"}.get(text or "", text)
+    if sign is not None and (len(sign) != 1 or not sign.isascii() or sign in '"\r\n'):
+        raise click.BadParameter("write one sign, such as ';', or 'tab'.", param_hint="--delimiter")
+    return sign
+
+
+@subscribers.command()
+@json_option
+@pass_home
+def imports(home: Home, as_json: bool) -> None:
+    """List the imports, the newest first, with what each came to."""
+    from subscribers.importing import list_imports
+
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        known = [batch.model_dump() for batch in list_imports(opened)]
+    if as_json:
+        emit_json(known)
+        return
+    rows = [
+        (
+            batch["id"],
+            f"{batch['at']:%Y-%m-%d %H:%M}",
+            shorten(batch["source"], 32),
+            *(batch[name] for name in _OUTCOMES),
+            "taken back" if batch["rolled_back_at"] else "",
+        )
+        for batch in known
+    ]
+    emit(columns(rows, head=("id", "when (UTC)", "file", *_OUTCOMES, ""), right=(0, 3, 4, 5, 6, 7)))
+
+
+@subscribers.command()
+@click.argument("import_id", metavar="ID", type=int)
+@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@json_option
+@pass_home
+def rollback(home: Home, import_id: int, dry_run: bool, as_json: bool) -> None:
+    """Take an import back: who came with it goes, what it overwrote is put back.
+
+    As long as nobody it added was written to. Whoever has left, chosen or been changed since is kept as they
+    are, and so are suppressions.
+    """
+    from mailer.feedback.rolling_back import roll_back_import
+
+    workspace = home.open()
+    with home.database(workspace) as engine:
+        report = roll_back_import(engine, import_id, now=datetime.now(UTC), dry_run=dry_run)
+    if as_json:
+        emit_json(report.as_dict())
+        return
     verb = "Would be" if dry_run else "Done:"
-    say(
-        f"{verb} {report.added} added, {report.updated} updated, {report.unchanged} unchanged, "
-        f"{report.suppressed} suppressed, {len(report.refused)} refused."
-    )
+    say(f"{verb} {report.removed} removed, {report.restored} restored, {report.kept} kept as they are.")
 
 
 @subscribers.command(name="list")
@@ -145,25 +225,27 @@ def count(home: Home, query: str, as_json: bool) -> None:
 @pass_home
 def export(home: Home, query: str, form: str, output: Path | None) -> None:
     """Write subscribers as a file that can be imported again."""
-    import io
+    import codecs
+    import sys
 
-    from mailer.cli.output import write_file
-    from mailer.errors import MailerError
-    from subscribers.exporting import export_csv
+    from mailer.cli.output import writing_file
+    from subscribers.exporting import Format, export_people
 
-    if form != "csv":
-        raise MailerError(f"--format {form} comes with a later version; csv is there now.")
+    wanted = Format(form)
+    if output is None and wanted is Format.xlsx:
+        raise click.UsageError("A workbook is no text. Name a file: -o partners.xlsx")
     workspace = home.open()
-    stream = io.StringIO(newline="")
     segment = read_segment(workspace.settings, query)
     with home.reading(workspace) as opened:
-        export_csv(opened, segment, stream)
-    if output is None:
-        click.echo(stream.getvalue(), nl=False)
-    else:
-        # With a byte order mark, or Excel takes UTF-8 for the system's own encoding.
-        write_file(output, stream.getvalue().encode("utf-8-sig"))
-        say(f"Wrote {output}.")
+        if output is None:
+            export_people(opened, segment, wanted, sys.stdout.buffer)
+            return
+        with writing_file(output) as file:
+            if wanted is Format.csv:
+                # Without this mark Excel takes UTF-8 for the system's own encoding.
+                file.write(codecs.BOM_UTF8)
+            number = export_people(opened, segment, wanted, file)
+    say(f"Wrote {output}: {number} subscriber{'' if number == 1 else 's'}.")
 
 
 @subscribers.command()

@@ -1,0 +1,21 @@
+"""What a row says, by our own columns, whoever made the file."""
+
+from typing import NamedTuple
+
+from subscribers.models import Event
+
+
+class Entry(NamedTuple):
+    """Cells as they are written. Several sectors or tags stand apart by semicolons.
+
+    ``leave`` is why this address must get no mail, None for somebody who wants it.
+    """
+
+    email: str
+    name: str
+    organisation: str
+    country: str
+    sectors: str
+    language: str
+    tags: str
+    leave: Event | None = None
