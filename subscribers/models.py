@@ -182,3 +182,14 @@ class Suppression(SQLModel, table=True):
     digest: str = Field(primary_key=True, max_length=64)
     reason: Event = Field(sa_column=Column(text_enum(Event, "reason"), nullable=False))
     at: datetime
+
+
+class SavedSegment(SQLModel, table=True):
+    """A segment with a name, to be used as ``segment:NAME``; ``text`` is as a person wrote it."""
+
+    __tablename__: ClassVar[str] = "saved_segment"
+
+    name: str = Field(primary_key=True, max_length=64)
+    text: str
+    created_at: datetime
+    updated_at: datetime

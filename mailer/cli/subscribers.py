@@ -14,6 +14,8 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlmodel import Session
+
     from mailer.settings import Settings
     from subscribers.importing import ImportReport
     from subscribers.segment import Segment
@@ -30,15 +32,21 @@ def segment_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
-def read_segment(settings: Settings, query: str) -> Segment:
+def read_segment(settings: Settings, query: str, opened: Session | None = None) -> Segment:
     """The query as a segment, its sectors those of the workspace.
+
+    ``opened`` answers what is asked about campaigns and saved segments.
 
     Raises:
         SegmentError: the query is wrong; the message shows the place.
     """
-    from subscribers.segment import parse_segment
+    if opened is None:
+        from subscribers.segment import parse_segment
 
-    return parse_segment(query, sectors=settings.sectors)
+        return parse_segment(query, sectors=settings.sectors)
+    from mailer.campaigns.answering import read_segment as read
+
+    return read(query, settings, opened)
 
 
 @click.group()
@@ -93,8 +101,8 @@ def list_(home: Home, query: str, as_json: bool) -> None:
     from subscribers.listing import list_facts
 
     workspace = home.open()
-    segment = read_segment(workspace.settings, query)
     with home.reading(workspace) as opened:
+        segment = read_segment(workspace.settings, query, opened)
         people = list(list_facts(opened, segment))
     if as_json:
         emit_json(people)
@@ -122,8 +130,8 @@ def count(home: Home, query: str, as_json: bool) -> None:
     from subscribers.listing import count as count_subscribers
 
     workspace = home.open()
-    segment = read_segment(workspace.settings, query)
     with home.reading(workspace) as opened:
+        segment = read_segment(workspace.settings, query, opened)
         number = count_subscribers(opened, segment)
     if as_json:
         emit_json({"segment": query, "count": number})
@@ -155,8 +163,8 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
         raise MailerError(f"--format {form} comes with a later version; csv is there now.")
     workspace = home.open()
     stream = io.StringIO(newline="")
-    segment = read_segment(workspace.settings, query)
     with home.reading(workspace) as opened:
+        segment = read_segment(workspace.settings, query, opened)
         export_csv(opened, segment, stream)
     if output is None:
         click.echo(stream.getvalue(), nl=False)

@@ -1,0 +1,20 @@
+"""Segments with names."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0005_segments"
+down_revision = "0003_tickets"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    op.create_table(
+        "saved_segment",
+        sa.Column("name", sa.String(64), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_saved_segment")),
+    )
