@@ -14,6 +14,7 @@ from sqlmodel import Session, col
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from subscribers.models import Subscriber
+from subscribers.phrases import Vocabulary
 from subscribers.saving import SavedSegments
 from subscribers.segment import Segment, parse_segment
 
@@ -58,3 +59,8 @@ def read_segment(query: str, settings: Settings, database: Session | Connection)
     return parse_segment(
         query, sectors=settings.sectors, deliveries=Ledger(connection), saved=SavedSegments(connection)
     )
+
+
+def vocabulary_of(settings: Settings) -> Vocabulary:
+    """The workspace's own names of sectors and countries, for a segment in words."""
+    return Vocabulary(sectors=settings.sectors, countries=settings.countries)

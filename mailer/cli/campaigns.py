@@ -144,6 +144,8 @@ def _preview(
 def _tell_plan(plan: Plan) -> None:
     emit(f"{plan.title}: {plan.subject}")
     emit(f"To {plan.segment_words}: {plan.audience} readers.")
+    if plan.segment.terms:
+        emit(f"  that is     {plan.in_words}")
     for name, counts in (
         ("country", plan.by_country),
         ("sector", plan.by_sector),

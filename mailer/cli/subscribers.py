@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sqlmodel import Session
 
     from mailer.settings import Settings
+    from mailer.workspace import Workspace
     from subscribers.importing import ImportReport
     from subscribers.segment import Segment
 
@@ -118,7 +119,7 @@ def list_(home: Home, query: str, as_json: bool) -> None:
         for person in people
     ]
     emit(columns(rows, head=("email", "name", "country", "sectors", "status")))
-    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}.")
+    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}{_explained(workspace, segment)}.")
 
 
 @subscribers.command()
@@ -135,8 +136,18 @@ def count(home: Home, query: str, as_json: bool) -> None:
         number = count_subscribers(opened, segment)
     if as_json:
         emit_json({"segment": query, "count": number})
-    else:
-        emit(str(number))
+        return
+    emit(str(number))
+    if segment.terms:
+        say(f"subscriber{'' if number == 1 else 's'}{_explained(workspace, segment)}.")
+
+
+def _explained(workspace: Workspace, segment: Segment) -> str:
+    """Who they are, in words, after a colon; empty for everybody."""
+    from mailer.campaigns.answering import vocabulary_of
+    from subscribers.explaining import explain
+
+    return f": {explain(segment, vocabulary_of(workspace.settings))}" if segment.terms else ""
 
 
 @subscribers.command()
