@@ -109,7 +109,8 @@ class Subscriber(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("email <> ''", name="email_not_empty"),
         CheckConstraint("country IS NULL OR length(country) = 2", name="country_alpha_2"),
-        Index(None, "status", "country"),
+        # All that says who gets mail where, so that counting an audience reads the index alone.
+        Index(None, "country", "status", "paused_until"),
     )
 
     id: int | None = Field(default=None, primary_key=True)

@@ -86,3 +86,29 @@ def test_a_saved_segment_that_cannot_be_read_any_more_is_listed_with_its_fault(r
     assert "sector:education" in listed.stdout
     assert "teachers: The segment cannot be understood" in listed.stderr
     assert 'no sector "education"' in run(root, "segments", "show", "teachers").stderr
+
+
+def test_an_audience_is_counted_by_country_and_sector(root: Path) -> None:
+    told = run(root, "subscribers", "audience")
+    head, *_, total = [line.split() for line in told.stdout.splitlines() if line.strip()]
+    assert head[0] == "country"
+    assert (head[-1], total[0], total[-1]) == ("people", "all", "60")
+    assert "Whoever follows several sectors counts in each of them." in told.stderr
+    counted = json.loads(run(root, "subscribers", "audience", "--segment", "country:MN,CN", "--json").stdout)
+    assert [row["country"] for row in counted["countries"]] == ["CN", "MN"]
+    assert counted["total"]["people"] == sum(row["people"] for row in counted["countries"]) == 31
+    assert counted["total"]["sectors"]["education"] == 13
+
+
+def test_an_audience_is_those_who_get_mail_unless_the_segment_asks_about_status(root: Path) -> None:
+    (address,) = [
+        person["email"]
+        for person in json.loads(run(root, "subscribers", "list", "--json").stdout)
+        if person["email"] == "news.desk@example.com"
+    ]
+    run(root, "subscribers", "suppress", address)
+    people = {
+        query: json.loads(run(root, "subscribers", "audience", "--segment", query, "--json").stdout)["total"]
+        for query in ("all", "status:unsubscribed", "status:active,unsubscribed")
+    }
+    assert [total["people"] for total in people.values()] == [59, 1, 60]

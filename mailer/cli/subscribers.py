@@ -152,6 +152,34 @@ def _explained(workspace: Workspace, segment: Segment) -> str:
 
 @subscribers.command()
 @segment_option
+@json_option
+@pass_home
+def audience(home: Home, query: str, as_json: bool) -> None:
+    """Count those who get mail by country and sector, of a segment or all.
+
+    Whoever would get mail today is counted; a segment that asks about status decides that itself.
+    """
+    from mailer.campaigns.answering import vocabulary_of
+    from mailer.cli.crosstable import as_dict, print_table
+    from subscribers.crosstable import count_table
+    from subscribers.terms import Key
+
+    workspace = home.open()
+    settings, vocabulary = workspace.settings, vocabulary_of(workspace.settings)
+    with home.reading(workspace) as opened:
+        segment = read_segment(settings, query, opened)
+        today = None if segment.asks_about(Key.status) else datetime.now(UTC).date()
+        table = count_table(opened, segment, tuple(settings.sectors), today=today)
+    if as_json:
+        emit_json({"segment": segment.text, **as_dict(table, vocabulary)})
+        return
+    print_table(table, vocabulary)
+    who = "Counted" if today is None else "Those who get mail today"
+    say(f"{who}{_explained(workspace, segment)}. Whoever follows several sectors counts in each of them.")
+
+
+@subscribers.command()
+@segment_option
 @click.option(
     "--format",
     "form",

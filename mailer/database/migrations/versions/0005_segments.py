@@ -1,4 +1,4 @@
-"""Segments with names."""
+"""Segments with names, and an index that counts an audience by country without reading the list."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -17,4 +17,8 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("name", name=op.f("pk_saved_segment")),
+    )
+    op.drop_index(op.f("ix_subscriber_status_country"), "subscriber")
+    op.create_index(
+        op.f("ix_subscriber_country_status_paused_until"), "subscriber", ["country", "status", "paused_until"]
     )
