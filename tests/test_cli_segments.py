@@ -112,3 +112,18 @@ def test_an_audience_is_those_who_get_mail_unless_the_segment_asks_about_status(
         for query in ("all", "status:unsubscribed", "status:active,unsubscribed")
     }
     assert [total["people"] for total in people.values()] == [59, 1, 60]
+
+
+def test_two_audiences_are_compared(root: Path) -> None:
+    words = ("segments", "compare", "country:MN,CN", "-tag:press country:MN")
+    told = run(root, *words)
+    assert "in both" in told.stdout
+    assert "are not in Mongolia" in told.stdout
+    assert "After: partners in Mongolia who are not tagged “press”." in told.stderr
+    counted = json.loads(run(root, *words, "--json").stdout)
+    assert counted["before"]["count"] == counted["both"] + counted["gone"]["count"] == 31
+    assert counted["after"]["count"] == counted["both"] + counted["new"]["count"]
+    head, *rows = run(root, *words, "--csv").stdout.splitlines()
+    assert head == "change,reason,email,name,organisation,country"
+    assert len(rows) == len(counted["people"]) == counted["new"]["count"] + counted["gone"]["count"]
+    assert run(root, *words, "--csv", "--json", code=2).stdout == ""

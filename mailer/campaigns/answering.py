@@ -39,8 +39,13 @@ class Ledger:
 
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
         """Whether a subscriber got one of ``editions``, as a condition on ``Subscriber``."""
-        campaigns = select(col(Campaign.id)).where(col(Campaign.edition).in_(editions))
-        return has_delivery(col(Delivery.campaign_id).in_(campaigns), col(Delivery.state).in_(HAVING))
+        return has_got(editions)
+
+
+def has_got(editions: Sequence[str]) -> ColumnElement[bool]:
+    """Whether a subscriber got one of ``editions`` by any campaign, as a condition on ``Subscriber``."""
+    campaigns = select(col(Campaign.id)).where(col(Campaign.edition).in_(editions))
+    return has_delivery(col(Delivery.campaign_id).in_(campaigns), col(Delivery.state).in_(HAVING))
 
 
 def has_delivery(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +14,11 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 from mailer.cli.subscribers import read_segment
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from sqlmodel import Session
 
+    from mailer.campaigns.comparing import Difference, Moved
     from mailer.workspace import Workspace
     from subscribers.answering import Known
     from subscribers.segment import Segment
@@ -152,6 +156,67 @@ def explain(home: Home, query: str, as_json: bool) -> None:
     else:
         emit(str(meaning["in_words"]))
         say(f"{meaning['count']} on the list, {meaning['get_mail']} of them get mail today.")
+
+
+@segments.command(cls=QueryCommand)
+@click.argument("before", type=Query())
+@click.argument("after", type=Query())
+@click.option("--csv", "as_csv", is_flag=True, help="Print everybody who is new or gone as CSV.")
+@json_option
+@pass_home
+def compare(home: Home, before: str, after: str, as_csv: bool, as_json: bool) -> None:
+    """Compare two audiences: who is new, who is gone, and why.
+
+    Each is a segment as it is today, campaign:ID or edition:SLUG: those who got it.
+
+    Example: mailer segments compare edition:2021-1 'country:MN,CN sector:education'
+    """
+    from mailer.campaigns.comparing import compare as compare_audiences
+
+    if as_csv and as_json:
+        raise click.UsageError("Choose one of --csv and --json.")
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        comparison = compare_audiences(
+            opened, workspace.settings, before, after, today=datetime.now(UTC).date()
+        )
+        if as_csv:
+            _write_moved(comparison.moved(opened))
+            return
+        difference = comparison.count(opened)
+        if as_json:
+            people = [asdict(moved) for moved in comparison.moved(opened)]
+            emit_json({**difference.as_dict(), "people": people})
+            return
+    _tell_difference(difference)
+
+
+def _write_moved(people: Iterator[Moved]) -> None:
+    """Everybody who is new or gone, as a spreadsheet takes it without running anything."""
+    import csv
+    import sys
+
+    from subscribers.sheet import neutralise
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("change", "reason", "email", "name", "organisation", "country"))
+    for moved in people:
+        writer.writerow([neutralise(str(cell or "")) for cell in asdict(moved).values()])
+
+
+def _tell_difference(difference: Difference) -> None:
+    rows: list[tuple[str, str]] = [
+        (f"before: {difference.before.text}", f"{difference.before_count:,}"),
+        (f"after:  {difference.after.text}", f"{difference.after_count:,}"),
+        ("in both", f"{difference.both:,}"),
+    ]
+    for title, reasons in (("new", difference.new), ("gone", difference.gone)):
+        rows.append((title, f"{sum(reasons.values()):,}"))
+        rows += [(f"  {reason}", f"{number:,}") for reason, number in reasons.items()]
+    emit(columns(rows, right=(1,)))
+    say(f"Before: {difference.before.in_words}. After: {difference.after.in_words}.")
+    if difference.new or difference.gone:
+        say("Everybody has one reason, the first that fits. --csv names them.")
 
 
 def _describe(workspace: Workspace, opened: Session, segment: Segment) -> dict[str, Any]:
