@@ -54,7 +54,7 @@ docs: setup ## Write the generated parts of docs/ anew, from the program
 	$(BIN)/python scripts/check_docs.py --write
 
 .PHONY: bench
-bench: bench-rendering bench-dispatch ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-list ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
@@ -63,6 +63,10 @@ bench-rendering: setup ## Measure what rendering costs (installs npm packages to
 .PHONY: bench-dispatch
 bench-dispatch: setup servers ## Measure what sending costs (BENCH="large small", or BENCH="--quick dkim", "--profile 60k")
 	$(BIN)/python -m bench.dispatching $(BENCH)
+
+.PHONY: bench-list
+bench-list: setup servers ## Measure what asking a list of a million costs
+	$(BIN)/python -m bench.segments
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew
