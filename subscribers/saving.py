@@ -8,9 +8,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from unicodedata import normalize
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
 from subscribers.answering import Known
@@ -83,11 +85,10 @@ def save(connection: Connection, name: str, text: str, known: Known, *, now: dat
     key, written = _check_name(name), text.strip()
     if written.casefold() in {"", EVERYBODY}:
         raise SavedSegmentError(f'"{EVERYBODY}" means everybody already and needs no other name.')
-    parse_expression(written, known, (key,))
     before = next((saved for saved in list_saved(connection) if saved.name == key), None)
+    parse_expression(written, known, (key,))
     if before is None:
-        row = {"name": key, "text": written, "created_at": now, "updated_at": now}
-        connection.execute(insert(SavedSegment).values(row))
+        _insert(connection, {"name": key, "text": written, "created_at": now, "updated_at": now})
     elif before.text != written:
         changed = update(SavedSegment).where(col(SavedSegment.name) == key)
         connection.execute(changed.values(text=written, updated_at=now))
@@ -109,6 +110,16 @@ def remove(connection: Connection, name: str, known: Known) -> Saved:
         )
     connection.execute(delete(SavedSegment).where(col(SavedSegment.name) == saved.name))
     return saved
+
+
+def _insert(connection: Connection, row: dict[str, Any]) -> None:
+    try:
+        connection.execute(insert(SavedSegment).values(row))
+    except IntegrityError as error:
+        raise SavedSegmentError(
+            f'Somebody else saved "{row["name"]}" at this moment. '
+            f"Look with `mailer segments show {row['name']}`, then save again."
+        ) from error
 
 
 def _is_part_of(name: str, other: Saved, known: Known) -> bool:

@@ -149,3 +149,22 @@ def test_a_segment_others_are_made_of_is_not_deleted(shelf: Shelf) -> None:
     assert remove(shelf.connection, "b", shelf.known).text == "segment:a sector:education"
     assert remove(shelf.connection, "A", shelf.known).name == "a"
     assert list_saved(shelf.connection) == []
+
+
+class Rival(SavedSegments):
+    """Somebody who saves the same name while our text is being read."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(shelf.connection)
+        self.shelf = shelf
+
+    def find(self, name: str) -> str | None:
+        self.shelf.save("east", "country:JP")
+        return super().find(name)
+
+
+def test_two_who_save_the_same_name_at_once_do_not_overwrite_each_other(shelf: Shelf) -> None:
+    shelf.save("a", "tag:x")
+    known = Known(sectors=SECTORS, saved=Rival(shelf))
+    with pytest.raises(SavedSegmentError, match='Somebody else saved "east" at this moment'):
+        save(shelf.connection, "east", "segment:a", known, now=shelf.now)
