@@ -68,6 +68,19 @@ def test_a_plan_and_its_campaign_keep_what_a_name_meant(root: Path) -> None:
     run(root, "segments", "save", "east", "country:MN or country:CN")
     plan = json.loads(run(root, "send", EDITION, "--segment", "segment:east language:zh", "--json").stdout)
     assert plan["segment"] == "(country:MN or country:CN) language:zh"
+    run(root, "send", EDITION, "--segment", "segment:east", "--confirm", "--at", "2099-01-01T09:00Z")
+    run(root, "segments", "save", "east", "country:JP")
+    run(root, "segments", "delete", "east")
+    assert "country:MN or country:CN" in run(root, "campaigns", "list").stdout
+
+
+def test_an_edition_with_a_campaign_can_be_asked_for_and_no_other(root: Path) -> None:
+    assert "No campaign has been made yet." in run(root, "segments", "explain", "got:x", code=1).stderr
+    run(root, "send", EDITION, "--segment", "all", "--confirm", "--at", "2099-01-01T09:00Z")
+    assert run(root, "subscribers", "count", "--segment", f"got:{EDITION}").stdout == "0\n"
+    assert run(root, "subscribers", "count", "--segment", f"-got:{EDITION}").stdout == "60\n"
+    mistyped = run(root, "segments", "explain", "-got:unesco-beijing-2021", code=1)
+    assert f"Did you mean {EDITION}?" in mistyped.stderr
 
 
 def test_a_mistake_is_shown_with_its_place(root: Path) -> None:
