@@ -65,8 +65,9 @@ bench-dispatch: setup servers ## Measure what sending costs (BENCH="large small"
 	$(BIN)/python -m bench.dispatching $(BENCH)
 
 .PHONY: bench-list
-bench-list: setup ## Measure what the list costs, a million rows of it (BENCH="--rows 100000")
+bench-list: setup servers ## Measure what the list costs, a million people in it (BENCH="--rows 100000")
 	$(BIN)/python -m bench.importing $(BENCH)
+	$(BIN)/python -m bench.segments
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew

@@ -1,24 +1,24 @@
-"""The terms of a segment: what may be asked about, what a value must look like, and its condition in SQL.
+"""The terms of a segment: what may be asked about, how a term is written, and its condition in SQL.
 
 No value ever becomes part of the SQL text: everything a person writes is a bound parameter.
 """
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from enum import StrEnum
 from types import MappingProxyType
 
-from sqlalchemy import ColumnElement, and_, exists, func, not_, or_
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, true
 from sqlmodel import col
 
-from subscribers.country import is_country, resolve_country
-from subscribers.details import clean_tag
-from subscribers.errors import CountryError, DetailError
-from subscribers.models import Status, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.answering import Deliveries
+from subscribers.models import ConsentRecord, Event, Status, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.span import read_span
+from subscribers.spelling import contains
 
-_LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
+# What the reader of a segment would take for the end of a value, or for a group.
+_NOT_BARE = re.compile(r'[\s,，、()（）"＂“”「」]')
 
 
 class Key(StrEnum):
@@ -39,6 +39,25 @@ class Key(StrEnum):
     tag = "tag"
     """A word the team put on them."""
 
+    org = "org"
+    """Words in the name of their organisation, whatever the capitals."""
+
+    joined = "joined"
+    """When they came on the list, by days in UTC: ``2024``, ``>=2024-05``, ``2023-01-01..2024-06-30``."""
+
+    got = "got"
+    """An edition they got, or may have got: the relay took it, or nobody knows."""
+
+    consent = "consent"
+    """What is in their consent record: an event such as ``imported``, or a method such as ``one-click``."""
+
+
+SAVED = "segment"
+"""Not a key of a term: it stands for the segment that was saved under a name, and is replaced by it."""
+
+KEYS = (*Key, SAVED)
+"""All that may stand before a colon."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Term:
@@ -46,92 +65,27 @@ class Term:
 
     key: Key
     values: tuple[str, ...]
-    negated: bool
+    negated: bool = False
 
-    def where(self) -> ColumnElement[bool]:
-        """The condition. Whoever has no country or no language is never in it, and always in its negation."""
-        condition = _CONDITIONS[self.key](self.values)
+    @property
+    def text(self) -> str:
+        """The term as it is written, values in quotation marks where they need them."""
+        values = ",".join(f'"{value}"' if _NOT_BARE.search(value) else value for value in self.values)
+        return f"{'-' if self.negated else ''}{self.key}:{values}"
+
+    def where(self, deliveries: Deliveries | None = None) -> ColumnElement[bool]:
+        """The condition. Whoever has no country or no language is never in it, and always in its negation.
+
+        Raises:
+            ValueError: it asks about deliveries, and none were handed in.
+        """
+        if self.key is Key.got:
+            if deliveries is None:
+                raise ValueError("got: is answered by deliveries, and none were handed in")
+            condition = deliveries.has_got(self.values)
+        else:
+            condition = _CONDITIONS[self.key](self.values)
         return not_(condition) if self.negated else condition
-
-
-EXAMPLES: Mapping[Key, str] = MappingProxyType(
-    {
-        Key.country: "country:MN,CN",
-        Key.sector: "sector:education",
-        Key.language: "language:zh",
-        Key.status: "status:active",
-        Key.tag: "tag:press",
-    }
-)
-
-
-def read_value(key: Key, word: str, sectors: Collection[str] | None) -> str:
-    """A value of a term as stored. Sectors are checked against ``sectors`` unless that is None.
-
-    Raises:
-        ValueError: there is no such value; the message says what to write.
-    """
-    return _VALUES[key](word, sectors)
-
-
-def guess(word: str, known: Iterable[str]) -> str:
-    """A question after a mistyped word, with a space before it; empty when nothing known is near."""
-    near = get_close_matches(word.casefold(), [str(name) for name in known], n=2, cutoff=0.6)
-    return f" Did you mean {' or '.join(near)}?" if near else ""
-
-
-def _country_value(word: str, _: Collection[str] | None) -> str:
-    code = word.strip().upper()
-    if is_country(code):
-        return code
-    try:
-        meant = resolve_country(word)
-    except CountryError as error:
-        raise ValueError(str(error)) from error
-    raise ValueError(f'A country is written as its two-letter code: for "{word}" write {meant}.')
-
-
-def _sector_value(word: str, sectors: Collection[str] | None) -> str:
-    slug = word.strip().casefold()
-    if sectors is None:
-        return slug
-    for sector in sectors:
-        if sector.casefold() == slug:
-            return sector
-    known = f"There are: {', '.join(sectors)}." if sectors else "None is set in mailer.toml under [sectors]."
-    raise ValueError(f'There is no sector "{word}".{guess(slug, sectors)} {known}')
-
-
-def _language_value(word: str, _: Collection[str] | None) -> str:
-    tag = word.strip().lower().replace("_", "-")
-    if not _LANGUAGE.fullmatch(tag):
-        raise ValueError(f'"{word}" is no language code. Write one such as en, mn or zh-Hans.')
-    return tag
-
-
-def _status_value(word: str, _: Collection[str] | None) -> str:
-    status = word.strip().casefold()
-    if status in Status.__members__:
-        return status
-    raise ValueError(f'There is no status "{word}".{guess(status, Status)} There are: {", ".join(Status)}.')
-
-
-def _tag_value(word: str, _: Collection[str] | None) -> str:
-    try:
-        return clean_tag(word)
-    except DetailError as error:
-        raise ValueError(error.reason) from error
-
-
-_VALUES: Mapping[Key, Callable[[str, Collection[str] | None], str]] = MappingProxyType(
-    {
-        Key.country: _country_value,
-        Key.sector: _sector_value,
-        Key.language: _language_value,
-        Key.status: _status_value,
-        Key.tag: _tag_value,
-    }
-)
 
 
 def _in_country(codes: tuple[str, ...]) -> ColumnElement[bool]:
@@ -146,10 +100,8 @@ def _follows(sectors: tuple[str, ...]) -> ColumnElement[bool]:
 
 def _reads(languages: tuple[str, ...]) -> ColumnElement[bool]:
     language = func.lower(col(Subscriber.language))
-    matches = [
-        or_(language == wanted, language.startswith(f"{wanted}-", autoescape=True)) for wanted in languages
-    ]
-    return and_(col(Subscriber.language).is_not(None), or_(*matches))
+    variants = [language.startswith(f"{wanted}-", autoescape=True) for wanted in languages]
+    return and_(col(Subscriber.language).is_not(None), or_(language.in_(languages), *variants))
 
 
 def _stands(statuses: tuple[str, ...]) -> ColumnElement[bool]:
@@ -161,6 +113,29 @@ def _tagged(tags: tuple[str, ...]) -> ColumnElement[bool]:
     return exists().where(mine, col(SubscriberTag.tag).in_(tags)).correlate(Subscriber)
 
 
+def _works_at(words: tuple[str, ...]) -> ColumnElement[bool]:
+    return or_(*(contains(col(Subscriber.organisation), word) for word in words))
+
+
+def _joined(spans: tuple[str, ...]) -> ColumnElement[bool]:
+    return or_(*map(_joined_in, spans))
+
+
+def _joined_in(text: str) -> ColumnElement[bool]:
+    span, at = read_span(text), col(Subscriber.created_at)
+    begins = true() if span.begins is None else at >= span.begins
+    return and_(begins, true() if span.ends is None else at < span.ends)
+
+
+def _consented(words: tuple[str, ...]) -> ColumnElement[bool]:
+    mine = col(ConsentRecord.subscriber_id) == col(Subscriber.id)
+    events = [Event(word) for word in words if word in Event.__members__]
+    # "command line" in a record is command-line in a segment, where a value has no spaces.
+    method = func.replace(func.lower(col(ConsentRecord.method)), " ", "-")
+    said = [method.in_(words), *([col(ConsentRecord.event).in_(events)] if events else [])]
+    return exists().where(mine, or_(*said)).correlate(Subscriber)
+
+
 _CONDITIONS: Mapping[Key, Callable[[tuple[str, ...]], ColumnElement[bool]]] = MappingProxyType(
     {
         Key.country: _in_country,
@@ -168,5 +143,8 @@ _CONDITIONS: Mapping[Key, Callable[[tuple[str, ...]], ColumnElement[bool]]] = Ma
         Key.language: _reads,
         Key.status: _stands,
         Key.tag: _tagged,
+        Key.org: _works_at,
+        Key.joined: _joined,
+        Key.consent: _consented,
     }
 )

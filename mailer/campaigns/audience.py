@@ -9,6 +9,7 @@ from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
+from mailer.campaigns.answering import HAVING
 from mailer.database.migrating import ensure_current
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import StaleSchemaError
@@ -34,7 +35,7 @@ def is_in_audience(segment: Segment, edition: str, today: date, *, again: bool) 
 
 def already_has(edition: str) -> ColumnElement[bool]:
     """Whether a subscriber has got ``edition``, may have got it, or is waiting for it, as a condition."""
-    has_it = col(Delivery.state).in_([DeliveryState.sent, DeliveryState.in_doubt])
+    has_it = col(Delivery.state).in_(HAVING)
     gets_it = and_(
         col(Delivery.state).in_([DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred]),
         col(Campaign.state).in_([CampaignState.sending, CampaignState.paused]),

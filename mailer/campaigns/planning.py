@@ -13,12 +13,14 @@ from sqlmodel import Session, col, select
 
 from editions.problem import Level, Problem
 from editions.switches import SwitchedOff
+from mailer.campaigns.answering import vocabulary_of
 from mailer.campaigns.audience import Circle, already_has, find_variants, is_in_audience, list_circles
 from mailer.campaigns.examining import Examination, examine
 from mailer.database.engine import session
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.variants import Variant, choose_language
 from mailer.workspace import Workspace
+from subscribers.explaining import explain
 from subscribers.models import Subscriber, SubscriberSector
 from subscribers.segment import EVERYBODY, Segment, eligible
 
@@ -27,16 +29,17 @@ from subscribers.segment import EVERYBODY, Segment, eligible
 class Plan:
     """What sending an edition to a segment would come to.
 
-    ``compiled`` holds the edition in each of its languages, its own first; it is empty where ``problems``
-    say why. ``switched_off`` are the checks the edition does without. The three ``by_…`` count the audience:
-    by ISO country ("" for unknown), by sector followed (a reader may follow several), by the language they
-    would get. ``left_out`` counts those of the segment who get nothing, by reason. ``variants`` are the
-    different newsletters this makes, the one with the most readers first, each with the circle of readers
-    who get it (its first reader stands for all).
+    ``in_words`` says who is in the segment. ``compiled`` holds the edition in each of its languages, its own
+    first; it is empty where ``problems`` say why. ``switched_off`` are the checks the edition does without.
+    The three ``by_…`` count the audience: by ISO country ("" for unknown), by sector followed (a reader may
+    follow several), by the language they would get. ``left_out`` counts those of the segment who get nothing,
+    by reason. ``variants`` are the different newsletters this makes, the one with the most readers first,
+    each with the circle of readers who get it (its first reader stands for all).
     """
 
     edition: str
     segment: Segment
+    in_words: str
     again: bool
     compiled: tuple[CompiledEdition, ...]
     problems: tuple[Problem, ...]
@@ -97,6 +100,7 @@ class Plan:
             "title": self.title,
             "subject": self.subject,
             "segment": self.segment.text,
+            "segment_in_words": self.in_words,
             "audience": self.audience,
             "by_country": dict(self.by_country),
             "by_sector": dict(self.by_sector),
@@ -141,6 +145,7 @@ def plan_campaign(
         return Plan(
             edition=edition,
             segment=segment,
+            in_words=explain(segment, vocabulary_of(workspace.settings)),
             again=again,
             compiled=compiled,
             problems=examination.problems,

@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
+from mailer.campaigns.answering import read_segment
 from mailer.campaigns.launching import (
     AS_SET,
     LaunchRefusedError,
@@ -32,7 +33,7 @@ from mailer.errors import MailerError
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
-from subscribers.segment import Segment, parse_segment
+from subscribers.segment import Segment
 
 
 class ScheduleError(MailerError):
@@ -211,7 +212,7 @@ def _fill(connection: Connection, workspace: Workspace, campaign_id: int, now: d
     if fault := _find_void_approval(row, workspace.settings):
         return stop(CampaignState.cancelled, fault)
     try:
-        segment = parse_segment(row.segment, sectors=workspace.settings.sectors)
+        segment = read_segment(row.segment, workspace.settings, connection)
     except SubscriberError as error:
         return stop(CampaignState.cancelled, f"At its hour the segment could not be read: {error}")
     addressed = _Addressed(edition=row.edition, segment=segment, again=row.again)

@@ -12,7 +12,7 @@ import click
 
 from editions.errors import EditionError
 from mailer import __version__
-from mailer.cli import campaigns, editions, operations, subscribers
+from mailer.cli import campaigns, editions, operations, segments, subscribers
 from mailer.cli.home import Home
 from mailer.errors import ConfigurationError, MailerError
 from subscribers.errors import SubscriberError
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
     ("Send", ("send", "campaigns")),
-    ("People", ("subscribers",)),
+    ("People", ("subscribers", "segments")),
     ("Run", ("init", "demo", "serve", "work", "doctor", "db")),
 )
 
@@ -101,6 +101,7 @@ for _command in (
     campaigns.send,
     campaigns.campaigns,
     subscribers.subscribers,
+    segments.segments,
     operations.init,
     operations.demo,
     operations.serve,

@@ -102,14 +102,16 @@ def send(
     from mailer.campaigns.launching import Terms
     from mailer.campaigns.planning import plan_campaign
     from mailer.campaigns.scheduling import read_time
+    from mailer.database.engine import session
 
     workspace = home.open()
     start = None if at is None else read_time(at)
     if canary_minutes is not None and not (canary or workspace.settings.campaigns.canary):
         raise click.UsageError("--canary-minutes says how long to wait after a canary; add --canary N.")
     terms = Terms(rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes)
-    segment = read_segment(workspace.settings, query)
     with home.database(workspace) as engine:
+        with session(engine, read_only=True) as opened:
+            segment = read_segment(workspace.settings, query, opened)
         plan = plan_campaign(workspace, engine, edition, segment, again=again, now=datetime.now(UTC))
     if confirm and start is not None:
         _schedule(home, workspace, plan, start, terms, as_json=as_json)
@@ -142,6 +144,8 @@ def _preview(
 def _tell_plan(plan: Plan) -> None:
     emit(f"{plan.title}: {plan.subject}")
     emit(f"To {plan.segment_words}: {plan.audience} readers.")
+    if plan.segment.terms:
+        emit(f"  that is     {plan.in_words}")
     for name, counts in (
         ("country", plan.by_country),
         ("sector", plan.by_sector),

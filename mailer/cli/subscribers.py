@@ -14,7 +14,10 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from sqlmodel import Session
+
     from mailer.settings import Settings
+    from mailer.workspace import Workspace
     from subscribers.segment import Segment
 
 
@@ -32,15 +35,21 @@ def segment_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
-def read_segment(settings: Settings, query: str) -> Segment:
+def read_segment(settings: Settings, query: str, opened: Session | None = None) -> Segment:
     """The query as a segment, its sectors those of the workspace.
+
+    ``opened`` answers what is asked about campaigns and saved segments.
 
     Raises:
         SegmentError: the query is wrong; the message shows the place.
     """
-    from subscribers.segment import parse_segment
+    if opened is None:
+        from subscribers.segment import parse_segment
 
-    return parse_segment(query, sectors=settings.sectors)
+        return parse_segment(query, sectors=settings.sectors)
+    from mailer.campaigns.answering import read_segment as read
+
+    return read(query, settings, opened)
 
 
 @click.group()
@@ -173,8 +182,8 @@ def list_(home: Home, query: str, as_json: bool) -> None:
     from subscribers.listing import list_facts
 
     workspace = home.open()
-    segment = read_segment(workspace.settings, query)
     with home.reading(workspace) as opened:
+        segment = read_segment(workspace.settings, query, opened)
         people = list(list_facts(opened, segment))
     if as_json:
         emit_json(people)
@@ -190,7 +199,7 @@ def list_(home: Home, query: str, as_json: bool) -> None:
         for person in people
     ]
     emit(columns(rows, head=("email", "name", "country", "sectors", "status")))
-    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}.")
+    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}{_explained(workspace, segment)}.")
 
 
 @subscribers.command()
@@ -202,13 +211,51 @@ def count(home: Home, query: str, as_json: bool) -> None:
     from subscribers.listing import count as count_subscribers
 
     workspace = home.open()
-    segment = read_segment(workspace.settings, query)
     with home.reading(workspace) as opened:
+        segment = read_segment(workspace.settings, query, opened)
         number = count_subscribers(opened, segment)
     if as_json:
         emit_json({"segment": query, "count": number})
-    else:
-        emit(str(number))
+        return
+    emit(str(number))
+    if segment.terms:
+        say(f"subscriber{'' if number == 1 else 's'}{_explained(workspace, segment)}.")
+
+
+def _explained(workspace: Workspace, segment: Segment) -> str:
+    """Who they are, in words, after a colon; empty for everybody."""
+    from mailer.campaigns.answering import vocabulary_of
+    from subscribers.explaining import explain
+
+    return f": {explain(segment, vocabulary_of(workspace.settings))}" if segment.terms else ""
+
+
+@subscribers.command()
+@segment_option
+@json_option
+@pass_home
+def audience(home: Home, query: str, as_json: bool) -> None:
+    """Count those who get mail by country and sector, of a segment or all.
+
+    Whoever would get mail today is counted; a segment that asks about status decides that itself.
+    """
+    from mailer.campaigns.answering import vocabulary_of
+    from mailer.cli.crosstable import as_dict, print_table
+    from subscribers.crosstable import count_table
+    from subscribers.terms import Key
+
+    workspace = home.open()
+    settings, vocabulary = workspace.settings, vocabulary_of(workspace.settings)
+    with home.reading(workspace) as opened:
+        segment = read_segment(settings, query, opened)
+        today = None if segment.asks_about(Key.status) else datetime.now(UTC).date()
+        table = count_table(opened, segment, tuple(settings.sectors), today=today)
+    if as_json:
+        emit_json({"segment": segment.text, **as_dict(table, vocabulary)})
+        return
+    print_table(table, vocabulary)
+    who = "Counted" if today is None else "Those who get mail today"
+    say(f"{who}{_explained(workspace, segment)}. Whoever follows several sectors counts in each of them.")
 
 
 @subscribers.command()
@@ -235,8 +282,8 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
     if output is None and wanted is Format.xlsx:
         raise click.UsageError("A workbook is no text. Name a file: -o partners.xlsx")
     workspace = home.open()
-    segment = read_segment(workspace.settings, query)
     with home.reading(workspace) as opened:
+        segment = read_segment(workspace.settings, query, opened)
         if output is None:
             export_people(opened, segment, wanted, sys.stdout.buffer)
             return

@@ -6,6 +6,7 @@ from datetime import date
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from mailer.campaigns.answering import read_segment
 from mailer.campaigns.audience import find_list_fault, read_reader
 from mailer.database.engine import session
 from mailer.rendering.reader import Reader, nobody
@@ -14,7 +15,7 @@ from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
 from subscribers.listing import count, find_subscriber, select_subscribers
 from subscribers.models import Subscriber
-from subscribers.segment import eligible, parse_segment
+from subscribers.segment import eligible
 
 _MOST_ADDRESSES = 500
 """Addresses offered while typing; a browser shows a handful, and any other can be typed whole."""
@@ -75,7 +76,7 @@ class Readership:
 
     def _seat_segment(self, opened: Session, view: View, today: date) -> Seat:
         try:
-            segment = parse_segment(view.segment, sectors=self.workspace.settings.sectors)
+            segment = read_segment(view.segment, self.workspace.settings, opened)
         except SegmentError as error:
             return replace(self.nobody, segment_error=str(error))
         number = count(opened, segment, today=today)

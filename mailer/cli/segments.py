@@ -1,0 +1,258 @@
+"""Commands about segments: saved ones, one in words, and the difference between two audiences."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mailer.cli.home import Home, pass_home
+from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
+from mailer.cli.subscribers import read_segment
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlmodel import Session
+
+    from mailer.campaigns.comparing import Difference, Moved
+    from mailer.workspace import Workspace
+    from subscribers.answering import Known
+    from subscribers.segment import Segment
+
+_WIDE_HYPHEN = "－"
+
+
+class Query(click.ParamType[str]):
+    """A segment as an argument; see :class:`QueryCommand`."""
+
+    name = "query"
+
+    def convert(self, value: Any, _: click.Parameter | None, __: click.Context | None) -> str:
+        text = str(value)
+        return f"-{text[1:]}" if text.startswith(_WIDE_HYPHEN) else text
+
+
+class QueryCommand(click.Command):
+    """A command that takes segments as arguments, which may begin with a hyphen: ``-tag:press``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        # Click would take them for options, and "-tag:ethics" for --help. The full-width hyphen means the
+        # same in a segment, and nothing to Click.
+        return super().parse_args(
+            ctx, [_WIDE_HYPHEN + arg[1:] if re.match(r"-\s*[(（]|-\w+[:：]", arg) else arg for arg in args]
+        )
+
+
+@click.group()
+def segments() -> None:
+    """Save segments by name, say them in words, and compare audiences."""
+
+
+@segments.command(name="list")
+@json_option
+@pass_home
+def list_(home: Home, as_json: bool) -> None:
+    """List the saved segments, with how many are in each now."""
+    from subscribers.saving import list_saved
+
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        rows = [
+            {"name": saved.name, "segment": saved.text, **_meaning(workspace, opened, saved.text)}
+            for saved in list_saved(opened.connection())
+        ]
+    if as_json:
+        emit_json(rows)
+    elif rows:
+        cells = [
+            (row["name"], shorten(row["segment"], 60), "–" if row["count"] is None else row["count"])
+            for row in rows
+        ]
+        emit(columns(cells, head=("name", "segment", "subscribers"), right=(2,)))
+        for row in rows:
+            if row["fault"]:
+                say(f"{row['name']}: {row['fault']}")
+    else:
+        say("None has been saved yet. Save one with `mailer segments save NAME QUERY`.")
+
+
+@segments.command(cls=QueryCommand)
+@click.argument("name")
+@click.argument("query", type=Query())
+@pass_home
+def save(home: Home, name: str, query: str) -> None:
+    """Save a segment by name, to be used as segment:NAME; again to change what it means.
+
+    Campaigns keep what the name meant when they were made.
+    """
+    from subscribers.saving import find_saved
+    from subscribers.saving import save as save_segment
+
+    workspace = home.open()
+    with home.writing(workspace) as opened:
+        known = _known(workspace, opened)
+        before = save_segment(opened.connection(), name, query, known, now=datetime.now(UTC))
+        saved = find_saved(opened.connection(), name)
+        meaning = _meaning(workspace, opened, saved.text)
+    if before is not None and before.text != saved.text:
+        say(f"{saved.name} was: {before.text}")
+    say(f"segment:{saved.name} is saved: {meaning['in_words']}; {meaning['count']} now.")
+
+
+@segments.command()
+@click.argument("name")
+@json_option
+@pass_home
+def show(home: Home, name: str, as_json: bool) -> None:
+    """Show a saved segment: as it was written, written out, in words, and how many are in it."""
+    from subscribers.saving import find_saved
+
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        saved = find_saved(opened.connection(), name)
+        meaning = _meaning(workspace, opened, saved.text)
+    facts = {"name": saved.name, "segment": saved.text, **meaning}
+    facts |= {"created_at": _instant(saved.created_at), "updated_at": _instant(saved.updated_at)}
+    if as_json:
+        emit_json(facts)
+        return
+    if facts["fault"]:
+        say(facts["fault"])
+    emit(columns([(key.replace("_", " "), value) for key, value in facts.items() if value not in (None, "")]))
+
+
+@segments.command()
+@click.argument("name")
+@pass_home
+def delete(home: Home, name: str) -> None:
+    """Delete a saved segment. Nobody leaves the list, and campaigns keep what it meant."""
+    from subscribers.saving import remove
+
+    workspace = home.open()
+    with home.writing(workspace) as opened:
+        saved = remove(opened.connection(), name, _known(workspace, opened))
+    say(f"{saved.name} is deleted. It was: {saved.text}")
+
+
+@segments.command(cls=QueryCommand)
+@click.argument("query", type=Query())
+@json_option
+@pass_home
+def explain(home: Home, query: str, as_json: bool) -> None:
+    """Say in words who is in a segment, and how many they are.
+
+    Example: mailer segments explain 'country:MN,CN sector:education -tag:press'
+    """
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        segment = read_segment(workspace.settings, query, opened)
+        meaning = _describe(workspace, opened, segment)
+    if as_json:
+        emit_json({"segment": query, **meaning})
+    else:
+        emit(str(meaning["in_words"]))
+        say(f"{meaning['count']} on the list, {meaning['get_mail']} of them get mail today.")
+
+
+@segments.command(cls=QueryCommand)
+@click.argument("before", type=Query())
+@click.argument("after", type=Query())
+@click.option("--csv", "as_csv", is_flag=True, help="Print everybody who is new or gone as CSV.")
+@json_option
+@pass_home
+def compare(home: Home, before: str, after: str, as_csv: bool, as_json: bool) -> None:
+    """Compare two audiences: who is new, who is gone, and why.
+
+    Each is a segment as it is today, campaign:ID or edition:SLUG: those who got it.
+
+    Example: mailer segments compare edition:2021-1 'country:MN,CN sector:education'
+    """
+    from mailer.campaigns.comparing import compare as compare_audiences
+
+    if as_csv and as_json:
+        raise click.UsageError("Choose one of --csv and --json.")
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        comparison = compare_audiences(
+            opened, workspace.settings, before, after, today=datetime.now(UTC).date()
+        )
+        if as_csv:
+            _write_moved(comparison.moved(opened))
+            return
+        difference = comparison.count(opened)
+        if as_json:
+            people = [asdict(moved) for moved in comparison.moved(opened)]
+            emit_json({**difference.as_dict(), "people": people})
+            return
+    _tell_difference(difference)
+
+
+def _write_moved(people: Iterator[Moved]) -> None:
+    """Everybody who is new or gone, as a spreadsheet takes it without running anything."""
+    import csv
+    import sys
+
+    from subscribers.sheet import neutralise
+
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("change", "reason", "email", "name", "organisation", "country"))
+    for moved in people:
+        writer.writerow([neutralise(str(cell or "")) for cell in asdict(moved).values()])
+
+
+def _tell_difference(difference: Difference) -> None:
+    rows: list[tuple[str, str]] = [
+        (f"before: {difference.before.text}", f"{difference.before_count:,}"),
+        (f"after:  {difference.after.text}", f"{difference.after_count:,}"),
+        ("in both", f"{difference.both:,}"),
+    ]
+    for title, reasons in (("new", difference.new), ("gone", difference.gone)):
+        rows.append((title, f"{sum(reasons.values()):,}"))
+        rows += [(f"  {reason}", f"{number:,}") for reason, number in reasons.items()]
+    emit(columns(rows, right=(1,)))
+    say(f"Before: {difference.before.in_words}. After: {difference.after.in_words}.")
+    if difference.new or difference.gone:
+        say("Everybody has one reason, the first that fits. --csv names them.")
+
+
+def _describe(workspace: Workspace, opened: Session, segment: Segment) -> dict[str, Any]:
+    from mailer.campaigns.answering import vocabulary_of
+    from subscribers.explaining import explain as explain_segment
+    from subscribers.listing import count
+
+    return {
+        "written_out": segment.canonical,
+        "in_words": explain_segment(segment, vocabulary_of(workspace.settings)),
+        "count": count(opened, segment),
+        "get_mail": count(opened, segment, today=datetime.now(UTC).date()),
+    }
+
+
+def _meaning(workspace: Workspace, opened: Session, text: str) -> dict[str, Any]:
+    """What a saved text means now; of one that cannot be read any more, the ``fault``."""
+    from subscribers.errors import SegmentError
+
+    try:
+        return _describe(workspace, opened, read_segment(workspace.settings, text, opened)) | {"fault": ""}
+    except SegmentError as error:
+        nothing = dict.fromkeys(("written_out", "in_words", "count", "get_mail"))
+        return nothing | {"fault": str(error)}
+
+
+def _known(workspace: Workspace, opened: Session) -> Known:
+    from mailer.campaigns.answering import Ledger
+    from subscribers.answering import Known
+    from subscribers.saving import SavedSegments
+
+    connection = opened.connection()
+    return Known(
+        sectors=workspace.settings.sectors, deliveries=Ledger(connection), saved=SavedSegments(connection)
+    )
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat(timespec="seconds").replace("+00:00", "Z")

@@ -1,0 +1,96 @@
+"""Stretches of days as a person writes them: ``2024``, ``2024-05``, ``>=2024-05-31``, ``2023..2024-06``.
+
+A day is a day in UTC, as the list keeps its times.
+"""
+
+import calendar
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from unicodedata import normalize
+
+_SIGN = re.compile(r"(>=|<=|=>|=<|>|<|=|)(.*)", re.DOTALL)
+_PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
+# Beyond these a date is a slip of the finger, and the day after the last of all has no date any more.
+_YEARS = range(1900, 2201)
+_TURNED = {"=>": ">=", "=<": "<=", "=": ""}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Period:
+    """A year, a month or a day: ``text`` as in ``2024-05``, its ``first`` and its ``last`` day."""
+
+    text: str
+    first: date
+    last: date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """Some days in a row. ``sign`` is empty, ``>``, ``>=``, ``<`` or ``<=``; with ``end`` it is empty."""
+
+    sign: str
+    start: Period
+    end: Period | None = None
+
+    @property
+    def text(self) -> str:
+        """As it is written."""
+        return f"{self.sign}{self.start.text}" + (f"..{self.end.text}" if self.end else "")
+
+    @property
+    def begins(self) -> datetime | None:
+        """The first moment in it, in UTC; None where it has no beginning."""
+        if self.sign.startswith("<"):
+            return None
+        return _midnight(self.start.last + timedelta(1) if self.sign == ">" else self.start.first)
+
+    @property
+    def ends(self) -> datetime | None:
+        """The first moment after it, in UTC; None where it has no end."""
+        if self.sign.startswith(">"):
+            return None
+        return _midnight(
+            self.start.first if self.sign == "<" else (self.end or self.start).last + timedelta(1)
+        )
+
+
+def read_span(text: str) -> Span:
+    """What ``text`` means; full-width digits and signs are as good as ASCII ones.
+
+    Raises:
+        ValueError: it is no date, or ends before it begins; the message says what to write.
+    """
+    match = _SIGN.fullmatch(normalize("NFKC", text).strip())
+    sign, rest = match.groups() if match else ("", "")
+    first, dots, last = rest.partition("..")
+    if dots and sign:
+        raise ValueError(f'"{text}" has a sign and an end; write one of them, as in 2024-01..2024-06.')
+    start, end = _read_period(first, text), _read_period(last, text) if dots else None
+    if end is not None and end.last < start.first:
+        raise ValueError(f'"{text}" ends before it begins. Write the earlier date first.')
+    return Span(sign=_TURNED.get(sign, sign), start=start, end=end)
+
+
+def _read_period(words: str, whole: str) -> Period:
+    match = _PERIOD.fullmatch(words.strip())
+    if match is None:
+        raise ValueError(
+            f'"{whole}" is no date. Write a day, a month or a year, such as >2024-01-31, 2024-05 or '
+            "2023..2024-06."
+        )
+    year, month, day = (int(part or 0) for part in match.groups())
+    if year not in _YEARS:
+        raise ValueError(f"{year} is no year that anybody joined in. Write one from 1900 to 2200.")
+    try:
+        first = date(year, month or 1, day or 1)
+    except ValueError as error:
+        raise ValueError(f"There is no {words.strip()} in the calendar.") from error
+    if day:
+        return Period(text=first.isoformat(), first=first, last=first)
+    last = date(year, month or 12, calendar.monthrange(year, month or 12)[1])
+    return Period(text=f"{year}-{month:02}" if month else str(year), first=first, last=last)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)

@@ -1,0 +1,58 @@
+"""Finding words in a name however they are capitalised, in any script, the same on every database.
+
+SQLite's ``lower`` knows ASCII alone and PostgreSQL's depends on how the server was set up, so neither finds
+"ЮНЕСКО" for "юнеско" reliably. Here each letter is looked for in its two spellings, and the pattern is made
+from Python's own tables.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, literal
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import Mapped
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+
+class _Contains(FunctionElement[bool]):
+    """``column``, a GLOB pattern for SQLite, and a regular expression for PostgreSQL."""
+
+    name = "contains_words"
+    type = Boolean()
+    inherit_cache = True
+
+
+def contains(column: Mapped[str], words: str) -> ColumnElement[bool]:
+    """Whether ``column`` holds ``words``, whatever the case. Both patterns are bound parameters."""
+    letters = list(_spellings(words))
+    glob = "".join(f"[{letter}]" if len(letter) > 1 or letter in "*?[" else letter for letter in letters)
+    regex = "".join(f"[{letter}]" if len(letter) > 1 else _literal(letter) for letter in letters)
+    return _Contains(column, literal(f"*{glob}*"), literal(regex))
+
+
+def _spellings(words: str) -> Iterator[str]:
+    """Each character with its other case beside it; alone where it has none of one character."""
+    for char in words:
+        lower, upper = char.lower(), char.upper()
+        both = lower + upper
+        # The long s and the sign for kelvin have another letter's capital or small letter: they stand alone.
+        is_pair = len(both) == 2 and (lower.upper(), upper.lower()) == (upper, lower) and lower != upper
+        yield both if is_pair else char
+
+
+def _literal(char: str) -> str:
+    # What is no letter or digit may mean something in a pattern. A space stays as it is: "\ " is no escape.
+    return char if char.isalnum() or char == "_" or not char.isascii() or char == " " else f"\\{char}"
+
+
+@compiles(_Contains, "sqlite")
+def _glob(element: _Contains, compiler: SQLCompiler, **options: Any) -> str:
+    column, glob, _ = element.clauses
+    return f"({compiler.process(column, **options)} GLOB {compiler.process(glob, **options)})"
+
+
+@compiles(_Contains, "postgresql")
+def _regex(element: _Contains, compiler: SQLCompiler, **options: Any) -> str:
+    column, _, regex = element.clauses
+    return f"({compiler.process(column, **options)} ~ {compiler.process(regex, **options)})"

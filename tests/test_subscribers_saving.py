@@ -1,0 +1,170 @@
+"""Segments with names: saved, used in each other, never in a circle."""
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlmodel import Session
+
+from subscribers.answering import Known
+from subscribers.errors import SegmentError
+from subscribers.saving import SavedSegmentError, SavedSegments, find_saved, list_saved, remove, save
+from subscribers.segment import Segment, parse_segment
+
+SECTORS = ("education", "culture")
+
+
+class Shelf:
+    """The saved segments of one session."""
+
+    def __init__(self, session: Session, now: datetime) -> None:
+        self.connection = session.connection()
+        self.known = Known(sectors=SECTORS, saved=SavedSegments(self.connection))
+        self.now = now
+
+    def save(self, name: str, text: str) -> None:
+        save(self.connection, name, text, self.known, now=self.now)
+
+    def parse(self, text: str) -> Segment:
+        return parse_segment(text, sectors=SECTORS, saved=self.known.saved)
+
+
+@pytest.fixture
+def shelf(session: Session, now: datetime) -> Shelf:
+    return Shelf(session, now)
+
+
+def test_a_saved_segment_is_used_by_its_name_and_written_out(shelf: Shelf) -> None:
+    shelf.save("East", "country:MN or country:CN")
+    shelf.save("teachers", "sector:education")
+    assert shelf.parse("segment:east").text == "country:MN or country:CN"
+    assert shelf.parse("-SEGMENT：EAST tag:press").text == "-(country:MN or country:CN) tag:press"
+    assert shelf.parse("segment:east,teachers").text == "country:MN or country:CN or sector:education"
+    assert shelf.parse("segment:east segment:teachers").text == "(country:MN or country:CN) sector:education"
+
+
+def test_a_later_change_of_a_name_does_not_change_what_was_written_out(shelf: Shelf) -> None:
+    shelf.save("east", "country:MN")
+    planned = shelf.parse("segment:east")
+    shelf.save("east", "country:JP")
+    assert planned.text == "country:MN"
+    assert shelf.parse(planned.text) == planned
+    assert shelf.parse("segment:east").text == "country:JP"
+
+
+def test_saving_again_says_what_it_was_and_keeps_when_it_was_made(shelf: Shelf) -> None:
+    assert save(shelf.connection, "east", "country:MN", shelf.known, now=shelf.now) is None
+    later = shelf.now + timedelta(days=1)
+    before = save(shelf.connection, "EAST", " country:JP ", shelf.known, now=later)
+    assert before is not None
+    assert before.text == "country:MN"
+    after = find_saved(shelf.connection, "east")
+    assert (after.text, after.created_at, after.updated_at) == ("country:JP", shelf.now, later)
+    assert [saved.name for saved in list_saved(shelf.connection)] == ["east"]
+
+
+def test_saving_the_same_again_changes_nothing(shelf: Shelf) -> None:
+    shelf.save("east", "country:MN")
+    save(shelf.connection, "east", "country:MN", shelf.known, now=shelf.now + timedelta(days=1))
+    assert find_saved(shelf.connection, "east").updated_at == shelf.now
+
+
+def test_no_segment_can_lead_back_to_itself(shelf: Shelf) -> None:
+    shelf.save("a", "tag:x")
+    shelf.save("b", "segment:a or tag:y")
+    shelf.save("c", "-segment:b")
+    for name, text, way in (
+        ("a", "segment:a", "a → a"),
+        ("a", "tag:z (tag:y segment:c)", "a → c → b → a"),
+        ("b", "segment:c", "b → c → b"),
+    ):
+        with pytest.raises(SegmentError, match=f"leads back to itself: {way}"):
+            shelf.save(name, text)
+    assert shelf.parse("segment:c").text == "-(tag:x or tag:y)"
+
+
+def grow(shelf: Shelf, text: str) -> None:
+    """Save segments that are each made of the one before."""
+    for number in range(1, 25):
+        shelf.save(f"s{number}", text.replace("last", f"s{number - 1}"))
+
+
+def test_segments_that_would_grow_without_end_are_refused(shelf: Shelf) -> None:
+    shelf.save("s0", "tag:abcdefgh,ijklmnop or tag:qrstuvwx")
+    with pytest.raises(SegmentError, match=r"longer than 4000 characters|600 values"):
+        grow(shelf, "(segment:last tag:x) or (segment:last tag:y)")
+
+
+def test_segments_may_not_lead_to_each_other_without_end(shelf: Shelf) -> None:
+    shelf.save("s0", "tag:x")
+    with pytest.raises(SegmentError, match="lead to each other 20 times"):
+        grow(shelf, "segment:last")
+
+
+@pytest.mark.parametrize("name", ["", "-x", "a b", "a,b", "a:b", "a(b)", 'a"b', ".x", "x" * 65])
+def test_what_cannot_stand_in_a_segment_is_no_name(shelf: Shelf, name: str) -> None:
+    with pytest.raises(SavedSegmentError, match=r"cannot be a name\. Use letters"):
+        shelf.save(name, "tag:x")
+
+
+@pytest.mark.parametrize("name", ["east-asia", "2021", "蒙古", "монгол", "a.b_c"])
+def test_names_of_any_script_are_found_again(shelf: Shelf, name: str) -> None:
+    shelf.save(name, "tag:x")
+    assert shelf.parse(f"segment:{name.upper()}").text == "tag:x"
+
+
+def test_everybody_needs_no_name_and_a_wrong_segment_gets_none(shelf: Shelf) -> None:
+    with pytest.raises(SavedSegmentError, match="means everybody already"):
+        shelf.save("everyone", " ALL ")
+    with pytest.raises(SegmentError, match="no sector"):
+        shelf.save("wrong", "sector:eduction")
+    assert list_saved(shelf.connection) == []
+
+
+def test_a_name_nobody_saved_is_told_with_the_nearest(shelf: Shelf) -> None:
+    with pytest.raises(SegmentError, match=r'saved as "east". None has been saved yet'):
+        shelf.parse("segment:east")
+    shelf.save("east-asia", "country:MN")
+    with pytest.raises(SegmentError, match=r'saved as "eastasia". Did you mean east-asia. There are: east'):
+        shelf.parse("segment:eastasia")
+    with pytest.raises(SavedSegmentError, match=r'saved as "eastasia". Did you mean east-asia'):
+        find_saved(shelf.connection, "eastasia")
+
+
+def test_a_saved_segment_that_cannot_be_read_any_more_is_named(shelf: Shelf, session: Session) -> None:
+    shelf.save("teachers", "sector:education")
+    renamed = Known(sectors=("learning",), saved=SavedSegments(session.connection()))
+    reason = r'saved segment "teachers". There is no sector "education"'
+    with pytest.raises(SegmentError, match=reason) as caught:
+        parse_segment("tag:x segment:teachers", sectors=renamed.sectors, saved=renamed.saved)
+    assert caught.value.text == "sector:education"
+
+
+def test_a_segment_others_are_made_of_is_not_deleted(shelf: Shelf) -> None:
+    shelf.save("a", "tag:x")
+    shelf.save("b", "segment:a sector:education")
+    for sectors in (SECTORS, ("learning",)):  # also when b cannot be read any more
+        known = Known(sectors=sectors, saved=shelf.known.saved)
+        with pytest.raises(SavedSegmentError, match='"a" is part of b'):
+            remove(shelf.connection, "a", known)
+    assert remove(shelf.connection, "b", shelf.known).text == "segment:a sector:education"
+    assert remove(shelf.connection, "A", shelf.known).name == "a"
+    assert list_saved(shelf.connection) == []
+
+
+class Rival(SavedSegments):
+    """Somebody who saves the same name while our text is being read."""
+
+    def __init__(self, shelf: Shelf) -> None:
+        super().__init__(shelf.connection)
+        self.shelf = shelf
+
+    def find(self, name: str) -> str | None:
+        self.shelf.save("east", "country:JP")
+        return super().find(name)
+
+
+def test_two_who_save_the_same_name_at_once_do_not_overwrite_each_other(shelf: Shelf) -> None:
+    shelf.save("a", "tag:x")
+    known = Known(sectors=SECTORS, saved=Rival(shelf))
+    with pytest.raises(SavedSegmentError, match='Somebody else saved "east" at this moment'):
+        save(shelf.connection, "east", "segment:a", known, now=shelf.now)
