@@ -9,8 +9,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer
 from sqlmodel import Field, SQLModel
+
+from subscribers.tokens import Purpose
 
 # Set before the first table so that every constraint has one name on SQLite and on PostgreSQL; Alembic's
 # batch mode cannot drop a constraint that has none.
@@ -182,3 +184,22 @@ class Suppression(SQLModel, table=True):
     digest: str = Field(primary_key=True, max_length=64)
     reason: Event = Field(sa_column=Column(text_enum(Event, "reason"), nullable=False))
     at: datetime
+
+
+class MailedLink(SQLModel, table=True):
+    """A link that was mailed to its person for one thing, and works once until it expires.
+
+    ``id`` is drawn by chance, so that the token of a link that is gone never fits a later one. ``detail`` is
+    what the link is about beside its subscriber: the new address, for ``new_address``.
+    """
+
+    __tablename__: ClassVar[str] = "mailed_link"
+    __table_args__ = (Index(None, "subscriber_id", "purpose", "issued_at"),)
+
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE")
+    purpose: Purpose = Field(sa_column=Column(text_enum(Purpose, "purpose"), nullable=False))
+    issued_at: datetime
+    expires_at: datetime = Field(index=True)
+    used_at: datetime | None = None
+    detail: str = Field(default="", max_length=320)
