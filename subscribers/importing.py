@@ -23,7 +23,6 @@ from subscribers.models import ConsentRecord, Event, Status, Subscriber, Subscri
 from subscribers.sheet import Row, read_rows
 from subscribers.suppression import SuppressionKey, find_suppressed
 
-BASIS = "whoever imported the file vouches that everybody in it agreed to get the newsletter"
 _CHUNK = 500
 """Rows stored together, with a handful of statements."""
 
@@ -68,12 +67,13 @@ def import_csv(
     key: SuppressionKey,
     now: datetime,
     dry_run: bool = False,
-    basis: str = BASIS,
+    basis: str = "",
 ) -> ImportReport:
     """Take in a CSV file of our own columns, :data:`subscribers.sheet.COLUMNS`: all good rows, or none.
 
     Only cells that hold something overwrite what is known. ``basis`` is kept with each new subscriber: why
-    they may be written to. ``dry_run`` does everything, reports it and takes it back. The caller commits.
+    they may be written to, as whoever imports them declares; empty if they do not. ``dry_run`` does
+    everything, reports it and takes it back. The caller commits.
 
     Raises:
         ImportFileError: the file as a whole cannot be used.
@@ -172,7 +172,7 @@ class _Intake:
         self._insert_sectors(numbered)
         self._insert_tags(numbered)
         self._insert_records(
-            Event.imported, ((id_, f"row {draft.row}; {self.basis}") for id_, draft in numbered)
+            Event.imported, ((id_, f"row {draft.row}") for id_, draft in numbered), basis=self.basis
         )
         self.added += len(drafts)
 
@@ -237,9 +237,17 @@ class _Intake:
         if rows:
             self.session.execute(insert(SubscriberTag), rows)
 
-    def _insert_records(self, event: Event, happened: Iterable[tuple[int, str]]) -> None:
+    def _insert_records(self, event: Event, happened: Iterable[tuple[int, str]], *, basis: str = "") -> None:
         rows = [
-            consent_record(id_, event, method="import", now=self.now, source=self.source, evidence=evidence)
+            consent_record(
+                id_,
+                event,
+                method="import",
+                now=self.now,
+                source=self.source,
+                evidence=evidence,
+                basis=basis,
+            )
             for id_, evidence in happened
         ]
         if rows:

@@ -117,7 +117,7 @@ def use_link(session: Session, signer: TokenSigner, token: str, purpose: Purpose
 
 
 def last_issued(session: Session, subscriber_id: int, purpose: Purpose) -> datetime | None:
-    """When a subscriber was last sent a link of that purpose; None if never, or longer ago than we keep it."""
+    """When a subscriber was last sent a link of that purpose; None if never, or longer ago than we keep."""
     newest = select(func.max(MailedLink.issued_at)).where(
         col(MailedLink.subscriber_id) == subscriber_id, col(MailedLink.purpose) == purpose
     )

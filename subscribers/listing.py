@@ -118,6 +118,7 @@ def _record(record: ConsentRecord) -> dict[str, Any]:
         "wording_version": record.wording_version,
         "wording": record.wording,
         "evidence": record.evidence,
+        "basis": record.basis,
     }
 
 

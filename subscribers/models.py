@@ -72,6 +72,9 @@ class Event(StrEnum):
     imported = "imported"
     """Came in with a file whose owner vouches for the consent."""
 
+    requested = "requested"
+    """Asked to join on a page; nothing comes of it until they confirm from their mailbox."""
+
     subscribed = "subscribed"
     """Joined or came back by their own hand."""
 
@@ -158,8 +161,12 @@ class ConsentRecord(SQLModel, table=True):
     """Append-only: what happened, when (UTC), how, under which words, and what shows it.
 
     ``method`` names the hand ("one-click", "page", "import", "command line"), ``source`` the place (a
-    campaign, a file's name), ``wording`` and ``wording_version`` the words the person saw, ``evidence``
-    whatever proves it.
+    campaign, a file's name), ``wording`` and ``wording_version`` the words the person saw, in ``language``;
+    ``evidence`` whatever proves it, such as where it came from (:mod:`subscribers.origin`). ``basis`` is why
+    somebody whom others brought in may be written to, as those declared; empty if they did not.
+
+    The database itself refuses to change a record, and to delete one without its subscriber; the one
+    exception is emptying the words of somebody who was erased (migration ``0006_consent``).
     """
 
     __tablename__: ClassVar[str] = "consent_record"
@@ -174,6 +181,7 @@ class ConsentRecord(SQLModel, table=True):
     wording_version: str = Field(default="", max_length=32)
     language: str = Field(default="", max_length=35)
     evidence: str = ""
+    basis: str = Field(default="", max_length=300)
 
 
 class Suppression(SQLModel, table=True):

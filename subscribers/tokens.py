@@ -2,11 +2,12 @@
 
 A token is 29 bytes, 39 characters in a URL, of one of two kinds:
 
-- the link of a newsletter: key number (1), subscriber (8), campaign (4), 16 bytes of an HMAC-SHA256. It never
-  expires, because a link to leave has to work for as long as the mail exists, and any key we ever had reads it;
-- a mailed link, for what a forwarded newsletter must not open: key number (1), link (8), the second it expires
-  (4), 16 bytes of the same HMAC. Only the current key reads it, so a rotation ends those that are under way.
-  What makes it work once and no more is in :mod:`subscribers.links`.
+- the link of a newsletter: key number (1), subscriber (8), campaign (4), 16 bytes of an HMAC-SHA256. It
+  never expires, because a link to leave has to work for as long as the mail exists, and any key we ever had
+  reads it;
+- a mailed link, for what a forwarded newsletter must not open: key number (1), link (8), the second it
+  expires (4), 16 bytes of the same HMAC. Only the current key reads it, so a rotation ends those that are
+  under way. What makes it work once and no more is in :mod:`subscribers.links`.
 
 The purpose is signed and not written: a token for one purpose is no token for another.
 """
