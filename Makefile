@@ -53,6 +53,10 @@ format: setup ## Lay the code out, and put imports in order
 docs: setup ## Write the generated parts of docs/ anew, from the program
 	$(BIN)/python scripts/check_docs.py --write
 
+.PHONY: translations
+translations: setup ## Bring the pages' catalogues up to what the pages say, and compile them
+	$(BIN)/python -m scripts.translations
+
 .PHONY: bench
 bench: bench-rendering bench-dispatch ## Measure all of it beside what others cost, each figure with its bar
 

@@ -180,6 +180,14 @@ class WebSettings(_Section):
         default="http://127.0.0.1:8025",
         description="The public address of `mailer serve`, without a trailing slash.",
     )
+    robots: Literal["index", "noindex"] = Field(
+        default="index", description="Whether search engines may list the archive."
+    )
+    sign_up: bool = Field(default=False, description="Whether anybody may subscribe, at /subscribe.")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=(),
+        description="Addresses of our own proxies, whose X-Forwarded-For says who asks.",
+    )
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
@@ -215,6 +223,9 @@ class CampaignSettings(_Section):
     canary_minutes: float | None = Field(
         default=None, gt=0, description="Minutes to wait after the canary; none to wait for a person."
     )
+    archive: bool = Field(
+        default=False, description="Whether an edition that is sent stands in the public archive."
+    )
     halt_at_rejected: float = Field(
         default=0.1, gt=0, le=1, description="The share of dead addresses in the first 200 that pauses it."
     )
@@ -232,9 +243,10 @@ class CampaignSettings(_Section):
 class Settings(_Section):
     """Everything in ``mailer.toml``.
 
-    ``sectors`` maps slugs to names and ``countries`` codes to names. ``domain_rates`` are messages per second
-    by the readers' domain, ``"*"`` for every other one. ``time_zones`` maps country codes to zones such as
-    Asia/Shanghai.
+    ``sectors`` maps slugs to names and ``countries`` codes to names, in the office's own language;
+    ``country_names`` holds such tables for other languages, by their tags. ``domain_rates`` are messages per
+    second by the readers' domain, ``"*"`` for every other one. ``time_zones`` maps country codes to zones
+    such as Asia/Shanghai.
     """
 
     sender: SenderSettings
@@ -246,6 +258,7 @@ class Settings(_Section):
     log: LogSettings = LogSettings()
     sectors: dict[str, str] = Field(default_factory=dict)
     countries: dict[str, str] = Field(default_factory=dict)
+    country_names: dict[str, dict[str, str]] = Field(default_factory=dict)
     domain_rates: dict[str, float] = Field(default_factory=dict)
     time_zones: dict[str, str] = Field(default_factory=dict)
 

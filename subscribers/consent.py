@@ -21,6 +21,7 @@ from subscribers.models import (
     MailedLink,
     Status,
     Subscriber,
+    SubscriberCountry,
     SubscriberSector,
     SubscriberTag,
     Suppression,
@@ -253,7 +254,7 @@ def _blank_records(session: Session, subscriber: Subscriber) -> None:
 
 
 def _blank_details(session: Session, subscriber: Subscriber) -> None:
-    for table in (SubscriberSector, SubscriberTag, MailedLink):
+    for table in (SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink):
         session.exec(delete(table).where(col(table.subscriber_id) == subscriber.id))
     # Also a link by which somebody else wanted to take over the address.
     session.exec(delete(MailedLink).where(col(MailedLink.detail) == subscriber.email))

@@ -147,6 +147,19 @@ class SubscriberSector(SQLModel, table=True):
     sector: str = Field(primary_key=True, max_length=64)
 
 
+class SubscriberCountry(SQLModel, table=True):
+    """A country a subscriber follows besides their own, as alpha-2."""
+
+    __tablename__: ClassVar[str] = "subscriber_country"
+    __table_args__ = (
+        CheckConstraint("length(country) = 2", name="country_alpha_2"),
+        Index(None, "country", "subscriber_id"),
+    )
+
+    subscriber_id: int = Field(sa_column=_of_subscriber())
+    country: str = Field(primary_key=True, max_length=2)
+
+
 class SubscriberTag(SQLModel, table=True):
     """A word the team put on a subscriber."""
 

@@ -205,7 +205,7 @@ def test_an_older_database_is_stale_and_the_command_is_named(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(migrating, "HEAD", "9999_next")
-    with pytest.raises(StaleSchemaError, match=r"at 0006_consent .* needs 9999_next. Run `mailer db"):
+    with pytest.raises(StaleSchemaError, match=r"at 0007_pages .* needs 9999_next. Run `mailer db"):
         migrating.ensure_current(engine)
 
 

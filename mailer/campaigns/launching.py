@@ -54,12 +54,14 @@ class Terms:
 
     ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is how many readers
     go first (0 for no canary whatever the settings say), and ``canary_minutes`` how long the rest waits then.
+    ``archived`` says whether the edition stands in the public archive.
     """
 
     rate: float | None = None
     in_doubt: str | None = None
     canary: int | None = None
     canary_minutes: float | None = None
+    archived: bool | None = None
 
     def columns(self, settings: CampaignSettings) -> dict[str, Any]:
         """The columns of the campaign that hold them."""
@@ -70,6 +72,7 @@ class Terms:
             "in_doubt_policy": InDoubtPolicy(self.in_doubt or settings.in_doubt),
             "canary": canary or None,
             "canary_minutes": minutes if canary else None,
+            "archived": settings.archive if self.archived is None else self.archived,
         }
 
 

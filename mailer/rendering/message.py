@@ -146,7 +146,9 @@ class MessageBuilder:
     def _lay_out(self, variant: Variant) -> _Form:
         mail = self._mails[variant.language]
         selection = mail.select(variant)
-        fixed = {Hole.archive_url: archive_url(self._settings.web.base_url, mail.slug, mail.language)}
+        fixed = {
+            Hole.archive_url: archive_url(self._settings.web.base_url, mail.slug, mail.language, mail.digest)
+        }
         return _Form(
             mail=mail,
             frame=self._frames[variant.language],

@@ -12,6 +12,8 @@ from mailer.settings import Settings
 from subscribers.tokens import Purpose, TokenSigner
 
 _MESSAGE_ID_DIGITS = 12
+VERSION_DIGITS = 16
+"""Digits of a content's digest in the address of an edition: 64 bits, which nobody tries out."""
 
 
 class Addressee(Protocol):
@@ -58,9 +60,9 @@ class Reader:
         """The token of the links, as a mail to unsubscribe quotes it."""
         return self.unsubscribe_url.rpartition("/")[2]
 
-    def archive_url(self, edition: str, language: str) -> str:
+    def archive_url(self, edition: str, language: str, digest: str = "") -> str:
         """An edition in the browser."""
-        return archive_url(self.base_url, edition, language)
+        return archive_url(self.base_url, edition, language, digest)
 
 
 def reader_for(
@@ -95,14 +97,20 @@ def reader_for(
     )
 
 
-def archive_url(base_url: str, edition: str, language: str) -> str:
-    """An edition in the browser, below ``base_url``."""
-    return f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
+def archive_url(base_url: str, edition: str, language: str, digest: str = "") -> str:
+    """An edition in the browser, below ``base_url``.
+
+    With the ``digest`` of its content it is the address that the mail itself gives. That opens the edition
+    for whoever has the mail, also where it is in no archive: nobody can guess it without the content.
+    """
+    path = f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
+    return f"{path}?v={digest[:VERSION_DIGITS]}" if digest else path
 
 
-def interests_of(country: str | None, sectors: Iterable[str]) -> Interests:
-    """What a subscriber of ``country`` who follows ``sectors`` is interested in."""
-    return Interests(sectors=frozenset(sectors), countries=frozenset([country] if country else []))
+def interests_of(country: str | None, sectors: Iterable[str], countries: Iterable[str] = ()) -> Interests:
+    """What a subscriber of ``country`` cares for who follows ``sectors``, and ``countries`` besides."""
+    own = [country] if country else []
+    return Interests(sectors=frozenset(sectors), countries=frozenset([*own, *countries]))
 
 
 def nobody(settings: Settings) -> Reader:
