@@ -45,7 +45,7 @@ class Tongue:
 
     @property
     def gap(self) -> str:
-        """What stands between two sentences: nothing in Chinese and Japanese, whose full stop has it built in."""
+        """What stands between two sentences: nothing in Chinese and Japanese, whose full stop is wide."""
         return "" if self.tag.partition("-")[0] in {"zh", "ja"} else " "
 
     def say(self, message: str, **values: object) -> str:
