@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say, shorte
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from mailer.feedback.erasing import Erasure
     from mailer.settings import Settings
     from subscribers.importing import ImportReport
     from subscribers.segment import Segment
@@ -213,19 +215,39 @@ def suppress(home: Home, address: str) -> None:
 @click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
 @pass_home
 def erase(home: Home, address: str, confirm: bool) -> None:
-    """Forget a person: their data goes, a keyed hash stays so that no import brings them back."""
-    from mailer.feedback.erasing import erase_person
-    from subscribers.listing import facts
+    """Forget a person: their data goes, a keyed hash stays so that no import brings them back.
+
+    In the database, its log and freed pages, and in what the workspace wrote: previews, rehearsals, lists,
+    the log. If it is cut off, the same command finishes it. What it cannot reach is named.
+    """
+    from mailer.feedback.erasing import erase_person, plan_erasure
 
     workspace = home.open()
-    with home.reading(workspace) as opened:
-        known = facts(opened, address)
-    if not confirm:
-        name = known["name"] or "no name"
-        say(f"Would erase {known['email']} ({name}). This cannot be undone. Add --confirm to do it.")
-        return
     with home.database(workspace) as engine:
-        erase_person(
-            engine, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
-        )
-    say(f"{address} is erased.")
+        if not confirm:
+            planned = plan_erasure(workspace, engine, address)
+            _tell_traces(planned, done=False)
+            known = (
+                "was erased before; what is left would be finished" if planned.resumed else "is on the list"
+            )
+            say(f"Would erase {address}, who {known}. This cannot be undone. Add --confirm to do it.")
+            return
+        erasure = erase_person(workspace, engine, address, method="command line", now=datetime.now(UTC))
+    _tell_traces(erasure, done=True)
+    say(f"{address} is erased. Out of this program's reach are: {'; '.join(erasure.out_of_reach)}.")
+    if erasure.left:
+        say("These files still name them: " + ", ".join(str(trace.path) for trace in erasure.left))
+        sys.exit(1)
+
+
+def _tell_traces(erasure: Erasure, *, done: bool) -> None:
+    from mailer.feedback.traces import Treatment
+
+    verbs = {
+        Treatment.delete: ("would delete", "deleted"),
+        Treatment.shorten: ("would take their rows out of", "took their rows out of"),
+        Treatment.mask: ("would mask them in", "masked them in"),
+        Treatment.leave: ("cannot clean", "could not clean"),
+    }
+    for trace in erasure.traces:
+        emit(f"{verbs[trace.treatment][done]} {trace.path}: {trace.reason}")
