@@ -184,10 +184,6 @@ class WebSettings(_Section):
         default="index", description="Whether search engines may list the archive."
     )
     sign_up: bool = Field(default=False, description="Whether anybody may subscribe, at /subscribe.")
-    trusted_proxies: tuple[str, ...] = Field(
-        default=(),
-        description="Addresses of our own proxies, whose X-Forwarded-For says who asks.",
-    )
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from mailer.web import archive, metrics, public
+from mailer.web import archive, errands, joining, metrics, public
 from mailer.web.listening import choose_tongue
 from mailer.web.pages import Pages
 from mailer.web.security import PAGE_POLICY, Guard, Rules, dress
@@ -45,7 +45,12 @@ def create_app(workspace: Workspace, *, clock: Clock = read_clock) -> FastAPI:
         open_to_posts=("/u/",),
         https_only=base.scheme == "https",
     )
-    return assemble(pages, rules, open_site, (*public.ROUTES, *archive.ROUTES, *metrics.ROUTES))
+    return assemble(
+        pages,
+        rules,
+        open_site,
+        (*public.ROUTES, *joining.ROUTES, *errands.ROUTES, *archive.ROUTES, *metrics.ROUTES),
+    )
 
 
 def assemble(pages: Pages, rules: Rules, lifespan: Lifespan, routes: Sequence[Route]) -> FastAPI:

@@ -176,7 +176,7 @@ def find_paths(prefix: str, token: str, asked: str) -> Mapping[str, str]:
         "reason_path": f"{prefix}/u/{token}/reason{suffix}",
         "preferences_path": f"{prefix}/p/{token}{suffix}",
         "look_path": f"{prefix}/p/{token}/look{suffix}",
-        "data_path": "",
+        "data_path": f"{prefix}/p/{token}/data{suffix}",
     }
 
 
