@@ -58,7 +58,7 @@ translations: setup ## Bring the pages' catalogues up to what the pages say, and
 	$(BIN)/python -m scripts.translations
 
 .PHONY: bench
-bench: bench-rendering bench-dispatch ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-pages ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
@@ -67,6 +67,10 @@ bench-rendering: setup ## Measure what rendering costs (installs npm packages to
 .PHONY: bench-dispatch
 bench-dispatch: setup servers ## Measure what sending costs (BENCH="large small", or BENCH="--quick dkim", "--profile 60k")
 	$(BIN)/python -m bench.dispatching $(BENCH)
+
+.PHONY: bench-pages
+bench-pages: setup servers ## Measure the readers' pages, by themselves and while a campaign is sent
+	$(BIN)/python -m bench.pages $(BENCH)
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew
