@@ -1,10 +1,11 @@
 """What a reader may choose from on the preferences page, in the words of the page."""
 
 import unicodedata
-from collections.abc import Collection, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
+from markupsafe import Markup
 
 from mailer.rendering.tongue import Tongue
 from mailer.rendering.words import load_words
@@ -16,15 +17,31 @@ LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")
 
 
 def list_countries(
-    tongue: Tongue, names: Mapping[str, Mapping[str, str]], only: Collection[str] | None = None
+    tongue: Tongue, names: Mapping[str, Mapping[str, str]], codes: Iterable[str]
 ) -> list[tuple[str, str]]:
-    """Countries as (alpha-2, name in the page's language), by name: all of them, or ``only`` those.
+    """Those of the countries ``codes`` (alpha-2) that there are, with their names in the page's language, by
+    name.
 
     ``names`` are an organisation's own, by language.
     """
-    codes = _country_codes() if only is None else filter(is_country, only)
-    named = [(code, tongue.name_country(code, names)) for code in codes]
+    named = [(code, tongue.name_country(code, names)) for code in codes if is_country(code)]
     return sorted(named, key=lambda country: _sort_key(country[1]))
+
+
+def write_options(tongue: Tongue, names: Mapping[str, Mapping[str, str]], chosen: str) -> Markup:
+    """All countries as the options of a select, by name, ``chosen`` (alpha-2) among them."""
+    options = _write_options(tongue, tuple((tag, tuple(own.items())) for tag, own in names.items()))
+    if not is_country(chosen):
+        return options
+    return Markup(str(options).replace(f'value="{chosen}"', f'value="{chosen}" selected', 1))  # noqa: S704 - a code
+
+
+# Two hundred and fifty names are found, sorted and written once for each language, not for each page.
+@lru_cache(32)
+def _write_options(tongue: Tongue, names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Markup:
+    own = {tag: dict(table) for tag, table in names}
+    option = Markup('<option value="{}">{}</option>\n')
+    return Markup().join(option.format(*country) for country in list_countries(tongue, own, country_codes()))
 
 
 def list_sectors(tongue: Tongue, settings: Settings) -> list[tuple[str, str]]:
@@ -56,7 +73,8 @@ def language_name(tag: str) -> str:
 
 
 @cache
-def _country_codes() -> tuple[str, ...]:
+def country_codes() -> tuple[str, ...]:
+    """Every country's code."""
     return tuple(code for code in map(str, Locale("en").territories) if is_country(code))
 
 

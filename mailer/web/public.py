@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
-from starlette.responses import HTMLResponse, Response
+from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from mailer.feedback import leaving
 from mailer.feedback.choosing import (
@@ -22,7 +22,14 @@ from mailer.feedback.leaving import Standing
 from mailer.feedback.looking import find_last_edition, has_last_edition
 from mailer.feedback.reasons import REASONS, give_reason
 from mailer.rendering.tongue import OWN_NAMES, Tongue
-from mailer.web.choices import country_names, list_countries, list_languages, list_sectors
+from mailer.web.choices import (
+    country_codes,
+    country_names,
+    list_countries,
+    list_languages,
+    list_sectors,
+    write_options,
+)
 from mailer.web.listening import PARAMETER, choose_tongue, read_asked, read_said
 from mailer.web.proofs import localise_media, neutralise
 from mailer.web.security import mail_policy
@@ -46,10 +53,8 @@ def act_leave(site: TheSite, request: Request, token: str, body: Body) -> Respon
     Anything posted here is a wish to leave, so a body that cannot be read takes nothing from it.
     """
     if is_one_click(body):
-        standing = leaving.leave(
-            site.engine, site.workspace.keys, token, method="one-click", now=site.clock()
-        )
-        return show_page(site, request, "left.html", token, standing, reasons=REASONS.items())
+        leaving.leave_at_once(site.engine, site.workspace.keys, token, now=site.clock())
+        return PlainTextResponse("Unsubscribed.\n")
     said = _read_said(body)
     tongue = choose_tongue(request.scope, said=said)
     standing = leaving.leave(
@@ -221,7 +226,7 @@ def _show_form(
         complaints=choosing.complaints,
         saved=choosing.saved,
         paused_until=choosing.paused_until,
-        countries=list_countries(tongue, names),
+        countries=write_options(tongue, names, choosing.form.country),
         followed=list_countries(tongue, names, offer.followed | choosing.form.countries),
         sectors=list_sectors(tongue, settings),
         languages_of_mail=list_languages(choosing.form.language),
@@ -235,18 +240,12 @@ def _show_form(
 def _offer(site: Site) -> Offer:
     settings = site.workspace.settings
     return Offer(
-        countries=_all_countries(),
+        countries=frozenset(country_codes()),
         sectors=frozenset(settings.sectors),
         languages=frozenset(tag for tag, _ in list_languages("")),
         today=site.clock().date(),
         followed=frozenset(settings.countries),
     )
-
-
-def _all_countries() -> frozenset[str]:
-    from mailer.rendering.tongue import load_tongue
-
-    return frozenset(code for code, _ in list_countries(load_tongue("en"), {}))
 
 
 def _show_edition(site: Site, token: str, form: Form) -> Response:
