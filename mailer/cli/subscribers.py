@@ -197,6 +197,27 @@ def show(home: Home, address: str, as_json: bool) -> None:
 
 @subscribers.command()
 @click.argument("address")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@pass_home
+def data(home: Home, address: str, output: Path | None) -> None:
+    """Write everything known about one subscriber as JSON, for them to have."""
+    import json
+
+    from mailer.cli.output import write_file
+    from mailer.feedback.knowing import know
+
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        known = know(opened, address, key=workspace.keys.suppression, now=datetime.now(UTC))
+    if output is None:
+        emit_json(known)
+        return
+    write_file(output, json.dumps(known, ensure_ascii=False, indent=2).encode(), private=True)
+    say(f"Wrote {output}. It belongs to nobody else; erasing them deletes it where it is in the workspace.")
+
+
+@subscribers.command()
+@click.argument("address")
 @pass_home
 def suppress(home: Home, address: str) -> None:
     """Make sure an address never gets mail again, whether it is on the list or not."""
