@@ -197,7 +197,7 @@ class PulledPlugError(Exception):
     """The machine stopped here."""
 
 
-CUTS = ("_clean_files", "_forget", "scrub_words", "_overwrite_freed")
+CUTS = ("_clean_files", "_forget", "scrub_words", "overwrite_freed")
 
 
 @pytest.mark.parametrize("place", CUTS)

@@ -261,6 +261,35 @@ def erase(home: Home, address: str, confirm: bool) -> None:
         sys.exit(1)
 
 
+@subscribers.command()
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would happen and change nothing, as without --confirm."
+)
+@click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
+@json_option
+@pass_home
+def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
+    """Let go what [retention] says is kept no longer: sign-ups nobody confirmed, people long gone, old words."""
+    from dataclasses import asdict
+
+    from mailer.feedback.pruning import plan_pruning
+    from mailer.feedback.pruning import prune as prune_list
+
+    workspace, now = home.open(), datetime.now(UTC)
+    really = confirm and not dry_run
+    with home.database(workspace) as engine:
+        if really:
+            found = prune_list(workspace, engine, now=now)
+        else:
+            found = plan_pruning(engine, workspace.settings.retention, now=now)
+    if as_json:
+        emit_json({"done": really, "rules": [asdict(rule) for rule in found]})
+        return
+    for rule in found:
+        emit(str(rule))
+    say("Done." if really else "Nothing was changed. Add --confirm to do it.")
+
+
 def _tell_traces(erasure: Erasure, *, done: bool) -> None:
     from mailer.feedback.traces import Treatment
 
