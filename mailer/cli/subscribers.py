@@ -269,7 +269,7 @@ def erase(home: Home, address: str, confirm: bool) -> None:
 @json_option
 @pass_home
 def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
-    """Let go what [retention] says is kept no longer: sign-ups nobody confirmed, people long gone, old words."""
+    """Let go what [retention] keeps no longer: unconfirmed sign-ups, people long gone, old words."""
     from dataclasses import asdict
 
     from mailer.feedback.pruning import plan_pruning
