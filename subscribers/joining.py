@@ -61,6 +61,8 @@ def ask_to_join(
         session.flush()
         record(session, subscriber, Event.requested, **circumstances)
     elif subscriber.status not in {Status.active, Status.paused}:
+        # What is pending is deleted some time after it was last asked for.
+        subscriber.updated_at = circumstances["now"]
         record(session, subscriber, Event.requested, **circumstances)
     return Asked(subscriber_id=subscriber.id, status=Status(subscriber.status))
 

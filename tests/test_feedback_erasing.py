@@ -197,7 +197,7 @@ class PulledPlugError(Exception):
     """The machine stopped here."""
 
 
-CUTS = ("_clean_files", "_forget", "scrub_words", "_overwrite_freed")
+CUTS = ("_clean_files", "_forget", "scrub_words", "overwrite_freed")
 
 
 @pytest.mark.parametrize("place", CUTS)
@@ -279,7 +279,7 @@ SHADOWED = "very.secret-desk{number}@geheim.example.org"
 
 
 def make_shadows(engine: Engine, file: Path) -> list[str]:
-    """Rows that grow and move within their pages; the addresses of which the file holds more than it should."""
+    """Rows that grow and move within their pages; the addresses that the file holds too often."""
     chance = random.Random(1)
     numbers = list(range(3000))
     chance.shuffle(numbers)

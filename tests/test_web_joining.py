@@ -1,5 +1,6 @@
 """Strangers at the pages: signing up and confirming, asking for a link, and what nobody learns there."""
 
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -374,6 +375,19 @@ def test_a_forwarded_link_has_a_fresh_one_mailed_to_the_owner(door: Door) -> Non
         assert door.post(f"/p/{token}/data", wish=wish).status == 200
     assert [mail["To"] for mail in door.mails()] == ["mei@example.org"] * 2
     assert door.post(f"/p/{token}/data", wish="everything").status == 400
+
+
+def test_everything_known_is_one_file_behind_a_fresh_link(door: Door) -> None:
+    token = add_reader(door.engine, door.workspace.keys, "mei@example.org", name="Mei", country="MN")
+    door.post(f"/p/{token}/data", wish="export")
+    link = door.link()
+    assert door.get(link).status == 200
+    file = door.post(link)
+    assert file.headers["content-disposition"] == 'attachment; filename="my-data.json"'
+    assert (file.headers["content-type"], file.headers["cache-control"]) == ("application/json", "no-store")
+    known = json.loads(file.body)
+    assert (known["subscriber"]["email"], known["subscriber"]["country"]) == ("mei@example.org", "MN")
+    assert door.post(link).status == 404
 
 
 def test_erasing_takes_a_press_on_a_fresh_link_and_works_once(door: Door) -> None:

@@ -74,6 +74,8 @@ class Walk:
         new = f"{self.name}.new@example.org"
         yield "move", lambda: self._open(f"/d/move/{self._link('moves', Purpose.new_address, detail=new)}")
         yield "moved", self._press
+        self._reader("exports")
+        yield "export", lambda: self._open(f"/d/export/{self._link('exports', Purpose.export)}")
         self._reader("erases")
         erasing = self._link("erases", Purpose.erase)
         yield "erase", lambda: self._open(f"/d/erase/{erasing}")

@@ -9,24 +9,31 @@ from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
+from mailer.campaigns.law import may_be_mailed
 from mailer.database.migrating import ensure_current
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import StaleSchemaError
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.reader import Reader, interests_of, reader_for
 from mailer.rendering.variants import Interests, Variant, choose_language
+from mailer.settings import LawSettings
 from mailer.workspace import Workspace
 from subscribers.listing import read_sectors
 from subscribers.models import Subscriber, SubscriberSector
 from subscribers.segment import Segment, eligible
 
 
-def is_in_audience(segment: Segment, edition: str, today: date, *, again: bool) -> ColumnElement[bool]:
+def is_in_audience(
+    segment: Segment, edition: str, today: date, *, again: bool, law: LawSettings | None = None
+) -> ColumnElement[bool]:
     """Whether a subscriber gets ``edition``, as a condition on ``Subscriber``.
 
-    They are in the segment, may get mail ``today``, and (unless ``again``) do not have the edition already.
+    They are in the segment, may get mail ``today``, the ``law`` of their country lets them (None does not
+    ask it), and (unless ``again``) do not have the edition already.
     """
     conditions = [segment.where(), eligible(today)]
+    if law is not None:
+        conditions.append(may_be_mailed(law))
     if not again:
         conditions.append(~already_has(edition))
     return and_(*conditions)

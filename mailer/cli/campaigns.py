@@ -165,6 +165,11 @@ def _tell_plan(plan: Plan) -> None:
         emit(f"  as {len(plan.variants)} different newsletters, by what readers follow")
     for reason, number in plan.left_out.items():
         emit(f"  left out: {number} {reason}")
+    for held in plan.held_back:
+        say(
+            f"Held back: {held}. They get it once they sign up themselves, or are imported with a declared "
+            "--basis; [law] opt_in names the countries."
+        )
     for problem in plan.problems:
         say(f"{problem.level}: {problem}")
     for off in plan.switched_off:

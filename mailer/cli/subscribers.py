@@ -197,6 +197,27 @@ def show(home: Home, address: str, as_json: bool) -> None:
 
 @subscribers.command()
 @click.argument("address")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@pass_home
+def data(home: Home, address: str, output: Path | None) -> None:
+    """Write everything known about one subscriber as JSON, for them to have."""
+    import json
+
+    from mailer.cli.output import write_file
+    from mailer.feedback.knowing import know
+
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        known = know(opened, address, key=workspace.keys.suppression, now=datetime.now(UTC))
+    if output is None:
+        emit_json(known)
+        return
+    write_file(output, json.dumps(known, ensure_ascii=False, indent=2).encode(), private=True)
+    say(f"Wrote {output}. It belongs to nobody else; erasing them deletes it where it is in the workspace.")
+
+
+@subscribers.command()
+@click.argument("address")
 @pass_home
 def suppress(home: Home, address: str) -> None:
     """Make sure an address never gets mail again, whether it is on the list or not."""
@@ -238,6 +259,35 @@ def erase(home: Home, address: str, confirm: bool) -> None:
     if erasure.left:
         say("These files still name them: " + ", ".join(str(trace.path) for trace in erasure.left))
         sys.exit(1)
+
+
+@subscribers.command()
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would happen and change nothing, as without --confirm."
+)
+@click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
+@json_option
+@pass_home
+def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
+    """Let go what [retention] keeps no longer: unconfirmed sign-ups, people long gone, old words."""
+    from dataclasses import asdict
+
+    from mailer.feedback.pruning import plan_pruning
+    from mailer.feedback.pruning import prune as prune_list
+
+    workspace, now = home.open(), datetime.now(UTC)
+    really = confirm and not dry_run
+    with home.database(workspace) as engine:
+        if really:
+            found = prune_list(workspace, engine, now=now)
+        else:
+            found = plan_pruning(engine, workspace.settings.retention, now=now)
+    if as_json:
+        emit_json({"done": really, "rules": [asdict(rule) for rule in found]})
+        return
+    for rule in found:
+        emit(str(rule))
+    say("Done." if really else "Nothing was changed. Add --confirm to do it.")
 
 
 def _tell_traces(erasure: Erasure, *, done: bool) -> None:

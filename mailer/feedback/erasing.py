@@ -99,17 +99,73 @@ def erase_person(
     """
     with session(engine, read_only=True) as reading:
         person = _find(reading, workspace, address)
-        likeness = _look_like(person, address)
         remains = None if person is None else _collect_words(reading, person)
-    traces = _find_traces(workspace, engine, likeness)
-    _clean_files(traces, likeness)
+    traces = forget_person(
+        workspace, engine, address, method=method, now=now, source=source, evidence=evidence
+    )
+    overwrite_freed(engine, remains)
+    return Erasure(traces=traces, resumed=person is None, out_of_reach=_list_out_of_reach(engine))
+
+
+def forget_person(
+    workspace: Workspace,
+    engine: Engine,
+    address: str,
+    *,
+    method: str,
+    now: datetime,
+    source: str = "",
+    evidence: str = "",
+) -> tuple[Trace, ...]:
+    """Take a person out of the files and the list; the files that named them. What the database freed is
+    not overwritten yet: whoever forgets many does that once, with :func:`overwrite_freed`.
+
+    Raises:
+        SubscriberError: it is no address, or neither on the list nor erased from it.
+        ErasureError: a file could not be cleaned; the list is as it was.
+    """
+    person, likeness, traces = clean_files_of(workspace, engine, address)
     with session(engine) as writing:
         if person is not None:
             _forget(writing, workspace, address, method=method, now=now, source=source, evidence=evidence)
         scrub_words(writing.connection(), likeness.in_words, likeness.spellings)
         writing.commit()
-    _overwrite_freed(engine, remains)
-    return Erasure(traces=traces, resumed=person is None, out_of_reach=_list_out_of_reach(engine))
+    return traces
+
+
+def clean_files_of(
+    workspace: Workspace, engine: Engine, address: str
+) -> tuple[Subscriber | None, Likeness, tuple[Trace, ...]]:
+    """Clean the files that name a person, and nothing else: who they are (None if erased before), how they
+    look, and the files.
+
+    Raises:
+        SubscriberError: it is no address, or neither on the list nor erased from it.
+        ErasureError: a file could not be cleaned.
+    """
+    with session(engine, read_only=True) as reading:
+        person = _find(reading, workspace, address)
+        likeness = _look_like(person, address)
+    traces = _find_traces(workspace, engine, likeness)
+    _clean_files(traces, likeness)
+    return person, likeness, traces
+
+
+def overwrite_freed(engine: Engine, remains: frozenset[str] | None = None) -> None:
+    """Overwrite what the database freed. ``remains`` are the words to look for; None where they are many, or
+    not known any more because they went with an erasure that was cut off.
+
+    Raises:
+        UnfinishedScrubbingError: it could not be done yet.
+    """
+    if engine.dialect.name != "sqlite":
+        vacuum(engine)
+        return
+    fold_in_log(engine)
+    # Deleted rows are overwritten as they go, but a row that SQLite had moved within its page before has left
+    # a shadow there; and writing a large file anew keeps others from writing for seconds.
+    if remains is None or any(stands_in(path, any_of_words(remains)) for path in find_files(engine)):
+        write_anew(engine)
 
 
 def _find(reading: Session, workspace: Workspace, address: str) -> Subscriber | None:
@@ -173,19 +229,6 @@ def _forget(
     writing.connection().execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
     key = workspace.keys.suppression
     erase(writing, address, key=key, method=method, now=now, source=source, evidence=evidence)
-
-
-def _overwrite_freed(engine: Engine, remains: frozenset[str] | None) -> None:
-    """Overwrite what the database freed. ``remains`` are the words to look for, None where only the address
-    is known any more: the rest went with an erasure that was cut off."""
-    if engine.dialect.name != "sqlite":
-        vacuum(engine)
-        return
-    fold_in_log(engine)
-    # Deleted rows are overwritten as they go, but a row that SQLite had moved within its page before has left
-    # a shadow there; and writing a large file anew keeps others from writing for seconds.
-    if remains is None or any(stands_in(path, any_of_words(remains)) for path in find_files(engine)):
-        write_anew(engine)
 
 
 def _list_out_of_reach(engine: Engine) -> tuple[str, ...]:

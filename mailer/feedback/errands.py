@@ -4,6 +4,7 @@ Looking writes nothing. Pressing the button uses the link up, in the transaction
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine
 from sqlmodel import Session
@@ -12,6 +13,7 @@ from mailer.database.clock import read_clock
 from mailer.database.engine import session
 from mailer.feedback.asking import Visitor, ask_to_move
 from mailer.feedback.erasing import erase_person
+from mailer.feedback.knowing import know
 from mailer.feedback.leaving import Standing, mask_address, stand
 from mailer.workspace import Keys, Workspace
 from subscribers.errors import AddressError, TokenError, UnknownSubscriberError
@@ -51,6 +53,22 @@ def look(engine: Engine, keys: Keys, token: str, purpose: Purpose) -> Errand:
             opened, keys, subscriber, TokenClaim(subscriber_id=errand.subscriber_id, campaign_id=0)
         )
         return Errand(standing=standing, detail=mask_address(errand.detail) if errand.detail else "")
+
+
+def export(workspace: Workspace, engine: Engine, token: str) -> dict[str, Any]:
+    """Everything known about whoever the link was mailed to, as JSON can hold it. The link is used up.
+
+    Raises:
+        TokenError: the link is not ours, was used, or is too old.
+    """
+    keys = workspace.keys
+    with session(engine) as opened:
+        now = read_clock(opened.connection())
+        errand = use_link(opened, keys.tokens, token, Purpose.export, now=now)
+        subscriber = _find(opened, errand.subscriber_id)
+        known = know(opened, subscriber.email, key=keys.suppression, now=now)
+        opened.commit()
+        return known
 
 
 def erase(workspace: Workspace, engine: Engine, token: str, *, evidence: str) -> None:

@@ -36,7 +36,8 @@ class Addressee(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """A reader of one campaign. ``envelope`` is the address as SMTP and headers take it, domain in ASCII;
-    ``interests`` are what the reader follows, which decides about their variant."""
+    ``interests`` are what the reader follows, which decides about their variant; ``country`` is where they
+    are, "" if unknown, which decides about a label before the subject."""
 
     subscriber_id: int
     campaign_id: int
@@ -49,6 +50,7 @@ class Reader:
     base_url: str
     message_id: str
     interests: Interests = ANYTHING
+    country: str = ""
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -94,6 +96,7 @@ def reader_for(
         base_url=base,
         message_id=message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
         interests=interests_of(subscriber.country, sectors),
+        country=subscriber.country or "",
     )
 
 

@@ -1,5 +1,6 @@
 """The pages for what needs a fresh link: a copy of one's data, erasure, another address."""
 
+import json
 from collections.abc import Callable
 
 from fastapi import Request
@@ -47,6 +48,25 @@ def act_wish(site: TheSite, request: Request, token: str, body: Body) -> Respons
     except asking.TooManyError as error:
         raise HTTPException(429) from error
     return show_page(site, request, "mailed.html", token, standing, said=said, words=asking.ASKED_FOR_ERRAND)
+
+
+def show_export(site: TheSite, request: Request, token: str) -> Response:
+    """The button that downloads a copy of one's data."""
+    return _show(site, request, token, Purpose.export, "export.html")
+
+
+def act_export(site: TheSite, request: Request, token: str, body: Body) -> Response:
+    """Everything known about whoever the link was mailed to, as a file."""
+    said = read_said(dict(read_own_form(request, body)))
+    try:
+        known = errands.export(site.workspace, site.engine, token)
+    except TokenError:
+        return show_spent(site, request, said=said)
+    return Response(
+        json.dumps(known, ensure_ascii=False, indent=2),
+        media_type="application/json",
+        headers={"content-disposition": 'attachment; filename="my-data.json"'},
+    )
 
 
 def show_erasing(site: TheSite, request: Request, token: str) -> Response:
@@ -114,6 +134,8 @@ def act_move(site: TheSite, request: Request, token: str, body: Body) -> Respons
 ROUTES: tuple[tuple[str, Callable[..., Response], tuple[str, ...]], ...] = (
     ("/p/{token}/data", show_wishes, _LOOK),
     ("/p/{token}/data", act_wish, ("POST",)),
+    ("/d/export/{token}", show_export, _LOOK),
+    ("/d/export/{token}", act_export, ("POST",)),
     ("/d/erase/{token}", show_erasing, _LOOK),
     ("/d/erase/{token}", act_erase, ("POST",)),
     ("/d/address/{token}", show_address_form, _LOOK),

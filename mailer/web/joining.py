@@ -19,7 +19,7 @@ from mailer.web.listening import PARAMETER, choose_tongue, read_asked, read_said
 from mailer.web.public import read_own_form, show_page
 from mailer.web.site import Body, Site, TheSite
 from subscribers.errors import AddressError, TokenError
-from subscribers.origin import describe_origin
+from subscribers.origin import Keeping, describe_origin
 
 _LOOK = ("GET", "HEAD")
 
@@ -115,7 +115,8 @@ def show_spent(site: Site, request: Request, *, said: str = "") -> Response:
 def read_visitor(site: Site, request: Request, tongue: Tongue) -> Visitor:
     """Who asks: the network address as a proxy on this machine says it, or the one that is connected."""
     address = request.client.host if request.client is not None else ""
-    evidence = describe_origin(address, key=site.workspace.keys.suppression)
+    keeping = Keeping(site.workspace.settings.consent.origin)
+    evidence = describe_origin(address, key=site.workspace.keys.suppression, keeping=keeping)
     return Visitor(address=address, evidence=evidence, language=tongue.tag)
 
 
