@@ -19,7 +19,8 @@ from mailer.rendering.variants import Interests, Variant, choose_language
 from mailer.settings import LawSettings
 from mailer.workspace import Workspace
 from subscribers.listing import read_sectors
-from subscribers.models import Subscriber, SubscriberSector
+from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
+from subscribers.preferences import read_countries
 from subscribers.segment import Segment, eligible
 
 
@@ -75,22 +76,30 @@ def list_circles(reading: Session, audience: ColumnElement[bool]) -> Iterator[Ci
         .where(col(SubscriberSector.subscriber_id) == col(Subscriber.id))
         .scalar_subquery()
     )
+    elsewhere = (
+        select(func.aggregate_strings(col(SubscriberCountry.country), ","))
+        .where(col(SubscriberCountry.subscriber_id) == col(Subscriber.id))
+        .scalar_subquery()
+    )
     readers = (
         select(
             col(Subscriber.id).label("id"),
             col(Subscriber.language).label("language"),
             col(Subscriber.country).label("country"),
             followed.label("sectors"),
+            elsewhere.label("countries"),
         )
         .where(audience)
         .subquery()
     )
-    kinds = (readers.c.language, readers.c.country, readers.c.sectors)
+    kinds = (readers.c.language, readers.c.country, readers.c.sectors, readers.c.countries)
     statement = select(*kinds, func.count(), func.min(readers.c.id)).group_by(*kinds)
-    for language, country, sectors, number, first in reading.connection().execute(statement):
+    for language, country, sectors, countries, number, first in reading.connection().execute(statement):
         yield Circle(
             language=language or "",
-            interests=interests_of(country, sectors.split(",") if sectors else ()),
+            interests=interests_of(
+                country, sectors.split(",") if sectors else (), countries.split(",") if countries else ()
+            ),
             number=number,
             first=first,
         )
@@ -129,4 +138,5 @@ def read_reader(
     """The reader ``subscriber`` is, with what they follow (campaign 0 for a preview)."""
     sectors = read_sectors(reading, [subscriber])[subscriber.id or 0]
     settings, signer = workspace.settings, workspace.keys.tokens
-    return reader_for(subscriber, campaign_id, settings, signer, sectors=sectors)
+    countries = read_countries(reading, subscriber.id or 0)
+    return reader_for(subscriber, campaign_id, settings, signer, sectors=sectors, countries=countries)

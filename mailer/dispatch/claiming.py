@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import MailerError
-from subscribers.models import Subscriber, SubscriberSector
+from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
 from subscribers.segment import eligible
 
 
@@ -37,8 +37,8 @@ _READER = tuple(getattr(Subscriber, name).label(f"reader_{name}") for name in Cl
 
 
 class Claim(NamedTuple):
-    """A delivery a dispatcher has taken, and its reader with the ``sectors`` they follow, as read in the same
-    transaction.
+    """A delivery a dispatcher has taken, and its reader with the ``sectors`` they follow, and ``countries``
+    besides their own, as read in the same transaction.
     """
 
     delivery_id: int
@@ -48,6 +48,7 @@ class Claim(NamedTuple):
     attempts: int = 0
     deferrals: int = 0
     deferred_since: datetime | None = None
+    countries: frozenset[str] = frozenset()
 
 
 _STATE = SQLModel.metadata.tables["delivery"].columns.state.type
@@ -97,10 +98,20 @@ def select_due(campaign_id: int) -> Select[Any]:
 
 def read_claims(connection: Connection, campaign_id: int, rows: Sequence[Row[Any]]) -> list[Claim]:
     """Rows of :func:`select_due` as claims, in their order."""
-    sectors = _read_sectors(connection, [row.reader_id for row in rows])
+    readers = [row.reader_id for row in rows]
+    sectors, countries = (_read_followed(connection, asked, readers) for asked in (_SECTORS, _COUNTRIES))
     return [
-        Claim(number, campaign_id, ClaimedReader(*reader), sectors.get(reader[0], _NOTHING), *history)
-        for number, *history, _, reader in (_cut(row) for row in rows)
+        Claim(
+            number,
+            campaign_id,
+            ClaimedReader(*reader),
+            sectors.get(reader[0], _NOTHING),
+            attempts,
+            deferrals,
+            since,
+            countries.get(reader[0], _NOTHING),
+        )
+        for number, attempts, deferrals, since, _, reader in (_cut(row) for row in rows)
     ]
 
 
@@ -113,14 +124,19 @@ def _cut(row: Row[Any]) -> tuple[Any, ...]:
     return *row[:own], row[own:]
 
 
-def _read_sectors(connection: Connection, subscribers: Sequence[int]) -> dict[int, frozenset[str]]:
-    sectors: defaultdict[int, set[str]] = defaultdict(set)
-    for number, name in connection.execute(_SECTORS, {"subscribers": subscribers}):
-        sectors[number].add(name)
-    return {number: frozenset(names) for number, names in sectors.items()}
+def _read_followed(
+    connection: Connection, asked: Select[int, str], subscribers: Sequence[int]
+) -> dict[int, frozenset[str]]:
+    followed: defaultdict[int, set[str]] = defaultdict(set)
+    for number, name in connection.execute(asked, {"subscribers": subscribers}):
+        followed[number].add(name)
+    return {number: frozenset(names) for number, names in followed.items()}
 
 
 # Made once: to make an IN of 500 numbers takes longer than to run it.
 _SECTORS = select(col(SubscriberSector.subscriber_id), col(SubscriberSector.sector)).where(
     col(SubscriberSector.subscriber_id).in_(bindparam("subscribers", expanding=True))
+)
+_COUNTRIES = select(col(SubscriberCountry.subscriber_id), col(SubscriberCountry.country)).where(
+    col(SubscriberCountry.subscriber_id).in_(bindparam("subscribers", expanding=True))
 )

@@ -74,8 +74,11 @@ def reader_for(
     signer: TokenSigner,
     *,
     sectors: Iterable[str] = (),
+    countries: Iterable[str] = (),
 ) -> Reader:
     """The reader ``subscriber``, who follows ``sectors``, is in a campaign (0 for a preview).
+
+    ``countries`` are those they follow besides their own.
 
     Raises:
         BuildError: the subscriber has not been saved, and so has no number to sign.
@@ -95,7 +98,7 @@ def reader_for(
         preferences_url=f"{base}/p/{token}",
         base_url=base,
         message_id=message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
-        interests=interests_of(subscriber.country, sectors),
+        interests=interests_of(subscriber.country, sectors, countries),
         country=subscriber.country or "",
     )
 
