@@ -29,7 +29,7 @@ soak: setup servers ## The minutes-long tests
 judge: setup ## Have every mail judged: Nu, html-validate, axe, MJML, SpamAssassin, w3m (needs Node.js and Java)
 	@scripts/system-packages judges
 	@$(BIN)/python scripts/judge.py --install
-	$(BIN)/pytest -m judges tests/test_judges.py
+	$(BIN)/pytest -m judges tests/test_judges.py tests/test_show_pages.py
 	$(BIN)/python scripts/judge.py $(ARGS)
 
 .PHONY: golden
@@ -53,8 +53,12 @@ format: setup ## Lay the code out, and put imports in order
 docs: setup ## Write the generated parts of docs/ anew, from the program
 	$(BIN)/python scripts/check_docs.py --write
 
+.PHONY: translations
+translations: setup ## Bring the pages' catalogues up to what the pages say, and compile them
+	$(BIN)/python -m scripts.translations
+
 .PHONY: bench
-bench: bench-rendering bench-dispatch bench-list ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-list bench-pages ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
@@ -68,6 +72,10 @@ bench-dispatch: setup servers ## Measure what sending costs (BENCH="large small"
 bench-list: setup servers ## Measure what the list costs, a million people in it (BENCH="--rows 100000")
 	$(BIN)/python -m bench.importing $(BENCH)
 	$(BIN)/python -m bench.segments
+
+.PHONY: bench-pages
+bench-pages: setup servers ## Measure the readers' pages, by themselves and while a campaign is sent
+	$(BIN)/python -m bench.pages $(BENCH)
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew

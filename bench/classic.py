@@ -26,7 +26,7 @@ class ClassicMailer:
             "greeting": compiled.greeting.format(name=reader.name),
             "unsubscribe_url": reader.unsubscribe_url,
             "preferences_url": reader.preferences_url,
-            "archive_url": reader.archive_url(compiled.slug, compiled.language),
+            "archive_url": reader.archive_url(compiled.slug, compiled.language, compiled.digest),
             "stories": "",
             "number": "",
         }

@@ -19,6 +19,8 @@ from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 FILE = "mailer.toml"
 _PREFIX = "MAILER_"
 # Read elsewhere: the workspace's place, and Click's completion switch.
+# Their keys are country codes, and variables are usually read without regard to case.
+_BY_COUNTRY = {"countries", "time_zones", "subject_labels"}
 _NOT_SETTINGS = {"MAILER_HOME", "MAILER_DEBUG"}
 
 
@@ -180,6 +182,10 @@ class WebSettings(_Section):
         default="http://127.0.0.1:8025",
         description="The public address of `mailer serve`, without a trailing slash.",
     )
+    robots: Literal["index", "noindex"] = Field(
+        default="index", description="Whether search engines may list the archive."
+    )
+    sign_up: bool = Field(default=False, description="Whether anybody may subscribe, at /subscribe.")
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
@@ -215,6 +221,9 @@ class CampaignSettings(_Section):
     canary_minutes: float | None = Field(
         default=None, gt=0, description="Minutes to wait after the canary; none to wait for a person."
     )
+    archive: bool = Field(
+        default=False, description="Whether an edition that is sent stands in the public archive."
+    )
     halt_at_rejected: float = Field(
         default=0.1, gt=0, le=1, description="The share of dead addresses in the first 200 that pauses it."
     )
@@ -229,12 +238,52 @@ class CampaignSettings(_Section):
     )
 
 
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class LawSettings(_Section):
+    """What the law of a reader's country asks of a mailing; see consent.md. Not legal advice."""
+
+    opt_in: tuple[CountryCode, ...] = Field(
+        default=("JP",),
+        description="Countries whose readers get nothing unless their consent is on record, by code.",
+    )
+
+
+class ConsentSettings(_Section):
+    """What is kept as evidence of a choice."""
+
+    origin: Literal["hashed", "plain", "nothing"] = Field(
+        default="hashed",
+        description="The network address a choice came from: hashed with a key, plain, or nothing.",
+    )
+
+
+class RetentionSettings(_Section):
+    """How long we keep what we know; `mailer subscribers prune` goes by it. None is for ever."""
+
+    pending_days: int | None = Field(
+        default=30, ge=3, description="Days after which a sign-up that nobody confirmed is deleted."
+    )
+    gone_months: int | None = Field(
+        default=None,
+        ge=1,
+        description="Months after which somebody who left, bounced or complained is erased but for a hash.",
+    )
+    reply_months: int | None = Field(
+        default=None,
+        ge=1,
+        description="Months after which the servers' words about a delivery are emptied; its state stays.",
+    )
+
+
 class Settings(_Section):
     """Everything in ``mailer.toml``.
 
-    ``sectors`` maps slugs to names and ``countries`` codes to names. ``domain_rates`` are messages per second
-    by the readers' domain, ``"*"`` for every other one. ``time_zones`` maps country codes to zones such as
-    Asia/Shanghai.
+    ``sectors`` maps slugs to names and ``countries`` codes to names, in the office's own language;
+    ``country_names`` holds such tables for other languages, by their tags. ``domain_rates`` are messages per
+    second by the readers' domain, ``"*"`` for every other one. ``time_zones`` maps country codes to zones
+    such as Asia/Shanghai, ``subject_labels`` country codes to words that stand before the subject there.
     """
 
     sender: SenderSettings
@@ -244,10 +293,15 @@ class Settings(_Section):
     campaigns: CampaignSettings = CampaignSettings()
     dkim: DkimSettings = DkimSettings()
     log: LogSettings = LogSettings()
+    law: LawSettings = LawSettings()
+    consent: ConsentSettings = ConsentSettings()
+    retention: RetentionSettings = RetentionSettings()
     sectors: dict[str, str] = Field(default_factory=dict)
     countries: dict[str, str] = Field(default_factory=dict)
+    country_names: dict[str, dict[str, str]] = Field(default_factory=dict)
     domain_rates: dict[str, float] = Field(default_factory=dict)
     time_zones: dict[str, str] = Field(default_factory=dict)
+    subject_labels: dict[CountryCode, Phrase] = Field(default_factory=dict)
 
 
 def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
@@ -286,7 +340,7 @@ def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str,
                 f"{variable}: no such setting. Variables are named MAILER_SECTION__KEY, with a section of "
                 f"{', '.join(Settings.model_fields)}."
             )
-        merged.setdefault(section, {})[key.upper() if section in {"countries", "time_zones"} else key] = value
+        merged.setdefault(section, {})[key.upper() if section in _BY_COUNTRY else key] = value
     return merged
 
 

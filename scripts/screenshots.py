@@ -18,13 +18,18 @@ from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
+from sqlmodel import col, select
 
 from mailer.campaigns.specimen import render_specimen
+from mailer.database.engine import session
 from mailer.founding import found_workspace
 from mailer.rendering.theme import theme_names
+from mailer.web.application import create_app
 from mailer.web.preview import create_preview_app
 from mailer.web.serving import start_in_thread
 from mailer.workspace import open_workspace
+from subscribers.models import Subscriber
+from subscribers.tokens import Purpose
 
 DOCS = Path(__file__).parent.parent / "docs"
 THEMES = {
@@ -33,6 +38,12 @@ THEMES = {
     "bulletin": "Sober: one column, one family of letters, no colour but that of links.",
 }
 WIDTHS = {700: "On a desk, 700 px", 375: "On a phone, 375 px"}
+PAGES = {
+    "leave": ("/u/{token}", "Leaving: what is behind the link in every mail"),
+    "preferences": ("/p/{token}", "Preferences"),
+    "subscribe": ("/subscribe", "Signing up"),
+}
+PAGE_LOOKS = (("en", "light"), ("zh-Hans", "dark"), ("mn", "light"), ("fr", "dark"))
 LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
 # The top of the mail and its first stories, in pixels.
 PARTS = ((None, 900), ("In focus", 1500))
@@ -64,6 +75,7 @@ def main() -> None:
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         take_edition(browser, root, output / "edition.png")
         take_preview(browser, root, output / "preview.png")
+        take_pages(browser, root, output)
         for theme in theme_names():
             take_theme(browser, root, theme, output)
         browser.close()
@@ -157,6 +169,52 @@ def describe_gallery() -> Iterator[str]:
             )
             yield f"\n### {theme}: {where[0].lower()}{where[1:]}\n\n"
             yield f"| {' | '.join(LOOKS.values())} |\n|{'---|' * len(LOOKS)}\n| {' | '.join(cells)} |\n"
+    yield "\n## The readers' pages\n\nOn a phone, in four of their six languages, by day and by night.\n"
+    for name, (_, title) in PAGES.items():
+        yield f"\n### {title}\n\n![{title}, in four languages](images/page-{name}.png)\n"
+
+
+def take_pages(browser: Browser, root: Path, output: Path) -> None:
+    """The readers' pages on a phone, each as one strip in three languages, by day and by night."""
+    workspace = open_workspace(root, environ={"MAILER_WEB__SIGN_UP": "true"})
+    engine = workspace.open_database()
+    with session(engine, read_only=True) as opened:
+        first = opened.exec(select(Subscriber.id).order_by(col(Subscriber.id)).limit(1)).one() or 0
+    engine.dispose()
+    token = workspace.keys.tokens.sign(Purpose.subscription, subscriber_id=first, campaign_id=0)
+    running = start_in_thread(create_app(workspace))
+    try:
+        for name, (path, _) in PAGES.items():
+            parts = [
+                _take_page(browser, f"{running.url}{path.format(token=token)}?lang={tag}", scheme)
+                for tag, scheme in PAGE_LOOKS
+            ]
+            picture = _beside_each_other(parts).quantize(200, dither=Image.Dither.NONE)
+            picture.save(output / f"page-{name}.png", optimize=True)
+    finally:
+        running.stop()
+
+
+def _take_page(browser: Browser, url: str, scheme: str) -> Image.Image:
+    page = browser.new_page(
+        viewport={"width": 375, "height": 740},
+        color_scheme="dark" if scheme == "dark" else "light",
+    )
+    page.goto(url)
+    data = page.screenshot()
+    page.close()
+    return Image.open(io.BytesIO(data)).convert("RGB")
+
+
+def _beside_each_other(parts: list[Image.Image]) -> Image.Image:
+    gap = 12
+    width = sum(part.width for part in parts) + gap * (len(parts) - 1)
+    sheet = Image.new("RGB", (width, max(part.height for part in parts)), "#8a8f96")
+    left = 0
+    for part in parts:
+        sheet.paste(part, (left, 0))
+        left += part.width + gap
+    return sheet
 
 
 def _beside(parts: list[Image.Image]) -> Image.Image:

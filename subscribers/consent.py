@@ -19,8 +19,10 @@ from subscribers.models import (
     ConsentRecord,
     Event,
     ImportChange,
+    MailedLink,
     Status,
     Subscriber,
+    SubscriberCountry,
     SubscriberSector,
     SubscriberTag,
     Suppression,
@@ -65,6 +67,7 @@ class Circumstances(TypedDict, total=False):
     wording_version: str
     language: str
     evidence: str
+    basis: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +131,7 @@ def consent_record(
     wording_version: str = "",
     language: str = "",
     evidence: str = "",
+    basis: str = "",
 ) -> dict[str, Any]:
     """The columns of a consent record, all of them fit to be stored on either database."""
     return {
@@ -140,6 +144,7 @@ def consent_record(
         "wording_version": _storable(wording_version, 32),
         "language": _storable(language, 35),
         "evidence": _storable(evidence),
+        "basis": _storable(basis, 300),
     }
 
 
@@ -221,7 +226,8 @@ def erase(
     """Forget the person at ``address``: every personal detail goes, here and in old records.
 
     The row itself stays, nameless, because deliveries count it; a keyed hash of the address stays too, so
-    that no import brings it back. The one exception to records being append-only. The caller commits.
+    that no import brings it back. The one exception to records being append-only, and the database lets it
+    through only for the erased: so the status comes first. The caller commits.
 
     Raises:
         AddressError: it is no address.
@@ -232,24 +238,29 @@ def erase(
     if subscriber is None:
         raise UnknownSubscriberError(email)
     remember(session, key, email, reason=Event.erased, now=circumstances["now"])
-    _blank_records(session, subscriber)
     change_status(session, subscriber, Status.erased, event=Event.erased, **circumstances)
+    _blank_records(session, subscriber)
     _blank_details(session, subscriber)
     return Change(changed=True, status=Status.erased)
 
 
 def _blank_records(session: Session, subscriber: Subscriber) -> None:
-    blank = {"source": "", "wording": "", "language": "", "evidence": ""}
+    """Empty the words of what happened before; the record of the erasure itself names nobody and stays."""
+    blank = {"source": "", "wording": "", "language": "", "evidence": "", "basis": ""}
     session.exec(
-        update(ConsentRecord).where(col(ConsentRecord.subscriber_id) == subscriber.id).values(**blank)
+        update(ConsentRecord)
+        .where(col(ConsentRecord.subscriber_id) == subscriber.id, col(ConsentRecord.event) != Event.erased)
+        .values(**blank)
     )
     # What imports overwrote is personal too.
     session.exec(delete(ImportChange).where(col(ImportChange.subscriber_id) == subscriber.id))
 
 
 def _blank_details(session: Session, subscriber: Subscriber) -> None:
-    for table in (SubscriberSector, SubscriberTag):
+    for table in (SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink):
         session.exec(delete(table).where(col(table.subscriber_id) == subscriber.id))
+    # Also a link by which somebody else wanted to take over the address.
+    session.exec(delete(MailedLink).where(col(MailedLink.detail) == subscriber.email))
     # ".invalid" can never be delivered to (RFC 2606), should a bug ever try.
     subscriber.email = subscriber.envelope = f"erased-{subscriber.id}@erased.invalid"
     subscriber.name = subscriber.organisation = ""

@@ -86,6 +86,15 @@ class TokenError(SubscriberError):
         super().__init__("This link is not complete. Open it again from the mail, or copy all of it.")
 
 
+class SpentLinkError(TokenError):
+    """A mailed link was genuine, and was used already or is too old."""
+
+    def __init__(self) -> None:
+        SubscriberError.__init__(
+            self, "This link was used already or is too old. Ask for a new one on the page where you began."
+        )
+
+
 def reprinted(text: str, limit: int = 60) -> str:
     """``text`` in quotation marks, shortened to ``limit`` characters, everything invisible made visible."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"

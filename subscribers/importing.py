@@ -27,7 +27,6 @@ from subscribers.sheet import COLUMNS, Row
 from subscribers.staging import Origin, Stage, staging
 from subscribers.suppression import SuppressionKey
 
-BASIS = "whoever imported the file vouches that everybody in it agreed to get the newsletter"
 _CHUNK = 10_000
 """Rows stored together, with a handful of statements."""
 _MOST_REFUSED = 100_000
@@ -106,14 +105,15 @@ def import_file(
     key: SuppressionKey,
     now: datetime,
     dry_run: bool = False,
-    basis: str = BASIS,
+    basis: str = "",
     reading: Reading | None = None,
     on_progress: OnProgress | None = None,
 ) -> ImportReport:
     """Take in a file of any kind that :mod:`subscribers.files` knows: all good rows, or none.
 
-    Only cells that hold something overwrite what is known. ``basis`` is kept with the import: why its people
-    may be written to. ``dry_run`` does everything, reports it and takes it back. The caller commits.
+    Only cells that hold something overwrite what is known. ``basis`` is kept with the import and with each
+    new subscriber: why they may be written to, as whoever imports them declares; empty if they do not.
+    ``dry_run`` does everything, reports it and takes it back. The caller commits.
 
     Raises:
         ImportFileError: the file as a whole cannot be used.
@@ -199,7 +199,9 @@ class _Intake:
     accounts: list[PartAccount] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.origin = Origin(import_id=self.batch.id or 0, source=self.batch.source, now=self.now)
+        self.origin = Origin(
+            import_id=self.batch.id or 0, source=self.batch.source, basis=self.batch.basis, now=self.now
+        )
         self.stage = Stage(self.session.connection(), self.origin)
         self.shut: dict[str, int] = {}
         self.twice: dict[int, int] = {}

@@ -11,7 +11,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from subscribers.address import normalise_address
 from subscribers.errors import UnknownSubscriberError
-from subscribers.models import ConsentRecord, Event, ImportBatch, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.models import ConsentRecord, Subscriber, SubscriberSector, SubscriberTag
 from subscribers.segment import Segment, eligible
 
 _CHUNK = 500
@@ -64,13 +64,12 @@ def facts(session: Session, address: str) -> dict[str, Any]:
     subscriber = find_subscriber(session, address)
     sectors, tags = read_sectors(session, [subscriber]), read_tags(session, [subscriber])
     records = session.exec(
-        select(ConsentRecord, ImportBatch.basis)
-        .join(ImportBatch, isouter=True)
+        select(ConsentRecord)
         .where(ConsentRecord.subscriber_id == subscriber.id)
         .order_by(col(ConsentRecord.at), col(ConsentRecord.id))
     )
     known = _details(subscriber, sectors[subscriber.id or 0], tags[subscriber.id or 0])
-    return known | {"consent": [_record(record, basis) for record, basis in records]}
+    return known | {"consent": [_record(record) for record in records]}
 
 
 def read_sectors(session: Session, subscribers: Sequence[Subscriber]) -> defaultdict[int, set[str]]:
@@ -109,9 +108,7 @@ def _details(subscriber: Subscriber, sectors: set[str], tags: set[str]) -> dict[
     }
 
 
-def _record(record: ConsentRecord, basis: str | None) -> dict[str, Any]:
-    # The basis of an import is kept once, with the import, not with each of its million people.
-    declared = f"; {basis}" if basis and record.event is Event.imported else ""
+def _record(record: ConsentRecord) -> dict[str, Any]:
     return {
         "at": _instant(record.at),
         "event": record.event.value,
@@ -120,7 +117,8 @@ def _record(record: ConsentRecord, basis: str | None) -> dict[str, Any]:
         "language": record.language,
         "wording_version": record.wording_version,
         "wording": record.wording,
-        "evidence": record.evidence + declared,
+        "evidence": record.evidence,
+        "basis": record.basis,
     }
 
 

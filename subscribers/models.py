@@ -9,8 +9,10 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import ClassVar
 
-from sqlalchemy import CheckConstraint, Column, Enum, ForeignKey, Index, Integer
+from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer
 from sqlmodel import Field, SQLModel
+
+from subscribers.tokens import Purpose
 
 # Set before the first table so that every constraint has one name on SQLite and on PostgreSQL; Alembic's
 # batch mode cannot drop a constraint that has none.
@@ -69,6 +71,9 @@ class Event(StrEnum):
 
     imported = "imported"
     """Came in with a file whose owner vouches for the consent."""
+
+    requested = "requested"
+    """Asked to join on a page; nothing comes of it until they confirm from their mailbox."""
 
     subscribed = "subscribed"
     """Joined or came back by their own hand."""
@@ -146,6 +151,19 @@ class SubscriberSector(SQLModel, table=True):
     sector: str = Field(primary_key=True, max_length=64)
 
 
+class SubscriberCountry(SQLModel, table=True):
+    """A country a subscriber follows besides their own, as alpha-2."""
+
+    __tablename__: ClassVar[str] = "subscriber_country"
+    __table_args__ = (
+        CheckConstraint("length(country) = 2", name="country_alpha_2"),
+        Index(None, "country", "subscriber_id"),
+    )
+
+    subscriber_id: int = Field(sa_column=_of_subscriber())
+    country: str = Field(primary_key=True, max_length=2)
+
+
 class SubscriberTag(SQLModel, table=True):
     """A word the team put on a subscriber."""
 
@@ -191,8 +209,13 @@ class ConsentRecord(SQLModel, table=True):
     """Append-only: what happened, when (UTC), how, under which words, and what shows it.
 
     ``method`` names the hand ("one-click", "page", "import", "command line"), ``source`` the place (a
-    campaign, a file's name), ``wording`` and ``wording_version`` the words the person saw, ``evidence``
-    whatever proves it. ``import_id`` is the import that did it; the basis it was declared on stands there.
+    campaign, a file's name), ``wording`` and ``wording_version`` the words the person saw, in ``language``;
+    ``evidence`` whatever proves it, such as where it came from (:mod:`subscribers.origin`). ``basis`` is why
+    somebody whom others brought in may be written to, as those declared; empty if they did not.
+    ``import_id`` is the import that did it.
+
+    The database itself refuses to change a record, and to delete one without its subscriber; the one
+    exception is emptying the words of somebody who was erased (migration ``0006_consent``).
     """
 
     __tablename__: ClassVar[str] = "consent_record"
@@ -208,6 +231,7 @@ class ConsentRecord(SQLModel, table=True):
     language: str = Field(default="", max_length=35)
     evidence: str = ""
     import_id: int | None = Field(default=None, foreign_key="import_batch.id")
+    basis: str = Field(default="", max_length=300)
 
 
 class Suppression(SQLModel, table=True):
@@ -229,3 +253,22 @@ class SavedSegment(SQLModel, table=True):
     text: str
     created_at: datetime
     updated_at: datetime
+
+
+class MailedLink(SQLModel, table=True):
+    """A link that was mailed to its person for one thing, and works once until it expires.
+
+    ``id`` is drawn by chance, so that the token of a link that is gone never fits a later one. ``detail`` is
+    what the link is about beside its subscriber: the new address, for ``new_address``.
+    """
+
+    __tablename__: ClassVar[str] = "mailed_link"
+    __table_args__ = (Index(None, "subscriber_id", "purpose", "issued_at"),)
+
+    id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
+    subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE")
+    purpose: Purpose = Field(sa_column=Column(text_enum(Purpose, "purpose"), nullable=False))
+    issued_at: datetime
+    expires_at: datetime = Field(index=True)
+    used_at: datetime | None = None
+    detail: str = Field(default="", max_length=320)

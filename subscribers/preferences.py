@@ -5,21 +5,22 @@ from dataclasses import dataclass, fields
 from datetime import date
 from typing import Unpack
 
-from sqlmodel import Session, col, delete
+from sqlmodel import Session, col, delete, select
 
 from subscribers.consent import Circumstances, change_status, lock_subscriber, record
 from subscribers.country import is_country
 from subscribers.details import clean_language, clean_line, clean_sectors
 from subscribers.errors import DetailError, UnknownSubscriberError
 from subscribers.listing import read_sectors
-from subscribers.models import Event, Status, Subscriber, SubscriberSector
+from subscribers.models import Event, Status, Subscriber, SubscriberCountry, SubscriberSector
 
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
     """A subscriber's choices. ``country`` is alpha-2, ``language`` a BCP 47 tag, either None when unknown.
 
-    ``paused_until`` is the first day of mail again, None for every edition.
+    ``paused_until`` is the first day of mail again, None for every edition; ``countries`` are those followed
+    besides one's own.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Preferences:
     sectors: frozenset[str]
     language: str | None
     paused_until: date | None
+    countries: frozenset[str] = frozenset()
 
 
 _CHOICES = tuple(choice.name for choice in fields(Preferences))
@@ -81,12 +83,19 @@ def _preferences_of(session: Session, subscriber: Subscriber) -> Preferences:
         sectors=frozenset(read_sectors(session, [subscriber])[subscriber.id or 0]),
         language=subscriber.language,
         paused_until=subscriber.paused_until,
+        countries=read_countries(session, subscriber.id or 0),
     )
+
+
+def read_countries(session: Session, subscriber_id: int) -> frozenset[str]:
+    """The countries a subscriber follows besides their own."""
+    wanted = select(SubscriberCountry.country).where(SubscriberCountry.subscriber_id == subscriber_id)
+    return frozenset(session.exec(wanted))
 
 
 def _checked(preferences: Preferences, sectors: Collection[str] | None, *, today: date) -> Preferences:
     country = preferences.country or None
-    if country is not None and not is_country(country):
+    if not all(map(is_country, preferences.countries | frozenset([country] if country else []))):
         raise DetailError("country", "choose one of the countries offered.")
     paused_until = preferences.paused_until
     return Preferences(
@@ -95,6 +104,7 @@ def _checked(preferences: Preferences, sectors: Collection[str] | None, *, today
         sectors=clean_sectors(preferences.sectors, preferences.sectors if sectors is None else sectors),
         language=clean_language(preferences.language or ""),
         paused_until=paused_until if paused_until is not None and paused_until > today else None,
+        countries=preferences.countries,
     )
 
 
@@ -129,6 +139,12 @@ def _keep(
         session.add_all(
             SubscriberSector(subscriber_id=subscriber.id or 0, sector=sector)
             for sector in sorted(wanted.sectors)
+        )
+    if "countries" in changed:
+        session.exec(delete(SubscriberCountry).where(col(SubscriberCountry.subscriber_id) == subscriber.id))
+        session.add_all(
+            SubscriberCountry(subscriber_id=subscriber.id or 0, country=country)
+            for country in sorted(wanted.countries)
         )
     said = circumstances.get("evidence", "")
     circumstances["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()

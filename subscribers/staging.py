@@ -104,6 +104,7 @@ class Origin:
 
     import_id: int
     source: str
+    basis: str
     now: datetime
 
 
@@ -300,6 +301,7 @@ class Stage:
             "wording_version": literal(""),
             "language": literal(""),
             "evidence": literal("row ") + cast(STAGE.c.row, String),
+            "basis": literal(self._origin.basis),
             "import_id": literal(self._origin.import_id),
         }
         chosen = select(*values.values()).where(new).order_by(STAGE.c.row)

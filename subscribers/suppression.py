@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from sqlalchemy import text
 from sqlmodel import Session, col, select
 
 from subscribers.models import Event, Suppression
@@ -16,6 +17,11 @@ from subscribers.models import Event, Suppression
 _LEAST_KEY_BYTES = 16
 _CHUNK = 500
 """Values in one IN list: far below SQLite's limit of bound parameters."""
+
+_DOOR = 0x70_6D_73_75
+"""An advisory lock of PostgreSQL, any number of our own: whoever lets addresses in shares it, whoever shuts
+one out has it alone, both until their transaction ends. Otherwise an address could come onto the list at the
+very moment it is suppressed, each of the two not seeing the other. SQLite's writers wait anyhow."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +44,18 @@ class SuppressionKey:
 
 
 def is_suppressed(session: Session, key: SuppressionKey, email: str) -> bool:
-    """Whether the normalised address ``email`` must never get mail."""
+    """Whether the normalised address ``email`` must never get mail. A no holds until the transaction ends."""
+    _stand_at_door(session, "SELECT pg_advisory_xact_lock_shared(:door)")
     return session.get(Suppression, key.digest(email)) is not None
 
 
 def find_suppressed(session: Session, key: SuppressionKey, emails: Iterable[str]) -> frozenset[str]:
-    """Those of the normalised addresses that must never get mail; one statement for some hundreds of them."""
+    """Those of the normalised addresses that must never get mail; one statement for some hundreds of them.
+
+    Nobody can be shut out before the transaction ends, so whoever adds the others meanwhile adds no
+    suppressed one.
+    """
+    _stand_at_door(session, "SELECT pg_advisory_xact_lock_shared(:door)")
     by_digest = {key.digest(email): email for email in emails}
     digests = list(by_digest)
     found: set[str] = set()
@@ -54,7 +66,11 @@ def find_suppressed(session: Session, key: SuppressionKey, emails: Iterable[str]
 
 
 def remember(session: Session, key: SuppressionKey, email: str, *, reason: Event, now: datetime) -> bool:
-    """Put the normalised address on the list; whether it was not there yet. The first reason stays."""
+    """Put the normalised address on the list; whether it was not there yet. The first reason stays.
+
+    On PostgreSQL it waits for those who are letting addresses in; look for its subscriber afterwards.
+    """
+    _stand_at_door(session, "SELECT pg_advisory_xact_lock(:door)")
     digest = key.digest(email)
     if session.get(Suppression, digest) is not None:
         return False
@@ -69,3 +85,8 @@ def forget(session: Session, key: SuppressionKey, email: str) -> None:
     if suppression is not None:
         session.delete(suppression)
         session.flush()
+
+
+def _stand_at_door(session: Session, statement: str) -> None:
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text(statement), {"door": _DOOR})

@@ -5,7 +5,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from subscribers.models import Status, Subscriber, SubscriberSector
+from subscribers.consent import record
+from subscribers.models import Event, Status, Subscriber, SubscriberSector
 from tests.ledgers import START
 
 SLUG = "2026-1"
@@ -101,7 +102,7 @@ PEOPLE = [
 
 
 def add_people(engine: Engine) -> None:
-    """Four who get mail, three who do not."""
+    """Four who get mail, three who do not. Where the law wants a record of their consent, there is one."""
     with Session(engine) as session:
         for address, country, language, status, sectors in PEOPLE:
             person = Subscriber(
@@ -119,4 +120,6 @@ def add_people(engine: Engine) -> None:
             session.add_all(
                 SubscriberSector(subscriber_id=person.id or 0, sector=sector) for sector in sectors
             )
+            if country == "JP":
+                record(session, person, Event.subscribed, method="page", now=START)
         session.commit()

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -111,6 +112,37 @@ def test_without_the_extra_there_are_no_tables_and_the_upgrade_goes_through(
     with engine.connect() as connection:
         assert not has_tickets(connection)
     engine.dispose()
+
+
+def test_the_basis_of_earlier_imports_moves_to_its_own_column(empty_engine: Engine) -> None:
+    upgrade_to(empty_engine, "0003_tickets")
+    add_subscriber(empty_engine, "active")
+    words = {
+        1: "row 2; members of the network, who asked for it; by letter",
+        2: "row 3; whoever imported the file vouches that everybody in it agreed to get the newsletter",
+    }
+    empty = {"source": "partners.csv", "wording": "", "wording_version": "", "language": ""}
+    for number, evidence in words.items():
+        values = {"id": number, "event": "imported", "method": "import", "evidence": evidence}
+        insert_row(empty_engine, "consent_record", subscriber_id=1, at=AT, **values, **empty)
+    values = {"id": 3, "event": "updated", "method": "import", "evidence": "row 2; changed: sectors"}
+    insert_row(empty_engine, "consent_record", subscriber_id=1, at=AT, **values, **empty)
+    migrating.upgrade(empty_engine)
+    with empty_engine.connect() as connection:
+        kept = connection.execute(text("SELECT evidence, basis FROM consent_record ORDER BY id")).all()
+    assert [tuple(row) for row in kept] == [
+        ("row 2", "members of the network, who asked for it; by letter"),
+        ("row 3", ""),
+        ("row 2; changed: sectors", ""),
+    ]
+
+
+def upgrade_to(engine: Engine, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(migrating.MIGRATIONS))
+    with migrating._migration(engine) as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
 
 
 def test_upgrading_twice_keeps_the_rows(empty_engine: Engine) -> None:

@@ -36,7 +36,7 @@ def test_looking_writes_nothing(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
     before = dump_tables(engine)
     standing = read_standing(engine, KEYS, token)
-    assert (standing.address, standing.status, standing.is_member) == ("m…@example.org", Status.active, True)
+    assert (standing.address, standing.status, standing.is_member) == ("m…@e…org", Status.active, True)
     assert dump_tables(engine) == before
 
 
@@ -120,4 +120,4 @@ def test_a_genuine_token_of_nobody_is_answered_like_a_wrong_one(engine: Engine, 
     domain=st.from_regex(r"[a-z]+\.org", fullmatch=True),
 )
 def test_a_mask_shows_one_character_of_the_name_at_most(local: str, domain: str) -> None:
-    assert mask_address(f"{local}@{domain}") == f"{local[0]}…@{domain}"
+    assert mask_address(f"{local}@{domain}") == f"{local[0]}…@{domain[0]}…org"

@@ -6,9 +6,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
+from mailer.database.engine import open_engine
 from subscribers.consent import (
     GONE,
     Change,
@@ -30,6 +32,7 @@ from subscribers.models import (
     Suppression,
 )
 from subscribers.suppression import SuppressionKey, find_suppressed, is_suppressed
+from tests.servers import wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = SuppressionKey(b"s" * 32)
@@ -347,6 +350,96 @@ def test_evidence_from_outside_is_kept_in_a_form_both_databases_take(session: Se
         35,
         32,
     ]
+
+
+def keep_one_record(session: Session, now: datetime) -> int:
+    id_ = add(session, now)
+    subscriber = get(session, id_)
+    record(session, subscriber, Event.imported, method="import", now=now, source="a.csv", basis="partners")
+    session.commit()
+    return id_
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE consent_record SET at = '2020-01-01 00:00:00+00:00'",
+        "UPDATE consent_record SET basis = 'written consent'",
+        "UPDATE consent_record SET source = '', wording = '', language = '', evidence = '', basis = ''",
+        "DELETE FROM consent_record",
+    ],
+)
+def test_the_database_lets_nobody_change_or_delete_a_record(
+    session: Session, now: datetime, statement: str
+) -> None:
+    keep_one_record(session, now)
+    with pytest.raises(IntegrityError, match="only ever added to"):
+        session.execute(text(statement))
+    session.rollback()
+    assert session.exec(select(ConsentRecord)).one().basis == "partners"
+
+
+def test_a_record_of_somebody_erased_can_be_emptied_and_nothing_else(session: Session, now: datetime) -> None:
+    keep_one_record(session, now)
+    erase(session, "ann@example.org", key=KEY, method="command line", now=now)
+    session.commit()
+    kept = session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id))).all()
+    assert [(one.event, one.source, one.basis) for one in kept] == [
+        (Event.imported, "", ""),
+        (Event.erased, "", ""),
+    ]
+    with pytest.raises(IntegrityError, match="only ever added to"):
+        session.execute(text("UPDATE consent_record SET event = 'subscribed'"))
+    session.rollback()
+    with pytest.raises(IntegrityError, match="only ever added to"):
+        session.execute(text("UPDATE consent_record SET source = 'a.csv'"))
+
+
+def test_a_record_goes_with_its_subscriber(session: Session, now: datetime) -> None:
+    id_ = keep_one_record(session, now)
+    session.delete(get(session, id_))
+    session.commit()
+    assert session.exec(select(ConsentRecord)).all() == []
+
+
+def test_records_cannot_be_truncated(postgres_database: str, tmp_path: Path, now: datetime) -> None:
+    engine = open_engine(postgres_database, root=tmp_path)
+    with Session(engine) as session:
+        keep_one_record(session, now)
+        with pytest.raises(IntegrityError, match="only ever added to"):
+            session.execute(text("TRUNCATE consent_record"))
+    engine.dispose()
+
+
+def test_an_address_cannot_slip_in_while_it_is_shut_out(
+    postgres_database: str, tmp_path: Path, now: datetime
+) -> None:
+    # The import has looked and not yet stored; the suppression must wait for it and then find its subscriber.
+    engine = open_engine(postgres_database, root=tmp_path)
+    looked = threading.Event()
+
+    def bring_in() -> None:
+        with Session(engine) as session:
+            assert find_suppressed(session, KEY, ["ann@example.org"]) == frozenset()
+            looked.set()
+            wait_until(lambda: is_somebody_waiting(engine), what="a suppression that waits")
+            add(session, now)
+
+    importer = threading.Thread(target=bring_in)
+    importer.start()
+    looked.wait()
+    with Session(engine) as session:
+        change = suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+        session.commit()
+    importer.join()
+    assert change == Change(changed=True, status=Status.unsubscribed)
+    engine.dispose()
+
+
+def is_somebody_waiting(engine: Engine) -> bool:
+    with engine.connect() as connection:
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return bool(connection.scalar(text(waiting)))
 
 
 def test_the_suppression_list_holds_no_address(session: Session, now: datetime) -> None:

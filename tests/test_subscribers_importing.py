@@ -83,7 +83,7 @@ def test_a_full_row_becomes_a_subscriber_with_a_record_of_consent(
         "updated_at": "2026-03-01T09:00:00Z",
     }
     assert (record["event"], record["method"], record["source"]) == ("imported", "import", "partners.csv")
-    assert record["evidence"] == f"row 2; {importing.BASIS}"
+    assert (record["evidence"], record["basis"]) == ("row 2", "")
 
 
 def test_only_the_address_is_needed_and_names_of_columns_may_be_capitals(

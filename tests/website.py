@@ -51,7 +51,11 @@ def add_reader(
 
 
 def add_sent(
-    engine: Engine, contents: list[CompiledEdition], *, state: CampaignState = CampaignState.finished
+    engine: Engine,
+    contents: list[CompiledEdition],
+    *,
+    state: CampaignState = CampaignState.finished,
+    archived: bool = True,
 ) -> None:
     """Put a campaign with its frozen contents into the ledger."""
     first = contents[0]
@@ -64,6 +68,8 @@ def add_sent(
             digest=first.digest,
             created_at=NOW,
             launched_at=NOW,
+            language=first.language,
+            archived=archived,
         )
         session.add(campaign)
         session.flush()

@@ -10,24 +10,32 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from mailer.campaigns.answering import HAVING
+from mailer.campaigns.law import may_be_mailed
 from mailer.database.migrating import ensure_current
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import StaleSchemaError
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.reader import Reader, interests_of, reader_for
 from mailer.rendering.variants import Interests, Variant, choose_language
+from mailer.settings import LawSettings
 from mailer.workspace import Workspace
 from subscribers.listing import read_sectors
-from subscribers.models import Subscriber, SubscriberSector
+from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
+from subscribers.preferences import read_countries
 from subscribers.segment import Segment, eligible
 
 
-def is_in_audience(segment: Segment, edition: str, today: date, *, again: bool) -> ColumnElement[bool]:
+def is_in_audience(
+    segment: Segment, edition: str, today: date, *, again: bool, law: LawSettings | None = None
+) -> ColumnElement[bool]:
     """Whether a subscriber gets ``edition``, as a condition on ``Subscriber``.
 
-    They are in the segment, may get mail ``today``, and (unless ``again``) do not have the edition already.
+    They are in the segment, may get mail ``today``, the ``law`` of their country lets them (None does not
+    ask it), and (unless ``again``) do not have the edition already.
     """
     conditions = [segment.where(), eligible(today)]
+    if law is not None:
+        conditions.append(may_be_mailed(law))
     if not again:
         conditions.append(~already_has(edition))
     return and_(*conditions)
@@ -69,22 +77,30 @@ def list_circles(reading: Session, audience: ColumnElement[bool]) -> Iterator[Ci
         .where(col(SubscriberSector.subscriber_id) == col(Subscriber.id))
         .scalar_subquery()
     )
+    elsewhere = (
+        select(func.aggregate_strings(col(SubscriberCountry.country), ","))
+        .where(col(SubscriberCountry.subscriber_id) == col(Subscriber.id))
+        .scalar_subquery()
+    )
     readers = (
         select(
             col(Subscriber.id).label("id"),
             col(Subscriber.language).label("language"),
             col(Subscriber.country).label("country"),
             followed.label("sectors"),
+            elsewhere.label("countries"),
         )
         .where(audience)
         .subquery()
     )
-    kinds = (readers.c.language, readers.c.country, readers.c.sectors)
+    kinds = (readers.c.language, readers.c.country, readers.c.sectors, readers.c.countries)
     statement = select(*kinds, func.count(), func.min(readers.c.id)).group_by(*kinds)
-    for language, country, sectors, number, first in reading.connection().execute(statement):
+    for language, country, sectors, countries, number, first in reading.connection().execute(statement):
         yield Circle(
             language=language or "",
-            interests=interests_of(country, sectors.split(",") if sectors else ()),
+            interests=interests_of(
+                country, sectors.split(",") if sectors else (), countries.split(",") if countries else ()
+            ),
             number=number,
             first=first,
         )
@@ -123,4 +139,5 @@ def read_reader(
     """The reader ``subscriber`` is, with what they follow (campaign 0 for a preview)."""
     sectors = read_sectors(reading, [subscriber])[subscriber.id or 0]
     settings, signer = workspace.settings, workspace.keys.tokens
-    return reader_for(subscriber, campaign_id, settings, signer, sectors=sectors)
+    countries = read_countries(reading, subscriber.id or 0)
+    return reader_for(subscriber, campaign_id, settings, signer, sectors=sectors, countries=countries)

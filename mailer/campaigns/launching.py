@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Engine, exists, func, insert, literal, select
 from sqlmodel import SQLModel, col
 
 from mailer.campaigns.audience import is_in_audience
+from mailer.campaigns.law import find_identity_fault
 from mailer.campaigns.planning import Plan
 from mailer.database.models import (
     Campaign,
@@ -23,7 +24,7 @@ from mailer.dispatch.engine import hand_out_tickets
 from mailer.dispatch.states import move_campaign
 from mailer.errors import MailerError
 from mailer.rendering.media import write_media
-from mailer.settings import CampaignSettings, Settings
+from mailer.settings import CampaignSettings, LawSettings, Settings
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.segment import Segment
@@ -54,12 +55,14 @@ class Terms:
 
     ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is how many readers
     go first (0 for no canary whatever the settings say), and ``canary_minutes`` how long the rest waits then.
+    ``archived`` says whether the edition stands in the public archive.
     """
 
     rate: float | None = None
     in_doubt: str | None = None
     canary: int | None = None
     canary_minutes: float | None = None
+    archived: bool | None = None
 
     def columns(self, settings: CampaignSettings) -> dict[str, Any]:
         """The columns of the campaign that hold them."""
@@ -70,6 +73,7 @@ class Terms:
             "in_doubt_policy": InDoubtPolicy(self.in_doubt or settings.in_doubt),
             "canary": canary or None,
             "canary_minutes": minutes if canary else None,
+            "archived": settings.archive if self.archived is None else self.archived,
         }
 
 
@@ -131,6 +135,8 @@ def _refuse_unfit(settings: Settings, plan: Plan) -> None:
             f"[web] base_url is {settings.web.base_url}, and one-click unsubscribe needs https "
             "(RFC 8058 §3.1). Set it to the address under which readers reach `mailer serve`."
         )
+    if fault := find_identity_fault(settings):
+        raise LaunchRefusedError(fault)
     if plan.errors or not plan.compiled:
         complaints = "\n".join(str(problem) for problem in plan.errors)
         raise LaunchRefusedError(
@@ -248,7 +254,7 @@ def _continue(connection: Connection, found: Unfinished, terms: Terms) -> None:
 
 def _launch(connection: Connection, settings: Settings, plan: Plan, *, now: datetime, terms: Terms) -> int:
     campaign_id = write_campaign(connection, settings, plan, now)
-    audience = materialise(connection, campaign_id, plan, now)
+    audience = materialise(connection, campaign_id, plan, now, settings.law)
     if audience == 0:
         raise LaunchRefusedError(_explain_emptiness(plan))
     values = {**terms.columns(settings.campaigns), "again": plan.again, "audience": audience}
@@ -310,8 +316,11 @@ def _write_campaign(connection: Connection, plan: Plan, state: CampaignState, no
     return number
 
 
-def materialise(connection: Connection, campaign_id: int, plan: Addressed, now: datetime) -> int:
-    """Write down the audience as it stands ``now``, in one statement; how many they are."""
+def materialise(
+    connection: Connection, campaign_id: int, plan: Addressed, now: datetime, law: LawSettings
+) -> int:
+    """Write down the audience as it stands ``now``, in one statement; how many they are. Whom the law of
+    their country keeps out is asked again here, whatever a plan said before."""
     row = {
         "campaign_id": literal(campaign_id),
         "subscriber_id": col(Subscriber.id),
@@ -324,7 +333,7 @@ def materialise(connection: Connection, campaign_id: int, plan: Addressed, now: 
     }
     # Who has the edition already is asked for each reader; where nobody can have it, that is half the time.
     again = plan.again or not _was_sent_before(connection, campaign_id, plan.edition)
-    audience = is_in_audience(plan.segment, plan.edition, now.date(), again=again)
+    audience = is_in_audience(plan.segment, plan.edition, now.date(), again=again, law=law)
     readers = select(*row.values()).where(audience).order_by(col(Subscriber.id))
     rows = connection.execute(insert(Delivery).from_select(list(row), readers)).rowcount
     if rows >= 0:

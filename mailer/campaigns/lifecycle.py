@@ -143,6 +143,17 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
         _move(session, campaign, CampaignState.cancelled, "cancelled", reason=words, finished_at=now)
 
 
+def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
+    """Put the edition of a campaign into the public archive, or take it out. The caller commits.
+
+    Raises:
+        UnknownCampaignError: there is none.
+    """
+    campaign = find_campaign(session, campaign_id)
+    campaign.archived = archived
+    session.add(campaign)
+
+
 def find_campaign(session: Session, campaign_id: int) -> Campaign:
     """The campaign of this number, as it stands now.
 

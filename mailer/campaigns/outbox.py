@@ -34,7 +34,8 @@ class NotInAudienceError(MailerError):
         self.address = address
         super().__init__(
             f"{address} would not get {plan.edition}: not in the segment {plan.segment_words!r}, not to be "
-            f"mailed, or has it already. `mailer subscribers show {address}` says more."
+            "mailed, held back by the law of their country, or has it already. `mailer subscribers show "
+            f"{address}` says more."
         )
 
 
@@ -102,7 +103,8 @@ def _find_samples(reading: Session, plan: Plan, workspace: Workspace) -> Iterato
 def _find_asked_for(
     reading: Session, plan: Plan, workspace: Workspace, addresses: Sequence[str], now: datetime
 ) -> Iterator[_Wanted]:
-    audience = is_in_audience(plan.segment, plan.edition, now.date(), again=plan.again)
+    law = workspace.settings.law
+    audience = is_in_audience(plan.segment, plan.edition, now.date(), again=plan.again, law=law)
     for address in addresses if plan.compiled else ():
         known = find_subscriber(reading, address)
         readers = select(Subscriber).where(audience, col(Subscriber.id) == known.id)

@@ -16,6 +16,7 @@ from editions.switches import SwitchedOff
 from mailer.campaigns.answering import vocabulary_of
 from mailer.campaigns.audience import Circle, already_has, find_variants, is_in_audience, list_circles
 from mailer.campaigns.examining import Examination, examine
+from mailer.campaigns.law import HeldBack, find_held_back
 from mailer.database.engine import session
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.variants import Variant, choose_language
@@ -33,8 +34,9 @@ class Plan:
     first; it is empty where ``problems`` say why. ``switched_off`` are the checks the edition does without.
     The three ``by_…`` count the audience: by ISO country ("" for unknown), by sector followed (a reader may
     follow several), by the language they would get. ``left_out`` counts those of the segment who get nothing,
-    by reason. ``variants`` are the different newsletters this makes, the one with the most readers first,
-    each with the circle of readers who get it (its first reader stands for all).
+    by reason; ``held_back`` says more of those whom the law of their country keeps out. ``variants`` are the
+    different newsletters this makes, the one with the most readers first, each with the circle of readers who
+    get it (its first reader stands for all).
     """
 
     edition: str
@@ -49,6 +51,7 @@ class Plan:
     by_sector: Mapping[str, int]
     by_language: Mapping[str, int]
     left_out: Mapping[str, int]
+    held_back: tuple[HeldBack, ...]
     variants: Mapping[Variant, Circle]
 
     def mail_in(self, language: str) -> CompiledEdition:
@@ -106,6 +109,7 @@ class Plan:
             "by_sector": dict(self.by_sector),
             "by_language": dict(self.by_language),
             "left_out": dict(self.left_out),
+            "held_back": [held.as_dict() for held in self.held_back],
             "variants": [
                 {"language": variant.language, "stories": len(variant.stories), "readers": circle.number}
                 for variant, circle in self.variants.items()
@@ -135,13 +139,17 @@ def plan_campaign(
     Raises:
         ConfigurationError: there is no such edition. What is wrong inside it is in ``problems``.
     """
-    audience = is_in_audience(segment, edition, now.date(), again=again)
+    law = workspace.settings.law
+    audience = is_in_audience(segment, edition, now.date(), again=again, law=law)
     with session(engine, read_only=True) as reading:
         circles = list(list_circles(reading, audience))
     examination = examine(workspace, edition, choose_variants=partial(find_variants, circles))
     compiled = _in_reading_order(examination)
     languages = tuple(mail.language for mail in compiled)
     with session(engine, read_only=True) as reading:
+        wished_for = is_in_audience(segment, edition, now.date(), again=again)
+        held_back = tuple(find_held_back(reading, law, wished_for))
+        left_out = _count_left_out(reading, segment, edition, now.date(), again=again)
         return Plan(
             edition=edition,
             segment=segment,
@@ -154,7 +162,8 @@ def plan_campaign(
             by_country=_count_by_country(reading, audience),
             by_sector=_count_by_sector(reading, audience, tuple(workspace.settings.sectors)),
             by_language=_count_by_language(reading, audience, languages),
-            left_out=_count_left_out(reading, segment, edition, now.date(), again=again),
+            left_out=left_out | {held.reason: held.number for held in held_back},
+            held_back=held_back,
             variants=find_variants(circles, compiled),
         )
 

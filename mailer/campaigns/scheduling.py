@@ -24,6 +24,7 @@ from mailer.campaigns.launching import (
     taking_turns,
     write_campaign,
 )
+from mailer.campaigns.law import find_identity_fault
 from mailer.campaigns.planning import Plan
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
@@ -216,7 +217,7 @@ def _fill(connection: Connection, workspace: Workspace, campaign_id: int, now: d
     except SubscriberError as error:
         return stop(CampaignState.cancelled, f"At its hour the segment could not be read: {error}")
     addressed = _Addressed(edition=row.edition, segment=segment, again=row.again)
-    audience = materialise(connection, campaign_id, addressed, now)
+    audience = materialise(connection, campaign_id, addressed, now, workspace.settings.law)
     if audience == 0:
         return stop(CampaignState.cancelled, "At its hour nobody of the segment would have got it.")
     if not workspace.settings.web.is_public_safe:
@@ -224,6 +225,9 @@ def _fill(connection: Connection, workspace: Workspace, campaign_id: int, now: d
         return stop(
             CampaignState.paused, f"{words} Mend it, then `mailer campaigns resume {campaign_id}`.", audience
         )
+    if fault := find_identity_fault(workspace.settings):
+        again = f"Then `mailer campaigns resume {campaign_id}`."
+        return stop(CampaignState.paused, f"{fault} {again}", audience)
     connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))
     hand_out_tickets(connection, campaign_id, audience)
     return Started(campaign_id=campaign_id, state=CampaignState.sending, audience=audience)

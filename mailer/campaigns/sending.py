@@ -99,7 +99,9 @@ def make_builder(
     builder = MessageBuilder(contents, settings)
 
     def build(claim: Claim) -> bytes:
-        reader = reader_for(claim.subscriber, campaign_id, settings, signer, sectors=claim.sectors)
+        reader = reader_for(
+            claim.subscriber, campaign_id, settings, signer, sectors=claim.sectors, countries=claim.countries
+        )
         return builder.build(reader, now=datetime.now(UTC))
 
     return build

@@ -12,7 +12,7 @@ import click
 
 from editions.errors import EditionError
 from mailer import __version__
-from mailer.cli import campaigns, editions, operations, segments, subscribers
+from mailer.cli import campaigns, editions, keys, operations, segments, subscribers
 from mailer.cli.home import Home
 from mailer.errors import ConfigurationError, MailerError
 from subscribers.errors import SubscriberError
@@ -24,7 +24,7 @@ _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
     ("Send", ("send", "campaigns")),
     ("People", ("subscribers", "segments")),
-    ("Run", ("init", "demo", "serve", "work", "doctor", "db")),
+    ("Run", ("init", "demo", "serve", "work", "doctor", "keys", "db")),
 )
 
 
@@ -107,6 +107,7 @@ for _command in (
     operations.serve,
     operations.work,
     operations.doctor,
+    keys.keys,
     operations.db,
 ):
     mailer.add_command(_command)

@@ -76,6 +76,12 @@ _MOST_DOUBTS = 20
     help="How long the rest waits after the canary; without it, for `campaigns resume`.",
 )
 @click.option("--detach", is_flag=True, help="Leave the sending to `mailer work`.")
+@click.option(
+    "--archive/--no-archive",
+    "archived",
+    default=None,
+    help="Whether anybody may read it in the archive; without it, as [campaigns] archive says.",
+)
 @json_option
 @pass_home
 def send(
@@ -93,6 +99,7 @@ def send(
     canary: int | None,
     canary_minutes: float | None,
     detach: bool,
+    archived: bool | None,
     as_json: bool,
 ) -> None:
     """Send an edition to a segment, or preview what would go to whom.
@@ -108,7 +115,9 @@ def send(
     start = None if at is None else read_time(at)
     if canary_minutes is not None and not (canary or workspace.settings.campaigns.canary):
         raise click.UsageError("--canary-minutes says how long to wait after a canary; add --canary N.")
-    terms = Terms(rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes)
+    terms = Terms(
+        rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes, archived=archived
+    )
     with home.database(workspace) as engine:
         with session(engine, read_only=True) as opened:
             segment = read_segment(workspace.settings, query, opened)
@@ -160,6 +169,11 @@ def _tell_plan(plan: Plan) -> None:
         emit(f"  as {len(plan.variants)} different newsletters, by what readers follow")
     for reason, number in plan.left_out.items():
         emit(f"  left out: {number} {reason}")
+    for held in plan.held_back:
+        say(
+            f"Held back: {held}. They get it once they sign up themselves, or are imported with a declared "
+            "--basis; [law] opt_in names the countries."
+        )
     for problem in plan.problems:
         say(f"{problem.level}: {problem}")
     for off in plan.switched_off:
@@ -335,6 +349,26 @@ def list_(home: Home, as_json: bool) -> None:
         for summary in summaries
     ]
     emit(columns(rows, head=("id", "edition", "segment", "state", "sent", "audience"), right=(0, 4, 5)))
+
+
+@campaigns.command()
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.option("--off", is_flag=True, help="Take it out again.")
+@pass_home
+def archive(home: Home, campaign_id: int, off: bool) -> None:
+    """Put the edition of a campaign into the public archive.
+
+    Whoever has the mail can read it in the browser either way.
+    """
+    from sqlmodel import Session
+
+    from mailer.campaigns.lifecycle import set_archived
+
+    workspace = home.open()
+    with home.database(workspace) as engine, Session(engine) as opened:
+        set_archived(opened, campaign_id, archived=not off)
+        opened.commit()
+    say(f"Campaign {campaign_id} is {'no longer' if off else 'now'} in the archive.")
 
 
 @campaigns.command()

@@ -84,7 +84,8 @@ def _own_command() -> str:
 def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
     """Serve the pages readers reach from the mail: unsubscribe, preferences, archive.
 
-    Beside that it starts scheduled campaigns and sends what has something to do, as `mailer work` does.
+    Beside that it starts scheduled campaigns, sends what has something to do and mails the links that readers
+    ask for, as `mailer work` does.
     """
     from mailer.campaigns.stopping import stopping_on_signals
     from mailer.web.application import create_app
@@ -118,6 +119,26 @@ def _working_beside(workspace: Workspace) -> Iterator[None]:
     thread = threading.Thread(target=run, name="mailer-work")
     thread.start()
     try:
+        with _attending(workspace):
+            yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+@contextlib.contextmanager
+def _attending(workspace: Workspace) -> Iterator[None]:
+    """The letters that pages are asked for, mailed by a thread of this process."""
+    from mailer.feedback.answering import attend
+
+    stop = threading.Event()
+
+    def run() -> None:
+        attend(workspace, stop=stop, say=say)
+
+    thread = threading.Thread(target=run, name="mailer-letters")
+    thread.start()
+    try:
         yield
     finally:
         stop.set()
@@ -142,7 +163,8 @@ def work(home: Home, no_listen: bool) -> None:
         pass
     with stopping_on_signals() as stop:
         say("Working until Ctrl-C.")
-        work_on(workspace, stop=stop, say=say, listen=not no_listen)
+        with _attending(workspace):
+            work_on(workspace, stop=stop, say=say, listen=not no_listen)
     say("Stopped; nothing is in hand.")
 
 

@@ -71,14 +71,16 @@ def _padded(text: str, width: int, *, flush_right: bool) -> str:
     return space + text if flush_right else text + space
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Write ``data`` to ``path`` whole or not at all: a full disk or a kill leaves the old file."""
-    with writing_file(path) as file:
+def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
+    """Write ``data`` to ``path`` whole or not at all: a full disk or a kill leaves the old file. A
+    ``private`` one is for its owner alone.
+    """
+    with writing_file(path, private=private) as file:
         file.write(data)
 
 
 @contextmanager
-def writing_file(path: Path) -> Iterator[BinaryIO]:
+def writing_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
     """A file to write in pieces; it is at ``path`` once the block has ended well, and not at all before."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
@@ -89,7 +91,7 @@ def writing_file(path: Path) -> Iterator[BinaryIO]:
             os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
+        temporary.chmod(0o600 if private else 0o666 & ~umask)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
+    from mailer.feedback.erasing import Erasure
     from mailer.settings import Settings
     from mailer.workspace import Workspace
     from subscribers.segment import Segment
@@ -69,7 +71,9 @@ def subscribers() -> None:
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A table (TOML) of which column is which of ours, for files that nobody knows.",
 )
-@click.option("--basis", metavar="TEXT", help="Why these people may be written to; kept with the import.")
+@click.option(
+    "--basis", metavar="TEXT", default="", help="Why these people may be written to; kept with the import."
+)
 @json_option
 @pass_home
 def import_(
@@ -79,7 +83,7 @@ def import_(
     encoding: str | None,
     delimiter: str | None,
     table: Path | None,
-    basis: str | None,
+    basis: str,
     as_json: bool,
 ) -> None:
     """Bring in a list: CSV, Excel (.xlsx), vCard, or an export of Mailchimp or listmonk.
@@ -90,7 +94,7 @@ def import_(
     from mailer.cli.importing import show_rows, tell_parts, tell_report
     from subscribers.files.columns import read_columns
     from subscribers.files.opening import Reading
-    from subscribers.importing import BASIS, import_file
+    from subscribers.importing import import_file
 
     reading = Reading(
         encoding=encoding,
@@ -106,7 +110,7 @@ def import_(
             key=workspace.keys.suppression,
             now=datetime.now(UTC),
             dry_run=dry_run,
-            basis=basis or BASIS,
+            basis=basis,
             reading=reading,
             on_progress=on_progress,
         )
@@ -324,6 +328,27 @@ def show(home: Home, address: str, as_json: bool) -> None:
 
 @subscribers.command()
 @click.argument("address")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
+@pass_home
+def data(home: Home, address: str, output: Path | None) -> None:
+    """Write everything known about one subscriber as JSON, for them to have."""
+    import json
+
+    from mailer.cli.output import write_file
+    from mailer.feedback.knowing import know
+
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        known = know(opened, address, key=workspace.keys.suppression, now=datetime.now(UTC))
+    if output is None:
+        emit_json(known)
+        return
+    write_file(output, json.dumps(known, ensure_ascii=False, indent=2).encode(), private=True)
+    say(f"Wrote {output}. It belongs to nobody else; erasing them deletes it where it is in the workspace.")
+
+
+@subscribers.command()
+@click.argument("address")
 @pass_home
 def suppress(home: Home, address: str) -> None:
     """Make sure an address never gets mail again, whether it is on the list or not."""
@@ -342,19 +367,68 @@ def suppress(home: Home, address: str) -> None:
 @click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
 @pass_home
 def erase(home: Home, address: str, confirm: bool) -> None:
-    """Forget a person: their data goes, a keyed hash stays so that no import brings them back."""
-    from mailer.feedback.erasing import erase_person
-    from subscribers.listing import facts
+    """Forget a person: their data goes, a keyed hash stays so that no import brings them back.
+
+    In the database, its log and freed pages, and in what the workspace wrote: previews, rehearsals, lists,
+    the log. If it is cut off, the same command finishes it. What it cannot reach is named.
+    """
+    from mailer.feedback.erasing import erase_person, plan_erasure
 
     workspace = home.open()
-    with home.reading(workspace) as opened:
-        known = facts(opened, address)
-    if not confirm:
-        name = known["name"] or "no name"
-        say(f"Would erase {known['email']} ({name}). This cannot be undone. Add --confirm to do it.")
-        return
     with home.database(workspace) as engine:
-        erase_person(
-            engine, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
-        )
-    say(f"{address} is erased.")
+        if not confirm:
+            planned = plan_erasure(workspace, engine, address)
+            _tell_traces(planned, done=False)
+            known = (
+                "was erased before; what is left would be finished" if planned.resumed else "is on the list"
+            )
+            say(f"Would erase {address}, who {known}. This cannot be undone. Add --confirm to do it.")
+            return
+        erasure = erase_person(workspace, engine, address, method="command line", now=datetime.now(UTC))
+    _tell_traces(erasure, done=True)
+    say(f"{address} is erased. Out of this program's reach are: {'; '.join(erasure.out_of_reach)}.")
+    if erasure.left:
+        say("These files still name them: " + ", ".join(str(trace.path) for trace in erasure.left))
+        sys.exit(1)
+
+
+@subscribers.command()
+@click.option(
+    "--dry-run", is_flag=True, help="Say what would happen and change nothing, as without --confirm."
+)
+@click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
+@json_option
+@pass_home
+def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
+    """Let go what [retention] keeps no longer: unconfirmed sign-ups, people long gone, old words."""
+    from dataclasses import asdict
+
+    from mailer.feedback.pruning import plan_pruning
+    from mailer.feedback.pruning import prune as prune_list
+
+    workspace, now = home.open(), datetime.now(UTC)
+    really = confirm and not dry_run
+    with home.database(workspace) as engine:
+        if really:
+            found = prune_list(workspace, engine, now=now)
+        else:
+            found = plan_pruning(engine, workspace.settings.retention, now=now)
+    if as_json:
+        emit_json({"done": really, "rules": [asdict(rule) for rule in found]})
+        return
+    for rule in found:
+        emit(str(rule))
+    say("Done." if really else "Nothing was changed. Add --confirm to do it.")
+
+
+def _tell_traces(erasure: Erasure, *, done: bool) -> None:
+    from mailer.feedback.traces import Treatment
+
+    verbs = {
+        Treatment.delete: ("would delete", "deleted"),
+        Treatment.shorten: ("would take their rows out of", "took their rows out of"),
+        Treatment.mask: ("would mask them in", "masked them in"),
+        Treatment.leave: ("cannot clean", "could not clean"),
+    }
+    for trace in erasure.traces:
+        emit(f"{verbs[trace.treatment][done]} {trace.path}: {trace.reason}")

@@ -6,6 +6,8 @@ connection.
 
 import os
 import sqlite3
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,7 @@ _POOL_SIZE = 40
 # Seconds a writer waits for another process's transaction. All transactions here are short, so a longer
 # wait means that something is stuck.
 _BUSY_SECONDS = 30
+_GAP_SECONDS = 0.0005
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
 
 
@@ -78,6 +81,8 @@ def _open_sqlite(url: URL, root: Path, *, durable: bool) -> Engine:
         connect_args={"timeout": _BUSY_SECONDS},
     )
 
+    gate = threading.Lock()
+
     @event.listens_for(engine, "do_connect")
     def _create_private(*_: object) -> None:
         # SQLite would create the file under the umask, readable by all; its -wal and -shm take over these
@@ -94,10 +99,38 @@ def _open_sqlite(url: URL, root: Path, *, durable: bool) -> Engine:
         # A deferred transaction that reads and then writes can lose to another one and fail, or (in the
         # driver's own mode) silently overwrite it: 4 processes adding 1 two hundred times each came to 205
         # of 800.
-        read_only = connection.get_execution_options().get("read_only", False)
-        connection.exec_driver_sql("BEGIN" if read_only else "BEGIN IMMEDIATE")
+        if connection.get_execution_options().get("read_only", False):
+            connection.exec_driver_sql("BEGIN")
+        else:
+            _begin_immediate(connection, gate)
 
     return engine
+
+
+def _begin_immediate(connection: Connection, gate: threading.Lock) -> None:
+    """Take the write lock as soon as it is free; of this process's threads, one at a time asks for it.
+
+    SQLite's own waiting sleeps longer and longer, up to a tenth of a second, and so misses the short gaps
+    that a dispatcher in full swing leaves: an unsubscribe beside it waited for seconds.
+    """
+    driver = connection.connection.driver_connection
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect was looked at by the caller
+    deadline = time.monotonic() + _BUSY_SECONDS
+    with gate:
+        driver.execute("PRAGMA busy_timeout=0")
+        try:
+            while time.monotonic() < deadline:
+                try:
+                    driver.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                        break
+                time.sleep(_GAP_SECONDS)
+            # What is wrong besides is said as SQLAlchemy says it.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            driver.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, *, synchronous: str) -> None:

@@ -97,7 +97,7 @@ class Campaign(SQLModel, table=True):
     per second over all machines. ``scheduled_at`` is when a scheduled campaign starts; only then its audience
     is written down, including those who have the edition already where ``again`` says so. ``canary`` is how
     many readers go first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later,
-    or without those for a person.
+    or without those for a person. ``archived`` says whether anybody may read the edition in the archive.
     """
 
     __tablename__: ClassVar[str] = "campaign"
@@ -129,6 +129,7 @@ class Campaign(SQLModel, table=True):
     created_at: datetime
     launched_at: datetime | None = None
     finished_at: datetime | None = None
+    archived: bool = False
 
 
 class CampaignContent(SQLModel, table=True):
@@ -227,3 +228,65 @@ class Delivery(SQLModel, table=True):
     code: int | None = None
     reason: str = ""
     updated_at: datetime
+
+
+class LetterKind(StrEnum):
+    """What a letter is about that a page has mailed; :mod:`mailer.feedback.letters` writes it."""
+
+    confirm = "confirm"
+    """To an address that somebody signed up: press here if it was you."""
+
+    already = "already"
+    """To an address that somebody signed up and that is on the list: here is your link."""
+
+    link = "link"
+    """To somebody on the list who has no mail at hand: here is your link."""
+
+    export = "export"
+    """The link to a copy of one's data."""
+
+    erase = "erase"
+    """The link to have one's data erased."""
+
+    address = "address"
+    """The link to change one's address, to the present one."""
+
+    new_address = "new_address"
+    """To the new address: press here if it is yours."""
+
+
+class Letter(SQLModel, table=True):
+    """A letter that somebody asked for on a page and that is still to be mailed. Its row goes with it.
+
+    ``email`` is what they wrote, normalised, or empty where ``subscriber_id`` is already known. Whether there
+    is anything to mail is found out after the page has answered, so that the answer tells nothing; ``token``
+    is what the link carries, empty until then. ``detail`` is a new address. ``wording`` and ``origin`` are
+    for the consent record. ``not_before`` is the next try; whoever tries moves it on first.
+    """
+
+    __tablename__: ClassVar[str] = "letter"
+
+    id: int | None = Field(default=None, primary_key=True)
+    kind: LetterKind = Field(sa_column=Column(text_enum(LetterKind, "kind"), nullable=False))
+    email: str = Field(default="", max_length=320)
+    subscriber_id: int | None = Field(default=None, foreign_key="subscriber.id", ondelete="CASCADE")
+    detail: str = Field(default="", max_length=320)
+    token: str = Field(default="", max_length=64)
+    language: str = Field(max_length=35)
+    wording: str = ""
+    wording_version: str = Field(default="", max_length=32)
+    origin: str = Field(default="", max_length=300)
+    asked_at: datetime
+    not_before: datetime = Field(index=True)
+    attempts: int = 0
+    reason: str = ""
+
+
+class Throttle(SQLModel, table=True):
+    """How often something was asked for since ``since``; ``key`` is a keyed hash of who or what it is."""
+
+    __tablename__: ClassVar[str] = "throttle"
+
+    key: str = Field(primary_key=True, max_length=100)
+    since: datetime = Field(index=True)
+    used: int

@@ -10,7 +10,7 @@ from sqlmodel import SQLModel, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import MailerError
-from subscribers.models import Subscriber, SubscriberSector
+from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
 from subscribers.segment import eligible
 
 
@@ -34,22 +34,26 @@ class ClaimedReader(NamedTuple):
 
 
 _READER = tuple(getattr(Subscriber, name).label(f"reader_{name}") for name in ClaimedReader._fields)
-_OWN = 6
+_OWN = 7
 """How many columns of a row come before the reader's."""
 
 # With the reader, in one question: a second one for 500 readers takes longer to write than to answer.
-_SECTORS = (
-    select(func.aggregate_strings(col(SubscriberSector.sector), " "))
-    .where(col(SubscriberSector.subscriber_id) == col(Subscriber.id))
+_SECTORS, _COUNTRIES = (
+    select(func.aggregate_strings(col(name), " "))
+    .where(col(reader) == col(Subscriber.id))
     .correlate(Subscriber)
     .scalar_subquery()
-    .label("sectors")
+    .label(label)
+    for label, reader, name in (
+        ("sectors", SubscriberSector.subscriber_id, SubscriberSector.sector),
+        ("countries", SubscriberCountry.subscriber_id, SubscriberCountry.country),
+    )
 )
 
 
 class Claim(NamedTuple):
-    """A delivery a dispatcher has taken, and its reader with the ``sectors`` they follow, as read in the same
-    transaction.
+    """A delivery a dispatcher has taken, and its reader with the ``sectors`` they follow, and ``countries``
+    besides their own, as read in the same transaction.
     """
 
     delivery_id: int
@@ -59,6 +63,7 @@ class Claim(NamedTuple):
     attempts: int = 0
     deferrals: int = 0
     deferred_since: datetime | None = None
+    countries: frozenset[str] = frozenset()
 
 
 _STATE = SQLModel.metadata.tables["delivery"].columns.state.type
@@ -93,6 +98,7 @@ def select_due(campaign_id: int) -> Select[Any]:
             col(Delivery.deferred_since),
             eligible(bindparam("today", type_=Date)).label("may_get_mail"),
             _SECTORS,
+            _COUNTRIES,
             *_READER,
         )
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
@@ -110,8 +116,17 @@ def select_due(campaign_id: int) -> Select[Any]:
 def read_claims(campaign_id: int, rows: Iterable[Row[Any]]) -> list[Claim]:
     """Rows of :func:`select_due` as claims, in their order."""
     return [
-        Claim(number, campaign_id, ClaimedReader(*reader), _read_sectors(sectors), *history)
-        for number, *history, _, sectors, reader in (_cut(row) for row in rows)
+        Claim(
+            number,
+            campaign_id,
+            ClaimedReader(*reader),
+            _read_names(sectors),
+            attempts,
+            deferrals,
+            since,
+            _read_names(countries),
+        )
+        for number, attempts, deferrals, since, _, sectors, countries, reader in map(_cut, rows)
     ]
 
 
@@ -122,5 +137,5 @@ def _cut(row: Row[Any]) -> tuple[Any, ...]:
 
 # Few sets and many readers: a set that was met before is the same object, and quickly found to be equal.
 @lru_cache(maxsize=4096)
-def _read_sectors(names: str | None) -> frozenset[str]:
+def _read_names(names: str | None) -> frozenset[str]:
     return frozenset(names.split()) if names else frozenset()

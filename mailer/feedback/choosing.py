@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from mailer.database.engine import session
 from mailer.dispatch.resolving import PREFERENCES
 from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand, take_as_proof
+from mailer.rendering.tongue import mark
 from mailer.workspace import Keys
 from subscribers.details import NAME_LENGTH, clean_line
 from subscribers.errors import DetailError, TokenError
@@ -23,7 +24,9 @@ LONGEST_PAUSE = timedelta(days=730)
 class Form:
     """The preferences page as filled in: raw words, kept as they came so that nothing typed is lost.
 
-    ``frequency`` is ``every`` or ``pause``; ``until`` a date as ``2026-12-31``, or empty.
+    ``name`` is a new name, empty to keep the one we have; ``nameless`` gives it up. ``countries`` are those
+    followed besides one's own. ``frequency`` is ``every`` or ``pause``; ``until`` a date as ``2026-12-31``,
+    or empty.
     """
 
     name: str
@@ -32,16 +35,22 @@ class Form:
     language: str
     frequency: str
     until: str
+    countries: frozenset[str] = frozenset()
+    nameless: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Offer:
-    """What may be chosen: country codes, sector slugs and language tags, and today in UTC."""
+    """What may be chosen: country codes, sector slugs and language tags, and today in UTC.
+
+    ``followed`` are the countries the newsletter is about.
+    """
 
     countries: frozenset[str]
     sectors: frozenset[str]
     languages: frozenset[str]
     today: date
+    followed: frozenset[str] = frozenset()
 
     @property
     def first_day(self) -> date:
@@ -56,13 +65,15 @@ class Offer:
 class Choosing:
     """A reader at the preferences page: where they stand, the form to show, and complaints by field.
 
-    ``saved`` says whether this request saved it.
+    ``saved`` says whether this request saved it. ``initial`` is how the name we have begins: whoever holds a
+    forwarded link learns no more of it. Complaints are English sentences, for a tongue to say.
     """
 
     standing: Standing
     form: Form
     complaints: Mapping[str, str]
     saved: bool
+    initial: str = ""
 
     @property
     def paused_until(self) -> date | None:
@@ -80,6 +91,8 @@ def read_form(fields: Sequence[tuple[str, str]]) -> Form:
         language=last.get("language", ""),
         frequency=last.get("frequency", "every"),
         until=last.get("until", ""),
+        countries=frozenset(value for name, value in fields if name == "follow"),
+        nameless=last.get("nameless", "") == "yes",
     )
 
 
@@ -96,17 +109,28 @@ def read_choices(engine: Engine, keys: Keys, token: str, *, today: date) -> Choo
             raise TokenError
         preferences = read_preferences(opened, claim.subscriber_id)
         return Choosing(
-            standing=stand(opened, keys, subscriber),
+            standing=stand(opened, keys, subscriber, claim),
             form=_fill(preferences, today),
             complaints={},
             saved=False,
+            initial=preferences.name[:1],
         )
 
 
 def save_choices(
-    engine: Engine, keys: Keys, token: str, form: Form, *, offer: Offer, method: str, now: datetime
+    engine: Engine,
+    keys: Keys,
+    token: str,
+    form: Form,
+    *,
+    offer: Offer,
+    method: str,
+    now: datetime,
+    language: str = "",
 ) -> Choosing:
     """Save the form if nothing is wrong with it; otherwise say what, and save nothing.
+
+    ``language`` is that of the page.
 
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
@@ -119,7 +143,9 @@ def save_choices(
         before = read_preferences(opened, claim.subscriber_id)
         complaints = find_complaints(form, before, offer)
         if not complaints:
-            wanted = _understand(form, before, offer, may_pause=stand(opened, keys, subscriber).gets_mail)
+            wanted = _understand(
+                form, before, offer, may_pause=stand(opened, keys, subscriber, claim).gets_mail
+            )
             save_preferences(
                 opened,
                 claim.subscriber_id,
@@ -127,23 +153,40 @@ def save_choices(
                 method=method,
                 source=f"campaign {claim.campaign_id}",
                 now=now,
+                language=language,
             )
-            form = _fill(read_preferences(opened, claim.subscriber_id), offer.today)
+            before = read_preferences(opened, claim.subscriber_id)
+            form = _fill(before, offer.today)
         # Also with complaints: whoever filled in the form has the mail.
         take_as_proof(opened, claim, PREFERENCES, now)
-        standing = stand(opened, keys, subscriber)
+        standing = stand(opened, keys, subscriber, claim)
         opened.commit()
-        return Choosing(standing=standing, form=form, complaints=complaints, saved=not complaints)
+        return Choosing(
+            standing=standing,
+            form=form,
+            complaints=complaints,
+            saved=not complaints,
+            initial=before.name[:1],
+        )
 
 
 def find_complaints(form: Form, before: Preferences, offer: Offer) -> dict[str, str]:
     """What is wrong with the form, by field, in the order of the page. What a reader has already may stay."""
     complaints = {
         "name": _judge_name(form.name),
-        "country": _judge_choice(form.country, offer.countries | {"", before.country or ""}, "a country"),
-        "sectors": "" if form.sectors <= offer.sectors | before.sectors else "Choose topics from the list.",
-        "language": _judge_choice(form.language, offer.languages | {"", before.language or ""}, "a language"),
-        "frequency": "" if form.frequency in {"every", "pause"} else "Choose one of the two.",
+        "country": ""
+        if form.country in offer.countries | {"", before.country or ""}
+        else mark("Choose a country from the list."),
+        "sectors": ""
+        if form.sectors <= offer.sectors | before.sectors
+        else mark("Choose topics from the list."),
+        "follow": ""
+        if form.countries <= offer.followed | before.countries
+        else mark("Choose countries from the list."),
+        "language": ""
+        if form.language in offer.languages | {"", before.language or ""}
+        else mark("Choose a language from the list."),
+        "frequency": "" if form.frequency in {"every", "pause"} else mark("Choose one of the two."),
         "until": _judge_day(form.until, offer) if form.frequency == "pause" else "",
     }
     return {field: complaint for field, complaint in complaints.items() if complaint}
@@ -152,36 +195,36 @@ def find_complaints(form: Form, before: Preferences, offer: Offer) -> dict[str, 
 def _judge_name(name: str) -> str:
     try:
         clean_line(name, "name")
-    except DetailError as error:
-        return f"This name cannot be kept: {error.reason}"
+    except DetailError:
+        if len(name) > LONGEST_NAME:
+            return mark("This name is too long to be kept.")
+        return mark("This name cannot be kept: it holds a sign that cannot be shown. Type it anew.")
     return ""
-
-
-def _judge_choice(value: str, offered: frozenset[str], what: str) -> str:
-    return "" if value in offered else f"Choose {what} from the list."
 
 
 def _judge_day(text: str, offer: Offer) -> str:
     if not text:
-        return "Choose the day from which mail is welcome again."
+        return mark("Choose the day from which mail is welcome again.")
     day = _day(text)
     if day is None:
-        return "Write the day as year-month-day, such as 2027-03-31."
+        return mark("Write the day as year-month-day, such as 2027-03-31.")
     if day < offer.first_day:
-        return "Choose a day after today."
+        return mark("Choose a day after today.")
     if day > offer.last_day:
-        return "Choose a day within the next two years. For longer, you can unsubscribe and come back."
+        return mark("Choose a day within the next two years. For longer, you can unsubscribe and come back.")
     return ""
 
 
 def _understand(form: Form, before: Preferences, offer: Offer, *, may_pause: bool) -> Preferences:
     pause = _day(form.until) if form.frequency == "pause" else None
     return Preferences(
-        name=form.name,
+        # Not shown, so an empty field has not given it up.
+        name="" if form.nameless else form.name if form.name.strip() else before.name,
         country=form.country or None,
         # A sector that is no longer configured is not on the page, so it cannot have been given up there.
         sectors=(form.sectors & offer.sectors) | (before.sectors - offer.sectors),
         language=form.language or None,
+        countries=(form.countries & offer.followed) | (before.countries - offer.followed),
         # Somebody who left is not shown the question, and a pause would be a way back.
         paused_until=pause if may_pause else before.paused_until,
     )
@@ -193,12 +236,13 @@ def _fill(preferences: Preferences, today: date) -> Form:
     if until is not None and until <= today:
         until = None
     return Form(
-        name=preferences.name,
+        name="",
         country=preferences.country or "",
         sectors=preferences.sectors,
         language=preferences.language or "",
         frequency="pause" if until else "every",
         until=until.isoformat() if until else "",
+        countries=preferences.countries,
     )
 
 

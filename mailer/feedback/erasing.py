@@ -1,40 +1,235 @@
-"""Forgetting a person: in the list, in the ledger's words about them, in the pages a database keeps aside."""
+"""Forgetting a person: in the files a workspace wrote, in the list, in the ledger's words, in freed pages.
 
+The files come first and the list after them, in one transaction; then what the database freed is
+overwritten. A crash anywhere leaves something that the same command finishes: before the commit the person
+is still there, and after it the keyed hash says that the address was erased.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine, update
-from sqlmodel import col
+from sqlmodel import Session, col, select
 
 from mailer.database.engine import session
 from mailer.database.models import Delivery
+from mailer.database.scrubbing import find_files, fold_in_log, scrub_words, vacuum, write_anew
+from mailer.errors import MailerError
+from mailer.feedback.likeness import Likeness, any_of_words, likeness_of, stands_in
+from mailer.feedback.traces import Trace, Treatment, find_traces, remove_trace
+from mailer.workspace import Workspace
+from subscribers.address import normalise_address
 from subscribers.consent import erase
+from subscribers.errors import UnknownSubscriberError
 from subscribers.listing import find_subscriber
-from subscribers.suppression import SuppressionKey
+from subscribers.models import ConsentRecord, Event, Subscriber, Suppression
+
+OUT_OF_REACH = (
+    "mail that was delivered, and the relay's own log and queue",
+    "exports, backups and copies outside the workspace",
+    "what the disk itself keeps of overwritten blocks",
+)
+"""What no erasure here reaches, wherever the database is."""
+
+OUT_OF_REACH_ON_POSTGRESQL = (
+    "PostgreSQL's write-ahead log, its replicas and its backups, until they are recycled; and the bytes of "
+    "removed rows in its pages, until others take their place",
+)
+"""What comes on top where PostgreSQL keeps the database."""
 
 
-def erase_person(engine: Engine, address: str, *, key: SuppressionKey, method: str, now: datetime) -> None:
-    """Erase whoever has ``address``: their data, and what servers said about them, which often quotes it.
+class ErasureError(MailerError):
+    """A file could not be cleaned, so nothing was erased yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Erasure:
+    """What erasing a person came to, or would come to.
+
+    ``traces`` are the files that named them, each with what was done. ``resumed`` says that the list had
+    forgotten them before: an earlier erasure was finished, or repeated. ``out_of_reach`` is for a person to
+    know.
+    """
+
+    traces: tuple[Trace, ...]
+    resumed: bool
+    out_of_reach: tuple[str, ...]
+
+    @property
+    def left(self) -> tuple[Trace, ...]:
+        """The files that still name them."""
+        return tuple(trace for trace in self.traces if trace.treatment is Treatment.leave)
+
+
+def plan_erasure(workspace: Workspace, engine: Engine, address: str) -> Erasure:
+    """What :func:`erase_person` would do. Nothing is written.
+
+    Raises:
+        SubscriberError: it is no address, or neither on the list nor erased from it.
+    """
+    with session(engine, read_only=True) as reading:
+        person = _find(reading, workspace, address)
+        likeness = _look_like(person, address)
+    return Erasure(
+        traces=_find_traces(workspace, engine, likeness),
+        resumed=person is None,
+        out_of_reach=_list_out_of_reach(engine),
+    )
+
+
+def erase_person(
+    workspace: Workspace,
+    engine: Engine,
+    address: str,
+    *,
+    method: str,
+    now: datetime,
+    source: str = "",
+    evidence: str = "",
+) -> Erasure:
+    """Erase whoever has ``address``. Saying it again finishes what a crash or a failure left.
 
     Their deliveries stay counted; the keyed hash stays so that no import brings them back.
 
     Raises:
-        SubscriberError: nobody on the list has the address.
+        SubscriberError: it is no address, or neither on the list nor erased from it.
+        ErasureError: a file could not be cleaned; the list is as it was.
+        UnfinishedScrubbingError: the list has forgotten them, and freed pages could not be overwritten yet.
     """
+    with session(engine, read_only=True) as reading:
+        person = _find(reading, workspace, address)
+        remains = None if person is None else _collect_words(reading, person)
+    traces = forget_person(
+        workspace, engine, address, method=method, now=now, source=source, evidence=evidence
+    )
+    overwrite_freed(engine, remains)
+    return Erasure(traces=traces, resumed=person is None, out_of_reach=_list_out_of_reach(engine))
+
+
+def forget_person(
+    workspace: Workspace,
+    engine: Engine,
+    address: str,
+    *,
+    method: str,
+    now: datetime,
+    source: str = "",
+    evidence: str = "",
+) -> tuple[Trace, ...]:
+    """Take a person out of the files and the list; the files that named them. What the database freed is
+    not overwritten yet: whoever forgets many does that once, with :func:`overwrite_freed`.
+
+    Raises:
+        SubscriberError: it is no address, or neither on the list nor erased from it.
+        ErasureError: a file could not be cleaned; the list is as it was.
+    """
+    person, likeness, traces = clean_files_of(workspace, engine, address)
     with session(engine) as writing:
-        person = find_subscriber(writing, address)
-        writing.connection().execute(
-            update(Delivery).where(col(Delivery.subscriber_id) == person.id).values(reason="", updated_at=now)
-        )
-        erase(writing, address, key=key, method=method, now=now)
+        if person is not None:
+            _forget(writing, workspace, address, method=method, now=now, source=source, evidence=evidence)
+        scrub_words(writing.connection(), likeness.in_words, likeness.spellings)
         writing.commit()
-    _fold_in_log(engine)
+    return traces
 
 
-def _fold_in_log(engine: Engine) -> None:
-    """SQLite keeps old pages in its write-ahead log until it is folded in; PostgreSQL sees to its own."""
-    if engine.dialect.name == "sqlite":
-        raw = engine.raw_connection()
+def clean_files_of(
+    workspace: Workspace, engine: Engine, address: str
+) -> tuple[Subscriber | None, Likeness, tuple[Trace, ...]]:
+    """Clean the files that name a person, and nothing else: who they are (None if erased before), how they
+    look, and the files.
+
+    Raises:
+        SubscriberError: it is no address, or neither on the list nor erased from it.
+        ErasureError: a file could not be cleaned.
+    """
+    with session(engine, read_only=True) as reading:
+        person = _find(reading, workspace, address)
+        likeness = _look_like(person, address)
+    traces = _find_traces(workspace, engine, likeness)
+    _clean_files(traces, likeness)
+    return person, likeness, traces
+
+
+def overwrite_freed(engine: Engine, remains: frozenset[str] | None = None) -> None:
+    """Overwrite what the database freed. ``remains`` are the words to look for; None where they are many, or
+    not known any more because they went with an erasure that was cut off.
+
+    Raises:
+        UnfinishedScrubbingError: it could not be done yet.
+    """
+    if engine.dialect.name != "sqlite":
+        vacuum(engine)
+        return
+    fold_in_log(engine)
+    # Deleted rows are overwritten as they go, but a row that SQLite had moved within its page before has left
+    # a shadow there; and writing a large file anew keeps others from writing for seconds.
+    if remains is None or any(stands_in(path, any_of_words(remains)) for path in find_files(engine)):
+        write_anew(engine)
+
+
+def _find(reading: Session, workspace: Workspace, address: str) -> Subscriber | None:
+    """The person; None for somebody who was erased already."""
+    try:
+        return find_subscriber(reading, address)
+    except UnknownSubscriberError:
+        digest = workspace.keys.suppression.digest(normalise_address(address).email)
+        suppression = reading.get(Suppression, digest)
+        if suppression is None or suppression.reason is not Event.erased:
+            raise
+        return None
+
+
+def _look_like(person: Subscriber | None, address: str) -> Likeness:
+    if person is None:
+        return likeness_of(address)
+    return likeness_of(address, person.email, person.envelope, number=person.id, name=person.name)
+
+
+def _find_traces(workspace: Workspace, engine: Engine, likeness: Likeness) -> tuple[Trace, ...]:
+    return tuple(find_traces(workspace, likeness, but=frozenset(find_files(engine))))
+
+
+def _collect_words(reading: Session, person: Subscriber) -> frozenset[str]:
+    """All that would tell of the person if it were left in a freed place of the file."""
+    replies = select(Delivery.reason).where(col(Delivery.subscriber_id) == person.id)
+    records = select(ConsentRecord).where(col(ConsentRecord.subscriber_id) == person.id)
+    told = (
+        words for one in reading.exec(records) for words in (one.source, one.wording, one.evidence, one.basis)
+    )
+    local = person.envelope.rpartition("@")[0]
+    return frozenset({person.email, person.envelope, local, person.name, *reading.exec(replies), *told})
+
+
+def _clean_files(traces: Sequence[Trace], likeness: Likeness) -> None:
+    for trace in traces:
         try:
-            raw.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            raw.close()
+            remove_trace(trace, likeness)
+        except OSError as error:
+            raise ErasureError(
+                f"{trace.path}: cannot be cleaned ({error.strerror}), so nobody was erased. "
+                "Mend that and give the command again."
+            ) from error
+
+
+def _forget(
+    writing: Session,
+    workspace: Workspace,
+    address: str,
+    *,
+    method: str,
+    now: datetime,
+    source: str,
+    evidence: str,
+) -> None:
+    """The person's own rows: their details go, and so do the servers' words about them, which often quote
+    an address, a mailbox or a name."""
+    person = find_subscriber(writing, address)
+    theirs = col(Delivery.subscriber_id) == person.id
+    writing.connection().execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
+    key = workspace.keys.suppression
+    erase(writing, address, key=key, method=method, now=now, source=source, evidence=evidence)
+
+
+def _list_out_of_reach(engine: Engine) -> tuple[str, ...]:
+    return OUT_OF_REACH if engine.dialect.name == "sqlite" else OUT_OF_REACH + OUT_OF_REACH_ON_POSTGRESQL

@@ -5,19 +5,27 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Engine
-from sqlmodel import Session
+from sqlmodel import Session, select
 
 from mailer.database.engine import session
+from mailer.database.models import Campaign, CampaignContent
 from mailer.dispatch.resolving import RETURN, UNSUBSCRIBE, prove_delivered
+from mailer.rendering.tongue import mark
+from mailer.rendering.variants import choose_language
 from mailer.workspace import Keys
 from subscribers.consent import GONE, resubscribe, unsubscribe
 from subscribers.errors import TokenError, UnknownSubscriberError
 from subscribers.models import Event, Status, Subscriber, Suppression
 from subscribers.tokens import Purpose, TokenClaim
 
-LEAVING_WORDS = "Stop these emails? Press the button, and nothing more is sent. Unsubscribe"
-RETURNING_WORDS = "Subscribe again"
-UNDOING_WORDS = "Was it a mistake? Undo"
+LEAVING = (
+    mark("Stop these emails?"),
+    mark("Press the button, and nothing more is sent."),
+    mark("Unsubscribe"),
+)
+RETURNING = (mark("Subscribe again"),)
+UNDOING = (mark("Was it a mistake?"), mark("Undo"))
+LEAVING_WORDS, RETURNING_WORDS, UNDOING_WORDS = " ".join(LEAVING), " ".join(RETURNING), " ".join(UNDOING)
 WORDING_VERSION = "1"
 """What the pages say, kept with each consent record; tests hold the pages to it. Count up on a change."""
 
@@ -26,13 +34,15 @@ WORDING_VERSION = "1"
 class Standing:
     """Where the reader behind a link stands, as far as whoever holds the link may know.
 
-    ``address`` shows only its first character and its domain; it is empty for somebody who was erased.
-    ``may_return`` is whether a press of a button puts them back on the list.
+    ``address`` shows only how it begins and ends; it is empty for somebody who was erased. ``may_return`` is
+    whether a press of a button puts them back on the list. ``language`` is that of the mail the link came
+    in, as a BCP 47 tag; empty where that is not known.
     """
 
     address: str
     status: Status
     may_return: bool
+    language: str = ""
 
     @property
     def is_member(self) -> bool:
@@ -51,13 +61,23 @@ def read_standing(engine: Engine, keys: Keys, token: str) -> Standing:
     """
     claim = read_claim(keys, token)
     with session(engine, read_only=True) as opened:
-        return stand(opened, keys, find_subscriber(opened, claim))
+        return stand(opened, keys, find_subscriber(opened, claim), claim)
 
 
-def leave(engine: Engine, keys: Keys, token: str, *, method: str, now: datetime) -> Standing:
+def leave(
+    engine: Engine,
+    keys: Keys,
+    token: str,
+    *,
+    method: str,
+    now: datetime,
+    wording: str = LEAVING_WORDS,
+    language: str = "en",
+) -> Standing:
     """Let the reader leave, at once and for campaigns under way; asking again changes nothing.
 
-    ``method`` is ``one-click`` for a mail program's own button (RFC 8058) and ``page`` for ours.
+    ``method`` is ``one-click`` for a mail program's own button (RFC 8058), which shows no words of ours, and
+    ``page`` for our button below ``wording`` in ``language``.
 
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
@@ -71,19 +91,51 @@ def leave(engine: Engine, keys: Keys, token: str, *, method: str, now: datetime)
             method=method,
             source=f"campaign {claim.campaign_id}",
             now=now,
-            wording="" if method == "one-click" else LEAVING_WORDS,
+            wording="" if method == "one-click" else wording,
             wording_version="" if method == "one-click" else WORDING_VERSION,
-            language="" if method == "one-click" else "en",
+            language="" if method == "one-click" else language,
             evidence="List-Unsubscribe=One-Click" if method == "one-click" else "",
         )
         take_as_proof(opened, claim, UNSUBSCRIBE, now)
-        standing = stand(opened, keys, subscriber)
+        standing = stand(opened, keys, subscriber, claim)
         opened.commit()
         return standing
 
 
-def come_back(engine: Engine, keys: Keys, token: str, *, words: str, now: datetime) -> Standing:
-    """Put the reader back on the list by their own hand; ``words`` are those above the button they pressed.
+def leave_at_once(engine: Engine, keys: Keys, token: str, *, now: datetime) -> None:
+    """As :func:`leave` for a mail program's own button (RFC 8058), which has no use for a page.
+
+    Providers press it for many readers in the same minute, beside a campaign that wants the database for
+    itself, so it asks no more of it than it needs.
+
+    Raises:
+        TokenError: the token is not ours, or its subscriber is not on our list.
+    """
+    claim = read_claim(keys, token)
+    # The number in a token has eight bytes and both databases count in signed ones.
+    if claim.subscriber_id >= 2**31:
+        raise TokenError
+    with session(engine) as opened:
+        try:
+            unsubscribe(
+                opened,
+                claim.subscriber_id,
+                method="one-click",
+                source=f"campaign {claim.campaign_id}",
+                now=now,
+                evidence="List-Unsubscribe=One-Click",
+            )
+        except UnknownSubscriberError as error:
+            raise TokenError from error
+        take_as_proof(opened, claim, UNSUBSCRIBE, now)
+        opened.commit()
+
+
+def come_back(
+    engine: Engine, keys: Keys, token: str, *, words: str, now: datetime, language: str = "en"
+) -> Standing:
+    """Put the reader back on the list by their own hand; ``words`` are those above the button they pressed,
+    in ``language``.
 
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
@@ -102,12 +154,12 @@ def come_back(engine: Engine, keys: Keys, token: str, *, words: str, now: dateti
                 now=now,
                 wording=words,
                 wording_version=WORDING_VERSION,
-                language="en",
+                language=language,
             )
         except UnknownSubscriberError as error:
             raise TokenError from error
         take_as_proof(opened, claim, RETURN, now)
-        standing = stand(opened, keys, subscriber)
+        standing = stand(opened, keys, subscriber, claim)
         opened.commit()
         return standing
 
@@ -142,20 +194,33 @@ def take_as_proof(opened: Session, claim: TokenClaim, evidence: str, now: dateti
     prove_delivered(opened.connection(), claim.campaign_id, claim.subscriber_id, evidence, now)
 
 
-def stand(opened: Session, keys: Keys, subscriber: Subscriber) -> Standing:
-    """Where ``subscriber`` stands in this transaction."""
+def stand(opened: Session, keys: Keys, subscriber: Subscriber, claim: TokenClaim) -> Standing:
+    """Where ``subscriber`` stands in this transaction, whose link is that of ``claim``."""
     erased = subscriber.status is Status.erased
     return Standing(
         address="" if erased else mask_address(subscriber.email),
         status=subscriber.status,
         may_return=not erased and subscriber.status in GONE and not _is_barred(opened, keys, subscriber),
+        language=_read_mail_language(opened, subscriber, claim),
     )
 
 
 def mask_address(address: str) -> str:
-    """``mei.lin@example.org`` as ``m…@example.org``: enough to know one's own, too little for another's."""
+    """``mei.lin@example.org`` as ``m…@e…org``: enough to know one's own, too little for another's."""
     local, _, domain = address.rpartition("@")
-    return f"{local[:1]}…@{domain}"
+    first, _, last = domain.rpartition(".")
+    return f"{local[:1]}…@{first[:1]}…{last}"
+
+
+def _read_mail_language(opened: Session, subscriber: Subscriber, claim: TokenClaim) -> str:
+    """The language of the mail a link came in: what the reader gets of its campaign; else their own."""
+    own = subscriber.language or ""
+    campaign = opened.get(Campaign, claim.campaign_id) if claim.campaign_id < 2**31 else None
+    if campaign is None:
+        return own
+    frozen = select(CampaignContent.language).where(CampaignContent.campaign_id == campaign.id)
+    languages = sorted(opened.exec(frozen), key=lambda tag: tag != campaign.language)
+    return choose_language(own, languages) if languages else own
 
 
 def _is_barred(opened: Session, keys: Keys, subscriber: Subscriber) -> bool:

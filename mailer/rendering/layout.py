@@ -138,6 +138,7 @@ class Layout:
             self.words,
             settings.web.base_url,
             tuple(settings.countries.items()),
+            repr(settings.country_names),
         )
 
     def _write_story(self, story: Story, accent: Accent, picture: PreparedImage | None) -> StoryView:
@@ -231,8 +232,10 @@ class Layout:
 
     def _name_country(self, code: str) -> str:
         # The names an office sets are in its own language; elsewhere the reader's own are right.
-        overrides = self.settings.countries if self.language == self.edition.language else {}
-        return country_name(code, self.language, overrides)
+        settings, tag = self.settings, self.language
+        elsewhere = settings.country_names.get(tag) or settings.country_names.get(tag.partition("-")[0]) or {}
+        overrides = settings.countries if tag == self.edition.language else elsewhere
+        return country_name(code, tag, overrides)
 
     def _frame(self) -> EditionText:
         edition = self.edition

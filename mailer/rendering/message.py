@@ -85,8 +85,13 @@ class MessageBuilder:
         self._settings = settings
         reply_to = settings.sender.reply_to or settings.sender.address
         self._mailbox = quote(sender_address(reply_to), safe="@")
+        self._labels = settings.subject_labels
         try:
-            self._frames = {mail.language: _make_frame(mail, settings) for mail in mails}
+            self._frames = {
+                (mail.language, label): _make_frame(mail, settings, label)
+                for mail in mails
+                for label in {"", *self._labels.values()}
+            }
         except (ValueError, UnicodeError) as error:
             raise BuildError(f"no message can be built of this edition: {error}.") from error
         # Bounded, and one call into C a reader.
@@ -111,6 +116,8 @@ class MessageBuilder:
         name = plain_phrase(reader.name)
         form = self._find_form(self._find_variant(reader.language, reader.interests, bool(name)))
         frame, mail = form.frame, form.mail
+        if label := self._labels.get(reader.country):
+            frame = self._frames[mail.language, label]
         try:
             head = self._write_head(frame, reader, name, now)
             values = (greet(mail, name), reader.unsubscribe_url, reader.preferences_url)
@@ -148,10 +155,12 @@ class MessageBuilder:
     def _lay_out(self, variant: Variant) -> _Form:
         mail = self._mails[variant.language]
         selection = mail.select(variant)
-        fixed = {Hole.archive_url: archive_url(self._settings.web.base_url, mail.slug, mail.language)}
+        fixed = {
+            Hole.archive_url: archive_url(self._settings.web.base_url, mail.slug, mail.language, mail.digest)
+        }
         return _Form(
             mail=mail,
-            frame=self._frames[variant.language],
+            frame=self._frames[variant.language, ""],
             text=mail.text_body.lay_out(selection, fixed, _VARYING),
             html=mail.html_body.lay_out(selection, fixed, _VARYING),
         )
@@ -194,7 +203,7 @@ def _write_date(now: datetime) -> str:
     return format_datetime(now)
 
 
-def _make_frame(mail: CompiledEdition, settings: Settings) -> _Frame:
+def _make_frame(mail: CompiledEdition, settings: Settings, label: str) -> _Frame:
     sender, own_address = settings.sender, sender_address(settings.sender.address)
     # "=_" occurs neither in quoted-printable nor in base64, so no body can hold the boundary.
     boundary = f"=_{mail.digest[:32]}"
@@ -203,7 +212,7 @@ def _make_frame(mail: CompiledEdition, settings: Settings) -> _Frame:
         before_date=_write(
             [
                 ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),
-                ("Subject", format_text(mail.subject)),
+                ("Subject", format_text(f"{label} {mail.subject}" if label else mail.subject)),
             ]
         ),
         before_leaving=_write([("MIME-Version", "1.0")]),

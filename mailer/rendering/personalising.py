@@ -52,7 +52,7 @@ def fill_values(compiled: CompiledEdition, reader: Reader) -> Mapping[Hole, str]
         Hole.greeting: greet(compiled, plain_phrase(reader.name)),
         Hole.unsubscribe_url: reader.unsubscribe_url,
         Hole.preferences_url: reader.preferences_url,
-        Hole.archive_url: reader.archive_url(compiled.slug, compiled.language),
+        Hole.archive_url: reader.archive_url(compiled.slug, compiled.language, compiled.digest),
     }
     for hole, value in values.items():
         if hole.context is Context.url:

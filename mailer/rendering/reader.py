@@ -13,6 +13,8 @@ from mailer.settings import Settings
 from subscribers.tokens import Purpose, TokenSigner
 
 _MESSAGE_ID_DIGITS = 12
+VERSION_DIGITS = 16
+"""Digits of a content's digest in the address of an edition: 64 bits, which nobody tries out."""
 
 
 class Addressee(Protocol):
@@ -35,7 +37,8 @@ class Addressee(Protocol):
 @dataclass(frozen=True, kw_only=True)
 class Reader:
     """A reader of one campaign. ``envelope`` is the address as SMTP and headers take it, domain in ASCII;
-    ``interests`` are what the reader follows, which decides about their variant."""
+    ``interests`` are what the reader follows, which decides about their variant; ``country`` is where they
+    are, "" if unknown, which decides about a label before the subject."""
 
     subscriber_id: int
     campaign_id: int
@@ -48,6 +51,7 @@ class Reader:
     base_url: str
     message_id: str
     interests: Interests = ANYTHING
+    country: str = ""
 
     @property
     def needs_smtputf8(self) -> bool:
@@ -59,9 +63,9 @@ class Reader:
         """The token of the links, as a mail to unsubscribe quotes it."""
         return self.unsubscribe_url.rpartition("/")[2]
 
-    def archive_url(self, edition: str, language: str) -> str:
+    def archive_url(self, edition: str, language: str, digest: str = "") -> str:
         """An edition in the browser."""
-        return archive_url(self.base_url, edition, language)
+        return archive_url(self.base_url, edition, language, digest)
 
 
 def reader_for(
@@ -71,8 +75,11 @@ def reader_for(
     signer: TokenSigner,
     *,
     sectors: Iterable[str] = (),
+    countries: Iterable[str] = (),
 ) -> Reader:
     """The reader ``subscriber``, who follows ``sectors``, is in a campaign (0 for a preview).
+
+    ``countries`` are those they follow besides their own.
 
     Raises:
         BuildError: the subscriber has not been saved, and so has no number to sign.
@@ -92,24 +99,30 @@ def reader_for(
         preferences_url=f"{base}/p/{token}",
         base_url=base,
         message_id=message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
-        interests=interests_of(subscriber.country, sectors),
+        interests=interests_of(subscriber.country, sectors, countries),
+        country=subscriber.country or "",
     )
 
 
-def archive_url(base_url: str, edition: str, language: str) -> str:
-    """An edition in the browser, below ``base_url``."""
-    return f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
+def archive_url(base_url: str, edition: str, language: str, digest: str = "") -> str:
+    """An edition in the browser, below ``base_url``.
+
+    With the ``digest`` of its content it is the address that the mail itself gives. That opens the edition
+    for whoever has the mail, also where it is in no archive: nobody can guess it without the content.
+    """
+    path = f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
+    return f"{path}?v={digest[:VERSION_DIGITS]}" if digest else path
 
 
-def interests_of(country: str | None, sectors: Iterable[str]) -> Interests:
-    """What a subscriber of ``country`` who follows ``sectors`` is interested in."""
-    return _interests_of(country, frozenset(sectors))
+def interests_of(country: str | None, sectors: Iterable[str], countries: Iterable[str] = ()) -> Interests:
+    """What a subscriber of ``country`` cares for who follows ``sectors``, and ``countries`` besides."""
+    return _interests_of(country, frozenset(sectors), frozenset(countries))
 
 
 # Few interests and many readers: the same object again is quickly found to be equal.
 @lru_cache(maxsize=4096)
-def _interests_of(country: str | None, sectors: frozenset[str]) -> Interests:
-    return Interests(sectors=sectors, countries=frozenset([country] if country else []))
+def _interests_of(country: str | None, sectors: frozenset[str], countries: frozenset[str]) -> Interests:
+    return Interests(sectors=sectors, countries=countries | {country} if country else countries)
 
 
 def nobody(settings: Settings) -> Reader:

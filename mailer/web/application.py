@@ -10,7 +10,8 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from mailer.web import archive, metrics, public
+from mailer.web import archive, errands, joining, metrics, public
+from mailer.web.listening import choose_tongue
 from mailer.web.pages import Pages
 from mailer.web.security import PAGE_POLICY, Guard, Rules, dress
 from mailer.web.site import Clock, Site, read_clock
@@ -39,12 +40,17 @@ def create_app(workspace: Workspace, *, clock: Clock = read_clock) -> FastAPI:
 
     rules = Rules(
         policy=PAGE_POLICY,
-        refuse=pages.refuse,
+        refuse=lambda status, scope: pages.refuse(status, choose_tongue(scope)),
         own_hosts=frozenset({base.netloc}),
         open_to_posts=("/u/",),
         https_only=base.scheme == "https",
     )
-    return assemble(pages, rules, open_site, (*public.ROUTES, *archive.ROUTES, *metrics.ROUTES))
+    return assemble(
+        pages,
+        rules,
+        open_site,
+        (*public.ROUTES, *joining.ROUTES, *errands.ROUTES, *archive.ROUTES, *metrics.ROUTES),
+    )
 
 
 def assemble(pages: Pages, rules: Rules, lifespan: Lifespan, routes: Sequence[Route]) -> FastAPI:
@@ -65,29 +71,29 @@ def assemble(pages: Pages, rules: Rules, lifespan: Lifespan, routes: Sequence[Ro
     for path, answer, methods in (*routes, *own):
         app.add_api_route(path, answer, methods=list(methods), response_model=None)
     app.add_middleware(Guard, rules=rules)
-    _refuse_politely(app, pages, rules)
+    _refuse_politely(app, rules)
     return app
 
 
-def _refuse_politely(app: FastAPI, pages: Pages, rules: Rules) -> None:
+def _refuse_politely(app: FastAPI, rules: Rules) -> None:
     """Answer every failure with one plain page that says nothing about us and repeats nothing of theirs."""
 
     def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it below
-        page = pages.refuse(error.status_code)
+        page = rules.refuse(error.status_code, request.scope)
         if error.status_code == 405:
             page.headers["allow"] = ", ".join(_allowed_methods(app, request))
         return page
 
     def on_failure(request: Request, _: Exception) -> Response:
         # This answer is made outside the guard, which therefore cannot dress it.
-        page = pages.refuse(500)
+        page = rules.refuse(500, request.scope)
         dress(MutableHeaders(raw=page.raw_headers), request.url.path, rules)
         return page
 
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(TokenError, lambda *_: pages.refuse(404))
-    app.add_exception_handler(StatusError, lambda *_: pages.refuse(409))
+    app.add_exception_handler(TokenError, lambda request, _: rules.refuse(404, request.scope))
+    app.add_exception_handler(StatusError, lambda request, _: rules.refuse(409, request.scope))
     app.add_exception_handler(Exception, on_failure)
 
 

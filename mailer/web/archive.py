@@ -1,18 +1,26 @@
 """What anybody may read: editions that were sent, as they were sent, without a trace of who got them."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
 
+from fastapi import Request
 from sqlmodel import select
+from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from mailer.database.engine import session
-from mailer.web.choices import language_name
+from mailer.rendering.tongue import OWN_NAMES, Tongue
+from mailer.settings import Settings
+from mailer.web.choices import country_names, language_name, list_countries, list_sectors
+from mailer.web.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
+from mailer.web.listening import PARAMETER, choose_tongue, read_asked
 from mailer.web.pages import FOREVER
 from mailer.web.proofs import localise_media, neutralise
 from mailer.web.security import mail_policy
-from mailer.web.sent import find_content, list_sent
-from mailer.web.site import TheSite
+from mailer.web.sent import SentEdition, find_content, list_sent
+from mailer.web.site import Site, TheSite
+from subscribers.country import is_country
 
 IMAGE_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
 IMAGE_HEADERS = {
@@ -23,34 +31,127 @@ IMAGE_HEADERS = {
 }
 _IMAGE_NAME = re.compile(r"[0-9a-f]{16}\.(?:jpg|png|gif)")
 _AN_HOUR = "public, max-age=3600"
+_NO_ROBOTS = "noindex, nofollow"
 _LOOK = ("GET", "HEAD")
+_FEEDS = MappingProxyType({"atom": (write_atom, ATOM_TYPE), "json": (write_json, JSON_TYPE)})
 
 
-def show_editions(site: TheSite) -> Response:
-    """The list of what was sent, the newest first."""
+def show_editions(site: TheSite, request: Request) -> Response:
+    """The list of what may be read, the newest first."""
     with session(site.engine, read_only=True) as opened:
-        editions = list_sent(opened)
-    names = {tag: language_name(tag) for edition in editions for tag in edition.languages}
-    return site.pages.show("editions.html", editions=editions, names=names)
+        editions = list_sent(opened, site.shelf)
+    tongue, settings = choose_tongue(request.scope), site.workspace.settings
+    asked = read_asked(request.scope)
+    suffix = f"?{PARAMETER}={asked}" if asked else ""
+    page = site.pages.show(
+        "editions.html",
+        tongue,
+        asked=asked,
+        editions=editions,
+        names={tag: language_name(tag) for edition in editions for tag in edition.languages},
+        feeds=_list_feeds(tongue, settings, editions),
+        languages=OWN_NAMES.items(),
+        subscribe_path=f"{site.pages.prefix}/subscribe{suffix}" if settings.web.sign_up else "",
+    )
+    return _tell_robots(page, settings)
 
 
-def show_edition(site: TheSite, slug: str, language: str) -> Response:
-    """The mail as it was frozen with its campaign, in a sandbox of its own."""
+def show_edition(site: TheSite, slug: str, language: str, v: str = "") -> Response:
+    """The mail as it was frozen with its campaign, in a sandbox of its own.
+
+    ``v`` is what the link in the mail names: with it, an edition outside the archive can be read too.
+    """
     with session(site.engine, read_only=True) as opened:
-        content = find_content(opened, slug, language)
-    if content is None:
-        return site.pages.refuse(404)
+        found = find_content(opened, slug, language, v)
+    if found is None:
+        raise HTTPException(404)
     settings = site.workspace.settings
-    html = localise_media(neutralise(content, settings), settings.web.base_url, site.pages.prefix)
+    html = localise_media(neutralise(found.content, settings), settings.web.base_url, site.pages.prefix)
     policy = mail_policy(images="'self' data:", ancestors="'none'")
-    return HTMLResponse(html, headers={"content-security-policy": policy, "cache-control": _AN_HOUR})
+    headers = {"content-security-policy": policy, "content-language": found.content.language}
+    if not found.public:
+        return HTMLResponse(html, headers={**headers, "x-robots-tag": _NO_ROBOTS})
+    return _tell_robots(HTMLResponse(html, headers={**headers, "cache-control": _AN_HOUR}), settings)
+
+
+def show_feed(site: TheSite, ending: str) -> Response:
+    """All editions as a feed; ``ending`` is ``atom`` or ``json``."""
+    return _show_feed(site, "/feed", "", ending, lambda _: True)
+
+
+def show_feed_about(site: TheSite, request: Request, axis: str, about: str, ending: str) -> Response:
+    """The editions with a story of a sector or about a country as a feed."""
+    tongue, settings = choose_tongue(request.scope), site.workspace.settings
+    if axis == "sector" and about in settings.sectors:
+        name = dict(list_sectors(tongue, settings))[about]
+        return _show_feed(
+            site, f"/feed/sector/{about}", name, ending, lambda edition: about in edition.sectors
+        )
+    if axis == "country" and is_country(about):
+        name = tongue.name_country(about, country_names(settings))
+        return _show_feed(
+            site, f"/feed/country/{about}", name, ending, lambda edition: about in edition.countries
+        )
+    raise HTTPException(404)
+
+
+def show_robots(site: TheSite) -> Response:
+    """What crawlers may look at: the archive, and nothing that belongs to a reader."""
+    lines = "".join(f"Disallow: {site.pages.prefix}{path}\n" for path in ("/u/", "/p/", "/d/", "/confirm/"))
+    return PlainTextResponse(f"User-agent: *\n{lines}", headers={"cache-control": _AN_HOUR})
+
+
+def _show_feed(
+    site: Site,
+    path: str,
+    about: str,
+    ending: str,
+    wanted: Callable[[SentEdition], bool],
+) -> Response:
+    if ending not in _FEEDS:
+        raise HTTPException(404)
+    settings = site.workspace.settings
+    with session(site.engine, read_only=True) as opened:
+        editions = [edition for edition in list_sent(opened, site.shelf) if wanted(edition)]
+    name = settings.sender.name
+    feed = Feed(
+        title=f"{name}: {about}" if about else name,
+        base_url=settings.web.base_url,
+        path=path,
+        author=name,
+        editions=editions,
+    )
+    write, media_type = _FEEDS[ending]
+    answer = Response(write(feed), media_type=media_type, headers={"cache-control": _AN_HOUR})
+    # A title in the reader's language: another reader's copy is not this one's.
+    answer.headers["vary"] = "accept-language"
+    return _tell_robots(answer, settings)
+
+
+def _list_feeds(tongue: Tongue, settings: Settings, editions: Sequence[SentEdition]) -> list[tuple[str, str]]:
+    """The feeds that have something in them, as (path, name)."""
+    sectors = {sector for edition in editions for sector in edition.sectors}
+    countries = {country for edition in editions for country in edition.countries}
+    return [
+        *((f"sector/{slug}", name) for slug, name in list_sectors(tongue, settings) if slug in sectors),
+        *(
+            (f"country/{code}", name)
+            for code, name in list_countries(tongue, country_names(settings), countries)
+        ),
+    ]
+
+
+def _tell_robots(answer: Response, settings: Settings) -> Response:
+    if settings.web.robots == "noindex":
+        answer.headers["x-robots-tag"] = _NO_ROBOTS
+    return answer
 
 
 def show_image(site: TheSite, name: str) -> Response:
     """A picture of an edition. Its name is a hash of its content, so it may be kept for ever."""
     path = site.workspace.media / name
     if not _IMAGE_NAME.fullmatch(name) or not path.is_file():
-        return site.pages.refuse(404)
+        raise HTTPException(404)
     return FileResponse(path, media_type=IMAGE_TYPES[path.suffix], headers=IMAGE_HEADERS)
 
 
@@ -65,6 +166,9 @@ ROUTES: tuple[tuple[str, Callable[..., Response], tuple[str, ...]], ...] = (
     ("/", show_editions, _LOOK),
     ("/e/", show_editions, _LOOK),
     ("/e/{slug}/{language}", show_edition, _LOOK),
+    ("/feed.{ending}", show_feed, _LOOK),
+    ("/feed/{axis}/{about}.{ending}", show_feed_about, _LOOK),
+    ("/robots.txt", show_robots, _LOOK),
     ("/media/{name}", show_image, _LOOK),
     ("/healthz", show_health, _LOOK),
 )

@@ -1,21 +1,60 @@
 """What a reader may choose from on the preferences page, in the words of the page."""
 
 import unicodedata
-from collections.abc import Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, lru_cache
 
 from babel import Locale, UnknownLocaleError
+from markupsafe import Markup
 
-from subscribers.country import country_name, is_country
+from mailer.rendering.tongue import Tongue
+from mailer.rendering.words import load_words
+from mailer.settings import Settings
+from subscribers.country import is_country
 
 LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")
 """The languages mail is written in, as BCP 47 tags."""
 
 
-def list_countries(overrides: Mapping[str, str]) -> list[tuple[str, str]]:
-    """All countries as (alpha-2, English name), by name; ``overrides`` are names an organisation wants."""
-    named = [(code, country_name(code, "en", overrides)) for code in _country_codes()]
+def list_countries(
+    tongue: Tongue, names: Mapping[str, Mapping[str, str]], codes: Iterable[str]
+) -> list[tuple[str, str]]:
+    """Those of the countries ``codes`` (alpha-2) that there are, with their names in the page's language, by
+    name.
+
+    ``names`` are an organisation's own, by language.
+    """
+    named = [(code, tongue.name_country(code, names)) for code in codes if is_country(code)]
     return sorted(named, key=lambda country: _sort_key(country[1]))
+
+
+def write_options(tongue: Tongue, names: Mapping[str, Mapping[str, str]], chosen: str) -> Markup:
+    """All countries as the options of a select, by name, ``chosen`` (alpha-2) among them."""
+    options = _write_options(tongue, tuple((tag, tuple(own.items())) for tag, own in names.items()))
+    if not is_country(chosen):
+        return options
+    return Markup(str(options).replace(f'value="{chosen}"', f'value="{chosen}" selected', 1))  # noqa: S704 - a code
+
+
+# Two hundred and fifty names are found, sorted and written once for each language, not for each page.
+@lru_cache(32)
+def _write_options(tongue: Tongue, names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Markup:
+    own = {tag: dict(table) for tag, table in names}
+    option = Markup('<option value="{}">{}</option>\n')
+    return Markup().join(option.format(*country) for country in list_countries(tongue, own, country_codes()))
+
+
+def list_sectors(tongue: Tongue, settings: Settings) -> list[tuple[str, str]]:
+    """The configured sectors as (slug, name): as the settings say in English, as our phrases do elsewhere."""
+    if tongue.tag == "en":
+        return list(settings.sectors.items())
+    phrases = load_words(tongue.tag).sections
+    return [(slug, phrases.get(slug, name)) for slug, name in settings.sectors.items()]
+
+
+def country_names(settings: Settings) -> dict[str, Mapping[str, str]]:
+    """The organisation's own names of countries, by language: ``[countries]`` are the English ones."""
+    return {"en": settings.countries, **settings.country_names}
 
 
 def list_languages(current: str) -> list[tuple[str, str]]:
@@ -34,7 +73,8 @@ def language_name(tag: str) -> str:
 
 
 @cache
-def _country_codes() -> tuple[str, ...]:
+def country_codes() -> tuple[str, ...]:
+    """Every country's code."""
     return tuple(code for code in map(str, Locale("en").territories) if is_country(code))
 
 

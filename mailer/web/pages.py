@@ -8,55 +8,70 @@ from datetime import date
 from http import HTTPStatus
 from types import MappingProxyType
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
+from mailer.rendering.tongue import SOURCE, Tongue, load_tongue, mark
 from mailer.settings import Settings
+from mailer.web.listening import PARAMETER
 from templates import ROOT
 
 FOLDER = ROOT / "web"
 FOREVER = "public, max-age=31536000, immutable"
 """For what is named by a hash of its content."""
 
+ENGLISH = load_tongue(SOURCE)
+
 _TICKED = re.compile(r"`([^`]+)`")
 # Written down: the system's own table may be wrong, and a style sheet of another type is not applied.
 _MEDIA_TYPES = MappingProxyType({".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"})
 
+_UNREADABLE = (
+    mark("That did not arrive well"),
+    mark("What your browser sent could not be read. Please go back and try again."),
+)
 _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
-        400: (
-            "That did not arrive well",
-            "What your browser sent could not be read. Please go back and try again.",
-        ),
+        400: _UNREADABLE,
         403: (
-            "Please use our own page",
-            "This was sent from another site, so nothing was changed. Open the link in your mail again.",
+            mark("Please use our own page"),
+            mark(
+                "This was sent from another site, so nothing was changed. Open the link in your mail again."
+            ),
         ),
         404: (
-            "This page is not here",
-            "The link may be incomplete. Open it again from the mail, or copy all of it.",
+            mark("This page is not here"),
+            mark("The link may be incomplete. Open it again from the mail, or copy all of it."),
         ),
         405: (
-            "That does not work here",
-            "This address cannot be used that way. Open the link in your mail again.",
+            mark("That does not work here"),
+            mark("This address cannot be used that way. Open the link in your mail again."),
         ),
         409: (
-            "This needs a person",
-            "The team took this address off the list, so it cannot be put back here. Please write to us.",
+            mark("This needs a person"),
+            mark(
+                "The team took this address off the list, so it cannot be put back here. Please write to us."
+            ),
         ),
         413: (
-            "That is too much",
-            "What your browser sent is larger than any of our forms. Nothing was changed.",
+            mark("That is too much"),
+            mark("What your browser sent is larger than any of our forms. Nothing was changed."),
         ),
-        415: (
-            "That did not arrive well",
-            "What your browser sent could not be read. Please go back and try again.",
-        ),
+        415: _UNREADABLE,
         421: ("Not this address", "This page answers only on this machine, as 127.0.0.1 or localhost."),
-        500: ("Something broke", "It is our fault, not yours. Please try again in a while."),
+        429: (
+            mark("Please wait a little"),
+            mark("Too many requests came from your network. Please try again in an hour."),
+        ),
+        500: (
+            mark("Something broke"),
+            mark("It is our fault, not yours. Please try again in a while."),
+        ),
     }
 )
+_OTHER = mark("Please go back and try again.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,8 +95,16 @@ class Pages:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            extensions=["jinja2.ext.i18n"],
         )
-        self._environment.filters.update(day=write_day, ticks=mark_ticks)
+        # One set of compiled templates for all languages: each page brings its own.
+        self._environment.install_gettext_callables(  # type: ignore[attr-defined]
+            _translate, _translate_number, newstyle=True
+        )
+        self._environment.policies["ext.i18n.trimmed"] = True
+        self._environment.filters.update(
+            day=_write_day, address=_mark_address, mailto=_link_mail, ticks=mark_ticks
+        )
         self._environment.globals.update(
             asset=self._asset_path,
             prefix=self.prefix,
@@ -91,14 +114,26 @@ class Pages:
             contact=settings.sender.reply_to or settings.sender.address,
         )
 
-    def show(self, template: str, *, status: int = 200, **words: object) -> HTMLResponse:
-        """The page of ``template`` filled with ``words``."""
-        return HTMLResponse(self._environment.get_template(template).render(words), status_code=status)
+    def show(
+        self, template: str, tongue: Tongue = ENGLISH, *, status: int = 200, asked: str = "", **words: object
+    ) -> HTMLResponse:
+        """The page of ``template`` in ``tongue``, filled with ``words``.
 
-    def refuse(self, status: int) -> HTMLResponse:
+        ``asked`` is the language the address asked for, empty for none: links on the page ask for it too.
+        """
+        here = {
+            "tongue": tongue,
+            "suffix": f"?{PARAMETER}={asked}" if asked else "",
+            "languages": None,
+            "gap": tongue.gap,
+        }
+        html = self._environment.get_template(template).render({**here, **words})
+        return HTMLResponse(html, status_code=status, headers={"content-language": tongue.tag})
+
+    def refuse(self, status: int, tongue: Tongue = ENGLISH) -> HTMLResponse:
         """The page for an error. It repeats nothing that was asked, so it is the same for everybody."""
-        title, words = _ERRORS.get(status) or (HTTPStatus(status).phrase, "Please go back and try again.")
-        return self.show("error.html", status=status, title=title, words=words)
+        title, words = _ERRORS.get(status) or (HTTPStatus(status).phrase, _OTHER)
+        return self.show("error.html", tongue, status=status, title=title, words=words)
 
     def asset(self, name: str) -> Response | None:
         """The file called ``name``, hash included; None where there is none."""
@@ -117,9 +152,31 @@ class Pages:
         return f"{self.prefix}/static/{self._assets[file].name}"
 
 
-def write_day(day: date) -> str:
-    """``day`` as a letter writes it: 5 March 2027."""
-    return f"{day.day} {day:%B %Y}"
+@pass_context
+def _translate(context: Context, message: str) -> str:
+    tongue: Tongue = context["tongue"]
+    return tongue.translations.gettext(message)
+
+
+@pass_context
+def _translate_number(context: Context, one: str, many: str, number: int) -> str:
+    tongue: Tongue = context["tongue"]
+    return tongue.translations.ngettext(one, many, number)
+
+
+@pass_context
+def _write_day(context: Context, day: date) -> str:
+    tongue: Tongue = context["tongue"]
+    return tongue.write_day(day)
+
+
+def _mark_address(address: str) -> Markup:
+    """An address as the pages set it, whole in its own direction."""
+    return Markup('<bdi class="address">{}</bdi>').format(address)
+
+
+def _link_mail(address: str) -> Markup:
+    return Markup('<a class="step" href="mailto:{0}">{0}</a>').format(address)
 
 
 def mark_ticks(text: str) -> Markup:

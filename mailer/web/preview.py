@@ -102,7 +102,7 @@ def create_preview_app(workspace: Workspace, slug: str, *, clock: Clock = read_c
         finally:
             engine.dispose()
 
-    rules = Rules(policy=WORKBENCH_POLICY, refuse=pages.refuse, hosts=_THIS_MACHINE)
+    rules = Rules(policy=WORKBENCH_POLICY, refuse=lambda status, _: pages.refuse(status), hosts=_THIS_MACHINE)
     return assemble(pages, rules, open_workbench, _ROUTES)
 
 

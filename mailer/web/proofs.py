@@ -8,6 +8,7 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.holes import Hole
 from mailer.rendering.personalising import fill, fill_values
 from mailer.rendering.reader import nobody
+from mailer.rendering.variants import Variant
 from mailer.settings import Settings
 
 _SEPARATOR = r"(?:\s|\xa0|&nbsp;|&#160;)*·(?:\s|\xa0|&nbsp;|&#160;)*"
@@ -49,7 +50,11 @@ def open_links_apart(html: str) -> str:
     return _OUTSIDE_LINK.sub('<a target="_blank" rel="noopener noreferrer"', html)
 
 
-def neutralise(compiled: CompiledEdition, settings: Settings) -> str:
-    """The HTML of ``compiled`` for anybody: no name, and none of the links that belong to one reader."""
-    html = _OWN_LINK.sub("", compiled.assemble(replace(compiled.full_variant, named=False)).html)
+def neutralise(compiled: CompiledEdition, settings: Settings, variant: Variant | None = None) -> str:
+    """The HTML of ``compiled`` for anybody: no name, and none of the links that belong to one reader.
+
+    All stories, or those of ``variant``.
+    """
+    shown = replace(variant or compiled.full_variant, named=False)
+    html = _OWN_LINK.sub("", compiled.assemble(shown).html)
     return fill(html, fill_values(compiled, nobody(settings)), escape)

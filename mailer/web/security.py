@@ -41,8 +41,8 @@ def mail_policy(*, images: str, ancestors: str) -> str:
     )
 
 
-Refusal = Callable[[int], Response]
-"""Makes the page that says no, of an HTTP status."""
+Refusal = Callable[[int, Scope], Response]
+"""Makes the page that says no, of an HTTP status and the request it answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +76,7 @@ class Guard:
                 await self.app(scope, receive, send)
             return
         status = judge(scope, self.rules)
-        answer = self.app if status is None else self.rules.refuse(status)
+        answer = self.app if status is None else self.rules.refuse(status, scope)
         await answer(scope, _limited(receive, Headers(scope=scope)), self._dressed(scope, send))
 
     def _dressed(self, scope: Scope, send: Send) -> Send:
@@ -153,14 +153,20 @@ def dress(headers: MutableHeaders, path: str, rules: Rules) -> None:
     for name, value in _COMMON.items():
         headers.setdefault(name, value)
     headers.setdefault("content-security-policy", rules.policy)
-    if path.startswith(("/u/", "/p/")):
+    if path.startswith(_KEYED):
         headers.setdefault("x-robots-tag", "noindex, nofollow")
     # The path of a page is a key, and must not travel in Referer. Under no-referrer a browser sends
     # "Origin: null" even with our own form, and one without Sec-Fetch-Site could then save no preferences.
-    headers.setdefault("referrer-policy", "same-origin" if path.startswith("/p/") else "no-referrer")
+    headers.setdefault("referrer-policy", "same-origin" if path.startswith(_KEYED_FORMS) else "no-referrer")
     if rules.https_only:
         headers.setdefault("strict-transport-security", "max-age=31536000")
 
+
+_KEYED_FORMS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link")
+"""Pages with a form that is taken from our own pages alone."""
+
+_KEYED = ("/u/", *_KEYED_FORMS)
+"""Pages for one reader, or for nobody's shelf."""
 
 _COMMON = {
     "x-content-type-options": "nosniff",

@@ -1,15 +1,16 @@
 """What was sent: the editions with a launched campaign, and their frozen content. Only reads."""
 
 from collections import defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
+from mailer.rendering.reader import VERSION_DIGITS
 
 _LAUNCHED = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
 _MOST_LISTED = 60
@@ -17,68 +18,160 @@ _MOST_LISTED = 60
 
 @dataclass(frozen=True, kw_only=True)
 class SentEdition:
-    """An edition in the list. ``sent_on`` is the day of its first campaign; the rest is as in its last."""
+    """An edition in the archive. ``sent_at`` is when its first campaign began; the rest is as in its last.
+
+    ``languages`` are those it is in, its own first; ``sectors`` and ``countries`` are those of its stories.
+    ``subjects`` and ``preheaders`` are by language.
+    """
 
     slug: str
     title: str
-    subject: str
-    sent_on: date
+    sent_at: datetime
     languages: tuple[str, ...]
+    subjects: Mapping[str, str]
+    preheaders: Mapping[str, str]
+    sectors: frozenset[str]
+    countries: frozenset[str]
+
+    @property
+    def language(self) -> str:
+        return self.languages[0]
+
+    @property
+    def subject(self) -> str:
+        return self.subjects[self.language]
+
+    @property
+    def sent_on(self) -> date:
+        return self.sent_at.date()
 
 
-def list_sent(opened: Session) -> list[SentEdition]:
-    """The latest editions sent, the newest first."""
+@dataclass(frozen=True, kw_only=True)
+class _Summary:
+    """What the list says of one content."""
+
+    title: str
+    subject: str
+    preheader: str
+    sectors: frozenset[str]
+    countries: frozenset[str]
+
+
+@dataclass
+class Shelf:
+    """What is known of contents that were read before. They are frozen, so it never becomes wrong."""
+
+    _known: dict[tuple[int, str], _Summary | None] = field(default_factory=dict)
+
+    def summarise(self, opened: Session, campaign_id: int, language: str) -> _Summary | None:
+        """What a content says; None where an older program wrote it."""
+        key = campaign_id, language
+        if key not in self._known:
+            row = opened.get(CampaignContent, key)
+            content = None if row is None else _thaw(row.body)
+            self._known[key] = None if content is None else _summarise(content)
+        return self._known[key]
+
+
+def list_sent(opened: Session, shelf: Shelf | None = None) -> list[SentEdition]:
+    """The latest editions of the archive, the newest first."""
     campaign = func.max(Campaign.id)
     rows = opened.exec(
         select(Campaign.edition, campaign, func.min(Campaign.launched_at))
-        .where(col(Campaign.state).in_(_LAUNCHED), col(Campaign.launched_at).is_not(None))
+        .where(
+            col(Campaign.state).in_(_LAUNCHED),
+            col(Campaign.launched_at).is_not(None),
+            col(Campaign.archived).is_(True),
+        )
         .group_by(Campaign.edition)
         .order_by(func.min(Campaign.launched_at).desc(), campaign.desc())
         .limit(_MOST_LISTED)
     ).all()
-    contents = _read_contents(opened, [last for _, last, _ in rows if last is not None])
-    return [
-        _list_one(slug, launched_at.date(), contents[last])
+    languages = _read_languages(opened, [last for _, last, _ in rows if last is not None])
+    found = (
+        _list_one(opened, shelf or Shelf(), slug, last, launched_at, languages[last])
         for slug, last, launched_at in rows
-        if last is not None and launched_at is not None and last in contents
-    ]
+        if last is not None and launched_at is not None
+    )
+    return [edition for edition in found if edition is not None]
 
 
-def find_content(opened: Session, slug: str, language: str) -> CompiledEdition | None:
-    """The frozen content of an edition's latest launched campaign in a language; None where there is none."""
-    body = opened.exec(
-        select(CampaignContent.body)
+@dataclass(frozen=True, kw_only=True)
+class Found:
+    """An edition to be read, and whether anybody may: otherwise only those who have its mail."""
+
+    content: CompiledEdition
+    public: bool
+
+
+def find_content(opened: Session, slug: str, language: str, version: str = "") -> Found | None:
+    """The frozen content of an edition in a language, from its latest launched campaign in the archive.
+
+    Outside the archive it takes the ``version`` that the mail's own link names. None where there is none.
+    """
+    rows = opened.exec(
+        select(CampaignContent.body, Campaign.archived)
         .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(
             Campaign.edition == slug,
             CampaignContent.language == language,
             col(Campaign.state).in_(_LAUNCHED),
         )
-        .order_by(col(Campaign.id).desc())
-        .limit(1)
-    ).first()
-    return None if body is None else _thaw(body)
+        .order_by(col(Campaign.archived).desc(), col(Campaign.id).desc())
+    )
+    for body, archived in rows:
+        content = _thaw(body)
+        if archived:
+            return None if content is None else Found(content=content, public=True)
+        if content is not None and version and content.digest[:VERSION_DIGITS] == version:
+            return Found(content=content, public=False)
+    return None
 
 
-def _list_one(slug: str, sent_on: date, contents: Mapping[str, CompiledEdition]) -> SentEdition:
-    first = next(iter(contents.values()))
+def _list_one(
+    opened: Session, shelf: Shelf, slug: str, campaign_id: int, sent_at: datetime, languages: Sequence[str]
+) -> SentEdition | None:
+    summaries = {
+        language: summary
+        for language in languages
+        if (summary := shelf.summarise(opened, campaign_id, language)) is not None
+    }
+    if not summaries:
+        return None
+    first = next(iter(summaries.values()))
     return SentEdition(
-        slug=slug, title=first.title, subject=first.subject, sent_on=sent_on, languages=tuple(contents)
+        slug=slug,
+        title=first.title,
+        sent_at=sent_at,
+        languages=tuple(summaries),
+        subjects={language: summary.subject for language, summary in summaries.items()},
+        preheaders={language: summary.preheader for language, summary in summaries.items()},
+        sectors=first.sectors,
+        countries=first.countries,
     )
 
 
-def _read_contents(opened: Session, campaigns: list[int]) -> Mapping[int, Mapping[str, CompiledEdition]]:
-    """The contents of campaigns by language, as far as this program can read them."""
-    contents: dict[int, dict[str, CompiledEdition]] = defaultdict(dict)
+def _read_languages(opened: Session, campaigns: list[int]) -> Mapping[int, list[str]]:
+    """The languages of campaigns, each edition's own first."""
+    languages: dict[int, list[str]] = defaultdict(list)
     rows = opened.exec(
-        select(CampaignContent)
+        select(CampaignContent.campaign_id, CampaignContent.language, Campaign.language)
+        .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(col(CampaignContent.campaign_id).in_(campaigns))
-        .order_by(col(CampaignContent.language))
     )
-    for row in rows:
-        if (content := _thaw(row.body)) is not None:
-            contents[row.campaign_id][row.language] = content
-    return contents
+    for campaign_id, language, _ in sorted(rows, key=lambda row: (row[1] != row[2], row[1])):
+        languages[campaign_id].append(language)
+    return languages
+
+
+def _summarise(content: CompiledEdition) -> _Summary:
+    return _Summary(
+        title=content.title,
+        subject=content.subject,
+        preheader=content.preheader,
+        sectors=frozenset(story.sector for story in content.stories if story.sector),
+        countries=frozenset(country for story in content.stories for country in story.countries),
+    )
 
 
 def _thaw(body: bytes) -> CompiledEdition | None:

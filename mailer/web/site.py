@@ -1,7 +1,7 @@
 """What every page of one running application is given."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -9,6 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 
 from mailer.web.pages import Pages
+from mailer.web.sent import Shelf
 from mailer.workspace import Workspace
 
 Clock = Callable[[], datetime]
@@ -21,12 +22,14 @@ def read_clock() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The workspace behind the pages, their templates, its database (opened once), and the clock."""
+    """The workspace behind the pages, their templates, its database (opened once), the clock, and what is
+    known of the editions in the archive."""
 
     workspace: Workspace
     pages: Pages
     engine: Engine
     clock: Clock
+    shelf: Shelf = field(default_factory=Shelf)
 
 
 def _site_of(request: Request) -> Site:

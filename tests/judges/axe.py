@@ -44,6 +44,13 @@ def judge_access(mails: Sequence[Mail]) -> Iterator[Complaint]:
             yield from _judge_mail(page, mail)
 
 
+def find_faults(page: Page) -> Iterator[str]:
+    """What axe finds wrong with the page as it is shown now."""
+    page.evaluate(_AXE.read_text("utf-8"))
+    for fault in page.evaluate(_RUN, _STANDARDS):
+        yield f"{fault['id']}: {fault['help']}: {fault['html'][:160]}"
+
+
 def find_chromium() -> str:
     """The browser of the machine.
 

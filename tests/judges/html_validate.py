@@ -13,14 +13,23 @@ _HERE = Path(__file__).parent
 
 def judge_habits(mails: Sequence[Mail]) -> Iterator[Complaint]:
     """Judge the HTML of all ``mails`` in one run."""
+    yield from _judge([mail.html for mail in mails], _HERE / "html-validate.config.mjs")
+
+
+def judge_page_habits(files: Sequence[Path]) -> Iterator[Complaint]:
+    """Judge pages of ours, which are for browsers, by all that it recommends."""
+    yield from _judge(files, _HERE / "html-validate.pages.mjs")
+
+
+def _judge(files: Sequence[Path], config: Path) -> Iterator[Complaint]:
     with tempfile.TemporaryDirectory() as folder:
         # Into a file, because the program ends before a pipe has taken more than its 64 kB.
         answer = Path(folder) / "answer.json"
         run_judge(
             [
                 *("node", _HERE / "node_modules/html-validate/bin/html-validate.mjs"),
-                *("--config", _HERE / "html-validate.config.mjs", "--formatter", f"json={answer}"),
-                *(mail.html for mail in mails),
+                *("--config", config, "--formatter", f"json={answer}"),
+                *files,
             ],
             accepted=(0, 1),
         )

@@ -13,14 +13,17 @@ _HERE = Path(__file__).parent
 
 def judge_markup(mails: Sequence[Mail]) -> Iterator[Complaint]:
     """Judge the HTML of all ``mails`` in one run: the machine of Java takes seconds to start."""
-    said = run_judge(
-        [
-            *("java", "-jar", _HERE / "node_modules/vnu-jar/build/dist/vnu.jar"),
-            *("--filterfile", _HERE / "nu-filter.txt"),
-            *("--stdout", "--exit-zero-always", "--format", "json"),
-            *(mail.html for mail in mails),
-        ]
-    )
+    yield from _judge(["--filterfile", _HERE / "nu-filter.txt", *(mail.html for mail in mails)])
+
+
+def judge_page_markup(files: Sequence[Path]) -> Iterator[Complaint]:
+    """Judge pages and style sheets of ours, which are for browsers: nothing is passed over."""
+    yield from _judge(["--also-check-css", *files])
+
+
+def _judge(words: Sequence[str | Path]) -> Iterator[Complaint]:
+    jar = _HERE / "node_modules/vnu-jar/build/dist/vnu.jar"
+    said = run_judge(["java", "-jar", jar, "--stdout", "--exit-zero-always", "--format", "json", *words])
     for message in json.loads(said)["messages"]:
         file = Path(unquote(urlsplit(message["url"]).path))
         words = f"{message['message']} {message.get('extract', '')}".strip()

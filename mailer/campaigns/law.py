@@ -1,0 +1,208 @@
+"""What the law asks of a mailing by the reader's country: a table, and what of it the program holds.
+
+This is engineering and not legal advice; docs/consent.md says how each line is met. A rule of the first kind
+refuses a launch, one of the second leaves out the readers it is about, because one reader without a record
+must not keep the others from their newsletter.
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import ColumnElement, and_, exists, or_
+from sqlmodel import Session, col, func, select
+
+from mailer.settings import LawSettings, Settings
+from subscribers.models import ConsentRecord, Event, Subscriber
+
+_MOST_NAMED = 3
+
+
+class Demand(StrEnum):
+    """What a rule asks for."""
+
+    identity = "identity"
+    """The sender's name and postal address stand in every part of every mail."""
+
+    leaving = "leaving"
+    """Every mail says how to leave, and leaving takes one click."""
+
+    opt_in = "opt_in"
+    """The reader's consent is on record before the first mail."""
+
+    label = "label"
+    """The subject begins with a word that tells what the mail is."""
+
+
+class Effect(StrEnum):
+    """What happens where a rule is not met."""
+
+    refuse = "refuse"
+    """Nothing is launched."""
+
+    hold_back = "hold_back"
+    """The readers it is about are left out, and named."""
+
+    by_setting = "by_setting"
+    """Nothing, unless the settings say that it holds for the country."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """One demand of one law. ``countries`` are ISO codes, none for a rule that is kept for every reader."""
+
+    demand: Demand
+    countries: tuple[str, ...]
+    law: str
+    source: str
+    effect: Effect
+
+
+RULES: tuple[Rule, ...] = (
+    Rule(
+        demand=Demand.identity,
+        countries=(),
+        law="CAN-SPAM Act (US), §5(a)(5); CASL (Canada), s. 6(2); Act No. 26 of 2002 (Japan), Art. 4",
+        source="15 U.S.C. 7704(a)(5)(A)(iii); SOR/2012-36",
+        effect=Effect.refuse,
+    ),
+    Rule(
+        demand=Demand.leaving,
+        countries=(),
+        law="GDPR, Art. 7(3) and 21(2–3); CAN-SPAM Act (US), §5(a)(3); CASL (Canada), s. 11",
+        source="RFC 8058; 16 CFR 316.5",
+        effect=Effect.refuse,
+    ),
+    Rule(
+        demand=Demand.opt_in,
+        countries=("JP",),
+        law="Act on Regulation of Transmission of Specified Electronic Mail, as amended 2008, Art. 3",
+        source="Act No. 26 of 2002; also for mail to Japan from abroad",
+        effect=Effect.hold_back,
+    ),
+    Rule(
+        demand=Demand.opt_in,
+        countries=("CN",),
+        law="Personal Information Protection Law, Art. 13–16; MII Order 38, Art. 13",
+        source="PIPL 2021; MII Order 38 of 2006",
+        effect=Effect.by_setting,
+    ),
+    Rule(
+        demand=Demand.label,
+        countries=("CN",),
+        law="Measures for the Administration of Internet E-mail Services, Art. 13–14: “广告” or “AD”",
+        source="MII Order 38 of 2006",
+        effect=Effect.by_setting,
+    ),
+    Rule(
+        demand=Demand.opt_in,
+        countries=("CA",),
+        law="CASL, s. 6(1): express or implied consent",
+        source="S.C. 2010, c. 23",
+        effect=Effect.by_setting,
+    ),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldBack:
+    """Readers of one country whom a law keeps from a mailing; ``examples`` are the first few addresses."""
+
+    country: str
+    rule: Rule | None
+    number: int
+    examples: tuple[str, ...]
+
+    @property
+    def reason(self) -> str:
+        """Why, as a plan counts it."""
+        return f"in {self.country} without consent on record"
+
+    def __str__(self) -> str:
+        law = f" ({self.rule.law})" if self.rule else ""
+        more = ", …" if self.number > len(self.examples) else ""
+        return f"{self.number} {self.reason}{law}: {', '.join(self.examples)}{more}"
+
+    def as_dict(self) -> dict[str, object]:
+        """It as JSON shows it."""
+        return {
+            "country": self.country,
+            "reason": self.reason,
+            "law": self.rule.law if self.rule else "",
+            "source": self.rule.source if self.rule else "",
+            "readers": self.number,
+            "examples": list(self.examples),
+        }
+
+
+def has_consent_on_record() -> ColumnElement[bool]:
+    """Whether a subscriber joined by their own hand, or was brought in on a declared basis."""
+    return exists().where(
+        col(ConsentRecord.subscriber_id) == col(Subscriber.id),
+        or_(
+            col(ConsentRecord.event) == Event.subscribed,
+            and_(col(ConsentRecord.event) == Event.imported, col(ConsentRecord.basis) != ""),
+        ),
+    )
+
+
+def may_be_mailed(law: LawSettings) -> ColumnElement[bool]:
+    """Whether the law of their country lets a subscriber be mailed, as a condition on ``Subscriber``."""
+    country = col(Subscriber.country)
+    # Whose country is unknown is treated as everybody is; asked in this order, only the readers of those
+    # countries cost a look at their records.
+    return or_(country.is_(None), country.not_in(law.opt_in), has_consent_on_record())
+
+
+def find_held_back(reading: Session, law: LawSettings, audience: ColumnElement[bool]) -> Iterator[HeldBack]:
+    """Those whom ``audience`` would take in and the law of their country keeps out, by country."""
+    country = col(Subscriber.country)
+    held_back = (audience, country.in_(law.opt_in), ~has_consent_on_record())
+    counted = select(country, func.count()).where(*held_back).group_by(country).order_by(country)
+    for code, number in reading.exec(counted).all():
+        first = (
+            select(col(Subscriber.email))
+            .where(*held_back, country == code)
+            .order_by(col(Subscriber.id))
+            .limit(_MOST_NAMED)
+        )
+        yield HeldBack(
+            country=code or "",
+            rule=find_rule(Demand.opt_in, code or ""),
+            number=number,
+            examples=tuple(reading.exec(first)),
+        )
+
+
+def find_rule(demand: Demand, country: str) -> Rule | None:
+    """The rule of a country's law; None where the table knows none, and the team's own setting stands."""
+    return next((rule for rule in RULES if rule.demand is demand and country in rule.countries), None)
+
+
+def find_identity_fault(settings: Settings) -> str:
+    """Why no mail may go out from this sender, with what to do; empty if it may.
+
+    That each part of the mail shows both is asked of the finished mail (`no-postal-address`), and no edition
+    can do without that check.
+    """
+    empty = [name for name in ("organisation", "postal_address") if not _says(getattr(settings.sender, name))]
+    if not empty:
+        return ""
+    return (
+        f"[sender] {' and '.join(empty)} say nothing, and the law of most countries asks every mailing who "
+        "sends it from where. Write them into mailer.toml."
+    )
+
+
+def _says(words: str) -> bool:
+    return any(character.isalnum() for character in words)
+
+
+def list_countries(demand: Demand, effects: Collection[Effect]) -> tuple[str, ...]:
+    """The countries in the table whose law asks for ``demand`` with one of these effects."""
+    return tuple(
+        country
+        for rule in RULES
+        if rule.demand is demand and rule.effect in effects
+        for country in rule.countries
+    )

@@ -1,0 +1,288 @@
+"""Writing and mailing what pages were asked for: whom it is for, and whether at all, is found out after the
+page has answered.
+
+A letter is a row that is taken by moving on its next try, so several machines share the work and one that
+dies leaves nothing lying. Its link is made and kept before the first try: a letter that is tried again is the
+same letter, under the same Message-ID. Its row goes when the relay has it, when the address is dead, or after
+a day.
+"""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import Engine, delete, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlmodel import Session, col, select
+
+from mailer.database.clock import Clock, read_clock
+from mailer.database.engine import session
+from mailer.database.models import Letter, LetterKind
+from mailer.dispatch.dkim import open_signer
+from mailer.dispatch.replies import Outcome, Verdict
+from mailer.errors import ConfigurationError, MailerError
+from mailer.feedback.letters import write_letter
+from mailer.feedback.posting import post
+from mailer.feedback.throttling import forget_turns, name_address, take_turn
+from mailer.rendering.tongue import SOURCE, find_tongue, load_tongue
+from mailer.workspace import Workspace
+from subscribers.address import normalise_address
+from subscribers.consent import GONE
+from subscribers.joining import ask_to_join
+from subscribers.links import issue_link
+from subscribers.models import Status, Subscriber
+from subscribers.suppression import is_suppressed
+from subscribers.tokens import Purpose
+
+A_DAY = timedelta(days=1)
+"""An address gets one letter of a kind in it, whoever asks however often; a letter is tried for as long."""
+
+MOST_ERRANDS = 3
+_LEASE = timedelta(minutes=30)
+_FIRST_WAIT = timedelta(minutes=1)
+_LONGEST_WAIT = timedelta(minutes=30)
+_LOOK_SECONDS = 1.0
+_PATHS = {
+    LetterKind.confirm: "/confirm",
+    LetterKind.already: "/p",
+    LetterKind.link: "/p",
+    LetterKind.export: "/d/export",
+    LetterKind.erase: "/d/erase",
+    LetterKind.address: "/d/address",
+    LetterKind.new_address: "/d/move",
+}
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """A letter that is taken and can be mailed: its row's number, what it is, where it goes, its link."""
+
+    number: int
+    kind: LetterKind
+    envelope: str
+    language: str
+    token: str
+    attempts: int
+
+
+def attend(
+    workspace: Workspace,
+    *,
+    stop: threading.Event,
+    say: Callable[[str], None],
+    clock: Clock = read_clock,
+    seconds: float = _LOOK_SECONDS,
+) -> None:
+    """Mail the letters that pages were asked for until ``stop`` is set, waiting for a database that went."""
+    engine = workspace.open_database(durable=True)
+    complained = ""
+    try:
+        while not stop.is_set():
+            try:
+                answer_all(workspace, engine, stop=stop, clock=clock)
+                complained = ""
+            except (SQLAlchemyError, MailerError, ConfigurationError) as error:
+                words = f"Letters that readers asked for cannot be mailed now: {error}"
+                if words != complained:
+                    say(words)
+                complained = words
+            except Exception:
+                # One letter's trouble must not keep all others lying.
+                _log.exception("Mailing a letter failed.")
+            stop.wait(seconds)
+    finally:
+        engine.dispose()
+
+
+def answer_all(
+    workspace: Workspace,
+    engine: Engine,
+    *,
+    stop: threading.Event | None = None,
+    clock: Clock = read_clock,
+) -> int:
+    """Mail every letter that is due; how many the relay took.
+
+    Raises:
+        ConfigurationError: an address of ours, a relay or a key cannot be used. The letters wait.
+    """
+    mailed = 0
+    while (stop is None or not stop.is_set()) and has_due(engine, clock):
+        ready = take_letter(workspace, engine, clock)
+        if ready is not None:
+            mailed += _mail(workspace, engine, ready, clock)
+    return mailed
+
+
+def has_due(engine: Engine, clock: Clock = read_clock) -> bool:
+    """Whether there is a letter to mail now."""
+    with session(engine, read_only=True) as opened:
+        now = clock(opened.connection())
+        return opened.exec(select(Letter.id).where(Letter.not_before <= now).limit(1)).first() is not None
+
+
+def take_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> Ready | None:
+    """Take the next letter that is due: find out whom it is for, and make its link.
+
+    None where there is none to be taken, or the one that was must not be mailed; its row is gone then.
+    """
+    with session(engine) as opened:
+        now = clock(opened.connection())
+        due = select(Letter).where(Letter.not_before <= now).order_by(col(Letter.not_before), col(Letter.id))
+        letter = opened.exec(due.limit(1).with_for_update(skip_locked=True)).first()
+        if letter is None:
+            return None
+        is_old = now - letter.asked_at > A_DAY
+        if is_old or not (letter.token or _prepare(opened, workspace, letter, now)):
+            opened.delete(letter)
+            forget_turns(opened.connection(), before=now - 2 * A_DAY)
+            opened.commit()
+            return None
+        letter.attempts += 1
+        letter.not_before = now + _LEASE
+        opened.add(letter)
+        ready = Ready(
+            number=letter.id or 0,
+            kind=LetterKind(letter.kind),
+            envelope=normalise_address(letter.email).envelope,
+            language=letter.language,
+            token=letter.token,
+            attempts=letter.attempts,
+        )
+        opened.commit()
+        return ready
+
+
+def _prepare(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+    """Find out whom ``letter`` is for and make its link; whether it may be mailed."""
+    if letter.kind is LetterKind.confirm:
+        return _prepare_joining(opened, workspace, letter, now)
+    if letter.kind is LetterKind.link:
+        return _prepare_link(opened, workspace, letter, now)
+    return _prepare_errand(opened, workspace, letter, now)
+
+
+def _prepare_joining(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+    key = workspace.keys.suppression
+    if not _may_write(opened, workspace, "join", letter.email, now):
+        return False
+    asked = ask_to_join(
+        opened,
+        letter.email,
+        key=key,
+        method="page",
+        source="sign-up page",
+        now=now,
+        wording=letter.wording,
+        wording_version=letter.wording_version,
+        language=letter.language,
+        evidence=letter.origin,
+    )
+    if asked.subscriber_id is None:
+        return False
+    letter.subscriber_id = asked.subscriber_id
+    if asked.status in {Status.active, Status.paused}:
+        letter.kind = LetterKind.already
+        letter.token = _sign(workspace, asked.subscriber_id)
+        return True
+    subscriber = opened.get(Subscriber, asked.subscriber_id)
+    if subscriber is not None and asked.status is Status.pending and subscriber.language is None:
+        # The page they asked on is the best we know of the language they read.
+        subscriber.language = letter.language
+        opened.add(subscriber)
+    letter.token = issue_link(
+        opened, workspace.keys.tokens, Purpose.confirm, subscriber_id=asked.subscriber_id, now=now
+    )
+    return True
+
+
+def _prepare_link(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+    key = workspace.keys.suppression
+    subscriber = opened.exec(select(Subscriber).where(Subscriber.email == letter.email)).one_or_none()
+    if subscriber is None or subscriber.id is None or is_suppressed(opened, key, letter.email):
+        return False
+    if subscriber.status in {Status.pending, Status.erased}:
+        return False
+    if not _may_write(opened, workspace, "link", letter.email, now):
+        return False
+    letter.subscriber_id = subscriber.id
+    letter.language = find_tongue([subscriber.language or ""]) or letter.language
+    letter.token = _sign(workspace, subscriber.id)
+    return True
+
+
+def _prepare_errand(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+    key = workspace.keys.suppression
+    subscriber = opened.get(Subscriber, letter.subscriber_id or 0)
+    if subscriber is None or subscriber.id is None or subscriber.status is Status.erased:
+        return False
+    letter.email = letter.detail or subscriber.email
+    if is_suppressed(opened, key, letter.email):
+        return False
+    if letter.kind is LetterKind.new_address:
+        taken = opened.exec(select(Subscriber.id).where(Subscriber.email == letter.detail)).first()
+        if taken is not None or subscriber.status in GONE:
+            return False
+    most = 1 if letter.kind is LetterKind.new_address else MOST_ERRANDS
+    if not _may_write(opened, workspace, str(letter.kind), letter.email, now, most=most):
+        return False
+    letter.token = issue_link(
+        opened,
+        workspace.keys.tokens,
+        Purpose(letter.kind.value),
+        subscriber_id=subscriber.id,
+        now=now,
+        detail=letter.detail,
+    )
+    return True
+
+
+def _may_write(
+    opened: Session, workspace: Workspace, what: str, email: str, now: datetime, *, most: int = 1
+) -> bool:
+    name = name_address(workspace.keys.suppression, what, email)
+    return take_turn(opened.connection(), name, most=most, within=A_DAY, now=now)
+
+
+def _sign(workspace: Workspace, subscriber_id: int) -> str:
+    # Of no campaign: what is done through it proves no delivery.
+    return workspace.keys.tokens.sign(Purpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
+
+
+def _mail(workspace: Workspace, engine: Engine, ready: Ready, clock: Clock) -> bool:
+    """Mail a letter that was taken; whether the relay took it."""
+    settings = workspace.settings
+    with session(engine, read_only=True) as opened:
+        now = clock(opened.connection())
+    message = write_letter(
+        ready.kind,
+        envelope=ready.envelope,
+        url=f"{settings.web.base_url}{_PATHS[ready.kind]}/{ready.token}",
+        tongue=load_tongue(find_tongue([ready.language]) or SOURCE),
+        settings=settings,
+        number=ready.number,
+        now=now,
+    )
+    signer = open_signer(settings, workspace.root)
+    if signer is not None:
+        message = signer.sign(message, now=now)
+    outcome = post(settings, workspace.root, recipient=ready.envelope, message=message)
+    _settle(engine, ready, outcome, clock)
+    return outcome.verdict is Verdict.sent
+
+
+def _settle(engine: Engine, ready: Ready, outcome: Outcome, clock: Clock) -> None:
+    """Let the row go with its letter, or leave it for the next try."""
+    with engine.begin() as connection:
+        if outcome.verdict in {Verdict.sent, Verdict.rejected, Verdict.failed}:
+            connection.execute(delete(Letter).where(col(Letter.id) == ready.number))
+            return
+        wait = min(_FIRST_WAIT * 2 ** min(ready.attempts - 1, 10), _LONGEST_WAIT)
+        connection.execute(
+            update(Letter)
+            .where(col(Letter.id) == ready.number)
+            .values(not_before=clock(connection) + wait, reason=outcome.reason)
+        )

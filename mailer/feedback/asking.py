@@ -1,0 +1,144 @@
+"""What may be asked for on a page, to be mailed: to join, one's link, one's data, another address.
+
+Asking writes one row and no more, whoever the address belongs to: whether there is anything to mail is found
+out later (:mod:`mailer.feedback.answering`). So the answer is the same in words, in status and in time for an
+address that is on the list, for one that is not, and for one that must never get mail.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from mailer.database.clock import read_clock
+from mailer.database.engine import session
+from mailer.database.models import Letter, LetterKind
+from mailer.errors import MailerError
+from mailer.feedback.leaving import find_subscriber, read_claim
+from mailer.feedback.throttling import name_network, take_turn
+from mailer.rendering.tongue import mark
+from mailer.workspace import Keys
+from subscribers.address import normalise_address
+from subscribers.errors import TokenError
+from subscribers.models import Status
+
+NO_ADDRESS = mark("Write the address as name@example.org.")
+ONCE_MORE = mark("Please press the button once more.")
+ASKED_TO_JOIN = mark(
+    "If we may write to the address you gave, a mail is on its way there. Open it and press the button in it."
+)
+ASKED_FOR_LINK = mark("If the address you gave is on our list, a mail with your link is on its way there.")
+ASKED_FOR_ERRAND = mark("A mail with the link is on its way.")
+ASKED_TO_MOVE = mark("A mail is on its way to the new address. Open it and press the button in it.")
+
+JOINING = (
+    mark(
+        "Write your address. We send you one mail with a button to confirm; "
+        "until you press it, nothing else is sent."
+    ),
+    mark(
+        "I would like to receive the newsletter of %(organisation)s by email. "
+        "I can leave at any time, with one click."
+    ),
+    mark("Subscribe"),
+)
+"""What the page says around the button; it goes into the consent record."""
+
+WORDING_VERSION = "1"
+MOST_PER_NETWORK = 20
+_NETWORK_HOURS = timedelta(hours=1)
+
+
+class TooManyError(MailerError):
+    """Too many requests came from one network."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Visitor:
+    """Who asks, as far as that is known: the network ``address``, its ``evidence`` for a consent record, and
+    the ``language`` of the page."""
+
+    address: str
+    evidence: str
+    language: str
+
+
+def ask(
+    engine: Engine, keys: Keys, kind: LetterKind, email: str, visitor: Visitor, *, wording: str = ""
+) -> None:
+    """Have a letter of ``kind`` (confirm or link) written to whoever has ``email``.
+
+    Raises:
+        AddressError: it is no address.
+        TooManyError: this network has asked too often.
+    """
+    normalised = normalise_address(email)
+    with session(engine) as opened:
+        _count(opened, keys, visitor)
+        _write(opened, kind, visitor, email=normalised.email, wording=wording)
+        opened.commit()
+
+
+def ask_for_errand(engine: Engine, keys: Keys, kind: LetterKind, token: str, visitor: Visitor) -> None:
+    """Have the link of an errand (export, erase, address) mailed to the reader behind ``token``.
+
+    Raises:
+        TokenError: the token is not ours, or nobody is behind it any more.
+        TooManyError: this network has asked too often.
+    """
+    claim = read_claim(keys, token)
+    with session(engine) as opened:
+        subscriber = find_subscriber(opened, claim)
+        if subscriber.status is Status.erased:
+            raise TokenError
+        _count(opened, keys, visitor)
+        _write(opened, kind, visitor, subscriber_id=subscriber.id)
+        opened.commit()
+
+
+def ask_to_move(opened: Session, subscriber_id: int, email: str, visitor: Visitor) -> None:
+    """Have the new address confirmed by a letter to it. The caller commits.
+
+    Raises:
+        AddressError: it is no address.
+    """
+    detail = normalise_address(email).email
+    _write(opened, LetterKind.new_address, visitor, subscriber_id=subscriber_id, detail=detail)
+
+
+def _count(opened: Session, keys: Keys, visitor: Visitor) -> None:
+    connection = opened.connection()
+    now = read_clock(connection)
+    name = name_network(keys.suppression, "network", visitor.address)
+    if not take_turn(connection, name, most=MOST_PER_NETWORK, within=_NETWORK_HOURS, now=now):
+        # The count stays, or asking on would never be too much.
+        opened.commit()
+        raise TooManyError
+
+
+def _write(
+    opened: Session,
+    kind: LetterKind,
+    visitor: Visitor,
+    *,
+    email: str = "",
+    subscriber_id: int | None = None,
+    detail: str = "",
+    wording: str = "",
+) -> None:
+    now = read_clock(opened.connection())
+    opened.add(
+        Letter(
+            kind=kind,
+            email=email,
+            subscriber_id=subscriber_id,
+            detail=detail,
+            language=visitor.language,
+            wording=wording,
+            wording_version=WORDING_VERSION if wording else "",
+            origin=visitor.evidence,
+            asked_at=now,
+            not_before=now,
+        )
+    )

@@ -1,0 +1,98 @@
+"""Confirming a sign-up through the link that was mailed: the second half of a double opt-in."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from mailer.database.clock import read_clock
+from mailer.database.engine import session
+from mailer.feedback.leaving import Standing, mask_address, stand
+from mailer.rendering.tongue import mark
+from mailer.workspace import Keys
+from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
+from subscribers.joining import confirm_joining
+from subscribers.links import look_at_link, use_link
+from subscribers.models import MailedLink, Status, Subscriber
+from subscribers.tokens import Purpose, TokenClaim
+
+CONFIRMING = (mark("You can leave at any time, with one click."), mark("Confirm my subscription"))
+"""The words around the button, for the consent record; the sign-up has its own record with its own words."""
+
+WORDING_VERSION = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Confirmed:
+    """Somebody who is on the list now, and the token of their own pages."""
+
+    standing: Standing
+    token: str
+
+
+def look(engine: Engine, keys: Keys, token: str) -> str:
+    """The masked address a confirming link is about. Writes nothing.
+
+    Raises:
+        TokenError: the link is not ours, was used, or is too old.
+    """
+    with session(engine, read_only=True) as opened:
+        now = read_clock(opened.connection())
+        errand = look_at_link(opened, keys.tokens, token, Purpose.confirm, now=now)
+        subscriber = opened.get(Subscriber, errand.subscriber_id)
+        if subscriber is None or subscriber.status is Status.erased:
+            raise TokenError
+        return mask_address(subscriber.email)
+
+
+def confirm(
+    engine: Engine, keys: Keys, token: str, *, wording: str, language: str, evidence: str
+) -> Confirmed:
+    """Put whoever the link was mailed to on the list. A second press finds what the first has done.
+
+    Raises:
+        TokenError: the link is not ours, was used or is too old, or the address must not get mail any more.
+    """
+    with session(engine) as opened:
+        now = read_clock(opened.connection())
+        try:
+            subscriber_id = use_link(opened, keys.tokens, token, Purpose.confirm, now=now).subscriber_id
+        except SpentLinkError:
+            subscriber_id = _find_confirmed(opened, keys, token)
+        else:
+            try:
+                confirm_joining(
+                    opened,
+                    subscriber_id,
+                    key=keys.suppression,
+                    method="page",
+                    source="confirming mail",
+                    now=now,
+                    wording=wording,
+                    wording_version=WORDING_VERSION,
+                    language=language,
+                    evidence=evidence,
+                )
+            except (StatusError, UnknownSubscriberError) as error:
+                raise TokenError from error
+        claim = TokenClaim(subscriber_id=subscriber_id, campaign_id=0)
+        subscriber = opened.get(Subscriber, subscriber_id)
+        if subscriber is None:
+            raise TokenError
+        standing = stand(opened, keys, subscriber, claim)
+        opened.commit()
+    own = keys.tokens.sign(Purpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
+    return Confirmed(standing=standing, token=own)
+
+
+def _find_confirmed(opened: Session, keys: Keys, token: str) -> int:
+    """Who used the link before and is on the list since.
+
+    Raises:
+        SpentLinkError: nobody is.
+    """
+    link = opened.get(MailedLink, keys.tokens.read_link(token, Purpose.confirm).link_id)
+    subscriber = None if link is None or link.used_at is None else opened.get(Subscriber, link.subscriber_id)
+    if subscriber is None or subscriber.id is None or subscriber.status is not Status.active:
+        raise SpentLinkError
+    return subscriber.id

@@ -1,0 +1,137 @@
+"""What goes through a fresh link only, because a newsletter is passed on: one's data, erasure, an address.
+
+Looking writes nothing. Pressing the button uses the link up, in the transaction that does what it is for.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from mailer.database.clock import read_clock
+from mailer.database.engine import session
+from mailer.feedback.asking import Visitor, ask_to_move
+from mailer.feedback.erasing import erase_person
+from mailer.feedback.knowing import know
+from mailer.feedback.leaving import Standing, mask_address, stand
+from mailer.workspace import Keys, Workspace
+from subscribers.errors import AddressError, TokenError, UnknownSubscriberError
+from subscribers.links import look_at_link, use_link
+from subscribers.models import Status, Subscriber
+from subscribers.readdressing import change_address
+from subscribers.tokens import Purpose, TokenClaim
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """Whose link it is, masked, and the new address it is about (masked too), if any."""
+
+    standing: Standing
+    detail: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Moved:
+    """Somebody whose mail goes elsewhere now, and the token of their own pages."""
+
+    standing: Standing
+    token: str
+
+
+def look(engine: Engine, keys: Keys, token: str, purpose: Purpose) -> Errand:
+    """What a mailed link is about. Writes nothing.
+
+    Raises:
+        TokenError: the link is not ours, was used, or is too old.
+    """
+    with session(engine, read_only=True) as opened:
+        now = read_clock(opened.connection())
+        errand = look_at_link(opened, keys.tokens, token, purpose, now=now)
+        subscriber = _find(opened, errand.subscriber_id)
+        standing = stand(
+            opened, keys, subscriber, TokenClaim(subscriber_id=errand.subscriber_id, campaign_id=0)
+        )
+        return Errand(standing=standing, detail=mask_address(errand.detail) if errand.detail else "")
+
+
+def export(workspace: Workspace, engine: Engine, token: str) -> dict[str, Any]:
+    """Everything known about whoever the link was mailed to, as JSON can hold it. The link is used up.
+
+    Raises:
+        TokenError: the link is not ours, was used, or is too old.
+    """
+    keys = workspace.keys
+    with session(engine) as opened:
+        now = read_clock(opened.connection())
+        errand = use_link(opened, keys.tokens, token, Purpose.export, now=now)
+        subscriber = _find(opened, errand.subscriber_id)
+        known = know(opened, subscriber.email, key=keys.suppression, now=now)
+        opened.commit()
+        return known
+
+
+def erase(workspace: Workspace, engine: Engine, token: str, *, evidence: str) -> None:
+    """Erase whoever the link was mailed to. If that fails half-way, the link is good for another try.
+
+    Raises:
+        TokenError: the link is not ours, was used, or is too old.
+    """
+    keys = workspace.keys
+    with session(engine, read_only=True) as opened:
+        now = read_clock(opened.connection())
+        errand = look_at_link(opened, keys.tokens, token, Purpose.erase, now=now)
+        address = _find(opened, errand.subscriber_id).email
+    # The links of the erased go with them, in the same transaction: nothing is left to be used a second time.
+    erase_person(workspace, engine, address, method="page", source="mailed link", evidence=evidence, now=now)
+
+
+def name_address(engine: Engine, keys: Keys, token: str, email: str, visitor: Visitor) -> None:
+    """Have the new address confirmed by a mail to it. The link is used up once the address can be one.
+
+    Raises:
+        TokenError: the link is not ours, was used, or is too old.
+        AddressError: it is no address; the link is still good.
+    """
+    with session(engine) as opened:
+        now = read_clock(opened.connection())
+        errand = use_link(opened, keys.tokens, token, Purpose.address, now=now)
+        ask_to_move(opened, errand.subscriber_id, email, visitor)
+        opened.commit()
+
+
+def move(engine: Engine, keys: Keys, token: str, *, language: str, evidence: str) -> Moved:
+    """Let the subscriber get mail at the address the link was mailed to.
+
+    Raises:
+        TokenError: the link is not ours, was used or is too old, or the address has become somebody's since.
+    """
+    with session(engine) as opened:
+        now = read_clock(opened.connection())
+        errand = use_link(opened, keys.tokens, token, Purpose.new_address, now=now)
+        try:
+            change_address(
+                opened,
+                errand.subscriber_id,
+                errand.detail,
+                key=keys.suppression,
+                method="page",
+                source="mailed link",
+                now=now,
+                language=language,
+                evidence=f"address changed; {evidence}".removesuffix("; "),
+            )
+        except (AddressError, UnknownSubscriberError) as error:
+            raise TokenError from error
+        claim = TokenClaim(subscriber_id=errand.subscriber_id, campaign_id=0)
+        standing = stand(opened, keys, _find(opened, errand.subscriber_id), claim)
+        opened.commit()
+    own = keys.tokens.sign(Purpose.subscription, subscriber_id=errand.subscriber_id, campaign_id=0)
+    return Moved(standing=standing, token=own)
+
+
+def _find(opened: Session, subscriber_id: int) -> Subscriber:
+    subscriber = opened.get(Subscriber, subscriber_id)
+    if subscriber is None or subscriber.status is Status.erased:
+        raise TokenError
+    return subscriber

@@ -1,0 +1,175 @@
+"""The letters that pages have mailed: what each says, in the reader's language, as bytes for SMTP.
+
+Nothing in them was typed by a visitor: whoever fills in somebody else's address has us say our own words
+and no more.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from email.utils import format_datetime
+from functools import cache
+from quopri import encodestring
+from types import MappingProxyType
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from mailer.database.models import LetterKind
+from mailer.rendering.headers import format_mailbox, format_text, write_header
+from mailer.rendering.message import sender_address
+from mailer.rendering.tongue import Tongue, mark
+from mailer.settings import Settings
+from templates import ROOT
+
+_FOLDER = ROOT / "web" / "letters"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """What one kind of letter says: its subject, a sentence or two, its button, and what else to know."""
+
+    subject: str
+    body: str
+    button: str
+    after: str
+
+
+_HARMLESS = mark("If it was not you, do nothing: nothing has changed.")
+_AN_HOUR = mark(
+    "The link works once, within an hour. If you did not ask for it, do nothing: nothing has changed."
+)
+_OPEN = mark("Open my preferences")
+_PAGE = mark("Open the page")
+_CONFIRM = mark("Confirm")
+
+WORDS: Mapping[LetterKind, Words] = MappingProxyType(
+    {
+        LetterKind.confirm: Words(
+            subject=mark("Please confirm your subscription"),
+            body=mark(
+                "Somebody, most likely you, asked for the newsletter of %(organisation)s at this address."
+            ),
+            button=_CONFIRM,
+            after=mark(
+                "The link is good for three days. If it was not you, do nothing: nothing else is sent."
+            ),
+        ),
+        LetterKind.already: Words(
+            subject=mark("You are on the list already"),
+            body=mark(
+                "Somebody, most likely you, asked for the newsletter of %(organisation)s. "
+                "This address gets it already."
+            ),
+            button=_OPEN,
+            after=_HARMLESS,
+        ),
+        LetterKind.link: Words(
+            subject=mark("The link to your preferences"),
+            body=mark(
+                "You asked for the link to your preferences. There you can choose what you get, take a "
+                "break, or unsubscribe."
+            ),
+            button=_OPEN,
+            after=_HARMLESS,
+        ),
+        LetterKind.export: Words(
+            subject=mark("The link to a copy of your data"),
+            body=mark("You asked for a copy of all we know about you."),
+            button=_PAGE,
+            after=_AN_HOUR,
+        ),
+        LetterKind.erase: Words(
+            subject=mark("The link to have your data erased"),
+            body=mark("You asked to have your data erased."),
+            button=_PAGE,
+            after=_AN_HOUR,
+        ),
+        LetterKind.address: Words(
+            subject=mark("The link to change your address"),
+            body=mark("You asked to change the address your newsletter goes to."),
+            button=_PAGE,
+            after=_AN_HOUR,
+        ),
+        LetterKind.new_address: Words(
+            subject=mark("Please confirm your new address"),
+            body=mark(
+                "Somebody, most likely you, would like the newsletter of %(organisation)s at this address."
+            ),
+            button=_CONFIRM,
+            after=_AN_HOUR,
+        ),
+    }
+)
+
+
+def write_letter(
+    kind: LetterKind,
+    *,
+    envelope: str,
+    url: str,
+    tongue: Tongue,
+    settings: Settings,
+    number: int,
+    now: datetime,
+) -> bytes:
+    """The letter to ``envelope`` whose button leads to ``url``: text and HTML, CRLF throughout, all ASCII but
+    for a local part that is not.
+
+    ``number`` is that of its row: the Message-ID is the same however often it is tried.
+
+    Raises:
+        ConfigurationError: the sender's own address cannot be used.
+    """
+    sender = settings.sender
+    words = {
+        name: tongue.say(said, organisation=sender.organisation) for name, said in vars(WORDS[kind]).items()
+    }
+    own = sender_address(sender.address)
+    boundary = f"=_{hashlib.sha256(f'{number} {kind} {url}'.encode()).hexdigest()[:32]}"
+    headers = (
+        ("From", format_mailbox(sender.name, own)),
+        ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),
+        ("Subject", format_text(words["subject"])),
+        ("Date", format_datetime(now.replace(microsecond=0))),
+        ("Message-ID", f"<l{number}.{boundary[2:14]}@{own.rpartition('@')[2]}>"),
+        ("MIME-Version", "1.0"),
+        # RFC 3834: an answer to what a page was asked; nobody's out-of-office need answer it.
+        ("Auto-Submitted", "auto-replied"),
+        ("X-Auto-Response-Suppress", "All"),
+        ("Content-Language", tongue.tag),
+        ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
+    )
+    head = "".join(write_header(name, value) for name, value in headers if value)
+    filled = {
+        **words,
+        "url": url,
+        "tongue": tongue,
+        "sender_name": sender.name,
+        "organisation": sender.organisation,
+        "postal_address": sender.postal_address,
+    }
+    parts = [
+        _write_part(
+            f"--{boundary}", subtype, _templates(subtype).get_template(f"letter.{ending}").render(filled)
+        )
+        for subtype, ending in (("plain", "txt"), ("html", "html"))
+    ]
+    to = f"To: {envelope}\r\n"
+    return (head + to + "\r\n" + "".join(parts) + f"--{boundary}--\r\n").encode()
+
+
+def _write_part(boundary: str, subtype: str, text: str) -> str:
+    encoded = encodestring(text.strip().encode(), quotetabs=False).decode("ascii").replace("\n", "\r\n")
+    kind = f'Content-Type: text/{subtype}; charset="utf-8"\r\nContent-Transfer-Encoding: quoted-printable\r\n'
+    return f"{boundary}\r\n{kind}\r\n{encoded}\r\n"
+
+
+@cache
+def _templates(subtype: str) -> Environment:
+    return Environment(
+        loader=FileSystemLoader(_FOLDER),
+        autoescape=subtype == "html",  # noqa: S701 - the other is plain text
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
+    )

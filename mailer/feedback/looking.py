@@ -1,0 +1,86 @@
+"""How the last edition would have looked: as a reader's choices show it, saved or only tried. Only reads."""
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine, or_
+from sqlmodel import Session, col, exists, select
+
+from mailer.database.engine import session
+from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
+from mailer.feedback.choosing import Form
+from mailer.feedback.leaving import find_subscriber, read_claim
+from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
+from mailer.rendering.reader import interests_of
+from mailer.rendering.variants import Variant, choose_language
+from mailer.workspace import Keys
+from subscribers.errors import TokenError
+from subscribers.models import Status
+
+_LAUNCHED = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
+_REACHED = (DeliveryState.sent, DeliveryState.in_doubt)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """An edition that was sent, and the variant of it that the choices ask for."""
+
+    content: CompiledEdition
+    variant: Variant
+
+
+def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
+    """Whether there is an edition to look at for the reader behind ``token``.
+
+    Raises:
+        TokenError: the token is not ours.
+    """
+    claim = read_claim(keys, token)
+    with session(engine, read_only=True) as opened:
+        return _find_last(opened, claim.subscriber_id) is not None
+
+
+def find_last_edition(engine: Engine, keys: Keys, token: str, form: Form) -> Look | None:
+    """The last edition the reader behind ``token`` got, or anybody may read, as ``form`` would have had it.
+
+    None where there is none, or an older program wrote it.
+
+    Raises:
+        TokenError: the token is not ours, or its subscriber is not on our list.
+    """
+    claim = read_claim(keys, token)
+    with session(engine, read_only=True) as opened:
+        subscriber = find_subscriber(opened, claim)
+        if subscriber.status is Status.erased:
+            raise TokenError
+        campaign = _find_last(opened, claim.subscriber_id)
+        content = None if campaign is None else _read_content(opened, campaign, form.language)
+    if content is None:
+        return None
+    interests = interests_of(form.country or None, form.sectors, form.countries)
+    return Look(content=content, variant=content.variant_for(interests, named=False))
+
+
+def _find_last(opened: Session, subscriber_id: int) -> Campaign | None:
+    if subscriber_id >= 2**31:
+        return None
+    got_it = exists().where(
+        col(Delivery.campaign_id) == col(Campaign.id),
+        col(Delivery.subscriber_id) == subscriber_id,
+        col(Delivery.state).in_(_REACHED),
+    )
+    wanted = select(Campaign).where(
+        col(Campaign.state).in_(_LAUNCHED), or_(got_it, col(Campaign.archived).is_(True))
+    )
+    return opened.exec(wanted.order_by(col(Campaign.id).desc()).limit(1)).first()
+
+
+def _read_content(opened: Session, campaign: Campaign, language: str) -> CompiledEdition | None:
+    frozen = select(CampaignContent.language).where(CampaignContent.campaign_id == campaign.id)
+    languages = sorted(opened.exec(frozen), key=lambda tag: tag != campaign.language)
+    if not languages:
+        return None
+    row = opened.get(CampaignContent, (campaign.id, choose_language(language, languages)))
+    try:
+        return None if row is None else CompiledEdition.from_bytes(row.body)
+    except CompiledVersionError:
+        return None

@@ -1,0 +1,86 @@
+"""Why somebody left, in their own choice of a few words. Nobody has to say, and it changes nothing else."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from mailer.database.engine import session
+from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand
+from mailer.rendering.tongue import mark
+from mailer.workspace import Keys
+from subscribers.consent import record
+from subscribers.models import ConsentRecord, Event, Status, Subscriber
+
+_EVIDENCE = "reason for leaving: "
+
+
+class Reason(StrEnum):
+    """What may be chosen."""
+
+    too_many = "too_many"
+    """Too many emails."""
+
+    not_mine = "not_mine"
+    """The subjects do not concern them."""
+
+    moved_on = "moved_on"
+    """Their work has changed."""
+
+    not_asked = "not_asked"
+    """They did not ask for it."""
+
+    hard_to_read = "hard_to_read"
+    """The mail is hard to read, or in the wrong language."""
+
+    other = "other"
+    """Something else."""
+
+
+REASONS = {
+    Reason.too_many: mark("There are too many emails."),
+    Reason.not_mine: mark("The subjects do not concern me."),
+    Reason.moved_on: mark("My work has changed."),
+    Reason.not_asked: mark("I did not ask for it."),
+    Reason.hard_to_read: mark("It is hard to read, or not in my language."),
+    Reason.other: mark("Another reason."),
+}
+"""How the page says them, in its order."""
+
+
+def give_reason(engine: Engine, keys: Keys, token: str, reason: str, *, now: datetime) -> Standing:
+    """Write down why the reader left, beside the record of their leaving; once for the same reason.
+
+    A word that is no reason, and whoever is still on the list, changes nothing.
+
+    Raises:
+        TokenError: the token is not ours, or its subscriber is not on our list.
+    """
+    claim = read_claim(keys, token)
+    with session(engine) as opened:
+        subscriber = find_subscriber(opened, claim)
+        opened.refresh(subscriber, with_for_update=True)
+        if reason in Reason.__members__ and subscriber.status is Status.unsubscribed:
+            evidence = f"{_EVIDENCE}{reason}"
+            if _read_last(opened, subscriber) != evidence:
+                source = f"campaign {claim.campaign_id}"
+                record(
+                    opened,
+                    subscriber,
+                    Event.updated,
+                    method="page",
+                    source=source,
+                    now=now,
+                    evidence=evidence,
+                )
+        standing = stand(opened, keys, subscriber, claim)
+        opened.commit()
+        return standing
+
+
+def _read_last(opened: Session, subscriber: Subscriber) -> str | None:
+    """The reason given last."""
+    given = col(ConsentRecord.evidence).startswith(_EVIDENCE)
+    wanted = select(ConsentRecord.evidence).where(ConsentRecord.subscriber_id == subscriber.id, given)
+    return opened.exec(wanted.order_by(col(ConsentRecord.id).desc()).limit(1)).first()

@@ -1,0 +1,51 @@
+"""How old a form is: a signed moment that it carries, so that programs that fill in forms have to wait."""
+
+import base64
+import binascii
+import hmac
+import struct
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from subscribers.suppression import SuppressionKey
+
+YOUNGEST = timedelta(seconds=2)
+"""Nobody reads the page and writes an address in less."""
+
+OLDEST = timedelta(hours=24)
+_MOMENT = struct.Struct(">Q")
+_SIGNATURE_BYTES = 16
+
+
+class Age(StrEnum):
+    """What a form's stamp says."""
+
+    good = "good"
+    """The form was shown a while ago, and not too long."""
+
+    unlikely = "unlikely"
+    """It comes back sooner than a person writes, later than a page is left open, or has no stamp of ours."""
+
+
+def make_stamp(key: SuppressionKey, now: datetime) -> str:
+    """The stamp of a form that is shown ``now``."""
+    moment = _MOMENT.pack(int(now.timestamp()))
+    return base64.urlsafe_b64encode(moment + _sign(key, moment)).decode("ascii").rstrip("=")
+
+
+def read_stamp(key: SuppressionKey, stamp: str, now: datetime) -> Age:
+    """Whether a form with that stamp may be taken ``now``."""
+    try:
+        data = base64.b64decode(stamp + "=" * (-len(stamp) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        return Age.unlikely
+    moment, signature = data[: _MOMENT.size], data[_MOMENT.size :]
+    if len(moment) != _MOMENT.size or not hmac.compare_digest(signature, _sign(key, moment)):
+        return Age.unlikely
+    age = now - datetime.fromtimestamp(_MOMENT.unpack(moment)[0], UTC)
+    return Age.good if YOUNGEST <= age <= OLDEST else Age.unlikely
+
+
+def _sign(key: SuppressionKey, moment: bytes) -> bytes:
+    # Another purpose than suppression, and no digest of one is ever a digest of the other.
+    return hmac.digest(key.key, b"form\0" + moment, "sha256")[:_SIGNATURE_BYTES]

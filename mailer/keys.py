@@ -1,0 +1,200 @@
+"""The secrets of a workspace, ``keys.toml``: made once, rotated, and never lost half-way."""
+
+import fcntl
+import os
+import re
+import secrets
+import tempfile
+import tomllib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mailer.errors import ConfigurationError
+from subscribers.suppression import SuppressionKey
+from subscribers.tokens import TokenSigner
+
+KEYS_FILE = "keys.toml"
+_KEY_BYTES = 32
+_HIGHEST = 255
+_HEAD = (
+    "# The secrets of this workspace. Keep this file private and in the backup: without it the links\n"
+    "# in mails already sent stop working, and erased addresses are forgotten twice.\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """The secrets of a workspace. ``suppression`` must never change: it alone knows erased addresses."""
+
+    suppression: SuppressionKey
+    tokens: TokenSigner
+
+
+@dataclass(frozen=True, kw_only=True)
+class TokenKey:
+    """A key by which links are signed or were. ``made`` is a day as ``2026-11-25``, empty where nobody wrote
+    it down; ``signs`` is true for one of them."""
+
+    number: int
+    made: str
+    signs: bool
+
+
+def write_keys(path: Path) -> None:
+    """Make new keys at ``path``, readable by the owner alone. Never overwrites."""
+    values = {
+        "suppression": secrets.token_hex(_KEY_BYTES),
+        "tokens": {"current": 1, "1": secrets.token_hex(_KEY_BYTES)},
+    }
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(_as_toml(path, values))
+
+
+def read_keys(path: Path) -> Keys:
+    """The keys at ``path``. A token of a key that was made later is looked up in the file as it is then.
+
+    Raises:
+        ConfigurationError: there are none, or they cannot be read.
+    """
+    stamp = _stamp(path)
+    values = _read_values(path)
+    try:
+        tokens = values["tokens"]
+        signer = TokenSigner(
+            keys={int(name): bytes.fromhex(key) for name, key in tokens.items() if name != "current"},
+            current=int(tokens["current"]),
+        )
+        suppression = SuppressionKey(bytes.fromhex(values["suppression"]))
+    except (KeyError, ValueError, AttributeError, TypeError) as error:
+        raise _unreadable(path, error) from error
+    return Keys(suppression=suppression, tokens=replace(signer, look_again=lambda: _look_again(path, stamp)))
+
+
+def rotate_keys(path: Path, *, now: datetime) -> int:
+    """Make a new key that signs from now on, and return its number; all older ones go on reading.
+
+    The file is written whole or not at all, and two rotations at once make two keys.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or every number is taken.
+    """
+    with _alone(path):
+        read_keys(path)
+        values = _read_values(path)
+        numbers = {int(name) for name in values["tokens"] if name != "current"}
+        number = _choose_number(path, numbers)
+        values["tokens"] |= {"current": number, str(number): secrets.token_hex(_KEY_BYTES)}
+        values["made"] = {**values.get("made", {}), str(number): f"{now:%Y-%m-%d}"}
+        _replace(path, _as_toml(path, values))
+    return number
+
+
+def list_keys(path: Path) -> tuple[TokenKey, ...]:
+    """The token keys by number, without their secrets.
+
+    Raises:
+        ConfigurationError: the file cannot be read.
+    """
+    signer = read_keys(path).tokens
+    made = _read_values(path).get("made", {})
+    return tuple(
+        TokenKey(number=number, made=str(made.get(str(number), "")), signs=number == signer.current)
+        for number in sorted(signer.keys)
+    )
+
+
+def _look_again(path: Path, stamp: tuple[int, int]) -> TokenSigner | None:
+    """The signer of the file as it is now; None where it has not changed, or cannot be read at the moment."""
+    try:
+        if _stamp(path) == stamp:
+            return None
+        return replace(read_keys(path).tokens, look_again=None)
+    except (ConfigurationError, OSError):
+        return None
+
+
+def _stamp(path: Path) -> tuple[int, int]:
+    try:
+        status = path.stat()
+    except OSError:
+        return (0, 0)
+    return (status.st_ino, status.st_mtime_ns)
+
+
+def _choose_number(path: Path, taken: set[int]) -> int:
+    if max(taken) < _HIGHEST:
+        return max(taken) + 1
+    # 0 is left out: the oldest key, by which Message-IDs are made, must stay the lowest.
+    free = [number for number in range(min(taken) + 1, _HIGHEST) if number not in taken]
+    if not free:
+        raise ConfigurationError(
+            f"{path}: all {len(taken)} key numbers are taken. Remove a key whose mails nobody has any more."
+        )
+    return free[0]
+
+
+def _read_values(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError(
+            f"{path}: the workspace's keys are missing. Restore the file from a backup; "
+            "new keys would break every link already mailed."
+        ) from error
+    except ValueError as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> ConfigurationError:
+    return ConfigurationError(f"{path}: the workspace's keys cannot be read ({error}). Restore the file.")
+
+
+def _as_toml(path: Path, values: Mapping[str, Any]) -> str:
+    """The file: values first and then tables of them, which is all it ever holds."""
+    tables = {name: table for name, table in values.items() if isinstance(table, dict)}
+    lines = [_HEAD.rstrip(), *_list_values(path, {n: v for n, v in values.items() if n not in tables})]
+    for name, table in tables.items():
+        lines += ["", f"[{name}]", *_list_values(path, table)]
+    return "\n".join(lines) + "\n"
+
+
+def _list_values(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
+    for name, value in values.items():
+        is_plain = isinstance(value, int) or (isinstance(value, str) and re.fullmatch(r"[\w.:-]*", value))
+        if not is_plain or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise ConfigurationError(
+                f"{path}: {name} is nothing this program writes, and would be lost. "
+                "Take it out, then try again."
+            )
+        yield f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"'
+
+
+@contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """The workspace's folder held for one rotation; a lock of the system, gone when the process is."""
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        yield
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _replace(path: Path, text: str) -> None:
+    # mkstemp makes it readable by its owner alone, and it stays so.
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    draft = Path(name)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    finally:
+        draft.unlink(missing_ok=True)

@@ -1,0 +1,115 @@
+"""The archive as feeds: Atom (RFC 4287) and JSON Feed 1.1, of all editions or of those about one thing."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from xml.etree import ElementTree as ET
+
+from mailer.rendering.reader import archive_url
+from mailer.web.sent import SentEdition
+
+ATOM_TYPE = "application/atom+xml; charset=utf-8"
+JSON_TYPE = "application/feed+json; charset=utf-8"
+_NAMESPACE = "http://www.w3.org/2005/Atom"
+_XML = "http://www.w3.org/XML/1998/namespace"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Feed:
+    """A feed: its title, its ``path`` below ``base_url`` without the ending, who writes it, what is in it."""
+
+    title: str
+    base_url: str
+    path: str
+    author: str
+    editions: Sequence[SentEdition]
+
+    @property
+    def updated(self) -> datetime | None:
+        return max((edition.sent_at for edition in self.editions), default=None)
+
+
+def write_atom(feed: Feed) -> bytes:
+    """The feed as Atom. A feed without an edition is dated at the beginning of time, as it needs a date."""
+    root = ET.Element("feed", xmlns=_NAMESPACE)
+    home = f"{feed.base_url}/e/"
+    _add(root, "id", f"{feed.base_url}{feed.path}.atom")
+    _add(root, "title", feed.title)
+    _add(root, "updated", _stamp(feed.updated))
+    ET.SubElement(_add(root, "author"), "name").text = _clean(feed.author)
+    ET.SubElement(
+        root, "link", rel="self", type="application/atom+xml", href=f"{feed.base_url}{feed.path}.atom"
+    )
+    ET.SubElement(root, "link", rel="alternate", type="text/html", href=home)
+    for edition in feed.editions:
+        root.append(_write_entry(feed, edition))
+    body: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return body
+
+
+def write_json(feed: Feed) -> bytes:
+    """The feed as JSON Feed."""
+    items = [
+        {
+            "id": _address(feed, edition, edition.language),
+            "url": _address(feed, edition, edition.language),
+            "title": edition.subject,
+            "summary": edition.preheaders[edition.language],
+            "content_text": edition.preheaders[edition.language] or edition.subject,
+            "date_published": _stamp(edition.sent_at),
+            "language": edition.language,
+        }
+        for edition in feed.editions
+    ]
+    values = {
+        "version": "https://jsonfeed.org/version/1.1",
+        "title": feed.title,
+        "home_page_url": f"{feed.base_url}/e/",
+        "feed_url": f"{feed.base_url}{feed.path}.json",
+        "authors": [{"name": feed.author}],
+        "items": items,
+    }
+    return json.dumps(values, ensure_ascii=False, indent=1).encode()
+
+
+def _write_entry(feed: Feed, edition: SentEdition) -> ET.Element:
+    own = edition.language
+    entry = ET.Element("entry", {f"{{{_XML}}}lang": own})
+    _add(entry, "id", _address(feed, edition, own))
+    _add(entry, "title", edition.subject)
+    _add(entry, "updated", _stamp(edition.sent_at))
+    _add(entry, "published", _stamp(edition.sent_at))
+    for language in edition.languages:
+        ET.SubElement(
+            entry,
+            "link",
+            rel="alternate",
+            type="text/html",
+            hreflang=language,
+            title=_clean(edition.subjects[language]),
+            href=_address(feed, edition, language),
+        )
+    _add(entry, "summary", edition.preheaders[own] or edition.title)
+    for term in sorted(edition.sectors | edition.countries):
+        ET.SubElement(entry, "category", term=term)
+    return entry
+
+
+def _address(feed: Feed, edition: SentEdition, language: str) -> str:
+    return archive_url(feed.base_url, edition.slug, language)
+
+
+def _add(parent: ET.Element, name: str, text: str = "") -> ET.Element:
+    element = ET.SubElement(parent, name)
+    element.text = _clean(text) or None
+    return element
+
+
+def _clean(text: str) -> str:
+    """``text`` without what XML cannot hold."""
+    return "".join(char for char in text if char.isprintable() or char in "\t\n")
+
+
+def _stamp(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment is not None else "1970-01-01T00:00:00Z"

@@ -1,0 +1,106 @@
+"""Bring the catalogues of the pages up to what the templates and the program say, and compile them.
+
+Run with `make translations`. New sentences are added empty, for a translator; those nobody says any more go.
+The tests fail until every sentence has its translation in every language.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_dir
+from babel.messages.mofile import read_mo, write_mo
+from babel.messages.pofile import read_po, write_po
+
+from mailer.rendering.tongue import DOMAIN, FOLDER, LANGUAGES, SOURCE
+
+ROOT = Path(__file__).parent.parent
+_NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
+_OPTIONS = {"jinja2": {"trimmed": "true", "encoding": "utf-8", "silent": "false"}}
+_KEYWORDS = {"mark": None, "_": None, "gettext": None, "ngettext": (1, 2)}
+
+
+def extract_messages() -> Catalog:
+    """Every sentence that the pages and their letters say, with the files that say it."""
+    said = Catalog(project="partner-mailer", charset="utf-8")
+    places = (
+        (ROOT / "templates" / "web", [("**.html", "jinja2"), ("**.txt", "jinja2")]),
+        (ROOT / "mailer", [("web/**.py", "python"), ("feedback/**.py", "python")]),
+    )
+    for folder, methods in places:
+        found = extract_from_dir(folder, methods, {"**.html": _OPTIONS["jinja2"]}, keywords=_KEYWORDS)
+        for name, _, message, comments, context in found:
+            # Without line numbers: they change with every edit, and nothing else would.
+            said.add(
+                message, locations=[(f"{folder.name}/{name}", None)], auto_comments=comments, context=context
+            )
+    return said
+
+
+def find_file(tag: str, ending: str) -> Path:
+    """The catalogue of the language ``tag``, in the form of ``ending``."""
+    return FOLDER / tag.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.{ending}"
+
+
+def read_catalogue(tag: str) -> Catalog:
+    """The catalogue of ``tag`` as its translators left it; empty where there is none yet."""
+    path = find_file(tag, "po")
+    locale = tag.replace("-", "_")
+    if not path.is_file():
+        return Catalog(locale=locale, charset="utf-8")
+    with path.open("rb") as file:
+        return read_po(file, locale=locale)
+
+
+def find_gaps(catalogue: Catalog) -> list[str]:
+    """The sentences that are not translated, or only guessed at."""
+    return [str(one.id) for one in catalogue if one.id and (not one.string or one.fuzzy)]
+
+
+def update_catalogue(tag: str, said: Catalog) -> Catalog:
+    """The catalogue of ``tag`` with exactly the sentences that are said."""
+    catalogue = read_catalogue(tag)
+    catalogue.update(said, no_fuzzy_matching=True, update_header_comment=False)
+    catalogue.obsolete.clear()
+    # Git knows when; a date in the file would change with every run.
+    catalogue.creation_date = catalogue.revision_date = _NO_DATE
+    return catalogue
+
+
+def compile_catalogue(catalogue: Catalog) -> bytes:
+    """The catalogue as the program reads it."""
+    buffer = io.BytesIO()
+    write_mo(buffer, catalogue)
+    return buffer.getvalue()
+
+
+def read_compiled(data: bytes) -> dict[str, str]:
+    """The sentences in a compiled catalogue."""
+    return {str(one.id): str(one.string) for one in read_mo(io.BytesIO(data)) if one.id}
+
+
+def main() -> None:
+    """Write every .po anew and compile it."""
+    said, gaps = extract_messages(), 0
+    for tag in LANGUAGES:
+        if tag == SOURCE:
+            continue
+        catalogue = update_catalogue(tag, said)
+        path = find_file(tag, "po")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        buffer = io.BytesIO()
+        write_po(buffer, catalogue, width=110, omit_header=False, sort_output=True, include_lineno=False)
+        path.write_bytes(buffer.getvalue())
+        find_file(tag, "mo").write_bytes(compile_catalogue(catalogue))
+        for gap in find_gaps(catalogue):
+            gaps += 1
+            print(f"{tag}: not translated: {gap}", file=sys.stderr)
+    print(f"{len(said)} sentences in {len(LANGUAGES) - 1} catalogues, {gaps} of them without a translation.")
+
+
+if __name__ == "__main__":
+    main()

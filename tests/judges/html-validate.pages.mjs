@@ -1,0 +1,12 @@
+// What html-validate judges the public pages by: everything it recommends.
+
+export default {
+  root: true,
+  extends: ["html-validate:recommended"],
+  rules: {
+    // HTML does not care, and the templates write it as people do.
+    "doctype-style": ["error", { style: "lowercase" }],
+    // Boxes to tick are one field with several values, which is how a form without a script says a list.
+    "form-dup-name": ["error", { shared: ["checkbox", "radio", "submit"] }],
+  },
+};

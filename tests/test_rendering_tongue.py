@@ -1,0 +1,139 @@
+"""The languages of the pages: which one a reader gets, and that nothing in any of them is missing."""
+
+import re
+from collections import Counter
+from datetime import date
+
+import pytest
+from babel.messages.catalog import Catalog
+
+import templates
+from mailer.rendering.tongue import LANGUAGES, OWN_NAMES, SOURCE, find_tongue, load_tongue
+from mailer.rendering.words import load_words
+from scripts.translations import (
+    compile_catalogue,
+    extract_messages,
+    find_file,
+    find_gaps,
+    read_catalogue,
+    read_compiled,
+    update_catalogue,
+)
+
+FOREIGN = [tag for tag in LANGUAGES if tag != SOURCE]
+SAID = extract_messages()
+_FIELD = re.compile(r"%\(\w+\)s|\{\w+\}")
+
+
+@pytest.mark.parametrize(
+    ("asked", "given"),
+    [
+        ("zh-CN", "zh-Hans"),
+        ("zh", "zh-Hans"),
+        ("zh-Hans-SG", "zh-Hans"),
+        ("zh_CN", "zh-Hans"),
+        ("zh-TW", None),
+        ("zh-Hant", None),
+        ("fr-CA", "fr"),
+        ("mn-MN", "mn"),
+        ("mn-Mong", None),
+        ("ja-JP", "ja"),
+        ("KO", "ko"),
+        ("en-GB", "en"),
+        ("de", None),
+        ("*", None),
+        ("", None),
+        ("../../etc", None),
+        ("a" * 500, None),
+    ],
+)
+def test_a_language_is_given_by_its_likely_script(asked: str, given: str | None) -> None:
+    assert find_tongue([asked]) == given
+
+
+def test_the_first_language_that_we_speak_is_taken() -> None:
+    assert find_tongue(["de", "zh-TW", "fr-BE", "en"]) == "fr"
+    assert find_tongue(["zh-CN"], ["en", "zh"]) == "zh"
+
+
+def test_the_gate_sees_every_kind_of_gap() -> None:
+    catalogue = Catalog(locale="fr")
+    catalogue.add("Undo", "Annuler")
+    catalogue.add("Save", "")
+    catalogue.add("Name", "Nom", flags=["fuzzy"])
+    assert find_gaps(catalogue) == ["Save", "Name"]
+
+
+@pytest.mark.parametrize("tag", FOREIGN)
+def test_every_sentence_of_the_pages_is_translated(tag: str) -> None:
+    catalogue = read_catalogue(tag)
+    said = {message.id for message in SAID if message.id}
+    translated = {message.id for message in catalogue if message.id}
+    assert said - translated == set(), "run `make translations` and translate them"
+    assert translated - said == set(), "nobody says these any more: run `make translations`"
+    assert find_gaps(catalogue) == []
+
+
+@pytest.mark.parametrize("tag", FOREIGN)
+def test_a_translation_fills_in_what_the_original_does(tag: str) -> None:
+    for message in read_catalogue(tag):
+        if message.id:
+            fields = Counter(_FIELD.findall(str(message.id)))
+            assert Counter(_FIELD.findall(str(message.string))) == fields, message.id
+            assert message.string != message.id, f"{message.id} is still English"
+            assert str(message.string).strip() == message.string
+
+
+@pytest.mark.parametrize("tag", FOREIGN)
+def test_what_is_compiled_is_what_was_translated(tag: str) -> None:
+    wanted = read_compiled(compile_catalogue(update_catalogue(tag, SAID)))
+    assert read_compiled(find_file(tag, "mo").read_bytes()) == wanted, "run `make translations`"
+    tongue = load_tongue(tag)
+    assert tongue.say("Undo") == read_catalogue(tag)["Undo"].string
+
+
+@pytest.mark.parametrize("tag", LANGUAGES)
+def test_the_mail_has_all_its_words_in_every_language_of_the_pages(tag: str) -> None:
+    words, english = load_words(tag), load_words(SOURCE)
+    assert words.language == tag.partition("-")[0]
+    for key, phrase in vars(english).items():
+        if isinstance(phrase, str) and key != "language":
+            own = getattr(words, key)
+            assert own.strip(), key
+            assert set(_FIELD.findall(own)) == set(_FIELD.findall(phrase)), key
+            assert tag == SOURCE or own != phrase, f"{key} is still English"
+    assert set(english.sections) <= set(words.sections)
+    sectors = {"education", "culture", "natural-sciences", "cross-cutting"}
+    assert tag == SOURCE or sectors <= set(words.sections)
+
+
+def test_days_are_written_as_a_letter_writes_them() -> None:
+    day = date(2027, 3, 5)
+    written = {tag: load_tongue(tag).write_day(day).replace("\u202f", " ") for tag in LANGUAGES}
+    assert written["en"] == "5 March 2027"
+    assert written["zh-Hans"] == "2027年3月5日"
+    assert written["ja"] == "2027年3月5日"
+    assert written["ko"] == "2027년 3월 5일"
+    assert written["fr"] == "5 mars 2027"
+    assert written["mn"].startswith("2027")
+    assert len(set(written.values())) == 5
+
+
+def test_countries_are_named_by_cldr_or_as_the_organisation_wants() -> None:
+    names = {"en": {"KR": "Republic of Korea"}, "zh": {"KR": "大韩民国"}}
+    assert load_tongue("en").name_country("KR", names) == "Republic of Korea"
+    assert load_tongue("zh-Hans").name_country("KR", names) == "大韩民国"
+    assert load_tongue("zh-Hans").name_country("MN", names) == "蒙古"
+    assert load_tongue("mn").name_country("MN", names) == "Монгол"
+    assert load_tongue("fr").name_country("CN", names) == "Chine"
+
+
+def test_what_is_filled_in_is_escaped_where_it_becomes_markup() -> None:
+    said = load_tongue("fr").say_marked("%(title)s, sent on %(day)s", title="<b>", day="5 mars")
+    assert said == "&lt;b&gt;, envoyé le 5 mars"
+
+
+def test_every_language_has_its_own_name_and_its_catalogue_in_the_package() -> None:
+    assert set(OWN_NAMES) == set(LANGUAGES)
+    for tag in FOREIGN:
+        assert find_file(tag, "mo").is_relative_to(templates.ROOT)

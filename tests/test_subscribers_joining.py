@@ -1,0 +1,129 @@
+"""Joining by one's own hand: asking, confirming, and moving to another address."""
+
+from datetime import datetime
+
+import pytest
+from sqlmodel import Session, col, select
+
+from subscribers.consent import Change, erase, suppress, unsubscribe
+from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
+from subscribers.joining import NOBODY, Asked, ask_to_join, confirm_joining
+from subscribers.links import issue_link
+from subscribers.models import ConsentRecord, Event, MailedLink, Status, Subscriber
+from subscribers.readdressing import change_address
+from subscribers.suppression import SuppressionKey
+from subscribers.tokens import Purpose, TokenSigner
+
+KEY = SuppressionKey(b"s" * 32)
+SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
+
+
+def ask(session: Session, now: datetime, address: str = "ann@example.org") -> Asked:
+    return ask_to_join(
+        session, address, key=KEY, method="page", now=now, wording="Join", wording_version="1", language="mn"
+    )
+
+
+def confirm(session: Session, number: int | None, now: datetime) -> Change:
+    assert number is not None
+    return confirm_joining(session, number, key=KEY, method="page", now=now)
+
+
+def join(session: Session, now: datetime, address: str = "ann@example.org") -> int:
+    asked = ask(session, now, address)
+    assert asked.subscriber_id is not None
+    confirm(session, asked.subscriber_id, now)
+    session.commit()
+    return asked.subscriber_id
+
+
+def events(session: Session) -> list[Event]:
+    return list(session.exec(select(ConsentRecord.event).order_by(col(ConsentRecord.id))))
+
+
+def test_asking_makes_nobody_active_and_confirming_does(session: Session, now: datetime) -> None:
+    asked = ask(session, now, " Ann@Example.org")
+    assert asked.status is Status.pending
+    assert ask(session, now) == asked
+    assert confirm(session, asked.subscriber_id, now) == Change(changed=True, status=Status.active)
+    assert confirm(session, asked.subscriber_id, now) == Change(changed=False, status=Status.active)
+    assert ask(session, now) == Asked(subscriber_id=asked.subscriber_id, status=Status.active)
+    assert events(session) == [Event.requested, Event.requested, Event.subscribed]
+    first = session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id))).first()
+    assert first is not None
+    assert (first.wording, first.wording_version, first.language) == ("Join", "1", "mn")
+
+
+def test_whoever_left_stays_gone_until_they_confirm(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    unsubscribe(session, number, method="one-click", now=now)
+    assert ask(session, now) == Asked(subscriber_id=number, status=Status.unsubscribed)
+    assert confirm(session, number, now).status is Status.active
+
+
+@pytest.mark.parametrize("reason", [Event.suppressed, Event.bounced, Event.complained])
+def test_asking_for_a_suppressed_address_does_nothing_at_all(
+    session: Session, now: datetime, reason: Event
+) -> None:
+    suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
+    assert ask(session, now) == NOBODY
+    assert session.exec(select(Subscriber)).all() == []
+
+
+def test_asking_for_an_erased_address_does_nothing_at_all(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    erase(session, "ann@example.org", key=KEY, method="page", now=now)
+    assert ask(session, now) == NOBODY
+    with pytest.raises(UnknownSubscriberError):
+        confirm(session, number, now)
+
+
+def test_who_was_suppressed_since_asking_cannot_confirm(session: Session, now: datetime) -> None:
+    asked = ask(session, now)
+    suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+    with pytest.raises(StatusError, match="must not get mail any more"):
+        confirm(session, asked.subscriber_id, now)
+
+
+def test_an_address_is_changed_with_a_record_that_quotes_neither(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    issue_link(session, SIGNER, Purpose.export, subscriber_id=number, now=now)
+    assert change_address(session, number, "Ann.Li@Exämple.org", key=KEY, method="page", now=now)
+    session.commit()
+    moved = session.exec(select(Subscriber)).one()
+    assert (moved.email, moved.envelope, moved.status) == (
+        "ann.li@exämple.org",
+        "Ann.Li@xn--exmple-cua.org",
+        Status.active,
+    )
+    assert session.exec(select(MailedLink)).all() == []
+    kept = session.exec(select(ConsentRecord).where(ConsentRecord.event == Event.updated)).one()
+    assert kept.evidence == "address changed"
+    assert not change_address(session, number, "ann.li@exämple.org", key=KEY, method="page", now=now)
+
+
+def test_nobody_moves_to_an_address_that_is_taken_or_suppressed(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    join(session, now, "bob@example.org")
+    suppress(session, "eve@example.org", key=KEY, method="command line", now=now)
+    for address in ("bob@example.org", "eve@example.org"):
+        with pytest.raises(AddressError, match="on the list already or must not get mail"):
+            change_address(session, number, address, key=KEY, method="page", now=now)
+
+
+def test_nobody_who_is_gone_comes_back_under_another_address(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    suppress(session, "ann@example.org", key=KEY, reason=Event.bounced, method="bounce", now=now)
+    with pytest.raises(UnknownSubscriberError):
+        change_address(session, number, "ann.li@example.org", key=KEY, method="page", now=now)
+
+
+def test_erasing_takes_the_links_along_also_those_to_an_address_wanted_by_another(
+    session: Session, now: datetime
+) -> None:
+    join(session, now)
+    other = join(session, now, "bob@example.org")
+    token_for = {"signer": SIGNER, "purpose": Purpose.new_address, "subscriber_id": other, "now": now}
+    issue_link(session, **token_for, detail="ann@example.org")  # type: ignore[arg-type]
+    erase(session, "ann@example.org", key=KEY, method="page", now=now)
+    assert session.exec(select(MailedLink)).all() == []
