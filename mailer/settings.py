@@ -5,6 +5,7 @@ are in the models below; an unknown key is an error, in the file and in the envi
 """
 
 import os
+import re
 import tomllib
 from collections.abc import Mapping
 from datetime import date
@@ -12,7 +13,15 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 
@@ -244,10 +253,17 @@ CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 class LawSettings(_Section):
     """What the law of a reader's country asks of a mailing; see consent.md. Not legal advice."""
 
-    opt_in: tuple[CountryCode, ...] = Field(
+    opt_in: tuple[str, ...] = Field(
         default=("JP",),
         description="Countries whose readers get nothing unless their consent is on record, by code.",
     )
+
+    @field_validator("opt_in")
+    @classmethod
+    def _are_codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+        if wrong := [code for code in codes if not re.fullmatch("[A-Z]{2}", code)]:
+            raise ValueError(f"{wrong[0]!r} is no country code of two capitals, such as JP")
+        return codes
 
 
 class ConsentSettings(_Section):

@@ -39,12 +39,11 @@ from subscribers.segment import EVERYBODY, Segment, parse_segment
 from subscribers.tokens import Purpose
 from tests.ledgers import FakeClock, begin
 
-ADDRESSES = ("ann@example.org", "bob@example.org", "eve@ex\u00e4mple.org", "kim@example.org")
+ADDRESSES = ("ann@example.org", "bob@example.org", "eve@ex\u00e4mple.org")
 SPELLINGS = {
     "ann@example.org": "Ann@Example.ORG",
     "bob@example.org": "\uff22ob@example.org",
     "eve@ex\u00e4mple.org": "Eve@xn--exmple-cua.org",
-    "kim@example.org": " kim@example.org ",
 }
 TEAM = LawSettings(opt_in=())
 RULES = RetentionSettings(pending_days=30, gone_months=1, reply_months=1)
@@ -210,10 +209,11 @@ class Newsletter(RuleBasedStateMachine):
         wanted = Preferences(name="x", country="MN", sectors=frozenset(), language=None, paused_until=until)
         self._do(lambda to: save_preferences(to, person.id or 0, wanted, method="page", now=self.now))
 
-    @rule(address=whose, other=whose)
-    def move(self, address: str, other: str) -> None:
+    @rule(pair=st.permutations(ADDRESSES))
+    def move(self, pair: list[str]) -> None:
+        address, other, _ = pair
         person = self._find(address)
-        if person is None or address == other:
+        if person is None:
             return
         key = self.workspace.keys.suppression
         change = partial(change_address, key=key, method="page", now=self.now)
