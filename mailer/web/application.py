@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
+from mailer.feedback.gathering import LeavingDesk
 from mailer.web import archive, errands, joining, metrics, public
 from mailer.web.listening import choose_tongue
 from mailer.web.pages import Pages
@@ -32,7 +33,8 @@ def create_app(workspace: Workspace, *, clock: Clock = read_clock) -> FastAPI:
     @asynccontextmanager
     async def open_site(app: FastAPI) -> AsyncIterator[None]:
         engine = workspace.open_database()
-        app.state.site = Site(workspace=workspace, pages=pages, engine=engine, clock=clock)
+        desk = LeavingDesk(engine, workspace.keys)
+        app.state.site = Site(workspace=workspace, pages=pages, engine=engine, clock=clock, desk=desk)
         try:
             yield
         finally:

@@ -53,7 +53,7 @@ def act_leave(site: TheSite, request: Request, token: str, body: Body) -> Respon
     Anything posted here is a wish to leave, so a body that cannot be read takes nothing from it.
     """
     if is_one_click(body):
-        leaving.leave_at_once(site.engine, site.workspace.keys, token, now=site.clock())
+        site.desk.leave(token, now=site.clock())
         return PlainTextResponse("Unsubscribed.\n")
     said = _read_said(body)
     tongue = choose_tongue(request.scope, said=said)

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
+from mailer.feedback.gathering import LeavingDesk
 from mailer.web.pages import Pages
 from mailer.web.sent import Shelf
 from mailer.workspace import Workspace
@@ -22,13 +23,14 @@ def read_clock() -> datetime:
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The workspace behind the pages, their templates, its database (opened once), the clock, and what is
-    known of the editions in the archive."""
+    """The workspace behind the pages, their templates, its database (opened once), the clock, the desk where
+    readers leave by one click, and what is known of the editions in the archive."""
 
     workspace: Workspace
     pages: Pages
     engine: Engine
     clock: Clock
+    desk: LeavingDesk
     shelf: Shelf = field(default_factory=Shelf)
 
 
