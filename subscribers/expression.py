@@ -13,7 +13,7 @@ from typing import TypeAlias
 from sqlalchemy import ColumnElement, and_, not_, or_, true
 
 from subscribers.answering import Deliveries
-from subscribers.terms import Term
+from subscribers.terms import Key, Term
 
 
 class Joiner(StrEnum):
@@ -67,6 +67,18 @@ def walk(expression: Expression) -> Iterator[Term]:
     else:
         for part in expression.parts:
             yield from walk(part)
+
+
+def settles(expression: Expression, key: Key) -> bool:
+    """Whether all whom ``expression`` chooses are chosen by ``key`` too: in an "and" one part asks about it,
+    in an "or" every part.
+    """
+    if isinstance(expression, Term):
+        return expression.key is key
+    answers = (settles(part, key) for part in expression.parts)
+    # "Not (a or b)" is "not a" and "not b".
+    is_choice = (expression.joiner is Joiner.any) is not expression.negated
+    return all(answers) if is_choice else any(answers)
 
 
 def depth(expression: Expression) -> int:

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, and_, or_, true
 from sqlmodel import col
 
 from subscribers.answering import Deliveries, Known, SavedSegments
-from subscribers.expression import Expression, Joiner, conjuncts, join, walk, write
+from subscribers.expression import Expression, Joiner, conjuncts, join, settles, write
 from subscribers.models import Status, Subscriber
 from subscribers.parsing import EVERYBODY, parse_expression
 from subscribers.terms import Key
@@ -46,8 +46,10 @@ class Segment:
         return and_(true(), *(term.where(self.deliveries) for term in self.terms))
 
     def asks_about(self, key: Key) -> bool:
-        """Whether any term is about ``key``."""
-        return any(term.key is key for part in self.terms for term in walk(part))
+        """Whether everybody in it is chosen by ``key`` too; ``status:pending or country:MN`` has people whose
+        status nobody asked about.
+        """
+        return any(settles(term, key) for term in self.terms)
 
 
 def parse_segment(

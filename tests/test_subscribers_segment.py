@@ -181,6 +181,20 @@ def test_values_are_kept_as_they_are_stored() -> None:
     assert not segment.asks_about(Key.sector)
 
 
+@pytest.mark.parametrize(
+    ("text", "asks"),
+    [
+        ("status:pending or status:bounced country:MN", True),
+        ("status:pending or country:MN", False),
+        ("(status:pending or country:MN) status:active", True),
+        ("-(country:MN or status:pending)", True),
+        ("-(country:MN status:pending)", False),
+    ],
+)
+def test_a_segment_asks_about_status_where_nobody_in_it_escapes_the_question(text: str, asks: bool) -> None:
+    assert parse_segment(text).asks_about(Key.status) is asks
+
+
 def test_those_who_get_mail_are_active_or_paused_until_a_day_that_has_come(
     session: Session, now: datetime
 ) -> None:
