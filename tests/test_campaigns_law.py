@@ -21,7 +21,7 @@ from mailer.database.models import CampaignState
 from mailer.settings import LawSettings, Settings, SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.consent import record, unsubscribe
-from subscribers.importing import import_csv
+from subscribers.importing import import_file
 from subscribers.joining import ask_to_join, confirm_joining
 from subscribers.models import Event, Subscriber
 from subscribers.segment import parse_segment
@@ -57,7 +57,7 @@ def bring_in(workspace: Workspace, engine: Engine, address: str, country: str, b
     with Session(engine) as session:
         key = workspace.keys.suppression
         now = datetime.fromisoformat("2026-02-01T00:00Z")
-        assert import_csv(session, people, sectors=(), key=key, now=now, basis=basis).added == 1
+        assert import_file(session, people, sectors=(), key=key, now=now, basis=basis).added == 1
         session.commit()
 
 

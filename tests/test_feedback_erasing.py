@@ -34,7 +34,7 @@ from mailer.workspace import Workspace
 from subscribers.consent import suppress
 from subscribers.errors import UnknownSubscriberError
 from subscribers.exporting import export_csv
-from subscribers.importing import import_csv
+from subscribers.importing import import_file
 from subscribers.links import issue_link
 from subscribers.models import ConsentRecord, Event, MailedLink, Status, Subscriber
 from subscribers.segment import parse_segment
@@ -82,7 +82,7 @@ def live(workspace: Workspace, engine: Engine) -> None:
     people.write_text(PARTNERS, encoding="utf-8")
     with Session(engine) as opened:
         sectors = workspace.settings.sectors
-        import_csv(
+        import_file(
             opened, people, sectors=sectors, key=workspace.keys.suppression, now=now, basis="our network"
         )
         opened.commit()
@@ -178,7 +178,7 @@ def test_no_import_brings_an_erased_person_back(workspace: Workspace, engine: En
     people = workspace.root / "again.csv"
     people.write_text(PARTNERS, encoding="utf-8")
     with Session(engine) as opened:
-        report = import_csv(
+        report = import_file(
             opened,
             people,
             sectors=workspace.settings.sectors,

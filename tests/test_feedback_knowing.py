@@ -12,14 +12,22 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, String, Ta
 from sqlmodel import Session, SQLModel, select
 
 from mailer.cli import mailer
-from mailer.database.models import Delivery
+from mailer.database.models import Delivery, Letter, LetterKind
 from mailer.feedback import knowing
 from mailer.feedback.knowing import know, list_personal_tables
 from mailer.workspace import Workspace
 from subscribers.consent import record, suppress
 from subscribers.errors import UnknownSubscriberError
 from subscribers.links import issue_link
-from subscribers.models import Event, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.models import (
+    Event,
+    ImportBatch,
+    ImportChange,
+    Subscriber,
+    SubscriberCountry,
+    SubscriberSector,
+    SubscriberTag,
+)
 from subscribers.tokens import Purpose
 from tests.ledgers import add_campaign
 
@@ -43,6 +51,16 @@ def engine(workspace: Workspace, now: datetime) -> Iterator[Engine]:
             person.name = f"Name {number}"
             session.add(SubscriberSector(subscriber_id=number, sector=f"sector-{number}"))
             session.add(SubscriberTag(subscriber_id=number, tag=f"tag-{number}"))
+            session.add(SubscriberCountry(subscriber_id=number, country="MN"))
+            batch = ImportBatch(source="a.csv", form="CSV", basis="", at=now)
+            session.add(batch)
+            session.flush()
+            session.add(ImportChange(import_id=batch.id or 0, subscriber_id=number, before=f"was {number}"))
+            session.add(
+                Letter(
+                    kind=LetterKind.export, subscriber_id=number, language="en", asked_at=now, not_before=now
+                )
+            )
             record(session, person, Event.imported, method="import", now=now, basis=f"basis {number}")
             issue_link(session, workspace.keys.tokens, Purpose.export, subscriber_id=number, now=now)
         for delivery in session.exec(select(Delivery)).all():

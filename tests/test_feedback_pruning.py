@@ -18,7 +18,7 @@ from mailer.feedback.pruning import months_before, plan_pruning, prune
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.consent import unsubscribe
-from subscribers.importing import import_csv
+from subscribers.importing import import_file
 from subscribers.joining import ask_to_join, confirm_joining
 from subscribers.links import issue_link
 from subscribers.models import ConsentRecord, MailedLink, Status, Subscriber
@@ -109,7 +109,7 @@ def test_no_import_brings_back_somebody_who_left_and_was_pruned(workspace: Works
     people = workspace.root / "people.csv"
     people.write_text("email\nold.leaver@example.org\nold.asker@example.org\n")
     with Session(engine) as session:
-        report = import_csv(session, people, sectors=(), key=workspace.keys.suppression, now=NOW)
+        report = import_file(session, people, sectors=(), key=workspace.keys.suppression, now=NOW)
     assert (report.added, report.suppressed) == (1, 1)
 
 

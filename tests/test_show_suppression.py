@@ -29,7 +29,7 @@ from mailer.settings import LawSettings, RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.consent import suppress
 from subscribers.errors import AddressError, StatusError, SubscriberError, TokenError
-from subscribers.importing import import_csv
+from subscribers.importing import import_file
 from subscribers.joining import ask_to_join, confirm_joining
 from subscribers.links import issue_link, use_link
 from subscribers.models import Event, Subscriber, Suppression
@@ -118,7 +118,7 @@ class Newsletter(RuleBasedStateMachine):
         rows = "".join(f'"{SPELLINGS[address]}",{tag}\n' for address in sorted(addresses))
         people.write_text(f"email,tags\n{rows}", encoding="utf-8")
         key = self.workspace.keys.suppression
-        self._do(lambda to: import_csv(to, people, sectors=(), key=key, now=self.now, basis=basis))
+        self._do(lambda to: import_file(to, people, sectors=(), key=key, now=self.now, basis=basis))
         people.unlink()
 
     @rule(address=whose, reason=st.sampled_from([Event.suppressed, Event.bounced, Event.complained]))

@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Engine, delete, or_, update
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import session
-from mailer.database.models import Delivery
+from mailer.database.models import Delivery, Letter
 from mailer.database.scrubbing import find_files, fold_in_log, scrub_words, vacuum, write_anew
 from mailer.errors import MailerError
 from mailer.feedback.likeness import Likeness, any_of_words, likeness_of, stands_in
@@ -227,6 +227,9 @@ def _forget(
     person = find_subscriber(writing, address)
     theirs = col(Delivery.subscriber_id) == person.id
     writing.connection().execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
+    # Nothing that was still to be mailed to them goes out; nor does what others wanted of their address.
+    to_them = or_(col(Letter.subscriber_id) == person.id, col(Letter.email) == person.email)
+    writing.connection().execute(delete(Letter).where(or_(to_them, col(Letter.detail) == person.email)))
     key = workspace.keys.suppression
     erase(writing, address, key=key, method=method, now=now, source=source, evidence=evidence)
 
