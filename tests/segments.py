@@ -124,6 +124,15 @@ def holds(person: Person, expression: Expression) -> bool:
     return any(_has(person, expression.key, value) for value in expression.values) is not expression.negated
 
 
+def asks_status(expression: Expression) -> bool:
+    """Whether nobody is in ``expression`` without a question about their status: an "or" is as good as the
+    worst of its parts, an "and" as the best."""
+    if isinstance(expression, Group):
+        worst = (expression.joiner is Joiner.any) is not expression.negated
+        return (min if worst else max)(asks_status(part) for part in expression.parts)
+    return expression.key is Key.status
+
+
 def _has(person: Person, key: Key, value: str) -> bool:
     language = (person.language or "").lower()
     return {
