@@ -305,7 +305,11 @@ def test_an_import_is_shown_before_it_is_believed_and_can_be_taken_back(root: Pa
     assert "陈晓明" in shown
     assert "Would be 2 added" in shown
     assert json.loads(run(root, "subscribers", "imports", "--json").stdout)[0]["source"] != "people.csv"
-    done = run(root, "subscribers", "import", str(people)).stderr
+    unseen = run(root, "subscribers", "import", str(people))
+    assert unseen.exit_code == 1
+    assert "import it with --encoding gb18030" in unseen.stderr
+    assert json.loads(run(root, "subscribers", "imports", "--json").stdout)[0]["source"] != "people.csv"
+    done = run(root, "subscribers", "import", str(people), "--encoding", "gb18030").stderr
     (newest, *_) = json.loads(run(root, "subscribers", "imports", "--json").stdout)
     assert (newest["source"], newest["added"]) == ("people.csv", 2)
     assert f"rollback {newest['id']}" in done

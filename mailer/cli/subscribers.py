@@ -100,6 +100,8 @@ def import_(
         encoding=encoding,
         delimiter=_read_delimiter(delimiter),
         columns=None if table is None else read_columns(table),
+        # What a person has not seen is not believed.
+        believes=dry_run,
     )
     workspace = home.open()
     with home.writing(workspace) as opened, show_rows(file) as on_progress:

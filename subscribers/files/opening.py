@@ -23,11 +23,14 @@ _DELIMITER_WORDS = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 @dataclass(frozen=True, kw_only=True)
 class Reading:
-    """How a person wants a file to be read, where they know better than what would be found."""
+    """How a person wants a file to be read, where they know better than what would be found. ``believes`` is
+    whether an encoding that is only likely is taken as it was found; nobody may have looked at the names.
+    """
 
     encoding: str | None = None
     delimiter: str | None = None
     columns: ColumnTable | None = None
+    believes: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +89,12 @@ def _read_text(material: Material, reading: Reading, *, member: str = "", role: 
         )
     lettering = find_lettering(material, wanted=reading.encoding)
     encoding = lettering.encoding
+    if not (lettering.certain or reading.believes):
+        raise ImportFileError(
+            material.name,
+            f"its encoding is only likely ({lettering.words}), and nothing was imported. Look at the names "
+            f"with --dry-run; where they are right, import it with --encoding {encoding}.",
+        )
     if is_vcard(material, encoding):
         form, rows = f"vCard, {lettering.words}", read_vcards(material, encoding=encoding)
     else:
