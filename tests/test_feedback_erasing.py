@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -23,7 +24,7 @@ from mailer.campaigns.planning import plan_campaign
 from mailer.campaigns.sending import send_campaign
 from mailer.cli import mailer
 from mailer.database import scrubbing
-from mailer.database.models import Campaign, Delivery
+from mailer.database.models import Campaign, Delivery, Letter, LetterKind
 from mailer.database.scrubbing import EXEMPT, UnfinishedScrubbingError, list_word_columns
 from mailer.feedback import erasing
 from mailer.feedback.erasing import ErasureError, erase_person, plan_erasure
@@ -170,6 +171,24 @@ def test_everybody_else_and_every_count_stays(workspace: Workspace, engine: Engi
         assert opened.exec(select(MailedLink)).all() == []
         events = opened.exec(select(ConsentRecord.event).where(ConsentRecord.subscriber_id == 2)).all()
     assert sorted(events) == [Event.erased, Event.imported]
+
+
+def test_what_was_still_to_be_mailed_to_them_is_not(workspace: Workspace, engine: Engine) -> None:
+    live(workspace, engine)
+    now = datetime.now(UTC)
+    with Session(engine) as opened:
+        numbers = {one.email: one.id for one in opened.exec(select(Subscriber))}
+        asked: list[dict[str, Any]] = [
+            {"kind": LetterKind.export, "subscriber_id": numbers[EMAIL]},
+            {"kind": LetterKind.link, "email": EMAIL},
+            {"kind": LetterKind.new_address, "subscriber_id": numbers[OTHER], "detail": EMAIL},
+            {"kind": LetterKind.link, "email": OTHER},
+        ]
+        opened.add_all(Letter(**one, language="en", asked_at=now, not_before=now) for one in asked)
+        opened.commit()
+    erase(workspace, engine)
+    with Session(engine) as opened:
+        assert [letter.email for letter in opened.exec(select(Letter))] == [OTHER]
 
 
 def test_no_import_brings_an_erased_person_back(workspace: Workspace, engine: Engine) -> None:
