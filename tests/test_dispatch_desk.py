@@ -43,11 +43,7 @@ class Office:
     """A desk and what it said."""
 
     def __init__(
-        self,
-        engine: Engine,
-        campaign: int,
-        sift: Callable[[Sequence[Claim]], Sifted] | None = None,
-        busy: int = 0,
+        self, engine: Engine, campaign: int, sift: Callable[[Sequence[Claim]], Sifted] | None = None
     ) -> None:
         self.ledger = WatchedLedger(engine, campaign, "us")
         self.concluded: list[Ended] = []
@@ -59,7 +55,6 @@ class Office:
             conclude=self.concluded.append,
             fail=self.failures.append,
             wake=self.wake,
-            count_busy=lambda: busy,
         )
 
     def wake(self) -> None:
@@ -95,36 +90,6 @@ def test_what_happens_in_one_moment_is_one_commit(engine: Engine, campaign: int)
 
     run(work())
     assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.in_doubt]
-
-
-def test_a_commit_waits_for_half_of_the_lines(engine: Engine, campaign: int) -> None:
-    async def work() -> None:
-        office = Office(engine, campaign, busy=4)
-        first, second = (office.take() for _ in range(2))
-        told: list[bool] = []
-        office.desk.begin(first, told.append)
-        await settle_down()
-        assert (told, office.desk.is_clear) == ([], False)
-        office.desk.begin(second, told.append)
-        await settle_down()
-        assert told == [True, True]
-        assert [len(group.begins) for group in office.ledger.groups] == [2]
-        office.ledger.close()
-
-    run(work())
-
-
-def test_a_commit_does_not_wait_for_company_that_does_not_come(engine: Engine, campaign: int) -> None:
-    async def work() -> None:
-        office = Office(engine, campaign, busy=1_000)
-        told: list[bool] = []
-        office.desk.begin(office.take(), told.append)
-        await await_that(lambda: told == [True])
-        office.desk.begin(office.take(), told.append)
-        await await_that(lambda: told == [True, True])
-        office.ledger.close()
-
-    run(work())
 
 
 def test_leave_is_given_only_once_it_is_on_record(engine: Engine, campaign: int) -> None:

@@ -67,7 +67,6 @@ class Crew:
             conclude=self._conclude,
             fail=self._break_down,
             wake=self._on_timer,
-            count_busy=self._count_busy,
         )
         # Not where a rate is kept: a message made long ahead would carry the time it was made at.
         self._works_ahead = work.preparer.works_ahead and work.pace.is_free
@@ -128,9 +127,6 @@ class Crew:
         self._is_halted = True
         for seat in tuple(self._seats):
             seat.abort()
-
-    def _count_busy(self) -> int:
-        return sum(1 for seat in self._seats if seat.in_hand)
 
     # --- what a seat asks for
 

@@ -26,11 +26,6 @@ _AHEAD_SECONDS = 0.5
 """A claim should last about so long: little to rescue after a crash, and the last messages of a campaign
 spread over all machines."""
 
-_COMPANY_SECONDS = 0.001
-"""How long a commit waits for half of the lines that have a message under way. Lines that were written to
-together are answered together, so it rarely comes to that; without it each commit would carry one or two
-where the relay is the slower part, and a commit costs more than a message."""
-
 
 class Ended(NamedTuple):
     """A delivery whose end is on record."""
@@ -41,8 +36,7 @@ class Ended(NamedTuple):
 
 class Desk:
     """The deliveries of one run. ``sift`` says when what was claimed may go; ``conclude`` is told of ends,
-    once they are on record; ``fail`` of a ledger that cannot be written; ``wake`` when there is more to take;
-    ``count_busy`` tells how many lines have a message under way.
+    once they are on record; ``fail`` of a ledger that cannot be written; ``wake`` when there is more to take.
     """
 
     def __init__(
@@ -53,15 +47,12 @@ class Desk:
         conclude: Callable[[Ended], None],
         fail: Callable[[Exception], None],
         wake: Callable[[], None],
-        count_busy: Callable[[], int] = lambda: 0,
     ) -> None:
         self._ledger = ledger
         self._sift = sift
         self._conclude = conclude
         self._fail = fail
         self._wake = wake
-        self._count_busy = count_busy
-        self._timer: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._ahead: deque[Claim] = deque()
         self._soon: dict[int, tuple[Claim, asyncio.TimerHandle]] = {}
@@ -141,23 +132,12 @@ class Desk:
             self._commit()
 
     def _arm(self) -> None:
-        """Have a commit follow: at the end of this moment, if half of the lines are in it."""
         if not self._is_armed:
             self._is_armed = True
-            self._loop.call_soon(self._commit_in_company)
-
-    def _commit_in_company(self) -> None:
-        self._is_armed = False
-        ready = max(len(self._ends), len(self._begins), len(self._returns))
-        if 2 * ready >= self._count_busy():
-            self._commit()
-        elif self._timer is None:
-            self._timer = self._loop.call_later(_COMPANY_SECONDS, self._commit)
+            self._loop.call_soon(self._commit)
 
     def _commit(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        self._is_armed = False
         ends, begins, returns = self._ends, self._begins, self._returns
         if self._has_failed or not (ends or begins or returns):
             return
