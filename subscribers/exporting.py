@@ -70,12 +70,6 @@ def export_people(session: Session, segment: Segment, form: Format, stream: Bina
         text.detach()
 
 
-def export_csv(session: Session, segment: Segment, stream: TextIO) -> int:
-    """As :func:`export_people`, as our own CSV and as text."""
-    rows = ([neutralise(cell) for cell in _our_cells(person)] for person in _people(session, segment))
-    return _write_csv(COLUMNS, rows, stream)
-
-
 def _people(session: Session, segment: Segment) -> Iterator[dict[str, Any]]:
     guard = _NOT_ERASED if segment.asks_about(Key.status) else _ON_THE_LIST
     return list_facts(session, Segment(text=segment.text, terms=(*segment.terms, guard)))

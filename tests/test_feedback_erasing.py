@@ -1,5 +1,6 @@
 """Erasing a person: after it no file of the workspace holds their address, name or mailbox in plain."""
 
+import codecs
 import csv
 import gzip
 import json
@@ -34,7 +35,7 @@ from mailer.settings import LogSettings, SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.consent import suppress
 from subscribers.errors import UnknownSubscriberError
-from subscribers.exporting import export_csv
+from subscribers.exporting import Format, export_people
 from subscribers.importing import import_file
 from subscribers.links import issue_link
 from subscribers.models import ConsentRecord, Event, MailedLink, Status, Subscriber
@@ -100,8 +101,9 @@ def live(workspace: Workspace, engine: Engine) -> None:
     with Session(engine) as opened:
         opened.execute(text("UPDATE campaign SET state_reason = :words"), {"words": f"{ADDRESS} was refused"})
         opened.commit()
-        with (workspace.root / "export.csv").open("w", encoding="utf-8-sig", newline="") as stream:
-            export_csv(opened, parse_segment("all"), stream)
+        with (workspace.root / "export.csv").open("wb") as stream:
+            stream.write(codecs.BOM_UTF8)
+            export_people(opened, parse_segment("all"), Format.csv, stream)
     (workspace.root / "utf16.csv").write_bytes(PARTNERS.encode("utf-16"))
     with (workspace.root / "mailer.log").open("a") as log:
         log.write(f'event=old words="{ADDRESS} and j{EMAIL}"\n')

@@ -14,7 +14,7 @@ from sqlalchemy import Engine, create_engine, event
 from sqlmodel import Session, SQLModel, select
 
 from subscribers.consent import erase, suppress, unsubscribe
-from subscribers.exporting import export_csv
+from subscribers.exporting import Format, export_people
 from subscribers.importing import import_file
 from subscribers.listing import list_facts
 from subscribers.models import Event, Status, Subscriber
@@ -28,9 +28,9 @@ COLUMNS = ["email", "name", "organisation", "country", "sectors", "language", "t
 
 
 def export(session: Session, query: str = "") -> str:
-    stream = io.StringIO(newline="")
-    export_csv(session, parse_segment(query), stream)
-    return stream.getvalue()
+    stream = io.BytesIO()
+    export_people(session, parse_segment(query), Format.csv, stream)
+    return stream.getvalue().decode("utf-8")
 
 
 def take(session: Session, folder: Path, text: str) -> tuple[int, int, int, int, int]:
@@ -95,8 +95,8 @@ def test_those_who_left_are_not_handed_on_unless_they_are_asked_for(session: Ses
 
 def test_it_says_how_many_were_written(session: Session, tmp_path: Path) -> None:
     take(session, tmp_path, "email\n" + "".join(f"p{number}@example.org\n" for number in range(1203)))
-    stream = io.StringIO(newline="")
-    assert export_csv(session, parse_segment("all"), stream) == 1203
+    stream = io.BytesIO()
+    assert export_people(session, parse_segment("all"), Format.csv, stream) == 1203
     assert len(stream.getvalue().splitlines()) == 1204
 
 
