@@ -16,7 +16,8 @@ from bench.rivals import run_ordinary, run_source
 from bench.turns import Run, Turns, cpu_each, rate
 from tests.servers import smtp_sink
 
-_LARGE, _SMALL, _SLOW, _WHOLE, _ORDINARY = 6_000, 20_000, 2_000, 2_000, 400
+# Some seconds each: what a run takes to begin and to end is no part of a rate.
+_LARGE, _SMALL, _SLOW, _WHOLE, _ORDINARY = 12_000, 40_000, 4_000, 4_000, 400
 _MILLISECONDS = 10
 
 

@@ -120,4 +120,4 @@ def begin(ledger: Ledger, claim: Claim) -> bool:
 
 def settle(ledger: Ledger, claim: Claim, outcome: Outcome) -> bool:
     """Record how one hand-over ended; whether the delivery was still ours."""
-    return not ledger.record(Group(ends=[ledger.make_entry(claim, outcome)])).lost
+    return not ledger.record(ledger.make_group([(claim, outcome)])).lost

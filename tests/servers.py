@@ -126,7 +126,7 @@ class Sink:
 
     def messages(self) -> list[bytes]:
         """Every mail it kept, as kept."""
-        return [path.read_bytes() for path in sorted(self.folder.iterdir())]
+        return [mail for path in sorted(self.folder.iterdir()) if (mail := _read(path))]
 
     def recipients(self) -> list[str]:
         """The envelope recipient of every mail it kept, duplicates included."""
@@ -135,6 +135,14 @@ class Sink:
     def message_ids(self) -> list[str]:
         """The Message-ID of every mail it kept, duplicates included."""
         return [_find(rb"^Message-ID: *(.*?)\r?$", mail) for mail in self.messages()]
+
+
+def _read(path: Path) -> bytes:
+    """A file of smtp-sink's; nothing where it is that of a mail which has not come, or comes no more."""
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return b""
 
 
 def _find(pattern: bytes, mail: bytes) -> str:

@@ -84,7 +84,7 @@ def test_what_happens_in_one_moment_is_one_commit(engine: Engine, campaign: int)
         assert (told, office.concluded) == ([True], [])
         await settle_down()
         assert told == [True, True, True]
-        assert [(len(group.ends), len(group.begins)) for group in office.ledger.groups] == [(0, 1), (1, 2)]
+        assert [(len(group.sent), len(group.begins)) for group in office.ledger.groups] == [(0, 1), (1, 2)]
         assert office.concluded == [Ended(first, SENT)]
         office.ledger.close()
 

@@ -97,6 +97,19 @@ def test_every_message_arrives_as_it_was_built(engine: Engine, run: Callable[...
     assert {mail.recipient: mail.content for mail in server.received} == kept
 
 
+def test_a_run_ends_with_its_last_message_and_not_at_the_next_look(
+    engine: Engine, run: Callable[..., Ending], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mailer.dispatch.dispatcher._LOOK_SECONDS", 3600)
+    add_campaign(engine, 5)
+    endings: list[Ending] = []
+    with MisbehavingServer() as server:
+        thread = threading.Thread(target=lambda: endings.append(run(server.url)), daemon=True)
+        thread.start()
+        thread.join(30)
+    assert [ending.how for ending in endings] == [How.finished]
+
+
 def test_a_second_run_sends_nothing(engine: Engine, run: Callable[..., Ending]) -> None:
     add_campaign(engine, 5)
     with MisbehavingServer() as server:

@@ -59,6 +59,11 @@ def look(engine: Engine, number: int) -> Delivery:
     return next(delivery for delivery in read_deliveries(engine).values() if delivery.id == number)
 
 
+def sent(number: int) -> tuple[int, int, str]:
+    """As a group holds a delivery that was sent."""
+    return number, 250, "2.0.0 queued"
+
+
 def states(engine: Engine) -> list[DeliveryState]:
     return [delivery.state for delivery in read_deliveries(engine).values()]
 
@@ -84,7 +89,7 @@ def test_nothing_begins_unless_the_campaign_is_sending_but_ends_are_kept(
     for state in set(CampaignState) - {CampaignState.sending}:
         place(engine, [first], S.in_doubt)
         set_campaign_state(engine, campaign, state)
-        written = journal.write(Group(ends=[Entry(first, S.sent, False, SENT)], begins=[second]), NOW)
+        written = journal.write(Group(sent=[sent(first)], begins=[second]), NOW)
         assert written == Written()
         assert states(engine)[:2] == [S.sent, S.claimed]
 
@@ -113,11 +118,12 @@ def test_what_is_not_ours_neither_begins_nor_ends(
 ) -> None:
     first, second, third, _ = deliveries
     place(engine, [first], S.claimed, "them")
-    ends = [Entry(second, S.sent, False, SENT), Entry(third, S.deferred, True, PUT_OFF)]
+    ends = [Entry(third, S.deferred, True, PUT_OFF)]
     # What is settled as in doubt has no owner.
     for again, owner in ((False, "them"), (True, "them"), (False, None), (True, None)):
         place(engine, [second, third], S.in_doubt, owner)
-        written = journal.write(Group(ends=ends, begins=[first, second]), NOW, again=again)
+        group = Group(sent=[sent(second)], ends=ends, begins=[first, second])
+        written = journal.write(group, NOW, again=again)
         assert written == Written(lost=frozenset({second, third}))
     assert states(engine) == [S.claimed, S.in_doubt, S.in_doubt, S.claimed]
 
@@ -135,8 +141,8 @@ def test_what_began_in_a_try_that_failed_begins_when_it_is_written_again(
     # The database may have committed what it could not confirm. Nothing was sent in between.
     first, second, third, fourth = deliveries
     place(engine, [third], S.in_doubt)
-    group = Group(ends=[Entry(third, S.sent, False, SENT)], begins=[first, second])
-    journal.write(Group(ends=group.ends, begins=[first]), NOW)
+    group = Group(sent=[sent(third)], begins=[first, second])
+    journal.write(Group(sent=group.sent, begins=[first]), NOW)
     written = journal.write(group, NOW, again=True)
     assert written.begun == {first, second}
     assert [look(engine, number).attempts for number in (first, second, fourth)] == [1, 1, 0]
@@ -162,7 +168,9 @@ def test_only_moves_of_the_table_are_made(engine: Engine, journal: Journal, deli
     for start, end, words in itertools.product(S, ENDS, ((), SENT)):
         place(engine, [number], start)
         values = words + PUT_OFF if end is S.deferred else words
-        written = journal.write(Group(ends=[Entry(number, end, False, values)]), NOW)
+        usual = [sent(number)] if end is S.sent and words else []
+        ends = [] if usual else [Entry(number, end, False, values)]
+        written = journal.write(Group(sent=usual, ends=ends), NOW)
         # What nobody has in hand, the journal leaves alone, even where others may move it.
         may_move = start in HELD and end in DELIVERY_MOVES[start]
         # What never began cannot have arrived.
@@ -185,21 +193,20 @@ def test_the_columns_of_an_end_are_set(engine: Engine, journal: Journal, deliver
         ("not_before", later),
     )
     ends = [
-        Entry(first, S.sent, False, SENT),
         Entry(second, S.deferred, True, deferred),
         Entry(third, S.in_doubt, False, (("reason", "lost"), ("doubted", True))),
         Entry(fourth, S.queued, True),
     ]
-    assert journal.write(Group(ends=ends), NOW) == Written()
-    sent, put_off, doubted, back = (look(engine, number) for number in deliveries)
-    assert (sent.state, sent.code, sent.reason, sent.attempts) == (S.sent, 250, "2.0.0 queued", 0)
+    assert journal.write(Group(sent=[sent(first)], ends=ends), NOW) == Written()
+    taken, put_off, doubted, back = (look(engine, number) for number in deliveries)
+    assert (taken.state, taken.code, taken.reason, taken.attempts) == (S.sent, 250, "2.0.0 queued", 0)
     assert (put_off.state, put_off.deferrals, put_off.attempts) == (S.deferred, 3, 1)
     assert (put_off.deferred_since, put_off.not_before, put_off.code) == (START, later, None)
     assert put_off.reason == deferred[3][1]
     assert (doubted.state, doubted.doubted, doubted.reason) == (S.in_doubt, True, "lost")
     assert (back.state, back.attempts) == (S.queued, 1)
-    assert {delivery.owner for delivery in (sent, put_off, doubted, back)} == {None}
-    assert {delivery.updated_at for delivery in (sent, put_off, doubted, back)} == {NOW}
+    assert {delivery.owner for delivery in (taken, put_off, doubted, back)} == {None}
+    assert {delivery.updated_at for delivery in (taken, put_off, doubted, back)} == {NOW}
 
 
 @pytest.mark.parametrize(("tried", "attempts"), [(True, 1), (False, 0)])
@@ -219,8 +226,8 @@ def test_a_group_carries_ends_and_beginnings_of_every_kind(
 ) -> None:
     first, second, third, fourth = deliveries
     place(engine, [first, second], S.in_doubt)
-    ends = [Entry(first, S.sent, False, SENT), Entry(second, S.rejected, True, SENT)]
-    written = journal.write(Group(ends=[*ends, Entry(99_999, S.sent, False, SENT)], begins=[third]), NOW)
+    ends = [Entry(second, S.rejected, True, SENT)]
+    written = journal.write(Group(sent=[sent(first), sent(99_999)], ends=ends, begins=[third]), NOW)
     assert written == Written(begun=frozenset({third}), lost=frozenset({99_999}))
     assert states(engine) == [S.sent, S.rejected, S.in_doubt, S.claimed]
     assert look(engine, fourth).owner == "us"
@@ -235,12 +242,12 @@ def test_a_group_is_one_transaction(engine: Engine, journal: Journal, deliveries
     first, second, third, fourth = deliveries
     place(engine, [first, second], S.in_doubt)
     broken = Entry(second, S.deferred, True, (("no_such_column", 1),))
-    ends = [Entry(first, S.sent, False, SENT), Entry(fourth, S.queued), broken]
+    usual, ends = [sent(first)], [Entry(fourth, S.queued), broken]
     with pytest.raises(engine.dialect.loaded_dbapi.Error):  # type: ignore[union-attr]
-        journal.write(Group(ends=ends, begins=[third]), NOW)
+        journal.write(Group(sent=usual, ends=ends, begins=[third]), NOW)
     assert states(engine) == [S.in_doubt, S.in_doubt, S.claimed, S.claimed]
     # And the journal can be written after it.
-    assert journal.write(Group(ends=ends[:2], begins=[third]), NOW).begun == {third}
+    assert journal.write(Group(sent=usual, ends=ends[:1], begins=[third]), NOW).begun == {third}
     assert states(engine) == [S.sent, S.in_doubt, S.in_doubt, S.queued]
 
 
@@ -302,7 +309,7 @@ def test_the_ledger_does_not_notice_that_its_session_was_ended(postgres_engine: 
     assert ledger.record(Group(begins=numbers[:1])).begun == set(numbers[:1])
     for number in numbers[1:]:
         end_other_backends(postgres_engine)
-        written = ledger.record(Group(ends=[Entry(numbers[0], S.sent, False, SENT)], begins=[number]))
+        written = ledger.record(Group(sent=[sent(numbers[0])], begins=[number]))
         assert written.begun == {number}
     assert states(postgres_engine) == [S.sent, S.in_doubt, S.in_doubt]
     ledger.close()

@@ -56,8 +56,7 @@ READER = Reader(
     envelope="li@example.org",
     name="Li Wei",
     language="en",
-    unsubscribe_url=f"https://news.example.org/u/{TOKEN}",
-    preferences_url=f"https://news.example.org/p/{TOKEN}",
+    token=TOKEN,
     base_url="https://news.example.org",
     message_id="<c3.s12.5fbeae7c85f8@example.org>",
 )
@@ -119,7 +118,7 @@ def test_the_same_arguments_give_the_same_bytes(build: Build) -> None:
 
 
 def test_one_click_needs_its_header_whole_and_readable(build: Build) -> None:
-    long = replace(READER, unsubscribe_url="https://news.example.org/u/" + "A" * 300)
+    long = READER._replace(token="A" * 300)
     (line,) = [line for line in _header_lines(build(reader=long)) if line.startswith("List-Unsubscribe:")]
     assert f"<{long.unsubscribe_url}>" in line
     assert line.count("<https:") == 1
@@ -164,7 +163,7 @@ def test_a_name_of_any_length_shifts_no_byte_of_a_body_in_base64(build: Build, n
     chinese = "看见残障人" * 300
     text = f"{chinese}\n@@greeting@@\n{chinese}\n@@preferences_url@@\n@@unsubscribe_url@@ 再见\n"
     plain, html = _parse(
-        build(replace(COMPILED, text=text, html=text), replace(READER, name=name))
+        build(replace(COMPILED, text=text, html=text), READER._replace(name=name))
     ).iter_parts()
     for part, greeting in (
         (plain, f"Dear {name}," if name else ""),
@@ -178,7 +177,7 @@ def test_a_name_of_any_length_shifts_no_byte_of_a_body_in_base64(build: Build, n
 
 
 def test_a_reader_without_a_name_gets_no_line_for_it(build: Build) -> None:
-    plain, html = _parse(build(reader=replace(READER, name=" \u202e"))).iter_parts()
+    plain, html = _parse(build(reader=READER._replace(name=" \u202e"))).iter_parts()
     assert _lines(plain).startswith("News from Beijing")
     assert "看见" not in _lines(html)
 
@@ -201,7 +200,7 @@ def test_no_line_begins_as_smtp_and_mailbox_files_read_otherwise(
     "name", [".", "..", "From Li", "From", "a=b", "Li ", "x" * 71, "x" * 72, "x" * 73, "<b>"]
 )
 def test_no_name_begins_a_line_as_it_must_not_or_makes_one_too_long(build: Build, name: str) -> None:
-    data = build(replace(COMPILED, greeting="{name}"), replace(READER, name=name))
+    data = build(replace(COMPILED, greeting="{name}"), READER._replace(name=name))
     lines = data.partition(b"\r\n\r\n")[2].split(b"\r\n")
     assert not [line for line in lines if line.startswith((b".", b"From "))]
     assert max(map(len, lines)) <= 76
@@ -211,7 +210,7 @@ def test_no_name_begins_a_line_as_it_must_not_or_makes_one_too_long(build: Build
 
 def test_a_builder_writes_what_is_written_for_one(now: datetime) -> None:
     builder = MessageBuilder([COMPILED], _settings())
-    for reader in (READER, replace(READER, name=""), replace(READER, name="李伟")):
+    for reader in (READER, READER._replace(name=""), READER._replace(name="李伟")):
         assert builder.build(reader, now=now) == build_message(COMPILED, reader, _settings(), now=now)
 
 
@@ -220,7 +219,7 @@ def test_a_reader_gets_their_language_or_the_edition_s_own(now: datetime) -> Non
     builder = MessageBuilder([COMPILED, chinese], _settings())
     asked = {"zh": "zh-Hans", "zh-Hans": "zh-Hans", "en": "en", "mn": "en", "": "en"}
     for wanted, got in asked.items():
-        message = _parse(builder.build(replace(READER, language=wanted), now=now))
+        message = _parse(builder.build(READER._replace(language=wanted), now=now))
         assert message["Content-Language"] == got
 
 
@@ -266,14 +265,14 @@ def _check_name(data: bytes, name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_no_name_changes_who_a_mail_is_to(build: Build, name: str) -> None:
-    _check_name(build(reader=replace(READER, name=name)), name)
+    _check_name(build(reader=READER._replace(name=name)), name)
 
 
 def test_no_naughty_name_changes_who_a_mail_is_to(build: Build) -> None:
     if not CORPUS.is_file():
         pytest.skip("the corpus of naughty strings is not beside the project")
     for name in json.loads(CORPUS.read_text(encoding="utf-8")):
-        _check_name(build(reader=replace(READER, name=name)), name)
+        _check_name(build(reader=READER._replace(name=name)), name)
 
 
 @given(name=st.text(max_size=200))
@@ -308,11 +307,11 @@ def test_a_long_plain_subject_is_folded_and_not_encoded() -> None:
 )  # fmt: skip
 def test_an_address_that_would_bend_a_header_builds_no_mail(build: Build, address: str) -> None:
     with pytest.raises(BuildError, match="cannot be written in a header"):
-        build(reader=replace(READER, envelope=address))
+        build(reader=READER._replace(envelope=address))
 
 
 def test_a_local_part_beyond_ascii_is_written_as_it_is(build: Build) -> None:
-    data = build(reader=replace(READER, envelope="李@xn--bcher-kva.example", name="李伟"))
+    data = build(reader=READER._replace(envelope="李@xn--bcher-kva.example", name="李伟"))
     assert "\r\n <李@xn--bcher-kva.example>\r\n".encode() in data
     assert b"=?utf-8?B?" in data
 
@@ -336,9 +335,9 @@ def test_no_header_ends_early(name: str, value: str) -> None:
 
 def test_a_link_that_would_bend_a_header_builds_no_mail(build: Build) -> None:
     with pytest.raises(BuildError):
-        build(reader=replace(READER, unsubscribe_url="https://e.org/u/x>\r\nBcc: x@example.com"))
+        build(reader=READER._replace(token="x>\r\nBcc: x@example.com"))
     with pytest.raises(BuildError):
-        build(reader=replace(READER, unsubscribe_url="https://e.org/" + "x" * 1000))
+        build(reader=READER._replace(token="x" * 1000))
 
 
 @pytest.mark.parametrize(

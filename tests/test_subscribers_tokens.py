@@ -1,7 +1,9 @@
 """The tokens in a reader's links."""
 
 import base64
+import hmac
 import string
+import struct
 from enum import StrEnum
 
 import pytest
@@ -64,6 +66,24 @@ def test_only_one_spelling_of_a_token_is_genuine() -> None:
 
 BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
 ALPHABET_INDEX = {char: index for index, char in enumerate(BASE64)}
+
+
+@given(key=st.binary(min_size=16, max_size=100), subscriber=subscriber_ids, campaign=campaign_ids)
+def test_a_token_carries_half_of_an_hmac_of_its_purpose_and_its_numbers(
+    key: bytes, subscriber: int, campaign: int
+) -> None:
+    signer = TokenSigner(keys={7: key}, current=7)
+    token = signer.sign(Purpose.subscription, subscriber_id=subscriber, campaign_id=campaign)
+    numbers = struct.pack(">BQI", 7, subscriber, campaign)
+    expected = hmac.digest(key, b"token\0subscription\0" + numbers, "sha256")[:16]
+    assert base64.urlsafe_b64decode(token + "=") == numbers + expected
+
+
+def test_what_must_stay_the_same_is_digested_with_the_oldest_key() -> None:
+    digest = hmac.digest(b"k" * 32, b"anything", "sha256")
+    assert SIGNER.digest_for_good(b"anything") == digest
+    rotated = TokenSigner(keys={2: b"n" * 32, 1: b"k" * 32}, current=2)
+    assert rotated.digest_for_good(b"anything") == digest
 
 
 def test_a_token_for_one_purpose_does_not_open_another() -> None:

@@ -1,8 +1,10 @@
 """Sending a campaign in the foreground: its frozen content, the reader's own links, and the dispatcher."""
 
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import lru_cache
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
@@ -102,6 +104,12 @@ def make_builder(
         reader = reader_for(
             claim.subscriber, campaign_id, settings, signer, sectors=claim.sectors, countries=claim.countries
         )
-        return builder.build(reader, now=datetime.now(UTC))
+        return builder.build(reader, now=_at_second(int(time.time())))
 
     return build
+
+
+# Dates in mail have whole seconds, and thousands of messages share one.
+@lru_cache(maxsize=2)
+def _at_second(second: int) -> datetime:
+    return datetime.fromtimestamp(second, UTC)

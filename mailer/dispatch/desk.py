@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.models import DeliveryState
 from mailer.dispatch.claiming import Claim
-from mailer.dispatch.journal import Entry, Group
+from mailer.dispatch.journal import Entry
 from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
 from mailer.dispatch.pace import Sifted
 from mailer.dispatch.replies import Outcome
@@ -142,10 +142,9 @@ class Desk:
         if self._has_failed or not (ends or begins or returns):
             return
         self._ends, self._begins, self._returns = [], [], []
-        entries = [self._ledger.make_entry(end.claim, end.outcome) for end in ends]
         numbers = [claim.delivery_id for claim, _ in begins]
         try:
-            written = self._ledger.record(Group(ends=entries + returns, begins=numbers))
+            written = self._ledger.record(self._ledger.make_group(ends, begins=numbers, returns=returns))
         except LedgerUnreachableError as error:
             self._break(error)
             return

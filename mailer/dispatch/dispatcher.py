@@ -276,7 +276,7 @@ class _Run:
                 self.rescue()
                 rescued = start
             # On a large ledger a look costs more; it must stay a small part of the work.
-            await asyncio.sleep(max(_LOOK_SECONDS, 10 * took))
+            await crew.work_for(max(_LOOK_SECONDS, 10 * took))
 
     def _make_breaker(self) -> Breaker:
         """A breaker that knows what earlier runs did, as long as the first readers are not all out."""

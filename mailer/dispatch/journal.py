@@ -39,8 +39,13 @@ class Entry(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """What one transaction carries: the ends of some deliveries, and those that are about to begin."""
+    """What one transaction carries: the deliveries that were sent, how others ended, and those that are about
+    to begin.
 
+    Of what was ``sent``, nearly everything, there is the delivery, the server's code and its words.
+    """
+
+    sent: Sequence[tuple[int, int | None, str]] = ()
     ends: Sequence[Entry] = ()
     begins: Sequence[int] = ()
 
@@ -139,14 +144,14 @@ class SqliteJournal:
         self._write_time = write
 
     def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
-        if not again and all(map(_is_sent, group.ends)):
+        if not again and not group.ends:
             with self._transaction() as run:
                 if self._write_usual(run, group, now):
                     run("COMMIT")
                     return Written(begun=frozenset(group.begins))
         draft = _Draft()
         with self._transaction() as run:
-            self._end(group.ends, now, draft)
+            self._end([*map(_write_out, group.sent), *group.ends], now, draft)
             self._begin(group.begins, now, draft, again=again)
             run("COMMIT")
         return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
@@ -166,10 +171,9 @@ class SqliteJournal:
     def _write_usual(self, run: Callable[..., sqlite3.Cursor], group: Group, now: datetime) -> bool:
         """Write messages that were sent and others that begin; whether every row was as expected."""
         words = self._name(now)
-        if group.ends:
-            rows = [(entry.delivery_id, *(value for _, value in entry.values)) for entry in group.ends]
-            ends = json.dumps(rows)
-            if run(_END_ALL, {**words, "ends": ends}).rowcount != len(group.ends):
+        if group.sent:
+            ends = json.dumps(group.sent)
+            if run(_END_ALL, {**words, "ends": ends}).rowcount != len(group.sent):
                 return False
         if group.begins:
             begins = json.dumps(group.begins)
@@ -226,7 +230,6 @@ _WRITE: Final = f"""
     )
     SELECT true, id FROM ended UNION ALL SELECT false, id FROM begun
 """  # noqa: S608 - constants
-_SENT = ("code", "reason")
 
 
 class PostgresJournal:
@@ -240,12 +243,10 @@ class PostgresJournal:
 
     def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
         draft = _Draft()
-        usual = [entry for entry in group.ends if _is_sent(entry)]
-        unusual = [entry for entry in group.ends if not _is_sent(entry)]
-        with self._driver() as driver, driver.transaction() if unusual else contextlib.nullcontext():
-            for entry in unusual:
+        with self._driver() as driver, driver.transaction() if group.ends else contextlib.nullcontext():
+            for entry in group.ends:
                 self._end(driver, entry, now, draft)
-            self._write_usual(driver, usual, group.begins, now, draft, again=again)
+            self._write_usual(driver, group, now, draft, again=again)
         return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
 
     def _end(self, driver: Any, entry: Entry, now: datetime, draft: _Draft) -> None:
@@ -255,23 +256,15 @@ class PostgresJournal:
         if driver.execute(_write_end(entry.state, names, "%s"), row).rowcount != 1:
             draft.lost.add(entry.delivery_id)
 
-    def _write_usual(
-        self,
-        driver: Any,
-        usual: Sequence[Entry],
-        begins: Sequence[int],
-        now: datetime,
-        draft: _Draft,
-        *,
-        again: bool,
-    ) -> None:
-        if not usual and not begins:
+    def _write_usual(self, driver: Any, group: Group, now: datetime, draft: _Draft, *, again: bool) -> None:
+        if not group.sent and not group.begins:
             return
+        sent = [number for number, _, _ in group.sent]
         words = {
-            "ends": [entry.delivery_id for entry in usual],
-            "codes": [entry.values[0][1] for entry in usual],
-            "reasons": [entry.values[1][1] for entry in usual],
-            "begins": list(begins),
+            "ends": sent,
+            "codes": [code for _, code, _ in group.sent],
+            "reasons": [reason for _, _, reason in group.sent],
+            "begins": list(group.begins),
             "now": now,
             "today": now.date(),
             "owner": self._owner,
@@ -281,7 +274,7 @@ class PostgresJournal:
         rows = driver.execute(_WRITE, words, prepare=True).fetchall()
         ended = {number for is_end, number in rows if is_end}
         draft.begun.update(number for is_end, number in rows if not is_end)
-        draft.lost.update(entry.delivery_id for entry in usual if entry.delivery_id not in ended)
+        draft.lost.update(number for number in sent if number not in ended)
 
     @contextlib.contextmanager
     def _driver(self) -> Iterator[Any]:
@@ -301,5 +294,6 @@ class PostgresJournal:
             self._connection = None
 
 
-def _is_sent(entry: Entry) -> bool:
-    return entry.state is DeliveryState.sent and tuple(name for name, _ in entry.values) == _SENT
+def _write_out(sent: tuple[int, int | None, str]) -> Entry:
+    number, code, words = sent
+    return Entry(number, DeliveryState.sent, False, (("code", code), ("reason", words)))

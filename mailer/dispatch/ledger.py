@@ -153,12 +153,25 @@ class Ledger:
                 time.sleep(pause)
         raise AssertionError  # the last turn raises
 
-    def make_entry(self, claim: Claim, outcome: Outcome) -> Entry:
-        """What to record of a hand-over that ended with ``outcome``."""
+    def make_group(
+        self,
+        ends: Sequence[tuple[Claim, Outcome]],
+        *,
+        begins: Sequence[int] = (),
+        returns: Sequence[Entry] = (),
+    ) -> Group:
+        """What to record of hand-overs that ended, with the deliveries that begin and those that go back."""
+        sent, others = [], list(returns)
+        for claim, outcome in ends:
+            if outcome.verdict is Verdict.sent:
+                sent.append((claim.delivery_id, outcome.code, outcome.words))
+            else:
+                others.append(self._make_entry(claim, outcome))
+        return Group(sent=sent, ends=others, begins=begins)
+
+    def _make_entry(self, claim: Claim, outcome: Outcome) -> Entry:
         words = (("code", outcome.code), ("reason", outcome.words))
         match outcome.verdict:
-            case Verdict.sent:
-                return Entry(claim.delivery_id, DeliveryState.sent, False, words)
             case Verdict.in_doubt:
                 return Entry(claim.delivery_id, DeliveryState.in_doubt, False, (*words, ("doubted", True)))
             case Verdict.rejected:
@@ -169,6 +182,8 @@ class Ledger:
                 return self._defer(claim, outcome)
             case Verdict.give_back | Verdict.stop:
                 return Entry(claim.delivery_id, DeliveryState.queued, outcome.is_attempt)
+            case Verdict.sent:
+                raise AssertionError("what was sent has no entry of its own")
 
     def put_off(self, claims: Sequence[tuple[Claim, datetime]], reason: str) -> None:
         """Leave claimed deliveries until a time, each its own, without counting it as a try."""

@@ -70,6 +70,8 @@ class Pace:
 
     def use(self, relay: Relay) -> None:
         """The turn over ``relay`` has been used."""
+        if not self._turns:
+            return
         for name in ("", relay.name, f"{relay.name} braked"):
             self._turns.pop(name, None)
 

@@ -209,7 +209,7 @@ class Brake:
     @property
     def distance(self) -> float:
         """The seconds between two messages as they are now."""
-        return self._loosened(self._monotonic())
+        return self._loosened(self._monotonic()) if self._distance else 0.0
 
     def tighten(self, longest: float = _LONGEST_BRAKE) -> None:
         """Double the distance between messages, once for complaints that come together.

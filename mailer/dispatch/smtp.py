@@ -27,6 +27,8 @@ _LONG = _SEND_BUFFER
 _LONGEST_DATA_WAIT = 120.0  # RFC 5321 §4.5.3.2.4
 _UNSAFE: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
 _DOT: Final = b".\r\n"
+_ENVELOPE: Final = (Stage.mail, Stage.rcpt, Stage.data)
+_NOTHING: Final[tuple[bytes, tuple[Stage, ...]]] = (b"", ())
 
 
 class SmtpLine(asyncio.Protocol):
@@ -38,7 +40,11 @@ class SmtpLine(asyncio.Protocol):
 
     def __init__(self, courier: Courier, settings: SmtpSettings, loop: asyncio.AbstractEventLoop) -> None:
         self._courier = courier
-        self._settings = settings
+        # Read for every message, and a model of pydantic's takes its time to answer.
+        self._timeout, self._final_timeout = settings.timeout, settings.final_timeout
+        self._wants_pipelining = settings.pipelining
+        self._most_messages = settings.messages_per_connection
+        self._longest_seconds = 60 * settings.connection_minutes
         self._loop = loop
         self._reader = ReplyReader()
         self._opening: asyncio.Queue[Reply | None] | None = asyncio.Queue()
@@ -84,9 +90,9 @@ class SmtpLine(asyncio.Protocol):
     def start(self, capabilities: Capabilities) -> None:
         """The server waits for MAIL. From here on replies go to the dialogue."""
         self.capabilities = capabilities
-        self._pipelines = self._settings.pipelining and "PIPELINING" in capabilities
+        self._pipelines = self._wants_pipelining and "PIPELINING" in capabilities
         self._opening = None
-        self._retires_at = self._loop.time() + 60 * self._settings.connection_minutes
+        self._retires_at = self._loop.time() + self._longest_seconds
 
     # --- Line
 
@@ -174,12 +180,11 @@ class SmtpLine(asyncio.Protocol):
     def _find_deadline(self) -> float:
         if not self._owed:
             return float("inf")
-        seconds = self._settings.timeout
-        match self._owed[0]:
-            case Stage.dot:
-                seconds = self._settings.final_timeout
-            case Stage.data:
-                seconds = min(seconds, _LONGEST_DATA_WAIT)
+        stage, seconds = self._owed[0], self._timeout
+        if stage is Stage.dot:
+            seconds = self._final_timeout
+        elif stage is Stage.data:
+            seconds = min(seconds, _LONGEST_DATA_WAIT)
         return self._loop.time() + seconds
 
     def _on_reset(self, reply: Reply) -> None:
@@ -195,13 +200,13 @@ class SmtpLine(asyncio.Protocol):
         if reply.code != 250:
             self._give_up(_judge(Stage.mail, reply))
         elif not self._pipelines:
-            self._write(self._rcpt(), Stage.rcpt)
+            self._write(self._rcpt(), (Stage.rcpt,))
 
     def _on_rcpt(self, reply: Reply) -> None:
         if self._fault is None and reply.code not in {250, 251, 252}:
             self._give_up(_judge(Stage.rcpt, reply))
         elif not self._pipelines:
-            self._write(b"DATA\r\n", Stage.data)
+            self._write(b"DATA\r\n", (Stage.data,))
 
     def _give_up(self, fault: Outcome) -> None:
         """The offered message ends with ``fault``, once the replies to the rest of its envelope are in."""
@@ -219,7 +224,7 @@ class SmtpLine(asyncio.Protocol):
                 self._drop_offered()
             elif self._fault.stage is Stage.rcpt:
                 # It wants a message in spite of the refusal: RFC 2920 §3.1 has it get an empty one.
-                self._write(_DOT, Stage.dot)
+                self._write(_DOT, (Stage.dot,))
             else:
                 # It may have taken the recipient. Nothing but the end is sure to deliver nothing.
                 self._end(self._fault)
@@ -245,8 +250,8 @@ class SmtpLine(asyncio.Protocol):
             return
         self._sent = parcel
         self._owed.append(Stage.dot)
-        self._deadline = self._loop.time() + self._settings.final_timeout
-        envelope, *stages = self._take() if self._pipelines and self._may_take() else (b"",)
+        self._deadline = self._loop.time() + self._final_timeout
+        envelope, stages = self._take() if self._pipelines and self._may_take() else _NOTHING
         self._owed.extend(stages)
         if len(parcel.payload) < _LONG:
             self.transport.write(parcel.payload + _DOT + envelope)
@@ -265,7 +270,7 @@ class SmtpLine(asyncio.Protocol):
 
     def _write_tail(self) -> None:
         tail, self._tail = self._tail, ()
-        self._deadline = self._loop.time() + self._settings.final_timeout
+        self._deadline = self._loop.time() + self._final_timeout
         self.transport.writelines(tail)
 
     def _on_dot(self, reply: Reply) -> None:
@@ -311,9 +316,9 @@ class SmtpLine(asyncio.Protocol):
         return not (self._is_over or self._is_closing or self._opening is not None or self._has_served())
 
     def _has_served(self) -> bool:
-        return self._taken >= self._settings.messages_per_connection or self._loop.time() > self._retires_at
+        return self._taken >= self._most_messages or self._loop.time() > self._retires_at
 
-    def _take(self) -> tuple[bytes, *tuple[Stage, ...]]:
+    def _take(self) -> tuple[bytes, tuple[Stage, ...]]:
         """The commands for the next message and what they make the server owe; nothing if there is none."""
         while (parcel := self._courier.take()) is not None:
             if words := self._look_over(parcel):
@@ -323,25 +328,25 @@ class SmtpLine(asyncio.Protocol):
             self._taken += 1
             self._offered, self._fault = parcel, None
             return self._write_envelope(parcel)
-        return (b"",)
+        return _NOTHING
 
-    def _write_envelope(self, parcel: Parcel) -> tuple[bytes, *tuple[Stage, ...]]:
+    def _write_envelope(self, parcel: Parcel) -> tuple[bytes, tuple[Stage, ...]]:
         mail = b"MAIL FROM:<%b>%b\r\n" % (parcel.sender.encode(), self._options(parcel))
-        stages: tuple[Stage, ...] = (Stage.mail, Stage.rcpt, Stage.data)
+        stages: tuple[Stage, ...] = _ENVELOPE
         if self._needs_reset:
             # After a refusal only: servers count RSET as chatter, and Postfix wants one before a new MAIL.
             self._needs_reset = False
             mail, stages = b"RSET\r\n" + mail, (Stage.reset, *stages)
         if not self._pipelines:
-            return mail[: mail.index(b"\n") + 1], stages[0]
-        return mail + self._rcpt() + b"DATA\r\n", *stages
+            return mail[: mail.index(b"\n") + 1], stages[:1]
+        return mail + self._rcpt() + b"DATA\r\n", stages
 
     def _rcpt(self) -> bytes:
         assert self._offered is not None  # noqa: S101 - the caller has just offered it
         return b"RCPT TO:<%b>\r\n" % self._offered.recipient.encode()
 
     def _options(self, parcel: Parcel) -> bytes:
-        options = b" SIZE=%d" % len(parcel.payload) if "SIZE" in self.capabilities else b""
+        options = b" SIZE=%d" % len(parcel.payload) if "SIZE" in self.capabilities.offers else b""
         if not parcel.payload.isascii():
             options += b" BODY=8BITMIME"
         if _needs_smtputf8(parcel):
@@ -352,13 +357,13 @@ class SmtpLine(asyncio.Protocol):
         """Why this message cannot be handed to this server at all, if so. The server is not asked."""
         if _UNSAFE.search(parcel.sender + parcel.recipient):
             return "the address cannot be written in an SMTP command"
-        if "SMTPUTF8" not in self.capabilities and _needs_smtputf8(parcel):
+        if "SMTPUTF8" not in self.capabilities.offers and _needs_smtputf8(parcel):
             return "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"
-        if "8BITMIME" not in self.capabilities and not parcel.payload.isascii():
+        if "8BITMIME" not in self.capabilities.offers and not parcel.payload.isascii():
             return "the message needs 8BITMIME (RFC 6152), which the mail server does not offer"
         return ""
 
-    def _write(self, commands: bytes, *stages: Stage) -> None:
+    def _write(self, commands: bytes, stages: tuple[Stage, ...]) -> None:
         if stages:
             if not self._owed:
                 self._owed.extend(stages)

@@ -34,13 +34,12 @@ _MOST_VARIANTS = 128
 _MOST_INTERESTS = 4096
 """Sets of interests whose variant is remembered; a few hundred bytes each."""
 
-_LONGEST_HEADER = 998
+_LONGEST_LINKS = 998 - len("List-Unsubscribe: <>\r\n")  # RFC 5322, section 2.1.1
 _VARYING = (Hole.greeting, Hole.unsubscribe_url, Hole.preferences_url)
-# A value that HTML and quoted-printable both write as it is, on one line that begins and ends as lines may.
-_SAFE = re.compile(r"(?:(?!From )[A-Za-z0-9](?:[A-Za-z0-9 .,:;/?#@!$()*+_~%|-]{0,69}[A-Za-z0-9,.!])?)?")
+# A link that needs no escape in HTML and fits on a line of quoted-printable with its soft break.
+_PLAIN_LINK = re.compile(r"(?=.{1,75}\Z)https?://[A-Za-z0-9.:/_~-]+")
 # What HTML escapes; without these it says what plain text says.
 _MARKUP = frozenset("&<>\"'")
-_TOKEN = re.compile(r"[A-Za-z0-9_-]*")
 # What To says in a preview for nobody (RFC 5322, appendix A.1.3).
 _NOBODY = "undisclosed-recipients:;"
 
@@ -84,8 +83,9 @@ class MessageBuilder:
         self._mails = {mail.language: mail for mail in mails}
         self._settings = settings
         reply_to = settings.sender.reply_to or settings.sender.address
-        self._mailbox = quote(sender_address(reply_to), safe="@")
+        mailbox = quote(sender_address(reply_to), safe="@")
         self._labels = settings.subject_labels
+        self._mailto = f"<mailto:{mailbox}?subject=unsubscribe%20"
         try:
             self._frames = {
                 (mail.language, label): _make_frame(mail, settings, label)
@@ -111,17 +111,16 @@ class MessageBuilder:
         Raises:
             BuildError: no message can be made for this reader; the reason is in the words.
         """
-        check_url(reader.unsubscribe_url, Hole.unsubscribe_url, reader)
-        check_url(reader.preferences_url, Hole.preferences_url, reader)
+        links = (reader.unsubscribe_url, reader.preferences_url)
+        are_plain = _check_links(links, reader)
         name = plain_phrase(reader.name)
         form = self._find_form(self._find_variant(reader.language, reader.interests, bool(name)))
         frame, mail = form.frame, form.mail
         if label := self._labels.get(reader.country):
             frame = self._frames[mail.language, label]
         try:
-            head = self._write_head(frame, reader, name, now)
-            values = (greet(mail, name), reader.unsubscribe_url, reader.preferences_url)
-            text, html = _encode_values(mail, values)
+            head = self._write_head(frame, reader, links[0], name, now)
+            text, html = _encode_values(mail, greet(mail, name), links, are_plain=are_plain)
             return b"".join(
                 (
                     head,
@@ -135,21 +134,17 @@ class MessageBuilder:
         except (ValueError, UnicodeError) as error:
             raise BuildError(f"{reader.email}: no message can be built: {error}.") from error
 
-    def _write_head(self, frame: _Frame, reader: Reader, name: str, now: datetime) -> bytes:
+    def _write_head(self, frame: _Frame, reader: Reader, leave: str, name: str, now: datetime) -> bytes:
         to = format_phrase(name, reader.envelope) if reader.envelope else _NOBODY
-        # RFC 8058: exactly one https URI that a POST unsubscribes; RFC 2369: in order of preference.
-        leaving = (
-            f"List-Unsubscribe: <{reader.unsubscribe_url}>, "
-            f"<mailto:{self._mailbox}?subject=unsubscribe%20{_quote_token(reader.token)}>\r\n"
-        )
-        if len(leaving) > _LONGEST_HEADER:
-            # A long link takes the line for itself: it is the one that a POST unsubscribes.
-            leaving = f"List-Unsubscribe: <{reader.unsubscribe_url}>\r\n"
+        # RFC 8058: exactly one https URI that a POST unsubscribes; RFC 2369: in order of preference. A long
+        # link takes the line for itself: it is the one that a POST unsubscribes.
+        mailto = f", {self._mailto}{reader.token}>"
+        if len(leave) + len(mailto) > _LONGEST_LINKS:
+            mailto = ""
         return (
-            f"{frame.before_to}To: {to}\r\n"
-            f"{frame.before_date}Date: {_write_date(now.replace(microsecond=0))}\r\n"
+            f"{frame.before_to}To: {to}\r\n{frame.before_date}Date: {_write_date(now)}\r\n"
             f"Message-ID: {reader.message_id}\r\n"
-            f"{frame.before_leaving}{leaving}{frame.after_leaving}"
+            f"{frame.before_leaving}List-Unsubscribe: <{leave}>{mailto}\r\n{frame.after_leaving}"
         ).encode()
 
     def _lay_out(self, variant: Variant) -> _Form:
@@ -176,26 +171,32 @@ def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings,
     return MessageBuilder([compiled], settings).build(reader, now=now)
 
 
-def _encode_values(mail: CompiledEdition, values: Sequence[str]) -> tuple[Sequence[bytes], Sequence[bytes]]:
-    """``values``, in the order of ``_VARYING``, for the text part and for the HTML part."""
-    text, html = [], []
-    for value in values:
-        if mail.is_quoted and _SAFE.fullmatch(value):
-            # Nothing to escape and nothing to encode: the same bytes for both.
-            plain = value.encode() + SOFT_BREAK
-            text.append(plain)
-            html.append(plain)
-        else:
-            written = mail.text_body.encode_value(value)
-            is_same = mail.is_quoted and _MARKUP.isdisjoint(value)
-            text.append(written)
-            html.append(written if is_same else mail.html_body.encode_value(value))
-    return text, html
+def _check_links(links: tuple[str, str], reader: Reader) -> bool:
+    """Whether both links are so plain that HTML and quoted-printable write them as they are.
+
+    Raises:
+        BuildError: one of them is no URL.
+    """
+    # They differ in one letter of the path, so one look tells of both.
+    if _PLAIN_LINK.fullmatch(links[0]):
+        return True
+    check_url(links[0], Hole.unsubscribe_url, reader)
+    check_url(links[1], Hole.preferences_url, reader)
+    return False
 
 
-def _quote_token(token: str) -> str:
-    # A token of ours is made of what a URL may hold; to find that out takes a tenth of quoting it.
-    return token if _TOKEN.fullmatch(token) else quote(token, safe="")
+def _encode_values(
+    mail: CompiledEdition, greeting: str, links: tuple[str, str], *, are_plain: bool
+) -> tuple[Sequence[bytes], Sequence[bytes]]:
+    """The values in the order of ``_VARYING``, for the text part and for the HTML part."""
+    if not (are_plain and mail.is_quoted):
+        values = (greeting, *links)
+        write_text, write_html = mail.text_body.encode_value, mail.html_body.encode_value
+        return tuple(map(write_text, values)), tuple(map(write_html, values))
+    leave, choose = links[0].encode() + SOFT_BREAK, links[1].encode() + SOFT_BREAK
+    in_text = mail.text_body.encode_value(greeting)
+    in_html = in_text if _MARKUP.isdisjoint(greeting) else mail.html_body.encode_value(greeting)
+    return (in_text, leave, choose), (in_html, leave, choose)
 
 
 @lru_cache(maxsize=4)

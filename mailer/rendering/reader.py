@@ -1,10 +1,8 @@
 """One reader as the mail knows them: where it goes, how they are greeted, their own links."""
 
-import hmac
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from mailer.errors import BuildError
@@ -34,11 +32,11 @@ class Addressee(Protocol):
     def language(self) -> str | None: ...
 
 
-@dataclass(frozen=True, kw_only=True)
-class Reader:
+class Reader(NamedTuple):
     """A reader of one campaign. ``envelope`` is the address as SMTP and headers take it, domain in ASCII;
-    ``interests`` are what the reader follows, which decides about their variant; ``country`` is where they
-    are, "" if unknown, which decides about a label before the subject."""
+    ``token`` is that of their links below ``base_url``, empty for nobody; ``interests`` are what the reader
+    follows, which decides about their variant; ``country`` is where they are, "" if unknown, which decides
+    about a label before the subject."""
 
     subscriber_id: int
     campaign_id: int
@@ -46,9 +44,8 @@ class Reader:
     envelope: str
     name: str
     language: str
-    unsubscribe_url: str
-    preferences_url: str
     base_url: str
+    token: str
     message_id: str
     interests: Interests = ANYTHING
     country: str = ""
@@ -59,9 +56,14 @@ class Reader:
         return not self.envelope.isascii()
 
     @property
-    def token(self) -> str:
-        """The token of the links, as a mail to unsubscribe quotes it."""
-        return self.unsubscribe_url.rpartition("/")[2]
+    def unsubscribe_url(self) -> str:
+        """Where this reader leaves."""
+        return f"{self.base_url}/u/{self.token}" if self.token else f"{self.base_url}/"
+
+    @property
+    def preferences_url(self) -> str:
+        """Where this reader chooses what to get."""
+        return f"{self.base_url}/p/{self.token}" if self.token else f"{self.base_url}/"
 
     def archive_url(self, edition: str, language: str, digest: str = "") -> str:
         """An edition in the browser."""
@@ -86,21 +88,18 @@ def reader_for(
     """
     if subscriber.id is None:
         raise BuildError(f"{subscriber.email}: not saved yet, so no link can be made for them.")
-    token = signer.sign(Purpose.subscription, subscriber_id=subscriber.id, campaign_id=campaign_id)
-    base = settings.web.base_url
     return Reader(
-        subscriber_id=subscriber.id,
-        campaign_id=campaign_id,
-        email=subscriber.email,
-        envelope=subscriber.envelope,
-        name=subscriber.name,
-        language=subscriber.language or "",
-        unsubscribe_url=f"{base}/u/{token}",
-        preferences_url=f"{base}/p/{token}",
-        base_url=base,
-        message_id=message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
-        interests=interests_of(subscriber.country, sectors, countries),
-        country=subscriber.country or "",
+        subscriber.id,
+        campaign_id,
+        subscriber.email,
+        subscriber.envelope,
+        subscriber.name,
+        subscriber.language or "",
+        settings.web.base_url,
+        signer.sign(Purpose.subscription, subscriber_id=subscriber.id, campaign_id=campaign_id),
+        message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
+        interests_of(subscriber.country, sectors, countries),
+        subscriber.country or "",
     )
 
 
@@ -127,7 +126,6 @@ def _interests_of(country: str | None, sectors: frozenset[str], countries: froze
 
 def nobody(settings: Settings) -> Reader:
     """The reader of the archive and of previews without one: no name, links to nobody's choices."""
-    base = settings.web.base_url
     return Reader(
         subscriber_id=0,
         campaign_id=0,
@@ -135,9 +133,8 @@ def nobody(settings: Settings) -> Reader:
         envelope="",
         name="",
         language="",
-        unsubscribe_url=f"{base}/",
-        preferences_url=f"{base}/",
-        base_url=base,
+        base_url=settings.web.base_url,
+        token="",
         message_id=f"<c0.s0@{_ascii_domain(settings.sender.domain)}>",
     )
 
@@ -148,9 +145,8 @@ def message_id(campaign_id: int, subscriber_id: int, domain: str, signer: TokenS
     The twelve digits keep others from making one up. They come from the oldest key, because a retry after the
     keys were renewed must have the id of the first try.
     """
-    key = signer.keys[min(signer.keys)]
     message = f"message-id\0{campaign_id}\0{subscriber_id}\0{domain}".encode()
-    digits = hmac.digest(key, message, "sha256").hex()[:_MESSAGE_ID_DIGITS]
+    digits = signer.digest_for_good(message).hex()[:_MESSAGE_ID_DIGITS]
     return f"<c{campaign_id}.s{subscriber_id}.{digits}@{_ascii_domain(domain)}>"
 
 

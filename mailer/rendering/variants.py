@@ -5,12 +5,13 @@ There are few variants and many readers: a variant is what readers with the same
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from editions.model import Personalisation
 
 
-@dataclass(frozen=True, kw_only=True)
-class Interests:
+# A tuple: every message looks its variant up by it, and a tuple of sets is hashed in C.
+class Interests(NamedTuple):
     """What a reader follows: sectors by slug, countries by ISO code. Empty means all of them."""
 
     sectors: frozenset[str] = frozenset()

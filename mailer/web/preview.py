@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import Annotated
@@ -61,12 +61,8 @@ class Workbench:
 
         None where there is no mail, or it has a hole that cannot be filled; the problems say so.
         """
-        nobody = self.readership.nobody.reader
-        keyless = replace(
-            reader, unsubscribe_url=nobody.unsubscribe_url, preferences_url=nobody.preferences_url
-        )
         try:
-            return personalise(mail, keyless) if mail else None
+            return personalise(mail, reader._replace(token="")) if mail else None
         except BuildError:
             return None
 

@@ -127,7 +127,7 @@ class _Writer:
             subscriber, number, settings, self.workspace.keys.tokens, sectors=share.partner.sectors
         )
         # A partner of the sample who reads Chinese stands here for one who reads French.
-        reader = replace(reader, language=mail.language)
+        reader = reader._replace(language=mail.language)
         mail.eml.write_bytes(build_message(share.compiled, reader, settings, now=datetime.now(UTC)))
         message = message_from_bytes(mail.eml.read_bytes(), _class=EmailMessage, policy=policy.default)
         for subtype, path in (("html", mail.html), ("plain", mail.text)):
