@@ -1,93 +1,62 @@
 """Reading ahead: an iterator that works in a thread of its own while the database works in this one."""
 
-import queue
 import sys
-import threading
 from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_DEPTH = 2
-_SWITCH = 0.0005
+_SWITCH = 0.0001
 """Seconds after which Python lets the other thread go on; 0.005 if nobody says so."""
-_PATIENCE = 0.05
-"""Seconds after which a reader whose items nobody takes looks whether it should end."""
 
 
 class _End:
-    """What stands behind the last item; ``error`` is what ended it, if anything did."""
+    """Stands behind the last item."""
 
-    def __init__(self, error: BaseException | None) -> None:
-        self.error = error
+
+_END: Final = _End()
 
 
 class Ahead(Generic[Item]):
-    """The items of an iterator, a few ahead. ``turn`` is held while one is made.
+    """The items of an iterator, each made when it is asked for, or one ahead after :meth:`go_on`.
 
     Python runs one thread at a time and hands over every five milliseconds. Whoever calls into C for every
-    one of many rows, as a driver does, waits so long each time; holding ``turn``, it does not.
+    one of many rows, as a driver does, waits so long each time. So the iterator rests from the moment its
+    item is taken to the moment somebody says that the long statements begin.
     """
 
-    def __init__(self, items: Iterator[Item]) -> None:
-        self.turn = threading.Lock()
+    def __init__(self, items: Iterator[Item], thread: ThreadPoolExecutor) -> None:
         self._items = items
-        self._made: queue.Queue[Item | _End] = queue.Queue(_DEPTH)
-        self._left = threading.Event()
-        self._thread = threading.Thread(target=self._make, name="reading ahead", daemon=True)
+        self._thread = thread
+        self._next: Future[Item | _End] | None = None
 
-    def start(self) -> None:
-        self._thread.start()
-
-    def leave(self) -> None:
-        """Take no more items; the thread has ended when this returns."""
-        self._left.set()
-        self._thread.join()
+    def go_on(self) -> None:
+        """Have the next item made while the caller goes on with the last."""
+        if self._next is None:
+            self._next = self._thread.submit(next, self._items, _END)
 
     def __iter__(self) -> Iterator[Item]:
         while True:
-            item = self._made.get()
-            if not isinstance(item, _End):
-                yield item
-            elif item.error is not None:
-                raise item.error
-            else:
+            self.go_on()
+            assert self._next is not None  # noqa: S101 - it has just been asked for
+            item = self._next.result()
+            self._next = None
+            if isinstance(item, _End):
                 return
-
-    def _make(self) -> None:
-        error: BaseException | None = None
-        try:
-            while not self._left.is_set():
-                with self.turn:
-                    item = next(self._items)
-                self._hand_over(item)
-        except StopIteration:
-            pass
-        except BaseException as raised:  # handed to the thread that waits, which raises it
-            error = raised
-        self._hand_over(_End(error))
-
-    def _hand_over(self, item: Item | _End) -> None:
-        while not self._left.is_set():
-            try:
-                self._made.put(item, timeout=_PATIENCE)
-            except queue.Full:
-                continue
-            return
+            yield item
 
 
 @contextmanager
 def reading_ahead(items: Generator[Item, None, None]) -> Iterator[Ahead[Item]]:
     """The items of a generator, read ahead while the block runs; the generator is closed at its end."""
-    ahead = Ahead(items)
     usual = sys.getswitchinterval()
-    # Every statement ends with a wait for the reader to let go: some thousands of them take seconds.
+    # Every statement ends with a wait for the reader to let go: some hundreds of them take a second.
     sys.setswitchinterval(_SWITCH)
-    ahead.start()
     try:
-        yield ahead
+        with ThreadPoolExecutor(1, thread_name_prefix="reading ahead") as thread:
+            yield Ahead(items, thread)
     finally:
-        ahead.leave()
         sys.setswitchinterval(usual)
         items.close()

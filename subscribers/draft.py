@@ -1,13 +1,15 @@
 """A row of somebody's file, understood: what it says about one subscriber, before anything is stored.
 
-A list of a million people names forty countries, six languages and a few thousand domains, so what a cell was
-found to mean is remembered. Ordinary addresses take a short way, which is held to the rules of
-:mod:`subscribers.address` by a test with addresses of every kind.
+A list of a million people names forty countries, six languages and a few thousand domains and organisations,
+so what a cell was found to mean is remembered. Ordinary addresses take a short way, which is held to the
+rules of :mod:`subscribers.address` by a test with addresses of every kind.
 """
 
 import re
 from collections.abc import Callable, Collection
 from typing import NamedTuple, TypeVar
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES
 
 from subscribers.address import Address, normalise_address
 from subscribers.country import resolve_country
@@ -22,7 +24,9 @@ Meaning = TypeVar("Meaning")
 _MOST_REMEMBERED = 20_000
 # What every mail server takes as it is: no rule of normalise_address changes or refuses such a local part.
 _ORDINARY_LOCAL = re.compile(r"[A-Za-z0-9]+(?:[._+][A-Za-z0-9]+)*", re.ASCII)
-_LONGEST_LOCAL, _LONGEST = 64, 254
+# And such a domain: no rule does more than write it in small letters, unless its last label is reserved.
+_ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})")
+_LONGEST_LOCAL, _LONGEST_DOMAIN, _LONGEST = 64, 253, 254
 
 
 class Draft(NamedTuple):
@@ -47,6 +51,7 @@ class DraftReader:
 
     def __init__(self, sectors: Collection[str]) -> None:
         self._domain = _Memory(_read_domain)
+        self._organisation = _Memory(lambda cell: clean_line(cell, "organisation"))
         self._country = _Memory(_read_country)
         self._language = _Memory(lambda cell: clean_language(cell) or "")
         self._sectors = _Memory(lambda cell: clean_sectors(cell.split(SEPARATOR), sectors))
@@ -67,7 +72,7 @@ class DraftReader:
             email,
             envelope,
             clean_line(entry.name, "name"),
-            clean_line(entry.organisation, "organisation"),
+            self._organisation[entry.organisation],
             self._country[entry.country],
             self._language[entry.language],
             self._sectors[entry.sectors],
@@ -119,6 +124,11 @@ def _read_domain(domain: str) -> tuple[str, str] | None:
     """A domain as read and as sent to; None for one whose addresses all take the long way."""
     if not domain.isascii() or domain != domain.strip():
         return None
+    # With two hyphens it may be one in Punycode.
+    if (found := _ORDINARY_DOMAIN.fullmatch(domain)) and "--" not in domain:
+        small = domain.lower()
+        if found[1].lower() not in SPECIAL_USE_DOMAIN_NAMES and len(small) <= _LONGEST_DOMAIN:
+            return small, small
     try:
         address = normalise_address(f"a@{domain}")
     except SubscriberError:

@@ -27,7 +27,7 @@ from subscribers.sheet import COLUMNS, Row
 from subscribers.staging import Origin, Stage, staging
 from subscribers.suppression import SuppressionKey
 
-_CHUNK = 10_000
+_CHUNK = 20_000
 """Rows stored together, with a handful of statements."""
 _MOST_REFUSED = 100_000
 _SAMPLES = 5
@@ -261,8 +261,8 @@ class _Intake:
         )
         if not chunk.rows:
             return
-        with chunks.turn:
-            self.stage.fill(chunk.rows, chunk.lists)
+        self.stage.fill(chunk.rows, chunk.lists)
+        chunks.go_on()
         waiting = len(chunk.rows) - (self._suppress() if self.counts_on_hash else 0)
         added = self.stage.add(waiting)
         if added < waiting:

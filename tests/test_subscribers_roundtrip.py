@@ -164,6 +164,8 @@ domains = st.sampled_from(
         "",
     ]
 )
+labels = st.text("aZ9-_é", max_size=5) | st.sampled_from(["xn--a", "local", "TEST", "onion", "a" * 63, "1"])
+domains |= st.lists(labels, max_size=6).map(".".join)
 addresses = st.builds("{}@{}".format, locals_, domains) | st.text(max_size=30) | st.emails()
 
 

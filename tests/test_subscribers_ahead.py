@@ -1,0 +1,78 @@
+"""Reading ahead: one item while the last is worked on, and never while nobody said so."""
+
+import threading
+from collections.abc import Generator
+
+import pytest
+
+from subscribers.ahead import reading_ahead
+
+_PATIENCE = 10
+
+
+class Maker:
+    """Makes numbers, and tells which it has begun."""
+
+    def __init__(self, count: int) -> None:
+        self.begun = [threading.Event() for _ in range(count)]
+        self.is_closed = False
+
+    def make(self) -> Generator[int, None, None]:
+        try:
+            for number, begun in enumerate(self.begun):
+                begun.set()
+                yield number
+        finally:
+            self.is_closed = True
+
+
+def test_every_item_comes_once_and_in_order() -> None:
+    with reading_ahead(Maker(5).make()) as ahead:
+        taken = []
+        for number in ahead:
+            taken.append(number)
+            if number % 2:
+                ahead.go_on()
+                ahead.go_on()
+    assert taken == [0, 1, 2, 3, 4]
+
+
+def test_the_next_item_is_made_while_the_last_is_worked_on() -> None:
+    maker = Maker(3)
+    with reading_ahead(maker.make()) as ahead:
+        assert next(iter(ahead)) == 0
+        ahead.go_on()
+        assert maker.begun[1].wait(_PATIENCE)
+        # One ahead and no more: a chunk takes memory.
+        assert not maker.begun[2].is_set()
+
+
+def test_nothing_is_made_until_somebody_says_so() -> None:
+    maker = Maker(2)
+    with reading_ahead(maker.make()) as ahead:
+        for number in ahead:
+            assert [begun.is_set() for begun in maker.begun] == [True, number == 1]
+
+
+def test_what_goes_wrong_is_told_to_who_takes_it() -> None:
+    def make() -> Generator[int, None, None]:
+        yield 0
+        raise ValueError("row 7")
+
+    with reading_ahead(make()) as ahead:
+        items = iter(ahead)
+        assert next(items) == 0
+        ahead.go_on()
+        with pytest.raises(ValueError, match="row 7"):
+            next(items)
+
+
+def test_who_leaves_early_leaves_nothing_behind() -> None:
+    maker = Maker(3)
+    before = threading.active_count()
+    with pytest.raises(KeyError), reading_ahead(maker.make()) as ahead:  # noqa: PT012 - it fails while reading
+        for _ in ahead:
+            ahead.go_on()
+            raise KeyError("the database failed")
+    assert maker.is_closed
+    assert threading.active_count() == before
