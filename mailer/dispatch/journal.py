@@ -5,7 +5,6 @@ it. What is written here may be no other than what :mod:`mailer.dispatch.moving`
 """
 
 import contextlib
-import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -102,31 +101,21 @@ def _write_end(state: DeliveryState, names: tuple[str, ...], mark: str) -> str:
     )
 
 
-_MAY_BEGIN: Final = f"""
-    EXISTS (SELECT 1 FROM campaign WHERE id = :campaign AND state = 'sending')
-    AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id
-        AND {_MAIL_WANTED.format(today=":today")})
-"""  # noqa: S608 - constants
 _BEGIN: Final = f"""
-    UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = :at
-    WHERE id = :number AND owner = :owner AND (state = 'claimed' OR (:again AND state = 'in_doubt'))
-        AND {_MAY_BEGIN}
+    UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ?
+    WHERE id = ? AND owner = ? AND (state = 'claimed' OR (? AND state = 'in_doubt'))
+        AND EXISTS (SELECT 1 FROM campaign WHERE id = ? AND state = 'sending')
+        AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id
+            AND {_MAIL_WANTED.format(today="?")})
 """  # noqa: S608 - constants
-_BEGIN_ALL: Final = f"""
-    UPDATE delivery SET attempts = attempts + 1, state = 'in_doubt', updated_at = :at
-    FROM json_each(:begins) AS begins
-    WHERE delivery.id = begins.value AND owner = :owner AND state = 'claimed' AND {_MAY_BEGIN}
-"""  # noqa: S608 - constants
-_END_ALL: Final = """
-    UPDATE delivery SET state = 'sent', owner = NULL, updated_at = :at,
-        code = ends.value ->> 1, reason = ends.value ->> 2
-    FROM json_each(:ends) AS ends
-    WHERE delivery.id = ends.value ->> 0 AND owner = :owner AND state = 'in_doubt'
+_SEND: Final = """
+    UPDATE delivery SET state = 'sent', owner = NULL, updated_at = ?, code = ?, reason = ?
+    WHERE id = ? AND owner = ? AND state = 'in_doubt'
 """
 
 
 class SqliteJournal:
-    """On SQLite: the usual group in two statements, since each costs more to begin than a row costs in it.
+    """On SQLite: the usual group in two statements, each run for all its rows by one call.
 
     Where one of them finds a row that is not as expected, all is taken back and written row by row, which
     tells the row.
@@ -146,13 +135,15 @@ class SqliteJournal:
     def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
         if not again and not group.ends:
             with self._transaction() as run:
-                if self._write_usual(run, group, now):
+                if self._write_usual(group, now):
                     run("COMMIT")
                     return Written(begun=frozenset(group.begins))
         draft = _Draft()
         with self._transaction() as run:
             self._end([*map(_write_out, group.sent), *group.ends], now, draft)
-            self._begin(group.begins, now, draft, again=again)
+            for row in self._list_begins(group, now, again=again):
+                if run(_BEGIN, row).rowcount == 1:
+                    draft.begun.add(row[1])
             run("COMMIT")
         return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
 
@@ -168,25 +159,20 @@ class SqliteJournal:
                 with contextlib.suppress(sqlite3.Error):
                     run("ROLLBACK")
 
-    def _write_usual(self, run: Callable[..., sqlite3.Cursor], group: Group, now: datetime) -> bool:
+    def _write_usual(self, group: Group, now: datetime) -> bool:
         """Write messages that were sent and others that begin; whether every row was as expected."""
-        words = self._name(now)
-        if group.sent:
-            ends = json.dumps(group.sent)
-            if run(_END_ALL, {**words, "ends": ends}).rowcount != len(group.sent):
-                return False
-        if group.begins:
-            begins = json.dumps(group.begins)
-            return run(_BEGIN_ALL, {**words, "begins": begins}).rowcount == len(group.begins)
-        return True
+        at, owner, run = self._write_time(now), self._owner, self._cursor.executemany
+        sent = [(at, code, words, number, owner) for number, code, words in group.sent]
+        if sent and run(_SEND, sent).rowcount != len(sent):
+            return False
+        begins = self._list_begins(group, now, again=False)
+        return not begins or run(_BEGIN, begins).rowcount == len(begins)
 
-    def _name(self, now: datetime) -> dict[str, object]:
-        return {
-            "at": self._write_time(now),
-            "today": now.date().isoformat(),
-            "owner": self._owner,
-            "campaign": self._campaign_id,
-        }
+    def _list_begins(self, group: Group, now: datetime, *, again: bool) -> list[tuple[Any, ...]]:
+        """What :data:`_BEGIN` is run with for each delivery that is about to begin."""
+        at, today = self._write_time(now), now.date().isoformat()
+        owner, campaign = self._owner, self._campaign_id
+        return [(at, number, owner, again, campaign, today) for number in group.begins]
 
     def _end(self, ends: Sequence[Entry], now: datetime, draft: _Draft) -> None:
         at = self._write_time(now)
@@ -199,12 +185,6 @@ class SqliteJournal:
             row = (entry.state.value, at, entry.tried, *values, entry.delivery_id, self._owner)
             if self._cursor.execute(_write_end(entry.state, names, "?"), row).rowcount != 1:
                 draft.lost.add(entry.delivery_id)
-
-    def _begin(self, begins: Sequence[int], now: datetime, draft: _Draft, *, again: bool) -> None:
-        words = self._name(now)
-        for number in begins:
-            if self._cursor.execute(_BEGIN, {**words, "number": number, "again": again}).rowcount == 1:
-                draft.begun.add(number)
 
     def close(self) -> None:
         self._cursor.close()
