@@ -12,7 +12,7 @@ import click
 
 from editions.errors import EditionError
 from mailer import __version__
-from mailer.cli import campaigns, editions, keys, operations, segments, subscribers
+from mailer.cli import campaigns, editions, keys, operations, segments, sending, subscribers
 from mailer.cli.home import Home
 from mailer.errors import ConfigurationError, MailerError
 from subscribers.errors import SubscriberError
@@ -98,7 +98,7 @@ for _command in (
     editions.check,
     editions.render,
     editions.preview,
-    campaigns.send,
+    sending.send,
     campaigns.campaigns,
     subscribers.subscribers,
     segments.segments,

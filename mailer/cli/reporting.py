@@ -1,0 +1,106 @@
+"""The command campaigns report: who did not get it and why."""
+
+from __future__ import annotations
+
+import io
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.home import Home, pass_home
+from mailer.cli.output import columns, emit, emit_json, json_option, say, writing_file
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from mailer.workspace import Workspace
+
+_MOST_DOUBTS = 20
+_STATES = (
+    "queued",
+    "claimed",
+    "in_doubt",
+    "sent",
+    "deferred",
+    "rejected",
+    "failed",
+    "suppressed",
+)
+
+
+def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in (value or "").split(",") if name.strip())
+    if unknown := [name for name in names if name not in _STATES]:
+        raise click.BadParameter(f"{', '.join(unknown)}: no such state. There are: {', '.join(_STATES)}.")
+    return names
+
+
+@click.command()
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.option(
+    "--csv",
+    "output",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
+    help="Write every delivery with its state and reason as CSV; - for stdout.",
+)
+@click.option(
+    "--state",
+    "states",
+    metavar="STATES",
+    callback=_read_states,
+    help="With --csv, only deliveries in these states, such as in_doubt,rejected.",
+)
+@json_option
+@pass_home
+def report(home: Home, campaign_id: int, output: Path | None, states: tuple[str, ...], as_json: bool) -> None:
+    """Show who did not get it and why, and who is in doubt.
+
+    Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
+    """
+    from mailer.campaigns.reporting import report_campaign
+
+    if states and output is None:
+        raise click.UsageError("--state chooses lines of the CSV: give it with --csv FILE.")
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        if output is not None:
+            _write_csv(opened, campaign_id, workspace, output, states)
+            return
+        found = report_campaign(opened, campaign_id, workspace)
+    if as_json:
+        emit_json(found.as_dict())
+        return
+    emit(f"Campaign {campaign_id}: {found.summary.title}, {found.summary.state}")
+    if found.reasons:
+        emit(columns([(group.state, group.number, group.reason) for group in found.reasons], right=(1,)))
+    for delivery in found.in_doubt[:_MOST_DOUBTS]:
+        emit(f"in doubt  {delivery.email}  {delivery.message_id}")
+    if (more := found.summary.counts.in_doubt - _MOST_DOUBTS) > 0:
+        again = home.again("campaigns", "report", str(campaign_id), "--csv", "FILE", "--state", "in_doubt")
+        emit(f"in doubt  … and {more:,} more: {again}")
+    for code, reason in found.switched_off.items():
+        emit(f"sent without the check {code}: {reason}")
+    emit(found.summary.counts.equation())
+
+
+def _write_csv(
+    opened: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
+) -> None:
+    """Write the CSV as it is read; a file whole or not at all."""
+    from mailer.campaigns.reporting import write_deliveries
+    from mailer.database.models import DeliveryState
+
+    chosen = [DeliveryState(name) for name in states]
+    if output == Path("-"):
+        write_deliveries(opened, campaign_id, workspace, sys.stdout, states=chosen)
+        return
+    with writing_file(output) as binary:
+        # With a byte order mark, or Excel takes UTF-8 for the system's own encoding.
+        stream = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", write_through=False)
+        number = write_deliveries(opened, campaign_id, workspace, stream, states=chosen)
+        stream.flush()
+        stream.detach()
+    say(f"Wrote {output}: {number:,} deliveries.")

@@ -1,0 +1,148 @@
+"""The command campaigns resolve: settling deliveries in doubt."""
+
+from __future__ import annotations
+
+import sys
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.home import Home, pass_home
+from mailer.cli.output import emit, emit_json, json_option, say
+
+if TYPE_CHECKING:
+    from mailer.campaigns.resolving import Resolution
+
+_MOST_CHANGES = 20
+
+
+@click.command()
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.argument("address", required=False)
+@click.option("--all", "everybody", is_flag=True, help="Everybody in doubt, in place of one ADDRESS.")
+@click.option("--arrived", is_flag=True, help="It arrived: call it sent.")
+@click.option("--send-again", is_flag=True, help="Queue it again, under the same Message-ID.")
+@click.option(
+    "--postfix-log",
+    "logs",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
+    help="Call sent what this log of a Postfix relay has; repeat for rotated files, .gz too, - for stdin.",
+)
+@click.option(
+    "--not-found-resend",
+    is_flag=True,
+    help="Queue again what the log shows the relay has not got; only where it covers the time.",
+)
+@click.option(
+    "--log-zone",
+    metavar="ZONE",
+    callback=lambda _, __, value: _read_zone(value),
+    help="The time zone of a log that names none, such as Asia/Shanghai; default: this machine's.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@json_option
+@pass_home
+def resolve(
+    home: Home,
+    campaign_id: int,
+    address: str | None,
+    everybody: bool,
+    arrived: bool,
+    send_again: bool,
+    logs: tuple[Path, ...],
+    not_found_resend: bool,
+    log_zone: tzinfo | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Settle deliveries in doubt, by a relay's log or by what you know. Sends nothing.
+
+    \b
+    Examples:
+      mailer campaigns resolve 7 --postfix-log /var/log/mail.log --postfix-log /var/log/mail.log.1
+      mailer campaigns resolve 7 mei@example.org --arrived
+      mailer campaigns resolve 7 --all --send-again
+    """
+    from mailer.campaigns.resolving import resolve_by_hand, resolve_by_log
+
+    _check_choice(address, everybody, arrived, send_again, logs, not_found_resend)
+    workspace, now = home.open(), datetime.now(UTC)
+    with home.database(workspace) as engine:
+        if logs:
+            found = resolve_by_log(
+                workspace,
+                engine,
+                campaign_id,
+                logs,
+                resend_missing=not_found_resend,
+                zone=log_zone,
+                dry_run=dry_run,
+                now=now,
+                standard_input=sys.stdin.buffer,
+            )
+        else:
+            found = resolve_by_hand(
+                workspace, engine, campaign_id, address, arrived=arrived, dry_run=dry_run, now=now
+            )
+    if as_json:
+        emit_json({**found.as_dict(), "dry_run": dry_run})
+    else:
+        _tell_resolution(home, found, dry_run=dry_run)
+
+
+def _check_choice(
+    address: str | None,
+    everybody: bool,
+    arrived: bool,
+    send_again: bool,
+    logs: tuple[Path, ...],
+    not_found_resend: bool,
+) -> None:
+    """Refuse what does not go together: a log decides by itself, a person says about whom and what."""
+    if logs:
+        if address is not None or everybody or arrived or send_again:
+            raise click.UsageError(
+                "--postfix-log decides by itself: give it without ADDRESS, --all, --arrived and --send-again."
+            )
+        return
+    if not_found_resend:
+        raise click.UsageError("--not-found-resend is about a log: give it with --postfix-log FILE.")
+    if (address is not None) == everybody:
+        raise click.UsageError("Say about whom: one ADDRESS, or --all; or give --postfix-log FILE.")
+    if arrived == send_again:
+        raise click.UsageError("Say what you know: --arrived, or else --send-again.")
+
+
+def _read_zone(name: str | None) -> tzinfo | None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+    try:
+        return ZoneInfo(name) if name else None
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise click.BadParameter(f"{name}: no such time zone. They are named as in Asia/Shanghai.") from error
+
+
+def _tell_resolution(home: Home, found: Resolution, *, dry_run: bool) -> None:
+    for change in found.changes[:_MOST_CHANGES]:
+        emit(f"{change.state:<7} {change.email}  {change.reason}")
+    if (more := found.sent + found.queued - _MOST_CHANGES) > 0:
+        emit(f"… and {more:,} more")
+    would = "would be " if dry_run else ""
+    emit(f"{found.sent:,} {would}sent, {found.queued:,} {would}queued again, {found.left:,} in doubt")
+    if found.not_covered:
+        say(
+            f"{found.not_covered:,} are not in the log, which does not reach from before the campaign to "
+            "after their hand-over, with every session of that time ended: nothing follows from that. "
+            "Give the older and newer files too, or try again in a while."
+        )
+    if found.missing > found.queued:
+        say(
+            f"{found.missing:,} the relay has not got, as its log shows: "
+            "--not-found-resend puts them back in the queue."
+        )
+    if found.queued and not dry_run:
+        say(f"To send: {home.again('campaigns', 'resume', str(found.campaign_id))}")

@@ -1,0 +1,341 @@
+"""Commands that send: send, and resume of the group campaigns."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.home import Home, pass_home
+from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.cli.subscribers import read_segment
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+    from mailer.campaigns.launching import Terms
+    from mailer.campaigns.outbox import Outbox
+    from mailer.campaigns.planning import Plan
+    from mailer.dispatch.dispatcher import Ending
+    from mailer.workspace import Workspace
+
+_MOST_NAMED = 3
+
+
+@click.command()
+@click.argument("edition")
+@click.option(
+    "--segment",
+    "query",
+    required=True,
+    metavar="QUERY",
+    help="Who gets it, such as 'country:MN'; 'all' for everybody.",
+)
+@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Messages per second at most.")
+@click.option("--confirm", is_flag=True, help="Really send. Without it this is preview mode: nothing leaves.")
+@click.option(
+    "--for",
+    "addresses",
+    multiple=True,
+    metavar="ADDRESS",
+    help="In preview mode, also write this reader's message.",
+)
+@click.option(
+    "--open", "open_browser", is_flag=True, help="In preview mode, open the written messages in the browser."
+)
+@click.option("--again", is_flag=True, help="Include readers who already have this edition.")
+@click.option(
+    "--in-doubt", type=click.Choice(["hold", "resend"]), help="What a resume does with deliveries in doubt."
+)
+@click.option("--wait", is_flag=True, help="Stay until deferred readers have been tried again.")
+@click.option(
+    "--at",
+    metavar="TIME",
+    help="Start at this time, such as 2026-12-01T09:00+08:00; without an offset, this machine's zone.",
+)
+@click.option(
+    "--canary",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="Send to N readers first, and let the rest wait. 0 for none.",
+)
+@click.option(
+    "--canary-minutes",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="M",
+    help="How long the rest waits after the canary; without it, for `campaigns resume`.",
+)
+@click.option("--detach", is_flag=True, help="Leave the sending to `mailer work`.")
+@click.option(
+    "--archive/--no-archive",
+    "archived",
+    default=None,
+    help="Whether anybody may read it in the archive; without it, as [campaigns] archive says.",
+)
+@json_option
+@pass_home
+def send(
+    home: Home,
+    edition: str,
+    query: str,
+    rate: float | None,
+    confirm: bool,
+    addresses: tuple[str, ...],
+    open_browser: bool,
+    again: bool,
+    in_doubt: str | None,
+    wait: bool,
+    at: str | None,
+    canary: int | None,
+    canary_minutes: float | None,
+    detach: bool,
+    archived: bool | None,
+    as_json: bool,
+) -> None:
+    """Send an edition to a segment, or preview what would go to whom.
+
+    Example: mailer send 2021-2 --segment 'country:MN,CN sector:education'
+    """
+    from mailer.campaigns.launching import Terms
+    from mailer.campaigns.planning import plan_campaign
+    from mailer.campaigns.scheduling import read_time
+    from mailer.database.engine import session
+
+    workspace = home.open()
+    start = None if at is None else read_time(at)
+    if canary_minutes is not None and not (canary or workspace.settings.campaigns.canary):
+        raise click.UsageError("--canary-minutes says how long to wait after a canary; add --canary N.")
+    terms = Terms(
+        rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes, archived=archived
+    )
+    with home.database(workspace) as engine:
+        with session(engine, read_only=True) as opened:
+            segment = read_segment(workspace.settings, query, opened)
+        plan = plan_campaign(workspace, engine, edition, segment, again=again, now=datetime.now(UTC))
+    if confirm and start is not None:
+        _schedule(home, workspace, plan, start, terms, as_json=as_json)
+    elif confirm:
+        _send(home, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
+    else:
+        _preview(workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json)
+
+
+@click.command()
+@click.argument("campaign_id", metavar="ID", type=int)
+@click.option(
+    "--resend-in-doubt", is_flag=True, help="Send again to those in doubt, under the same Message-ID."
+)
+@click.option("--wait", is_flag=True, help="Stay until deferred readers have been tried again.")
+@click.option("--detach", is_flag=True, help="Leave the sending to `mailer work`.")
+@json_option
+@pass_home
+def resume(
+    home: Home, campaign_id: int, resend_in_doubt: bool, wait: bool, detach: bool, as_json: bool
+) -> None:
+    """Go on with a campaign that was paused, killed or has readers to try again."""
+    from mailer.campaigns.lifecycle import resume_campaign
+    from mailer.campaigns.working import queue_doubted
+
+    workspace = home.open()
+    with home.writing(workspace) as opened:
+        resume_campaign(opened, campaign_id, now=datetime.now(UTC))
+    if detach:
+        if resend_in_doubt:
+            with _durable(workspace) as engine:
+                queue_doubted(engine, campaign_id)
+        _leave_to_workers(home, workspace, campaign_id, as_json=as_json)
+        return
+    _run(workspace, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt)
+
+
+def _preview(
+    workspace: Workspace, plan: Plan, *, addresses: tuple[str, ...], open_browser: bool, as_json: bool
+) -> None:
+    from mailer.campaigns.outbox import write_outbox
+
+    engine = workspace.open_database()
+    try:
+        outbox = write_outbox(workspace, engine, plan, addresses=addresses, now=datetime.now(UTC))
+    finally:
+        engine.dispose()
+    if as_json:
+        emit_json({**plan.as_dict(), "preview": True, "outbox": [str(path) for path in outbox.files]})
+    else:
+        _tell_plan(plan)
+        _tell_outbox(outbox)
+    if open_browser:
+        for page in outbox.pages:
+            click.launch(page.as_uri())
+
+
+def _tell_plan(plan: Plan) -> None:
+    emit(f"{plan.title}: {plan.subject}")
+    emit(f"To {plan.segment_words}: {plan.audience} readers.")
+    if plan.segment.terms:
+        emit(f"  that is     {plan.in_words}")
+    for name, counts in (
+        ("country", plan.by_country),
+        ("sector", plan.by_sector),
+        ("language", plan.by_language),
+    ):
+        if counts:
+            emit(
+                f"  by {name:<9} "
+                + ", ".join(f"{key or 'unknown'} {number}" for key, number in counts.items())
+            )
+    if len(plan.variants) > len(plan.languages):
+        emit(f"  as {len(plan.variants)} different newsletters, by what readers follow")
+    for reason, number in plan.left_out.items():
+        emit(f"  left out: {number} {reason}")
+    for held in plan.held_back:
+        say(
+            f"Held back: {held}. They get it once they sign up themselves, or are imported with a declared "
+            "--basis; [law] opt_in names the countries."
+        )
+    for problem in plan.problems:
+        say(f"{problem.level}: {problem}")
+    for off in plan.switched_off:
+        say(f"Switched off: {off}")
+
+
+def _tell_outbox(outbox: Outbox) -> None:
+    """Name what was written; of many newsletters the first and the last."""
+    first, last = outbox.samples[:_MOST_NAMED], outbox.samples[_MOST_NAMED:]
+    for path in first:
+        emit(f"  wrote {path}")
+    if last:
+        emit(f"  wrote {len(last)} more, to {last[-1]}")
+    for path in outbox.files[len(outbox.samples) :]:
+        emit(f"  wrote {path}")
+    say("Preview: nothing left this machine. Add --confirm to send.")
+
+
+def _send(
+    home: Home, workspace: Workspace, plan: Plan, terms: Terms, *, wait: bool, detach: bool, as_json: bool
+) -> None:
+    from mailer.campaigns.launching import launch_or_continue
+
+    with _durable(workspace) as engine:
+        launched = launch_or_continue(engine, workspace, plan, terms=terms, now=datetime.now(UTC))
+    if launched.continued:
+        say(
+            f"Campaign {launched.campaign_id} sends this edition to this segment and was not finished: "
+            "going on with it."
+        )
+    if detach:
+        _leave_to_workers(home, workspace, launched.campaign_id, as_json=as_json)
+    else:
+        _run(workspace, launched.campaign_id, wait=wait, as_json=as_json)
+
+
+def _schedule(
+    home: Home, workspace: Workspace, plan: Plan, at: datetime, terms: Terms, *, as_json: bool
+) -> None:
+    from mailer.campaigns.scheduling import schedule
+
+    with _durable(workspace) as engine:
+        scheduled = schedule(engine, workspace, plan, at=at, terms=terms)
+    say(
+        f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.moved else 'starts'} at "
+        f"{scheduled.at:%Y-%m-%d %H:%M} UTC ({at:%Y-%m-%d %H:%M} {at.tzname()}). What it says is "
+        "frozen now; who gets it is decided then."
+    )
+    _leave_to_workers(home, workspace, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
+
+
+def _leave_to_workers(
+    home: Home, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
+) -> None:
+    """Say who will send it, or that nobody does yet."""
+    from mailer.campaigns.reporting import summarise
+    from mailer.campaigns.working import count_workers
+    from mailer.database.engine import session
+
+    with home.database(workspace) as engine:
+        workers = count_workers(workspace, engine)
+        with session(engine, read_only=True) as reading:
+            summary = summarise(reading, campaign_id)
+    if as_json:
+        start = {} if at is None else {"scheduled_at": at.isoformat()}
+        emit_json({**summary.as_dict(), **start, "workers": workers})
+    elif at is None:
+        emit(summary.counts.equation())
+    if workers:
+        say(f"Campaign {campaign_id} is left to `mailer work`; {workers} of them running.")
+    else:
+        say(
+            f"Nobody works on it yet: no `mailer work` is running. Start one with `{home.again('work')}`, or "
+            f"`{home.again('serve')}`, which works too."
+        )
+
+
+@contextmanager
+def _durable(workspace: Workspace) -> Iterator[Engine]:
+    """The database, every commit of which survives a power cut."""
+    engine = workspace.open_database(durable=True)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _run(
+    workspace: Workspace, campaign_id: int, *, wait: bool, as_json: bool, resend_in_doubt: bool = False
+) -> None:
+    """Dispatch in the foreground, print where the campaign stands, and exit 1 if it stopped."""
+    from mailer.campaigns.sending import send_campaign
+    from mailer.cli.progress import show_progress
+
+    with show_progress(f"Campaign {campaign_id}") as on_progress:
+        ending = send_campaign(
+            workspace, campaign_id, on_progress=on_progress, wait=wait, resend_in_doubt=resend_in_doubt
+        )
+    until = _read_canary_end(workspace, campaign_id)
+    if as_json:
+        emit_json(
+            {
+                **ending.counts.as_dict(),
+                "id": campaign_id,
+                "state": str(ending.state),
+                "reason": ending.reason,
+            }
+        )
+    else:
+        _tell_ending(campaign_id, ending, until)
+    if ending.needs_attention and until is None:
+        sys.exit(1)
+
+
+def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
+    """When the campaign goes on by itself after its canary; None if it does not."""
+    from mailer.campaigns.lifecycle import find_campaign
+    from mailer.database.engine import session
+
+    with _durable(workspace) as engine, session(engine, read_only=True) as reading:
+        return find_campaign(reading, campaign_id).canary_until
+
+
+def _tell_ending(campaign_id: int, ending: Ending, canary_until: datetime | None) -> None:
+    emit(ending.counts.equation())
+    if ending.reason:
+        say(f"Campaign {campaign_id} is {ending.state}: {ending.reason}")
+    if canary_until is not None:
+        say(
+            f"The rest is sent from {canary_until:%Y-%m-%d %H:%M} UTC on where `mailer work` or `mailer "
+            f"serve` runs; at once by `mailer campaigns resume {campaign_id}`."
+        )
+    if ending.counts.in_doubt:
+        say(
+            f"{ending.counts.in_doubt} in doubt: they may or may not have it. "
+            f"`mailer campaigns report {campaign_id}` names them; "
+            f"`mailer campaigns resume {campaign_id} --resend-in-doubt` sends to them again."
+        )
+    if ending.next_try is not None:
+        say(
+            f"{ending.counts.deferred} deferred; the next try is due at "
+            f"{ending.next_try:%Y-%m-%d %H:%M} UTC: `mailer campaigns resume {campaign_id}`."
+        )
