@@ -11,7 +11,8 @@ from bench.relays import running_slow_sink
 from bench.turns import rate
 from tests.servers import find_postgres, running_postgres
 
-_READERS, _CONNECTIONS, _MILLISECONDS = 4_000, 10, 10
+# Some seconds for two processes too: in the last half second one of them may hold what the other could do.
+_READERS, _CONNECTIONS, _MILLISECONDS = 12_000, 10, 10
 
 
 def measure_machines(ground: Ground) -> Iterator[Figure]:
