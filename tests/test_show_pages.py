@@ -8,19 +8,16 @@ import pytest
 from playwright.sync_api import Browser, Page, Response
 from sqlalchemy import Engine
 
-from editions.reading import read_edition
-from mailer.rendering.compiling import compile_edition
 from mailer.rendering.tongue import LANGUAGES
 from mailer.web.application import create_app
 from mailer.web.pages import FOLDER
 from mailer.workspace import Workspace, open_workspace
-from tests.drafts import Draft
 from tests.judges.axe import find_faults
 from tests.judges.html_validate import judge_page_habits
 from tests.judges.nu import judge_page_markup
 from tests.judges.packages import are_installed
 from tests.walks import Walk
-from tests.website import add_sent, chromium, collect_complaints, opened_engine, served
+from tests.website import chromium, collect_complaints, opened_engine, put_on_shelf, served
 
 Figure = Callable[[str], None]
 PHONE = {"width": 375, "height": 740}
@@ -52,13 +49,7 @@ def open_house(workspace: Workspace) -> Workspace:
 @pytest.fixture
 def engine(open_house: Workspace) -> Iterator[Engine]:
     with opened_engine(open_house) as engine:
-        draft = Draft(open_house.editions / "2021-2")
-        settings = open_house.settings
-        mail = compile_edition(read_edition(draft.folder, sectors=settings.sectors), settings)
-        open_house.media.mkdir()
-        for image in mail.images:
-            (open_house.media / image.name).write_bytes(image.data)
-        add_sent(engine, [mail])
+        put_on_shelf(open_house, engine)
         yield engine
 
 

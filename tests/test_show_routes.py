@@ -2,21 +2,19 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 import pytest
 from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Engine
-from sqlmodel import Session
 
 from mailer.feedback.stamping import make_stamp
 from mailer.web.application import create_app
 from mailer.workspace import Workspace, open_workspace
-from subscribers.links import issue_link
 from subscribers.tokens import Purpose
-from tests.website import NOW, add_reader, ask, find_reader, opened_engine, served
+from tests.website import add_reader, ask, issue, opened_engine, served
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 FIELDS = (
@@ -55,21 +53,13 @@ def url(app: FastAPI) -> Iterator[str]:
 @pytest.fixture
 def tokens(workspace: Workspace) -> list[str]:
     """Genuine links of every kind, to somebody who is on the list."""
-    keys = workspace.keys
+    keys, mei = workspace.keys, "mei@example.org"
     with opened_engine(workspace) as engine:
         return [
-            add_reader(engine, keys, "mei@example.org", name="Mei"),
-            make_stamp(keys.suppression, NOW),
-            *(_issue(engine, workspace, purpose) for purpose in Purpose if purpose.is_mailed),
+            add_reader(engine, keys, mei, name="Mei"),
+            make_stamp(keys.suppression, datetime.now(UTC) - timedelta(minutes=1)),
+            *(issue(engine, keys, mei, purpose) for purpose in Purpose if purpose.is_mailed),
         ]
-
-
-def _issue(engine: Engine, workspace: Workspace, purpose: Purpose) -> str:
-    with Session(engine) as session:
-        number = find_reader(engine, "mei@example.org").id or 0
-        token = issue_link(session, workspace.keys.tokens, purpose, subscriber_id=number, now=NOW)
-        session.commit()
-        return token
 
 
 def list_paths(app: FastAPI) -> list[str]:

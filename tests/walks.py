@@ -6,14 +6,12 @@ from datetime import UTC, datetime, timedelta
 
 from playwright.sync_api import Page
 from sqlalchemy import Engine
-from sqlmodel import Session
 
 from mailer.feedback.stamping import make_stamp
 from mailer.workspace import Workspace
-from subscribers.links import issue_link
 from subscribers.models import Status
 from subscribers.tokens import Purpose
-from tests.website import add_reader, find_reader
+from tests.website import add_reader, issue
 
 Step = Callable[[], object]
 
@@ -126,15 +124,4 @@ class Walk:
         return f"{self.name}.{what}@example.org"
 
     def _link(self, what: str, purpose: Purpose, detail: str = "") -> str:
-        subscriber_id = find_reader(self.engine, self._email(what)).id or 0
-        with Session(self.engine) as session:
-            token = issue_link(
-                session,
-                self.workspace.keys.tokens,
-                purpose,
-                subscriber_id=subscriber_id,
-                now=datetime.now(UTC),
-                detail=detail,
-            )
-            session.commit()
-            return token
+        return issue(self.engine, self.workspace.keys, self._email(what), purpose, detail=detail)

@@ -15,12 +15,16 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
+from editions.reading import read_edition
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiling import compile_edition
 from mailer.web.serving import Running, start_in_thread
 from mailer.workspace import Keys, Workspace
+from subscribers.links import issue_link
 from subscribers.models import Status, Subscriber, SubscriberSector
 from subscribers.tokens import Purpose
+from tests.drafts import Draft
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 _CHROMIUM = (
@@ -48,6 +52,29 @@ def add_reader(
         session.add_all(SubscriberSector(subscriber_id=subscriber.id, sector=sector) for sector in sectors)
         session.commit()
         return keys.tokens.sign(Purpose.subscription, subscriber_id=subscriber.id or 0, campaign_id=7)
+
+
+def issue(engine: Engine, keys: Keys, email: str, purpose: Purpose, *, detail: str = "") -> str:
+    """The token of a link that was mailed to a subscriber this moment: it is the clock that ends it."""
+    number = find_reader(engine, email).id or 0
+    with Session(engine) as session:
+        token = issue_link(
+            session, keys.tokens, purpose, subscriber_id=number, now=datetime.now(UTC), detail=detail
+        )
+        session.commit()
+        return token
+
+
+def put_on_shelf(workspace: Workspace, engine: Engine) -> CompiledEdition:
+    """A small edition that was sent and may be read, pictures and all."""
+    draft = Draft(workspace.editions / "2021-2")
+    settings = workspace.settings
+    mail = compile_edition(read_edition(draft.folder, sectors=settings.sectors), settings)
+    workspace.media.mkdir()
+    for image in mail.images:
+        (workspace.media / image.name).write_bytes(image.data)
+    add_sent(engine, [mail])
+    return mail
 
 
 def add_sent(

@@ -1,0 +1,132 @@
+"""The public pages as OpenAPI tells of them, for a program that tries pages by their description.
+
+The application publishes none, and its handlers read forms by themselves. So what FastAPI knows of the routes
+is completed here: the fields of the forms, the words that mean something in them, what may come back. Such a
+program sends what is described, and as often what is not: words nobody has told it of.
+"""
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from mailer.feedback.reasons import Reason
+from mailer.rendering.tongue import LANGUAGES
+from subscribers.tokens import Purpose
+
+Described = dict[str, Any]
+Words = Mapping[str, Sequence[str]]
+"""What means something, by the name of a field, or for links by their purpose."""
+
+_PURPOSES = {
+    "/u/": Purpose.subscription,
+    "/p/": Purpose.subscription,
+    "/confirm/": Purpose.confirm,
+    "/d/export/": Purpose.export,
+    "/d/erase/": Purpose.erase,
+    "/d/address/": Purpose.address,
+    "/d/move/": Purpose.new_address,
+}
+_KINDS = {
+    "/healthz": "text/plain",
+    "/metrics": "text/plain",
+    "/robots.txt": "text/plain",
+    "/favicon.ico": "image/svg+xml",
+    "/static/{name}": "*/*",
+    "/media/{name}": "image/*",
+    "/feed.{ending}": "application/*",
+    "/feed/{axis}/{about}.{ending}": "application/*",
+}
+"""What comes back where it is no page."""
+
+_POSTED_KINDS = {"/u/{token}": "text/plain", "/d/export/{token}": "application/json"}
+_PAGE = "text/html"
+_TEXT = {"type": "string"}
+_REFUSED_FORMS = ("400", "404", "409", "413", "415", "422", "429")
+_HEADERS = ("content-security-policy", "x-content-type-options", "referrer-policy", "cache-control")
+
+
+def describe(app: FastAPI, words: Words) -> Described:
+    """``app`` in OpenAPI, with genuine ``words``."""
+    with warnings.catch_warnings():
+        # One handler answers GET and HEAD, and FastAPI makes the same name of it twice.
+        warnings.filterwarnings("ignore", message="Duplicate Operation ID", category=UserWarning)
+        described = get_openapi(title="The public pages", version="1", routes=app.routes)
+    for path, operations in described["paths"].items():
+        for method, operation in operations.items():
+            del operation["operationId"]
+            _name_parameters(operation, path, words)
+            operation["responses"] = _list_answers(path, method)
+            if method == "post":
+                operation["requestBody"] = _fill_form(words)
+    return described
+
+
+def list_fields(words: Words) -> Mapping[str, Described]:
+    """Every field of the forms on the public pages."""
+    return {
+        "lang": _one_of(*LANGUAGES),
+        "name": _TEXT,
+        "nameless": _one_of("yes"),
+        "country": _one_of("MN", "CN", ""),
+        "sector": _several_of("education", "culture"),
+        "follow": _several_of("MN", "KR"),
+        "language": _one_of("en", "zh-Hans", ""),
+        "frequency": _one_of("every", "pause"),
+        "until": {"type": "string", "format": "date"},
+        "reason": _one_of(*Reason),
+        "from": _one_of("undo", "again"),
+        "wish": _one_of("export", "address", "erase"),
+        "email": {"type": "string", "format": "email"},
+        "stamp": _one_of(*words["stamp"]),
+        "website": _one_of(""),
+        "List-Unsubscribe": _one_of("One-Click"),
+    }
+
+
+def _name_parameters(operation: Described, path: str, words: Words) -> None:
+    purpose = next((purpose for start, purpose in _PURPOSES.items() if path.startswith(start)), None)
+    parameters = operation.setdefault("parameters", [])
+    for parameter in parameters:
+        name = purpose if parameter["name"] == "token" else parameter["name"]
+        parameter["schema"] = _one_of(*words[name]) if name in words else _TEXT
+    parameters += [
+        _parameter("query", "lang", *LANGUAGES),
+        _parameter("header", "Accept-Language", "mn, en;q=0.5", "zh-TW", "*"),
+        # One network may ask some twenty times an hour; the proxy in front says which it is.
+        _parameter("header", "X-Forwarded-For", *(f"2001:db8:{number:x}::7" for number in range(99))),
+    ]
+
+
+def _fill_form(words: Words) -> Described:
+    form = {"type": "object", "properties": list_fields(words), "additionalProperties": False}
+    # The first is what our pages send; the others are what a form of somebody else may.
+    kinds = {"application/x-www-form-urlencoded": form, "multipart/form-data": form, "text/plain": _TEXT}
+    return {"required": True, "content": {kind: {"schema": schema} for kind, schema in kinds.items()}}
+
+
+def _list_answers(path: str, method: str) -> Described:
+    if method == "post":
+        kinds, refusals = {_POSTED_KINDS.get(path, _PAGE), _PAGE}, _REFUSED_FORMS
+    else:
+        kinds, refusals = {_KINDS.get(path, _PAGE)}, ("404",)
+    return {"200": _answer(*sorted(kinds)), **{status: _answer(_PAGE) for status in refusals}}
+
+
+def _answer(*kinds: str) -> Described:
+    headers = {name: {"required": True, "schema": _TEXT} for name in _HEADERS}
+    return {"description": "", "content": {kind: {} for kind in kinds}, "headers": headers}
+
+
+def _one_of(*words: str) -> Described:
+    return {"enum": [str(word) for word in words]}
+
+
+def _several_of(*words: str) -> Described:
+    return {"type": "array", "items": _one_of(*words), "maxItems": 4}
+
+
+def _parameter(where: str, name: str, *words: str) -> Described:
+    return {"name": name, "in": where, "required": False, "schema": _one_of(*words)}
