@@ -27,7 +27,7 @@ from subscribers.models import (
     SubscriberTag,
     Suppression,
 )
-from subscribers.suppression import SuppressionKey, forget, remember
+from subscribers.suppression import SuppressionKey, blank_lifted, forget, remember
 
 GONE = frozenset({Status.unsubscribed, Status.bounced, Status.complained, Status.erased})
 """Those who get nothing until they come back by their own hand; the erased never do."""
@@ -46,7 +46,7 @@ _MOVES: Mapping[Event, tuple[frozenset[Status], frozenset[Status]]] = MappingPro
         Event.erased: (_ANY, frozenset({Status.erased})),
     }
 )
-"""From which statuses an event may lead to which. Importing and updating lead nowhere."""
+"""From which statuses an event may lead to which. Importing, updating and unsuppressing lead nowhere."""
 
 _STATUS_BY_REASON: Mapping[Event, Status] = MappingProxyType(
     {
@@ -239,6 +239,7 @@ def erase(
         raise UnknownSubscriberError(email)
     remember(session, key, email, reason=Event.erased, now=circumstances["now"])
     change_status(session, subscriber, Status.erased, event=Event.erased, **circumstances)
+    blank_lifted(session, key, email)
     _blank_records(session, subscriber)
     _blank_details(session, subscriber)
     return Change(changed=True, status=Status.erased)

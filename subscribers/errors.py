@@ -71,6 +71,10 @@ class StatusError(SubscriberError):
     """A status may not change the way it was asked to."""
 
 
+class SuppressionError(SubscriberError):
+    """An address cannot be taken off the suppression list."""
+
+
 class UnknownSubscriberError(SubscriberError):
     """There is no such subscriber. ``who`` is the address or the number that was asked for."""
 

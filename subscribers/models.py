@@ -99,6 +99,9 @@ class Event(StrEnum):
     suppressed = "suppressed"
     """Put on the list of addresses that must never get mail, by a person."""
 
+    unsuppressed = "unsuppressed"
+    """Taken off that list again, by a person. It makes nobody get mail."""
+
     erased = "erased"
     """Forgotten at their own wish."""
 
@@ -242,6 +245,25 @@ class Suppression(SQLModel, table=True):
     digest: str = Field(primary_key=True, max_length=64)
     reason: Event = Field(sa_column=Column(text_enum(Event, "reason"), nullable=False))
     at: datetime
+
+
+class LiftedSuppression(SQLModel, table=True):
+    """A suppression that a person took back: what it was, who lifted it and why.
+
+    Only ever added to. The address is known by the same keyed hash; ``why`` is emptied when its owner is
+    erased.
+    """
+
+    __tablename__: ClassVar[str] = "lifted_suppression"
+
+    id: int | None = Field(default=None, primary_key=True)
+    digest: str = Field(max_length=64, index=True)
+    reason: Event = Field(sa_column=Column(text_enum(Event, "reason"), nullable=False))
+    since: datetime
+    lifted_at: datetime
+    method: str = Field(max_length=64)
+    lifted_by: str = Field(max_length=300)
+    why: str = Field(max_length=300)
 
 
 class SavedSegment(SQLModel, table=True):

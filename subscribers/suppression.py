@@ -5,14 +5,14 @@ the key it tells nothing, not even to somebody who has a list of addresses to tr
 """
 
 import hmac
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from sqlalchemy import text
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, select, update
 
-from subscribers.models import Event, Suppression
+from subscribers.models import Event, LiftedSuppression, Suppression
 
 _LEAST_KEY_BYTES = 16
 _CHUNK = 500
@@ -85,6 +85,29 @@ def forget(session: Session, key: SuppressionKey, email: str) -> None:
     if suppression is not None:
         session.delete(suppression)
         session.flush()
+
+
+def read_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
+    """What is kept about the normalised address, None where it is not suppressed."""
+    return session.get(Suppression, key.digest(email), populate_existing=True)
+
+
+def hold_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
+    """As :func:`read_suppression`; nobody else changes it before the transaction ends."""
+    _stand_at_door(session, "SELECT pg_advisory_xact_lock(:door)")
+    return read_suppression(session, key, email)
+
+
+def list_lifted(session: Session, key: SuppressionKey, email: str) -> Sequence[LiftedSuppression]:
+    """Each time a person took the normalised address off the list, the first time first."""
+    theirs = select(LiftedSuppression).where(LiftedSuppression.digest == key.digest(email))
+    return session.exec(theirs.order_by(col(LiftedSuppression.id))).all()
+
+
+def blank_lifted(session: Session, key: SuppressionKey, email: str) -> None:
+    """Empty what was written about the owner of the normalised address, who is being erased."""
+    theirs = col(LiftedSuppression.digest) == key.digest(email)
+    session.exec(update(LiftedSuppression).where(theirs).values(why=""))
 
 
 def _stand_at_door(session: Session, statement: str) -> None:

@@ -175,6 +175,39 @@ def test_suppress_keeps_an_address_out_of_every_import(root: Path, tmp_path: Pat
     assert (report["added"], report["suppressed"]) == (0, 1)
 
 
+def test_unsuppress_asks_for_a_reason_and_for_confirmation(root: Path, tmp_path: Path) -> None:
+    assert run(root, "subscribers", "suppress", "never@example.org").exit_code == 0
+    words = ("subscribers", "unsuppress", "never@example.org", "--by", "Bat")
+    unsaid = run(root, *words)
+    assert unsaid.exit_code == 2
+    assert "--reason" in unsaid.stderr
+    looked = run(root, *words, "--reason", "a letter")
+    assert looked.exit_code == 0
+    assert looked.stdout.startswith("never@example.org: suppressed since 20")
+    assert looked.stdout.endswith(", put on the list by the team\n")
+    assert "Add --confirm" in looked.stderr
+    people = tmp_path / "people.csv"
+    people.write_text("email\nnever@example.org\n")
+    dry = ("subscribers", "import", str(people), "--dry-run", "--json")
+    assert json.loads(run(root, *dry).stdout)["suppressed"] == 1
+    done = run(root, *words[:3], "--reason", "a letter", "--confirm", LOGNAME="Bat")
+    assert "off the list of suppressed addresses; kept with it: Bat, a letter" in done.stderr
+    assert json.loads(run(root, *dry).stdout)["added"] == 1
+
+
+def test_unsuppress_leaves_its_subscriber_gone_and_refuses_what_is_not_suppressed(root: Path) -> None:
+    address = json.loads(run(root, "subscribers", "list", "--json").stdout)[0]["email"]
+    words = ("subscribers", "unsuppress", address, "--reason", "a letter", "--by", "Bat", "--confirm")
+    refused = run(root, *words)
+    assert refused.exit_code == 1
+    assert f"{address} is not suppressed" in refused.stderr
+    run(root, "subscribers", "suppress", address)
+    assert "stays unsubscribed" in run(root, *words).stderr
+    shown = json.loads(run(root, "subscribers", "show", address, "--json").stdout)
+    assert shown["status"] == "unsubscribed"
+    assert [record["event"] for record in shown["consent"]][-2:] == ["suppressed", "unsuppressed"]
+
+
 def test_without_confirm_nothing_reaches_the_server_and_the_word_sent_is_not_used(root: Path) -> None:
     with MisbehavingServer() as server:
         result = run(root, "send", EDITION, "--segment", SEGMENT, MAILER_SMTP__URL=server.url)

@@ -165,6 +165,26 @@ def test_the_basis_of_earlier_imports_moves_to_its_own_column(empty_engine: Engi
     ]
 
 
+def test_records_of_an_older_database_stay_and_stay_kept(empty_engine: Engine) -> None:
+    upgrade_to(empty_engine, "0008_checks")
+    add_subscriber(empty_engine, "unsubscribed")
+    words = {
+        "method": "x",
+        "source": "",
+        "wording": "",
+        "wording_version": "",
+        "language": "",
+        "evidence": "",
+    }
+    insert_row(empty_engine, "consent_record", id=1, subscriber_id=1, event="suppressed", at=AT, **words)
+    migrating.upgrade(empty_engine)
+    insert_row(
+        empty_engine, "consent_record", id=2, subscriber_id=1, event="unsuppressed", at=AT, basis="", **words
+    )
+    with pytest.raises(IntegrityError, match="only ever added to"), empty_engine.begin() as connection:
+        connection.execute(text("UPDATE consent_record SET event = 'erased'"))
+
+
 def upgrade_to(engine: Engine, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(migrating.MIGRATIONS))

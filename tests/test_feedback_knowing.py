@@ -18,6 +18,7 @@ from mailer.feedback.knowing import know, list_personal_tables
 from mailer.workspace import Workspace
 from subscribers.consent import record, suppress
 from subscribers.errors import UnknownSubscriberError
+from subscribers.lifting import unsuppress
 from subscribers.links import issue_link
 from subscribers.models import (
     Event,
@@ -138,6 +139,18 @@ def test_why_an_address_gets_no_mail_is_told(workspace: Workspace, engine: Engin
         session.commit()
         known = know(session, ADDRESS, key=key, now=now)
     assert known["suppression"] == {"reason": "bounced", "at": "2026-03-01T10:00:00Z"}
+    with Session(engine) as session:
+        unsuppress(session, ADDRESS, key=key, by="Bat", why="a letter", method="command line", now=now)
+        session.commit()
+        known = know(session, ADDRESS, key=key, now=now)
+    assert known["suppression"] is None
+    (lifted,) = known["lifted_suppressions"]
+    assert (lifted["reason"], lifted["since"], lifted["why"]) == (
+        "bounced",
+        "2026-03-01T10:00:00Z",
+        "a letter",
+    )
+    assert "digest" not in lifted
     with Session(engine) as session, pytest.raises(UnknownSubscriberError):
         know(session, "nobody@example.org", key=key, now=now)
 

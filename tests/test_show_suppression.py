@@ -31,8 +31,9 @@ from subscribers.consent import suppress
 from subscribers.errors import AddressError, StatusError, SubscriberError, TokenError
 from subscribers.importing import import_file
 from subscribers.joining import ask_to_join, confirm_joining
+from subscribers.lifting import unsuppress
 from subscribers.links import issue_link, use_link
-from subscribers.models import Event, Subscriber, Suppression
+from subscribers.models import Event, LiftedSuppression, Status, Subscriber, Suppression
 from subscribers.preferences import Preferences, save_preferences
 from subscribers.readdressing import change_address
 from subscribers.segment import EVERYBODY, Segment, parse_segment
@@ -52,8 +53,8 @@ whose = st.sampled_from(ADDRESSES)
 
 
 class Newsletter(RuleBasedStateMachine):
-    """People who join, leave and bounce, a team that imports, suppresses and erases, campaigns that are
-    launched and sent meanwhile."""
+    """People who join, leave and bounce, a team that imports, suppresses, takes that back and erases,
+    campaigns that are launched and sent meanwhile."""
 
     def __init__(self, workspace: Workspace) -> None:
         super().__init__()
@@ -61,17 +62,17 @@ class Newsletter(RuleBasedStateMachine):
         self.engine = workspace.open_database()
         with self.engine.begin() as connection:
             # Records go with their subscribers, which is the only way they go.
-            for table in (Delivery, Campaign, Subscriber, Suppression):
+            for table in (Delivery, Campaign, Subscriber, Suppression, LiftedSuppression):
                 connection.execute(delete(table))
         self.clock = FakeClock()
         self.ledgers: list[Ledger] = []
         self.held: list[tuple[Ledger, Claim]] = []
         self.for_ever: set[str] = set()
-        """Erased, or suppressed by the team: nothing brings them back."""
+        """Erased, or suppressed by the team: nothing brings them back before the team takes that back."""
         self.until_they_return: set[str] = set()
         """Bounced, complained or left: their own hand alone does."""
-        self.suppressed: set[str] = set()
-        """Those of both whose address is suppressed: a sign-up does not bring them back either."""
+        self.reasons: dict[str, Event] = {}
+        """Why an address is suppressed, of those of both that are; the first reason stays."""
         self.links: dict[str, str] = {}
         """The newest confirming link of an address, whoever asked for it."""
 
@@ -88,6 +89,11 @@ class Newsletter(RuleBasedStateMachine):
     def barred(self) -> set[str]:
         return self.for_ever | self.until_they_return
 
+    @property
+    def suppressed(self) -> set[str]:
+        """A sign-up does not bring these back either."""
+        return set(self.reasons)
+
     def _do(self, act: Callable[[Session], object]) -> bool:
         """``act`` in a transaction; False where it was refused."""
         with Session(self.engine) as session:
@@ -101,6 +107,10 @@ class Newsletter(RuleBasedStateMachine):
     def _find(self, address: str) -> Subscriber | None:
         with Session(self.engine) as session:
             return session.exec(select(Subscriber).where(Subscriber.email == address)).one_or_none()
+
+    def _status(self, address: str) -> Status | None:
+        person = self._find(address)
+        return None if person is None else person.status
 
     def _token(self, address: str) -> str | None:
         """The link in a newsletter they got."""
@@ -124,13 +134,13 @@ class Newsletter(RuleBasedStateMachine):
     @rule(address=whose, reason=st.sampled_from([Event.suppressed, Event.bounced, Event.complained]))
     def shut_out(self, address: str, reason: Event) -> None:
         key = self.workspace.keys.suppression
-        known = self._is_suppressed(address)
+        known = address in self.reasons
         assert self._do(
             lambda to: suppress(
                 to, SPELLINGS[address], key=key, reason=reason, method="command line", now=self.now
             )
         )
-        self.suppressed.add(address)
+        self.reasons.setdefault(address, reason)
         # The first reason stays: whom the team took off after a bounce has bounced, and may come back.
         (self.for_ever if reason is Event.suppressed and not known else self.until_they_return).add(address)
 
@@ -141,7 +151,22 @@ class Newsletter(RuleBasedStateMachine):
         except SubscriberError:
             return
         self.for_ever.add(address)
-        self.suppressed.add(address)
+        self.reasons.setdefault(address, Event.erased)
+
+    @rule(address=whose)
+    def take_back(self, address: str) -> None:
+        """Off the suppression list: who is gone stays gone, and what its owner wished is not taken back."""
+        key, before = self.workspace.keys.suppression, self._status(address)
+        act = partial(unsuppress, key=key, by="Bat", why="asked by letter", method="command line")
+        done = self._do(lambda to: act(to, SPELLINGS[address], now=self.now))
+        assert done is (self.reasons.get(address) in {Event.suppressed, Event.bounced, Event.erased})
+        assert self._status(address) == before
+        if done:
+            del self.reasons[address]
+            self.for_ever.discard(address)
+            self.until_they_return.discard(address)
+            if before is not None:
+                self.until_they_return.add(address)
 
     @rule()
     def prune(self) -> None:
@@ -151,7 +176,7 @@ class Newsletter(RuleBasedStateMachine):
         # Who had left is erased by it; who had only asked is as unknown as before.
         erased = lost & self.barred
         self.for_ever |= erased
-        self.suppressed |= erased
+        self.reasons = dict.fromkeys(erased, Event.erased) | self.reasons
 
     # --- what people do
 
@@ -198,7 +223,7 @@ class Newsletter(RuleBasedStateMachine):
                 return
             assert address not in self.for_ever
             self.until_they_return.discard(address)
-            self.suppressed.discard(address)
+            self.reasons.pop(address, None)
 
     @rule(address=whose, days=st.sampled_from([None, 1, 40]))
     def choose(self, address: str, days: int | None) -> None:
@@ -285,10 +310,6 @@ class Newsletter(RuleBasedStateMachine):
         digest = self.workspace.keys.suppression.digest
         assert not {digest(address) for address in mailable} & digests
         assert {digest(address) for address in self.suppressed} == digests
-
-    def _is_suppressed(self, address: str) -> bool:
-        with Session(self.engine) as session:
-            return session.get(Suppression, self.workspace.keys.suppression.digest(address)) is not None
 
 
 class Everybody:

@@ -1,4 +1,4 @@
-"""Commands about the list: import, imports, rollback, list, count, export, show, suppress, erase."""
+"""Commands about the list: bringing people in, looking at them, keeping addresses out, forgetting people."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mailer.feedback.erasing import Erasure
     from mailer.settings import Settings
     from mailer.workspace import Workspace
+    from subscribers.lifting import Suppressed
     from subscribers.segment import Segment
 
 
@@ -366,6 +367,40 @@ def suppress(home: Home, address: str) -> None:
 
 @subscribers.command()
 @click.argument("address")
+@click.option("--reason", "why", metavar="TEXT", required=True, help="Why it may get mail again; kept.")
+@click.option(
+    "--by",
+    metavar="NAME",
+    envvar=["LOGNAME", "USER"],
+    required=True,
+    help="Who decided it; whoever gives the command, unless said. Kept too.",
+)
+@click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
+@pass_home
+def unsuppress(home: Home, address: str, why: str, by: str, confirm: bool) -> None:
+    """Take an address off the list of those that must never get mail.
+
+    Whom the team put there, whose mail came back, and who was erased. Whoever left or reported a mail as spam
+    stays on it until they come back by their own hand. Nobody is made active by it.
+    """
+    from subscribers.lifting import look_at_suppression
+    from subscribers.lifting import unsuppress as unsuppress_address
+
+    workspace, now = home.open(), datetime.now(UTC)
+    key = workspace.keys.suppression
+    if not confirm:
+        with home.reading(workspace) as opened:
+            _tell_suppressed(look_at_suppression(opened, address, key=key))
+        say(f"Would take {address} off the list. Add --confirm to do it.")
+        return
+    with home.writing(workspace) as opened:
+        found = unsuppress_address(opened, address, key=key, by=by, why=why, method="command line", now=now)
+    _tell_suppressed(found)
+    say(f"{address} is off the list of suppressed addresses; kept with it: {by}, {why}")
+
+
+@subscribers.command()
+@click.argument("address")
 @click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
 @pass_home
 def erase(home: Home, address: str, confirm: bool) -> None:
@@ -421,6 +456,22 @@ def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
     for rule in found:
         emit(str(rule))
     say("Done." if really else "Nothing was changed. Add --confirm to do it.")
+
+
+def _tell_suppressed(found: Suppressed) -> None:
+    """What it is, and what comes of taking it off the list."""
+    from subscribers.models import Event
+
+    stories = {
+        Event.suppressed: "put on the list by the team",
+        Event.bounced: "mail to it came back",
+        Event.erased: "its owner was erased",
+    }
+    emit(f"{found.email}: suppressed since {found.since:%Y-%m-%d}, {stories[found.reason]}")
+    if found.status is None:
+        say("It is nobody's on the list: from then on an import or a sign-up can bring it in.")
+        return
+    say(f"Its subscriber stays {found.status}, and comes back by their own hand: by their link or a sign-up.")
 
 
 def _tell_traces(erasure: Erasure, *, done: bool) -> None:

@@ -14,8 +14,8 @@ from sqlmodel import Session, SQLModel, col, select
 
 from mailer.database.models import Campaign
 from subscribers.listing import find_subscriber
-from subscribers.models import Subscriber, Suppression
-from subscribers.suppression import SuppressionKey
+from subscribers.models import LiftedSuppression, Subscriber
+from subscribers.suppression import SuppressionKey, list_lifted, read_suppression
 
 _SUBSCRIBER = "subscriber"
 
@@ -25,13 +25,13 @@ def know(reading: Session, address: str, *, key: SuppressionKey, now: datetime) 
     ``subscriber``, then each table that belongs to them under its name, its rows in the order they came.
 
     ``tables`` says in a sentence what each is. ``suppression`` is why the address must not get mail, None if
-    it may. Writes nothing.
+    it may; ``lifted_suppressions`` are those that a person took back. Writes nothing.
 
     Raises:
         SubscriberError: it is no address, or nobody on the list has it.
     """
     person = find_subscriber(reading, address)
-    suppression = reading.get(Suppression, key.digest(person.email))
+    suppression = read_suppression(reading, key, person.email)
     tables = list(list_personal_tables())
     rows = {table.name: _read_rows(reading, table, person.id or 0) for table in tables}
     own = rows.pop(_SUBSCRIBER)[0]
@@ -39,6 +39,7 @@ def know(reading: Session, address: str, *, key: SuppressionKey, now: datetime) 
         "written_at": _as_json(now),
         "subscriber": own,
         "suppression": suppression and {"reason": suppression.reason.value, "at": _as_json(suppression.at)},
+        "lifted_suppressions": [_tell_lifted(one) for one in list_lifted(reading, key, person.email)],
         **{name: _tell_campaigns(reading, found) for name, found in rows.items()},
         "tables": {table.name: _explain(table) for table in tables},
     }
@@ -74,6 +75,11 @@ def _read_rows(reading: Session, table: Table, person: int) -> list[dict[str, An
     assert theirs is not None  # noqa: S101 - the table is a personal one
     found = reading.connection().execute(table.select().where(theirs).order_by(*table.primary_key))
     return [{name: _as_json(value) for name, value in row._mapping.items()} for row in found]
+
+
+def _tell_lifted(lifted: LiftedSuppression) -> dict[str, Any]:
+    # The hash tells its owner nothing, and nothing here but the list's own key reads it.
+    return {name: _as_json(value) for name, value in lifted if name not in {"id", "digest"}}
 
 
 def _tell_campaigns(reading: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
