@@ -57,9 +57,21 @@ class SenderSettings(_Section):
     postal_address: str = Field(
         min_length=5, description="Where letters reach us; the law of most countries asks for it."
     )
+    language: str = Field(
+        default="",
+        description="The language of the name, organisation and postal address, for screen readers. If none: "
+        "English on the pages, an edition's own in its mails.",
+    )
     reply_to: str = Field(default="", description="Where answers go, if not to the sender.")
     bounces_to: str = Field(default="", description="The envelope sender, if not the sender's address.")
     list_id: str = Field(default="", description="The List-Id label, such as newsletter.example.org.")
+
+    @field_validator("language")
+    @classmethod
+    def _is_tag(cls, tag: str) -> str:
+        if tag and not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", tag):
+            raise ValueError(f"{tag!r} is no language code such as fr, mn or zh-Hans")
+        return tag
 
     @property
     def domain(self) -> str:

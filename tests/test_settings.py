@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 import templates
+from mailer.errors import ConfigurationError
 from mailer.settings import Settings, load
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +58,13 @@ def test_relays_in_the_file_are_read_with_their_own_tables(tmp_path: Path) -> No
     assert only.warm_up.since == date(2026, 3, 2)
 
 
+@pytest.mark.parametrize("tag", ["French", "EN", "zh-hans", "zh_Hans"])
+def test_the_sender_s_language_is_a_tag(tmp_path: Path, tag: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"sender\.language: .*is no language code"):
+        load_text(tmp_path, f'{SENDER}language = "{tag}"\n')
+    assert load_text(tmp_path, f'{SENDER}language = "zh-Hans"\n').sender.language == "zh-Hans"
+
+
 # --- the tables that scripts/document.py writes
 
 
@@ -96,6 +104,7 @@ def test_every_variable_the_page_names_is_taken(
     values = {"whole number": "3", "number": "0.5", "true or false": "false", "path": "file"}
     special = {
         "MAILER_SENDER__ADDRESS": "a@b.example",
+        "MAILER_SENDER__LANGUAGE": "fr",
         "MAILER_WEB__BASE_URL": "https://x.example",
         "MAILER_CAMPAIGNS__WINDOW": "08:00-18:00",
     }

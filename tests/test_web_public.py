@@ -75,6 +75,27 @@ def has_all(answer: Answer, words: str) -> bool:
     return all(sentence in words_of(answer) for sentence in re.split(r"(?<=[.?]) ", words))
 
 
+@pytest.mark.parametrize(
+    ("asked", "own", "said"), [("mn", "", "en"), ("en", "", ""), ("en", "fr", "fr"), ("fr", "fr", "")]
+)
+def test_what_the_office_wrote_is_said_in_its_own_language(
+    workspace: Workspace, asked: str, own: str, said: str
+) -> None:
+    environ = {"MAILER_SENDER__LANGUAGE": own, "MAILER_WEB__SIGN_UP": "true"}
+    workspace = open_workspace(workspace.root, environ=environ)
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        site = Site(workspace, engine, running.url)
+        page, sign_up = (site.get(f"{path}?lang={asked}").text for path in (f"/u/{site.token}", "/subscribe"))
+    sender = workspace.settings.sender
+    marked = f'<span lang="{said}">{{}}</span>' if said else "{}"
+    for text in (page, sign_up):
+        assert f'<p class="postal">{marked.format(sender.postal_address)}</p>' in text
+        assert f"<p>{marked.format(sender.organisation)}</p>" in text
+        assert f'<p class="masthead">{marked.format(sender.name)}</p>' in text
+    assert sign_up.count(marked.format(sender.organisation)) == 2
+    assert f" · {sender.name}</title>" in page
+
+
 # --- looking ------------------------------------------------------------------------------------------------
 
 

@@ -18,8 +18,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from mailer.database.models import LetterKind
 from mailer.rendering.headers import format_mailbox, format_text, write_header
 from mailer.rendering.message import sender_address
+from mailer.rendering.quoting import quote_sender
 from mailer.rendering.tongue import Tongue, mark
-from mailer.settings import Settings
+from mailer.settings import SenderSettings, Settings
 from templates import ROOT
 
 _FOLDER = ROOT / "web" / "letters"
@@ -122,15 +123,13 @@ def write_letter(
         ConfigurationError: the sender's own address cannot be used.
     """
     sender = settings.sender
-    words = {
-        name: tongue.say(said, organisation=sender.organisation) for name, said in vars(WORDS[kind]).items()
-    }
+    subject = tongue.say(WORDS[kind].subject)
     own = sender_address(sender.address)
     boundary = f"=_{hashlib.sha256(f'{number} {kind} {url}'.encode()).hexdigest()[:32]}"
     headers = (
         ("From", format_mailbox(sender.name, own)),
         ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),
-        ("Subject", format_text(words["subject"])),
+        ("Subject", format_text(subject)),
         ("Date", format_datetime(now.replace(microsecond=0))),
         ("Message-ID", f"<l{number}.{boundary[2:14]}@{own.rpartition('@')[2]}>"),
         ("MIME-Version", "1.0"),
@@ -141,22 +140,34 @@ def write_letter(
         ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
     )
     head = "".join(write_header(name, value) for name, value in headers if value)
-    filled = {
-        **words,
-        "url": url,
-        "tongue": tongue,
-        "sender_name": sender.name,
-        "organisation": sender.organisation,
-        "postal_address": sender.postal_address,
-    }
     parts = [
         _write_part(
-            f"--{boundary}", subtype, _templates(subtype).get_template(f"letter.{ending}").render(filled)
+            f"--{boundary}",
+            subtype,
+            _templates(subtype)
+            .get_template(f"letter.{ending}")
+            .render(_fill(kind, tongue, sender, subtype), url=url, tongue=tongue),
         )
         for subtype, ending in (("plain", "txt"), ("html", "html"))
     ]
     to = f"To: {envelope}\r\n"
     return (head + to + "\r\n" + "".join(parts) + f"--{boundary}--\r\n").encode()
+
+
+def _fill(kind: LetterKind, tongue: Tongue, sender: SenderSettings, subtype: str) -> Mapping[str, str]:
+    """What a letter says, the office's own words among it marked where there is markup."""
+    own = {
+        "sender_name": sender.name,
+        "organisation": sender.organisation,
+        "postal_address": sender.postal_address,
+    }
+    said = vars(WORDS[kind]).items()
+    if subtype == "plain":
+        return own | {name: tongue.say(words, organisation=sender.organisation) for name, words in said}
+    marked = {name: quote_sender(text, sender, tongue.tag) for name, text in own.items()}
+    return marked | {
+        name: tongue.say_marked(words, organisation=marked["organisation"]) for name, words in said
+    }
 
 
 def _write_part(boundary: str, subtype: str, text: str) -> str:

@@ -4,12 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
 
 from markupsafe import Markup, escape
 
 from editions.imaging import PreparedImage, prepare_image
-from editions.languages import mark_runs
 from editions.memory import Latest
 from editions.model import (
     Edition,
@@ -35,6 +33,7 @@ from mailer.rendering.page import (
     SectionView,
     StoryView,
 )
+from mailer.rendering.quoting import direction_of, embed, mark_element, mark_text, quote
 from mailer.rendering.theme import Accent, Theme
 from mailer.rendering.words import Words
 from mailer.settings import Settings
@@ -42,7 +41,6 @@ from subscribers.country import country_name
 
 # Most stories are what they were when the edition was laid out last.
 _views: Latest[StoryView] = Latest(2000)
-_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,11 +58,12 @@ class Layout:
     def build_page(self) -> Page:
         """The page, every text marked for its language. Fills ``images`` on the way."""
         edition, sender, frame = self.edition, self.settings.sender, self._frame()
+        address = tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip())
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
         accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
         return Page(
             language=self.language,
-            direction=_direction(self.language),
+            direction=direction_of(self.language),
             subject=frame.subject,
             preheader=frame.preheader,
             title=frame.title,
@@ -75,12 +74,15 @@ class Layout:
             else Markup(),
             period=frame.period,
             organisation=sender.organisation,
-            organisation_html=self._quote(sender.organisation),
-            postal_address=tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip()),
+            organisation_html=self._quote(sender.organisation, sender.language),
+            postal_address=address,
+            postal_address_html=tuple(self._quote(line, sender.language) for line in address),
             why=self.words.why.format(organisation=sender.organisation),
             why_html=self._say(
                 escape(self.words.why).format(
-                    organisation=self._quote(sender.organisation, around=self._spoken(self.language))
+                    organisation=self._quote(
+                        sender.organisation, sender.language, self._spoken(self.language)
+                    )
                 )
             ),
             logo=self._draw_logo(self.logo) if self.logo else None,
@@ -88,7 +90,7 @@ class Layout:
             sections=tuple(map(self._draw_section, sections, accents)),
             follow=tuple(map(self._draw_follow, edition.follow)),
             words=self.words,
-            words_lang=_mark_element(self._spoken(self.language), self.language),
+            words_lang=mark_element(self._spoken(self.language), self.language),
             theme=self.theme,
             accents=accents,
             hole=Holes(**{hole.name: hole.mark for hole in Hole}),
@@ -156,7 +158,7 @@ class Layout:
             body=text.text,
             body_html=_trust(text.html),
             where=where,
-            where_html=_embed(self._mark(where), self.language, text.language),
+            where_html=embed(self._mark(where), self.language, text.language),
             date=text.date or story.date,
             picture=self._draw_picture(story.image, text, picture) if story.image and picture else None,
             links=tuple(self._draw_link(link, text) for link in text.read_more or story.read_more),
@@ -255,14 +257,14 @@ class Layout:
         return "" if text.language == self.language else text.language
 
     def _turned(self, text: StoryText) -> str:
-        direction = _direction(text.language)
-        return "" if direction == _direction(self.language) else direction
+        direction = direction_of(text.language)
+        return "" if direction == direction_of(self.language) else direction
 
     def _say(self, phrase: Markup, around: str | None = None) -> Markup:
         """A ``phrase`` of ours, marked where the words ``around`` it (the page's) are of another language: of
         most languages we have no phrases, and English ones stand in."""
         around = around or self.language
-        return _embed(phrase, self._spoken(around), around)
+        return embed(phrase, self._spoken(around), around)
 
     def _spoken(self, around: str) -> str:
         """The language of our phrases among words of ``around``: that one (``zh`` will do for ``zh-Hans``),
@@ -273,30 +275,10 @@ class Layout:
     def _quote(self, text: str, language: str | None = None, around: str | None = None) -> Markup:
         """``text`` of ``language``, marked where the words ``around`` it (the page's) are of another. What an
         office writes once is in the edition's own."""
-        own = language or self.edition.language
-        return _embed(self._mark(text, own), own, around or self.language)
+        return quote(text, language or self.edition.language, around or self.language)
 
     def _mark(self, text: str, language: str | None = None) -> Markup:
-        return _trust(mark_runs(text, language=language or self.language))
-
-
-def _direction(language: str) -> Literal["ltr", "rtl"]:
-    return "rtl" if language.split("-")[0] in _RIGHT_TO_LEFT else "ltr"
-
-
-def _embed(html: Markup, language: str, around: str) -> Markup:
-    """``html`` of ``language`` among words of ``around``, marked where that is another."""
-    marks = _mark_element(language, around)
-    return Markup("<span{}>{}</span>").format(marks, html) if marks and html else html
-
-
-def _mark_element(language: str, around: str) -> Markup:
-    """The attributes of an element of ``language`` among words of ``around``; none where that is the same."""
-    if language == around:
-        return Markup()
-    direction = _direction(language)
-    turned = Markup(' dir="{}"').format(direction) if direction != _direction(around) else ""
-    return Markup(' lang="{}"{}').format(language, turned)
+        return mark_text(text, language or self.language)
 
 
 def _trust(html: str) -> Markup:

@@ -132,6 +132,7 @@ class Page:
     organisation: Annotated[str, Help("Who sends it.")]
     organisation_html: Annotated[Markup, Help("The same as markup.")]
     postal_address: Annotated[tuple[str, ...], Help("Where the sender can be found, line by line.")]
+    postal_address_html: Annotated[tuple[Markup, ...], Help("The same as markup.")]
     why: Annotated[str, Help("Why the reader gets this, in a sentence.")]
     why_html: Annotated[Markup, Help("The same as markup.")]
     logo: Annotated[PictureView | None, Help("The theme's logo, if it has one.")]

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from http import HTTPStatus
@@ -13,8 +13,9 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
+from mailer.rendering.quoting import quote_sender
 from mailer.rendering.tongue import SOURCE, Tongue, load_tongue, mark
-from mailer.settings import Settings
+from mailer.settings import SenderSettings, Settings
 from mailer.web.listening import PARAMETER
 from templates import ROOT
 
@@ -103,7 +104,11 @@ class Pages:
         )
         self._environment.policies["ext.i18n.trimmed"] = True
         self._environment.filters.update(
-            day=_write_day, address=_mark_address, mailto=_link_mail, ticks=mark_ticks
+            day=_write_day,
+            address=_mark_address,
+            mailto=_link_mail,
+            ticks=mark_ticks,
+            ours=_speak_for(settings.sender),
         )
         self._environment.globals.update(
             asset=self._asset_path,
@@ -150,6 +155,17 @@ class Pages:
 
     def _asset_path(self, file: str) -> str:
         return f"{self.prefix}/static/{self._assets[file].name}"
+
+
+def _speak_for(sender: SenderSettings) -> Callable[[Context, str], Markup]:
+    """The filter for what the office wrote once, in its own language: the page may be in another."""
+
+    @pass_context
+    def quote_ours(context: Context, text: str) -> Markup:
+        tongue: Tongue = context["tongue"]
+        return quote_sender(text, sender, tongue.tag)
+
+    return quote_ours
 
 
 @pass_context
