@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from editions.reading import read_edition
 from mailer.rendering.compiling import compile_edition
+from mailer.rendering.tongue import LANGUAGES
 from mailer.web.application import create_app
 from mailer.web.preview import create_preview_app
 from mailer.workspace import Workspace
@@ -130,6 +131,56 @@ def test_a_browser_without_fetch_metadata_can_save_preferences(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status")).to_contain_text("Saved.")
     assert origins == [url]
+
+
+LINES = """element => {
+    const lines = new Map(), range = document.createRange(), text = element.firstChild;
+    for (let at = 0; at < text.length; at++) {
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        const top = range.getBoundingClientRect().top;
+        lines.set(top, (lines.get(top) ?? "") + text.data[at]);
+    }
+    return [...lines.values()];
+}"""
+"""What stands on each line of an element, as it is set now."""
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_address_is_whole_on_its_line(
+    workspace: Workspace, engine: Engine, url: str, page: Page, language: str
+) -> None:
+    token = add_reader(engine, workspace.keys, "mei@example.org")
+    page.goto(f"{url}/p/{token}/data?lang={language}")
+    for width in range(320, 440, 5):
+        page.set_viewport_size({"width": width, "height": 740})
+        assert page.locator(".address").first.evaluate(LINES) == ["m…@e…org"], width
+
+
+def test_a_japanese_heading_is_broken_between_words(
+    workspace: Workspace, engine: Engine, url: str, page: Page
+) -> None:
+    token = add_reader(engine, workspace.keys, "mei@example.org")
+    page.set_viewport_size({"width": 375, "height": 740})
+    page.goto(f"{url}/p/{token}/data?lang=ja")
+    assert page.locator("h1").evaluate(LINES) == ["お客様の", "データとアドレス"]
+
+
+@pytest.mark.parametrize("language", ["zh-Hans", "ja", "ko"])
+def test_an_english_address_is_set_in_latin_letters(url: str, page: Page, language: str) -> None:
+    page.goto(f"{url}/link?lang={language}")
+    fonts = "element => getComputedStyle(element).fontFamily"
+    assert "CJK" in page.locator(".hint, .lead").first.evaluate(fonts)
+    assert "CJK" not in page.locator(".postal [lang=en]").evaluate(fonts)
+    assert "CJK" in page.locator(f".tongues [lang={language}]").evaluate(fonts)
+
+
+def test_a_page_is_printed_on_white(url: str, page: Page) -> None:
+    page.goto(f"{url}/link")
+    page.emulate_media(media="print")
+    for element in ("html", "body", ".sheet"):
+        ground = page.locator(element).evaluate("element => getComputedStyle(element).backgroundColor")
+        assert ground == "rgba(0, 0, 0, 0)", element
 
 
 def test_a_name_that_is_a_script_stays_a_name(
