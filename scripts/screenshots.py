@@ -1,5 +1,5 @@
-"""Take the pictures of the README and the gallery: the edition as readers see it in each theme, and the
-preview as the team sees it.
+"""Take the pictures of the README and the gallery: the edition as readers see it in each theme, their pages,
+and the preview as the team sees it.
 
 Run with `make screenshots`; needs Chromium and a font with Chinese, Japanese and Korean characters.
 """
@@ -16,20 +16,17 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+from pagewalk import describe_pages, take_pages
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-from sqlmodel import col, select
+from sheets import put_below, save_drawing
 
 from mailer.campaigns.specimen import render_specimen
-from mailer.database.engine import session
 from mailer.founding import found_workspace
 from mailer.rendering.theme import theme_names
-from mailer.web.application import create_app
 from mailer.web.preview import create_preview_app
 from mailer.web.serving import start_in_thread
 from mailer.workspace import open_workspace
-from subscribers.models import Subscriber
-from subscribers.tokens import Purpose
 
 DOCS = Path(__file__).parent.parent / "docs"
 THEMES = {
@@ -38,12 +35,6 @@ THEMES = {
     "bulletin": "Sober: one column, one family of letters, no colour but that of links.",
 }
 WIDTHS = {700: "On a desk, 700 px", 375: "On a phone, 375 px"}
-PAGES = {
-    "leave": ("/u/{token}", "Leaving: what is behind the link in every mail"),
-    "preferences": ("/p/{token}", "Preferences"),
-    "subscribe": ("/subscribe", "Signing up"),
-}
-PAGE_LOOKS = (("en", "light"), ("zh-Hans", "dark"), ("mn", "light"), ("fr", "dark"))
 LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
 # The top of the mail and its first stories, in pixels.
 PARTS = ((None, 900), ("In focus", 1500))
@@ -107,9 +98,7 @@ def take_theme(browser: Browser, root: Path, theme: str, output: Path) -> None:
                 _take_part(browser, page_file, width=width, scheme=look, at=at, height=height)
                 for at, height in PARTS
             ]
-            # Two hundred colours are more than text and drawings of few tones need, and a third of the bytes.
-            picture = _below(parts).quantize(200, dither=Image.Dither.NONE)
-            picture.save(output / f"{theme}-{width}-{look}.png", optimize=True)
+            save_drawing(put_below(parts), output / f"{theme}-{width}-{look}.png")
 
 
 def _write_page(root: Path, name: str) -> Path:
@@ -141,17 +130,6 @@ def _take_part(
     return Image.open(io.BytesIO(data)).convert("RGB")
 
 
-def _below(parts: list[Image.Image]) -> Image.Image:
-    gap = 12
-    height = sum(part.height for part in parts) + gap * (len(parts) - 1)
-    sheet = Image.new("RGB", (parts[0].width, height), "#8a8f96")
-    top = 0
-    for part in parts:
-        sheet.paste(part, (0, top))
-        top += part.height + gap
-    return sheet
-
-
 def describe_gallery() -> Iterator[str]:
     """docs/gallery.md."""
     yield "# Gallery\n\n"
@@ -169,52 +147,7 @@ def describe_gallery() -> Iterator[str]:
             )
             yield f"\n### {theme}: {where[0].lower()}{where[1:]}\n\n"
             yield f"| {' | '.join(LOOKS.values())} |\n|{'---|' * len(LOOKS)}\n| {' | '.join(cells)} |\n"
-    yield "\n## The readers' pages\n\nOn a phone, in four of their six languages, by day and by night.\n"
-    for name, (_, title) in PAGES.items():
-        yield f"\n### {title}\n\n![{title}, in four languages](images/page-{name}.png)\n"
-
-
-def take_pages(browser: Browser, root: Path, output: Path) -> None:
-    """The readers' pages on a phone, each as one strip in three languages, by day and by night."""
-    workspace = open_workspace(root, environ={"MAILER_WEB__SIGN_UP": "true"})
-    engine = workspace.open_database()
-    with session(engine, read_only=True) as opened:
-        first = opened.exec(select(Subscriber.id).order_by(col(Subscriber.id)).limit(1)).one() or 0
-    engine.dispose()
-    token = workspace.keys.tokens.sign(Purpose.subscription, subscriber_id=first, campaign_id=0)
-    running = start_in_thread(create_app(workspace))
-    try:
-        for name, (path, _) in PAGES.items():
-            parts = [
-                _take_page(browser, f"{running.url}{path.format(token=token)}?lang={tag}", scheme)
-                for tag, scheme in PAGE_LOOKS
-            ]
-            picture = _beside_each_other(parts).quantize(200, dither=Image.Dither.NONE)
-            picture.save(output / f"page-{name}.png", optimize=True)
-    finally:
-        running.stop()
-
-
-def _take_page(browser: Browser, url: str, scheme: str) -> Image.Image:
-    page = browser.new_page(
-        viewport={"width": 375, "height": 740},
-        color_scheme="dark" if scheme == "dark" else "light",
-    )
-    page.goto(url)
-    data = page.screenshot()
-    page.close()
-    return Image.open(io.BytesIO(data)).convert("RGB")
-
-
-def _beside_each_other(parts: list[Image.Image]) -> Image.Image:
-    gap = 12
-    width = sum(part.width for part in parts) + gap * (len(parts) - 1)
-    sheet = Image.new("RGB", (width, max(part.height for part in parts)), "#8a8f96")
-    left = 0
-    for part in parts:
-        sheet.paste(part, (left, 0))
-        left += part.width + gap
-    return sheet
+    yield from describe_pages()
 
 
 def _beside(parts: list[Image.Image]) -> Image.Image:
