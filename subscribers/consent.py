@@ -27,7 +27,7 @@ from subscribers.models import (
     SubscriberTag,
     Suppression,
 )
-from subscribers.suppression import SuppressionKey, blank_lifted, forget, remember
+from subscribers.suppression import SuppressionKey, blank_lifted, forget, keep_others_out, remember
 
 GONE = frozenset({Status.unsubscribed, Status.bounced, Status.complained, Status.erased})
 """Those who get nothing until they come back by their own hand; the erased never do."""
@@ -174,6 +174,7 @@ def resubscribe(
         UnknownSubscriberError: there is no such subscriber, or it was erased.
         StatusError: a person of the team put the address on the suppression list.
     """
+    keep_others_out(session)
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(subscriber_id)

@@ -14,7 +14,7 @@ from subscribers.address import normalise_address
 from subscribers.consent import Change, Circumstances, change_status, lock_subscriber, record
 from subscribers.errors import StatusError, UnknownSubscriberError
 from subscribers.models import Event, Status, Subscriber
-from subscribers.suppression import SuppressionKey, is_suppressed
+from subscribers.suppression import SuppressionKey, is_suppressed, keep_others_out
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +76,7 @@ def confirm_joining(
         UnknownSubscriberError: there is no such subscriber any more, or it was erased.
         StatusError: the address was suppressed since.
     """
+    keep_others_out(session)
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(subscriber_id)

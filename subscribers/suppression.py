@@ -43,9 +43,18 @@ class SuppressionKey:
         return hmac.digest(self.key, b"suppression\0" + email.encode("utf-8"), "sha256").hex()
 
 
+def keep_others_out(session: Session) -> None:
+    """Let nobody put an address on the list before the transaction ends.
+
+    Whoever looks at the list and holds a subscriber calls it before they take hold: so do those who put
+    somebody on it, and in two orders each could wait for the other.
+    """
+    _stand_at_door(session, "SELECT pg_advisory_xact_lock_shared(:door)")
+
+
 def is_suppressed(session: Session, key: SuppressionKey, email: str) -> bool:
     """Whether the normalised address ``email`` must never get mail. A no holds until the transaction ends."""
-    _stand_at_door(session, "SELECT pg_advisory_xact_lock_shared(:door)")
+    keep_others_out(session)
     return session.get(Suppression, key.digest(email)) is not None
 
 
@@ -55,7 +64,7 @@ def find_suppressed(session: Session, key: SuppressionKey, emails: Iterable[str]
     Nobody can be shut out before the transaction ends, so whoever adds the others meanwhile adds no
     suppressed one.
     """
-    _stand_at_door(session, "SELECT pg_advisory_xact_lock_shared(:door)")
+    keep_others_out(session)
     by_digest = {key.digest(email): email for email in emails}
     digests = list(by_digest)
     found: set[str] = set()

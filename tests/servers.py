@@ -26,6 +26,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
+from sqlalchemy import Engine, text
 
 SMTP_SINK = Path("/usr/sbin/smtp-sink")
 
@@ -108,6 +109,13 @@ def _await_postgres(server: "subprocess.Popen[bytes]", programs: Path, folder: P
         return subprocess.run(command, check=False).returncode == 0
 
     wait_until(is_ready, what="PostgreSQL", seconds=60)
+
+
+def is_somebody_waiting(engine: Engine) -> bool:
+    """Whether a transaction of a PostgreSQL waits for an advisory lock."""
+    with engine.connect() as connection:
+        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        return bool(connection.scalar(text(waiting)))
 
 
 # --- smtp-sink

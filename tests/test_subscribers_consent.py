@@ -32,7 +32,7 @@ from subscribers.models import (
     Suppression,
 )
 from subscribers.suppression import SuppressionKey, find_suppressed, is_suppressed
-from tests.servers import wait_until
+from tests.servers import is_somebody_waiting, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
 KEY = SuppressionKey(b"s" * 32)
@@ -434,12 +434,6 @@ def test_an_address_cannot_slip_in_while_it_is_shut_out(
     importer.join()
     assert change == Change(changed=True, status=Status.unsubscribed)
     engine.dispose()
-
-
-def is_somebody_waiting(engine: Engine) -> bool:
-    with engine.connect() as connection:
-        waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-        return bool(connection.scalar(text(waiting)))
 
 
 def test_the_suppression_list_holds_no_address(session: Session, now: datetime) -> None:

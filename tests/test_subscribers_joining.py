@@ -1,18 +1,23 @@
 """Joining by one's own hand: asking, confirming, and moving to another address."""
 
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from sqlmodel import Session, col, select
 
-from subscribers.consent import Change, erase, suppress, unsubscribe
+from mailer.database.engine import open_engine
+from subscribers.consent import Change, erase, resubscribe, suppress, unsubscribe
 from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
 from subscribers.joining import NOBODY, Asked, ask_to_join, confirm_joining
 from subscribers.links import issue_link
 from subscribers.models import ConsentRecord, Event, MailedLink, Status, Subscriber
 from subscribers.readdressing import change_address
-from subscribers.suppression import SuppressionKey
+from subscribers.suppression import SuppressionKey, remember
 from subscribers.tokens import Purpose, TokenSigner
+from tests.servers import is_somebody_waiting, wait_until
 
 KEY = SuppressionKey(b"s" * 32)
 SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
@@ -127,3 +132,28 @@ def test_erasing_takes_the_links_along_also_those_to_an_address_wanted_by_anothe
     issue_link(session, **token_for, detail="ann@example.org")  # type: ignore[arg-type]
     erase(session, "ann@example.org", key=KEY, method="page", now=now)
     assert session.exec(select(MailedLink)).all() == []
+
+
+@pytest.mark.parametrize("come", [confirm_joining, resubscribe], ids=["confirming", "coming back"])
+def test_who_comes_and_who_shuts_them_out_do_not_wait_for_each_other(
+    postgres_database: str, tmp_path: Path, now: datetime, come: Callable[..., Change]
+) -> None:
+    engine = open_engine(postgres_database, root=tmp_path)
+    with Session(engine) as session:
+        number = ask(session, now).subscriber_id
+        session.commit()
+
+    def arrive() -> None:
+        with Session(engine) as session, pytest.raises(StatusError):
+            come(session, number, key=KEY, method="page", now=now)
+
+    with Session(engine) as session, ThreadPoolExecutor(1) as pool:
+        # Halfway through a suppression: it is on the list, and its subscriber has yet to be found.
+        remember(session, KEY, "ann@example.org", reason=Event.suppressed, now=now)
+        arriving = pool.submit(arrive)
+        wait_until(lambda: is_somebody_waiting(engine), what="somebody at the door")
+        suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+        session.commit()
+        arriving.result(20)
+        assert session.get_one(Subscriber, number).status is not Status.active
+    engine.dispose()
