@@ -73,7 +73,7 @@ class Package:
         return tuple(self._parts)
 
     def size(self, part: str) -> int:
-        """Bytes of ``part`` once unpacked; 0 when it is not there. zipfile reads no byte beyond it."""
+        """Bytes of ``part`` once unpacked, as the file says; 0 when it is not there. No more are unpacked."""
         return self._parts[part].file_size if part in self._parts else 0
 
     def data(self, part: str) -> bytes:
@@ -83,7 +83,10 @@ class Package:
             WordError: it cannot be unpacked.
         """
         try:
-            return self._archive.read(self._parts[part])
+            with self._archive.open(self._parts[part]) as packed:
+                # Without a number zipfile unpacks up to two gigabytes, and then cuts off what is beyond the
+                # size that the file says.
+                return packed.read(self.size(part))
         except (*_BROKEN, OSError) as error:
             self.refuse(
                 "broken-document", f"{part} within it cannot be unpacked ({error}). {_SAVE_AGAIN}", error
