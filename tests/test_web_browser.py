@@ -167,11 +167,12 @@ def test_a_japanese_heading_is_broken_between_words(
 
 
 @pytest.mark.parametrize("language", ["zh-Hans", "ja", "ko"])
-def test_an_english_address_is_set_in_latin_letters(url: str, page: Page, language: str) -> None:
+def test_what_is_english_is_set_in_latin_letters(url: str, page: Page, language: str) -> None:
     page.goto(f"{url}/link?lang={language}")
     fonts = "element => getComputedStyle(element).fontFamily"
     assert "CJK" in page.locator(".hint, .lead").first.evaluate(fonts)
     assert "CJK" not in page.locator(".postal [lang=en]").evaluate(fonts)
+    assert "CJK" not in page.locator(".tongues [lang=en]").evaluate(fonts)
     assert "CJK" in page.locator(f".tongues [lang={language}]").evaluate(fonts)
 
 
