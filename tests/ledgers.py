@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.claiming import Claim
-from mailer.dispatch.journal import Group
+from mailer.dispatch.journal import Entry, Group
 from mailer.dispatch.ledger import Ledger
 from mailer.dispatch.replies import Outcome
 from mailer.dispatch.transport import make_wire_ready
@@ -121,3 +121,9 @@ def begin(ledger: Ledger, claim: Claim) -> bool:
 def settle(ledger: Ledger, claim: Claim, outcome: Outcome) -> bool:
     """Record how one hand-over ended; whether the delivery was still ours."""
     return not ledger.record(ledger.make_group([(claim, outcome)])).lost
+
+
+def give_back(ledger: Ledger, claims: Sequence[Claim]) -> None:
+    """Put deliveries that were not tried back in the queue, as a run does at its end."""
+    returns = [Entry(claim.delivery_id, DeliveryState.queued) for claim in claims]
+    ledger.record(ledger.make_group([], returns=returns))

@@ -32,6 +32,7 @@ from tests.ledgers import (
     FakeClock,
     add_campaign,
     begin,
+    give_back,
     read_campaign,
     read_deliveries,
     read_states,
@@ -156,7 +157,7 @@ def test_a_reader_who_leaves_after_the_claim_is_suppressed_before_the_body(
     set_status(engine, claim.subscriber.email, Status.complained)
     assert not begin(ledger, claim)
     assert read_states(engine)[claim.subscriber.email] is S.claimed
-    ledger.give_back([claim])
+    give_back(ledger, [claim])
     ledger.claim(5)
     assert read_states(engine)[claim.subscriber.email] is S.suppressed
 
@@ -180,7 +181,7 @@ def test_a_pause_between_claim_and_body_stops_the_message(
     claim, *_ = ledger.claim(1)
     set_campaign_state(engine, campaign, CampaignState.paused)
     assert not begin(ledger, claim)
-    ledger.give_back([claim])
+    give_back(ledger, [claim])
     assert set(read_states(engine).values()) == {S.queued}
 
 
@@ -244,7 +245,7 @@ def test_a_reader_given_back_after_a_try_goes_last(ledger: Ledger) -> None:
 
 
 def test_a_reader_given_back_untried_keeps_its_place(ledger: Ledger) -> None:
-    ledger.give_back(ledger.claim(2))
+    give_back(ledger, ledger.claim(2))
     assert [claim.subscriber.email for claim in ledger.claim(1)] == ["reader0@example.org"]
 
 
@@ -310,7 +311,7 @@ def test_a_dispatcher_taken_for_dead_can_neither_begin_nor_settle(engine: Engine
     begin(ledger, on_the_wire)
     open_ledger(engine, claim.campaign_id, "b").rescue(["a"])
     assert not begin(ledger, claim)
-    ledger.give_back([claim])
+    give_back(ledger, [claim])
     assert not settle(ledger, on_the_wire, SENT)
     assert list(read_states(engine).values()) == [S.queued, S.in_doubt, S.queued]
 
@@ -427,7 +428,7 @@ class Sending(RuleBasedStateMachine):
         email = claim.subscriber.email
         delivery = read_deliveries(self.engine)[email]
         if not begin(ledger, claim):
-            ledger.give_back([claim])
+            give_back(ledger, [claim])
             return multiple()
         # The heart of it: what may have arrived is sent again only after it was named as in doubt.
         assert email not in self.may_have_arrived or delivery.doubted
@@ -454,7 +455,7 @@ class Sending(RuleBasedStateMachine):
     @rule(held=consumes(claims))
     def give_back(self, held: tuple[Ledger, Claim]) -> None:
         ledger, claim = held
-        ledger.give_back([claim])
+        give_back(ledger, [claim])
 
     @rule(name=st.sampled_from("ab"))
     def crash(self, name: str) -> None:

@@ -193,12 +193,6 @@ class Ledger:
         ]
         self.record(Group(ends=ends))
 
-    def give_back(self, claims: Collection[Claim]) -> None:
-        """Put deliveries that were not tried back in the queue."""
-        if claims:
-            with self._transaction() as (connection, now):
-                self._give_back(connection, claims, now)
-
     def reopen(self, delivery_ids: Collection[int], reason: str) -> int:
         """Pause the campaign and take back refusals and failures that were not the readers' fault; how
         many.
@@ -314,14 +308,6 @@ class Ledger:
         _move(
             connection, [DeliveryState.queued], DeliveryState.suppressed, col(Delivery.id).in_(ids), **values
         )
-
-    def _give_back(self, connection: Connection, claims: Collection[Claim], now: datetime) -> None:
-        values = {"owner": None, "updated_at": now}
-        _move(connection, [DeliveryState.claimed], DeliveryState.queued, self._is_mine(claims), **values)
-
-    def _is_mine(self, claims: Collection[Claim]) -> ColumnElement[bool]:
-        ids = [claim.delivery_id for claim in claims]
-        return col(Delivery.id).in_(ids) & (col(Delivery.owner) == self._owner)
 
     def _defer(self, claim: Claim, outcome: Outcome) -> Entry:
         now, tries = self._watch(), claim.deferrals + 1
