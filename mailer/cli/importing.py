@@ -1,19 +1,144 @@
-"""How an import is shown: what the file was found to be, a bar while it is read, and what it came to."""
+"""The commands import, imports and rollback, and how an import is shown: what the file was found to be, a bar
+while it is read, and what it came to."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailer.cli.output import columns, emit, say, shorten
+import click
+
+from mailer.cli.home import Home, pass_home
+from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
     from subscribers.importing import ImportReport, PartAccount
 
+_OUTCOMES = ("added", "updated", "unchanged", "suppressed", "refused")
 _WIDEST = 28
+
+
+@click.command(name="import")
+@click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@click.option("--encoding", metavar="NAME", help="What it was saved in, such as gb18030.")
+@click.option("--delimiter", metavar="SIGN", help="What stands between cells, such as ';' or tab.")
+@click.option(
+    "--columns",
+    "table",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A table (TOML) of which column is which of ours, for files that nobody knows.",
+)
+@click.option(
+    "--basis", metavar="TEXT", default="", help="Why these people may be written to; kept with the import."
+)
+@json_option
+@pass_home
+def import_(
+    home: Home,
+    file: Path,
+    dry_run: bool,
+    encoding: str | None,
+    delimiter: str | None,
+    table: Path | None,
+    basis: str,
+    as_json: bool,
+) -> None:
+    """Bring in a list: CSV, Excel (.xlsx), vCard, or an export of Mailchimp or listmonk.
+
+    Bad rows are refused by number and reason, the good ones go in. Nobody who left comes back this way, and
+    people who left there will get no mail from here. Begin with --dry-run. docs/import.md explains it all.
+    """
+    from subscribers.files.columns import read_columns
+    from subscribers.files.opening import Reading
+    from subscribers.importing import import_file
+
+    reading = Reading(
+        encoding=encoding,
+        delimiter=_read_delimiter(delimiter),
+        columns=None if table is None else read_columns(table),
+        # What a person has not seen is not believed.
+        believes=dry_run,
+    )
+    workspace = home.open()
+    with home.writing(workspace) as opened, show_rows(file) as on_progress:
+        report = import_file(
+            opened,
+            file,
+            sectors=workspace.settings.sectors,
+            key=workspace.keys.suppression,
+            now=datetime.now(UTC),
+            dry_run=dry_run,
+            basis=basis,
+            reading=reading,
+            on_progress=on_progress,
+        )
+    if as_json:
+        emit_json(report.as_dict())
+    else:
+        tell_parts(report.parts)
+        tell_report(report, file, home.again("subscribers", "rollback"), dry_run=dry_run)
+
+
+def _read_delimiter(text: str | None) -> str | None:
+    sign = {"tab": "\t", "\\t": "\t"}.get(text or "", text)
+    if sign is not None and (len(sign) != 1 or not sign.isascii() or sign in '"\r\n'):
+        raise click.BadParameter("write one sign, such as ';', or 'tab'.", param_hint="--delimiter")
+    return sign
+
+
+@click.command()
+@json_option
+@pass_home
+def imports(home: Home, as_json: bool) -> None:
+    """List the imports, the newest first, with what each came to."""
+    from subscribers.importing import list_imports
+
+    workspace = home.open()
+    with home.reading(workspace) as opened:
+        known = [batch.model_dump() for batch in list_imports(opened)]
+    if as_json:
+        emit_json(known)
+        return
+    rows = [
+        (
+            batch["id"],
+            f"{batch['at']:%Y-%m-%d %H:%M}",
+            shorten(batch["source"], 32),
+            *(batch[name] for name in _OUTCOMES),
+            "taken back" if batch["rolled_back_at"] else "",
+        )
+        for batch in known
+    ]
+    emit(columns(rows, head=("id", "when (UTC)", "file", *_OUTCOMES, ""), right=(0, 3, 4, 5, 6, 7)))
+
+
+@click.command()
+@click.argument("import_id", metavar="ID", type=int)
+@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@json_option
+@pass_home
+def rollback(home: Home, import_id: int, dry_run: bool, as_json: bool) -> None:
+    """Take an import back: who came with it goes, what it overwrote is put back.
+
+    As long as nobody it added was written to. Whoever has left, chosen or been changed since is kept as they
+    are, and so are suppressions.
+    """
+    from mailer.feedback.rolling_back import roll_back_import
+
+    workspace = home.open()
+    with home.database(workspace) as engine:
+        report = roll_back_import(engine, import_id, now=datetime.now(UTC), dry_run=dry_run)
+    if as_json:
+        emit_json(report.as_dict())
+        return
+    verb = "Would be" if dry_run else "Done:"
+    say(f"{verb} {report.removed} removed, {report.restored} restored, {report.kept} kept as they are.")
 
 
 def tell_parts(parts: Sequence[PartAccount]) -> None:
