@@ -79,7 +79,7 @@ bench-pages: setup servers ## Measure the readers' pages, by themselves and whil
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew
-	$(BIN)/python scripts/screenshots.py
+	$(BIN)/python -m scripts.screenshots
 
 .PHONY: setup
 setup: ## The dependencies and tools, into .venv (needs no root)

@@ -16,10 +16,8 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pagewalk import describe_pages, take_pages
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
-from sheets import put_below, save_drawing
 
 from mailer.campaigns.specimen import render_specimen
 from mailer.founding import found_workspace
@@ -27,6 +25,8 @@ from mailer.rendering.theme import theme_names
 from mailer.web.preview import create_preview_app
 from mailer.web.serving import start_in_thread
 from mailer.workspace import open_workspace
+from scripts.pagewalk import describe_pages, take_pages
+from scripts.sheets import put_below, save_drawing
 
 DOCS = Path(__file__).parent.parent / "docs"
 THEMES = {
