@@ -13,6 +13,7 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache, lru_cache
+from types import SimpleNamespace
 from typing import Any, TypeAlias
 
 from lxml import etree
@@ -157,7 +158,7 @@ def _transform(tree: etree._ElementTree, css: str) -> None:
 
 @cache
 def _load_premailer() -> Any:
-    """Premailer, without two of its habits. It takes a sixth of a second to load, and most commands never
+    """Premailer, without three of its habits. It takes a sixth of a second to load, and most commands never
     inline anything."""
     import cssutils.util
     import premailer.premailer
@@ -167,7 +168,14 @@ def _load_premailer() -> Any:
     cssutils.util._defaultFetcher = _refuse_to_fetch
     # Within one mail, too, style="em" would be taken for the selector em: see the cache above.
     premailer.premailer._create_cssselector = lru_cache(maxsize=256)(CSSSelector)
+    # For a selector with a colon it passes re.split's maxsplit by position, which Python 3.13 deprecates. To
+    # silence the warning would not be safe with threads, and no use once Python refuses such an argument.
+    premailer.premailer.re = SimpleNamespace(**{**vars(re), "split": _split})
     return premailer.premailer.Premailer
+
+
+def _split(pattern: str, text: str, maxsplit: int = 0) -> list[str | Any]:
+    return re.split(pattern, text, maxsplit=maxsplit)
 
 
 def _refuse_to_fetch(_url: str) -> None:
