@@ -1,7 +1,7 @@
 """A real Postfix as the relay: STARTTLS with its own certificate, AUTH by Dovecot, and a log to compare with.
 
-Everything lies in one folder, on free ports of loopback, and ends by process id. Postfix's master starts only
-as root.
+Everything lies in folders of its own, on free ports of loopback, and ends by process id. Postfix's master
+starts only as root.
 """
 
 import contextlib
@@ -9,7 +9,6 @@ import os
 import pwd
 import re
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -19,10 +18,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Sink, free_port, smtp_sink, wait_until
+from tests.dovecot import require_dovecot, running_dovecot
+from tests.servers import Sink, await_server, end_server, free_port, smtp_sink
 
 _MASTER = Path("/usr/lib/postfix/sbin/master")
-_DOVECOT = Path("/usr/sbin/dovecot")
 USER, PASSWORD = "news", "a secret, with spaces"
 
 _MAIN = """\
@@ -48,7 +47,7 @@ smtpd_tls_cert_file = {folder}/certificate.pem
 smtpd_tls_key_file = {folder}/key.pem
 smtpd_sasl_auth_enable = yes
 smtpd_sasl_type = dovecot
-smtpd_sasl_path = {folder}/auth/postfix
+smtpd_sasl_path = {auth}
 smtpd_relay_restrictions = permit_sasl_authenticated, reject
 smtp_dns_support_level = disabled
 smtp_tls_security_level = none
@@ -74,27 +73,6 @@ retry unix - - n - - error
 anvil unix - - n - 1 anvil
 scache unix - - n - 1 scache
 postlog unix-dgram n - n - 1 postlogd
-"""
-
-_LOGINS = """\
-dovecot_config_version = 2.4.0
-dovecot_storage_version = 2.4.0
-base_dir = {folder}/dovecot
-state_dir = {folder}/dovecot
-log_path = {folder}/dovecot.log
-protocols =
-ssl = no
-auth_mechanisms = plain login
-passdb passwd-file {{
-  passwd_file_path = {folder}/users
-}}
-service auth {{
-  unix_listener {folder}/auth/postfix {{
-    mode = 0660
-    user = postfix
-    group = postfix
-  }}
-}}
 """
 
 
@@ -132,15 +110,12 @@ class Relay:
 
 
 def _require() -> None:
-    missing = [
-        f"{path} is not installed (package {package})"
-        for path, package in ((_MASTER, "postfix"), (_DOVECOT, "dovecot-core"))
-        if not path.exists()
-    ]
-    if missing and os.environ.get("CI") == "true":
-        pytest.fail("; ".join(missing))
-    if missing or os.getuid() != 0:
-        pytest.skip("; ".join(missing) or "Postfix's master starts only as root")
+    require_dovecot()
+    if not _MASTER.exists():
+        message = f"{_MASTER} is not installed (package postfix)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
 
 
 @contextlib.contextmanager
@@ -150,41 +125,40 @@ def postfix_relay() -> Iterator[Relay]:
     folder = Path(tempfile.mkdtemp(prefix="mailer-pf-"))
     folder.chmod(0o755)
     port = free_port()
-    with smtp_sink() as sink, contextlib.ExitStack() as ending:
+    with contextlib.ExitStack() as ending:
         ending.callback(shutil.rmtree, folder, ignore_errors=True)
-        _furnish(folder, port, sink.port)
-        dovecot = subprocess.Popen(
-            [_DOVECOT, "-F", "-c", folder / "dovecot.conf"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        ending.callback(_end, dovecot)
-        wait_until((folder / "auth" / "postfix").exists, what="Dovecot")
-        # A session of its own: master signals its whole process group when it ends.
-        master = subprocess.Popen(
-            [_MASTER, "-c", folder / "config", "-d"],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
-        ending.callback(_end, master)
-        wait_until(lambda: _answers(port), what="Postfix")
+        sink = ending.enter_context(smtp_sink())
+        dovecot = ending.enter_context(running_dovecot({USER: PASSWORD}, user="postfix"))
+        _furnish(folder, port=port, sink=sink.port, auth=dovecot.auth)
+        errors = folder / "errors"
+        with errors.open("wb") as words:
+            # A session of its own: master signals its whole process group when it ends.
+            master = subprocess.Popen(
+                [_MASTER, "-c", folder / "config", "-d"], stdout=words, stderr=words, start_new_session=True
+            )
+        ending.callback(end_server, master)
+        await_server(master, lambda: _answers(port), name="Postfix", logs=[errors, folder / "log"])
         yield Relay(port=port, folder=folder, sink=sink)
 
 
-def _furnish(folder: Path, port: int, sink: int) -> None:
-    words = {"folder": folder, "port": port, "sink": sink, "daemons": _MASTER.parent}
+def _furnish(folder: Path, *, port: int, sink: int, auth: Path) -> None:
+    words = {"folder": folder, "port": port, "sink": sink, "auth": auth, "daemons": _MASTER.parent}
     (folder / "config").mkdir()
     (folder / "config" / "main.cf").write_text(_MAIN.format(**words))
     (folder / "config" / "master.cf").write_text(_SERVICES.format(**words))
-    (folder / "dovecot.conf").write_text(_LOGINS.format(**words))
-    (folder / "users").write_text(f"{USER}:{{PLAIN}}{PASSWORD}\n")
-    for name in ("auth", "dovecot"):
-        (folder / name).mkdir(mode=0o755)
     owner = pwd.getpwnam("postfix")
     _make_queue(folder, owner.pw_uid)
     shutil.chown(folder / "data", "postfix")
     names = "subjectAltName=IP:127.0.0.1"
     command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=relay"]
-    files = ["-addext", names, "-keyout", folder / "key.pem", "-out", folder / "certificate.pem"]
+    files: list[str | Path] = [
+        "-addext",
+        names,
+        "-keyout",
+        folder / "key.pem",
+        "-out",
+        folder / "certificate.pem",
+    ]
     subprocess.run([*command, *files], check=True, capture_output=True)
 
 
@@ -208,8 +182,3 @@ def _answers(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=5) as line:
         return line.recv(4) == b"220 "
     return False
-
-
-def _end(process: "subprocess.Popen[bytes]") -> None:
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=30)

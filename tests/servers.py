@@ -18,7 +18,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -37,6 +37,33 @@ def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 20)
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
         time.sleep(0.005)
+
+
+def await_server(
+    server: "subprocess.Popen[bytes]",
+    is_ready: Callable[[], bool],
+    *,
+    name: str,
+    logs: Sequence[Path],
+    seconds: float = 60,
+) -> None:
+    """Wait until ``is_ready``; if the server ends before that, or ``seconds`` pass, fail with what it wrote
+    to ``logs``.
+    """
+    end = time.monotonic() + seconds
+    while not is_ready():
+        code = server.poll()
+        if code is not None or time.monotonic() > end:
+            fate = f"did not start within {seconds} s" if code is None else f"ended with {code} at its start"
+            words = "".join(log.read_text(errors="replace") for log in logs if log.exists()).strip()
+            pytest.fail(f"{name} {fate}: {words or 'it wrote nothing'}")
+        time.sleep(0.005)
+
+
+def end_server(server: "subprocess.Popen[bytes]") -> None:
+    """Ask the server to end, and wait until it has."""
+    server.terminate()
+    server.wait(timeout=30)
 
 
 # --- PostgreSQL
@@ -104,11 +131,10 @@ def running_postgres(programs: Path, *, durable: bool = False) -> Iterator[str]:
 
 def _await_postgres(server: "subprocess.Popen[bytes]", programs: Path, folder: Path) -> None:
     def is_ready() -> bool:
-        assert server.poll() is None, (folder / "log").read_text()
         command = [programs / "pg_isready", "-h", folder, "-q"]
         return subprocess.run(command, check=False).returncode == 0
 
-    wait_until(is_ready, what="PostgreSQL", seconds=60)
+    await_server(server, is_ready, name="PostgreSQL", logs=[folder / "log"])
 
 
 def is_somebody_waiting(engine: Engine) -> bool:
