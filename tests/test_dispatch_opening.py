@@ -17,7 +17,7 @@ from mailer.dispatch.replies import Stage as Reached
 from mailer.dispatch.transport import ConnectionFailedError, Transport
 from mailer.settings import SmtpSettings
 from tests.couriers import LOOPS, Courier, attend, await_that, deliver, make_parcel, run
-from tests.scripted import Act, Script, ScriptedServer, answering
+from tests.scripted_smtp import Act, Script, ScriptedServer, answering
 from tests.servers import DROP, HANG, MisbehavingServer, Stage, free_port, smtp_sink
 
 PASSWORD = "correct horse"

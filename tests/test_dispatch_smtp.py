@@ -28,7 +28,7 @@ from tests.couriers import (
     send,
     settle_down,
 )
-from tests.scripted import EXTENSIONS, Act, Script, ScriptedServer, answering
+from tests.scripted_smtp import EXTENSIONS, Act, Script, ScriptedServer, answering
 from tests.servers import DROP, HANG, MisbehavingServer, Stage, smtp_sink
 
 A, B, C = "a@example.org", "b@example.org", "c@example.org"

@@ -14,8 +14,8 @@ import pytest
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace
 from tests.office import PROJECT, Office, addresses
+from tests.scripted_smtp import ScriptedServer
 from tests.servers import wait_until
-from tests.wire import WireServer
 
 Figure = Callable[[str], None]
 READERS = 400
@@ -68,7 +68,7 @@ def fill(disk: Path) -> Path:
 @pytest.mark.skipif(os.getuid() != 0, reason="run again below, as root of a namespace of its own")
 def test_a_full_disk_stops_the_campaign_and_loses_nobody(office: Office, disk: Path, figure: Figure) -> None:
     office.launch(addresses(READERS), rate=150)
-    with WireServer() as server:
+    with ScriptedServer() as server:
         office.url = server.url
         process = office.start("campaigns", "resume", "1")
         wait_until(lambda: len(server.kept) >= 20, what="20 messages", seconds=60)

@@ -15,8 +15,8 @@ from mailer.database.models import DeliveryState
 from mailer.workspace import Workspace
 from tests.fault_injection import Blow, Nursery, PostgresProxy, postgres_socket
 from tests.office import Office, addresses
+from tests.scripted_smtp import Fault, ScriptedServer
 from tests.servers import DROP, HANG, MisbehavingServer, Stage, smtp_sink
-from tests.wire import Fault, WireServer
 
 Figure = Callable[[str], None]
 S = DeliveryState
@@ -51,7 +51,7 @@ class Again:
         return self.office
 
 
-def put_right(office: Office, server: WireServer) -> int:
+def put_right(office: Office, server: ScriptedServer) -> int:
     """Judge what a fault has left, resume without faults, judge again; how many duplicates there are."""
     office.await_quiet()
     office.note_doubts()
@@ -74,7 +74,7 @@ def strike_everywhere(
     """
     at, struck, twice = 1, 0, 0
     while True:
-        with WireServer() as server:
+        with ScriptedServer() as server:
             office = again.fresh(server.url)
             environ = office.environ
             if proxy is None:
@@ -154,7 +154,7 @@ def fault_everywhere(again: Again, fault: Fault) -> tuple[int, int, int]:
     """Every step until a run passes untouched: how many faults, doubts and duplicates."""
     at, doubts, twice = 1, 0, 0
     while True:
-        with WireServer(fault=fault, at=at) as server:
+        with ScriptedServer(fault=fault, at=at) as server:
             office = again.fresh(server.url)
             office.send_here()
             seen = server.steps
@@ -201,13 +201,13 @@ def test_a_connection_lost_within_a_body_leaves_nobody_in_doubt_who_cannot_have_
 ) -> None:
     again = Again(office)
     cuts = [1, 2, 100, 5000, 1, 100]
-    with WireServer() as server:
+    with ScriptedServer() as server:
         again.fresh(server.url).send_here()
         size = len(server.kept[0].raw)
     cuts += [size - 3, size - 2, size - 1]
     doubts = 0
     for turn, cut in enumerate(cuts):
-        with WireServer(at=turn % READERS + 1, cut_body_after=min(cut, size - 1)) as server:
+        with ScriptedServer(at=turn % READERS + 1, cut_body_after=min(cut, size - 1)) as server:
             office = again.fresh(server.url)
             office.send_here()
             doubts += len(office.note_doubts())
@@ -259,7 +259,7 @@ def test_twelve_faults_that_befall_everybody_end_in_a_defined_state(office: Offi
 def test_a_failing_starttls_touches_nobody(office: Office) -> None:
     again = Again(office)
     office.smtp = {**QUICK, "starttls": "require"}
-    with WireServer() as server:  # offers none
+    with ScriptedServer() as server:  # offers none
         office = again.fresh(server.url)
         office.send_here()
         assert office.count().queued == READERS

@@ -15,8 +15,8 @@ from mailer.rendering.reader import reader_for
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from tests.office import Office, addresses
+from tests.scripted_smtp import ScriptedServer
 from tests.servers import free_port, wait_until
-from tests.wire import WireServer
 
 Figure = Callable[[str], None]
 ALLOWED_SECONDS = 1.0
@@ -75,7 +75,7 @@ def leave(port: int, path: str) -> float:
 class Leavers:
     """Readers who leave at moments that chance chose, most of them just before it is their turn."""
 
-    def __init__(self, server: WireServer, port: int, links: dict[str, str]) -> None:
+    def __init__(self, server: ScriptedServer, port: int, links: dict[str, str]) -> None:
         self._server = server
         self._port = port
         self._links = links
@@ -115,7 +115,7 @@ class Leavers:
 def show_leaving(office: Office, figure: Figure, *, readers: int, leavers: int, seconds: float) -> None:
     office.launch(addresses(readers), rate=readers / seconds)
     links = read_links(office)
-    with WireServer(delay=0.01) as server, serving(office) as port:
+    with ScriptedServer(delay=0.01) as server, serving(office) as port:
         office.url = server.url
         process = office.start("campaigns", "resume", "1")
         wait_until(lambda: len(server.mails) > 0, what="the first message", seconds=60)
@@ -126,7 +126,7 @@ def show_leaving(office: Office, figure: Figure, *, readers: int, leavers: int, 
     judge(office, figure, server, crowd.left)
 
 
-def judge(office: Office, figure: Figure, server: WireServer, left: dict[str, float]) -> None:
+def judge(office: Office, figure: Figure, server: ScriptedServer, left: dict[str, float]) -> None:
     after = [mail.began_at - left[mail.recipient] for mail in server.mails if mail.recipient in left]
     late = [seconds for seconds in after if seconds > ALLOWED_SECONDS]
     spared = set(left) - {mail.recipient for mail in server.mails}

@@ -21,7 +21,7 @@ from mailer.settings import DkimSettings, WebSettings
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber
 from tests.office import Office, addresses
-from tests.wire import Mail, WireServer, undo_dots
+from tests.scripted_smtp import Mail, ScriptedServer
 
 Figure = Callable[[str], None]
 EDITION = "unesco-beijing-2021-2"
@@ -58,8 +58,8 @@ def with_base(workspace: Workspace, base: str) -> Workspace:
     return replace(workspace, settings=workspace.settings.model_copy(update={"web": web}))
 
 
-def send(office: Office) -> WireServer:
-    with WireServer() as server:
+def send(office: Office) -> ScriptedServer:
+    with ScriptedServer() as server:
         office.url = server.url
         office.send_here()
     return server
@@ -78,7 +78,7 @@ def hold_to_the_rules(mail: Mail) -> None:
 
 def read_header(mail: Mail, name: str) -> list[str]:
     """The lines of a header as they came, unfolded by nobody."""
-    head = undo_dots(mail.raw).partition(b"\r\n\r\n")[0].decode("ascii")
+    head = mail.content.partition(b"\r\n\r\n")[0].decode("ascii")
     return re.findall(rf"^{name}:[^\r]*(?:\r\n[ \t][^\r]*)*", head, re.MULTILINE | re.IGNORECASE)
 
 
@@ -109,7 +109,7 @@ def test_every_byte_of_a_campaign_keeps_to_the_rules(office: Office, figure: Fig
     assert office.count().sent == len(server.kept) == 300, office.count()
     for mail in server.kept:
         hold_to_the_rules(mail)
-        message = message_from_bytes(undo_dots(mail.raw), policy=policy.compat32)
+        message = message_from_bytes(mail.content, policy=policy.compat32)
         assert [len(message.get_all(name, [])) for name in ("From", "To", "Date", "Message-ID")] == [1] * 4
         assert mail.recipient in message["To"]
         assert message["To"].count("@") == 1, message["To"]
@@ -153,7 +153,7 @@ def test_the_unsubscribe_link_is_one_line_unencoded_whatever_its_length(
     )
 
 
-def _read_link(server: WireServer) -> str:
+def _read_link(server: ScriptedServer) -> str:
     (mail,) = server.kept
     hold_to_the_rules(mail)
     (header,) = read_header(mail, "List-Unsubscribe")
@@ -187,7 +187,7 @@ def test_every_message_bears_a_dkim_signature_that_verifies(
     assert len(server.kept) == len(NAUGHTY)
     for mail in server.kept:
         hold_to_the_rules(mail)
-        message = undo_dots(mail.raw)
+        message = mail.content
         (signature,) = read_header(mail, "DKIM-Signature")
         assert dkim.verify(message, dnsfunc=lambda *_args, **_named: record)
         signed = re.sub(r"\s", "", signature).lower().partition("h=")[2].partition(";")[0].split(":")
