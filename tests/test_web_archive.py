@@ -55,7 +55,7 @@ def test_an_edition_that_was_sent_can_be_read(shelf: Shelf, state: str) -> None:
 def test_an_edition_that_was_not_sent_is_nobodys_business(shelf: Shelf, state: str) -> None:
     add_sent(shelf.engine, [shelf.mail], state=CampaignState(state))
     assert shelf.get("/e/2021-2/en").status == 404
-    assert "No edition has been sent yet." in shelf.get("/").text
+    assert "No editions have been sent yet." in shelf.get("/").text
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_a_reader_leaves_by_the_button_and_takes_it_back(
     expect(page.get_by_role("heading", level=1)).to_have_text("Stop these emails?")
     assert status_of(engine) is Status.active
     page.get_by_role("button", name="Unsubscribe").click()
-    expect(page.get_by_role("heading", level=1)).to_have_text("You have left.")
+    expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed.")
     assert status_of(engine) is Status.unsubscribed
     page.get_by_role("button", name="Undo").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Welcome back.")
@@ -94,10 +94,10 @@ def test_preferences_are_mended_and_saved(workspace: Workspace, engine: Engine, 
     page.get_by_label("Country").select_option(label="Mongolia")
     page.get_by_label("Culture").check()
     expect(page.locator("#until")).to_be_hidden()
-    page.get_by_label("Nothing until this day").check()
+    page.get_by_label("Nothing until this date").check()
     page.get_by_role("button", name="Save").click()
-    expect(page).to_have_title(re.compile("^Please look again"))
-    page.get_by_role("link", name="Choose the day").click()
+    expect(page).to_have_title(re.compile("^Please check your answers"))
+    page.get_by_role("link", name="Choose the date").click()
     expect(page.locator("#until")).to_be_focused()
     expect(page.get_by_label("Name")).to_have_value("Mei Lin")
     expect(page.get_by_label("Country")).to_have_value("MN")
@@ -107,7 +107,7 @@ def test_preferences_are_mended_and_saved(workspace: Workspace, engine: Engine, 
     until = page.locator("#until").get_attribute("min") or ""
     page.locator("#until").fill(until)
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("status")).to_contain_text("Saved. Nothing is sent to you until")
+    expect(page.get_by_role("status")).to_contain_text("Saved. We will send you nothing until")
     reader = find_reader(engine, "mei@example.org")
     assert (reader.status, reader.name, reader.country) == (Status.paused, "Mei Lin", "MN")
 
@@ -191,10 +191,10 @@ def test_a_name_that_is_a_script_stays_a_name(
     token = add_reader(engine, workspace.keys, "mei@example.org")
     page.goto(f"{url}/p/{token}")
     page.get_by_label("Name").fill(name)
-    page.get_by_label("Nothing until this day").check()
+    page.get_by_label("Nothing until this date").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_label("Name")).to_have_value(name)
-    expect(page).to_have_title(re.compile("^Please look again"))
+    expect(page).to_have_title(re.compile("^Please check your answers"))
 
 
 def test_the_pages_need_no_script(workspace: Workspace, engine: Engine, url: str, browser: Browser) -> None:
@@ -203,7 +203,7 @@ def test_the_pages_need_no_script(workspace: Workspace, engine: Engine, url: str
         page = context.new_page()
         page.goto(f"{url}/u/{token}")
         page.get_by_role("button", name="Unsubscribe").click()
-        expect(page.get_by_role("heading", level=1)).to_have_text("You have left.")
+        expect(page.get_by_role("heading", level=1)).to_have_text("You are unsubscribed.")
     assert status_of(engine) is Status.unsubscribed
 
 

@@ -176,7 +176,7 @@ def test_a_form_that_comes_back_too_soon_or_too_late_is_to_be_sent_again(
     stamp = "" if age is None else make_stamp(key, datetime.now(UTC) - age)
     answer = door.post("/subscribe", email="mei@example.org", stamp=stamp)
     assert answer.status == 422
-    assert "press the button once more" in answer.text
+    assert "press the button again" in answer.text
     assert 'value="mei@example.org"' in answer.text
     assert door.mails() == []
 
@@ -187,7 +187,7 @@ def test_a_form_that_comes_back_too_soon_or_too_late_is_to_be_sent_again(
 def test_what_is_no_address_is_said_to_be_none(door: Door, typed: str) -> None:
     answer = door.post("/subscribe", email=typed)
     assert answer.status == 422
-    assert "Write the address as" in answer.text
+    assert "Enter an email address in the correct format" in answer.text
     assert door.mails() == []
 
 
@@ -261,7 +261,7 @@ def test_each_gets_the_mail_that_is_right_and_the_suppressed_get_none(door: Door
     for email in fill_list(door).values():
         door.post("/subscribe", email=email)
     subjects = {str(mail["To"]).partition("@")[0]: str(mail["Subject"]) for mail in door.mails()}
-    confirm, already = "Please confirm your subscription", "You are on the list already"
+    confirm, already = "Please confirm your subscription", "You are already subscribed"
     assert subjects == {
         "active": already,
         "paused": already,
@@ -396,9 +396,9 @@ def test_erasing_takes_a_press_on_a_fresh_link_and_works_once(door: Door) -> Non
     link = door.link()
     assert link.startswith("/d/erase/")
     before = dump_tables(door.engine)
-    assert "Erase all we know about you?" in door.get(link).text
+    assert "Erase all your data?" in door.get(link).text
     assert dump_tables(door.engine) == before
-    assert "Your data is erased." in door.post(link).text
+    assert "Your data has been erased." in door.post(link).text
     with Session(door.engine) as session:
         assert session.exec(select(Subscriber.status)).one() is Status.erased
     assert "mei@example.org" not in repr(dump_tables(door.engine))
@@ -417,7 +417,7 @@ def test_an_address_changes_after_both_mailboxes_were_shown(door: Door) -> None:
     assert door.get(link).status == 200
     assert find_reader(door.engine, "mei@example.org").status is Status.active
     moved = door.post(link)
-    assert "Your address is changed." in moved.text
+    assert "Your address has been changed." in moved.text
     assert find_reader(door.engine, "lin@example.org").status is Status.active
     assert door.post(link).status == 404
 

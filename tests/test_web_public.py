@@ -215,7 +215,7 @@ def test_a_wish_to_leave_is_granted_however_it_is_written(site: Site, body: byte
 def test_the_button_records_the_words_the_page_says(site: Site) -> None:
     assert has_all(site.get(f"/u/{site.token}"), LEAVING_WORDS)
     answer = site.post(f"/u/{site.token}", b"", OWN_FORM)
-    assert "You have left" in words_of(answer)
+    assert "You are unsubscribed" in words_of(answer)
     (record,) = site.records()
     assert (record.method, record.wording) == ("page", LEAVING_WORDS)
 
@@ -234,7 +234,7 @@ def test_leaving_can_be_undone(site: Site) -> None:
 def test_whoever_left_is_told_and_may_come_back(site: Site) -> None:
     token = site.add("gone@example.org", status=Status.unsubscribed)
     page = site.get(f"/u/{token}")
-    assert "You are not on the list" in words_of(page)
+    assert "You are not subscribed" in words_of(page)
     assert has_all(page, RETURNING_WORDS)
     assert has_all(site.get(f"/p/{token}"), RETURNING_WORDS)
     site.post(f"/u/{token}/undo", b"from=again", OWN_FORM)
@@ -370,7 +370,7 @@ def test_a_rest_is_confirmed_with_its_day(site: Site) -> None:
     filled = FILLED.replace("every", "pause") + "2026-12-24"
     with served(create_app(site.workspace, clock=lambda: NOW)) as running:
         saved = ask(running.url, "POST", f"/p/{site.token}", filled.encode(), OWN_FORM)
-    assert "Nothing is sent to you until 24 December 2026." in words_of(saved)
+    assert "We will send you nothing until 24 December 2026." in words_of(saved)
     assert site.status() is Status.paused
 
 
@@ -475,7 +475,7 @@ def test_a_failure_of_ours_is_one_plain_page_under_the_same_guard(
         answer = ask(running.url, "GET", f"/p/{site.token}")
         health = ask(running.url, "GET", "/healthz")
     assert answer.status == 500
-    assert "It is our fault" in words_of(answer)
+    assert "This is our fault" in words_of(answer)
     assert not re.search(r"Traceback|sqlite|SELECT|subscriber", answer.text, re.IGNORECASE)
     assert "default-src 'none'" in answer.headers["content-security-policy"]
     assert answer.headers["cache-control"] == "no-store"

@@ -23,29 +23,29 @@ from subscribers.address import normalise_address
 from subscribers.errors import TokenError
 from subscribers.models import Status
 
-NO_ADDRESS = mark("Write the address as name@example.org.")
-ONCE_MORE = mark("Please press the button once more.")
+NO_ADDRESS = mark("Enter an email address in the correct format, like name@example.org.")
+ONCE_MORE = mark("Please press the button again.")
 ASKED_TO_JOIN = mark(
-    "If we may write to the address you gave, a mail is on its way there. Open it and press the button in it."
+    "If we can write to the address you gave, an email is on its way there. Open it and press the button."
 )
-ASKED_FOR_LINK = mark("If the address you gave is on our list, a mail with your link is on its way there.")
-ASKED_FOR_ERRAND = mark("A mail with the link is on its way.")
-ASKED_TO_MOVE = mark("A mail is on its way to the new address. Open it and press the button in it.")
+ASKED_FOR_LINK = mark("If the address you gave is on our list, an email with your link is on its way there.")
+ASKED_FOR_ERRAND = mark("An email with the link is on its way.")
+ASKED_TO_MOVE = mark("An email is on its way to the new address. Open it and press the button.")
 
 JOINING = (
     mark(
-        "Write your address. We send you one mail with a button to confirm; "
-        "until you press it, nothing else is sent."
+        "Enter your email address. We will send you one email with a button to confirm. "
+        "Until you press it, we send nothing else."
     ),
     mark(
-        "I would like to receive the newsletter of %(organisation)s by email. "
-        "I can leave at any time, with one click."
+        "I would like to receive the newsletter from %(organisation)s by email. I can "
+        "unsubscribe at any time with one click."
     ),
     mark("Subscribe"),
 )
 """What the page says around the button; it goes into the consent record."""
 
-WORDING_VERSION = "1"
+WORDING_VERSION = "2"
 MOST_PER_NETWORK = 20
 _NETWORK_HOURS = timedelta(hours=1)
 

@@ -186,7 +186,7 @@ def find_complaints(form: Form, before: Preferences, offer: Offer) -> dict[str, 
         "language": ""
         if form.language in offer.languages | {"", before.language or ""}
         else mark("Choose a language from the list."),
-        "frequency": "" if form.frequency in {"every", "pause"} else mark("Choose one of the two."),
+        "frequency": "" if form.frequency in {"every", "pause"} else mark("Choose one of the two options."),
         "until": _judge_day(form.until, offer) if form.frequency == "pause" else "",
     }
     return {field: complaint for field, complaint in complaints.items() if complaint}
@@ -197,21 +197,23 @@ def _judge_name(name: str) -> str:
         clean_line(name, "name")
     except DetailError:
         if len(name) > LONGEST_NAME:
-            return mark("This name is too long to be kept.")
-        return mark("This name cannot be kept: it holds a sign that cannot be shown. Type it anew.")
+            return mark("This name is too long.")
+        return mark("This name contains a character that cannot be displayed. Type it again.")
     return ""
 
 
 def _judge_day(text: str, offer: Offer) -> str:
     if not text:
-        return mark("Choose the day from which mail is welcome again.")
+        return mark("Choose the date to start sending again.")
     day = _day(text)
     if day is None:
-        return mark("Write the day as year-month-day, such as 2027-03-31.")
+        return mark("Enter the date as year-month-day, such as 2027-03-31.")
     if day < offer.first_day:
-        return mark("Choose a day after today.")
+        return mark("Choose a date after today.")
     if day > offer.last_day:
-        return mark("Choose a day within the next two years. For longer, you can unsubscribe and come back.")
+        return mark(
+            "Choose a date within the next two years. For a longer break, you can unsubscribe and come back."
+        )
     return ""
 
 

@@ -16,10 +16,10 @@ from subscribers.links import look_at_link, use_link
 from subscribers.models import MailedLink, Status, Subscriber
 from subscribers.tokens import Purpose, TokenClaim
 
-CONFIRMING = (mark("You can leave at any time, with one click."), mark("Confirm my subscription"))
+CONFIRMING = (mark("You can unsubscribe at any time with one click."), mark("Confirm my subscription"))
 """The words around the button, for the consent record; the sign-up has its own record with its own words."""
 
-WORDING_VERSION = "1"
+WORDING_VERSION = "2"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,13 +20,13 @@ from subscribers.tokens import Purpose, TokenClaim
 
 LEAVING = (
     mark("Stop these emails?"),
-    mark("Press the button, and nothing more is sent."),
+    mark("Press the button and we will send you nothing more."),
     mark("Unsubscribe"),
 )
 RETURNING = (mark("Subscribe again"),)
 UNDOING = (mark("Was it a mistake?"), mark("Undo"))
 LEAVING_WORDS, RETURNING_WORDS, UNDOING_WORDS = " ".join(LEAVING), " ".join(RETURNING), " ".join(UNDOING)
-WORDING_VERSION = "1"
+WORDING_VERSION = "2"
 """What the pages say, kept with each consent record; tests hold the pages to it. Count up on a change."""
 
 

@@ -36,9 +36,10 @@ class Words:
     after: str
 
 
-_HARMLESS = mark("If it was not you, do nothing: nothing has changed.")
+_HARMLESS = mark("If this was not you, ignore this email. Nothing has changed.")
 _AN_HOUR = mark(
-    "The link works once, within an hour. If you did not ask for it, do nothing: nothing has changed."
+    "The link works once and expires after an hour. If you did not ask for it, "
+    "ignore this email. Nothing has changed."
 )
 _OPEN = mark("Open my preferences")
 _PAGE = mark("Open the page")
@@ -49,18 +50,19 @@ WORDS: Mapping[LetterKind, Words] = MappingProxyType(
         LetterKind.confirm: Words(
             subject=mark("Please confirm your subscription"),
             body=mark(
-                "Somebody, most likely you, asked for the newsletter of %(organisation)s at this address."
+                "Someone, probably you, asked to get the newsletter from %(organisation)s at this address."
             ),
             button=_CONFIRM,
             after=mark(
-                "The link is good for three days. If it was not you, do nothing: nothing else is sent."
+                "The link works for three days. If this was not you, ignore this email. We will "
+                "send nothing else."
             ),
         ),
         LetterKind.already: Words(
-            subject=mark("You are on the list already"),
+            subject=mark("You are already subscribed"),
             body=mark(
-                "Somebody, most likely you, asked for the newsletter of %(organisation)s. "
-                "This address gets it already."
+                "Someone, probably you, asked to get the newsletter from %(organisation)s. It "
+                "already goes to this address."
             ),
             button=_OPEN,
             after=_HARMLESS,
@@ -76,12 +78,12 @@ WORDS: Mapping[LetterKind, Words] = MappingProxyType(
         ),
         LetterKind.export: Words(
             subject=mark("The link to a copy of your data"),
-            body=mark("You asked for a copy of all we know about you."),
+            body=mark("You asked for a copy of all the data we hold about you."),
             button=_PAGE,
             after=_AN_HOUR,
         ),
         LetterKind.erase: Words(
-            subject=mark("The link to have your data erased"),
+            subject=mark("The link to erase your data"),
             body=mark("You asked to have your data erased."),
             button=_PAGE,
             after=_AN_HOUR,
@@ -95,7 +97,8 @@ WORDS: Mapping[LetterKind, Words] = MappingProxyType(
         LetterKind.new_address: Words(
             subject=mark("Please confirm your new address"),
             body=mark(
-                "Somebody, most likely you, would like the newsletter of %(organisation)s at this address."
+                "Someone, probably you, would like to get the newsletter from %(organisation)s "
+                "at this address."
             ),
             button=_CONFIRM,
             after=_AN_HOUR,

@@ -39,8 +39,8 @@ class Reason(StrEnum):
 
 
 REASONS = {
-    Reason.too_many: mark("There are too many emails."),
-    Reason.not_mine: mark("The subjects do not concern me."),
+    Reason.too_many: mark("I get too many emails."),
+    Reason.not_mine: mark("The topics are not relevant to me."),
     Reason.moved_on: mark("My work has changed."),
     Reason.not_asked: mark("I did not ask for it."),
     Reason.hard_to_read: mark("It is hard to read, or not in my language."),

@@ -30,45 +30,46 @@ _TICKED = re.compile(r"`([^`]+)`")
 _MEDIA_TYPES = MappingProxyType({".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"})
 
 _UNREADABLE = (
-    mark("That did not arrive well"),
+    mark("We could not read that"),
     mark("What your browser sent could not be read. Please go back and try again."),
 )
 _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         400: _UNREADABLE,
         403: (
-            mark("Please use our own page"),
+            mark("Please use our page"),
             mark(
-                "This was sent from another site, so nothing was changed. Open the link in your mail again."
+                "This was sent from another site, so nothing was changed. Open the link in your email again."
             ),
         ),
         404: (
-            mark("This page is not here"),
-            mark("The link may be incomplete. Open it again from the mail, or copy all of it."),
+            mark("Page not found"),
+            mark("The link may be incomplete. Open it again from the email, or copy all of it."),
         ),
         405: (
             mark("That does not work here"),
-            mark("This address cannot be used that way. Open the link in your mail again."),
+            mark("This address cannot be used that way. Open the link in your email again."),
         ),
         409: (
-            mark("This needs a person"),
+            mark("We need to do this for you"),
             mark(
-                "The team took this address off the list, so it cannot be put back here. Please write to us."
+                "Our team took this address off the list, so you cannot subscribe it again here. "
+                "Please write to us."
             ),
         ),
         413: (
-            mark("That is too much"),
+            mark("That is too large"),
             mark("What your browser sent is larger than any of our forms. Nothing was changed."),
         ),
         415: _UNREADABLE,
         421: ("Not this address", "This page answers only on this machine, as 127.0.0.1 or localhost."),
         429: (
-            mark("Please wait a little"),
+            mark("Please wait a while"),
             mark("Too many requests came from your network. Please try again in an hour."),
         ),
         500: (
-            mark("Something broke"),
-            mark("It is our fault, not yours. Please try again in a while."),
+            mark("Something went wrong"),
+            mark("This is our fault, not yours. Please try again later."),
         ),
     }
 )
