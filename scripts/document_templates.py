@@ -9,22 +9,32 @@ from typing import Any, Literal, Union, get_args, get_origin
 from document import read_meanings
 
 from mailer.rendering.help import Described, describe_fields, walk_dataclasses
-from mailer.rendering.page import Page
+from mailer.rendering.page import (
+    FollowView,
+    Holes,
+    LetterView,
+    LinkView,
+    Page,
+    PictureView,
+    SectionView,
+    StoryView,
+)
 from mailer.rendering.slicing import SliceKind
-from mailer.rendering.theme import Step, Theme, load_theme, theme_names
+from mailer.rendering.theme import Accent, Step, Theme, load_theme, theme_names
+from mailer.rendering.words import Words
 
 _TOKENS = set(walk_dataclasses(Theme))
-_PATHS = {
-    "Page": "page",
-    "LetterView": "page.letter",
-    "SectionView": "section in page.sections",
-    "StoryView": "story in section.stories",
-    "LinkView": "link in story.links",
-    "PictureView": "story.picture, page.letter.portrait, page.logo",
-    "FollowView": "place in page.follow",
-    "Words": "page.words",
-    "Accent": "section.accent, story.accent, accent in page.accents",
-    "Holes": "page.hole",
+_PATHS: dict[type, str] = {
+    Page: "page",
+    LetterView: "page.letter",
+    SectionView: "section in page.sections",
+    StoryView: "story in section.stories",
+    LinkView: "link in story.links",
+    PictureView: "story.picture, page.letter.portrait, page.logo",
+    FollowView: "place in page.follow",
+    Words: "page.words",
+    Accent: "section.accent, story.accent, accent in page.accents",
+    Holes: "page.merge_tag",
 }
 
 
@@ -50,7 +60,7 @@ def _describe_holder(holder: type) -> str:
         for field in describe_fields(holder)
     ]
     head = ["| field | value | what it is |", "|---|---|---|"]
-    where = ", ".join(f"`{path}`" for path in _PATHS[holder.__name__].split(", "))
+    where = ", ".join(f"`{path}`" for path in _PATHS[holder].split(", "))
     return "\n".join([f"### {holder.__name__}", "", f"{where}. {holder.__doc__ or ''}", "", *head, *rows])
 
 

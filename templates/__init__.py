@@ -13,7 +13,7 @@ help. Asking for a field that is not there is an error, and so is MJML that is n
 ``email/components.toml``.
 
 - Everything is escaped in ``.mjml.j2``; the ``…_html`` fields are markup that is safe already.
-- What differs from reader to reader is a hole, written ``{{ page.hole.unsubscribe_url }}`` and never spelled
+- What differs from reader to reader is a hole, written ``{{ page.merge_tag.unsubscribe_url }}`` and never spelled
   out, or a slice between ``{{ begin("story", story.slug) }}`` and ``{{ end("story") }}``, which can be left
   out or moved. A conditional comment for Outlook must never hold such a mark.
 - Begin a block with ``{{ origin("email/blocks/name.mjml.j2") }}``, so that complaints can name it.

@@ -21,7 +21,7 @@ def test_one_page_becomes_three_texts(page: Page) -> None:
     assert drawn.html.startswith("<!DOCTYPE html>")
     for part in (drawn.mjml, drawn.html, drawn.text):
         assert "Teachers meet in Ulaanbaatar" in part
-        assert page.hole.unsubscribe_url in part
+        assert page.merge_tag.unsubscribe_url in part
         assert part.endswith("\n") is (part is not drawn.mjml)
 
 

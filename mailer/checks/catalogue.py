@@ -603,7 +603,7 @@ _INBOX_AND_LAW = (
         "no-unsubscribe",
         "A part of the mail has no visible link to leave.",
         "The law of most countries asks for it, and whoever does not find it presses “spam”.",
-        "Put `page.hole.unsubscribe_url` into the footer of both templates.",
+        "Put `page.merge_tag.unsubscribe_url` into the footer of both templates.",
         _SENDERS,
         _SENDERS_ALSO,
     ),
@@ -612,7 +612,7 @@ _INBOX_AND_LAW = (
         "no-preferences",
         "A part of the mail has no link to choose what to get.",
         "Who can choose less does not leave.",
-        "Put `page.hole.preferences_url` into the footer of both templates.",
+        "Put `page.merge_tag.preferences_url` into the footer of both templates.",
         _SENDERS_ALSO,
     ),
     _essential(
@@ -739,7 +739,7 @@ _TARGETS = (
         "merge-left",
         "The mail holds a field of another mailing program.",
         "Nothing fills it here; readers would see %%NAME%%.",
-        "Take it out; the greeting is `page.hole.greeting`.",
+        "Take it out; the greeting is `page.merge_tag.greeting`.",
         "https://jinja.palletsprojects.com/en/stable/templates/",
     ),
     _essential(
@@ -763,7 +763,7 @@ _TARGETS = (
         "unknown-hole",
         "The mail has a hole that nothing fills.",
         "Readers would see @@name@@.",
-        "Use one of `page.hole`.",
+        "Use one of `page.merge_tag`.",
         "https://jinja.palletsprojects.com/en/stable/templates/",
     ),
     _essential(

@@ -51,7 +51,7 @@ def _check_holes(part: str, content: str) -> Iterator[Finding]:
         where = _around(unfilled, unfilled.index(MARK))
         yield found(
             "unknown-hole",
-            f"the {part} part holds {MARK} that no reader’s value fills: “{where}”. Use one of page.hole.",
+            f"the {part} part contains an unknown merge tag: “{where}”. Use a field of page.merge_tag.",
             key=f"{part} {where}",
         )
 

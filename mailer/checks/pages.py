@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from editions.catalogue import SOURCE_CHECKS, Check
 from mailer.checks.catalogue import CHECKS
-from mailer.checks.support import Feature, known_features
+from mailer.checks.client_features import Feature, known_features
 
 
 def describe_check(check: Check) -> str:

@@ -1,70 +1,22 @@
-"""Checks 24 and 27: what mail programs know of HTML and CSS, by a small table of our own.
-
-The table, ``support.toml``, has what our themes use and what must not be used. A feature that is not in it is
-reported, so that nobody relies on what no one has looked up.
-"""
+"""Checks 24 and 27: HTML and CSS that email programs support, by the table of
+:mod:`mailer.checks.client_features`."""
 
 import re
-import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
-from functools import cache, lru_cache
-from pathlib import Path
+from functools import lru_cache
 
+from mailer.checks.client_features import Feature, Use, known_features
 from mailer.checks.colour import find_colour
 from mailer.checks.finding import Finding, excerpt, found
 from mailer.checks.nodes import Node
 from mailer.checks.parsed import ParsedMail
 from mailer.checks.stylesheet import Declaration, read_declarations
 
-_TABLE = Path(__file__).with_name("support.toml")
-_PAGES = "https://www.caniemail.com/features/"
 _WORD = re.compile(r"[a-z-]+\(?", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|url\([^)]*\)")
 # Prefixed names are words to one program alone; all others pass them over.
 _PREFIXES = ("mso-", "-webkit-", "-ms-", "-moz-")
-
-
-class Use(StrEnum):
-    """How far a feature may be relied on."""
-
-    all = "all"
-    """Every mail program that matters shows it, or nothing is lost where one does not."""
-
-    enhancement = "enhancement"
-    """Only within ``<style>``; the mail must work where it is dropped."""
-
-    never = "never"
-    """No mail program, or too few, let it through."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Feature:
-    """A line of the table. ``page`` is a whole address, empty where caniemail.com has none."""
-
-    kind: str
-    name: str
-    use: Use
-    page: str
-    note: str
-
-
-@cache
-def known_features() -> Mapping[tuple[str, str], Feature]:
-    """The table by kind (``element``, ``property``, ``value``, ``at-rule``, ``pseudo``) and name."""
-    data = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
-    return {
-        (kind, name): Feature(
-            kind=kind,
-            name=name,
-            use=Use(entry["use"]),
-            page=f"{_PAGES}{entry['page']}/" if "page" in entry else "",
-            note=entry.get("note", ""),
-        )
-        for kind, entries in data.items()
-        for name, entry in entries.items()
-    }
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+import mailer
 from mailer.errors import MailerError, MjmlError, TemplateError
 from mailer.rendering.drawn import Drawn
 from mailer.rendering.exchange import (
@@ -257,7 +258,7 @@ def find_python() -> str:
 
 def _list_path() -> list[str]:
     """Where we import from, in absolute paths: the process works in another folder."""
-    own = str(Path(__file__).resolve().parents[2])
+    own = str(Path(mailer.__file__).resolve().parents[1])
     return list(dict.fromkeys([*(str(Path(entry).absolute()) for entry in sys.path), own]))
 
 

@@ -93,7 +93,7 @@ class Layout:
             words_lang=mark_element(self._spoken(self.language), self.language),
             theme=self.theme,
             accents=accents,
-            hole=Holes(**{hole.name: hole.mark for hole in Hole}),
+            merge_tag=Holes(**{hole.name: hole.mark for hole in Hole}),
             whole=True,
         )
 

@@ -152,7 +152,7 @@ class Page:
     accents: Annotated[
         tuple[Accent, ...], Help("The colour of each section, in order; the sheets go through it.")
     ]
-    hole: Annotated[Holes, Help("What to write where readers differ.")]
+    merge_tag: Annotated[Holes, Help("What to write where readers differ.")]
     whole: Annotated[
         bool,
         Help(

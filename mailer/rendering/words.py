@@ -40,7 +40,7 @@ class Words:
     stories: Annotated[str, Help('"{count} stories": see `section.count`.')]
     read_more: Annotated[str, Help('"Read more: {what}": see `link.label`.')]
     follow: Annotated[str, Help('"Follow us".')]
-    greeting: Annotated[str, Help('"Dear {name},": see `page.hole.greeting`.')]
+    greeting: Annotated[str, Help('"Dear {name},": see `page.merge_tag.greeting`.')]
     why: Annotated[str, Help('"You receive this newsletter because…": see `page.why`.')]
     preferences: Annotated[str, Help('"Choose what you receive".')]
     unsubscribe: Annotated[str, Help('"Unsubscribe".')]
