@@ -118,7 +118,8 @@ def _check_holes(document: AnyDocument) -> Iterator[Problem]:
             document,
             line,
             "reserved-sign",
-            f"{HOLE} marks the places a mail fills for each reader, so it cannot be text. Write one @.",
+            f"{HOLE} marks a place that is filled in for each reader, so it cannot appear in the text. "
+            "Write a single @.",
         )
 
 
@@ -146,22 +147,24 @@ def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: s
             document,
             line,
             "alt-is-file-name",
-            f"the alt text {alt!r} is the name of a file, and would be read out. Say what the picture shows.",
+            f"the alt text {alt!r} is a file name, which screen readers would read out. "
+            "Describe what the picture shows.",
         )
     if caption and alt.casefold() == caption.casefold():
         yield _error(
             document,
             line,
             "alt-repeats-caption",
-            "the alt text repeats the caption, so it would be heard twice. Say what the picture shows.",
+            "the alt text repeats the caption, so people using a screen reader would hear it twice. "
+            "Describe what the picture shows.",
         )
     if len(alt) > _LONGEST_ALT:
         yield _warning(
             document,
             line,
             "long-alt",
-            f"the alt text has {len(alt)} characters, and is read in one breath. "
-            f"Keep it to {_LONGEST_ALT}, and say the rest in the caption or the body.",
+            f"the alt text has {len(alt)} characters, and a screen reader reads it without a pause. "
+            f"Keep it to {_LONGEST_ALT}, and put the rest in the caption or the body.",
         )
 
 
@@ -172,15 +175,16 @@ def _check_links(document: AnyDocument) -> Iterator[Problem]:
                 document,
                 line,
                 "vague-link",
-                f"“{text}” says nothing when links are read out one by one. Say what is behind the link.",
+                f"“{text}” does not say where the link goes, and screen readers list links on their own. "
+                "Describe what the link leads to.",
             )
         elif _BARE_URL.fullmatch(text):
             yield _warning(
                 document,
                 line,
                 "bare-link",
-                f"the address {text} is read out letter by letter. Write [words]({text}), with words "
-                "that say what it is.",
+                f"screen readers read the address {text} out letter by letter. Write [text]({text}), with "
+                "text that says what it is.",
             )
 
 
@@ -193,16 +197,16 @@ def _check_address(document: AnyDocument, url: str, line: int) -> Iterator[Probl
             document,
             line,
             "short-link",
-            f"{url} goes through a shortener, so nobody sees where it leads, and spam filters count it "
-            "against the mail. Write the address of the page itself.",
+            f"{url} is a shortened link: readers cannot see where it leads, and spam filters count it "
+            "against the mail. Use the address of the page itself.",
         )
     elif url.lower().startswith("http://"):
         yield _warning(
             document,
             line,
             "plain-http",
-            f"the link {url} is not encrypted, and browsers warn of such pages. Try it with https://, and "
-            "write that if the page opens.",
+            f"the link {url} is not encrypted, and browsers warn about such pages. Try it with https://, and "
+            "use that if the page opens.",
         )
 
 
@@ -212,14 +216,14 @@ def _check_body(document: AnyDocument) -> Iterator[Problem]:
             document,
             document.front.body_line,
             "empty-story",
-            "the story has no body, so there is nothing to read. Write it below the front matter.",
+            "the story has no text. Write it below the front matter.",
         )
     if document.prose.words > _MOST_WORDS:
         yield _warning(
             document,
             document.front.body_line,
             "long-story",
-            f"the story has {document.prose.words} words, and few read on after {_MOST_WORDS}. "
+            f"the story has {document.prose.words} words, and few people read more than {_MOST_WORDS}. "
             "Shorten it, and link to the rest with read_more.",
         )
 
@@ -233,14 +237,15 @@ def _check_letter(document: AnyDocument) -> Iterator[Problem]:
             document,
             document.front.line("letter"),
             "empty-letter",
-            "the letter has a heading and no words. Write them below the front matter, or delete `letter`.",
+            "the letter has a heading but no text. Write it below the front matter, or delete `letter`.",
         )
     if "letter" not in document.front.values and has_words(document):
         yield _error(
             document,
             document.front.body_line,
             "letter-without-heading",
-            "the body is the letter, and has no heading. Add `letter` to the front matter, or delete it.",
+            "the body is the letter, but the letter has no heading. Add `letter` to the front matter, or "
+            "delete the body.",
         )
 
 
@@ -253,22 +258,24 @@ def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
             document,
             line,
             "long-subject",
-            f"the subject has {columns} characters, and inboxes cut it off. Keep it to {_LONGEST_SUBJECT}.",
+            f"the subject has {columns} characters, and inboxes will cut it off. "
+            f"Keep it to {_LONGEST_SUBJECT}.",
         )
     if subject.isupper() and sum(letter.isupper() for letter in subject) >= 8:
         yield _warning(
             document,
             line,
             "shouting-subject",
-            "the subject is in capitals only, which spam filters count against it. Use small letters too.",
+            "the subject is all in capitals, which spam filters count against the mail. "
+            "Use lower-case letters too.",
         )
     if _LOUD.search(subject):
         yield _warning(
             document,
             line,
             "loud-subject",
-            "the subject sounds like an advertisement, and spam filters count that against the mail. "
-            "Say what is in it, without exclamation or promise.",
+            "the subject sounds like an advertisement, which spam filters count against the mail. "
+            "Say what is in the mail, without exclamation marks or promises.",
         )
     yield from _check_preheader(document, subject, preheader)
 
@@ -282,15 +289,16 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
             document,
             line,
             "preheader-repeats-subject",
-            "the preheader repeats the subject, and stands right beside it. Say what else is in the mail.",
+            "the preheader repeats the subject, and inboxes show the two side by side. "
+            "Say what else is in the mail.",
         )
     if not fewest <= columns <= most:
         yield _warning(
             document,
             line,
             "preheader-length",
-            f"the preheader is {columns} characters long. Shorter than {fewest}, inboxes fill it up with the "
-            f"first words of the mail; longer than {most}, they cut it off. Write {fewest} to {most}.",
+            f"the preheader has {columns} characters. With fewer than {fewest}, inboxes add the first words "
+            f"of the mail; with more than {most}, they cut it off. Write {fewest} to {most}.",
         )
 
 
@@ -303,8 +311,8 @@ def _check_switches(document: AnyDocument) -> Iterator[Problem]:
                 document,
                 line,
                 "check-without-reason",
-                f"`{place[1]}` is switched off without a reason, by which whoever approves decides. "
-                "Write it behind the code.",
+                f"`{place[1]}` is switched off without a reason, and the person who approves the campaign "
+                "needs one. Write it after the code.",
             )
 
 
@@ -319,8 +327,8 @@ def _check_same_words(found: Iterable[tuple[AnyDocument, Sequence[_Spoken]]]) ->
                     document,
                     link.line,
                     "same-link-words",
-                    f"“{link.words}” leads to another page here than in {where}:{first.line}, and sounds "
-                    "the same. Say in each link what it leads to.",
+                    f"“{link.words}” leads to a different page here than in {where}:{first.line}, and screen "
+                    "readers read both links out the same. Say in each what it leads to.",
                 )
 
 

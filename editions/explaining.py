@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,10 +14,10 @@ H = TypeVar("H", bound=BaseModel)
 
 _WANTED = {
     "string_type": "text",
-    "list_type": "a list, such as [one, two]",
-    "dict_type": "keys of its own, one a line and indented",
-    "model_type": "keys of its own, one a line and indented",
-    "model_attributes_type": "keys of its own, one a line and indented",
+    "list_type": "a list",
+    "dict_type": "followed by indented keys",
+    "model_type": "followed by indented keys",
+    "model_attributes_type": "followed by indented keys",
     "bool_type": "yes or no",
     "bool_parsing": "yes or no",
     "date_type": "a date, as in 2021-12-31",
@@ -46,7 +46,8 @@ def _explain(schema: type[BaseModel], front: FrontMatter, path: str, detail: Err
     elif kind == "extra_forbidden":
         code, message = "unknown-key", _explain_unknown(schema, place, dotted)
     elif kind in _WANTED:
-        code, message = "wrong-type", f"`{dotted}` must be {_WANTED[kind]}. {_found(front, place)}"
+        code = "wrong-type"
+        message = f"`{dotted}` must be {_WANTED[kind]}{_example(schema, place)}. {_found(front, place)}"
     else:
         code, message = kind, f"`{dotted}`: {detail['msg']}"
     return Problem(path=path, line=front.line(*place), level=Level.error, code=code, message=message)
@@ -60,15 +61,27 @@ def _explain_missing(schema: type[BaseModel], place: tuple[int | str, ...], dott
 def _explain_unknown(schema: type[BaseModel], place: tuple[int | str, ...], dotted: str) -> str:
     known = list(_schema_at(schema, place[:-1]).model_fields)
     close = get_close_matches(str(place[-1]).lower(), known, n=1, cutoff=0.6)
-    advice = f"Did you mean `{close[0]}`?" if close else f"The keys here are {', '.join(known)}."
-    return f"`{dotted}` is no key of this file, so it would be ignored. {advice}"
+    advice = f"Did you mean `{close[0]}`?" if close else f"Use one of: {', '.join(known)}."
+    return f"`{dotted}` is not a key of this file, so it would be ignored. {advice}"
+
+
+def _example(schema: type[BaseModel], place: tuple[int | str, ...]) -> str:
+    """How to write the value at ``place``: as keys, one on each line, where it has keys of its own."""
+    field = _schema_at(schema, place[:-1]).model_fields.get(str(place[-1]))
+    if field is None:
+        return ""
+    model = schema_in(field.annotation)
+    if model is None:
+        return ", such as [one, two]" if get_origin(field.annotation) is list else ""
+    keys = [key for key, inner in model.model_fields.items() if inner.is_required()]
+    return f", one on each line: `{'`, `'.join(keys or model.model_fields)}`"
 
 
 def _found(front: FrontMatter, place: tuple[int | str, ...]) -> str:
     value = front.value(*place)
     if isinstance(value, str):
         return f"It is the text {value!r}."
-    return "It is a list." if isinstance(value, list) else "It has keys of its own."
+    return "It is a list." if isinstance(value, list) else "It is followed by keys."
 
 
 def _dotted(place: tuple[int | str, ...]) -> str:

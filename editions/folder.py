@@ -71,7 +71,7 @@ def list_contents(folder: Path) -> Contents:
             listing.report(
                 ".",
                 "not-an-edition",
-                f"{folder} holds no {EDITION}, so it is no edition. Name the folder that holds it.",
+                f"{folder} is not an edition: it has no {EDITION}. Give the folder that contains it.",
             )
         return Contents(problems=tuple(listing.problems))
     slug = folder.resolve().name
@@ -95,6 +95,7 @@ class _Listing:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._taken: set[int] = set()
         self.stamps: dict[str, Stamp] = {}
         self.problems: list[Problem] = []
 
@@ -111,16 +112,14 @@ class _Listing:
                 self._stamp("" if name == "." else f"{name}/", entries)
             return sorted([entry.name for entry in entries])
         except (FileNotFoundError, NotADirectoryError):
-            what = "is no folder" if path.exists() else "does not exist"
-            self.report(
-                name, "not-an-edition", f"{path} {what}, so this is no edition. Name an edition's folder."
-            )
+            what = "is not a folder" if path.exists() else "does not exist"
+            self.report(name, "not-an-edition", f"{path} {what}. Give the folder of an edition.")
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "there is no such name"
+            why = getattr(error, "strerror", None) or "the name is not valid"
             self.report(
                 name,
                 "unreadable-file",
-                f"{path} cannot be read ({why}). Look at its permissions and try again.",
+                f"{path} cannot be read ({why}). Check its permissions and try again.",
             )
         return []
 
@@ -137,20 +136,20 @@ class _Listing:
             self.report(
                 ".",
                 "bad-folder-name",
-                f"the folder's name {slug!r} becomes part of a web address, and has signs that do not go "
-                "there. Use letters, digits and hyphens, as in 2021-2.",
+                f"the folder's name {slug!r} becomes part of a web address, and has characters that a web "
+                "address cannot have. Use letters, digits and hyphens, as in 2021-2.",
             )
         if EDITION not in names:
             self.report(
                 EDITION,
                 "missing-edition-file",
-                f"there is no {EDITION}, so there is no title and no subject. Write it.",
+                f"{EDITION} is missing, so the mail has no title and no subject. Write it.",
             )
         if STORIES not in names:
             self.report(
                 STORIES,
                 "no-stories",
-                f"there is no folder {STORIES}/, so there is nothing to send. Write a story.",
+                f"the folder {STORIES}/ is missing, so there are no stories to send. Write a story.",
             )
 
     def sort_root(self, names: list[str]) -> dict[str, str]:
@@ -165,6 +164,7 @@ class _Listing:
     def sort_stories(self, names: list[str]) -> tuple[StoryFiles, ...]:
         originals: dict[tuple[str, str], str] = {}
         translations: dict[tuple[str, str], dict[str, str]] = {}
+        self._taken = {int(found["number"]) for found in map(_STORY.fullmatch, names) if found}
         for name in names:
             path, found = f"{STORIES}/{name}", _STORY.fullmatch(name)
             if not found:
@@ -179,7 +179,7 @@ class _Listing:
         self._report_duplicates(originals)
         if not originals:
             self.report(
-                STORIES, "no-stories", "no file here is a story, so there is nothing to send. Write a story."
+                STORIES, "no-stories", "there are no stories here, so there is nothing to send. Write one."
             )
         return tuple(
             StoryFiles(
@@ -194,28 +194,28 @@ class _Listing:
             self.report(
                 path,
                 "unknown-language",
-                f"{written!r} in the file's name is no language, so nobody would get this. "
+                f"{written!r} in the file's name is not a known language tag, so no reader would get this. "
                 "Use a tag such as zh, mn, ja, ko or fr.",
             )
         elif language in translations:
             self.report(
                 path,
                 "duplicate-translation",
-                f"{translations[language]} is the same in {language} already. Keep one.",
+                f"{translations[language]} is a translation into {language} too. Keep one of them.",
             )
         else:
             translations[language] = path
 
     def _report_stray(self, name: str) -> None:
-        where = "out of the edition"
+        where = "out of the edition's folder"
         if name.endswith(".md"):
-            where = f"into {STORIES}/, if it is a story"
+            where = f"into {STORIES}/ if it is a story"
         elif Path(name).suffix.lower() in {".jpg", ".jpeg", ".png", ".gif"}:
             where = f"into {IMAGES}/"
         self.report(
             name,
             "stray-file",
-            f"this is no part of an edition, so it is not sent. Move it {where}.",
+            f"this file is not part of the edition and will not be sent. Move it {where}.",
             Level.warning,
         )
 
@@ -223,15 +223,29 @@ class _Listing:
         path = f"{STORIES}/{name}"
         if not name.lower().endswith((".md", ".markdown")):
             self.report(
-                path, "stray-file", "this is no story, so it is not sent. Move it elsewhere.", Level.warning
+                path,
+                "stray-file",
+                "this file is not a story and will not be sent. Move it elsewhere.",
+                Level.warning,
             )
             return
         self.report(
             path,
             "story-name",
-            "a story's file is named by three digits for its place and a slug of small letters, digits and "
-            f"hyphens, so this one would be left out. Rename it, as in {_suggest_name(name)}.",
+            "the name of a story's file is three digits for its place, a hyphen, and a slug of lower-case "
+            f"letters, digits and hyphens. Rename this file, for example to {self._suggest_name(name)}.",
         )
+
+    def _suggest_name(self, name: str) -> str:
+        """A name for the misnamed story ``name``: its own number, or else the next free ten."""
+        stem = name.rpartition(".")[0].lower()
+        written = re.match(r"\d+", stem)
+        slug = re.sub(r"[^a-z0-9]+", "-", stem[written.end() :] if written else stem).strip("-")
+        number = int(written.group()) % 1000 if written else 10
+        while number in self._taken and number < 990:
+            number = number // 10 * 10 + 10
+        self._taken.add(number)
+        return f"{number:03d}-{slug or 'story'}.md"
 
     def _report_orphans(
         self,
@@ -243,13 +257,15 @@ class _Listing:
                 continue
             like = [path for (_, other), path in originals.items() if other == slug]
             advice = (
-                f"Did you mean {like[0]}? Give both the same number." if like else "Write it, or delete this."
+                f"Did you mean {like[0]}? Give both the same number."
+                if like
+                else "Write the story, or delete this file."
             )
             for path in by_language.values():
                 self.report(
                     path,
                     "orphan-translation",
-                    f"this translates {STORIES}/{number}-{slug}.md, and there is no such story. {advice}",
+                    f"this is a translation of {STORIES}/{number}-{slug}.md, which does not exist. {advice}",
                 )
 
     def _report_duplicates(self, originals: Mapping[tuple[str, str], str]) -> None:
@@ -260,13 +276,15 @@ class _Listing:
                 self.report(
                     path,
                     "duplicate-number",
-                    f"{numbers[number]} has the number {number} too, so chance would order them. Change one.",
+                    f"{numbers[number]} has the number {number} too, so it is not clear which comes first. "
+                    "Change one of the numbers.",
                 )
             if slug in slugs:
                 self.report(
                     path,
                     "duplicate-slug",
-                    f"{slugs[slug]} has the slug {slug} too, so links could not tell them apart. Change one.",
+                    f"{slugs[slug]} has the slug {slug} too, so links could not tell the two apart. "
+                    "Rename one of them.",
                 )
             numbers.setdefault(number, path)
             slugs.setdefault(slug, path)
@@ -280,10 +298,3 @@ def _is_left_behind(name: str) -> bool:
 def is_slug(name: str) -> bool:
     """Whether an edition's folder may be called ``name``, which becomes part of web addresses."""
     return bool(_SLUG.fullmatch(name))
-
-
-def _suggest_name(name: str) -> str:
-    stem = name.rpartition(".")[0].lower()
-    number = re.match(r"\d+", stem)
-    slug = re.sub(r"[^a-z0-9]+", "-", stem[number.end() :] if number else stem).strip("-")
-    return f"{int(number.group()) % 1000 if number else 10:03d}-{slug or 'story'}.md"

@@ -60,7 +60,7 @@ def read_front_matter(source: Source) -> tuple[FrontMatter, list[Problem]]:
                 source.name,
                 "no-front-matter",
                 "the file does not begin with front matter, so it has no title. "
-                "Begin with a line ---, then `title: …` and the other keys, then --- again.",
+                "Begin with a line ---, then `title: …` and the other keys, then another line ---.",
             )
         ]
     end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
@@ -69,7 +69,7 @@ def read_front_matter(source: Source) -> tuple[FrontMatter, list[Problem]]:
             _problem(
                 source.name,
                 "open-front-matter",
-                "the front matter is never closed, so there is no body. Add a line --- after its last key.",
+                "the front matter is not closed, so the file has no body. Add a line --- after the last key.",
             )
         ]
     written = "\n".join(lines[1:end])

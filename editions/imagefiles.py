@@ -67,7 +67,7 @@ def locate_image(folder: Path, name: str) -> Path:
         raise ImageError(
             name,
             "image-path",
-            f"{name!r} is no plain file name, and pictures come from {IMAGES}/ only. Write the name alone.",
+            f"{name!r} is not a plain file name. Pictures must be in {IMAGES}/: write the file's name alone.",
         )
     path = folder / f"{IMAGES}/{name}"
     try:
@@ -78,10 +78,12 @@ def locate_image(folder: Path, name: str) -> Path:
         raise ImageError(
             name,
             "outside-folder",
-            f"{name} is a link that leaves the edition's folder. Put a copy in its place.",
+            f"{name} is a link to a file outside the edition's folder. Replace it with a copy of the file.",
         )
     if not there:
-        raise ImageError(name, "missing-image", f"there is no {IMAGES}/{name}. {_suggest_file(folder, name)}")
+        raise ImageError(
+            name, "missing-image", f"{IMAGES}/{name} does not exist. {_suggest_file(folder, name)}"
+        )
     return path
 
 
@@ -91,9 +93,9 @@ def _suggest_file(folder: Path, name: str) -> str:
     except OSError:
         names = {}
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
-    return (
-        f"Did you mean {names[close[0]]}?" if close else f"Put the picture into {IMAGES}/, or mend the name."
-    )
+    if close:
+        return f"Did you mean {names[close[0]]}?"
+    return f"Put the picture into {IMAGES}/, or correct the name."
 
 
 def read_image_file(path: Path) -> bytes:
@@ -150,7 +152,7 @@ def _too_many_pixels(name: str) -> ImageError:
     return ImageError(
         name,
         "image-too-large",
-        f"{name} unpacks to more than {_MOST_PIXELS // 1_000_000} million pixels. Save a smaller copy.",
+        f"{name} has more than {_MOST_PIXELS // 1_000_000} million pixels. Save a smaller copy.",
     )
 
 
@@ -164,7 +166,7 @@ def _explain_format(name: str, content: bytes) -> ImageError:
     return ImageError(
         name,
         "image-format",
-        f"{name} is no JPEG, PNG or GIF, so no mail program shows it. Save it as JPEG.",
+        f"{name} is not a JPEG, PNG or GIF, so mail programs do not show it. Save it as JPEG.",
     )
 
 
@@ -173,10 +175,10 @@ def explain_breakage(name: str, error: BaseException) -> ImageError:
         return ImageError(
             name,
             "unreadable-file",
-            f"{name} cannot be read ({error.strerror}). Look at its permissions and try again.",
+            f"{name} cannot be read ({error.strerror}). Check its permissions and try again.",
         )
     return ImageError(
         name,
         "broken-image",
-        f"{name} is broken and cannot be read to its end ({error}). Export or download it again.",
+        f"{name} is damaged and cannot be read completely ({error}). Export or download it again.",
     )

@@ -33,14 +33,13 @@ def judge_link(url: str) -> LinkFault | None:
     if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         return LinkFault(
             code="relative-link",
-            reason=f"the link {url!r} is relative, and a mail has no page to be relative to. "
+            reason=f"the link {url!r} is relative, and relative links do not work in a mail. "
             "Write the whole address, beginning with https://.",
         )
     if scheme.lower() not in _SCHEMES:
         return LinkFault(
             code="link-scheme",
-            reason=f"a link to {scheme}: is refused, because mail programs block it. "
-            "Link to https://, http:// or mailto:.",
+            reason=f"mail programs block links that begin with {scheme}:. Use https://, http:// or mailto:.",
         )
     if scheme.lower() == "mailto":
         return _judge_mailbox(rest)
@@ -60,7 +59,8 @@ def _judge_mailbox(rest: str) -> LinkFault | None:
     if _MAILBOX.fullmatch(unquote(rest.partition("?")[0])):
         return None
     return LinkFault(
-        code="broken-link", reason=f"'mailto:{rest}' names no address. Write it as mailto:name@example.org."
+        code="broken-link",
+        reason=f"'mailto:{rest}' has no valid mail address. Write it as mailto:name@example.org.",
     )
 
 
@@ -73,17 +73,19 @@ def _judge_address(url: str) -> LinkFault | None:
     if not host or _NOT_IN_URL.search(url) or ".." in host:
         return LinkFault(
             code="broken-link",
-            reason=f"the link {url!r} is no web address. Copy it again from the browser; it begins with https://.",
+            reason=f"the link {url!r} is not a valid web address. Copy it from the browser again; "
+            "it begins with https://.",
         )
     if parts.username is not None:
         return LinkFault(
             code="broken-link",
-            reason=f"the link {url!r} has a name before an @, as phishing does to hide a host. Take it out.",
+            reason=f"the link {url!r} has a name before an @, which phishing mails use to hide the real "
+            "site. Remove the name.",
         )
     if _is_number(host):
         return LinkFault(
             code="numeric-link",
-            reason=f"the link goes to the number {host}, which spam filters refuse. Use the site's name.",
+            reason=f"the link goes to the IP address {host}, which spam filters reject. Use the site's name.",
         )
     if host == "localhost" or host.endswith(_PRIVATE_ENDINGS) or "." not in host:
         return LinkFault(

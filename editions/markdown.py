@@ -75,7 +75,7 @@ def render_markdown(
         reading.report(
             line,
             "body-too-long",
-            f"the body has more than {_LONGEST:,} characters, and a mail stays below 100 kB. Shorten it.",
+            f"the body has more than {_LONGEST:,} characters, and a mail must stay below 100 kB. Shorten it.",
         )
         source = source[:_LONGEST]
     parser = _parser()
@@ -120,7 +120,7 @@ class _Inspector:
                 self.report(
                     line,
                     "nested-too-deep",
-                    "quotations and lists are nested so deep here that what they hold would be lost. "
+                    "quotations and lists are nested too deeply here, and their contents would be lost. "
                     "Use one or two levels.",
                 )
             elif token.type == "heading_open":
@@ -134,23 +134,27 @@ class _Inspector:
         level = int(token.tag[1])
         if level == 1:
             self.report(
-                line, "top-heading", "`#` is refused: the title stands in the front matter. Begin with `##`."
+                line,
+                "top-heading",
+                "`#` is not allowed: the title is in the front matter. Begin with `##`.",
             )
         elif level > 3:
             self.report(
                 line,
                 "deep-heading",
-                f"`{'#' * level}` is refused: a mail has room for `##` and `###`. Use one of them.",
+                f"`{'#' * level}` is not allowed: a story has two levels of headings. Use `##` or `###`.",
             )
         elif level > self._level + 1:
             self.report(
                 line,
                 "skipped-heading",
-                "`###` comes without a `##` above it, so its level misleads. Use `##`.",
+                "`###` has no `##` above it, so a level is skipped. Use `##`.",
             )
         if not words.content.strip():
             self.report(
-                line, "empty-heading", "this heading has no words, and is read out all the same. Delete it."
+                line,
+                "empty-heading",
+                "this heading is empty, and screen readers announce it all the same. Delete it.",
             )
         self._level = level
         token.tag = self._tag(level)
@@ -171,8 +175,8 @@ class _Inspector:
                 self.report(
                     line,
                     "picture-in-body",
-                    "a picture in the body is refused, because it would have neither size nor credit. "
-                    "Name it in the front matter, under `image`.",
+                    "pictures are not allowed in the body, where they would have no size and no credit. "
+                    "Name the picture in the front matter, under `image`.",
                 )
             elif token.type == "link_open":
                 self._inspect_link(line, token, children[index + 1 :])
@@ -188,7 +192,7 @@ class _Inspector:
             self.report(
                 line,
                 "empty-link",
-                f"the link to {url} has no words, so nobody can follow it. Write [words]({url}).",
+                f"the link to {url} has no text, so readers cannot see it. Write [text]({url}).",
             )
         self.links.append(Link(text=text, url=url, line=line))
 
@@ -200,8 +204,8 @@ class _Inspector:
         self.report(
             line,
             "raw-html",
-            f"raw HTML is refused, comments too, because mail programs each draw it differently: `{shown}`. "
-            "Use Markdown, or write \\< for a plain sign.",
+            f"raw HTML and comments are not allowed, because mail programs show them differently: `{shown}`. "
+            "Use Markdown, or write \\< for the character itself.",
         )
 
     def report(self, line: int, code: str, message: str) -> None:

@@ -93,8 +93,8 @@ def _read_picture(
     if size.width >= mention.narrowest:
         return []
     message = (
-        f"{name} is {size.width} pixels wide and would look blurred. Use one of at least "
-        f"{mention.narrowest} pixels, better {2 * mention.narrowest}."
+        f"{name} is {size.width} pixels wide and would look blurred. Use a picture at least "
+        f"{mention.narrowest} pixels wide, or better {2 * mention.narrowest}."
     )
     return [_problem(mention, "narrow-image", message, Level.warning)]
 
@@ -109,5 +109,5 @@ def _unused(name: str) -> Problem:
         line=1,
         level=Level.warning,
         code="unused-image",
-        message="no story names this file, so it is not sent. Name it in a story, or delete it.",
+        message="no story uses this picture, so it will not be sent. Use it in a story, or delete it.",
     )

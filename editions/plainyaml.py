@@ -38,20 +38,20 @@ _DEEPEST = 6
 _HINTS = (
     (
         "mapping values are not allowed",
-        "A value with a colon and a space in it needs quotes; neighbouring keys are indented alike",
+        "Put quotes around a value that contains a colon and a space, and indent neighbouring keys alike",
     ),
-    ("'\\t'", "Indent with spaces: YAML allows no tabs"),
-    ("cannot start any token", "A value that begins with @, %, ` or another sign needs quotes around it"),
-    ("unexpected end of stream", "A quotation mark is opened and never closed"),
-    ("could not find expected ':'", "Each line is `key: value`, with a space after the colon"),
-    ("expected ',' or", "A list on one line ends with a closing bracket, as in [CN, MN]"),
+    ("'\\t'", "Indent with spaces: YAML does not allow tabs"),
+    ("cannot start any token", "Put quotes around a value that begins with @, %, ` or another symbol"),
+    ("unexpected end of stream", "A quotation mark is opened but not closed"),
+    ("could not find expected ':'", "Write each line as `key: value`, with a space after the colon"),
+    ("expected ',' or", "End a list on one line with a closing bracket, as in [CN, MN]"),
     (
         "expected <block end>",
         "A line is indented differently from its neighbours, or text follows a closing quotation mark",
     ),
     (
         "unknown escape",
-        "Within double quotes a backslash is doubled; within single quotes it stands for itself",
+        "Double a backslash within double quotes, or use single quotes",
     ),
 )
 _NO_HINT = "Compare the line with its neighbours: `key: value`, indented with spaces"
@@ -84,7 +84,7 @@ class Reading:
             self.report(
                 max(self.lines.values(), default=self._first_line),
                 "yaml-syntax",
-                "the front matter is not valid YAML: an escape such as \\UFFFFFFFF names no character. "
+                "the front matter is not valid YAML: an escape such as \\UFFFFFFFF is not a character. "
                 "Write the character itself.",
             )
 
@@ -103,7 +103,7 @@ class Reading:
             raise _RefusedError(
                 self._line(event),
                 "no-keys",
-                "the front matter is no list of keys. Write lines such as `title: Our year`.",
+                "the front matter has no keys. Write lines such as `title: Our year`.",
             )
         values = self._mapping(event, ())
         next(self._events)
@@ -111,7 +111,7 @@ class Reading:
             raise _RefusedError(
                 self._line(event),
                 "yaml-syntax",
-                "the front matter goes on after the line `...`. Delete that line.",
+                "the front matter continues after a line `...`. Delete that line.",
             )
         return values
 
@@ -121,7 +121,7 @@ class Reading:
             raise _RefusedError(
                 self._line(event),
                 "yaml-too-deep",
-                f"this is nested more than {_DEEPEST} levels deep, and no key asks for that. Make it flat.",
+                f"this is nested more than {_DEEPEST} levels deep, and no key needs that. Write it flat.",
             )
         if isinstance(event, MappingStartEvent):
             return self._mapping(event, place)
@@ -180,14 +180,14 @@ class Reading:
             raise _RefusedError(
                 self._line(event),
                 "yaml-anchor",
-                "anchors (&) and aliases (*) are refused, because a few lines of them can fill the memory. "
-                "Write the value out, or put quotes around it.",
+                "anchors (&) and aliases (*) are not allowed, because a few lines of them can fill the "
+                "memory. Write the value out, or put quotes around it.",
             )
         if getattr(event, "tag", None) is not None:
             raise _RefusedError(
                 self._line(event),
                 "yaml-tag",
-                "tags (!) are refused, because every value here is plain text. Put quotes around the value.",
+                "tags (!) are not allowed, because every value is plain text. Put quotes around the value.",
             )
 
     def _line(self, event: Event) -> int:

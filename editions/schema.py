@@ -55,7 +55,7 @@ def _check_language(value: str) -> str:
     if tag is None:
         raise fault(
             "unknown-language",
-            f"{value!r} is no language tag. Write en, zh-Hans, mn, ja, ko or fr, for example.",
+            f"{value!r} is not a known language tag. Write en, zh-Hans, mn, ja, ko or fr, for example.",
         )
     return tag
 
@@ -75,7 +75,7 @@ def _check_date(value: Any) -> Any:
 
 
 def _refuse_date(value: str) -> Any:
-    raise fault("bad-date", f"{value!r} is no date of the calendar. Write year-month-day, as in 2021-12-31.")
+    raise fault("bad-date", f"{value!r} is not a valid date. Write year-month-day, as in 2021-12-31.")
 
 
 def _check_country(value: str) -> str:
@@ -90,13 +90,13 @@ def _check_country(value: str) -> str:
     if not codes:
         raise fault(
             "unknown-country",
-            f"{value!r} is no country code, so nobody would be matched by it. "
+            f"{value!r} is not a country code, so it would match no reader. "
             "Use the two letters of ISO 3166-1, such as MN.",
         )
     likely = " or ".join(f"{code} ({country_name(code)})" for code in codes)
     raise fault(
         "unknown-country",
-        f"{value!r} is no country code, so nobody would be matched by it. Did you mean {likely}?",
+        f"{value!r} is not a country code, so it would match no reader. Did you mean {likely}?",
     )
 
 
@@ -105,8 +105,8 @@ def _check_sector(value: str, info: ValidationInfo) -> str:
     if value not in sectors:
         raise fault(
             "unknown-sector",
-            f"{value!r} is none of the sectors in mailer.toml. {suggest(value, sectors)} "
-            "Leave the line out for office news.",
+            f"{value!r} is not one of the sectors in mailer.toml. {suggest(value, sectors)} "
+            "For office news, leave the line out.",
         )
     return value
 
@@ -116,14 +116,14 @@ def _check_section(value: str, info: ValidationInfo) -> str:
     if value not in sections:
         raise fault(
             "unknown-section",
-            f"{value!r} is no section, so nobody would see these words. {suggest(value, sections)}",
+            f"{value!r} is not a section, so readers would not see this text. {suggest(value, sections)}",
         )
     return value
 
 
 def _check_kind(value: Any) -> Any:
     if isinstance(value, str) and value not in list(Kind):
-        raise fault("unknown-kind", f"{value!r} is no kind of story. {suggest(value, Kind)}")
+        raise fault("unknown-kind", f"{value!r} is not a kind of story. {suggest(value, Kind)}")
     return value
 
 
@@ -131,7 +131,7 @@ def _check_personalisation(value: Any) -> Any:
     if isinstance(value, str) and value not in list(Personalisation):
         raise fault(
             "unknown-personalisation",
-            f"{value!r} is no way to personalise. {suggest(value, Personalisation)}",
+            f"{value!r} is not a way to personalise. {suggest(value, Personalisation)}",
         )
     return value
 
@@ -140,7 +140,8 @@ def _check_name(value: str) -> str:
     if not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", value):
         raise fault(
             "bad-template",
-            f"{value!r} is no template's name. Use small letters, digits and hyphens, as in periodical.",
+            f"{value!r} is not a valid template name. Use lower-case letters, digits and hyphens, "
+            "as in periodical.",
         )
     return value
 

@@ -21,7 +21,7 @@ _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _MANY = 20
-UNSAFE = "{} is a control character no reader can see, and mail programs trip over it. Delete it."
+UNSAFE = "{} is an invisible control character, which mail programs handle badly. Delete it."
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
@@ -108,20 +108,22 @@ def _look_at(folder: Path, name: str) -> Stamp:
         if leads_outside(folder, name):
             raise _RefusedError(
                 "outside-folder",
-                "the file is a link that leaves the edition's folder. Put a copy in its place.",
+                "this is a link to a file outside the edition's folder. Replace it with a copy of the file.",
             )
         stamp = stamp_file(path)
     except (OSError, RuntimeError) as error:
         raise _explain_failure(error) from error
     if not stat.S_ISREG(stamp.mode):
-        raise _RefusedError("unreadable-file", "this is no ordinary file. Put a Markdown file in its place.")
+        raise _RefusedError(
+            "unreadable-file", "this is not an ordinary file. Put a Markdown file in its place."
+        )
     return stamp
 
 
 def _explain_failure(error: Exception) -> _RefusedError:
-    why = getattr(error, "strerror", None) or "its links go round in a circle"
+    why = getattr(error, "strerror", None) or "its links form a loop"
     return _RefusedError(
-        "unreadable-file", f"the file cannot be read ({why}). Look at its permissions and try again."
+        "unreadable-file", f"the file cannot be read ({why}). Check its permissions and try again."
     )
 
 
@@ -134,8 +136,8 @@ def _read_bytes(path: Path) -> bytes:
     if len(data) > LARGEST:
         raise _RefusedError(
             "file-too-large",
-            f"the file is larger than {LARGEST // 1_000_000} MB, and no story is. "
-            "Put pictures into images/ and keep only words here.",
+            f"the file is larger than {LARGEST // 1_000_000} MB, too large for a story. "
+            "Put pictures into images/ and keep only text here.",
         )
     return data
 
@@ -146,8 +148,8 @@ def _describe_bytes(name: str, data: bytes, error: UnicodeDecodeError) -> Proble
         name,
         line,
         "not-utf-8",
-        f"byte 0x{data[error.start]:02X} is not UTF-8, so the words after it would be guessed. "
-        "Save the file again as UTF-8.",
+        f"the file is not UTF-8: byte 0x{data[error.start]:02X} on this line is not valid. "
+        "Save it again as UTF-8.",
     )
 
 

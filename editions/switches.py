@@ -56,13 +56,11 @@ def judge_switches(switches: Iterable[Switch], checks: Mapping[str, Check]) -> l
     for switch in switches:
         check = checks.get(switch.code)
         if check is None:
-            reason = (
-                f"there is no check `{switch.code}`. Write the code that stands in brackets behind a problem."
-            )
+            reason = f"there is no check `{switch.code}`. Write the code shown in brackets after a problem."
             problems.append(_problem(switch, "unknown-check", reason))
         elif check.essential:
             reason = (
-                f"`{switch.code}` protects your readers, and cannot be switched off. Delete this line. "
+                f"`{switch.code}` protects your readers and cannot be switched off. Delete this line. "
                 f"Why: {check.why}"
             )
             problems.append(_problem(switch, "essential-check", reason))

@@ -81,8 +81,8 @@ def _check_completeness(library: Library) -> Iterator[Problem]:
                 name,
                 1,
                 "incomplete-translation",
-                f"not yet in {language}: {named}. Its readers get everything in {own or 'another language'}. "
-                "Add what is missing.",
+                f"not yet translated into {language}: {named}. Until then, its readers get the edition in "
+                f"{own or 'another language'}. Add what is missing.",
             )
 
 
@@ -92,7 +92,8 @@ def _check_source(original: AnyDocument, translation: AnyDocument) -> Iterator[P
             translation.name,
             1,
             "own-language",
-            f"this translates into {translation.language}, the language of {original.name}. Delete one.",
+            f"this is a translation into {translation.language}, the language of {original.name} itself. "
+            "Delete one of the two.",
             Level.error,
         )
     digest, written = source_digest(original.text), translation.front.text("translated_from")
@@ -102,7 +103,7 @@ def _check_source(original: AnyDocument, translation: AnyDocument) -> Iterator[P
             translation.front.line("translated_from"),
             "original-changed",
             f"{original.name} has changed since it was translated. Compare the two, "
-            f"then write translated_from: {digest}.",
+            f"then write `translated_from: {digest}`.",
         )
 
 
@@ -113,7 +114,7 @@ def _check_image(original: AnyDocument, translation: AnyDocument) -> Iterator[Pr
                 translation.name,
                 translation.front.line("image"),
                 "image-without-original",
-                f"{original.name} has no picture, so these words belong to none. "
+                f"{original.name} has no picture, so this text would not be used. "
                 "Delete `image` here, or add it there.",
                 Level.error,
             )
@@ -124,7 +125,7 @@ def _check_image(original: AnyDocument, translation: AnyDocument) -> Iterator[Pr
                 translation.name,
                 translation.front.line("image"),
                 f"untranslated-{key}",
-                f"the picture's {what} is not translated, so readers get it in {original.language}. "
+                f"the picture's {what} is not translated, so readers will get it in {original.language}. "
                 f"Add `{key}: …` under `image`.",
             )
 
@@ -135,8 +136,8 @@ def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterato
             translation.name,
             1,
             "untranslated-links",
-            f"the links below the story are not translated, so readers get them in {original.language}. "
-            "Add `read_more` here too.",
+            f"the links below the story are not translated, so readers will get them in "
+            f"{original.language}. Add `read_more` here too.",
         )
 
 

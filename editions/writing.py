@@ -75,7 +75,8 @@ def new_edition(editions: Path, slug: str, *, advice: str) -> Iterator[Path]:
         raise NewEditionError(
             slug,
             "bad-folder-name",
-            "this becomes a folder and part of a web address. Use letters, digits and hyphens, as in 2021-2.",
+            "the name becomes a folder and part of a web address. Use letters, digits and hyphens, "
+            "as in 2021-2.",
         )
     _refuse_existing(target, advice)
     editions.mkdir(parents=True, exist_ok=True)
@@ -95,6 +96,6 @@ def _refuse_existing(target: Path, advice: str) -> None:
         raise NewEditionError(
             target.name,
             "edition-exists",
-            f"there is an edition of that name in {target.parent}, and none is ever overwritten. "
-            f"Give the new one another name: {advice}",
+            f"{target.parent} already has an edition of that name, and editions are never overwritten. "
+            f"Choose another name: {advice}",
         )

@@ -25,8 +25,8 @@ def list_schemas(read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) ->
 def _write_schema(model: type[BaseModel], read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) -> str:
     schema = _trim_schema(model.model_json_schema())
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", **schema}
-    for name, enum in (("Kind", Kind), ("Personalisation", Personalisation)):
-        if described := schema.get("$defs", {}).get(name):
+    for enum in (Kind, Personalisation):
+        if described := schema.get("$defs", {}).get(enum.__name__):
             described["enumDescriptions"] = list(read_meanings(enum).values())
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"
 

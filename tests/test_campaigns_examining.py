@@ -145,7 +145,7 @@ def test_a_check_of_the_mail_can_be_switched_off_too(workspace: Workspace, editi
     [
         ("no-such-check: why", "unknown-check", "there is no check `no-such-check`"),
         ("No Such: why", "unknown-check", "there is no check `No Such`"),
-        ("no-unsubscribe: why", "essential-check", "protects your readers, and cannot be switched off"),
+        ("no-unsubscribe: why", "essential-check", "protects your readers and cannot be switched off"),
         ("mail-too-large: why", "essential-check", "Gmail hides what comes after"),
         ("unknown-country: why", "essential-check", "Nobody would be matched by it"),
         ("long-story:", "check-without-reason", "`long-story` is switched off without a reason"),

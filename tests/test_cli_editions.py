@@ -51,7 +51,7 @@ def test_new_never_overwrites_and_names_the_command_that_works(workspace: Worksp
     again = run(workspace, "new", "2026-2")
     assert again.exit_code == 1
     assert again.stdout == ""
-    assert "none is ever overwritten. Give the new one another name: mailer new 2026-2-2" in again.stderr
+    assert "editions are never overwritten. Choose another name: mailer new 2026-2-2" in again.stderr
 
 
 def test_the_answer_of_new_for_programs(workspace: Workspace) -> None:
@@ -90,7 +90,7 @@ def test_once_it_is_answered_the_mail_is_rendered(workspace: Workspace, document
     run(workspace, "import", str(document), "--edition", "2026-2")
     for path in (workspace.editions / "2026-2").rglob("stories/*.md"):
         text = path.read_text(encoding="utf-8").replace("choose-one", "culture")
-        path.write_text(text.replace("alt:  # To be written:", "alt: A hall #"), encoding="utf-8")
+        path.write_text(text.replace("alt:  # To do:", "alt: A hall #"), encoding="utf-8")
     assert run(workspace, "check", "2026-2").exit_code == 0
     assert "It met in October." in run(workspace, "render", "2026-2", "--format", "text").stdout
 

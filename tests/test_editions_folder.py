@@ -17,7 +17,7 @@ def test_a_missing_edition_file_is_named(draft: Draft) -> None:
     (draft.folder / "edition.md").unlink()
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("edition.md", 1, "missing-edition-file")
-    assert "there is no edition.md, so there is no title and no subject" in problem.message
+    assert "edition.md is missing, so the mail has no title and no subject" in problem.message
 
 
 def test_an_edition_without_a_folder_of_stories_has_nothing_to_send(draft: Draft) -> None:
@@ -26,7 +26,7 @@ def test_an_edition_without_a_folder_of_stories_has_nothing_to_send(draft: Draft
     (draft.folder / "images/forum.jpg").unlink()
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("stories", 1, "no-stories")
-    assert "there is no folder stories/, so there is nothing to send" in problem.message
+    assert "the folder stories/ is missing" in problem.message
 
 
 def test_an_edition_without_a_story_has_nothing_to_send(draft: Draft) -> None:
@@ -34,7 +34,7 @@ def test_an_edition_without_a_story_has_nothing_to_send(draft: Draft) -> None:
     (draft.folder / "images/forum.jpg").unlink()
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("stories", 1, "no-stories")
-    assert "no file here is a story" in problem.message
+    assert "there are no stories here" in problem.message
 
 
 def test_a_file_in_the_place_of_the_stories_is_a_problem(draft: Draft) -> None:
@@ -47,7 +47,7 @@ def test_a_file_in_the_place_of_the_stories_is_a_problem(draft: Draft) -> None:
 @pytest.mark.parametrize(
     ("name", "suggested"),
     [
-        ("Forum.md", "010-forum.md"),
+        ("Forum.md", "020-forum.md"),
         ("20-forum.md", "020-forum.md"),
         ("020-Forum In Xi’an.md", "020-forum-in-xi-an.md"),
         ("020_forum.MD", "020-forum.md"),
@@ -63,15 +63,17 @@ def test_a_story_with_another_name_would_be_left_out(draft: Draft, name: str, su
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (f"stories/{name}", 1, "story-name")
     assert problem.level == Level.error
-    assert "this one would be left out" in problem.message
-    assert f"as in {suggested}" in problem.message
+    assert f"Rename this file, for example to {suggested}." in problem.message
 
 
 def test_two_stories_with_one_number_are_refused(draft: Draft) -> None:
     draft.write("stories/010-a-second.md", STORY)
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("stories/010-youth-forum.md", 1, "duplicate-number")
-    assert "stories/010-a-second.md has the number 010 too, so chance would order them" in problem.message
+    assert (
+        "stories/010-a-second.md has the number 010 too, so it is not clear which comes first"
+        in problem.message
+    )
 
 
 def test_two_stories_with_one_slug_are_refused(draft: Draft) -> None:
@@ -84,10 +86,10 @@ def test_two_stories_with_one_slug_are_refused(draft: Draft) -> None:
 @pytest.mark.parametrize(
     ("name", "advice"),
     [
-        ("notes.md", "Move it into stories/, if it is a story"),
+        ("notes.md", "Move it into stories/ if it is a story"),
         ("forum.JPG", "Move it into images/"),
         ("budget.xlsx", "Move it out of the edition"),
-        ("stories/budget.xlsx", "this is no story, so it is not sent"),
+        ("stories/budget.xlsx", "this file is not a story and will not be sent"),
     ],
 )
 def test_a_stray_file_is_a_warning(draft: Draft, name: str, advice: str) -> None:
@@ -111,7 +113,7 @@ def test_a_picture_no_story_names_is_a_warning(draft: Draft) -> None:
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("images/spare.jpg", 1, "unused-image")
     assert problem.level == Level.warning
-    assert "no story names this file" in problem.message
+    assert "no story uses this picture" in problem.message
 
 
 def test_a_picture_is_not_called_unused_while_a_story_cannot_be_read(draft: Draft) -> None:
@@ -136,7 +138,7 @@ def test_a_translation_into_no_language_is_refused(draft: Draft) -> None:
         1,
         "unknown-language",
     )
-    assert "'xx' in the file's name is no language" in problem.message
+    assert "'xx' in the file's name is not a known language tag" in problem.message
 
 
 def test_a_translation_twice_is_refused(draft: Draft) -> None:
@@ -144,14 +146,14 @@ def test_a_translation_twice_is_refused(draft: Draft) -> None:
     draft.write("stories/010-youth-forum.ZH.md", STORY_ZH)
     problem = draft.problem()
     assert (problem.path, problem.code) == ("stories/010-youth-forum.zh.md", "duplicate-translation")
-    assert "stories/010-youth-forum.ZH.md is the same in zh already" in problem.message
+    assert "stories/010-youth-forum.ZH.md is a translation into zh too" in problem.message
 
 
 def test_a_translation_of_a_story_that_is_not_there_is_refused(draft: Draft) -> None:
     draft.write("stories/020-other.zh.md", STORY_ZH)
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("stories/020-other.zh.md", 1, "orphan-translation")
-    assert "this translates stories/020-other.md, and there is no such story" in problem.message
+    assert "this is a translation of stories/020-other.md, which does not exist" in problem.message
 
 
 def test_a_translation_with_another_number_is_told_its_story(draft: Draft) -> None:

@@ -60,9 +60,7 @@ def write_png_header(path: Path, width: int, height: int) -> Path:
     ["../edition.md", "a/../../b.jpg", "/etc/passwd", "C:\\b.jpg", "..", ".", "sub/b.jpg", "b\0.jpg", ""],
 )
 def test_a_name_that_is_more_than_a_name_is_refused(draft: Draft, name: str) -> None:
-    with pytest.raises(
-        ImageError, match="is no plain file name, and pictures come from images/ only"
-    ) as caught:
+    with pytest.raises(ImageError, match=r"is not a plain file name\. Pictures must be in images/") as caught:
         locate_image(draft.folder, name)
     assert (caught.value.code, caught.value.name) == ("image-path", name)
 
@@ -72,7 +70,7 @@ def test_a_path_in_a_story_is_named_with_its_line(draft: Draft, name: str) -> No
     draft.change(FIRST, "file: forum.jpg", f"file: {name}")
     problem = next(problem for problem in draft.problems() if problem.level == Level.error)
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "image-path")
-    assert "Write the name alone" in problem.message
+    assert "write the file's name alone" in problem.message
 
 
 def test_a_link_that_leaves_the_edition_is_refused(draft: Draft, tmp_path: Path) -> None:
@@ -81,7 +79,7 @@ def test_a_link_that_leaves_the_edition_is_refused(draft: Draft, tmp_path: Path)
     (draft.folder / "images/forum.jpg").symlink_to(tmp_path / "outside.jpg")
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "outside-folder")
-    assert "a link that leaves the edition's folder" in problem.message
+    assert "a link to a file outside the edition's folder" in problem.message
 
 
 def test_a_folder_of_pictures_elsewhere_is_refused(draft: Draft, tmp_path: Path) -> None:
@@ -101,7 +99,7 @@ def test_a_link_within_the_edition_is_fine(draft: Draft) -> None:
     [
         ("Forum.jpg", "Did you mean forum.jpg?"),
         ("forum.jpeg", "Did you mean forum.jpg?"),
-        ("other.png", "Put the picture into images/, or mend the name"),
+        ("other.png", "Put the picture into images/, or correct the name"),
         ("x" * 300, "Put the picture into images/"),
     ],
 )
@@ -109,7 +107,7 @@ def test_a_picture_that_is_not_there_is_named(draft: Draft, name: str, advice: s
     draft.change(FIRST, "file: forum.jpg", f"file: {name}")
     problem = next(problem for problem in draft.problems() if problem.level == Level.error)
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "missing-image")
-    assert f"there is no images/{name}. {advice}" in problem.message
+    assert f"images/{name} does not exist. {advice}" in problem.message
 
 
 # --- which pictures a mail can carry ------------------------------------------------------------------------
@@ -130,7 +128,7 @@ def test_a_picture_that_is_not_there_is_named(draft: Draft, name: str, advice: s
         (b"II*\0\x08\0\0\0", "is TIFF, and mail programs do not show it"),
         (b"BM\x36\0\0\0", "is BMP"),
         (b"%PDF-1.7", "is PDF"),
-        (b"Just words.", "is no JPEG, PNG or GIF, so no mail program shows it. Save it as JPEG"),
+        (b"Just words.", "is not a JPEG, PNG or GIF, so mail programs do not show it. Save it as JPEG"),
     ],
 )
 def test_other_formats_are_refused_with_the_reason(draft: Draft, data: bytes, words: str) -> None:
@@ -158,7 +156,7 @@ def test_a_picture_cut_off_is_broken(draft: Draft, kind: str) -> None:
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "broken-image")
-    assert "forum.jpg is broken and cannot be read to its end" in problem.message
+    assert "forum.jpg is damaged and cannot be read completely" in problem.message
 
 
 @pytest.mark.parametrize(
@@ -168,7 +166,7 @@ def test_a_decompression_bomb_is_refused_by_its_header(draft: Draft, width: int,
     write_png_header(draft.folder / "images/forum.jpg", width, height)
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "image-too-large")
-    assert "forum.jpg unpacks to more than 50 million pixels. Save a smaller copy" in problem.message
+    assert "forum.jpg has more than 50 million pixels. Save a smaller copy" in problem.message
 
 
 def test_a_heavy_file_is_refused(draft: Draft) -> None:
@@ -191,7 +189,7 @@ def test_a_narrow_picture_is_a_warning(draft: Draft) -> None:
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "narrow-image")
     assert problem.level == Level.warning
     assert (
-        "forum.jpg is 591 pixels wide and would look blurred. Use one of at least 592 pixels"
+        "forum.jpg is 591 pixels wide and would look blurred. Use a picture at least 592 pixels wide"
         in problem.message
     )
 

@@ -355,7 +355,7 @@ def test_a_broken_picture_is_broken_each_time_and_whole_once_mended(tmp_path: Pa
     path = tmp_path / "a.png"
     path.write_bytes(b"no picture")
     for _ in range(2):
-        with pytest.raises(ImageError, match="no JPEG, PNG or GIF"):
+        with pytest.raises(ImageError, match="not a JPEG, PNG or GIF"):
             prepare_image(path, width=200)
     draw(path)
     assert prepare_image(path, width=200).width == 400

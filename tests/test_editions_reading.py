@@ -165,7 +165,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "titel:",
             2,
             "unknown-key",
-            "`titel` is no key of this file, so it would be ignored. Did you mean `title`?",
+            "`titel` is not a key of this file, so it would be ignored. Did you mean `title`?",
             "a mistyped key",
         ),
         case(
@@ -183,7 +183,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "    link:",
             12,
             "unknown-key",
-            r"`read_more\[1\].link` .* The keys here are what, url",
+            r"`read_more\[1\].link` .* Use one of: what, url",
             "a mistyped key in a list",
         ),
         case(
@@ -192,7 +192,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "colour: red",
             3,
             "unknown-key",
-            "`colour` .* The keys here are title, sector, countries",
+            "`colour` .* Use one of: title, sector, countries",
             "a foreign key",
         ),
         case(
@@ -282,7 +282,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "title: {a: b}",
             2,
             "wrong-type",
-            "It has keys of its own",
+            "It is followed by keys",
             "keys for text",
         ),
         case(
@@ -291,7 +291,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "[CN, UK]",
             4,
             "unknown-country",
-            r"`countries\[2\]`: 'UK' is no country code, .* Did you mean GB \(United Kingdom\)?",
+            r"`countries\[2\]`: 'UK' is not a country code, .* Did you mean GB \(United Kingdom\)?",
             "UK",
         ),
         case(
@@ -327,7 +327,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "sector: cultures",
             3,
             "unknown-sector",
-            "'cultures' is none of the sectors in mailer.toml. Did you mean `culture`?",
+            "'cultures' is not one of the sectors in mailer.toml. Did you mean `culture`?",
             "a mistyped sector",
         ),
         case(
@@ -345,7 +345,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "kind: featured",
             3,
             "unknown-kind",
-            "'featured' is no kind of story. Did you mean `feature`?",
+            "'featured' is not a kind of story. Did you mean `feature`?",
             "a mistyped kind",
         ),
         case(
@@ -363,7 +363,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "javascript:alert(1)",
             12,
             "link-scheme",
-            "a link to javascript: is refused",
+            "links that begin with javascript:",
             "a script for a link",
         ),
         case(
@@ -372,11 +372,17 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "31/12/2021",
             5,
             "bad-date",
-            "`date`: '31/12/2021' is no date of the calendar. Write year-month-day",
+            "`date`: '31/12/2021' is not a valid date. Write year-month-day",
             "a date in another order",
         ),
         case(
-            "edition.md", "2021-12-31", "2021-02-30", 5, "bad-date", "'2021-02-30' is no date", "30 February"
+            "edition.md",
+            "2021-12-31",
+            "2021-02-30",
+            5,
+            "bad-date",
+            "'2021-02-30' is not a valid date",
+            "30 February",
         ),
         case(
             "edition.md",
@@ -393,8 +399,8 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "language: xx",
             6,
             "unknown-language",
-            "'xx' is no language tag. Write en, zh-Hans",
-            "no language",
+            "'xx' is not a known language tag. Write en, zh-Hans",
+            "not a known language tag",
         ),
         case(
             "edition.md",
@@ -402,8 +408,8 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "template: Big One\nletter:",
             9,
             "bad-template",
-            "'Big One' is no template's name",
-            "no template's name",
+            "'Big One' is not a valid template name",
+            "not a valid template name",
         ),
         case(
             "edition.md",
@@ -411,7 +417,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "introductions: {sport: Words.}\nletter:",
             9,
             "unknown-section",
-            "`introductions.sport`: 'sport' is no section, so nobody would see these words. Choose one",
+            "`introductions.sport`: 'sport' is not a section, so readers would not see this text. Choose one",
             "no section",
         ),
         case(
@@ -451,42 +457,54 @@ def test_a_wrong_key_is_named_with_its_line(
             "title: A forum: for youth",
             2,
             "yaml-syntax",
-            "not valid YAML: .* in it needs quotes; neighbouring",
+            "not valid YAML: .* Put quotes around .* neighbouring",
             id="colon",
         ),
         pytest.param(
-            "title: 'A forum\nkind: story", 2, "yaml-syntax", "never closed", id="open quotation mark"
+            "title: 'A forum\nkind: story",
+            2,
+            "yaml-syntax",
+            "opened but not closed",
+            id="open quotation mark",
         ),
         pytest.param(
-            "image:\n\tfile: y", 3, "yaml-syntax", "Indent with spaces: YAML allows no tabs", id="tab"
-        ),
-        pytest.param("title: @unesco", 2, "yaml-syntax", "begins with @, %, ` .* needs quotes", id="at sign"),
-        pytest.param(
-            "title: [a\nkind: story", 2, "yaml-syntax", "ends with a closing bracket", id="open bracket"
-        ),
-        pytest.param('title: "a\\qb"', 2, "yaml-syntax", "a backslash is doubled", id="backslash"),
-        pytest.param('title: "\\U99999999"', 2, "yaml-syntax", "names no character", id="no such character"),
-        pytest.param(
-            'title: "\\ud800"', 2, "unsafe-character", r"U\+D800 is a control", id="half a character"
+            "image:\n\tfile: y", 3, "yaml-syntax", "Indent with spaces: YAML does not allow tabs", id="tab"
         ),
         pytest.param(
-            "title: &a x", 2, "yaml-anchor", r"anchors \(&\) and aliases \(\*\) are refused", id="anchor"
+            "title: @unesco",
+            2,
+            "yaml-syntax",
+            "Put quotes around a value that begins with @, %, `",
+            id="at sign",
+        ),
+        pytest.param("title: [a\nkind: story", 2, "yaml-syntax", "with a closing bracket", id="open bracket"),
+        pytest.param('title: "a\\qb"', 2, "yaml-syntax", "Double a backslash", id="backslash"),
+        pytest.param('title: "\\U99999999"', 2, "yaml-syntax", "is not a character", id="no such character"),
+        pytest.param(
+            'title: "\\ud800"',
+            2,
+            "unsafe-character",
+            r"U\+D800 is an invisible control",
+            id="half a character",
+        ),
+        pytest.param(
+            "title: &a x", 2, "yaml-anchor", r"anchors \(&\) and aliases \(\*\) are not allowed", id="anchor"
         ),
         pytest.param("title: *a", 2, "yaml-anchor", "can fill the memory", id="alias"),
-        pytest.param("title: !!python/name:os x", 2, "yaml-tag", r"tags \(!\) are refused", id="tag"),
+        pytest.param("title: !!python/name:os x", 2, "yaml-tag", r"tags \(!\) are not allowed", id="tag"),
         pytest.param(
             "title: [[[[[[[[x]]]]]]]]", 2, "yaml-too-deep", "nested more than 6 levels deep", id="too deep"
         ),
         pytest.param("? [a, b]\n: c", 2, "yaml-syntax", "a key must be one word", id="a list for a key"),
         pytest.param(
-            "title: x\n...\nkind: story", 4, "yaml-syntax", "goes on after the line", id="end marker"
+            "title: x\n...\nkind: story", 4, "yaml-syntax", "continues after a line", id="end marker"
         ),
-        pytest.param("- title", 2, "no-keys", "no list of keys", id="a list"),
+        pytest.param("- title", 2, "no-keys", "the front matter has no keys", id="a list"),
         pytest.param(
             'title: "a\\u2028b"',
             2,
             "unsafe-character",
-            r"U\+2028 is a control character",
+            r"U\+2028 is an invisible control character",
             id="hidden line end",
         ),
         pytest.param('title: "a\\u0007b"', 2, "unsafe-character", r"U\+0007 .* Delete it", id="hidden bell"),
@@ -511,7 +529,7 @@ def test_front_matter_that_never_ends_is_named(draft: Draft) -> None:
     draft.write(FIRST, "---\ntitle: A forum\n\nThe forum met.\n")
     problem = next(problem for problem in draft.problems() if problem.code == "open-front-matter")
     assert (problem.path, problem.line) == (FIRST, 1)
-    assert "Add a line --- after its last key" in problem.message
+    assert "Add a line --- after the last key" in problem.message
 
 
 def test_a_billion_laughs_are_refused_at_once(draft: Draft) -> None:
@@ -538,8 +556,8 @@ def test_a_file_that_is_not_utf_8_is_named_with_the_byte_s_line(draft: Draft) ->
     draft.write(FIRST, STORY.replace("Xi’an", "Xian").encode() + "Café\n".encode("latin-1"))
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 16, "not-utf-8")
-    assert "byte 0xE9 is not UTF-8" in problem.message
-    assert "Save the file again as UTF-8" in problem.message
+    assert "the file is not UTF-8: byte 0xE9" in problem.message
+    assert "Save it again as UTF-8" in problem.message
 
 
 def test_the_line_of_a_bad_byte_is_right_with_windows_line_ends(draft: Draft) -> None:
@@ -558,7 +576,7 @@ def test_a_file_of_more_than_a_megabyte_is_refused(draft: Draft) -> None:
     draft.write(FIRST, STORY + "x" * 1_000_000)
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 1, "file-too-large")
-    assert "larger than 1 MB, and no story is" in problem.message
+    assert "larger than 1 MB, too large for a story" in problem.message
 
 
 def test_a_body_longer_than_any_mail_is_refused(draft: Draft) -> None:
@@ -572,7 +590,7 @@ def test_control_characters_are_named_with_their_lines(draft: Draft) -> None:
     draft.change(FIRST, "The forum met", "The forum\u2028 met")
     found = [(problem.path, problem.line, problem.code) for problem in draft.problems()]
     assert found == [(FIRST, 2, "unsafe-character"), (FIRST, 15, "unsafe-character")]
-    with pytest.raises(EditionError, match=r"U\+0000 is a control character no reader can see"):
+    with pytest.raises(EditionError, match=r"U\+0000 is an invisible control character"):
         read_edition(draft.folder, sectors=SECTORS)
 
 
@@ -586,7 +604,7 @@ def test_a_file_that_is_a_folder_is_a_problem(draft: Draft) -> None:
     (draft.folder / FIRST).mkdir()
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 1, "unreadable-file")
-    assert "no ordinary file" in problem.message
+    assert "not an ordinary file" in problem.message
 
 
 def test_a_link_out_of_the_folder_is_refused(draft: Draft, tmp_path: Path) -> None:
@@ -595,7 +613,7 @@ def test_a_link_out_of_the_folder_is_refused(draft: Draft, tmp_path: Path) -> No
     (draft.folder / FIRST).symlink_to(tmp_path / "secret.md")
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 1, "outside-folder")
-    assert "a link that leaves the edition's folder. Put a copy in its place" in problem.message
+    assert "a link to a file outside the edition's folder. Replace it with a copy" in problem.message
 
 
 def test_links_in_a_circle_are_a_problem(draft: Draft) -> None:

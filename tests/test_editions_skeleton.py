@@ -156,7 +156,7 @@ def test_not_even_an_empty_folder_or_a_dangling_link(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "link").symlink_to(tmp_path / "nowhere")
     for slug in ("empty", "link"):
-        with pytest.raises(NewEditionError, match="none is ever overwritten"):
+        with pytest.raises(NewEditionError, match="editions are never overwritten"):
             write(tmp_path, slug)
 
 

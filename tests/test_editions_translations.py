@@ -41,8 +41,10 @@ def test_a_missing_translation_is_a_warning_and_holds_the_language_back(draft: D
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("edition.zh.md", 1, "incomplete-translation")
     assert problem.level == Level.warning
-    assert "not yet in zh: stories/020-story-2.zh.md, stories/030-story-3.zh.md" in problem.message
-    assert "and 2 more. Its readers get everything in en" in problem.message
+    assert (
+        "not yet translated into zh: stories/020-story-2.zh.md, stories/030-story-3.zh.md" in problem.message
+    )
+    assert "and 2 more. Until then, its readers get the edition in en" in problem.message
     assert read_edition(draft.folder, sectors=SECTORS).languages == ("en",)
 
 
@@ -50,7 +52,7 @@ def test_a_translated_story_without_a_translated_edition_is_a_warning(draft: Dra
     (draft.folder / "edition.zh.md").unlink()
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("edition.md", 1, "incomplete-translation")
-    assert "not yet in zh: edition.zh.md" in problem.message
+    assert "not yet translated into zh: edition.zh.md" in problem.message
     edition = read_edition(draft.folder, sectors=SECTORS)
     assert edition.languages == ("en",)
     assert set(edition.stories[0].texts) == {"en", "zh"}
@@ -59,7 +61,7 @@ def test_a_translated_story_without_a_translated_edition_is_a_warning(draft: Dra
 def test_a_translation_without_the_letter_is_not_whole(draft: Draft) -> None:
     front = (draft.folder / "edition.zh.md").read_text().partition("letter:")[0]
     draft.write("edition.zh.md", f"{front}---\n")
-    assert "not yet in zh: the letter" in draft.problem().message
+    assert "not yet translated into zh: the letter" in draft.problem().message
 
 
 def test_an_original_that_changed_since_is_a_warning(draft: Draft) -> None:
@@ -71,7 +73,7 @@ def test_an_original_that_changed_since_is_a_warning(draft: Draft) -> None:
     assert problem.level == Level.warning
     digest = source_digest((draft.folder / FIRST).read_text())
     assert f"{FIRST} has changed since it was translated" in problem.message
-    assert f"then write translated_from: {digest}" in problem.message
+    assert f"then write `translated_from: {digest}" in problem.message
 
 
 def test_a_translation_into_the_edition_s_own_language_is_refused(draft: Draft) -> None:
@@ -79,7 +81,7 @@ def test_a_translation_into_the_edition_s_own_language_is_refused(draft: Draft) 
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("stories/010-youth-forum.en.md", 1, "own-language")
     assert problem.level == Level.error
-    assert "this translates into en, the language of stories/010-youth-forum.md" in problem.message
+    assert "this is a translation into en, the language of stories/010-youth-forum.md" in problem.message
 
 
 def test_words_for_a_picture_that_is_not_there_are_refused(draft: Draft) -> None:
@@ -88,7 +90,7 @@ def test_words_for_a_picture_that_is_not_there_are_refused(draft: Draft) -> None
     (draft.folder / "images/forum.jpg").unlink()
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST_ZH, 3, "image-without-original")
-    assert f"{FIRST} has no picture, so these words belong to none" in problem.message
+    assert f"{FIRST} has no picture, so this text would not be used" in problem.message
 
 
 @pytest.mark.parametrize(

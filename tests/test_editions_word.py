@@ -64,7 +64,7 @@ def finish(imported: Imported) -> Edition:
         lines = [line for line in lines if not line.startswith("sector:")]
         path.write_text(
             "\n".join(
-                f"{line.partition(':')[0]}: written by a person" if ":  # To be written" in line else line
+                f"{line.partition(':')[0]}: written by a person" if ":  # To do" in line else line
                 for line in lines
             )
         )
@@ -129,9 +129,7 @@ def test_check_complains_only_of_what_a_person_must_say_and_at_its_line(bring_in
     assert {problem.code for problem in errors} == {"unknown-sector", "missing-key"}
     for problem in errors:
         line = (imported.folder / problem.path).read_text(encoding="utf-8").splitlines()[problem.line - 1]
-        assert line.strip().startswith(
-            ("sector: choose-one  # One of education, culture", "alt:  # To be written")
-        )
+        assert line.strip().startswith(("sector: choose-one  # One of education, culture", "alt:  # To do"))
 
 
 def test_without_a_letter_and_a_title_the_edition_still_stands(bring_in: Importer) -> None:
@@ -151,7 +149,7 @@ def test_a_line_before_the_first_heading_is_no_letter_and_is_named(bring_in: Imp
     document.add_paragraph("Words.")
     imported = bring_in(document)
     assert "letter" not in frame(imported)
-    assert left(imported) == ["before the first heading: words too few for a letter: “Working together”"]
+    assert left(imported) == ["before the first heading: text too short for a letter: “Working together”"]
 
 
 def test_a_letter_nobody_signed_leaves_the_name_to_a_person(bring_in: Importer) -> None:
@@ -160,7 +158,7 @@ def test_a_letter_nobody_signed_leaves_the_name_to_a_person(bring_in: Importer) 
     document.add_heading("Story", 1)
     document.add_paragraph("Words.")
     imported = bring_in(document)
-    assert "  name:  # To be written: who signs the letter." in frame(imported).splitlines()
+    assert "  name:  # To do: who signs the letter." in frame(imported).splitlines()
     problems = inspect_edition(imported.folder, sectors=SECTORS).problems
     assert ("edition.md", "missing-key") in {(problem.path, problem.code) for problem in problems}
 
@@ -457,7 +455,7 @@ def test_an_alt_text_that_says_nothing_is_left_to_a_person(bring_in: Importer, a
     add_picture(document, draw(), alt)
     document.add_paragraph("As below", style="Caption")
     document.add_paragraph("Words.")
-    assert "  alt:  # To be written" in story(bring_in(document))
+    assert "  alt:  # To do" in story(bring_in(document))
 
 
 @pytest.mark.parametrize("kind", ["TIFF", "BMP"])

@@ -47,14 +47,14 @@ def compose_edition(frame: Frame, letter: Letter | None, portrait: PlacedPicture
     """``edition.md``."""
     lines = [
         "---",
-        f"# Made from {quote_value(frame.source)}. What stands behind a # is a note to you.",
+        f"# Made from {quote_value(frame.source)}. Text after a # is a note to you.",
         f"title: {quote_value(frame.title)}",
-        f"number: {quote_value(frame.number)}  # Which issue this is.",
-        f"period: {quote_value(frame.period)}  # What time it reports on.",
+        f"number: {quote_value(frame.number)}  # The number of the issue.",
+        f"period: {quote_value(frame.period)}  # The period it covers.",
         f"date: {frame.date.isoformat()}  # The day of issue.",
         f"language: {frame.language}",
         f"subject: {quote_value(frame.subject)}  # At most {_LONGEST_SUBJECT} characters.",
-        f"preheader: {quote_value(frame.preheader)}  # What inboxes show after the subject.",
+        f"preheader: {quote_value(frame.preheader)}  # The text inboxes show after the subject.",
     ]
     if letter:
         lines += _compose_letter(letter, portrait)
@@ -88,7 +88,7 @@ def compose_story(
     if sectors:
         choice = f"One of {', '.join(sectors)}; delete this line for office news."
         lines.append(f"sector: {UNDECIDED}  # {choice}")
-    lines.append("# countries: [MN, CN]  # Which countries it is about, as codes of two letters.")
+    lines.append("# countries: [MN, CN]  # The countries it is about, as two-letter codes.")
     if picture:
         lines += ["image:", *_compose_picture(picture)]
     return _join(lines, write_markdown(blocks, language=language))
@@ -104,11 +104,7 @@ def _compose_picture(picture: PlacedPicture) -> list[str]:
 
 def _line(key: str, value: str, advice: str) -> str:
     """``key: value``, or the key left open with ``advice``."""
-    return (
-        f"{key}: {quote_value(value)}"
-        if value
-        else f"{key}:  # To be written: {advice[0].lower()}{advice[1:]}"
-    )
+    return f"{key}: {quote_value(value)}" if value else f"{key}:  # To do: {advice[0].lower()}{advice[1:]}"
 
 
 def _join(lines: Sequence[str], body: str) -> str:

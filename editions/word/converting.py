@@ -60,11 +60,11 @@ def convert_to_tree(data: bytes, *, name: str, losses: Losses) -> etree._Element
         raise WordError(
             name,
             "broken-document",
-            f"the document cannot be read to its end ({type(error).__name__}: {error}). "
-            "Open it in Word, save it again and import that.",
+            f"the document cannot be read completely ({type(error).__name__}: {error}). "
+            "Open it in Word, save it again and import it again.",
         ) from error
     for message in converted.messages:
         if found := _UNKNOWN_SIGN.search(message.message):
             losses.stand(EVERYWHERE)
-            losses.note(f"a sign of the font {found['font']}, number {found['number']}")
+            losses.note(f"a symbol of the font {found['font']}, number {found['number']}")
     return tree

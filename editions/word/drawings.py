@@ -54,9 +54,7 @@ class Drawings:
         for box in drawing.findall(f".//{full('w:txbxContent')}"):
             if any(True for _ in ancestors(box, "w:txbxContent")) or not words(box):
                 continue
-            self._losses.note(
-                f"a text box; its words now stand as paragraphs of their own:{quoted(words(box))}"
-            )
+            self._losses.note(f"a text box; its text is now in paragraphs of its own:{quoted(words(box))}")
             lifted += list(box)
         if around := list(ancestors(drawing, "w:p")):
             parent = around[-1].getparent()
@@ -88,9 +86,9 @@ class Drawings:
         embedded = found.find(".//o:OLEObject", NAMES)
         kind = "" if embedded is None else embedded.get("ProgID", "")
         self._losses.note(
-            f"an embedded object ({kind}); copy what it shows from Word"
+            f"an embedded object ({kind}); copy its contents from Word"
             if kind
-            else "a form’s button or field"
+            else "a button or field of a form"
         )
 
     def _note_drawing(self, drawing: etree._Element) -> None:
@@ -102,9 +100,9 @@ class Drawings:
             self._losses.note(f"a chart{quoted(said)}; save it as a picture in Word and add it to images/")
         elif diagram is not None:
             said = self._words_of(diagram.get(full("r:dm"), ""))
-            self._losses.note(f"SmartArt with the words{quoted(said) or ' (none)'}")
+            self._losses.note(f"SmartArt with the text{quoted(said) or ' (none)'}")
         elif art := next((path.get("string", "") for path in drawing.iter(full("v:textpath"))), ""):
-            self._losses.note(f"WordArt with the words{quoted(art)}")
+            self._losses.note(f"WordArt with the text{quoted(art)}")
         elif drawing.find(".//v:rect[@o:hr]", NAMES) is None:
             self._losses.note(f"a drawing{quoted(_read_alt(drawing))}")
 

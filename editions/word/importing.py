@@ -134,7 +134,7 @@ class _Desk:
         letter = find_letter(body) if is_letter(body) else None
         portrait = self._place(body.figures, fits=self._is_portrait if letter else lambda _: False)
         if letter is None and (said := body.text()):
-            self._losses.note(f"words too few for a letter:{quoted(said)}")
+            self._losses.note(f"text too short for a letter:{quoted(said)}")
         self._write(EDITION, compose_edition(frame, letter, portrait))
 
     def write_stories(self, *, language: str, sectors: Collection[str]) -> None:

@@ -41,7 +41,7 @@ _BECAME = {
     Tally.insertion: "taken as accepted",
     Tally.deletion: "left out",
     Tally.hidden: "left out",
-    Tally.contents: "left out, since the mail makes its own",
+    Tally.contents: "left out, because the mail has its own",
 }
 
 

@@ -36,12 +36,14 @@ _BROKEN = (
     LookupError,
 )
 _AS_DOCX = "Open it in Word, save it as .docx and import that"
-_SAVE_AGAIN = "Open it in Word, save it again and import that."
-_PROTECTED = "it is protected by a password. Open it in Word, take the password off, save it and import that"
+_SAVE_AGAIN = "Open it in Word, save it again and import it again."
+_PROTECTED = (
+    "it is protected by a password. Open it in Word, remove the password, save it and import it again"
+)
 # What people try to import instead: how such files begin, what they are, and what to do.
 _OTHERS = (
     (b"{\\rtf", "is an RTF document. " + _AS_DOCX),
-    (b"%PDF", "is a PDF, which has no headings left. Import the document it was made from"),
+    (b"%PDF", "is a PDF, which does not keep the headings. Import the document it was made from"),
     (b"<", "is a web page or XML, not a .docx. " + _AS_DOCX),
 )
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -89,7 +91,7 @@ class Package:
                 return packed.read(self.size(part))
         except (*_BROKEN, OSError) as error:
             self.refuse(
-                "broken-document", f"{part} within it cannot be unpacked ({error}). {_SAVE_AGAIN}", error
+                "broken-document", f"its part {part} cannot be unpacked ({error}). {_SAVE_AGAIN}", error
             )
 
     def xml(self, part: str) -> etree._Element | None:
@@ -103,7 +105,7 @@ class Package:
         if self.size(part) > _LARGEST_PART:
             self.refuse(
                 "document-too-large",
-                f"{part} within it unpacks to {self.size(part):,} bytes; no newsletter has so many words. "
+                f"its part {part} is {self.size(part):,} bytes unpacked, too large for a newsletter. "
                 "Split the document, or save it again in Word.",
             )
         parser = etree.XMLParser(
@@ -112,11 +114,11 @@ class Package:
         try:
             root = etree.fromstring(self.data(part), parser)
         except etree.XMLSyntaxError as error:
-            self.refuse("broken-document", f"{part} within it is broken ({error}). {_SAVE_AGAIN}", error)
+            self.refuse("broken-document", f"its part {part} is damaged ({error}). {_SAVE_AGAIN}", error)
         if str(getattr(root.getroottree().docinfo, "doctype", "")):
             self.refuse(
                 "document-type",
-                f"{part} within it declares a document type, which Word never writes and attacks do. "
+                f"its part {part} declares a document type. Word never writes one, but attackers do. "
                 "Ask where the file comes from.",
             )
         return to_transitional(root)
@@ -151,7 +153,7 @@ class Package:
         document = next((relation.target for relation in main), "word/document.xml")
         if document not in self._parts or not document.endswith(".xml"):
             kind = (
-                "an OpenDocument text" if "mimetype" in self._parts else "a zip without a Word document in it"
+                "an OpenDocument text" if "mimetype" in self._parts else "a zip file without a Word document"
             )
             self.refuse("not-a-document", f"this is {kind}. {_AS_DOCX}.")
         if self._parts[document].flag_bits & 1:
@@ -174,7 +176,7 @@ def open_package(path: Path) -> Iterator[Package]:
                 raise WordError(
                     path.name,
                     "document-too-large",
-                    f"the zip has more than {_MOST_PARTS:,} files in it, and no Word document has. "
+                    f"the file contains more than {_MOST_PARTS:,} parts, far more than Word writes. "
                     "Ask where it comes from.",
                 )
             yield Package(path.name, archive)
@@ -182,7 +184,7 @@ def open_package(path: Path) -> Iterator[Package]:
         raise WordError(
             path.name,
             "broken-document",
-            f"the file is broken and cannot be unpacked ({error}). {_SAVE_AGAIN}",
+            f"the file is damaged and cannot be unpacked ({error}). {_SAVE_AGAIN}",
         ) from error
 
 
@@ -199,7 +201,7 @@ def _refuse_others(path: Path) -> None:
         if start.startswith(signature):
             raise WordError(path.name, "not-a-document", f"this {what}.")
     if not start.startswith(b"PK"):
-        raise WordError(path.name, "not-a-document", f"this is no Word document. {_AS_DOCX}.")
+        raise WordError(path.name, "not-a-document", f"this is not a Word document. {_AS_DOCX}.")
     if path.stat().st_size > _LARGEST_FILE:
         raise WordError(
             path.name,

@@ -57,11 +57,11 @@ def _refuse_headless(package: Package, manuscript: Manuscript) -> None:
     levels = sorted(
         {str(block.tag)[1] for block in manuscript.preamble.blocks if str(block.tag) in {"h2", "h3"}}
     )
-    others = f" It has headings of level {' and '.join(levels)} only." if levels else ""
+    others = f" It only has headings of level {' and '.join(levels)}." if levels else ""
     package.refuse(
         "no-stories",
-        f"no paragraph has the style Heading 1 with words below it, so there is no story.{others} "
-        "In Word, give the title of each story the style Heading 1, and import it again.",
+        f"no paragraph with text below it has the style Heading 1, so there are no stories.{others} "
+        "In Word, give the title of each story the style Heading 1, and import the document again.",
     )
 
 

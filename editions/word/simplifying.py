@@ -78,9 +78,9 @@ def _note_surroundings(package: Package, losses: Losses) -> None:
             said = "" if root is None else words(root)
             # A page number alone is nothing anybody would miss.
             if any(sign.isalpha() for sign in said):
-                losses.note(f"a {relation.kind} of its pages{quoted(said)}")
+                losses.note(f"a page {relation.kind}{quoted(said)}")
     if any(part.endswith("vbaProject.bin") for part in package.parts):
-        losses.note("macros, which were neither read nor run")
+        losses.note("macros, which were not read or run")
 
 
 class _Simplifier:
@@ -95,8 +95,8 @@ class _Simplifier:
         if sum(1 for _ in root.iter(full("w:p"), full("w:r"))) > _LONGEST:
             package.refuse(
                 "document-too-large",
-                f"{part} within it has more than {_LONGEST:,} paragraphs and passages; no newsletter has. "
-                "Import a part of it.",
+                f"its part {part} has more than {_LONGEST:,} paragraphs and runs of text, too many for a "
+                "newsletter. Import a shorter document.",
             )
         self._root = root
         self._styles = styles
@@ -257,11 +257,11 @@ class _Simplifier:
             inside = any(True for _ in ancestors(equation, "w:p"))
             replace(equation, [run] if inside else [])
         else:
-            self._losses.note(f"an equation with the signs{quoted(said)}; draw it as a picture")
+            self._losses.note(f"an equation{quoted(said)}; add it as a picture")
             remove(equation)
 
     def _chunk(self, chunk: etree._Element) -> None:
-        self._losses.note("another document embedded in this one; copy its words from Word")
+        self._losses.note("another document embedded in this one; copy its text from Word")
         remove(chunk)
 
     def _drawing(self, drawing: etree._Element) -> None:

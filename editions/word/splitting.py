@@ -105,5 +105,5 @@ def _has_content(chapter: Chapter, losses: Losses) -> bool:
     if any(text_of(block).strip() or any(True for _ in block.iter("img")) for block in chapter.blocks):
         return True
     losses.enter(chapter.title)
-    losses.note("a heading with nothing below it, so it is no story")
+    losses.note("a heading with nothing below it, so it is not a story")
     return False

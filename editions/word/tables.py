@@ -16,9 +16,9 @@ def settle_table(table: etree._Element, losses: Losses) -> etree._Element | None
     """``table`` as a grid; None when nothing is in it. What the grid cannot show is told to ``losses``."""
     rows = _spread([[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")])
     if any(cell.get("colspan") or cell.get("rowspan") for cell in table.iter("td", "th")):
-        losses.note(f"merged cells of a table, now single ones:{quoted(text_of(table))}")
+        losses.note(f"merged cells of a table, now separate cells:{quoted(text_of(table))}")
     if any(len(_blocks(cell)) > 1 for cell in table.iter("td", "th")):
-        losses.note(f"paragraphs or lists in cells of a table, now one line each:{quoted(text_of(table))}")
+        losses.note(f"paragraphs or lists in a table’s cells, now one line each:{quoted(text_of(table))}")
     lines = [[_line(cell) for cell in row] for row in rows]
     lines = [line for line in lines if any(lines_of for lines_of in line)]
     if not lines:

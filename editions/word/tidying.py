@@ -134,7 +134,7 @@ def _check_links(block: etree._Element, losses: Losses) -> None:
         if address.startswith("#") or not address:
             link.set("href", "")
         elif fault := judge_link(address):
-            losses.note(f"the link of{quoted(text_of(link)) or ' no words'}: {fault.reason}")
+            losses.note(f"the link of{quoted(text_of(link)) or ' an empty text'}: {fault.reason}")
             link.set("href", "")
 
 
@@ -144,7 +144,7 @@ def _level_headings(blocks: Sequence[etree._Element], losses: Losses) -> None:
     highest = min((int(str(block.tag)[1]) for block in headings), default=2)
     levels = {int(str(block.tag)[1]) for block in headings}
     if len(levels) > 2:
-        losses.note(f"headings of {len(levels)} levels, of which a mail shows two")
+        losses.note(f"headings of {len(levels)} levels; a mail shows two")
     reached = False
     for block in headings:
         top = int(str(block.tag)[1]) == highest or not reached
