@@ -175,7 +175,7 @@ def _look_at_relay(subject: str, settings: SmtpSettings, root: Path) -> Finding:
         return _look_at_folder(subject, root / url.path)
     if url.scheme not in {"smtp", "smtps"} or not url.hostname:
         message = (
-            "[smtp] url is no address to send to. Use smtp://host:587, smtps://host:465 or maildir:PATH."
+            "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
         )
         return Finding(subject=subject, verdict=Verdict.bad, message=message)
     try:

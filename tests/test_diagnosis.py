@@ -167,10 +167,10 @@ def test_a_relay_that_does_not_want_us_is_bad_with_its_words(workspace: Workspac
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("smtp://relay.invalid", "the name relay.invalid leads nowhere"),
+        ("smtp://relay.invalid", "the host name relay.invalid cannot be resolved"),
         ("smtp://news@mx.example.org", "no password"),
         ("smtp://mx.example.org:mail", "Port could not be cast"),
-        ("http://secret:word@mx.example.org", "no address to send to"),
+        ("http://secret:word@mx.example.org", "not a relay address"),
     ],
 )
 def test_an_address_that_cannot_work_is_bad(workspace: Workspace, url: str, words: str) -> None:
@@ -194,7 +194,7 @@ def test_every_relay_is_looked_at_under_its_name(workspace: Workspace) -> None:
 def test_relays_with_one_name_are_found(workspace: Workspace) -> None:
     relays = [{"name": "office", "url": "smtp://a"}, {"name": "office", "url": "smtp://b"}]
     finding = find(examine(workspace, smtp=SmtpSettings.model_validate({"relays": relays})), "relay")
-    assert (finding.verdict, "two are called 'office'" in finding.message) == (Verdict.bad, True)
+    assert (finding.verdict, "two relays are named 'office'" in finding.message) == (Verdict.bad, True)
 
 
 def test_a_folder_is_good_and_reaches_nobody(workspace: Workspace) -> None:

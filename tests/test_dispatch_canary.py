@@ -78,8 +78,8 @@ def test_without_minutes_it_waits_for_a_person() -> None:
     canary = make_canary()
     assert canary.ends_at(OUT, START) is None
     assert canary.explain(OUT, None, START) == (
-        "The first 50 are out: 48 sent, 2 rejected. "
-        "Look at them, then `mailer campaigns resume 7` sends to the other 9,950."
+        "The canary of 50 is complete: 48 sent, 2 rejected. "
+        "Check the results, then run `mailer campaigns resume 7` to send to the other 9,950."
     )
 
 
@@ -88,8 +88,8 @@ def test_with_minutes_it_goes_on_by_itself() -> None:
     until = canary.ends_at(OUT, START)
     assert until == START + timedelta(minutes=92)
     assert canary.explain(OUT, until, START) == (
-        "The first 50 are out: 48 sent, 2 rejected. The campaign goes on by itself at 10:32 UTC; "
-        "`mailer campaigns resume 7` sends to the other 9,950 at once."
+        "The canary of 50 is complete: 48 sent, 2 rejected. The campaign continues automatically at 10:32 UTC; "
+        "to send to the other 9,950 now, run `mailer campaigns resume 7`."
     )
 
 
@@ -102,8 +102,8 @@ def test_too_many_refusals_wait_for_a_person_in_any_case() -> None:
     canary, numbers = make_canary(minutes=5), make_numbers(sent=44, rejected=6)
     assert canary.ends_at(numbers, START) is None
     assert canary.explain(numbers, None, START) == (
-        "The first 50 are out: 44 sent, 6 rejected. More than 10% were rejected. "
-        "Look at them, then `mailer campaigns resume 7` sends to the other 9,950."
+        "The canary of 50 is complete: 44 sent, 6 rejected. More than 10% were rejected. "
+        "Check the results, then run `mailer campaigns resume 7` to send to the other 9,950."
     )
 
 

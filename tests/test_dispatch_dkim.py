@@ -398,7 +398,7 @@ def test_an_rsa_key_below_2048_bits_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         open_signer(make_settings(**RSA), tmp_path)
     assert str(caught.value) == (
-        f"[dkim] key_file: {tmp_path}/rsa.pem has 1024 bits, and receivers ask for 2048. "
+        f"[dkim] key_file: {tmp_path}/rsa.pem has 1024 bits, but receivers require 2048. "
         f"Make one with `openssl genrsa -out {tmp_path}/rsa.pem 2048`."
     )
 
@@ -413,13 +413,13 @@ def test_an_rsa_key_below_2048_bits_is_refused(tmp_path: Path) -> None:
         (RSA | {"key_file": "."}, r"key_file: .* cannot be read: Is a directory\. .*openssl genrsa"),
         (
             RSA | {"key_file": "text.pem"},
-            r"key_file: .*text\.pem holds no private key in PEM\. .*openssl genrsa",
+            r"key_file: .*text\.pem does not contain a private key in PEM format\. .*openssl genrsa",
         ),
-        (RSA | {"key_file": "locked.pem"}, r"key_file: .*locked\.pem is locked with a passphrase"),
-        (RSA | {"key_file": "ed25519.pem"}, r"key_file: .*ed25519\.pem is no RSA key\. .*openssl genrsa"),
+        (RSA | {"key_file": "locked.pem"}, r"key_file: .*locked\.pem is protected by a passphrase"),
+        (RSA | {"key_file": "ed25519.pem"}, r"key_file: .*ed25519\.pem is not an RSA key\. .*openssl genrsa"),
         (
             ED25519 | {"ed25519_key_file": "rsa.pem"},
-            r"ed25519_key_file: .*rsa\.pem is no Ed25519 key\. .*genpkey",
+            r"ed25519_key_file: .*rsa\.pem is not an Ed25519 key\. .*genpkey",
         ),
         (ED25519 | {"ed25519_key_file": "gone.pem"}, r"ed25519_key_file: .*gone\.pem cannot be read"),
         ({"key_file": "rsa.pem"}, r"\[dkim\] selector is missing"),
@@ -427,8 +427,8 @@ def test_an_rsa_key_below_2048_bits_is_refused(tmp_path: Path) -> None:
         (RSA | {"selector": "a b"}, r"selector = 'a b' cannot be part of a DNS name"),
         (RSA | {"selector": "a;b"}, r"selector = 'a;b' cannot be part of a DNS name"),
         (RSA | ED25519 | {"ed25519_selector": "NEWS1"}, r"selector and ed25519_selector are the same"),
-        (RSA | {"domain": "not a domain"}, r"\[dkim\] domain = 'not a domain' cannot sign"),
-        (RSA | {"domain": "a.example;d=b.example"}, r"\[dkim\] domain = .* cannot sign"),
+        (RSA | {"domain": "not a domain"}, r"\[dkim\] domain = 'not a domain' is invalid"),
+        (RSA | {"domain": "a.example;d=b.example"}, r"\[dkim\] domain = .* is invalid"),
     ],
 )
 def test_a_key_that_cannot_be_used_says_what_to_do(

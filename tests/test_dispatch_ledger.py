@@ -280,7 +280,7 @@ def test_a_reader_deferred_for_too_long_is_given_up_with_the_last_words(
     given_up = only(engine)
     assert tries >= 3
     assert given_up.state is S.failed
-    assert given_up.reason == f"gave up after {tries} tries: 4.2.0 Greylisted"
+    assert given_up.reason == f"gave up after {tries} attempts: 4.2.0 Greylisted"
     assert given_up.code == 450
 
 

@@ -63,13 +63,13 @@ def test_a_wish_is_followed(mechanism: Mechanism) -> None:
 @pytest.mark.parametrize(
     ("offered", "wish", "has_token", "has_password", "words"),
     [
-        ((), "auto", False, True, "leave the user out of"),
-        (("CRAM-MD5",), "auto", False, True, "offers CRAM-MD5, and we can do PLAIN and LOGIN"),
+        ((), "auto", False, True, "remove the user from"),
+        (("CRAM-MD5",), "auto", False, True, "offers CRAM-MD5; only PLAIN and LOGIN can be used"),
         (("XOAUTH2",), "auto", False, True, r"set \[smtp\] token_file"),
         (("PLAIN",), "auto", True, False, r"set \[smtp\] password_file"),
         (("PLAIN", "LOGIN"), "xoauth2", True, True, "It offers: LOGIN, PLAIN"),
-        (("XOAUTH2",), "xoauth2", False, True, r"Name its file in \[smtp\] token_file"),
-        (("PLAIN",), "plain", True, False, r"Name its file in \[smtp\] password_file"),
+        (("XOAUTH2",), "xoauth2", False, True, r"Set \[smtp\] token_file"),
+        (("PLAIN",), "plain", True, False, r"Set \[smtp\] password_file"),
     ],
 )
 def test_no_way_to_log_in_stops_and_says_what_to_set(
@@ -150,7 +150,7 @@ def test_an_error_in_place_of_a_challenge_is_answered_by_an_empty_line_and_kept(
 def test_an_error_that_cannot_be_read_is_answered_too(tmp_path: Path, challenge: str) -> None:
     login = token_exchange(tmp_path, "expired")
     login.initial()
-    assert (login.answer(challenge), login.explanation) == ("", "the token was not taken")
+    assert (login.answer(challenge), login.explanation) == ("", "the server did not accept the token")
 
 
 def test_a_file_that_is_no_token_is_not_sent(tmp_path: Path) -> None:

@@ -179,7 +179,7 @@ def test_a_day_ends_after_its_messages(
     assert count_turns(pacer) == 250
     assert pacer.used_up is not None
     assert pacer.used_up.reason == (
-        "The warm-up allows 250 messages today; the next are sent after midnight (2026-03-02 00:00 UTC)."
+        "The warm-up allows 250 messages today; the rest are sent after midnight (2026-03-02 00:00 UTC)."
     )
 
 

@@ -166,7 +166,7 @@ def test_a_relay_that_refuses_us_is_set_aside_at_once_with_its_words() -> None:
     yard.relays.refused(yard["main"], REFUSED)
     assert yard.chosen() == "backup"
     assert yard.relays.notices() == (
-        "relay main is set aside since 10:02 UTC: 535 5.7.8 Bad login; next try 10:12 UTC",
+        "relay main has been set aside since 10:02 UTC: 535 5.7.8 Bad login; next try 10:12 UTC",
     )
 
 
@@ -182,7 +182,7 @@ def test_one_connection_tries_a_relay_that_was_set_aside_and_the_others_stay_awa
     yard.time.seconds = ASIDE
     assert [yard.chosen() for _ in range(4)] == ["main", "backup", "backup", "backup"]
     assert yard.relays.notices() == (
-        "relay main is set aside since 10:02 UTC: 535 5.7.8 Bad login; it is being tried again",
+        "relay main has been set aside since 10:02 UTC: 535 5.7.8 Bad login; one connection is testing it now",
     )
 
 
@@ -230,7 +230,7 @@ def test_a_relay_that_has_had_its_share_of_the_day_rests() -> None:
     yard = main_and_backup()
     yard.relays.rest(yard["main"], 3_600, "200 messages of today are sent")
     assert yard.chosen() == "backup"
-    assert yard.relays.notices() == ("relay main rests until 11:02 UTC: 200 messages of today are sent",)
+    assert yard.relays.notices() == ("relay main is paused until 11:02 UTC: 200 messages of today are sent",)
     yard.time.seconds = 3_600
     assert (yard.chosen(), yard.relays.notices()) == ("main", ())
 
@@ -267,7 +267,7 @@ def test_when_all_are_set_aside_each_is_named_with_its_reason() -> None:
     assert yard.relays.exhausted() is None
     yard.fail("backup", PATIENCE.failures)
     assert yard.relays.exhausted() == (
-        "No relay is left. main: The mail server refuses the login: 535 5.7.8 Bad login. "
+        "No relay can be used. main: The mail server refuses the login: 535 5.7.8 Bad login. "
         "backup: The mail server failed 3 times in a row: connection refused."
     )
 
@@ -393,7 +393,7 @@ class RelayMachine(RuleBasedStateMachine):
 
     @invariant()
     def whoever_is_set_aside_is_in_the_notices(self) -> None:
-        told = {line.split()[1] for line in self.yard.relays.notices() if "is set aside" in line}
+        told = {line.split()[1] for line in self.yard.relays.notices() if "has been set aside" in line}
         assert told == {name for name, model in self.models.items() if model.aside_until is not None}
 
 
@@ -471,9 +471,9 @@ def test_relays_are_listed_in_the_order_of_the_file() -> None:
 @pytest.mark.parametrize(
     ("relays", "words"),
     [
-        ([("a", "smtp://x"), ("a", "smtp://y")], "two are called 'a'"),
-        ([("a", "smtp://x"), ("b", "maildir:out")], "b: a folder cannot be one of several"),
-        ([("a", "smtp://x"), ("b", "smtp://news@y")], r"^\[\[smtp.relays\]\] b: url names a user and there"),
+        ([("a", "smtp://x"), ("a", "smtp://y")], "two relays are named 'a'"),
+        ([("a", "smtp://x"), ("b", "maildir:out")], "b: a folder cannot be one of several relays"),
+        ([("a", "smtp://x"), ("b", "smtp://news@y")], r"^\[\[smtp.relays\]\] b: url names a user but no"),
         ([("a", "http://x")], r"^\[\[smtp.relays\]\] a: url = "),
     ],
 )

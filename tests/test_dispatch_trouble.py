@@ -90,7 +90,7 @@ def test_a_server_that_takes_every_third_reader_does_not_trip_it() -> None:
 
 def test_a_break_is_explained_by_its_example_however_many_answers_were_still_on_their_way() -> None:
     words = explain_break(judge_reply(Stage.rcpt, 554, "5.7.1 We know you"))
-    assert "20 of the last 25 readers" in words
+    assert "20 of the last 25 messages" in words
     assert words.endswith("554 5.7.1 We know you")
 
 
@@ -114,7 +114,7 @@ def test_a_list_with_too_many_dead_addresses_among_the_first_stops() -> None:
     assert breaker.reason == ""
     assert breaker.watch(199, SENT) == list(range(21))
     assert breaker.reason.startswith(
-        "Of the first 200 addresses 21 were refused as dead, more than 10%; they are back in the queue."
+        "Of the first 200 addresses, 21 were refused as dead, more than 10%. They are back in the queue."
     )
     # Another connection had one more answer on its way.
     assert breaker.watch(200, DEAD) == [200]

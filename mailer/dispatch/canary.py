@@ -75,14 +75,15 @@ class Canary:
 
     def explain(self, numbers: Numbers, until: datetime | None, now: datetime) -> str:
         """Why the campaign waits, for a person; ``until`` is when it goes on by itself, if it does."""
-        first = f"The first {numbers.out:,} are out: {_describe(numbers.counts)}."
-        resume = f"`mailer campaigns resume {self.campaign_id}` sends to the other {numbers.left:,}"
+        first = f"The canary of {numbers.out:,} is complete: {_describe(numbers.counts)}."
+        command, rest = f"`mailer campaigns resume {self.campaign_id}`", f"the other {numbers.left:,}"
         if until is not None:
             moment = f"{until:%H:%M} UTC" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M} UTC"
-            return f"{first} The campaign goes on by itself at {moment}; {resume} at once."
+            continues = f"The campaign continues automatically at {moment}"
+            return f"{first} {continues}; to send to {rest} now, run {command}."
         if self.is_suspicious(numbers):
             first += f" More than {self.halt_at_rejected:.0%} were rejected."
-        return f"{first} Look at them, then {resume}."
+        return f"{first} Check the results, then run {command} to send to {rest}."
 
 
 def read_canary(campaign: Campaign, *, halt_at_rejected: float = _HALT_AT_REJECTED) -> Canary | None:

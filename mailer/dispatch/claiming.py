@@ -19,7 +19,7 @@ class LostClaimError(MailerError):
 
     def __init__(self, delivery_id: int) -> None:
         self.delivery_id = delivery_id
-        super().__init__(f"delivery {delivery_id}: another dispatcher took this one for dead and has it now.")
+        super().__init__(f"delivery {delivery_id} now belongs to another dispatcher, which took this one for dead.")
 
 
 class ClaimedReader(NamedTuple):

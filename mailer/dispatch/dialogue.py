@@ -15,10 +15,10 @@ _CODES: Final = {b"%03d" % code: code for code in range(1000)}
 
 
 class GibberishError(MailerError):
-    """The server sends without end what is no reply."""
+    """The server sent a line or a reply longer than any server should."""
 
     def __init__(self) -> None:
-        super().__init__("the server sends without end what is no reply")
+        super().__init__("the server's reply is too long")
 
 
 class Reply(NamedTuple):

@@ -135,7 +135,7 @@ class Signer:
         head = plain[:end] if end >= 0 else plain.removesuffix(b"\r\n")
         counts, fields = _select_fields(_read_fields(head))
         if not counts[0]:
-            raise BuildError("the message has no From, so it cannot be signed.")
+            raise BuildError("the message has no From header, so it cannot be signed.")
         middle = b"%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (
             int(now.timestamp()),
             _name_fields(counts),
@@ -242,8 +242,8 @@ def _check_selectors(selectors: dict[str, str]) -> None:
     for setting, selector in selectors.items():
         if not selector:
             raise ConfigurationError(
-                f"[dkim] {setting} is missing, and there is a key for it. Set it to the name before "
-                "._domainkey in the DNS record, such as news1."
+                f"[dkim] {setting} is missing, but its key is set. Set the selector to the part of the DNS record's "
+                "name before ._domainkey, such as news1."
             )
         if not _SELECTOR.fullmatch(selector):
             raise ConfigurationError(
@@ -252,8 +252,8 @@ def _check_selectors(selectors: dict[str, str]) -> None:
             )
     if len({selector.lower() for selector in selectors.values()}) < len(selectors):
         raise ConfigurationError(
-            "[dkim] selector and ed25519_selector are the same, and a DNS record holds one key. "
-            "Give each key a selector of its own."
+            "[dkim] selector and ed25519_selector are the same, but a DNS record holds only one key. "
+            "Give each key its own selector."
         )
 
 
@@ -264,7 +264,7 @@ def _find_domain(settings: Settings) -> str:
         return normalise_address(f"postmaster@{domain}").envelope.rpartition("@")[2]
     except AddressError as error:
         raise ConfigurationError(
-            f"[dkim] domain = {domain!r} cannot sign: {error.reason}. Use the domain in the sender's address."
+            f"[dkim] domain = {domain!r} is invalid: {error.reason}. Use the domain of the sender's address."
         ) from error
 
 
@@ -276,10 +276,10 @@ def _open_rsa(path: Path, selector: str, domain: str) -> _Key:
     remedy = f"Make one with `openssl genrsa -out {path} {_FEWEST_BITS}`."
     private = _read_key("key_file", path, remedy)
     if not isinstance(private, RSAPrivateKey):
-        raise ConfigurationError(f"[dkim] key_file: {path} is no RSA key. {remedy}")
+        raise ConfigurationError(f"[dkim] key_file: {path} is not an RSA key. {remedy}")
     if private.key_size < _FEWEST_BITS:
         raise ConfigurationError(
-            f"[dkim] key_file: {path} has {private.key_size} bits, and receivers ask for "
+            f"[dkim] key_file: {path} has {private.key_size} bits, but receivers require "
             f"{_FEWEST_BITS}. {remedy}"
         )
     padding, algorithm = PKCS1v15(), SHA256()
@@ -297,7 +297,7 @@ def _open_ed25519(path: Path, selector: str, domain: str) -> _Key:
     remedy = f"Make one with `openssl genpkey -algorithm ed25519 -out {path}`."
     private = _read_key("ed25519_key_file", path, remedy)
     if not isinstance(private, Ed25519PrivateKey):
-        raise ConfigurationError(f"[dkim] ed25519_key_file: {path} is no Ed25519 key. {remedy}")
+        raise ConfigurationError(f"[dkim] ed25519_key_file: {path} is not an Ed25519 key. {remedy}")
     return _Key(
         record=public_record(private, selector=selector, domain=domain),
         begin=_begin("ed25519-sha256", selector, domain),
@@ -323,8 +323,8 @@ def _read_key(setting: str, path: Path, remedy: str) -> object:
         ) from error
     except TypeError as error:
         raise ConfigurationError(
-            f"[dkim] {setting}: {path} is locked with a passphrase, which nobody is there to type. "
-            f"Write it without one: `openssl pkey -in {path} -out FILE`."
+            f"[dkim] {setting}: {path} is protected by a passphrase, which cannot be entered here. "
+            f"Write the key without one: `openssl pkey -in {path} -out FILE`."
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigurationError(f"[dkim] {setting}: {path} holds no private key in PEM. {remedy}") from error
+        raise ConfigurationError(f"[dkim] {setting}: {path} does not contain a private key in PEM format. {remedy}") from error

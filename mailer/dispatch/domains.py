@@ -84,8 +84,8 @@ class DomainPacer:
         for domain, rate in rates.items():
             if not rate > 0:
                 raise ConfigurationError(
-                    f"[domain_rates] {domain} = {rate:g}: a rate is messages per second and above 0. "
-                    "Correct it, or leave the line out for no limit."
+                    f"[domain_rates] {domain} = {rate:g}: a rate is in messages per second and must be above 0. "
+                    "Correct it, or remove the line for no limit."
                 )
         self._engine = engine
         self._rates = {key if key == OTHERS else read_domain(key): rate for key, rate in rates.items()}

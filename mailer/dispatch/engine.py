@@ -109,7 +109,7 @@ def _make_app(engine: Engine, calls: Calls) -> App:
         from procrastinate import App, PsycopgConnector
     except ModuleNotFoundError as error:
         raise ConfigurationError(
-            "The engine for many machines is not installed. Install partner-mailer with the extra `postgres`."
+            "The job queue for several machines is not installed. Install partner-mailer[postgres]."
         ) from error
     address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
     # PgBouncer gives each transaction another server, which does not know what was prepared on the last.
@@ -161,7 +161,7 @@ async def _give_back_stalled(app: App) -> int:
             await app.job_manager.retry_job(job)
         except Exception:
             # Another worker was faster, or the job is stuck for ever: the others must not wait for it.
-            _log.warning("The ticket %s of a dead worker cannot be given back.", job.id, exc_info=True)
+            _log.warning("The job %s of a dead worker could not be put back in the queue.", job.id, exc_info=True)
         else:
             given_back += 1
     return given_back

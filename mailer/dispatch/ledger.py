@@ -32,7 +32,7 @@ from subscribers.models import Subscriber
 
 _RETRY_FOR = timedelta(hours=72)
 _RECORDING_PAUSES = (0.1, 0.5, 1.0, 2.0)
-_CRASHED = "The dispatcher ended before the server's answer was recorded."
+_CRASHED = "The dispatcher stopped before the server's reply was recorded."
 
 
 class LedgerUnreachableError(MailerError):
@@ -41,8 +41,8 @@ class LedgerUnreachableError(MailerError):
     def __init__(self, error: Exception) -> None:
         words = str(getattr(error, "orig", None) or error).strip()
         super().__init__(
-            f"The database failed while sending: {words}. Nothing more was handed over. Mend it, then "
-            "resume the campaign; a message whose outcome could not be recorded is then listed as in doubt."
+            f"The database failed while sending: {words}. Sending has stopped. Fix the database, then resume the "
+            "campaign. A message whose outcome could not be recorded is then listed as in doubt."
         )
 
 
@@ -314,7 +314,7 @@ class Ledger:
         since = claim.deferred_since or now
         values = [("deferrals", tries), ("deferred_since", since), ("code", outcome.code)]
         if now - since >= self._retry_for:
-            reason = f"gave up after {tries} tries: {outcome.words}"
+            reason = f"gave up after {tries} attempts: {outcome.words}"
             return Entry(claim.delivery_id, DeliveryState.failed, True, (*values, ("reason", reason)))
         wait = outcome.retry_after or back_off(claim.deferrals, self._random)
         values += [("reason", outcome.words), ("not_before", now + wait)]

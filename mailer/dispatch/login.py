@@ -90,11 +90,11 @@ def read_credentials(
         _read_secret(token, "token_file", "OAuth token")
     if not password and token is None:
         raise ConfigurationError(
-            "[smtp] url names a user and there is no password. Put it in a file; name that in password_file "
-            "(an OAuth token's in token_file)."
+            "[smtp] url names a user but no password is set. Put the password in a file and set password_file "
+            "to its path (or token_file for an OAuth token)."
         )
     if any(not character.isprintable() for character in user + password):
-        raise ConfigurationError("[smtp]: the user or the password holds a control character.")
+        raise ConfigurationError("[smtp]: the user name or password contains a control character. Remove it.")
     return Credentials(user=user, password=password, token_file=token)
 
 
@@ -135,12 +135,12 @@ def choose_mechanism(
             return mechanism
     if not names:
         raise _refuse(
-            "the server offers no login on this port. Take the port it names for submission (587 or 465), or "
-            "leave the user out of [smtp] url"
+            "the server does not offer authentication on this port. Use its submission port (587 or 465), or "
+            "remove the user from [smtp] url"
         )
     ours = " and ".join(mechanism.value for mechanism in usable)
     missing = "password_file" if has_token else "token_file"
-    raise _refuse(f"the server offers {there}, and we can do {ours}. If one fits, set [smtp] {missing}")
+    raise _refuse(f"the server offers {there}; only {ours} can be used with these settings. To use another, set [smtp] {missing}")
 
 
 def _take_at_its_word(
@@ -149,13 +149,13 @@ def _take_at_its_word(
     asked = f'[smtp] auth = "{mechanism.name}"'
     if mechanism not in names:
         raise _refuse(
-            f"the server does not offer {mechanism}, for which {asked} asks. It offers: {there}. "
+            f"{asked} needs {mechanism}, which the server does not offer. It offers: {there}. "
             'Set [smtp] auth = "auto"'
         )
     if mechanism is Mechanism.xoauth2 and not has_token:
-        raise _refuse(f"{asked} needs a token. Name its file in [smtp] token_file")
+        raise _refuse(f"{asked} needs a token. Set [smtp] token_file to the file that holds it")
     if mechanism is not Mechanism.xoauth2 and not has_password:
-        raise _refuse(f"{asked} needs a password. Name its file in [smtp] password_file")
+        raise _refuse(f"{asked} needs a password. Set [smtp] password_file to the file that holds it")
     return mechanism
 
 
@@ -209,7 +209,7 @@ def open_exchange(mechanism: Mechanism, credentials: Credentials) -> Exchange:
     if any(len(answer) > _LONGEST_ANSWER for answer in answers):
         raise _refuse(
             f"the password or token is longer than the {_LONGEST_ANSWER:,} octets of RFC 4954. "
-            "Look whether its file holds something else"
+            "Check what its file contains"
         )
     return Exchange(mechanism, answers)
 
@@ -244,7 +244,7 @@ def _explain(challenge: str) -> str:
         words = ", ".join(f"{key} {value}" for key, value in said.items())
     except (binascii.Error, ValueError, AttributeError):
         words = ""
-    return clean_words(words) or "the token was not taken"
+    return clean_words(words) or "the server did not accept the token"
 
 
 def _refuse(words: str) -> ConnectionFailedError:

@@ -87,7 +87,7 @@ class _Visit:
         except ConnectionFailedError as error:
             raise RelayUnfitError(str(error)) from error
         except socket.gaierror as error:
-            raise RelayUnfitError(f"the name {self._host} leads nowhere ({error.strerror})") from error
+            raise RelayUnfitError(f"the host name {self._host} cannot be resolved ({error.strerror})") from error
         except smtplib.SMTPResponseException as error:
             raise RelayUnfitError(_say(error.smtp_code, error.smtp_error)) from error
         except (OSError, UnicodeError, smtplib.SMTPException) as error:
@@ -132,7 +132,7 @@ class _Visit:
             return None
         is_safe = isinstance(client.sock, ssl.SSLSocket) or self._host in _LOOPBACK
         if not is_safe and self._settings.starttls != "never":
-            raise RelayUnfitError("it offers no encryption, and the password is not sent in clear text")
+            raise RelayUnfitError("it does not offer encryption, and the password is not sent in clear text")
         mechanism = choose_mechanism(
             capabilities.auth,
             self._settings.auth,

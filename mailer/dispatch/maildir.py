@@ -76,7 +76,7 @@ class MaildirLine:
         assert parcel is not None  # noqa: S101 - it was begun and is not settled
         if self._is_over:
             if may_send:
-                words = "given up by us before it was moved"
+                words = "aborted by the mailer before the message was moved"
                 self._courier.settle(parcel, Outcome(Verdict.give_back, Stage.data, words=words))
         elif may_send:
             self._settle(parcel, self._move())
@@ -92,7 +92,7 @@ class MaildirLine:
         except OSError as error:
             self._draft.unlink(missing_ok=True)
             return _refuse(self._folder, error, Stage.body)
-        return Outcome(verdict=Verdict.sent, stage=Stage.dot, code=250, words=f"kept as {target.name}")
+        return Outcome(verdict=Verdict.sent, stage=Stage.dot, code=250, words=f"saved as {target.name}")
 
     def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
         self._in_hand = None

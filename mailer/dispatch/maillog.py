@@ -149,7 +149,7 @@ def read_mail_log(
             raise MailLogError(f"The log cannot be read: {error}.") from error
     if not reader.has_seen_postfix:
         raise MailLogError(
-            "No line in the log is Postfix's. Lines look like "
+            "The log contains no line written by Postfix. Such lines look like "
             "'Nov 24 10:00:00 relay postfix/cleanup[812]: 4F7B2100C3: message-id=<…>'."
         )
     return reader.finish()
@@ -186,7 +186,7 @@ def _begin(path: Path, file: BinaryIO, calendar: "_Calendar") -> _Part:
         if (found := _LINE.match(line)) is not None and (start := calendar.read(found["time"])) is not None:
             return _Part(start=start, head=head, rest=file)
         if len(head) >= _MOST_HEAD:
-            raise MailLogError(f"{path}: no line of a mail log in its first {_MOST_HEAD} lines.")
+            raise MailLogError(f"{path} is not a mail log: none of its first {_MOST_HEAD} lines looks like one.")
     return _Part(start=datetime.max.replace(tzinfo=UTC), head=head, rest=file)
 
 

@@ -21,6 +21,6 @@ def make_move(
     """
     for source in sources:
         if to not in DELIVERY_MOVES[source]:
-            raise AssertionError(f"no delivery goes from {source} to {to}")
+            raise AssertionError(f"a delivery cannot move from {source} to {to}")
     from_there = or_(*(is_in(source) for source in sources))
     return update(Delivery).where(from_there, *conditions).values(state=to, **values)

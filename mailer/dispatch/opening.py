@@ -91,7 +91,7 @@ class SmtpTransport:
         await self._ask(line, b"STARTTLS", Stage.tls, {220})
         if line.has_unread:
             # Somebody between us has put words into the clear text that we would take for the server's.
-            raise self._stop(Stage.tls, "the server said more than its answer to STARTTLS")
+            raise self._stop(Stage.tls, "the server sent data before STARTTLS completed (RFC 3207 §4.2 injection)")
         await self._encrypt(line, checked=wish == "require" or self._credentials is not None)
         # What was offered in clear text may have been offered by anybody (RFC 3207 §4.2).
         return await self._introduce(line)
@@ -118,8 +118,8 @@ class SmtpTransport:
         if not is_encrypted and self._settings.starttls != "never" and self._host not in _LOOPBACK:
             raise self._stop(
                 Stage.login,
-                "the server offers no encryption, and the password is not sent in clear text. "
-                'If that is really wanted, set [smtp] starttls = "never"',
+                "the server does not offer encryption, and the password is not sent in clear text. "
+                'To send it anyway, set [smtp] starttls = "never"',
             )
         mechanism = choose_mechanism(
             capabilities.auth,
@@ -145,9 +145,9 @@ class SmtpTransport:
             async with asyncio.timeout(self._settings.timeout):
                 reply = await line.ask(command)
         except TimeoutError as error:
-            raise self._fail(stage, "timed out, no answer") from error
+            raise self._fail(stage, "timed out") from error
         if reply is None:
-            raise self._fail(stage, "the connection was closed by the other side")
+            raise self._fail(stage, "the server closed the connection")
         return reply
 
     def _expect(self, reply: Reply, stage: Stage, good: set[int], explanation: str = "") -> None:
@@ -187,5 +187,5 @@ def _own_name(line: SmtpLine) -> bytes:
 
 def _describe(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
-        return "timed out, no answer"
+        return "timed out"
     return clean_words(str(error)) or type(error).__name__

@@ -14,7 +14,7 @@ from mailer.dispatch.windows import Windows
 _REST_SECONDS = 60.0
 """A day ends by the database's clock, which may be set: so it is asked again."""
 
-_WINDOW_CLOSED = "It is not the hour of mail where the reader lives."
+_WINDOW_CLOSED = "It is outside the sending hours where the subscriber lives."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class Pace:
         slots = self._domains.book([claim.subscriber.envelope for claim in opened])
         for claim, slot in zip(opened, slots, strict=True):
             if slot.not_before is not None:
-                reason = f"{read_domain(claim.subscriber.envelope)} takes no more at the moment."
+                reason = f"{read_domain(claim.subscriber.envelope)} accepts no more at the moment."
                 later.setdefault(reason, []).append((claim, slot.not_before))
             elif slot.seconds > 0:
                 soon.append((claim, slot.seconds))

@@ -64,7 +64,7 @@ class DayUsedUp:
     def reason(self) -> str:
         """The same for a person."""
         return (
-            f"The warm-up allows {self.limit:,} messages today; the next are sent after midnight "
+            f"The warm-up allows {self.limit:,} messages today; the rest are sent after midnight "
             f"({self.until:%Y-%m-%d %H:%M} UTC)."
         )
 

@@ -40,13 +40,13 @@ def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
     names = [relay.name for relay in smtp.relays]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(
-            f"[[smtp.relays]]: two are called {doubled[0]!r}. Give every relay a name of its own."
+            f"[[smtp.relays]]: two relays are named {doubled[0]!r}. Give each relay its own name."
         )
     for relay in smtp.relays if len(smtp.relays) > 1 else ():
         if urlsplit(relay.url).scheme == "maildir":
             raise ConfigurationError(
-                f"[[smtp.relays]] {relay.name}: a folder cannot be one of several: nobody reads it. "
-                "Name it alone, in [smtp] url."
+                f"[[smtp.relays]] {relay.name}: a folder cannot be one of several relays, because nothing "
+                "delivers its messages. Set it alone, in [smtp] url."
             )
     return smtp.relays
 
@@ -233,7 +233,7 @@ class Relays:
             asides.append((relay.name, standing.aside.complaint))
         if len(asides) == 1:
             return asides[0][1]
-        return "No relay is left. " + " ".join(f"{name}: {_end(complaint)}" for name, complaint in asides)
+        return "No relay can be used. " + " ".join(f"{name}: {_end(complaint)}" for name, complaint in asides)
 
     def notices(self) -> tuple[str, ...]:
         """One line for people about every relay that is not in use as it should be."""
@@ -266,13 +266,13 @@ class Relays:
     def _describe(self, relay: Relay) -> str:
         standing, now = self._standings[relay.name], self._monotonic()
         if (aside := standing.aside) is not None:
-            since = f"relay {relay.name} is set aside since {_tell(aside.since)}: {aside.reason}"
+            since = f"relay {relay.name} has been set aside since {_tell(aside.since)}: {aside.reason}"
             if standing.is_probed:
-                return f"{since}; it is being tried again"
+                return f"{since}; one connection is testing it now"
             return f"{since}; next try {self._tell_in(aside.next_try - now)}"
         if standing.rests_until > now:
             until = self._tell_in(standing.rests_until - now)
-            return f"relay {relay.name} rests until {until}: {standing.rest_reason}"
+            return f"relay {relay.name} is paused until {until}: {standing.rest_reason}"
         if (wait := relay.trouble.seconds_to_wait()) > 0:
             times = relay.trouble.failures
             count = "once" if times == 1 else f"{times} times in a row"

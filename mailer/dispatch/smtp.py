@@ -110,11 +110,11 @@ class SmtpLine(asyncio.Protocol):
             self._quit()
 
     def abort(self) -> None:
-        self._lose("given up by us")
+        self._lose("aborted by the mailer")
 
     def check(self, now: float) -> None:
         if now > self._deadline:
-            self._lose("timed out, no answer")
+            self._lose("timed out")
         elif now > self._retires_at and self._offered is None and self._sent is None:
             self._quit()
 
@@ -158,7 +158,7 @@ class SmtpLine(asyncio.Protocol):
     def eof_received(self) -> None:
         # Left to itself, the transport would go on writing what it holds to a server that answers no more.
         if self._opening is None and not self._is_over:
-            self._lose("closed by the other side")
+            self._lose("closed by the server")
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._opening is not None:
@@ -166,14 +166,14 @@ class SmtpLine(asyncio.Protocol):
         elif self._is_quitting:
             self._courier.ended(None)
         elif not self._is_over:
-            self._lose(clean_words(str(error)) if error else "closed by the other side")
+            self._lose(clean_words(str(error)) if error else "closed by the server")
 
     # --- the dialogue
 
     def _hear(self, reply: Reply) -> None:
         if not self._owed:
             # A server that shuts down says 421 unasked (RFC 5321 §3.8).
-            self._lose(_read_words(reply.words) or "closed by the other side")
+            self._lose(_read_words(reply.words) or "closed by the server")
             return
         self._steps[self._owed.popleft()](reply)
 
@@ -243,7 +243,7 @@ class SmtpLine(asyncio.Protocol):
         assert parcel is not None  # noqa: S101 - it was offered and is not settled
         if self._is_over:
             if may_send:
-                self._courier.settle(parcel, _lost(Stage.data, "the connection was lost before the message"))
+                self._courier.settle(parcel, _lost(Stage.data, "the connection was lost before the message was sent"))
             return
         if not may_send:
             self._leave()
@@ -276,7 +276,7 @@ class SmtpLine(asyncio.Protocol):
     def _on_dot(self, reply: Reply) -> None:
         if self._tail and not 400 <= reply.code <= 599:
             self._owed.appendleft(Stage.dot)
-            self._lose("answered before the message had ended")
+            self._lose("the server replied before the message had ended")
             return
         parcel, self._sent = self._sent, None
         if parcel is None:
@@ -356,7 +356,7 @@ class SmtpLine(asyncio.Protocol):
     def _look_over(self, parcel: Parcel) -> str:
         """Why this message cannot be handed to this server at all, if so. The server is not asked."""
         if _UNSAFE.search(parcel.sender + parcel.recipient):
-            return "the address cannot be written in an SMTP command"
+            return "the address contains characters that an SMTP command cannot carry"
         if "SMTPUTF8" not in self.capabilities.offers and _needs_smtputf8(parcel):
             return "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"
         if "8BITMIME" not in self.capabilities.offers and not parcel.payload.isascii():
@@ -400,7 +400,7 @@ class SmtpLine(asyncio.Protocol):
     def _end(self, outcome: Outcome | None) -> None:
         self._is_over, self._deadline = True, float("inf")
         self.transport.abort()
-        words = outcome.words if outcome else "not begun"
+        words = outcome.words if outcome else "not sent"
         # About a message behind another the server was asked, but it did not come to answer.
         is_behind = self._sent is not None or outcome is None or outcome.stage is Stage.dot
         reached = Stage.mail if is_behind or outcome is None else outcome.stage
@@ -415,7 +415,7 @@ class SmtpLine(asyncio.Protocol):
     def _judge_loss(self, words: str) -> Outcome:
         """What became of the message whose dot was not answered."""
         if self._tail:
-            return _lost(Stage.body, "connection lost at body: the message had not left whole")
+            return _lost(Stage.body, "connection lost at body: the message was not sent completely")
         return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, words=words, reconnect=True)
 
 

@@ -90,7 +90,7 @@ def make_wire_ready(message: bytes) -> bytes:
     """
     lines = message.count(b"\r\n")
     if not message.endswith(b"\r\n") or not message.count(b"\n") == lines == message.count(b"\r"):
-        raise BuildError("the message has a line that does not end in CRLF (RFC 5321 §2.3.8)")
+        raise BuildError("a line of the message does not end in CRLF (RFC 5321 §2.3.8)")
     doubled = message.replace(b"\r\n.", b"\r\n..")
     return b"." + doubled if doubled.startswith(b".") else doubled
 
@@ -119,7 +119,7 @@ def make_transport(settings: SmtpSettings, root: Path) -> Transport:
     # Before an @ there may be a password.
     shown = f"{url.scheme}://…@{settings.url.rpartition('@')[2]}" if "@" in settings.url else settings.url
     raise ConfigurationError(
-        f"[smtp] url = {shown!r} is no address to send to. "
+        f"[smtp] url = {shown!r} is not a relay address. "
         "Use smtp://host:587, smtps://host:465 or maildir:PATH."
     )
 

@@ -199,25 +199,25 @@ class Breaker:
 
     def _explain_dead(self) -> str:
         return (
-            f"Of the first {self._first} addresses {len(self._dead)} were refused as dead, more than "
-            f"{self._share:.0%}; they are back in the queue. Look at the report: is the list old, or does "
-            "the relay refuse addresses that live? A resume tries them once more, and then believes it."
+            f"Of the first {self._first} addresses, {len(self._dead)} were refused as dead, more than "
+            f"{self._share:.0%}. They are back in the queue. Check the report: is the list old, or is the relay "
+            "refusing valid addresses? If you resume, they are tried once more and a second refusal is final."
         )
 
 
 def explain_break(outcome: Outcome) -> str:
     """Why the campaign stopped, with the last reader's ``outcome`` as the example."""
     return (
-        f"{_TOO_MANY} of the last {_WATCHED} readers were refused, or could not be built, for reasons that "
-        f"are not theirs; they are back in the queue. The last one: {outcome.reason}"
+        f"{_TOO_MANY} of the last {_WATCHED} messages could not be built, or were refused for reasons that have "
+        f"nothing to do with the recipient. They are back in the queue. The last reason: {outcome.reason}"
     )
 
 
 def _explain_alike(outcome: Outcome) -> str:
     return (
-        f"{_TOO_MANY} of the last {_WATCHED} addresses were refused as dead in the same words, as a relay "
-        "does that refuses everybody; they are back in the queue. A resume tries them once more, and then "
-        f"believes it. The last one: {outcome.reason}"
+        f"{_TOO_MANY} of the last {_WATCHED} addresses were refused as dead in the same words, which suggests "
+        "that the relay refuses every address. They are back in the queue. If you resume, they are tried once "
+        f"more and a second refusal is final. The last reason: {outcome.reason}"
     )
 
 

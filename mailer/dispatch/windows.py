@@ -87,8 +87,8 @@ class Windows:
         self._days = frozenset(_DAYS.index(day) for day in settings.campaigns.window_days)
         if not self._days:
             raise ConfigurationError(
-                "[campaigns] window_days names no day, so nothing could ever be sent. "
-                "Name some, or leave the line out."
+                "[campaigns] window_days is empty, so nothing could ever be sent. "
+                "List at least one day, or remove the line."
             )
         self._zones = {
             country.upper(): _open_zone(country, zone) for country, zone in settings.time_zones.items()
@@ -196,7 +196,7 @@ def _read_window(text: str) -> tuple[int, int]:
     hours_are_right = all(int(part[3:]) < 60 for part in text.split("-"))
     if not hours_are_right or opening >= _WHOLE_DAY or closing > _WHOLE_DAY or opening == closing:
         raise ConfigurationError(
-            f'[campaigns] window = "{text}": these are no hours of a day. Write it like "08:00-18:00" or '
+            f'[campaigns] window = "{text}": not a valid range of times. Write it like "08:00-18:00" or '
             '"20:00-06:00", or leave it empty to send at any hour.'
         )
     return opening, closing
@@ -207,6 +207,6 @@ def _open_zone(country: str, name: str) -> ZoneInfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise ConfigurationError(
-            f'[time_zones] {country} = "{name}": no such time zone. Use a name of the IANA list, such as '
+            f'[time_zones] {country} = "{name}": no such time zone. Use a name from the IANA list, such as '
             "Asia/Shanghai."
         ) from error
