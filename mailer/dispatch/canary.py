@@ -1,4 +1,4 @@
-"""The canary: the first readers of a campaign, after whom it waits for a person, or for some minutes."""
+"""The canary: a campaign sends to a few subscribers first, then waits for approval or for some minutes."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,8 +11,8 @@ _HALT_AT_REJECTED = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class Numbers:
-    """How a campaign stands. ``claimed`` (of the queued) and ``on_wire`` (of those in doubt) are in the hands
-    of a dispatcher.
+    """How far a campaign has come. A dispatcher holds ``claimed`` of the queued deliveries and ``on_wire`` of
+    those in doubt.
     """
 
     counts: Counts
@@ -21,23 +21,23 @@ class Numbers:
 
     @property
     def out(self) -> int:
-        """How many readers had their turn or are having it. Who has left in the meantime is none of them."""
+        """How many deliveries have been attempted or are in progress; those suppressed since are not counted."""
         counts = self.counts
         decided = counts.sent + counts.rejected + counts.failed + counts.in_doubt + counts.deferred
         return decided + self.claimed
 
     @property
     def left(self) -> int:
-        """How many nobody has touched."""
+        """How many no dispatcher has claimed yet."""
         return self.counts.queued - self.claimed
 
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
-    """The rule of one campaign: ``size`` readers first, then wait ``minutes``, or for a person without them.
+    """The canary of one campaign: send to ``size`` subscribers, then wait ``minutes``, or without them for a person.
 
-    ``until`` is when it is over, once somebody has said so: a resume says now. With a share of refusals above
-    ``halt_at_rejected`` it waits for a person in any case.
+    ``until`` is when the wait ends, once that is decided: a resume ends it immediately. If the share of
+    rejections exceeds ``halt_at_rejected``, only a person can end it.
     """
 
     campaign_id: int
@@ -47,34 +47,34 @@ class Canary:
     halt_at_rejected: float = _HALT_AT_REJECTED
 
     def allowance(self, numbers: Numbers, now: datetime) -> int | None:
-        """How many deliveries may be claimed now; None when it is over and the rest may go."""
+        """Return how many deliveries may be claimed now; None once the canary is over."""
         if self.is_over(now):
             return None
         return min(numbers.left, max(0, self.size - numbers.out))
 
     def is_over(self, now: datetime) -> bool:
-        """Whether the rest may go."""
+        """Whether the rest may be sent."""
         return self.until is not None and now >= self.until
 
     def is_complete(self, numbers: Numbers) -> bool:
-        """Whether the first are out, every answer is in, and there is a rest to hold back."""
+        """Whether the first are sent, every reply is in, and there are others to hold back."""
         has_answers = numbers.claimed == 0 and numbers.on_wire == 0
         return has_answers and numbers.out >= self.size and numbers.left > 0
 
     def ends_at(self, numbers: Numbers, now: datetime) -> datetime | None:
-        """When the campaign goes on by itself, if the canary is complete ``now``; None when a person has to
-        say so.
+        """Return when the campaign continues automatically if the canary is complete ``now``; None if a person
+        has to resume it.
         """
         if self.minutes is None or self.is_suspicious(numbers):
             return None
         return now + timedelta(minutes=self.minutes)
 
     def is_suspicious(self, numbers: Numbers) -> bool:
-        """Whether more of the first were refused than is right."""
+        """Whether too many of the first were rejected."""
         return numbers.counts.rejected > self.halt_at_rejected * numbers.out
 
     def explain(self, numbers: Numbers, until: datetime | None, now: datetime) -> str:
-        """Why the campaign waits, for a person; ``until`` is when it goes on by itself, if it does."""
+        """Explain to a person why the campaign waits; ``until`` is when it continues automatically, if it does."""
         first = f"The canary of {numbers.out:,} is complete: {_describe(numbers.counts)}."
         command, rest = f"`mailer campaigns resume {self.campaign_id}`", f"the other {numbers.left:,}"
         if until is not None:
@@ -87,7 +87,7 @@ class Canary:
 
 
 def read_canary(campaign: Campaign, *, halt_at_rejected: float = _HALT_AT_REJECTED) -> Canary | None:
-    """The canary of a campaign; None if it has none."""
+    """Return the canary of a campaign; None if it has none."""
     if campaign.canary is None:
         return None
     return Canary(
@@ -100,7 +100,7 @@ def read_canary(campaign: Campaign, *, halt_at_rejected: float = _HALT_AT_REJECT
 
 
 def _describe(counts: Counts) -> str:
-    """The numbers that are not zero, the sent in any case."""
+    """The counts that are not zero, and always the number sent."""
     others = {
         "rejected": counts.rejected,
         "failed": counts.failed,

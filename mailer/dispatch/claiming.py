@@ -1,4 +1,4 @@
-"""What a dispatcher takes in hand: a claim, and the query that finds the next ones."""
+"""Claims: the deliveries a dispatcher has taken, and the query that finds the next ones."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,15 +15,17 @@ from subscribers.segment import eligible
 
 
 class LostClaimError(MailerError):
-    """A delivery that was just claimed is somebody else's: two dispatchers have the same name."""
+    """A delivery that was just claimed belongs to another dispatcher: two have the same name."""
 
     def __init__(self, delivery_id: int) -> None:
         self.delivery_id = delivery_id
-        super().__init__(f"delivery {delivery_id} now belongs to another dispatcher, which took this one for dead.")
+        super().__init__(
+            f"delivery {delivery_id} now belongs to another dispatcher, which took this one for dead."
+        )
 
 
 class ClaimedReader(NamedTuple):
-    """What a message needs to know of its reader: the columns of ``Subscriber`` by the same names."""
+    """What a message needs to know about its subscriber: columns of ``Subscriber`` by the same names."""
 
     id: int
     email: str
@@ -35,9 +37,9 @@ class ClaimedReader(NamedTuple):
 
 _READER = tuple(getattr(Subscriber, name).label(f"reader_{name}") for name in ClaimedReader._fields)
 _OWN = 7
-"""How many columns of a row come before the reader's."""
+"""How many columns of a row come before the subscriber's."""
 
-# With the reader, in one question: a second one for 500 readers takes longer to write than to answer.
+# In the same query as the subscriber: a second one for 500 takes longer to build than to run.
 _SECTORS, _COUNTRIES = (
     select(func.aggregate_strings(col(name), " "))
     .where(col(reader) == col(Subscriber.id))
@@ -52,8 +54,8 @@ _SECTORS, _COUNTRIES = (
 
 
 class Claim(NamedTuple):
-    """A delivery a dispatcher has taken, and its reader with the ``sectors`` they follow, and ``countries``
-    besides their own, as read in the same transaction.
+    """A delivery a dispatcher has claimed, with its subscriber, the ``sectors`` they follow and the
+    ``countries`` besides their own, read in the same transaction.
     """
 
     delivery_id: int
@@ -70,25 +72,25 @@ _STATE = SQLModel.metadata.tables["delivery"].columns.state.type
 
 
 def is_in(state: DeliveryState) -> ColumnElement[bool]:
-    """Whether a delivery is in ``state``, as a condition that the partial indexes answer.
+    """Return the condition that a delivery is in ``state``, in the form that partial indexes serve.
 
-    The state stands in the statement itself: of a parameter SQLite does not know whether the index holds it,
-    and reads the whole ledger.
+    The state is written into the statement itself: SQLite cannot tell whether an index covers a parameter, and
+    would read the whole ledger.
     """
     here: ColumnElement[bool] = col(Delivery.state) == bindparam(None, state, _STATE, literal_execute=True)
     return here
 
 
 def is_sending(campaign_id: int) -> ColumnElement[bool]:
-    """Whether the campaign is sending, as a condition."""
+    """Return the condition that the campaign is sending."""
     return exists().where(col(Campaign.id) == campaign_id, col(Campaign.state) == CampaignState.sending)
 
 
 def select_due(campaign_id: int) -> Select[Any]:
-    """The queued deliveries to take next with their readers, the least tried first.
+    """Build the query for the next queued deliveries with their subscribers, the fewest attempts first.
 
-    It is made once and then given ``today`` and ``most``, how many. ``may_get_mail`` tells whether the reader
-    still wants it. On PostgreSQL rows another dispatcher is just taking are passed over.
+    Build it once, then run it with ``today`` and ``most`` (how many). ``may_get_mail`` says whether the subscriber
+    still wants mail. On PostgreSQL, rows that another dispatcher is claiming are skipped.
     """
     return (
         select(
@@ -114,7 +116,7 @@ def select_due(campaign_id: int) -> Select[Any]:
 
 
 def read_claims(campaign_id: int, rows: Iterable[Row[Any]]) -> list[Claim]:
-    """Rows of :func:`select_due` as claims, in their order."""
+    """Turn rows of :func:`select_due` into claims, in their order."""
     return [
         Claim(
             number,
@@ -131,11 +133,11 @@ def read_claims(campaign_id: int, rows: Iterable[Row[Any]]) -> list[Claim]:
 
 
 def _cut(row: Row[Any]) -> tuple[Any, ...]:
-    """A row's own columns, and those of its reader together."""
+    """Split a row into the delivery's columns and the subscriber's."""
     return *row[:_OWN], row[_OWN:]
 
 
-# Few sets and many readers: a set that was met before is the same object, and quickly found to be equal.
+# Few sets, many subscribers: a set seen before is the same object, so comparing it is fast.
 @lru_cache(maxsize=4096)
 def _read_names(names: str | None) -> frozenset[str]:
     return frozenset(names.split()) if names else frozenset()

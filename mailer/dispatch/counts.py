@@ -1,4 +1,4 @@
-"""How a campaign stands, in numbers that always add up."""
+"""Count a campaign's deliveries by state, in numbers that always add up."""
 
 from dataclasses import asdict, dataclass
 
@@ -10,8 +10,8 @@ from mailer.database.models import Campaign, Delivery, DeliveryState
 
 @dataclass(frozen=True, kw_only=True)
 class Counts:
-    """The deliveries of one campaign by state. ``queued`` includes those a dispatcher holds and has not
-    begun.
+    """The deliveries of one campaign by state. ``queued`` includes those a dispatcher has claimed but not
+    started to send.
     """
 
     audience: int
@@ -29,22 +29,20 @@ class Counts:
 
     @property
     def balances(self) -> bool:
-        """Whether the closing equation holds. If it ever does not, the ledger has been written by another
-        hand.
-        """
+        """Whether the closing equation holds. If it does not, another program has changed the ledger."""
         return self.audience == self.settled + self.still_to_do
 
     @property
     def settled(self) -> int:
-        """How many need no more work of a dispatcher."""
+        """How many need no more work from a dispatcher."""
         return self.sent + self.rejected + self.failed + self.suppressed + self.in_doubt
 
     def as_dict(self) -> dict[str, int]:
-        """The numbers by name, as JSON shows them."""
+        """Return the numbers by name, as JSON shows them."""
         return asdict(self)
 
     def equation(self) -> str:
-        """The closing equation as it is printed."""
+        """Return the closing equation as it is printed."""
         sign = "=" if self.balances else "≠"
         return (
             f"{self.audience} {sign} {self.sent} sent + {self.rejected} rejected + {self.failed} failed + "
@@ -53,7 +51,7 @@ class Counts:
 
 
 def count_deliveries(connection: Connection, campaign_id: int) -> Counts:
-    """Count the deliveries of a campaign."""
+    """Count the deliveries of a campaign by state."""
     audience = connection.scalar(select(col(Campaign.audience)).where(col(Campaign.id) == campaign_id)) or 0
     grouped = (
         select(col(Delivery.state), func.count())

@@ -1,4 +1,4 @@
-"""Reading a server's side of the dialogue: bytes in, replies out (RFC 5321 §4.2)."""
+"""Parse SMTP replies and the capabilities in a reply to EHLO (RFC 5321 §4.2, §4.1.1.1)."""
 
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
@@ -6,12 +6,12 @@ from typing import Final, NamedTuple
 from mailer.errors import MailerError
 
 _LONGEST_LINE = 8_192
-"""RFC 5321 §4.5.3.1.5 allows 512 bytes; some servers explain themselves at length."""
+"""RFC 5321 §4.5.3.1.5 allows 512 bytes; some servers send long explanations."""
 
 _MOST_LINES = 200
 _GIBBERISH = 0
 _CODES: Final = {b"%03d" % code: code for code in range(1000)}
-"""What a line may begin with; to look it up is quicker than to read a number, four times a message."""
+"""Reply codes by their bytes: a lookup is faster than parsing a number four times a message."""
 
 
 class GibberishError(MailerError):
@@ -22,14 +22,14 @@ class GibberishError(MailerError):
 
 
 class Reply(NamedTuple):
-    """One reply: its code (0 for what is no reply at all) and its words, lines joined by LF, undecoded."""
+    """One reply: its code (0 if malformed) and its undecoded text, lines joined by LF."""
 
     code: int
     words: bytes
 
 
 class ReplyReader:
-    """Cuts what a server sends into replies. Whatever arrives in whatever pieces, replies are the same."""
+    """Splits what a server sends into replies, however the bytes are divided."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -37,14 +37,14 @@ class ReplyReader:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing of a reply has been read that is not yet complete."""
+        """Whether no incomplete reply is buffered."""
         return not self._rest and not self._lines
 
     def feed(self, data: bytes) -> list[Reply]:
-        """The replies that ``data`` completes.
+        """Return the replies that ``data`` completes.
 
         Raises:
-            GibberishError: a line or a reply is longer than any server's should be.
+            GibberishError: a line or a reply is longer than any server should send.
         """
         *lines, self._rest = (self._rest + data).split(b"\n")
         replies = []
@@ -66,7 +66,7 @@ class ReplyReader:
 
 @dataclass(frozen=True, kw_only=True)
 class Capabilities:
-    """What a server offers, from its answer to EHLO: keywords in capitals, each with its parameters."""
+    """What a server offers in its reply to EHLO: keywords in capitals, each with its parameters."""
 
     offers: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -75,12 +75,12 @@ class Capabilities:
 
     @property
     def auth(self) -> tuple[str, ...]:
-        """The ways to log in; old servers write AUTH=LOGIN."""
+        """The authentication mechanisms; old servers write AUTH=LOGIN."""
         return self.offers.get("AUTH", ())
 
 
 def read_capabilities(words: str) -> Capabilities:
-    """What the lines after the first of a reply to EHLO say (RFC 5321 §4.1.1.1)."""
+    """Parse the text of a reply to EHLO; the first line is the server's name (RFC 5321 §4.1.1.1)."""
     offers: dict[str, tuple[str, ...]] = {}
     for line in words.split("\n")[1:]:
         keyword, *parameters = line.replace("=", " ", 1).upper().split() or [""]

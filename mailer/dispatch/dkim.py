@@ -327,4 +327,6 @@ def _read_key(setting: str, path: Path, remedy: str) -> object:
             f"Write the key without one: `openssl pkey -in {path} -out FILE`."
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigurationError(f"[dkim] {setting}: {path} does not contain a private key in PEM format. {remedy}") from error
+        raise ConfigurationError(
+            f"[dkim] {setting}: {path} does not contain a private key in PEM format. {remedy}"
+        ) from error

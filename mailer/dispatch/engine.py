@@ -161,7 +161,9 @@ async def _give_back_stalled(app: App) -> int:
             await app.job_manager.retry_job(job)
         except Exception:
             # Another worker was faster, or the job is stuck for ever: the others must not wait for it.
-            _log.warning("The job %s of a dead worker could not be put back in the queue.", job.id, exc_info=True)
+            _log.warning(
+                "The job %s of a dead worker could not be put back in the queue.", job.id, exc_info=True
+            )
         else:
             given_back += 1
     return given_back

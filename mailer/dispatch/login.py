@@ -1,6 +1,6 @@
-"""Logging in to a relay: which mechanism, and what to say to each challenge (RFC 4954, RFC 4616, XOAUTH2).
+"""SMTP authentication: choose a mechanism and answer each challenge (RFC 4954, RFC 4616, XOAUTH2).
 
-Nothing here knows a socket. A connection says what it was offered, writes what it is given and hands over
+Nothing here knows a socket. The connection says what it was offered, writes what it is given and passes on
 each challenge.
 """
 
@@ -19,31 +19,31 @@ from mailer.dispatch.transport import ConnectionFailedError
 from mailer.errors import ConfigurationError
 
 Wish = Literal["auto", "plain", "login", "xoauth2"]
-"""How the settings ask to log in."""
+"""The mechanism the settings ask for."""
 
-# RFC 5321 §4.5.3.1.4: a command line has 512 octets, its CRLF included. RFC 4954 §4: an answer that makes
-# it longer waits for the server's 334, and then 12,288 octets are what every server must take.
+# RFC 5321 §4.5.3.1.4: a command line has at most 512 octets, its CRLF included. RFC 4954 §4: an initial response
+# that would make it longer waits for the server's 334; then every server must accept 12,288 octets.
 _LONGEST_COMMAND = 512
 _LONGEST_ANSWER = 12_288
 _CANCEL = "*"
 
 
 class Mechanism(StrEnum):
-    """A way to log in; the value is its name on the wire."""
+    """An authentication mechanism; the value is its name in SMTP."""
 
     xoauth2 = "XOAUTH2"
-    """A token that somebody renews, in place of a password."""
+    """A token that is renewed regularly, in place of a password."""
 
     plain = "PLAIN"
-    """User and password in one answer."""
+    """User and password in one response."""
 
     login = "LOGIN"
-    """User and password one after the other; older than the standard, and still the only one of some."""
+    """User and password one after the other; older than the standard, and some servers offer nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Credentials:
-    """Who logs in. Neither the password nor the token is ever shown."""
+    """The user and secret to authenticate with. Neither the password nor the token is ever shown."""
 
     user: str
     password: str = field(default="", repr=False)
@@ -58,10 +58,10 @@ class Credentials:
         return self.token_file is not None
 
     def read_token(self) -> str:
-        """The token as it is now: whoever renews it writes the file anew.
+        """Read the current token: the program that renews it rewrites the file.
 
         Raises:
-            ConnectionFailedError: the file cannot be read or is empty. The login cannot succeed, so it stops.
+            ConnectionFailedError: the file cannot be read or is empty; authentication cannot succeed.
         """
         assert self.token_file is not None  # noqa: S101 - the mechanism was chosen for it
         try:
@@ -73,10 +73,10 @@ class Credentials:
 def read_credentials(
     url: str, password_file: Path | None, token_file: Path | None, root: Path
 ) -> Credentials | None:
-    """Who logs in at ``url``; None when it names no user. Relative files lie under ``root``.
+    """Return the credentials for ``url``; None if it names no user. Relative paths are under ``root``.
 
     Raises:
-        ConfigurationError: there is a user with neither password nor token, or a file cannot be read.
+        ConfigurationError: the user has neither password nor token, or a file cannot be read.
     """
     parts = urlsplit(url)
     user = unquote(parts.username or "")
@@ -117,12 +117,12 @@ def _unreadable(path: Path, key: str, what: str) -> ConfigurationError:
 def choose_mechanism(
     offered: Collection[str], wish: Wish, *, has_token: bool, has_password: bool = True
 ) -> Mechanism:
-    """The mechanism to log in with, of those ``offered`` (in any case).
+    """Choose a mechanism from those ``offered`` (in upper or lower case).
 
-    With "auto" it is XOAUTH2 for who has a token, else PLAIN, else LOGIN.
+    "auto" prefers XOAUTH2 if there is a token, then PLAIN, then LOGIN.
 
     Raises:
-        ConnectionFailedError: there is none; the outcome stops the campaign and says what to set.
+        ConnectionFailedError: none can be used; the outcome stops the campaign and says what to set.
     """
     names = {name.upper() for name in offered}
     there = ", ".join(sorted(names)) or "none"
@@ -140,7 +140,9 @@ def choose_mechanism(
         )
     ours = " and ".join(mechanism.value for mechanism in usable)
     missing = "password_file" if has_token else "token_file"
-    raise _refuse(f"the server offers {there}; only {ours} can be used with these settings. To use another, set [smtp] {missing}")
+    raise _refuse(
+        f"the server offers {there}; only {ours} can be used with these settings. To use another, set [smtp] {missing}"
+    )
 
 
 def _take_at_its_word(
@@ -160,10 +162,10 @@ def _take_at_its_word(
 
 
 class Exchange:
-    """One login, from our first answer on. Use a new one for every connection.
+    """One authentication exchange. Use a new one for every connection.
 
-    The connection writes ``AUTH <mechanism>``, a space and :meth:`initial` where that is not empty; then,
-    for each 334, a line with what :meth:`answer` gives; any other reply ends it.
+    The connection writes ``AUTH <mechanism>``, followed by a space and :meth:`initial` if that is not empty;
+    then, for each 334, a line with what :meth:`answer` returns. Any other reply ends the exchange.
     """
 
     def __init__(self, mechanism: Mechanism, answers: list[str]) -> None:
@@ -173,37 +175,37 @@ class Exchange:
 
     @property
     def explanation(self) -> str:
-        """What the server said about a token it does not take, beside its reply; empty if nothing."""
+        """What the server said about a rejected token besides its reply; empty if nothing."""
         return self._explanation
 
     def initial(self) -> str:
-        """What follows ``AUTH`` and the mechanism in the same line, in base64; "" to wait for a 334."""
+        """Return what follows ``AUTH`` and the mechanism on the same line, in base64; "" to wait for a 334."""
         if self.mechanism is Mechanism.login:
-            # LOGIN has no initial answer; servers that take one all the same are not all of them.
+            # LOGIN has no initial response; only some servers accept one anyway.
             return ""
         if len(f"AUTH {self.mechanism} {self._answers[0]}\r\n") > _LONGEST_COMMAND:
             return ""
         return self._answers.pop(0)
 
     def answer(self, challenge: str) -> str:
-        """The line that answers ``334 challenge``; ``*`` gives up, when all is said.
+        """Return the line that answers ``334 challenge``; ``*`` cancels when nothing is left to say.
 
-        What LOGIN asks for is not looked at: servers word it as they like, and always in the same order.
+        The text of LOGIN's challenges is ignored: servers word it as they like, but the order never changes.
         """
         if self._answers:
             return self._answers.pop(0)
         if self.mechanism is Mechanism.xoauth2 and not self._explanation:
             self._explanation = _explain(challenge)
-            # The 535 comes after this: without the empty line both would wait.
+            # The 535 follows this empty line; without it both sides would wait.
             return ""
         return _CANCEL
 
 
 def open_exchange(mechanism: Mechanism, credentials: Credentials) -> Exchange:
-    """A login of ``credentials`` by ``mechanism``. The token is read now.
+    """Start authenticating ``credentials`` by ``mechanism``. The token is read now.
 
     Raises:
-        ConnectionFailedError: the token cannot be read, or an answer is longer than a server must take.
+        ConnectionFailedError: the token cannot be read, or a response is longer than servers must accept.
     """
     answers = [_encode(text) for text in _ANSWERS[mechanism](credentials)]
     if any(len(answer) > _LONGEST_ANSWER for answer in answers):
@@ -238,7 +240,7 @@ def _encode(text: str) -> str:
 
 
 def _explain(challenge: str) -> str:
-    """The words of XOAUTH2's error challenge: base64 of JSON such as {"status": "400", "scope": …}."""
+    """Decode XOAUTH2's error challenge: base64 of JSON such as {"status": "400", "scope": …}."""
     try:
         said = json.loads(base64.b64decode(challenge, validate=True))
         words = ", ".join(f"{key} {value}" for key, value in said.items())

@@ -87,7 +87,9 @@ class _Visit:
         except ConnectionFailedError as error:
             raise RelayUnfitError(str(error)) from error
         except socket.gaierror as error:
-            raise RelayUnfitError(f"the host name {self._host} cannot be resolved ({error.strerror})") from error
+            raise RelayUnfitError(
+                f"the host name {self._host} cannot be resolved ({error.strerror})"
+            ) from error
         except smtplib.SMTPResponseException as error:
             raise RelayUnfitError(_say(error.smtp_code, error.smtp_error)) from error
         except (OSError, UnicodeError, smtplib.SMTPException) as error:

@@ -186,7 +186,9 @@ def _begin(path: Path, file: BinaryIO, calendar: "_Calendar") -> _Part:
         if (found := _LINE.match(line)) is not None and (start := calendar.read(found["time"])) is not None:
             return _Part(start=start, head=head, rest=file)
         if len(head) >= _MOST_HEAD:
-            raise MailLogError(f"{path} is not a mail log: none of its first {_MOST_HEAD} lines looks like one.")
+            raise MailLogError(
+                f"{path} is not a mail log: none of its first {_MOST_HEAD} lines looks like one."
+            )
     return _Part(start=datetime.max.replace(tzinfo=UTC), head=head, rest=file)
 
 

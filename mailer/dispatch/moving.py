@@ -1,4 +1,4 @@
-"""The UPDATEs that move deliveries: none is made that the table of moves does not allow.
+"""Build the UPDATEs that change the state of deliveries, and only those the table of transitions allows.
 
 :mod:`mailer.dispatch.ledger` and :mod:`mailer.dispatch.resolving` run them.
 """
@@ -16,9 +16,7 @@ from mailer.dispatch.states import DELIVERY_MOVES
 def make_move(
     sources: Sequence[DeliveryState], to: DeliveryState, *conditions: ColumnElement[bool], **values: Any
 ) -> Update:
-    """The move to ``to`` of the deliveries that are in ``sources`` and meet ``conditions``, setting
-    ``values``.
-    """
+    """Build the UPDATE that moves deliveries in ``sources`` that meet ``conditions`` to ``to`` and sets ``values``."""
     for source in sources:
         if to not in DELIVERY_MOVES[source]:
             raise AssertionError(f"a delivery cannot move from {source} to {to}")

@@ -91,7 +91,9 @@ class SmtpTransport:
         await self._ask(line, b"STARTTLS", Stage.tls, {220})
         if line.has_unread:
             # Somebody between us has put words into the clear text that we would take for the server's.
-            raise self._stop(Stage.tls, "the server sent data before STARTTLS completed (RFC 3207 §4.2 injection)")
+            raise self._stop(
+                Stage.tls, "the server sent data before STARTTLS completed (RFC 3207 §4.2 injection)"
+            )
         await self._encrypt(line, checked=wish == "require" or self._credentials is not None)
         # What was offered in clear text may have been offered by anybody (RFC 3207 §4.2).
         return await self._introduce(line)

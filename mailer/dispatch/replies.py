@@ -1,8 +1,8 @@
-"""What a server's reply means for the reader, the connection and the campaign: one table, one pure function.
+"""Classify SMTP replies: what each means for the recipient, the connection and the campaign.
 
-The question is always whose fault it is. A server that refuses the sender, the login or the content has
-said nothing about the reader, and calling every 5xx a dead address would drop two living readers for each
-dead one.
+One table and one pure function. The question is always whose fault a refusal is. A server that refuses the
+sender, the login or the content has said nothing about the recipient, and treating every 5xx as a dead address
+would drop two valid subscribers for each dead one.
 """
 
 import random
@@ -14,34 +14,34 @@ from typing import Final, NamedTuple
 
 
 class Stage(StrEnum):
-    """How far a hand-over had come."""
+    """How far the delivery of a message had come."""
 
     build = "build"
-    """Making the message. No server was asked."""
+    """Building the message. No server was involved."""
 
     connect = "connect"
     """Opening the connection, the greeting, EHLO."""
 
     tls = "tls"
-    """Changing to TLS."""
+    """Upgrading the connection to TLS."""
 
     login = "login"
     """Logging in."""
 
     reset = "reset"
-    """RSET: what was begun is dropped, after a refusal."""
+    """RSET: the envelope is dropped after a refusal."""
 
     mail = "mail"
-    """MAIL FROM: the sender is looked at."""
+    """MAIL FROM: the server checks the sender."""
 
     rcpt = "rcpt"
-    """RCPT TO: the reader is looked at."""
+    """RCPT TO: the server checks the recipient."""
 
     data = "data"
     """DATA, before any byte of the message."""
 
     body = "body"
-    """The message is on its way, its final dot is not."""
+    """The message is being sent; its final dot is not out yet."""
 
     dot = "dot"
     """The final dot may have reached the server."""
@@ -51,33 +51,33 @@ class Verdict(StrEnum):
     """What becomes of the delivery."""
 
     sent = "sent"
-    """The server took it."""
+    """The server accepted the message."""
 
     deferred = "deferred"
-    """Not now: this reader is tried again later."""
+    """Not now: try this recipient again later."""
 
     rejected = "rejected"
-    """This reader is refused for good."""
+    """The server permanently refused this recipient."""
 
     failed = "failed"
-    """It cannot be handed to this server at all, and the server was not asked."""
+    """The message cannot be sent to this server at all; the server was not asked."""
 
     in_doubt = "in_doubt"
-    """Nobody can say whether the server took it."""
+    """It is not known whether the server accepted the message."""
 
     give_back = "give_back"
-    """Nothing happened to this reader: somebody tries again soon."""
+    """Nothing happened to this recipient; the delivery goes back in the queue."""
 
     stop = "stop"
-    """The campaign must stop; nothing happened to this reader."""
+    """The campaign must stop; nothing happened to this recipient."""
 
 
-# A tuple, because one is made for every message: a frozen dataclass takes three times as long to make.
+# A tuple, because every message creates one: a frozen dataclass takes three times as long.
 class Outcome(NamedTuple):
-    """How one hand-over ended.
+    """How the delivery of one message ended.
 
-    ``words`` are the server's own where ``code`` is set. ``retry_after`` is what the server asked for.
-    ``slow_down`` asks for a slower pace, ``reconnect`` says that the connection is of no more use.
+    ``words`` is the server's own text if ``code`` is set. ``retry_after`` is the wait the server asked for.
+    ``slow_down`` asks for a lower rate; ``reconnect`` says that the connection cannot be used any more.
     """
 
     verdict: Verdict
@@ -90,17 +90,17 @@ class Outcome(NamedTuple):
 
     @property
     def is_attempt(self) -> bool:
-        """Whether the reader had a turn: the server was asked about them, and not only about us."""
+        """Whether this counts as an attempt: the server was asked about the recipient, not only about us."""
         return self.stage in _ABOUT_THE_READER
 
     @property
     def reason(self) -> str:
-        """Code and words as one line, as the ledger keeps them."""
+        """The code and text on one line, as the ledger stores them."""
         return self.words if self.code is None else f"{self.code} {self.words}".strip()
 
     @property
     def complaint(self) -> str:
-        """Why a campaign must stop, for a person."""
+        """Why a campaign must stop, as shown to people."""
         return f"{_COMPLAINTS[self.stage]}: {self.reason}"
 
 
@@ -122,9 +122,11 @@ _COMPLAINTS: Final = {
 
 @dataclass(frozen=True, kw_only=True)
 class _Rule:
-    """The first rule that fits decides. ``code`` and ``enhanced`` are patterns for the whole of each,
-    ``words`` is one for any place in them; an enhanced status code (RFC 3463) that is missing is the empty
-    string."""
+    """One row of the table; the first rule that matches decides.
+
+    ``code`` and ``enhanced`` must match completely, ``words`` anywhere in the text. A missing enhanced status
+    code (RFC 3463) is the empty string.
+    """
 
     stages: frozenset[Stage]
     code: str
@@ -144,10 +146,10 @@ class _Rule:
 
 
 _BEFORE_DOT = frozenset(Stage) - {Stage.dot}
-# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); disabled for good (5.2.1).
-# The other 5.1.x speak of the sender's address.
+# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled (5.2.1).
+# The other 5.1.x codes are about the sender's address.
 _DEAD = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
-# "Too many messages in this session" asks for a new connection and not for a slower pace.
+# "Too many messages in this session" asks for a new connection, not for a lower rate.
 _SESSION_FULL = r"\b(?:per|this|one|single) (?:smtp )?(?:session|connection)\b"
 
 
@@ -158,13 +160,13 @@ def _at(*stages: Stage) -> frozenset[Stage]:
 RULES: Final = (
     _Rule(stages=_at(Stage.dot), code="2..", verdict=Verdict.sent),
     _Rule(stages=_at(Stage.dot), code="4..", words=_SESSION_FULL, verdict=Verdict.deferred, reconnect=True),
-    # RFC 5321 §4.2.1: a 4yz means not accepted, 421 included. SES answers a rate that is too high here (454).
+    # RFC 5321 §4.2.1: a 4yz means not accepted, 421 included. Amazon SES reports too high a rate here (454).
     _Rule(stages=_at(Stage.dot), code="421", verdict=Verdict.deferred, slow_down=True, reconnect=True),
     _Rule(stages=_at(Stage.dot), code="4..", verdict=Verdict.deferred, slow_down=True),
-    # Size, content, policy: the next reader would hear the same.
+    # Size, content, policy: the next recipient would get the same reply.
     _Rule(stages=_at(Stage.dot), code="5..", verdict=Verdict.stop),
     _Rule(stages=_at(Stage.dot), code=".*", verdict=Verdict.in_doubt, reconnect=True),
-    # "Not so many from you" to RCPT: given back, this reader would hear the same at once, and for ever.
+    # Too many messages from us, said to RCPT: put back in the queue, this recipient would get the same reply for ever.
     _Rule(
         stages=_at(Stage.rcpt),
         code="421",
@@ -174,34 +176,34 @@ RULES: Final = (
         reconnect=True,
     ),
     _Rule(stages=_BEFORE_DOT, code="421", verdict=Verdict.give_back, reconnect=True),
-    # 454 is a server in trouble; how long to leave it alone is a matter of all connections.
+    # 454 is a server in trouble; how long to leave it alone is decided for all connections together.
     _Rule(stages=_at(Stage.tls, Stage.login), code="5..", verdict=Verdict.stop, reconnect=True),
-    # 452 4.4.5 here means "enough for one session" or "enough for now": the connection stays open and is of
-    # no use.
+    # 452 4.4.5 here means "enough for one session" or "enough for now": the connection stays open but is
+    # useless.
     _Rule(stages=_at(Stage.mail), code="4..", words=_SESSION_FULL, verdict=Verdict.give_back, reconnect=True),
     _Rule(stages=_at(Stage.mail), code="4..", verdict=Verdict.give_back, slow_down=True, reconnect=True),
     _Rule(stages=_at(Stage.mail), code="5..", verdict=Verdict.stop),
     _Rule(stages=_at(Stage.rcpt), code="4..", verdict=Verdict.deferred),
-    # "Authentication required" is no reader's fault.
+    # "Authentication required" is not the recipient's fault.
     _Rule(stages=_at(Stage.rcpt), code="530", verdict=Verdict.stop),
     # A full mailbox may be emptied (RFC 5321 §4.5.3.1.10 wants 552 treated as 452).
     _Rule(stages=_at(Stage.rcpt), code="552", verdict=Verdict.deferred),
     _Rule(stages=_at(Stage.rcpt), code="5..", enhanced=r"5\.2\.2", verdict=Verdict.deferred),
-    # Refused, and for what: is_dead_address() tells the reader's fault from ours, which the breaker counts.
+    # is_dead_address() tells a dead address from our own fault, which the circuit breaker counts.
     _Rule(stages=_at(Stage.rcpt), code="5..", verdict=Verdict.rejected),
     _Rule(stages=_at(Stage.data), code="4..", verdict=Verdict.deferred),
     _Rule(stages=_at(Stage.data), code="5..", verdict=Verdict.stop),
-    # Gibberish, or a code that has no business there.
+    # A malformed reply, or a code that does not belong here.
     _Rule(stages=_BEFORE_DOT, code=".*", verdict=Verdict.give_back, reconnect=True),
 )
-# Only these say when to come back to a question that stands as it stood.
+# Only these may say when to try again.
 _MAY_BE_TIMED: Final = frozenset({Verdict.deferred, Verdict.give_back})
 
 
 def judge_reply(stage: Stage, code: int, words: str) -> Outcome:
-    """What the reply ``code`` ``words`` at ``stage`` means. 354 to DATA is no matter for a judge."""
+    """Classify the reply ``code`` ``words`` at ``stage``. The caller handles 354 to DATA itself."""
     if stage is Stage.dot and 200 <= code <= 299:
-        # Nearly every reply: not worth a look at its words.
+        # Nearly every reply; the table is not needed.
         return Outcome(Verdict.sent, Stage.dot, code, words)
     enhanced = find_enhanced(code, words)
     rule = next(rule for rule in RULES if rule.fits(stage, code, enhanced, words))
@@ -217,7 +219,7 @@ def judge_reply(stage: Stage, code: int, words: str) -> Outcome:
 
 
 def find_enhanced(code: int, words: str) -> str:
-    """The enhanced status code at the start of ``words`` ("5.1.1"), of the same class as ``code``, or ""."""
+    """Return the enhanced status code ("5.1.1") at the start of ``words``, if it has the class of ``code``, else ""."""
     found = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", words)
     return found[1] if found and found[1][0] == str(code)[0] else ""
 
@@ -230,9 +232,9 @@ _NOT_THE_READER = re.compile(
 
 
 def is_dead_address(code: int | None, words: str) -> bool:
-    """Whether a refusal at RCPT says that the address is dead, and not that somebody dislikes the sender.
+    """Whether a refusal at RCPT means that the address is dead, and not that the sender is unwelcome.
 
-    Without an enhanced code the words are looked at: "550 Relaying denied" is about us.
+    Without an enhanced status code the text decides: "550 Relaying denied" is about us.
     """
     if code not in {550, 551, 553}:
         return False
@@ -255,8 +257,9 @@ _WAIT = re.compile(
 
 
 def find_wait(words: str) -> timedelta | None:
-    """How long the server asks to wait ("Greylisted, try again in 300 seconds", "come back in 00:05:00"), at
-    most four hours, or None.
+    """Return how long the server asks to wait, at most four hours, or None.
+
+    It may say "Greylisted, try again in 300 seconds" or "come back in 00:05:00".
     """
     found = _WAIT.search(words) if _ASKS_TO_WAIT.search(words) else None
     if found is None:
@@ -270,9 +273,9 @@ def find_wait(words: str) -> timedelta | None:
 
 
 def back_off(deferrals: int, random_: random.Random) -> timedelta:
-    """How long to wait after the first (0), second (1), … deferral: up to 5 minutes × 2ⁿ, at most four hours.
+    """Return how long to wait after deferral n (from 0): up to 5 minutes × 2ⁿ, at most four hours.
 
-    The jitter is full, so that readers put off together do not come back together.
+    Full jitter keeps recipients that were deferred together from being retried together.
     """
     doublings: int = 2 ** min(deferrals, 10)
     ceiling = min(_FIRST_WAIT * doublings, _LONGEST_WAIT)
@@ -280,7 +283,7 @@ def back_off(deferrals: int, random_: random.Random) -> timedelta:
 
 
 def clean_words(text: str) -> str:
-    """A server's words fit to store and show: one line, no control characters, at most 1,000 characters."""
+    """Clean a server's text to store and show: one line, no control characters, at most 1,000 characters."""
     line = " ".join(text.split())
     if not line.isprintable():
         line = "".join(filter(str.isprintable, line))

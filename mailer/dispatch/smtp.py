@@ -243,7 +243,9 @@ class SmtpLine(asyncio.Protocol):
         assert parcel is not None  # noqa: S101 - it was offered and is not settled
         if self._is_over:
             if may_send:
-                self._courier.settle(parcel, _lost(Stage.data, "the connection was lost before the message was sent"))
+                self._courier.settle(
+                    parcel, _lost(Stage.data, "the connection was lost before the message was sent")
+                )
             return
         if not may_send:
             self._leave()

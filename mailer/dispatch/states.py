@@ -1,4 +1,4 @@
-"""The moves a campaign and a delivery may make. A move that is not here does not happen."""
+"""The state transitions a campaign and a delivery may make. No others happen."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -20,7 +20,7 @@ CAMPAIGN_MOVES: Final[Mapping[CampaignState, frozenset[CampaignState]]] = Mappin
         _C.scheduled: frozenset({_C.sending, _C.cancelled}),
         _C.sending: frozenset({_C.paused, _C.finished, _C.cancelled}),
         _C.paused: frozenset({_C.sending, _C.cancelled}),
-        # Only to send again what is in doubt, when a person decides so.
+        # Only to send deliveries in doubt again, when a person decides to.
         _C.finished: frozenset({_C.sending}),
         _C.cancelled: frozenset(),
     }
@@ -32,7 +32,7 @@ DELIVERY_MOVES: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = Mappin
         _D.claimed: frozenset({_D.queued, _D.in_doubt, _D.deferred, _D.rejected, _D.failed}),
         _D.in_doubt: frozenset({_D.sent, _D.deferred, _D.rejected, _D.failed, _D.in_doubt, _D.queued}),
         _D.deferred: frozenset({_D.queued}),
-        # Taken back when the circuit breaker finds that the server, not the reader, was the trouble.
+        # Requeued when the circuit breaker finds that the server, not the address, was at fault.
         _D.rejected: frozenset({_D.queued}),
         _D.failed: frozenset({_D.queued}),
         _D.sent: frozenset(),
@@ -49,9 +49,9 @@ def move_campaign(
     reason: str = "",
     **values: Any,
 ) -> bool:
-    """Move the campaign to ``to`` if the table allows it from where it stands, and say whether it moved.
+    """Change the campaign's state to ``to`` if the table allows it; return whether it changed.
 
-    ``conditions`` must hold besides; ``values`` are further columns to set with the move. The caller commits.
+    ``conditions`` must hold too; ``values`` are other columns to set. The caller commits.
     """
     sources = [source for source, targets in CAMPAIGN_MOVES.items() if to in targets]
     statement = (
