@@ -1,3 +1,3 @@
-"""Puts editions, subscribers and templates together, and sends: one message a partner, all accounted for."""
+"""Combines editions, subscribers and templates and sends one message to each partner with an exact ledger."""
 
 __version__ = "0.1.0"

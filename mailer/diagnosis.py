@@ -1,4 +1,4 @@
-"""What would go wrong with a workspace, found before it does. Nothing here sends or changes anything."""
+"""Find problems with a workspace before they matter (``mailer doctor``). Nothing is sent or changed."""
 
 import os
 import sqlite3
@@ -30,21 +30,21 @@ _CERTIFICATE_SLACK = timedelta(days=14)
 
 
 class Verdict(StrEnum):
-    """How a finding weighs."""
+    """How serious a finding is."""
 
     good = "good"
-    """As it should be."""
+    """No problem."""
 
     doubtful = "doubtful"
-    """Works here, and will not do for real readers."""
+    """Works for testing, but not for mail to real readers."""
 
     bad = "bad"
-    """Must be mended before anything is sent."""
+    """Must be fixed before anything is sent."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One thing looked at, and what was seen."""
+    """The result of one check."""
 
     subject: str
     verdict: Verdict
@@ -55,7 +55,7 @@ class Finding:
 
 
 def examine_workspace(workspace: Workspace) -> tuple[Finding, ...]:
-    """Look at everything a campaign relies on; always all of it, whatever was found."""
+    """Check everything a campaign relies on. All checks always run, whatever the earlier ones found."""
     return tuple(
         finding
         for look in (
@@ -77,10 +77,10 @@ def _look_at_keys(workspace: Workspace) -> Iterator[Finding]:
         yield Finding(
             subject="keys",
             verdict=Verdict.bad,
-            message=f"{KEYS_FILE} can be read by others: chmod 600 {KEYS_FILE}.",
+            message=f"other users can read {KEYS_FILE}. Run: chmod 600 {KEYS_FILE}",
         )
     else:
-        yield Finding(subject="keys", verdict=Verdict.good, message="readable by their owner alone")
+        yield Finding(subject="keys", verdict=Verdict.good, message="only you can read the keys")
 
 
 def _look_at_database(workspace: Workspace) -> Iterator[Finding]:
@@ -88,7 +88,7 @@ def _look_at_database(workspace: Workspace) -> Iterator[Finding]:
     try:
         ensure_current(engine)
         yield Finding(
-            subject="database", verdict=Verdict.good, message=f"{engine.dialect.name}, schema up to date"
+            subject="database", verdict=Verdict.good, message=f"{engine.dialect.name}, tables up to date"
         )
         yield _look_at_disk(engine)
         yield _look_at_clock(engine)
@@ -96,7 +96,7 @@ def _look_at_database(workspace: Workspace) -> Iterator[Finding]:
         yield Finding(subject="database", verdict=Verdict.bad, message=str(error))
     except SQLAlchemyError as error:
         words = str(getattr(error, "orig", None) or error).strip()
-        yield Finding(subject="database", verdict=Verdict.bad, message=f"cannot be read: {words}")
+        yield Finding(subject="database", verdict=Verdict.bad, message=f"cannot read the database: {words}")
     finally:
         engine.dispose()
 
@@ -105,28 +105,29 @@ def _look_at_disk(engine: Engine) -> Finding:
     try:
         seconds = measure_commit(engine)
     except (OSError, sqlite3.Error) as error:
-        return Finding(
-            subject="disk", verdict=Verdict.bad, message=f"the database cannot be written: {error}"
-        )
-    message = f"a durable commit takes {seconds * 1000:.1f} ms here"
+        return Finding(subject="disk", verdict=Verdict.bad, message=f"cannot write to the database: {error}")
+    message = f"saving a change safely to disk takes {seconds * 1000:.1f} ms"
     if seconds < _SLOW_COMMIT_SECONDS:
         return Finding(subject="disk", verdict=Verdict.good, message=message)
-    advice = "every group of messages waits for one. A local disk, or more [smtp] connections, helps."
-    return Finding(subject="disk", verdict=Verdict.doubtful, message=f"{message}: slow, and {advice}")
+    advice = (
+        "That is slow, and every group of messages waits for it. Use a local disk, or more [smtp] "
+        "connections."
+    )
+    return Finding(subject="disk", verdict=Verdict.doubtful, message=f"{message}. {advice}")
 
 
 def _look_at_clock(engine: Engine) -> Finding:
-    """Schedules and rates go by the database's clock."""
+    """Compare the database's clock, which schedules and rates follow, with this machine's."""
     with engine.connect() as connection:
         difference = read_clock(connection) - datetime.now(UTC)
     if abs(difference) < _CLOCK_SLACK:
         return Finding(
-            subject="clock", verdict=Verdict.good, message="the database's agrees with this machine's"
+            subject="clock", verdict=Verdict.good, message="the database's clock agrees with this machine's"
         )
     seconds = difference.total_seconds()
     message = (
-        f"the database's is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this machine's, "
-        "and the database's decides. Set both by NTP."
+        f"the database's clock is {abs(seconds):.0f} s {'ahead of' if seconds > 0 else 'behind'} this "
+        "machine's. Schedules follow the database's clock. Set both clocks by NTP."
     )
     return Finding(subject="clock", verdict=Verdict.doubtful, message=message)
 
@@ -134,14 +135,17 @@ def _look_at_clock(engine: Engine) -> Finding:
 def _look_at_web(workspace: Workspace) -> Iterator[Finding]:
     web = workspace.settings.web
     if not web.is_public_safe:
-        verdict, message = Verdict.bad, "one-click unsubscribe needs https (RFC 8058): set [web] base_url."
+        verdict, message = (
+            Verdict.bad,
+            "one-click unsubscribe requires https (RFC 8058). Set [web] base_url to an https address.",
+        )
     elif web.base_url.startswith("http://"):
         verdict, message = (
             Verdict.doubtful,
-            "reaches this machine only: set [web] base_url before real readers get mail.",
+            "only this machine can open this address. Set [web] base_url before you send to real readers.",
         )
     else:
-        verdict, message = Verdict.good, "https, as one-click unsubscribe needs"
+        verdict, message = Verdict.good, "https, as one-click unsubscribe requires"
     yield Finding(subject="web", verdict=verdict, message=f"{web.base_url}: {message}")
 
 
@@ -149,7 +153,7 @@ def _look_at_sender(workspace: Workspace) -> Iterator[Finding]:
     address = workspace.settings.sender.address
     domain = workspace.settings.sender.domain
     if domain == "example.org" or domain.endswith((".example.org", ".example.com", ".example", ".invalid")):
-        message = f"{address} is an example: set [sender] address to one of yours."
+        message = f"{address} is only an example. Set [sender] address to your own address."
         yield Finding(subject="sender", verdict=Verdict.doubtful, message=message)
     else:
         yield Finding(subject="sender", verdict=Verdict.good, message=address)
@@ -169,7 +173,7 @@ def _look_at_relays(workspace: Workspace) -> Iterator[Finding]:
 
 def _look_at_relay(subject: str, settings: SmtpSettings, root: Path) -> Finding:
     url = urlsplit(settings.url)
-    # The address may hold a password, so it is not shown as it is.
+    # The address may contain a password, so only its host is shown.
     place = url.netloc.rpartition("@")[2]
     if url.scheme == "maildir":
         return _look_at_folder(subject, root / url.path)
@@ -182,7 +186,7 @@ def _look_at_relay(subject: str, settings: SmtpSettings, root: Path) -> Finding:
         view = look_at_relay(settings, root)
     except (RelayUnfitError, ConfigurationError, ValueError) as error:  # ValueError: the port is no number
         words = str(error).rstrip(".")
-        message = f"{place} does not take mail now: {words}. Mend it, or set [smtp] url to your relay."
+        message = f"{place} does not accept mail: {words}. Fix the relay, or set [smtp] url to another one."
         return Finding(subject=subject, verdict=Verdict.bad, message=message)
     doubt = _doubt_relay(view)
     verdict = Verdict.doubtful if doubt else Verdict.good
@@ -192,47 +196,49 @@ def _look_at_relay(subject: str, settings: SmtpSettings, root: Path) -> Finding:
 
 
 def _look_at_folder(subject: str, folder: Path) -> Finding:
-    """A folder is made when the first message comes, so its nearest parent must let us."""
+    """Check that the folder can be written. It is created for the first message, so its nearest parent
+    counts.
+    """
     parent = next(path for path in (folder, *folder.parents) if path.exists())
     if parent.is_dir() and os.access(parent, os.W_OK):
-        message = f"{folder}: messages are kept there and reach nobody"
+        message = f"messages are only stored in {folder}; they are not sent to readers"
         return Finding(subject=subject, verdict=Verdict.good, message=message)
-    message = f"{folder} cannot be written. Make it, or set [smtp] url to another."
+    message = f"cannot write to {folder}. Create the folder, or set [smtp] url to another one."
     return Finding(subject=subject, verdict=Verdict.bad, message=message)
 
 
 def _describe(view: RelayView) -> str:
-    """What a relay offers, and what it does not, in a line."""
+    """Describe a relay in one line: encryption, login, and the SMTP extensions."""
     offers = view.capabilities
     has = [name for name in ("PIPELINING", "8BITMIME", "SMTPUTF8") if name in offers]
     lacks = [name for name in ("PIPELINING", "8BITMIME", "SMTPUTF8") if name not in offers]
     if size := next((int(word) for word in offers.offers.get("SIZE", ()) if word.isdecimal()), 0):
         has.append(f"SIZE {size:,}")
-    until = f", certificate until {view.certificate_until:%Y-%m-%d}" if view.certificate_until else ""
+    until = f", certificate valid until {view.certificate_until:%Y-%m-%d}" if view.certificate_until else ""
+    extensions = f"supports {', '.join(has) or 'no SMTP extensions'}"
     return "; ".join(
         [
             f"{view.place} answers",
-            f"{view.tls}{until}" if view.tls else "clear text",
-            f"lets us in with {view.mechanism}" if view.mechanism else "no login",
-            f"offers {', '.join(has) or 'nothing more'}",
-            *([f"not {', '.join(lacks)}"] if lacks else []),
+            f"encrypted ({view.tls}){until}" if view.tls else "not encrypted",
+            f"logged in with {view.mechanism}" if view.mechanism else "no login",
+            f"{extensions}; does not support {', '.join(lacks)} (optional)" if lacks else extensions,
         ]
     )
 
 
 def _doubt_relay(view: RelayView) -> str:
-    """What may not do for real readers, "" if nothing."""
+    """What makes the relay unsuitable for real readers; empty if nothing does."""
     if view.certificate_fault:
-        return f"nobody vouches for its certificate ({view.certificate_fault})"
+        return f"its certificate cannot be trusted ({view.certificate_fault})"
     if view.certificate_until and view.certificate_until - datetime.now(UTC) < _CERTIFICATE_SLACK:
-        return "its certificate ends soon"
+        return "its certificate expires soon"
     if not view.tls and not view.is_local:
-        return "everybody on the way can read the mail"
+        return "anyone on the network path can read the mail"
     return ""
 
 
 def _look_at_signatures(workspace: Workspace) -> Iterator[Finding]:
-    """DKIM's keys, and what DNS must say for them."""
+    """Check the DKIM keys, and show the DNS records they need."""
     dkim = workspace.settings.dkim
     try:
         signer = open_signer(workspace.settings, workspace.root)
@@ -240,23 +246,28 @@ def _look_at_signatures(workspace: Workspace) -> Iterator[Finding]:
         yield Finding(subject="dkim", verdict=Verdict.bad, message=str(error))
         return
     if signer is None:
-        message = "no key, so messages are signed by the relay or not at all"
+        message = "no DKIM key is set, so the relay signs messages or nothing does"
         yield Finding(subject="dkim", verdict=Verdict.good, message=message)
         return
     for name in (dkim.key_file, dkim.ed25519_key_file):
         if name and stat.S_IMODE((workspace.root / name).stat().st_mode) & 0o077:
-            message = f"{name} can be read by others: chmod 600 {name}."
+            message = f"other users can read {name}. Run: chmod 600 {name}"
             yield Finding(subject="dkim", verdict=Verdict.bad, message=message)
     for record in signer.records:
-        message = f"the key is good; DNS must say: {record.zone_line}"
+        message = f"the key works. DNS must have this record: {record.zone_line}"
         yield Finding(subject="dkim", verdict=Verdict.good, message=message)
 
 
 def _look_at_python(_: Workspace) -> Iterator[Finding]:
     if names_survive_folding():
         yield Finding(
-            subject="python", verdict=Verdict.good, message="long names keep their one address in headers"
+            subject="python",
+            verdict=Verdict.good,
+            message="this Python writes long names in headers correctly",
         )
     else:
-        message = "this Python lets a long name add an address to a header: use a newer release."
+        message = (
+            "this Python has a bug: a long name in a header can add a second address. Use a newer Python "
+            "release."
+        )
         yield Finding(subject="python", verdict=Verdict.bad, message=message)

@@ -1,20 +1,20 @@
-"""What can go wrong in the mailer, as data. A class's docstring is its message where none is given."""
+"""The exceptions of the mailer. The docstring of a class is its default message."""
 
 from pathlib import Path
 
 
 class MailerError(Exception):
-    """The mailer could not do what was asked."""
+    """The mailer could not complete the operation."""
 
     def __init__(self, message: str | None = None) -> None:
         super().__init__(message or (self.__doc__ or "").strip().splitlines()[0])
 
 
 class ConfigurationError(Exception):
-    """The workspace is not set up as it must be.
+    """The workspace is not set up correctly.
 
-    Deliberately outside :class:`MailerError`, so that nothing which tolerates a failed message can swallow
-    a wrong setting.
+    Deliberately not a :class:`MailerError`, so that code which tolerates a failed message cannot hide a wrong
+    setting.
     """
 
 
@@ -24,13 +24,13 @@ class WorkspaceNotFoundError(ConfigurationError):
     def __init__(self, path: Path) -> None:
         self.path = path
         super().__init__(
-            f"{path}: no mailer.toml here, so this is no workspace. "
-            f"Make one with `mailer init {path}`, or name another with -C DIR or MAILER_HOME."
+            f"{path} is not a workspace: it has no mailer.toml. Create one with `mailer init {path}`, or "
+            "choose another folder with -C DIR or MAILER_HOME."
         )
 
 
 class StaleSchemaError(ConfigurationError):
-    """The database is older or newer than this program."""
+    """The database has an older or newer schema than this program."""
 
 
 class TemplateError(MailerError):
@@ -38,8 +38,8 @@ class TemplateError(MailerError):
 
 
 class MjmlError(TemplateError):
-    """A template's MJML is not well-formed, or asks for what the renderer does not do well."""
+    """A template's MJML is not well-formed, or uses something the renderer does not support."""
 
 
 class BuildError(MailerError):
-    """One message could not be built; the message says why."""
+    """A message could not be built; the error's text says why."""

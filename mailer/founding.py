@@ -1,4 +1,4 @@
-"""Making a workspace: all of it or nothing."""
+"""Create a workspace, completely or not at all."""
 
 import shutil
 import tempfile
@@ -23,7 +23,7 @@ _SETTINGS = templates.ROOT / "workspace" / "mailer.toml"
 
 @dataclass(frozen=True, kw_only=True)
 class Founded:
-    """A workspace just made: where it is, the slugs of its editions, how many partners were imported."""
+    """A new workspace: its folder, the slugs of its editions, the number of imported partners."""
 
     root: Path
     editions: tuple[str, ...]
@@ -31,16 +31,17 @@ class Founded:
 
 
 def found_workspace(folder: Path, *, sample: bool, now: datetime) -> Founded:
-    """Make a workspace in ``folder``, with the sample edition and partners if ``sample``.
+    """Create a workspace in ``folder``, with the sample edition and partners if ``sample``.
 
-    It is built beside its place and moved there at the end, so a kill or a full disk leaves no half of one.
+    It is built in a temporary folder next to ``folder`` and moved at the end, so a kill or a full disk never
+    leaves half a workspace.
 
     Raises:
-        MailerError: something is there already.
+        MailerError: the folder exists and is not empty.
     """
     root = folder.absolute()
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise MailerError(f"{folder}: there is something already. Name a new or an empty folder.")
+        raise MailerError(f"{folder} already exists and is not empty. Choose a new or empty folder.")
     root.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
@@ -53,8 +54,11 @@ def found_workspace(folder: Path, *, sample: bool, now: datetime) -> Founded:
 
 
 def _move_in(building: Path, root: Path) -> None:
-    """Rename into place; into an existing empty folder (perhaps somebody's current one) piece by piece, the
-    settings last, because a folder without them is no workspace yet."""
+    """Rename the finished folder into place.
+
+    An existing empty folder (it may be the user's current one) is filled entry by entry, with the settings
+    last: a folder without them is not a workspace yet.
+    """
     if not root.exists():
         building.chmod(0o755)
         building.replace(root)
@@ -70,7 +74,7 @@ def _furnish(root: Path, *, sample: bool, now: datetime) -> Founded:
     for name in ("editions", "media", "outbox"):
         (root / name).mkdir()
     slugs = _copy_samples(root / "editions") if sample else ()
-    # The environment may name another database or relay; a new workspace is made of its own files alone.
+    # Ignore the environment, which may name another database or relay.
     partners = _prepare_database(open_workspace(root, environ={}), sample=sample, now=now)
     return Founded(root=root, editions=slugs, partners=partners)
 
@@ -83,7 +87,9 @@ def _copy_samples(target: Path) -> tuple[str, ...]:
 
 
 def _copy_folder(source: Path, target: Path) -> None:
-    """Copy a folder, up to the first file that fails: shutil.copytree would go on, and name them all."""
+    """Copy a folder and stop at the first file that fails; shutil.copytree would go on and list every
+    failure.
+    """
     target.mkdir()
     for path in sorted(source.iterdir()):
         if path.is_dir():

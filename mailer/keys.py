@@ -1,4 +1,4 @@
-"""The secrets of a workspace, ``keys.toml``: made once, rotated, and never lost half-way."""
+"""The secret keys of a workspace, ``keys.toml``: create, read, list and rotate them."""
 
 import fcntl
 import os
@@ -28,7 +28,10 @@ _HEAD = (
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """The secrets of a workspace. ``suppression`` must never change: it alone knows erased addresses."""
+    """The secret keys of a workspace.
+
+    ``suppression`` must never change: erased addresses can only be recognised with it.
+    """
 
     suppression: SuppressionKey
     tokens: TokenSigner
@@ -36,8 +39,10 @@ class Keys:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenKey:
-    """A key by which links are signed or were. ``made`` is a day as ``2026-11-25``, empty where nobody wrote
-    it down; ``signs`` is true for one of them."""
+    """A key that signs links, or signed them in the past.
+
+    ``made`` is a date such as ``2026-11-25``, or empty if unknown. ``signs`` is true for exactly one key.
+    """
 
     number: int
     made: str
@@ -45,7 +50,7 @@ class TokenKey:
 
 
 def write_keys(path: Path) -> None:
-    """Make new keys at ``path``, readable by the owner alone. Never overwrites."""
+    """Create new keys at ``path``, readable only by the owner. Never overwrites a file."""
     values = {
         "suppression": secrets.token_hex(_KEY_BYTES),
         "tokens": {"current": 1, "1": secrets.token_hex(_KEY_BYTES)},
@@ -56,10 +61,10 @@ def write_keys(path: Path) -> None:
 
 
 def read_keys(path: Path) -> Keys:
-    """The keys at ``path``. A token of a key that was made later is looked up in the file as it is then.
+    """Read the keys at ``path``. For a token signed by a newer key, the file is read again.
 
     Raises:
-        ConfigurationError: there are none, or they cannot be read.
+        ConfigurationError: the file does not exist or cannot be read.
     """
     stamp = _stamp(path)
     values = _read_values(path)
@@ -76,12 +81,12 @@ def read_keys(path: Path) -> Keys:
 
 
 def rotate_keys(path: Path, *, now: datetime) -> int:
-    """Make a new key that signs from now on, and return its number; all older ones go on reading.
+    """Create a new key that signs from now on and return its number; older keys still verify.
 
-    The file is written whole or not at all, and two rotations at once make two keys.
+    The file is written atomically, and two rotations at the same time make two keys.
 
     Raises:
-        ConfigurationError: the file cannot be read, or every number is taken.
+        ConfigurationError: the file cannot be read, or all numbers are taken.
     """
     with _alone(path):
         read_keys(path)
@@ -95,7 +100,7 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
 
 
 def list_keys(path: Path) -> tuple[TokenKey, ...]:
-    """The token keys by number, without their secrets.
+    """List the token keys by number, without their secrets.
 
     Raises:
         ConfigurationError: the file cannot be read.
@@ -109,7 +114,7 @@ def list_keys(path: Path) -> tuple[TokenKey, ...]:
 
 
 def _look_again(path: Path, stamp: tuple[int, int]) -> TokenSigner | None:
-    """The signer of the file as it is now; None where it has not changed, or cannot be read at the moment."""
+    """The signer from the current file; None if the file has not changed or cannot be read at the moment."""
     try:
         if _stamp(path) == stamp:
             return None
@@ -129,11 +134,11 @@ def _stamp(path: Path) -> tuple[int, int]:
 def _choose_number(path: Path, taken: set[int]) -> int:
     if max(taken) < _HIGHEST:
         return max(taken) + 1
-    # 0 is left out: the oldest key, by which Message-IDs are made, must stay the lowest.
+    # 0 is never used: the oldest key, which Message-IDs are derived from, must stay the lowest.
     free = [number for number in range(min(taken) + 1, _HIGHEST) if number not in taken]
     if not free:
         raise ConfigurationError(
-            f"{path}: all {len(taken)} key numbers are taken. Remove a key whose mails nobody has any more."
+            f"{path}: all {len(taken)} key numbers are taken. Remove one whose links nobody needs any more."
         )
     return free[0]
 
@@ -143,19 +148,21 @@ def _read_values(path: Path) -> dict[str, Any]:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError(
-            f"{path}: the workspace's keys are missing. Restore the file from a backup; "
-            "new keys would break every link already mailed."
+            f"{path}: the workspace's keys are missing. Restore the file from a backup. With new keys, no "
+            "link already mailed would work."
         ) from error
     except ValueError as error:
         raise _unreadable(path, error) from error
 
 
 def _unreadable(path: Path, error: Exception) -> ConfigurationError:
-    return ConfigurationError(f"{path}: the workspace's keys cannot be read ({error}). Restore the file.")
+    return ConfigurationError(
+        f"{path}: the workspace's keys cannot be read ({error}). Restore the file from a backup."
+    )
 
 
 def _as_toml(path: Path, values: Mapping[str, Any]) -> str:
-    """The file: values first and then tables of them, which is all it ever holds."""
+    """Format the file: plain values first, then tables of plain values. It never contains anything else."""
     tables = {name: table for name, table in values.items() if isinstance(table, dict)}
     lines = [_HEAD.rstrip(), *_list_values(path, {n: v for n, v in values.items() if n not in tables})]
     for name, table in tables.items():
@@ -168,15 +175,15 @@ def _list_values(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
         is_plain = isinstance(value, int) or (isinstance(value, str) and re.fullmatch(r"[\w.:-]*", value))
         if not is_plain or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise ConfigurationError(
-                f"{path}: {name} is nothing this program writes, and would be lost. "
-                "Take it out, then try again."
+                f"{path}: {name} was not written by this program and would be lost. Remove it, then try "
+                "again."
             )
         yield f"{name} = {value}" if isinstance(value, int) else f'{name} = "{value}"'
 
 
 @contextmanager
 def _alone(path: Path) -> Iterator[None]:
-    """The workspace's folder held for one rotation; a lock of the system, gone when the process is."""
+    """Lock the workspace's folder for one rotation. The system releases the lock if the process dies."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.flock(folder, fcntl.LOCK_EX)
@@ -187,7 +194,7 @@ def _alone(path: Path) -> Iterator[None]:
 
 
 def _replace(path: Path, text: str) -> None:
-    # mkstemp makes it readable by its owner alone, and it stays so.
+    # mkstemp creates the file readable only by its owner, and it stays that way.
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     draft = Path(name)
     try:

@@ -1,7 +1,7 @@
 """The settings of one workspace: ``mailer.toml``, overridden by ``MAILER_SECTION__KEY``.
 
-There is no module-level instance: whoever needs settings is given them. Every key, its default and its help
-are in the models below; an unknown key is an error, in the file and in the environment.
+There is no module-level instance: settings are passed to whatever needs them. The models below hold every key
+with its default and its description. An unknown key is an error, both in the file and in the environment.
 """
 
 import os
@@ -27,9 +27,9 @@ from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 
 FILE = "mailer.toml"
 _PREFIX = "MAILER_"
-# Read elsewhere: the workspace's place, and Click's completion switch.
-# Their keys are country codes, and variables are usually read without regard to case.
+# The keys of these sections are country codes in capitals; names of variables are read in any case.
 _BY_COUNTRY = {"countries", "time_zones", "subject_labels"}
+# Options of the command line, which reads them itself.
 _NOT_SETTINGS = {"MAILER_HOME", "MAILER_DEBUG"}
 
 
@@ -39,7 +39,7 @@ class _Section(BaseModel):
 
 def _plain_sender(name: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
-        raise ValueError("must not hold control characters")
+        raise ValueError("must not contain control characters")
     return " ".join(name.split())
 
 
@@ -51,26 +51,30 @@ Phrase = Annotated[
 class SenderSettings(_Section):
     """Who the mail is from."""
 
-    name: Phrase = Field(description="The name readers see as the sender.")
-    address: str = Field(description="The address in From.", pattern=r"^[^@\s<>]+@[^@\s<>]+$")
-    organisation: Phrase = Field(description="The organisation, as the footer names it.")
+    name: Phrase = Field(description="The sender's name, as readers see it.")
+    address: str = Field(
+        description="The sender's address, for the From header.", pattern=r"^[^@\s<>]+@[^@\s<>]+$"
+    )
+    organisation: Phrase = Field(description="The organisation's name, for the footer.")
     postal_address: str = Field(
-        min_length=5, description="Where letters reach us; the law of most countries asks for it."
+        min_length=5, description="The organisation's postal address. The law of most countries requires it."
     )
     language: str = Field(
         default="",
-        description="The language of the name, organisation and postal address, for screen readers. If none: "
-        "English on the pages, an edition's own in its mails.",
+        description="The language of the name, organisation and postal address, for screen readers. By "
+        "default English on the web pages, and the edition's language in its mails.",
     )
-    reply_to: str = Field(default="", description="Where answers go, if not to the sender.")
-    bounces_to: str = Field(default="", description="The envelope sender, if not the sender's address.")
-    list_id: str = Field(default="", description="The List-Id label, such as newsletter.example.org.")
+    reply_to: str = Field(default="", description="The address for replies, if not the sender's.")
+    bounces_to: str = Field(
+        default="", description="The envelope sender, to which bounces go, if not the sender's address."
+    )
+    list_id: str = Field(default="", description="The List-Id, such as newsletter.example.org.")
 
     @field_validator("language")
     @classmethod
     def _is_tag(cls, tag: str) -> str:
         if tag and not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", tag):
-            raise ValueError(f"{tag!r} is no language code such as fr, mn or zh-Hans")
+            raise ValueError(f"{tag!r} is not a language code. Use, for example, fr, mn or zh-Hans")
         return tag
 
     @property
@@ -79,76 +83,85 @@ class SenderSettings(_Section):
 
 
 class WarmUpSettings(_Section):
-    """How a new relay or address is made known to the world: few messages at first, more every day."""
+    """Warming up a new relay or IP address: few messages on the first day, more every day after it."""
 
     since: date = Field(description="The first day, in UTC.")
-    first_day: int = Field(default=200, ge=1, description="Messages on the first day.")
-    growth: float = Field(default=1.5, ge=1, description="How many times as many on each day after it.")
+    first_day: int = Field(default=200, ge=1, description="The number of messages on the first day.")
+    growth: float = Field(default=1.5, ge=1, description="The factor by which the number grows each day.")
 
 
 class RelaySettings(_Section):
-    """A relay that takes the mail. What is left out is as ``[smtp]`` says."""
+    """One of several mail relays. A key that is left out has its value from ``[smtp]``."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="What we call it.")
-    url: str = Field(description="smtp:// or smtps://, with a user where it logs in.")
-    password_file: Path | None = Field(default=None, description="A file whose first line is the password.")
+    name: str = Field(
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$", description="A name for this relay, of your choice."
+    )
+    url: str = Field(description="smtp:// or smtps://, with a user name if it requires a login.")
+    password_file: Path | None = Field(
+        default=None, description="A file with the password on its first line."
+    )
     token_file: Path | None = Field(
-        default=None, description="A file whose first line is an OAuth token, read at every login."
+        default=None, description="A file with an OAuth token on its first line, read at every login."
     )
     auth: Literal["auto", "plain", "login", "xoauth2"] | None = Field(
-        default=None, description="How to log in."
+        default=None, description="The login mechanism."
     )
     starttls: Literal["require", "if-offered", "never"] | None = Field(
-        default=None, description="Whether smtp:// must, may or must not change to TLS."
+        default=None, description="Whether an smtp:// connection must, may or must not switch to TLS."
     )
     priority: int = Field(
         default=1,
         ge=0,
-        description="A higher number is used while no lower one works.",
+        description="Relays with the lowest number are used first; the others only while none of those "
+        "works.",
     )
-    weight: int = Field(default=1, ge=1, description="Its share among the relays of its priority.")
+    weight: int = Field(
+        default=1, ge=1, description="This relay's share of the mail among relays of its priority."
+    )
     rate: float | None = Field(
-        default=None, gt=0, description="Messages per second it takes, from all machines."
+        default=None, gt=0, description="At most this many messages per second, from all machines together."
     )
     messages_per_connection: int | None = Field(
-        default=None, ge=1, description="Messages after which a connection is renewed."
+        default=None, ge=1, description="Reconnect after this many messages."
     )
     warm_up: WarmUpSettings | None = Field(
-        default=None, description="Limits by the day for a relay that nobody knows yet."
+        default=None, description="Daily limits for a new relay that has no reputation yet."
     )
 
 
 class SmtpSettings(_Section):
-    """The relay that takes the mail."""
+    """The mail relay."""
 
     url: str = Field(
         default="smtp://127.0.0.1:25",
-        description="smtp://, smtps:// or maildir:PATH. With a user, as in smtp://user@host:587, it logs in.",
+        description="smtp://, smtps:// or maildir:PATH. Add a user name to log in, as in smtp://user@host:587.",
     )
-    password_file: Path | None = Field(default=None, description="A file whose first line is the password.")
+    password_file: Path | None = Field(
+        default=None, description="A file with the password on its first line."
+    )
     token_file: Path | None = Field(
-        default=None, description="A file whose first line is an OAuth token, read at every login (xoauth2)."
+        default=None,
+        description="A file with an OAuth token on its first line, read at every login (xoauth2).",
     )
     auth: Literal["auto", "plain", "login", "xoauth2"] = Field(
-        default="auto", description="How to log in; auto takes the best the server offers."
+        default="auto", description="The login mechanism; auto uses the best one the server offers."
     )
     starttls: Literal["require", "if-offered", "never"] = Field(
-        default="if-offered", description="Whether smtp:// must, may or must not change to TLS."
+        default="if-offered", description="Whether an smtp:// connection must, may or must not switch to TLS."
     )
     pipelining: bool = Field(
-        default=True, description="Send commands ahead of the replies where the server allows it (RFC 2920)."
+        default=True,
+        description="Send commands without waiting for each reply, if the server allows it (RFC 2920).",
     )
-    connections: int = Field(default=5, ge=1, le=50, description="Connections kept open at once.")
-    messages_per_connection: int = Field(
-        default=50, ge=1, description="Messages after which a connection is renewed."
+    connections: int = Field(
+        default=5, ge=1, le=50, description="The number of connections open at the same time."
     )
-    connection_minutes: float = Field(
-        default=5, gt=0, description="Minutes after which a connection is renewed."
-    )
+    messages_per_connection: int = Field(default=50, ge=1, description="Reconnect after this many messages.")
+    connection_minutes: float = Field(default=5, gt=0, description="Reconnect after this many minutes.")
     timeout: float = Field(
         default=300,
         gt=0,
-        description="Seconds to wait for an ordinary reply (RFC 5321 §4.5.3.2: 5 minutes; 2 for DATA).",
+        description="Seconds to wait for most replies (RFC 5321 §4.5.3.2: 5 minutes; 2 for DATA).",
     )
     final_timeout: float = Field(
         default=600,
@@ -156,39 +169,45 @@ class SmtpSettings(_Section):
         description="Seconds to wait for the reply to the final dot (RFC 5321 §4.5.3.2.6: 10 minutes).",
     )
     rate: float | None = Field(
-        default=None, gt=0, description="Messages per second the relay takes, from all machines."
+        default=None, gt=0, description="At most this many messages per second, from all machines together."
     )
     warm_up: WarmUpSettings | None = Field(
-        default=None, description="Limits by the day for a relay that nobody knows yet."
+        default=None, description="Daily limits for a new relay that has no reputation yet."
     )
     relays: tuple[RelaySettings, ...] = Field(
-        default=(), description="Several relays, in place of the one that url names."
+        default=(), description="Several relays, used instead of the one in url."
     )
 
 
 class DkimSettings(_Section):
-    """Signing messages ourselves, where the relay does not (RFC 6376, RFC 8463). Off without a key."""
+    """DKIM signatures, for a relay that does not sign (RFC 6376, RFC 8463). Off without a key."""
 
-    domain: str = Field(default="", description="The domain that signs; the sender's, if empty.")
+    domain: str = Field(
+        default="", description="The signing domain. If empty, the domain of the sender's address."
+    )
     selector: str = Field(default="", description="The selector of the RSA key.")
     key_file: Path | None = Field(default=None, description="The RSA key, PEM, 2048 bits.")
     ed25519_selector: str = Field(default="", description="The selector of the Ed25519 key.")
-    ed25519_key_file: Path | None = Field(default=None, description="The Ed25519 key, PEM, which signs too.")
+    ed25519_key_file: Path | None = Field(
+        default=None, description="The Ed25519 key, PEM, for a second signature."
+    )
 
 
 class LogSettings(_Section):
-    """What is written down while sending, beside the ledger."""
+    """The log of sending, in addition to the ledger."""
 
-    format: Literal["text", "json"] = Field(default="text", description="Lines for people or for programs.")
-    file: Path | None = Field(default=None, description="Where to write; the terminal, if none.")
+    format: Literal["text", "json"] = Field(
+        default="text", description="text for lines that people read, json for programs."
+    )
+    file: Path | None = Field(default=None, description="The log file. By default, the terminal.")
     level: Literal["debug", "info", "warning", "error"] | None = Field(
         default=None,
-        description="The least important that is written. If none: info in a file, warning on a terminal.",
+        description="The lowest level to log. By default info in a file and warning on a terminal.",
     )
 
 
 class DatabaseSettings(_Section):
-    """Where the list and the ledger live."""
+    """Where the subscribers and the ledger are stored."""
 
     url: str = Field(
         default="sqlite:///mailer.db",
@@ -197,16 +216,16 @@ class DatabaseSettings(_Section):
 
 
 class WebSettings(_Section):
-    """How readers reach the pages."""
+    """The web pages for readers."""
 
     base_url: str = Field(
         default="http://127.0.0.1:8025",
-        description="The public address of `mailer serve`, without a trailing slash.",
+        description="The public address of `mailer serve`, without a slash at the end.",
     )
     robots: Literal["index", "noindex"] = Field(
-        default="index", description="Whether search engines may list the archive."
+        default="index", description="Whether search engines may index the archive."
     )
-    sign_up: bool = Field(default=False, description="Whether anybody may subscribe, at /subscribe.")
+    sign_up: bool = Field(default=False, description="Whether people can sign up themselves, at /subscribe.")
 
     @model_validator(mode="after")
     def _absolute(self) -> Self:
@@ -217,45 +236,59 @@ class WebSettings(_Section):
 
     @property
     def is_public_safe(self) -> bool:
-        """Whether one-click unsubscribe may use it: RFC 8058 asks for HTTPS; loopback is for trying out."""
+        """Whether one-click unsubscribe may use this address: RFC 8058 requires HTTPS; loopback is for
+        testing.
+        """
         parts = urlsplit(self.base_url)
         return parts.scheme == "https" or parts.hostname in {"127.0.0.1", "localhost", "::1"}
 
 
 class CampaignSettings(_Section):
-    """The rules a campaign follows."""
+    """How campaigns are sent."""
 
     approval: Literal["required", "optional"] = Field(
-        default="optional", description="Whether a launch needs an approval."
+        default="optional", description="Whether a campaign must be approved before it is launched."
     )
     in_doubt: Literal["hold", "resend"] = Field(
         default="hold",
-        description="What a resume does with deliveries in doubt: leave them to a person, or send again.",
+        description="What resuming a campaign does with deliveries in doubt: hold leaves them for a person "
+        "to decide, resend sends them again.",
     )
     rate: float | None = Field(
-        default=None, gt=0, description="Messages per second over all connections; none for no limit."
+        default=None,
+        gt=0,
+        description="At most this many messages per second over all connections. By default, no limit.",
     )
-    retry_for_hours: float = Field(default=72, gt=0, description="How long a deferred reader is tried again.")
+    retry_for_hours: float = Field(
+        default=72, gt=0, description="For how many hours a deferred message is tried again."
+    )
     canary: int | None = Field(
-        default=None, ge=1, description="How many readers go first, before the rest; none for all at once."
+        default=None,
+        ge=1,
+        description="Send to this many readers first. By default, to all at the same time.",
     )
     canary_minutes: float | None = Field(
-        default=None, gt=0, description="Minutes to wait after the canary; none to wait for a person."
+        default=None,
+        gt=0,
+        description="Minutes to wait after the canary. By default, until a person resumes the campaign.",
     )
     archive: bool = Field(
-        default=False, description="Whether an edition that is sent stands in the public archive."
+        default=False, description="Whether editions are added to the public archive when they are sent."
     )
     halt_at_rejected: float = Field(
-        default=0.1, gt=0, le=1, description="The share of dead addresses in the first 200 that pauses it."
+        default=0.1,
+        gt=0,
+        le=1,
+        description="Pause a campaign when this share of the first 200 addresses does not exist.",
     )
     window: str = Field(
         default="",
         pattern=r"^(\d{2}:\d{2}-\d{2}:\d{2})?$",
-        description="Hours of the reader in which mail is sent, such as 08:00-18:00.",
+        description="The hours in which mail is sent, in the reader's time zone, such as 08:00-18:00.",
     )
     window_days: tuple[Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"], ...] = Field(
         default=("mon", "tue", "wed", "thu", "fri", "sat", "sun"),
-        description="Days on which the window opens.",
+        description="The days on which mail is sent.",
     )
 
 
@@ -263,55 +296,59 @@ CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
 
 
 class LawSettings(_Section):
-    """What the law of a reader's country asks of a mailing; see consent.md. Not legal advice."""
+    """Legal requirements by the reader's country; see consent.md. This is not legal advice."""
 
     opt_in: tuple[str, ...] = Field(
         default=("JP",),
-        description="Countries whose readers get nothing unless their consent is on record, by code.",
+        description="Country codes. Readers in these countries only get mail if their consent is on record.",
     )
 
     @field_validator("opt_in")
     @classmethod
     def _are_codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [code for code in codes if not re.fullmatch("[A-Z]{2}", code)]:
-            raise ValueError(f"{wrong[0]!r} is no country code of two capitals, such as JP")
+            raise ValueError(f"{wrong[0]!r} is not a country code. Use two capital letters, such as JP")
         return codes
 
 
 class ConsentSettings(_Section):
-    """What is kept as evidence of a choice."""
+    """The evidence kept of a reader's choice."""
 
     origin: Literal["hashed", "plain", "nothing"] = Field(
         default="hashed",
-        description="The network address a choice came from: hashed with a key, plain, or nothing.",
+        description="How to store the IP address a choice came from: as a keyed hash, in plain text, or "
+        "not at all.",
     )
 
 
 class RetentionSettings(_Section):
-    """How long we keep what we know; `mailer subscribers prune` goes by it. None is for ever."""
+    """How long personal data is kept. `mailer subscribers prune` deletes it; none means for ever."""
 
     pending_days: int | None = Field(
-        default=30, ge=3, description="Days after which a sign-up that nobody confirmed is deleted."
+        default=30, ge=3, description="Delete an unconfirmed sign-up after this many days."
     )
     gone_months: int | None = Field(
         default=None,
         ge=1,
-        description="Months after which somebody who left, bounced or complained is erased but for a hash.",
+        description="Erase people who unsubscribed, bounced or complained after this many months, except "
+        "for a hash.",
     )
     reply_months: int | None = Field(
         default=None,
         ge=1,
-        description="Months after which the servers' words about a delivery are emptied; its state stays.",
+        description="Delete the mail servers' replies after this many months; the state of each delivery "
+        "stays.",
     )
 
 
 class Settings(_Section):
-    """Everything in ``mailer.toml``.
+    """All settings in ``mailer.toml``.
 
-    ``sectors`` maps slugs to names and ``countries`` codes to names, in the office's own language;
-    ``country_names`` holds such tables for other languages, by their tags. ``domain_rates`` are messages per
-    second by the readers' domain, ``"*"`` for every other one. ``time_zones`` maps country codes to zones
-    such as Asia/Shanghai, ``subject_labels`` country codes to words that stand before the subject there.
+    ``sectors`` maps slugs to names and ``countries`` country codes to names, in the organisation's own
+    language. ``country_names`` has such tables for other languages, by language tag. ``domain_rates`` are
+    messages per second by the readers' mail domain, with ``"*"`` for all other domains. ``time_zones`` maps
+    country codes to time zones such as Asia/Shanghai, and ``subject_labels`` maps them to a label put before
+    the subject there.
     """
 
     sender: SenderSettings
@@ -337,8 +374,8 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
     Raises:
         WorkspaceNotFoundError: there is no ``mailer.toml``.
-        ConfigurationError: the file or the environment holds something unknown or wrong; all of it is
-            named.
+        ConfigurationError: the file or the environment contains an unknown or invalid setting; the message
+            names every one.
     """
     path = folder / FILE
     if not path.is_file():
@@ -346,7 +383,7 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     try:
         values = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path}: not valid TOML: {error}. Mend the line and try again.") from error
+        raise ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.") from error
     try:
         return Settings.model_validate(_overridden(values, environ))
     except ValidationError as error:
@@ -354,7 +391,7 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
-    """``values`` with ``MAILER_SECTION__KEY`` laid over them."""
+    """``values``, overridden by the variables ``MAILER_SECTION__KEY``."""
     merged = {
         name: dict(section) if isinstance(section, dict) else section for name, section in values.items()
     }
@@ -365,7 +402,7 @@ def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str,
         known = Settings.model_fields.get(section)
         if not separator or not key or known is None or isinstance(merged.get(section), str):
             raise ConfigurationError(
-                f"{variable}: no such setting. Variables are named MAILER_SECTION__KEY, with a section of "
+                f"{variable}: unknown setting. Variables are named MAILER_SECTION__KEY; the sections are "
                 f"{', '.join(Settings.model_fields)}."
             )
         merged.setdefault(section, {})[key.upper() if section in _BY_COUNTRY else key] = value
@@ -377,7 +414,7 @@ def _complaints(path: Path, error: ValidationError) -> list[str]:
     for fault in error.errors():
         place = ".".join(str(part) for part in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            complaints.append(f"{path}: {place}: no such setting. See docs/settings.md for those there are.")
+            complaints.append(f"{path}: {place}: unknown setting. See docs/settings.md for all settings.")
         else:
-            complaints.append(f"{path}: {place}: {fault['msg']}")
+            complaints.append(f"{path}: {place}: {fault['msg'].removeprefix('Value error, ')}")
     return complaints

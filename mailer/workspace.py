@@ -1,4 +1,4 @@
-"""A workspace: the folder that holds one newsletter's settings, editions, list and outbox."""
+"""A workspace: the folder with one newsletter's settings, keys, editions, database and outbox."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ __all__ = ["KEYS_FILE", "Keys", "Workspace", "open_workspace", "write_keys"]
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """A folder opened for work, given to everything that needs a path, a setting, a key or the database."""
+    """An open workspace, passed to everything that needs a path, a setting, a key or the database."""
 
     root: Path
     settings: Settings
@@ -38,7 +38,9 @@ class Workspace:
 
     @property
     def template_overrides(self) -> Path | None:
-        """The workspace's own templates, which come before ours; None where it has none."""
+        """The folder of the workspace's own templates, which override the built-in ones; None if there is
+        none.
+        """
         folder = self.root / "templates"
         return folder if folder.is_dir() else None
 
@@ -46,7 +48,7 @@ class Workspace:
         """The folder of an edition.
 
         Raises:
-            ConfigurationError: the slug leaves the editions' folder, or there is no such edition.
+            ConfigurationError: there is no such edition, or the slug points outside the folder of editions.
         """
         folder = self.editions / slug
         if folder.parent != self.editions or slug in {"", ".", ".."} or not folder.is_dir():
@@ -54,11 +56,13 @@ class Workspace:
                 ", ".join(sorted(path.name for path in self.editions.glob("*") if path.is_dir()))
                 or "none yet"
             )
-            raise ConfigurationError(f"{slug}: no such edition in {self.editions}. There are: {known}.")
+            raise ConfigurationError(
+                f"There is no edition {slug} in {self.editions}. Existing editions: {known}."
+            )
         return folder
 
     def open_database(self, *, durable: bool = False) -> Engine:
-        """A new engine on the workspace's database; the caller disposes of it."""
+        """Create an engine for the workspace's database; the caller must dispose of it."""
         return open_engine(self.settings.database.url, root=self.root, durable=durable)
 
 
@@ -66,7 +70,7 @@ def open_workspace(folder: Path, environ: Mapping[str, str] = os.environ) -> Wor
     """Open the workspace in ``folder``.
 
     Raises:
-        ConfigurationError: it is none, its settings are wrong, or its keys are missing.
+        ConfigurationError: the folder is not a workspace, its settings are wrong, or its keys are missing.
     """
     root = folder.resolve()
     return Workspace(root=root, settings=settings_.load(root, environ), keys=read_keys(root / KEYS_FILE))

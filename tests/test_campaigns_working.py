@@ -372,7 +372,7 @@ def test_send_detached_is_left_to_the_worker(workspace: Workspace, engine: Engin
             workspace, server.url, "send", SLUG, "--segment", "all", "--confirm", "--detach", "--json"
         )
         assert code == 0, said
-        assert "is left to `mailer work`; 1 of them running" in said
+        assert "is sent in the background: 1 process is running" in said
         wait_until(lambda: is_in(engine, 1, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
 
@@ -383,7 +383,7 @@ def test_resume_detached_is_left_to_the_worker(workspace: Workspace, engine: Eng
     code, out, said = run(workspace, "smtp://127.0.0.1:9", "campaigns", "resume", str(number), "--detach")
     assert code == 0, said
     assert "4" in out
-    assert "Nobody works on it yet" in said
+    assert "no process is running to send it" in said
     assert read_campaign(engine, number).state is C.sending
 
 

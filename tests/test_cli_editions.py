@@ -70,7 +70,7 @@ def test_a_document_is_imported_and_what_is_missing_is_told(workspace: Workspace
         str(folder / "stories/010-youth-forum.md"),
         str(folder / "stories/020-clean-water.md"),
     ]
-    assert "Made the edition 2026-2, “Our newsletter”: 2 stories, 1 picture." in result.stderr
+    assert "Created the edition 2026-2, “Our newsletter”: 2 stories, 1 picture." in result.stderr
     assert "  in ‘Youth forum’: a comment by Ann “Really?”" in result.stderr.splitlines()
     assert result.stderr.splitlines()[-1] == f"Next: mailer -C {workspace.root} check 2026-2"
 
@@ -127,7 +127,7 @@ def test_a_document_that_is_not_there_or_a_language_that_is_none_is_wrong_usage(
     assert run(workspace, "import", "nowhere.docx").exit_code == 2
     result = run(workspace, "import", str(document), "--language", "klingon")
     assert result.exit_code == 2
-    assert "'klingon' is no language tag" in result.stderr
+    assert "'klingon' is not a language tag" in result.stderr
 
 
 def test_a_language_is_written_as_it_should_be(workspace: Workspace, document: Path) -> None:

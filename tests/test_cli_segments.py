@@ -25,7 +25,7 @@ def run(root: Path, *words: str, code: int = 0) -> Result:
 
 
 def test_a_segment_is_saved_shown_used_and_deleted(root: Path) -> None:
-    assert "None has been saved yet" in run(root, "segments", "list").stderr
+    assert "There are no saved segments yet" in run(root, "segments", "list").stderr
     saved = run(root, "segments", "save", "East", "country:MN,CN or tag:press")
     assert "segment:east is saved: partners in Mongolia or China, or partners who" in saved.stderr
     (listed,) = json.loads(run(root, "segments", "list", "--json").stdout)
@@ -55,7 +55,7 @@ def test_a_segment_is_said_in_words_wherever_one_is_given(root: Path) -> None:
     query = "status:active country:MN,CN sector:education"
     explained = run(root, "segments", "explain", query)
     assert explained.stdout == f"{words}\n"
-    assert explained.stderr == "13 on the list, 13 of them get mail today.\n"
+    assert explained.stderr == "13 on the list; 13 of them would get mail today.\n"
     counted = run(root, "subscribers", "count", "--segment", query)
     assert (counted.stdout, counted.stderr) == ("13\n", f"subscribers: {words}.\n")
     assert run(root, "subscribers", "list", "--segment", query).stderr == f"13 subscribers: {words}.\n"
@@ -106,7 +106,7 @@ def test_an_audience_is_counted_by_country_and_sector(root: Path) -> None:
     head, *_, total = [line.split() for line in told.stdout.splitlines() if line.strip()]
     assert head[0] == "country"
     assert (head[-1], total[0], total[-1]) == ("people", "all", "60")
-    assert "Whoever follows several sectors counts in each of them." in told.stderr
+    assert "People who follow several sectors are counted in each." in told.stderr
     counted = json.loads(run(root, "subscribers", "audience", "--segment", "country:MN,CN", "--json").stdout)
     assert [row["country"] for row in counted["countries"]] == ["CN", "MN"]
     assert counted["total"]["people"] == sum(row["people"] for row in counted["countries"]) == 31

@@ -44,7 +44,7 @@ def test_the_demo_ends_with_a_closing_equation_that_holds(journey: tuple[Path, s
 
 
 def test_the_preview_sends_nothing(journey: tuple[Path, str]) -> None:
-    assert "the server has received 0 messages" in journey[1]
+    assert "the SMTP server has received 0 messages" in journey[1]
 
 
 def test_everybody_got_it_once_before_it_was_sent_again(journey: tuple[Path, str]) -> None:

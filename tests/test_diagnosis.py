@@ -90,7 +90,7 @@ def test_a_relay_is_looked_at_and_nothing_is_sent(workspace: Workspace) -> None:
         finding = look_at(workspace, server.url)
         assert (server.received, server.connections) == ([], 1)
     assert finding.verdict is Verdict.good
-    assert finding.message.startswith(f"127.0.0.1:{server.port} answers; clear text; no login; offers ")
+    assert finding.message.startswith(f"127.0.0.1:{server.port} answers; not encrypted; no login; supports ")
     assert "8BITMIME, SMTPUTF8, SIZE 33,554,432" in finding.message
     assert "not PIPELINING" in finding.message
 
@@ -99,7 +99,7 @@ def test_a_server_that_only_knows_helo_is_good_enough(workspace: Workspace) -> N
     with smtp_sink("-e") as sink:
         finding = look_at(workspace, sink.url)
     assert finding.verdict is Verdict.good
-    assert "offers nothing more; not PIPELINING, 8BITMIME, SMTPUTF8" in finding.message
+    assert "supports no SMTP extensions; does not support PIPELINING, 8BITMIME, SMTPUTF8" in finding.message
 
 
 @pytest.mark.parametrize("password", PASSWORDS)
@@ -114,7 +114,9 @@ def test_the_certificate_and_the_login_are_tried(
         finding = look_at(workspace, url, password_file="password", auth=auth)
     ends = (datetime.now(UTC) + timedelta(days=90)).date()
     assert finding.verdict is Verdict.good
-    assert f"TLSv1.3, certificate until {ends}; lets us in with {mechanism}" in finding.message
+    assert (
+        f"encrypted (TLSv1.3), certificate valid until {ends}; logged in with {mechanism}" in finding.message
+    )
 
 
 def test_a_wrong_password_is_found_before_a_campaign_finds_it(
@@ -146,7 +148,7 @@ def test_a_certificate_that_ends_soon_is_mentioned(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with MisbehavingServer(tls=context) as server:
         finding = look_at(workspace, f"smtps://localhost:{server.port}")
-    assert (finding.verdict, "ends soon" in finding.message) == (Verdict.doubtful, True)
+    assert (finding.verdict, "expires soon" in finding.message) == (Verdict.doubtful, True)
 
 
 def test_tls_that_is_required_and_not_offered_is_bad(workspace: Workspace) -> None:
@@ -200,7 +202,7 @@ def test_relays_with_one_name_are_found(workspace: Workspace) -> None:
 def test_a_folder_is_good_and_reaches_nobody(workspace: Workspace) -> None:
     finding = look_at(workspace, "maildir:received")
     assert finding.verdict is Verdict.good
-    assert "reach nobody" in finding.message
+    assert "they are not sent to readers" in finding.message
     assert not (workspace.root / "received").exists()
 
 
@@ -215,7 +217,7 @@ def test_the_database_its_disk_and_its_clock_are_looked_at(either_workspace: Wor
     files = sorted(either_workspace.root.iterdir())
     findings = examine(either_workspace)
     assert find(findings, "database").verdict is Verdict.good
-    assert find(findings, "disk").message.startswith("a durable commit takes ")
+    assert find(findings, "disk").message.startswith("saving a change safely to disk takes ")
     assert find(findings, "clock").verdict is Verdict.good
     left = {path for path in either_workspace.root.iterdir() if not path.name.startswith("mailer.db")}
     assert left == {path for path in files if not path.name.startswith("mailer.db")}
@@ -253,7 +255,7 @@ def test_the_records_to_publish_are_shown(workspace: Workspace) -> None:
     findings = [f for f in examine(workspace, dkim=write_keys(workspace.root)) if f.subject == "dkim"]
     assert [finding.verdict for finding in findings] == [Verdict.good, Verdict.good]
     domain = workspace.settings.sender.domain
-    assert f"DNS must say: n1._domainkey.{domain}. IN TXT" in findings[0].message
+    assert f"DNS must have this record: n1._domainkey.{domain}. IN TXT" in findings[0].message
     assert f'n2._domainkey.{domain}. IN TXT ( "v=DKIM1; k=ed25519; p=' in findings[1].message
 
 

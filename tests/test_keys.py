@@ -132,7 +132,7 @@ def test_the_255th_key_is_followed_by_the_lowest_free_number(path: Path) -> None
 def test_what_a_person_added_is_not_lost_in_silence(path: Path) -> None:
     path.write_text(path.read_text() + "\n[other]\nkey = [1, 2]\n")
     before = path.read_text()
-    with pytest.raises(ConfigurationError, match="key is nothing this program writes"):
+    with pytest.raises(ConfigurationError, match="key was not written by this program"):
         rotate_keys(path, now=NOW)
     assert path.read_text() == before
 

@@ -60,7 +60,7 @@ def test_relays_in_the_file_are_read_with_their_own_tables(tmp_path: Path) -> No
 
 @pytest.mark.parametrize("tag", ["French", "EN", "zh-hans", "zh_Hans"])
 def test_the_sender_s_language_is_a_tag(tmp_path: Path, tag: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"sender\.language: .*is no language code"):
+    with pytest.raises(ConfigurationError, match=r"sender\.language: .*is not a language code"):
         load_text(tmp_path, f'{SENDER}language = "{tag}"\n')
     assert load_text(tmp_path, f'{SENDER}language = "zh-Hans"\n').sender.language == "zh-Hans"
 

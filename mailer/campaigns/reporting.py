@@ -186,6 +186,27 @@ def counts(session: Session, campaign_id: int) -> Counts:
     return count_deliveries(session.connection(), campaign_id)
 
 
+def count_readers(number: int) -> str:
+    """The number with its noun: "1 reader", "1,200 readers"."""
+    return f"{number:,} reader{'' if number == 1 else 's'}"
+
+
+def describe_counts(counts: Counts) -> str:
+    """Describe the numbers in words: ``60 readers: 59 sent, 1 left before their turn; nothing is open.``"""
+    parts = (
+        (counts.sent, "sent"),
+        (counts.rejected, "refused by their mail server"),
+        (counts.failed, "failed"),
+        (counts.suppressed, "left before their turn"),
+        (counts.in_doubt, "in doubt"),
+        (counts.deferred, "deferred"),
+        (counts.queued, "not sent"),
+    )
+    words = ", ".join(f"{number:,} {word}" for number, word in parts if number) or "none sent"
+    end = "" if counts.in_doubt or counts.still_to_do else "; nothing is open"
+    return f"{count_readers(counts.audience)}: {words}{end}."
+
+
 def summarise(session: Session, campaign_id: int) -> Summary:
     """How a campaign stands.
 

@@ -1,5 +1,8 @@
-"""The command line: parse, call one function, print. Heavy rooms are imported inside the commands that
-need them, so that ``mailer --help`` answers without the web or the database."""
+"""The command line: parse the arguments, call one function, print the result.
+
+Heavy packages are imported inside the commands that need them, so that ``mailer --help`` does not load the
+web server or the database.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +32,7 @@ _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
 
 
 class Boundary(click.Group):
-    """The one place where our errors become exit code 1 and words on stderr; ``--debug`` traces."""
+    """Turn expected errors into exit code 1 and a message on stderr; with ``--debug``, show the traceback."""
 
     def invoke(self, ctx: Context) -> Any:
         try:
@@ -41,7 +44,7 @@ class Boundary(click.Group):
             raise click.ClickException(words) from error
 
     def format_commands(self, _: Context, formatter: HelpFormatter) -> None:
-        """List the commands by what a person wants to do."""
+        """List the commands under the task they belong to."""
         for title, names in _GROUPS:
             commands = [(name, self.commands[name]) for name in names]
             with formatter.section(title):
@@ -49,18 +52,18 @@ class Boundary(click.Group):
 
 
 def _explain(error: Exception) -> str | None:
-    """What to tell a person, or None for a fault of ours, which deserves its trace."""
+    """The message for an expected error; None for a bug, whose traceback is shown."""
     if isinstance(error, BrokenPipeError):
-        # Whoever read our output has enough of it, as `head` has: Click ends quietly.
+        # The reader of our output has closed the pipe, as `head` does: Click exits quietly.
         return None
     if isinstance(error, (EditionError, SubscriberError, MailerError, ConfigurationError, OSError)):
         return str(error)
-    # Not imported: if the database has failed, its library is loaded already.
+    # Not imported here: if the database has failed, its library is already loaded.
     library = sys.modules.get("sqlalchemy.exc")
     if library is not None and isinstance(error, library.OperationalError):
         return (
-            f"The database cannot be used: {error.orig}. Is the disk full, or its server down? "
-            "Nothing that was recorded is lost; mend it and give the command again."
+            f"Cannot use the database: {error.orig}. Check whether the disk is full or the database server "
+            "is down. Nothing already recorded is lost. Fix the problem, then run the command again."
         )
     return None
 
@@ -75,17 +78,17 @@ def _explain(error: Exception) -> str | None:
     envvar="MAILER_HOME",
     default=Path(),
     show_default="the current folder",
-    help="The workspace to work in. Also MAILER_HOME.",
+    help="The workspace folder. You can also set MAILER_HOME.",
 )
 @click.option(
     "--debug",
     is_flag=True,
     envvar="MAILER_DEBUG",
-    help="Show the whole trace of an error. Also MAILER_DEBUG.",
+    help="Show the full traceback of an error. You can also set MAILER_DEBUG.",
 )
 @click.pass_context
 def mailer(ctx: Context, folder: Path, debug: bool) -> None:  # noqa: ARG001 - read by Boundary
-    """Write, check, preview and send newsletters to partners, one accounted message each.
+    """Write, check, preview and send newsletters to partners, and account for every message.
 
     Nothing is ever sent without --confirm.
     """

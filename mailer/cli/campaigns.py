@@ -1,4 +1,4 @@
-"""The group campaigns: list, watch, stop and continue."""
+"""The commands of ``mailer campaigns``: list, show, archive, pause, cancel and metrics."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 @click.group()
 def campaigns() -> None:
-    """List, watch, stop and continue campaigns."""
+    """List, follow, pause, resume and cancel campaigns."""
 
 
 @campaigns.command(name="list")
 @json_option
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
-    """List every campaign with its state and counts."""
+    """List all campaigns with their state and numbers."""
     from mailer.campaigns.reporting import list_campaigns
 
     workspace = home.open()
@@ -50,12 +50,12 @@ def list_(home: Home, as_json: bool) -> None:
 
 @campaigns.command()
 @click.argument("campaign_id", metavar="ID", type=int)
-@click.option("--off", is_flag=True, help="Take it out again.")
+@click.option("--off", is_flag=True, help="Remove it from the archive.")
 @pass_home
 def archive(home: Home, campaign_id: int, off: bool) -> None:
-    """Put the edition of a campaign into the public archive.
+    """Add a campaign's edition to the public archive.
 
-    Whoever has the mail can read it in the browser either way.
+    Readers who have the mail can open it in the browser either way.
     """
     from sqlmodel import Session
 
@@ -73,8 +73,8 @@ def archive(home: Home, campaign_id: int, off: bool) -> None:
 @json_option
 @pass_home
 def show(home: Home, campaign_id: int, as_json: bool) -> None:
-    """Show where a campaign stands."""
-    from mailer.campaigns.reporting import summarise
+    """Show the state of a campaign and its numbers."""
+    from mailer.campaigns.reporting import describe_counts, summarise
 
     workspace = home.open()
     with home.reading(workspace) as opened:
@@ -94,19 +94,22 @@ def show(home: Home, campaign_id: int, as_json: bool) -> None:
         emit(words)
     for notice in summary.notices:
         emit(f"notice   {notice.text} ({notice.host})")
+    emit(describe_counts(summary.counts))
     emit(summary.counts.equation())
     if summary.counts.still_to_do and summary.state in {"sending", "paused"}:
-        say(f"Go on with `mailer campaigns resume {campaign_id}`.")
+        say(f"To send the rest: {home.again('campaigns', 'resume', str(campaign_id))}")
+    elif summary.counts.settled:
+        say(f"For the details: {home.again('campaigns', 'report', str(campaign_id))}")
 
 
 def _describe_timing(timing: Timing, state: str) -> Iterator[str]:
     if timing.rate is not None:
-        yield f"rate     {timing.rate:g} messages a second at most"
+        yield f"rate     at most {timing.rate:g} messages per second"
     if timing.scheduled_at is not None and state in {"approved", "scheduled"}:
         yield f"starts   {_clock(timing.scheduled_at)}"
     if timing.canary is not None:
-        until = "a person resumes it" if timing.canary_until is None else _clock(timing.canary_until)
-        yield f"canary   the first {timing.canary:,}; the rest waits until {until}"
+        until = "you resume the campaign" if timing.canary_until is None else _clock(timing.canary_until)
+        yield f"canary   {timing.canary:,} readers first; the rest wait until {until}"
     if timing.next_try is not None:
         yield f"next try {_clock(timing.next_try)}"
 
@@ -118,7 +121,8 @@ def _clock(moment: datetime) -> str:
 @campaigns.command()
 @pass_home
 def metrics(home: Home) -> None:
-    """Print figures for Prometheus, as `mailer serve` shows this machine under /metrics.
+    """Print metrics for Prometheus: the same figures that `mailer serve` gives under /metrics on this
+    machine.
 
     Example: mailer campaigns metrics > /var/lib/node_exporter/mailer.prom
     """
@@ -132,7 +136,7 @@ def metrics(home: Home) -> None:
 @click.argument("campaign_id", metavar="ID", type=int)
 @pass_home
 def pause(home: Home, campaign_id: int) -> None:
-    """Pause a campaign; what is in hand is finished, the rest waits."""
+    """Pause a campaign. Messages already being sent are finished; the rest wait."""
     _move(home, campaign_id, "pause_campaign", "paused")
 
 
@@ -140,7 +144,7 @@ def pause(home: Home, campaign_id: int) -> None:
 @click.argument("campaign_id", metavar="ID", type=int)
 @pass_home
 def cancel(home: Home, campaign_id: int) -> None:
-    """Stop a campaign for good; what was not sent stays unsent."""
+    """Stop a campaign for good. Messages not yet sent are never sent."""
     _move(home, campaign_id, "cancel_campaign", "cancelled")
 
 

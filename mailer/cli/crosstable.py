@@ -1,4 +1,4 @@
-"""An audience by country and sector, as a terminal and as JSON show it."""
+"""Print an audience by country and sector, as a table on the terminal or as JSON."""
 
 from typing import Any
 
@@ -10,12 +10,12 @@ from subscribers.country import country_name
 from subscribers.crosstable import Counts, CrossTable
 from subscribers.phrases import Vocabulary
 
-# Where nobody's screen limits it, a line is never broken.
+# Output that does not go to a terminal is never wrapped.
 _ENDLESS = 1000
 
 
 def print_table(table: CrossTable, vocabulary: Vocabulary) -> None:
-    """Print the table to stdout: a line for each country, the people last."""
+    """Print the table to stdout: one line for each country, with the number of people in the last column."""
     console = Console(highlight=False)
     if not console.is_terminal:
         console.width = _ENDLESS
@@ -23,7 +23,7 @@ def print_table(table: CrossTable, vocabulary: Vocabulary) -> None:
 
 
 def as_dict(table: CrossTable, vocabulary: Vocabulary) -> dict[str, Any]:
-    """The table as JSON shows it."""
+    """The table in the form of the JSON output."""
     return {
         "countries": [
             {"country": code, "name": _name(code, vocabulary), **_numbers(table, counts)}

@@ -21,20 +21,22 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("edition", required=False)
-@click.option("--online", is_flag=True, help="Also ask every link whether its page answers.")
-@click.option("--explain", metavar="CODE", help="Print the page of a check instead: why, and what to do.")
+@click.option("--online", is_flag=True, help="Also test whether the page behind each link responds.")
+@click.option(
+    "--explain", metavar="CODE", help="Explain one check instead: why it matters and how to fix it."
+)
 @json_option
 @pass_home
 def check(home: Home, edition: str | None, online: bool, explain: str | None, as_json: bool) -> None:
-    """Find every problem of an edition, in its files and in the finished mail.
+    """Check an edition: its files and the mails made from it.
 
-    Exits 1 when one of them is an error. Examples: mailer check 2021-2, mailer check --explain long-alt
+    Exits with 1 if there is an error. Examples: mailer check 2021-2, mailer check --explain long-alt
     """
     if explain is not None:
         emit(_explain_check(explain))
         return
     if edition is None:
-        raise click.UsageError("Name an edition, or a check with --explain CODE.")
+        raise click.UsageError("Give the name of an edition, or a check to explain with --explain CODE.")
     from mailer.campaigns.examining import examine_for_list
 
     examination = examine_for_list(home.open(), edition, today=datetime.now(UTC).date())
@@ -67,8 +69,8 @@ def _explain_check(code: str) -> str:
 
     if code not in CHECKS:
         close = get_close_matches(code, CHECKS, n=1)
-        advice = f"Did you mean {close[0]}?" if close else "docs/checks/README.md lists them all."
-        raise click.BadParameter(f"there is no check {code!r}. {advice}", param_hint="--explain")
+        advice = f"Did you mean {close[0]}?" if close else "See docs/checks/README.md for the full list."
+        raise click.BadParameter(f"there is no check called {code!r}. {advice}", param_hint="--explain")
     return describe_check(CHECKS[code]).rstrip()
 
 
@@ -101,7 +103,7 @@ def _number(number: int, noun: str) -> str:
     "--for",
     "address",
     metavar="ADDRESS",
-    help="As this subscriber gets it; without it, as nobody in particular.",
+    help="Render it for this subscriber. By default, for an unnamed reader.",
 )
 @click.option(
     "--format",
@@ -109,20 +111,20 @@ def _number(number: int, noun: str) -> str:
     type=click.Choice(["html", "text", "mjml", "eml"]),
     default="html",
     show_default=True,
-    help="Which form to write.",
+    help="The output format.",
 )
-@click.option("--language", metavar="TAG", help="In this language of the edition, such as zh-Hans.")
+@click.option("--language", metavar="TAG", help="The language of the edition to render, such as zh-Hans.")
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write to this file, whole or not at all.",
+    help="Write to this file instead of stdout. It is only replaced once complete.",
 )
 @pass_home
 def render(
     home: Home, edition: str, address: str | None, form: str, language: str | None, output: Path | None
 ) -> None:
-    """Render an edition as the mail it becomes.
+    """Render an edition as the mail readers get.
 
     Example: mailer render 2021-2 --for desk@example.org --format eml -o desk.eml
     """
@@ -139,20 +141,25 @@ def render(
 @click.command()
 @click.argument("edition")
 @click.option(
-    "--port", default=8026, show_default=True, type=click.IntRange(0, 65535), help="0 takes a free one."
+    "--port",
+    default=8026,
+    show_default=True,
+    type=click.IntRange(0, 65535),
+    help="The port to listen on; 0 picks a free one.",
 )
 @click.option("--open/--no-open", "open_browser", default=True, show_default=True, help="Open the browser.")
 @pass_home
 def preview(home: Home, edition: str, port: int, open_browser: bool) -> None:
-    """Show an edition in the browser, as any subscriber gets it.
+    """Preview an edition in the browser, as any subscriber would get it.
 
-    Desktop and phone, light and dark, text, with its problems beside it; reloads when a file changes.
+    Shows desktop and phone, light and dark mode, plain text, and the problems found. Reloads when you save a
+    file.
     """
     from mailer.web.preview import create_preview_app
     from mailer.web.serving import serve
 
     app = create_preview_app(home.open(), edition)
-    say(f"Preview of {edition} until Ctrl-C.")
+    say(f"Previewing {edition}. Press Ctrl-C to stop.")
     serve(app, host="127.0.0.1", port=port, announce=_opener(open_browser))
 
 
@@ -170,7 +177,7 @@ def _opener(open_browser: bool) -> Callable[[str], None]:
 @json_option
 @pass_home
 def new(home: Home, slug: str, as_json: bool) -> None:
-    """Write an example edition to write over, with every key explained. Never overwrites.
+    """Create an edition from an example in which every key is explained. Never overwrites files.
 
     Example: mailer new 2026-2
     """
@@ -191,27 +198,33 @@ def new(home: Home, slug: str, as_json: bool) -> None:
         emit_json({"edition": slug, "folder": str(folder), "files": files})
         return
     emit(str(folder))
-    say(f"Made the edition {slug}: {_number(len(files), 'file')}, each explains itself.")
-    say(f"Next: write over {folder / 'edition.md'}, and look with: {home.again('preview', slug)}")
+    say(f"Created the edition {slug}: {_number(len(files), 'file')}, with an explanation in each.")
+    say(f"Next: edit {folder / 'edition.md'}, then preview it with: {home.again('preview', slug)}")
 
 
 @click.command(name="import")
 @click.argument("file", metavar="FILE.docx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--edition", "slug", metavar="SLUG", default="", help="Its name; without it, that of the file.")
+@click.option(
+    "--edition",
+    "slug",
+    metavar="SLUG",
+    default="",
+    help="The name of the new edition. Default: the file's name.",
+)
 @click.option(
     "--language",
     metavar="TAG",
     default="",
     callback=lambda _context, _option, tag: _read_language(tag),
-    help="What it is written in, such as zh-Hans; without it, its words decide.",
+    help="The language it is written in, such as zh-Hans. Default: detected from the text.",
 )
 @json_option
 @pass_home
 def import_(home: Home, file: Path, slug: str, language: str, as_json: bool) -> None:
     """Turn a Word document into an edition: one story for each Heading 1.
 
-    Pictures, tables, lists, links and notes are kept; what could not be carried over is listed with its
-    place. Never overwrites. Example: mailer import newsletter.docx --edition 2026-2
+    Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
+    place in the document. Never overwrites files. Example: mailer import newsletter.docx --edition 2026-2
     """
     from editions.word.importing import import_word
 
@@ -235,14 +248,14 @@ def import_(home: Home, file: Path, slug: str, language: str, as_json: bool) -> 
 
 def _tell_imported(home: Home, imported: Imported) -> None:
     made = f"{_number(len(imported.stories), 'story')}, {_number(len(imported.images), 'picture')}"
-    say(f"Made the edition {imported.slug}, “{imported.title}”: {made}.")
+    say(f"Created the edition {imported.slug}, “{imported.title}”: {made}.")
     if imported.left_behind:
-        say(f"Not as it was in the document, {_number(len(imported.left_behind), 'thing')}:")
+        say(f"{_number(len(imported.left_behind), 'thing')} in the document could not be kept unchanged:")
     for left in imported.left_behind:
         say(f"  {left}")
     say(
-        f"Look at {imported.folder / 'edition.md'} first: its subject and preheader are made of titles, "
-        "its number and date of the name and today."
+        f"Check {imported.folder / 'edition.md'} first: the subject and preheader were made from the titles, "
+        "the number from the name, and the date is today's."
     )
     say(f"Next: {home.again('check', imported.slug)}")
 
@@ -251,10 +264,12 @@ def _read_language(tag: str) -> str:
     from editions.languages import canonical_language
 
     if tag and not canonical_language(tag):
-        raise click.BadParameter(f"{tag!r} is no language tag. Write en, zh-Hans, mn, ja, ko or fr.")
+        raise click.BadParameter(
+            f"{tag!r} is not a language tag. Use, for example, en, zh-Hans, mn, ja, ko or fr."
+        )
     return canonical_language(tag) or ""
 
 
 def _today() -> date:
-    """The day where the person is, not in Greenwich."""
+    """Today's date in the user's own time zone, not in UTC."""
     return datetime.now(UTC).astimezone().date()

@@ -1,4 +1,4 @@
-"""What every command is given: where the workspace is, opened only when a command asks for it."""
+"""The context every command receives: where the workspace is. It is opened only when a command needs it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Home:
-    """The folder named by ``-C`` or ``MAILER_HOME``."""
+    """The workspace folder given by ``-C`` or ``MAILER_HOME``."""
 
     folder: Path
 
@@ -28,20 +28,20 @@ class Home:
         """Open the workspace.
 
         Raises:
-            ConfigurationError: it is none, or its settings are wrong.
+            ConfigurationError: the folder is not a workspace, or its settings are wrong.
         """
         from mailer.workspace import open_workspace
 
         return open_workspace(self.folder)
 
     def again(self, *words: str) -> str:
-        """The command ``mailer WORDS`` in this workspace, for a person to type."""
+        """The full command line of ``mailer WORDS`` in this workspace, to show to the user."""
         place = [] if self.folder == Path() else ["-C", str(self.folder)]
         return shlex.join(["mailer", *place, *words])
 
     @contextmanager
     def database(self, workspace: Workspace) -> Iterator[Engine]:
-        """The workspace's database, proven to be of this program's schema, closed at the end.
+        """The workspace's database, checked to have the current schema and closed at the end of the block.
 
         Raises:
             StaleSchemaError: ``mailer db upgrade`` must run first.
@@ -57,7 +57,7 @@ class Home:
 
     @contextmanager
     def reading(self, workspace: Workspace) -> Iterator[Session]:
-        """A session that only looks, and never makes a campaign wait."""
+        """A read-only session, which never makes a campaign wait."""
         from mailer.database.engine import session
 
         with self.database(workspace) as engine, session(engine, read_only=True) as opened:
@@ -65,7 +65,7 @@ class Home:
 
     @contextmanager
     def writing(self, workspace: Workspace) -> Iterator[Session]:
-        """A session whose changes are kept if the block ends well, and none of them otherwise."""
+        """A session that commits when the block ends normally and rolls back otherwise."""
         from mailer.database.engine import session
 
         with self.database(workspace) as engine, session(engine) as opened:

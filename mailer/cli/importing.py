@@ -1,5 +1,6 @@
-"""The commands import, imports and rollback, and how an import is shown: what the file was found to be, a bar
-while it is read, and what it came to."""
+"""The commands ``subscribers import``, ``imports`` and ``rollback``: the format found, a progress bar, the
+result.
+"""
 
 from __future__ import annotations
 
@@ -24,18 +25,21 @@ _WIDEST = 28
 
 @click.command(name="import")
 @click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False))
-@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
-@click.option("--encoding", metavar="NAME", help="What it was saved in, such as gb18030.")
-@click.option("--delimiter", metavar="SIGN", help="What stands between cells, such as ';' or tab.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, without changing anything.")
+@click.option("--encoding", metavar="NAME", help="The character encoding of the file, such as gb18030.")
+@click.option("--delimiter", metavar="SIGN", help="The character between columns, such as ';' or 'tab'.")
 @click.option(
     "--columns",
     "table",
     metavar="FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A table (TOML) of which column is which of ours, for files that nobody knows.",
+    help="A TOML file that says what each column holds, for files in an unknown format.",
 )
 @click.option(
-    "--basis", metavar="TEXT", default="", help="Why these people may be written to; kept with the import."
+    "--basis",
+    metavar="TEXT",
+    default="",
+    help="Why you may write to these people. Recorded with the import.",
 )
 @json_option
 @pass_home
@@ -49,10 +53,11 @@ def import_(
     basis: str,
     as_json: bool,
 ) -> None:
-    """Bring in a list: CSV, Excel (.xlsx), vCard, or an export of Mailchimp or listmonk.
+    """Import subscribers from CSV, Excel (.xlsx), vCard, or a Mailchimp or listmonk export.
 
-    Bad rows are refused by number and reason, the good ones go in. Nobody who left comes back this way, and
-    people who left there will get no mail from here. Begin with --dry-run. docs/import.md explains it all.
+    Rows with errors are refused, with their number and the reason; all other rows are imported. People who
+    unsubscribed here stay unsubscribed, and people marked as unsubscribed in the file get no mail. Start with
+    --dry-run. See docs/import.md.
     """
     from subscribers.files.columns import read_columns
     from subscribers.files.opening import Reading
@@ -62,7 +67,7 @@ def import_(
         encoding=encoding,
         delimiter=_read_delimiter(delimiter),
         columns=None if table is None else read_columns(table),
-        # What a person has not seen is not believed.
+        # A guess about the file counts only where a person sees it before anything changes.
         believes=dry_run,
     )
     workspace = home.open()
@@ -88,7 +93,7 @@ def import_(
 def _read_delimiter(text: str | None) -> str | None:
     sign = {"tab": "\t", "\\t": "\t"}.get(text or "", text)
     if sign is not None and (len(sign) != 1 or not sign.isascii() or sign in '"\r\n'):
-        raise click.BadParameter("write one sign, such as ';', or 'tab'.", param_hint="--delimiter")
+        raise click.BadParameter("give a single character, such as ';', or 'tab'.", param_hint="--delimiter")
     return sign
 
 
@@ -96,7 +101,7 @@ def _read_delimiter(text: str | None) -> str | None:
 @json_option
 @pass_home
 def imports(home: Home, as_json: bool) -> None:
-    """List the imports, the newest first, with what each came to."""
+    """List past imports and their results, newest first."""
     from subscribers.importing import list_imports
 
     workspace = home.open()
@@ -111,7 +116,7 @@ def imports(home: Home, as_json: bool) -> None:
             f"{batch['at']:%Y-%m-%d %H:%M}",
             shorten(batch["source"], 32),
             *(batch[name] for name in _OUTCOMES),
-            "taken back" if batch["rolled_back_at"] else "",
+            "rolled back" if batch["rolled_back_at"] else "",
         )
         for batch in known
     ]
@@ -120,14 +125,14 @@ def imports(home: Home, as_json: bool) -> None:
 
 @click.command()
 @click.argument("import_id", metavar="ID", type=int)
-@click.option("--dry-run", is_flag=True, help="Say what would happen and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, without changing anything.")
 @json_option
 @pass_home
 def rollback(home: Home, import_id: int, dry_run: bool, as_json: bool) -> None:
-    """Take an import back: who came with it goes, what it overwrote is put back.
+    """Undo an import: remove the people it added and restore what it overwrote.
 
-    As long as nobody it added was written to. Whoever has left, chosen or been changed since is kept as they
-    are, and so are suppressions.
+    Only possible while none of the people it added has been sent mail. People who have since unsubscribed,
+    changed their choices or been edited are kept as they are, and so are suppressed addresses.
     """
     from mailer.feedback.rolling_back import roll_back_import
 
@@ -142,13 +147,16 @@ def rollback(home: Home, import_id: int, dry_run: bool, as_json: bool) -> None:
 
 
 def tell_parts(parts: Sequence[PartAccount]) -> None:
-    """Say what was found, and show the first rows as they were understood."""
+    """Print the format found in each part of the file, and the first rows as they were read."""
     for part in parts:
-        say(f"{part.file + ': ' if part.file else ''}{part.form}; made by {part.maker}.")
+        say(f"{part.file + ': ' if part.file else ''}{part.form}. Column layout: {part.maker}.")
         meaning = ", ".join(f"{ours} from {' + '.join(theirs)}" for ours, theirs in part.meaning.items())
         say(f"  Columns: {meaning}." + (f" Not used: {', '.join(part.unused)}." if part.unused else ""))
         if not part.certain:
-            say("  The encoding is only likely. If the names below are wrong, name another with --encoding.")
+            say(
+                "  The encoding is a guess. If the names below look wrong, give the right one with "
+                "--encoding."
+            )
         if part.samples:
             head = list(dict.fromkeys(column for sample in part.samples for column in sample))
             rows = [[shorten(sample.get(column, ""), _WIDEST) for column in head] for sample in part.samples]
@@ -156,7 +164,7 @@ def tell_parts(parts: Sequence[PartAccount]) -> None:
 
 
 def tell_report(report: ImportReport, file: Path, again: str, *, dry_run: bool) -> None:
-    """Print every refused row, and say what it came to."""
+    """Print every refused row, then the totals."""
     for refusal in report.refused:
         place = f"{file}/{refusal.file}" if refusal.file else str(file)
         emit(f"{place}:{refusal.row}: refused: {refusal.reason}")
@@ -166,12 +174,12 @@ def tell_report(report: ImportReport, file: Path, again: str, *, dry_run: bool) 
         f"{report.suppressed} suppressed, {len(report.refused)} refused."
     )
     if not dry_run:
-        say(f"This is import {report.import_id}. To take it back: {again} {report.import_id}")
+        say(f"This is import {report.import_id}. To undo it: {again} {report.import_id}")
 
 
 @contextmanager
 def show_rows(file: Path) -> Iterator[Callable[[int], None]]:
-    """Show the number of rows it is called with, as a bar on a terminal and not at all elsewhere."""
+    """A callback that shows the number of rows read: a progress bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -192,7 +200,7 @@ def show_rows(file: Path) -> Iterator[Callable[[int], None]]:
 
 
 def _count_lines(file: Path) -> int | None:
-    """About how many rows a text has; None for what is packed, and shows no lines before it is read."""
+    """The approximate number of rows of a text file; None for a ZIP file, whose rows cannot be counted."""
     with file.open("rb") as stream:
         if stream.read(2) == b"PK":
             return None

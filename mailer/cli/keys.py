@@ -1,4 +1,4 @@
-"""Commands about the secrets of a workspace: list, rotate."""
+"""The commands of ``mailer keys``: list and rotate the keys that sign links."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 @click.group()
 def keys() -> None:
-    """Look at and renew the keys by which links in mails are signed."""
+    """List and rotate the keys that sign the links in mails."""
 
 
 @keys.command(name="list")
 @json_option
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
-    """List the keys by number, without their secrets: which one signs, which only read."""
+    """List the keys by number, without their secrets, and show which one signs new links."""
     from mailer.keys import KEYS_FILE, list_keys
 
     found = list_keys(home.open().root / KEYS_FILE)
@@ -34,9 +34,9 @@ def list_(home: Home, as_json: bool) -> None:
 @json_option
 @pass_home
 def rotate(home: Home, as_json: bool) -> None:
-    """Make a new key that signs from now on. Links in mails that are out go on working.
+    """Create a new key to sign links from now on. Links in newsletters already sent keep working.
 
-    Links that were mailed for one thing, such as to be erased, stop working and have to be asked for again.
+    Single-use links, such as those that confirm an erasure, stop working and have to be requested again.
     """
     from mailer.keys import KEYS_FILE, rotate_keys
 
@@ -45,7 +45,7 @@ def rotate(home: Home, as_json: bool) -> None:
     if as_json:
         emit_json({"number": number})
     say(
-        f"Key {number} signs from now on; older ones go on reading the links of newsletters. Put {path.name} "
-        "into the backup, copy it to every machine of this workspace, then restart `mailer serve` and "
-        "`mailer work`, which sign with the key they started with."
+        f"Key {number} signs new links from now on. Older keys still verify the links in newsletters already "
+        f"sent. Back up {path.name}, copy it to every machine that uses this workspace, then restart `mailer "
+        "serve` and `mailer work`: they sign with the key they started with."
     )

@@ -1,4 +1,4 @@
-"""How the demo speaks on a terminal: numbered steps, aligned facts, one accent colour."""
+"""The demo's output on a terminal: numbered steps, aligned facts, one accent colour."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ if TYPE_CHECKING:
 
 
 class TerminalNarrator:
-    """Prints the journey on stdout: it is what the command was asked for."""
+    """Prints the demo on stdout: the output is what the command is for."""
 
     def __init__(self) -> None:
         self._steps = 0
 
     def step(self, title: str) -> None:
-        """Begin the next step."""
+        """Print the heading of the next step."""
         self._steps += 1
         click.echo()
         click.secho(f"{self._steps}  {title}", fg="cyan", bold=True)
 
     def tell(self, text: str) -> None:
-        """One line under the step."""
+        """Print one line under the step."""
         click.echo(f"   {text}")
 
     def table(self, rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None:
-        """Aligned facts under the step."""
+        """Print aligned columns under the step."""
         for line in columns(rows, right=right).splitlines():
             click.echo(f"   {line}")
 
     def progress(self, title: str) -> AbstractContextManager[Callable[[Counts], None]]:
-        """A bar for as long as a campaign runs."""
+        """Show a progress bar while a campaign runs."""
         return show_progress(f"   {title}")

@@ -1,4 +1,4 @@
-"""Commands that run things: init, demo, serve, work, doctor, db."""
+"""The commands that set up and run the program: init, demo, serve, work, doctor and db."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--sample", is_flag=True, help="Bring the sample edition and import the sample partners.")
+@click.option("--sample", is_flag=True, help="Add the sample edition and import the sample partners.")
 @json_option
 def init(folder: Path, sample: bool, as_json: bool) -> None:
-    """Make a workspace in DIR: settings, keys, an empty list, folders for editions."""
+    """Create a workspace in DIR: settings, keys, an empty list of subscribers, folders for editions."""
     from mailer.founding import found_workspace
 
     founded = found_workspace(folder, sample=sample, now=datetime.now(UTC))
@@ -36,30 +36,32 @@ def init(folder: Path, sample: bool, as_json: bool) -> None:
             {"workspace": str(founded.root), "editions": list(founded.editions), "partners": founded.partners}
         )
         return
-    say(f"Made the workspace {founded.root}.")
+    say(f"Created the workspace {founded.root}.")
     if founded.editions:
-        say(
-            f"It holds the edition {', '.join(founded.editions)} and {founded.partners} partners to try with."
-        )
+        say(f"It contains the edition {', '.join(founded.editions)} and {founded.partners} sample partners.")
         say(f"Next: mailer -C {folder} check {founded.editions[0]}")
     else:
-        say(f"Next: write who sends into {folder}/mailer.toml, then begin: mailer -C {folder} new 2026-1")
+        say(f"Next: fill in [sender] in {folder}/mailer.toml, then start with: mailer -C {folder} new 2026-1")
 
 
 @click.command()
 @click.option(
-    "--dir", "folder", type=click.Path(path_type=Path, file_okay=False), help="Where to keep what it makes."
+    "--dir",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The folder for everything the demo makes.",
 )
 @click.option(
     "--browser/--no-browser",
     default=True,
     show_default=True,
-    help="Open the edition in the browser at the end.",
+    help="Open the edition in the browser when the demo has finished.",
 )
 def demo(folder: Path | None, browser: bool) -> None:
-    """Show the whole journey on embedded parts.
+    """Run a newsletter from start to finish with built-in servers.
 
-    Write, check, preview, send, leave: on a real SMTP server and real pages. Nothing leaves this machine.
+    Checks, previews and sends the sample edition through a real SMTP server, and unsubscribes a reader on a
+    real web page. Nothing leaves this machine.
     """
     from mailer.cli.narration import TerminalNarrator
     from mailer.demo.journey import run_journey
@@ -70,22 +72,22 @@ def demo(folder: Path | None, browser: bool) -> None:
 
 
 def _own_command() -> str:
-    """How to call this program again: by its name where the shell finds it, else as it was called now."""
+    """How to run this program again: ``mailer`` if it is on the path, otherwise as it was run now."""
     if shutil.which("mailer") is None and Path(sys.argv[0]).name == "mailer":
         return shlex.quote(sys.argv[0])
     return "mailer"
 
 
 @click.command()
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: the port of [web] base_url, or 8025.")
-@click.option("--no-work", is_flag=True, help="Serve the pages only, and leave campaigns to `mailer work`.")
+@click.option("--no-work", is_flag=True, help="Only serve pages; leave campaigns to `mailer work`.")
 @pass_home
 def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
-    """Serve the pages readers reach from the mail: unsubscribe, preferences, archive.
+    """Serve the web pages for readers: unsubscribe, preferences and archive.
 
-    Beside that it starts scheduled campaigns, sends what has something to do and mails the links that readers
-    ask for, as `mailer work` does.
+    Like `mailer work`, it also starts scheduled campaigns, sends unfinished ones and mails the links that
+    readers request.
     """
     from mailer.campaigns.stopping import stopping_on_signals
     from mailer.web.application import create_app
@@ -96,19 +98,20 @@ def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
         pass
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
     beside = contextlib.nullcontext() if no_work else _working_beside(workspace)
-    # The server ends in order and then raises the signal again, which must not cut off the messages in hand.
+    # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
+    # are being sent.
     with stopping_on_signals(), beside:
         serve_app(
             create_app(workspace),
             host=host,
             port=chosen,
-            announce=lambda url: say(f"Serving {url} until Ctrl-C."),
+            announce=lambda url: say(f"Serving {url}. Press Ctrl-C to stop."),
         )
 
 
 @contextlib.contextmanager
 def _working_beside(workspace: Workspace) -> Iterator[None]:
-    """A worker in a thread of this process, which finishes what is in hand at the end."""
+    """Run a worker in a thread of this process; at the end it finishes the messages it has begun."""
     from mailer.campaigns.working import work as work_on
 
     stop = threading.Event()
@@ -128,7 +131,7 @@ def _working_beside(workspace: Workspace) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _attending(workspace: Workspace) -> Iterator[None]:
-    """The letters that pages are asked for, mailed by a thread of this process."""
+    """Mail the letters that readers request on the pages, in a thread of this process."""
     from mailer.feedback.answering import attend
 
     stop = threading.Event()
@@ -147,13 +150,17 @@ def _attending(workspace: Workspace) -> Iterator[None]:
 
 @click.command()
 @click.option(
-    "--no-listen", is_flag=True, help="Behind PgBouncer in transaction mode: look, rather than be told."
+    "--no-listen",
+    is_flag=True,
+    help="Poll the database instead of waiting for notifications; needed behind PgBouncer in transaction "
+    "mode.",
 )
 @pass_home
 def work(home: Home, no_listen: bool) -> None:
-    """Start scheduled campaigns and send what has something to do, until Ctrl-C.
+    """Start scheduled campaigns and send unfinished ones, until you press Ctrl-C.
 
-    On as many machines as wanted, with PostgreSQL. What a machine that died left is taken over by the others.
+    With PostgreSQL, run it on as many machines as you like. If one of them dies, the others take over its
+    work.
     """
     from mailer.campaigns.stopping import stopping_on_signals
     from mailer.campaigns.working import work as work_on
@@ -162,17 +169,17 @@ def work(home: Home, no_listen: bool) -> None:
     with home.database(workspace):
         pass
     with stopping_on_signals() as stop:
-        say("Working until Ctrl-C.")
+        say("Waiting for campaigns to send. Press Ctrl-C to stop.")
         with _attending(workspace):
             work_on(workspace, stop=stop, say=say, listen=not no_listen)
-    say("Stopped; nothing is in hand.")
+    say("Stopped. No message was interrupted.")
 
 
 @click.command()
 @json_option
 @pass_home
 def doctor(home: Home, as_json: bool) -> None:
-    """Look for what would go wrong: settings, keys, database, relay, this Python. Sends nothing."""
+    """Check the workspace for problems: settings, keys, database, mail relay, Python. Sends nothing."""
     from mailer.diagnosis import examine_workspace
 
     findings = examine_workspace(home.open())
@@ -191,7 +198,7 @@ def db() -> None:
 @db.command()
 @pass_home
 def upgrade(home: Home) -> None:
-    """Bring the database to this program's schema; does nothing when it is there already."""
+    """Create or update the database tables; does nothing if they are up to date."""
     from mailer.database.migrating import upgrade as upgrade_database
 
     workspace = home.open()
@@ -207,7 +214,7 @@ def upgrade(home: Home) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @pass_home
 def backup(home: Home, file: Path) -> None:
-    """Copy the database to FILE while the program may be running. Never overwrites."""
+    """Copy the database to FILE, even while the program is running. Never overwrites a file."""
     from mailer.database.migrating import backup as backup_database
 
     workspace = home.open()

@@ -1,4 +1,4 @@
-"""What the commands print: data on stdout, talk on stderr, one meaning of ``--json``."""
+"""Print data on stdout and messages on stderr, align columns, and write output files."""
 
 import json
 import os
@@ -15,27 +15,27 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 def json_option(command: Command) -> Command:
-    """``--json``: the answer as one JSON document on stdout."""
-    return click.option("--json", "as_json", is_flag=True, help="Print the answer as JSON.")(command)
+    """Add the option ``--json``: print the result as one JSON document on stdout."""
+    return click.option("--json", "as_json", is_flag=True, help="Print the result as JSON.")(command)
 
 
 def say(text: str = "") -> None:
-    """Talk to the person; never part of the data."""
+    """Print a message for the user on stderr."""
     click.echo(text, err=True)
 
 
 def emit(text: str) -> None:
-    """Print data."""
+    """Print data on stdout."""
     click.echo(text)
 
 
 def emit_json(document: object) -> None:
-    """Print data as JSON, readable and with every script as it is."""
+    """Print data as indented JSON, without escaping non-ASCII characters."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2, default=str))
 
 
 def columns(rows: Sequence[Sequence[object]], *, head: Sequence[str] = (), right: Sequence[int] = ()) -> str:
-    """Rows as aligned columns; those whose index is in ``right`` are set flush right, as numbers are read."""
+    """Align rows in columns. Columns whose index is in ``right`` are right-aligned, as numbers should be."""
     cells = [[str(cell) for cell in row] for row in ([head, *rows] if head else rows)]
     if not cells:
         return ""
@@ -50,7 +50,7 @@ def columns(rows: Sequence[Sequence[object]], *, head: Sequence[str] = (), right
 
 
 def shorten(text: str, cells: int) -> str:
-    """``text`` in at most ``cells`` terminal cells, with an ellipsis; for tables, never for data."""
+    """Cut ``text`` to at most ``cells`` terminal cells, with an ellipsis. For tables only, never for data."""
     if _width(text) <= cells:
         return text
     kept = ""
@@ -62,7 +62,7 @@ def shorten(text: str, cells: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Terminal cells: Chinese, Japanese and Korean characters take two."""
+    """The width in terminal cells: Chinese, Japanese and Korean characters take two."""
     return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
 
 
@@ -72,8 +72,10 @@ def _padded(text: str, width: int, *, flush_right: bool) -> str:
 
 
 def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Write ``data`` to ``path`` whole or not at all: a full disk or a kill leaves the old file. A
-    ``private`` one is for its owner alone.
+    """Write ``data`` to ``path`` atomically: if the disk is full or the process is killed, the old file
+    stays.
+
+    With ``private``, only the owner may read the file.
     """
     with writing_file(path, private=private) as file:
         file.write(data)
@@ -81,7 +83,7 @@ def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
 
 @contextmanager
 def writing_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
-    """A file to write in pieces; it is at ``path`` once the block has ended well, and not at all before."""
+    """A file to write in pieces, which appears at ``path`` only when the block ends normally."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     temporary = Path(name)
     try:

@@ -1,4 +1,4 @@
-"""Commands about what people may ask of a list: suppress, unsuppress, data, erase, prune."""
+"""The ``subscribers`` commands for people's rights: suppress, unsuppress, data, erase and prune."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
 @pass_home
 def data(home: Home, address: str, output: Path | None) -> None:
-    """Write everything known about one subscriber as JSON, for them to have."""
+    """Export everything stored about one subscriber as JSON, to give to them."""
     import json
 
     from mailer.cli.output import write_file
@@ -35,14 +35,17 @@ def data(home: Home, address: str, output: Path | None) -> None:
         emit_json(known)
         return
     write_file(output, json.dumps(known, ensure_ascii=False, indent=2).encode(), private=True)
-    say(f"Wrote {output}. It belongs to nobody else; erasing them deletes it where it is in the workspace.")
+    say(
+        f"Wrote {output}. It is for this person only. If it is inside the workspace, erasing them also "
+        "deletes this file."
+    )
 
 
 @click.command()
 @click.argument("address")
 @pass_home
 def suppress(home: Home, address: str) -> None:
-    """Make sure an address never gets mail again, whether it is on the list or not."""
+    """Block an address from ever getting mail, whether or not it is on the list."""
     from subscribers.consent import suppress as suppress_address
 
     workspace = home.open()
@@ -50,26 +53,27 @@ def suppress(home: Home, address: str) -> None:
         suppress_address(
             opened, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
         )
-    say(f"{address} is suppressed. No import brings it back.")
+    say(f"{address} is suppressed and will get no mail. Imports cannot bring it back.")
 
 
 @click.command()
 @click.argument("address")
-@click.option("--reason", "why", metavar="TEXT", required=True, help="Why it may get mail again; kept.")
+@click.option("--reason", "why", metavar="TEXT", required=True, help="Why it may get mail again. Recorded.")
 @click.option(
     "--by",
     metavar="NAME",
     envvar=["LOGNAME", "USER"],
     required=True,
-    help="Who decided it; whoever gives the command, unless said. Kept too.",
+    help="Who decided this. Recorded. Default: the user running the command.",
 )
-@click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
+@click.option("--confirm", is_flag=True, help="Make the change. Without it, the command only shows it.")
 @pass_home
 def unsuppress(home: Home, address: str, why: str, by: str, confirm: bool) -> None:
-    """Take an address off the list of those that must never get mail.
+    """Remove an address from the suppression list.
 
-    Whom the team put there, whose mail came back, and who was erased. Whoever left or reported a mail as spam
-    stays on it until they come back by their own hand. Nobody is made active by it.
+    Works for addresses that the team suppressed, that bounced, or whose owner was erased. People who
+    unsubscribed or reported spam stay suppressed until they subscribe again themselves. It does not subscribe
+    anybody again.
     """
     from subscribers.lifting import look_at_suppression
     from subscribers.lifting import unsuppress as unsuppress_address
@@ -79,23 +83,26 @@ def unsuppress(home: Home, address: str, why: str, by: str, confirm: bool) -> No
     if not confirm:
         with home.reading(workspace) as opened:
             _tell_suppressed(look_at_suppression(opened, address, key=key))
-        say(f"Would take {address} off the list. Add --confirm to do it.")
+        say(f"Would remove {address} from the suppression list. Add --confirm to do it.")
         return
     with home.writing(workspace) as opened:
         found = unsuppress_address(opened, address, key=key, by=by, why=why, method="command line", now=now)
     _tell_suppressed(found)
-    say(f"{address} is off the list of suppressed addresses; kept with it: {by}, {why}")
+    say(f"Removed {address} from the suppression list. Recorded: {by}, {why}")
 
 
 @click.command()
 @click.argument("address")
-@click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
+@click.option(
+    "--confirm", is_flag=True, help="Erase them. Without it, the command only shows what it would do."
+)
 @pass_home
 def erase(home: Home, address: str, confirm: bool) -> None:
-    """Forget a person: their data goes, a keyed hash stays so that no import brings them back.
+    """Erase a person's data. Only a keyed hash stays, so that no import brings them back.
 
-    In the database, its log and freed pages, and in what the workspace wrote: previews, rehearsals, lists,
-    the log. If it is cut off, the same command finishes it. What it cannot reach is named.
+    Cleans the database with its log and freed pages, and the files the workspace wrote: previews, test
+    deliveries, lists and the log. If it is interrupted, run it again to finish. It names what it cannot
+    reach.
     """
     from mailer.feedback.erasing import erase_person, plan_erasure
 
@@ -104,28 +111,31 @@ def erase(home: Home, address: str, confirm: bool) -> None:
         if not confirm:
             planned = plan_erasure(workspace, engine, address)
             _tell_traces(planned, done=False)
-            known = (
-                "was erased before; what is left would be finished" if planned.resumed else "is on the list"
-            )
-            say(f"Would erase {address}, who {known}. This cannot be undone. Add --confirm to do it.")
+            if planned.resumed:
+                say(f"{address} was erased before, but not completely. Add --confirm to finish it.")
+            else:
+                say(f"Would erase {address}. This cannot be undone. Add --confirm to do it.")
             return
         erasure = erase_person(workspace, engine, address, method="command line", now=datetime.now(UTC))
     _tell_traces(erasure, done=True)
-    say(f"{address} is erased. Out of this program's reach are: {'; '.join(erasure.out_of_reach)}.")
+    say(f"{address} is erased. This program cannot reach: {'; '.join(erasure.out_of_reach)}.")
     if erasure.left:
-        say("These files still name them: " + ", ".join(str(trace.path) for trace in erasure.left))
+        say("These files still contain the address: " + ", ".join(str(trace.path) for trace in erasure.left))
         sys.exit(1)
 
 
 @click.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be deleted, without deleting it. The default.")
 @click.option(
-    "--dry-run", is_flag=True, help="Say what would happen and change nothing, as without --confirm."
+    "--confirm", is_flag=True, help="Delete it. Without it, the command only shows what it would do."
 )
-@click.option("--confirm", is_flag=True, help="Do it; without it the command only says what it would do.")
 @json_option
 @pass_home
 def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
-    """Let go what [retention] keeps no longer: unconfirmed sign-ups, people long gone, old words."""
+    """Delete data past its retention period: unconfirmed sign-ups, people who left long ago, old replies.
+
+    The periods are set in [retention].
+    """
     from dataclasses import asdict
 
     from mailer.feedback.pruning import plan_pruning
@@ -143,23 +153,23 @@ def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
         return
     for rule in found:
         emit(str(rule))
-    say("Done." if really else "Nothing was changed. Add --confirm to do it.")
+    say("Done." if really else "Nothing has changed. Add --confirm to do it.")
 
 
 def _tell_suppressed(found: Suppressed) -> None:
-    """What it is, and what comes of taking it off the list."""
+    """Print why the address is suppressed, and what removing it from the list means."""
     from subscribers.models import Event
 
     stories = {
-        Event.suppressed: "put on the list by the team",
-        Event.bounced: "mail to it came back",
-        Event.erased: "its owner was erased",
+        Event.suppressed: "by the team",
+        Event.bounced: "because mail to it bounced",
+        Event.erased: "because its owner was erased",
     }
     emit(f"{found.email}: suppressed since {found.since:%Y-%m-%d}, {stories[found.reason]}")
     if found.status is None:
-        say("It is nobody's on the list: from then on an import or a sign-up can bring it in.")
+        say("No subscriber has this address. Once removed, it can be imported or signed up again.")
         return
-    say(f"Its subscriber stays {found.status}, and comes back by their own hand: by their link or a sign-up.")
+    say(f"The subscriber stays {found.status} until they use the link in their mail or sign up again.")
 
 
 def _tell_traces(erasure: Erasure, *, done: bool) -> None:
@@ -167,8 +177,8 @@ def _tell_traces(erasure: Erasure, *, done: bool) -> None:
 
     verbs = {
         Treatment.delete: ("would delete", "deleted"),
-        Treatment.shorten: ("would take their rows out of", "took their rows out of"),
-        Treatment.mask: ("would mask them in", "masked them in"),
+        Treatment.shorten: ("would remove their rows from", "removed their rows from"),
+        Treatment.mask: ("would mask their address in", "masked their address in"),
         Treatment.leave: ("cannot clean", "could not clean"),
     }
     for trace in erasure.traces:

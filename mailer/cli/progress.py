@@ -1,4 +1,4 @@
-"""How far a campaign is: a bar on a terminal, a plain line every ten seconds elsewhere."""
+"""Show the progress of a campaign: a bar on a terminal, a plain line every ten seconds elsewhere."""
 
 from __future__ import annotations
 
@@ -14,53 +14,54 @@ from mailer.cli.output import say
 if TYPE_CHECKING:
     from mailer.dispatch.counts import Counts
 
-_LINE_EVERY = 10.0  # seconds: enough to see life in a log, few enough to read
+_LINE_EVERY = 10.0  # seconds: often enough to show progress in a log, rarely enough to stay readable
 _SECONDS_OF_RATE = 10.0
 _NOTED_EVERY = 0.1
 
 
 class OnProgress(Protocol):
-    """Shows the counts it is called with, and beside them ``notice``: what a person should know, if
-    anything.
-    """
+    """Shows the counts, with an optional ``notice`` for the operator next to them."""
 
     def __call__(self, counts: Counts, notice: str = "") -> None: ...
 
 
 class Pace:
-    """How fast it goes now: the rate over the last ten seconds, by ``monotonic``."""
+    """Measures the current rate: deliveries settled per second over the last ten seconds of ``monotonic``."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._seen: deque[tuple[float, int]] = deque()
 
     def note(self, settled: int) -> None:
-        """So many are settled now."""
+        """Record the number of deliveries settled so far."""
         now = self._monotonic()
         if not self._seen or now - self._seen[-1][0] >= _NOTED_EVERY:
             self._seen.append((now, settled))
-        # One that is older stays, or ten seconds without a change would leave nothing to compare with.
+        # Keep one older sample, so that there is something to compare with after ten seconds without a
+        # change.
         while len(self._seen) > 2 and now - self._seen[1][0] >= _SECONDS_OF_RATE:
             self._seen.popleft()
 
     @property
     def rate(self) -> float | None:
-        """Settled per second, or None while it is too early to say."""
+        """Deliveries settled per second; None before there are two samples."""
         if len(self._seen) < 2:
             return None
         (start, before), (end, after) = self._seen[0], self._seen[-1]
         return max(0.0, (after - before) / (end - start))
 
     def estimate(self, left: int) -> float | None:
-        """Seconds until ``left`` more are settled at this rate, or None where it stands still."""
+        """Seconds until ``left`` more deliveries are settled at this rate; None if the rate is zero or
+        unknown.
+        """
         return left / self.rate if self.rate else None
 
 
 @contextmanager
 def show_progress(title: str) -> Iterator[OnProgress]:
-    """Show the counts it is called with, on stderr.
+    """A callback that shows counts on stderr.
 
-    What others write to ``sys.stderr`` meanwhile appears above the bar.
+    Anything else written to ``sys.stderr`` in the meantime appears above the bar.
     """
     if sys.stderr.isatty():
         with _bar(title) as update:
@@ -81,7 +82,7 @@ def _bar(title: str) -> Iterator[OnProgress]:
         TextColumn("{task.fields[pace]}", markup=False),
         TextColumn("{task.fields[trouble]}", style="yellow", markup=False),
         console=Console(stderr=True),
-        # Data is nobody's to decorate.
+        # stdout carries data, which must stay as it is.
         redirect_stdout=False,
     ) as progress:
         task = progress.add_task(title, total=None, pace="", trouble="")
@@ -101,7 +102,7 @@ def _bar(title: str) -> Iterator[OnProgress]:
 
 
 def lines(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> OnProgress:
-    """Progress as plain lines on stderr, one every ten seconds and one for each new notice."""
+    """A callback that prints plain lines on stderr: one every ten seconds and one for each new notice."""
     last, told, pace = monotonic(), "", Pace(monotonic)
 
     def update(counts: Counts, notice: str = "") -> None:
@@ -117,7 +118,7 @@ def lines(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> OnP
 
 
 def describe_pace(pace: Pace, counts: Counts) -> str:
-    """How fast it goes and how long it will take, as in "85/s, 2 min left"; empty while it is too early."""
+    """The rate and the time left, such as "85/s, 2 min left"; empty while the rate is unknown."""
     if pace.rate is None:
         return ""
     rate = f"{pace.rate:,.0f}/s" if pace.rate >= 10 or not pace.rate else f"{pace.rate:.1f}/s"
@@ -126,7 +127,7 @@ def describe_pace(pace: Pace, counts: Counts) -> str:
 
 
 def describe_trouble(counts: Counts, notice: str = "") -> str:
-    """What is not as it should be, as in "3 rejected, 1 in doubt"; empty where nothing is."""
+    """The deliveries with problems, such as "3 rejected, 1 in doubt"; empty if there are none."""
     numbers = (
         (counts.rejected, "rejected"),
         (counts.failed, "failed"),

@@ -1,4 +1,4 @@
-"""The command campaigns report: who did not get it and why."""
+"""The command ``campaigns report``: who did not get the mail, and why."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _STATES = (
 def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
     names = tuple(name.strip() for name in (value or "").split(",") if name.strip())
     if unknown := [name for name in names if name not in _STATES]:
-        raise click.BadParameter(f"{', '.join(unknown)}: no such state. There are: {', '.join(_STATES)}.")
+        raise click.BadParameter(f"no such state: {', '.join(unknown)}. Choose from {', '.join(_STATES)}.")
     return names
 
 
@@ -44,26 +44,26 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
     "output",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False, allow_dash=True),
-    help="Write every delivery with its state and reason as CSV; - for stdout.",
+    help="Write every delivery with its state and reason to this CSV file; - for stdout.",
 )
 @click.option(
     "--state",
     "states",
     metavar="STATES",
     callback=_read_states,
-    help="With --csv, only deliveries in these states, such as in_doubt,rejected.",
+    help="With --csv: only deliveries in these states, such as in_doubt,rejected.",
 )
 @json_option
 @pass_home
 def report(home: Home, campaign_id: int, output: Path | None, states: tuple[str, ...], as_json: bool) -> None:
-    """Show who did not get it and why, and who is in doubt.
+    """Show who did not get the mail and why, and who is in doubt: they may or may not have got it.
 
     Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
     """
-    from mailer.campaigns.reporting import report_campaign
+    from mailer.campaigns.reporting import describe_counts, report_campaign
 
     if states and output is None:
-        raise click.UsageError("--state chooses lines of the CSV: give it with --csv FILE.")
+        raise click.UsageError("--state only works together with --csv FILE.")
     workspace = home.open()
     with home.reading(workspace) as opened:
         if output is not None:
@@ -80,16 +80,17 @@ def report(home: Home, campaign_id: int, output: Path | None, states: tuple[str,
         emit(f"in doubt  {delivery.email}  {delivery.message_id}")
     if (more := found.summary.counts.in_doubt - _MOST_DOUBTS) > 0:
         again = home.again("campaigns", "report", str(campaign_id), "--csv", "FILE", "--state", "in_doubt")
-        emit(f"in doubt  … and {more:,} more: {again}")
+        emit(f"in doubt  … and {more:,} more. For all of them: {again}")
     for code, reason in found.switched_off.items():
-        emit(f"sent without the check {code}: {reason}")
+        emit(f"sent with the check {code} switched off: {reason}")
+    emit(describe_counts(found.summary.counts))
     emit(found.summary.counts.equation())
 
 
 def _write_csv(
     opened: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
 ) -> None:
-    """Write the CSV as it is read; a file whole or not at all."""
+    """Write the CSV row by row. A file appears only once it is complete."""
     from mailer.campaigns.reporting import write_deliveries
     from mailer.database.models import DeliveryState
 
@@ -98,7 +99,7 @@ def _write_csv(
         write_deliveries(opened, campaign_id, workspace, sys.stdout, states=chosen)
         return
     with writing_file(output) as binary:
-        # With a byte order mark, or Excel takes UTF-8 for the system's own encoding.
+        # Without a byte order mark, Excel reads the file in the system's own encoding instead of UTF-8.
         stream = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", write_through=False)
         number = write_deliveries(opened, campaign_id, workspace, stream, states=chosen)
         stream.flush()

@@ -1,4 +1,4 @@
-"""The command campaigns resolve: settling deliveries in doubt."""
+"""The command ``campaigns resolve``: settle deliveries that are in doubt."""
 
 from __future__ import annotations
 
@@ -21,29 +21,30 @@ _MOST_CHANGES = 20
 @click.command()
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.argument("address", required=False)
-@click.option("--all", "everybody", is_flag=True, help="Everybody in doubt, in place of one ADDRESS.")
-@click.option("--arrived", is_flag=True, help="It arrived: call it sent.")
-@click.option("--send-again", is_flag=True, help="Queue it again, under the same Message-ID.")
+@click.option("--all", "everybody", is_flag=True, help="All deliveries in doubt, instead of one ADDRESS.")
+@click.option("--arrived", is_flag=True, help="The message arrived: mark it as sent.")
+@click.option("--send-again", is_flag=True, help="Queue the message again, with the same Message-ID.")
 @click.option(
     "--postfix-log",
     "logs",
     metavar="FILE",
     multiple=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True, allow_dash=True),
-    help="Call sent what this log of a Postfix relay has; repeat for rotated files, .gz too, - for stdin.",
+    help="Mark as sent what this log of a Postfix relay contains. Repeat for rotated files (.gz too); - "
+    "for stdin.",
 )
 @click.option(
     "--not-found-resend",
     is_flag=True,
-    help="Queue again what the log shows the relay has not got; only where it covers the time.",
+    help="Also queue again what the relay never received, as far as the log covers that time.",
 )
 @click.option(
     "--log-zone",
     metavar="ZONE",
     callback=lambda _, __, value: _read_zone(value),
-    help="The time zone of a log that names none, such as Asia/Shanghai; default: this machine's.",
+    help="The time zone of a log without zones, such as Asia/Shanghai. Default: this machine's.",
 )
-@click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+@click.option("--dry-run", is_flag=True, help="Show what would change, without changing anything.")
 @json_option
 @pass_home
 def resolve(
@@ -59,7 +60,7 @@ def resolve(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Settle deliveries in doubt, by a relay's log or by what you know. Sends nothing.
+    """Settle deliveries in doubt, from a relay's log or from what you know. Sends nothing.
 
     \b
     Examples:
@@ -102,19 +103,19 @@ def _check_choice(
     logs: tuple[Path, ...],
     not_found_resend: bool,
 ) -> None:
-    """Refuse what does not go together: a log decides by itself, a person says about whom and what."""
+    """Reject options that do not go together: either a log decides, or the user does."""
     if logs:
         if address is not None or everybody or arrived or send_again:
             raise click.UsageError(
-                "--postfix-log decides by itself: give it without ADDRESS, --all, --arrived and --send-again."
+                "With --postfix-log the log decides: leave out ADDRESS, --all, --arrived and --send-again."
             )
         return
     if not_found_resend:
-        raise click.UsageError("--not-found-resend is about a log: give it with --postfix-log FILE.")
+        raise click.UsageError("--not-found-resend only works together with --postfix-log FILE.")
     if (address is not None) == everybody:
-        raise click.UsageError("Say about whom: one ADDRESS, or --all; or give --postfix-log FILE.")
+        raise click.UsageError("Give one ADDRESS, or --all, or a log with --postfix-log FILE.")
     if arrived == send_again:
-        raise click.UsageError("Say what you know: --arrived, or else --send-again.")
+        raise click.UsageError("Give either --arrived or --send-again.")
 
 
 def _read_zone(name: str | None) -> tzinfo | None:
@@ -123,7 +124,9 @@ def _read_zone(name: str | None) -> tzinfo | None:
     try:
         return ZoneInfo(name) if name else None
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise click.BadParameter(f"{name}: no such time zone. They are named as in Asia/Shanghai.") from error
+        raise click.BadParameter(
+            f"unknown time zone {name}. Use a name such as Asia/Shanghai or Europe/Paris."
+        ) from error
 
 
 def _tell_resolution(home: Home, found: Resolution, *, dry_run: bool) -> None:
@@ -135,14 +138,14 @@ def _tell_resolution(home: Home, found: Resolution, *, dry_run: bool) -> None:
     emit(f"{found.sent:,} {would}sent, {found.queued:,} {would}queued again, {found.left:,} in doubt")
     if found.not_covered:
         say(
-            f"{found.not_covered:,} are not in the log, which does not reach from before the campaign to "
-            "after their hand-over, with every session of that time ended: nothing follows from that. "
-            "Give the older and newer files too, or try again in a while."
+            f"{found.not_covered:,} could not be decided. They are not in the log, but the log does not "
+            "cover the whole time from before the campaign until every connection had ended. Add the older "
+            "and newer log files, or try again later."
         )
     if found.missing > found.queued:
         say(
-            f"{found.missing:,} the relay has not got, as its log shows: "
-            "--not-found-resend puts them back in the queue."
+            f"The log shows that the relay never received {found.missing:,}. Add --not-found-resend to queue "
+            "them again."
         )
     if found.queued and not dry_run:
-        say(f"To send: {home.again('campaigns', 'resume', str(found.campaign_id))}")
+        say(f"To send them: {home.again('campaigns', 'resume', str(found.campaign_id))}")

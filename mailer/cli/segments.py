@@ -1,4 +1,4 @@
-"""Commands about segments: saved ones, one in words, and the difference between two audiences."""
+"""The commands of ``mailer segments``: save and describe segments, and compare two audiences."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _WIDE_HYPHEN = "－"
 
 
 class Query(click.ParamType[str]):
-    """A segment as an argument; see :class:`QueryCommand`."""
+    """A segment given as an argument; see :class:`QueryCommand`."""
 
     name = "query"
 
@@ -37,11 +37,11 @@ class Query(click.ParamType[str]):
 
 
 class QueryCommand(click.Command):
-    """A command that takes segments as arguments, which may begin with a hyphen: ``-tag:press``."""
+    """A command whose arguments are segments, which may start with a hyphen: ``-tag:press``."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        # Click would take them for options, and "-tag:ethics" for --help. The full-width hyphen means the
-        # same in a segment, and nothing to Click.
+        # Click would read them as options, and "-tag:ethics" as --help. The full-width hyphen means the same
+        # in a segment and nothing to Click.
         return super().parse_args(
             ctx, [_WIDE_HYPHEN + arg[1:] if re.match(r"-\s*[(（]|-\w+[:：]", arg) else arg for arg in args]
         )
@@ -49,14 +49,14 @@ class QueryCommand(click.Command):
 
 @click.group()
 def segments() -> None:
-    """Save segments by name, say them in words, and compare audiences."""
+    """Save segments under a name, describe them in words, and compare audiences."""
 
 
 @segments.command(name="list")
 @json_option
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
-    """List the saved segments, with how many are in each now."""
+    """List the saved segments and how many subscribers each has now."""
     from subscribers.saving import list_saved
 
     workspace = home.open()
@@ -77,7 +77,7 @@ def list_(home: Home, as_json: bool) -> None:
             if row["fault"]:
                 say(f"{row['name']}: {row['fault']}")
     else:
-        say("None has been saved yet. Save one with `mailer segments save NAME QUERY`.")
+        say("There are no saved segments yet. Save one with `mailer segments save NAME QUERY`.")
 
 
 @segments.command(cls=QueryCommand)
@@ -85,9 +85,9 @@ def list_(home: Home, as_json: bool) -> None:
 @click.argument("query", type=Query())
 @pass_home
 def save(home: Home, name: str, query: str) -> None:
-    """Save a segment by name, to be used as segment:NAME; again to change what it means.
+    """Save a segment under a name, to use as segment:NAME. Save it again to change it.
 
-    Campaigns keep what the name meant when they were made.
+    Campaigns keep the meaning the name had when they were created.
     """
     from subscribers.saving import find_saved
     from subscribers.saving import save as save_segment
@@ -99,8 +99,8 @@ def save(home: Home, name: str, query: str) -> None:
         saved = find_saved(opened.connection(), name)
         meaning = _meaning(workspace, opened, saved.text)
     if before is not None and before.text != saved.text:
-        say(f"{saved.name} was: {before.text}")
-    say(f"segment:{saved.name} is saved: {meaning['in_words']}; {meaning['count']} now.")
+        say(f"Before, {saved.name} was: {before.text}")
+    say(f"Saved segment:{saved.name}: {meaning['in_words']}. Subscribers now: {meaning['count']}.")
 
 
 @segments.command()
@@ -108,7 +108,7 @@ def save(home: Home, name: str, query: str) -> None:
 @json_option
 @pass_home
 def show(home: Home, name: str, as_json: bool) -> None:
-    """Show a saved segment: as it was written, written out, in words, and how many are in it."""
+    """Show a saved segment: as written, expanded, in words, and with its number of subscribers."""
     from subscribers.saving import find_saved
 
     workspace = home.open()
@@ -129,13 +129,13 @@ def show(home: Home, name: str, as_json: bool) -> None:
 @click.argument("name")
 @pass_home
 def delete(home: Home, name: str) -> None:
-    """Delete a saved segment. Nobody leaves the list, and campaigns keep what it meant."""
+    """Delete a saved segment. No subscriber is removed, and campaigns keep what it meant."""
     from subscribers.saving import remove
 
     workspace = home.open()
     with home.writing(workspace) as opened:
         saved = remove(opened.connection(), name, _known(workspace, opened))
-    say(f"{saved.name} is deleted. It was: {saved.text}")
+    say(f"Deleted {saved.name}. It was: {saved.text}")
 
 
 @segments.command(cls=QueryCommand)
@@ -143,7 +143,7 @@ def delete(home: Home, name: str) -> None:
 @json_option
 @pass_home
 def explain(home: Home, query: str, as_json: bool) -> None:
-    """Say in words who is in a segment, and how many they are.
+    """Describe in words who is in a segment, and count them.
 
     Example: mailer segments explain 'country:MN,CN sector:education -tag:press'
     """
@@ -155,19 +155,19 @@ def explain(home: Home, query: str, as_json: bool) -> None:
         emit_json({"segment": query, **meaning})
     else:
         emit(str(meaning["in_words"]))
-        say(f"{meaning['count']} on the list, {meaning['get_mail']} of them get mail today.")
+        say(f"{meaning['count']} on the list; {meaning['get_mail']} of them would get mail today.")
 
 
 @segments.command(cls=QueryCommand)
 @click.argument("before", type=Query())
 @click.argument("after", type=Query())
-@click.option("--csv", "as_csv", is_flag=True, help="Print everybody who is new or gone as CSV.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print the people who are new or gone as CSV.")
 @json_option
 @pass_home
 def compare(home: Home, before: str, after: str, as_csv: bool, as_json: bool) -> None:
     """Compare two audiences: who is new, who is gone, and why.
 
-    Each is a segment as it is today, campaign:ID or edition:SLUG: those who got it.
+    Each audience is a segment as it is today, or the people who got campaign:ID or edition:SLUG.
 
     Example: mailer segments compare edition:2021-1 'country:MN,CN sector:education'
     """
@@ -192,7 +192,7 @@ def compare(home: Home, before: str, after: str, as_csv: bool, as_json: bool) ->
 
 
 def _write_moved(people: Iterator[Moved]) -> None:
-    """Everybody who is new or gone, as a spreadsheet takes it without running anything."""
+    """Write the people who are new or gone as CSV, with formulas disarmed for spreadsheets."""
     import csv
     import sys
 
@@ -216,7 +216,7 @@ def _tell_difference(difference: Difference) -> None:
     emit(columns(rows, right=(1,)))
     say(f"Before: {difference.before.in_words}. After: {difference.after.in_words}.")
     if difference.new or difference.gone:
-        say("Everybody has one reason, the first that fits. --csv names them.")
+        say("Each person is counted once, under the first reason that applies. Add --csv to list them.")
 
 
 def _describe(workspace: Workspace, opened: Session, segment: Segment) -> dict[str, Any]:
@@ -233,7 +233,7 @@ def _describe(workspace: Workspace, opened: Session, segment: Segment) -> dict[s
 
 
 def _meaning(workspace: Workspace, opened: Session, text: str) -> dict[str, Any]:
-    """What a saved text means now; of one that cannot be read any more, the ``fault``."""
+    """What a saved segment means now; if it can no longer be read, the reason in ``fault``."""
     from subscribers.errors import SegmentError
 
     try:

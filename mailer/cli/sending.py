@@ -1,4 +1,4 @@
-"""Commands that send: send, and resume of the group campaigns."""
+"""The commands that send: ``send`` and ``campaigns resume``."""
 
 from __future__ import annotations
 
@@ -33,48 +33,54 @@ _MOST_NAMED = 3
     "query",
     required=True,
     metavar="QUERY",
-    help="Who gets it, such as 'country:MN'; 'all' for everybody.",
+    help="Who gets it, such as 'country:MN'; 'all' for all subscribers.",
 )
-@click.option("--rate", type=click.FloatRange(min=0, min_open=True), help="Messages per second at most.")
-@click.option("--confirm", is_flag=True, help="Really send. Without it this is preview mode: nothing leaves.")
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="At most this many messages per second."
+)
+@click.option("--confirm", is_flag=True, help="Send. Without it, this is only a preview and nothing is sent.")
 @click.option(
     "--for",
     "addresses",
     multiple=True,
     metavar="ADDRESS",
-    help="In preview mode, also write this reader's message.",
+    help="In a preview, also write this reader's message.",
 )
 @click.option(
-    "--open", "open_browser", is_flag=True, help="In preview mode, open the written messages in the browser."
+    "--open", "open_browser", is_flag=True, help="In a preview, open the written messages in the browser."
 )
-@click.option("--again", is_flag=True, help="Include readers who already have this edition.")
+@click.option("--again", is_flag=True, help="Also send to readers who already have this edition.")
 @click.option(
-    "--in-doubt", type=click.Choice(["hold", "resend"]), help="What a resume does with deliveries in doubt."
+    "--in-doubt",
+    type=click.Choice(["hold", "resend"]),
+    help="What resuming does with deliveries that may or may not have arrived.",
 )
-@click.option("--wait", is_flag=True, help="Stay until deferred readers have been tried again.")
+@click.option("--wait", is_flag=True, help="Keep running until deferred messages have been tried again.")
 @click.option(
     "--at",
     metavar="TIME",
-    help="Start at this time, such as 2026-12-01T09:00+08:00; without an offset, this machine's zone.",
+    help="Start at this time, such as 2026-12-01T09:00+08:00. Without an offset: this machine's time zone.",
 )
 @click.option(
     "--canary",
     type=click.IntRange(min=0),
     metavar="N",
-    help="Send to N readers first, and let the rest wait. 0 for none.",
+    help="Send to N readers first, as a canary; the rest wait. 0 for no canary.",
 )
 @click.option(
     "--canary-minutes",
     type=click.FloatRange(min=0, min_open=True),
     metavar="M",
-    help="How long the rest waits after the canary; without it, for `campaigns resume`.",
+    help="Send to the rest M minutes after the canary. By default they wait for `campaigns resume`.",
 )
-@click.option("--detach", is_flag=True, help="Leave the sending to `mailer work`.")
+@click.option(
+    "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
+)
 @click.option(
     "--archive/--no-archive",
     "archived",
     default=None,
-    help="Whether anybody may read it in the archive; without it, as [campaigns] archive says.",
+    help="Whether to show it in the public archive. Default: as set in [campaigns] archive.",
 )
 @json_option
 @pass_home
@@ -96,7 +102,7 @@ def send(
     archived: bool | None,
     as_json: bool,
 ) -> None:
-    """Send an edition to a segment, or preview what would go to whom.
+    """Send an edition to a segment. Without --confirm, preview who would get what.
 
     Example: mailer send 2021-2 --segment 'country:MN,CN sector:education'
     """
@@ -108,7 +114,7 @@ def send(
     workspace = home.open()
     start = None if at is None else read_time(at)
     if canary_minutes is not None and not (canary or workspace.settings.campaigns.canary):
-        raise click.UsageError("--canary-minutes says how long to wait after a canary; add --canary N.")
+        raise click.UsageError("--canary-minutes is the wait after a canary: add --canary N.")
     terms = Terms(
         rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes, archived=archived
     )
@@ -127,16 +133,20 @@ def send(
 @click.command()
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.option(
-    "--resend-in-doubt", is_flag=True, help="Send again to those in doubt, under the same Message-ID."
+    "--resend-in-doubt",
+    is_flag=True,
+    help="Also send again to readers in doubt, with the same Message-ID.",
 )
-@click.option("--wait", is_flag=True, help="Stay until deferred readers have been tried again.")
-@click.option("--detach", is_flag=True, help="Leave the sending to `mailer work`.")
+@click.option("--wait", is_flag=True, help="Keep running until deferred messages have been tried again.")
+@click.option(
+    "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
+)
 @json_option
 @pass_home
 def resume(
     home: Home, campaign_id: int, resend_in_doubt: bool, wait: bool, detach: bool, as_json: bool
 ) -> None:
-    """Go on with a campaign that was paused, killed or has readers to try again."""
+    """Continue a campaign that was paused or interrupted, or that has deferred messages to try again."""
     from mailer.campaigns.lifecycle import resume_campaign
     from mailer.campaigns.working import queue_doubted
 
@@ -149,7 +159,7 @@ def resume(
                 queue_doubted(engine, campaign_id)
         _leave_to_workers(home, workspace, campaign_id, as_json=as_json)
         return
-    _run(workspace, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt)
+    _run(home, workspace, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt)
 
 
 def _preview(
@@ -173,10 +183,12 @@ def _preview(
 
 
 def _tell_plan(plan: Plan) -> None:
+    from mailer.campaigns.reporting import count_readers
+
     emit(f"{plan.title}: {plan.subject}")
-    emit(f"To {plan.segment_words}: {plan.audience} readers.")
+    emit(f"To {plan.segment_words}: {count_readers(plan.audience)}.")
     if plan.segment.terms:
-        emit(f"  that is     {plan.in_words}")
+        emit(f"  in words    {plan.in_words}")
     for name, counts in (
         ("country", plan.by_country),
         ("sector", plan.by_sector),
@@ -188,13 +200,13 @@ def _tell_plan(plan: Plan) -> None:
                 + ", ".join(f"{key or 'unknown'} {number}" for key, number in counts.items())
             )
     if len(plan.variants) > len(plan.languages):
-        emit(f"  as {len(plan.variants)} different newsletters, by what readers follow")
+        emit(f"  in {len(plan.variants)} versions, depending on what readers follow")
     for reason, number in plan.left_out.items():
         emit(f"  left out: {number} {reason}")
     for held in plan.held_back:
         say(
-            f"Held back: {held}. They get it once they sign up themselves, or are imported with a declared "
-            "--basis; [law] opt_in names the countries."
+            f"Held back: {held}. To send to them, they must sign up themselves or be imported with --basis. "
+            "The countries are listed in [law] opt_in."
         )
     for problem in plan.problems:
         say(f"{problem.level}: {problem}")
@@ -203,7 +215,7 @@ def _tell_plan(plan: Plan) -> None:
 
 
 def _tell_outbox(outbox: Outbox) -> None:
-    """Name what was written; of many newsletters the first and the last."""
+    """Print the files written; if there are many versions, the first few and the last."""
     first, last = outbox.samples[:_MOST_NAMED], outbox.samples[_MOST_NAMED:]
     for path in first:
         emit(f"  wrote {path}")
@@ -211,7 +223,7 @@ def _tell_outbox(outbox: Outbox) -> None:
         emit(f"  wrote {len(last)} more, to {last[-1]}")
     for path in outbox.files[len(outbox.samples) :]:
         emit(f"  wrote {path}")
-    say("Preview: nothing left this machine. Add --confirm to send.")
+    say("This was a preview: nothing left this machine. Add --confirm to send.")
 
 
 def _send(
@@ -223,13 +235,13 @@ def _send(
         launched = launch_or_continue(engine, workspace, plan, terms=terms, now=datetime.now(UTC))
     if launched.continued:
         say(
-            f"Campaign {launched.campaign_id} sends this edition to this segment and was not finished: "
-            "going on with it."
+            f"Campaign {launched.campaign_id} is already sending this edition to this segment and is not "
+            "finished. Continuing it."
         )
     if detach:
         _leave_to_workers(home, workspace, launched.campaign_id, as_json=as_json)
     else:
-        _run(workspace, launched.campaign_id, wait=wait, as_json=as_json)
+        _run(home, workspace, launched.campaign_id, wait=wait, as_json=as_json)
 
 
 def _schedule(
@@ -241,8 +253,8 @@ def _schedule(
         scheduled = schedule(engine, workspace, plan, at=at, terms=terms)
     say(
         f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.moved else 'starts'} at "
-        f"{scheduled.at:%Y-%m-%d %H:%M} UTC ({at:%Y-%m-%d %H:%M} {at.tzname()}). What it says is "
-        "frozen now; who gets it is decided then."
+        f"{scheduled.at:%Y-%m-%d %H:%M} UTC ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "
+        "now on; its readers are chosen when it starts."
     )
     _leave_to_workers(home, workspace, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
 
@@ -250,8 +262,8 @@ def _schedule(
 def _leave_to_workers(
     home: Home, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
 ) -> None:
-    """Say who will send it, or that nobody does yet."""
-    from mailer.campaigns.reporting import summarise
+    """Print which processes will send the campaign, or that none is running yet."""
+    from mailer.campaigns.reporting import describe_counts, summarise
     from mailer.campaigns.working import count_workers
     from mailer.database.engine import session
 
@@ -263,19 +275,24 @@ def _leave_to_workers(
         start = {} if at is None else {"scheduled_at": at.isoformat()}
         emit_json({**summary.as_dict(), **start, "workers": workers})
     elif at is None:
+        emit(describe_counts(summary.counts))
         emit(summary.counts.equation())
     if workers:
-        say(f"Campaign {campaign_id} is left to `mailer work`; {workers} of them running.")
+        processes = "1 process is" if workers == 1 else f"{workers} processes are"
+        say(
+            f"Campaign {campaign_id} is sent in the background: {processes} running (`mailer work` or "
+            f"`mailer serve`). To follow it: {home.again('campaigns', 'show', str(campaign_id))}"
+        )
     else:
         say(
-            f"Nobody works on it yet: no `mailer work` is running. Start one with `{home.again('work')}`, or "
-            f"`{home.again('serve')}`, which works too."
+            f"Campaign {campaign_id} is waiting: no process is running to send it. Start "
+            f"`{home.again('work')}` or `{home.again('serve')}`."
         )
 
 
 @contextmanager
 def _durable(workspace: Workspace) -> Iterator[Engine]:
-    """The database, every commit of which survives a power cut."""
+    """The database, set up so that every commit survives a power cut."""
     engine = workspace.open_database(durable=True)
     try:
         yield engine
@@ -284,9 +301,15 @@ def _durable(workspace: Workspace) -> Iterator[Engine]:
 
 
 def _run(
-    workspace: Workspace, campaign_id: int, *, wait: bool, as_json: bool, resend_in_doubt: bool = False
+    home: Home,
+    workspace: Workspace,
+    campaign_id: int,
+    *,
+    wait: bool,
+    as_json: bool,
+    resend_in_doubt: bool = False,
 ) -> None:
-    """Dispatch in the foreground, print where the campaign stands, and exit 1 if it stopped."""
+    """Send in the foreground, print the result, and exit with 1 if the campaign stopped early."""
     from mailer.campaigns.sending import send_campaign
     from mailer.cli.progress import show_progress
 
@@ -305,13 +328,13 @@ def _run(
             }
         )
     else:
-        _tell_ending(campaign_id, ending, until)
+        _tell_ending(home, campaign_id, ending, until)
     if ending.needs_attention and until is None:
         sys.exit(1)
 
 
 def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
-    """When the campaign goes on by itself after its canary; None if it does not."""
+    """When the campaign resumes by itself after its canary; None if it does not."""
     from mailer.campaigns.lifecycle import find_campaign
     from mailer.database.engine import session
 
@@ -319,23 +342,27 @@ def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
         return find_campaign(reading, campaign_id).canary_until
 
 
-def _tell_ending(campaign_id: int, ending: Ending, canary_until: datetime | None) -> None:
+def _tell_ending(home: Home, campaign_id: int, ending: Ending, canary_until: datetime | None) -> None:
+    from mailer.campaigns.reporting import describe_counts
+
+    resume = home.again("campaigns", "resume", str(campaign_id))
+    emit(f"Campaign {campaign_id}, {describe_counts(ending.counts)}")
     emit(ending.counts.equation())
     if ending.reason:
         say(f"Campaign {campaign_id} is {ending.state}: {ending.reason}")
     if canary_until is not None:
         say(
-            f"The rest is sent from {canary_until:%Y-%m-%d %H:%M} UTC on where `mailer work` or `mailer "
-            f"serve` runs; at once by `mailer campaigns resume {campaign_id}`."
+            f"The rest are sent from {canary_until:%Y-%m-%d %H:%M} UTC, if `mailer work` or `mailer serve` "
+            f"is running then. To send to them now: {resume}"
         )
     if ending.counts.in_doubt:
         say(
-            f"{ending.counts.in_doubt} in doubt: they may or may not have it. "
-            f"`mailer campaigns report {campaign_id}` names them; "
-            f"`mailer campaigns resume {campaign_id} --resend-in-doubt` sends to them again."
+            f"{ending.counts.in_doubt} in doubt: they may or may not have got it. To send again: {resume} "
+            "--resend-in-doubt"
         )
     if ending.next_try is not None:
         say(
-            f"{ending.counts.deferred} deferred; the next try is due at "
-            f"{ending.next_try:%Y-%m-%d %H:%M} UTC: `mailer campaigns resume {campaign_id}`."
+            f"{ending.counts.deferred} deferred: they can be tried again from "
+            f"{ending.next_try:%Y-%m-%d %H:%M} UTC, with: {resume}"
         )
+    say(f"For the details: {home.again('campaigns', 'report', str(campaign_id))}")

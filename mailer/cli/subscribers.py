@@ -1,4 +1,4 @@
-"""The group subscribers: commands that look at the list, and those of other files that change it."""
+"""The commands of ``mailer subscribers`` that read the list; those that change it are in other modules."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ if TYPE_CHECKING:
 
 
 def segment_option(command: Callable[..., None]) -> Callable[..., None]:
-    """``--segment``: who is meant."""
+    """Add the option ``--segment``."""
     return click.option(
         "--segment",
         "query",
         metavar="QUERY",
         default="",
-        help="Such as 'country:MN,CN sector:education -tag:press'.",
+        help="Only this segment, such as 'country:MN,CN sector:education -tag:press'.",
     )(command)
 
 
 def read_segment(settings: Settings, query: str, opened: Session | None = None) -> Segment:
-    """The query as a segment, its sectors those of the workspace.
+    """Parse a segment, with the workspace's sectors.
 
-    ``opened`` answers what is asked about campaigns and saved segments.
+    With the session ``opened`` it may also refer to campaigns and saved segments.
 
     Raises:
-        SegmentError: the query is wrong; the message shows the place.
+        SegmentError: the segment is invalid; the message shows where.
     """
     if opened is None:
         from subscribers.segment import parse_segment
@@ -53,7 +53,7 @@ def read_segment(settings: Settings, query: str, opened: Session | None = None) 
 
 @click.group()
 def subscribers() -> None:
-    """Import, find, export and remove the people and desks who get the newsletter."""
+    """Import, list, export and remove subscribers."""
 
 
 @subscribers.command(name="list")
@@ -61,7 +61,7 @@ def subscribers() -> None:
 @json_option
 @pass_home
 def list_(home: Home, query: str, as_json: bool) -> None:
-    """List subscribers, those of a segment or all."""
+    """List all subscribers, or those of a segment."""
     from subscribers.listing import list_facts
 
     workspace = home.open()
@@ -90,7 +90,7 @@ def list_(home: Home, query: str, as_json: bool) -> None:
 @json_option
 @pass_home
 def count(home: Home, query: str, as_json: bool) -> None:
-    """Count subscribers, those of a segment or all."""
+    """Count all subscribers, or those of a segment."""
     from subscribers.listing import count as count_subscribers
 
     workspace = home.open()
@@ -106,7 +106,7 @@ def count(home: Home, query: str, as_json: bool) -> None:
 
 
 def _explained(workspace: Workspace, segment: Segment) -> str:
-    """Who they are, in words, after a colon; empty for everybody."""
+    """The segment in words, after a colon; empty for all subscribers."""
     from mailer.campaigns.answering import vocabulary_of
     from subscribers.explaining import explain
 
@@ -118,9 +118,9 @@ def _explained(workspace: Workspace, segment: Segment) -> str:
 @json_option
 @pass_home
 def audience(home: Home, query: str, as_json: bool) -> None:
-    """Count those who get mail by country and sector, of a segment or all.
+    """Count the subscribers who get mail, by country and sector.
 
-    Whoever would get mail today is counted; a segment that asks about status decides that itself.
+    Counts those who would get mail today, unless the segment asks about the status itself.
     """
     from mailer.campaigns.answering import vocabulary_of
     from mailer.cli.crosstable import as_dict, print_table
@@ -137,8 +137,8 @@ def audience(home: Home, query: str, as_json: bool) -> None:
         emit_json({"segment": segment.text, **as_dict(table, vocabulary)})
         return
     print_table(table, vocabulary)
-    who = "Counted" if today is None else "Those who get mail today"
-    say(f"{who}{_explained(workspace, segment)}. Whoever follows several sectors counts in each of them.")
+    who = "Subscribers" if today is None else "Subscribers who would get mail today"
+    say(f"{who}{_explained(workspace, segment)}. People who follow several sectors are counted in each.")
 
 
 @subscribers.command()
@@ -149,12 +149,12 @@ def audience(home: Home, query: str, as_json: bool) -> None:
     type=click.Choice(["csv", "xlsx", "mailchimp", "listmonk"]),
     default="csv",
     show_default=True,
-    help="Whose format to write.",
+    help="The format of the file.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
 @pass_home
 def export(home: Home, query: str, form: str, output: Path | None) -> None:
-    """Write subscribers as a file that can be imported again."""
+    """Export subscribers to a file that can be imported again."""
     import codecs
 
     from mailer.cli.output import writing_file
@@ -162,7 +162,7 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
 
     wanted = Format(form)
     if output is None and wanted is Format.xlsx:
-        raise click.UsageError("A workbook is no text. Name a file: -o partners.xlsx")
+        raise click.UsageError("A workbook cannot be printed. Give a file name, such as -o partners.xlsx")
     workspace = home.open()
     with home.reading(workspace) as opened:
         segment = read_segment(workspace.settings, query, opened)
@@ -171,7 +171,7 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
             return
         with writing_file(output) as file:
             if wanted is Format.csv:
-                # Without this mark Excel takes UTF-8 for the system's own encoding.
+                # Without this mark Excel reads the file in the system's own encoding instead of UTF-8.
                 file.write(codecs.BOM_UTF8)
             number = export_people(opened, segment, wanted, file)
     say(f"Wrote {output}: {number} subscriber{'' if number == 1 else 's'}.")
@@ -182,7 +182,7 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
 @json_option
 @pass_home
 def show(home: Home, address: str, as_json: bool) -> None:
-    """Show everything known about one subscriber."""
+    """Show everything stored about one subscriber."""
     from subscribers.listing import facts
 
     workspace = home.open()

@@ -1,1 +1,1 @@
-"""The whole journey on embedded parts, for somebody who wants to see it before believing it."""
+"""The demo: a newsletter from start to finish, with a built-in SMTP server and web server."""

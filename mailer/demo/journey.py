@@ -1,6 +1,6 @@
-"""The whole journey on embedded parts: a workspace, an edition, two campaigns, a reader who leaves.
+"""The demo, step by step: create a workspace, check an edition, send campaigns, unsubscribe a reader.
 
-Real code on every step: the relay is a real SMTP server in this process, the page a real web server
+Every step runs the real code: the relay is an SMTP server in this process, the pages come from a web server
 on loopback.
 """
 
@@ -21,6 +21,7 @@ from mailer.campaigns.examining import Examination, examine
 from mailer.campaigns.launching import launch
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.planning import Plan, plan_campaign
+from mailer.campaigns.reporting import describe_counts
 from mailer.campaigns.sending import send_campaign
 from mailer.campaigns.specimen import render_specimen
 from mailer.demo.sink import Sink, run_sink
@@ -38,7 +39,7 @@ _PORT = 8025
 
 
 class Narrator(Protocol):
-    """Whoever tells the journey: a terminal, or a test that listens."""
+    """Shows the steps of the demo: on a terminal, or to a test."""
 
     def step(self, title: str) -> None: ...
 
@@ -51,7 +52,7 @@ class Narrator(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class _Stage:
-    """What every scene of the journey needs."""
+    """What every step of the demo needs."""
 
     workspace: Workspace
     engine: Engine
@@ -61,12 +62,13 @@ class _Stage:
 
 
 def run_journey(folder: Path, narrator: Narrator, *, command: str = "mailer") -> Path:
-    """Run the demo in ``folder``, which an earlier demo may have made, and return the page to look at.
+    """Run the demo in ``folder`` and return the path of the edition's page. An earlier demo there is
+    replaced.
 
-    ``command`` is how the person calls this program; the last step tells them what to type next.
+    ``command`` is how the user runs this program; the last step shows commands to try next.
 
     Raises:
-        MailerError: the folder holds something that no demo made, or a step did not end as it must.
+        MailerError: the folder contains files that are not from a demo, or a step failed.
     """
     root = _clear(folder)
     edition = _found(root, narrator)
@@ -79,7 +81,7 @@ def run_journey(folder: Path, narrator: Narrator, *, command: str = "mailer") ->
             _check(stage)
             _preview(stage)
             _send(stage, _SEGMENT, f"Send to the segment {_SEGMENT}")
-            _send(stage, "all", "Send to everybody else")
+            _send(stage, "all", "Send to all other readers")
             _leave_in_flight(stage, web_port)
         page = _write_page(workspace, edition)
     _show_where_to_look(folder, page, edition, narrator, command)
@@ -90,13 +92,15 @@ def _clear(folder: Path) -> Path:
     root = folder.absolute()
     if root.exists() and any(root.iterdir()):
         if not (root / _MARKER).is_file():
-            raise MailerError(f"{folder}: holds something that no demo made. Name another folder with --dir.")
+            raise MailerError(
+                f"{folder} contains files that are not from a demo. Choose another folder with --dir."
+            )
         shutil.rmtree(root)
     return root
 
 
 def _found(root: Path, narrator: Narrator) -> str:
-    narrator.step("Make a workspace with the sample edition and the sample partners")
+    narrator.step("Create a workspace with the sample edition and the sample partners")
     founded = found_workspace(root, sample=True, now=datetime.now(UTC))
     (root / _MARKER).touch()
     narrator.table(
@@ -128,7 +132,7 @@ def _facts(examination: Examination, stories: int) -> list[tuple[str, object]]:
     return [
         ("subject", mail.subject),
         ("stories", stories),
-        ("HTML", f"{size:,} bytes of the 100,000 that Gmail shows unclipped"),
+        ("HTML", f"{size:,} bytes (Gmail clips mails over about 100,000)"),
         ("problems", len(examination.problems) or "none"),
     ]
 
@@ -148,7 +152,7 @@ def _preview(stage: _Stage) -> None:
     stage.narrator.table(
         [("readers", plan.audience), ("by country", by_country), ("written", outbox.files[0])]
     )
-    stage.narrator.tell(f"Preview mode: the server has received {len(stage.sink)} messages.")
+    stage.narrator.tell(f"This was a preview: the SMTP server has received {len(stage.sink)} messages.")
 
 
 def _send(stage: _Stage, query: str, title: str) -> None:
@@ -157,21 +161,23 @@ def _send(stage: _Stage, query: str, title: str) -> None:
     for reason, number in plan.left_out.items():
         stage.narrator.tell(f"Left out: {number} {reason}")
     before = len(stage.sink)
-    counts = _dispatch(stage, launch(stage.engine, stage.workspace, plan, now=datetime.now(UTC)))
+    campaign_id = launch(stage.engine, stage.workspace, plan, now=datetime.now(UTC))
+    counts = _dispatch(stage, campaign_id)
+    stage.narrator.tell(f"Campaign {campaign_id}, {describe_counts(counts)}")
     stage.narrator.tell(counts.equation())
-    stage.narrator.tell(f"The server received {len(stage.sink) - before} messages.")
+    stage.narrator.tell(f"The SMTP server received {len(stage.sink) - before} messages.")
 
 
 def _dispatch(stage: _Stage, campaign_id: int) -> Counts:
     with stage.narrator.progress(f"Campaign {campaign_id}") as on_progress:
         ending = send_campaign(stage.workspace, campaign_id, on_progress=on_progress)
     if ending.needs_attention:
-        raise MailerError(f"campaign {campaign_id} is {ending.state}: {ending.reason}")
+        raise MailerError(f"Campaign {campaign_id} is {ending.state}: {ending.reason}")
     return ending.counts
 
 
 def _leave_in_flight(stage: _Stage, web_port: int) -> None:
-    stage.narrator.step("Send again, and one reader leaves while the campaign is under way")
+    stage.narrator.step("Send again, and unsubscribe one reader while the campaign is running")
     campaign_id = launch(
         stage.engine, stage.workspace, _plan(stage, "all", again=True), now=datetime.now(UTC)
     )
@@ -183,18 +189,18 @@ def _leave_in_flight(stage: _Stage, web_port: int) -> None:
     finally:
         running.stop()
     counts = _dispatch(stage, campaign_id)
-    stage.narrator.tell(f"{counts.suppressed} suppressed: left after the launch, before their turn came.")
+    stage.narrator.tell(f"Campaign {campaign_id}, {describe_counts(counts)}")
     stage.narrator.tell(f"Closing equation: {counts.equation()}")
 
 
 def _one_click(stage: _Stage, message: EmailMessage) -> None:
-    """What a mail program does for "Unsubscribe" (RFC 8058): one POST, without cookies."""
+    """Unsubscribe as a mail client does (RFC 8058): one POST, without cookies."""
     url = str(message["List-Unsubscribe"]).partition("<")[2].partition(">")[0]
     request = urllib.request.Request(url, data=b"List-Unsubscribe=One-Click", method="POST")  # noqa: S310 - our own server
     with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310 - our own server
-        stage.narrator.tell(f"{message['To']} opens the link: GET {page.status}, nothing changes.")
+        stage.narrator.tell(f"{message['To']} opens the link (GET {page.status}): nothing changes.")
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own server
-        stage.narrator.tell(f"{message['To']} clicks once:    POST {answer.status}, unsubscribed.")
+        stage.narrator.tell(f"{message['To']} clicks the button (POST {answer.status}): unsubscribed.")
 
 
 def _free_port(wanted: int) -> int:
@@ -206,11 +212,11 @@ def _free_port(wanted: int) -> int:
             except OSError:
                 continue
             return int(probe.getsockname()[1])
-    raise MailerError("no free port on 127.0.0.1 for the demo's pages.")
+    raise MailerError("There is no free port on 127.0.0.1 for the demo's web pages.")
 
 
 def _write_page(workspace: Workspace, edition: str) -> Path:
-    """The edition as a page on disk."""
+    """Write the edition as a page on disk."""
     page = workspace.outbox / f"{edition}.html"
     page.write_bytes(
         render_specimen(workspace, edition, form="html", address=None, language=None, local_media=True)
@@ -219,13 +225,13 @@ def _write_page(workspace: Workspace, edition: str) -> Path:
 
 
 def _show_where_to_look(folder: Path, page: Path, edition: str, narrator: Narrator, command: str) -> None:
-    narrator.step("Where to look")
+    narrator.step("What to try next")
     narrator.table(
         [
-            ("the edition", page),
-            ("what arrived", folder / "received" / "new"),
-            ("in the browser", f"{command} -C {folder} preview {edition}"),
-            ("readers’ pages", f"{command} -C {folder} serve"),
-            ("the ledger", f"{command} -C {folder} campaigns report 3"),
+            ("the edition as a file", page),
+            ("the messages received", folder / "received" / "new"),
+            ("preview in the browser", f"{command} -C {folder} preview {edition}"),
+            ("the readers’ pages", f"{command} -C {folder} serve"),
+            ("who got campaign 3", f"{command} -C {folder} campaigns report 3"),
         ]
     )

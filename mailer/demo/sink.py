@@ -1,4 +1,4 @@
-"""An SMTP server inside the demo's process that takes every message and keeps it in a Maildir."""
+"""An SMTP server in the demo's process that accepts every message and stores it in a Maildir."""
 
 import asyncio
 import threading
@@ -16,13 +16,13 @@ _HOST = "127.0.0.1"
 
 @dataclass(frozen=True, kw_only=True)
 class Sink:
-    """A running sink: where it listens, and the Maildir it fills."""
+    """A running SMTP server: its URL and the Maildir it writes to."""
 
     url: str
     maildir: Path
 
     def messages(self) -> list[EmailMessage]:
-        """What has arrived, oldest first."""
+        """The messages received, oldest first."""
         return [_read(path) for path in sorted((self.maildir / "new").iterdir())]
 
     def __len__(self) -> int:
@@ -34,7 +34,7 @@ def _read(path: Path) -> EmailMessage:
 
 
 class _Keeper:
-    """The aiosmtpd handler. A message is on disk before it is acknowledged."""
+    """The aiosmtpd handler. It writes each message to disk before it acknowledges it."""
 
     def __init__(self, maildir: Path) -> None:
         self._maildir = maildir
@@ -49,13 +49,13 @@ class _Keeper:
         head = "".join(f"X-Envelope-To: {recipient}\r\n" for recipient in envelope.rcpt_tos).encode("utf-8")
         path.write_bytes(head + envelope.original_content)
         path.replace(self._maildir / "new" / name)
-        return f"250 2.0.0 Kept as {name}"
+        return f"250 2.0.0 Stored as {name}"
 
 
 @contextmanager
 def run_sink(maildir: Path) -> Iterator[Sink]:
-    """Run a sink on a free port of the loopback interface for the length of the block."""
-    # Imported here: the command line must not pay for it, and aiosmtpd's own Controller cannot take port 0.
+    """Run the server on a free loopback port for the duration of the block."""
+    # Imported here to keep other commands fast. aiosmtpd's own Controller cannot listen on port 0.
     from aiosmtpd.smtp import SMTP
 
     loop = asyncio.new_event_loop()
@@ -77,7 +77,7 @@ def run_sink(maildir: Path) -> Iterator[Sink]:
 
 
 def _close(loop: asyncio.AbstractEventLoop) -> None:
-    """End the sessions that clients left open, then the loop."""
+    """Cancel the sessions that clients left open, then close the loop."""
 
     async def end_sessions() -> None:
         open_ = asyncio.all_tasks() - {asyncio.current_task()}
