@@ -14,7 +14,7 @@ from pathlib import Path
 
 from bench.apart import FailedRunError, answer
 from mailer.campaigns.sending import send_campaign
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.deliveries.counts import Counts
 from mailer.workspace import open_workspace
 
 _SHOWN = 25

@@ -16,12 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.database.clock import read_clock
 from mailer.database.durability import measure_commit
 from mailer.database.migrating import ensure_current
-from mailer.dispatch.dkim import open_signer
-from mailer.dispatch.looking import RelayUnfitError, RelayView, look_at_relay
 from mailer.dispatch.relays import lay_over, list_relays
 from mailer.errors import ConfigurationError
 from mailer.rendering.message import names_survive_folding
 from mailer.settings import SmtpSettings
+from mailer.smtp.dkim import open_signer
+from mailer.smtp.probe import RelayUnfitError, RelayView, look_at_relay
 from mailer.workspace import KEYS_FILE, Workspace
 
 _SLOW_COMMIT_SECONDS = 0.02
@@ -178,9 +178,7 @@ def _look_at_relay(subject: str, settings: SmtpSettings, root: Path) -> Finding:
     if url.scheme == "maildir":
         return _look_at_folder(subject, root / url.path)
     if url.scheme not in {"smtp", "smtps"} or not url.hostname:
-        message = (
-            "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
-        )
+        message = "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
         return Finding(subject=subject, verdict=Verdict.bad, message=message)
     try:
         view = look_at_relay(settings, root)

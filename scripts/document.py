@@ -17,7 +17,7 @@ from schemas import list_schemas
 from mailer.checks.pages import list_pages
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
-from mailer.dispatch.states import CAMPAIGN_MOVES, DELIVERY_MOVES
+from mailer.dispatch.deliveries.transitions import CAMPAIGN_MOVES, DELIVERY_MOVES
 from mailer.settings import Settings
 
 _WIDTH = 100

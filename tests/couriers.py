@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import uvloop
 
-from mailer.dispatch.claiming import Claim, ClaimedReader
-from mailer.dispatch.replies import Outcome, Verdict
-from mailer.dispatch.transport import Line, Parcel, Transport, make_wire_ready
+from mailer.dispatch.deliveries.claims import Claim, ClaimedReader
+from mailer.smtp.interfaces import Line, Parcel, Transport, make_wire_ready
+from mailer.smtp.reply_classifier import Outcome, Verdict
 
 MESSAGE: Final = (
     b"From: a@example.org\r\nTo: b@example.org\r\nSubject: dots\r\nMessage-ID: <c1.s1@example.org>\r\n\r\n"

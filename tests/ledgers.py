@@ -8,11 +8,11 @@ from sqlalchemy import Connection, Engine, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.journal import Entry, Group
-from mailer.dispatch.ledger import Ledger
-from mailer.dispatch.replies import Outcome
-from mailer.dispatch.transport import make_wire_ready
+from mailer.dispatch.deliveries.batch_writer import Entry, Group
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.ledger import Ledger
+from mailer.smtp.interfaces import make_wire_ready
+from mailer.smtp.reply_classifier import Outcome
 from subscribers.models import Status, Subscriber
 
 START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)

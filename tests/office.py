@@ -22,9 +22,9 @@ from mailer.campaigns.lifecycle import CampaignMoveError, resume_campaign
 from mailer.campaigns.planning import plan_campaign
 from mailer.campaigns.sending import send_campaign
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.dispatch.counts import Counts, count_deliveries
+from mailer.dispatch.circuit_breaker import Patience
+from mailer.dispatch.deliveries.counts import Counts, count_deliveries
 from mailer.dispatch.dispatcher import Ending
-from mailer.dispatch.trouble import Patience
 from mailer.rendering.reader import message_id
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace

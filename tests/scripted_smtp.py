@@ -17,8 +17,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
-from mailer.dispatch.opening import SmtpTransport
 from mailer.settings import SmtpSettings
+from mailer.smtp.transport import SmtpTransport
 
 EXTENSIONS: Final = ("PIPELINING", "SIZE 50000000", "8BITMIME", "SMTPUTF8", "ENHANCEDSTATUSCODES")
 

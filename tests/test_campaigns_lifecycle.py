@@ -19,7 +19,7 @@ from mailer.campaigns.lifecycle import (
     resume_campaign,
 )
 from mailer.database.models import CampaignState, Delivery, DeliveryState
-from mailer.dispatch.states import CAMPAIGN_MOVES, move_campaign
+from mailer.dispatch.deliveries.transitions import CAMPAIGN_MOVES, move_campaign
 from tests.ledgers import add_campaign, read_campaign
 
 C = CampaignState

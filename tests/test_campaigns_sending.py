@@ -21,7 +21,7 @@ from mailer.campaigns.planning import Plan, plan_campaign
 from mailer.campaigns.reporting import counts, list_campaigns, report_campaign, summarise
 from mailer.campaigns.sending import send_campaign
 from mailer.database.models import CampaignState, DeliveryState
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.dispatcher import How
 from mailer.errors import ConfigurationError
 from mailer.rendering.reader import message_id

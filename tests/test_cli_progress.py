@@ -8,7 +8,7 @@ import pytest
 
 from mailer.cli.importing import show_rows
 from mailer.cli.progress import Pace, describe_pace, describe_trouble, lines, show_progress
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.deliveries.counts import Counts
 
 
 class Stopwatch:

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from mailer.dispatch.canary import Canary, Numbers, read_canary
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.deliveries.canary import Canary, Numbers, read_canary
+from mailer.dispatch.deliveries.counts import Counts
 from tests.ledgers import START, add_campaign, read_campaign
 
 

@@ -12,12 +12,12 @@ from rich.console import Console
 from rich.progress import Progress
 
 from mailer.database.models import CampaignState
-from mailer.dispatch.chronicle import Chronicle, NullChronicle, mask_reader
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.dispatcher import Ending, How
-from mailer.dispatch.replies import Outcome, Stage, Verdict, judge_reply
+from mailer.dispatch.event_log import Chronicle, NullChronicle, mask_reader
 from mailer.settings import LogSettings
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, judge_reply
 from subscribers.models import Subscriber
 from tests.ledgers import START
 

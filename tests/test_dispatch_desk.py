@@ -8,12 +8,12 @@ import pytest
 from sqlalchemy import Engine
 
 from mailer.database.models import CampaignState, DeliveryState
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.desk import Desk, Ended
-from mailer.dispatch.journal import Group, Written
-from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.pace import Sifted
-from mailer.dispatch.replies import Stage, judge_reply
+from mailer.dispatch.deliveries.batch_writer import Group, Written
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.delivery_queue import Desk, Ended
+from mailer.dispatch.rate.scheduler import Sifted
+from mailer.smtp.reply_classifier import Stage, judge_reply
 from subscribers.models import Status
 from tests.couriers import await_that, run, settle_down
 from tests.ledgers import add_campaign, read_deliveries, read_states, set_campaign_state, set_status

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.dispatch.dialogue import GibberishError, Reply, ReplyReader, read_capabilities
+from mailer.smtp.reply_parser import GibberishError, Reply, ReplyReader, read_capabilities
 
 WORDS = st.binary(max_size=20).filter(lambda words: b"\n" not in words and not words.endswith(b"\r"))
 REPLIES = st.lists(

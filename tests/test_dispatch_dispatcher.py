@@ -12,16 +12,16 @@ from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy, Lane
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.circuit_breaker import Patience
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.deliveries.ledger import LedgerUnreachableError
 from mailer.dispatch.dispatcher import Ending, How, dispatch
-from mailer.dispatch.ledger import LedgerUnreachableError
-from mailer.dispatch.pacing import campaign_lane
+from mailer.dispatch.rate.limiter import campaign_lane
 from mailer.dispatch.relays import open_relays
-from mailer.dispatch.transport import unstuff
-from mailer.dispatch.trouble import Patience
 from mailer.errors import BuildError
 from mailer.settings import CampaignSettings, SenderSettings, Settings, SmtpSettings
+from mailer.smtp.interfaces import unstuff
 from subscribers.models import Status
 from tests.ledgers import (
     FakeClock,

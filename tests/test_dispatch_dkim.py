@@ -24,10 +24,10 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailer.dispatch.dkim import PublicRecord, Signer, open_signer, public_record
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.headers import format_mailbox, format_text
 from mailer.settings import DkimSettings, SenderSettings, Settings
+from mailer.smtp.dkim import PublicRecord, Signer, open_signer, public_record
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -342,7 +342,7 @@ def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
 
 def test_who_signs_nothing_waits_for_no_cryptography() -> None:
     program = (
-        "import sys; from pathlib import Path; from mailer.dispatch.dkim import open_signer; "
+        "import sys; from pathlib import Path; from mailer.smtp.dkim import open_signer; "
         "from mailer.settings import SenderSettings, Settings; "
         "who = SenderSettings(name='U', address='u@a.org', organisation='U', postal_address='1 Road'); "
         "assert open_signer(Settings(sender=who), Path()) is None; "

@@ -12,8 +12,8 @@ from sqlalchemy import Engine, func, select
 from sqlmodel import Session
 
 from mailer.database.models import Lane
-from mailer.dispatch.domains import DomainPacer, Slot, read_domain
-from mailer.dispatch.lanes import Booking, holding_lanes, write_lanes
+from mailer.dispatch.rate.buckets import Booking, holding_lanes, write_lanes
+from mailer.dispatch.rate.domain_limiter import DomainPacer, Slot, read_domain
 from mailer.errors import ConfigurationError
 from tests.ledgers import START, FakeClock
 

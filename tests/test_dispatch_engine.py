@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 
 from mailer.database.engine import open_engine
-from mailer.dispatch.engine import Calls, hand_out_tickets, has_ticket, prepare_engine, run_engine
+from mailer.dispatch.job_queue import Calls, hand_out_tickets, has_ticket, prepare_engine, run_engine
 from tests.servers import wait_until
 
 

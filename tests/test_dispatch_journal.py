@@ -11,9 +11,9 @@ from sqlmodel import col
 
 from mailer.database.engine import open_engine
 from mailer.database.models import CampaignState, Delivery, DeliveryState
-from mailer.dispatch.journal import Entry, Group, Journal, Written, open_journal
-from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.states import DELIVERY_MOVES
+from mailer.dispatch.deliveries.batch_writer import Entry, Group, Journal, Written, open_journal
+from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.deliveries.transitions import DELIVERY_MOVES
 from subscribers.models import Status, Subscriber
 from tests.ledgers import START, FakeClock, add_campaign, read_deliveries, set_campaign_state, set_status
 

@@ -22,11 +22,11 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.counts import count_deliveries
-from mailer.dispatch.ledger import Ledger, Rescued
-from mailer.dispatch.replies import Outcome, Stage, Verdict, judge_reply
-from mailer.dispatch.states import DELIVERY_MOVES, move_campaign
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.counts import count_deliveries
+from mailer.dispatch.deliveries.ledger import Ledger, Rescued
+from mailer.dispatch.deliveries.transitions import DELIVERY_MOVES, move_campaign
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, judge_reply
 from subscribers.models import Status, Subscriber
 from tests.ledgers import (
     FakeClock,

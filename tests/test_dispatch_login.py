@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.dispatch.login import (
+from mailer.errors import ConfigurationError
+from mailer.smtp.auth import (
     Credentials,
     Exchange,
     Mechanism,
@@ -17,9 +18,8 @@ from mailer.dispatch.login import (
     open_exchange,
     read_credentials,
 )
-from mailer.dispatch.replies import Stage, Verdict
-from mailer.dispatch.transport import ConnectionFailedError
-from mailer.errors import ConfigurationError
+from mailer.smtp.interfaces import ConnectionFailedError
+from mailer.smtp.reply_classifier import Stage, Verdict
 
 
 def plainly(answer: str) -> str:

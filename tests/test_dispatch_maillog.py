@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mailer.dispatch.maillog import STANDARD_INPUT, MailLog, MailLogError, Passage, read_mail_log
+from mailer.dispatch.postfix_log import STANDARD_INPUT, MailLog, MailLogError, Passage, read_mail_log
 from tests.maillogs import NOON, Relay, name
 
 (ONE,) = name(1)

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from mailer.dispatch.opening import SmtpTransport
-from mailer.dispatch.replies import Outcome, Verdict
-from mailer.dispatch.replies import Stage as Reached
-from mailer.dispatch.transport import ConnectionFailedError, Transport
 from mailer.settings import SmtpSettings
+from mailer.smtp.interfaces import ConnectionFailedError, Transport
+from mailer.smtp.reply_classifier import Outcome, Verdict
+from mailer.smtp.reply_classifier import Stage as Reached
+from mailer.smtp.transport import SmtpTransport
 from tests.couriers import LOOPS, Courier, attend, await_that, deliver, make_parcel, run
 from tests.scripted_smtp import Act, Script, ScriptedServer, answering
 from tests.servers import DROP, HANG, MisbehavingServer, Stage, free_port, smtp_sink

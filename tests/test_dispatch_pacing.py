@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
 from mailer.database.models import Lane
-from mailer.dispatch.pacing import Brake, LanePacer, campaign_lane, relay_lane, warm_up
+from mailer.dispatch.rate.limiter import Brake, LanePacer, campaign_lane, relay_lane, warm_up
 from mailer.settings import WarmUpSettings
 from tests.ledgers import START, FakeClock
 

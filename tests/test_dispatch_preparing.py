@@ -11,11 +11,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.dkim import Signer, open_signer
-from mailer.dispatch.preparing import Preparer
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.message_prefetcher import Preparer
 from mailer.errors import BuildError
 from mailer.settings import DkimSettings, SenderSettings, Settings
+from mailer.smtp.dkim import Signer, open_signer
 from subscribers.models import Subscriber
 from tests.servers import wait_until
 

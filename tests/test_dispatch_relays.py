@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mailer.dispatch.maildir import MaildirTransport
+from mailer.dispatch.circuit_breaker import Patience, Trouble
 from mailer.dispatch.relays import Relay, Relays, lay_over, list_relays, open_relays
-from mailer.dispatch.replies import Outcome, Stage, Verdict
-from mailer.dispatch.transport import Courier, Line, Transport
-from mailer.dispatch.trouble import Patience, Trouble
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, SenderSettings, Settings, SmtpSettings
+from mailer.smtp.interfaces import Courier, Line, Transport
+from mailer.smtp.maildir import MaildirTransport
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 LOST = Outcome(verdict=Verdict.give_back, stage=Stage.connect, words="connection refused", reconnect=True)
 REFUSED = Outcome(verdict=Verdict.stop, stage=Stage.login, code=535, words="5.7.8 Bad login", reconnect=True)

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.dispatch import replies
-from mailer.dispatch.replies import (
+from mailer.smtp import reply_classifier
+from mailer.smtp.reply_classifier import (
     Outcome,
     Stage,
     Verdict,
@@ -198,7 +198,7 @@ def test_a_reader_had_a_turn_once_the_server_was_asked_about_them(
 
 
 def test_the_ordinary_reply_is_judged_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(replies, "RULES", ())
+    monkeypatch.setattr(reply_classifier, "RULES", ())
     assert judge_reply(Stage.dot, 250, "2.0.0 queued as 4F2").verdict is Verdict.sent
 
 

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from mailer.database.models import Delivery, DeliveryState
-from mailer.dispatch.resolving import call_sent, prove_delivered, queue_again, read_doubts
+from mailer.dispatch.deliveries.in_doubt import call_sent, prove_delivered, queue_again, read_doubts
 from tests.ledgers import START, add_campaign, read_deliveries
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)

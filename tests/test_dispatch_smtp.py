@@ -9,11 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailer.dispatch.opening import SmtpTransport
-from mailer.dispatch.replies import Stage as Reached
-from mailer.dispatch.replies import Verdict
-from mailer.dispatch.transport import Parcel
 from mailer.settings import SmtpSettings
+from mailer.smtp.interfaces import Parcel
+from mailer.smtp.reply_classifier import Stage as Reached
+from mailer.smtp.reply_classifier import Verdict
+from mailer.smtp.transport import SmtpTransport
 from tests.couriers import (
     LOOPS,
     MESSAGE,

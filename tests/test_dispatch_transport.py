@@ -12,11 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.dispatch.maildir import MaildirTransport
-from mailer.dispatch.opening import SmtpTransport
-from mailer.dispatch.replies import Stage as Reached
-from mailer.dispatch.replies import Verdict
-from mailer.dispatch.transport import (
+from mailer.errors import BuildError, ConfigurationError
+from mailer.settings import SmtpSettings
+from mailer.smtp.interfaces import (
     ConnectionFailedError,
     Parcel,
     Transport,
@@ -24,8 +22,10 @@ from mailer.dispatch.transport import (
     make_wire_ready,
     unstuff,
 )
-from mailer.errors import BuildError, ConfigurationError
-from mailer.settings import SmtpSettings
+from mailer.smtp.maildir import MaildirTransport
+from mailer.smtp.reply_classifier import Stage as Reached
+from mailer.smtp.reply_classifier import Verdict
+from mailer.smtp.transport import SmtpTransport
 from tests.couriers import (
     LOOPS,
     MESSAGE,

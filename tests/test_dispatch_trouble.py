@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from mailer.dispatch.pacing import Brake
-from mailer.dispatch.replies import Outcome, Stage, Verdict, judge_reply
-from mailer.dispatch.trouble import Breaker, Patience, Strain, Trouble, explain_break
+from mailer.dispatch.circuit_breaker import Breaker, Patience, Strain, Trouble, explain_break
+from mailer.dispatch.rate.limiter import Brake
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, judge_reply
 
 SENT = judge_reply(Stage.dot, 250, "ok")
 DEAD = judge_reply(Stage.rcpt, 550, "5.1.1 No such user")

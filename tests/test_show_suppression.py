@@ -20,8 +20,8 @@ from mailer.campaigns.audience import is_in_audience
 from mailer.campaigns.launching import materialise
 from mailer.campaigns.law import may_be_mailed
 from mailer.database.models import Campaign, CampaignState, Delivery
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.ledger import Ledger
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.feedback.erasing import erase_person
 from mailer.feedback.leaving import come_back, leave
 from mailer.feedback.pruning import prune

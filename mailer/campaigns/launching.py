@@ -20,8 +20,8 @@ from mailer.database.models import (
     DeliveryState,
     InDoubtPolicy,
 )
-from mailer.dispatch.engine import hand_out_tickets
-from mailer.dispatch.states import move_campaign
+from mailer.dispatch.deliveries.transitions import move_campaign
+from mailer.dispatch.job_queue import hand_out_tickets
 from mailer.errors import MailerError
 from mailer.rendering.media import write_media
 from mailer.settings import CampaignSettings, LawSettings, Settings

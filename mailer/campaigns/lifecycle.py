@@ -9,8 +9,8 @@ from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.engine import hand_out_tickets
-from mailer.dispatch.states import move_campaign
+from mailer.dispatch.deliveries.transitions import move_campaign
+from mailer.dispatch.job_queue import hand_out_tickets
 from mailer.errors import MailerError
 
 

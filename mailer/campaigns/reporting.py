@@ -25,11 +25,11 @@ from mailer.database.models import (
     DeliveryState,
     Dispatcher,
 )
-from mailer.dispatch.counts import Counts, count_deliveries
+from mailer.dispatch.deliveries.counts import Counts, count_deliveries
 from mailer.dispatch.liveness import DEAD_AFTER
-from mailer.dispatch.replies import is_dead_address
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import message_id
+from mailer.smtp.reply_classifier import is_dead_address
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.sheet import neutralise

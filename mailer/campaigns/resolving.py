@@ -14,10 +14,10 @@ from sqlalchemy import Connection, Engine
 from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign
 from mailer.database.engine import session
 from mailer.database.models import Campaign, CampaignState, DeliveryState
-from mailer.dispatch.counts import count_deliveries
+from mailer.dispatch.deliveries.counts import count_deliveries
+from mailer.dispatch.deliveries.in_doubt import Doubt, call_sent, queue_again, read_doubts
 from mailer.dispatch.liveness import Presence
-from mailer.dispatch.maillog import MailLog, Passage, Trace, read_mail_log
-from mailer.dispatch.resolving import Doubt, call_sent, queue_again, read_doubts
+from mailer.dispatch.postfix_log import MailLog, Passage, Trace, read_mail_log
 from mailer.errors import MailerError
 from mailer.rendering.reader import message_id
 from mailer.workspace import Workspace

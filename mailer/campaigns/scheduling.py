@@ -28,8 +28,8 @@ from mailer.campaigns.law import find_identity_fault
 from mailer.campaigns.planning import Plan
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
-from mailer.dispatch.engine import hand_out_tickets
-from mailer.dispatch.states import move_campaign
+from mailer.dispatch.deliveries.transitions import move_campaign
+from mailer.dispatch.job_queue import hand_out_tickets
 from mailer.errors import MailerError
 from mailer.settings import Settings
 from mailer.workspace import Workspace

@@ -13,12 +13,12 @@ from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign, reopen_
 from mailer.campaigns.stopping import stopping_on_signals
 from mailer.database.engine import session
 from mailer.database.models import CampaignContent, CampaignState
-from mailer.dispatch.chronicle import Chronicle
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.circuit_breaker import Patience
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.dispatcher import Ending, dispatch
+from mailer.dispatch.event_log import Chronicle
 from mailer.dispatch.relays import Relays, open_relays
-from mailer.dispatch.trouble import Patience
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.message import MessageBuilder
 from mailer.rendering.reader import reader_for

@@ -21,9 +21,9 @@ from mailer.campaigns.scheduling import resume_due, start_due, tell_start
 from mailer.campaigns.sending import send_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
+from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.dispatch.dispatcher import Ending
-from mailer.dispatch.engine import Calls, hand_out_tickets, has_ticket, prepare_engine, run_engine
-from mailer.dispatch.ledger import Ledger
+from mailer.dispatch.job_queue import Calls, hand_out_tickets, has_ticket, prepare_engine, run_engine
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.errors import ConfigurationError, MailerError
 from mailer.workspace import Workspace
@@ -51,7 +51,7 @@ def work(
     """Start and send what is due until ``stop`` is set, then finish what is in hand.
 
     Lines for a person go to ``say``, from several threads. With ``tickets`` PostgreSQL wakes it, and with
-    ``listen`` at once (see :func:`mailer.dispatch.engine.run_engine`). While the database is away it waits.
+    ``listen`` at once (see :func:`mailer.dispatch.job_queue.run_engine`). While the database is away it waits.
     """
     engine = workspace.open_database(durable=True)
     try:

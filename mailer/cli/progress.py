@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 from mailer.cli.output import say
 
 if TYPE_CHECKING:
-    from mailer.dispatch.counts import Counts
+    from mailer.dispatch.deliveries.counts import Counts
 
 _LINE_EVERY = 10.0  # seconds: often enough to show progress in a log, rarely enough to stay readable
 _SECONDS_OF_RATE = 10.0

@@ -62,7 +62,7 @@ class InDoubtPolicy(StrEnum):
 
 
 class DeliveryState(StrEnum):
-    """Where one message to one subscriber stands; only :mod:`mailer.dispatch.ledger` moves it."""
+    """Where one message to one subscriber stands; only :mod:`mailer.dispatch.deliveries.ledger` moves it."""
 
     queued = "queued"
     """Waiting for a dispatcher."""

@@ -25,7 +25,7 @@ from mailer.campaigns.reporting import describe_counts
 from mailer.campaigns.sending import send_campaign
 from mailer.campaigns.specimen import render_specimen
 from mailer.demo.sink import Sink, run_sink
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.deliveries.counts import Counts
 from mailer.errors import MailerError
 from mailer.founding import found_workspace
 from mailer.web.application import create_app

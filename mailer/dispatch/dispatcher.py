@@ -20,22 +20,22 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.chronicle import Chronicle, NullChronicle
-from mailer.dispatch.claiming import Claim, is_in, is_sending
-from mailer.dispatch.counts import Counts, count_deliveries
-from mailer.dispatch.crew import Crew, Work
-from mailer.dispatch.dkim import open_signer
-from mailer.dispatch.domains import DomainPacer
-from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.circuit_breaker import Breaker
+from mailer.dispatch.connection_pool import Crew, Work
+from mailer.dispatch.deliveries.claims import Claim, is_in, is_sending
+from mailer.dispatch.deliveries.counts import Counts, count_deliveries
+from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.event_log import Chronicle, NullChronicle
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
-from mailer.dispatch.pace import Pace
-from mailer.dispatch.pacing import LanePacer, campaign_lane, relay_lane, warm_up
-from mailer.dispatch.preparing import Preparer
+from mailer.dispatch.message_prefetcher import Preparer
+from mailer.dispatch.rate.domain_limiter import DomainPacer
+from mailer.dispatch.rate.limiter import LanePacer, campaign_lane, relay_lane, warm_up
+from mailer.dispatch.rate.scheduler import Pace
+from mailer.dispatch.rate.sending_windows import Windows
 from mailer.dispatch.relays import Relay, Relays
-from mailer.dispatch.replies import is_dead_address
-from mailer.dispatch.trouble import Breaker
-from mailer.dispatch.windows import Windows
 from mailer.settings import Settings
+from mailer.smtp.dkim import open_signer
+from mailer.smtp.reply_classifier import is_dead_address
 
 _FIRST = 200
 """Readers by whose answers a list is judged."""

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mailer.dispatch.pacing import Brake
-from mailer.dispatch.replies import Outcome, Verdict
-from mailer.dispatch.transport import Transport, make_transport
-from mailer.dispatch.trouble import Patience, Trouble
+from mailer.dispatch.circuit_breaker import Patience, Trouble
+from mailer.dispatch.rate.limiter import Brake
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, Settings, SmtpSettings, WarmUpSettings
+from mailer.smtp.interfaces import Transport, make_transport
+from mailer.smtp.reply_classifier import Outcome, Verdict
 
 ONLY = "main"
 """What the relay is called that ``[smtp] url`` alone names."""

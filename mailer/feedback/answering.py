@@ -20,13 +20,13 @@ from sqlmodel import Session, col, select
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import session
 from mailer.database.models import Letter, LetterKind
-from mailer.dispatch.dkim import open_signer
-from mailer.dispatch.replies import Outcome, Verdict
 from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.letters import write_letter
 from mailer.feedback.posting import post
 from mailer.feedback.throttling import forget_turns, name_address, take_turn
 from mailer.rendering.tongue import SOURCE, find_tongue, load_tongue
+from mailer.smtp.dkim import open_signer
+from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent import GONE

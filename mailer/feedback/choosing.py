@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Engine
 
 from mailer.database.engine import session
-from mailer.dispatch.resolving import PREFERENCES
+from mailer.dispatch.deliveries.in_doubt import PREFERENCES
 from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand, take_as_proof
 from mailer.rendering.tongue import mark
 from mailer.workspace import Keys

@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from mailer.database.engine import session
 from mailer.database.models import Campaign, CampaignContent
-from mailer.dispatch.resolving import RETURN, UNSUBSCRIBE, prove_delivered
+from mailer.dispatch.deliveries.in_doubt import RETURN, UNSUBSCRIBE, prove_delivered
 from mailer.rendering.tongue import mark
 from mailer.rendering.variants import choose_language
 from mailer.workspace import Keys

@@ -4,17 +4,17 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from mailer.dispatch.claiming import Claim, ClaimedReader
+from mailer.dispatch.deliveries.claims import Claim, ClaimedReader
 from mailer.dispatch.relays import lay_over, list_relays
-from mailer.dispatch.replies import Outcome, Stage, Verdict
-from mailer.dispatch.transport import (
+from mailer.settings import Settings
+from mailer.smtp.interfaces import (
     ConnectionFailedError,
     Parcel,
     Transport,
     make_transport,
     make_wire_ready,
 )
-from mailer.settings import Settings
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 _LOOK_SECONDS = 1.0
 _OVER = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})

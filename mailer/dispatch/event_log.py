@@ -13,10 +13,10 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.counts import Counts
-from mailer.dispatch.replies import Outcome, Verdict, find_enhanced
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.counts import Counts
 from mailer.settings import LogSettings
+from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced
 
 if TYPE_CHECKING:
     from mailer.dispatch.dispatcher import Ending

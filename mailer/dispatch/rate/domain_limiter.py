@@ -17,7 +17,7 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Lane
-from mailer.dispatch.lanes import Booking, holding_lanes, write_lanes
+from mailer.dispatch.rate.buckets import Booking, holding_lanes, write_lanes
 from mailer.errors import ConfigurationError
 
 OTHERS = "*"

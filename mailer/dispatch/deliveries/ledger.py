@@ -20,14 +20,14 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, Watch, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
-from mailer.dispatch.canary import Numbers, read_canary
-from mailer.dispatch.claiming import Claim, LostClaimError, is_in, read_claims, select_due
-from mailer.dispatch.counts import count_deliveries
-from mailer.dispatch.journal import Entry, Group, Written, open_journal
-from mailer.dispatch.moving import make_move
-from mailer.dispatch.replies import Outcome, Stage, Verdict, back_off
-from mailer.dispatch.states import move_campaign
+from mailer.dispatch.deliveries.batch_writer import Entry, Group, Written, open_journal
+from mailer.dispatch.deliveries.canary import Numbers, read_canary
+from mailer.dispatch.deliveries.claims import Claim, LostClaimError, is_in, read_claims, select_due
+from mailer.dispatch.deliveries.counts import count_deliveries
+from mailer.dispatch.deliveries.transition_updates import make_move
+from mailer.dispatch.deliveries.transitions import move_campaign
 from mailer.errors import MailerError
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, back_off
 from subscribers.models import Subscriber
 
 _RETRY_FOR = timedelta(hours=72)

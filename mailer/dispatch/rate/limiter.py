@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Lane
-from mailer.dispatch.lanes import Booking, holding_lanes, write_lanes
+from mailer.dispatch.rate.buckets import Booking, holding_lanes, write_lanes
 from mailer.settings import WarmUpSettings
 
 # Turns are taken for this many seconds at once, so that a high rate costs ten transactions a second, not

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.domains import DomainPacer, read_domain
-from mailer.dispatch.pacing import LanePacer
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.rate.domain_limiter import DomainPacer, read_domain
+from mailer.dispatch.rate.limiter import LanePacer
+from mailer.dispatch.rate.sending_windows import Windows
 from mailer.dispatch.relays import Relay
-from mailer.dispatch.windows import Windows
 
 _REST_SECONDS = 60.0
 """A day ends by the database's clock, which may be set: so it is asked again."""

@@ -6,8 +6,8 @@ import socket
 import time
 from pathlib import Path
 
-from mailer.dispatch.replies import Outcome, Stage, Verdict
-from mailer.dispatch.transport import ConnectionFailedError, Courier, Parcel, unstuff
+from mailer.smtp.interfaces import ConnectionFailedError, Courier, Parcel, unstuff
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 _serial = itertools.count(1)
 

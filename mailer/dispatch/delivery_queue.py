@@ -14,11 +14,11 @@ from typing import NamedTuple
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.models import DeliveryState
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.journal import Entry
-from mailer.dispatch.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.pace import Sifted
-from mailer.dispatch.replies import Outcome
+from mailer.dispatch.deliveries.batch_writer import Entry
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.rate.scheduler import Sifted
+from mailer.smtp.reply_classifier import Outcome
 
 _LEAST_AHEAD = 10
 _MOST_AHEAD = 500

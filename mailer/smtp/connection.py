@@ -13,10 +13,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
 
-from mailer.dispatch.dialogue import Capabilities, GibberishError, Reply, ReplyReader
-from mailer.dispatch.replies import Outcome, Stage, Verdict, clean_words, judge_reply
-from mailer.dispatch.transport import Courier, Parcel
 from mailer.settings import SmtpSettings
+from mailer.smtp.interfaces import Courier, Parcel
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_words, judge_reply
+from mailer.smtp.reply_parser import Capabilities, GibberishError, Reply, ReplyReader
 
 _SEND_BUFFER = 256 * 1024
 """Bytes; so that a message of 100 KB and the next envelope leave in one call."""
@@ -32,7 +32,7 @@ _NOTHING: Final[tuple[bytes, tuple[Stage, ...]]] = (b"", ())
 
 
 class SmtpLine(asyncio.Protocol):
-    """A connection and its dialogue. :mod:`mailer.dispatch.opening` brings it to where messages may go.
+    """A connection and its dialogue. :mod:`mailer.smtp.transport` brings it to where messages may go.
 
     At any moment at most one message is sent, its dot unanswered, and at most one more is offered, its
     envelope on its way without a body.

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.dkim import Signer
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.smtp.dkim import Signer
 
 _THREADS = 2
 """The relay and the dispatcher's own thread want their share of the machine too."""

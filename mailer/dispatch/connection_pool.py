@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mailer.database.models import DeliveryState
-from mailer.dispatch.chronicle import Chronicle
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.desk import Desk, Ended
-from mailer.dispatch.ledger import Ledger
-from mailer.dispatch.pace import Pace, Sifted
-from mailer.dispatch.preparing import Preparer
+from mailer.dispatch.circuit_breaker import Breaker, Strain
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.ledger import Ledger
+from mailer.dispatch.delivery_queue import Desk, Ended
+from mailer.dispatch.event_log import Chronicle
+from mailer.dispatch.message_prefetcher import Preparer
+from mailer.dispatch.rate.scheduler import Pace, Sifted
 from mailer.dispatch.relays import Relay, Relays
-from mailer.dispatch.replies import Outcome, Stage, Verdict, clean_words
-from mailer.dispatch.transport import ConnectionFailedError, Line, Parcel
-from mailer.dispatch.trouble import Breaker, Strain
 from mailer.errors import MailerError
+from mailer.smtp.interfaces import ConnectionFailedError, Line, Parcel
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_words
 
 _LINGER_SECONDS = 5.0
 """A line without work is closed after this long; a server would drop it in time, and we would take that for

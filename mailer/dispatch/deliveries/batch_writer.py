@@ -1,7 +1,7 @@
 """The ledger's hot path: one transaction for everything that happened in a moment, through the bare driver.
 
 Two rows are written for every message, and SQLAlchemy takes longer to prepare a statement than SQLite to run
-it. What is written here may be no other than what :mod:`mailer.dispatch.moving` allows; a test compares.
+it. What is written here may be no other than what :mod:`mailer.dispatch.deliveries.transition_updates` allows; a test compares.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
 from mailer.database.models import DeliveryState
-from mailer.dispatch.states import DELIVERY_MOVES
+from mailer.dispatch.deliveries.transitions import DELIVERY_MOVES
 
 _HELD: Final = (DeliveryState.claimed, DeliveryState.in_doubt)
 _MAIL_WANTED = "(s.status = 'active' OR (s.status = 'paused' AND s.paused_until <= {today}))"

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mailer.database.models import Campaign
-from mailer.dispatch.counts import Counts
+from mailer.dispatch.deliveries.counts import Counts
 
 _HALT_AT_REJECTED = 0.1
 

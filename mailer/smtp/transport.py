@@ -6,12 +6,12 @@ import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mailer.dispatch.dialogue import Capabilities, Reply, read_capabilities
-from mailer.dispatch.login import choose_mechanism, open_exchange, read_credentials
-from mailer.dispatch.replies import Outcome, Stage, Verdict, clean_words, judge_reply
-from mailer.dispatch.smtp import SmtpLine
-from mailer.dispatch.transport import ConnectionFailedError, Courier
 from mailer.settings import SmtpSettings
+from mailer.smtp.auth import choose_mechanism, open_exchange, read_credentials
+from mailer.smtp.connection import SmtpLine
+from mailer.smtp.interfaces import ConnectionFailedError, Courier
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_words, judge_reply
+from mailer.smtp.reply_parser import Capabilities, Reply, read_capabilities
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _CONNECT_SECONDS = 30.0

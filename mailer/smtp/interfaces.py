@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 from urllib.parse import SplitResult, urlsplit
 
-from mailer.dispatch.claiming import Claim
-from mailer.dispatch.replies import Outcome
+from mailer.dispatch.deliveries.claims import Claim
 from mailer.errors import BuildError, ConfigurationError, MailerError
 from mailer.settings import SmtpSettings
+from mailer.smtp.reply_classifier import Outcome
 
 
 class Parcel(NamedTuple):
@@ -108,8 +108,8 @@ def make_transport(settings: SmtpSettings, root: Path) -> Transport:
         ConfigurationError: the address is none this program knows, or the password cannot be read.
     """
     # Here, because both modules need the classes above.
-    from mailer.dispatch.maildir import MaildirTransport
-    from mailer.dispatch.opening import SmtpTransport
+    from mailer.smtp.maildir import MaildirTransport
+    from mailer.smtp.transport import SmtpTransport
 
     url = urlsplit(settings.url)
     if url.scheme in {"smtp", "smtps"} and url.hostname and _has_port(url):

@@ -1,6 +1,6 @@
 """Build the UPDATEs that change the state of deliveries, and only those the table of transitions allows.
 
-:mod:`mailer.dispatch.ledger` and :mod:`mailer.dispatch.resolving` run them.
+:mod:`mailer.dispatch.deliveries.ledger` and :mod:`mailer.dispatch.deliveries.in_doubt` run them.
 """
 
 from collections.abc import Sequence
@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Update, or_, update
 
 from mailer.database.models import Delivery, DeliveryState
-from mailer.dispatch.claiming import is_in
-from mailer.dispatch.states import DELIVERY_MOVES
+from mailer.dispatch.deliveries.claims import is_in
+from mailer.dispatch.deliveries.transitions import DELIVERY_MOVES
 
 
 def make_move(

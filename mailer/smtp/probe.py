@@ -9,12 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mailer.dispatch.dialogue import Capabilities, read_capabilities
-from mailer.dispatch.login import Credentials, Mechanism, choose_mechanism, open_exchange, read_credentials
-from mailer.dispatch.replies import clean_words
-from mailer.dispatch.transport import ConnectionFailedError
 from mailer.errors import MailerError
 from mailer.settings import SmtpSettings
+from mailer.smtp.auth import Credentials, Mechanism, choose_mechanism, open_exchange, read_credentials
+from mailer.smtp.interfaces import ConnectionFailedError
+from mailer.smtp.reply_classifier import clean_words
+from mailer.smtp.reply_parser import Capabilities, read_capabilities
 
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _PATIENCE_SECONDS = 10.0

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from mailer.dispatch.pacing import Brake
-from mailer.dispatch.replies import Outcome, Stage, Verdict, find_enhanced, is_dead_address
+from mailer.dispatch.rate.limiter import Brake
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, find_enhanced, is_dead_address
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from mailer.dispatch.replies import Outcome, Stage, Verdict, clean_words
-from mailer.dispatch.transport import ConnectionFailedError
 from mailer.errors import ConfigurationError
+from mailer.smtp.interfaces import ConnectionFailedError
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_words
 
 Wish = Literal["auto", "plain", "login", "xoauth2"]
 """The mechanism the settings ask for."""

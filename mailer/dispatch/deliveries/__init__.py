@@ -1,0 +1,1 @@
+"""The ledger: claiming deliveries, recording how they ended, and the transitions allowed between their states."""
