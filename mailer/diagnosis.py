@@ -16,12 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.database.clock import read_clock
 from mailer.database.durability import measure_commit
 from mailer.database.migrating import ensure_current
-from mailer.dispatch.relays import lay_over, list_relays
+from mailer.dispatch.relays import list_relays, merge_relay_settings
 from mailer.errors import ConfigurationError
 from mailer.rendering.message import names_survive_folding
 from mailer.settings import SmtpSettings
-from mailer.smtp.dkim import open_signer
-from mailer.smtp.probe import RelayUnfitError, RelayView, look_at_relay
+from mailer.smtp.dkim import load_signer
+from mailer.smtp.probe import ProbeError, ProbeResult, probe_relay
 from mailer.workspace import KEYS_FILE, Workspace
 
 _SLOW_COMMIT_SECONDS = 0.02
@@ -168,7 +168,7 @@ def _look_at_relays(workspace: Workspace) -> Iterator[Finding]:
         return
     for relay in relays:
         subject = f"relay {relay.name}" if smtp.relays else "relay"
-        yield _look_at_relay(subject, lay_over(smtp, relay), workspace.root)
+        yield _look_at_relay(subject, merge_relay_settings(smtp, relay), workspace.root)
 
 
 def _look_at_relay(subject: str, settings: SmtpSettings, root: Path) -> Finding:
@@ -181,8 +181,8 @@ def _look_at_relay(subject: str, settings: SmtpSettings, root: Path) -> Finding:
         message = "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
         return Finding(subject=subject, verdict=Verdict.bad, message=message)
     try:
-        view = look_at_relay(settings, root)
-    except (RelayUnfitError, ConfigurationError, ValueError) as error:  # ValueError: the port is no number
+        view = probe_relay(settings, root)
+    except (ProbeError, ConfigurationError, ValueError) as error:  # ValueError: the port is no number
         words = str(error).rstrip(".")
         message = f"{place} does not accept mail: {words}. Fix the relay, or set [smtp] url to another one."
         return Finding(subject=subject, verdict=Verdict.bad, message=message)
@@ -205,18 +205,22 @@ def _look_at_folder(subject: str, folder: Path) -> Finding:
     return Finding(subject=subject, verdict=Verdict.bad, message=message)
 
 
-def _describe(view: RelayView) -> str:
+def _describe(view: ProbeResult) -> str:
     """Describe a relay in one line: encryption, login, and the SMTP extensions."""
     offers = view.capabilities
     has = [name for name in ("PIPELINING", "8BITMIME", "SMTPUTF8") if name in offers]
     lacks = [name for name in ("PIPELINING", "8BITMIME", "SMTPUTF8") if name not in offers]
-    if size := next((int(word) for word in offers.offers.get("SIZE", ()) if word.isdecimal()), 0):
+    if size := next((int(word) for word in offers.keywords.get("SIZE", ()) if word.isdecimal()), 0):
         has.append(f"SIZE {size:,}")
-    until = f", certificate valid until {view.certificate_until:%Y-%m-%d}" if view.certificate_until else ""
+    until = (
+        f", certificate valid until {view.certificate_expires_at:%Y-%m-%d}"
+        if view.certificate_expires_at
+        else ""
+    )
     extensions = f"supports {', '.join(has) or 'no SMTP extensions'}"
     return "; ".join(
         [
-            f"{view.place} answers",
+            f"{view.address} answers",
             f"encrypted ({view.tls}){until}" if view.tls else "not encrypted",
             f"logged in with {view.mechanism}" if view.mechanism else "no login",
             f"{extensions}; does not support {', '.join(lacks)} (optional)" if lacks else extensions,
@@ -224,13 +228,13 @@ def _describe(view: RelayView) -> str:
     )
 
 
-def _doubt_relay(view: RelayView) -> str:
+def _doubt_relay(view: ProbeResult) -> str:
     """What makes the relay unsuitable for real readers; empty if nothing does."""
-    if view.certificate_fault:
-        return f"its certificate cannot be trusted ({view.certificate_fault})"
-    if view.certificate_until and view.certificate_until - datetime.now(UTC) < _CERTIFICATE_SLACK:
+    if view.certificate_error:
+        return f"its certificate cannot be trusted ({view.certificate_error})"
+    if view.certificate_expires_at and view.certificate_expires_at - datetime.now(UTC) < _CERTIFICATE_SLACK:
         return "its certificate expires soon"
-    if not view.tls and not view.is_local:
+    if not view.tls and not view.is_loopback:
         return "anyone on the network path can read the mail"
     return ""
 
@@ -239,7 +243,7 @@ def _look_at_signatures(workspace: Workspace) -> Iterator[Finding]:
     """Check the DKIM keys, and show the DNS records they need."""
     dkim = workspace.settings.dkim
     try:
-        signer = open_signer(workspace.settings, workspace.root)
+        signer = load_signer(workspace.settings, workspace.root)
     except ConfigurationError as error:
         yield Finding(subject="dkim", verdict=Verdict.bad, message=str(error))
         return

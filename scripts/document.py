@@ -17,7 +17,7 @@ from schemas import list_schemas
 from mailer.checks.pages import list_pages
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
-from mailer.dispatch.deliveries.transitions import CAMPAIGN_MOVES, DELIVERY_MOVES
+from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS
 from mailer.settings import Settings
 
 _WIDTH = 100
@@ -46,12 +46,12 @@ def describe_commands() -> str:
 
 def describe_campaigns() -> str:
     """Markdown: a campaign's states, what each means, and where it may go from there."""
-    return _describe_states(CampaignState, CAMPAIGN_MOVES)
+    return _describe_states(CampaignState, CAMPAIGN_TRANSITIONS)
 
 
 def describe_deliveries() -> str:
     """Markdown: a delivery's states, what each means, and where it may go from there."""
-    return _describe_states(DeliveryState, DELIVERY_MOVES)
+    return _describe_states(DeliveryState, DELIVERY_TRANSITIONS)
 
 
 def _describe_states(states: type[StrEnum], moves: Mapping[Any, frozenset[Any]]) -> str:

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 import uvloop
 
-from mailer.dispatch.deliveries.claims import Claim, ClaimedReader
-from mailer.smtp.interfaces import Line, Parcel, Transport, make_wire_ready
+from mailer.dispatch.deliveries.claims import Claim, ClaimedSubscriber
+from mailer.smtp.interfaces import Connection, OutgoingMessage, Transport, apply_dot_stuffing
 from mailer.smtp.reply_classifier import Outcome, Verdict
 
 MESSAGE: Final = (
@@ -43,25 +43,27 @@ class Answer(StrEnum):
 
 
 def make_claim(number: int, recipient: str) -> Claim:
-    reader = ClaimedReader(number, recipient, recipient, "", None, None)
+    reader = ClaimedSubscriber(number, recipient, recipient, "", None, None)
     return Claim(delivery_id=number, campaign_id=1, subscriber=reader)
 
 
-def make_parcel(recipient: str = "b@example.org", message: bytes = MESSAGE, number: int = 1) -> Parcel:
+def make_message(
+    recipient: str = "b@example.org", message: bytes = MESSAGE, number: int = 1
+) -> OutgoingMessage:
     """``message``, ready for the wire, to ``recipient``."""
-    return Parcel(
-        claim=make_claim(number, recipient),
+    return OutgoingMessage(
+        key=make_claim(number, recipient),
         sender="news@example.org",
         recipient=recipient,
-        payload=make_wire_ready(message),
+        payload=apply_dot_stuffing(message),
     )
 
 
-def make_parcels(*recipients: str, message: bytes = MESSAGE) -> list[Parcel]:
-    return [make_parcel(recipient, message, number) for number, recipient in enumerate(recipients, 1)]
+def make_messages(*recipients: str, message: bytes = MESSAGE) -> list[OutgoingMessage]:
+    return [make_message(recipient, message, number) for number, recipient in enumerate(recipients, 1)]
 
 
-class Courier:
+class FakeSource:
     """Feeds one line after another with ``parcels``; closes a line when the last has ended.
 
     ``answer`` is what it says to a parcel that is about to begin. ``ahead`` is how many seconds later than it
@@ -70,44 +72,44 @@ class Courier:
 
     def __init__(
         self,
-        parcels: Iterable[Parcel] = (),
-        answer: Answer | Callable[[Parcel], Answer] = Answer.yes,
+        messages: Iterable[OutgoingMessage] = (),
+        answer: Answer | Callable[[OutgoingMessage], Answer] = Answer.yes,
         *,
         stays: bool = False,
     ) -> None:
-        self.parcels = deque(parcels)
+        self.messages = deque(messages)
         self.answer = answer
         self.stays = stays
         self.ahead = 0.0
-        self.taken: list[Parcel] = []
-        self.asked: list[Parcel] = []
-        self.refused: list[Parcel] = []
-        self.held: list[tuple[Parcel, Callable[[bool], None]]] = []
-        self.settled: list[tuple[Parcel, Outcome]] = []
-        self.endings: list[Outcome | None] = []
-        self.line: Line | None = None
+        self.taken: list[OutgoingMessage] = []
+        self.requested: list[OutgoingMessage] = []
+        self.refused: list[OutgoingMessage] = []
+        self.held: list[tuple[OutgoingMessage, Callable[[bool], None]]] = []
+        self.reported: list[tuple[OutgoingMessage, Outcome]] = []
+        self.closings: list[Outcome | None] = []
+        self.connection: Connection | None = None
 
     @property
     def outcomes(self) -> list[Outcome]:
         """How the parcels ended, in the order in which they did."""
-        return [outcome for _, outcome in self.settled]
+        return [outcome for _, outcome in self.reported]
 
     @property
     def verdicts(self) -> list[Verdict]:
         return [outcome.verdict for outcome in self.outcomes]
 
     @property
-    def in_hand(self) -> int:
+    def unfinished(self) -> int:
         """Parcels taken that have not ended."""
-        return len(self.taken) - len(self.settled) - len(self.refused)
+        return len(self.taken) - len(self.reported) - len(self.refused)
 
     def recipients(self, verdict: Verdict) -> list[str]:
         """Whose parcels ended with ``verdict``."""
-        return [parcel.recipient for parcel, outcome in self.settled if outcome.verdict is verdict]
+        return [parcel.recipient for parcel, outcome in self.reported if outcome.verdict is verdict]
 
     def check(self) -> None:
         """Every parcel that was taken has ended exactly once, or was told that it may not begin."""
-        ended = [parcel for parcel, _ in self.settled] + self.refused
+        ended = [parcel for parcel, _ in self.reported] + self.refused
         assert sorted(map(id, ended)) == sorted(map(id, self.taken))
 
     def release(self, may_send: bool = True) -> None:
@@ -117,44 +119,44 @@ class Courier:
 
     # --- the protocol
 
-    def take(self) -> Parcel | None:
-        if not self.parcels:
+    def next_message(self) -> OutgoingMessage | None:
+        if not self.messages:
             self._close_when_done()
             return None
-        parcel = self.parcels.popleft()
+        parcel = self.messages.popleft()
         self.taken.append(parcel)
         return parcel
 
-    def begin(self, parcel: Parcel, go: Callable[[bool], None]) -> None:
-        self.asked.append(parcel)
+    def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
+        self.requested.append(message)
         loop = asyncio.get_running_loop()
-        answer = self.answer if isinstance(self.answer, Answer) else self.answer(parcel)
+        answer = self.answer if isinstance(self.answer, Answer) else self.answer(message)
         match answer:
             case Answer.yes | Answer.no:
                 # As a ledger does: with the next commit.
-                loop.call_soon(self._tell, parcel, go, answer is Answer.yes)
+                loop.call_soon(self._tell, message, proceed, answer is Answer.yes)
             case Answer.late:
-                loop.call_later(0.002, self._tell, parcel, go, True)
+                loop.call_later(0.002, self._tell, message, proceed, True)
             case Answer.never:
-                self.held.append((parcel, go))
+                self.held.append((message, proceed))
             case Answer.fails:
                 raise RuntimeError("disk full")
 
-    def settle(self, parcel: Parcel, outcome: Outcome) -> None:
-        self.settled.append((parcel, outcome))
+    def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
+        self.reported.append((message, outcome))
         self._close_when_done()
 
-    def ended(self, outcome: Outcome | None) -> None:
-        self.endings.append(outcome)
+    def closed(self, outcome: Outcome | None) -> None:
+        self.closings.append(outcome)
 
-    def _tell(self, parcel: Parcel, go: Callable[[bool], None], may_send: bool) -> None:
+    def _tell(self, parcel: OutgoingMessage, go: Callable[[bool], None], may_send: bool) -> None:
         if not may_send:
             self.refused.append(parcel)
         go(may_send)
 
     def _close_when_done(self) -> None:
-        if not self.stays and self.line is not None and not self.parcels and not self.in_hand:
-            asyncio.get_running_loop().call_soon(self.line.close)
+        if not self.stays and self.connection is not None and not self.messages and not self.unfinished:
+            asyncio.get_running_loop().call_soon(self.connection.close)
 
 
 async def settle_down() -> None:
@@ -163,16 +165,16 @@ async def settle_down() -> None:
         await asyncio.sleep(0)
 
 
-async def attend(transport: Transport, courier: Courier, seconds: float = 20) -> None:
+async def run_connection(transport: Transport, courier: FakeSource, seconds: float = 20) -> None:
     """Open one line for ``courier`` and look after it until it has ended."""
-    line = courier.line = await transport.connect(courier)
+    line = courier.connection = await transport.connect(courier)
     line.wake()
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(seconds):
-        while not courier.endings:
+        while not courier.closings:
             await asyncio.sleep(0.001)
-            line.check(loop.time() + courier.ahead)
-    courier.line = None
+            line.check_timeout(loop.time() + courier.ahead)
+    courier.connection = None
 
 
 async def await_that(condition: Callable[[], bool], seconds: float = 20) -> None:
@@ -188,18 +190,20 @@ def run(work: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
         runner.run(work)
 
 
-def send(transport: Transport, *couriers: Courier, loop: str = "asyncio") -> None:
+def send(transport: Transport, *couriers: FakeSource, loop: str = "asyncio") -> None:
     """Run one line for each of ``couriers``, all at once."""
 
     async def work() -> None:
-        await asyncio.gather(*(attend(transport, courier) for courier in couriers))
+        await asyncio.gather(*(run_connection(transport, courier) for courier in couriers))
 
     run(work(), loop)
 
 
-def deliver(transport: Transport, parcels: Sequence[Parcel], *, loop: str = "asyncio") -> list[Outcome]:
+def deliver(
+    transport: Transport, parcels: Sequence[OutgoingMessage], *, loop: str = "asyncio"
+) -> list[Outcome]:
     """Hand ``parcels`` over on one line; how they ended, in order; fewer if the line ended before."""
-    courier = Courier(parcels)
+    courier = FakeSource(parcels)
     send(transport, courier, loop=loop)
     courier.check()
     return courier.outcomes

@@ -8,10 +8,10 @@ from sqlalchemy import Connection, Engine, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries.batch_writer import Entry, Group
+from mailer.dispatch.deliveries.batch_writer import Batch, Transition
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
-from mailer.smtp.interfaces import make_wire_ready
+from mailer.smtp.interfaces import apply_dot_stuffing
 from mailer.smtp.reply_classifier import Outcome
 from subscribers.models import Status, Subscriber
 
@@ -110,20 +110,20 @@ def build_plain(claim: Any) -> bytes:
         f"From: news@example.org\r\nTo: {claim.subscriber.email}\r\nSubject: Spring\r\n"
         f"Message-ID: <c{campaign}.s{number}@example.org>\r\n\r\nDear partner,\r\n..dots\r\n.\r\nend\r\n"
     )
-    return make_wire_ready(message.encode())
+    return apply_dot_stuffing(message.encode())
 
 
 def begin(ledger: Ledger, claim: Claim) -> bool:
     """Mark one delivery as about to be sent; whether it may be."""
-    return claim.delivery_id in ledger.record(Group(begins=[claim.delivery_id])).begun
+    return claim.delivery_id in ledger.record(Batch(starting=[claim.delivery_id])).started
 
 
 def settle(ledger: Ledger, claim: Claim, outcome: Outcome) -> bool:
     """Record how one hand-over ended; whether the delivery was still ours."""
-    return not ledger.record(ledger.make_group([(claim, outcome)])).lost
+    return not ledger.record(ledger.make_batch([(claim, outcome)])).lost
 
 
 def give_back(ledger: Ledger, claims: Sequence[Claim]) -> None:
     """Put deliveries that were not tried back in the queue, as a run does at its end."""
-    returns = [Entry(claim.delivery_id, DeliveryState.queued) for claim in claims]
-    ledger.record(ledger.make_group([], returns=returns))
+    returns = [Transition(claim.delivery_id, DeliveryState.queued) for claim in claims]
+    ledger.record(ledger.make_batch([], returned=returns))

@@ -22,9 +22,9 @@ from mailer.campaigns.lifecycle import CampaignMoveError, resume_campaign
 from mailer.campaigns.planning import plan_campaign
 from mailer.campaigns.sending import send_campaign
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.dispatch.circuit_breaker import Patience
+from mailer.dispatch.circuit_breaker import BackoffPolicy
 from mailer.dispatch.deliveries.counts import Counts, count_deliveries
-from mailer.dispatch.dispatcher import Ending
+from mailer.dispatch.dispatcher import RunResult
 from mailer.rendering.reader import message_id
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
@@ -35,7 +35,7 @@ from tests.servers import wait_until
 from tests.small_edition import SLUG, write_edition
 
 PROJECT = Path(__file__).parent.parent
-SHORT = Patience(failures=3, first_wait=0.01, longest_wait=0.02)
+SHORT = BackoffPolicy(max_failures=3, initial_delay=0.01, max_delay=0.02)
 """Little patience, for servers that are meant to fail."""
 
 S = DeliveryState
@@ -102,7 +102,7 @@ class Office:
         out, err = process.communicate(timeout=600)
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
-    def send_here(self, *, resend_in_doubt: bool = False) -> Ending:
+    def send_here(self, *, resend_in_doubt: bool = False) -> RunResult:
         """Send in this process what is due."""
         smtp = SmtpSettings(url=self.url, **self.smtp)
         workspace = replace(
@@ -110,7 +110,7 @@ class Office:
         )
         return send_campaign(workspace, 1, patience=SHORT, resend_in_doubt=resend_in_doubt)
 
-    def resume_here(self, *, resend_in_doubt: bool = False) -> Ending:
+    def resume_here(self, *, resend_in_doubt: bool = False) -> RunResult:
         """What a person does once the trouble is over: call everybody up, resume, send."""
         self.make_due()
         with Session(self.engine) as session:

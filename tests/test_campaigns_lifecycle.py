@@ -19,7 +19,7 @@ from mailer.campaigns.lifecycle import (
     resume_campaign,
 )
 from mailer.database.models import CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries.transitions import CAMPAIGN_MOVES, move_campaign
+from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, change_campaign_state
 from tests.ledgers import add_campaign, read_campaign
 
 C = CampaignState
@@ -73,7 +73,7 @@ def test_each_move_is_made_or_refused_by_where_the_campaign_stands(
 def test_every_move_of_the_program_is_in_the_table() -> None:
     for states in ALLOWED.values():
         for source, target in states.items():
-            assert source is target or target in CAMPAIGN_MOVES[source]
+            assert source is target or target in CAMPAIGN_TRANSITIONS[source]
 
 
 @pytest.mark.parametrize("source", C)
@@ -83,7 +83,7 @@ def test_the_database_moves_only_as_the_table_allows(
 ) -> None:
     number = add_campaign(sqlite_engine, 1, state=source)
     with sqlite_engine.begin() as connection:
-        assert move_campaign(connection, number, target) is (target in CAMPAIGN_MOVES[source])
+        assert change_campaign_state(connection, number, target) is (target in CAMPAIGN_TRANSITIONS[source])
 
 
 def test_a_pause_keeps_its_reason_and_a_resume_forgets_it(
@@ -138,7 +138,7 @@ def test_only_what_is_scheduled_gets_another_hour(engine: Engine, session: Sessi
     later = now + timedelta(days=1)
     reschedule_campaign(session, number, at=later)
     assert find_campaign(session, number).scheduled_at == later
-    move_campaign(session.connection(), number, C.sending)
+    change_campaign_state(session.connection(), number, C.sending)
     with pytest.raises(CampaignMoveError, match="is sending and cannot be rescheduled"):
         reschedule_campaign(session, number, at=now)
 

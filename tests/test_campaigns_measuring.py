@@ -12,7 +12,7 @@ from sqlmodel import Session, col
 from mailer.campaigns.measuring import CONTENT_TYPE, measure
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
-from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, Lane
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
 from mailer.web.application import create_app
 from mailer.web.serving import Running
 from mailer.workspace import Workspace
@@ -53,7 +53,7 @@ def test_everything_is_counted_in_the_database(engine: Engine) -> None:
                 insert(Dispatcher).values(id=name, host="h", started_at=beat, heartbeat_at=beat, notice="")
             )
         connection.execute(
-            insert(Lane).values(name="relay:main", next_at=now + timedelta(seconds=60), used=0)
+            insert(RateBucket).values(name="relay:main", next_at=now + timedelta(seconds=60), used=0)
         )
     found = read(measure(engine).decode())
     assert found["mailer_campaigns", "sending"] == 1

@@ -22,7 +22,7 @@ from mailer.campaigns.reporting import counts, list_campaigns, report_campaign, 
 from mailer.campaigns.sending import send_campaign
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.dispatcher import How
+from mailer.dispatch.dispatcher import RunOutcome
 from mailer.errors import ConfigurationError
 from mailer.rendering.reader import message_id
 from mailer.settings import SmtpSettings
@@ -74,7 +74,7 @@ def test_each_reader_gets_their_own_message_in_their_language(
     number = start(workspace, engine, now)
     with MisbehavingServer() as server:
         ending = send_campaign(to_server(workspace, server.url), number)
-    assert (ending.how, ending.counts) == (How.finished, Counts(audience=4, sent=4))
+    assert (ending.outcome, ending.counts) == (RunOutcome.finished, Counts(audience=4, sent=4))
     mails = {mail.recipient: parse(mail.content) for mail in server.received}
     assert mails["li@example.org"]["Subject"] == "来自现场的消息"
     assert mails["bat@example.org"]["Subject"] == "News from the field"
@@ -158,7 +158,7 @@ def test_a_cancelled_campaign_sends_nothing_not_even_its_doubts(
     with MisbehavingServer() as server:
         ending = send_campaign(to_server(workspace, server.url), number, resend_in_doubt=True)
         assert server.connections == 0
-    assert (ending.how, ending.counts.queued) == (How.cancelled, 4)
+    assert (ending.outcome, ending.counts.queued) == (RunOutcome.cancelled, 4)
 
 
 def test_what_was_never_launched_is_refused(workspace: Workspace, engine: Engine) -> None:
@@ -199,7 +199,7 @@ def test_a_signal_finishes_the_messages_in_hand(
     with smtp_sink("-W", ".:1:20") as sink:
         away = to_server(workspace, sink.url)
         ending = send_campaign(away, campaign, on_progress=interrupt)
-        assert ending.how is How.stopped
+        assert ending.outcome is RunOutcome.stopped
         assert ending.counts.in_doubt == 0
         assert ending.counts.sent == len(sink.messages()) < 304
     assert signal.getsignal(number) is handlers

@@ -8,15 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
-from mailer.dispatch.deliveries.canary import Canary, Numbers, read_canary
+from mailer.dispatch.deliveries.canary import CampaignProgress, Canary, read_canary
 from mailer.dispatch.deliveries.counts import Counts
 from tests.ledgers import START, add_campaign, read_campaign
 
 
-def make_numbers(audience: int = 10_000, claimed: int = 0, on_wire: int = 0, **counts: int) -> Numbers:
+def make_numbers(
+    audience: int = 10_000, claimed: int = 0, on_wire: int = 0, **counts: int
+) -> CampaignProgress:
     queued = audience - sum(counts.values())
-    return Numbers(
-        counts=Counts(audience=audience, queued=queued, **counts), claimed=claimed, on_wire=on_wire
+    return CampaignProgress(
+        counts=Counts(audience=audience, queued=queued, **counts), claimed=claimed, in_flight=on_wire
     )
 
 
@@ -40,7 +42,7 @@ OUT = make_numbers(sent=48, rejected=2)
         (make_numbers(audience=8, claimed=3), 5),
     ],
 )
-def test_no_more_than_the_first_may_be_claimed(numbers: Numbers, allowance: int) -> None:
+def test_no_more_than_the_first_may_be_claimed(numbers: CampaignProgress, allowance: int) -> None:
     assert make_canary().allowance(numbers, START) == allowance
 
 
@@ -70,7 +72,7 @@ def test_when_it_is_over_the_rest_may_go() -> None:
         (make_numbers(audience=50, sent=50), False),
     ],
 )
-def test_it_is_complete_when_every_answer_is_in(numbers: Numbers, is_complete: bool) -> None:
+def test_it_is_complete_when_every_answer_is_in(numbers: CampaignProgress, is_complete: bool) -> None:
     assert make_canary().is_complete(numbers) is is_complete
 
 

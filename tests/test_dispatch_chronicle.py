@@ -14,16 +14,16 @@ from rich.progress import Progress
 from mailer.database.models import CampaignState
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.dispatcher import Ending, How
-from mailer.dispatch.event_log import Chronicle, NullChronicle, mask_reader
+from mailer.dispatch.dispatcher import RunOutcome, RunResult
+from mailer.dispatch.event_log import EventLog, NullEventLog, mask_recipient
 from mailer.settings import LogSettings
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, judge_reply
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 from subscribers.models import Subscriber
 from tests.ledgers import START
 
-REFUSED = judge_reply(Stage.rcpt, 550, "5.1.1 <mei.lin@example.org>: mailbox mei.lin is unknown")
-LOST = Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, words="connection lost at dot")
-SENT = judge_reply(Stage.dot, 250, "2.0.0 queued as 4F2")
+REFUSED = classify_reply(Stage.rcpt, 550, "5.1.1 <mei.lin@example.org>: mailbox mei.lin is unknown")
+LOST = Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text="connection lost at dot")
+SENT = classify_reply(Stage.dot, 250, "2.0.0 queued as 4F2")
 COUNTS = Counts(audience=10, sent=4, rejected=1, queued=5)
 
 
@@ -40,16 +40,16 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "mailer.log"
 
 
-def write(path: Path, act: Callable[[Chronicle], None], **values: str) -> list[dict[str, object]]:
+def write(path: Path, act: Callable[[EventLog], None], **values: str) -> list[dict[str, object]]:
     """The lines that ``act`` leaves in a file."""
     settings = LogSettings(**{"format": "json", "file": path.name, "level": "debug", **values})
-    with Chronicle(settings, path.parent, clock=lambda: START) as chronicle:
+    with EventLog(settings, path.parent, clock=lambda: START) as chronicle:
         act(chronicle)
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_refusal_is_one_line_with_the_servers_words_and_no_address(path: Path, claim: Claim) -> None:
-    (line,) = write(path, lambda chronicle: chronicle.refused(claim, REFUSED, "main"))
+    (line,) = write(path, lambda chronicle: chronicle.delivery_not_sent(claim, REFUSED, "main"))
     assert line == {
         "timestamp": "2026-03-01T09:00:00.000Z",
         "level": "info",
@@ -68,13 +68,13 @@ def test_a_refusal_is_one_line_with_the_servers_words_and_no_address(path: Path,
 
 
 def test_a_message_that_was_sent_leaves_no_line(path: Path, claim: Claim) -> None:
-    assert write(path, lambda chronicle: chronicle.refused(claim, SENT, "main")) == []
+    assert write(path, lambda chronicle: chronicle.delivery_not_sent(claim, SENT, "main")) == []
 
 
 def test_doubt_is_louder_than_a_refusal(path: Path, claim: Claim) -> None:
-    def act(chronicle: Chronicle) -> None:
-        chronicle.refused(claim, REFUSED)
-        chronicle.refused(claim, LOST)
+    def act(chronicle: EventLog) -> None:
+        chronicle.delivery_not_sent(claim, REFUSED)
+        chronicle.delivery_not_sent(claim, LOST)
 
     (line,) = write(path, act, level="warning")
     assert (line["event"], line["level"]) == ("in_doubt", "warning")
@@ -82,17 +82,17 @@ def test_doubt_is_louder_than_a_refusal(path: Path, claim: Claim) -> None:
 
 
 def test_trouble_with_a_relay_a_pause_and_the_ends_of_a_run_are_written_down(path: Path) -> None:
-    ending = Ending(
-        how=How.waiting,
+    ending = RunResult(
+        outcome=RunOutcome.waiting,
         state=CampaignState.sending,
         counts=COUNTS,
         reason="",
         next_try=START + timedelta(minutes=5),
     )
 
-    def act(chronicle: Chronicle) -> None:
+    def act(chronicle: EventLog) -> None:
         chronicle.run_started(1, COUNTS, connections=5, relays=["a", "b"])
-        chronicle.connection_failed("a", judge_reply(Stage.login, 535, "5.7.8 no, news@example.org"))
+        chronicle.connection_failed("a", classify_reply(Stage.login, 535, "5.7.8 no, news@example.org"))
         chronicle.relay_set_aside("a", "The mail server refuses the login: 535 no, news@example.org")
         chronicle.relay_back("a")
         chronicle.campaign_paused(1, "20 of the last 25")
@@ -118,20 +118,20 @@ def test_trouble_with_a_relay_a_pause_and_the_ends_of_a_run_are_written_down(pat
 def test_lines_for_people_are_one_line_each_whatever_the_server_says(path: Path, claim: Claim) -> None:
     odd = replace_words(REFUSED, 'say "no"\nand = more 很抱歉')
     settings = LogSettings(format="text", file=Path(path.name))
-    with Chronicle(settings, path.parent, clock=lambda: START) as chronicle:
-        chronicle.refused(claim, odd, "main")
+    with EventLog(settings, path.parent, clock=lambda: START) as chronicle:
+        chronicle.delivery_not_sent(claim, odd, "main")
     (line,) = path.read_text(encoding="utf-8").splitlines()
     assert line.startswith("timestamp=2026-03-01T09:00:00.000Z level=info event=rejected campaign=1")
     assert "很抱歉" in line
 
 
 def replace_words(outcome: Outcome, words: str) -> Outcome:
-    return Outcome(verdict=outcome.verdict, stage=outcome.stage, code=outcome.code, words=words)
+    return Outcome(verdict=outcome.verdict, stage=outcome.stage, code=outcome.code, text=words)
 
 
 def test_two_chronicles_share_a_file(path: Path) -> None:
     settings = LogSettings(format="json", file=Path(path.name))
-    with Chronicle(settings, path.parent) as one, Chronicle(settings, path.parent) as two:
+    with EventLog(settings, path.parent) as one, EventLog(settings, path.parent) as two:
         for number in range(50):
             one.relay_back(f"one{number}")
             two.relay_back(f"two{number}")
@@ -141,16 +141,16 @@ def test_two_chronicles_share_a_file(path: Path) -> None:
 def test_without_a_file_lines_go_to_stderr_and_never_to_stdout(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with Chronicle(LogSettings(), tmp_path) as chronicle:
+    with EventLog(LogSettings(), tmp_path) as chronicle:
         chronicle.relay_set_aside("main", "it refuses the login")
     told = capsys.readouterr()
     assert (told.out, "event=relay_set_aside relay=main" in told.err) == ("", True)
 
 
 def test_without_a_file_only_trouble_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    with Chronicle(LogSettings(), tmp_path) as chronicle:
+    with EventLog(LogSettings(), tmp_path) as chronicle:
         chronicle.relay_back("main")
-    with Chronicle(LogSettings(level="info"), tmp_path) as chronicle:
+    with EventLog(LogSettings(level="info"), tmp_path) as chronicle:
         chronicle.relay_back("spare")
     (line,) = capsys.readouterr().err.splitlines()
     assert "event=relay_back relay=spare" in line
@@ -162,7 +162,7 @@ def test_a_line_does_not_tear_a_progress_bar(tmp_path: Path, monkeypatch: pytest
     console = Console(stderr=True, force_terminal=True, width=100)
     with (
         Progress(console=console, redirect_stdout=False) as progress,
-        Chronicle(LogSettings(), tmp_path) as chronicle,
+        EventLog(LogSettings(), tmp_path) as chronicle,
     ):
         progress.add_task("Campaign 1", total=10)
         progress.refresh()
@@ -175,8 +175,8 @@ def test_a_line_does_not_tear_a_progress_bar(tmp_path: Path, monkeypatch: pytest
 def test_a_null_chronicle_writes_nothing_and_needs_no_settings(
     claim: Claim, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with NullChronicle() as chronicle:
-        chronicle.refused(claim, REFUSED, "main")
+    with NullEventLog() as chronicle:
+        chronicle.delivery_not_sent(claim, REFUSED, "main")
         chronicle.campaign_paused(1, "because")
         chronicle.run_started(1, COUNTS)
     assert capsys.readouterr() == ("", "")
@@ -192,4 +192,4 @@ def test_a_null_chronicle_writes_nothing_and_needs_no_settings(
     ],
 )
 def test_addresses_and_the_readers_own_name_are_masked(words: str, masked: str) -> None:
-    assert mask_reader(words, "mei.lin@example.org") == masked
+    assert mask_recipient(words, "mei.lin@example.org") == masked

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.smtp.reply_parser import GibberishError, Reply, ReplyReader, read_capabilities
+from mailer.smtp.reply_parser import MalformedReplyError, Reply, ReplyParser, parse_ehlo_text
 
 WORDS = st.binary(max_size=20).filter(lambda words: b"\n" not in words and not words.endswith(b"\r"))
 REPLIES = st.lists(
@@ -25,7 +25,7 @@ def test_replies_are_the_same_in_whatever_pieces(
     replies: list[tuple[int, list[bytes]]], cuts: list[int], end: bytes
 ) -> None:
     wire = b"".join(write(code, lines, end) for code, lines in replies)
-    reader, heard = ReplyReader(), []
+    reader, heard = ReplyParser(), []
     places = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
     for start, stop in itertools.pairwise(places):
         heard += reader.feed(wire[start:stop])
@@ -37,7 +37,7 @@ def test_replies_are_the_same_in_whatever_pieces(
 def test_a_reply_is_complete_with_its_last_byte_and_not_before(
     replies: list[tuple[int, list[bytes]]],
 ) -> None:
-    reader = ReplyReader()
+    reader = ReplyParser()
     for code, lines in replies:
         wire = write(code, lines)
         for place in range(len(wire) - 1):
@@ -48,7 +48,7 @@ def test_a_reply_is_complete_with_its_last_byte_and_not_before(
 
 @given(st.lists(st.binary(max_size=60), max_size=20))
 def test_no_bytes_break_the_reader(pieces: list[bytes]) -> None:
-    reader = ReplyReader()
+    reader = ReplyParser()
     heard = [reply for piece in pieces for reply in reader.feed(piece)]
     assert all(0 <= code <= 999 for code, _ in heard)
 
@@ -74,25 +74,25 @@ def test_no_bytes_break_the_reader(pieces: list[bytes]) -> None:
     ],
 )
 def test_a_reply_has_a_code_and_words(wire: bytes, code: int, words: bytes) -> None:
-    reader = ReplyReader()
+    reader = ReplyParser()
     assert reader.feed(wire) == [Reply(code, words)]
     assert reader.is_empty
 
 
 @pytest.mark.parametrize("wire", [b"250 " + 9_000 * b"x", 9_000 * b"x", 300 * b"250-more\r\n"])
 def test_a_reply_without_end_is_none(wire: bytes) -> None:
-    with pytest.raises(GibberishError, match="too long"):
-        ReplyReader().feed(wire)
+    with pytest.raises(MalformedReplyError, match="too long"):
+        ReplyParser().feed(wire)
 
 
 def test_a_long_explanation_is_a_reply() -> None:
     wire = 100 * (b"550-" + 500 * b"x" + b"\r\n") + b"550 end\r\n"
-    ((code, words),) = ReplyReader().feed(wire)
+    ((code, words),) = ReplyParser().feed(wire)
     assert (code, words.count(b"\n")) == (550, 100)
 
 
 def test_what_is_not_yet_a_reply_is_not_forgotten() -> None:
-    reader = ReplyReader()
+    reader = ReplyParser()
     assert reader.is_empty
     reader.feed(b"250-one\r\n")
     assert not reader.is_empty
@@ -104,18 +104,18 @@ def test_what_is_not_yet_a_reply_is_not_forgotten() -> None:
 
 
 def test_capabilities_are_keywords_with_parameters() -> None:
-    found = read_capabilities(
+    found = parse_ehlo_text(
         "mx.example.org greets you\nPIPELINING\nSIZE 10240000\nstarttls\nAUTH PLAIN login\n\n8BITMIME"
     )
-    assert found.offers["SIZE"] == ("10240000",)
+    assert found.keywords["SIZE"] == ("10240000",)
     assert all(word in found for word in ("PIPELINING", "STARTTLS", "8BITMIME"))
     assert "SMTPUTF8" not in found
-    assert found.auth == ("PLAIN", "LOGIN")
+    assert found.auth_mechanisms == ("PLAIN", "LOGIN")
 
 
 def test_the_first_line_is_a_greeting_and_no_capability() -> None:
-    assert "PIPELINING" not in read_capabilities("PIPELINING")
-    assert read_capabilities("").auth == ()
+    assert "PIPELINING" not in parse_ehlo_text("PIPELINING")
+    assert parse_ehlo_text("").auth_mechanisms == ()
 
 
 @pytest.mark.parametrize(
@@ -130,9 +130,9 @@ def test_the_first_line_is_a_greeting_and_no_capability() -> None:
     ],
 )
 def test_ways_to_log_in_are_found_as_old_servers_write_them(lines: str, auth: tuple[str, ...]) -> None:
-    assert read_capabilities(f"mx\n{lines}").auth == auth
+    assert parse_ehlo_text(f"mx\n{lines}").auth_mechanisms == auth
 
 
 @given(st.text(max_size=200))
 def test_no_words_break_the_capabilities(words: str) -> None:
-    assert all(keyword == keyword.upper() for keyword in read_capabilities(words).offers)
+    assert all(keyword == keyword.upper() for keyword in parse_ehlo_text(words).keywords)

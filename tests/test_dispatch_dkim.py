@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.headers import format_mailbox, format_text
 from mailer.settings import DkimSettings, SenderSettings, Settings
-from mailer.smtp.dkim import PublicRecord, Signer, open_signer, public_record
+from mailer.smtp.dkim import DkimRecord, DkimSigner, load_signer, make_dkim_record
 
 ROOT = Path(__file__).resolve().parent.parent
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -91,24 +91,24 @@ def make_settings(address: str = "news@example.org", **values: str) -> Settings:
     return Settings(sender=sender, dkim=DkimSettings.model_validate(values))
 
 
-def must_open(root: Path, **values: str) -> Signer:
-    signer = open_signer(make_settings(**values), root)
+def must_open(root: Path, **values: str) -> DkimSigner:
+    signer = load_signer(make_settings(**values), root)
     assert signer is not None
     return signer
 
 
 @pytest.fixture(scope="module")
-def both(keys: Path) -> Signer:
+def both(keys: Path) -> DkimSigner:
     return must_open(keys, **RSA, **ED25519)
 
 
 @pytest.fixture(scope="module")
-def quick(keys: Path) -> Signer:
+def quick(keys: Path) -> DkimSigner:
     """Ed25519 alone, for tests that sign many messages."""
     return must_open(keys, **ED25519)
 
 
-def read_dns(records: tuple[PublicRecord, ...]) -> Callable[..., bytes | None]:
+def read_dns(records: tuple[DkimRecord, ...]) -> Callable[..., bytes | None]:
     """A DNS that knows ``records`` and nothing else."""
     known = {f"{record.name}.".encode(): record.text.encode() for record in records}
 
@@ -118,7 +118,7 @@ def read_dns(records: tuple[PublicRecord, ...]) -> Callable[..., bytes | None]:
     return ask
 
 
-def verify(message: bytes, signer: Signer) -> list[bool]:
+def verify(message: bytes, signer: DkimSigner) -> list[bool]:
     """What dkimpy says of each signature on ``message``, as it arrives (its dots not doubled)."""
     ask = read_dns(signer.records)
     verdicts = []
@@ -164,7 +164,7 @@ def test_another_program_believes_every_signature(
         assert int(tag["t"]) == int(NOW.timestamp())
 
 
-def test_the_headers_for_leaving_are_covered(both: Signer) -> None:
+def test_the_headers_for_leaving_are_covered(both: DkimSigner) -> None:
     for signature in read_signatures(both.sign(MESSAGE, now=NOW)):
         covered = set(read_tags(signature)["h"].split(":"))
         assert {"from", "list-unsubscribe", "list-unsubscribe-post", "list-id", "content-type"} <= covered
@@ -193,7 +193,7 @@ def test_no_line_of_a_signature_is_longer_than_78(keys: Path) -> None:
         "X-Nobody-Signs-This: 1\r\n folded",
     ],
 )
-def test_folded_and_foreign_headers_verify(both: Signer, header: str) -> None:
+def test_folded_and_foreign_headers_verify(both: DkimSigner, header: str) -> None:
     head = b"".join(
         line + b"\r\n"
         for line in MESSAGE.partition(b"\r\n\r\n")[0].split(b"\r\n")
@@ -203,14 +203,14 @@ def test_folded_and_foreign_headers_verify(both: Signer, header: str) -> None:
     assert verify(signed, both) == [True, True]
 
 
-def test_a_header_that_a_relay_folds_anew_still_verifies(both: Signer) -> None:
+def test_a_header_that_a_relay_folds_anew_still_verifies(both: DkimSigner) -> None:
     signed = both.sign(MESSAGE, now=NOW)
     folded = signed.replace(b"Subject: Living in harmony", b"subject:  Living in\r\n\tharmony")
     assert folded != signed
     assert verify(folded, both) == [True, True]
 
 
-def test_headers_that_occur_twice_verify(both: Signer) -> None:
+def test_headers_that_occur_twice_verify(both: DkimSigner) -> None:
     message = b"To: first@example.org\r\nReferences: <a@b>\r\nReferences: <c@d>\r\n" + MESSAGE
     assert verify(both.sign(message, now=NOW), both) == [True, True]
 
@@ -218,12 +218,12 @@ def test_headers_that_occur_twice_verify(both: Signer) -> None:
 @pytest.mark.parametrize(
     "body", [b"", b"\r\n", b"\r\n\r\n\r\n", b"Text.\r\n\r\n\r\n", b"Text.", b" \r\n", b"a \t b \r\n \r\n"]
 )
-def test_every_end_of_a_body_verifies(both: Signer, body: bytes) -> None:
+def test_every_end_of_a_body_verifies(both: DkimSigner, body: bytes) -> None:
     head = MESSAGE.partition(b"\r\n\r\n")[0]
     assert verify(both.sign(head + b"\r\n\r\n" + body, now=NOW), both) == [True, True]
 
 
-def test_a_message_that_ends_with_its_headers_verifies(both: Signer) -> None:
+def test_a_message_that_ends_with_its_headers_verifies(both: DkimSigner) -> None:
     head = MESSAGE.partition(b"\r\n\r\n")[0] + b"\r\n"
     assert verify(both.sign(head, now=NOW) + b"\r\n", both) == [True, True]
 
@@ -231,7 +231,9 @@ def test_a_message_that_ends_with_its_headers_verifies(both: Signer) -> None:
 @pytest.mark.parametrize(
     "body", [b".\r\n", b"..\r\n", b"a\r\n.b\r\n...\r\n.\r\n.\r\nc\r\n", b"no dot begins.\r\n"]
 )
-def test_what_is_signed_is_what_arrives_when_the_doubled_dots_are_gone(quick: Signer, body: bytes) -> None:
+def test_what_is_signed_is_what_arrives_when_the_doubled_dots_are_gone(
+    quick: DkimSigner, body: bytes
+) -> None:
     arrives = MESSAGE + body
     signed = quick.sign(double_dots(arrives), now=NOW)
     assert signed.endswith(double_dots(arrives))
@@ -259,7 +261,7 @@ def double_dots(message: bytes) -> bytes:
         (b"5fbeae7c85f8", b"000000000000"),
     ],
 )
-def test_a_change_is_noticed(both: Signer, written: bytes, changed: bytes) -> None:
+def test_a_change_is_noticed(both: DkimSigner, written: bytes, changed: bytes) -> None:
     signed = both.sign(MESSAGE, now=NOW)
     assert signed.count(written) == 1
     assert verify(signed.replace(written, changed), both) == [False, False]
@@ -267,7 +269,7 @@ def test_a_change_is_noticed(both: Signer, written: bytes, changed: bytes) -> No
 
 @pytest.mark.parametrize("name", ONCE_ONLY)
 @pytest.mark.parametrize("place", ["above", "below"])
-def test_a_second_header_is_noticed(quick: Signer, name: str, place: str) -> None:
+def test_a_second_header_is_noticed(quick: DkimSigner, name: str, place: str) -> None:
     signed = quick.sign(MESSAGE, now=NOW)
     added = ONCE_ONLY[name] + b"\r\n"
     if place == "above":
@@ -278,13 +280,13 @@ def test_a_second_header_is_noticed(quick: Signer, name: str, place: str) -> Non
     assert verify(forged, quick) == [False]
 
 
-def test_from_is_named_once_more_than_it_occurs(both: Signer) -> None:
+def test_from_is_named_once_more_than_it_occurs(both: DkimSigner) -> None:
     # dkimpy looks for a second From by itself, and not every program does.
     for signature in read_signatures(both.sign(MESSAGE, now=NOW)):
         assert read_tags(signature)["h"].split(":").count("from") == 2
 
 
-def test_what_relays_add_does_no_harm(both: Signer) -> None:
+def test_what_relays_add_does_no_harm(both: DkimSigner) -> None:
     signed = both.sign(MESSAGE, now=NOW)
     received = (
         b"Return-Path: <b@example.org>\r\nReceived: from a by b\r\nX-Spam: no\r\nSender: a@example.org\r\n"
@@ -292,7 +294,7 @@ def test_what_relays_add_does_no_harm(both: Signer) -> None:
     assert verify(received + signed, both) == [True, True]
 
 
-def test_a_message_without_from_is_not_signed(both: Signer) -> None:
+def test_a_message_without_from_is_not_signed(both: DkimSigner) -> None:
     with pytest.raises(BuildError, match="no From"):
         both.sign(b"To: li@example.org\r\n\r\nFrom: this is text\r\n", now=NOW)
 
@@ -312,7 +314,7 @@ FOLDS = st.lists(LINES.filter(lambda line: line.strip(" \t")), min_size=1, max_s
 )
 @example(lines=[".", "..", "", "."], to="a", subject=":", ends="")
 def test_any_message_verifies_and_stays_as_it_is(
-    quick: Signer, lines: list[str], to: str, subject: str, ends: str
+    quick: DkimSigner, lines: list[str], to: str, subject: str, ends: str
 ) -> None:
     body = "\r\n".join(lines) + "\r\n" + ends
     arrives = f"From: news@example.org\r\nTo: {to}\r\nSubject:{subject}\r\n\r\n{body}".encode()
@@ -323,7 +325,7 @@ def test_any_message_verifies_and_stays_as_it_is(
 
 
 @given(body=st.binary(min_size=1, max_size=200), place=st.integers(min_value=0))
-def test_any_changed_byte_of_a_body_is_noticed(quick: Signer, body: bytes, place: int) -> None:
+def test_any_changed_byte_of_a_body_is_noticed(quick: DkimSigner, body: bytes, place: int) -> None:
     head = b"From: news@example.org\r\n\r\n"
     arrives = head + base64.encodebytes(body).replace(b"\n", b"\r\n")
     signed = quick.sign(arrives, now=NOW)
@@ -337,7 +339,7 @@ def test_any_changed_byte_of_a_body_is_noticed(quick: Signer, body: bytes, place
 
 
 def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
-    assert open_signer(make_settings(), tmp_path) is None
+    assert load_signer(make_settings(), tmp_path) is None
 
 
 def test_who_signs_nothing_waits_for_no_cryptography() -> None:
@@ -377,14 +379,14 @@ def test_an_international_domain_signs_in_ascii(keys: Path) -> None:
 
 
 def test_the_record_says_the_public_key_and_not_the_private_one(rsa_key: RSAPrivateKey) -> None:
-    record = public_record(rsa_key, selector="news1", domain="example.org")
+    record = make_dkim_record(rsa_key, selector="news1", domain="example.org")
     kind, key = re.fullmatch(r"v=DKIM1; k=(\w+); p=([A-Za-z0-9+/=]+)", record.text).groups()  # type: ignore[union-attr]
     assert kind == "rsa"
     public = rsa_key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     assert key == "".join(public.splitlines()[1:-1])
 
 
-def test_the_zone_line_is_in_strings_that_dns_can_carry(both: Signer) -> None:
+def test_the_zone_line_is_in_strings_that_dns_can_carry(both: DkimSigner) -> None:
     for record in both.records:
         assert record.zone_line.startswith(f"{record.name}. IN TXT (")
         strings = re.findall(r'"([^"]*)"', record.zone_line)
@@ -396,7 +398,7 @@ def test_an_rsa_key_below_2048_bits_is_refused(tmp_path: Path) -> None:
     weak = generate_private_key(public_exponent=65537, key_size=1024)
     (tmp_path / "rsa.pem").write_bytes(to_pem(weak))
     with pytest.raises(ConfigurationError) as caught:
-        open_signer(make_settings(**RSA), tmp_path)
+        load_signer(make_settings(**RSA), tmp_path)
     assert str(caught.value) == (
         f"[dkim] key_file: {tmp_path}/rsa.pem has 1024 bits, but receivers require 2048. "
         f"Make one with `openssl genrsa -out {tmp_path}/rsa.pem 2048`."
@@ -439,4 +441,4 @@ def test_a_key_that_cannot_be_used_says_what_to_do(
     (tmp_path / "text.pem").write_text("v=DKIM1; k=rsa")
     (tmp_path / "locked.pem").write_bytes(to_pem(rsa_key, BestAvailableEncryption(b"secret")))
     with pytest.raises(ConfigurationError, match=words):
-        open_signer(make_settings(**values), tmp_path)
+        load_signer(make_settings(**values), tmp_path)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, func, select
 from sqlmodel import Session
 
-from mailer.database.models import Lane
-from mailer.dispatch.rate.buckets import Booking, holding_lanes, write_lanes
-from mailer.dispatch.rate.domain_limiter import DomainPacer, Slot, read_domain
+from mailer.database.models import RateBucket
+from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
+from mailer.dispatch.rate.domain_limiter import DomainRateLimiter, Slot, domain_of
 from mailer.errors import ConfigurationError
 from tests.ledgers import START, FakeClock
 
@@ -40,8 +40,8 @@ def clock() -> FakeClock:
     return FakeClock()
 
 
-def make_pacer(engine: Engine, rates: dict[str, float], clock: FakeClock, watch: Watch) -> DomainPacer:
-    return DomainPacer(engine, rates, clock=clock, monotonic=watch)
+def make_pacer(engine: Engine, rates: dict[str, float], clock: FakeClock, watch: Watch) -> DomainRateLimiter:
+    return DomainRateLimiter(engine, rates, clock=clock, monotonic=watch)
 
 
 def going(slots: list[Slot]) -> list[float]:
@@ -56,42 +56,42 @@ def put_off(slots: list[Slot]) -> list[float]:
 
 def count_lanes(engine: Engine) -> int:
     with Session(engine) as session:
-        return session.scalar(select(func.count()).select_from(Lane)) or 0
+        return session.scalar(select(func.count()).select_from(RateBucket)) or 0
 
 
 def test_without_rates_all_go_and_the_database_is_not_asked(
     engine: Engine, clock: FakeClock, watch: Watch
 ) -> None:
     pacer = make_pacer(engine, {}, clock, watch)
-    assert pacer.is_free
-    assert pacer.book(["a@example.org"] * 100) == [Slot()] * 100
+    assert pacer.is_unlimited
+    assert pacer.reserve(["a@example.org"] * 100) == [Slot()] * 100
     assert count_lanes(engine) == 0
 
 
 def test_a_domain_takes_its_turns_and_the_rest_is_put_off_behind_them(
     engine: Engine, clock: FakeClock, watch: Watch
 ) -> None:
-    slots = make_pacer(engine, {"gmail.com": 2}, clock, watch).book(["a@gmail.com"] * 20)
+    slots = make_pacer(engine, {"gmail.com": 2}, clock, watch).reserve(["a@gmail.com"] * 20)
     assert going(slots) == pytest.approx([n / 2 for n in range(11)])
     assert put_off(slots) == pytest.approx([n / 2 for n in range(11, 20)])
 
 
 def test_the_others_are_not_blocked(engine: Engine, clock: FakeClock, watch: Watch) -> None:
     addresses = ["a@gmail.com"] * 500 + ["b@example.org"] * 3
-    slots = make_pacer(engine, {"gmail.com": 1}, clock, watch).book(addresses)
+    slots = make_pacer(engine, {"gmail.com": 1}, clock, watch).reserve(addresses)
     assert slots[500:] == [Slot()] * 3
     assert len(going(slots)) == 6 + 3
 
 
 def test_the_star_is_every_other_domain_by_itself(engine: Engine, clock: FakeClock, watch: Watch) -> None:
     pacer = make_pacer(engine, {"gmail.com": 2, "*": 1}, clock, watch)
-    slots = pacer.book(["a@gmail.com", "a@one.org", "a@two.org", "a@gmail.com", "a@one.org", "a@two.org"])
+    slots = pacer.reserve(["a@gmail.com", "a@one.org", "a@two.org", "a@gmail.com", "a@one.org", "a@two.org"])
     assert [slot.seconds for slot in slots] == pytest.approx([0, 0, 0, 0.5, 1, 1])
 
 
 def test_two_machines_share_a_domain(engine: Engine, clock: FakeClock, watch: Watch) -> None:
     pacers = [make_pacer(engine, {"gmail.com": 2}, clock, watch) for _ in range(2)]
-    turns = [turn for pacer in pacers * 2 for turn in going(pacer.book(["a@gmail.com"] * 2))]
+    turns = [turn for pacer in pacers * 2 for turn in going(pacer.reserve(["a@gmail.com"] * 2))]
     assert turns == pytest.approx([n / 2 for n in range(8)])
 
 
@@ -99,22 +99,22 @@ def test_what_comes_later_is_put_off_behind_what_was_put_off_before(
     engine: Engine, clock: FakeClock, watch: Watch
 ) -> None:
     pacer = make_pacer(engine, {"gmail.com": 2}, clock, watch)
-    pacer.book(["a@gmail.com"] * 20)
-    assert put_off(pacer.book(["a@gmail.com"] * 4)) == pytest.approx([10, 10.5, 11, 11.5])
+    pacer.reserve(["a@gmail.com"] * 20)
+    assert put_off(pacer.reserve(["a@gmail.com"] * 4)) == pytest.approx([10, 10.5, 11, 11.5])
 
 
 def test_who_was_put_off_goes_when_their_time_has_come(
     engine: Engine, clock: FakeClock, watch: Watch
 ) -> None:
     pacer = make_pacer(engine, {"gmail.com": 2}, clock, watch)
-    late = put_off(pacer.book(["a@gmail.com"] * 20))
+    late = put_off(pacer.reserve(["a@gmail.com"] * 20))
     for moment in late:
         clock.now, watch.now = START + timedelta(seconds=moment), 50 + moment
-        assert going(pacer.book(["a@gmail.com"])) == [0]
+        assert going(pacer.reserve(["a@gmail.com"])) == [0]
 
 
 def test_nobody_is_put_off_further_than_four_hours(engine: Engine, clock: FakeClock, watch: Watch) -> None:
-    slots = make_pacer(engine, {"gmail.com": 0.01}, clock, watch).book(["a@gmail.com"] * 500)
+    slots = make_pacer(engine, {"gmail.com": 0.01}, clock, watch).reserve(["a@gmail.com"] * 500)
     assert max(put_off(slots)) == 4 * 3600
 
 
@@ -122,29 +122,29 @@ def test_nobody_is_put_off_further_than_four_hours(engine: Engine, clock: FakeCl
 def test_a_clock_that_jumps_a_day_holds_nobody_up(
     engine: Engine, clock: FakeClock, watch: Watch, days: int
 ) -> None:
-    make_pacer(engine, {"gmail.com": 2}, clock, watch).book(["a@gmail.com"] * 20)
+    make_pacer(engine, {"gmail.com": 2}, clock, watch).reserve(["a@gmail.com"] * 20)
     clock.advance(days=days)
-    slots = make_pacer(engine, {"gmail.com": 2}, clock, watch).book(["a@gmail.com"] * 2)
+    slots = make_pacer(engine, {"gmail.com": 2}, clock, watch).reserve(["a@gmail.com"] * 2)
     assert going(slots) == pytest.approx([0, 0.5])
 
 
 def test_domains_of_yesterday_are_forgotten(engine: Engine, clock: FakeClock, watch: Watch) -> None:
     addresses = [f"a@d{n}.org" for n in range(20)]
-    make_pacer(engine, {"*": 1}, clock, watch).book(addresses)
+    make_pacer(engine, {"*": 1}, clock, watch).reserve(addresses)
     clock.advance(hours=23)
-    make_pacer(engine, {"*": 1}, clock, watch).book(["a@d0.org"])
+    make_pacer(engine, {"*": 1}, clock, watch).reserve(["a@d0.org"])
     assert count_lanes(engine) == 20
     clock.advance(hours=23)
-    make_pacer(engine, {"*": 1}, clock, watch).book(["a@d1.org"])
+    make_pacer(engine, {"*": 1}, clock, watch).reserve(["a@d1.org"])
     assert count_lanes(engine) == 2
 
 
 def test_lanes_of_others_are_never_forgotten(engine: Engine, clock: FakeClock, watch: Watch) -> None:
-    with holding_lanes(engine, ["relay:main"]) as (connection, _):
-        write_lanes(connection, [Booking(name="relay:main", next_at=START, day=START.date(), used=7)])
+    with lock_buckets(engine, ["relay:main"]) as (connection, _):
+        save_buckets(connection, [BucketState(name="relay:main", next_at=START, day=START.date(), used=7)])
     clock.advance(days=400)
-    make_pacer(engine, {"*": 1}, clock, watch).book(["a@d0.org"])
-    with holding_lanes(engine, ["relay:main"]) as (_, bookings):
+    make_pacer(engine, {"*": 1}, clock, watch).reserve(["a@d0.org"])
+    with lock_buckets(engine, ["relay:main"]) as (_, bookings):
         assert bookings["relay:main"].used == 7
 
 
@@ -160,21 +160,21 @@ def test_lanes_of_others_are_never_forgotten(engine: Engine, clock: FakeClock, w
     ],
 )
 def test_the_domain_is_what_is_behind_the_last_at(address: str, domain: str) -> None:
-    assert read_domain(address) == domain
+    assert domain_of(address) == domain
 
 
 def test_a_domain_is_known_however_the_settings_write_it(
     engine: Engine, clock: FakeClock, watch: Watch
 ) -> None:
     pacer = make_pacer(engine, {"MÜNCHEN.example": 1}, clock, watch)
-    slots = pacer.book(["a@xn--mnchen-3ya.example"] * 2)
+    slots = pacer.reserve(["a@xn--mnchen-3ya.example"] * 2)
     assert [slot.seconds for slot in slots] == pytest.approx([0, 1])
 
 
 @pytest.mark.parametrize("rate", [0, -1, float("nan")])
 def test_a_rate_that_lets_nobody_through_is_refused(engine: Engine, rate: float) -> None:
     with pytest.raises(ConfigurationError, match=r"\[domain_rates\] gmail.com = .*above 0"):
-        DomainPacer(engine, {"gmail.com": rate})
+        DomainRateLimiter(engine, {"gmail.com": rate})
 
 
 batches = st.lists(st.tuples(st.floats(0, 8), st.integers(1, 30)), min_size=1, max_size=8)
@@ -187,13 +187,13 @@ def test_a_domain_never_gets_more_than_its_rate_whatever_comes(
 ) -> None:
     clock, watch = FakeClock(), Watch()
     with sqlite_engine.begin() as connection:
-        connection.execute(Lane.__table__.delete())  # type: ignore[attr-defined]
+        connection.execute(RateBucket.__table__.delete())  # type: ignore[attr-defined]
     pacer = make_pacer(sqlite_engine, {"gmail.com": rate}, clock, watch)
     turns: list[float] = []
     for pause, count in batches:
         clock.advance(seconds=pause)
         watch.now += pause
-        slots = pacer.book(["a@gmail.com"] * count)
+        slots = pacer.reserve(["a@gmail.com"] * count)
         turns += [watch.now + seconds for seconds in going(slots)]
         assert all(seconds <= HORIZON.total_seconds() for seconds in going(slots))
         late = [slot.not_before for slot in slots if slot.not_before is not None]
@@ -218,7 +218,7 @@ def test_a_million_readers_of_one_provider_trickle(
             fresh = max(0, min(queue, batch - len(due)))
             queue -= fresh
             deferred += due[batch:]
-            slots = pacer.book(["a@gmail.com"] * batch)
+            slots = pacer.reserve(["a@gmail.com"] * batch)
             sent += len(going(slots))
             late = [slot.not_before for slot in slots if slot.not_before is not None]
             puts += len(late)
@@ -241,7 +241,7 @@ def test_machines_that_book_the_same_domains_in_other_orders_never_lock_each_oth
         pacer = make_pacer(engine, {"*": 1}, clock, watch)
         for start in range(6):
             mine = addresses[start : start + 7]
-            found.extend(pacer.book(mine if number % 2 else mine[::-1]))
+            found.extend(pacer.reserve(mine if number % 2 else mine[::-1]))
 
     threads = [threading.Thread(target=book, args=(number,)) for number in range(4)]
     for thread in threads:

@@ -9,7 +9,13 @@ import pytest
 from sqlalchemy import Engine, text
 
 from mailer.database.engine import open_engine
-from mailer.dispatch.job_queue import Calls, hand_out_tickets, has_ticket, prepare_engine, run_engine
+from mailer.dispatch.job_queue import (
+    JobHandlers,
+    enqueue_jobs,
+    has_unfinished_job,
+    prepare_job_queue,
+    process_jobs,
+)
 from tests.servers import wait_until
 
 
@@ -22,7 +28,7 @@ def postgres(postgres_database: str, tmp_path: Path) -> Iterator[Engine]:
 
 def hand_out(engine: Engine, campaign_id: int, audience: int) -> int:
     with engine.begin() as connection:
-        return hand_out_tickets(connection, campaign_id, audience)
+        return enqueue_jobs(connection, campaign_id, audience)
 
 
 def count(engine: Engine, condition: str = "true") -> int:
@@ -42,9 +48,9 @@ class Running:
         self.stop = threading.Event()
         self.hold = threading.Event()
         self.hold.set()
-        calls = Calls(work_on=self._work_on, tick=lambda: None)
+        calls = JobHandlers(run_campaign=self._work_on, run_tick=lambda: None)
         words = {"stop": self.stop, "campaigns": 2}
-        self._thread = threading.Thread(target=run_engine, args=(engine, calls), kwargs=words)
+        self._thread = threading.Thread(target=process_jobs, args=(engine, calls), kwargs=words)
 
     def _work_on(self, campaign_id: int) -> None:
         self.worked.append(campaign_id)
@@ -73,14 +79,14 @@ def test_there_is_a_ticket_for_each_five_hundred_readers_up_to_a_bound(
 
 def test_tickets_are_handed_out_with_the_transaction_or_not_at_all(postgres: Engine) -> None:
     with postgres.connect() as connection:
-        hand_out_tickets(connection, 7, 100)
+        enqueue_jobs(connection, 7, 100)
         connection.rollback()
     assert count(postgres) == 0
 
 
 def test_sqlite_has_no_tickets(sqlite_engine: Engine) -> None:
     assert hand_out(sqlite_engine, 7, 100) == 0
-    assert not prepare_engine(sqlite_engine)
+    assert not prepare_job_queue(sqlite_engine)
 
 
 def test_a_database_without_the_tables_gets_them_when_a_worker_starts(
@@ -88,8 +94,8 @@ def test_a_database_without_the_tables_gets_them_when_a_worker_starts(
 ) -> None:
     engine = open_engine(empty_postgres_database, root=tmp_path)
     assert hand_out(engine, 7, 100) == 0
-    assert prepare_engine(engine)
-    assert prepare_engine(engine)
+    assert prepare_job_queue(engine)
+    assert prepare_job_queue(engine)
     assert hand_out(engine, 7, 100) == 1
     engine.dispose()
 
@@ -107,8 +113,8 @@ def test_a_ticket_in_hand_is_known_and_ends_in_order(postgres: Engine) -> None:
         hand_out(postgres, 7, 1)
         wait_until(lambda: running.worked == [7], what="the ticket")
         with postgres.connect() as connection:
-            assert has_ticket(connection, 7)
-            assert not has_ticket(connection, 8)
+            assert has_unfinished_job(connection, 7)
+            assert not has_unfinished_job(connection, 8)
     assert count(postgres) == 0
 
 

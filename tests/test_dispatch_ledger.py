@@ -24,9 +24,9 @@ from sqlmodel import Session, col
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import count_deliveries
-from mailer.dispatch.deliveries.ledger import Ledger, Rescued
-from mailer.dispatch.deliveries.transitions import DELIVERY_MOVES, move_campaign
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, judge_reply
+from mailer.dispatch.deliveries.ledger import Ledger, RescueResult
+from mailer.dispatch.deliveries.transitions import DELIVERY_TRANSITIONS, change_campaign_state
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 from subscribers.models import Status, Subscriber
 from tests.ledgers import (
     FakeClock,
@@ -42,13 +42,13 @@ from tests.ledgers import (
 )
 
 S = DeliveryState
-SENT = judge_reply(Stage.dot, 250, "2.0.0 queued as 4F2")
-DEFERRED = judge_reply(Stage.rcpt, 450, "4.2.0 Greylisted")
-REJECTED = judge_reply(Stage.rcpt, 550, "5.1.1 No such user")
-LOST = Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, words="connection lost at dot")
-BACK = Outcome(verdict=Verdict.give_back, stage=Stage.rcpt, words="connection lost at rcpt", reconnect=True)
-STOP = judge_reply(Stage.mail, 550, "5.7.1 Sender not allowed")
-UNBUILT = Outcome(verdict=Verdict.failed, stage=Stage.build, words="no name")
+SENT = classify_reply(Stage.dot, 250, "2.0.0 queued as 4F2")
+DEFERRED = classify_reply(Stage.rcpt, 450, "4.2.0 Greylisted")
+REJECTED = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
+LOST = Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text="connection lost at dot")
+BACK = Outcome(verdict=Verdict.give_back, stage=Stage.rcpt, text="connection lost at rcpt", reconnect=True)
+STOP = classify_reply(Stage.mail, 550, "5.7.1 Sender not allowed")
+UNBUILT = Outcome(verdict=Verdict.failed, stage=Stage.build, text="no name")
 
 
 @pytest.fixture
@@ -253,7 +253,7 @@ def test_a_deferred_reader_is_tried_again_when_due_and_not_before(
     engine: Engine, ledger: Ledger, clock: FakeClock
 ) -> None:
     (claim,) = ledger.claim(1)
-    asked = judge_reply(Stage.rcpt, 450, "4.7.1 Greylisted, try again in 300 seconds")
+    asked = classify_reply(Stage.rcpt, 450, "4.7.1 Greylisted, try again in 300 seconds")
     settle(ledger, claim, asked)
     delivery = read_deliveries(engine)[claim.subscriber.email]
     assert delivery.not_before == clock.now + timedelta(minutes=5)
@@ -288,7 +288,7 @@ def test_a_dead_dispatcher_leaves_claims_to_send_and_doubts_to_name(engine: Engi
     begun, _ = ledger.claim(2)
     begin(ledger, begun)
     other = open_ledger(engine, begun.campaign_id, "b")
-    assert other.rescue(["a"]) == Rescued(queued=1, in_doubt=1)
+    assert other.rescue(["a"]) == RescueResult(queued=1, in_doubt=1)
     delivery = read_deliveries(engine)[begun.subscriber.email]
     assert (delivery.state, delivery.owner, delivery.doubted) == (S.in_doubt, None, True)
     assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.queued]
@@ -301,7 +301,7 @@ def test_a_campaign_that_resends_queues_its_doubts_and_remembers_them(
         connection.execute(update(Campaign).values(in_doubt_policy=InDoubtPolicy.resend))
     (claim,) = ledger.claim(1)
     begin(ledger, claim)
-    assert open_ledger(engine, campaign, "b").rescue(["a"]) == Rescued(queued=1)
+    assert open_ledger(engine, campaign, "b").rescue(["a"]) == RescueResult(queued=1)
     delivery = read_deliveries(engine)[claim.subscriber.email]
     assert (delivery.state, delivery.doubted) == (S.queued, True)
 
@@ -322,10 +322,10 @@ def test_doubts_are_held_unless_a_person_says_otherwise(
 ) -> None:
     claim, *_ = ledger.claim(1)
     begin(ledger, claim)
-    assert ledger.resend_doubted(always=always) == 0, "it is on the wire"
+    assert ledger.requeue_in_doubt(always=always) == 0, "it is on the wire"
     settle(ledger, claim, LOST)
     assert read_deliveries(engine)[claim.subscriber.email].doubted
-    assert ledger.resend_doubted(always=always) == resent
+    assert ledger.requeue_in_doubt(always=always) == resent
 
 
 def test_a_cancelled_campaign_keeps_its_doubts_named(engine: Engine, ledger: Ledger, campaign: int) -> None:
@@ -333,7 +333,7 @@ def test_a_cancelled_campaign_keeps_its_doubts_named(engine: Engine, ledger: Led
     begin(ledger, claim)
     settle(ledger, claim, LOST)
     set_campaign_state(engine, campaign, CampaignState.cancelled)
-    assert ledger.resend_doubted(always=True) == 0
+    assert ledger.requeue_in_doubt(always=True) == 0
     assert read_states(engine)[claim.subscriber.email] is S.in_doubt
 
 
@@ -365,7 +365,7 @@ def test_refusals_that_were_nobodys_fault_are_taken_back_and_the_campaign_paused
     settle(ledger, claims[0], REJECTED)
     settle(ledger, claims[1], UNBUILT)
     ids = [claim.delivery_id for claim in claims]
-    assert ledger.reopen(ids, "too many") == 2
+    assert ledger.pause_and_requeue(ids, "too many") == 2
     assert list(read_states(engine).values()) == [S.queued, S.queued, S.claimed]
     assert read_campaign(engine, campaign).state_reason == "too many"
 
@@ -379,7 +379,7 @@ def test_one_reader_has_one_delivery_in_a_campaign(engine: Engine, campaign: int
 
 def reachable(steps: int = 3) -> set[tuple[DeliveryState, DeliveryState]]:
     """Pairs of states with a path of allowed moves of at most ``steps`` between them."""
-    pairs = {(source, target) for source, targets in DELIVERY_MOVES.items() for target in targets}
+    pairs = {(source, target) for source, targets in DELIVERY_TRANSITIONS.items() for target in targets}
     for _ in range(steps - 1):
         pairs |= {(a, d) for a, b in pairs for c, d in pairs if b is c}
     return pairs
@@ -405,7 +405,9 @@ class Sending(RuleBasedStateMachine):
         self.ledgers = {name: self._start() for name in "ab"}
         self.states = read_states(engine)
         self.may_have_arrived: set[str] = set()
-        self.allowed = {(source, target) for source, targets in DELIVERY_MOVES.items() for target in targets}
+        self.allowed = {
+            (source, target) for source, targets in DELIVERY_TRANSITIONS.items() for target in targets
+        }
         # One call may make two moves: a deferred reader is called up and claimed.
         self.allowed |= {(S.deferred, S.claimed), (S.deferred, S.suppressed)}
 
@@ -465,7 +467,7 @@ class Sending(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from("ab"), always=st.booleans())
     def resend(self, name: str, always: bool) -> None:
-        self.ledgers[name].resend_doubted(always=always)
+        self.ledgers[name].requeue_in_doubt(always=always)
 
     @rule(policy=st.sampled_from(InDoubtPolicy))
     def decide(self, policy: InDoubtPolicy) -> None:
@@ -475,7 +477,7 @@ class Sending(RuleBasedStateMachine):
     @rule(to=st.sampled_from([CampaignState.paused, CampaignState.sending]))
     def pause_or_resume(self, to: CampaignState) -> None:
         with self.engine.begin() as connection:
-            move_campaign(connection, self.campaign, to)
+            change_campaign_state(connection, self.campaign, to)
 
     @rule(number=st.integers(0, 4), status=st.sampled_from([Status.active, Status.unsubscribed]))
     def reader_decides(self, number: int, status: Status) -> None:

@@ -58,7 +58,7 @@ def test_a_killed_dispatcher_is_dead_at_once_and_forgotten(
         process.send_signal(signal.SIGKILL)
         process.communicate()
         assert presence.find_dead() == {name}
-        presence.forget({name})
+        presence.remove({name})
         assert presence.find_dead() == set()
         assert [path.stem for path in (tmp_path / "run").iterdir()] == [presence.id]
 
@@ -71,7 +71,7 @@ def test_on_another_machine_the_heartbeat_decides(engine: Engine, tmp_path: Path
         assert here.find_dead() == set()
         clock.advance(seconds=1)
         assert here.find_dead() == {elsewhere.id}
-        elsewhere.beat()
+        elsewhere.send_heartbeat()
         assert here.find_dead() == set()
 
 
@@ -81,8 +81,8 @@ def test_who_was_taken_for_dead_and_lives_is_written_down_again(
     (tmp_path / "elsewhere").mkdir()
     elsewhere = make_presence(engine, tmp_path / "elsewhere", clock)
     with make_presence(engine, tmp_path, clock) as here, elsewhere:
-        here.forget({elsewhere.id})
-        elsewhere.beat()
+        here.remove({elsewhere.id})
+        elsewhere.send_heartbeat()
         with engine.connect() as connection:
             assert connection.scalar(text("SELECT count(*) FROM dispatcher")) == 2
 

@@ -8,7 +8,13 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from mailer.dispatch.postfix_log import STANDARD_INPUT, MailLog, MailLogError, Passage, read_mail_log
+from mailer.dispatch.postfix_log import (
+    STANDARD_INPUT,
+    PostfixLog,
+    PostfixLogError,
+    RelayStatus,
+    read_postfix_log,
+)
 from tests.maillogs import NOON, Relay, name
 
 (ONE,) = name(1)
@@ -58,21 +64,21 @@ def read(
     now: datetime = NOON + timedelta(days=1),
     zone: tzinfo = UTC,
     piped: bytes = b"",
-) -> MailLog:
-    return read_mail_log(paths, lambda _: True, now=now, zone=zone, standard_input=io.BytesIO(piped))
+) -> PostfixLog:
+    return read_postfix_log(paths, lambda _: True, now=now, zone=zone, standard_input=io.BytesIO(piped))
 
 
-def passages(log: MailLog) -> dict[str, Passage]:
-    return {message_id: trace.passage for message_id, trace in log.traces.items()}
+def passages(log: PostfixLog) -> dict[str, RelayStatus]:
+    return {message_id: trace.status for message_id, trace in log.messages.items()}
 
 
 def test_a_log_of_postfix_is_read_as_it_was_written(tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     path.write_text(REAL)
     log = read(path)
-    taken, lost = Passage.delivered, Passage.not_taken
+    taken, lost = RelayStatus.delivered, RelayStatus.not_taken
     assert passages(log) == dict(zip(name(1, 2, 3, 4, 5), (taken, lost, taken, taken, lost), strict=True))
-    assert log.traces[ONE].queue_id == "15A36AA8934"
+    assert log.messages[ONE].queue_id == "15A36AA8934"
     assert log.covers(
         datetime(2026, 11, 24, 22, 18, 48, tzinfo=UTC), datetime(2026, 11, 24, 22, 18, 51, tzinfo=UTC)
     )
@@ -86,23 +92,23 @@ def test_both_forms_of_time_and_both_lengths_of_queue_ids_are_known(
     relay = Relay(NOON, iso=iso)
     relay.accept(ONE, queue_id=queue_id)
     log = read(relay.save(tmp_path / "mail.log"))
-    assert passages(log) == {ONE: Passage.queued}
-    assert log.traces[ONE].queue_id == queue_id
+    assert passages(log) == {ONE: RelayStatus.queued}
+    assert log.messages[ONE].queue_id == queue_id
     assert (log.first, log.last) == (NOON, NOON)
 
 
 def test_an_instance_of_postfix_with_a_name_of_its_own_is_known(tmp_path: Path) -> None:
     relay = Relay(NOON, name="postfix-out/submission")
     relay.accept(ONE)
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: Passage.queued}
+    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.queued}
 
 
 def test_a_header_alone_proves_nothing(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.begin(ONE)
     log = read(relay.save(tmp_path / "mail.log"))
-    assert passages(log) == {ONE: Passage.began}
-    assert not log.traces[ONE].passage.is_accepted
+    assert passages(log) == {ONE: RelayStatus.began}
+    assert not log.messages[ONE].status.is_accepted
 
 
 @pytest.mark.parametrize("names_it", [True, False])
@@ -112,7 +118,7 @@ def test_a_connection_lost_within_data_proves_that_the_relay_has_not_got_it(
 ) -> None:
     relay = Relay(NOON)
     relay.cut_off(ONE, names_it=names_it, late=late)
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: Passage.not_taken}
+    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.not_taken}
 
 
 def test_a_message_sent_again_after_it_was_cut_off_is_accepted(tmp_path: Path) -> None:
@@ -120,27 +126,27 @@ def test_a_message_sent_again_after_it_was_cut_off_is_accepted(tmp_path: Path) -
     relay.cut_off(ONE)
     queue_id = relay.accept(ONE)
     log = read(relay.save(tmp_path / "mail.log"))
-    assert (log.traces[ONE].passage, log.traces[ONE].queue_id) == (Passage.queued, queue_id)
+    assert (log.messages[ONE].status, log.messages[ONE].queue_id) == (RelayStatus.queued, queue_id)
 
 
 def test_a_second_copy_that_was_cut_off_does_not_undo_the_first(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.accept(ONE)
     relay.cut_off(ONE)
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: Passage.queued}
+    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.queued}
 
 
 def test_a_bounce_of_the_next_server_is_told(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.accept(ONE, status="bounced (host mx.example.org said: 550 5.1.1 No such user)")
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: Passage.bounced}
+    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.bounced}
 
 
 def test_a_queue_id_used_again_is_somebody_elses(tmp_path: Path) -> None:
     relay = Relay(NOON)
     number = relay.cut_off(ONE)
     relay.accept("<somebody@else.example>", queue_id=number)
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: Passage.not_taken}
+    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.not_taken}
 
 
 def test_rotated_files_are_read_in_the_order_of_their_time_whatever_the_order_they_are_given_in(
@@ -152,14 +158,14 @@ def test_rotated_files_are_read_in_the_order_of_their_time_whatever_the_order_th
     old, new = tmp_path / "mail.log.1.gz", tmp_path / "mail.log"
     old.write_bytes(gzip.compress("\n".join(early).encode() + b"\n"))
     new.write_text(last.replace("12:00:00", "12:00:01") + "\n")
-    assert passages(read(old)) == {ONE: Passage.began}
-    assert passages(read(new, old)) == {ONE: Passage.queued}
+    assert passages(read(old)) == {ONE: RelayStatus.began}
+    assert passages(read(new, old)) == {ONE: RelayStatus.queued}
 
 
 def test_the_standard_input_is_read_too(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.accept(ONE)
-    assert passages(read(STANDARD_INPUT, piped="\n".join(relay.lines).encode())) == {ONE: Passage.queued}
+    assert passages(read(STANDARD_INPUT, piped="\n".join(relay.lines).encode())) == {ONE: RelayStatus.queued}
 
 
 def test_a_log_covers_only_what_lies_between_its_first_and_its_last_line(tmp_path: Path) -> None:
@@ -204,7 +210,7 @@ def test_a_time_without_a_zone_is_in_the_zone_named(tmp_path: Path) -> None:
 def test_what_is_no_log_of_postfix_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mail.log"
     path.write_bytes(content)
-    with pytest.raises(MailLogError, match=r"log"):
+    with pytest.raises(PostfixLogError, match=r"log"):
         read(path)
 
 
@@ -220,7 +226,7 @@ def test_lines_that_are_no_lines_are_passed_over(tmp_path: Path) -> None:
     ]
     path = tmp_path / "mail.log"
     path.write_text("\n".join([relay.lines[0], *noise, *relay.lines[1:]]))
-    assert passages(read(path)) == {ONE: Passage.queued}
+    assert passages(read(path)) == {ONE: RelayStatus.queued}
 
 
 def test_what_is_kept_does_not_grow_with_other_peoples_mail(tmp_path: Path) -> None:
@@ -229,5 +235,5 @@ def test_what_is_kept_does_not_grow_with_other_peoples_mail(tmp_path: Path) -> N
         relay.cut_off(f"<{number}@else.example>")
     relay.accept(ONE)
     path = relay.save(tmp_path / "mail.log")
-    log = read_mail_log([path], {ONE}.__contains__, now=NOON, zone=UTC)
-    assert passages(log) == {ONE: Passage.queued}
+    log = read_postfix_log([path], {ONE}.__contains__, now=NOON, zone=UTC)
+    assert passages(log) == {ONE: RelayStatus.queued}

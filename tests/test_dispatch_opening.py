@@ -16,7 +16,7 @@ from mailer.smtp.interfaces import ConnectionFailedError, Transport
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.smtp.reply_classifier import Stage as Reached
 from mailer.smtp.transport import SmtpTransport
-from tests.couriers import LOOPS, Courier, attend, await_that, deliver, make_parcel, run
+from tests.couriers import LOOPS, FakeSource, await_that, deliver, make_message, run, run_connection
 from tests.scripted_smtp import Act, Script, ScriptedServer, answering
 from tests.servers import DROP, HANG, MisbehavingServer, Stage, free_port, smtp_sink
 
@@ -37,15 +37,15 @@ def open_to(url: str, root: Path, **values: object) -> SmtpTransport:
 
 def verdicts(transport: Transport, loop: str = "asyncio") -> list[Verdict]:
     """How one message fared."""
-    return [outcome.verdict for outcome in deliver(transport, [make_parcel()], loop=loop)]
+    return [outcome.verdict for outcome in deliver(transport, [make_message()], loop=loop)]
 
 
 def must_fail(transport: Transport, loop: str = "asyncio", *, match: str | None = None) -> Outcome:
     """Why no line could be opened. The courier hears nothing of it: there is no line that could end."""
-    courier = Courier([make_parcel()])
+    courier = FakeSource([make_message()])
     with pytest.raises(ConnectionFailedError, match=match) as caught:
-        run(attend(transport, courier), loop)
-    assert (courier.taken, courier.endings) == ([], [])
+        run(run_connection(transport, courier), loop)
+    assert (courier.taken, courier.closings) == ([], [])
     return caught.value.outcome
 
 
@@ -58,7 +58,7 @@ def fail_against(
     async def work() -> None:
         async with server:
             with pytest.raises(ConnectionFailedError, match=match) as caught:
-                await server.client(root, **values).connect(Courier())
+                await server.client(root, **values).connect(FakeSource())
             found.append(caught.value.outcome)
 
     run(work(), loop)
@@ -76,7 +76,7 @@ def test_a_server_that_does_not_know_ehlo_is_greeted_again(tmp_path: Path) -> No
 
     async def work() -> None:
         async with server:
-            await attend(server.client(tmp_path), Courier([make_parcel()]))
+            await run_connection(server.client(tmp_path), FakeSource([make_message()]))
 
     run(work())
     hello, again, mail, *_ = server.lines
@@ -124,7 +124,7 @@ def test_a_server_that_greets_without_end_is_left(tmp_path: Path, loop: str) -> 
 def test_nothing_is_said_before_the_greeting(tmp_path: Path) -> None:
     # RFC 5321 §4.3.1: servers that hunt for senders of spam hang up on who speaks first.
     outcome, server = fail_against(answering(("CONNECT", "", Act.hang)), tmp_path, timeout=0.1)
-    assert outcome.words.endswith("timed out")
+    assert outcome.text.endswith("timed out")
     assert server.lines == []
 
 
@@ -169,16 +169,16 @@ def test_a_line_over_tls_ends_politely_and_leaves_nothing_open(
     tmp_path: Path, loop: str, server_context: ssl.SSLContext, trusted: None
 ) -> None:
     # A loop that is closed right after the last line has ended must find nothing under way.
-    server, courier = ScriptedServer(tls=server_context), Courier([make_parcel()])
+    server, courier = ScriptedServer(tls=server_context), FakeSource([make_message()])
 
     async def work() -> None:
         async with server:
             url = f"smtps://localhost:{server.port}"
-            await attend(open_to(url, tmp_path), courier)
+            await run_connection(open_to(url, tmp_path), courier)
             await await_that(lambda: server.lines[-1] == "QUIT")
 
     run(work(), loop)
-    assert (courier.endings, server.acknowledged) == ([None], ["b@example.org"])
+    assert (courier.closings, server.acknowledged) == ([None], ["b@example.org"])
 
 
 def test_smtps_to_a_server_nobody_vouches_for_stops(
@@ -217,7 +217,7 @@ def test_a_long_message_arrives_over_tls(
     options = {"tls_context": server_context, "data_size_limit": 2_000_000}
     with MisbehavingServer(options=options) as server:
         transport = open_to(f"smtp://localhost:{server.port}", tmp_path, starttls=starttls)
-        outcomes = deliver(transport, [make_parcel(message=message), make_parcel()], loop=loop)
+        outcomes = deliver(transport, [make_message(message=message), make_message()], loop=loop)
         assert [outcome.verdict for outcome in outcomes] == [Verdict.sent, Verdict.sent]
         assert server.received[0].content == message
 
@@ -291,7 +291,7 @@ def test_a_server_that_breaks_off_the_handshake_is_worth_another_try(tmp_path: P
     async def work() -> None:
         async with server:
             with pytest.raises(ConnectionFailedError) as caught:
-                await server.client(tmp_path, timeout=2).connect(Courier())
+                await server.client(tmp_path, timeout=2).connect(FakeSource())
             found.append(caught.value.outcome)
 
     run(work(), loop)
@@ -306,7 +306,7 @@ def test_what_is_offered_in_clear_text_is_forgotten_under_tls(
         transport = open_to(f"smtp://localhost:{server.port}", tmp_path)
 
         async def work() -> None:
-            line = await transport.connect(Courier())
+            line = await transport.connect(FakeSource())
             assert "STARTTLS" not in line.capabilities
             assert "8BITMIME" in line.capabilities
             line.close()
@@ -407,12 +407,12 @@ class Gate:
 
 def log_in(gate: Gate, root: Path, loop: str, user: str = "news", **values: object) -> list[Verdict]:
     """How a message fares after a login at ``gate``."""
-    server, courier = ScriptedServer(gate), Courier([make_parcel()])
+    server, courier = ScriptedServer(gate), FakeSource([make_message()])
 
     async def work() -> None:
         async with server:
             url = f"smtp://{user}@127.0.0.1:{server.port}"
-            await attend(open_to(url, root, **values), courier)
+            await run_connection(open_to(url, root, **values), courier)
 
     run(work(), loop)
     return courier.verdicts
@@ -476,11 +476,11 @@ def test_a_server_in_trouble_at_the_login_is_worth_another_try(tmp_path: Path) -
 
 def test_nobody_is_logged_in_who_is_not_named(tmp_path: Path, loop: str) -> None:
     gate = Gate("AUTH PLAIN")
-    server, courier = ScriptedServer(gate), Courier([make_parcel()])
+    server, courier = ScriptedServer(gate), FakeSource([make_message()])
 
     async def work() -> None:
         async with server:
-            await attend(server.client(tmp_path), courier)
+            await run_connection(server.client(tmp_path), courier)
 
     run(work(), loop)
     assert (courier.verdicts, gate.said) == ([Verdict.sent], [])

@@ -10,12 +10,18 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
-from mailer.database.models import Lane
-from mailer.dispatch.rate.limiter import Brake, LanePacer, campaign_lane, relay_lane, warm_up
+from mailer.database.models import RateBucket
+from mailer.dispatch.rate.limiter import (
+    AdaptiveThrottle,
+    RateLimiter,
+    campaign_bucket,
+    relay_bucket,
+    warm_up_limit,
+)
 from mailer.settings import WarmUpSettings
 from tests.ledgers import START, FakeClock
 
-NAME = campaign_lane(1)
+NAME = campaign_bucket(1)
 DAY = timedelta(days=1)
 
 
@@ -45,26 +51,26 @@ def make_pacer(
     clock: FakeClock,
     watch: Watch,
     day_limit: Callable[[date], int] | None = None,
-) -> LanePacer:
-    return LanePacer(engine, NAME, rate, clock=clock, monotonic=watch, day_limit=day_limit)
+) -> RateLimiter:
+    return RateLimiter(engine, NAME, rate, clock=clock, monotonic=watch, day_limit=day_limit)
 
 
-def read_lane(engine: Engine, name: str = NAME) -> Lane | None:
+def read_lane(engine: Engine, name: str = NAME) -> RateBucket | None:
     with Session(engine) as session:
-        return session.get(Lane, name)
+        return session.get(RateBucket, name)
 
 
-def take(pacer: LanePacer, turns: int) -> list[float]:
+def take(pacer: RateLimiter, turns: int) -> list[float]:
     """As many turns, each of which there must be."""
-    taken = [pacer.take_turn() for _ in range(turns)]
+    taken = [pacer.acquire() for _ in range(turns)]
     assert None not in taken
     return [turn for turn in taken if turn is not None]
 
 
-def count_turns(pacer: LanePacer) -> int:
+def count_turns(pacer: RateLimiter) -> int:
     """How many turns there are before the day is used up."""
     turns = 0
-    while pacer.take_turn() is not None:
+    while pacer.acquire() is not None:
         turns += 1
     return turns
 
@@ -73,7 +79,7 @@ def test_without_a_rate_nobody_waits_and_the_database_is_not_asked(
     engine: Engine, clock: FakeClock, watch: Watch
 ) -> None:
     pacer = make_pacer(engine, None, clock, watch)
-    assert pacer.is_free
+    assert pacer.is_unlimited
     assert take(pacer, 100) == [0] * 100
     assert read_lane(engine) is None
 
@@ -84,19 +90,19 @@ def test_turns_are_as_far_apart_as_the_rate_says(engine: Engine, clock: FakeCloc
 
 def test_two_machines_share_one_rate(engine: Engine, clock: FakeClock, watch: Watch) -> None:
     one, two = make_pacer(engine, 4, clock, watch), make_pacer(engine, 4, clock, watch)
-    turns = [pacer.take_turn() for _ in range(4) for pacer in (one, two)]
+    turns = [pacer.acquire() for _ in range(4) for pacer in (one, two)]
     assert turns == pytest.approx([n * 0.25 for n in range(8)])
 
 
 def test_two_lanes_know_nothing_of_each_other(engine: Engine, clock: FakeClock, watch: Watch) -> None:
     one = make_pacer(engine, 4, clock, watch)
-    two = LanePacer(engine, relay_lane("main"), 4, clock=clock, monotonic=watch)
+    two = RateLimiter(engine, relay_bucket("main"), 4, clock=clock, monotonic=watch)
     assert take(one, 2) == take(two, 2) == pytest.approx([0, 0.25])
 
 
 def test_turns_that_nobody_took_are_not_made_up_for(engine: Engine, clock: FakeClock, watch: Watch) -> None:
     pacer = make_pacer(engine, 4, clock, watch)
-    pacer.take_turn()
+    pacer.acquire()
     clock.advance(seconds=60)
     watch.now += 60
     assert take(pacer, 3) == pytest.approx([0, 0.25, 0.5])
@@ -125,8 +131,8 @@ def test_machines_that_begin_together_take_each_turn_once(
 
 def test_a_turn_that_was_not_used_goes_to_the_next(engine: Engine, clock: FakeClock, watch: Watch) -> None:
     pacer = make_pacer(engine, 4, clock, watch)
-    pacer.take_turn()
-    pacer.return_turn()
+    pacer.acquire()
+    pacer.release()
     assert take(pacer, 2) == pytest.approx([0, 0.25])
 
 
@@ -154,7 +160,7 @@ def test_no_jump_of_the_clock_stalls_sending_or_lets_more_than_a_block_through(
     sqlite_engine: Engine, jumps: list[float], rate: float
 ) -> None:
     clock, watch = FakeClock(), Watch()
-    pacer = LanePacer(sqlite_engine, relay_lane(f"{rate}"), rate, clock=clock, monotonic=watch)
+    pacer = RateLimiter(sqlite_engine, relay_bucket(f"{rate}"), rate, clock=clock, monotonic=watch)
     sent, block = [], max(1, round(rate / 10))
     for jump in [0.0, *jumps]:
         clock.advance(seconds=jump)
@@ -175,10 +181,10 @@ def test_a_day_ends_after_its_messages(
     engine: Engine, clock: FakeClock, watch: Watch, rate: float | None
 ) -> None:
     pacer = make_pacer(engine, rate, clock, watch, lambda _: 250)
-    assert pacer.used_up is None
+    assert pacer.limit_reached is None
     assert count_turns(pacer) == 250
-    assert pacer.used_up is not None
-    assert pacer.used_up.reason == (
+    assert pacer.limit_reached is not None
+    assert pacer.limit_reached.reason == (
         "The warm-up allows 250 messages today; the rest are sent after midnight (2026-03-02 00:00 UTC)."
     )
 
@@ -210,7 +216,7 @@ def test_while_a_day_is_used_up_the_database_is_asked_once_a_minute(engine: Engi
     looks.clear()
     for _ in range(120):
         watch.now += 1
-        assert pacer.take_turn() is None
+        assert pacer.acquire() is None
     assert len(looks) == 2
 
 
@@ -243,27 +249,27 @@ def test_a_clock_that_was_wrong_by_a_year_costs_one_day(
 
 
 def test_a_warm_up_grows_by_the_day() -> None:
-    limit = warm_up(WarmUpSettings(since=date(2026, 3, 1), first_day=200, growth=1.5))
+    limit = warm_up_limit(WarmUpSettings(since=date(2026, 3, 1), first_day=200, growth=1.5))
     assert [limit(date(2026, 3, day)) for day in (1, 2, 3, 4)] == [200, 300, 450, 675]
 
 
 def test_the_days_before_a_warm_up_are_like_its_first() -> None:
-    assert warm_up(WarmUpSettings(since=date(2026, 3, 1)))(date(2026, 2, 28)) == 200
+    assert warm_up_limit(WarmUpSettings(since=date(2026, 3, 1)))(date(2026, 2, 28)) == 200
 
 
 def test_a_warm_up_of_long_ago_has_a_number_still() -> None:
-    assert warm_up(WarmUpSettings(since=date(1926, 3, 1)))(date(2026, 3, 1)) == 10**9
+    assert warm_up_limit(WarmUpSettings(since=date(1926, 3, 1)))(date(2026, 3, 1)) == 10**9
 
 
 def test_each_complaint_doubles_the_distance(watch: Watch) -> None:
-    brake = Brake(watch)
+    brake = AdaptiveThrottle(watch)
     distances = []
     for _ in range(3):
-        brake.tighten()
-        brake.take_turn()
-        distances.append(brake.take_turn())
+        brake.slow_down()
+        brake.acquire()
+        distances.append(brake.acquire())
         watch.now += 5
-        brake.take_turn()
+        brake.acquire()
         watch.now += 5
     assert distances[0] == pytest.approx(0.05)
     assert distances[1] == pytest.approx(0.1, rel=0.1)
@@ -271,28 +277,28 @@ def test_each_complaint_doubles_the_distance(watch: Watch) -> None:
 
 
 def test_complaints_that_come_together_are_one(watch: Watch) -> None:
-    brake = Brake(watch)
+    brake = AdaptiveThrottle(watch)
     for _ in range(50):
-        brake.tighten()
-    brake.take_turn()
-    assert brake.take_turn() == pytest.approx(0.05)
+        brake.slow_down()
+    brake.acquire()
+    assert brake.acquire() == pytest.approx(0.05)
 
 
 def test_the_brake_loosens_with_time_and_lets_go(watch: Watch) -> None:
-    brake = Brake(watch)
-    brake.tighten()
+    brake = AdaptiveThrottle(watch)
+    brake.slow_down()
     watch.now += 60
-    brake.take_turn()
-    assert brake.take_turn() == pytest.approx(0.05 * 0.9)
+    brake.acquire()
+    assert brake.acquire() == pytest.approx(0.05 * 0.9)
     watch.now += 3600
-    brake.take_turn()
-    assert brake.take_turn() == 0
+    brake.acquire()
+    assert brake.acquire() == 0
 
 
 def test_the_distance_never_exceeds_ten_seconds(watch: Watch) -> None:
-    brake = Brake(watch)
+    brake = AdaptiveThrottle(watch)
     for _ in range(30):
-        brake.tighten()
+        brake.slow_down()
         watch.now += 5
-    brake.take_turn()
-    assert brake.take_turn() <= 10
+    brake.acquire()
+    assert brake.acquire() <= 10

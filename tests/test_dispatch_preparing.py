@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.message_prefetcher import Preparer
+from mailer.dispatch.message_prefetcher import MessagePrefetcher
 from mailer.errors import BuildError
 from mailer.settings import DkimSettings, SenderSettings, Settings
-from mailer.smtp.dkim import Signer, open_signer
+from mailer.smtp.dkim import DkimSigner, load_signer
 from subscribers.models import Subscriber
 from tests.servers import wait_until
 
@@ -34,22 +34,22 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def must_open(root: Path, **values: str) -> Signer:
+def must_open(root: Path, **values: str) -> DkimSigner:
     sender = SenderSettings(
         name="Us", address="news@example.org", organisation="Us", postal_address="1 Street"
     )
-    signer = open_signer(Settings(sender=sender, dkim=DkimSettings.model_validate(values)), root)
+    signer = load_signer(Settings(sender=sender, dkim=DkimSettings.model_validate(values)), root)
     assert signer is not None
     return signer
 
 
 @pytest.fixture(scope="module")
-def rsa(keys: Path) -> Signer:
+def rsa(keys: Path) -> DkimSigner:
     return must_open(keys, selector="news1", key_file="rsa.pem")
 
 
 @pytest.fixture(scope="module")
-def ed25519(keys: Path) -> Signer:
+def ed25519(keys: Path) -> DkimSigner:
     return must_open(keys, ed25519_selector="news2", ed25519_key_file="ed25519.pem")
 
 
@@ -82,15 +82,15 @@ class Builder:
         return message_of(claim)
 
 
-Prepare = Callable[[Builder, Signer | None], Preparer]
+Prepare = Callable[[Builder, DkimSigner | None], MessagePrefetcher]
 
 
 @pytest.fixture
 def prepare() -> Iterator[Prepare]:
-    preparers: list[Preparer] = []
+    preparers: list[MessagePrefetcher] = []
 
-    def make(build: Builder, signer: Signer | None) -> Preparer:
-        preparers.append(Preparer(build, signer, tell_time=lambda: NOW))
+    def make(build: Builder, signer: DkimSigner | None) -> MessagePrefetcher:
+        preparers.append(MessagePrefetcher(build, signer, now=lambda: NOW))
         return preparers[-1]
 
     yield make
@@ -99,129 +99,131 @@ def prepare() -> Iterator[Prepare]:
 
 
 def test_each_claim_gets_its_own_message_signed_in_whatever_order_they_are_asked_for(
-    rsa: Signer, prepare: Prepare
+    rsa: DkimSigner, prepare: Prepare
 ) -> None:
     preparer = prepare(Builder(), rsa)
     claims = [claim(number) for number in range(70)]
     for each in claims:
-        preparer.start(each)
+        preparer.prefetch(each)
     (record,) = rsa.records
 
     def ask(*_: object, **__: object) -> bytes:
         return record.text.encode()
 
     for each in [*claims[40:], *reversed(claims[:40])]:
-        message = preparer.result(each)
+        message = preparer.get(each)
         assert message.endswith(message_of(each))
         assert f"t={int(NOW.timestamp())};".encode() in message
         assert dkim.verify(message, dnsfunc=ask)
 
 
 def test_messages_are_made_before_anybody_asks_in_the_order_they_were_started(
-    rsa: Signer, prepare: Prepare
+    rsa: DkimSigner, prepare: Prepare
 ) -> None:
     build = Builder()
     preparer = prepare(build, rsa)
     for number in range(16):
-        preparer.start(claim(number))
+        preparer.prefetch(claim(number))
     wait_until(lambda: len(build.built) == 16, what="16 messages to be built")
     assert build.built == list(range(16))
     assert threading.get_ident() not in build.threads
 
 
-def test_a_message_that_was_made_ahead_is_not_made_again(rsa: Signer, prepare: Prepare) -> None:
+def test_a_message_that_was_made_ahead_is_not_made_again(rsa: DkimSigner, prepare: Prepare) -> None:
     build = Builder()
     preparer = prepare(build, rsa)
     claims = [claim(number) for number in range(100)]
     for each in [*claims, *claims]:
-        preparer.start(each)
+        preparer.prefetch(each)
     for each in claims:
-        preparer.result(each)
+        preparer.get(each)
     assert sorted(build.built) == list(range(100))
 
 
-def test_a_message_nobody_has_begun_is_made_at_once(rsa: Signer, prepare: Prepare) -> None:
+def test_a_message_nobody_has_begun_is_made_at_once(rsa: DkimSigner, prepare: Prepare) -> None:
     build = Builder()
     preparer = prepare(build, rsa)
     alone, never_started = claim(1), claim(2)
-    preparer.start(alone)
-    assert preparer.result(alone).endswith(message_of(alone))
-    assert preparer.result(never_started).endswith(message_of(never_started))
+    preparer.prefetch(alone)
+    assert preparer.get(alone).endswith(message_of(alone))
+    assert preparer.get(never_started).endswith(message_of(never_started))
     assert build.built == [1, 2]
 
 
 @pytest.mark.parametrize("signs", [False, True])
-def test_an_error_is_that_messages_alone(rsa: Signer, prepare: Prepare, signs: bool) -> None:
+def test_an_error_is_that_messages_alone(rsa: DkimSigner, prepare: Prepare, signs: bool) -> None:
     preparer = prepare(Builder(broken=frozenset({3, 20})), rsa if signs else None)
     claims = [claim(number) for number in range(40)]
     for each in claims:
-        preparer.start(each)
+        preparer.prefetch(each)
     for each in claims:
         if each.delivery_id in {3, 20}:
             with pytest.raises(BuildError, match=f"reader {each.delivery_id} has no name"):
-                preparer.result(each)
+                preparer.get(each)
         else:
-            assert preparer.result(each).endswith(message_of(each))
+            assert preparer.get(each).endswith(message_of(each))
 
 
 @pytest.mark.parametrize("kind", ["none", "ed25519"])
-def test_nothing_is_done_ahead_where_signing_is_quick(ed25519: Signer, prepare: Prepare, kind: str) -> None:
+def test_nothing_is_done_ahead_where_signing_is_quick(
+    ed25519: DkimSigner, prepare: Prepare, kind: str
+) -> None:
     build = Builder()
     preparer = prepare(build, None if kind == "none" else ed25519)
     threads = threading.active_count()
     claims = [claim(number) for number in range(40)]
     for each in claims:
-        preparer.start(each)
+        preparer.prefetch(each)
     assert (build.built, threading.active_count()) == ([], threads)
-    message = preparer.result(claims[7])
+    message = preparer.get(claims[7])
     assert message.endswith(message_of(claims[7]))
     assert message.startswith(b"DKIM-Signature:") == (kind == "ed25519")
     assert (build.built, build.threads) == ([7], {threading.get_ident()})
 
 
-def test_what_is_given_back_is_not_made(rsa: Signer, prepare: Prepare) -> None:
+def test_what_is_given_back_is_not_made(rsa: DkimSigner, prepare: Prepare) -> None:
     gate = threading.Event()
     build = Builder(gate=gate)
     preparer = prepare(build, rsa)
     claims = [claim(number) for number in range(48)]
     for each in claims:
-        preparer.start(each)
+        preparer.prefetch(each)
     wait_until(lambda: len(build.built) == 2, what="both threads to be at work")
     for each in claims[32:40]:
-        preparer.forget(each)
+        preparer.discard(each)
     gate.set()
     for each in (*claims[:32], *claims[40:]):
-        preparer.result(each)
+        preparer.get(each)
     assert not set(range(32, 40)) & set(build.built)
 
 
-def test_a_delivery_that_is_claimed_anew_is_made_anew(rsa: Signer, prepare: Prepare) -> None:
+def test_a_delivery_that_is_claimed_anew_is_made_anew(rsa: DkimSigner, prepare: Prepare) -> None:
     build = Builder()
     preparer = prepare(build, rsa)
     for number in range(16):
-        preparer.start(claim(number))
+        preparer.prefetch(claim(number))
     wait_until(lambda: len(build.built) == 16, what="16 messages to be built")
     again = claim(5)
     again.subscriber.envelope = "moved@example.org"
-    preparer.start(again)
-    assert preparer.result(again).endswith(message_of(again))
+    preparer.prefetch(again)
+    assert preparer.get(again).endswith(message_of(again))
     other = claim(6)
     other.subscriber.envelope = "moved@example.org"
-    assert preparer.result(other).endswith(message_of(other))
+    assert preparer.get(other).endswith(message_of(other))
 
 
-def test_closing_leaves_what_has_not_begun(rsa: Signer, prepare: Prepare) -> None:
+def test_closing_leaves_what_has_not_begun(rsa: DkimSigner, prepare: Prepare) -> None:
     gate = threading.Event()
     build = Builder(gate=gate)
     preparer = prepare(build, rsa)
     claims = [claim(number) for number in range(64)]
     for each in claims:
-        preparer.start(each)
+        preparer.prefetch(each)
     wait_until(lambda: len(build.built) == 2, what="both threads to be at work")
     opening = threading.Timer(0.5, gate.set)
     opening.start()
     preparer.close()
     opening.join()
     assert sorted(build.built) == [0, 16]
-    assert preparer.result(claims[40]).endswith(message_of(claims[40]))
+    assert preparer.get(claims[40]).endswith(message_of(claims[40]))
     assert not any(thread.name.startswith("preparing") for thread in threading.enumerate())

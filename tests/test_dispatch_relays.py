@@ -11,24 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mailer.dispatch.circuit_breaker import Patience, Trouble
-from mailer.dispatch.relays import Relay, Relays, lay_over, list_relays, open_relays
+from mailer.dispatch.circuit_breaker import BackoffPolicy, ConnectionBackoff
+from mailer.dispatch.relays import Relay, Relays, list_relays, merge_relay_settings, open_relays
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, SenderSettings, Settings, SmtpSettings
-from mailer.smtp.interfaces import Courier, Line, Transport
+from mailer.smtp.interfaces import Connection, MessageSource, Transport
 from mailer.smtp.maildir import MaildirTransport
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
-LOST = Outcome(verdict=Verdict.give_back, stage=Stage.connect, words="connection refused", reconnect=True)
-REFUSED = Outcome(verdict=Verdict.stop, stage=Stage.login, code=535, words="5.7.8 Bad login", reconnect=True)
-PATIENCE = Patience(failures=3, first_wait=1, longest_wait=8)
+LOST = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="connection refused", reconnect=True)
+REFUSED = Outcome(verdict=Verdict.stop, stage=Stage.login, code=535, text="5.7.8 Bad login", reconnect=True)
+PATIENCE = BackoffPolicy(max_failures=3, initial_delay=1, max_delay=8)
 ASIDE = 600.0
 
 
 class Nowhere:
     """A transport that is never connected here: who is chosen is all that matters."""
 
-    async def connect(self, courier: Courier) -> Line:
+    async def connect(self, source: MessageSource) -> Connection:
         raise NotImplementedError
 
 
@@ -66,16 +66,16 @@ class Yard:
     def fail(self, name: str, times: int = 1, outcome: Outcome = LOST) -> None:
         """Connections fail one after another, each opened after the last had failed."""
         for _ in range(times):
-            self.relays.failed(self[name], self[name].epoch, outcome)
+            self.relays.report_failure(self[name], self[name].epoch, outcome)
 
 
-def make_yard(*relays: dict[str, Any], patience: Patience = PATIENCE) -> Yard:
+def make_yard(*relays: dict[str, Any], patience: BackoffPolicy = PATIENCE) -> Yard:
     time = Time()
     made = []
     for values in relays:
         values = {"settings": SmtpSettings(), **values}
-        made.append(Relay(transport=Nowhere(), trouble=Trouble(patience, time.monotonic), **values))
-    return Yard(Relays(made, monotonic=time.monotonic, now=time.now, aside_seconds=ASIDE), time)
+        made.append(Relay(transport=Nowhere(), backoff=ConnectionBackoff(patience, time.monotonic), **values))
+    return Yard(Relays(made, monotonic=time.monotonic, now=time.now, quarantine_seconds=ASIDE), time)
 
 
 def main_and_backup() -> Yard:
@@ -127,7 +127,7 @@ def test_while_one_waits_the_next_priority_is_used() -> None:
 
 
 def test_waits_double_and_end_at_the_longest() -> None:
-    yard = make_yard({"name": "main"}, patience=Patience(failures=9, first_wait=1, longest_wait=8))
+    yard = make_yard({"name": "main"}, patience=BackoffPolicy(max_failures=9, initial_delay=1, max_delay=8))
     waits = []
     for _ in range(6):
         yard.fail("main")
@@ -140,8 +140,8 @@ def test_connections_that_fail_together_are_one_failure() -> None:
     yard = main_and_backup()
     epoch = yard["main"].epoch
     for _ in range(20):
-        yard.relays.failed(yard["main"], epoch, LOST)
-    assert (yard["main"].trouble.failures, yard.relays.seconds_to_wait()) == (1, 0)
+        yard.relays.report_failure(yard["main"], epoch, LOST)
+    assert (yard["main"].backoff.failures, yard.relays.seconds_to_wait()) == (1, 0)
     yard.time.seconds = 1
     assert yard.chosen() == "main"
 
@@ -149,21 +149,21 @@ def test_connections_that_fail_together_are_one_failure() -> None:
 def test_a_reader_served_between_failures_begins_the_count_anew() -> None:
     yard = main_and_backup()
     for _ in range(10):
-        yard.fail("main", PATIENCE.failures - 1)
-        yard.relays.served(yard["main"])
+        yard.fail("main", PATIENCE.max_failures - 1)
+        yard.relays.report_success(yard["main"])
     assert not any("set aside" in notice for notice in yard.relays.notices())
 
 
 def test_after_too_many_failures_it_is_set_aside() -> None:
     yard = main_and_backup()
-    yard.fail("main", PATIENCE.failures)
+    yard.fail("main", PATIENCE.max_failures)
     yard.time.seconds = ASIDE - 1
     assert {yard.chosen() for _ in range(20)} == {"backup"}
 
 
 def test_a_relay_that_refuses_us_is_set_aside_at_once_with_its_words() -> None:
     yard = main_and_backup()
-    yard.relays.refused(yard["main"], REFUSED)
+    yard.relays.report_refusal(yard["main"], REFUSED)
     assert yard.chosen() == "backup"
     assert yard.relays.notices() == (
         "relay main has been set aside since 10:02 UTC: 535 5.7.8 Bad login; next try 10:12 UTC",
@@ -178,7 +178,7 @@ def test_a_login_refused_while_connecting_is_a_refusal_too() -> None:
 
 def test_one_connection_tries_a_relay_that_was_set_aside_and_the_others_stay_away() -> None:
     yard = main_and_backup()
-    yard.relays.refused(yard["main"], REFUSED)
+    yard.relays.report_refusal(yard["main"], REFUSED)
     yard.time.seconds = ASIDE
     assert [yard.chosen() for _ in range(4)] == ["main", "backup", "backup", "backup"]
     assert yard.relays.notices() == (
@@ -188,10 +188,10 @@ def test_one_connection_tries_a_relay_that_was_set_aside_and_the_others_stay_awa
 
 def test_a_relay_that_works_again_gets_the_new_connections() -> None:
     yard = main_and_backup()
-    yard.fail("main", PATIENCE.failures)
+    yard.fail("main", PATIENCE.max_failures)
     yard.time.seconds = ASIDE
     assert yard.chosen() == "main"
-    yard.relays.served(yard["main"])
+    yard.relays.report_success(yard["main"])
     assert {yard.chosen() for _ in range(10)} == {"main"}
     assert yard.relays.notices() == ()
 
@@ -199,7 +199,7 @@ def test_a_relay_that_works_again_gets_the_new_connections() -> None:
 @pytest.mark.parametrize("outcome", [LOST, REFUSED])
 def test_a_relay_that_fails_its_trial_is_set_aside_again(outcome: Outcome) -> None:
     yard = main_and_backup()
-    yard.relays.refused(yard["main"], REFUSED)
+    yard.relays.report_refusal(yard["main"], REFUSED)
     yard.time.seconds = ASIDE
     assert yard.chosen() == "main"
     yard.fail("main", outcome=outcome)
@@ -212,7 +212,7 @@ def test_a_relay_that_fails_its_trial_is_set_aside_again(outcome: Outcome) -> No
 
 def test_a_trial_nobody_hears_of_is_followed_by_another() -> None:
     yard = main_and_backup()
-    yard.relays.refused(yard["main"], REFUSED)
+    yard.relays.report_refusal(yard["main"], REFUSED)
     yard.time.seconds = ASIDE
     assert yard.chosen() == "main"
     yard.time.seconds = 2 * ASIDE
@@ -221,14 +221,14 @@ def test_a_trial_nobody_hears_of_is_followed_by_another() -> None:
 
 def test_an_old_connection_that_still_works_does_not_bring_a_relay_back() -> None:
     yard = main_and_backup()
-    yard.relays.refused(yard["main"], REFUSED)
-    yard.relays.served(yard["main"])
+    yard.relays.report_refusal(yard["main"], REFUSED)
+    yard.relays.report_success(yard["main"])
     assert yard.chosen() == "backup"
 
 
 def test_a_relay_that_has_had_its_share_of_the_day_rests() -> None:
     yard = main_and_backup()
-    yard.relays.rest(yard["main"], 3_600, "200 messages of today are sent")
+    yard.relays.pause(yard["main"], 3_600, "200 messages of today are sent")
     assert yard.chosen() == "backup"
     assert yard.relays.notices() == ("relay main is paused until 11:02 UTC: 200 messages of today are sent",)
     yard.time.seconds = 3_600
@@ -248,25 +248,25 @@ def test_a_relay_that_waits_says_for_what() -> None:
 
 def test_one_relay_that_fails_too_often_pauses_in_the_words_of_one() -> None:
     yard = make_yard({"name": "main"})
-    yard.fail("main", PATIENCE.failures - 1)
-    assert yard.relays.exhausted() is None
+    yard.fail("main", PATIENCE.max_failures - 1)
+    assert yard.relays.explain_exhaustion() is None
     yard.fail("main")
-    assert yard.relays.exhausted() == "The mail server failed 3 times in a row: connection refused"
+    assert yard.relays.explain_exhaustion() == "The mail server failed 3 times in a row: connection refused"
     assert yard.chosen() is None
 
 
 def test_one_relay_that_refuses_us_pauses_with_the_complaint() -> None:
     yard = make_yard({"name": "main"})
-    yard.relays.refused(yard["main"], REFUSED)
-    assert yard.relays.exhausted() == "The mail server refuses the login: 535 5.7.8 Bad login"
+    yard.relays.report_refusal(yard["main"], REFUSED)
+    assert yard.relays.explain_exhaustion() == "The mail server refuses the login: 535 5.7.8 Bad login"
 
 
 def test_when_all_are_set_aside_each_is_named_with_its_reason() -> None:
     yard = main_and_backup()
-    yard.relays.refused(yard["main"], REFUSED)
-    assert yard.relays.exhausted() is None
-    yard.fail("backup", PATIENCE.failures)
-    assert yard.relays.exhausted() == (
+    yard.relays.report_refusal(yard["main"], REFUSED)
+    assert yard.relays.explain_exhaustion() is None
+    yard.fail("backup", PATIENCE.max_failures)
+    assert yard.relays.explain_exhaustion() == (
         "No relay can be used. main: The mail server refuses the login: 535 5.7.8 Bad login. "
         "backup: The mail server failed 3 times in a row: connection refused."
     )
@@ -274,21 +274,25 @@ def test_when_all_are_set_aside_each_is_named_with_its_reason() -> None:
 
 def test_a_relay_that_is_due_or_being_tried_is_not_the_end() -> None:
     yard = main_and_backup()
-    yard.relays.refused(yard["main"], REFUSED)
+    yard.relays.report_refusal(yard["main"], REFUSED)
     yard.time.seconds = ASIDE
-    yard.relays.refused(yard["backup"], REFUSED)
-    assert yard.relays.exhausted() is None
+    yard.relays.report_refusal(yard["backup"], REFUSED)
+    assert yard.relays.explain_exhaustion() is None
     assert yard.chosen() == "main"
-    assert yard.relays.exhausted() is None
-    yard.relays.refused(yard["main"], REFUSED)
-    assert yard.relays.exhausted() is not None
+    assert yard.relays.explain_exhaustion() is None
+    yard.relays.report_refusal(yard["main"], REFUSED)
+    assert yard.relays.explain_exhaustion() is not None
 
 
 def test_a_relay_that_rests_is_not_the_end() -> None:
     yard = main_and_backup()
-    yard.relays.refused(yard["main"], REFUSED)
-    yard.relays.rest(yard["backup"], 60, "enough for today")
-    assert (yard.relays.exhausted(), yard.chosen(), yard.relays.seconds_to_wait()) == (None, None, 60)
+    yard.relays.report_refusal(yard["main"], REFUSED)
+    yard.relays.pause(yard["backup"], 60, "enough for today")
+    assert (yard.relays.explain_exhaustion(), yard.chosen(), yard.relays.seconds_to_wait()) == (
+        None,
+        None,
+        60,
+    )
 
 
 # --- against a model
@@ -337,35 +341,35 @@ class RelayMachine(RuleBasedStateMachine):
     @rule(number=st.integers(min_value=0, max_value=3), age=st.integers(min_value=0, max_value=2))
     def fails(self, number: int, age: int) -> None:
         relay, model = self.pick(number)
-        self.yard.relays.failed(relay, relay.epoch - age, LOST)
+        self.yard.relays.report_failure(relay, relay.epoch - age, LOST)
         if age:
             return
         model.failures += 1
-        model.waits_until = self.now + min(2 ** (model.failures - 1), PATIENCE.longest_wait)
+        model.waits_until = self.now + min(2 ** (model.failures - 1), PATIENCE.max_delay)
         is_trial_lost = model.aside_until is not None and model.is_probed
-        if is_trial_lost or (model.aside_until is None and model.failures >= PATIENCE.failures):
+        if is_trial_lost or (model.aside_until is None and model.failures >= PATIENCE.max_failures):
             model.set_aside(self.now)
 
     @rule(number=st.integers(min_value=0, max_value=3), by_connecting=st.booleans())
     def refuses(self, number: int, by_connecting: bool) -> None:
         relay, model = self.pick(number)
         if by_connecting:
-            self.yard.relays.failed(relay, relay.epoch, REFUSED)
+            self.yard.relays.report_failure(relay, relay.epoch, REFUSED)
         else:
-            self.yard.relays.refused(relay, REFUSED)
+            self.yard.relays.report_refusal(relay, REFUSED)
         model.set_aside(self.now)
 
     @rule(number=st.integers(min_value=0, max_value=3))
     def serves(self, number: int) -> None:
         relay, model = self.pick(number)
-        self.yard.relays.served(relay)
+        self.yard.relays.report_success(relay)
         if model.aside_until is None or model.is_probed:
             model.failures, model.aside_until, model.is_probed = 0, None, False
 
     @rule(number=st.integers(min_value=0, max_value=3), seconds=st.sampled_from([5, 1_000]))
     def rests(self, number: int, seconds: int) -> None:
         relay, model = self.pick(number)
-        self.yard.relays.rest(relay, seconds, "enough")
+        self.yard.relays.pause(relay, seconds, "enough")
         model.rests_until = self.now + seconds
 
     @rule()
@@ -389,7 +393,7 @@ class RelayMachine(RuleBasedStateMachine):
             model.aside_until is not None and not model.is_probed and model.aside_until > self.now
             for model in self.models.values()
         )
-        assert (self.yard.relays.exhausted() is not None) == is_over
+        assert (self.yard.relays.explain_exhaustion() is not None) == is_over
 
     @invariant()
     def whoever_is_set_aside_is_in_the_notices(self) -> None:
@@ -438,7 +442,7 @@ def test_every_relay_inherits_what_it_leaves_out(tmp_path: Path) -> None:
         seen.append(values)
         return Nowhere()
 
-    own, heir = open_relays(make_settings(smtp), tmp_path, make=make)
+    own, heir = open_relays(make_settings(smtp), tmp_path, factory=make)
     assert (own.rate, own.priority, own.weight, own.messages_per_connection) == (2, 0, 3, 20)
     assert (heir.rate, heir.priority, heir.weight, heir.messages_per_connection) == (14, 1, 1, 5)
     assert [(values.url, values.timeout) for values in seen] == [
@@ -458,7 +462,7 @@ def test_every_relay_inherits_what_it_leaves_out(tmp_path: Path) -> None:
 )
 def test_a_relay_with_a_secret_of_its_own_is_not_told_another(own: dict[str, str], inherits: bool) -> None:
     smtp = SmtpSettings(password_file=Path("shared"), token_file=Path("shared-token"))
-    laid = lay_over(smtp, RelaySettings.model_validate({"name": "b", **own}))
+    laid = merge_relay_settings(smtp, RelaySettings.model_validate({"name": "b", **own}))
     assert (laid.token_file == Path("shared-token")) is inherits
     assert (laid.password_file == Path("shared")) is inherits
 

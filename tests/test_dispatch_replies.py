@@ -13,12 +13,12 @@ from mailer.smtp.reply_classifier import (
     Outcome,
     Stage,
     Verdict,
-    back_off,
-    clean_words,
-    find_enhanced,
-    find_wait,
+    classify_reply,
+    clean_reply_text,
+    compute_backoff,
+    find_enhanced_code,
+    find_retry_delay,
     is_dead_address,
-    judge_reply,
 )
 
 SLOW = {"slow_down": True}
@@ -97,15 +97,15 @@ TABLE = [
 @pytest.mark.parametrize(("stage", "reply", "verdict", "effects"), TABLE)
 def test_each_reply_has_one_meaning(stage: str, reply: str, verdict: str, effects: Any) -> None:
     code, _, words = reply.partition(" ")
-    outcome = judge_reply(Stage(stage), int(code), words)
+    outcome = classify_reply(Stage(stage), int(code), words)
     assert outcome == Outcome(
-        verdict=Verdict(verdict), stage=Stage(stage), code=int(code), words=words, **effects
+        verdict=Verdict(verdict), stage=Stage(stage), code=int(code), text=words, **effects
     )
 
 
 @given(st.sampled_from(sorted(set(Stage) - {Stage.build})), st.integers(-1, 999), st.text(max_size=60))
 def test_every_reply_at_every_stage_has_a_meaning(stage: Stage, code: int, words: str) -> None:
-    outcome = judge_reply(stage, code, words)
+    outcome = classify_reply(stage, code, words)
     if stage is Stage.dot:
         # After the dot nothing may be called untouched, and nothing but 2yz may be called sent.
         assert outcome.verdict is not Verdict.give_back
@@ -169,16 +169,16 @@ def test_our_own_refusals_are_no_dead_addresses() -> None:
     ],
 )
 def test_the_wait_a_server_asks_for_is_honoured(words: str, seconds: int | None) -> None:
-    assert find_wait(words) == (None if seconds is None else timedelta(seconds=seconds))
+    assert find_retry_delay(words) == (None if seconds is None else timedelta(seconds=seconds))
 
 
 def test_the_asked_for_wait_is_part_of_the_outcome() -> None:
-    outcome = judge_reply(Stage.rcpt, 450, "4.2.0 Greylisted, try again in 300 seconds")
+    outcome = classify_reply(Stage.rcpt, 450, "4.2.0 Greylisted, try again in 300 seconds")
     assert outcome.retry_after == timedelta(minutes=5)
 
 
 def test_a_wait_asked_for_at_mail_is_part_of_the_outcome_too() -> None:
-    assert judge_reply(Stage.mail, 451, "Try again in 2 minutes").retry_after == timedelta(minutes=2)
+    assert classify_reply(Stage.mail, 451, "Try again in 2 minutes").retry_after == timedelta(minutes=2)
 
 
 @pytest.mark.parametrize(
@@ -194,23 +194,23 @@ def test_a_wait_asked_for_at_mail_is_part_of_the_outcome_too() -> None:
 def test_a_reader_had_a_turn_once_the_server_was_asked_about_them(
     stage: Stage, reply: int, is_attempt: bool
 ) -> None:
-    assert judge_reply(stage, reply, "").is_attempt is is_attempt
+    assert classify_reply(stage, reply, "").is_attempt is is_attempt
 
 
 def test_the_ordinary_reply_is_judged_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reply_classifier, "RULES", ())
-    assert judge_reply(Stage.dot, 250, "2.0.0 queued as 4F2").verdict is Verdict.sent
+    assert classify_reply(Stage.dot, 250, "2.0.0 queued as 4F2").verdict is Verdict.sent
 
 
 @given(st.integers(0, 10_000), st.integers())
 def test_the_back_off_doubles_up_to_four_hours_with_full_jitter(deferrals: int, seed: int) -> None:
-    wait = back_off(deferrals, random.Random(seed))
+    wait = compute_backoff(deferrals, random.Random(seed))
     ceiling = min(timedelta(minutes=5) * 2 ** min(deferrals, 10), timedelta(hours=4))
     assert timedelta(seconds=30) <= wait <= ceiling
 
 
 def test_the_jitter_is_full() -> None:
-    waits = [back_off(3, random.Random(seed)).total_seconds() for seed in range(200)]
+    waits = [compute_backoff(3, random.Random(seed)).total_seconds() for seed in range(200)]
     assert min(waits) < 300
     assert max(waits) > 2100
 
@@ -230,16 +230,16 @@ def test_the_jitter_is_full() -> None:
 def test_an_enhanced_code_is_read_at_the_start_and_of_the_same_class(
     code: int, words: str, enhanced: str
 ) -> None:
-    assert find_enhanced(code, words) == enhanced
+    assert find_enhanced_code(code, words) == enhanced
 
 
 @given(st.text(max_size=3000))
 def test_words_are_one_printable_line_of_bounded_length(text: str) -> None:
-    words = clean_words(text)
+    words = clean_reply_text(text)
     assert words == "" or words.isprintable()
     assert len(words) <= 1000
 
 
 def test_a_complaint_says_what_was_refused_in_the_servers_words() -> None:
-    outcome = judge_reply(Stage.mail, 550, "5.7.1 Sender not allowed")
-    assert outcome.complaint == "The mail server refuses the sender: 550 5.7.1 Sender not allowed"
+    outcome = classify_reply(Stage.mail, 550, "5.7.1 Sender not allowed")
+    assert outcome.summary == "The mail server refuses the sender: 550 5.7.1 Sender not allowed"

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import Engine, update
 
 from mailer.database.models import Delivery, DeliveryState
-from mailer.dispatch.deliveries.in_doubt import call_sent, prove_delivered, queue_again, read_doubts
+from mailer.dispatch.deliveries.in_doubt import list_in_doubt, mark_sent, mark_sent_by_evidence, requeue
 from tests.ledgers import START, add_campaign, read_deliveries
 
 NOW = datetime(2026, 11, 24, 10, 0, tzinfo=UTC)
@@ -33,7 +33,7 @@ def campaign(engine: Engine) -> int:
 def prove(engine: Engine, campaign: int, evidence: str = "a bounce that quotes its Message-ID") -> bool:
     reader = only(engine).subscriber_id
     with engine.begin() as connection:
-        return prove_delivered(connection, campaign, reader, evidence, NOW)
+        return mark_sent_by_evidence(connection, campaign, reader, evidence, NOW)
 
 
 def test_proof_calls_a_doubt_sent_and_says_what_proved_it(engine: Engine, campaign: int) -> None:
@@ -64,8 +64,8 @@ def test_proof_about_somebody_else_changes_nothing(engine: Engine, campaign: int
     put(engine, S.in_doubt)
     reader = only(engine).subscriber_id
     with engine.begin() as connection:
-        assert not prove_delivered(connection, campaign, 2**31 - 1, "a click", NOW)
-        assert not prove_delivered(connection, 2**32 - 1, reader, "a click", NOW)
+        assert not mark_sent_by_evidence(connection, campaign, 2**31 - 1, "a click", NOW)
+        assert not mark_sent_by_evidence(connection, 2**32 - 1, reader, "a click", NOW)
     assert only(engine).state is S.in_doubt
 
 
@@ -73,9 +73,9 @@ def test_a_person_decides_about_what_no_living_dispatcher_holds(engine: Engine, 
     put(engine, S.in_doubt, owner="alive")
     number = only(engine).id or 0
     with engine.begin() as connection:
-        assert read_doubts(connection, campaign, {"dead"}) == []
-        assert call_sent(connection, {number: "arrived"}, dead={"dead"}, now=NOW) == 0
-        assert queue_again(connection, [number], "again", dead={"dead"}, now=NOW) == 0
+        assert list_in_doubt(connection, campaign, {"dead"}) == []
+        assert mark_sent(connection, {number: "arrived"}, dead={"dead"}, now=NOW) == 0
+        assert requeue(connection, [number], "again", dead={"dead"}, now=NOW) == 0
     assert (only(engine).state, only(engine).owner) == (S.in_doubt, "alive")
 
 
@@ -85,9 +85,9 @@ def test_what_a_dead_dispatcher_left_is_free_to_decide(
 ) -> None:
     put(engine, S.in_doubt, owner=owner)
     with engine.begin() as connection:
-        (doubt,) = read_doubts(connection, campaign, {"dead"})
+        (doubt,) = list_in_doubt(connection, campaign, {"dead"})
         assert (doubt.email, doubt.since) == ("reader0@example.org", START)
-        assert queue_again(connection, [doubt.delivery_id], "again", dead={"dead"}, now=NOW) == 1
+        assert requeue(connection, [doubt.delivery_id], "again", dead={"dead"}, now=NOW) == 1
     delivery = only(engine)
     assert (delivery.state, delivery.owner, delivery.doubted, delivery.reason) == (
         S.queued,
@@ -101,6 +101,6 @@ def test_many_are_queued_again_at_once(engine: Engine) -> None:
     campaign = add_campaign(engine, 1234)
     put(engine, S.in_doubt)
     with engine.begin() as connection:
-        numbers = [doubt.delivery_id for doubt in read_doubts(connection, campaign)]
-        assert queue_again(connection, numbers, "again", now=NOW) == 1234
-        assert read_doubts(connection, campaign) == []
+        numbers = [doubt.delivery_id for doubt in list_in_doubt(connection, campaign)]
+        assert requeue(connection, numbers, "again", now=NOW) == 1234
+        assert list_in_doubt(connection, campaign) == []

@@ -16,11 +16,11 @@ from mailer.errors import BuildError, ConfigurationError
 from mailer.settings import SmtpSettings
 from mailer.smtp.interfaces import (
     ConnectionFailedError,
-    Parcel,
+    OutgoingMessage,
     Transport,
+    apply_dot_stuffing,
     make_transport,
-    make_wire_ready,
-    unstuff,
+    undo_dot_stuffing,
 )
 from mailer.smtp.maildir import MaildirTransport
 from mailer.smtp.reply_classifier import Stage as Reached
@@ -30,13 +30,13 @@ from tests.couriers import (
     LOOPS,
     MESSAGE,
     Answer,
-    Courier,
-    attend,
+    FakeSource,
     await_that,
     deliver,
-    make_parcel,
-    make_parcels,
+    make_message,
+    make_messages,
     run,
+    run_connection,
     send,
     settle_down,
 )
@@ -64,19 +64,19 @@ class TransportSuite:
         raise NotImplementedError
 
     def test_a_message_arrives_byte_for_byte(self, transport: Transport, loop: str) -> None:
-        (outcome,) = deliver(transport, [make_parcel()], loop=loop)
+        (outcome,) = deliver(transport, [make_message()], loop=loop)
         assert (outcome.verdict, outcome.code, outcome.stage) == (Verdict.sent, 250, Reached.dot)
         assert self.arrived() == [("news@example.org", "b@example.org", MESSAGE)]
 
     def test_nothing_arrives_unless_the_ledger_says_yes(self, transport: Transport, loop: str) -> None:
-        courier = Courier([make_parcel()], Answer.no)
+        courier = FakeSource([make_message()], Answer.no)
         run(self.attend_once(transport, courier), loop)
         courier.check()
-        assert (len(courier.asked), len(courier.refused), courier.settled) == (1, 1, [])
+        assert (len(courier.requested), len(courier.refused), courier.reported) == (1, 1, [])
         assert self.arrived() == []
 
     def test_nothing_arrives_when_the_ledger_cannot_be_written(self, transport: Transport, loop: str) -> None:
-        courier = Courier([make_parcel()], Answer.fails)
+        courier = FakeSource([make_message()], Answer.fails)
 
         async def work() -> None:
             heard: list[BaseException] = []
@@ -94,36 +94,36 @@ class TransportSuite:
             assert [str(error) for error in heard] == ["disk full"]
 
         run(work(), loop)
-        assert (courier.settled, self.arrived()) == ([], [])
+        assert (courier.reported, self.arrived()) == ([], [])
 
     @pytest.mark.parametrize("may_send", [True, False])
     def test_nothing_arrives_when_the_line_is_given_up_before_the_ledger_answers(
         self, transport: Transport, loop: str, may_send: bool
     ) -> None:
-        courier = Courier([make_parcel()], Answer.never)
+        courier = FakeSource([make_message()], Answer.never)
 
         async def work() -> None:
             line = await transport.connect(courier)
             line.wake()
             await await_that(lambda: bool(courier.held))
             line.abort()
-            await await_that(lambda: bool(courier.endings))
+            await await_that(lambda: bool(courier.closings))
             courier.release(may_send)
             await settle_down()
 
         run(work(), loop)
         courier.check()
         assert courier.verdicts == ([Verdict.give_back] if may_send else [])
-        assert (len(courier.endings), self.arrived()) == (1, [])
+        assert (len(courier.closings), self.arrived()) == (1, [])
 
     def test_many_messages_arrive_in_order(self, transport: Transport, loop: str) -> None:
         addresses = [f"reader{n}@example.org" for n in range(10)]
-        outcomes = deliver(transport, make_parcels(*addresses), loop=loop)
+        outcomes = deliver(transport, make_messages(*addresses), loop=loop)
         assert [outcome.verdict for outcome in outcomes] == 10 * [Verdict.sent]
         assert [recipient for _, recipient, _ in self.arrived()] == addresses
 
     def test_messages_arrive_in_order_when_the_ledger_is_slow(self, transport: Transport, loop: str) -> None:
-        courier = Courier(make_parcels("a@example.org", "b@example.org", "c@example.org"), Answer.late)
+        courier = FakeSource(make_messages("a@example.org", "b@example.org", "c@example.org"), Answer.late)
         send(transport, courier, loop=loop)
         courier.check()
         assert courier.recipients(Verdict.sent) == ["a@example.org", "b@example.org", "c@example.org"]
@@ -131,7 +131,7 @@ class TransportSuite:
 
     def test_many_lines_deliver_at_once(self, transport: Transport, loop: str) -> None:
         couriers = [
-            Courier(make_parcels(*(f"r{number}.{serial}@example.org" for serial in range(5))))
+            FakeSource(make_messages(*(f"r{number}.{serial}@example.org" for serial in range(5))))
             for number in range(6)
         ]
         send(transport, *couriers, loop=loop)
@@ -140,20 +140,20 @@ class TransportSuite:
         assert len({recipient for _, recipient, _ in self.arrived()}) == 30
 
     def test_closing_twice_is_closing_once(self, transport: Transport, loop: str) -> None:
-        courier = Courier([make_parcel()])
+        courier = FakeSource([make_message()])
 
         async def work() -> None:
             line = await transport.connect(courier)
             for end in (line.close, line.close, line.abort, line.abort, line.wake):
                 end()
             await settle_down()
-            line.check(1e12)
+            line.check_timeout(1e12)
 
         run(work(), loop)
-        assert (courier.endings, courier.taken) == ([None], [])
+        assert (courier.closings, courier.taken) == ([None], [])
 
     def test_closing_lets_the_message_in_hand_end(self, transport: Transport, loop: str) -> None:
-        courier = Courier(make_parcels("a@example.org", "b@example.org"), Answer.never, stays=True)
+        courier = FakeSource(make_messages("a@example.org", "b@example.org"), Answer.never, stays=True)
 
         async def work() -> None:
             line = await transport.connect(courier)
@@ -161,26 +161,26 @@ class TransportSuite:
             await await_that(lambda: bool(courier.held))
             line.close()
             courier.release()
-            await await_that(lambda: bool(courier.endings))
+            await await_that(lambda: bool(courier.closings))
 
         run(work(), loop)
         courier.check()
         assert courier.recipients(Verdict.sent) == ["a@example.org"]
-        assert (courier.endings, len(self.arrived())) == ([None], 1)
+        assert (courier.closings, len(self.arrived())) == ([None], 1)
 
     def test_an_idle_line_works_again_once_it_is_woken(self, transport: Transport, loop: str) -> None:
-        courier = Courier(stays=True)
+        courier = FakeSource(stays=True)
 
         async def work() -> None:
             line = await transport.connect(courier)
             for number in range(3):
                 line.wake()
                 await settle_down()
-                courier.parcels.append(make_parcel(f"r{number}@example.org"))
+                courier.messages.append(make_message(f"r{number}@example.org"))
                 line.wake()
-                await await_that(lambda number=number: len(courier.settled) > number)  # type: ignore[misc]
+                await await_that(lambda number=number: len(courier.reported) > number)  # type: ignore[misc]
             line.close()
-            await await_that(lambda: bool(courier.endings))
+            await await_that(lambda: bool(courier.closings))
 
         run(work(), loop)
         assert [recipient for _, recipient, _ in self.arrived()] == [
@@ -189,13 +189,13 @@ class TransportSuite:
             "r2@example.org",
         ]
 
-    async def attend_once(self, transport: Transport, courier: Courier) -> None:
+    async def attend_once(self, transport: Transport, courier: FakeSource) -> None:
         """One line until it has ended or nothing is left in hand."""
         line = await transport.connect(courier)
         line.wake()
-        await await_that(lambda: bool(courier.taken) and not courier.in_hand)
+        await await_that(lambda: bool(courier.taken) and not courier.unfinished)
         line.close()
-        await await_that(lambda: bool(courier.endings))
+        await await_that(lambda: bool(courier.closings))
         await settle_down()
 
 
@@ -216,17 +216,17 @@ class TestMaildir(TransportSuite):
         return found
 
     def test_other_programs_can_read_it(self, transport: Transport) -> None:
-        deliver(transport, [make_parcel()])
+        deliver(transport, [make_message()])
         (message,) = mailbox.Maildir(self.folder, create=False)
         assert (message["Subject"], message["Delivered-To"]) == ("dots", "b@example.org")
 
     @pytest.mark.parametrize("answer", [Answer.yes, Answer.no])
     def test_no_half_message_is_left_behind(self, transport: Transport, answer: Answer) -> None:
-        run(self.attend_once(transport, Courier([make_parcel()], answer)))
+        run(self.attend_once(transport, FakeSource([make_message()], answer)))
         assert list((self.folder / "tmp").iterdir()) == []
 
     def test_no_half_message_is_left_when_the_line_is_given_up(self, transport: Transport) -> None:
-        courier = Courier([make_parcel()], Answer.never)
+        courier = FakeSource([make_message()], Answer.never)
 
         async def work() -> None:
             line = await transport.connect(courier)
@@ -238,20 +238,20 @@ class TestMaildir(TransportSuite):
         assert list((self.folder / "tmp").iterdir()) == []
 
     def test_messages_are_private(self, transport: Transport) -> None:
-        deliver(transport, [make_parcel()])
+        deliver(transport, [make_message()])
         (path,) = (self.folder / "new").iterdir()
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
     def test_the_message_is_complete_before_the_ledger_is_asked(self, transport: Transport) -> None:
         drafts: list[bytes] = []
 
-        def look(parcel: Parcel) -> Answer:
+        def look(parcel: OutgoingMessage) -> Answer:
             (draft,) = (self.folder / "tmp").iterdir()
             drafts.append(draft.read_bytes())
             assert self.arrived() == []
             return Answer.yes
 
-        courier = Courier([make_parcel()], look)
+        courier = FakeSource([make_message()], look)
         send(transport, courier)
         assert courier.verdicts == [Verdict.sent]
         assert drafts[0].endswith(MESSAGE)
@@ -259,7 +259,7 @@ class TestMaildir(TransportSuite):
     def test_a_folder_that_cannot_be_written_is_no_reason_to_lose_a_reader(
         self, transport: Transport
     ) -> None:
-        courier = Courier([make_parcel()])
+        courier = FakeSource([make_message()])
 
         async def work() -> None:
             line = await transport.connect(courier)
@@ -269,26 +269,26 @@ class TestMaildir(TransportSuite):
         run(work())
         courier.check()
         assert courier.verdicts == [Verdict.give_back]
-        assert courier.endings == courier.outcomes
-        assert courier.asked == []
+        assert courier.closings == courier.outcomes
+        assert courier.requested == []
 
     def test_a_folder_that_vanishes_before_the_move_is_no_reason_to_lose_a_reader(
         self, transport: Transport
     ) -> None:
-        def remove(parcel: Parcel) -> Answer:
+        def remove(parcel: OutgoingMessage) -> Answer:
             shutil.rmtree(self.folder)
             return Answer.yes
 
-        courier = Courier([make_parcel()], remove)
+        courier = FakeSource([make_message()], remove)
         send(transport, courier)
         courier.check()
         assert (courier.verdicts, courier.outcomes[0].stage) == ([Verdict.give_back], Reached.body)
-        assert len(courier.endings) == 1
+        assert len(courier.closings) == 1
 
     def test_a_folder_that_cannot_be_made_is_named(self, tmp_path: Path) -> None:
         (tmp_path / "file").write_text("")
         with pytest.raises(ConnectionFailedError, match="file/received: Not a directory"):
-            deliver(MaildirTransport(tmp_path / "file" / "received"), [make_parcel()])
+            deliver(MaildirTransport(tmp_path / "file" / "received"), [make_message()])
 
 
 class TestSmtp(TransportSuite):
@@ -313,8 +313,8 @@ LINES = st.lists(st.sampled_from([b"", b".", b"..", b".a", b"a.", b"\xc3\xa9", b
 @given(LINES)
 def test_dots_are_doubled_and_undone(lines: list[bytes]) -> None:
     message = b"".join(line + b"\r\n" for line in lines or [b""])
-    payload = make_wire_ready(message)
-    assert unstuff(payload) == message
+    payload = apply_dot_stuffing(message)
+    assert undo_dot_stuffing(payload) == message
     # A server that cuts at the first line of one dot finds none of ours.
     assert b"." not in payload.split(b"\r\n")
     assert [line[1:] if line.startswith(b".") else line for line in payload.split(b"\r\n")] == message.split(
@@ -326,10 +326,10 @@ def test_dots_are_doubled_and_undone(lines: list[bytes]) -> None:
 def test_no_bare_line_end_ever_reaches_the_wire(message: bytes) -> None:
     without = message.replace(b"\r\n", b"")
     if message.endswith(b"\r\n") and b"\r" not in without and b"\n" not in without:
-        assert unstuff(make_wire_ready(message)) == message
+        assert undo_dot_stuffing(apply_dot_stuffing(message)) == message
     else:
         with pytest.raises(BuildError, match="CRLF"):
-            make_wire_ready(message)
+            apply_dot_stuffing(message)
 
 
 @pytest.mark.parametrize(
@@ -338,7 +338,7 @@ def test_no_bare_line_end_ever_reaches_the_wire(message: bytes) -> None:
 )
 def test_a_bare_line_end_is_found_wherever_it_stands(message: bytes) -> None:
     with pytest.raises(BuildError, match="CRLF"):
-        make_wire_ready(message)
+        apply_dot_stuffing(message)
 
 
 # Opening by address
@@ -347,7 +347,11 @@ def test_a_bare_line_end_is_found_wherever_it_stands(message: bytes) -> None:
 def test_the_address_picks_the_transport(tmp_path: Path) -> None:
     for url in ("smtp://mx.example.org", "smtps://mx.example.org"):
         assert isinstance(make_transport(smtp_settings(url), tmp_path), SmtpTransport)
-    run(attend(make_transport(smtp_settings("maildir:received"), tmp_path), Courier([make_parcel()])))
+    run(
+        run_connection(
+            make_transport(smtp_settings("maildir:received"), tmp_path), FakeSource([make_message()])
+        )
+    )
     assert len(list((tmp_path / "received" / "new").iterdir())) == 1
 
 
@@ -372,4 +376,4 @@ def test_an_unreadable_maildir_is_found_when_connecting(tmp_path: Path) -> None:
         pytest.skip("root may write anywhere")
     tmp_path.chmod(0o500)
     with pytest.raises(ConnectionFailedError, match="Permission denied"):
-        deliver(make_transport(smtp_settings("maildir:received"), tmp_path), [make_parcel()])
+        deliver(make_transport(smtp_settings("maildir:received"), tmp_path), [make_message()])

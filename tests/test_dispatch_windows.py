@@ -9,7 +9,7 @@ from babel.core import get_global
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from mailer.dispatch.rate.sending_windows import MAIN_ZONES, Windows
+from mailer.dispatch.rate.sending_windows import MAIN_ZONES, SendingWindows
 from mailer.errors import ConfigurationError
 from mailer.settings import CampaignSettings, SenderSettings, Settings
 
@@ -18,9 +18,9 @@ SENDER = SenderSettings(
 )
 
 
-def make_windows(window: str = "", zones: dict[str, str] | None = None, **values: Any) -> Windows:
+def make_windows(window: str = "", zones: dict[str, str] | None = None, **values: Any) -> SendingWindows:
     campaigns = CampaignSettings(window=window, **values)
-    return Windows(Settings(sender=SENDER, campaigns=campaigns, time_zones=zones or {}))
+    return SendingWindows(Settings(sender=SENDER, campaigns=campaigns, time_zones=zones or {}))
 
 
 def at(text: str) -> datetime:

@@ -20,8 +20,8 @@ from mailer.database.models import (
     DeliveryState,
     InDoubtPolicy,
 )
-from mailer.dispatch.deliveries.transitions import move_campaign
-from mailer.dispatch.job_queue import hand_out_tickets
+from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
 from mailer.rendering.media import write_media
 from mailer.settings import CampaignSettings, LawSettings, Settings
@@ -248,8 +248,8 @@ def _continue(connection: Connection, found: Unfinished, terms: Terms) -> None:
         changes["in_doubt_policy"] = InDoubtPolicy(terms.in_doubt)
     if changes:
         connection.execute(update(Campaign).where(col(Campaign.id) == found.id).values(changes))
-    if move_campaign(connection, found.id, CampaignState.sending):
-        hand_out_tickets(connection, found.id, found.audience)
+    if change_campaign_state(connection, found.id, CampaignState.sending):
+        enqueue_jobs(connection, found.id, found.audience)
 
 
 def _launch(connection: Connection, settings: Settings, plan: Plan, *, now: datetime, terms: Terms) -> int:
@@ -258,8 +258,8 @@ def _launch(connection: Connection, settings: Settings, plan: Plan, *, now: date
     if audience == 0:
         raise LaunchRefusedError(_explain_emptiness(plan))
     values = {**terms.columns(settings.campaigns), "again": plan.again, "audience": audience}
-    move_campaign(connection, campaign_id, CampaignState.sending, launched_at=now, **values)
-    hand_out_tickets(connection, campaign_id, audience)
+    change_campaign_state(connection, campaign_id, CampaignState.sending, launched_at=now, **values)
+    enqueue_jobs(connection, campaign_id, audience)
     return campaign_id
 
 

@@ -9,8 +9,8 @@ from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.deliveries.transitions import move_campaign
-from mailer.dispatch.job_queue import hand_out_tickets
+from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
 
 
@@ -94,7 +94,7 @@ def resume_campaign(
             # Doubts that a person, or a relay's log, has put back in the queue.
             audience = campaign.audience
             _move(session, campaign, CampaignState.sending, "resumed", finished_at=None)
-            hand_out_tickets(session.connection(), campaign_id, audience)
+            enqueue_jobs(session.connection(), campaign_id, audience)
         case CampaignState.finished if count_in_doubt(session, campaign_id):
             return
         case CampaignState.finished:
@@ -102,7 +102,7 @@ def resume_campaign(
         case CampaignState.paused:
             audience = campaign.audience
             _move(session, campaign, CampaignState.sending, "resumed", canary=None, canary_until=None)
-            hand_out_tickets(session.connection(), campaign_id, audience)
+            enqueue_jobs(session.connection(), campaign_id, audience)
         case CampaignState.scheduled:
             hint = f"It starts at {_clock(campaign.scheduled_at or now)}; `mailer work` sees to that."
             raise CampaignMoveError(campaign_id, "resumed", campaign.state, hint)
@@ -127,7 +127,9 @@ def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
     if not count_in_doubt(session, campaign_id):
         return False
     finished = col(Campaign.state) == CampaignState.finished
-    return move_campaign(session.connection(), campaign_id, CampaignState.sending, finished, finished_at=None)
+    return change_campaign_state(
+        session.connection(), campaign_id, CampaignState.sending, finished, finished_at=None
+    )
 
 
 def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
@@ -195,7 +197,7 @@ def _move(
     **values: object,
 ) -> None:
     assert campaign.id is not None  # noqa: S101 - it came from the database
-    if not move_campaign(session.connection(), campaign.id, to, reason=reason, **values):
+    if not change_campaign_state(session.connection(), campaign.id, to, reason=reason, **values):
         raise CampaignMoveError(campaign.id, verb, campaign.state)
     session.expire(campaign)
 

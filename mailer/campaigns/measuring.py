@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, func, select, text
 from sqlmodel import col
 
 from mailer.database.clock import read_clock
-from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, Lane
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
 from mailer.dispatch.liveness import DEAD_AFTER
 from subscribers.models import Status, Subscriber
 
@@ -145,10 +145,10 @@ def _lanes(connection: Connection, now: datetime) -> GaugeMetricFamily:
         f"How far ahead the turns of a rate are taken, the {_MOST_LANES} furthest.",
         labels=["lane"],
     )
-    furthest = col(Lane.next_at).desc()
+    furthest = col(RateBucket.next_at).desc()
     statement = (
-        select(col(Lane.name), col(Lane.next_at))
-        .where(col(Lane.next_at).is_not(None))
+        select(col(RateBucket.name), col(RateBucket.next_at))
+        .where(col(RateBucket.next_at).is_not(None))
         .order_by(furthest)
         .limit(_MOST_LANES)
     )

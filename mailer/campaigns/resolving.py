@@ -15,9 +15,9 @@ from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign
 from mailer.database.engine import session
 from mailer.database.models import Campaign, CampaignState, DeliveryState
 from mailer.dispatch.deliveries.counts import count_deliveries
-from mailer.dispatch.deliveries.in_doubt import Doubt, call_sent, queue_again, read_doubts
+from mailer.dispatch.deliveries.in_doubt import InDoubtDelivery, list_in_doubt, mark_sent, requeue
 from mailer.dispatch.liveness import Presence
-from mailer.dispatch.postfix_log import MailLog, Passage, Trace, read_mail_log
+from mailer.dispatch.postfix_log import LoggedMessage, PostfixLog, RelayStatus, read_postfix_log
 from mailer.errors import MailerError
 from mailer.rendering.reader import message_id
 from mailer.workspace import Workspace
@@ -26,10 +26,10 @@ from subscribers.address import normalise_address
 _NEVER_CAME = "the relay's log covers the time and does not have it"
 _CUT_OFF = "the relay's log says that it was cut off, queue id {}"
 _DECIDED = {True: "decided by a person: it arrived", False: "decided by a person: to be sent again"}
-_PASSAGES: Mapping[Passage, str] = {
-    Passage.queued: "in the relay's log: queue id {}",
-    Passage.delivered: "in the relay's log: queue id {}, and the next server took it",
-    Passage.bounced: "in the relay's log: queue id {}, and the next server refused it (bounced)",
+_PASSAGES: Mapping[RelayStatus, str] = {
+    RelayStatus.queued: "in the relay's log: queue id {}",
+    RelayStatus.delivered: "in the relay's log: queue id {}, and the next server took it",
+    RelayStatus.bounced: "in the relay's log: queue id {}, and the next server refused it (bounced)",
 }
 MOST_NAMED = 1000
 """How many changes a :class:`Resolution` names; the report's CSV has them all."""
@@ -108,19 +108,19 @@ def resolve_by_log(
     Raises:
         UnknownCampaignError: there is no such campaign.
         CampaignMoveError: it is cancelled, and something is to be queued again.
-        MailLogError: the log cannot be read.
+        PostfixLogError: the log cannot be read.
     """
     campaign = _find(engine, campaign_id, sends_again=resend_missing)
     dead = _find_dead(engine, workspace, campaign_id)
     with engine.connect().execution_options(read_only=True) as connection:
-        doubts = _by_message_id(workspace, campaign_id, read_doubts(connection, campaign_id, dead))
+        doubts = _by_message_id(workspace, campaign_id, list_in_doubt(connection, campaign_id, dead))
     # Read between the transactions: a log may be long, and a campaign must not wait for it.
-    log = read_mail_log(paths, doubts.__contains__, now=now, zone=zone, standard_input=standard_input)
+    log = read_postfix_log(paths, doubts.__contains__, now=now, zone=zone, standard_input=standard_input)
     began = campaign.launched_at or campaign.created_at
     accepted, cut_off, missing, uncovered = _sort(doubts, log, began)
     resent = cut_off + missing if resend_missing else []
-    changes = {doubt.delivery_id: _accept(doubt, log.traces[name]) for name, doubt in accepted}
-    changes |= {doubt.delivery_id: _repeat(doubt, log.traces.get(name)) for name, doubt in resent}
+    changes = {doubt.delivery_id: _accept(doubt, log.messages[name]) for name, doubt in accepted}
+    changes |= {doubt.delivery_id: _repeat(doubt, log.messages.get(name)) for name, doubt in resent}
     return _apply(
         engine,
         campaign_id,
@@ -156,7 +156,7 @@ def resolve_by_hand(
     wanted = None if address is None else normalise_address(address).email
     dead = _find_dead(engine, workspace, campaign_id)
     with engine.connect().execution_options(read_only=True) as connection:
-        doubts = read_doubts(connection, campaign_id, dead)
+        doubts = list_in_doubt(connection, campaign_id, dead)
     chosen = [doubt for doubt in doubts if wanted is None or doubt.email == wanted]
     if wanted is not None and not chosen:
         raise NotInDoubtError(campaign_id, wanted)
@@ -184,16 +184,18 @@ def _find_dead(engine: Engine, workspace: Workspace, campaign_id: int) -> set[st
         return presence.find_dead()
 
 
-def _by_message_id(workspace: Workspace, campaign_id: int, doubts: Sequence[Doubt]) -> dict[str, Doubt]:
+def _by_message_id(
+    workspace: Workspace, campaign_id: int, doubts: Sequence[InDoubtDelivery]
+) -> dict[str, InDoubtDelivery]:
     domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
     return {message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt for doubt in doubts}
 
 
-_Named = list[tuple[str, Doubt]]
+_Named = list[tuple[str, InDoubtDelivery]]
 
 
 def _sort(
-    doubts: Mapping[str, Doubt], log: MailLog, began: datetime
+    doubts: Mapping[str, InDoubtDelivery], log: PostfixLog, began: datetime
 ) -> tuple[_Named, _Named, _Named, _Named]:
     """The doubts by Message-ID as accepted, cut off, missing, and not covered by the log.
 
@@ -206,24 +208,24 @@ def _sort(
     missing: _Named = []
     uncovered: _Named = []
     for name, doubt in doubts.items():
-        trace = log.traces.get(name)
-        if trace is not None and trace.passage.is_accepted:
+        trace = log.messages.get(name)
+        if trace is not None and trace.status.is_accepted:
             accepted.append((name, doubt))
         elif not log.covers(began, doubt.since):
             uncovered.append((name, doubt))
         elif trace is None:
             missing.append((name, doubt))
-        elif trace.passage is Passage.not_taken:
+        elif trace.status is RelayStatus.not_taken:
             cut_off.append((name, doubt))
     return accepted, cut_off, missing, uncovered
 
 
-def _accept(doubt: Doubt, trace: Trace) -> Change:
-    reason = _PASSAGES[trace.passage].format(trace.queue_id)
+def _accept(doubt: InDoubtDelivery, trace: LoggedMessage) -> Change:
+    reason = _PASSAGES[trace.status].format(trace.queue_id)
     return Change(email=doubt.email, state=DeliveryState.sent, reason=reason)
 
 
-def _repeat(doubt: Doubt, trace: Trace | None) -> Change:
+def _repeat(doubt: InDoubtDelivery, trace: LoggedMessage | None) -> Change:
     reason = _NEVER_CAME if trace is None else _CUT_OFF.format(trace.queue_id)
     return Change(email=doubt.email, state=DeliveryState.queued, reason=reason)
 
@@ -264,6 +266,6 @@ def _write(
         if change.state is DeliveryState.queued:
             again.setdefault(change.reason, []).append(number)
     queued = sum(
-        queue_again(connection, numbers, reason, dead=dead, now=now) for reason, numbers in again.items()
+        requeue(connection, numbers, reason, dead=dead, now=now) for reason, numbers in again.items()
     )
-    return call_sent(connection, sent, dead=dead, now=now), queued
+    return mark_sent(connection, sent, dead=dead, now=now), queued

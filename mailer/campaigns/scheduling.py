@@ -28,8 +28,8 @@ from mailer.campaigns.law import find_identity_fault
 from mailer.campaigns.planning import Plan
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
-from mailer.dispatch.deliveries.transitions import move_campaign
-from mailer.dispatch.job_queue import hand_out_tickets
+from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
 from mailer.settings import Settings
 from mailer.workspace import Workspace
@@ -117,7 +117,7 @@ def schedule(
             _move_hour(connection, found, {**values, "again": plan.again})
             return Scheduled(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
         number = write_campaign(connection, workspace.settings, plan, now)
-        move_campaign(connection, number, CampaignState.scheduled, again=plan.again, **values)
+        change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values)
         return Scheduled(campaign_id=number, at=at.astimezone(UTC), moved=False)
 
 
@@ -173,10 +173,12 @@ def _resume(engine: Engine, campaign_id: int, clock: Clock) -> bool:
         due = col(Campaign.canary_until) <= clock(connection)
         waits = (col(Campaign.state) == CampaignState.paused, due)
         sending = CampaignState.sending
-        moved = move_campaign(connection, campaign_id, sending, *waits, canary=None, canary_until=None)
+        moved = change_campaign_state(
+            connection, campaign_id, sending, *waits, canary=None, canary_until=None
+        )
         if moved:
             audience = select(col(Campaign.audience)).where(col(Campaign.id) == campaign_id)
-            hand_out_tickets(connection, campaign_id, connection.execute(audience).scalar_one())
+            enqueue_jobs(connection, campaign_id, connection.execute(audience).scalar_one())
     return moved
 
 
@@ -196,7 +198,7 @@ def _start(engine: Engine, workspace: Workspace, campaign_id: int, clock: Clock)
         take_turn(connection, connection.execute(edition).scalar_one())
         now = clock(connection)
         waits = (col(Campaign.state) == CampaignState.scheduled, col(Campaign.scheduled_at) <= now)
-        if not move_campaign(connection, campaign_id, CampaignState.sending, *waits, launched_at=now):
+        if not change_campaign_state(connection, campaign_id, CampaignState.sending, *waits, launched_at=now):
             return None
         return _fill(connection, workspace, campaign_id, now)
 
@@ -206,7 +208,9 @@ def _fill(connection: Connection, workspace: Workspace, campaign_id: int, now: d
 
     def stop(state: CampaignState, reason: str, audience: int = 0) -> Started:
         ended = now if state is CampaignState.cancelled else None
-        move_campaign(connection, campaign_id, state, reason=reason, audience=audience, finished_at=ended)
+        change_campaign_state(
+            connection, campaign_id, state, reason=reason, audience=audience, finished_at=ended
+        )
         return Started(campaign_id=campaign_id, state=state, reason=reason, audience=audience)
 
     row = connection.execute(select(*_PLANNED).where(col(Campaign.id) == campaign_id)).one()
@@ -229,7 +233,7 @@ def _fill(connection: Connection, workspace: Workspace, campaign_id: int, now: d
         again = f"Then `mailer campaigns resume {campaign_id}`."
         return stop(CampaignState.paused, f"{fault} {again}", audience)
     connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))
-    hand_out_tickets(connection, campaign_id, audience)
+    enqueue_jobs(connection, campaign_id, audience)
     return Started(campaign_id=campaign_id, state=CampaignState.sending, audience=audience)
 
 

@@ -13,11 +13,11 @@ from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign, reopen_
 from mailer.campaigns.stopping import stopping_on_signals
 from mailer.database.engine import session
 from mailer.database.models import CampaignContent, CampaignState
-from mailer.dispatch.circuit_breaker import Patience
+from mailer.dispatch.circuit_breaker import BackoffPolicy
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.dispatcher import Ending, dispatch
-from mailer.dispatch.event_log import Chronicle
+from mailer.dispatch.dispatcher import RunResult, dispatch
+from mailer.dispatch.event_log import EventLog
 from mailer.dispatch.relays import Relays, open_relays
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.message import MessageBuilder
@@ -35,9 +35,9 @@ def send_campaign(
     resend_in_doubt: bool = False,
     wait: bool = False,
     stop: threading.Event | None = None,
-    patience: Patience | None = None,
+    patience: BackoffPolicy | None = None,
     relays: Relays | None = None,
-) -> Ending:
+) -> RunResult:
     """Send what is due of a campaign, here and now, and say how that ended.
 
     ``resend_in_doubt`` sends again, once, to those in doubt. ``wait`` stays until deferred readers have
@@ -50,13 +50,13 @@ def send_campaign(
         ConfigurationError: the relay's settings are wrong.
         LedgerUnreachableError: the database failed.
     """
-    relays = relays or open_relays(workspace.settings, workspace.root, patience=patience or Patience())
+    relays = relays or open_relays(workspace.settings, workspace.root, backoff=patience or BackoffPolicy())
     engine = workspace.open_database(durable=True)
     try:
         build = _prepare(engine, workspace, campaign_id, resend_in_doubt=resend_in_doubt)
         with (
             stopping_on_signals(stop) as stopping,
-            Chronicle(workspace.settings.log, workspace.root) as chronicle,
+            EventLog(workspace.settings.log, workspace.root) as chronicle,
         ):
             return dispatch(
                 engine,
@@ -64,12 +64,12 @@ def send_campaign(
                 relays=relays,
                 settings=workspace.settings,
                 root=workspace.root,
-                build=build,
+                build_message=build,
                 on_progress=on_progress,
                 stop=stopping,
                 wait=wait,
                 resend_in_doubt=resend_in_doubt,
-                chronicle=chronicle,
+                event_log=chronicle,
             )
     finally:
         engine.dispose()

@@ -22,8 +22,14 @@ from mailer.campaigns.sending import send_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.deliveries.ledger import Ledger
-from mailer.dispatch.dispatcher import Ending
-from mailer.dispatch.job_queue import Calls, hand_out_tickets, has_ticket, prepare_engine, run_engine
+from mailer.dispatch.dispatcher import RunResult
+from mailer.dispatch.job_queue import (
+    JobHandlers,
+    enqueue_jobs,
+    has_unfinished_job,
+    prepare_job_queue,
+    process_jobs,
+)
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.errors import ConfigurationError, MailerError
 from mailer.workspace import Workspace
@@ -51,13 +57,13 @@ def work(
     """Start and send what is due until ``stop`` is set, then finish what is in hand.
 
     Lines for a person go to ``say``, from several threads. With ``tickets`` PostgreSQL wakes it, and with
-    ``listen`` at once (see :func:`mailer.dispatch.job_queue.run_engine`). While the database is away it waits.
+    ``listen`` at once (see :func:`mailer.dispatch.job_queue.process_jobs`). While the database is away it waits.
     """
     engine = workspace.open_database(durable=True)
     try:
         with Presence(engine, workspace.root, _NOBODY, kind=KIND, clock=clock) as presence:
             worker = Worker(workspace, engine, presence, stop=stop, say=say, clock=clock)
-            if tickets and prepare_engine(engine):
+            if tickets and prepare_job_queue(engine):
                 watching = threading.Thread(target=worker.watch, name="mailer-watch")
                 watching.start()
                 worker.carry_tickets(listen=listen)
@@ -106,7 +112,7 @@ class Worker:
         while not self.stop.is_set():
             try:
                 if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
-                    self.presence.beat()
+                    self.presence.send_heartbeat()
                     beaten = time.monotonic()
                 self.tick()
                 is_away = False
@@ -148,10 +154,10 @@ class Worker:
 
     def carry_tickets(self, *, listen: bool) -> None:
         """Let the engine wake this process until told to stop, whatever happens to the database."""
-        calls = Calls(work_on=self.work_on, tick=self.wake)
+        calls = JobHandlers(run_campaign=self.work_on, run_tick=self.wake)
         while not self.stop.is_set():
             try:
-                run_engine(self.engine, calls, stop=self.stop, campaigns=self.most, listen=listen)
+                process_jobs(self.engine, calls, stop=self.stop, max_campaigns=self.most, listen=listen)
             except Exception as error:
                 self.say(f"No tickets for now; looking once a second instead. ({type(error).__name__})")
                 self.stop.wait(_AGAIN_SECONDS)
@@ -162,9 +168,9 @@ class Worker:
         workable = self.find_workable()
         with self.engine.begin() as connection:
             for number in workable:
-                if not has_ticket(connection, number):
+                if not has_unfinished_job(connection, number):
                     audience = select(col(Campaign.audience)).where(col(Campaign.id) == number)
-                    hand_out_tickets(connection, number, connection.execute(audience).scalar_one())
+                    enqueue_jobs(connection, number, connection.execute(audience).scalar_one())
 
     def find_workable(self) -> list[int]:
         """The campaigns in which there is something to do now, the oldest first."""
@@ -204,7 +210,7 @@ class Worker:
             self._rests.setdefault(campaign_id, _Rest()).lengthen(settled)
 
 
-def _describe(campaign_id: int, ending: Ending) -> str:
+def _describe(campaign_id: int, ending: RunResult) -> str:
     words = f"Campaign {campaign_id} is {ending.state}: {ending.counts.equation()}"
     if ending.reason:
         words = f"{words} {ending.reason}"
@@ -255,4 +261,4 @@ def queue_doubted(engine: Engine, campaign_id: int) -> int:
         reopen_for_doubts(session, campaign_id)
         session.commit()
     with contextlib.closing(Ledger(engine, campaign_id, "")) as ledger:
-        return ledger.resend_doubted(always=True)
+        return ledger.requeue_in_doubt(always=True)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mailer.campaigns.launching import Terms
     from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.planning import Plan
-    from mailer.dispatch.dispatcher import Ending
+    from mailer.dispatch.dispatcher import RunResult
     from mailer.workspace import Workspace
 
 _MOST_NAMED = 3
@@ -342,7 +342,7 @@ def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
         return find_campaign(reading, campaign_id).canary_until
 
 
-def _tell_ending(home: Home, campaign_id: int, ending: Ending, canary_until: datetime | None) -> None:
+def _tell_ending(home: Home, campaign_id: int, ending: RunResult, canary_until: datetime | None) -> None:
     from mailer.campaigns.reporting import describe_counts
 
     resume = home.again("campaigns", "resume", str(campaign_id))

@@ -146,7 +146,7 @@ class CampaignContent(SQLModel, table=True):
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
 
 
-class Lane(SQLModel, table=True):
+class RateBucket(SQLModel, table=True):
     """The shared clock of one sending rate: every dispatcher takes its turns from the same row.
 
     ``name`` says what is paced (``campaign:7``, ``relay:main``, ``domain:example.org``), ``next_at`` is the

@@ -12,39 +12,39 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-from mailer.dispatch.rate.limiter import Brake
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, find_enhanced, is_dead_address
+from mailer.dispatch.rate.limiter import AdaptiveThrottle
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, find_enhanced_code, is_dead_address
 
 
 @dataclass(frozen=True, kw_only=True)
-class Patience:
+class BackoffPolicy:
     """How much trouble a dispatcher bears. Times are in seconds.
 
     After ``failures`` failed connections in a row, without any reader served between them, the campaign is
-    paused. The pause after the first is ``first_wait``; it doubles up to ``longest_wait``.
+    paused. The pause after the first is ``initial_delay``; it doubles up to ``max_delay``.
     """
 
-    failures: int = 5
-    first_wait: float = 1.0
-    longest_wait: float = 60.0
+    max_failures: int = 5
+    initial_delay: float = 1.0
+    max_delay: float = 60.0
 
 
-class Trouble:
+class ConnectionBackoff:
     """The failures of all connections of one dispatcher, taken together."""
 
-    def __init__(self, patience: Patience, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._patience = patience
+    def __init__(self, policy: BackoffPolicy, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._policy = policy
         self._monotonic = monotonic
         self._not_before = float("-inf")
         self.failures = 0
         self.epoch = 0
         """Rises with every failure. A connection remembers the epoch it was opened in."""
 
-    def clear(self) -> None:
+    def reset(self) -> None:
         """A reader was served: the server works."""
         self.failures = 0
 
-    def report(self, epoch: int, *, retry_after: timedelta | None = None) -> bool:
+    def report_failure(self, epoch: int, *, retry_after: timedelta | None = None) -> bool:
         """A connection of ``epoch`` failed; whether that is one too many.
 
         Connections that were open at the same time and fail together are one failure. ``retry_after`` is what
@@ -55,11 +55,11 @@ class Trouble:
         self.epoch += 1
         self.failures += 1
         doublings: int = 2 ** min(self.failures - 1, 30)
-        wait = min(self._patience.first_wait * doublings, self._patience.longest_wait)
+        wait = min(self._policy.initial_delay * doublings, self._policy.max_delay)
         if retry_after is not None:
             wait = max(wait, retry_after.total_seconds())
         self._not_before = self._monotonic() + wait
-        return self.failures >= self._patience.failures
+        return self.failures >= self._policy.max_failures
 
     def seconds_to_wait(self) -> float:
         """How long nobody should connect."""
@@ -67,16 +67,16 @@ class Trouble:
 
 
 # A share is told from chance by some dozens of answers, and a relay that tires is noticed within seconds.
-_STRAIN_WATCHED = 50
+_CONGESTION_SAMPLE = 50
 # One in five: greylisting, full mailboxes and busy servers of some readers make a few in a hundred.
-_STRAIN_SHARE = 0.2
+_CONGESTION_SHARE = 0.2
 # What a server defers without a word about the pace may not come from the pace: to such a server a message a
 # second goes through whatever it says, and not one in ten as when it asks for less.
-_STRAIN_LONGEST = 1.0
-_ABOUT_THE_READER = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
+_CONGESTION_MAX_INTERVAL = 1.0
+_GREYLISTED = re.compile(r"gr[ae]y-?list", re.IGNORECASE)
 
 
-class Strain:
+class CongestionMonitor:
     """Slows down when a relay says "not now" more and more often.
 
     When it said so to more than a fifth of the last 50 readers, the brake is tightened to twice the distance,
@@ -85,52 +85,52 @@ class Strain:
     limit is tried again once in several minutes, so the pace does not swing.
     """
 
-    def __init__(self, brake: Brake) -> None:
-        self._brake = brake
-        self._recent: deque[bool] = deque(maxlen=_STRAIN_WATCHED)
-        self._strained = 0
+    def __init__(self, throttle: AdaptiveThrottle) -> None:
+        self._throttle = throttle
+        self._recent: deque[bool] = deque(maxlen=_CONGESTION_SAMPLE)
+        self._congested = 0
 
     @property
     def share(self) -> float:
         """The share of "not now" among the answers that count at present."""
-        return self._strained / _STRAIN_WATCHED
+        return self._congested / _CONGESTION_SAMPLE
 
-    def watch(self, outcome: Outcome) -> None:
+    def record(self, outcome: Outcome) -> None:
         """Look at an outcome; tighten the brake if it asks for that, or is one too many."""
         if outcome.slow_down:
-            self._brake.tighten()
-        is_strained = outcome.verdict is not Verdict.sent and _is_strained(outcome)
-        if len(self._recent) == _STRAIN_WATCHED:
-            self._strained -= self._recent[0]
+            self._throttle.slow_down()
+        is_strained = outcome.verdict is not Verdict.sent and _is_congested(outcome)
+        if len(self._recent) == _CONGESTION_SAMPLE:
+            self._congested -= self._recent[0]
         self._recent.append(is_strained)
-        self._strained += is_strained
-        if self._strained > _STRAIN_SHARE * _STRAIN_WATCHED:
-            self._brake.tighten(_STRAIN_LONGEST)
+        self._congested += is_strained
+        if self._congested > _CONGESTION_SHARE * _CONGESTION_SAMPLE:
+            self._throttle.slow_down(_CONGESTION_MAX_INTERVAL)
             self._recent.clear()
-            self._strained = 0
+            self._congested = 0
 
 
-def _is_strained(outcome: Outcome) -> bool:
+def _is_congested(outcome: Outcome) -> bool:
     """Whether the server said "not now" for reasons that may be its own."""
     if outcome.code is None or not 400 <= outcome.code <= 499:
         return False
     # A mailbox that is full (x.2.x), a server that greylists or names the time of the next try: slower would
     # not be sooner.
-    is_the_readers = find_enhanced(outcome.code, outcome.words).startswith("4.2.2")
+    is_the_readers = find_enhanced_code(outcome.code, outcome.text).startswith("4.2.2")
     has_time = outcome.retry_after is not None
-    return not (is_the_readers or has_time or _ABOUT_THE_READER.search(outcome.words))
+    return not (is_the_readers or has_time or _GREYLISTED.search(outcome.text))
 
 
-_WATCHED = 25
-_TOO_MANY = 20
-_FIRST = 200
+_WINDOW_SIZE = 25
+_TRIP_THRESHOLD = 20
+_FIRST_MESSAGES = 200
 # What makes refusals alike: the fault is ours, or (any other key) the address is dead, said in these words.
-_OURS: Final = "ours"
-_ANY_DEAD: Final = "dead"
+_SENDER_FAULT: Final = "ours"
+_DEAD_ADDRESSES: Final = "dead"
 _HANDED_OVER: Final = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
 
 
-class Breaker:
+class CircuitBreaker:
     """Stops a campaign that fails for everybody before it has used up its audience.
 
     It trips for three reasons, and each says that something else is at fault than the readers:
@@ -151,7 +151,7 @@ class Breaker:
         self,
         halt_at_rejected: float = 0.1,
         *,
-        first: int = _FIRST,
+        first: int = _FIRST_MESSAGES,
         handed_over: int = 0,
         dead: Collection[int] = (),
     ) -> None:
@@ -159,12 +159,12 @@ class Breaker:
         self._first = first
         self._handed_over = handed_over
         self._dead = list(dead)
-        self._recent: deque[tuple[int, str]] = deque(maxlen=_WATCHED)
+        self._recent: deque[tuple[int, str]] = deque(maxlen=_WINDOW_SIZE)
         self._tripped_by = ""
         self.reason = ""
         """Why it tripped, for a person; empty as long as it has not."""
 
-    def watch(self, delivery_id: int, outcome: Outcome, *, attempts: int = 0) -> list[int]:
+    def record(self, delivery_id: int, outcome: Outcome, *, attempts: int = 0) -> list[int]:
         """Look at an outcome that is recorded; the deliveries to take back if it was one too many, else
         none.
 
@@ -172,25 +172,27 @@ class Breaker:
         """
         if outcome.verdict in _HANDED_OVER:
             self._handed_over += 1
-        key = "" if outcome.verdict is Verdict.sent else _find_key(outcome, attempts)
+        key = "" if outcome.verdict is Verdict.sent else _classify_failure(outcome, attempts)
         if self._tripped_by:
             # Other connections had one more answer on its way.
-            return [delivery_id] if self._is_of_this_break(key) else []
-        if key not in ("", _OURS) and self._handed_over <= self._first:
+            return [delivery_id] if self._has_same_cause(key) else []
+        if key not in ("", _SENDER_FAULT) and self._handed_over <= self._first:
             self._dead.append(delivery_id)
             # These are judged by their share, when the first are out.
             key = ""
         self._recent.append((delivery_id, key))
         if self._handed_over == self._first and len(self._dead) > self._share * self._first:
-            return self._trip(_ANY_DEAD, self._explain_dead(), self._dead)
+            return self._trip(_DEAD_ADDRESSES, self._explain_dead(), self._dead)
         alike = [number for number, other in self._recent if other == key] if key else []
-        if len(alike) < _TOO_MANY:
+        if len(alike) < _TRIP_THRESHOLD:
             return []
-        return self._trip(key, explain_break(outcome) if key == _OURS else _explain_alike(outcome), alike)
+        return self._trip(
+            key, explain_trip(outcome) if key == _SENDER_FAULT else _explain_alike(outcome), alike
+        )
 
-    def _is_of_this_break(self, key: str) -> bool:
-        if self._tripped_by == _ANY_DEAD:
-            return key not in ("", _OURS)
+    def _has_same_cause(self, key: str) -> bool:
+        if self._tripped_by == _DEAD_ADDRESSES:
+            return key not in ("", _SENDER_FAULT)
         return key == self._tripped_by
 
     def _trip(self, key: str, reason: str, deliveries: list[int]) -> list[int]:
@@ -205,32 +207,32 @@ class Breaker:
         )
 
 
-def explain_break(outcome: Outcome) -> str:
+def explain_trip(outcome: Outcome) -> str:
     """Why the campaign stopped, with the last reader's ``outcome`` as the example."""
     return (
-        f"{_TOO_MANY} of the last {_WATCHED} messages could not be built, or were refused for reasons that have "
+        f"{_TRIP_THRESHOLD} of the last {_WINDOW_SIZE} messages could not be built, or were refused for reasons that have "
         f"nothing to do with the recipient. They are back in the queue. The last reason: {outcome.reason}"
     )
 
 
 def _explain_alike(outcome: Outcome) -> str:
     return (
-        f"{_TOO_MANY} of the last {_WATCHED} addresses were refused as dead in the same words, which suggests "
+        f"{_TRIP_THRESHOLD} of the last {_WINDOW_SIZE} addresses were refused as dead in the same words, which suggests "
         "that the relay refuses every address. They are back in the queue. If you resume, they are tried once "
         f"more and a second refusal is final. The last reason: {outcome.reason}"
     )
 
 
-def _find_key(outcome: Outcome, attempts: int) -> str:
+def _classify_failure(outcome: Outcome, attempts: int) -> str:
     """What makes this refusal like others; empty if it is none, or nothing to wonder at."""
     if outcome.verdict is Verdict.failed:
-        return _OURS
+        return _SENDER_FAULT
     if outcome.verdict is not Verdict.rejected or outcome.stage is not Stage.rcpt:
         return ""
-    if not is_dead_address(outcome.code, outcome.words):
-        return _OURS
+    if not is_dead_address(outcome.code, outcome.text):
+        return _SENDER_FAULT
     # Without what names the reader, or the moment.
-    return "" if attempts else f"{outcome.code} {_PARTICULARS.sub('', outcome.words)}"
+    return "" if attempts else f"{outcome.code} {_VARIABLE_PARTS.sub('', outcome.text)}"
 
 
-_PARTICULARS = re.compile(r"\S*[@\d]\S*")
+_VARIABLE_PARTS = re.compile(r"\S*[@\d]\S*")

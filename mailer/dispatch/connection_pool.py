@@ -8,27 +8,27 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from mailer.database.models import DeliveryState
-from mailer.dispatch.circuit_breaker import Breaker, Strain
+from mailer.dispatch.circuit_breaker import CircuitBreaker, CongestionMonitor
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
-from mailer.dispatch.delivery_queue import Desk, Ended
-from mailer.dispatch.event_log import Chronicle
-from mailer.dispatch.message_prefetcher import Preparer
-from mailer.dispatch.rate.scheduler import Pace, Sifted
+from mailer.dispatch.delivery_queue import DeliveryQueue, RecordedDelivery
+from mailer.dispatch.event_log import EventLog
+from mailer.dispatch.message_prefetcher import MessagePrefetcher
+from mailer.dispatch.rate.scheduler import Schedule, SendScheduler
 from mailer.dispatch.relays import Relay, Relays
 from mailer.errors import MailerError
-from mailer.smtp.interfaces import ConnectionFailedError, Line, Parcel
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_words
+from mailer.smtp.interfaces import Connection, ConnectionFailedError, OutgoingMessage
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 
-_LINGER_SECONDS = 5.0
+_IDLE_SECONDS = 5.0
 """A line without work is closed after this long; a server would drop it in time, and we would take that for
 trouble."""
 
-_AHEAD = 64
+_PREFETCH_COUNT = 64
 """Messages made ready ahead, where signing takes long: 4 MB of the longest."""
 
 
-class Tally(Protocol):
+class StateCounter(Protocol):
     """Who counts along."""
 
     def count(self, state: DeliveryState) -> None:
@@ -36,7 +36,7 @@ class Tally(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Work:
+class RunContext:
     """What one run is made of.
 
     ``sender`` is the envelope's, ``connections`` how many lines at most; once ``stop`` is set nothing more is
@@ -45,172 +45,172 @@ class Work:
 
     ledger: Ledger
     relays: Relays
-    pace: Pace
-    preparer: Preparer
-    breaker: Breaker
-    chronicle: Chronicle
-    tally: Tally
+    scheduler: SendScheduler
+    prefetcher: MessagePrefetcher
+    breaker: CircuitBreaker
+    event_log: EventLog
+    counter: StateCounter
     sender: str
-    connections: int
+    max_connections: int
     stop: threading.Event
 
 
-class Crew:
+class ConnectionPool:
     """The lines of one run. Made, used and ended inside one event loop."""
 
-    def __init__(self, work: Work) -> None:
-        self._work = work
+    def __init__(self, context: RunContext) -> None:
+        self._context = context
         self._loop = asyncio.get_running_loop()
-        self._loop.set_exception_handler(self._on_fault)
-        self._desk = Desk(
-            work.ledger,
-            sift=self._sift,
-            conclude=self._conclude,
-            fail=self._break_down,
-            wake=self._on_timer,
+        self._loop.set_exception_handler(self._on_loop_exception)
+        self._queue = DeliveryQueue(
+            context.ledger,
+            schedule=self._schedule,
+            on_recorded=self._on_recorded,
+            on_failure=self._fail,
+            on_ready=self._on_timer,
         )
         # Not where a rate is kept: a message made long ahead would carry the time it was made at.
-        self._works_ahead = work.preparer.works_ahead and work.pace.is_free
-        self._seats: set[_Seat] = set()
-        self._strains = {relay.name: Strain(relay.brake) for relay in work.relays}
-        self._is_halted = False
+        self._prefetches = context.prefetcher.is_enabled and context.scheduler.is_unlimited
+        self._connections: set[_PooledConnection] = set()
+        self._congestion = {relay.name: CongestionMonitor(relay.throttle) for relay in context.relays}
+        self._is_stopped = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
-        self._all_left = asyncio.Event()
-        self._has_run_dry = asyncio.Event()
+        self._all_closed = asyncio.Event()
+        self._is_out_of_work = asyncio.Event()
         self.failure: BaseException | None = None
         """What ended the run before its time, if anything did."""
 
     @property
-    def is_halted(self) -> bool:
+    def is_stopped(self) -> bool:
         """Whether it takes on no more work: it was asked not to, or the campaign is paused."""
-        return self._is_halted
+        return self._is_stopped
 
     @property
     def is_idle(self) -> bool:
         """Whether nothing is in hand and nothing waits."""
-        return self._desk.is_clear and all(seat.is_idle for seat in self._seats)
+        return self._queue.is_empty and all(seat.is_idle for seat in self._connections)
 
     def tick(self) -> None:
         """Look after everything that has no event of its own: new work, silent servers, idle lines."""
-        if self._is_halted:
+        if self._is_stopped:
             return
         now = self._loop.time()
-        for seat in tuple(self._seats):
-            seat.check(now)
-        if self._desk.claim_ahead():
-            self._staff()
+        for seat in tuple(self._connections):
+            seat.check_timeout(now)
+        if self._queue.refill():
+            self._open_connections()
             self._wake()
 
-    async def work_for(self, seconds: float) -> None:
+    async def run_for(self, seconds: float) -> None:
         """Let the lines work for so long, or until nothing is in hand any more."""
-        self._has_run_dry.clear()
+        self._is_out_of_work.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._has_run_dry.wait()
+                await self._is_out_of_work.wait()
 
-    async def end(self) -> None:
+    async def shut_down(self) -> None:
         """Let every line finish the message in hand, then put all on record."""
-        self.halt()
-        while self._seats:
-            self._all_left.clear()
+        self.stop()
+        while self._connections:
+            self._all_closed.clear()
             try:
                 async with asyncio.timeout(1):
-                    await self._all_left.wait()
+                    await self._all_closed.wait()
             except TimeoutError:
-                for seat in tuple(self._seats):
-                    seat.check(self._loop.time())
-        self._desk.clear()
+                for seat in tuple(self._connections):
+                    seat.check_timeout(self._loop.time())
+        self._queue.flush()
         if self._timer is not None:
             self._timer.cancel()
 
-    def halt(self) -> None:
+    def stop(self) -> None:
         """Take nothing more; lines close once the message in hand has ended."""
-        if not self._is_halted:
-            self._is_halted = True
-            for seat in tuple(self._seats):
-                seat.leave()
+        if not self._is_stopped:
+            self._is_stopped = True
+            for seat in tuple(self._connections):
+                seat.close()
 
     def abort(self) -> None:
         """End every line at once."""
-        self._is_halted = True
-        for seat in tuple(self._seats):
+        self._is_stopped = True
+        for seat in tuple(self._connections):
             seat.abort()
 
     # --- what a seat asks for
 
-    def take(self, seat: "_Seat") -> Parcel | None:
+    def next_message(self, connection: "_PooledConnection") -> OutgoingMessage | None:
         """The next message for a seat's line, if one may go now."""
-        while not (self._is_halted or self._work.stop.is_set()) and self._desk.claim_ahead():
-            wait = self._work.pace.wait_for(seat.relay)
+        while not (self._is_stopped or self._context.stop.is_set()) and self._queue.refill():
+            wait = self._context.scheduler.seconds_until_slot(connection.relay)
             if wait is None:
-                self._rest(seat.relay)
+                self._pause_relay(connection.relay)
                 return None
             if wait > 0:
                 self._wake_in(wait)
                 return None
-            claim = self._desk.take()
+            claim = self._queue.pop()
             if claim is None:
                 return None
-            self._prepare_ahead()
-            if (parcel := self._make_parcel(claim)) is not None:
-                self._work.pace.use(seat.relay)
+            self._prefetch_next()
+            if (parcel := self._make_message(claim)) is not None:
+                self._context.scheduler.use_slot(connection.relay)
                 return parcel
         return None
 
-    def rest(self) -> None:
-        """A line has nothing to do. The last of them ends the waiting of :meth:`work_for`."""
+    def connection_idle(self) -> None:
+        """A line has nothing to do. The last of them ends the waiting of :meth:`run_for`."""
         if self.is_idle:
-            self._has_run_dry.set()
+            self._is_out_of_work.set()
 
-    def begin(self, claim: Claim, go: Callable[[bool], None]) -> None:
-        self._desk.begin(claim, go)
+    def request_send(self, claim: Claim, proceed: Callable[[bool], None]) -> None:
+        self._queue.request_send(claim, proceed)
 
-    def settle(self, seat: "_Seat", claim: Claim, outcome: Outcome) -> None:
+    def report(self, connection: "_PooledConnection", claim: Claim, outcome: Outcome) -> None:
         """Put the end of a hand-over on record, and let the relay's standing follow from it."""
-        relays, relay = self._work.relays, seat.relay
-        self._strains[relay.name].watch(outcome)
+        relays, relay = self._context.relays, connection.relay
+        self._congestion[relay.name].record(outcome)
         if outcome.verdict is Verdict.stop:
-            relays.refused(relay, outcome)
-            self._work.chronicle.relay_set_aside(relay.name, outcome.reason)
-            self._abandon(relay)
+            relays.report_refusal(relay, outcome)
+            self._context.event_log.relay_set_aside(relay.name, outcome.reason)
+            self._close_connections_to(relay)
         elif outcome.verdict is not Verdict.give_back:
-            seat.served += 1
-            relays.served(relay)
-        self._desk.settle(claim, outcome)
+            connection.served_count += 1
+            relays.report_success(relay)
+        self._queue.report(claim, outcome)
 
-    def left(self, seat: "_Seat", outcome: Outcome | None) -> None:
+    def connection_closed(self, connection: "_PooledConnection", outcome: Outcome | None) -> None:
         """A seat's line has ended, or could not be opened."""
-        self._seats.discard(seat)
+        self._connections.discard(connection)
         # "421 that is enough for one session", after some were served, is no failure.
-        if outcome is not None and seat.served == 0 and not self._is_halted:
-            self._work.chronicle.connection_failed(seat.relay.name, outcome)
-            self._work.relays.failed(seat.relay, seat.epoch, outcome)
-        self._look_whether_exhausted()
-        if not self._seats:
-            self._all_left.set()
-        self._loop.call_soon(self._staff)
+        if outcome is not None and connection.served_count == 0 and not self._is_stopped:
+            self._context.event_log.connection_failed(connection.relay.name, outcome)
+            self._context.relays.report_failure(connection.relay, connection.epoch, outcome)
+        self._pause_if_no_relay()
+        if not self._connections:
+            self._all_closed.set()
+        self._loop.call_soon(self._open_connections)
 
     # --- lines and work
 
-    def _staff(self) -> None:
+    def _open_connections(self) -> None:
         """Open as many lines as there is work for."""
         while (
-            not self._is_halted
-            and len(self._seats) < self._work.connections
-            and sum(1 for seat in self._seats if seat.is_idle) < len(self._desk)
+            not self._is_stopped
+            and len(self._connections) < self._context.max_connections
+            and sum(1 for seat in self._connections if seat.is_idle) < len(self._queue)
         ):
-            relay = self._work.relays.choose()
+            relay = self._context.relays.choose()
             if relay is None:
-                if not self._look_whether_exhausted():
-                    self._wake_in(self._work.relays.seconds_to_wait())
+                if not self._pause_if_no_relay():
+                    self._wake_in(self._context.relays.seconds_to_wait())
                 return
-            seat = _Seat(self, relay)
-            self._seats.add(seat)
+            seat = _PooledConnection(self, relay)
+            self._connections.add(seat)
             seat.open()
 
     def _wake(self) -> None:
-        for seat in tuple(self._seats):
+        for seat in tuple(self._connections):
             seat.wake()
 
     def _wake_in(self, seconds: float) -> None:
@@ -225,87 +225,87 @@ class Crew:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._staff()
+        self._open_connections()
         self._wake()
 
-    def _rest(self, relay: Relay) -> None:
+    def _pause_relay(self, relay: Relay) -> None:
         """The relay has had its share of the day."""
-        seconds, reason = self._work.pace.explain_rest(relay)
-        self._work.relays.rest(relay, seconds, reason)
-        self._abandon(relay)
+        seconds, reason = self._context.scheduler.explain_pause(relay)
+        self._context.relays.pause(relay, seconds, reason)
+        self._close_connections_to(relay)
 
-    def _abandon(self, relay: Relay) -> None:
+    def _close_connections_to(self, relay: Relay) -> None:
         """Have the lines to a relay that is of no use end."""
-        for seat in tuple(self._seats):
+        for seat in tuple(self._connections):
             if seat.relay is relay:
-                self._loop.call_soon(seat.leave)
+                self._loop.call_soon(seat.close)
 
-    def _look_whether_exhausted(self) -> bool:
+    def _pause_if_no_relay(self) -> bool:
         """Pause the campaign where no relay is left that could work."""
-        reason = self._work.relays.exhausted()
-        if reason is not None and not self._is_halted:
-            self.pause(reason)
+        reason = self._context.relays.explain_exhaustion()
+        if reason is not None and not self._is_stopped:
+            self.pause_campaign(reason)
         return reason is not None
 
-    def pause(self, reason: str) -> None:
+    def pause_campaign(self, reason: str) -> None:
         """Pause the campaign for a reason a person has to look at."""
-        self._work.ledger.pause(reason)
-        self._work.chronicle.campaign_paused(self._work.ledger.campaign_id, reason)
-        self.halt()
+        self._context.ledger.pause(reason)
+        self._context.event_log.campaign_paused(self._context.ledger.campaign_id, reason)
+        self.stop()
 
     # --- deliveries
 
-    def _sift(self, claims: Sequence[Claim]) -> Sifted:
+    def _schedule(self, claims: Sequence[Claim]) -> Schedule:
         """Look when each may go, and start making the first of those that may go now."""
-        sifted = self._work.pace.sift(claims, self._work.ledger.tell_time())
-        if self._works_ahead:
-            for claim in sifted.now[:_AHEAD]:
-                self._work.preparer.start(claim)
+        sifted = self._context.scheduler.schedule(claims, self._context.ledger.now())
+        if self._prefetches:
+            for claim in sifted.now[:_PREFETCH_COUNT]:
+                self._context.prefetcher.prefetch(claim)
         return sifted
 
-    def _prepare_ahead(self) -> None:
-        if self._works_ahead and (claim := self._desk.peek(_AHEAD - 1)) is not None:
-            self._work.preparer.start(claim)
+    def _prefetch_next(self) -> None:
+        if self._prefetches and (claim := self._queue.peek(_PREFETCH_COUNT - 1)) is not None:
+            self._context.prefetcher.prefetch(claim)
 
-    def _make_parcel(self, claim: Claim) -> Parcel | None:
+    def _make_message(self, claim: Claim) -> OutgoingMessage | None:
         try:
-            payload = self._work.preparer.result(claim)
+            payload = self._context.prefetcher.get(claim)
         except Exception as error:  # one reader's message must not end everybody's campaign
-            outcome = Outcome(verdict=Verdict.failed, stage=Stage.build, words=_describe(error))
-            self._desk.settle(claim, outcome)
+            outcome = Outcome(verdict=Verdict.failed, stage=Stage.build, text=_describe_error(error))
+            self._queue.report(claim, outcome)
             return None
-        return Parcel(
-            claim=claim, sender=self._work.sender, recipient=claim.subscriber.envelope, payload=payload
+        return OutgoingMessage(
+            key=claim, sender=self._context.sender, recipient=claim.subscriber.envelope, payload=payload
         )
 
-    def _conclude(self, ended: Ended) -> None:
+    def _on_recorded(self, recorded: RecordedDelivery) -> None:
         """What follows from an end that is on record."""
-        outcome = ended.outcome
-        if (state := _COUNTED.get(outcome.verdict)) is not None:
-            self._work.tally.count(state)
+        outcome = recorded.outcome
+        if (state := _COUNTED_STATES.get(outcome.verdict)) is not None:
+            self._context.counter.count(state)
         if outcome.verdict is not Verdict.sent:
-            self._work.chronicle.refused(ended.claim, outcome)
-        breaker = self._work.breaker
-        if suspects := breaker.watch(ended.claim.delivery_id, outcome, attempts=ended.claim.attempts):
-            self._work.ledger.reopen(suspects, breaker.reason)
-            self._work.chronicle.campaign_paused(self._work.ledger.campaign_id, breaker.reason)
-            self.halt()
+            self._context.event_log.delivery_not_sent(recorded.claim, outcome)
+        breaker = self._context.breaker
+        if suspects := breaker.record(recorded.claim.delivery_id, outcome, attempts=recorded.claim.attempts):
+            self._context.ledger.pause_and_requeue(suspects, breaker.reason)
+            self._context.event_log.campaign_paused(self._context.ledger.campaign_id, breaker.reason)
+            self.stop()
 
-    def _on_fault(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    def _on_loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
         """A callback has failed: nobody knows any more what is on the wire, so nothing more goes there."""
         error = context.get("exception")
         if error is None:
             loop.default_exception_handler(context)
         else:
-            self._break_down(error)
+            self._fail(error)
 
-    def _break_down(self, error: Exception) -> None:
+    def _fail(self, error: Exception) -> None:
         self.failure = self.failure or error
         # Not at once: whoever is just being told of the failure must be through first.
         self._loop.call_soon(self.abort)
 
 
-_COUNTED = {
+_COUNTED_STATES = {
     Verdict.sent: DeliveryState.sent,
     Verdict.rejected: DeliveryState.rejected,
     Verdict.failed: DeliveryState.failed,
@@ -315,14 +315,14 @@ _COUNTED = {
 
 
 @dataclass(eq=False)
-class _Seat:
+class _PooledConnection:
     """One line's place in the crew: the courier of a line from its opening to its end."""
 
-    crew: Crew
+    pool: ConnectionPool
     relay: Relay
-    served: int = 0
-    in_hand: int = 0
-    line: Line | None = None
+    served_count: int = 0
+    unfinished: int = 0
+    connection: Connection | None = None
     task: "asyncio.Task[None] | None" = None
     idle_since: float = float("inf")
     epoch: int = field(init=False)
@@ -333,85 +333,85 @@ class _Seat:
     @property
     def is_idle(self) -> bool:
         """Whether it could do with work; one that is being opened will be."""
-        return self.in_hand == 0
+        return self.unfinished == 0
 
     def open(self) -> None:
         self.task = asyncio.ensure_future(self._connect())
         # Not in the task itself: one that is cancelled before its first step never runs.
-        self.task.add_done_callback(self._opened)
+        self.task.add_done_callback(self._on_connect_done)
 
-    def _opened(self, task: "asyncio.Task[None]") -> None:
+    def _on_connect_done(self, task: "asyncio.Task[None]") -> None:
         if task.cancelled():
-            self.crew.left(self, None)
+            self.pool.connection_closed(self, None)
 
     async def _connect(self) -> None:
         try:
             line = await self.relay.transport.connect(self)
         except ConnectionFailedError as error:
-            self.crew.left(self, error.outcome)
+            self.pool.connection_closed(self, error.outcome)
         except Exception as error:
-            self.crew.failure = self.crew.failure or error
-            self.crew.left(self, None)
-            self.crew.abort()
+            self.pool.failure = self.pool.failure or error
+            self.pool.connection_closed(self, None)
+            self.pool.abort()
         else:
-            self.line = line
-            if self.crew.is_halted:
+            self.connection = line
+            if self.pool.is_stopped:
                 line.close()
             else:
                 line.wake()
 
     def wake(self) -> None:
-        if self.line is not None:
-            self.line.wake()
+        if self.connection is not None:
+            self.connection.wake()
 
-    def check(self, now: float) -> None:
-        if self.line is None:
+    def check_timeout(self, now: float) -> None:
+        if self.connection is None:
             return
-        self.line.check(now)
-        if now - self.idle_since > _LINGER_SECONDS:
-            self.line.close()
+        self.connection.check_timeout(now)
+        if now - self.idle_since > _IDLE_SECONDS:
+            self.connection.close()
 
-    def leave(self) -> None:
-        if self.line is not None:
-            self.line.close()
+    def close(self) -> None:
+        if self.connection is not None:
+            self.connection.close()
         elif self.task is not None:
             self.task.cancel()
 
     def abort(self) -> None:
-        if self.line is not None:
-            self.line.abort()
+        if self.connection is not None:
+            self.connection.abort()
         elif self.task is not None:
             self.task.cancel()
 
     # --- Courier
 
-    def take(self) -> Parcel | None:
-        parcel = self.crew.take(self)
+    def next_message(self) -> OutgoingMessage | None:
+        parcel = self.pool.next_message(self)
         if parcel is not None:
-            self.in_hand += 1
+            self.unfinished += 1
             self.idle_since = float("inf")
-        elif self.in_hand == 0:
+        elif self.unfinished == 0:
             if self.idle_since == float("inf"):
                 self.idle_since = asyncio.get_running_loop().time()
-            self.crew.rest()
+            self.pool.connection_idle()
         return parcel
 
-    def begin(self, parcel: Parcel, go: Callable[[bool], None]) -> None:
+    def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
         def told(may_send: bool) -> None:
-            self.in_hand -= not may_send
-            go(may_send)
+            self.unfinished -= not may_send
+            proceed(may_send)
 
-        self.crew.begin(parcel.claim, told)
+        self.pool.request_send(message.key, told)
 
-    def settle(self, parcel: Parcel, outcome: Outcome) -> None:
-        self.in_hand -= 1
-        self.crew.settle(self, parcel.claim, outcome)
+    def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
+        self.unfinished -= 1
+        self.pool.report(self, message.key, outcome)
 
-    def ended(self, outcome: Outcome | None) -> None:
-        self.line = None
-        self.crew.left(self, outcome)
+    def closed(self, outcome: Outcome | None) -> None:
+        self.connection = None
+        self.pool.connection_closed(self, outcome)
 
 
-def _describe(error: Exception) -> str:
-    words = clean_words(str(error))
+def _describe_error(error: Exception) -> str:
+    words = clean_reply_text(str(error))
     return words if isinstance(error, MailerError) else f"{type(error).__name__}: {words}"

@@ -20,33 +20,33 @@ from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.dispatch.circuit_breaker import Breaker
-from mailer.dispatch.connection_pool import Crew, Work
-from mailer.dispatch.deliveries.claims import Claim, is_in, is_sending
+from mailer.dispatch.circuit_breaker import CircuitBreaker
+from mailer.dispatch.connection_pool import ConnectionPool, RunContext
+from mailer.dispatch.deliveries.claims import Claim, is_in_state, is_sending
 from mailer.dispatch.deliveries.counts import Counts, count_deliveries
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.event_log import Chronicle, NullChronicle
+from mailer.dispatch.event_log import EventLog, NullEventLog
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
-from mailer.dispatch.message_prefetcher import Preparer
-from mailer.dispatch.rate.domain_limiter import DomainPacer
-from mailer.dispatch.rate.limiter import LanePacer, campaign_lane, relay_lane, warm_up
-from mailer.dispatch.rate.scheduler import Pace
-from mailer.dispatch.rate.sending_windows import Windows
+from mailer.dispatch.message_prefetcher import MessagePrefetcher
+from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
+from mailer.dispatch.rate.limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
+from mailer.dispatch.rate.scheduler import SendScheduler
+from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay, Relays
 from mailer.settings import Settings
-from mailer.smtp.dkim import open_signer
+from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import is_dead_address
 
-_FIRST = 200
+_FIRST_MESSAGES = 200
 """Readers by whose answers a list is judged."""
 
-_LOOK_SECONDS = 0.05
+_POLL_SECONDS = 0.05
 _STATE_SECONDS = 0.5
 _RESCUE_SECONDS = 2.0
 _PROGRESS_SECONDS = 0.1
 
 
-class How(StrEnum):
+class RunOutcome(StrEnum):
     """How a run ended."""
 
     finished = "finished"
@@ -66,12 +66,12 @@ class How(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ending:
+class RunResult:
     """The end of a run: how, where the campaign stands, why, when a deferred reader is due, and the
     numbers.
     """
 
-    how: How
+    outcome: RunOutcome
     state: CampaignState
     counts: Counts
     reason: str = ""
@@ -80,7 +80,7 @@ class Ending:
     @property
     def needs_attention(self) -> bool:
         """Whether a person has to do something before the campaign can go on."""
-        return self.how in {How.paused, How.cancelled, How.stopped}
+        return self.outcome in {RunOutcome.paused, RunOutcome.cancelled, RunOutcome.stopped}
 
 
 def dispatch(
@@ -90,14 +90,14 @@ def dispatch(
     relays: Relays,
     settings: Settings,
     root: Path,
-    build: Callable[[Claim], bytes],
+    build_message: Callable[[Claim], bytes],
     on_progress: Callable[[Counts], None] | None = None,
     stop: threading.Event | None = None,
     wait: bool = False,
     resend_in_doubt: bool = False,
-    chronicle: Chronicle | None = None,
+    event_log: EventLog | None = None,
     clock: Clock = read_clock,
-) -> Ending:
+) -> RunResult:
     """Send what is due of a campaign that is sending, until nothing is, or something ends it.
 
     ``engine`` must be durable. ``build`` makes one message, ready for the wire, outside every transaction;
@@ -111,10 +111,10 @@ def dispatch(
         LedgerUnreachableError: the database failed.
         ConfigurationError: a key to sign with, a rate or a time zone cannot be used.
     """
-    signer = open_signer(settings, root)
+    signer = load_signer(settings, root)
     with (
-        _sparing_the_collector(),
-        _explaining_failure(),
+        _frozen_heap(),
+        _translating_database_errors(),
         Presence(engine, root, campaign_id, clock=clock) as presence,
     ):
         retry_for = timedelta(hours=settings.campaigns.retry_for_hours)
@@ -126,7 +126,7 @@ def dispatch(
             retry_for=retry_for,
             halt_at_rejected=settings.campaigns.halt_at_rejected,
         )
-        preparer = Preparer(build, signer)
+        preparer = MessagePrefetcher(build_message, signer)
         with contextlib.closing(ledger), contextlib.closing(preparer):
             run = _Run(
                 engine=engine,
@@ -134,22 +134,22 @@ def dispatch(
                 presence=presence,
                 ledger=ledger,
                 relays=relays,
-                preparer=preparer,
+                prefetcher=preparer,
                 settings=settings,
-                chronicle=chronicle or NullChronicle(),
+                event_log=event_log or NullEventLog(),
                 clock=clock,
             )
             run.rescue()
-            ledger.resend_doubted(always=resend_in_doubt)
-            with asyncio.Runner(loop_factory=_find_loop()) as runner:
-                runner.run(run.work(on_progress, stop or threading.Event(), wait=wait))
-            ending = run.conclude()
+            ledger.requeue_in_doubt(always=resend_in_doubt)
+            with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
+                runner.run(run.run(on_progress, stop or threading.Event(), wait=wait))
+            ending = run.finish()
     if on_progress is not None:
         on_progress(ending.counts)
     return ending
 
 
-def _find_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+def _event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     """uvloop's where it is installed: the same loop for half the time."""
     try:
         import uvloop
@@ -159,7 +159,7 @@ def _find_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 @contextlib.contextmanager
-def _sparing_the_collector() -> Iterator[None]:
+def _frozen_heap() -> Iterator[None]:
     """Have the garbage collector pass over what is there already.
 
     A program with its libraries loaded has half a million objects, and to look through all of them takes as
@@ -173,14 +173,14 @@ def _sparing_the_collector() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _explaining_failure() -> Iterator[None]:
+def _translating_database_errors() -> Iterator[None]:
     try:
         yield
     except SQLAlchemyError as error:
         raise LedgerUnreachableError(error) from error
 
 
-class _Tally:
+class _RunCounter:
     """The numbers of a campaign as this run moves them. Counting a million rows anew takes half a second."""
 
     def __init__(self, counts: Counts) -> None:
@@ -207,44 +207,44 @@ class _Run:
     presence: Presence
     ledger: Ledger
     relays: Relays
-    preparer: Preparer
+    prefetcher: MessagePrefetcher
     settings: Settings
-    chronicle: Chronicle
+    event_log: EventLog
     clock: Clock
 
-    async def work(
+    async def run(
         self, on_progress: Callable[[Counts], None] | None, stop: threading.Event, *, wait: bool
     ) -> None:
         """Work until there is a reason to end."""
-        tally = _Tally(self.count())
-        pace = self._make_pace()
-        crew = Crew(
-            Work(
+        tally = _RunCounter(self.count())
+        pace = self._make_scheduler()
+        crew = ConnectionPool(
+            RunContext(
                 ledger=self.ledger,
                 relays=self.relays,
-                pace=pace,
-                preparer=self.preparer,
+                scheduler=pace,
+                prefetcher=self.prefetcher,
                 breaker=self._make_breaker(),
-                chronicle=self.chronicle,
-                tally=tally,
+                event_log=self.event_log,
+                counter=tally,
                 sender=self.settings.sender.bounces_to or self.settings.sender.address,
-                connections=self.settings.smtp.connections,
+                max_connections=self.settings.smtp.connections,
                 stop=stop,
             )
         )
-        self.chronicle.run_started(self.campaign_id, tally.read())
+        self.event_log.run_started(self.campaign_id, tally.read())
         try:
-            await self._watch(crew, tally, on_progress, stop, wait=wait)
+            await self._monitor(crew, tally, on_progress, stop, wait=wait)
         finally:
-            await crew.end()
+            await crew.shut_down()
             pace.close()
         if crew.failure is not None:
             raise crew.failure
 
-    async def _watch(
+    async def _monitor(
         self,
-        crew: Crew,
-        tally: _Tally,
+        crew: ConnectionPool,
+        tally: _RunCounter,
         on_progress: Callable[[Counts], None] | None,
         stop: threading.Event,
         *,
@@ -253,7 +253,7 @@ class _Run:
         """Return when there is a reason to end."""
         beaten = rescued = shown = time.monotonic()
         looked, told = float("-inf"), ""
-        while not stop.is_set() and not crew.is_halted:
+        while not stop.is_set() and not crew.is_stopped:
             start = time.monotonic()
             crew.tick()
             # With work in hand only a pause can end the run, and with none every look may be the last.
@@ -267,43 +267,43 @@ class _Run:
                 on_progress(tally.read())
                 shown = start
             if start - beaten >= HEARTBEAT_SECONDS:
-                self.presence.beat()
+                self.presence.send_heartbeat()
                 beaten = start
             if (notice := "; ".join(self.relays.notices())) != told:
-                self.presence.tell(notice)
+                self.presence.set_notice(notice)
                 told = notice
             if start - rescued >= _RESCUE_SECONDS:
                 self.rescue()
                 rescued = start
             # On a large ledger a look costs more; it must stay a small part of the work.
-            await crew.work_for(max(_LOOK_SECONDS, 10 * took))
+            await crew.run_for(max(_POLL_SECONDS, 10 * took))
 
-    def _make_breaker(self) -> Breaker:
+    def _make_breaker(self) -> CircuitBreaker:
         """A breaker that knows what earlier runs did, as long as the first readers are not all out."""
         share = self.settings.campaigns.halt_at_rejected
         ours = col(Delivery.campaign_id) == self.campaign_id
         out = col(Delivery.state).in_([DeliveryState.sent, DeliveryState.rejected, DeliveryState.in_doubt])
         first = select(col(Delivery.id), col(Delivery.state), col(Delivery.code), col(Delivery.reason))
         with self._reading() as connection:
-            rows = connection.execute(first.where(ours, out).limit(_FIRST)).all()
+            rows = connection.execute(first.where(ours, out).limit(_FIRST_MESSAGES)).all()
         dead = [
             number or 0
             for number, state, code, reason in rows
             if state is DeliveryState.rejected and is_dead_address(code, reason)
         ]
-        return Breaker(share, first=_FIRST, handed_over=len(rows), dead=dead)
+        return CircuitBreaker(share, first=_FIRST_MESSAGES, handed_over=len(rows), dead=dead)
 
-    def _make_pace(self) -> Pace:
-        windows = Windows(self.settings)
+    def _make_scheduler(self) -> SendScheduler:
+        windows = SendingWindows(self.settings)
 
-        def lane(name: str, rate: float | None, relay: Relay | None = None) -> LanePacer:
-            limit = warm_up(relay.warm_up) if relay is not None and relay.warm_up else None
-            return LanePacer(self.engine, name, rate, clock=self.clock, day_limit=limit)
+        def lane(name: str, rate: float | None, relay: Relay | None = None) -> RateLimiter:
+            limit = warm_up_limit(relay.warm_up) if relay is not None and relay.warm_up else None
+            return RateLimiter(self.engine, name, rate, clock=self.clock, day_limit=limit)
 
-        return Pace(
-            lane(campaign_lane(self.campaign_id), self.read_rate(self.settings)),
-            {relay.name: lane(relay_lane(relay.name), relay.rate, relay) for relay in self.relays},
-            DomainPacer(self.engine, self.settings.domain_rates, clock=self.clock),
+        return SendScheduler(
+            lane(campaign_bucket(self.campaign_id), self.read_rate(self.settings)),
+            {relay.name: lane(relay_bucket(relay.name), relay.rate, relay) for relay in self.relays},
+            DomainRateLimiter(self.engine, self.settings.domain_rates, clock=self.clock),
             None if windows.is_always_open else windows,
         )
 
@@ -311,9 +311,9 @@ class _Run:
         """Take over what dispatchers left that have died."""
         if dead := self.presence.find_dead():
             self.ledger.rescue(dead)
-            self.presence.forget(dead)
+            self.presence.remove(dead)
 
-    def has_work(self, crew: Crew, *, later: bool) -> bool:
+    def has_work(self, crew: ConnectionPool, *, later: bool) -> bool:
         """Whether the campaign is sending and some dispatcher, here or elsewhere, can do something for it
         now.
 
@@ -322,16 +322,16 @@ class _Run:
         if not crew.is_idle:
             with self._reading() as connection:
                 return bool(connection.scalar(select(is_sending(self.campaign_id))))
-        if reason := self.ledger.end_canary():
-            self.chronicle.campaign_paused(self.campaign_id, reason)
+        if reason := self.ledger.pause_after_canary():
+            self.event_log.campaign_paused(self.campaign_id, reason)
             return False
         ours = col(Delivery.campaign_id) == self.campaign_id
         with self._reading() as connection:
             due = true() if later else col(Delivery.not_before) <= self.clock(connection)
             # Three questions, each with an index of its own.
             possible = or_(
-                exists().where(ours, is_in(DeliveryState.queued)),
-                exists().where(ours, is_in(DeliveryState.deferred), due),
+                exists().where(ours, is_in_state(DeliveryState.queued)),
+                exists().where(ours, is_in_state(DeliveryState.deferred), due),
                 exists().where(ours, col(Delivery.owner).is_not(None)),
             )
             found = select(is_sending(self.campaign_id), possible)
@@ -348,7 +348,7 @@ class _Run:
             statement = select(col(Campaign.rate)).where(col(Campaign.id) == self.campaign_id)
             return connection.scalar(statement) or settings.campaigns.rate
 
-    def conclude(self) -> Ending:
+    def finish(self) -> RunResult:
         """Finish the campaign if it is done, and say how it stands."""
         self.ledger.finish()
         campaign = select(col(Campaign.state), col(Campaign.state_reason))
@@ -359,20 +359,20 @@ class _Run:
             state, reason = connection.execute(campaign.where(col(Campaign.id) == self.campaign_id)).one()
             counts = count_deliveries(connection, self.campaign_id)
             due = connection.execute(next_try).scalar()
-        how = _HOW.get(state) or _how_it_stands(counts)
-        return Ending(how=how, state=state, counts=counts, reason=reason, next_try=due)
+        how = _OUTCOMES.get(state) or _unfinished_outcome(counts)
+        return RunResult(outcome=how, state=state, counts=counts, reason=reason, next_try=due)
 
     def _reading(self) -> Connection:
         return self.engine.connect().execution_options(read_only=True)
 
 
-_HOW = {
-    CampaignState.finished: How.finished,
-    CampaignState.paused: How.paused,
-    CampaignState.cancelled: How.cancelled,
+_OUTCOMES = {
+    CampaignState.finished: RunOutcome.finished,
+    CampaignState.paused: RunOutcome.paused,
+    CampaignState.cancelled: RunOutcome.cancelled,
 }
 
 
-def _how_it_stands(counts: Counts) -> How:
+def _unfinished_outcome(counts: Counts) -> RunOutcome:
     """How a run ended whose campaign still stands as sending."""
-    return How.waiting if counts.deferred and not counts.queued else How.stopped
+    return RunOutcome.waiting if counts.deferred and not counts.queued else RunOutcome.stopped

@@ -16,13 +16,13 @@ from typing import IO, TYPE_CHECKING, Any, Final, Self
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.settings import LogSettings
-from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced
+from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced_code
 
 if TYPE_CHECKING:
-    from mailer.dispatch.dispatcher import Ending
+    from mailer.dispatch.dispatcher import RunResult
 
 _LEVELS: Final = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
-_VERDICTS: Final[Mapping[Verdict, str]] = MappingProxyType(
+_VERDICT_LEVELS: Final[Mapping[Verdict, str]] = MappingProxyType(
     {
         Verdict.deferred: "info",
         Verdict.rejected: "info",
@@ -35,10 +35,10 @@ _VERDICTS: Final[Mapping[Verdict, str]] = MappingProxyType(
 _ADDRESS = re.compile(r"<?[^\s<>]+@[^\s<>:,;]+>?")
 _MASK = "<…>"
 # A local part shorter than this is a word like any other.
-_LEAST_LOCAL = 3
+_MIN_LOCAL_PART = 3
 
 
-class Chronicle:
+class EventLog:
     """Writes the lines, to the file ``settings`` names (relative to ``root``) or to stderr.
 
     Use it in a ``with``, or close it. Every line is written at once and whole, so that several processes can
@@ -52,7 +52,7 @@ class Chronicle:
     def __init__(
         self, settings: LogSettings, root: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     ) -> None:
-        self._least = _LEVELS[settings.level or ("info" if settings.file else "warning")]
+        self._min_level = _LEVELS[settings.level or ("info" if settings.file else "warning")]
         self._clock = clock
         self._file: IO[str] | None = None
         if settings.file is not None:
@@ -73,10 +73,10 @@ class Chronicle:
         if self._file is not None:
             self._file.close()
 
-    def refused(self, claim: Claim, outcome: Outcome, relay: str = "") -> None:
+    def delivery_not_sent(self, claim: Claim, outcome: Outcome, relay: str = "") -> None:
         """A delivery did not end as sent; one that did leaves no line."""
-        level = _VERDICTS.get(outcome.verdict)
-        if level is None or not self._is_written(level):
+        level = _VERDICT_LEVELS.get(outcome.verdict)
+        if level is None or not self._is_enabled(level):
             return
         self._write(
             level,
@@ -86,14 +86,16 @@ class Chronicle:
             subscriber=claim.subscriber.id,
             domain=claim.subscriber.envelope.rpartition("@")[2],
             stage=outcome.stage.value,
-            **_reply(outcome, mask_reader(outcome.words, claim.subscriber.email, claim.subscriber.envelope)),
+            **_reply_fields(
+                outcome, mask_recipient(outcome.text, claim.subscriber.email, claim.subscriber.envelope)
+            ),
             relay=relay,
         )
 
     def connection_failed(self, relay: str, outcome: Outcome) -> None:
         """A connection could not be opened, or was lost."""
-        if self._is_written("warning"):
-            words = _reply(outcome, mask_addresses(outcome.words))
+        if self._is_enabled("warning"):
+            words = _reply_fields(outcome, mask_addresses(outcome.text))
             self._write("warning", "connection_failed", relay=relay, stage=outcome.stage.value, **words)
 
     def relay_set_aside(self, relay: str, reason: str) -> None:
@@ -116,24 +118,24 @@ class Chronicle:
         """A dispatcher begins to work on a campaign. ``facts`` are what else is worth knowing of it."""
         self._write("info", "run_started", campaign=campaign_id, **counts.as_dict(), **facts)
 
-    def run_ended(self, campaign_id: int, ending: "Ending") -> None:
+    def run_ended(self, campaign_id: int, result: "RunResult") -> None:
         """A dispatcher has ended its work on a campaign."""
         self._write(
             "info",
             "run_ended",
             campaign=campaign_id,
-            how=ending.how.value,
-            state=ending.state.value,
-            reason=mask_addresses(ending.reason),
-            next_try=ending.next_try.isoformat() if ending.next_try else "",
-            **ending.counts.as_dict(),
+            how=result.outcome.value,
+            state=result.state.value,
+            reason=mask_addresses(result.reason),
+            next_try=result.next_try.isoformat() if result.next_try else "",
+            **result.counts.as_dict(),
         )
 
-    def _is_written(self, level: str) -> bool:
-        return _LEVELS[level] >= self._least
+    def _is_enabled(self, level: str) -> bool:
+        return _LEVELS[level] >= self._min_level
 
     def _write(self, level: str, event: str, **fields: Any) -> None:
-        if not self._is_written(level):
+        if not self._is_enabled(level):
             return
         told = {name: value for name, value in fields.items() if value is not None and value != ""}
         at = f"{self._clock().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
@@ -142,34 +144,34 @@ class Chronicle:
         (self._file or sys.stderr).write(line + "\n")
 
 
-class NullChronicle(Chronicle):
+class NullEventLog(EventLog):
     """Writes nothing down."""
 
     def __init__(self) -> None:
         self._file = None
 
-    def _is_written(self, level: str) -> bool:  # noqa: ARG002 - whatever the level
+    def _is_enabled(self, level: str) -> bool:  # noqa: ARG002 - whatever the level
         return False
 
 
-def mask_addresses(words: str) -> str:
+def mask_addresses(text: str) -> str:
     """``words`` with ``<…>`` in the place of every address."""
-    return _ADDRESS.sub(_MASK, words)
+    return _ADDRESS.sub(_MASK, text)
 
 
-def mask_reader(words: str, *addresses: str) -> str:
+def mask_recipient(text: str, *addresses: str) -> str:
     """``words`` with every address masked, and the local parts of ``addresses`` where they stand alone:
     "mailbox mei.lin is full".
     """
-    masked = mask_addresses(words)
+    masked = mask_addresses(text)
     for local in {address.rpartition("@")[0] for address in addresses}:
-        if len(local) >= _LEAST_LOCAL:
+        if len(local) >= _MIN_LOCAL_PART:
             masked = re.sub(rf"(?<![\w.-]){re.escape(local)}(?![\w-])", _MASK, masked, flags=re.IGNORECASE)
     return masked
 
 
-def _reply(outcome: Outcome, words: str) -> dict[str, Any]:
-    enhanced = find_enhanced(outcome.code, outcome.words) if outcome.code is not None else ""
+def _reply_fields(outcome: Outcome, words: str) -> dict[str, Any]:
+    enhanced = find_enhanced_code(outcome.code, outcome.text) if outcome.code is not None else ""
     return {"code": outcome.code, "enhanced": enhanced, "words": words}
 
 

@@ -26,42 +26,42 @@ if TYPE_CHECKING:
 QUEUE = "dispatch"
 _TASK = "dispatch"
 _TICK = "tick"
-_READERS_A_TICKET = 500
-_MOST_TICKETS = 32
+_SUBSCRIBERS_PER_JOB = 500
+_MAX_JOBS = 32
 _STALLED_SECONDS = 30.0
-_LOOK_SECONDS = 0.1
+_POLL_SECONDS = 0.1
 # What runs beside the campaigns: the tick, and tickets that find their campaign in hand already.
 _SPARE_THREADS = 4
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Calls:
+class JobHandlers:
     """What the engine calls, from threads of its own.
 
-    ``work_on`` works on a campaign until nothing is left to do now, or returns at once if that is not for
+    ``run_campaign`` works on a campaign until nothing is left to do now, or returns at once if that is not for
     this process. ``tick`` looks after what has no ticket, once a minute on one of all machines.
     """
 
-    work_on: Callable[[int], None]
-    tick: Callable[[], None]
+    run_campaign: Callable[[int], None]
+    run_tick: Callable[[], None]
 
 
-def hand_out_tickets(connection: Connection, campaign_id: int, audience: int) -> int:
+def enqueue_jobs(connection: Connection, campaign_id: int, audience: int) -> int:
     """Wake workers for a campaign when the caller's transaction is committed; how many tickets that took.
 
     One for each 500 readers, up to 32. None where the engine is not there; workers then find the campaign
     by looking.
     """
-    number = min(-(-audience // _READERS_A_TICKET), _MOST_TICKETS)
+    number = min(-(-audience // _SUBSCRIBERS_PER_JOB), _MAX_JOBS)
     if number < 1 or not has_tickets(connection):
         return 0
     names = {"queue": QUEUE, "task": _TASK}
-    connection.execute(_DEFER, {"campaign": campaign_id, "number": number, **names})
+    connection.execute(_ENQUEUE, {"campaign": campaign_id, "number": number, **names})
     return number
 
 
-_DEFER = text(
+_ENQUEUE = text(
     "SELECT procrastinate_defer_jobs_v1(ARRAY(SELECT ROW("
     "CAST(:queue AS varchar), CAST(:task AS varchar), 0, NULL, NULL, "
     "jsonb_build_object('campaign_id', CAST(:campaign AS integer)), NULL"
@@ -69,7 +69,7 @@ _DEFER = text(
 )
 
 
-def has_ticket(connection: Connection, campaign_id: int) -> bool:
+def has_unfinished_job(connection: Connection, campaign_id: int) -> bool:
     """Whether a ticket for the campaign waits or is being carried out."""
     return bool(connection.execute(_FIND, {"campaign": str(campaign_id), "task": _TASK}).scalar())
 
@@ -80,7 +80,7 @@ _FIND = text(
 )
 
 
-def prepare_engine(engine: Engine) -> bool:
+def prepare_job_queue(engine: Engine) -> bool:
     """Make the engine's tables if they are missing; False where there can be none (SQLite, or the package
     is not installed).
     """
@@ -88,8 +88,8 @@ def prepare_engine(engine: Engine) -> bool:
         return create_tickets(connection)
 
 
-def run_engine(
-    engine: Engine, calls: Calls, *, stop: threading.Event, campaigns: int, listen: bool = True
+def process_jobs(
+    engine: Engine, handlers: JobHandlers, *, stop: threading.Event, max_campaigns: int, listen: bool = True
 ) -> None:
     """Carry out tickets until ``stop`` is set and what is in hand has ended.
 
@@ -100,11 +100,11 @@ def run_engine(
         ConfigurationError: the package is not installed.
         Exception: the database failed; the caller may try again.
     """
-    app = _make_app(engine, calls)
-    asyncio.run(_run(app, stop, threads=campaigns + _SPARE_THREADS, listen=listen))
+    app = _make_app(engine, handlers)
+    asyncio.run(_run(app, stop, threads=max_campaigns + _SPARE_THREADS, listen=listen))
 
 
-def _make_app(engine: Engine, calls: Calls) -> App:
+def _make_app(engine: Engine, calls: JobHandlers) -> App:
     try:
         from procrastinate import App, PsycopgConnector
     except ModuleNotFoundError as error:
@@ -119,13 +119,13 @@ def _make_app(engine: Engine, calls: Calls) -> App:
     # No queueing_lock: a ticket that a dead worker holds could then not be given back beside a new one.
     @app.task(name=_TASK, queue=QUEUE)
     def dispatch(campaign_id: int) -> None:
-        calls.work_on(campaign_id)
+        calls.run_campaign(campaign_id)
 
     @app.periodic(cron="* * * * *")
     @app.task(name=_TICK, queue=QUEUE)
     async def tick(timestamp: int) -> None:  # noqa: ARG001 - procrastinate passes it
-        await _give_back_stalled(app)
-        await asyncio.to_thread(calls.tick)
+        await _retry_stalled_jobs(app)
+        await asyncio.to_thread(calls.run_tick)
 
     return app
 
@@ -143,7 +143,7 @@ async def _run(app: App, stop: threading.Event, *, threads: int, listen: bool) -
             )
         )
         while not stop.is_set() and not worker.done():
-            await asyncio.wait([worker], timeout=_LOOK_SECONDS)
+            await asyncio.wait([worker], timeout=_POLL_SECONDS)
         if not worker.done():
             # A cancelled worker takes no more tickets, and waits for those in hand.
             worker.cancel()
@@ -153,7 +153,7 @@ async def _run(app: App, stop: threading.Event, *, threads: int, listen: bool) -
             return
 
 
-async def _give_back_stalled(app: App) -> int:
+async def _retry_stalled_jobs(app: App) -> int:
     """Put tickets back that dead workers hold; how many."""
     given_back = 0
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):

@@ -23,7 +23,7 @@ from mailer.database.models import Delivery, DeliveryState, Dispatcher
 
 HEARTBEAT_SECONDS = 10.0
 DEAD_AFTER = timedelta(seconds=60)
-_ROW = (col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.heartbeat_at))
+_COLUMNS = (col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.heartbeat_at))
 
 
 class Presence:
@@ -40,16 +40,16 @@ class Presence:
         self._folder = root / "run"
         self._campaign_id = campaign_id
         self._clock = clock
-        self._place = ""
+        self._host = ""
         self._lock: int | None = None
 
     def __enter__(self) -> Self:
         self._folder.mkdir(mode=0o700, exist_ok=True)
-        self._place = _name_place(self._folder)
+        self._host = _identify_host(self._folder)
         self._lock = os.open(self._path_of(self.id), os.O_RDWR | os.O_CREAT, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         try:
-            self.beat()
+            self.send_heartbeat()
         except BaseException:
             self._unlock()
             raise
@@ -68,16 +68,16 @@ class Presence:
             # free. Without the file they would have to wait for the heartbeat to grow old.
             self._unlock(forget=is_crossed_out)
 
-    def beat(self) -> None:
+    def send_heartbeat(self) -> None:
         """Show that we live; again, if another machine has meanwhile taken us for dead."""
         with self._engine.begin() as connection:
             now = self._clock(connection)
             mine = update(Dispatcher).where(col(Dispatcher.id) == self.id).values(heartbeat_at=now)
             if connection.execute(mine).rowcount == 0:
-                row = {"id": self.id, "host": self._place, "started_at": now, "heartbeat_at": now}
+                row = {"id": self.id, "host": self._host, "started_at": now, "heartbeat_at": now}
                 connection.execute(insert(Dispatcher).values(row))
 
-    def tell(self, notice: str) -> None:
+    def set_notice(self, notice: str) -> None:
         """Write down what a person should know of our work; empty when that is over."""
         with self._engine.begin() as connection:
             mine = update(Dispatcher).where(col(Dispatcher.id) == self.id).values(notice=notice)
@@ -91,11 +91,11 @@ class Presence:
             # the last one is given back, so an owner seen first and not found afterwards holds nothing, or
             # is dead.
             owners = {owner for owner in connection.scalars(self._select_owners()) if owner}
-            known = connection.execute(select(*_ROW).where(col(Dispatcher.id) != self.id)).all()
+            known = connection.execute(select(*_COLUMNS).where(col(Dispatcher.id) != self.id)).all()
         strangers = owners - {row.id for row in known} - {self.id}
         return strangers | {row.id for row in known if self._is_dead(row.id, row.host, row.heartbeat_at, now)}
 
-    def forget(self, dead: set[str]) -> None:
+    def remove(self, dead: set[str]) -> None:
         """Remove what dead dispatchers left beside the ledger, once :meth:`Ledger.rescue` has taken theirs
         over.
         """
@@ -105,9 +105,9 @@ class Presence:
             self._path_of(name).unlink(missing_ok=True)
 
     def _is_dead(self, name: str, place: str, heartbeat_at: datetime, now: datetime) -> bool:
-        if place == self._place:
+        if place == self._host:
             with contextlib.suppress(FileNotFoundError):
-                return _is_free(self._path_of(name))
+                return _is_unlocked(self._path_of(name))
         return now - heartbeat_at > DEAD_AFTER
 
     def _select_owners(self) -> Select[str | None]:
@@ -127,7 +127,7 @@ class Presence:
         return self._folder / f"{name}.lock"
 
 
-def _is_free(path: Path) -> bool:
+def _is_unlocked(path: Path) -> bool:
     """Whether nobody holds the lock on ``path``."""
     with _opened(path) as descriptor:
         try:
@@ -146,7 +146,7 @@ def _opened(path: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _name_place(folder: Path) -> str:
+def _identify_host(folder: Path) -> str:
     """A name for this folder under this running kernel: only there do its locks tell who is alive."""
     status = folder.stat()
     try:

@@ -5,20 +5,20 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 
 from mailer.dispatch.deliveries.claims import Claim
-from mailer.smtp.dkim import Signer
+from mailer.smtp.dkim import DkimSigner
 
 _THREADS = 2
 """The relay and the dispatcher's own thread want their share of the machine too."""
 
-_BATCH = 16
+_BATCH_SIZE = 16
 """Messages handed to a thread at a time. One by one, handing over takes a third as long as the signature."""
 
 
-def _tell_time() -> datetime:
+def _utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-class Preparer:
+class MessagePrefetcher:
     """Makes the messages of claims: ``build``, then ``signer`` where there is one.
 
     With a slow signer, ``build`` is called from two threads of its own and from the one that asks. Otherwise
@@ -29,65 +29,65 @@ class Preparer:
     def __init__(
         self,
         build: Callable[[Claim], bytes],
-        signer: Signer | None,
+        signer: DkimSigner | None,
         *,
-        tell_time: Callable[[], datetime] = _tell_time,
+        now: Callable[[], datetime] = _utc_now,
     ) -> None:
         self._build = build
         self._signer = signer
-        self._tell_time = tell_time
+        self._now = now
         self._pool: ThreadPoolExecutor | None = None
         if signer is not None and signer.is_slow:
             self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="preparing")
-        self._started: dict[int, tuple[Claim, Future[bytes]]] = {}
-        self._gathered: list[tuple[Claim, Future[bytes]]] = []
+        self._pending: dict[int, tuple[Claim, Future[bytes]]] = {}
+        self._next_batch: list[tuple[Claim, Future[bytes]]] = []
 
     @property
-    def works_ahead(self) -> bool:
+    def is_enabled(self) -> bool:
         """Whether :meth:`start` does anything."""
         return self._pool is not None
 
-    def start(self, claim: Claim) -> None:
+    def prefetch(self, claim: Claim) -> None:
         """Have the message of ``claim`` made, once, after those that were started before. What was started
         for another claim of the same delivery is forgotten: its reader may have changed since."""
-        started, _ = self._started.get(claim.delivery_id, (None, None))
+        started, _ = self._pending.get(claim.delivery_id, (None, None))
         if self._pool is None or started is claim:
             return
-        self.forget(claim)
+        self.discard(claim)
         message: Future[bytes] = Future()
-        self._started[claim.delivery_id] = (claim, message)
-        self._gathered.append((claim, message))
-        if len(self._gathered) >= _BATCH:
-            batch, self._gathered = self._gathered, []
-            self._pool.submit(self._make_all, batch)
+        self._pending[claim.delivery_id] = (claim, message)
+        self._next_batch.append((claim, message))
+        if len(self._next_batch) >= _BATCH_SIZE:
+            batch, self._next_batch = self._next_batch, []
+            self._pool.submit(self._make_batch, batch)
 
-    def result(self, claim: Claim) -> bytes:
+    def get(self, claim: Claim) -> bytes:
         """The message of ``claim``. Waits while it is being made, and makes it where nobody has begun.
 
         Raises what ``build`` raised.
         """
-        started, message = self._started.pop(claim.delivery_id, (None, None))
+        started, message = self._pending.pop(claim.delivery_id, (None, None))
         if message is None or message.cancel() or started is not claim:
             return self._make(claim)
         return message.result()
 
-    def forget(self, claim: Claim) -> None:
+    def discard(self, claim: Claim) -> None:
         """Drop what was started for the delivery of ``claim``, which is given back."""
-        _, message = self._started.pop(claim.delivery_id, (None, None))
+        _, message = self._pending.pop(claim.delivery_id, (None, None))
         if message is not None:
             message.cancel()
 
     def close(self) -> None:
         """Cancel what has not begun and wait for what has. Messages asked for later are made on the spot."""
-        for _, message in self._started.values():
+        for _, message in self._pending.values():
             message.cancel()
-        self._started.clear()
-        self._gathered.clear()
+        self._pending.clear()
+        self._next_batch.clear()
         if self._pool is not None:
             self._pool.shutdown()
             self._pool = None
 
-    def _make_all(self, batch: Sequence[tuple[Claim, Future[bytes]]]) -> None:
+    def _make_batch(self, batch: Sequence[tuple[Claim, Future[bytes]]]) -> None:
         for claim, message in batch:
             if message.set_running_or_notify_cancel():
                 try:
@@ -97,4 +97,4 @@ class Preparer:
 
     def _make(self, claim: Claim) -> bytes:
         message = self._build(claim)
-        return message if self._signer is None else self._signer.sign(message, now=self._tell_time())
+        return message if self._signer is None else self._signer.sign(message, now=self._now())

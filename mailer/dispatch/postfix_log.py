@@ -43,23 +43,23 @@ _LINE = re.compile(
 _ENTRY = re.compile(rb"(?P<id>[0-9A-Za-z]{5,20}): (?P<words>.*)")
 _MESSAGE_ID = re.compile(rb"message-id=(?P<id><c\d{1,10}\.s\d{1,10}\.[0-9a-f]{12}@[^>\s]+>)")
 _STATUS = re.compile(rb".* status=([a-z]+)")
-_LOST = re.compile(rb"(?:lost connection|timeout) after DATA\b")
+_LOST_CONNECTION = re.compile(rb"(?:lost connection|timeout) after DATA\b")
 _REFUSED = re.compile(
     rb"(?:lost connection|timeout) after DATA\b|removed \(canceled\)|"
     rb"(?:milter-)?reject: (?:END-OF-MESSAGE|header|body|mime-header|content)"
 )
 # How many lost messages are remembered whose Message-ID has not been named yet.
-_MOST_LOST = 1000
+_MAX_LOST = 1000
 _MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec")
 # A line without a year from more than a day ahead is last year's.
-_AHEAD = timedelta(days=1)
+_FUTURE_TOLERANCE = timedelta(days=1)
 
 
-class MailLogError(MailerError):
+class PostfixLogError(MailerError):
     """The log cannot be read, or is none of Postfix's."""
 
 
-class Passage(StrEnum):
+class RelayStatus(StrEnum):
     """How far a message came in the relay, as its log tells."""
 
     began = "began"
@@ -79,29 +79,29 @@ class Passage(StrEnum):
 
     @property
     def is_accepted(self) -> bool:
-        return self in {Passage.queued, Passage.bounced, Passage.delivered}
+        return self in {RelayStatus.queued, RelayStatus.bounced, RelayStatus.delivered}
 
 
-_PASSAGES = {b"bounced": Passage.bounced, b"sent": Passage.delivered}
+_STATUSES = {b"bounced": RelayStatus.bounced, b"sent": RelayStatus.delivered}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trace:
+class LoggedMessage:
     """What a log says of one message."""
 
     queue_id: str
-    passage: Passage
+    status: RelayStatus
 
 
 @dataclass(frozen=True, kw_only=True)
-class MailLog:
+class PostfixLog:
     """What was found in a log: traces by Message-ID, and the time from its first to its last line.
 
     ``open_since`` is when the oldest session began that has not ended by the end of the log. All are aware,
     and None where there is none.
     """
 
-    traces: dict[str, Trace]
+    messages: dict[str, LoggedMessage]
     first: datetime | None
     last: datetime | None
     open_since: datetime | None
@@ -115,30 +115,30 @@ class MailLog:
         return self.first <= start and end <= self.last and (self.open_since is None or self.open_since > end)
 
 
-def read_mail_log(
+def read_postfix_log(
     paths: Iterable[Path],
     wanted: Callable[[str], bool],
     *,
     now: datetime,
     zone: tzinfo | None = None,
     standard_input: BinaryIO | None = None,
-) -> MailLog:
+) -> PostfixLog:
     """What the log in ``paths`` says about the messages whose Message-ID is ``wanted``.
 
     The files may come in any order, compressed by gzip or not; ``-`` is the standard input. ``zone`` is that
     of times written without one, this machine's if None.
 
     Raises:
-        MailLogError: a file cannot be read, or no line in all of them is Postfix's.
+        PostfixLogError: a file cannot be read, or no line in all of them is Postfix's.
     """
-    reader = _Reader(wanted, _Calendar(now, zone))
+    reader = _LogParser(wanted, _TimestampParser(now, zone))
     with ExitStack() as opened:
         try:
             parts = [
-                _begin(
+                _read_head(
                     path,
                     opened.enter_context(_open(path, standard_input or sys.stdin.buffer)),
-                    reader.calendar,
+                    reader.timestamps,
                 )
                 for path in paths
             ]
@@ -146,9 +146,9 @@ def read_mail_log(
             for part in sorted(parts, key=lambda part: part.start):
                 reader.read(part.lines())
         except (OSError, EOFError) as error:
-            raise MailLogError(f"The log cannot be read: {error}.") from error
+            raise PostfixLogError(f"The log cannot be read: {error}.") from error
     if not reader.has_seen_postfix:
-        raise MailLogError(
+        raise PostfixLogError(
             "The log contains no line written by Postfix. Such lines look like "
             "'Nov 24 10:00:00 relay postfix/cleanup[812]: 4F7B2100C3: message-id=<…>'."
         )
@@ -164,7 +164,7 @@ def _open(path: Path, standard_input: BinaryIO) -> BinaryIO:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Part:
+class _LogFile:
     """One file of a log: what was read of it to find ``start``, and the rest."""
 
     start: datetime
@@ -176,23 +176,23 @@ class _Part:
         yield from self.rest
 
 
-_MOST_HEAD = 1000
+_MAX_HEAD_LINES = 1000
 
 
-def _begin(path: Path, file: BinaryIO, calendar: "_Calendar") -> _Part:
+def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> _LogFile:
     head: list[bytes] = []
     for line in file:
         head.append(line)
-        if (found := _LINE.match(line)) is not None and (start := calendar.read(found["time"])) is not None:
-            return _Part(start=start, head=head, rest=file)
-        if len(head) >= _MOST_HEAD:
-            raise MailLogError(
-                f"{path} is not a mail log: none of its first {_MOST_HEAD} lines looks like one."
+        if (found := _LINE.match(line)) is not None and (start := calendar.parse(found["time"])) is not None:
+            return _LogFile(start=start, head=head, rest=file)
+        if len(head) >= _MAX_HEAD_LINES:
+            raise PostfixLogError(
+                f"{path} is not a mail log: none of its first {_MAX_HEAD_LINES} lines looks like one."
             )
-    return _Part(start=datetime.max.replace(tzinfo=UTC), head=head, rest=file)
+    return _LogFile(start=datetime.max.replace(tzinfo=UTC), head=head, rest=file)
 
 
-class _Calendar:
+class _TimestampParser:
     """Reads the times of a log."""
 
     def __init__(self, now: datetime, zone: tzinfo | None) -> None:
@@ -200,23 +200,23 @@ class _Calendar:
         self._zone = zone
         self._last: tuple[bytes, datetime | None] = (b"", None)
 
-    def read(self, written: bytes) -> datetime | None:
+    def parse(self, written: bytes) -> datetime | None:
         """The time, aware, or None where there is no such day."""
         # Hundreds of lines share a second.
         if written != self._last[0]:
-            self._last = (written, self._parse(written))
+            self._last = (written, self._parse_uncached(written))
         return self._last[1]
 
-    def _parse(self, written: bytes) -> datetime | None:
+    def _parse_uncached(self, written: bytes) -> datetime | None:
         try:
             if written[:4].isdigit():
                 moment = datetime.fromisoformat(written.decode("ascii").replace(",", "."))
                 return moment if moment.tzinfo else self._localise(moment)
-            return self._date(written)
+            return self._parse_without_year(written)
         except ValueError:
             return None
 
-    def _date(self, written: bytes) -> datetime:
+    def _parse_without_year(self, written: bytes) -> datetime:
         month, day = _MONTHS.index(written[:3]) + 1, int(written[4:6])
         hour, minute, second = (int(part) for part in written[7:15].split(b":"))
         year = self._now.year + 1
@@ -228,7 +228,7 @@ class _Calendar:
                 if self._now.year - year > 4:
                     raise
             else:
-                if moment <= self._now + _AHEAD:
+                if moment <= self._now + _FUTURE_TOLERANCE:
                     return moment
             year -= 1
 
@@ -244,18 +244,18 @@ class _Session:
     queue_id: bytes = b""
 
 
-class _Reader:
+class _LogParser:
     """One reading of a log, line by line."""
 
-    def __init__(self, wanted: Callable[[str], bool], calendar: _Calendar) -> None:
-        self.calendar = calendar
+    def __init__(self, wanted: Callable[[str], bool], calendar: _TimestampParser) -> None:
+        self.timestamps = calendar
         self.has_seen_postfix = False
         self._wanted = wanted
-        self._traces: dict[str, Trace] = {}
+        self._messages: dict[str, LoggedMessage] = {}
         self._first: datetime | None = None
         self._last: datetime | None = None
         # Queue ids of our messages that may still be named, and the sessions that go on, by their process.
-        self._ours: dict[bytes, str] = {}
+        self._message_ids: dict[bytes, str] = {}
         self._sessions: dict[bytes, _Session] = {}
         self._lost: dict[bytes, None] = {}
 
@@ -263,7 +263,7 @@ class _Reader:
         """Read on."""
         for line in lines:
             found = _LINE.match(line)
-            moment = found and self.calendar.read(found["time"])
+            moment = found and self.timestamps.parse(found["time"])
             if found is None or moment is None:
                 continue
             self._first = moment if self._first is None else min(self._first, moment)
@@ -271,23 +271,23 @@ class _Reader:
             if b"postfix" in (found["service"] or b""):
                 self.has_seen_postfix = True
             if found["program"] is not None:
-                self._look(moment, found["program"], found["process"], found["words"])
+                self._parse_entry(moment, found["program"], found["process"], found["words"])
 
-    def finish(self) -> MailLog:
+    def finish(self) -> PostfixLog:
         """What was found."""
         open_since = min((session.since for session in self._sessions.values()), default=None)
-        return MailLog(traces=self._traces, first=self._first, last=self._last, open_since=open_since)
+        return PostfixLog(messages=self._messages, first=self._first, last=self._last, open_since=open_since)
 
-    def _look(self, moment: datetime, program: bytes, process: bytes, words: bytes) -> None:
+    def _parse_entry(self, moment: datetime, program: bytes, process: bytes, words: bytes) -> None:
         entry = _ENTRY.match(words)
         if program == b"smtpd":
             self._follow_session(moment, process, words, entry)
         if entry is None:
             return
         if program == b"cleanup" and b"message-id=" in entry["words"]:
-            self._name(entry["id"], entry["words"])
-        elif entry["id"] in self._ours:
-            self._move_on(entry["id"], program, entry["words"])
+            self._set_message_id(entry["id"], entry["words"])
+        elif entry["id"] in self._message_ids:
+            self._follow_message(entry["id"], program, entry["words"])
 
     def _follow_session(
         self, moment: datetime, process: bytes, words: bytes, entry: re.Match[bytes] | None
@@ -299,54 +299,54 @@ class _Reader:
         elif entry is not None and entry["words"].startswith(b"client="):
             self._sessions.setdefault(process, _Session(moment)).queue_id = entry["id"]
             self._lost.pop(entry["id"], None)
-        elif _LOST.match(words) or (entry is not None and _LOST.match(entry["words"])):
+        elif _LOST_CONNECTION.match(words) or (entry is not None and _LOST_CONNECTION.match(entry["words"])):
             # Postfix before 3.10 does not name the queue id here.
             session = self._sessions.get(process)
             if lost := entry["id"] if entry is not None else session and session.queue_id:
-                self._lose(lost)
+                self._connection_lost(lost)
 
-    def _lose(self, queue_id: bytes) -> None:
+    def _connection_lost(self, queue_id: bytes) -> None:
         """The message is cut off; cleanup may name it only afterwards."""
-        if queue_id in self._ours:
-            self._mark(queue_id, Passage.not_taken)
+        if queue_id in self._message_ids:
+            self._set_status(queue_id, RelayStatus.not_taken)
         else:
             self._lost[queue_id] = None
-            if len(self._lost) > _MOST_LOST:
+            if len(self._lost) > _MAX_LOST:
                 del self._lost[next(iter(self._lost))]
 
-    def _name(self, queue_id: bytes, words: bytes) -> None:
+    def _set_message_id(self, queue_id: bytes, words: bytes) -> None:
         found = _MESSAGE_ID.match(words)
         if not words.startswith(b"message-id="):
             return
         # A queue id may be in use again, for somebody else's message.
-        self._ours.pop(queue_id, None)
+        self._message_ids.pop(queue_id, None)
         if found is None or not self._wanted(message_id := found["id"].decode("utf-8", "replace")):
             return
-        self._ours[queue_id] = message_id
-        known = self._traces.get(message_id)
-        if known is None or not known.passage.is_accepted:
+        self._message_ids[queue_id] = message_id
+        known = self._messages.get(message_id)
+        if known is None or not known.status.is_accepted:
             cut = queue_id in self._lost
-            self._traces[message_id] = Trace(
-                queue_id=queue_id.decode("ascii"), passage=Passage.not_taken if cut else Passage.began
+            self._messages[message_id] = LoggedMessage(
+                queue_id=queue_id.decode("ascii"), status=RelayStatus.not_taken if cut else RelayStatus.began
             )
 
-    def _move_on(self, queue_id: bytes, program: bytes, words: bytes) -> None:
+    def _follow_message(self, queue_id: bytes, program: bytes, words: bytes) -> None:
         if program == b"qmgr":
             if words.startswith(b"from="):
-                self._mark(queue_id, Passage.queued)
+                self._set_status(queue_id, RelayStatus.queued)
             elif words.startswith(b"removed"):
-                del self._ours[queue_id]
+                del self._message_ids[queue_id]
         elif program in {b"cleanup", b"smtpd"}:
             if _REFUSED.match(words):
-                self._mark(queue_id, Passage.not_taken)
+                self._set_status(queue_id, RelayStatus.not_taken)
         elif (status := _STATUS.match(words)) is not None:
-            self._mark(queue_id, _PASSAGES.get(status[1], Passage.queued))
+            self._set_status(queue_id, _STATUSES.get(status[1], RelayStatus.queued))
 
-    def _mark(self, queue_id: bytes, passage: Passage) -> None:
+    def _set_status(self, queue_id: bytes, passage: RelayStatus) -> None:
         """Note how far a message came, where that is news: what a relay has taken it does not lose again."""
-        message_id = self._ours.get(queue_id)
+        message_id = self._message_ids.get(queue_id)
         if message_id is None:
             return
-        before = self._traces[message_id].passage
-        if not before.is_accepted or passage in {Passage.bounced, Passage.delivered}:
-            self._traces[message_id] = Trace(queue_id=queue_id.decode("ascii"), passage=passage)
+        before = self._messages[message_id].status
+        if not before.is_accepted or passage in {RelayStatus.bounced, RelayStatus.delivered}:
+            self._messages[message_id] = LoggedMessage(queue_id=queue_id.decode("ascii"), status=passage)

@@ -13,20 +13,20 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mailer.dispatch.circuit_breaker import Patience, Trouble
-from mailer.dispatch.rate.limiter import Brake
+from mailer.dispatch.circuit_breaker import BackoffPolicy, ConnectionBackoff
+from mailer.dispatch.rate.limiter import AdaptiveThrottle
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, Settings, SmtpSettings, WarmUpSettings
 from mailer.smtp.interfaces import Transport, make_transport
 from mailer.smtp.reply_classifier import Outcome, Verdict
 
-ONLY = "main"
+DEFAULT_NAME = "main"
 """What the relay is called that ``[smtp] url`` alone names."""
 
-_ASIDE_SECONDS = 600.0
-_INHERITED = ("auth", "starttls", "rate", "messages_per_connection", "warm_up")
+_QUARANTINE_SECONDS = 600.0
+_OVERRIDABLE = ("auth", "starttls", "rate", "messages_per_connection", "warm_up")
 
-MakeTransport = Callable[[SmtpSettings, Path], Transport]
+TransportFactory = Callable[[SmtpSettings, Path], Transport]
 
 
 def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
@@ -36,7 +36,7 @@ def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
         ConfigurationError: two have the same name, or one of several is a folder.
     """
     if not smtp.relays:
-        return (RelaySettings(name=ONLY, url=smtp.url),)
+        return (RelaySettings(name=DEFAULT_NAME, url=smtp.url),)
     names = [relay.name for relay in smtp.relays]
     if doubled := sorted({name for name in names if names.count(name) > 1}):
         raise ConfigurationError(
@@ -51,13 +51,13 @@ def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
     return smtp.relays
 
 
-def lay_over(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettings:
+def merge_relay_settings(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettings:
     """``smtp`` as it holds for ``relay``: what the relay leaves out stays as ``smtp`` says.
 
     A relay with a secret of its own takes none over: the token of one relay is not for another.
     """
     own: dict[str, object] = {
-        name: value for name in _INHERITED if (value := getattr(relay, name)) is not None
+        name: value for name in _OVERRIDABLE if (value := getattr(relay, name)) is not None
     }
     if relay.password_file or relay.token_file or urlsplit(relay.url).password:
         own |= {"password_file": relay.password_file, "token_file": relay.token_file}
@@ -76,13 +76,13 @@ class Relay:
     settings: SmtpSettings
     priority: int = 1
     weight: int = 1
-    brake: Brake = field(default_factory=Brake, repr=False)
-    trouble: Trouble = field(default_factory=lambda: Trouble(Patience()), repr=False)
+    throttle: AdaptiveThrottle = field(default_factory=AdaptiveThrottle, repr=False)
+    backoff: ConnectionBackoff = field(default_factory=lambda: ConnectionBackoff(BackoffPolicy()), repr=False)
 
     @property
     def epoch(self) -> int:
         """What a connection remembers from before it is opened; see :meth:`Relays.failed`."""
-        return self.trouble.epoch
+        return self.backoff.epoch
 
     @property
     def rate(self) -> float | None:
@@ -99,26 +99,26 @@ class Relay:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Aside:
+class _Quarantine:
     """Why and until when a relay is left alone. ``next_try`` is by the monotonic clock."""
 
     reason: str
-    complaint: str
+    summary: str
     since: datetime
     next_try: float
 
 
 @dataclass
-class _Standing:
+class _RelayState:
     """How a relay stands now."""
 
     share: int
-    current: int = 0
-    aside: _Aside | None = None
+    credit: int = 0
+    quarantine: _Quarantine | None = None
     is_probed: bool = False
-    rests_until: float = float("-inf")
-    rest_reason: str = ""
-    words: str = ""
+    paused_until: float = float("-inf")
+    pause_reason: str = ""
+    last_failure: str = ""
 
 
 class Relays:
@@ -134,17 +134,17 @@ class Relays:
         *,
         monotonic: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
-        aside_seconds: float = _ASIDE_SECONDS,
+        quarantine_seconds: float = _QUARANTINE_SECONDS,
     ) -> None:
         self._relays = tuple(relays)
         self._monotonic = monotonic
         self._now = now
-        self._aside_seconds = aside_seconds
+        self._quarantine_seconds = quarantine_seconds
         # A connection that lasts for twice as many messages is opened half as often, so that weights share
         # out the messages. Otherwise the longest connections would end up as the only ones.
         per_round = math.lcm(*(relay.messages_per_connection for relay in relays))
-        self._standings = {
-            relay.name: _Standing(share=relay.weight * per_round // relay.messages_per_connection)
+        self._states = {
+            relay.name: _RelayState(share=relay.weight * per_round // relay.messages_per_connection)
             for relay in relays
         }
 
@@ -161,65 +161,65 @@ class Relays:
         pays what all have gained. Over one round (the sum of the weights) each has exactly its share, and
         weights 5, 1, 1 give a a b a c a a, not five of the first in a row.
         """
-        usable = [relay for relay in self._relays if self._wait_for(relay) <= 0]
+        usable = [relay for relay in self._relays if self._seconds_until_usable(relay) <= 0]
         first = min((relay.priority for relay in usable), default=0)
         candidates = [relay for relay in usable if relay.priority == first]
         if not candidates:
             return None
         for relay in candidates:
-            self._standings[relay.name].current += self._standings[relay.name].share
-        chosen = max(candidates, key=lambda relay: self._standings[relay.name].current)
-        standing = self._standings[chosen.name]
-        standing.current -= sum(self._standings[relay.name].share for relay in candidates)
-        if standing.aside is not None:
-            self._probe(standing, standing.aside)
+            self._states[relay.name].credit += self._states[relay.name].share
+        chosen = max(candidates, key=lambda relay: self._states[relay.name].credit)
+        standing = self._states[chosen.name]
+        standing.credit -= sum(self._states[relay.name].share for relay in candidates)
+        if standing.quarantine is not None:
+            self._start_probe(standing, standing.quarantine)
         return chosen
 
     def seconds_to_wait(self) -> float:
         """How long until there is a relay to connect to; 0 when there is one now."""
-        return max(0.0, min(self._wait_for(relay) for relay in self._relays))
+        return max(0.0, min(self._seconds_until_usable(relay) for relay in self._relays))
 
-    def failed(self, relay: Relay, epoch: int, outcome: Outcome) -> None:
+    def report_failure(self, relay: Relay, epoch: int, outcome: Outcome) -> None:
         """A connection could not be opened, or was lost before anybody was served.
 
         ``epoch`` is what ``relay.epoch`` was before it was opened: connections that were open together and
         fail together are one failure. An outcome that says stop is a refusal.
         """
         if outcome.verdict is Verdict.stop:
-            self.refused(relay, outcome)
+            self.report_refusal(relay, outcome)
             return
-        standing = self._standings[relay.name]
-        is_new = epoch == relay.trouble.epoch
-        is_too_many = relay.trouble.report(epoch, retry_after=outcome.retry_after)
-        if not is_new or (standing.aside is not None and not standing.is_probed):
+        standing = self._states[relay.name]
+        is_new = epoch == relay.backoff.epoch
+        is_too_many = relay.backoff.report_failure(epoch, retry_after=outcome.retry_after)
+        if not is_new or (standing.quarantine is not None and not standing.is_probed):
             return
-        standing.words = outcome.reason
+        standing.last_failure = outcome.reason
         if is_too_many or standing.is_probed:
-            times = relay.trouble.failures
+            times = relay.backoff.failures
             count = f"failed {times} times in a row" if times > 1 else "failed again"
-            self._set_aside(standing, outcome.reason, f"The mail server {count}: {outcome.reason}")
+            self._start_quarantine(standing, outcome.reason, f"The mail server {count}: {outcome.reason}")
 
-    def refused(self, relay: Relay, outcome: Outcome) -> None:
+    def report_refusal(self, relay: Relay, outcome: Outcome) -> None:
         """It will not send for us: the login, the sender or every message. It is set aside at once."""
-        self._set_aside(self._standings[relay.name], outcome.reason, outcome.complaint)
+        self._start_quarantine(self._states[relay.name], outcome.reason, outcome.summary)
 
-    def served(self, relay: Relay) -> None:
+    def report_success(self, relay: Relay) -> None:
         """It took a message, or refused one reader: it works.
 
         From a connection that was open before the relay was set aside this says nothing new.
         """
-        standing = self._standings[relay.name]
-        if standing.aside is not None and not standing.is_probed:
+        standing = self._states[relay.name]
+        if standing.quarantine is not None and not standing.is_probed:
             return
-        relay.trouble.clear()
-        standing.aside, standing.is_probed = None, False
+        relay.backoff.reset()
+        standing.quarantine, standing.is_probed = None, False
 
-    def rest(self, relay: Relay, seconds: float, reason: str) -> None:
+    def pause(self, relay: Relay, seconds: float, reason: str) -> None:
         """Leave it alone for ``seconds``: it has had its share, of the day for instance. No failure."""
-        standing = self._standings[relay.name]
-        standing.rests_until, standing.rest_reason = self._monotonic() + seconds, reason
+        standing = self._states[relay.name]
+        standing.paused_until, standing.pause_reason = self._monotonic() + seconds, reason
 
-    def exhausted(self) -> str | None:
+    def explain_exhaustion(self) -> str | None:
         """Why the campaign must pause: every relay is set aside and none is due to be tried again.
 
         None while there is one that works, waits, rests, is due, or is being tried.
@@ -227,69 +227,71 @@ class Relays:
         now = self._monotonic()
         asides = []
         for relay in self._relays:
-            standing = self._standings[relay.name]
-            if standing.aside is None or standing.is_probed or standing.aside.next_try <= now:
+            standing = self._states[relay.name]
+            if standing.quarantine is None or standing.is_probed or standing.quarantine.next_try <= now:
                 return None
-            asides.append((relay.name, standing.aside.complaint))
+            asides.append((relay.name, standing.quarantine.summary))
         if len(asides) == 1:
             return asides[0][1]
-        return "No relay can be used. " + " ".join(f"{name}: {_end(complaint)}" for name, complaint in asides)
+        return "No relay can be used. " + " ".join(
+            f"{name}: {_end_sentence(complaint)}" for name, complaint in asides
+        )
 
     def notices(self) -> tuple[str, ...]:
         """One line for people about every relay that is not in use as it should be."""
         lines = (self._describe(relay) for relay in self._relays)
         return tuple(line for line in lines if line)
 
-    def _wait_for(self, relay: Relay) -> float:
+    def _seconds_until_usable(self, relay: Relay) -> float:
         """Seconds until ``relay`` may be connected to; 0 or less: now."""
-        standing, now = self._standings[relay.name], self._monotonic()
-        wait = max(relay.trouble.seconds_to_wait(), standing.rests_until - now)
-        return wait if standing.aside is None else max(wait, standing.aside.next_try - now)
+        standing, now = self._states[relay.name], self._monotonic()
+        wait = max(relay.backoff.seconds_to_wait(), standing.paused_until - now)
+        return wait if standing.quarantine is None else max(wait, standing.quarantine.next_try - now)
 
-    def _probe(self, standing: _Standing, aside: _Aside) -> None:
+    def _start_probe(self, standing: _RelayState, aside: _Quarantine) -> None:
         """One connection tries a relay that was set aside; the others go elsewhere until it is known to work.
 
         If nothing is heard of that connection, another one tries as long after it.
         """
         standing.is_probed = True
-        next_try = self._monotonic() + self._aside_seconds
-        standing.aside = _Aside(
-            reason=aside.reason, complaint=aside.complaint, since=aside.since, next_try=next_try
+        next_try = self._monotonic() + self._quarantine_seconds
+        standing.quarantine = _Quarantine(
+            reason=aside.reason, summary=aside.summary, since=aside.since, next_try=next_try
         )
 
-    def _set_aside(self, standing: _Standing, reason: str, complaint: str) -> None:
-        since = self._now() if standing.aside is None else standing.aside.since
-        next_try = self._monotonic() + self._aside_seconds
-        standing.aside = _Aside(reason=reason, complaint=complaint, since=since, next_try=next_try)
+    def _start_quarantine(self, standing: _RelayState, reason: str, complaint: str) -> None:
+        since = self._now() if standing.quarantine is None else standing.quarantine.since
+        next_try = self._monotonic() + self._quarantine_seconds
+        standing.quarantine = _Quarantine(reason=reason, summary=complaint, since=since, next_try=next_try)
         standing.is_probed = False
 
     def _describe(self, relay: Relay) -> str:
-        standing, now = self._standings[relay.name], self._monotonic()
-        if (aside := standing.aside) is not None:
-            since = f"relay {relay.name} has been set aside since {_tell(aside.since)}: {aside.reason}"
+        standing, now = self._states[relay.name], self._monotonic()
+        if (aside := standing.quarantine) is not None:
+            since = f"relay {relay.name} has been set aside since {_format_time(aside.since)}: {aside.reason}"
             if standing.is_probed:
                 return f"{since}; one connection is testing it now"
-            return f"{since}; next try {self._tell_in(aside.next_try - now)}"
-        if standing.rests_until > now:
-            until = self._tell_in(standing.rests_until - now)
-            return f"relay {relay.name} is paused until {until}: {standing.rest_reason}"
-        if (wait := relay.trouble.seconds_to_wait()) > 0:
-            times = relay.trouble.failures
+            return f"{since}; next try {self._format_time_in(aside.next_try - now)}"
+        if standing.paused_until > now:
+            until = self._format_time_in(standing.paused_until - now)
+            return f"relay {relay.name} is paused until {until}: {standing.pause_reason}"
+        if (wait := relay.backoff.seconds_to_wait()) > 0:
+            times = relay.backoff.failures
             count = "once" if times == 1 else f"{times} times in a row"
-            return f"relay {relay.name} failed {count}: {standing.words}; next try {self._tell_in(wait)}"
+            return f"relay {relay.name} failed {count}: {standing.last_failure}; next try {self._format_time_in(wait)}"
         return ""
 
-    def _tell_in(self, seconds: float) -> str:
-        return _tell(self._now() + timedelta(seconds=seconds))
+    def _format_time_in(self, seconds: float) -> str:
+        return _format_time(self._now() + timedelta(seconds=seconds))
 
 
 def open_relays(
     settings: Settings,
     root: Path,
     *,
-    patience: Patience = Patience(),  # noqa: B008 - frozen
+    backoff: BackoffPolicy = BackoffPolicy(),  # noqa: B008 - frozen
     monotonic: Callable[[], float] = time.monotonic,
-    make: MakeTransport = make_transport,
+    factory: TransportFactory = make_transport,
 ) -> Relays:
     """The relays of ``[smtp]``, each with its transport. Nothing is connected yet.
 
@@ -298,21 +300,25 @@ def open_relays(
     """
     relays = []
     for relay in list_relays(settings.smtp):
-        values = lay_over(settings.smtp, relay)
+        values = merge_relay_settings(settings.smtp, relay)
         opened = Relay(
             name=relay.name,
-            transport=_open(relay, values, root, make) if settings.smtp.relays else make(values, root),
+            transport=_make_relay_transport(relay, values, root, factory)
+            if settings.smtp.relays
+            else factory(values, root),
             settings=values,
             priority=relay.priority,
             weight=relay.weight,
-            brake=Brake(monotonic),
-            trouble=Trouble(patience, monotonic),
+            throttle=AdaptiveThrottle(monotonic),
+            backoff=ConnectionBackoff(backoff, monotonic),
         )
         relays.append(opened)
     return Relays(relays, monotonic=monotonic)
 
 
-def _open(relay: RelaySettings, values: SmtpSettings, root: Path, make: MakeTransport) -> Transport:
+def _make_relay_transport(
+    relay: RelaySettings, values: SmtpSettings, root: Path, make: TransportFactory
+) -> Transport:
     try:
         return make(values, root)
     except ConfigurationError as error:
@@ -320,9 +326,9 @@ def _open(relay: RelaySettings, values: SmtpSettings, root: Path, make: MakeTran
         raise ConfigurationError(f"{where} {str(error).removeprefix('[smtp] ')}") from error
 
 
-def _tell(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%H:%M} UTC"
 
 
-def _end(sentence: str) -> str:
+def _end_sentence(sentence: str) -> str:
     return sentence if sentence.endswith((".", "!", "?")) else f"{sentence}."

@@ -25,7 +25,7 @@ from mailer.feedback.letters import write_letter
 from mailer.feedback.posting import post
 from mailer.feedback.throttling import forget_turns, name_address, take_turn
 from mailer.rendering.tongue import SOURCE, find_tongue, load_tongue
-from mailer.smtp.dkim import open_signer
+from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
@@ -266,7 +266,7 @@ def _mail(workspace: Workspace, engine: Engine, ready: Ready, clock: Clock) -> b
         number=ready.number,
         now=now,
     )
-    signer = open_signer(settings, workspace.root)
+    signer = load_signer(settings, workspace.root)
     if signer is not None:
         message = signer.sign(message, now=now)
     outcome = post(settings, workspace.root, recipient=ready.envelope, message=message)

@@ -7,7 +7,7 @@ from datetime import date, datetime, timedelta
 from sqlalchemy import Engine
 
 from mailer.database.engine import session
-from mailer.dispatch.deliveries.in_doubt import PREFERENCES
+from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
 from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand, take_as_proof
 from mailer.rendering.tongue import mark
 from mailer.workspace import Keys
@@ -158,7 +158,7 @@ def save_choices(
             before = read_preferences(opened, claim.subscriber_id)
             form = _fill(before, offer.today)
         # Also with complaints: whoever filled in the form has the mail.
-        take_as_proof(opened, claim, PREFERENCES, now)
+        take_as_proof(opened, claim, PREFERENCES_EVIDENCE, now)
         standing = stand(opened, keys, subscriber, claim)
         opened.commit()
         return Choosing(

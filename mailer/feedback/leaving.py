@@ -9,7 +9,7 @@ from sqlmodel import Session, select
 
 from mailer.database.engine import session
 from mailer.database.models import Campaign, CampaignContent
-from mailer.dispatch.deliveries.in_doubt import RETURN, UNSUBSCRIBE, prove_delivered
+from mailer.dispatch.deliveries.in_doubt import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
 from mailer.rendering.tongue import mark
 from mailer.rendering.variants import choose_language
 from mailer.workspace import Keys
@@ -96,7 +96,7 @@ def leave(
             language="" if method == "one-click" else language,
             evidence="List-Unsubscribe=One-Click" if method == "one-click" else "",
         )
-        take_as_proof(opened, claim, UNSUBSCRIBE, now)
+        take_as_proof(opened, claim, UNSUBSCRIBE_EVIDENCE, now)
         standing = stand(opened, keys, subscriber, claim)
         opened.commit()
         return standing
@@ -123,7 +123,7 @@ def leave_in(opened: Session, claim: TokenClaim, *, now: datetime) -> None:
         )
     except UnknownSubscriberError as error:
         raise TokenError from error
-    take_as_proof(opened, claim, UNSUBSCRIBE, now)
+    take_as_proof(opened, claim, UNSUBSCRIBE_EVIDENCE, now)
 
 
 def come_back(
@@ -153,7 +153,7 @@ def come_back(
             )
         except UnknownSubscriberError as error:
             raise TokenError from error
-        take_as_proof(opened, claim, RETURN, now)
+        take_as_proof(opened, claim, RETURN_EVIDENCE, now)
         standing = stand(opened, keys, subscriber, claim)
         opened.commit()
         return standing
@@ -186,7 +186,7 @@ def take_as_proof(opened: Session, claim: TokenClaim, evidence: str, now: dateti
 
     Only for what a POST brings. A scanner that opens links has the mail too, but looking changes nothing.
     """
-    prove_delivered(opened.connection(), claim.campaign_id, claim.subscriber_id, evidence, now)
+    mark_sent_by_evidence(opened.connection(), claim.campaign_id, claim.subscriber_id, evidence, now)
 
 
 def stand(opened: Session, keys: Keys, subscriber: Subscriber, claim: TokenClaim) -> Standing:

@@ -70,7 +70,7 @@ class Likeness:
         return stands_in(path, self.in_bytes)
 
     def is_in_stream(self, file: BinaryIO) -> bool:
-        """As :meth:`is_in`, for what is being unpacked."""
+        """As :meth:`is_in_state`, for what is being unpacked."""
         return _stands_in_stream(file, self.in_bytes)
 
 

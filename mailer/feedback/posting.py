@@ -4,15 +4,15 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from mailer.dispatch.deliveries.claims import Claim, ClaimedReader
-from mailer.dispatch.relays import lay_over, list_relays
+from mailer.dispatch.deliveries.claims import Claim, ClaimedSubscriber
+from mailer.dispatch.relays import list_relays, merge_relay_settings
 from mailer.settings import Settings
 from mailer.smtp.interfaces import (
     ConnectionFailedError,
-    Parcel,
+    OutgoingMessage,
     Transport,
+    apply_dot_stuffing,
     make_transport,
-    make_wire_ready,
 )
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
@@ -28,22 +28,22 @@ def post(settings: Settings, root: Path, *, recipient: str, message: bytes) -> O
         ConfigurationError: an address of a relay or its password cannot be used.
         BuildError: a line of the message does not end in CRLF.
     """
-    parcel = Parcel(
-        claim=Claim(0, 0, ClaimedReader(0, recipient, recipient, "", None, None)),
+    parcel = OutgoingMessage(
+        key=Claim(0, 0, ClaimedSubscriber(0, recipient, recipient, "", None, None)),
         sender=settings.sender.bounces_to or settings.sender.address,
         recipient=recipient,
-        payload=make_wire_ready(message),
+        payload=apply_dot_stuffing(message),
     )
-    outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, words="there is no relay")
+    outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="there is no relay")
     for relay in sorted(list_relays(settings.smtp), key=lambda relay: relay.priority):
-        transport = make_transport(lay_over(settings.smtp, relay), root)
+        transport = make_transport(merge_relay_settings(settings.smtp, relay), root)
         outcome = asyncio.run(_hand_over(transport, parcel))
         if outcome.verdict in _OVER:
             break
     return outcome
 
 
-async def _hand_over(transport: Transport, parcel: Parcel) -> Outcome:
+async def _hand_over(transport: Transport, parcel: OutgoingMessage) -> Outcome:
     loop = asyncio.get_running_loop()
     courier = _Courier(parcel, loop)
     try:
@@ -53,38 +53,38 @@ async def _hand_over(transport: Transport, parcel: Parcel) -> Outcome:
     line.wake()
     while not courier.settled.done():
         await asyncio.wait([courier.settled], timeout=_LOOK_SECONDS)
-        line.check(loop.time())
+        line.check_timeout(loop.time())
     line.close()
     while not courier.closed.done():
         await asyncio.wait([courier.closed], timeout=_LOOK_SECONDS)
-        line.check(loop.time())
+        line.check_timeout(loop.time())
     return courier.settled.result()
 
 
 class _Courier:
     """Feeds a line with one parcel."""
 
-    def __init__(self, parcel: Parcel, loop: asyncio.AbstractEventLoop) -> None:
-        self._waiting: Parcel | None = parcel
+    def __init__(self, parcel: OutgoingMessage, loop: asyncio.AbstractEventLoop) -> None:
+        self._waiting: OutgoingMessage | None = parcel
         self._loop = loop
         self.settled: asyncio.Future[Outcome] = loop.create_future()
         self.closed: asyncio.Future[None] = loop.create_future()
 
-    def take(self) -> Parcel | None:
+    def take(self) -> OutgoingMessage | None:
         parcel, self._waiting = self._waiting, None
         return parcel
 
-    def begin(self, parcel: Parcel, go: Callable[[bool], None]) -> None:  # noqa: ARG002 - there is one
+    def begin(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:  # noqa: ARG002 - there is one
         # Its row says that it is being tried; that was committed before there was a line.
-        self._loop.call_soon(go, True)
+        self._loop.call_soon(proceed, True)
 
-    def settle(self, parcel: Parcel, outcome: Outcome) -> None:  # noqa: ARG002 - there is one
+    def settle(self, message: OutgoingMessage, outcome: Outcome) -> None:  # noqa: ARG002 - there is one
         if not self.settled.done():
             self.settled.set_result(outcome)
 
     def ended(self, outcome: Outcome | None) -> None:
         if not self.settled.done():
-            lost = Outcome(verdict=Verdict.give_back, stage=Stage.connect, words="the connection was closed")
+            lost = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="the connection was closed")
             self.settled.set_result(outcome or lost)
         if not self.closed.done():
             self.closed.set_result(None)

@@ -16,19 +16,19 @@ from urllib.parse import unquote, urlsplit
 
 from mailer.errors import ConfigurationError
 from mailer.smtp.interfaces import ConnectionFailedError
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_words
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 
-Wish = Literal["auto", "plain", "login", "xoauth2"]
+AuthSetting = Literal["auto", "plain", "login", "xoauth2"]
 """The mechanism the settings ask for."""
 
 # RFC 5321 §4.5.3.1.4: a command line has at most 512 octets, its CRLF included. RFC 4954 §4: an initial response
 # that would make it longer waits for the server's 334; then every server must accept 12,288 octets.
-_LONGEST_COMMAND = 512
-_LONGEST_ANSWER = 12_288
+_MAX_COMMAND_LENGTH = 512
+_MAX_RESPONSE_LENGTH = 12_288
 _CANCEL = "*"
 
 
-class Mechanism(StrEnum):
+class AuthMechanism(StrEnum):
     """An authentication mechanism; the value is its name in SMTP."""
 
     xoauth2 = "XOAUTH2"
@@ -67,7 +67,7 @@ class Credentials:
         try:
             return _read_secret(self.token_file, "token_file", "OAuth token")
         except ConfigurationError as error:
-            raise _refuse(str(error)) from error
+            raise _auth_failed(str(error)) from error
 
 
 def read_credentials(
@@ -102,21 +102,21 @@ def _read_secret(path: Path, key: str, what: str) -> str:
     try:
         secret = path.read_text(encoding="utf-8").splitlines()[0].strip()
     except (OSError, UnicodeDecodeError, IndexError) as error:
-        raise _unreadable(path, key, what) from error
+        raise _unreadable_secret(path, key, what) from error
     if not secret:
-        raise _unreadable(path, key, what)
+        raise _unreadable_secret(path, key, what)
     return secret
 
 
-def _unreadable(path: Path, key: str, what: str) -> ConfigurationError:
+def _unreadable_secret(path: Path, key: str, what: str) -> ConfigurationError:
     return ConfigurationError(
         f"[smtp] {key}: {path} cannot be read or is empty. Its first line must be the {what}."
     )
 
 
 def choose_mechanism(
-    offered: Collection[str], wish: Wish, *, has_token: bool, has_password: bool = True
-) -> Mechanism:
+    offered: Collection[str], setting: AuthSetting, *, has_token: bool, has_password: bool = True
+) -> AuthMechanism:
     """Choose a mechanism from those ``offered`` (in upper or lower case).
 
     "auto" prefers XOAUTH2 if there is a token, then PLAIN, then LOGIN.
@@ -126,112 +126,112 @@ def choose_mechanism(
     """
     names = {name.upper() for name in offered}
     there = ", ".join(sorted(names)) or "none"
-    if wish != "auto":
-        return _take_at_its_word(Mechanism[wish], names, there, has_token, has_password)
-    usable = [Mechanism.xoauth2] if has_token else []
-    usable += [Mechanism.plain, Mechanism.login] if has_password else []
+    if setting != "auto":
+        return _require_mechanism(AuthMechanism[setting], names, there, has_token, has_password)
+    usable = [AuthMechanism.xoauth2] if has_token else []
+    usable += [AuthMechanism.plain, AuthMechanism.login] if has_password else []
     for mechanism in usable:
         if mechanism in names:
             return mechanism
     if not names:
-        raise _refuse(
+        raise _auth_failed(
             "the server does not offer authentication on this port. Use its submission port (587 or 465), or "
             "remove the user from [smtp] url"
         )
     ours = " and ".join(mechanism.value for mechanism in usable)
     missing = "password_file" if has_token else "token_file"
-    raise _refuse(
+    raise _auth_failed(
         f"the server offers {there}; only {ours} can be used with these settings. To use another, set [smtp] {missing}"
     )
 
 
-def _take_at_its_word(
-    mechanism: Mechanism, names: set[str], there: str, has_token: bool, has_password: bool
-) -> Mechanism:
+def _require_mechanism(
+    mechanism: AuthMechanism, names: set[str], there: str, has_token: bool, has_password: bool
+) -> AuthMechanism:
     asked = f'[smtp] auth = "{mechanism.name}"'
     if mechanism not in names:
-        raise _refuse(
+        raise _auth_failed(
             f"{asked} needs {mechanism}, which the server does not offer. It offers: {there}. "
             'Set [smtp] auth = "auto"'
         )
-    if mechanism is Mechanism.xoauth2 and not has_token:
-        raise _refuse(f"{asked} needs a token. Set [smtp] token_file to the file that holds it")
-    if mechanism is not Mechanism.xoauth2 and not has_password:
-        raise _refuse(f"{asked} needs a password. Set [smtp] password_file to the file that holds it")
+    if mechanism is AuthMechanism.xoauth2 and not has_token:
+        raise _auth_failed(f"{asked} needs a token. Set [smtp] token_file to the file that holds it")
+    if mechanism is not AuthMechanism.xoauth2 and not has_password:
+        raise _auth_failed(f"{asked} needs a password. Set [smtp] password_file to the file that holds it")
     return mechanism
 
 
-class Exchange:
+class AuthExchange:
     """One authentication exchange. Use a new one for every connection.
 
     The connection writes ``AUTH <mechanism>``, followed by a space and :meth:`initial` if that is not empty;
     then, for each 334, a line with what :meth:`answer` returns. Any other reply ends the exchange.
     """
 
-    def __init__(self, mechanism: Mechanism, answers: list[str]) -> None:
+    def __init__(self, mechanism: AuthMechanism, answers: list[str]) -> None:
         self.mechanism = mechanism
-        self._answers = answers
-        self._explanation = ""
+        self._responses = answers
+        self._error_detail = ""
 
     @property
-    def explanation(self) -> str:
+    def error_detail(self) -> str:
         """What the server said about a rejected token besides its reply; empty if nothing."""
-        return self._explanation
+        return self._error_detail
 
-    def initial(self) -> str:
+    def initial_response(self) -> str:
         """Return what follows ``AUTH`` and the mechanism on the same line, in base64; "" to wait for a 334."""
-        if self.mechanism is Mechanism.login:
+        if self.mechanism is AuthMechanism.login:
             # LOGIN has no initial response; only some servers accept one anyway.
             return ""
-        if len(f"AUTH {self.mechanism} {self._answers[0]}\r\n") > _LONGEST_COMMAND:
+        if len(f"AUTH {self.mechanism} {self._responses[0]}\r\n") > _MAX_COMMAND_LENGTH:
             return ""
-        return self._answers.pop(0)
+        return self._responses.pop(0)
 
-    def answer(self, challenge: str) -> str:
+    def respond(self, challenge: str) -> str:
         """Return the line that answers ``334 challenge``; ``*`` cancels when nothing is left to say.
 
         The text of LOGIN's challenges is ignored: servers word it as they like, but the order never changes.
         """
-        if self._answers:
-            return self._answers.pop(0)
-        if self.mechanism is Mechanism.xoauth2 and not self._explanation:
-            self._explanation = _explain(challenge)
+        if self._responses:
+            return self._responses.pop(0)
+        if self.mechanism is AuthMechanism.xoauth2 and not self._error_detail:
+            self._error_detail = _decode_error(challenge)
             # The 535 follows this empty line; without it both sides would wait.
             return ""
         return _CANCEL
 
 
-def open_exchange(mechanism: Mechanism, credentials: Credentials) -> Exchange:
+def start_exchange(mechanism: AuthMechanism, credentials: Credentials) -> AuthExchange:
     """Start authenticating ``credentials`` by ``mechanism``. The token is read now.
 
     Raises:
         ConnectionFailedError: the token cannot be read, or a response is longer than servers must accept.
     """
-    answers = [_encode(text) for text in _ANSWERS[mechanism](credentials)]
-    if any(len(answer) > _LONGEST_ANSWER for answer in answers):
-        raise _refuse(
-            f"the password or token is longer than the {_LONGEST_ANSWER:,} octets of RFC 4954. "
+    answers = [_encode(text) for text in _RESPONSES[mechanism](credentials)]
+    if any(len(answer) > _MAX_RESPONSE_LENGTH for answer in answers):
+        raise _auth_failed(
+            f"the password or token is longer than the {_MAX_RESPONSE_LENGTH:,} octets of RFC 4954. "
             "Check what its file contains"
         )
-    return Exchange(mechanism, answers)
+    return AuthExchange(mechanism, answers)
 
 
-def _answer_plain(credentials: Credentials) -> list[str]:
+def _plain_responses(credentials: Credentials) -> list[str]:
     return [f"\0{credentials.user}\0{credentials.password}"]
 
 
-def _answer_login(credentials: Credentials) -> list[str]:
+def _login_responses(credentials: Credentials) -> list[str]:
     return [credentials.user, credentials.password]
 
 
-def _answer_xoauth2(credentials: Credentials) -> list[str]:
+def _xoauth2_responses(credentials: Credentials) -> list[str]:
     return [f"user={credentials.user}\x01auth=Bearer {credentials.read_token()}\x01\x01"]
 
 
-_ANSWERS: Final[dict[Mechanism, Callable[[Credentials], list[str]]]] = {
-    Mechanism.plain: _answer_plain,
-    Mechanism.login: _answer_login,
-    Mechanism.xoauth2: _answer_xoauth2,
+_RESPONSES: Final[dict[AuthMechanism, Callable[[Credentials], list[str]]]] = {
+    AuthMechanism.plain: _plain_responses,
+    AuthMechanism.login: _login_responses,
+    AuthMechanism.xoauth2: _xoauth2_responses,
 }
 
 
@@ -239,17 +239,15 @@ def _encode(text: str) -> str:
     return base64.b64encode(text.encode()).decode()
 
 
-def _explain(challenge: str) -> str:
+def _decode_error(challenge: str) -> str:
     """Decode XOAUTH2's error challenge: base64 of JSON such as {"status": "400", "scope": …}."""
     try:
         said = json.loads(base64.b64decode(challenge, validate=True))
         words = ", ".join(f"{key} {value}" for key, value in said.items())
     except (binascii.Error, ValueError, AttributeError):
         words = ""
-    return clean_words(words) or "the server did not accept the token"
+    return clean_reply_text(words) or "the server did not accept the token"
 
 
-def _refuse(words: str) -> ConnectionFailedError:
-    return ConnectionFailedError(
-        Outcome(verdict=Verdict.stop, stage=Stage.login, words=words, reconnect=True)
-    )
+def _auth_failed(words: str) -> ConnectionFailedError:
+    return ConnectionFailedError(Outcome(verdict=Verdict.stop, stage=Stage.login, text=words, reconnect=True))

@@ -14,108 +14,112 @@ from collections.abc import Callable
 from typing import Final, cast
 
 from mailer.settings import SmtpSettings
-from mailer.smtp.interfaces import Courier, Parcel
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_words, judge_reply
-from mailer.smtp.reply_parser import Capabilities, GibberishError, Reply, ReplyReader
+from mailer.smtp.interfaces import MessageSource, OutgoingMessage
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply, clean_reply_text
+from mailer.smtp.reply_parser import Capabilities, MalformedReplyError, Reply, ReplyParser
 
 _SEND_BUFFER = 256 * 1024
 """Bytes; so that a message of 100 KB and the next envelope leave in one call."""
 
-_LONG = _SEND_BUFFER
+_LONG_MESSAGE = _SEND_BUFFER
 """Bytes from which on a message may be stuck here for longer than it takes to write it."""
 
-_LONGEST_DATA_WAIT = 120.0  # RFC 5321 §4.5.3.2.4
-_UNSAFE: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
-_DOT: Final = b".\r\n"
-_ENVELOPE: Final = (Stage.mail, Stage.rcpt, Stage.data)
-_NOTHING: Final[tuple[bytes, tuple[Stage, ...]]] = (b"", ())
+_MAX_DATA_WAIT = 120.0  # RFC 5321 §4.5.3.2.4
+_UNSAFE_IN_COMMAND: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
+_FINAL_DOT: Final = b".\r\n"
+_ENVELOPE_STAGES: Final = (Stage.mail, Stage.rcpt, Stage.data)
+_NO_COMMANDS: Final[tuple[bytes, tuple[Stage, ...]]] = (b"", ())
 
 
-class SmtpLine(asyncio.Protocol):
+class SmtpConnection(asyncio.Protocol):
     """A connection and its dialogue. :mod:`mailer.smtp.transport` brings it to where messages may go.
 
     At any moment at most one message is sent, its dot unanswered, and at most one more is offered, its
     envelope on its way without a body.
     """
 
-    def __init__(self, courier: Courier, settings: SmtpSettings, loop: asyncio.AbstractEventLoop) -> None:
-        self._courier = courier
+    def __init__(
+        self, source: MessageSource, settings: SmtpSettings, loop: asyncio.AbstractEventLoop
+    ) -> None:
+        self._source = source
         # Read for every message, and a model of pydantic's takes its time to answer.
         self._timeout, self._final_timeout = settings.timeout, settings.final_timeout
         self._wants_pipelining = settings.pipelining
-        self._most_messages = settings.messages_per_connection
-        self._longest_seconds = 60 * settings.connection_minutes
+        self._max_messages = settings.messages_per_connection
+        self._max_seconds = 60 * settings.connection_minutes
         self._loop = loop
-        self._reader = ReplyReader()
-        self._opening: asyncio.Queue[Reply | None] | None = asyncio.Queue()
-        self._owed: deque[Stage] = deque()
-        self._steps: dict[Stage, Callable[[Reply], None]] = {
+        self._parser = ReplyParser()
+        self._opening_replies: asyncio.Queue[Reply | None] | None = asyncio.Queue()
+        self._pending_stages: deque[Stage] = deque()
+        self._handlers: dict[Stage, Callable[[Reply], None]] = {
             Stage.reset: self._on_reset,
             Stage.mail: self._on_mail,
             Stage.rcpt: self._on_rcpt,
             Stage.data: self._on_data,
             Stage.dot: self._on_dot,
         }
-        self._offered: Parcel | None = None
-        self._fault: Outcome | None = None
-        self._is_begun = False
-        self._sent: Parcel | None = None
-        self._tail: tuple[bytes, ...] = ()
-        self._is_held_up = False
+        self._offered: OutgoingMessage | None = None
+        self._refusal: Outcome | None = None
+        self._is_send_requested = False
+        self._unanswered: OutgoingMessage | None = None
+        self._unsent_tail: tuple[bytes, ...] = ()
+        self._is_write_paused = False
         self._needs_reset = False
-        self._taken = 0
+        self._message_count = 0
         self._deadline = float("inf")
-        self._retires_at = float("inf")
+        self._expires_at = float("inf")
         self._is_closing = False
         self._is_quitting = False
-        self._is_over = False
-        self.transport: asyncio.Transport = _NOWHERE
+        self._is_closed = False
+        self.transport: asyncio.Transport = _NULL_TRANSPORT
         self.capabilities = Capabilities()
         self._pipelines = False
 
     # --- opening: one question after another
 
-    async def ask(self, command: bytes | None) -> Reply | None:
+    async def send_command(self, command: bytes | None) -> Reply | None:
         """Send ``command`` (None: only listen) and wait for the reply; None when the connection ended."""
-        assert self._opening is not None  # noqa: S101 - only opening.py calls this
+        assert self._opening_replies is not None  # noqa: S101 - only opening.py calls this
         if command is not None:
             self.transport.write(command + b"\r\n")
-        return await self._opening.get()
+        return await self._opening_replies.get()
 
     @property
-    def has_unread(self) -> bool:
+    def has_unread_data(self) -> bool:
         """Whether the server has said more than it was asked for."""
-        return not self._reader.is_empty or (self._opening is not None and not self._opening.empty())
+        return not self._parser.is_empty or (
+            self._opening_replies is not None and not self._opening_replies.empty()
+        )
 
-    def start(self, capabilities: Capabilities) -> None:
+    def start_sending(self, capabilities: Capabilities) -> None:
         """The server waits for MAIL. From here on replies go to the dialogue."""
         self.capabilities = capabilities
         self._pipelines = self._wants_pipelining and "PIPELINING" in capabilities
-        self._opening = None
-        self._retires_at = self._loop.time() + self._longest_seconds
+        self._opening_replies = None
+        self._expires_at = self._loop.time() + self._max_seconds
 
     # --- Line
 
     def wake(self) -> None:
-        if self._offered is not None or self._opening is not None:
+        if self._offered is not None or self._opening_replies is not None:
             return
-        if self._sent is None:
-            self._go_on()
-        elif self._pipelines and not self._tail and self._may_take():
-            self._write(*self._take())
+        if self._unanswered is None:
+            self._send_next()
+        elif self._pipelines and not self._unsent_tail and self._can_take_next():
+            self._send_commands(*self._next_envelope())
 
     def close(self) -> None:
         self._is_closing = True
-        if self._offered is None and self._sent is None:
+        if self._offered is None and self._unanswered is None:
             self._quit()
 
     def abort(self) -> None:
-        self._lose("aborted by the mailer")
+        self._connection_failed("aborted by the mailer")
 
-    def check(self, now: float) -> None:
+    def check_timeout(self, now: float) -> None:
         if now > self._deadline:
-            self._lose("timed out")
-        elif now > self._retires_at and self._offered is None and self._sent is None:
+            self._connection_failed("timed out")
+        elif now > self._expires_at and self._offered is None and self._unanswered is None:
             self._quit()
 
     # --- asyncio.Protocol
@@ -130,298 +134,308 @@ class SmtpLine(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         try:
-            replies = self._reader.feed(data)
-        except GibberishError as error:
-            if self._opening is not None:
+            replies = self._parser.feed(data)
+        except MalformedReplyError as error:
+            if self._opening_replies is not None:
                 self.transport.abort()
-            elif not self._is_over:
-                self._lose(str(error))
+            elif not self._is_closed:
+                self._connection_failed(str(error))
             return
         for reply in replies:
-            if self._is_over:
+            if self._is_closed:
                 return
-            if self._opening is not None:
-                self._opening.put_nowait(reply)
+            if self._opening_replies is not None:
+                self._opening_replies.put_nowait(reply)
             else:
-                self._hear(reply)
-        if replies and not self._is_over:
-            self._deadline = self._find_deadline()
+                self._on_reply(reply)
+        if replies and not self._is_closed:
+            self._deadline = self._next_deadline()
 
     def pause_writing(self) -> None:
-        self._is_held_up = True
+        self._is_write_paused = True
 
     def resume_writing(self) -> None:
-        self._is_held_up = False
-        if self._tail and not self._is_over:
+        self._is_write_paused = False
+        if self._unsent_tail and not self._is_closed:
             self._write_tail()
 
     def eof_received(self) -> None:
         # Left to itself, the transport would go on writing what it holds to a server that answers no more.
-        if self._opening is None and not self._is_over:
-            self._lose("closed by the server")
+        if self._opening_replies is None and not self._is_closed:
+            self._connection_failed("closed by the server")
 
     def connection_lost(self, error: Exception | None) -> None:
-        if self._opening is not None:
-            self._opening.put_nowait(None)
+        if self._opening_replies is not None:
+            self._opening_replies.put_nowait(None)
         elif self._is_quitting:
-            self._courier.ended(None)
-        elif not self._is_over:
-            self._lose(clean_words(str(error)) if error else "closed by the server")
+            self._source.closed(None)
+        elif not self._is_closed:
+            self._connection_failed(clean_reply_text(str(error)) if error else "closed by the server")
 
     # --- the dialogue
 
-    def _hear(self, reply: Reply) -> None:
-        if not self._owed:
+    def _on_reply(self, reply: Reply) -> None:
+        if not self._pending_stages:
             # A server that shuts down says 421 unasked (RFC 5321 §3.8).
-            self._lose(_read_words(reply.words) or "closed by the server")
+            self._connection_failed(_decode_text(reply.text) or "closed by the server")
             return
-        self._steps[self._owed.popleft()](reply)
+        self._handlers[self._pending_stages.popleft()](reply)
 
-    def _find_deadline(self) -> float:
-        if not self._owed:
+    def _next_deadline(self) -> float:
+        if not self._pending_stages:
             return float("inf")
-        stage, seconds = self._owed[0], self._timeout
+        stage, seconds = self._pending_stages[0], self._timeout
         if stage is Stage.dot:
             seconds = self._final_timeout
         elif stage is Stage.data:
-            seconds = min(seconds, _LONGEST_DATA_WAIT)
+            seconds = min(seconds, _MAX_DATA_WAIT)
         return self._loop.time() + seconds
 
     def _on_reset(self, reply: Reply) -> None:
         if reply.code != 250:
             # Whatever envelope the server has now, it is none that we know.
-            self._fault = _judge(Stage.reset, reply)
-            self._end(self._fault)
+            self._refusal = _classify(Stage.reset, reply)
+            self._terminate(self._refusal)
         elif not self._pipelines:
             assert self._offered is not None  # noqa: S101 - the reset was for its envelope
-            self._write(*self._write_envelope(self._offered))
+            self._send_commands(*self._build_envelope(self._offered))
 
     def _on_mail(self, reply: Reply) -> None:
         if reply.code != 250:
-            self._give_up(_judge(Stage.mail, reply))
+            self._refuse_offered(_classify(Stage.mail, reply))
         elif not self._pipelines:
-            self._write(self._rcpt(), (Stage.rcpt,))
+            self._send_commands(self._rcpt_command(), (Stage.rcpt,))
 
     def _on_rcpt(self, reply: Reply) -> None:
-        if self._fault is None and reply.code not in {250, 251, 252}:
-            self._give_up(_judge(Stage.rcpt, reply))
+        if self._refusal is None and reply.code not in {250, 251, 252}:
+            self._refuse_offered(_classify(Stage.rcpt, reply))
         elif not self._pipelines:
-            self._write(b"DATA\r\n", (Stage.data,))
+            self._send_commands(b"DATA\r\n", (Stage.data,))
 
-    def _give_up(self, fault: Outcome) -> None:
+    def _refuse_offered(self, fault: Outcome) -> None:
         """The offered message ends with ``fault``, once the replies to the rest of its envelope are in."""
-        self._fault = self._fault or fault
+        self._refusal = self._refusal or fault
         self._needs_reset = True
         if fault.code == 421:
             # The server hangs up; nothing more is to be heard.
-            self._end(fault)
-        elif not self._pipelines or not self._owed or Stage.data not in self._owed:
-            self._drop_offered()
+            self._terminate(fault)
+        elif not self._pipelines or not self._pending_stages or Stage.data not in self._pending_stages:
+            self._report_refusal()
 
     def _on_data(self, reply: Reply) -> None:
-        if self._fault is not None:
+        if self._refusal is not None:
             if reply.code != 354:
-                self._drop_offered()
-            elif self._fault.stage is Stage.rcpt:
+                self._report_refusal()
+            elif self._refusal.stage is Stage.rcpt:
                 # It wants a message in spite of the refusal: RFC 2920 §3.1 has it get an empty one.
-                self._write(_DOT, (Stage.dot,))
+                self._send_commands(_FINAL_DOT, (Stage.dot,))
             else:
                 # It may have taken the recipient. Nothing but the end is sure to deliver nothing.
-                self._end(self._fault)
+                self._terminate(self._refusal)
         elif reply.code != 354:
-            self._give_up(_judge(Stage.data, reply))
+            self._refuse_offered(_classify(Stage.data, reply))
         elif self._is_closing:
-            self._leave()
+            self._abandon()
         else:
             assert self._offered is not None  # noqa: S101 - its DATA was answered
-            self._is_begun = True
-            self._courier.begin(self._offered, self._go)
+            self._is_send_requested = True
+            self._source.request_send(self._offered, self._proceed)
 
-    def _go(self, may_send: bool) -> None:
+    def _proceed(self, may_send: bool) -> None:
         """The ledger has written down that the message may arrive, or refuses it."""
-        parcel, self._offered, self._is_begun = self._offered, None, False
+        parcel, self._offered, self._is_send_requested = self._offered, None, False
         assert parcel is not None  # noqa: S101 - it was offered and is not settled
-        if self._is_over:
+        if self._is_closed:
             if may_send:
-                self._courier.settle(
-                    parcel, _lost(Stage.data, "the connection was lost before the message was sent")
+                self._source.report(
+                    parcel, _lost_outcome(Stage.data, "the connection was lost before the message was sent")
                 )
             return
         if not may_send:
-            self._leave()
+            self._abandon()
             return
-        self._sent = parcel
-        self._owed.append(Stage.dot)
+        self._unanswered = parcel
+        self._pending_stages.append(Stage.dot)
         self._deadline = self._loop.time() + self._final_timeout
-        envelope, stages = self._take() if self._pipelines and self._may_take() else _NOTHING
-        self._owed.extend(stages)
-        if len(parcel.payload) < _LONG:
-            self.transport.write(parcel.payload + _DOT + envelope)
+        envelope, stages = (
+            self._next_envelope() if self._pipelines and self._can_take_next() else _NO_COMMANDS
+        )
+        self._pending_stages.extend(stages)
+        if len(parcel.payload) < _LONG_MESSAGE:
+            self.transport.write(parcel.payload + _FINAL_DOT + envelope)
         else:
-            self._write_long(parcel.payload, _DOT, envelope)
+            self._write_long(parcel.payload, _FINAL_DOT, envelope)
 
     def _write_long(self, payload: bytes, *tail: bytes) -> None:
         """Write a message that may be held up on its way, and its dot only when it no longer is.
 
         So a line that is lost before was lost before the dot, and the message cannot have arrived.
         """
-        self._tail = tail
+        self._unsent_tail = tail
         self.transport.write(payload)
-        if not self._is_held_up:
+        if not self._is_write_paused:
             self._write_tail()
 
     def _write_tail(self) -> None:
-        tail, self._tail = self._tail, ()
+        tail, self._unsent_tail = self._unsent_tail, ()
         self._deadline = self._loop.time() + self._final_timeout
         self.transport.writelines(tail)
 
     def _on_dot(self, reply: Reply) -> None:
-        if self._tail and not 400 <= reply.code <= 599:
-            self._owed.appendleft(Stage.dot)
-            self._lose("the server replied before the message had ended")
+        if self._unsent_tail and not 400 <= reply.code <= 599:
+            self._pending_stages.appendleft(Stage.dot)
+            self._connection_failed("the server replied before the message had ended")
             return
-        parcel, self._sent = self._sent, None
+        parcel, self._unanswered = self._unanswered, None
         if parcel is None:
             # The lone dot after a refusal; whatever it is answered, nobody gets anything.
-            self._drop_offered()
+            self._report_refusal()
             return
-        outcome = _judge(Stage.dot, reply)
-        self._courier.settle(parcel, outcome)
-        if outcome.reconnect or self._tail:
-            self._end(outcome)
+        outcome = _classify(Stage.dot, reply)
+        self._source.report(parcel, outcome)
+        if outcome.reconnect or self._unsent_tail:
+            self._terminate(outcome)
         elif self._offered is None:
-            self._go_on()
+            self._send_next()
 
-    def _drop_offered(self) -> None:
+    def _report_refusal(self) -> None:
         """Settle the message whose envelope was refused, and go on."""
-        parcel, fault = self._offered, self._fault
-        self._offered = self._fault = None
+        parcel, fault = self._offered, self._refusal
+        self._offered = self._refusal = None
         assert parcel is not None and fault is not None  # noqa: S101, PT018 - the caller saw the refusal
-        self._courier.settle(parcel, fault)
+        self._source.report(parcel, fault)
         if fault.reconnect:
-            self._end(fault)
+            self._terminate(fault)
         else:
-            self._go_on()
+            self._send_next()
 
-    def _go_on(self) -> None:
+    def _send_next(self) -> None:
         """Take the next message, or end if the time has come."""
-        if self._is_over or self._sent is not None:
+        if self._is_closed or self._unanswered is not None:
             return
-        if self._is_closing or self._has_served():
+        if self._is_closing or self._is_used_up():
             self._quit()
-        elif self._may_take():
-            self._write(*self._take())
+        elif self._can_take_next():
+            self._send_commands(*self._next_envelope())
 
     # --- envelopes
 
-    def _may_take(self) -> bool:
-        return not (self._is_over or self._is_closing or self._opening is not None or self._has_served())
+    def _can_take_next(self) -> bool:
+        return not (
+            self._is_closed or self._is_closing or self._opening_replies is not None or self._is_used_up()
+        )
 
-    def _has_served(self) -> bool:
-        return self._taken >= self._most_messages or self._loop.time() > self._retires_at
+    def _is_used_up(self) -> bool:
+        return self._message_count >= self._max_messages or self._loop.time() > self._expires_at
 
-    def _take(self) -> tuple[bytes, tuple[Stage, ...]]:
+    def _next_envelope(self) -> tuple[bytes, tuple[Stage, ...]]:
         """The commands for the next message and what they make the server owe; nothing if there is none."""
-        while (parcel := self._courier.take()) is not None:
-            if words := self._look_over(parcel):
-                refusal = Outcome(verdict=Verdict.failed, stage=Stage.mail, words=words)
-                self._courier.settle(parcel, refusal)
+        while (parcel := self._source.next_message()) is not None:
+            if words := self._find_obstacle(parcel):
+                refusal = Outcome(verdict=Verdict.failed, stage=Stage.mail, text=words)
+                self._source.report(parcel, refusal)
                 continue
-            self._taken += 1
-            self._offered, self._fault = parcel, None
-            return self._write_envelope(parcel)
-        return _NOTHING
+            self._message_count += 1
+            self._offered, self._refusal = parcel, None
+            return self._build_envelope(parcel)
+        return _NO_COMMANDS
 
-    def _write_envelope(self, parcel: Parcel) -> tuple[bytes, tuple[Stage, ...]]:
-        mail = b"MAIL FROM:<%b>%b\r\n" % (parcel.sender.encode(), self._options(parcel))
-        stages: tuple[Stage, ...] = _ENVELOPE
+    def _build_envelope(self, parcel: OutgoingMessage) -> tuple[bytes, tuple[Stage, ...]]:
+        mail = b"MAIL FROM:<%b>%b\r\n" % (parcel.sender.encode(), self._mail_parameters(parcel))
+        stages: tuple[Stage, ...] = _ENVELOPE_STAGES
         if self._needs_reset:
             # After a refusal only: servers count RSET as chatter, and Postfix wants one before a new MAIL.
             self._needs_reset = False
             mail, stages = b"RSET\r\n" + mail, (Stage.reset, *stages)
         if not self._pipelines:
             return mail[: mail.index(b"\n") + 1], stages[:1]
-        return mail + self._rcpt() + b"DATA\r\n", stages
+        return mail + self._rcpt_command() + b"DATA\r\n", stages
 
-    def _rcpt(self) -> bytes:
+    def _rcpt_command(self) -> bytes:
         assert self._offered is not None  # noqa: S101 - the caller has just offered it
         return b"RCPT TO:<%b>\r\n" % self._offered.recipient.encode()
 
-    def _options(self, parcel: Parcel) -> bytes:
-        options = b" SIZE=%d" % len(parcel.payload) if "SIZE" in self.capabilities.offers else b""
+    def _mail_parameters(self, parcel: OutgoingMessage) -> bytes:
+        options = b" SIZE=%d" % len(parcel.payload) if "SIZE" in self.capabilities.keywords else b""
         if not parcel.payload.isascii():
             options += b" BODY=8BITMIME"
         if _needs_smtputf8(parcel):
             options += b" SMTPUTF8"
         return options
 
-    def _look_over(self, parcel: Parcel) -> str:
+    def _find_obstacle(self, parcel: OutgoingMessage) -> str:
         """Why this message cannot be handed to this server at all, if so. The server is not asked."""
-        if _UNSAFE.search(parcel.sender + parcel.recipient):
+        if _UNSAFE_IN_COMMAND.search(parcel.sender + parcel.recipient):
             return "the address contains characters that an SMTP command cannot carry"
-        if "SMTPUTF8" not in self.capabilities.offers and _needs_smtputf8(parcel):
+        if "SMTPUTF8" not in self.capabilities.keywords and _needs_smtputf8(parcel):
             return "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"
-        if "8BITMIME" not in self.capabilities.offers and not parcel.payload.isascii():
+        if "8BITMIME" not in self.capabilities.keywords and not parcel.payload.isascii():
             return "the message needs 8BITMIME (RFC 6152), which the mail server does not offer"
         return ""
 
-    def _write(self, commands: bytes, stages: tuple[Stage, ...]) -> None:
+    def _send_commands(self, commands: bytes, stages: tuple[Stage, ...]) -> None:
         if stages:
-            if not self._owed:
-                self._owed.extend(stages)
-                self._deadline = self._find_deadline()
+            if not self._pending_stages:
+                self._pending_stages.extend(stages)
+                self._deadline = self._next_deadline()
             else:
-                self._owed.extend(stages)
+                self._pending_stages.extend(stages)
             self.transport.write(commands)
 
     # --- ending
 
     def _quit(self) -> None:
         """End politely, with nothing in hand."""
-        if not self._is_over:
-            self._is_over, self._deadline = True, float("inf")
+        if not self._is_closed:
+            self._is_closed, self._deadline = True, float("inf")
             self._is_quitting = True
             self.transport.write(b"QUIT\r\n")
             # Neither close(), which under TLS waits for the other side, nor at once, before QUIT has left.
             self._loop.call_soon(self.transport.abort)
 
-    def _leave(self) -> None:
+    def _abandon(self) -> None:
         """End while the server waits for a message that must not come.
 
         A lone dot would deliver an empty message; without one the server throws away what it has.
         """
-        self._end(None)
+        self._terminate(None)
 
-    def _lose(self, words: str) -> None:
+    def _connection_failed(self, words: str) -> None:
         """The line broke, or is given up. Before the final dot nothing can have arrived; after it, nobody
         knows."""
-        if not self._is_over:
-            stage = self._owed[0] if self._owed else Stage.mail if self._sent is None else Stage.dot
-            self._end(_lost(stage, f"connection lost at {stage.value}: {words}"))
+        if not self._is_closed:
+            stage = (
+                self._pending_stages[0]
+                if self._pending_stages
+                else Stage.mail
+                if self._unanswered is None
+                else Stage.dot
+            )
+            self._terminate(_lost_outcome(stage, f"connection lost at {stage.value}: {words}"))
 
-    def _end(self, outcome: Outcome | None) -> None:
-        self._is_over, self._deadline = True, float("inf")
+    def _terminate(self, outcome: Outcome | None) -> None:
+        self._is_closed, self._deadline = True, float("inf")
         self.transport.abort()
-        words = outcome.words if outcome else "not sent"
+        words = outcome.text if outcome else "not sent"
         # About a message behind another the server was asked, but it did not come to answer.
-        is_behind = self._sent is not None or outcome is None or outcome.stage is Stage.dot
+        is_behind = self._unanswered is not None or outcome is None or outcome.stage is Stage.dot
         reached = Stage.mail if is_behind or outcome is None else outcome.stage
-        if self._sent is not None:
-            parcel, self._sent = self._sent, None
-            self._courier.settle(parcel, self._judge_loss(words))
-        if self._offered is not None and not self._is_begun:
+        if self._unanswered is not None:
+            parcel, self._unanswered = self._unanswered, None
+            self._source.report(parcel, self._classify_loss(words))
+        if self._offered is not None and not self._is_send_requested:
             parcel, self._offered = self._offered, None
-            self._courier.settle(parcel, self._fault or _lost(reached, words))
-        self._courier.ended(outcome)
+            self._source.report(parcel, self._refusal or _lost_outcome(reached, words))
+        self._source.closed(outcome)
 
-    def _judge_loss(self, words: str) -> Outcome:
+    def _classify_loss(self, words: str) -> Outcome:
         """What became of the message whose dot was not answered."""
-        if self._tail:
-            return _lost(Stage.body, "connection lost at body: the message was not sent completely")
-        return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, words=words, reconnect=True)
+        if self._unsent_tail:
+            return _lost_outcome(Stage.body, "connection lost at body: the message was not sent completely")
+        return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text=words, reconnect=True)
 
 
-class _Nowhere(asyncio.Transport):
+class _NullTransport(asyncio.Transport):
     """The transport of a line that is not connected yet."""
 
     def write(self, data: object) -> None:
@@ -433,21 +447,21 @@ class _Nowhere(asyncio.Transport):
     close = abort
 
 
-_NOWHERE: Final = _Nowhere()
+_NULL_TRANSPORT: Final = _NullTransport()
 
 
-def _needs_smtputf8(parcel: Parcel) -> bool:
+def _needs_smtputf8(parcel: OutgoingMessage) -> bool:
     """Whether an address is beyond ASCII (RFC 6531): its local part, domains are A-labels already."""
     return not (parcel.sender.isascii() and parcel.recipient.isascii())
 
 
-def _judge(stage: Stage, reply: Reply) -> Outcome:
-    return judge_reply(stage, reply.code, _read_words(reply.words))
+def _classify(stage: Stage, reply: Reply) -> Outcome:
+    return classify_reply(stage, reply.code, _decode_text(reply.text))
 
 
-def _read_words(words: bytes) -> str:
-    return clean_words(words.decode("utf-8", "replace"))
+def _decode_text(words: bytes) -> str:
+    return clean_reply_text(words.decode("utf-8", "replace"))
 
 
-def _lost(stage: Stage, words: str) -> Outcome:
-    return Outcome(verdict=Verdict.give_back, stage=stage, words=words, reconnect=True)
+def _lost_outcome(stage: Stage, words: str) -> Outcome:
+    return Outcome(verdict=Verdict.give_back, stage=stage, text=words, reconnect=True)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-__all__ = ["PublicRecord", "Signer", "open_signer", "public_record"]
+__all__ = ["DkimRecord", "DkimSigner", "load_signer", "make_dkim_record"]
 
 _OVERSIGNED = (
     "from",
@@ -43,25 +43,25 @@ _OVERSIGNED = (
 """Header fields named once more than they occur, so that nobody can add one: a second From or
 List-Unsubscribe would be shown or used in place of ours, with our signature still valid."""
 
-_SIGNED = ("sender", "list-post", "content-transfer-encoding", "in-reply-to", "references")
+_SIGNED_IF_PRESENT = ("sender", "list-post", "content-transfer-encoding", "in-reply-to", "references")
 """Header fields that are signed where they occur, and that a relay may add."""
 
-_NAMES = tuple(name.encode() for name in _OVERSIGNED + _SIGNED)
-_WANTED = frozenset(_NAMES)
+_FIELD_NAMES = tuple(name.encode() for name in _OVERSIGNED + _SIGNED_IF_PRESENT)
+_FIELD_NAME_SET = frozenset(_FIELD_NAMES)
 
 # `in` takes twice as long over a message that has none, as ours do.
-_DOT = re.compile(rb"\r\n\.")
+_STUFFED_DOT = re.compile(rb"\r\n\.")
 
-_FEWEST_BITS = 2048  # RFC 8301 lets 1024 pass; large receivers do not trust it any more.
-_LONGEST_LINE = 78  # RFC 5322, section 2.1.1: what a line should not exceed
-_LONGEST_STRING = 255  # RFC 1035, section 3.3: a character-string of DNS
+_MIN_RSA_BITS = 2048  # RFC 8301 lets 1024 pass; large receivers do not trust it any more.
+_MAX_LINE_LENGTH = 78  # RFC 5322, section 2.1.1: what a line should not exceed
+_MAX_STRING_LENGTH = 255  # RFC 1035, section 3.3: a character-string of DNS
 _SELECTOR = re.compile(
     r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class PublicRecord:
+class DkimRecord:
     """What DNS must say for a signature to be believed: ``text`` in a TXT record called ``name``."""
 
     name: str
@@ -70,13 +70,13 @@ class PublicRecord:
     @property
     def zone_line(self) -> str:
         """The record as a zone file has it, its text in strings of 255 bytes at most."""
-        strings = '" "'.join(_cut(self.text, _LONGEST_STRING))
+        strings = '" "'.join(_split(self.text, _MAX_STRING_LENGTH))
         return f'{self.name}. IN TXT ( "{strings}" )'
 
 
-def public_record(
+def make_dkim_record(
     private: "RSAPrivateKey | Ed25519PrivateKey", *, selector: str, domain: str
-) -> PublicRecord:
+) -> DkimRecord:
     """The record for the public half of ``private``. Nothing of the private half is in it."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
@@ -87,31 +87,31 @@ def public_record(
     else:
         kind = "ed25519"
         public = private.public_key().public_bytes_raw()
-    return PublicRecord(
+    return DkimRecord(
         name=f"{selector}._domainkey.{domain}",
         text=f"v=DKIM1; k={kind}; p={b64encode(public).decode('ascii')}",
     )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Key:
+class _SigningKey:
     """A private key ready to sign: ``sign`` turns what is signed into a signature, ``begin`` is how its
     header begins, up to the time, and ``is_slow`` says that it is worth a thread."""
 
-    record: PublicRecord
-    begin: bytes
+    record: DkimRecord
+    header_start: bytes
     sign: Callable[[bytes], bytes]
     is_slow: bool = False
 
 
-class Signer:
+class DkimSigner:
     """Signs messages with one or two keys. Keeps nothing of a message; safe to share between threads."""
 
-    def __init__(self, keys: Sequence[_Key]) -> None:
+    def __init__(self, keys: Sequence[_SigningKey]) -> None:
         self._keys = tuple(keys)
 
     @property
-    def records(self) -> tuple[PublicRecord, ...]:
+    def records(self) -> tuple[DkimRecord, ...]:
         """What DNS must say, a record for each key."""
         return tuple(key.record for key in self._keys)
 
@@ -130,40 +130,43 @@ class Signer:
         Raises:
             BuildError: the message has no From, which a signature must cover.
         """
-        plain = _undouble_dots(message)
+        plain = _undo_dot_stuffing(message)
         end = plain.find(b"\r\n\r\n")
         head = plain[:end] if end >= 0 else plain.removesuffix(b"\r\n")
-        counts, fields = _select_fields(_read_fields(head))
+        counts, fields = _select_fields(_canonicalise_fields(head))
         if not counts[0]:
             raise BuildError("the message has no From header, so it cannot be signed.")
         middle = b"%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (
             int(now.timestamp()),
-            _name_fields(counts),
-            b64encode(_digest_body(plain, end + 4 if end >= 0 else len(plain))),
+            _format_field_list(counts),
+            b64encode(_hash_body(plain, end + 4 if end >= 0 else len(plain))),
         )
-        return b"".join([*(_write_signature(key, middle, fields) for key in self._keys), message])
+        return b"".join([*(_build_signature_header(key, middle, fields) for key in self._keys), message])
 
 
-def _write_signature(key: _Key, middle: bytes, fields: bytes) -> bytes:
-    value = key.begin + middle
+def _build_signature_header(key: _SigningKey, middle: bytes, fields: bytes) -> bytes:
+    value = key.header_start + middle
     signed = b"%bdkim-signature:%b" % (fields, value.replace(b"\r\n ", b" "))
     signature = b64encode(key.sign(signed)).decode("ascii")
-    return b"DKIM-Signature: %b%b\r\n" % (value, "\r\n ".join(_cut(signature, _LONGEST_LINE - 4)).encode())
+    return b"DKIM-Signature: %b%b\r\n" % (
+        value,
+        "\r\n ".join(_split(signature, _MAX_LINE_LENGTH - 4)).encode(),
+    )
 
 
-def _cut(text: str, width: int) -> Iterator[str]:
+def _split(text: str, width: int) -> Iterator[str]:
     return (text[start : start + width] for start in range(0, len(text), width))
 
 
 # --- canonical form -----------------------------------------------------------------------------------------
 
 
-def _undouble_dots(message: bytes) -> bytes:
+def _undo_dot_stuffing(message: bytes) -> bytes:
     """What the receiver makes of ``message`` (RFC 5321, section 4.5.2)."""
-    return message.replace(b"\r\n.", b"\r\n") if _DOT.search(message) else message
+    return message.replace(b"\r\n.", b"\r\n") if _STUFFED_DOT.search(message) else message
 
 
-def _read_fields(head: bytes) -> dict[bytes, list[bytes]]:
+def _canonicalise_fields(head: bytes) -> dict[bytes, list[bytes]]:
     """The canonical fields that may be signed, by name, in the order in which they occur."""
     # Relaxed form (RFC 6376, section 3.4.2), of the whole header at once: unfolded, with single spaces.
     if b"\t" in head:
@@ -175,31 +178,31 @@ def _read_fields(head: bytes) -> dict[bytes, list[bytes]]:
     for line in head.split(b"\r\n"):
         name, _, value = line.partition(b":")
         name = name.rstrip(b" ").lower()
-        if name in _WANTED:
+        if name in _FIELD_NAME_SET:
             fields.setdefault(name, []).append(b"%b:%b\r\n" % (name, value.strip(b" ")))
     return fields
 
 
 def _select_fields(fields: dict[bytes, list[bytes]]) -> tuple[tuple[int, ...], bytes]:
     """How often each of ``_NAMES`` occurs, and the fields as they are hashed: of one name, the last first."""
-    found = [fields.get(name, ()) for name in _NAMES]
+    found = [fields.get(name, ()) for name in _FIELD_NAMES]
     return tuple(map(len, found)), b"".join(chain.from_iterable(map(reversed, found)))
 
 
 @lru_cache(maxsize=16)
-def _name_fields(counts: Sequence[int]) -> bytes:
+def _format_field_list(counts: Sequence[int]) -> bytes:
     """The value of ``h=``, folded: names as often as ``counts`` says, those of ``_OVERSIGNED`` once more."""
     lines, line = [], " h="
-    for place, (name, count) in enumerate(zip(_OVERSIGNED + _SIGNED, counts, strict=True)):
+    for place, (name, count) in enumerate(zip(_OVERSIGNED + _SIGNED_IF_PRESENT, counts, strict=True)):
         for _ in range(count + (place < len(_OVERSIGNED))):
-            if len(line) + len(name) + 1 > _LONGEST_LINE:
+            if len(line) + len(name) + 1 > _MAX_LINE_LENGTH:
                 lines.append(line)
                 line = " "
             line += f"{name}:"
     return "\r\n".join([*lines, line]).removeprefix(" h=").removesuffix(":").encode()
 
 
-def _digest_body(message: bytes, start: int) -> bytes:
+def _hash_body(message: bytes, start: int) -> bytes:
     """The SHA-256 of the simple form (RFC 6376, section 3.4.3) of what begins at ``start``: one line end at
     the end, even of nothing."""
     end = len(message)
@@ -213,7 +216,7 @@ def _digest_body(message: bytes, start: int) -> bytes:
 # --- keys ---------------------------------------------------------------------------------------------------
 
 
-def open_signer(settings: Settings, root: Path) -> Signer | None:
+def load_signer(settings: Settings, root: Path) -> DkimSigner | None:
     """The signer ``[dkim]`` describes, or None where it names no key. Key files lie under ``root``.
 
     Raises:
@@ -232,10 +235,10 @@ def open_signer(settings: Settings, root: Path) -> Signer | None:
     keys = []
     # RSA first, because every receiver knows it.
     if wished.key_file is not None:
-        keys.append(_open_rsa(root / wished.key_file, wished.selector, domain))
+        keys.append(_load_rsa_key(root / wished.key_file, wished.selector, domain))
     if wished.ed25519_key_file is not None:
-        keys.append(_open_ed25519(root / wished.ed25519_key_file, wished.ed25519_selector, domain))
-    return Signer(keys)
+        keys.append(_load_ed25519_key(root / wished.ed25519_key_file, wished.ed25519_selector, domain))
+    return DkimSigner(keys)
 
 
 def _check_selectors(selectors: dict[str, str]) -> None:
@@ -268,49 +271,49 @@ def _find_domain(settings: Settings) -> str:
         ) from error
 
 
-def _open_rsa(path: Path, selector: str, domain: str) -> _Key:
+def _load_rsa_key(path: Path, selector: str, domain: str) -> _SigningKey:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
 
-    remedy = f"Make one with `openssl genrsa -out {path} {_FEWEST_BITS}`."
-    private = _read_key("key_file", path, remedy)
+    remedy = f"Make one with `openssl genrsa -out {path} {_MIN_RSA_BITS}`."
+    private = _read_private_key("key_file", path, remedy)
     if not isinstance(private, RSAPrivateKey):
         raise ConfigurationError(f"[dkim] key_file: {path} is not an RSA key. {remedy}")
-    if private.key_size < _FEWEST_BITS:
+    if private.key_size < _MIN_RSA_BITS:
         raise ConfigurationError(
             f"[dkim] key_file: {path} has {private.key_size} bits, but receivers require "
-            f"{_FEWEST_BITS}. {remedy}"
+            f"{_MIN_RSA_BITS}. {remedy}"
         )
     padding, algorithm = PKCS1v15(), SHA256()
-    return _Key(
-        record=public_record(private, selector=selector, domain=domain),
-        begin=_begin("rsa-sha256", selector, domain),
+    return _SigningKey(
+        record=make_dkim_record(private, selector=selector, domain=domain),
+        header_start=_header_start("rsa-sha256", selector, domain),
         sign=lambda signed: private.sign(signed, padding, algorithm),
         is_slow=True,
     )
 
 
-def _open_ed25519(path: Path, selector: str, domain: str) -> _Key:
+def _load_ed25519_key(path: Path, selector: str, domain: str) -> _SigningKey:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     remedy = f"Make one with `openssl genpkey -algorithm ed25519 -out {path}`."
-    private = _read_key("ed25519_key_file", path, remedy)
+    private = _read_private_key("ed25519_key_file", path, remedy)
     if not isinstance(private, Ed25519PrivateKey):
         raise ConfigurationError(f"[dkim] ed25519_key_file: {path} is not an Ed25519 key. {remedy}")
-    return _Key(
-        record=public_record(private, selector=selector, domain=domain),
-        begin=_begin("ed25519-sha256", selector, domain),
+    return _SigningKey(
+        record=make_dkim_record(private, selector=selector, domain=domain),
+        header_start=_header_start("ed25519-sha256", selector, domain),
         # RFC 8463, section 3: what is signed is the hash.
         sign=lambda signed: private.sign(sha256(signed).digest()),
     )
 
 
-def _begin(algorithm: str, selector: str, domain: str) -> bytes:
+def _header_start(algorithm: str, selector: str, domain: str) -> bytes:
     return f"v=1; a={algorithm}; c=relaxed/simple;\r\n d={domain};\r\n s={selector}; t=".encode("ascii")
 
 
-def _read_key(setting: str, path: Path, remedy: str) -> object:
+def _read_private_key(setting: str, path: Path, remedy: str) -> object:
     """The private key in the file, of whatever kind."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key

@@ -16,11 +16,11 @@ from mailer.settings import SmtpSettings
 from mailer.smtp.reply_classifier import Outcome
 
 
-class Parcel(NamedTuple):
-    """One message on its way: whose it is, from and to, and its bytes as :func:`make_wire_ready` leaves
+class OutgoingMessage(NamedTuple):
+    """One message on its way: whose it is, from and to, and its bytes as :func:`apply_dot_stuffing` leaves
     them."""
 
-    claim: Claim
+    key: Claim
     sender: str
     recipient: str
     payload: bytes
@@ -34,26 +34,26 @@ class ConnectionFailedError(MailerError):
         super().__init__(outcome.reason)
 
 
-class Courier(Protocol):
+class MessageSource(Protocol):
     """Who feeds one line. Everything is called from the loop's own thread, and returns at once."""
 
-    def take(self) -> Parcel | None:
+    def next_message(self) -> OutgoingMessage | None:
         """The next message; None when there is none now. The line then waits to be woken."""
 
-    def begin(self, parcel: Parcel, go: Callable[[bool], None]) -> None:
+    def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
         """Write down, durably, that ``parcel`` may arrive; then call ``go`` with True.
 
         Until then nothing of the message may leave. With False, or without a call, nothing may be sent.
         """
 
-    def settle(self, parcel: Parcel, outcome: Outcome) -> None:
+    def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
         """How a parcel ended that was taken. Called once for each, but for one whose ``go`` said False."""
 
-    def ended(self, outcome: Outcome | None) -> None:
+    def closed(self, outcome: Outcome | None) -> None:
         """The line is closed and of no more use; ``outcome`` says why, None if it had served its time."""
 
 
-class Line(Protocol):
+class Connection(Protocol):
     """An open line that takes one message after another from its courier."""
 
     def wake(self) -> None:
@@ -65,14 +65,14 @@ class Line(Protocol):
     def abort(self) -> None:
         """End it at once. A message that may have arrived is settled as in doubt."""
 
-    def check(self, now: float) -> None:
+    def check_timeout(self, now: float) -> None:
         """End it if the other side has been silent for too long; ``now`` is the loop's time."""
 
 
 class Transport(Protocol):
     """A place that messages can be handed to."""
 
-    async def connect(self, courier: Courier) -> Line:
+    async def connect(self, source: MessageSource) -> Connection:
         """A new line, which begins to take from ``courier`` once it is woken.
 
         Raises:
@@ -80,7 +80,7 @@ class Transport(Protocol):
         """
 
 
-def make_wire_ready(message: bytes) -> bytes:
+def apply_dot_stuffing(message: bytes) -> bytes:
     """``message`` as it may follow a DATA: every line ends in CRLF, and first dots are doubled.
 
     What :mod:`mailer.rendering.message` builds is so from the start. (RFC 5321 §2.3.8 and §4.5.2)
@@ -95,8 +95,8 @@ def make_wire_ready(message: bytes) -> bytes:
     return b"." + doubled if doubled.startswith(b".") else doubled
 
 
-def unstuff(payload: bytes) -> bytes:
-    """What a server keeps of ``payload``: :func:`make_wire_ready` undone."""
+def undo_dot_stuffing(payload: bytes) -> bytes:
+    """What a server keeps of ``payload``: :func:`apply_dot_stuffing` undone."""
     undoubled = payload.replace(b"\r\n..", b"\r\n.")
     return undoubled[1:] if undoubled.startswith(b"..") else undoubled
 
@@ -112,7 +112,7 @@ def make_transport(settings: SmtpSettings, root: Path) -> Transport:
     from mailer.smtp.transport import SmtpTransport
 
     url = urlsplit(settings.url)
-    if url.scheme in {"smtp", "smtps"} and url.hostname and _has_port(url):
+    if url.scheme in {"smtp", "smtps"} and url.hostname and _has_valid_port(url):
         return SmtpTransport(settings, root)
     if url.scheme == "maildir" and url.path:
         return MaildirTransport(root / url.path)
@@ -124,7 +124,7 @@ def make_transport(settings: SmtpSettings, root: Path) -> Transport:
     )
 
 
-def _has_port(url: SplitResult) -> bool:
+def _has_valid_port(url: SplitResult) -> bool:
     """Whether what stands behind the colon, if anything does, is a port."""
     try:
         return url.port is None or url.port > 0

@@ -6,7 +6,7 @@ import socket
 import time
 from pathlib import Path
 
-from mailer.smtp.interfaces import ConnectionFailedError, Courier, Parcel, unstuff
+from mailer.smtp.interfaces import ConnectionFailedError, MessageSource, OutgoingMessage, undo_dot_stuffing
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 _serial = itertools.count(1)
@@ -18,111 +18,115 @@ class MaildirTransport:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    async def connect(self, courier: Courier) -> "MaildirLine":
+    async def connect(self, source: MessageSource) -> "MaildirConnection":
         try:
             for name in ("tmp", "new", "cur"):
                 (self._folder / name).mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConnectionFailedError(_refuse(self._folder, error, Stage.connect)) from error
-        return MaildirLine(self._folder, courier)
+            raise ConnectionFailedError(_failed_outcome(self._folder, error, Stage.connect)) from error
+        return MaildirConnection(self._folder, source)
 
 
-class MaildirLine:
+class MaildirConnection:
     """Writes messages one at a time. Moving a complete, synced file from ``tmp`` to ``new`` is its final
     dot.
     """
 
-    def __init__(self, folder: Path, courier: Courier) -> None:
+    def __init__(self, folder: Path, source: MessageSource) -> None:
         self._folder = folder
-        self._courier = courier
-        self._in_hand: Parcel | None = None
-        self._draft = folder / "tmp" / "none"
+        self._source = source
+        self._current: OutgoingMessage | None = None
+        self._temporary = folder / "tmp" / "none"
         self._is_closing = False
-        self._is_over = False
+        self._is_closed = False
 
     def wake(self) -> None:
-        if self._in_hand is None and not self._is_closing and (parcel := self._courier.take()) is not None:
+        if (
+            self._current is None
+            and not self._is_closing
+            and (parcel := self._source.next_message()) is not None
+        ):
             self._write(parcel)
 
     def close(self) -> None:
         if not self._is_closing:
             self._is_closing = True
-            if self._in_hand is None:
-                self._go_on(None)
+            if self._current is None:
+                self._continue(None)
 
     def abort(self) -> None:
         """End it at once. What is written and not moved has not arrived, whatever the ledger says."""
-        if not self._is_over:
-            self._is_closing = self._is_over = True
-            self._draft.unlink(missing_ok=True)
-            self._courier.ended(None)
+        if not self._is_closed:
+            self._is_closing = self._is_closed = True
+            self._temporary.unlink(missing_ok=True)
+            self._source.closed(None)
 
-    def check(self, now: float) -> None:
+    def check_timeout(self, now: float) -> None:
         """Nothing is waited for."""
 
-    def _write(self, parcel: Parcel) -> None:
-        self._in_hand = parcel
-        self._draft = self._folder / "tmp" / _make_name()
+    def _write(self, parcel: OutgoingMessage) -> None:
+        self._current = parcel
+        self._temporary = self._folder / "tmp" / _unique_name()
         try:
-            _write_synced(self._draft, _add_trace(parcel))
+            _write_synced(self._temporary, _add_envelope_headers(parcel))
         except OSError as error:
-            self._draft.unlink(missing_ok=True)
-            self._settle(parcel, _refuse(self._folder, error, Stage.body))
+            self._temporary.unlink(missing_ok=True)
+            self._report(parcel, _failed_outcome(self._folder, error, Stage.body))
         else:
-            self._courier.begin(parcel, self._go)
+            self._source.request_send(parcel, self._proceed)
 
-    def _go(self, may_send: bool) -> None:
-        parcel, self._in_hand = self._in_hand, None
+    def _proceed(self, may_send: bool) -> None:
+        parcel, self._current = self._current, None
         assert parcel is not None  # noqa: S101 - it was begun and is not settled
-        if self._is_over:
+        if self._is_closed:
             if may_send:
                 words = "aborted by the mailer before the message was moved"
-                self._courier.settle(parcel, Outcome(Verdict.give_back, Stage.data, words=words))
+                self._source.report(parcel, Outcome(Verdict.give_back, Stage.data, text=words))
         elif may_send:
-            self._settle(parcel, self._move())
+            self._report(parcel, self._move_to_new())
         else:
-            self._draft.unlink(missing_ok=True)
-            self._go_on(None)
+            self._temporary.unlink(missing_ok=True)
+            self._continue(None)
 
-    def _move(self) -> Outcome:
-        target = self._folder / "new" / self._draft.name
+    def _move_to_new(self) -> Outcome:
+        target = self._folder / "new" / self._temporary.name
         try:
-            self._draft.rename(target)
+            self._temporary.rename(target)
             _sync_folder(target.parent)
         except OSError as error:
-            self._draft.unlink(missing_ok=True)
-            return _refuse(self._folder, error, Stage.body)
-        return Outcome(verdict=Verdict.sent, stage=Stage.dot, code=250, words=f"saved as {target.name}")
+            self._temporary.unlink(missing_ok=True)
+            return _failed_outcome(self._folder, error, Stage.body)
+        return Outcome(verdict=Verdict.sent, stage=Stage.dot, code=250, text=f"saved as {target.name}")
 
-    def _settle(self, parcel: Parcel, outcome: Outcome) -> None:
-        self._in_hand = None
-        self._courier.settle(parcel, outcome)
-        self._go_on(outcome if outcome.reconnect else None)
+    def _report(self, parcel: OutgoingMessage, outcome: Outcome) -> None:
+        self._current = None
+        self._source.report(parcel, outcome)
+        self._continue(outcome if outcome.reconnect else None)
 
-    def _go_on(self, trouble: Outcome | None) -> None:
+    def _continue(self, trouble: Outcome | None) -> None:
         if trouble is None and not self._is_closing:
             self.wake()
-        elif not self._is_over:
-            self._is_closing = self._is_over = True
-            self._courier.ended(trouble)
+        elif not self._is_closed:
+            self._is_closing = self._is_closed = True
+            self._source.closed(trouble)
 
 
-def _refuse(folder: Path, error: OSError, stage: Stage) -> Outcome:
+def _failed_outcome(folder: Path, error: OSError, stage: Stage) -> Outcome:
     words = f"{folder}: {error.strerror}"
-    return Outcome(verdict=Verdict.give_back, stage=stage, words=words, reconnect=True)
+    return Outcome(verdict=Verdict.give_back, stage=stage, text=words, reconnect=True)
 
 
-def _make_name() -> str:
+def _unique_name() -> str:
     """A name no other delivery has, on any host that shares the folder."""
     host = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
     return f"{time.time_ns() // 10**9}.P{os.getpid()}Q{next(_serial)}R{os.urandom(4).hex()}.{host}"
 
 
-def _add_trace(parcel: Parcel) -> bytes:
+def _add_envelope_headers(parcel: OutgoingMessage) -> bytes:
     # RFC 5321 §4.4: final delivery puts the envelope's sender on top; the recipient is found nowhere else
     # either.
     head = f"Return-Path: <{parcel.sender}>\r\nDelivered-To: {parcel.recipient}\r\n"
-    return head.encode() + unstuff(parcel.payload)
+    return head.encode() + undo_dot_stuffing(parcel.payload)
 
 
 def _write_synced(path: Path, content: bytes) -> None:

@@ -11,56 +11,56 @@ from urllib.parse import urlsplit
 
 from mailer.errors import MailerError
 from mailer.settings import SmtpSettings
-from mailer.smtp.auth import Credentials, Mechanism, choose_mechanism, open_exchange, read_credentials
+from mailer.smtp.auth import AuthMechanism, Credentials, choose_mechanism, read_credentials, start_exchange
 from mailer.smtp.interfaces import ConnectionFailedError
-from mailer.smtp.reply_classifier import clean_words
-from mailer.smtp.reply_parser import Capabilities, read_capabilities
+from mailer.smtp.reply_classifier import clean_reply_text
+from mailer.smtp.reply_parser import Capabilities, parse_ehlo_text
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
-_PATIENCE_SECONDS = 10.0
+_LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
+_TIMEOUT_SECONDS = 10.0
 
 
-class RelayUnfitError(MailerError):
+class ProbeError(MailerError):
     """The relay does not take mail from us now; the message says why."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class RelayView:
-    """What was seen of a relay. ``tls`` is the version spoken, "" for clear text; ``certificate_until`` (UTC)
-    is when the certificate ends, and ``certificate_fault`` why nobody vouches for it, "" if somebody does.
+class ProbeResult:
+    """What was seen of a relay. ``tls`` is the version spoken, "" for clear text; ``certificate_expires_at`` (UTC)
+    is when the certificate ends, and ``certificate_error`` why nobody vouches for it, "" if somebody does.
     """
 
-    place: str
+    address: str
     capabilities: Capabilities
-    is_local: bool
+    is_loopback: bool
     tls: str = ""
-    certificate_until: datetime | None = None
-    certificate_fault: str = ""
-    mechanism: Mechanism | None = None
+    certificate_expires_at: datetime | None = None
+    certificate_error: str = ""
+    mechanism: AuthMechanism | None = None
 
 
-def look_at_relay(settings: SmtpSettings, root: Path) -> RelayView:
+def probe_relay(settings: SmtpSettings, root: Path) -> ProbeResult:
     """Connect to the relay ``settings.url`` names, as a campaign would, and leave again. No mail is sent.
 
     Raises:
-        RelayUnfitError: it does not answer, cannot be trusted, or does not let us in.
+        ProbeError: it does not answer, cannot be trusted, or does not let us in.
         ConfigurationError: the password cannot be read, or there is a user without one.
     """
     credentials = read_credentials(settings.url, settings.password_file, settings.token_file, root)
     is_trust_needed = credentials is not None or settings.starttls == "require"
     try:
-        return _Visit(settings, credentials, ssl.create_default_context()).look()
+        return _Probe(settings, credentials, ssl.create_default_context()).run()
     except ssl.SSLCertVerificationError as error:
-        fault = clean_words(error.verify_message)
+        fault = clean_reply_text(error.verify_message)
         if is_trust_needed or urlsplit(settings.url).scheme == "smtps":
-            raise RelayUnfitError(f"its certificate is not trusted ({fault})") from error
+            raise ProbeError(f"its certificate is not trusted ({fault})") from error
         context = ssl.create_default_context()
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-        return replace(_Visit(settings, credentials, context).look(), certificate_fault=fault)
+        return replace(_Probe(settings, credentials, context).run(), certificate_error=fault)
 
 
-class _Visit:
+class _Probe:
     """One connection, from the name's address to QUIT."""
 
     def __init__(
@@ -74,7 +74,7 @@ class _Visit:
         self._over_tls = url.scheme == "smtps"
         self._port = url.port or (465 if self._over_tls else 587 if url.username else 25)
 
-    def look(self) -> RelayView:
+    def run(self) -> ProbeResult:
         try:
             client = self._open()
             with contextlib.closing(client):
@@ -85,32 +85,30 @@ class _Visit:
         except ssl.SSLCertVerificationError:
             raise
         except ConnectionFailedError as error:
-            raise RelayUnfitError(str(error)) from error
+            raise ProbeError(str(error)) from error
         except socket.gaierror as error:
-            raise RelayUnfitError(
-                f"the host name {self._host} cannot be resolved ({error.strerror})"
-            ) from error
+            raise ProbeError(f"the host name {self._host} cannot be resolved ({error.strerror})") from error
         except smtplib.SMTPResponseException as error:
-            raise RelayUnfitError(_say(error.smtp_code, error.smtp_error)) from error
+            raise ProbeError(_describe_reply(error.smtp_code, error.smtp_error)) from error
         except (OSError, UnicodeError, smtplib.SMTPException) as error:
-            raise RelayUnfitError(clean_words(str(error)) or type(error).__name__) from error
+            raise ProbeError(clean_reply_text(str(error)) or type(error).__name__) from error
 
     def _open(self) -> smtplib.SMTP:
-        seconds = min(_PATIENCE_SECONDS, self._settings.timeout)
+        seconds = min(_TIMEOUT_SECONDS, self._settings.timeout)
         # With a name of our own given, smtplib does not ask the resolver for one, which can take seconds.
         if not self._over_tls:
             return smtplib.SMTP(self._host, self._port, "localhost", seconds)
         return smtplib.SMTP_SSL(self._host, self._port, "localhost", timeout=seconds, context=self._context)
 
-    def _talk(self, client: smtplib.SMTP) -> RelayView:
-        capabilities = _greet(client)
+    def _talk(self, client: smtplib.SMTP) -> ProbeResult:
+        capabilities = _send_ehlo(client)
         if not self._over_tls and self._settings.starttls != "never":
-            capabilities = self._change_to_tls(client, capabilities)
-        view = RelayView(
-            place=f"{self._host}:{self._port}",
+            capabilities = self._start_tls(client, capabilities)
+        view = ProbeResult(
+            address=f"{self._host}:{self._port}",
             capabilities=capabilities,
-            is_local=self._host in _LOOPBACK,
-            mechanism=self._log_in(client, capabilities),
+            is_loopback=self._host in _LOOPBACK_HOSTS,
+            mechanism=self._authenticate(client, capabilities),
         )
         if not isinstance(client.sock, ssl.SSLSocket):
             return view
@@ -118,50 +116,50 @@ class _Visit:
         ends = (
             datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) if isinstance(until, str) else None
         )
-        return replace(view, tls=client.sock.version() or "", certificate_until=ends)
+        return replace(view, tls=client.sock.version() or "", certificate_expires_at=ends)
 
-    def _change_to_tls(self, client: smtplib.SMTP, capabilities: Capabilities) -> Capabilities:
+    def _start_tls(self, client: smtplib.SMTP, capabilities: Capabilities) -> Capabilities:
         if "STARTTLS" not in capabilities:
             if self._settings.starttls == "require":
-                raise RelayUnfitError("it does not offer STARTTLS, which [smtp] starttls requires")
+                raise ProbeError("it does not offer STARTTLS, which [smtp] starttls requires")
             return capabilities
         client.starttls(context=self._context)
-        return _greet(client)
+        return _send_ehlo(client)
 
-    def _log_in(self, client: smtplib.SMTP, capabilities: Capabilities) -> Mechanism | None:
+    def _authenticate(self, client: smtplib.SMTP, capabilities: Capabilities) -> AuthMechanism | None:
         credentials = self._credentials
         if credentials is None:
             return None
-        is_safe = isinstance(client.sock, ssl.SSLSocket) or self._host in _LOOPBACK
+        is_safe = isinstance(client.sock, ssl.SSLSocket) or self._host in _LOOPBACK_HOSTS
         if not is_safe and self._settings.starttls != "never":
-            raise RelayUnfitError("it does not offer encryption, and the password is not sent in clear text")
+            raise ProbeError("it does not offer encryption, and the password is not sent in clear text")
         mechanism = choose_mechanism(
-            capabilities.auth,
+            capabilities.auth_mechanisms,
             self._settings.auth,
             has_token=credentials.has_token,
             has_password=credentials.has_password,
         )
-        exchange = open_exchange(mechanism, credentials)
-        code, words = client.docmd(f"AUTH {mechanism} {exchange.initial()}".rstrip())
+        exchange = start_exchange(mechanism, credentials)
+        code, words = client.docmd(f"AUTH {mechanism} {exchange.initial_response()}".rstrip())
         while code == 334:
-            code, words = client.docmd(exchange.answer(words.decode("ascii", "replace")))
+            code, words = client.docmd(exchange.respond(words.decode("ascii", "replace")))
         if code != 235:
-            raise RelayUnfitError(
-                f"it refuses the login: {_say(code, words)} {exchange.explanation}".rstrip()
+            raise ProbeError(
+                f"it refuses the login: {_describe_reply(code, words)} {exchange.error_detail}".rstrip()
             )
         return mechanism
 
 
-def _greet(client: smtplib.SMTP) -> Capabilities:
+def _send_ehlo(client: smtplib.SMTP) -> Capabilities:
     """EHLO, or HELO where the server does not know EHLO."""
     assert client.sock is not None  # noqa: S101 - it has just been opened
-    client.local_hostname = _own_name(client.sock)
+    client.local_hostname = _ehlo_name(client.sock)
     code, words = client.ehlo()
     if 500 <= code <= 599:
         code, words = client.helo()
     if code != 250:
-        raise RelayUnfitError(_say(code, words))
-    return read_capabilities(words.decode("utf-8", "replace"))
+        raise ProbeError(_describe_reply(code, words))
+    return parse_ehlo_text(words.decode("utf-8", "replace"))
 
 
 def _read_end(until: object) -> datetime | None:
@@ -169,7 +167,7 @@ def _read_end(until: object) -> datetime | None:
     return datetime.fromtimestamp(ssl.cert_time_to_seconds(until), UTC) if isinstance(until, str) else None
 
 
-def _own_name(sock: socket.socket) -> str:
+def _ehlo_name(sock: socket.socket) -> str:
     name = socket.gethostname()
     if "." in name and name.isascii():
         return name
@@ -177,6 +175,6 @@ def _own_name(sock: socket.socket) -> str:
     return f"[IPv6:{address}]" if ":" in address else f"[{address}]"
 
 
-def _say(code: int, words: bytes | str) -> str:
+def _describe_reply(code: int, words: bytes | str) -> str:
     text = words.decode("utf-8", "replace") if isinstance(words, bytes) else words
-    return f"{code} {clean_words(text)}".strip()
+    return f"{code} {clean_reply_text(text)}".strip()

@@ -83,7 +83,7 @@ class Outcome(NamedTuple):
     verdict: Verdict
     stage: Stage
     code: int | None = None
-    words: str = ""
+    text: str = ""
     retry_after: timedelta | None = None
     slow_down: bool = False
     reconnect: bool = False
@@ -91,22 +91,22 @@ class Outcome(NamedTuple):
     @property
     def is_attempt(self) -> bool:
         """Whether this counts as an attempt: the server was asked about the recipient, not only about us."""
-        return self.stage in _ABOUT_THE_READER
+        return self.stage in _RECIPIENT_STAGES
 
     @property
     def reason(self) -> str:
         """The code and text on one line, as the ledger stores them."""
-        return self.words if self.code is None else f"{self.code} {self.words}".strip()
+        return self.text if self.code is None else f"{self.code} {self.text}".strip()
 
     @property
-    def complaint(self) -> str:
+    def summary(self) -> str:
         """Why a campaign must stop, as shown to people."""
-        return f"{_COMPLAINTS[self.stage]}: {self.reason}"
+        return f"{_STAGE_SUMMARIES[self.stage]}: {self.reason}"
 
 
-_ABOUT_THE_READER: Final = frozenset({Stage.rcpt, Stage.data, Stage.body, Stage.dot})
+_RECIPIENT_STAGES: Final = frozenset({Stage.rcpt, Stage.data, Stage.body, Stage.dot})
 
-_COMPLAINTS: Final = {
+_STAGE_SUMMARIES: Final = {
     Stage.build: "The message cannot be built",
     Stage.connect: "The mail server cannot be used",
     Stage.tls: "The connection cannot be secured",
@@ -132,43 +132,45 @@ class _Rule:
     code: str
     verdict: Verdict
     enhanced: str = ".*"
-    words: str = ""
+    text: str = ""
     slow_down: bool = False
     reconnect: bool = False
 
-    def fits(self, stage: Stage, code: int, enhanced: str, words: str) -> bool:
+    def matches(self, stage: Stage, code: int, enhanced: str, text: str) -> bool:
         return (
             stage in self.stages
             and re.fullmatch(self.code, str(code)) is not None
             and re.fullmatch(self.enhanced, enhanced) is not None
-            and re.search(self.words, words, re.IGNORECASE) is not None
+            and re.search(self.text, text, re.IGNORECASE) is not None
         )
 
 
 _BEFORE_DOT = frozenset(Stage) - {Stage.dot}
 # RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled (5.2.1).
 # The other 5.1.x codes are about the sender's address.
-_DEAD = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
+_DEAD_ADDRESS_CODES = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
 # "Too many messages in this session" asks for a new connection, not for a lower rate.
 _SESSION_FULL = r"\b(?:per|this|one|single) (?:smtp )?(?:session|connection)\b"
 
 
-def _at(*stages: Stage) -> frozenset[Stage]:
+def _stages(*stages: Stage) -> frozenset[Stage]:
     return frozenset(stages)
 
 
 RULES: Final = (
-    _Rule(stages=_at(Stage.dot), code="2..", verdict=Verdict.sent),
-    _Rule(stages=_at(Stage.dot), code="4..", words=_SESSION_FULL, verdict=Verdict.deferred, reconnect=True),
+    _Rule(stages=_stages(Stage.dot), code="2..", verdict=Verdict.sent),
+    _Rule(
+        stages=_stages(Stage.dot), code="4..", text=_SESSION_FULL, verdict=Verdict.deferred, reconnect=True
+    ),
     # RFC 5321 §4.2.1: a 4yz means not accepted, 421 included. Amazon SES reports too high a rate here (454).
-    _Rule(stages=_at(Stage.dot), code="421", verdict=Verdict.deferred, slow_down=True, reconnect=True),
-    _Rule(stages=_at(Stage.dot), code="4..", verdict=Verdict.deferred, slow_down=True),
+    _Rule(stages=_stages(Stage.dot), code="421", verdict=Verdict.deferred, slow_down=True, reconnect=True),
+    _Rule(stages=_stages(Stage.dot), code="4..", verdict=Verdict.deferred, slow_down=True),
     # Size, content, policy: the next recipient would get the same reply.
-    _Rule(stages=_at(Stage.dot), code="5..", verdict=Verdict.stop),
-    _Rule(stages=_at(Stage.dot), code=".*", verdict=Verdict.in_doubt, reconnect=True),
+    _Rule(stages=_stages(Stage.dot), code="5..", verdict=Verdict.stop),
+    _Rule(stages=_stages(Stage.dot), code=".*", verdict=Verdict.in_doubt, reconnect=True),
     # Too many messages from us, said to RCPT: put back in the queue, this recipient would get the same reply for ever.
     _Rule(
-        stages=_at(Stage.rcpt),
+        stages=_stages(Stage.rcpt),
         code="421",
         enhanced=r"4\.7\..*",
         verdict=Verdict.deferred,
@@ -177,91 +179,93 @@ RULES: Final = (
     ),
     _Rule(stages=_BEFORE_DOT, code="421", verdict=Verdict.give_back, reconnect=True),
     # 454 is a server in trouble; how long to leave it alone is decided for all connections together.
-    _Rule(stages=_at(Stage.tls, Stage.login), code="5..", verdict=Verdict.stop, reconnect=True),
+    _Rule(stages=_stages(Stage.tls, Stage.login), code="5..", verdict=Verdict.stop, reconnect=True),
     # 452 4.4.5 here means "enough for one session" or "enough for now": the connection stays open but is
     # useless.
-    _Rule(stages=_at(Stage.mail), code="4..", words=_SESSION_FULL, verdict=Verdict.give_back, reconnect=True),
-    _Rule(stages=_at(Stage.mail), code="4..", verdict=Verdict.give_back, slow_down=True, reconnect=True),
-    _Rule(stages=_at(Stage.mail), code="5..", verdict=Verdict.stop),
-    _Rule(stages=_at(Stage.rcpt), code="4..", verdict=Verdict.deferred),
+    _Rule(
+        stages=_stages(Stage.mail), code="4..", text=_SESSION_FULL, verdict=Verdict.give_back, reconnect=True
+    ),
+    _Rule(stages=_stages(Stage.mail), code="4..", verdict=Verdict.give_back, slow_down=True, reconnect=True),
+    _Rule(stages=_stages(Stage.mail), code="5..", verdict=Verdict.stop),
+    _Rule(stages=_stages(Stage.rcpt), code="4..", verdict=Verdict.deferred),
     # "Authentication required" is not the recipient's fault.
-    _Rule(stages=_at(Stage.rcpt), code="530", verdict=Verdict.stop),
+    _Rule(stages=_stages(Stage.rcpt), code="530", verdict=Verdict.stop),
     # A full mailbox may be emptied (RFC 5321 §4.5.3.1.10 wants 552 treated as 452).
-    _Rule(stages=_at(Stage.rcpt), code="552", verdict=Verdict.deferred),
-    _Rule(stages=_at(Stage.rcpt), code="5..", enhanced=r"5\.2\.2", verdict=Verdict.deferred),
+    _Rule(stages=_stages(Stage.rcpt), code="552", verdict=Verdict.deferred),
+    _Rule(stages=_stages(Stage.rcpt), code="5..", enhanced=r"5\.2\.2", verdict=Verdict.deferred),
     # is_dead_address() tells a dead address from our own fault, which the circuit breaker counts.
-    _Rule(stages=_at(Stage.rcpt), code="5..", verdict=Verdict.rejected),
-    _Rule(stages=_at(Stage.data), code="4..", verdict=Verdict.deferred),
-    _Rule(stages=_at(Stage.data), code="5..", verdict=Verdict.stop),
+    _Rule(stages=_stages(Stage.rcpt), code="5..", verdict=Verdict.rejected),
+    _Rule(stages=_stages(Stage.data), code="4..", verdict=Verdict.deferred),
+    _Rule(stages=_stages(Stage.data), code="5..", verdict=Verdict.stop),
     # A malformed reply, or a code that does not belong here.
     _Rule(stages=_BEFORE_DOT, code=".*", verdict=Verdict.give_back, reconnect=True),
 )
 # Only these may say when to try again.
-_MAY_BE_TIMED: Final = frozenset({Verdict.deferred, Verdict.give_back})
+_RETRYABLE: Final = frozenset({Verdict.deferred, Verdict.give_back})
 
 
-def judge_reply(stage: Stage, code: int, words: str) -> Outcome:
+def classify_reply(stage: Stage, code: int, text: str) -> Outcome:
     """Classify the reply ``code`` ``words`` at ``stage``. The caller handles 354 to DATA itself."""
     if stage is Stage.dot and 200 <= code <= 299:
         # Nearly every reply; the table is not needed.
-        return Outcome(Verdict.sent, Stage.dot, code, words)
-    enhanced = find_enhanced(code, words)
-    rule = next(rule for rule in RULES if rule.fits(stage, code, enhanced, words))
+        return Outcome(Verdict.sent, Stage.dot, code, text)
+    enhanced = find_enhanced_code(code, text)
+    rule = next(rule for rule in RULES if rule.matches(stage, code, enhanced, text))
     return Outcome(
         verdict=rule.verdict,
         stage=stage,
         code=code,
-        words=words,
-        retry_after=find_wait(words) if rule.verdict in _MAY_BE_TIMED else None,
+        text=text,
+        retry_after=find_retry_delay(text) if rule.verdict in _RETRYABLE else None,
         slow_down=rule.slow_down,
         reconnect=rule.reconnect,
     )
 
 
-def find_enhanced(code: int, words: str) -> str:
+def find_enhanced_code(code: int, text: str) -> str:
     """Return the enhanced status code ("5.1.1") at the start of ``words``, if it has the class of ``code``, else ""."""
-    found = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", words)
+    found = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", text)
     return found[1] if found and found[1][0] == str(code)[0] else ""
 
 
-_NOT_THE_READER = re.compile(
+_SENDER_FAULT = re.compile(
     r"relay|spam|spf|dkim|dmarc|block|black ?list|deny|denied|policy|reputation|authenticat|not permitted|"
     r"not allowed|too many|rate|banned|helo|ptr\b|reverse",
     re.IGNORECASE,
 )
 
 
-def is_dead_address(code: int | None, words: str) -> bool:
+def is_dead_address(code: int | None, text: str) -> bool:
     """Whether a refusal at RCPT means that the address is dead, and not that the sender is unwelcome.
 
     Without an enhanced status code the text decides: "550 Relaying denied" is about us.
     """
     if code not in {550, 551, 553}:
         return False
-    enhanced = find_enhanced(code, words)
+    enhanced = find_enhanced_code(code, text)
     if enhanced:
-        return re.fullmatch(_DEAD, enhanced) is not None
-    return _NOT_THE_READER.search(words) is None
+        return re.fullmatch(_DEAD_ADDRESS_CODES, enhanced) is not None
+    return _SENDER_FAULT.search(text) is None
 
 
-_LONGEST_WAIT = timedelta(hours=4)
-_SHORTEST_WAIT = timedelta(seconds=30)
-_FIRST_WAIT = timedelta(minutes=5)
+_MAX_DELAY = timedelta(hours=4)
+_MIN_DELAY = timedelta(seconds=30)
+_INITIAL_DELAY = timedelta(minutes=5)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _ASKS_TO_WAIT = re.compile(r"retry|again|gr[ae]ylist|wait|defer|come back", re.IGNORECASE)
-_WAIT = re.compile(
+_DELAY = re.compile(
     r"\b(?:in|after|for)\s+(?:(?P<count>\d{1,6})\s*(?P<unit>s|sec|second|m|min|minute|h|hr|hour)s?"
     r"|(?P<hours>\d{1,2}):(?P<minutes>\d\d):(?P<seconds>\d\d))\b",
     re.IGNORECASE,
 )
 
 
-def find_wait(words: str) -> timedelta | None:
+def find_retry_delay(text: str) -> timedelta | None:
     """Return how long the server asks to wait, at most four hours, or None.
 
     It may say "Greylisted, try again in 300 seconds" or "come back in 00:05:00".
     """
-    found = _WAIT.search(words) if _ASKS_TO_WAIT.search(words) else None
+    found = _DELAY.search(text) if _ASKS_TO_WAIT.search(text) else None
     if found is None:
         return None
     if found["unit"]:
@@ -269,20 +273,20 @@ def find_wait(words: str) -> timedelta | None:
     else:
         hours, minutes, seconds = int(found["hours"]), int(found["minutes"]), int(found["seconds"])
         asked = timedelta(hours=hours, minutes=minutes, seconds=seconds)
-    return max(timedelta(seconds=1), min(asked, _LONGEST_WAIT))
+    return max(timedelta(seconds=1), min(asked, _MAX_DELAY))
 
 
-def back_off(deferrals: int, random_: random.Random) -> timedelta:
+def compute_backoff(deferrals: int, random_: random.Random) -> timedelta:
     """Return how long to wait after deferral n (from 0): up to 5 minutes × 2ⁿ, at most four hours.
 
     Full jitter keeps recipients that were deferred together from being retried together.
     """
     doublings: int = 2 ** min(deferrals, 10)
-    ceiling = min(_FIRST_WAIT * doublings, _LONGEST_WAIT)
-    return max(_SHORTEST_WAIT, ceiling * random_.random())
+    ceiling = min(_INITIAL_DELAY * doublings, _MAX_DELAY)
+    return max(_MIN_DELAY, ceiling * random_.random())
 
 
-def clean_words(text: str) -> str:
+def clean_reply_text(text: str) -> str:
     """Clean a server's text to store and show: one line, no control characters, at most 1,000 characters."""
     line = " ".join(text.split())
     if not line.isprintable():

@@ -7,17 +7,17 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mailer.settings import SmtpSettings
-from mailer.smtp.auth import choose_mechanism, open_exchange, read_credentials
-from mailer.smtp.connection import SmtpLine
-from mailer.smtp.interfaces import ConnectionFailedError, Courier
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_words, judge_reply
-from mailer.smtp.reply_parser import Capabilities, Reply, read_capabilities
+from mailer.smtp.auth import choose_mechanism, read_credentials, start_exchange
+from mailer.smtp.connection import SmtpConnection
+from mailer.smtp.interfaces import ConnectionFailedError, MessageSource
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply, clean_reply_text
+from mailer.smtp.reply_parser import Capabilities, Reply, parse_ehlo_text
 
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 _CONNECT_SECONDS = 30.0
 """As Postfix's smtp_connect_timeout: a host that does not answer in this time is down."""
 
-_MOST_CHALLENGES = 5
+_MAX_CHALLENGES = 5
 """No mechanism of ours has more than three."""
 
 
@@ -40,124 +40,126 @@ class SmtpTransport:
         self._credentials = read_credentials(settings.url, settings.password_file, settings.token_file, root)
         self._contexts: dict[bool, ssl.SSLContext] = {}
 
-    async def connect(self, courier: Courier) -> SmtpLine:
-        line = SmtpLine(courier, self._settings, asyncio.get_running_loop())
+    async def connect(self, source: MessageSource) -> SmtpConnection:
+        line = SmtpConnection(source, self._settings, asyncio.get_running_loop())
         try:
             await self._open(line)
-            capabilities = await self._greet(line)
-            capabilities = await self._change_to_tls(line, capabilities)
-            await self._log_in(line, capabilities)
+            capabilities = await self._read_greeting(line)
+            capabilities = await self._start_tls(line, capabilities)
+            await self._authenticate(line, capabilities)
         except BaseException:
             line.transport.abort()
             raise
-        line.start(capabilities)
+        line.start_sending(capabilities)
         return line
 
-    async def _open(self, line: SmtpLine) -> None:
-        context = self._find_context(checked=True) if self._over_tls else None
+    async def _open(self, line: SmtpConnection) -> None:
+        context = self._tls_context(checked=True) if self._over_tls else None
         try:
             async with asyncio.timeout(min(_CONNECT_SECONDS, self._settings.timeout)):
                 await asyncio.get_running_loop().create_connection(
                     lambda: line, self._host, self._port, ssl=context
                 )
         except ssl.SSLCertVerificationError as error:
-            raise self._stop(Stage.tls, _describe(error)) from error
+            raise self._permanent_failure(Stage.tls, _describe_error(error)) from error
         except (OSError, TimeoutError) as error:
-            raise self._fail(Stage.connect, _describe(error)) from error
+            raise self._temporary_failure(Stage.connect, _describe_error(error)) from error
 
-    async def _greet(self, line: SmtpLine) -> Capabilities:
-        await self._ask(line, None, Stage.connect, {220})
-        return await self._introduce(line)
+    async def _read_greeting(self, line: SmtpConnection) -> Capabilities:
+        await self._command(line, None, Stage.connect, {220})
+        return await self._send_ehlo(line)
 
-    async def _introduce(self, line: SmtpLine) -> Capabilities:
+    async def _send_ehlo(self, line: SmtpConnection) -> Capabilities:
         """EHLO, or HELO where the server does not know EHLO."""
-        name = _own_name(line)
-        reply = await self._listen(line, b"EHLO " + name, Stage.connect)
+        name = _ehlo_name(line)
+        reply = await self._read_reply(line, b"EHLO " + name, Stage.connect)
         if 500 <= reply.code <= 599:
-            await self._ask(line, b"HELO " + name, Stage.connect, {250})
+            await self._command(line, b"HELO " + name, Stage.connect, {250})
             return Capabilities()
-        self._expect(reply, Stage.connect, {250})
-        return read_capabilities(reply.words.decode("utf-8", "replace"))
+        self._require_code(reply, Stage.connect, {250})
+        return parse_ehlo_text(reply.text.decode("utf-8", "replace"))
 
-    async def _change_to_tls(self, line: SmtpLine, capabilities: Capabilities) -> Capabilities:
+    async def _start_tls(self, line: SmtpConnection, capabilities: Capabilities) -> Capabilities:
         wish = self._settings.starttls
         if self._over_tls or wish == "never":
             return capabilities
         if "STARTTLS" not in capabilities:
             if wish == "require":
                 words = "the server does not offer STARTTLS, which [smtp] starttls requires"
-                raise self._stop(Stage.tls, words)
+                raise self._permanent_failure(Stage.tls, words)
             return capabilities
-        await self._ask(line, b"STARTTLS", Stage.tls, {220})
-        if line.has_unread:
+        await self._command(line, b"STARTTLS", Stage.tls, {220})
+        if line.has_unread_data:
             # Somebody between us has put words into the clear text that we would take for the server's.
-            raise self._stop(
+            raise self._permanent_failure(
                 Stage.tls, "the server sent data before STARTTLS completed (RFC 3207 §4.2 injection)"
             )
-        await self._encrypt(line, checked=wish == "require" or self._credentials is not None)
+        await self._upgrade_to_tls(line, checked=wish == "require" or self._credentials is not None)
         # What was offered in clear text may have been offered by anybody (RFC 3207 §4.2).
-        return await self._introduce(line)
+        return await self._send_ehlo(line)
 
-    async def _encrypt(self, line: SmtpLine, *, checked: bool) -> None:
-        context = self._find_context(checked=checked)
+    async def _upgrade_to_tls(self, line: SmtpConnection, *, checked: bool) -> None:
+        context = self._tls_context(checked=checked)
         loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout(self._settings.timeout):
                 transport = await loop.start_tls(line.transport, line, context, server_hostname=self._host)
         except ssl.SSLCertVerificationError as error:
-            raise self._stop(Stage.tls, _describe(error)) from error
+            raise self._permanent_failure(Stage.tls, _describe_error(error)) from error
         except (OSError, TimeoutError) as error:
-            raise self._fail(Stage.tls, _describe(error)) from error
+            raise self._temporary_failure(Stage.tls, _describe_error(error)) from error
         if transport is None:
-            raise self._fail(Stage.tls, "the connection was lost")
+            raise self._temporary_failure(Stage.tls, "the connection was lost")
         line.transport = transport
 
-    async def _log_in(self, line: SmtpLine, capabilities: Capabilities) -> None:
+    async def _authenticate(self, line: SmtpConnection, capabilities: Capabilities) -> None:
         credentials = self._credentials
         if credentials is None:
             return
         is_encrypted = line.transport.get_extra_info("ssl_object") is not None
-        if not is_encrypted and self._settings.starttls != "never" and self._host not in _LOOPBACK:
-            raise self._stop(
+        if not is_encrypted and self._settings.starttls != "never" and self._host not in _LOOPBACK_HOSTS:
+            raise self._permanent_failure(
                 Stage.login,
                 "the server does not offer encryption, and the password is not sent in clear text. "
                 'To send it anyway, set [smtp] starttls = "never"',
             )
         mechanism = choose_mechanism(
-            capabilities.auth,
+            capabilities.auth_mechanisms,
             self._settings.auth,
             has_token=credentials.has_token,
             has_password=credentials.has_password,
         )
-        exchange = open_exchange(mechanism, credentials)
-        command = f"AUTH {mechanism} {exchange.initial()}".rstrip()
-        reply = await self._listen(line, command.encode(), Stage.login)
-        for _ in range(_MOST_CHALLENGES):
+        exchange = start_exchange(mechanism, credentials)
+        command = f"AUTH {mechanism} {exchange.initial_response()}".rstrip()
+        reply = await self._read_reply(line, command.encode(), Stage.login)
+        for _ in range(_MAX_CHALLENGES):
             if reply.code != 334:
                 break
-            answer = exchange.answer(reply.words.decode("ascii", "replace"))
-            reply = await self._listen(line, answer.encode(), Stage.login)
-        self._expect(reply, Stage.login, {235}, exchange.explanation)
+            answer = exchange.respond(reply.text.decode("ascii", "replace"))
+            reply = await self._read_reply(line, answer.encode(), Stage.login)
+        self._require_code(reply, Stage.login, {235}, exchange.error_detail)
 
-    async def _ask(self, line: SmtpLine, command: bytes | None, stage: Stage, good: set[int]) -> None:
-        self._expect(await self._listen(line, command, stage), stage, good)
+    async def _command(
+        self, line: SmtpConnection, command: bytes | None, stage: Stage, good: set[int]
+    ) -> None:
+        self._require_code(await self._read_reply(line, command, stage), stage, good)
 
-    async def _listen(self, line: SmtpLine, command: bytes | None, stage: Stage) -> Reply:
+    async def _read_reply(self, line: SmtpConnection, command: bytes | None, stage: Stage) -> Reply:
         try:
             async with asyncio.timeout(self._settings.timeout):
-                reply = await line.ask(command)
+                reply = await line.send_command(command)
         except TimeoutError as error:
-            raise self._fail(stage, "timed out") from error
+            raise self._temporary_failure(stage, "timed out") from error
         if reply is None:
-            raise self._fail(stage, "the server closed the connection")
+            raise self._temporary_failure(stage, "the server closed the connection")
         return reply
 
-    def _expect(self, reply: Reply, stage: Stage, good: set[int], explanation: str = "") -> None:
+    def _require_code(self, reply: Reply, stage: Stage, good: set[int], explanation: str = "") -> None:
         if reply.code not in good:
-            words = " ".join((reply.words.decode("utf-8", "replace"), explanation))
-            raise ConnectionFailedError(judge_reply(stage, reply.code, clean_words(words)))
+            words = " ".join((reply.text.decode("utf-8", "replace"), explanation))
+            raise ConnectionFailedError(classify_reply(stage, reply.code, clean_reply_text(words)))
 
-    def _find_context(self, *, checked: bool) -> ssl.SSLContext:
+    def _tls_context(self, *, checked: bool) -> ssl.SSLContext:
         """Made once: reading the machine's authorities takes tens of milliseconds."""
         if checked not in self._contexts:
             context = ssl.create_default_context()
@@ -167,18 +169,18 @@ class SmtpTransport:
             self._contexts[checked] = context
         return self._contexts[checked]
 
-    def _stop(self, stage: Stage, words: str) -> ConnectionFailedError:
-        return self._explain(Verdict.stop, stage, words)
+    def _permanent_failure(self, stage: Stage, words: str) -> ConnectionFailedError:
+        return self._failure(Verdict.stop, stage, words)
 
-    def _fail(self, stage: Stage, words: str) -> ConnectionFailedError:
-        return self._explain(Verdict.give_back, stage, words)
+    def _temporary_failure(self, stage: Stage, words: str) -> ConnectionFailedError:
+        return self._failure(Verdict.give_back, stage, words)
 
-    def _explain(self, verdict: Verdict, stage: Stage, words: str) -> ConnectionFailedError:
+    def _failure(self, verdict: Verdict, stage: Stage, words: str) -> ConnectionFailedError:
         named = f"{self._host}:{self._port}: {words}"
-        return ConnectionFailedError(Outcome(verdict=verdict, stage=stage, words=named, reconnect=True))
+        return ConnectionFailedError(Outcome(verdict=verdict, stage=stage, text=named, reconnect=True))
 
 
-def _own_name(line: SmtpLine) -> bytes:
+def _ehlo_name(line: SmtpConnection) -> bytes:
     """What to call ourselves in EHLO: a full host name, or the address as a literal (RFC 5321 §4.1.3)."""
     name = socket.gethostname()
     if "." in name and name.isascii():
@@ -187,7 +189,7 @@ def _own_name(line: SmtpLine) -> bytes:
     return (f"[IPv6:{address}]" if ":" in address else f"[{address}]").encode()
 
 
-def _describe(error: BaseException) -> str:
+def _describe_error(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "timed out"
-    return clean_words(str(error)) or type(error).__name__
+    return clean_reply_text(str(error)) or type(error).__name__

@@ -16,15 +16,15 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
 from mailer.database.models import DeliveryState
-from mailer.dispatch.deliveries.transitions import DELIVERY_MOVES
+from mailer.dispatch.deliveries.transitions import DELIVERY_TRANSITIONS
 
-_HELD: Final = (DeliveryState.claimed, DeliveryState.in_doubt)
-_MAIL_WANTED = "(s.status = 'active' OR (s.status = 'paused' AND s.paused_until <= {today}))"
-_TIMES: Final = frozenset({"not_before", "deferred_since"})
-_UPDATED_AT = SQLModel.metadata.tables["delivery"].columns.updated_at.type
+_HELD_STATES: Final = (DeliveryState.claimed, DeliveryState.in_doubt)
+_MAY_GET_MAIL = "(s.status = 'active' OR (s.status = 'paused' AND s.paused_until <= {today}))"
+_TIME_COLUMNS: Final = frozenset({"not_before", "deferred_since"})
+_TIME_TYPE = SQLModel.metadata.tables["delivery"].columns.updated_at.type
 
 
-class Entry(NamedTuple):
+class Transition(NamedTuple):
     """How one delivery ended, or that it goes back: the state it moves to and the columns that are set.
 
     ``tried`` says whether that counts as an attempt where none was counted when it began.
@@ -32,12 +32,12 @@ class Entry(NamedTuple):
 
     delivery_id: int
     state: DeliveryState
-    tried: bool = False
-    values: Sequence[tuple[str, Any]] = ()
+    is_attempt: bool = False
+    columns: Sequence[tuple[str, Any]] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Group:
+class Batch:
     """What one transaction carries: the deliveries that were sent, how others ended, and those that are about
     to begin.
 
@@ -45,28 +45,28 @@ class Group:
     """
 
     sent: Sequence[tuple[int, int | None, str]] = ()
-    ends: Sequence[Entry] = ()
-    begins: Sequence[int] = ()
+    transitions: Sequence[Transition] = ()
+    starting: Sequence[int] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class Written:
+class BatchResult:
     """What came of a group: the deliveries that may begin, and those whose end found them no longer ours."""
 
-    begun: frozenset[int] = frozenset()
+    started: frozenset[int] = frozenset()
     lost: frozenset[int] = frozenset()
 
 
 @dataclass(kw_only=True)
-class _Draft:
-    begun: set[int] = field(default_factory=set)
+class _PartialResult:
+    started: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
 
 
-class Journal(Protocol):
+class BatchWriter(Protocol):
     """Writes groups for one dispatcher of one campaign, each in a durable transaction of its own."""
 
-    def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
+    def write(self, batch: Batch, now: datetime, *, again: bool = False) -> BatchResult:
         """Write ``group``; it is on the disk when this returns.
 
         ``again`` says that the same group may have been written already, when the database failed: what it
@@ -80,19 +80,19 @@ class Journal(Protocol):
         """Give the connection back."""
 
 
-def open_journal(engine: Engine, campaign_id: int, owner: str) -> Journal:
+def open_batch_writer(engine: Engine, campaign_id: int, owner: str) -> BatchWriter:
     """The journal for the kind of database ``engine`` is on."""
-    kind = SqliteJournal if engine.dialect.name == "sqlite" else PostgresJournal
+    kind = SqliteBatchWriter if engine.dialect.name == "sqlite" else PostgresBatchWriter
     return kind(engine, campaign_id, owner)
 
 
 @lru_cache(maxsize=64)
-def _write_end(state: DeliveryState, names: tuple[str, ...], mark: str) -> str:
+def _transition_sql(state: DeliveryState, names: tuple[str, ...], mark: str) -> str:
     """The UPDATE that moves a delivery in hand to ``state`` and sets ``names``; ``mark`` is how the driver
     writes a parameter."""
     # What never began cannot have arrived: claimed becomes in doubt only by beginning.
-    held = _HELD[1:] if state is DeliveryState.in_doubt else _HELD
-    sources = ", ".join(f"'{source}'" for source in held if state in DELIVERY_MOVES[source])
+    held = _HELD_STATES[1:] if state is DeliveryState.in_doubt else _HELD_STATES
+    sources = ", ".join(f"'{source}'" for source in held if state in DELIVERY_TRANSITIONS[source])
     columns = "".join(f", {name} = {mark}" for name in names)
     return (
         f"UPDATE delivery SET state = {mark}, owner = NULL, updated_at = {mark}, "  # noqa: S608 - names are ours
@@ -101,20 +101,20 @@ def _write_end(state: DeliveryState, names: tuple[str, ...], mark: str) -> str:
     )
 
 
-_BEGIN: Final = f"""
+_START_SQL: Final = f"""
     UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ?
     WHERE id = ? AND owner = ? AND (state = 'claimed' OR (? AND state = 'in_doubt'))
         AND EXISTS (SELECT 1 FROM campaign WHERE id = ? AND state = 'sending')
         AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id
-            AND {_MAIL_WANTED.format(today="?")})
+            AND {_MAY_GET_MAIL.format(today="?")})
 """  # noqa: S608 - constants
-_SEND: Final = """
+_SENT_SQL: Final = """
     UPDATE delivery SET state = 'sent', owner = NULL, updated_at = ?, code = ?, reason = ?
     WHERE id = ? AND owner = ? AND state = 'in_doubt'
 """
 
 
-class SqliteJournal:
+class SqliteBatchWriter:
     """On SQLite: the usual group in two statements, each run for all its rows by one call.
 
     Where one of them finds a row that is not as expected, all is taken back and written row by row, which
@@ -128,24 +128,24 @@ class SqliteJournal:
         self._cursor = driver.cursor()
         self._campaign_id = campaign_id
         self._owner = owner
-        write = _UPDATED_AT.dialect_impl(engine.dialect).bind_processor(engine.dialect)
+        write = _TIME_TYPE.dialect_impl(engine.dialect).bind_processor(engine.dialect)
         assert write is not None  # noqa: S101 - SQLite has no type for a time
-        self._write_time = write
+        self._encode_time = write
 
-    def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
-        if not again and not group.ends:
+    def write(self, batch: Batch, now: datetime, *, again: bool = False) -> BatchResult:
+        if not again and not batch.transitions:
             with self._transaction() as run:
-                if self._write_usual(group, now):
+                if self._write_common(batch, now):
                     run("COMMIT")
-                    return Written(begun=frozenset(group.begins))
-        draft = _Draft()
+                    return BatchResult(started=frozenset(batch.starting))
+        draft = _PartialResult()
         with self._transaction() as run:
-            self._end([*map(_write_out, group.sent), *group.ends], now, draft)
-            for row in self._list_begins(group, now, again=again):
-                if run(_BEGIN, row).rowcount == 1:
-                    draft.begun.add(row[1])
+            self._write_transitions([*map(_sent_transition, batch.sent), *batch.transitions], now, draft)
+            for row in self._start_parameters(batch, now, again=again):
+                if run(_START_SQL, row).rowcount == 1:
+                    draft.started.add(row[1])
             run("COMMIT")
-        return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
+        return BatchResult(started=frozenset(draft.started), lost=frozenset(draft.lost))
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
@@ -159,31 +159,31 @@ class SqliteJournal:
                 with contextlib.suppress(sqlite3.Error):
                     run("ROLLBACK")
 
-    def _write_usual(self, group: Group, now: datetime) -> bool:
+    def _write_common(self, group: Batch, now: datetime) -> bool:
         """Write messages that were sent and others that begin; whether every row was as expected."""
-        at, owner, run = self._write_time(now), self._owner, self._cursor.executemany
+        at, owner, run = self._encode_time(now), self._owner, self._cursor.executemany
         sent = [(at, code, words, number, owner) for number, code, words in group.sent]
-        if sent and run(_SEND, sent).rowcount != len(sent):
+        if sent and run(_SENT_SQL, sent).rowcount != len(sent):
             return False
-        begins = self._list_begins(group, now, again=False)
-        return not begins or run(_BEGIN, begins).rowcount == len(begins)
+        begins = self._start_parameters(group, now, again=False)
+        return not begins or run(_START_SQL, begins).rowcount == len(begins)
 
-    def _list_begins(self, group: Group, now: datetime, *, again: bool) -> list[tuple[Any, ...]]:
+    def _start_parameters(self, group: Batch, now: datetime, *, again: bool) -> list[tuple[Any, ...]]:
         """What :data:`_BEGIN` is run with for each delivery that is about to begin."""
-        at, today = self._write_time(now), now.date().isoformat()
+        at, today = self._encode_time(now), now.date().isoformat()
         owner, campaign = self._owner, self._campaign_id
-        return [(at, number, owner, again, campaign, today) for number in group.begins]
+        return [(at, number, owner, again, campaign, today) for number in group.starting]
 
-    def _end(self, ends: Sequence[Entry], now: datetime, draft: _Draft) -> None:
-        at = self._write_time(now)
+    def _write_transitions(self, ends: Sequence[Transition], now: datetime, draft: _PartialResult) -> None:
+        at = self._encode_time(now)
         for entry in ends:
-            names = tuple(name for name, _ in entry.values)
+            names = tuple(name for name, _ in entry.columns)
             values = [
-                self._write_time(value) if name in _TIMES and value is not None else value
-                for name, value in entry.values
+                self._encode_time(value) if name in _TIME_COLUMNS and value is not None else value
+                for name, value in entry.columns
             ]
-            row = (entry.state.value, at, entry.tried, *values, entry.delivery_id, self._owner)
-            if self._cursor.execute(_write_end(entry.state, names, "?"), row).rowcount != 1:
+            row = (entry.state.value, at, entry.is_attempt, *values, entry.delivery_id, self._owner)
+            if self._cursor.execute(_transition_sql(entry.state, names, "?"), row).rowcount != 1:
                 draft.lost.add(entry.delivery_id)
 
     def close(self) -> None:
@@ -191,7 +191,7 @@ class SqliteJournal:
         self._pooled.close()
 
 
-_WRITE: Final = f"""
+_COMMON_SQL: Final = f"""
     WITH ended AS (
         UPDATE delivery SET state = 'sent', owner = NULL, updated_at = %(now)s, code = u.code,
             reason = u.reason
@@ -204,7 +204,7 @@ _WRITE: Final = f"""
         FROM unnest(%(begins)s::int[]) AS u (number), subscriber AS s
         WHERE delivery.id = u.number AND owner = %(owner)s
             AND (delivery.state = 'claimed' OR (%(again)s AND delivery.state = 'in_doubt'))
-            AND s.id = delivery.subscriber_id AND {_MAIL_WANTED.format(today="%(today)s")}
+            AND s.id = delivery.subscriber_id AND {_MAY_GET_MAIL.format(today="%(today)s")}
             AND EXISTS (SELECT 1 FROM campaign WHERE id = %(campaign)s AND state = 'sending')
         RETURNING delivery.id
     )
@@ -212,7 +212,7 @@ _WRITE: Final = f"""
 """  # noqa: S608 - constants
 
 
-class PostgresJournal:
+class PostgresBatchWriter:
     """On PostgreSQL: one statement for the usual, so that a group costs one round trip."""
 
     def __init__(self, engine: Engine, campaign_id: int, owner: str) -> None:
@@ -221,43 +221,48 @@ class PostgresJournal:
         self._owner = owner
         self._connection: Connection | None = None
 
-    def write(self, group: Group, now: datetime, *, again: bool = False) -> Written:
-        draft = _Draft()
-        with self._driver() as driver, driver.transaction() if group.ends else contextlib.nullcontext():
-            for entry in group.ends:
-                self._end(driver, entry, now, draft)
-            self._write_usual(driver, group, now, draft, again=again)
-        return Written(begun=frozenset(draft.begun), lost=frozenset(draft.lost))
+    def write(self, batch: Batch, now: datetime, *, again: bool = False) -> BatchResult:
+        draft = _PartialResult()
+        with (
+            self._driver_connection() as driver,
+            driver.transaction() if batch.transitions else contextlib.nullcontext(),
+        ):
+            for entry in batch.transitions:
+                self._write_transition(driver, entry, now, draft)
+            self._write_common(driver, batch, now, draft, again=again)
+        return BatchResult(started=frozenset(draft.started), lost=frozenset(draft.lost))
 
-    def _end(self, driver: Any, entry: Entry, now: datetime, draft: _Draft) -> None:
-        names = tuple(name for name, _ in entry.values)
-        values = [value for _, value in entry.values]
-        row = (entry.state.value, now, int(entry.tried), *values, entry.delivery_id, self._owner)
-        if driver.execute(_write_end(entry.state, names, "%s"), row).rowcount != 1:
+    def _write_transition(self, driver: Any, entry: Transition, now: datetime, draft: _PartialResult) -> None:
+        names = tuple(name for name, _ in entry.columns)
+        values = [value for _, value in entry.columns]
+        row = (entry.state.value, now, int(entry.is_attempt), *values, entry.delivery_id, self._owner)
+        if driver.execute(_transition_sql(entry.state, names, "%s"), row).rowcount != 1:
             draft.lost.add(entry.delivery_id)
 
-    def _write_usual(self, driver: Any, group: Group, now: datetime, draft: _Draft, *, again: bool) -> None:
-        if not group.sent and not group.begins:
+    def _write_common(
+        self, driver: Any, group: Batch, now: datetime, draft: _PartialResult, *, again: bool
+    ) -> None:
+        if not group.sent and not group.starting:
             return
         sent = [number for number, _, _ in group.sent]
         words = {
             "ends": sent,
             "codes": [code for _, code, _ in group.sent],
             "reasons": [reason for _, _, reason in group.sent],
-            "begins": list(group.begins),
+            "begins": list(group.starting),
             "now": now,
             "today": now.date(),
             "owner": self._owner,
             "campaign": self._campaign_id,
             "again": again,
         }
-        rows = driver.execute(_WRITE, words, prepare=True).fetchall()
+        rows = driver.execute(_COMMON_SQL, words, prepare=True).fetchall()
         ended = {number for is_end, number in rows if is_end}
-        draft.begun.update(number for is_end, number in rows if not is_end)
+        draft.started.update(number for is_end, number in rows if not is_end)
         draft.lost.update(number for number in sent if number not in ended)
 
     @contextlib.contextmanager
-    def _driver(self) -> Iterator[Any]:
+    def _driver_connection(self) -> Iterator[Any]:
         """The driver's connection; a new one where the last one failed, for the server may be back."""
         if self._connection is None:
             self._connection = self._engine.connect().execution_options(isolation_level="AUTOCOMMIT")
@@ -274,6 +279,6 @@ class PostgresJournal:
             self._connection = None
 
 
-def _write_out(sent: tuple[int, int | None, str]) -> Entry:
+def _sent_transition(sent: tuple[int, int | None, str]) -> Transition:
     number, code, words = sent
-    return Entry(number, DeliveryState.sent, False, (("code", code), ("reason", words)))
+    return Transition(number, DeliveryState.sent, False, (("code", code), ("reason", words)))

@@ -10,24 +10,24 @@ _HALT_AT_REJECTED = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Numbers:
-    """How far a campaign has come. A dispatcher holds ``claimed`` of the queued deliveries and ``on_wire`` of
+class CampaignProgress:
+    """How far a campaign has come. A dispatcher holds ``claimed`` of the queued deliveries and ``in_flight`` of
     those in doubt.
     """
 
     counts: Counts
     claimed: int = 0
-    on_wire: int = 0
+    in_flight: int = 0
 
     @property
-    def out(self) -> int:
+    def attempted(self) -> int:
         """How many deliveries have been attempted or are in progress; those suppressed since are not counted."""
         counts = self.counts
         decided = counts.sent + counts.rejected + counts.failed + counts.in_doubt + counts.deferred
         return decided + self.claimed
 
     @property
-    def left(self) -> int:
+    def untouched(self) -> int:
         """How many no dispatcher has claimed yet."""
         return self.counts.queued - self.claimed
 
@@ -46,22 +46,22 @@ class Canary:
     until: datetime | None = None
     halt_at_rejected: float = _HALT_AT_REJECTED
 
-    def allowance(self, numbers: Numbers, now: datetime) -> int | None:
+    def allowance(self, numbers: CampaignProgress, now: datetime) -> int | None:
         """Return how many deliveries may be claimed now; None once the canary is over."""
         if self.is_over(now):
             return None
-        return min(numbers.left, max(0, self.size - numbers.out))
+        return min(numbers.untouched, max(0, self.size - numbers.attempted))
 
     def is_over(self, now: datetime) -> bool:
         """Whether the rest may be sent."""
         return self.until is not None and now >= self.until
 
-    def is_complete(self, numbers: Numbers) -> bool:
+    def is_complete(self, numbers: CampaignProgress) -> bool:
         """Whether the first are sent, every reply is in, and there are others to hold back."""
-        has_answers = numbers.claimed == 0 and numbers.on_wire == 0
-        return has_answers and numbers.out >= self.size and numbers.left > 0
+        has_answers = numbers.claimed == 0 and numbers.in_flight == 0
+        return has_answers and numbers.attempted >= self.size and numbers.untouched > 0
 
-    def ends_at(self, numbers: Numbers, now: datetime) -> datetime | None:
+    def ends_at(self, numbers: CampaignProgress, now: datetime) -> datetime | None:
         """Return when the campaign continues automatically if the canary is complete ``now``; None if a person
         has to resume it.
         """
@@ -69,14 +69,14 @@ class Canary:
             return None
         return now + timedelta(minutes=self.minutes)
 
-    def is_suspicious(self, numbers: Numbers) -> bool:
+    def is_suspicious(self, numbers: CampaignProgress) -> bool:
         """Whether too many of the first were rejected."""
-        return numbers.counts.rejected > self.halt_at_rejected * numbers.out
+        return numbers.counts.rejected > self.halt_at_rejected * numbers.attempted
 
-    def explain(self, numbers: Numbers, until: datetime | None, now: datetime) -> str:
+    def explain(self, numbers: CampaignProgress, until: datetime | None, now: datetime) -> str:
         """Explain to a person why the campaign waits; ``until`` is when it continues automatically, if it does."""
-        first = f"The canary of {numbers.out:,} is complete: {_describe(numbers.counts)}."
-        command, rest = f"`mailer campaigns resume {self.campaign_id}`", f"the other {numbers.left:,}"
+        first = f"The canary of {numbers.attempted:,} is complete: {_describe_counts(numbers.counts)}."
+        command, rest = f"`mailer campaigns resume {self.campaign_id}`", f"the other {numbers.untouched:,}"
         if until is not None:
             moment = f"{until:%H:%M} UTC" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M} UTC"
             continues = f"The campaign continues automatically at {moment}"
@@ -99,7 +99,7 @@ def read_canary(campaign: Campaign, *, halt_at_rejected: float = _HALT_AT_REJECT
     )
 
 
-def _describe(counts: Counts) -> str:
+def _describe_counts(counts: Counts) -> str:
     """The counts that are not zero, and always the number sent."""
     others = {
         "rejected": counts.rejected,

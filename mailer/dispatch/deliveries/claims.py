@@ -24,7 +24,7 @@ class LostClaimError(MailerError):
         )
 
 
-class ClaimedReader(NamedTuple):
+class ClaimedSubscriber(NamedTuple):
     """What a message needs to know about its subscriber: columns of ``Subscriber`` by the same names."""
 
     id: int
@@ -35,8 +35,10 @@ class ClaimedReader(NamedTuple):
     language: str | None
 
 
-_READER = tuple(getattr(Subscriber, name).label(f"reader_{name}") for name in ClaimedReader._fields)
-_OWN = 7
+_SUBSCRIBER_COLUMNS = tuple(
+    getattr(Subscriber, name).label(f"reader_{name}") for name in ClaimedSubscriber._fields
+)
+_DELIVERY_COLUMN_COUNT = 7
 """How many columns of a row come before the subscriber's."""
 
 # In the same query as the subscriber: a second one for 500 takes longer to build than to run.
@@ -60,7 +62,7 @@ class Claim(NamedTuple):
 
     delivery_id: int
     campaign_id: int
-    subscriber: ClaimedReader
+    subscriber: ClaimedSubscriber
     sectors: frozenset[str] = frozenset()
     attempts: int = 0
     deferrals: int = 0
@@ -68,16 +70,18 @@ class Claim(NamedTuple):
     countries: frozenset[str] = frozenset()
 
 
-_STATE = SQLModel.metadata.tables["delivery"].columns.state.type
+_STATE_TYPE = SQLModel.metadata.tables["delivery"].columns.state.type
 
 
-def is_in(state: DeliveryState) -> ColumnElement[bool]:
+def is_in_state(state: DeliveryState) -> ColumnElement[bool]:
     """Return the condition that a delivery is in ``state``, in the form that partial indexes serve.
 
     The state is written into the statement itself: SQLite cannot tell whether an index covers a parameter, and
     would read the whole ledger.
     """
-    here: ColumnElement[bool] = col(Delivery.state) == bindparam(None, state, _STATE, literal_execute=True)
+    here: ColumnElement[bool] = col(Delivery.state) == bindparam(
+        None, state, _STATE_TYPE, literal_execute=True
+    )
     return here
 
 
@@ -101,12 +105,12 @@ def select_due(campaign_id: int) -> Select[Any]:
             eligible(bindparam("today", type_=Date)).label("may_get_mail"),
             _SECTORS,
             _COUNTRIES,
-            *_READER,
+            *_SUBSCRIBER_COLUMNS,
         )
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(
             col(Delivery.campaign_id) == campaign_id,
-            is_in(DeliveryState.queued),
+            is_in_state(DeliveryState.queued),
             is_sending(campaign_id),
         )
         .order_by(col(Delivery.attempts), col(Delivery.id))
@@ -121,23 +125,23 @@ def read_claims(campaign_id: int, rows: Iterable[Row[Any]]) -> list[Claim]:
         Claim(
             number,
             campaign_id,
-            ClaimedReader(*reader),
-            _read_names(sectors),
+            ClaimedSubscriber(*reader),
+            _parse_names(sectors),
             attempts,
             deferrals,
             since,
-            _read_names(countries),
+            _parse_names(countries),
         )
-        for number, attempts, deferrals, since, _, sectors, countries, reader in map(_cut, rows)
+        for number, attempts, deferrals, since, _, sectors, countries, reader in map(_split_row, rows)
     ]
 
 
-def _cut(row: Row[Any]) -> tuple[Any, ...]:
+def _split_row(row: Row[Any]) -> tuple[Any, ...]:
     """Split a row into the delivery's columns and the subscriber's."""
-    return *row[:_OWN], row[_OWN:]
+    return *row[:_DELIVERY_COLUMN_COUNT], row[_DELIVERY_COLUMN_COUNT:]
 
 
 # Few sets, many subscribers: a set seen before is the same object, so comparing it is fast.
 @lru_cache(maxsize=4096)
-def _read_names(names: str | None) -> frozenset[str]:
+def _parse_names(names: str | None) -> frozenset[str]:
     return frozenset(names.split()) if names else frozenset()

@@ -21,19 +21,19 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlmodel import col
 
 from mailer.database.models import Delivery, DeliveryState
-from mailer.dispatch.deliveries.transition_updates import make_move
+from mailer.dispatch.deliveries.transition_updates import make_state_update
 from subscribers.models import Subscriber
 
-UNSUBSCRIBE = "an unsubscribe through its link"
-PREFERENCES = "a choice of preferences through its link"
-RETURN = "a return to the list through its link"
-"""What proves that a reader has the mail, as :func:`prove_delivered` writes it down."""
+UNSUBSCRIBE_EVIDENCE = "an unsubscribe through its link"
+PREFERENCES_EVIDENCE = "a choice of preferences through its link"
+RETURN_EVIDENCE = "a return to the list through its link"
+"""What proves that a reader has the mail, as :func:`mark_sent_by_evidence` writes it down."""
 
 _IN_DOUBT = (DeliveryState.in_doubt,)
-_AT_ONCE = 500
+_BATCH_SIZE = 500
 # The number in a token has four bytes, and both databases count in signed ones.
-_NO_CAMPAIGN = 2**31
-_DOUBT: tuple[Any, ...] = (
+_CAMPAIGN_ID_LIMIT = 2**31
+_COLUMNS: tuple[Any, ...] = (
     col(Delivery.id).label("number"),
     col(Delivery.subscriber_id),
     col(Subscriber.email),
@@ -42,7 +42,7 @@ _DOUBT: tuple[Any, ...] = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Doubt:
+class InDoubtDelivery:
     """A delivery in doubt that no living dispatcher holds. ``since`` is when it was last written to."""
 
     delivery_id: int
@@ -51,7 +51,7 @@ class Doubt:
     since: datetime
 
 
-def prove_delivered(
+def mark_sent_by_evidence(
     connection: Connection, campaign_id: int, subscriber_id: int, evidence: str, now: datetime
 ) -> bool:
     """Call the delivery sent if it is in doubt; whether it was. The caller commits.
@@ -59,44 +59,48 @@ def prove_delivered(
     ``evidence`` is what only a reader of the mail, or a server that took it, can have caused, in words for
     the ledger: "a bounce that quotes its Message-ID".
     """
-    if campaign_id >= _NO_CAMPAIGN:
+    if campaign_id >= _CAMPAIGN_ID_LIMIT:
         return False
     reason = f"proved by {evidence}, {now:%Y-%m-%d %H:%M} UTC"
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.subscriber_id) == subscriber_id)
-    return _move(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1
+    return _update_state(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1
 
 
-def read_doubts(connection: Connection, campaign_id: int, dead: Collection[str] = ()) -> list[Doubt]:
+def list_in_doubt(
+    connection: Connection, campaign_id: int, dead: Collection[str] = ()
+) -> list[InDoubtDelivery]:
     """The doubts of a campaign that nobody holds but the dispatchers in ``dead``, in the order of their
     deliveries.
     """
     statement = (
-        select(*_DOUBT)
+        select(*_COLUMNS)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(
             col(Delivery.campaign_id) == campaign_id,
             col(Delivery.state) == DeliveryState.in_doubt,
-            _is_free(dead),
+            _has_no_live_owner(dead),
         )
         .order_by(col(Delivery.id))
     )
     return [
-        Doubt(delivery_id=row.number, subscriber_id=row.subscriber_id, email=row.email, since=row.updated_at)
+        InDoubtDelivery(
+            delivery_id=row.number, subscriber_id=row.subscriber_id, email=row.email, since=row.updated_at
+        )
         for row in connection.execute(statement)
     ]
 
 
-def call_sent(
+def mark_sent(
     connection: Connection, reasons: Mapping[int, str], *, dead: Collection[str] = (), now: datetime
 ) -> int:
     """Call doubts sent, by the numbers of their deliveries, each for its reason; how many still were in
     doubt.
     """
     return sum(
-        _move(
+        _update_state(
             connection,
             DeliveryState.sent,
-            (col(Delivery.id) == number, _is_free(dead)),
+            (col(Delivery.id) == number, _has_no_live_owner(dead)),
             reason=reason,
             now=now,
         )
@@ -104,7 +108,7 @@ def call_sent(
     )
 
 
-def queue_again(
+def requeue(
     connection: Connection,
     delivery_ids: Iterable[int],
     reason: str,
@@ -115,22 +119,22 @@ def queue_again(
     """Put doubts back in the queue, to be sent under the same Message-ID; how many still were in doubt."""
     numbers = list(delivery_ids)
     return sum(
-        _move(
+        _update_state(
             connection,
             DeliveryState.queued,
-            (col(Delivery.id).in_(numbers[start : start + _AT_ONCE]), _is_free(dead)),
+            (col(Delivery.id).in_(numbers[start : start + _BATCH_SIZE]), _has_no_live_owner(dead)),
             reason=reason,
             now=now,
         )
-        for start in range(0, len(numbers), _AT_ONCE)
+        for start in range(0, len(numbers), _BATCH_SIZE)
     )
 
 
-def _is_free(dead: Collection[str]) -> ColumnElement[bool]:
+def _has_no_live_owner(dead: Collection[str]) -> ColumnElement[bool]:
     return or_(col(Delivery.owner).is_(None), col(Delivery.owner).in_(dead))
 
 
-def _move(
+def _update_state(
     connection: Connection,
     to: DeliveryState,
     conditions: Iterable[ColumnElement[bool]],
@@ -139,4 +143,4 @@ def _move(
     now: datetime,
 ) -> int:
     values = {"owner": None, "doubted": True, "code": None, "reason": reason, "updated_at": now}
-    return connection.execute(make_move(_IN_DOUBT, to, *conditions, **values)).rowcount
+    return connection.execute(make_state_update(_IN_DOUBT, to, *conditions, **values)).rowcount

@@ -12,7 +12,7 @@ from mailer.database.models import Campaign, CampaignState, DeliveryState
 _C = CampaignState
 _D = DeliveryState
 
-CAMPAIGN_MOVES: Final[Mapping[CampaignState, frozenset[CampaignState]]] = MappingProxyType(
+CAMPAIGN_TRANSITIONS: Final[Mapping[CampaignState, frozenset[CampaignState]]] = MappingProxyType(
     {
         _C.draft: frozenset({_C.tested, _C.approved, _C.scheduled, _C.sending, _C.cancelled}),
         _C.tested: frozenset({_C.approved, _C.scheduled, _C.sending, _C.cancelled}),
@@ -26,7 +26,7 @@ CAMPAIGN_MOVES: Final[Mapping[CampaignState, frozenset[CampaignState]]] = Mappin
     }
 )
 
-DELIVERY_MOVES: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = MappingProxyType(
+DELIVERY_TRANSITIONS: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = MappingProxyType(
     {
         _D.queued: frozenset({_D.claimed, _D.suppressed}),
         _D.claimed: frozenset({_D.queued, _D.in_doubt, _D.deferred, _D.rejected, _D.failed}),
@@ -41,7 +41,7 @@ DELIVERY_MOVES: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = Mappin
 )
 
 
-def move_campaign(
+def change_campaign_state(
     connection: Connection,
     campaign_id: int,
     to: CampaignState,
@@ -53,7 +53,7 @@ def move_campaign(
 
     ``conditions`` must hold too; ``values`` are other columns to set. The caller commits.
     """
-    sources = [source for source, targets in CAMPAIGN_MOVES.items() if to in targets]
+    sources = [source for source, targets in CAMPAIGN_TRANSITIONS.items() if to in targets]
     statement = (
         update(Campaign)
         .where(col(Campaign.id) == campaign_id, col(Campaign.state).in_(sources), *conditions)

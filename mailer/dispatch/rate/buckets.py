@@ -9,11 +9,11 @@ from sqlalchemy import Connection, Engine, bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import col
 
-from mailer.database.models import Lane
+from mailer.database.models import RateBucket
 
 
 @dataclass(frozen=True, kw_only=True)
-class Booking:
+class BucketState:
     """How far a lane is taken: ``next_at`` is its next free turn, ``used`` counts the turns of ``day``."""
 
     name: str
@@ -21,7 +21,7 @@ class Booking:
     day: date | None = None
     used: int = 0
 
-    def first_turn(self, now: datetime, furthest: timedelta) -> datetime:
+    def first_slot(self, now: datetime, furthest: timedelta) -> datetime:
         """The next free turn.
 
         A lane that is taken for longer than ``furthest`` was written by a clock that has been set back since.
@@ -34,11 +34,13 @@ class Booking:
 
 
 @contextlib.contextmanager
-def holding_lanes(engine: Engine, names: Collection[str]) -> Iterator[tuple[Connection, dict[str, Booking]]]:
+def lock_buckets(
+    engine: Engine, names: Collection[str]
+) -> Iterator[tuple[Connection, dict[str, BucketState]]]:
     """A transaction in which the lanes ``names`` are ours alone; those that are missing are made."""
     while True:
         with engine.begin() as connection:
-            bookings = _lock(connection, names)
+            bookings = _select_for_update(connection, names)
             missing = set(names) - bookings.keys()
             if not missing:
                 yield connection, bookings
@@ -48,29 +50,29 @@ def holding_lanes(engine: Engine, names: Collection[str]) -> Iterator[tuple[Conn
         _create(engine, missing)
 
 
-def write_lanes(connection: Connection, bookings: Iterable[Booking]) -> None:
+def save_buckets(connection: Connection, buckets: Iterable[BucketState]) -> None:
     """Write down how far the lanes are taken."""
     statement = (
-        update(Lane)
-        .where(col(Lane.name) == bindparam("lane"))
+        update(RateBucket)
+        .where(col(RateBucket.name) == bindparam("lane"))
         .values(next_at=bindparam("next_at"), day=bindparam("day"), used=bindparam("used"))
     )
     # On the table, not the model: an UPDATE of many rows by other than their key is no matter for the ORM.
-    rows = [{"lane": b.name, "next_at": b.next_at, "day": b.day, "used": b.used} for b in bookings]
+    rows = [{"lane": b.name, "next_at": b.next_at, "day": b.day, "used": b.used} for b in buckets]
     if rows:
         connection.execute(statement, rows)
 
 
-def _lock(connection: Connection, names: Collection[str]) -> dict[str, Booking]:
+def _select_for_update(connection: Connection, names: Collection[str]) -> dict[str, BucketState]:
     statement = (
-        select(col(Lane.name), col(Lane.next_at), col(Lane.day), col(Lane.used))
-        .where(col(Lane.name).in_(names))
+        select(col(RateBucket.name), col(RateBucket.next_at), col(RateBucket.day), col(RateBucket.used))
+        .where(col(RateBucket.name).in_(names))
         # Everybody takes them in the same order, so that two never wait for each other.
-        .order_by(col(Lane.name))
+        .order_by(col(RateBucket.name))
         .with_for_update()
     )
     return {
-        name: Booking(name=name, next_at=next_at and next_at.astimezone(UTC), day=day, used=used)
+        name: BucketState(name=name, next_at=next_at and next_at.astimezone(UTC), day=day, used=used)
         for name, next_at, day, used in connection.execute(statement)
     }
 
@@ -79,4 +81,4 @@ def _create(engine: Engine, names: Iterable[str]) -> None:
     insert = sqlite.insert if engine.dialect.name == "sqlite" else postgresql.insert
     rows = [{"name": name, "used": 0} for name in sorted(names)]
     with engine.begin() as connection:
-        connection.execute(insert(Lane).on_conflict_do_nothing(), rows)
+        connection.execute(insert(RateBucket).on_conflict_do_nothing(), rows)

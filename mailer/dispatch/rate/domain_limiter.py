@@ -16,22 +16,22 @@ from sqlalchemy import Engine, delete, select
 from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
-from mailer.database.models import Lane
-from mailer.dispatch.rate.buckets import Booking, holding_lanes, write_lanes
+from mailer.database.models import RateBucket
+from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
 from mailer.errors import ConfigurationError
 
-OTHERS = "*"
+ANY_DOMAIN = "*"
 """The key of the rate that holds for each domain that has none of its own."""
 
 # What goes within this many seconds is kept in hand until its turn; any longer, and a pause or a reader who
 # leaves would find it there.
 _HORIZON = timedelta(seconds=5)
 # Nobody is put off further than this, so that a rate that is changed soon tells.
-_FURTHEST = timedelta(hours=4)
+_MAX_DELAY = timedelta(hours=4)
 _CLOCK_SLACK = timedelta(minutes=1)
 _PREFIX = "domain:"
 # A lane that has been free for so long is as good as none.
-_FORGOTTEN = timedelta(days=1)
+_UNUSED_AFTER = timedelta(days=1)
 
 
 class Slot(NamedTuple):
@@ -43,15 +43,15 @@ class Slot(NamedTuple):
     not_before: datetime | None = None
 
 
-_AT_ONCE = Slot()
+_NO_DELAY = Slot()
 
 
-def domain_lane(domain: str) -> str:
+def domain_bucket(domain: str) -> str:
     """The lane of what a domain of readers takes."""
     return f"{_PREFIX}{domain}"
 
 
-def read_domain(address: str) -> str:
+def domain_of(address: str) -> str:
     """The domain of an address: what is behind the last @, in small letters, as DNS has it (A-labels)."""
     domain = address.rpartition("@")[2].casefold()
     if domain.isascii():
@@ -62,7 +62,7 @@ def read_domain(address: str) -> str:
         return domain
 
 
-class DomainPacer:
+class DomainRateLimiter:
     """Spreads deliveries over the time that their readers' domains need.
 
     ``rates`` are messages per second over all machines by domain, ``"*"`` holds for each other domain by
@@ -88,86 +88,88 @@ class DomainPacer:
                     "Correct it, or remove the line for no limit."
                 )
         self._engine = engine
-        self._rates = {key if key == OTHERS else read_domain(key): rate for key, rate in rates.items()}
-        self._others = self._rates.pop(OTHERS, None)
+        self._rates = {key if key == ANY_DOMAIN else domain_of(key): rate for key, rate in rates.items()}
+        self._default_rate = self._rates.pop(ANY_DOMAIN, None)
         self._clock = clock
         self._monotonic = monotonic
         # By our own clock: until when each domain is busy with what was put off.
-        self._tails: dict[str, float] = {}
-        self._has_swept = False
+        self._busy_until: dict[str, float] = {}
+        self._has_removed_unused = False
 
     @property
-    def is_free(self) -> bool:
+    def is_unlimited(self) -> bool:
         """Whether no domain has a rate."""
-        return not self._rates and self._others is None
+        return not self._rates and self._default_rate is None
 
-    def book(self, addresses: Sequence[str]) -> list[Slot]:
+    def reserve(self, addresses: Sequence[str]) -> list[Slot]:
         """When each of ``addresses`` may get its message, in the same order; at most one transaction."""
-        slots = [_AT_ONCE] * len(addresses)
-        waiting = {} if self.is_free else self._find_waiting(addresses)
+        slots = [_NO_DELAY] * len(addresses)
+        waiting = {} if self.is_unlimited else self._group_by_domain(addresses)
         if not waiting:
             return slots
-        self._sweep()
-        with holding_lanes(self._engine, [domain_lane(d) for d in waiting]) as (connection, bookings):
+        self._remove_unused()
+        with lock_buckets(self._engine, [domain_bucket(d) for d in waiting]) as (connection, bookings):
             now = self._clock(connection)
             taken = []
             for domain, places in waiting.items():
-                found, booking = self._spread(domain, len(places), bookings[domain_lane(domain)], now)
+                found, booking = self._assign_slots(domain, len(places), bookings[domain_bucket(domain)], now)
                 taken.append(booking)
                 for place, slot in zip(places, found, strict=True):
                     slots[place] = slot
-            write_lanes(connection, taken)
+            save_buckets(connection, taken)
         return slots
 
-    def _find_waiting(self, addresses: Sequence[str]) -> dict[str, list[int]]:
+    def _group_by_domain(self, addresses: Sequence[str]) -> dict[str, list[int]]:
         """The places of the addresses by domain, of domains that have a rate."""
         waiting: defaultdict[str, list[int]] = defaultdict(list)
         for place, address in enumerate(addresses):
-            domain = read_domain(address)
+            domain = domain_of(address)
             if self._rate(domain) is not None:
                 waiting[domain].append(place)
         return waiting
 
     def _rate(self, domain: str) -> float | None:
-        return self._rates.get(domain, self._others)
+        return self._rates.get(domain, self._default_rate)
 
-    def _spread(self, domain: str, count: int, booking: Booking, now: datetime) -> tuple[list[Slot], Booking]:
+    def _assign_slots(
+        self, domain: str, count: int, booking: BucketState, now: datetime
+    ) -> tuple[list[Slot], BucketState]:
         """Slots for ``count`` deliveries to one domain, and how far its lane is taken with them."""
         rate = self._rate(domain)
         assert rate is not None  # noqa: S101 - only domains with a rate come here
         interval = timedelta(seconds=1 / rate)
         # Turns are taken as far as the horizon and never beyond it.
-        first = booking.first_turn(now, _HORIZON + interval + _CLOCK_SLACK)
+        first = booking.first_slot(now, _HORIZON + interval + _CLOCK_SLACK)
         turns = (
             max(0, min(count, int((now + _HORIZON - first) / interval) + 1)) if first - now <= _HORIZON else 0
         )
         start = (first - now).total_seconds()
         slots = [Slot(seconds=start + turn / rate) for turn in range(turns)]
         free = first + turns * interval
-        slots += self._put_off(domain, count - turns, free, now)
+        slots += self._postpone(domain, count - turns, free, now)
         return slots, replace(booking, next_at=free)
 
-    def _put_off(self, domain: str, count: int, free: datetime, now: datetime) -> list[Slot]:
+    def _postpone(self, domain: str, count: int, free: datetime, now: datetime) -> list[Slot]:
         """Slots behind everything that this domain has to do already."""
         if count == 0:
             return []
         ours, interval = self._monotonic(), 1 / (self._rate(domain) or 1)
-        furthest = _FURTHEST.total_seconds()
-        start = max((free - now).total_seconds(), self._tails.get(domain, ours) - ours)
-        self._tails[domain] = ours + min(start + count * interval, furthest)
+        furthest = _MAX_DELAY.total_seconds()
+        start = max((free - now).total_seconds(), self._busy_until.get(domain, ours) - ours)
+        self._busy_until[domain] = ours + min(start + count * interval, furthest)
         waits = (min(start + turn * interval, furthest) for turn in range(count))
         return [Slot(seconds=wait, not_before=now + timedelta(seconds=wait)) for wait in waits]
 
-    def _sweep(self) -> None:
+    def _remove_unused(self) -> None:
         """Once a run, forget the domains that nobody has written to for a day."""
-        if self._has_swept:
+        if self._has_removed_unused:
             return
-        self._has_swept = True
+        self._has_removed_unused = True
         with self._engine.begin() as connection:
             old = (
-                col(Lane.name).startswith(_PREFIX, autoescape=True),
-                col(Lane.next_at) < self._clock(connection) - _FORGOTTEN,
+                col(RateBucket.name).startswith(_PREFIX, autoescape=True),
+                col(RateBucket.next_at) < self._clock(connection) - _UNUSED_AFTER,
             )
             # What somebody has in hand is not forgotten, and not waited for.
-            names = select(col(Lane.name)).where(*old).with_for_update(skip_locked=True)
-            connection.execute(delete(Lane).where(col(Lane.name).in_(names)))
+            names = select(col(RateBucket.name)).where(*old).with_for_update(skip_locked=True)
+            connection.execute(delete(RateBucket).where(col(RateBucket.name).in_(names)))

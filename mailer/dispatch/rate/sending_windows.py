@@ -59,15 +59,15 @@ MAIN_ZONES: Final = {
 
 _DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _WHOLE_DAY: Final = 24 * 60
-_ELSEWHERE: Final = "*"
+_ANY_COUNTRY: Final = "*"
 # No zone changes its offset twice within this time.
-_STEP: Final = timedelta(hours=6)
+_SEARCH_STEP: Final = timedelta(hours=6)
 _SECOND: Final = timedelta(seconds=1)
 # A window of one day of the week opens within eight days, or fifteen where a calendar skips that one.
-_MOST_DAYS: Final = 30
+_MAX_DAYS: Final = 30
 
 
-class _Span(NamedTuple):
+class _Interval(NamedTuple):
     """A stretch of time (UTC, without its end) in which the window is open, or in which it is not."""
 
     start: datetime
@@ -75,7 +75,7 @@ class _Span(NamedTuple):
     is_open: bool
 
 
-class Windows:
+class SendingWindows:
     """Says when the window of a country's readers opens.
 
     Raises:
@@ -83,7 +83,7 @@ class Windows:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._start, self._end = _read_window(settings.campaigns.window)
+        self._start, self._end = _parse_window(settings.campaigns.window)
         self._days = frozenset(_DAYS.index(day) for day in settings.campaigns.window_days)
         if not self._days:
             raise ConfigurationError(
@@ -91,9 +91,9 @@ class Windows:
                 "List at least one day, or remove the line."
             )
         self._zones = {
-            country.upper(): _open_zone(country, zone) for country, zone in settings.time_zones.items()
+            country.upper(): _load_zone(country, zone) for country, zone in settings.time_zones.items()
         }
-        self._spans: dict[ZoneInfo, _Span] = {}
+        self._intervals: dict[ZoneInfo, _Interval] = {}
 
     @property
     def is_always_open(self) -> bool:
@@ -102,10 +102,10 @@ class Windows:
 
     def zone_of(self, country: str | None) -> ZoneInfo:
         """The zone of a country (ISO 3166-1 alpha-2)."""
-        key = (country or _ELSEWHERE).upper()
+        key = (country or _ANY_COUNTRY).upper()
         if key not in self._zones:
             name = MAIN_ZONES.get(key) or next(iter(get_global("territory_zones").get(key, ())), None)
-            elsewhere = self._zones.get(_ELSEWHERE) or ZoneInfo("UTC")
+            elsewhere = self._zones.get(_ANY_COUNTRY) or ZoneInfo("UTC")
             self._zones[key] = ZoneInfo(name) if name else elsewhere
         return self._zones[key]
 
@@ -114,12 +114,12 @@ class Windows:
         if self.is_always_open:
             return None
         zone = self.zone_of(country)
-        span = self._spans.get(zone)
+        span = self._intervals.get(zone)
         if span is None or not span.start <= now < span.end:
-            span = self._spans[zone] = self._find_span(zone, now)
+            span = self._intervals[zone] = self._find_interval(zone, now)
         return None if span.is_open else span.end
 
-    def is_inside(self, zone: ZoneInfo, moment: datetime) -> bool:
+    def is_open_at(self, zone: ZoneInfo, moment: datetime) -> bool:
         """Whether the window is open at ``moment`` for readers in ``zone``."""
         local = moment.astimezone(zone)
         minute, day = local.hour * 60 + local.minute, local.weekday()
@@ -130,31 +130,31 @@ class Windows:
             minute < self._end and yesterday in self._days
         )
 
-    def _find_span(self, zone: ZoneInfo, now: datetime) -> _Span:
+    def _find_interval(self, zone: ZoneInfo, now: datetime) -> _Interval:
         """The stretch around ``now``, from ``now`` on."""
-        is_open = self.is_inside(zone, now)
-        for moment in self._turning_points(zone, now):
-            if self.is_inside(zone, moment) is not is_open:
-                return _Span(now, moment, is_open)
+        is_open = self.is_open_at(zone, now)
+        for moment in self._possible_changes(zone, now):
+            if self.is_open_at(zone, moment) is not is_open:
+                return _Interval(now, moment, is_open)
         # A range that the clocks never show, of minutes that they skip on each of its days.
-        return _Span(now, now + timedelta(days=_MOST_DAYS), is_open)
+        return _Interval(now, now + timedelta(days=_MAX_DAYS), is_open)
 
-    def _turning_points(self, zone: ZoneInfo, now: datetime) -> Iterator[datetime]:
+    def _possible_changes(self, zone: ZoneInfo, now: datetime) -> Iterator[datetime]:
         """Every moment after ``now`` at which the window may open or close, in order: between two of them it
         does neither.
         """
         since = now
-        for _ in range(_MOST_DAYS):
+        for _ in range(_MAX_DAYS):
             until = since + timedelta(days=1)
             local = since.astimezone(zone).date()
             # 24 hours touch three local days where a calendar skips one.
             days = [local + timedelta(days=number) for number in range(4)]
-            points = {moment for day in days for moment in self._local_edges(zone, day)}
-            points |= set(_find_jumps(zone, since, until))
+            points = {moment for day in days for moment in self._window_edges(zone, day)}
+            points |= set(_find_offset_changes(zone, since, until))
             yield from sorted(point for point in points if since < point <= until)
             since = until
 
-    def _local_edges(self, zone: ZoneInfo, day: date) -> Iterator[datetime]:
+    def _window_edges(self, zone: ZoneInfo, day: date) -> Iterator[datetime]:
         """When the clocks of ``zone`` show midnight and the window's times on ``day``, each time they do."""
         for minute in {0, self._start % _WHOLE_DAY, self._end % _WHOLE_DAY}:
             for fold in (0, 1):
@@ -162,14 +162,14 @@ class Windows:
                 yield datetime.combine(day, shown, zone).astimezone(UTC)
 
 
-def _find_jumps(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
+def _find_offset_changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
     """The moments in ``(start, end]`` from which on the clocks of ``zone`` have another distance from UTC."""
 
     def offset(moment: datetime) -> timedelta | None:
         return moment.astimezone(zone).utcoffset()
 
     while start < end:
-        later = min(start + _STEP, end)
+        later = min(start + _SEARCH_STEP, end)
         if offset(start) != offset(later):
             yield _bisect(start, later, offset)
         start = later
@@ -188,7 +188,7 @@ def _bisect(start: datetime, end: datetime, offset: Callable[[datetime], timedel
     return low + steps_high * _SECOND
 
 
-def _read_window(text: str) -> tuple[int, int]:
+def _parse_window(text: str) -> tuple[int, int]:
     """The first minute of the day inside, and the first that is not; the whole day without a text."""
     if not text:
         return 0, _WHOLE_DAY
@@ -202,7 +202,7 @@ def _read_window(text: str) -> tuple[int, int]:
     return opening, closing
 
 
-def _open_zone(country: str, name: str) -> ZoneInfo:
+def _load_zone(country: str, name: str) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
