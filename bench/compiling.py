@@ -12,8 +12,8 @@ from bench.figure import Bar, Figure
 from bench.peers import Renderer
 from bench.rounds import Rounds, clock
 from bench.sample import Sample
-from mailer.rendering.inlining import inline_styles
-from mailer.rendering.mjml import check_mjml, convert_mjml
+from mailer.rendering.pipeline.css_inliner import inline_styles
+from mailer.rendering.pipeline.mjml import check_mjml, convert_mjml
 
 # Node's compiler needs some dozens of rounds until it is as fast as it gets.
 _WARMUP = 40

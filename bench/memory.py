@@ -11,10 +11,10 @@ from datetime import UTC, datetime
 from bench.apart import read_peak
 from bench.figure import Bar, Figure
 from bench.sample import Sample
+from mailer.rendering.body.variants import Interests
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.message import MessageBuilder
 from mailer.rendering.reader import Reader
-from mailer.rendering.variants import Interests
 from mailer.settings import Settings
 
 _FEW, _MANY, _VARIANTS = 1_000, 100_000, 64

@@ -13,13 +13,13 @@ from editions.reading import read_edition
 from mailer.database.engine import session
 from mailer.founding import found_workspace
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiling import compile_edition, compile_mjml
-from mailer.rendering.environment import make_environment, render_template
-from mailer.rendering.layout import Layout
-from mailer.rendering.page import Page
+from mailer.rendering.compiler import compile_edition, compile_mjml
+from mailer.rendering.pipeline.jinja_env import make_environment, render_template
 from mailer.rendering.reader import Reader, reader_for
-from mailer.rendering.theme import load_theme
-from mailer.rendering.words import load_words
+from mailer.rendering.template_context.page import Page
+from mailer.rendering.template_context.page_builder import Layout
+from mailer.rendering.themes.phrases import load_words
+from mailer.rendering.themes.theme import load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber

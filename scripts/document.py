@@ -14,7 +14,7 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 from schemas import list_schemas
 
-from mailer.checks.pages import list_pages
+from mailer.checks.docs import list_pages
 from mailer.cli import mailer
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVERY_TRANSITIONS

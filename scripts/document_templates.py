@@ -8,8 +8,8 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from document import read_meanings
 
-from mailer.rendering.help import Described, describe_fields, walk_dataclasses
-from mailer.rendering.page import (
+from mailer.rendering.body.fragments import SliceKind
+from mailer.rendering.template_context.page import (
     FollowView,
     Holes,
     LetterView,
@@ -19,9 +19,9 @@ from mailer.rendering.page import (
     SectionView,
     StoryView,
 )
-from mailer.rendering.slicing import SliceKind
-from mailer.rendering.theme import Accent, Step, Theme, load_theme, theme_names
-from mailer.rendering.words import Words
+from mailer.rendering.themes.field_docs import Described, describe_fields, walk_dataclasses
+from mailer.rendering.themes.phrases import Words
+from mailer.rendering.themes.theme import Accent, Step, Theme, load_theme, theme_names
 
 _TOKENS = set(walk_dataclasses(Theme))
 _PATHS: dict[type, str] = {

@@ -19,7 +19,7 @@ from pathlib import Path
 # The judges stand beside the tests, which are no package that is installed.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from mailer.rendering.theme import theme_names
+from mailer.rendering.themes.theme import theme_names
 from tests.judges.complaint import JudgeError
 from tests.judges.mails import Mail, found_newsroom, list_editions, write_mails
 from tests.judges.packages import install_packages

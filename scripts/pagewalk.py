@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from mailer.campaigns.launching import launch
 from mailer.campaigns.planning import plan_campaign
-from mailer.rendering.tongue import LANGUAGES
+from mailer.i18n import LANGUAGES
 from mailer.web.application import create_app
 from mailer.web.serving import start_in_thread
 from mailer.workspace import Workspace, open_workspace

@@ -16,7 +16,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
-from mailer.rendering.tongue import DOMAIN, FOLDER, LANGUAGES, SOURCE
+from mailer.i18n import DOMAIN, FOLDER, LANGUAGES, SOURCE
 
 ROOT = Path(__file__).parent.parent
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)

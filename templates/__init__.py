@@ -8,7 +8,7 @@ every block, and differs in its tokens and a few rules. ``blocks/`` holds the pi
 and the masthead, contents, letter, section head, follow-us and footer. ``words/`` holds what the mail says
 besides its content, by language.
 
-A template is given one value, ``page`` (``mailer.rendering.page.Page``): frozen, plain, every field with its
+A template is given one value, ``page`` (``mailer.rendering.template_context.page.Page``): frozen, plain, every field with its
 help. Asking for a field that is not there is an error, and so is MJML that is not in
 ``email/components.toml``.
 

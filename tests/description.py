@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from mailer.feedback.reasons import Reason
-from mailer.rendering.tongue import LANGUAGES
+from mailer.i18n import LANGUAGES
 from subscribers.tokens import Purpose
 
 Described = dict[str, Any]

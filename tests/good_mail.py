@@ -4,8 +4,8 @@ from dataclasses import replace
 from typing import Any
 
 from editions.imaging import PreparedImage
-from mailer.checks.mail import Mail
-from mailer.rendering.theme import load_theme
+from mailer.checks.document.mail import Mail
+from mailer.rendering.themes.theme import load_theme
 
 ORGANISATION = "UNESCO Office in Beijing"
 ADDRESS = "5-15-3 Waijiaogongyu, Jianguomenwai, Beijing 100600"

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from editions.reading import read_edition
-from mailer.rendering.layout import Layout
-from mailer.rendering.page import Page
-from mailer.rendering.theme import load_theme
-from mailer.rendering.words import load_words
+from mailer.rendering.template_context.page import Page
+from mailer.rendering.template_context.page_builder import Layout
+from mailer.rendering.themes.phrases import load_words
+from mailer.rendering.themes.theme import load_theme
 from mailer.settings import Settings
 from tests.small_edition import write_edition
 

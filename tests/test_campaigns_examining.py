@@ -12,9 +12,9 @@ from editions.problem import Level
 from mailer.campaigns.examining import examine, locate_links
 from mailer.cli import mailer
 from mailer.founding import found_workspace
+from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.theme import theme_names
-from mailer.rendering.variants import Variant
+from mailer.rendering.themes.theme import theme_names
 from mailer.workspace import Workspace, open_workspace
 from tests.small_edition import SLUG, write_edition
 

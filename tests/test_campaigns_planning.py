@@ -16,7 +16,7 @@ from mailer.campaigns.reporting import report_campaign
 from mailer.database.engine import session
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError
-from mailer.rendering.variants import choose_language
+from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.segment import parse_segment

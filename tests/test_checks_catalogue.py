@@ -9,9 +9,9 @@ import pytest
 
 from editions.catalogue import SOURCE_CHECKS, Check
 from editions.problem import Level
-from mailer.checks.catalogue import CHECKS, MAIL_CHECKS, NUMBERS
 from mailer.checks.client_features import Use, known_features
-from mailer.checks.pages import describe_check, list_pages
+from mailer.checks.docs import describe_check, list_pages
+from mailer.checks.registry import CHECKS, MAIL_CHECKS, NUMBERS
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from editions.problem import Level
-from mailer.checks.catalogue import CHECKS
-from mailer.checks.checking import check_mail, check_mails
+from mailer.checks.document.mail import Mail
 from mailer.checks.finding import excerpt
-from mailer.checks.mail import Mail
-from mailer.checks.size import LARGE, LARGEST
+from mailer.checks.registry import CHECKS
+from mailer.checks.rules.size import LARGE, LARGEST
+from mailer.checks.runner import check_mail, check_mails
 from tests.good_mail import GOOD, PICTURE, plant
 
 FIRST = '<p class="first">'

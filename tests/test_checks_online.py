@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from editions.problem import Level
-from mailer.checks.online import Address, Fate, ask_links, check_links, is_public
+from mailer.checks.link_checker import Address, Fate, ask_links, check_links, is_public
 
 
 @dataclass

@@ -8,9 +8,9 @@ import pytest
 from editions.imaging import PreparedImage
 from editions.problem import Level
 from mailer.campaigns.examining import examine
-from mailer.checks.catalogue import CHECKS, NUMBERS
-from mailer.checks.checking import check_mail, check_mails
-from mailer.checks.mail import Mail
+from mailer.checks.document.mail import Mail
+from mailer.checks.registry import CHECKS, NUMBERS
+from mailer.checks.runner import check_mail, check_mails
 from mailer.workspace import Workspace
 from tests.drafts import Draft
 from tests.good_mail import GOOD, PICTURE, plant

@@ -5,10 +5,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from mailer.checks.colour import find_colour, read_colour
-from mailer.checks.looks import Appearance, Look, draw
-from mailer.checks.nodes import list_nodes, match_rules
-from mailer.checks.stylesheet import holds, read_declarations, read_selector, read_sheet
+from mailer.checks.document.colour import find_colour, read_colour
+from mailer.checks.document.computed_style import Appearance, Look, draw
+from mailer.checks.document.dom import list_nodes, match_rules
+from mailer.checks.document.stylesheet import holds, read_declarations, read_selector, read_sheet
 
 
 def look(style: str, markup: str, appearance: Appearance = Appearance.light) -> Look:

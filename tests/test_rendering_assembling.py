@@ -35,13 +35,13 @@ from editions.model import (
 )
 from editions.reading import read_edition
 from editions.sources import remove_unsafe, unify_lines
+from mailer.rendering.body.fragments import SliceKind, walk_slices, walk_texts
+from mailer.rendering.body.variants import ANYTHING, Interests, Variant
 from mailer.rendering.compiled import Assembled, CompiledEdition
-from mailer.rendering.compiling import compile_edition
+from mailer.rendering.compiler import compile_edition
+from mailer.rendering.mail_merge import personalise
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.personalising import personalise
 from mailer.rendering.reader import VERSION_DIGITS, Reader
-from mailer.rendering.slicing import SliceKind, walk_slices, walk_texts
-from mailer.rendering.variants import ANYTHING, Interests, Variant
 from tests.balance import as_outlook_reads, find_imbalance, find_stray_conditionals
 from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 

@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailer.errors import MailerError, TemplateError
-from mailer.rendering import child
-from mailer.rendering.child import DrawingProcess, draw_apart, explain_end, find_python
-from mailer.rendering.drawing import draw
-from mailer.rendering.drawn import Drawn
-from mailer.rendering.exchange import Limits
-from mailer.rendering.page import Page
+from mailer.rendering.pipeline.rendered_page import Drawn
+from mailer.rendering.pipeline.renderer import draw
+from mailer.rendering.template_context.page import Page
+from mailer.rendering.worker import client
+from mailer.rendering.worker.client import DrawingProcess, draw_apart, explain_end, find_python
+from mailer.rendering.worker.protocol import Limits
 from tests.pages import lay_out_page, write_theme
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -397,7 +397,7 @@ def test_every_end_has_its_words(code: int | None, words: str) -> None:
 
 
 def test_a_process_that_does_not_start_says_why(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(child, "_list_path", lambda: [str(Path(os.__file__).parent)])
+    monkeypatch.setattr(client, "_list_path", lambda: [str(Path(os.__file__).parent)])
     with DrawingProcess() as process, pytest.raises(MailerError, match="No module named 'mailer'"):
         process.draw(page, template="periodical", overrides=None)
 
@@ -438,7 +438,7 @@ def _run(program: str, folder: Path) -> str:
     """What ``program`` prints; it has ``page``, and ``own`` for a theme."""
     head = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from mailer.rendering.child import _shared, draw_apart, start_drawing\n"
+        "from mailer.rendering.worker.client import _shared, draw_apart, start_drawing\n"
         "from tests.pages import lay_out_page, write_theme\n"
         f"folder = Path({str(folder)!r})\n"
         "page, own = lay_out_page(folder), write_theme(folder, '<p>x</p>')\n"
@@ -474,7 +474,7 @@ def test_the_process_is_gone_when_ours_is(tmp_path: Path) -> None:
             [
                 sys.executable,
                 "-c",
-                "import os, sys\nfrom mailer.rendering.child import _shared\n"
+                "import os, sys\nfrom mailer.rendering.worker.client import _shared\n"
                 f"_shared.start(); print(_shared.pid, flush=True)\n{ending}",
             ],
             cwd=ROOT,
@@ -521,7 +521,7 @@ def test_the_process_has_nothing_of_ours_and_may_do_little(tmp_path: Path) -> No
 
 def test_the_program_itself_loads_neither_jinja_nor_the_renderer_nor_the_inliner(tmp_path: Path) -> None:
     program = (
-        "import mailer.rendering.compiling\n"
+        "import mailer.rendering.compiler\n"
         "drawn(); print({'jinja2', 'mjml', 'premailer', 'cssutils'} & set(sys.modules))\n"
     )
     assert _run(program, tmp_path).strip() == "set()"

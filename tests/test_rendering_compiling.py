@@ -12,9 +12,9 @@ from lxml import html as lxml_html
 from editions.model import Edition, EditionText, Follow, Kind, ReadMore, Story, StoryText
 from editions.reading import read_edition
 from mailer.errors import TemplateError
+from mailer.rendering.body.merge_tags import PATTERN, Hole
 from mailer.rendering.compiled import VERSION, Assembled, CompiledEdition, CompiledVersionError
-from mailer.rendering.compiling import compile_edition, compile_mjml
-from mailer.rendering.holes import PATTERN, Hole
+from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.settings import Settings
 from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from mailer.errors import TemplateError
-from mailer.rendering.drawing import draw, warm_up
-from mailer.rendering.page import Page
+from mailer.rendering.pipeline.renderer import draw, warm_up
+from mailer.rendering.template_context.page import Page
 from tests.pages import lay_out_page, write_theme
 
 

@@ -7,7 +7,7 @@ import pytest
 
 import templates
 from mailer.errors import TemplateError
-from mailer.rendering.environment import make_environment, render_template
+from mailer.rendering.pipeline.jinja_env import make_environment, render_template
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.exchange import (
+from mailer.rendering.worker.protocol import (
     HungUpError,
     NonsenseError,
     Word,

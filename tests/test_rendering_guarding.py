@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 from mjml import mjml2html
 
-from mailer.rendering.guarding import escape_attributes, flatten_lines, guard, set_units
+from mailer.rendering.pipeline.mrml_workarounds import escape_attributes, flatten_lines, guard, set_units
 
 RISKY = {
     "an ideographic space": "春\u3000夏",

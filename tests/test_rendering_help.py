@@ -5,9 +5,9 @@ from typing import Annotated
 
 import pytest
 
-from mailer.rendering.help import Help, describe_fields, walk_dataclasses
-from mailer.rendering.page import Page
-from mailer.rendering.theme import Palette, Step, Theme
+from mailer.rendering.template_context.page import Page
+from mailer.rendering.themes.field_docs import Help, describe_fields, walk_dataclasses
+from mailer.rendering.themes.theme import Palette, Step, Theme
 
 HOLDERS = tuple(walk_dataclasses(Page))
 

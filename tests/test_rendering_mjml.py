@@ -6,8 +6,14 @@ import pytest
 from mjml import mjml2html
 
 from mailer.errors import TemplateError
-from mailer.rendering.inlining import inline_styles
-from mailer.rendering.mjml import check_mjml, convert_mjml, known_components, mark_origin, strip_origins
+from mailer.rendering.pipeline.css_inliner import inline_styles
+from mailer.rendering.pipeline.mjml import (
+    check_mjml,
+    convert_mjml,
+    known_components,
+    mark_origin,
+    strip_origins,
+)
 
 NAME = "email/periodical.mjml.j2"
 
@@ -135,12 +141,12 @@ def test_what_the_inliner_would_lose_without_a_word_is_an_error() -> None:
 
 
 def test_what_the_renderer_refuses_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailer.rendering.mjml.check_mjml", lambda *_, **__: None)
+    monkeypatch.setattr("mailer.rendering.pipeline.mjml.check_mjml", lambda *_, **__: None)
     assert "the renderer refuses this MJML" in _complaint("<mjml><mj-body>")
 
 
 def test_what_the_renderer_leaves_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mailer.rendering.mjml.check_mjml", lambda *_, **__: None)
+    monkeypatch.setattr("mailer.rendering.pipeline.mjml.check_mjml", lambda *_, **__: None)
     assert "<mj-texx> was left in the HTML" in _complaint(_mail("<mj-texx>x</mj-texx>"))
 
 

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from mailer.errors import BuildError, TemplateError
+from mailer.rendering.body.merge_tags import MARK, PATTERN, Context, Hole
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.holes import MARK, PATTERN, Context, Hole
-from mailer.rendering.personalising import personalise
+from mailer.rendering.mail_merge import personalise
 from mailer.rendering.reader import Reader, message_id, nobody, reader_for
 from mailer.settings import Settings
 from subscribers.models import Subscriber

@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.errors import TemplateError
-from mailer.rendering.holes import Count, Hole
-from mailer.rendering.slicing import (
+from mailer.rendering.body.fragments import (
     Parts,
     Run,
     Slice,
@@ -21,6 +20,7 @@ from mailer.rendering.slicing import (
     walk_slices,
     walk_texts,
 )
+from mailer.rendering.body.merge_tags import Count, Hole
 
 
 def _cut(*pieces: str, markup: bool = True) -> Parts[str]:

@@ -9,9 +9,9 @@ import pytest
 
 import templates
 from mailer.errors import TemplateError
-from mailer.rendering.contrast import LEAST, measure_contrast
-from mailer.rendering.theme import find_faint_colours, load_theme, theme_names
-from mailer.rendering.words import load_words
+from mailer.rendering.themes.contrast_ratio import LEAST, measure_contrast
+from mailer.rendering.themes.phrases import load_words
+from mailer.rendering.themes.theme import find_faint_colours, load_theme, theme_names
 
 LANGUAGES = sorted(path.stem for path in (templates.ROOT / "email" / "words").glob("*.toml"))
 

@@ -8,8 +8,8 @@ import pytest
 from babel.messages.catalog import Catalog
 
 import templates
-from mailer.rendering.tongue import LANGUAGES, OWN_NAMES, SOURCE, find_tongue, load_tongue
-from mailer.rendering.words import load_words
+from mailer.i18n import LANGUAGES, OWN_NAMES, SOURCE, find_tongue, load_tongue
+from mailer.rendering.themes.phrases import load_words
 from scripts.translations import (
     compile_catalogue,
     extract_messages,

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.transfer import (
+from mailer.rendering.body.transfer_encoding import (
     LONGEST,
     Base64Piece,
     canonical_lines,

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editions.model import Personalisation
-from mailer.rendering.variants import ANYTHING, Interests, StoryFacts, Variant, choose_stories
+from mailer.rendering.body.variants import ANYTHING, Interests, StoryFacts, Variant, choose_stories
 
 ORDER, FILTER, OFF = Personalisation.order, Personalisation.filter, Personalisation.off
 

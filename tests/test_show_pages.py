@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Response
 from sqlalchemy import Engine
 
-from mailer.rendering.tongue import LANGUAGES
+from mailer.i18n import LANGUAGES
 from mailer.web.application import create_app
 from mailer.web.pages import FOLDER
 from mailer.workspace import Workspace, open_workspace

@@ -14,9 +14,9 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from editions.reading import read_edition
-from mailer.rendering.compiling import compile_edition
-from mailer.rendering.contrast import LEAST, measure_contrast
-from mailer.rendering.theme import load_theme, theme_names
+from mailer.rendering.compiler import compile_edition
+from mailer.rendering.themes.contrast_ratio import LEAST, measure_contrast
+from mailer.rendering.themes.theme import load_theme, theme_names
 from mailer.settings import Settings
 from tests.sample_edition import SAMPLE
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from mailer.rendering.theme import theme_names
+from mailer.rendering.themes.theme import theme_names
 from mailer.web.pages import FOLDER
 
 DOCS = Path(__file__).parent.parent / "docs"

@@ -13,8 +13,8 @@ from editions.model import Edition
 from editions.reading import read_edition
 from mailer.errors import TemplateError
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiling import compile_edition
-from mailer.rendering.theme import load_theme, theme_names
+from mailer.rendering.compiler import compile_edition
+from mailer.rendering.themes.theme import load_theme, theme_names
 from mailer.settings import Settings
 from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 

@@ -14,11 +14,11 @@ from lxml import html as lxml_html
 import templates
 from editions.model import Edition, EditionText, Follow, Kind, ReadMore, StoryText
 from editions.reading import read_edition
+from mailer.rendering.body.fragments import SliceKind, walk_slices, walk_texts
 from mailer.rendering.compiled import Assembled, CompiledEdition
-from mailer.rendering.compiling import compile_edition
-from mailer.rendering.slicing import SliceKind, walk_slices, walk_texts
-from mailer.rendering.theme import LETTERS, load_theme, theme_names
-from mailer.rendering.words import load_words
+from mailer.rendering.compiler import compile_edition
+from mailer.rendering.themes.phrases import load_words
+from mailer.rendering.themes.theme import LETTERS, load_theme, theme_names
 from mailer.settings import Settings
 from tests.balance import as_outlook_reads, find_imbalance, find_stray_conditionals
 from tests.sample_edition import SAMPLE, SECTORS, sample_settings

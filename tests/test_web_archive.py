@@ -10,7 +10,7 @@ from sqlmodel import Session
 from editions.reading import read_edition
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiling import compile_edition
+from mailer.rendering.compiler import compile_edition
 from mailer.web.application import create_app
 from mailer.web.sent import find_content, list_sent
 from mailer.workspace import Workspace

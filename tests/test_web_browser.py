@@ -8,8 +8,8 @@ from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
 from editions.reading import read_edition
-from mailer.rendering.compiling import compile_edition
-from mailer.rendering.tongue import LANGUAGES
+from mailer.i18n import LANGUAGES
+from mailer.rendering.compiler import compile_edition
 from mailer.web.application import create_app
 from mailer.web.preview import create_preview_app
 from mailer.workspace import Workspace

@@ -12,8 +12,8 @@ from sqlmodel import Session
 from editions.reading import read_edition
 from mailer.campaigns.lifecycle import set_archived
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiling import compile_edition
-from mailer.rendering.personalising import personalise
+from mailer.rendering.compiler import compile_edition
+from mailer.rendering.mail_merge import personalise
 from mailer.rendering.reader import reader_for
 from mailer.web.application import create_app
 from mailer.workspace import Workspace, open_workspace

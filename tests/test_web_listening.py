@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editions.reading import read_edition
-from mailer.rendering.compiling import compile_edition
-from mailer.rendering.tongue import LANGUAGES
+from mailer.i18n import LANGUAGES
+from mailer.rendering.compiler import compile_edition
 from mailer.web.application import create_app
 from mailer.web.listening import choose_tongue, read_accepted
 from mailer.workspace import Workspace

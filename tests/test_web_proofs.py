@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.rendering.body.merge_tags import Hole
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.holes import Hole
 from mailer.settings import SenderSettings, Settings
 from mailer.web.proofs import drop_images, force_scheme, localise_media, neutralise, open_links_apart
 

@@ -18,7 +18,7 @@ from sqlmodel import Session, SQLModel, select
 from editions.reading import read_edition
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiling import compile_edition
+from mailer.rendering.compiler import compile_edition
 from mailer.web.serving import Running, start_in_thread
 from mailer.workspace import Keys, Workspace
 from subscribers.links import issue_link

@@ -14,9 +14,9 @@ from mailer.campaigns.law import may_be_mailed
 from mailer.database.migrating import ensure_current
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import StaleSchemaError
+from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.reader import Reader, interests_of, reader_for
-from mailer.rendering.variants import Interests, Variant, choose_language
 from mailer.settings import LawSettings
 from mailer.workspace import Workspace
 from subscribers.listing import read_sectors

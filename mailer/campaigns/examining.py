@@ -15,20 +15,20 @@ from editions.problem import Level, Problem
 from editions.reading import Inspection, inspect_edition
 from editions.switches import SwitchedOff, apply_switches, judge_switches, merge_switched_off
 from mailer.campaigns.audience import find_list_fault, find_variants, list_circles
-from mailer.checks.catalogue import CHECKS
-from mailer.checks.checking import check_mails
-from mailer.checks.links import list_links
-from mailer.checks.mail import Mail
-from mailer.checks.parsed import ParsedMail
+from mailer.checks.document.mail import Mail
+from mailer.checks.document.parsed_mail import ParsedMail
+from mailer.checks.registry import CHECKS
+from mailer.checks.rules.links import list_links
+from mailer.checks.runner import check_mails
 from mailer.database.engine import session
 from mailer.errors import BuildError, MjmlError, TemplateError
+from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiling import compile_edition
+from mailer.rendering.compiler import compile_edition
 from mailer.rendering.message import build_message
 from mailer.rendering.reader import nobody
-from mailer.rendering.theme import Theme, load_theme
-from mailer.rendering.variants import Variant
-from mailer.rendering.words import find_nearest
+from mailer.rendering.themes.phrases import find_nearest
+from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.segment import eligible
@@ -191,7 +191,7 @@ def _name_variant(variant: Variant, *, full: bool) -> str:
 def examine_links(examination: Examination) -> Examination:
     """``examination`` with what the pages say that its mails lead to. Uses the network."""
     # Kept out of the module's head: nothing else needs the web client.
-    from mailer.checks.online import check_links
+    from mailer.checks.link_checker import check_links
 
     found = check_links(locate_links(examination))
     switched_off = {off.code for off in examination.switched_off}

@@ -16,12 +16,12 @@ from mailer.campaigns.audience import is_in_audience, read_reader
 from mailer.campaigns.planning import Plan
 from mailer.database.engine import session
 from mailer.errors import MailerError
+from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.mail_merge import personalise
 from mailer.rendering.media import write_media
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.personalising import personalise
 from mailer.rendering.reader import Reader
-from mailer.rendering.variants import choose_language
 from mailer.workspace import Workspace
 from subscribers.listing import find_subscriber
 from subscribers.models import Subscriber

@@ -18,8 +18,8 @@ from mailer.campaigns.audience import Circle, already_has, find_variants, is_in_
 from mailer.campaigns.examining import Examination, examine
 from mailer.campaigns.law import HeldBack, find_held_back
 from mailer.database.engine import session
+from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.variants import Variant, choose_language
 from mailer.workspace import Workspace
 from subscribers.explaining import explain
 from subscribers.models import Subscriber, SubscriberSector

@@ -10,13 +10,13 @@ from editions.reading import read_edition
 from mailer.campaigns.audience import read_reader
 from mailer.database.engine import session
 from mailer.database.migrating import ensure_current
+from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiling import compile_edition, compile_mjml
+from mailer.rendering.compiler import compile_edition, compile_mjml
+from mailer.rendering.mail_merge import personalise
 from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message
-from mailer.rendering.personalising import personalise
 from mailer.rendering.reader import Reader, nobody
-from mailer.rendering.variants import choose_language
 from mailer.workspace import Workspace
 from subscribers.listing import find_subscriber
 

@@ -64,8 +64,8 @@ def check(home: Home, edition: str | None, online: bool, explain: str | None, as
 def _explain_check(code: str) -> str:
     from difflib import get_close_matches
 
-    from mailer.checks.catalogue import CHECKS
-    from mailer.checks.pages import describe_check
+    from mailer.checks.docs import describe_check
+    from mailer.checks.registry import CHECKS
 
     if code not in CHECKS:
         close = get_close_matches(code, CHECKS, n=1)

@@ -24,7 +24,7 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.letters import write_letter
 from mailer.feedback.posting import post
 from mailer.feedback.throttling import forget_turns, name_address, take_turn
-from mailer.rendering.tongue import SOURCE, find_tongue, load_tongue
+from mailer.i18n import SOURCE, find_tongue, load_tongue
 from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace

@@ -17,7 +17,7 @@ from mailer.database.models import Letter, LetterKind
 from mailer.errors import MailerError
 from mailer.feedback.leaving import find_subscriber, read_claim
 from mailer.feedback.throttling import name_network, take_turn
-from mailer.rendering.tongue import mark
+from mailer.i18n import mark
 from mailer.workspace import Keys
 from subscribers.address import normalise_address
 from subscribers.errors import TokenError

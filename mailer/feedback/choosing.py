@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from mailer.database.engine import session
 from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
 from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand, take_as_proof
-from mailer.rendering.tongue import mark
+from mailer.i18n import mark
 from mailer.workspace import Keys
 from subscribers.details import NAME_LENGTH, clean_line
 from subscribers.errors import DetailError, TokenError

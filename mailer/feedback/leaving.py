@@ -10,8 +10,8 @@ from sqlmodel import Session, select
 from mailer.database.engine import session
 from mailer.database.models import Campaign, CampaignContent
 from mailer.dispatch.deliveries.in_doubt import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
-from mailer.rendering.tongue import mark
-from mailer.rendering.variants import choose_language
+from mailer.i18n import mark
+from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Keys
 from subscribers.consent import GONE, resubscribe, unsubscribe
 from subscribers.errors import TokenError, UnknownSubscriberError

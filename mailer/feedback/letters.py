@@ -16,10 +16,10 @@ from types import MappingProxyType
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.database.models import LetterKind
+from mailer.i18n import Tongue, mark
 from mailer.rendering.headers import format_mailbox, format_text, write_header
 from mailer.rendering.message import sender_address
-from mailer.rendering.quoting import quote_sender
-from mailer.rendering.tongue import Tongue, mark
+from mailer.rendering.template_context.language_markup import quote_sender
 from mailer.settings import SenderSettings, Settings
 from templates import ROOT
 

@@ -10,9 +10,9 @@ from typing import Any
 from editions.imaging import PreparedImage
 from editions.model import Personalisation
 from mailer.errors import MailerError
-from mailer.rendering.assembling import EncodedBody, Selection, join_text, select
-from mailer.rendering.slicing import Parts, parse_slices
-from mailer.rendering.variants import ANYTHING, Interests, StoryFacts, Variant, choose_stories
+from mailer.rendering.body.assembly import EncodedBody, Selection, join_text, select
+from mailer.rendering.body.fragments import Parts, parse_slices
+from mailer.rendering.body.variants import ANYTHING, Interests, StoryFacts, Variant, choose_stories
 
 VERSION = 2
 
@@ -40,8 +40,8 @@ class Assembled:
 class CompiledEdition:
     """An edition in one language, dressed and ready.
 
-    ``html`` and ``text`` hold the marks of :mod:`mailer.rendering.slicing` and the holes of
-    :mod:`mailer.rendering.holes`; :meth:`assemble` makes the mail of a variant of them. ``greeting`` is the
+    ``html`` and ``text`` hold the marks of :mod:`mailer.rendering.body.fragments` and the holes of
+    :mod:`mailer.rendering.body.merge_tags`; :meth:`assemble` makes the mail of a variant of them. ``greeting`` is the
     pattern that fills the hole of that name ("Dear {name},"), ``one_story`` and ``many_stories`` count
     ("{count} stories"). ``stories`` are in the edition's own order. ``images`` are the files its pictures
     name; they go to the media folder, not into :meth:`to_bytes`. ``digest`` is a SHA-256 over everything a

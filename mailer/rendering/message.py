@@ -14,14 +14,14 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from mailer.errors import BuildError, ConfigurationError
-from mailer.rendering.assembling import EncodedBody, Sheet
+from mailer.rendering.body.assembly import EncodedBody, Sheet
+from mailer.rendering.body.merge_tags import Hole
+from mailer.rendering.body.transfer_encoding import SOFT_BREAK
+from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
-from mailer.rendering.holes import Hole
-from mailer.rendering.personalising import check_url, greet
+from mailer.rendering.mail_merge import check_url, greet
 from mailer.rendering.reader import Reader, archive_url, message_id
-from mailer.rendering.transfer import SOFT_BREAK
-from mailer.rendering.variants import Interests, Variant, choose_language
 from mailer.settings import Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError

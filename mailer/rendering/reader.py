@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from mailer.errors import BuildError
-from mailer.rendering.variants import ANYTHING, Interests
+from mailer.rendering.body.variants import ANYTHING, Interests
 from mailer.settings import Settings
 from subscribers.tokens import Purpose, TokenSigner
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from mailer.database.engine import session
-from mailer.rendering.tongue import OWN_NAMES, Tongue
+from mailer.i18n import OWN_NAMES, Tongue
 from mailer.settings import Settings
 from mailer.web.choices import country_names, language_name, list_countries, list_sectors
 from mailer.web.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json

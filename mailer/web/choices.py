@@ -7,8 +7,8 @@ from functools import cache, lru_cache
 from babel import Locale, UnknownLocaleError
 from markupsafe import Markup
 
-from mailer.rendering.tongue import Tongue
-from mailer.rendering.words import load_words
+from mailer.i18n import Tongue
+from mailer.rendering.themes.phrases import load_words
 from mailer.settings import Settings
 from subscribers.country import is_country
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from mailer.database.models import LetterKind
 from mailer.feedback import asking, errands, leaving
-from mailer.rendering.tongue import OWN_NAMES
+from mailer.i18n import OWN_NAMES
 from mailer.web.joining import read_visitor, show_plain, show_spent
 from mailer.web.listening import choose_tongue, read_said
 from mailer.web.public import find_paths, read_own_form, show_page

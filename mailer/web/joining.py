@@ -14,7 +14,7 @@ from mailer.database.models import LetterKind
 from mailer.feedback import asking, confirming
 from mailer.feedback.asking import ASKED_FOR_LINK, ASKED_TO_JOIN, JOINING, NO_ADDRESS, ONCE_MORE, Visitor
 from mailer.feedback.stamping import Age, make_stamp, read_stamp
-from mailer.rendering.tongue import OWN_NAMES, Tongue
+from mailer.i18n import OWN_NAMES, Tongue
 from mailer.web.listening import PARAMETER, choose_tongue, read_asked, read_said
 from mailer.web.public import read_own_form, show_page
 from mailer.web.site import Body, Site, TheSite

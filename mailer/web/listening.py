@@ -6,7 +6,7 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from mailer.rendering.tongue import LANGUAGES, SOURCE, Tongue, find_tongue, load_tongue
+from mailer.i18n import LANGUAGES, SOURCE, Tongue, find_tongue, load_tongue
 
 PARAMETER = "lang"
 _MOST_ACCEPTED = 20

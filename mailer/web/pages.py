@@ -13,8 +13,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
-from mailer.rendering.quoting import quote_sender
-from mailer.rendering.tongue import SOURCE, Tongue, load_tongue, mark
+from mailer.i18n import SOURCE, Tongue, load_tongue, mark
+from mailer.rendering.template_context.language_markup import quote_sender
 from mailer.settings import SenderSettings, Settings
 from mailer.web.listening import PARAMETER
 from templates import ROOT

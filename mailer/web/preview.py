@@ -11,12 +11,12 @@ from fastapi import Depends, FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from editions.problem import Level, Problem
-from mailer.checks.size import LARGE, LARGEST
+from mailer.checks.rules.size import LARGE, LARGEST
 from mailer.errors import BuildError
+from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.personalising import Personal, personalise
+from mailer.rendering.mail_merge import Personal, personalise
 from mailer.rendering.reader import Reader
-from mailer.rendering.variants import choose_language
 from mailer.web.application import Route, assemble
 from mailer.web.archive import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.bench import Bench, Proof

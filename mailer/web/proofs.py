@@ -4,11 +4,11 @@ import re
 from dataclasses import replace
 from html import escape
 
+from mailer.rendering.body.merge_tags import Hole
+from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.holes import Hole
-from mailer.rendering.personalising import fill, fill_values
+from mailer.rendering.mail_merge import fill, fill_values
 from mailer.rendering.reader import nobody
-from mailer.rendering.variants import Variant
 from mailer.settings import Settings
 
 _SEPARATOR = r"(?:\s|\xa0|&nbsp;|&#160;)*·(?:\s|\xa0|&nbsp;|&#160;)*"

@@ -21,7 +21,7 @@ from mailer.feedback.choosing import (
 from mailer.feedback.leaving import Standing
 from mailer.feedback.looking import find_last_edition, has_last_edition
 from mailer.feedback.reasons import REASONS, give_reason
-from mailer.rendering.tongue import OWN_NAMES, Tongue
+from mailer.i18n import OWN_NAMES, Tongue
 from mailer.web.choices import (
     country_codes,
     country_names,

@@ -7,9 +7,9 @@ from sqlmodel import select
 
 from editions.model import Personalisation
 from mailer.database.engine import session
+from mailer.rendering.body.variants import Interests, Variant
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.reader import interests_of
-from mailer.rendering.variants import Interests, Variant
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
 

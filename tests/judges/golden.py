@@ -8,8 +8,8 @@ from pathlib import Path
 
 import templates
 from editions.reading import read_edition
-from mailer.rendering.compiling import compile_edition
-from mailer.rendering.personalising import personalise
+from mailer.rendering.compiler import compile_edition
+from mailer.rendering.mail_merge import personalise
 from mailer.rendering.reader import VERSION_DIGITS, nobody
 from mailer.settings import Settings, load
 

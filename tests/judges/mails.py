@@ -15,7 +15,7 @@ from pathlib import Path
 from editions.model import Edition
 from editions.reading import read_edition
 from mailer.founding import SAMPLE_EDITIONS, found_workspace
-from mailer.rendering.compiling import compile_edition, compile_mjml
+from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message
 from mailer.rendering.reader import reader_for

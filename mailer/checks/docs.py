@@ -1,0 +1,105 @@
+"""The page of a check, in Markdown: the same in ``docs/checks/`` and from ``mailer check --explain``."""
+
+from collections.abc import Iterable
+
+from editions.catalogue import SOURCE_CHECKS, Check
+from mailer.checks.client_features import Feature, known_features
+from mailer.checks.registry import CHECKS
+
+
+def describe_check(check: Check) -> str:
+    """All there is to know about a check."""
+    where = "files" if check.code in SOURCE_CHECKS else "finished mail"
+    number = f", number {check.number} of 39" if check.number else ""
+    lines = [
+        f"# {check.code}",
+        "",
+        f"**{check.title}**",
+        "",
+        f"{_article(check.level)} of the {where}{number}.",
+    ]
+    lines += ["", "## Why", "", check.why, "", "## What to do", "", check.advice, ""]
+    lines += ["## To do without it", "", _describe_switch(check)]
+    if check.sources:
+        lines += ["", "## Sources", "", *(f"- <{source}>" for source in check.sources)]
+    return "\n".join([*lines, ""])
+
+
+def _article(level: str) -> str:
+    return {"error": "An error", "warning": "A warning"}[level]
+
+
+def _describe_switch(check: Check) -> str:
+    if check.essential:
+        return "It cannot be switched off: without it there is no mail, or one that harms its readers."
+    return (
+        "Name it in `edition.md` with a reason, which is shown to whoever approves the campaign:\n\n"
+        f"```yaml\nchecks:\n  {check.code}: the reason, in a sentence\n```"
+    )
+
+
+def describe_checks() -> str:
+    """The index: every check in a table, by number, those about the files alone last."""
+    ordered = sorted(CHECKS.values(), key=lambda check: (check.number or 99, check.code))
+    rows = [
+        f"| {check.number or '–'} | [{check.code}]({check.code}.md) | {check.level} | {check.title} |"
+        for check in ordered
+    ]
+    return "\n".join(
+        [
+            "# Checks",
+            "",
+            "`mailer check EDITION` asks an edition all of this, in its files and in every mail it becomes. "
+            "An error keeps a campaign from starting; warnings are shown to whoever approves it. `mailer "
+            "check --explain CODE` prints the page of one of them, and `--online` also asks every link.",
+            "",
+            "The numbers are those of the 39 questions that a newsletter is asked; a dash stands where a "
+            "check is about the files alone. [What mail programs know](support.md) is the table behind "
+            "number 27.",
+            "",
+            "| | code | level | what is wrong |",
+            "|---:|---|---|---|",
+            *rows,
+            "",
+        ]
+    )
+
+
+def describe_support() -> str:
+    """The table of features, by kind."""
+    lines = [
+        "# What mail programs know",
+        "",
+        "What our themes use of HTML and CSS, and what must not be used. A feature that is not here is "
+        "reported as [unlisted-feature](unlisted-feature.md): look it up at <https://www.caniemail.com/> "
+        "and give it a line in `mailer/checks/support.toml`. *extra* means within `<style>` only, where the "
+        "mail works without it.",
+        "",
+    ]
+    features = known_features().values()
+    for kind in dict.fromkeys(feature.kind for feature in features):
+        lines += [f"## {_PLURALS[kind]}", "", "| name | use | what to know |", "|---|---|---|"]
+        lines += [*_describe_features(feature for feature in features if feature.kind == kind), ""]
+    return "\n".join(lines)
+
+
+_PLURALS = {
+    "element": "Elements",
+    "property": "Properties",
+    "value": "Values",
+    "at-rule": "At-rules",
+    "pseudo": "Pseudo-classes",
+}
+_USES = {"all": "yes", "enhancement": "extra", "never": "**no**"}
+
+
+def _describe_features(features: Iterable[Feature]) -> Iterable[str]:
+    for feature in features:
+        name = f"[`{feature.name}`]({feature.page})" if feature.page else f"`{feature.name}`"
+        yield f"| {name} | {_USES[feature.use]} | {feature.note.replace('<', '&lt;')} |"
+
+
+def list_pages() -> dict[str, str]:
+    """Every generated page by its file name in ``docs/checks/``."""
+    pages = {f"{code}.md": describe_check(check) for code, check in CHECKS.items()}
+    return {"README.md": describe_checks(), "support.md": describe_support(), **pages}

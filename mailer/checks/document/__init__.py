@@ -1,0 +1,1 @@
+"""A finished mail, parsed: elements, style sheets, computed styles."""

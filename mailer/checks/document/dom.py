@@ -1,0 +1,171 @@
+"""The elements of a mail, in document order, and which rules of its sheets meet each of them."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from lxml import html as lxml_html
+
+from mailer.checks.document.stylesheet import Compound, Rule, Selector
+
+
+class Node:
+    """An element with what selectors ask for: plain attributes are quicker than lxml's.
+
+    ``language`` is the ``lang`` that holds here, empty where none is given. ``matched`` are the rules that
+    meet the element, each with its specificity.
+    """
+
+    __slots__ = (
+        "before", "children", "classes", "element", "is_last", "language", "matched", "parent", "style", "tag"
+    )  # fmt: skip
+
+    def __init__(self, element: lxml_html.HtmlElement, parent: "Node | None", before: "Node | None") -> None:
+        self.element = element
+        self.parent = parent
+        self.before = before
+        self.tag = str(element.tag)
+        self.classes = frozenset((element.get("class") or "").split())
+        self.style: str = element.get("style") or ""
+        self.language: str = element.get("lang") or (parent.language if parent is not None else "")
+        self.children: list[Node] = []
+        self.is_last = False
+        self.matched: tuple[tuple[Rule, tuple[int, int, int]], ...] = ()
+
+    def get(self, name: str) -> str | None:
+        """An attribute's value."""
+        value: str | None = self.element.get(name)
+        return value
+
+    @property
+    def words(self) -> str:
+        """All text within, in single spaces."""
+        return " ".join(self.element.text_content().split())
+
+    def within(self, *tags: str) -> "Node | None":
+        """This node or the nearest above it with one of ``tags``."""
+        node: Node | None = self
+        while node is not None and node.tag not in tags:
+            node = node.parent
+        return node
+
+
+def list_nodes(root: lxml_html.HtmlElement) -> list[Node]:
+    """Every element below ``root`` and itself, in document order."""
+    nodes: list[Node] = []
+    stack: list[tuple[lxml_html.HtmlElement, Node | None]] = [(root, None)]
+    while stack:
+        element, parent = stack.pop()
+        before = parent.children[-1] if parent is not None and parent.children else None
+        node = Node(element, parent, before)
+        if parent is not None:
+            parent.children.append(node)
+        nodes.append(node)
+        stack.extend((child, node) for child in reversed(element) if isinstance(child.tag, str))
+    for node in nodes:
+        if node.children:
+            node.children[-1].is_last = True
+    return nodes
+
+
+def match_rules(nodes: Sequence[Node], rules: Sequence[Rule]) -> None:
+    """Note on every node the rules that meet it, each with its specificity, in the order they stand."""
+    index = _Index(rules, nodes)
+    for node in nodes:
+        met: dict[Rule, tuple[int, int, int]] = {}
+        for rule, selector in index.candidates(node):
+            if rule in met and met[rule] >= selector.specificity:
+                continue
+            if _meets(selector, node):
+                met[rule] = selector.specificity
+        node.matched = tuple(sorted(met.items(), key=lambda item: item[0].order))
+
+
+class _Index:
+    """Rules by what their last compound asks for, so that a node is asked about few of them; without those
+    that ask for a class or an attribute no node has, as rules for the page of a single mail program do."""
+
+    def __init__(self, rules: Sequence[Rule], nodes: Sequence[Node]) -> None:
+        self._classes = frozenset().union(*(node.classes for node in nodes))
+        self._names = frozenset(str(name) for node in nodes for name in node.element.attrib)
+        self._by_class: dict[str, list[tuple[Rule, Selector]]] = defaultdict(list)
+        self._by_tag: dict[str, list[tuple[Rule, Selector]]] = defaultdict(list)
+        self._others: list[tuple[Rule, Selector]] = []
+        for rule in rules:
+            for selector in filter(self._can_match, rule.selectors):
+                self._shelf(selector.subject).append((rule, selector))
+
+    def _can_match(self, selector: Selector) -> bool:
+        return all(
+            compound.classes <= self._classes
+            and all(name in self._names for name, _, _ in compound.attributes)
+            for compound in (selector.subject, *(other for _, other in selector.others))
+        )
+
+    def _shelf(self, subject: Compound) -> list[tuple[Rule, Selector]]:
+        if subject.classes:
+            return self._by_class[min(subject.classes)]
+        return self._by_tag[subject.tag] if subject.tag not in {"", "*"} else self._others
+
+    def candidates(self, node: Node) -> Iterator[tuple[Rule, Selector]]:
+        for name in node.classes:
+            yield from self._by_class.get(name, ())
+        yield from self._by_tag.get(node.tag, ())
+        yield from self._others
+
+
+def _meets(selector: Selector, node: Node) -> bool:
+    return _is(node, selector.subject) and _stands(node, selector.others)
+
+
+def _stands(node: Node, others: tuple[tuple[str, Compound], ...]) -> bool:
+    if not others:
+        return True
+    (combinator, compound), rest = others[0], others[1:]
+    near = node.before if combinator in {"+", "~"} else node.parent
+    while near is not None:
+        if _is(near, compound) and _stands(near, rest):
+            return True
+        if combinator in {">", "+"}:
+            return False
+        near = near.before if combinator == "~" else near.parent
+    return False
+
+
+def _is(node: Node, compound: Compound) -> bool:
+    if compound.tag not in {"", "*", node.tag} or not compound.classes <= node.classes:
+        return False
+    if not (compound.ids or compound.attributes or compound.pseudos):
+        return True
+    if compound.ids and node.get("id") not in compound.ids:
+        return False
+    return all(_has(node, *attribute) for attribute in compound.attributes) and all(
+        _is_in_state(node, *pseudo) for pseudo in compound.pseudos
+    )
+
+
+def _has(node: Node, name: str, operator: str, wanted: str) -> bool:
+    value = node.get(name)
+    if value is None or not operator:
+        return value is not None
+    return {
+        "=": value == wanted,
+        "~=": wanted in value.split(),
+        "|=": value == wanted or value.startswith(f"{wanted}-"),
+        "^=": bool(wanted) and value.startswith(wanted),
+        "$=": bool(wanted) and value.endswith(wanted),
+        "*=": bool(wanted) and wanted in value,
+    }[operator]
+
+
+def _is_in_state(node: Node, name: str, argument: str) -> bool:
+    """Whether a pseudo-class holds in a mail that lies still; what needs a pointer or is unknown does not."""
+    if name == "root":
+        return node.parent is None
+    if name == "lang":
+        language, wanted = node.language.lower(), argument.strip("\"'").lower()
+        return language == wanted or language.startswith(f"{wanted}-")
+    if name == "link":
+        return node.tag == "a" and node.get("href") is not None
+    if name == "first-child":
+        return node.before is None
+    return name == "last-child" and node.is_last

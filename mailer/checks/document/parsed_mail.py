@@ -1,0 +1,135 @@
+"""A mail, read once: its elements, texts, sheets and looks, for every check to ask."""
+
+import re
+from functools import cached_property
+from typing import NamedTuple
+
+from lxml import etree
+from lxml import html as lxml_html
+
+from mailer.checks.document.computed_style import Appearance, Look, draw
+from mailer.checks.document.dom import Node, list_nodes, match_rules
+from mailer.checks.document.mail import Mail
+from mailer.checks.document.stylesheet import Rule, Sheet, read_sheet
+
+_SILENT = frozenset({"head", "script", "style", "template", "title"})
+_CONDITION = re.compile(r"<!--\[if ([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
+_NOT_OUTLOOK = re.compile(r"<!--\[if !mso\]><!-->(.*?)<!--<!\[endif\]-->", re.DOTALL)
+_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+class Text(NamedTuple):
+    """A run of text and the element whose text it is."""
+
+    node: Node
+    words: str
+
+
+class ParsedMail:
+    """``mail`` with everything that several checks ask about, worked out once and only when asked for."""
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+        # Text, since a declaration of another encoding would mislead the parser about bytes. Where a template
+        # writes nothing at all, lxml has no document; the checks have enough to say of an empty one.
+        try:
+            self.root = lxml_html.document_fromstring(mail.html)
+        except etree.ParserError:
+            self.root = lxml_html.document_fromstring("<html><body></body></html>")
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """Every element in document order."""
+        nodes = list_nodes(self.root)
+        self._match(nodes)
+        return nodes
+
+    def _match(self, nodes: list[Node]) -> None:
+        match_rules(nodes, self.rules)
+
+    @cached_property
+    def sheets(self) -> tuple[Sheet, ...]:
+        """The ``<style>`` blocks that are not within a comment."""
+        sheets: list[Sheet] = []
+        for element in self.root.iter("style"):
+            first = sum(len(sheet.rules) for sheet in sheets)
+            sheets.append(read_sheet(element.text or "", element.get("media") or "", first))
+        return tuple(sheets)
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of all sheets in order."""
+        return tuple(rule for sheet in self.sheets for rule in sheet.rules)
+
+    @cached_property
+    def light(self) -> dict[Node, Look]:
+        """The look of every element on a light ground."""
+        return draw(self.nodes, Appearance.light)
+
+    @cached_property
+    def dark(self) -> dict[Node, Look]:
+        return draw(self.nodes, Appearance.dark)
+
+    @cached_property
+    def bare(self) -> dict[Node, Look]:
+        return draw(self.nodes, Appearance.bare)
+
+    def looks(self, appearance: Appearance) -> dict[Node, Look]:
+        """The look of every element in ``appearance``."""
+        return {Appearance.light: self.light, Appearance.dark: self.dark}.get(appearance) or self.bare
+
+    @cached_property
+    def by_tag(self) -> dict[str, list[Node]]:
+        """The elements by tag, in document order."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            found.setdefault(node.tag, []).append(node)
+        return found
+
+    def all(self, *tags: str) -> list[Node]:
+        """The elements with one of ``tags``, in document order for a single tag."""
+        return [node for tag in tags for node in self.by_tag.get(tag, ())]
+
+    @cached_property
+    def articles(self) -> list[Node]:
+        """The elements that say they are the mail itself."""
+        return [node for node in self.all("div", "td", "table", "main") if node.get("role") == "article"]
+
+    @cached_property
+    def texts(self) -> list[Text]:
+        """Every text a reader can see, in document order."""
+        by_element = {node.element: node for node in self.nodes}
+        found: list[Text] = []
+        hidden = {node for node, look in self.light.items() if look.is_hidden}
+        for element in self.root.iter():
+            node = by_element.get(element)
+            if node is not None and element.text and node.tag not in _SILENT and node not in hidden:
+                found.append(Text(node, element.text))
+            parent = by_element.get(element.getparent())
+            if element.tail and parent is not None and parent.tag not in _SILENT and parent not in hidden:
+                found.append(Text(parent, element.tail))
+        return [text for text in found if not text.words.isspace()]
+
+    @cached_property
+    def visible_text(self) -> str:
+        """All that a reader can see, blocks apart by spaces."""
+        return " ".join(text.words for text in self.texts)
+
+    @cached_property
+    def conditional(self) -> str:
+        """What stands in comments for Outlook on Windows alone."""
+        return "\n".join(
+            content for condition, content in _CONDITION.findall(self.mail.html) if "!" not in condition
+        )
+
+    @cached_property
+    def outlook_view(self) -> str:
+        """The HTML as Outlook on Windows reads it: comments for it opened, those for others dropped."""
+        opened = _NOT_OUTLOOK.sub("", self.mail.html)
+        opened = _CONDITION.sub(lambda match: "" if "!" in match[1] else match[2], opened)
+        return _COMMENT.sub("", opened)
+
+    @cached_property
+    def browser_view(self) -> str:
+        """The HTML as all others read it: without comments."""
+        return _COMMENT.sub("", self.mail.html)

@@ -1,0 +1,114 @@
+"""Checks 29, 31 and 32: the text part, the words an inbox shows, and how to leave."""
+
+import re
+from collections.abc import Iterator
+
+from mailer.checks.document.computed_style import Look
+from mailer.checks.document.dom import Node
+from mailer.checks.document.parsed_mail import ParsedMail
+from mailer.checks.finding import Finding, found
+
+_WORD = re.compile(r"[^\W_]+")
+_NO_SPACES = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
+_MOST_MISSING = 0.15
+_FEWEST = 20
+
+
+def check_text(mail: ParsedMail) -> Iterator[Finding]:
+    """31: there is a text part, and it says what the HTML says."""
+    if not mail.mail.text.strip():
+        yield found("no-text", "there is no text part. Give the template its .txt.j2 twin.")
+        return
+    shown, written = _words(mail.visible_text), _words(mail.mail.text)
+    for one, other, what in ((shown, written, "text part lacks"), (written, shown, "HTML lacks")):
+        missing = one - other
+        if len(one) >= _FEWEST and len(missing) > _MOST_MISSING * len(one):
+            yield found(
+                "text-differs",
+                f"the {what} {len(missing)} of the {len(one)} different words of the other part, such as "
+                f"“{min(missing)}”; spam filters compare the two. Let both templates say the same.",
+                key=what,
+                weight=len(missing),
+            )
+
+
+def _words(text: str) -> set[str]:
+    """The words of ``text``; of scripts without spaces the letters, for the text part breaks its lines
+    between them."""
+    words = set(_WORD.findall(text.casefold()))
+    unbroken = {word for word in words if not word.isascii() and _NO_SPACES.search(word)}
+    return (words - unbroken) | {letter for word in unbroken for letter in word}
+
+
+def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
+    """29: the preheader is the first text, hidden by other means than its colour."""
+    wanted = "".join(mail.mail.preheader.split())
+    if not wanted:
+        return
+    holder = _find_first(mail, wanted)
+    if holder is None:
+        yield found(
+            "no-preheader",
+            "the preheader is not the first text of the mail, so inboxes show what is. Put the preheader "
+            "block at the top of the template.",
+        )
+        return
+    look = mail.light[holder]
+    if not look.is_hidden and (look.ink == look.ground or look.size <= 1):
+        yield found(
+            "coloured-preheader",
+            "the preheader is hidden by its colour or size, which spam filters count against the mail. Hide "
+            "it with display:none and mso-hide:all.",
+        )
+
+
+def _find_first(mail: ParsedMail, wanted: str) -> Node | None:
+    """The element that holds the preheader, if no other text comes before it."""
+    first = next(
+        (node for node in mail.nodes if (node.element.text or "").strip() and node.within("body")), None
+    )
+    (body,) = mail.all("body")[:1] or (None,)
+    begins = body is not None and "".join(body.element.text_content().split()).startswith(wanted)
+    return first if begins else None
+
+
+def check_leaving(mail: ParsedMail) -> Iterator[Finding]:
+    """32: a link to leave and one to choose, for all to see, and who writes from where."""
+    targets = (
+        ("no-unsubscribe", mail.mail.unsubscribe_url, "to leave"),
+        ("no-preferences", mail.mail.preferences_url, "to choose what to get"),
+    )
+    for code, url, what in targets:
+        links = [link for link in mail.all("a") if link.get("href") == url]
+        if not any(_shows(link, mail.light[link]) for link in links):
+            yield found(
+                code,
+                f"the HTML part has no visible link {what} ({url}). Put it into the footer.",
+                key=f"HTML {what}",
+            )
+        if url not in mail.mail.text and mail.mail.text.strip():
+            yield found(
+                code, f"the text part has no link {what} ({url}). Put it into the footer.", key=f"text {what}"
+            )
+    yield from _check_identity(mail)
+
+
+def _shows(link: Node, look: Look) -> bool:
+    return bool(link.words) and not look.is_hidden and look.size >= 9
+
+
+def _check_identity(mail: ParsedMail) -> Iterator[Finding]:
+    for part, content in (("HTML", mail.visible_text), ("text", mail.mail.text)):
+        squeezed = "".join(content.split())
+        if not squeezed:
+            continue
+        for what, words in (
+            ("organisation", mail.mail.organisation),
+            ("postal address", mail.mail.postal_address),
+        ):
+            if "".join(words.split()) not in squeezed:
+                yield found(
+                    "no-postal-address",
+                    f"the {part} part does not name your {what}, as the law of most countries asks. Put it "
+                    "into the footer.",
+                )

@@ -1,0 +1,139 @@
+"""Checks 24 and 27: HTML and CSS that email programs support, by the table of
+:mod:`mailer.checks.client_features`."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+from mailer.checks.client_features import Feature, Use, known_features
+from mailer.checks.document.colour import find_colour
+from mailer.checks.document.dom import Node
+from mailer.checks.document.parsed_mail import ParsedMail
+from mailer.checks.document.stylesheet import Declaration, read_declarations
+from mailer.checks.finding import Finding, excerpt, found
+
+_WORD = re.compile(r"[a-z-]+\(?", re.IGNORECASE)
+_QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|url\([^)]*\)")
+# Prefixed names are words to one program alone; all others pass them over.
+_PREFIXES = ("mso-", "-webkit-", "-ms-", "-moz-")
+
+
+@dataclass(frozen=True)
+class _Usage:
+    """A feature in use: ``is_carrier`` where nothing stands in for it, on the element itself."""
+
+    kind: str
+    name: str
+    is_carrier: bool
+
+
+def check_support(mail: ParsedMail) -> Iterator[Finding]:
+    """27: nothing that mail programs take out, nothing that nobody has looked up."""
+    usages = dict.fromkeys(_list_usages(mail))
+    unlisted: dict[str, None] = {}
+    for usage in usages:
+        feature = known_features().get((usage.kind, usage.name))
+        if feature is None:
+            unlisted[f"{usage.kind} {excerpt(usage.name)}"] = None
+        elif feature.use is Use.never:
+            code = "dead-element" if usage.kind == "element" else "unsupported-style"
+            yield found(code, f"{_name(feature)} is not for mail. {feature.note} {feature.page}".rstrip())
+        elif feature.use is Use.enhancement and usage.is_carrier:
+            yield found(
+                "fragile-feature",
+                f"{_name(feature)} is on an element, and nothing takes its place where a program does not "
+                "know it. "
+                f"Move it into <style>. {feature.page}".rstrip(),
+            )
+    for name in unlisted:
+        yield found(
+            "unlisted-feature",
+            f"nobody has looked up whether mail programs know the {name}. Look at www.caniemail.com and "
+            "give it a line in mailer/checks/support.toml, or leave it out.",
+        )
+
+
+def _name(feature: Feature) -> str:
+    return f"<{feature.name}>" if feature.kind == "element" else feature.name
+
+
+def _list_usages(mail: ParsedMail) -> Iterator[_Usage]:
+    for tag in mail.by_tag:
+        # Names with a colon come from comments for Outlook that a parser has opened.
+        if ":" not in tag:
+            yield _Usage("element", tag, is_carrier=True)
+    for style in {node.style for node in mail.nodes if node.style}:
+        for kind, name in _read_style(style):
+            yield _Usage(kind, name, is_carrier=True)
+    for sheet in mail.sheets:
+        yield from (_Usage("at-rule", name, is_carrier=False) for name in sorted(sheet.at_rules))
+        yield from (_Usage("pseudo", name, is_carrier=False) for name in sorted(sheet.pseudos))
+        for rule in sheet.rules:
+            # Within @media or @supports a feature cannot be the only carrier, so only its name counts.
+            for kind, name in _read_features(rule.declarations):
+                if not (rule.conditions and _is_refused(kind, name)):
+                    yield _Usage(kind, name, is_carrier=False)
+
+
+def _is_refused(kind: str, name: str) -> bool:
+    feature = known_features().get((kind, name))
+    return feature is not None and feature.use is Use.never
+
+
+@lru_cache(maxsize=1024)
+def _read_style(style: str) -> tuple[tuple[str, str], ...]:
+    return _read_features(read_declarations(style))
+
+
+@lru_cache(maxsize=1024)
+def _read_features(declarations: tuple[Declaration, ...]) -> tuple[tuple[str, str], ...]:
+    """Kind and name of everything that ``declarations`` ask of a program."""
+    used: dict[tuple[str, str], None] = {}
+    for part in declarations:
+        if part.name.startswith("--"):
+            used["value", "var()"] = None
+        elif not part.name.startswith(_PREFIXES):
+            used["property", part.name] = None
+        for word in _WORD.findall(_QUOTED.sub("", part.value)):
+            key = ("value", f"{word.lower()})" if word.endswith("(") else word.lower())
+            if key in known_features():
+                used[key] = None
+    return tuple(used)
+
+
+def check_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
+    """24: pictures as grounds have a colour below them and a drawing for Outlook."""
+    for node in mail.nodes:
+        if (picture := _find_background(node)) and not (_has_ground(node) and "<v:" in mail.conditional):
+            yield found(
+                "bare-background",
+                f"the ground {excerpt(picture, 60)} has no colour below it or no VML for Outlook, so words "
+                "may stand on nothing. Add bgcolor and a v:fill in a comment for Outlook.",
+                key=picture,
+            )
+    for sheet in mail.sheets:
+        if "url(" in sheet.text:
+            yield found(
+                "url-in-sheet",
+                "a <style> block holds url(), for which Gmail drops the whole block. Write the picture on "
+                "the element.",
+            )
+
+
+def _find_background(node: Node) -> str:
+    if address := node.get("background"):
+        return address
+    values = (
+        part.value
+        for part in read_declarations(node.style)
+        if part.name in {"background", "background-image"}
+    )
+    return next((value for value in values if "url(" in value), "")
+
+
+def _has_ground(node: Node) -> bool:
+    grounds = (
+        part for part in read_declarations(node.style) if part.name in {"background", "background-color"}
+    )
+    return bool(node.get("bgcolor")) or any(find_colour(part.value) for part in grounds)

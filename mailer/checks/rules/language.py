@@ -1,0 +1,132 @@
+"""Checks 1, 2, 11 and 12: the language of the mail and of its parts, its direction, and fonts that have its
+letters."""
+
+import re
+from collections.abc import Iterator
+
+from babel import Locale
+
+from editions.languages import canonical_language, mark_runs
+from mailer.checks.document.parsed_mail import ParsedMail, Text
+from mailer.checks.finding import Finding, excerpt, found
+from mailer.rendering.themes.theme import Theme
+
+_MARKED = re.compile(r'<span lang="([^"]+)">([^<]*)</span>')
+_EAST_ASIAN = re.compile(r"[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
+# Beginnings of the names of families that have Chinese, Japanese or Korean letters.
+_EAST_ASIAN_FAMILIES = (
+    "apple sd gothic", "arial unicode", "batang", "dotum", "gulim", "heiti", "hiragino", "malgun", "meiryo",
+    "microsoft jhenghei", "microsoft yahei", "ms gothic", "ms mincho", "nanum", "nsimsun", "noto sans cjk",
+    "noto sans hk", "noto sans jp", "noto sans kr", "noto sans sc", "noto sans tc", "noto serif cjk",
+    "pingfang", "pmingliu", "simhei", "simsun", "songti", "source han", "stheiti", "yu gothic", "yu mincho",
+)  # fmt: skip
+_FAMILY = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([^,]+))\s*(?:,|$)")
+
+
+def check_language(mail: ParsedMail) -> Iterator[Finding]:
+    """1 and 2: lang and dir, on html and on the element within body that survives when html is taken off."""
+    for node in [mail.nodes[0], *mail.articles]:
+        language, direction = node.get("lang") or "", node.get("dir") or ""
+        if not language:
+            yield found(
+                "no-language",
+                f"<{node.tag}> has no lang, by which screen readers choose their voice. Set lang on <mjml> "
+                "in the template.",
+            )
+        elif canonical_language(language) is None:
+            yield found(
+                "bad-language",
+                f'<{node.tag} lang="{language}"> is no language. Write a tag such as en or zh-Hans.',
+            )
+        if not direction:
+            yield found(
+                "no-direction",
+                f"<{node.tag}> has no dir, so a right-to-left text would begin on the wrong side. Set dir "
+                "on <mjml> in the template.",
+            )
+        elif direction != mail.mail.direction:
+            yield found(
+                "wrong-direction",
+                f'<{node.tag} dir="{direction}"> stands in a mail whose language runs {mail.mail.direction}. '
+                "Set dir to page.direction in the template.",
+            )
+
+
+def check_parts(mail: ParsedMail) -> Iterator[Finding]:
+    """11: words in another script say which language they are."""
+    for text in mail.texts:
+        for language, words in _find_foreign(text):
+            yield found(
+                "unmarked-language",
+                f"“{excerpt(words)}” is read out by the voice for {text.node.language or 'no language'}. "
+                f'Put it into an element with lang="{language}".',
+            )
+
+
+def check_words(mail: ParsedMail) -> Iterator[Finding]:
+    """11: what the program says around the content is in the reader's language too."""
+    spoken, wanted = (tag.partition("-")[0] for tag in (mail.mail.words_language, mail.mail.language))
+    if spoken and spoken != wanted:
+        yield found(
+            "no-words",
+            f"there are no phrases in {_name_language(wanted)}, such as “Read more” and “Unsubscribe”, so "
+            f"{_name_language(spoken)} ones were used. Write templates/email/words/{wanted}.toml in the "
+            "workspace; docs/templates.md has its keys.",
+        )
+
+
+def _name_language(tag: str) -> str:
+    return Locale.parse(tag, sep="-").get_display_name("en") or tag
+
+
+def _find_foreign(text: Text) -> list[tuple[str, str]]:
+    """Language and words of every run of ``text`` that the language around it does not write."""
+    if text.words.isascii():
+        return []
+    return _MARKED.findall(mark_runs(text.words, language=text.node.language or "en"))
+
+
+def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
+    """12: East Asian words have a family with their letters; Outlook meets no web font first."""
+    known = _list_families(mail.mail.theme)
+    lacking: dict[str, Text] = {}
+    for text in mail.texts:
+        family = mail.light[text.node].family
+        if _EAST_ASIAN.search(text.words) and not _has_east_asian(family, known):
+            lacking.setdefault(family, text)
+    for family, text in lacking.items():
+        yield found(
+            "no-east-asian-font",
+            f"“{excerpt(text.words, 20)}” is set in {family or 'no font'}, which has no such letters, so "
+            "each mail program takes another. Name one such as PingFang SC or Microsoft YaHei before the "
+            "last.",
+        )
+    yield from _check_web_fonts(mail)
+
+
+def _check_web_fonts(mail: ParsedMail) -> Iterator[Finding]:
+    faces = {name.lower() for sheet in mail.sheets for name in sheet.font_faces}
+    if not faces:
+        return
+    for family in sorted({mail.light[node].family for node in mail.nodes if node.style}):
+        first = next(iter(_split_families(family)), "")
+        if first in faces:
+            yield found(
+                "web-font-first",
+                f"the font stack {family} begins with a web font, and Outlook on Windows takes Times "
+                "instead of all of it. Name the web font within @media alone.",
+            )
+
+
+def _list_families(theme: Theme) -> frozenset[str]:
+    """What the theme names for languages, beside the families known to everybody."""
+    stacks = theme.fonts.languages.values()
+    return frozenset(name for stack in stacks for name in _split_families(stack)) - {"sans-serif", "serif"}
+
+
+def _has_east_asian(family: str, known: frozenset[str]) -> bool:
+    return any(name in known or name.startswith(_EAST_ASIAN_FAMILIES) for name in _split_families(family))
+
+
+def _split_families(stack: str) -> list[str]:
+    return ["".join(parts).strip().lower() for parts in _FAMILY.findall(stack)]

@@ -1,0 +1,150 @@
+"""Checks 8, 28, 35 and 36: links lead somewhere, say where, and carry what they should."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from urllib.parse import parse_qsl, urlsplit
+
+from editions.checking import is_vague
+from editions.links import is_shortened, judge_link
+from mailer.checks.document.dom import Node
+from mailer.checks.document.parsed_mail import ParsedMail
+from mailer.checks.finding import Finding, excerpt, found
+
+
+def check_words(mail: ParsedMail) -> Iterator[Finding]:
+    """8: every link has words, and they say something."""
+    for link in mail.all("a"):
+        target = link.get("href")
+        if target is None:
+            continue
+        pictures = [node for node in link.element.iter("img") if node.get("alt")]
+        if not link.words and not pictures:
+            yield found(
+                "silent-link",
+                f"a link to {excerpt(target, 60)} has no words, so nobody can follow it. Say where it leads.",
+            )
+        elif is_vague(link.words):
+            yield found(
+                "vague-link",
+                f"“{link.words}” says nothing when links are read out one by one. Say what is behind the "
+                "link.",
+            )
+
+
+def check_targets(mail: ParsedMail) -> Iterator[Finding]:
+    """28 and 35: links to places in the mail are there, links out of it lead where readers can go."""
+    anchors = {node.get("id") for node in mail.nodes} | {node.get("name") for node in mail.all("a")}
+    named = {node.get("name") for node in mail.all("a")}
+    for link in mail.all("a"):
+        target, words = link.get("href"), excerpt(link.words)
+        if target is None or mail.mail.is_own(target):
+            continue
+        if target.strip() in {"", "#"}:
+            yield found(
+                "link-to-nowhere", f"the link “{words}” leads nowhere. Give it an address, or take it out."
+            )
+        elif target.startswith("#"):
+            yield from _check_anchor(mail, target[1:], words, anchors, named)
+        else:
+            yield from _check_address(target, words)
+    for picture in mail.all("img"):
+        source = picture.get("src") or ""
+        if not source.startswith(("https://", "http://", "data:", "@@")):
+            yield found(
+                "relative-picture",
+                f"the picture {source!r} has no full web address, so nobody would see it. Begin it with "
+                "https://.",
+            )
+
+
+def _check_anchor(
+    mail: ParsedMail, name: str, words: str, anchors: set[str | None], named: set[str | None]
+) -> Iterator[Finding]:
+    if name not in anchors:
+        yield found(
+            "dead-anchor",
+            f"the link “{words}” leads to #{name}, and there is no such place in the mail. Give the place "
+            "that id.",
+        )
+    elif name not in named and f'name="{name}"' not in mail.conditional:
+        yield found(
+            "anchor-without-name",
+            f"the link “{words}” leads to #{name}, which Outlook finds by a name only. "
+            f'Put <a name="{name}"></a> there.',
+        )
+
+
+def _check_address(target: str, words: str) -> Iterator[Finding]:
+    if target.lower().startswith("tel:"):
+        return
+    if fault := judge_link(target):
+        yield found(fault.code, f"“{words}”: {fault.reason}")
+    elif is_shortened(target):
+        yield found(
+            "short-link",
+            f"“{words}” goes through a shortener, {target}. Write the address of the page itself.",
+        )
+    elif target.lower().startswith("http://"):
+        yield found("plain-http", f"the link “{words}”, {target}, is not encrypted. Try it with https://.")
+
+
+def check_parameters(mail: ParsedMail) -> Iterator[Finding]:
+    """36: what counts visits is on all links to a site or on none, escaped once, never on a personal link."""
+    by_host: dict[str, dict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
+    for link in mail.all("a"):
+        target = link.get("href") or ""
+        if "&amp;" in target:
+            yield found(
+                "escaped-twice",
+                f"the link {excerpt(target, 70)} holds &amp;, which has been escaped twice. Escape it once.",
+            )
+        tags = _list_tags(target)
+        if tags and (target.lower().startswith("mailto:") or _is_personal(mail, target)):
+            yield found(
+                "tagged-personal-link",
+                f"the link “{excerpt(link.words)}” is a reader’s own and carries "
+                f"{tags[0].partition('=')[0]}. Take what counts visits off it.",
+            )
+        elif host := _host(target):
+            by_host[host][tags].append(target)
+    for host, kinds in sorted(by_host.items()):
+        if len(kinds) > 1:
+            yield found(
+                "uneven-tags",
+                f"links to {host} carry different utm_ parameters, so their visits are counted apart; "
+                f"{kinds[min(kinds)][0]} is one. Give all the same, or none.",
+                key=host,
+            )
+
+
+def _list_tags(target: str) -> tuple[str, ...]:
+    """The ``utm_`` parameters that should be the same on every link of a mail."""
+    try:
+        query = urlsplit(target.replace("&amp;", "&")).query
+    except ValueError:
+        return ()
+    names = {"utm_source", "utm_medium", "utm_campaign"}
+    return tuple(sorted(f"{name}={value}" for name, value in parse_qsl(query) if name in names))
+
+
+def _is_personal(mail: ParsedMail, target: str) -> bool:
+    personal = (mail.mail.unsubscribe_url, mail.mail.preferences_url)
+    paths = tuple(f"{mail.mail.base_url}/{letter}/" for letter in ("u", "p"))
+    return target.startswith((*personal, *paths))
+
+
+def _host(target: str) -> str:
+    try:
+        return urlsplit(target).hostname or "" if target.startswith(("https://", "http://")) else ""
+    except ValueError:
+        return ""
+
+
+def list_links(mail: ParsedMail) -> list[str]:
+    """The web addresses the mail leads to, each once, without our own pages, in the order of the mail."""
+    links: dict[str, Node] = {}
+    for link in mail.all("a"):
+        target = link.get("href") or ""
+        if _host(target) and not mail.mail.is_own(target):
+            links.setdefault(target, link)
+    return list(links)

@@ -1,0 +1,110 @@
+"""Checks 33 and 34: the headers of the message, by which providers decide whether to take it."""
+
+import re
+from collections.abc import Iterator
+from email.parser import BytesHeaderParser
+from email.utils import parseaddr, parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from mailer.checks.document.parsed_mail import ParsedMail
+from mailer.checks.finding import Finding, found
+
+_LONGEST = 998
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+_LIST_ID = re.compile(r"(.*\s)?<[\w-]+(\.[\w-]+)+>", re.DOTALL)
+_MESSAGE_ID = re.compile(r"<[^@\s<>]+@([^@\s<>]+)>")
+_COVERED = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+
+
+def check_headers(mail: ParsedMail) -> Iterator[Finding]:
+    """33 and 34, where a message was made."""
+    message = mail.mail.message
+    if message is None:
+        return
+    head = message.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
+    parsed = BytesHeaderParser().parsebytes(head)
+    headers = {name.lower(): " ".join(str(value).split()) for name, value in parsed.items()}
+    yield from _check_leaving(headers)
+    yield from _check_identity(headers, [name.lower() for name in parsed])
+    longest = max(map(len, message.split(b"\r\n")))
+    if longest > _LONGEST:
+        yield found(
+            "long-line",
+            f"a line of the message has {longest:,} bytes, more than the {_LONGEST} that SMTP allows, and "
+            "servers cut it. Encode the part as quoted-printable or base64.",
+            key="",
+            weight=longest,
+        )
+
+
+def _check_leaving(headers: dict[str, str]) -> Iterator[Finding]:
+    targets = re.findall(r"<([^>]*)>", headers.get("list-unsubscribe", ""))
+    pages = [target for target in targets if _is_safe(target)]
+    if not pages or not any(target.startswith("mailto:") for target in targets):
+        yield found(
+            "no-list-unsubscribe",
+            "List-Unsubscribe must name an https page and a mail address, or Gmail and Yahoo refuse bulk "
+            "mail. Set web.base_url and sender.address.",
+        )
+    if headers.get("list-unsubscribe-post") != "List-Unsubscribe=One-Click":
+        yield found(
+            "no-one-click",
+            "List-Unsubscribe-Post must be List-Unsubscribe=One-Click, or the mail program offers no button "
+            "to leave.",
+        )
+    if not _LIST_ID.fullmatch(headers.get("list-id", "")):
+        yield found(
+            "no-list-id",
+            "List-Id is missing or no name in <…>, by which readers sort and providers judge the list. Set "
+            "sender.list_id.",
+        )
+    signed = re.search(r"\bh=([^;]*)", headers.get("dkim-signature", ""))
+    if signed and not {name.strip().lower() for name in signed[1].split(":")} >= _COVERED:
+        yield found(
+            "dkim-gap",
+            "the DKIM signature does not cover List-Unsubscribe and List-Unsubscribe-Post, so providers "
+            "ignore them. Let the relay sign both.",
+        )
+
+
+def _is_safe(target: str) -> bool:
+    """Whether one-click may use it: https, or this machine while somebody tries the program out."""
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+
+
+def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[Finding]:
+    for name in ("From", "Date", "Message-ID"):
+        number = names.count(name.lower())
+        if number != 1 or not _is_valid(name, headers[name.lower()]):
+            yield found(
+                "message-header",
+                f"the message has {number or 'no'} valid {name}, and needs exactly one: providers take it "
+                "for forged.",
+            )
+    identity = _MESSAGE_ID.fullmatch(headers.get("message-id", ""))
+    sender = parseaddr(headers.get("from", ""))[1].rpartition("@")[2].lower()
+    if identity and sender and not _are_related(identity[1].lower(), sender):
+        yield found(
+            "foreign-message-id",
+            f"the Message-ID belongs to {identity[1]} and the sender to {sender}, as in forged mail. Let "
+            "both be the sender’s domain.",
+        )
+
+
+def _is_valid(name: str, value: str) -> bool:
+    if name == "From":
+        return "@" in parseaddr(value)[1]
+    if name == "Message-ID":
+        return bool(_MESSAGE_ID.fullmatch(value))
+    try:
+        return parsedate_to_datetime(value) is not None
+    except ValueError:
+        return False
+
+
+def _are_related(one: str, other: str) -> bool:
+    return one == other or one.endswith(f".{other}") or other.endswith(f".{one}")

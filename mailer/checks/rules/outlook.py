@@ -1,0 +1,129 @@
+"""Checks 25 and 26: what Outlook on Windows, which draws with Word, asks for."""
+
+import re
+from collections.abc import Iterator
+
+from mailer.checks.document.dom import Node
+from mailer.checks.document.parsed_mail import ParsedMail
+from mailer.checks.finding import Finding, excerpt, found
+
+# Every way in which such a comment begins or ends, right or wrong. The last is what a parser makes of <![if.
+# All begin with the same two signs, which makes the search ten times faster.
+_MARKERS = re.compile(
+    r"<!(?:--\[if [^\]]*\]>(?:<!-->)?|--<!\[endif\]-->|\[endif\]-->"
+    r"|\[if\b[^>]*>|\[endif\]>|--\[endif\]-{2,}>)"
+)
+_TAGS = re.compile(r"<(/?)(table|tbody|thead|tr|td|th|div|center)\b[^>]*>", re.IGNORECASE)
+_VML = re.compile(r"<v:(?:rect|roundrect|shape|image)\b.*?</v:\w+>", re.IGNORECASE | re.DOTALL)
+# How the words of a button begin, in our languages.
+_ACTIONS = re.compile(
+    r"(read|learn|find out|see|register|sign up|subscribe|join|donate|download|book|watch|start)\b.*|lire\b.*"
+    r"|s’inscrire.*|.*更多|报名.*|下载.*|登録.*|申し込.*|자세히.*|신청.*",
+    re.IGNORECASE,
+)
+_NAMESPACES = {
+    "xmlns:v": "urn:schemas-microsoft-com:vml",
+    "xmlns:o": "urn:schemas-microsoft-com:office:office",
+}
+
+
+def check_resolution(mail: ParsedMail) -> Iterator[Finding]:
+    """26: without these Outlook draws everything larger on screens set to 120 dpi."""
+    html = mail.nodes[0]
+    missing = [name for name, value in _NAMESPACES.items() if html.get(name) != value]
+    if "<o:PixelsPerInch>96</o:PixelsPerInch>" not in mail.conditional:
+        missing.append("<o:PixelsPerInch>96</o:PixelsPerInch>")
+    if missing:
+        yield found(
+            "outlook-resolution",
+            f"{' and '.join(missing)} is missing, so Outlook draws pictures at another size than tables. "
+            "Add it to the head.",
+        )
+
+
+def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
+    """26: comments for Outlook open and close, in the form that HTML parsers leave alone."""
+    is_open = False
+    for marker in _MARKERS.finditer(mail.mail.html):
+        opens = marker[0].startswith("<!--[if")
+        if marker[0].startswith(("<![if", "<!--[endif]", "<![endif]>")) or opens == is_open:
+            yield found(
+                "outlook-conditional",
+                "a comment for Outlook is not closed, not opened, or of the form <![if: "
+                f"“{_around(mail, marker.start())}”. Write <!--[if mso]>…<![endif]-->, one after the other.",
+                key="",
+            )
+            return
+        is_open = opens
+    if is_open:
+        yield found(
+            "outlook-conditional",
+            "the last comment for Outlook is never closed, so it swallows the rest. Close it with "
+            "<![endif]-->.",
+            key="",
+        )
+
+
+def _around(mail: ParsedMail, place: int) -> str:
+    return excerpt(mail.mail.html[max(place - 20, 0) : place + 40], 60)
+
+
+def check_balance(mail: ParsedMail) -> Iterator[Finding]:
+    """26: tables close where they should, for Outlook and for all others."""
+    for view, html in (("Outlook on Windows", mail.outlook_view), ("all other programs", mail.browser_view)):
+        if place := _find_imbalance(html):
+            yield found(
+                "unbalanced",
+                f"as {view} read it, the mail closes an element that is not open, or leaves one open, near "
+                f"“{place}”. Close every table, row, cell and div in the template.",
+                key=view,
+            )
+
+
+def _find_imbalance(html: str) -> str:
+    stack: list[tuple[str, int]] = []
+    for tag in _TAGS.finditer(html):
+        name = tag[2].lower()
+        if not tag[1]:
+            stack.append((name, tag.start()))
+        elif not stack or stack.pop()[0] != name:
+            return excerpt(html[tag.start() : tag.start() + 60], 60)
+    return excerpt(html[stack[-1][1] : stack[-1][1] + 60], 60) if stack else ""
+
+
+def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
+    """25: buttons are links with words and room around them; drawings for Outlook hold nothing to follow."""
+    for link in mail.all("a"):
+        pictures = list(link.element.iter("img"))
+        if (
+            len(pictures) == 1
+            and not link.words
+            and _ACTIONS.fullmatch((pictures[0].get("alt") or "").strip())
+        ):
+            yield found(
+                "picture-button",
+                f"the button “{excerpt(pictures[0].get('alt') or '')}” is a picture, and is gone where "
+                "pictures are off. Make it a link with words on a coloured cell.",
+            )
+        if _is_cramped(mail, link):
+            yield found(
+                "cramped-button",
+                f"the button “{excerpt(link.words)}” has a ground and no padding, so a thumb misses it. Put "
+                "padding on it and on its cell.",
+            )
+    for drawing in _VML.findall(mail.conditional):
+        if re.search(r"<(a|h[1-6])\b", drawing) or not re.search(r"\balt=", drawing):
+            yield found(
+                "vml-content",
+                "a drawing for Outlook (VML) holds a link or heading, or has no alt, and screen readers "
+                "skip what is in it. Give it alt, and keep links and headings out of it.",
+                key="",
+            )
+
+
+def _is_cramped(mail: ParsedMail, link: Node) -> bool:
+    if not link.words or link.parent is None or "padding" in link.style or "padding" in link.parent.style:
+        return False
+    looks = mail.light
+    padded = any(part.name.startswith("padding") for rule, _ in link.matched for part in rule.declarations)
+    return looks[link].ground != looks[link.parent].ground and not padded

@@ -1,0 +1,60 @@
+"""Check 37: traces of a step on the way that did not do its work."""
+
+import re
+from collections.abc import Iterator
+
+from mailer.checks.document.parsed_mail import ParsedMail
+from mailer.checks.finding import Finding, excerpt, found
+from mailer.rendering.body.merge_tags import MARK, PATTERN, Hole
+
+# The code of the finding, a sign without which it is not there, its traces, and whose they are.
+_TRACES = (
+    ("jinja-left", "{", re.compile(r"\{\{|\{%"), "a template’s own signs"),
+    ("jinja-left", "%7", re.compile(r"%7B%7B|%7B%25", re.IGNORECASE), "a template’s own signs"),
+    ("merge-left", "%%", re.compile(r"%%[A-Za-z_]\w*%%"), "another program’s field"),
+    ("merge-left", "*|", re.compile(r"\*\|[A-Z_:]+\|\*"), "another program’s field"),
+    ("merge-left", "${", re.compile(r"\$\{[a-z_.]+\}"), "another program’s field"),
+    ("mjml-left", "mj-", re.compile(r"</?mj-[\w-]+"), "an MJML component"),
+    ("escape-left", "\\u{", re.compile(r"\\u\{[0-9a-f]+\}"), "the renderer’s escapes"),
+    (
+        "escape-left",
+        "\\n",
+        re.compile(r"""=(?:"[^"<>]*\\n[^"<>]*"|'[^'<>]*\\n[^'<>]*')"""),
+        "the renderer’s escapes",
+    ),
+    ("mark-left", "<!--@", re.compile("<!--@"), "the mark of a slice"),
+    ("mark-left", "\x1e", re.compile("\x1e"), "the mark of a slice"),
+)
+
+
+def check_leftovers(mail: ParsedMail) -> Iterator[Finding]:
+    """37: in either part."""
+    for part, content in (("HTML", mail.mail.html), ("text", mail.mail.text)):
+        for code, sign, trace, what in _TRACES:
+            left = trace.search(content) if sign in content else None
+            if left:
+                yield found(
+                    code,
+                    f"the {part} part holds {what}: “{_around(content, left.start())}”. Mend the template "
+                    "or the text.",
+                    key=f"{part} {left[0]}",
+                )
+        yield from _check_holes(part, content)
+
+
+def _check_holes(part: str, content: str) -> Iterator[Finding]:
+    if MARK not in content:
+        return
+    known = {hole.mark for hole in Hole}
+    unfilled = PATTERN.sub(lambda match: "" if match[0] in known else match[0], content)
+    if MARK in unfilled:
+        where = _around(unfilled, unfilled.index(MARK))
+        yield found(
+            "unknown-hole",
+            f"the {part} part contains an unknown merge tag: “{where}”. Use a field of page.merge_tag.",
+            key=f"{part} {where}",
+        )
+
+
+def _around(content: str, place: int) -> str:
+    return excerpt(content[max(place - 20, 0) : place + 30], 60)

@@ -1,0 +1,268 @@
+"""Slices: the parts of a compiled mail that some readers get and others do not, or in another order.
+
+A template marks them (:func:`mark_begin`, :func:`mark_end`), the marks pass through MJML and the inliner as
+comments, and :func:`parse_slices` cuts the finished mail at them and at its holes. What comes of it is a
+tree: texts and holes, slices with parts of their own, and runs of slices that stand side by side and may
+change places.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Generic, TypeAlias, TypeVar
+
+from markupsafe import Markup
+
+from mailer.errors import TemplateError
+from mailer.rendering.body.merge_tags import PATTERN, Count, Hole
+
+T = TypeVar("T", str, bytes)
+U = TypeVar("U", str, bytes)
+
+# A comment is what MRML, premailer and lxml leave alone; no author can write one, for raw HTML is refused.
+_IN_MARKUP = re.compile(r"<!--@(?P<edge>begin|end) (?P<kind>[a-z]+) ?(?P<key>[^ >]*)-->")
+# Plain text has no comments. Record and unit separator are taken out of everything authors write; a mark
+# stands on a line of its own, and the line goes with it.
+_IN_TEXT = re.compile("\x1e(?P<edge>begin|end) (?P<kind>[a-z]+) ?(?P<key>[^ \x1f]*)\x1f\n?")
+SEPARATORS = ("\x1e", "\x1f")
+_KEY = re.compile(r"[A-Za-z0-9._-]*")
+
+
+class SliceKind(StrEnum):
+    """What a slice is, which decides when a reader gets it."""
+
+    section = "section"
+    """A section with its heading; gone when none of its stories is left. Its key is the section's."""
+
+    story = "story"
+    """One story, by its slug."""
+
+    entry = "entry"
+    """A line of the contents, for the section of its key; ``letter`` is always there."""
+
+    middle = "middle"
+    """Where the contents go on in the next column: put after half of the entries that are left."""
+
+    greeting = "greeting"
+    """What stands around the greeting; gone for a reader whose name we do not know."""
+
+
+# Asked a thousand times a mail.
+_KINDS, _HOLES, _COUNTS = frozenset(SliceKind), frozenset(Hole), frozenset(Count)
+
+# What may change places with what: the kinds that form one run when they stand side by side.
+_RUNS = {
+    SliceKind.section: "sections",
+    SliceKind.story: "stories",
+    SliceKind.entry: "entries",
+    SliceKind.middle: "entries",
+}
+
+
+@dataclass(frozen=True)
+class Slice(Generic[T]):
+    """One slice: its ``parts`` in order."""
+
+    kind: SliceKind
+    key: str
+    parts: "Parts[T]"
+
+
+@dataclass(frozen=True)
+class Run(Generic[T]):
+    """Slices that stand side by side; a variant takes some of them, in its own order."""
+
+    slices: tuple[Slice[T], ...]
+
+
+Part: TypeAlias = T | Hole | Count | Slice[T] | Run[T]
+Parts: TypeAlias = tuple[Part[T], ...]
+"""A mail, or a part of it, in order: texts (``str``, or ``bytes`` once they are encoded) and what varies."""
+
+
+def mark_begin(kind: str, key: str = "") -> Markup:
+    """The mark that begins a slice in markup.
+
+    Raises:
+        ValueError: there is no such kind, or the key holds a sign that no slug has.
+    """
+    return Markup(f"<!--@begin {_check(kind, key)} {key}-->")  # noqa: S704 - both are checked
+
+
+def mark_end(kind: str) -> Markup:
+    """The mark that ends the slice begun last, which must be of ``kind``."""
+    return Markup(f"<!--@end {_check(kind)}-->")  # noqa: S704 - checked
+
+
+def mark_begin_text(kind: str, key: str = "") -> str:
+    """As :func:`mark_begin`, for the plain-text part."""
+    return f"\x1ebegin {_check(kind, key)} {key}\x1f"
+
+
+def mark_end_text(kind: str) -> str:
+    """As :func:`mark_end`, for the plain-text part."""
+    return f"\x1eend {_check(kind)}\x1f"
+
+
+def _check(kind: str, key: str = "") -> str:
+    if kind not in _KINDS:
+        raise ValueError(f"{kind!r} is no kind of slice. There are: {', '.join(SliceKind)}")
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"{key!r} cannot be the key of a {kind} slice. Use letters, digits and hyphens")
+    return kind
+
+
+def parse_slices(marked: str, *, what: str, markup: bool) -> Parts[str]:
+    """Cut ``marked`` at its marks; ``what`` names it in messages.
+
+    Raises:
+        TemplateError: a mark is missing or in the wrong place, two slices of one kind have one key, or there
+            is a hole that nothing fills.
+    """
+    reading = _Reading(what)
+    end = 0
+    for mark in (_IN_MARKUP if markup else _IN_TEXT).finditer(marked):
+        reading.add_text(marked[end : mark.start()])
+        reading.add_mark(mark["edge"], mark["kind"], mark["key"])
+        end = mark.end()
+    reading.add_text(marked[end:])
+    return reading.finish()
+
+
+def find_slice(marked: str, kind: SliceKind, key: str, *, markup: bool) -> tuple[int, int] | None:
+    """Where in ``marked`` a slice's inside begins and ends; None where it is missing or holds another."""
+    begin, end, any_mark = (
+        (mark_begin, mark_end, _IN_MARKUP) if markup else (mark_begin_text, mark_end_text, _IN_TEXT)
+    )
+    opening, closing = begin(kind, key), end(kind)
+    first = marked.find(opening) + len(opening)
+    last = marked.find(closing, first)
+    if first < len(opening) or last < 0 or any_mark.search(marked, first, last):
+        return None
+    return first, last
+
+
+class _Reading:
+    """One pass over a marked mail: the slices that are open, outermost first, and what they hold so far."""
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+        self.open: list[tuple[SliceKind, str]] = []
+        self.parts: list[list[str | Hole | Count | Slice[str]]] = [[]]
+        self.seen: set[tuple[SliceKind, str]] = set()
+
+    def add_text(self, text: str) -> None:
+        end = 0
+        for mark in PATTERN.finditer(text):
+            self._add(text[end : mark.start()])
+            self._add(self._read_hole(mark[1]))
+            end = mark.end()
+        self._add(text[end:])
+
+    def _add(self, part: str | Hole | Count) -> None:
+        if part:
+            self.parts[-1].append(part)
+
+    def _read_hole(self, name: str) -> Hole | Count:
+        if name in _HOLES:
+            return Hole(name)
+        if name not in _COUNTS:
+            known = ", ".join(one.mark for one in (*Hole, *Count))
+            raise self._fault(f"@@{name}@@ is no hole this program can fill. There are: {known}")
+        if not any(kind in {SliceKind.section, SliceKind.entry} for kind, _ in self.open):
+            raise self._fault(
+                f"@@{name}@@ counts the stories of a section, and stands in none. Put it between "
+                'begin("section", section.key) and end("section")'
+            )
+        return Count(name)
+
+    def add_mark(self, edge: str, name: str, key: str) -> None:
+        kind = SliceKind(name)
+        if edge == "begin":
+            self._begin(kind, key)
+        else:
+            self._end(kind)
+
+    def _begin(self, kind: SliceKind, key: str) -> None:
+        if (kind, key) in self.seen and kind is not SliceKind.greeting:
+            raise self._fault(f"the {kind} {key!r} is marked twice. Each slice must be there once")
+        self.seen.add((kind, key))
+        self.open.append((kind, key))
+        self.parts.append([])
+
+    def _end(self, kind: SliceKind) -> None:
+        if not self.open or self.open[-1][0] is not kind:
+            inside = f"inside the {' '.join(self.open[-1]).strip()}" if self.open else "and none is open"
+            raise self._fault(f'end("{kind}") stands {inside}. Close the slices in the order they began')
+        opened, key = self.open.pop()
+        inner = self.parts.pop()
+        self.parts[-1].append(Slice(opened, key, gather_runs(inner)))
+
+    def finish(self) -> Parts[str]:
+        if self.open:
+            kind, key = self.open[-1]
+            raise self._fault(f'the {kind} {key!r} has no end. Write end("{kind}") after it')
+        return gather_runs(self.parts[0])
+
+    def _fault(self, message: str) -> TemplateError:
+        return TemplateError(f"{self.what}: {message}.")
+
+
+def gather_runs(parts: Sequence[str | Hole | Count | Slice[str]]) -> Parts[str]:
+    """``parts`` with slices that may change places in runs; white space between those means nothing."""
+    gathered: list[Part[str]] = []
+    for part in parts:
+        if not isinstance(part, Slice) or part.kind not in _RUNS:
+            gathered.append(part)
+            continue
+        if len(gathered) > 1 and _is_gap(gathered[-1]) and _may_join(gathered[-2], part):
+            gathered.pop()
+        last = gathered[-1] if gathered else None
+        if isinstance(last, Run) and _may_join(last, part):
+            gathered[-1] = Run((*last.slices, part))
+        else:
+            gathered.append(Run((part,)))
+    return tuple(gathered)
+
+
+def _is_gap(part: Part[str]) -> bool:
+    return type(part) is str and not part.strip()
+
+
+def _may_join(part: Part[str], new: Slice[str]) -> bool:
+    return isinstance(part, Run) and _RUNS[part.slices[0].kind] == _RUNS[new.kind]
+
+
+def walk_slices(parts: Parts[T]) -> Iterator[Slice[T]]:
+    """Every slice in ``parts``, each before those inside it."""
+    for part in parts:
+        if isinstance(part, Slice):
+            yield part
+            yield from walk_slices(part.parts)
+        elif isinstance(part, Run):
+            yield from walk_slices(part.slices)
+
+
+def walk_texts(parts: Parts[T]) -> Iterator[T]:
+    """Every text in ``parts``, in order."""
+    for part in parts:
+        if isinstance(part, Slice):
+            yield from walk_texts(part.parts)
+        elif isinstance(part, Run):
+            yield from walk_texts(part.slices)
+        elif not isinstance(part, Hole | Count):
+            yield part
+
+
+def map_texts(parts: Parts[T], change: Callable[[T], U]) -> Parts[U]:
+    """``parts`` with every text changed, and everything else in its place."""
+    return tuple(_map_part(part, change) for part in parts)
+
+
+def _map_part(part: Part[T], change: Callable[[T], U]) -> Part[U]:
+    if isinstance(part, Slice):
+        return Slice(part.kind, part.key, map_texts(part.parts, change))
+    if isinstance(part, Run):
+        return Run(tuple(Slice(one.kind, one.key, map_texts(one.parts, change)) for one in part.slices))
+    return part if isinstance(part, Hole | Count) else change(part)

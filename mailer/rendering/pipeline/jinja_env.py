@@ -1,0 +1,188 @@
+"""Jinja, set up for mail: strict about what is missing, sandboxed, escaping wherever markup is written."""
+
+import contextlib
+import stat
+import traceback
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import BaseLoader, Environment, StrictUndefined, TemplateNotFound, TemplateSyntaxError
+from jinja2.exceptions import TemplateError as JinjaError
+from jinja2.loaders import split_template_path
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+import templates
+from editions.fingerprint import Stamp, stamp_file
+from mailer.errors import TemplateError
+from mailer.rendering.body.fragments import mark_begin, mark_begin_text, mark_end, mark_end_text
+from mailer.rendering.pipeline.mjml import mark_origin
+from mailer.rendering.pipeline.story_dependencies import note_story, tracing_begin, tracing_end
+from mailer.rendering.pipeline.text_wrap import wrap_text
+from mailer.rendering.template_context.page import StoryView
+from mailer.rendering.themes.template_files import template_folders
+
+SHIPPED = "shipped"
+"""The prefix that names our own template even where the workspace has one of the same name."""
+
+LONGEST = 4_000_000
+"""The most bytes a template may write: some 2,000 stories, forty times what Gmail shows."""
+
+
+class _Folders(BaseLoader):
+    """Templates by name, the workspace's before ours.
+
+    Jinja's own loaders take a template for fresh as long as its file is unchanged, and a process that goes on
+    would not see that another has been laid over it since.
+    """
+
+    def __init__(self, overrides: Path | None) -> None:
+        self._folders = template_folders(overrides)
+
+    def get_source(
+        self,
+        environment: Environment,  # noqa: ARG002 - it is Jinja that calls this
+        template: str,
+    ) -> tuple[str, str, Callable[[], bool]]:
+        places = self._list_places(template)
+        found = _find_file(places)
+        if found is None:
+            raise TemplateNotFound(template)
+        path, _ = found
+        try:
+            source = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise TemplateError(
+                f"{path}: cannot be read: {error}. Save it as UTF-8 and try again."
+            ) from error
+        return source, path, lambda: _find_file(places) == found
+
+    def _list_places(self, name: str) -> tuple[str, ...]:
+        """Where the template ``name`` may lie, in order."""
+        first, *rest = parts = split_template_path(name)
+        folders, parts = ((templates.ROOT,), rest) if first == SHIPPED else (self._folders, parts)
+        # Of ours, those of mails alone: pages have others.
+        return tuple(
+            str(folder.joinpath(*parts))
+            for folder in folders
+            if folder != templates.ROOT or parts[:1] == ["email"]
+        )
+
+
+def _find_file(places: tuple[str, ...]) -> tuple[str, Stamp] | None:
+    """The first of ``places`` where there is a file, and what tells whether it has changed. A mail asks this
+    of some twenty templates."""
+    for place in places:
+        try:
+            stamp = stamp_file(place)
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            continue
+        if stat.S_ISREG(stamp.mode):
+            return place, stamp
+    return None
+
+
+class _Environment(ImmutableSandboxedEnvironment):
+    """Jinja's sandbox, which need not think about the fields of a page: those are what it is there for, and a
+    mail asks for some two thousand. It traces which stories are asked."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        kind: Any = type(obj)
+        if kind is StoryView:
+            note_story(obj, attribute)
+        if attribute in _fields_of(kind):
+            return getattr(obj, attribute)
+        return super().getattr(obj, attribute)
+
+    def getitem(self, obj: Any, argument: Any) -> Any:
+        if type(obj) is StoryView:
+            note_story(obj, argument)
+        return super().getitem(obj, argument)
+
+
+@cache
+def _fields_of(kind: type) -> frozenset[str]:
+    """The fields of a frozen dataclass; none of anything else."""
+    if not is_dataclass(kind) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
+        return frozenset()
+    return frozenset(field.name for field in fields(kind))
+
+
+# Kept, so that a process compiles each template once; what has changed on disk is loaded anew.
+@lru_cache(maxsize=16)
+def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandboxedEnvironment:
+    """An environment for markup, where every value is escaped, or for plain text, where none is.
+
+    Jinja's own ``select_autoescape()`` leaves ``.mjml.j2`` unescaped, so the choice is ours and made here.
+    Style sheets are the exception inside markup: their quotes must stay, and no value of theirs comes from an
+    author.
+    """
+    environment = _Environment(
+        loader=_Folders(overrides),
+        autoescape=(lambda name: not (name or "").endswith(".css.j2")) if markup else False,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=False,
+    )
+    # The same page is drawn the same twice.
+    del environment.globals["lipsum"], environment.filters["random"]
+    environment.filters["wrap"] = wrap_text
+    environment.globals["origin"] = mark_origin
+    environment.globals["begin"] = tracing_begin(mark_begin if markup else mark_begin_text)
+    environment.globals["end"] = tracing_end(mark_end if markup else mark_end_text)
+    return environment
+
+
+def render_template(environment: ImmutableSandboxedEnvironment, name: str, **context: object) -> str:
+    """Render the template ``name``.
+
+    Raises:
+        TemplateError: it does not exist, cannot be read, asks for what is not there, does what it must not,
+            or writes beyond all measure; with name and line.
+    """
+    try:
+        rendered = environment.get_template(name).render(context)
+        # Half of a pair of surrogates, which a template can write as "\\ud83d", is no text.
+        length = len(rendered.encode())
+    except TemplateSyntaxError as error:
+        raise TemplateError(f"{error.name}:{error.lineno}: {(error.message or '').rstrip('.')}.") from error
+    except TemplateNotFound as error:
+        raise TemplateError(f"{error.name}: there is no such template, which {name} needs.") from error
+    except SyntaxError as error:  # of the Python that Jinja makes: some things nest twenty deep and no more
+        raise TemplateError(f"{error.filename or name}: {error.msg}.") from error
+    except RecursionError as error:
+        raise TemplateError(
+            f"{_locate(error, name)}: goes round in a circle. It calls or includes itself, or nests too deep."
+        ) from error
+    except (MemoryError, TemplateError):
+        raise
+    except Exception as error:  # whatever it is: the template alone decides what is computed here
+        raise TemplateError(f"{_locate(error, name)}: {str(error).rstrip('.')}.") from error
+    if length > LONGEST:
+        raise TemplateError(
+            f"{name}: writes {length:,} bytes. A mail has a hundred thousand: look for a loop over too many "
+            "items, or a text that is multiplied."
+        )
+    return rendered
+
+
+def load_shipped() -> None:
+    """Compile the shipped templates before they are asked for; a wrong one has its turn later."""
+    for path in sorted((templates.ROOT / "email").rglob("*.j2")):
+        name = path.relative_to(templates.ROOT).as_posix()
+        environment = make_environment(None, markup=not name.endswith((".txt.j2", ".inline.css.j2")))
+        with contextlib.suppress(JinjaError):
+            environment.get_template(name)
+
+
+def _locate(error: Exception, name: str) -> str:
+    """Where in the templates it happened: Jinja puts template files and lines into the traceback."""
+    places = [
+        f"{frame.filename}:{frame.lineno}"
+        for frame in traceback.extract_tb(error.__traceback__)
+        if frame.filename.endswith(".j2")
+    ]
+    return places[-1] if places else name

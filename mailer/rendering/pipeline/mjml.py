@@ -1,0 +1,204 @@
+"""MJML to HTML: parsed and checked here first, because MRML accepts nearly everything without a word.
+
+An unknown component, a misspelt attribute, a component in the wrong place: MRML passes them all through, and
+says of a real fault only the byte offset of the tag around it. Here every fault has a template, a story and a
+line.
+"""
+
+import itertools
+import re
+import tomllib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cache, lru_cache
+
+from lxml import etree
+from markupsafe import Markup
+
+import templates
+from mailer.errors import MjmlError
+from mailer.rendering.pipeline.mrml_workarounds import guard
+
+# A block's first line says who wrote what follows; taken out before rendering.
+_ORIGIN = re.compile(r"<!--@ (.*?) -->")
+# Declarations, as in a style attribute; each must have a name and a value.
+_DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
+# The inliner loses, without a word, what stands more than 256 deep in the HTML, of which MRML takes some
+# fifteen for itself; on a thousand and more MRML crashes. Our own blocks stay below thirty.
+_DEEPEST = 100
+_TOO_DEEP = etree.XPath("/*" * (_DEEPEST + 1))
+_DEEP = (
+    f"stands more than {_DEEPEST} components and tags deep, where mail programs lose what it says. "
+    "Nest less, and close what you open"
+)
+_COMPONENTS = templates.ROOT / "email" / "components.toml"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Component:
+    """What is known of one component: where it may stand, what it may carry, whether HTML stands inside."""
+
+    parents: tuple[str, ...]
+    attributes: frozenset[str]
+    required: frozenset[str]
+    content: bool
+
+
+@cache
+def known_components() -> tuple[dict[str, Component], dict[str, str]]:
+    """The components a template may use by name, and the refused ones with the reason."""
+    data = tomllib.loads(_COMPONENTS.read_text(encoding="utf-8"))
+    known = {
+        name: Component(
+            parents=tuple(entry["parents"]),
+            attributes=frozenset(entry["attributes"]),
+            required=frozenset(entry.get("required", ())),
+            content=entry.get("content", False),
+        )
+        for name, entry in data["components"].items()
+    }
+    return known, data["refused"]
+
+
+def mark_origin(origin: str) -> Markup:
+    """The comment that says where the lines after it come from; it begins a line of its own."""
+    # No value can end a comment that has no "--" in it.
+    return Markup(f"\n<!--@ {origin.replace('--', '- -')} -->")  # noqa: S704
+
+
+def strip_origins(mjml: str) -> str:
+    """``mjml`` without the marks of :func:`mark_origin`."""
+    return _ORIGIN.sub("", mjml.replace("\n<!--@ ", "<!--@ "))
+
+
+def convert_mjml(mjml: str, *, template: str) -> str:
+    """Render ``mjml`` to a complete HTML document, not yet inlined.
+
+    Raises:
+        MjmlError: it is not well-formed, or uses what is not in the list; every fault with its line.
+    """
+    check_mjml(mjml, template=template)
+    # Kept out of the module's head: the command line imports this module for its errors alone.
+    from mjml import mjml2html
+
+    try:
+        # Without fonts={} MRML links and @imports web fonts from elsewhere as soon as one is named.
+        html: str = mjml2html(guard(strip_origins(mjml)), fonts={})
+    except ValueError as error:
+        raise MjmlError(f"{template}: the renderer refuses this MJML: {error}.") from error
+    left = re.search(r"<(mj-[\w-]+)", html)
+    if left:
+        raise MjmlError(
+            f"{template}: <{left[1]}> was left in the HTML. See email/components.toml for those there are."
+        )
+    return _mark_main(html)
+
+
+def _mark_main(html: str) -> str:
+    """``html`` with its whole body in ``<main>``, so that whoever moves by landmarks finds the letter.
+
+    The element and not the role: Gmail, Outlook.com and Yahoo take the tags of ``<main>`` out and keep what
+    is inside (caniemail.com/features/html-semantics); a role they would keep, as a second main landmark of
+    their own page.
+    """
+    opened = re.sub(r"(<body\b[^>]*>)", r"\1<main>", html, count=1)
+    head, end, tail = opened.rpartition("</body>")
+    return f"{head}</main>{end}{tail}"
+
+
+def check_mjml(mjml: str, *, template: str) -> None:
+    """Refuse what MRML would pass through or stumble over.
+
+    Raises:
+        MjmlError: naming the template, the story or block, the line and column of every fault.
+    """
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
+    try:
+        root = etree.fromstring(mjml.encode(), parser)
+    except etree.XMLSyntaxError as error:
+        line, column = error.position
+        what = error.msg.partition(", line ")[0].strip()
+        fault = _DEEP if what.startswith("Excessive depth") else f"not well-formed: {what}"
+        raise MjmlError(f"{_place(mjml, template, line)}, column {column}: {fault}.") from error
+    faults = [*_find_constructs(mjml), *_find_depths(root), *_find_faults(root)]
+    if faults:
+        raise MjmlError(
+            "\n".join(f"{_place(mjml, template, line)}: {fault}" for line, fault in sorted(faults))
+        )
+
+
+def _place(mjml: str, template: str, line: int) -> str:
+    """``template:line``, with the block or story whose mark stands last before that line."""
+    before = "\n".join(mjml.splitlines()[:line])
+    origins = _ORIGIN.findall(before)
+    return f"{template}:{line} ({origins[-1]})" if origins else f"{template}:{line}"
+
+
+def _find_constructs(mjml: str) -> Iterator[tuple[int, str]]:
+    """XML that lxml reads and MRML does not."""
+    for start, name in (("<![CDATA[", "a CDATA section"), ("<!DOCTYPE", "a DOCTYPE"), ("<?", "<?…?>")):
+        *before, _ = mjml.split(start)
+        for line in itertools.accumulate(piece.count("\n") for piece in before):
+            yield line + 1, f"{name} cannot stand in MJML. Leave it out"
+
+
+def _find_depths(root: etree._Element) -> Iterator[tuple[int, str]]:
+    """The first place that is nested too deep: a line for each would be as long as the mail."""
+    deep: list[etree._Element] = _TOO_DEEP(root)  # type: ignore[assignment]  # it finds elements only
+    for element in deep[:1]:
+        yield _line(element), f"<{element.tag}> {_DEEP}"
+
+
+def _find_faults(root: etree._Element) -> Iterator[tuple[int, str]]:
+    if root.tag != "mjml":
+        yield _line(root), f"the document begins with <{root.tag}>, and must begin with <mjml>"
+    for element in root.iter("*"):
+        name = str(element.tag)
+        if name.startswith("mj"):
+            parent = element.getparent()
+            above = "" if parent is None else str(parent.tag)
+            for fault in _check_component(name, above, tuple(element.attrib)):
+                yield _line(element), fault
+        style = element.get("style")
+        if style and not _is_declarations(style):
+            yield _line(element), f'style="{style}" on <{name}> is no list of "name: value"'
+
+
+@lru_cache(maxsize=1024)
+def _is_declarations(style: str) -> bool:
+    return all(not part.strip() or _DECLARATION.match(part) for part in style.split(";"))
+
+
+@lru_cache(maxsize=1024)
+def _check_component(name: str, above: str, attributes: tuple[str, ...]) -> tuple[str, ...]:
+    """What is wrong with a component ``name`` with these ``attributes`` inside ``above``. A mail has hundreds
+    of them, and few that differ."""
+    return tuple(_find_component_faults(name, above, frozenset(attributes)))
+
+
+def _find_component_faults(name: str, above: str, attributes: frozenset[str]) -> Iterator[str]:
+    known, refused = known_components()
+    if name in refused:
+        yield f"<{name}> must not be used: {refused[name]}"
+        return
+    if name not in known:
+        yield f"<{name}> is no component we know. There are: {', '.join(sorted(known))}"
+        return
+    component = known[name]
+    if above not in component.parents and not (not above and name == "mjml"):
+        places = " or ".join(f"<{place}>" for place in component.parents)
+        yield f"<{name}> stands in <{above}>, and may stand only in {places or 'no other element'}"
+    for attribute in sorted(attributes - component.attributes):
+        yield f"<{name}> has no attribute {attribute}. It has: {_listed(component.attributes)}"
+    for attribute in sorted(component.required - attributes):
+        if above != "mj-attributes":
+            yield f"<{name}> needs {attribute}"
+
+
+def _listed(names: Collection[str]) -> str:
+    return ", ".join(sorted(names)) or "none"
+
+
+def _line(element: etree._Element) -> int:
+    line: int = element.sourceline or 1  # type: ignore[assignment]  # lxml-stubs leave it open
+    return line

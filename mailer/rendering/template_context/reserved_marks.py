@@ -1,0 +1,59 @@
+"""The texts of a page, and the signs that none of them may hold."""
+
+from dataclasses import fields, is_dataclass
+from functools import cache
+from typing import Any
+
+from mailer.errors import TemplateError
+from mailer.rendering.body.fragments import SEPARATORS
+from mailer.rendering.body.merge_tags import MARK
+from mailer.rendering.template_context.page import Holes, Page, SectionView
+
+_NEVER = (
+    (MARK, "what differs from reader to reader"),
+    *((sign, "where a slice of the mail begins or ends") for sign in SEPARATORS),
+    ("\0", "nothing that a mail may hold"),
+)
+# Numbers that differ from variant to variant: marks by design.
+_MARKED = {(SectionView, "number"), (SectionView, "count")}
+
+
+def refuse_marks(page: Page | tuple[SectionView, ...]) -> None:
+    """Refuse a text in ``page``, or in some sections, that holds a mark of ours: a writer's ``@@`` would be
+    taken for a hole, and a reader's link put where none belongs; a separator would end a slice.
+
+    Raises:
+        TemplateError: with the file, and the words around the mark.
+    """
+    texts: list[tuple[str, str]] = []
+    _gather_texts(page, "edition.md", texts)
+    for place, text in texts:
+        for mark, meaning in _NEVER:
+            if mark in text:
+                start, sign = max(text.index(mark) - 20, 0), mark if mark.isprintable() else repr(mark)
+                raise TemplateError(
+                    f"{place}: “{text[start : start + 60]}” holds {sign}, which marks {meaning}. "
+                    "Write it otherwise."
+                )
+
+
+def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> None:
+    """Put every text in ``value`` into ``texts``, with the file it came from."""
+    if isinstance(value, str):
+        texts.append((place, value))
+    elif isinstance(value, tuple):
+        for item in value:
+            _gather_texts(item, place, texts)
+    else:
+        place = getattr(value, "origin", place)
+        kind: Any = type(value)
+        for name in _fields_with_texts(kind):
+            _gather_texts(getattr(value, name), place, texts)
+
+
+@cache
+def _fields_with_texts(kind: type) -> tuple[str, ...]:
+    """The fields of a part of the page; the holes themselves are not texts."""
+    if not is_dataclass(kind) or kind is Holes:
+        return ()
+    return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _MARKED)

@@ -1,0 +1,104 @@
+"""What the mail says besides its content, in the reader's language."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from string import Formatter
+from typing import Annotated
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
+
+from mailer.errors import TemplateError
+from mailer.rendering.themes.field_docs import Help
+from mailer.rendering.themes.template_files import read_toml, template_folders
+
+FALLBACK = "en"
+
+# What each phrase may have filled in. It is Python's own format, which can do more than a phrase should ask
+# for: "{count:999999999}" is a gigabyte.
+_FILLED = {
+    "issue": "number",
+    "stories": "count",
+    "read_more": "what",
+    "greeting": "name",
+    "why": "organisation",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Words:
+    """The phrases of one language; what stands in braces is filled in before a template sees it, or by it."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid", frozen=True)
+
+    language: Annotated[str, Help("The tag of the language they are in.")]
+    issue: Annotated[str, Help('"No. {number}": see `page.issue`.')]
+    contents: Annotated[str, Help('"In this issue".')]
+    view: Annotated[str, Help('"View in browser".')]
+    one_story: Annotated[str, Help('"1 story": see `section.count`.')]
+    stories: Annotated[str, Help('"{count} stories": see `section.count`.')]
+    read_more: Annotated[str, Help('"Read more: {what}": see `link.label`.')]
+    follow: Annotated[str, Help('"Follow us".')]
+    greeting: Annotated[str, Help('"Dear {name},": see `page.merge_tag.greeting`.')]
+    why: Annotated[str, Help('"You receive this newsletter because…": see `page.why`.')]
+    preferences: Annotated[str, Help('"Choose what you receive".')]
+    unsubscribe: Annotated[str, Help('"Unsubscribe".')]
+    sections: Annotated[dict[str, str], Help("What sections are called, by key: see `section.title`.")]
+
+
+@cache
+def _words_schema() -> TypeAdapter[Words]:
+    return TypeAdapter(Words)
+
+
+def load_words(language: str, overrides: Path | None = None) -> Words:
+    """The phrases for ``language``, or for the nearest we have (``zh-Hans`` takes ``zh``), or English.
+
+    Raises:
+        TemplateError: the file of that language lacks a phrase, has one too many, or one with braces that
+            cannot be filled.
+    """
+    nearest = find_nearest(language, overrides)
+    name = _name_file(nearest)
+    try:
+        words = _words_schema().validate_python({"language": nearest, **read_toml(name, overrides)})
+    except ValidationError as error:
+        faults = (f"{name}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
+        raise TemplateError("\n".join(faults)) from error
+    unfillable = [f"{name}: {fault}" for fault in _find_unfillable(words)]
+    if unfillable:
+        raise TemplateError("\n".join(unfillable))
+    return words
+
+
+def find_nearest(language: str, overrides: Path | None = None) -> str:
+    """The language whose phrases :func:`load_words` takes for ``language``."""
+    folders = template_folders(overrides)
+    return next(
+        candidate
+        for candidate in _candidates(language)
+        if candidate == FALLBACK or any((folder / _name_file(candidate)).is_file() for folder in folders)
+    )
+
+
+def _name_file(language: str) -> str:
+    return f"email/words/{language}.toml"
+
+
+def _find_unfillable(words: Words) -> Iterator[str]:
+    for key, field in _FILLED.items():
+        phrase = getattr(words, key)
+        try:
+            pieces = [piece[1:] for piece in Formatter().parse(phrase) if piece[1] is not None]
+        except ValueError:
+            pieces = [("", "", None)]
+        if any(piece != (field, "", None) for piece in pieces):
+            yield f"{key}: {phrase!r} can have {{{field}}} filled in, and nothing else. Double other braces."
+
+
+def _candidates(language: str) -> Iterator[str]:
+    parts = language.split("-")
+    for length in range(len(parts), 0, -1):
+        yield "-".join(parts[:length])
+    yield FALLBACK

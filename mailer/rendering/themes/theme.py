@@ -1,0 +1,389 @@
+"""A theme as data: colours for light and dark, fonts, a type scale, spaces, a logo. Templates make CSS of it.
+
+Every token is a field here, with its help, and is checked on load: what a workspace writes wrongly is refused
+with its file, its name and what to write instead.
+"""
+
+import pickle
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
+from functools import cache, cached_property, lru_cache
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValidator
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from mailer.errors import TemplateError
+from mailer.rendering.themes.contrast_ratio import LEAST, measure_contrast
+from mailer.rendering.themes.field_docs import Help, describe_fields, find_dataclasses
+from mailer.rendering.themes.template_files import read_toml, template_folders
+
+LETTERS = 13
+"""The smallest text a theme may set, in pixels: below it, a phone's reader has to pinch."""
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_CONFIG = ConfigDict(extra="forbid", frozen=True)
+
+
+def _expect(what: str) -> WrapValidator:
+    """Whatever is refused below is refused with the words ``what``: pydantic's own tell of patterns."""
+
+    def check(value: Any, handler: Any) -> Any:
+        try:
+            return handler(value)
+        except ValidationError:
+            raise PydanticCustomError("token", "{what}", {"what": what}) from None
+
+    return WrapValidator(check)
+
+
+def _pixels(least: int, most: int) -> WrapValidator:
+    """Only a whole number of pixels from ``least`` to ``most``."""
+
+    def check(value: Any, _handler: Any) -> int:
+        if type(value) is int and least <= value <= most:
+            return value
+        what = f"Write a whole number of pixels from {least} to {most}"
+        raise PydanticCustomError("token", "{what}", {"what": what})
+
+    return WrapValidator(check)
+
+
+Colour = Annotated[
+    str, Field(pattern=r"^#[0-9a-f]{6}$"), _expect('Write a colour as six small digits, such as "#1d2733"')
+]
+# What could end a style attribute or a rule has no business in a font stack.
+FontStack = Annotated[
+    str,
+    Field(pattern=r"^[\w ',-]+$"),
+    _expect('Write names of fonts with commas between them, the widest last, such as "Georgia,serif"'),
+]
+Both = Annotated[
+    tuple[Colour, Colour],
+    _expect('Write a colour for light and one for dark, such as ["#0b6a8f", "#6cc4e8"]'),
+]
+Columns = Annotated[int, Field(ge=1, le=2, strict=True), _expect("Write 1 or 2")]
+Text = Annotated[str, Field(pattern=r"^[^\n<>{}]*$"), _expect("Write words between quotes, in one line")]
+Bullet = Annotated[str, Field(max_length=1), _expect('Write one sign, such as "■", or "" for none')]
+PictureFile = Annotated[
+    str,
+    Field(pattern=r"^$|^[\w-][\w .-]*\.(?i:jpe?g|png|gif)$"),
+    _expect('Write the name of a JPEG, PNG or GIF in the workspace, in templates/email, such as "logo.png"'),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Palette:
+    """The colours of one appearance: two grounds, three inks, one rule."""
+
+    __pydantic_config__ = _CONFIG
+
+    page: Annotated[Colour, Help("The ground around the sheet, and of the footer.")]
+    sheet: Annotated[Colour, Help("The ground of the sheet that the stories stand on.")]
+    ink: Annotated[Colour, Help("Text and titles.")]
+    muted: Annotated[Colour, Help("What may stand back: captions, counts, the footer.")]
+    link: Annotated[Colour, Help("Links, which are underlined too.")]
+    rule: Annotated[Colour, Help("Thin lines between parts.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fonts:
+    """Font stacks. ``text`` and ``title`` go into style attributes, the others only into the sheet."""
+
+    __pydantic_config__ = _CONFIG
+
+    text: Annotated[FontStack, Help("Running text. Short: it is written into every row of the mail.")]
+    title: Annotated[FontStack, Help("Titles and the letter. Short, for the same reason.")]
+    system: Annotated[FontStack, Help("Running text where a program reads the style sheet; may be long.")]
+    languages: Annotated[
+        dict[str, FontStack], Help("By language tag, for an edition or a run of words in that language.")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """One step of the type scale."""
+
+    __pydantic_config__ = _CONFIG
+
+    size: Annotated[int, _pixels(LETTERS, 72), Help("The height of the letters, in pixels.")]
+    line: Annotated[
+        int, _pixels(LETTERS, 96), Help("The height of a line, in pixels; 1.2 to 1.8 times the size.")
+    ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Type:
+    """The type scale: ``{ size = 16, line = 26 }``, in pixels, by what is written."""
+
+    __pydantic_config__ = _CONFIG
+
+    title: Annotated[Step, Help("The newsletter's title.")]
+    phone_title: Annotated[Step, Help("The same on a phone.")]
+    section: Annotated[Step, Help("The name of a section, and the letter's title.")]
+    feature: Annotated[Step, Help("The title of a lead story.")]
+    phone_feature: Annotated[Step, Help("The same on a phone.")]
+    story: Annotated[Step, Help("The title of every other story.")]
+    heading: Annotated[
+        Step, Help("Small headings: the contents, where to follow, those inside a story, who signs.")
+    ]
+    letter: Annotated[Step, Help("The text of the letter that opens the edition.")]
+    body: Annotated[Step, Help("The text of stories.")]
+    contents: Annotated[Step, Help("A line of the contents: roomy, for fingers.")]
+    small: Annotated[Step, Help("Issue and period, counts, the footer, the words in place of a picture.")]
+    caption: Annotated[Step, Help("Below pictures, and the titles of who signs.")]
+    label: Annotated[Step, Help("The office's name on top, and the countries above a story.")]
+
+
+Space = Annotated[int, _pixels(0, 96)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spacing:
+    """Spaces in pixels."""
+
+    __pydantic_config__ = _CONFIG
+
+    gutter: Annotated[Space, Help("Left and right of everything on the sheet.")]
+    phone_gutter: Annotated[Space, Help("The same on a phone.")]
+    outside: Annotated[Space, Help("Above and below the sheet, where the window is wider.")]
+    top: Annotated[Space, Help("Above the masthead.")]
+    part: Annotated[Space, Help("Below the masthead and the contents, and around the letter.")]
+    section: Annotated[Space, Help("Above a section, after whatever stands before it.")]
+    story: Annotated[Space, Help("Between two stories of a section.")]
+    paragraph: Annotated[Space, Help("Below a paragraph.")]
+    column: Annotated[Space, Help("Between a picture and the words beside it.")]
+    indent: Annotated[Space, Help("Left of lists, and of a line of the contents that goes on below.")]
+    bar: Annotated[int, _pixels(1, 12), Help("The thickness of the bar above a section.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Layout:
+    """How the sheet is divided."""
+
+    __pydantic_config__ = _CONFIG
+
+    width: Annotated[int, _pixels(480, 680), Help("The width of the sheet on a desk, in pixels.")]
+    columns: Annotated[
+        Columns,
+        Help(
+            "2 sets pictures beside the words and the contents in two columns where there is room; "
+            "1 sets everything below each other."
+        ),
+    ]
+    bullet: Annotated[Bullet, Help("The sign before a line of the contents, in the section's colour.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pictures:
+    """Widths of pictures in pixels: as shown on a desk, and as files are made for. A file holds up to twice
+    as many (``editions.imaging``), for screens with small pixels, and phones where pictures are wider."""
+
+    __pydantic_config__ = _CONFIG
+
+    shown: Annotated[int, _pixels(16, 680), Help("A story's picture on a desk.")]
+    signature: Annotated[int, _pixels(16, 200), Help("The portrait beside a signature.")]
+    feature: Annotated[int, _pixels(16, 680), Help("What the file of a lead story's picture is made for.")]
+    story: Annotated[
+        int, _pixels(16, 680), Help("The same of any other story's, which decides what a mail weighs.")
+    ]
+    portrait: Annotated[int, _pixels(16, 680), Help("The same of the portrait.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Logo:
+    """The picture above the masthead, if there is one. A file and no address: it is prepared, named and
+    served like every picture of the edition, so that nobody else's server learns who opens the mail."""
+
+    __pydantic_config__ = _CONFIG
+
+    file: Annotated[
+        PictureFile,
+        Help("A JPEG, PNG or GIF in the workspace's `templates/email` folder; empty for no logo."),
+    ]
+    alt: Annotated[Text, Help("What it says, for those who do not see it; needed with a file.")]
+    width: Annotated[int, _pixels(16, 680), Help("How wide it is shown, in pixels.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accent:
+    """The colour of a section."""
+
+    name: Annotated[str, Help("The class that carries the colour in this mail.")]
+    light: Annotated[str, Help("The colour on a light ground.")]
+    dark: Annotated[str, Help("The colour on a dark ground.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Theme:
+    """Everything a theme says, by the tables of its TOML file."""
+
+    __pydantic_config__ = _CONFIG
+
+    layout: Annotated[Layout, Help("How the sheet is divided.")]
+    logo: Annotated[Logo, Help("The picture above the masthead.")]
+    fonts: Annotated[Fonts, Help("Font stacks.")]
+    type: Annotated[Type, Help("The type scale.")]
+    spacing: Annotated[Spacing, Help("Spaces.")]
+    pictures: Annotated[Pictures, Help("Widths of pictures.")]
+    light: Annotated[Palette, Help("Colours on a light screen.")]
+    dark: Annotated[Palette, Help("Colours on a dark screen.")]
+    sections: Annotated[
+        dict[str, Both],
+        Help("A light and a dark colour by a section's key. One that is not named takes that of `other`."),
+    ]
+
+    def __reduce__(self) -> tuple[Callable[[bytes], "Theme"], tuple[bytes]]:
+        """For pickle: every page on its way to be drawn carries its theme, and most carry the same."""
+        return _unpack_theme, (self._packed,)
+
+    @cached_property
+    def _packed(self) -> bytes:
+        return pickle.dumps({entry.name: getattr(self, entry.name) for entry in fields(self)})
+
+    @property
+    def content(self) -> int:
+        """The pixels between the gutters of the sheet."""
+        return self.layout.width - 2 * self.spacing.gutter
+
+    @property
+    def beside(self) -> int:
+        """The pixels of the words beside a story's picture, in a layout of two columns."""
+        return self.content - self.pictures.shown - self.spacing.column
+
+    def accent(self, section: str, name: str) -> Accent:
+        """The colour of ``section``, or that of ``other``, under the class ``name``."""
+        light, dark = self.sections.get(section, self.sections["other"])
+        return Accent(name=name, light=light, dark=dark)
+
+
+@lru_cache(maxsize=8)
+def _unpack_theme(packed: bytes) -> Theme:
+    return Theme(**pickle.loads(packed))  # noqa: S301 - from the program that started us
+
+
+@cache
+def _theme_schema() -> TypeAdapter[Theme]:
+    # Made once, because making it takes longer than all it is used for.
+    return TypeAdapter(Theme)
+
+
+def load_theme(name: str, overrides: Path | None = None) -> Theme:
+    """The theme ``name``, with the workspace's lines laid over ours.
+
+    Raises:
+        TemplateError: there is no such theme, or it says something unknown or wrong, or a text colour cannot
+            be read on its ground; every fault with its file, its token and what to write.
+    """
+    known = theme_names(overrides)
+    if not _NAME.fullmatch(name) or name not in known:
+        raise TemplateError(f"{name}: there is no such template. Set one in edition.md: {', '.join(known)}.")
+    file = f"email/{name}.toml"
+    try:
+        theme = _theme_schema().validate_python(read_toml(file, overrides))
+    except ValidationError as error:
+        faults = [_explain(fault) for fault in error.errors()]
+    else:
+        faults = [*find_faint_colours(theme), *_find_misfits(theme, overrides)]
+    if faults:
+        own = overrides / file if overrides is not None and (overrides / file).is_file() else file
+        raise TemplateError("\n".join(f"{own}: {fault}" for fault in faults))
+    return theme
+
+
+def theme_names(overrides: Path | None = None) -> tuple[str, ...]:
+    """The names an edition may set as its template."""
+    folders = template_folders(overrides)
+    layouts = {path.name for folder in folders for path in (folder / "email").glob("*.mjml.j2")}
+    return tuple(sorted(name.removesuffix(".mjml.j2") for name in layouts))
+
+
+def find_logo(theme: Theme, overrides: Path | None) -> Path | None:
+    """The file of the theme's logo, None where it has none."""
+    return overrides / "email" / theme.logo.file if theme.logo.file and overrides is not None else None
+
+
+def find_faint_colours(theme: Theme) -> Iterator[str]:
+    """A sentence for every text colour that is hard to read on a ground it stands on, light or dark."""
+    if "other" not in theme.sections:
+        yield "sections.other is missing: sections without a colour of their own take it."
+    for appearance, palette, which in (("light", theme.light, 0), ("dark", theme.dark, 1)):
+        inks = {"ink": palette.ink, "muted": palette.muted, "link": palette.link}
+        inks |= {f"sections.{key}": colours[which] for key, colours in theme.sections.items()}
+        for ground_name, ground in (("sheet", palette.sheet), ("page", palette.page)):
+            for name, ink in inks.items():
+                ratio = measure_contrast(ink, ground)
+                if ratio < LEAST:
+                    yield (
+                        f"{appearance}: {name} {ink} on the {ground_name} {ground} has a contrast of "
+                        f"{ratio:.2f}:1, and text needs {LEAST}:1. "
+                        f"Take a {'darker' if which == 0 else 'lighter'} colour."
+                    )
+
+
+def _find_misfits(theme: Theme, overrides: Path | None) -> Iterator[str]:
+    """A sentence for all that is right by itself and wrong beside the rest."""
+    for entry in fields(Type):
+        step: Step = getattr(theme.type, entry.name)
+        if not step.size * 1.1 <= step.line <= step.size * 2:
+            yield (
+                f"type.{entry.name}: lines of {step.line} px for letters of {step.size} px cannot be read "
+                f"well. Write a line of {round(step.size * 1.2)} to {round(step.size * 1.8)}."
+            )
+    widest = theme.content - theme.spacing.column - 200 if theme.layout.columns == 2 else theme.content
+    if theme.pictures.shown > widest:
+        yield (
+            f"pictures.shown: {theme.pictures.shown} px leave no room on a sheet of {theme.layout.width} px "
+            f"with layout.columns = {theme.layout.columns}. Write {widest} or less."
+        )
+    yield from _find_logo_faults(theme.logo, find_logo(theme, overrides))
+
+
+def _find_logo_faults(logo: Logo, path: Path | None) -> Iterator[str]:
+    if logo.file and not (path and path.is_file()):
+        yield (
+            f"logo.file: there is no {path or logo.file}. Put the picture there, "
+            'or write file = "" for no logo.'
+        )
+    if logo.file and not logo.alt.strip():
+        yield 'logo.alt is empty. Write what the logo says, such as alt = "UNESCO Beijing".'
+
+
+def _explain(fault: ErrorDetails) -> str:
+    """One fault that pydantic found, as a sentence: which token, and what to write."""
+    *above, name = place = [str(part) for part in fault["loc"]]
+    token = ".".join(place)
+    match fault["type"]:
+        case "unexpected_keyword_argument":
+            return f"{token}: there is no such token. {_suggest(above, name)}"
+        case "missing":
+            return f"{token} is missing. Add it, as the shipped themes have it."
+        case "token":
+            return f"{token}: {fault['input']!r} will not do. {fault['msg']}."
+        case _:
+            return f"{token}: {fault['input']!r} will not do. Write a table, as the shipped themes have it."
+
+
+def _suggest(above: list[str], name: str) -> str:
+    """What was meant by ``name``: a token so called in another table, or the most like it in its own."""
+    table = "".join(f"{part}." for part in above)
+    tokens = [token for token, _ in _walk_tokens(Theme, "")]
+    elsewhere = [token for token in tokens if token.rpartition(".")[2] == name]
+    siblings = [
+        token.removeprefix(table)
+        for token in tokens
+        if token.startswith(table) and "." not in token.removeprefix(table)
+    ]
+    near = elsewhere or [f"{table}{sibling}" for sibling in get_close_matches(name, siblings, 1)]
+    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(siblings)}."
+
+
+def _walk_tokens(holder: type, prefix: str) -> Iterator[tuple[str, Any]]:
+    """Every token below ``holder`` with its type, by its dotted name; tables before what they hold."""
+    for field in describe_fields(holder):
+        yield f"{prefix}{field.name}", field.type
+        for table in find_dataclasses(field.type):
+            yield from _walk_tokens(table, f"{prefix}{field.name}.")

@@ -1,0 +1,1 @@
+"""The process in which templates run, apart from the program and with limits."""
