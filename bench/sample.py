@@ -17,8 +17,8 @@ from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.rendering.pipeline.jinja_env import make_environment, render_template
 from mailer.rendering.reader import Reader, reader_for
 from mailer.rendering.template_context.page import Page
-from mailer.rendering.template_context.page_builder import Layout
-from mailer.rendering.themes.phrases import load_words
+from mailer.rendering.template_context.page_builder import PageBuilder
+from mailer.rendering.themes.phrases import load_phrases
 from mailer.rendering.themes.theme import load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace, open_workspace
@@ -54,12 +54,12 @@ class Sample:
 
     def page(self) -> Page:
         edition = self.edition
-        return Layout(
+        return PageBuilder(
             edition=edition,
             settings=self.settings,
             language=edition.language,
             theme=load_theme(edition.template),
-            words=load_words(edition.language),
+            phrases=load_phrases(edition.language),
         ).build_page()
 
     def mjml(self) -> str:

@@ -8,20 +8,20 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from document import read_meanings
 
-from mailer.rendering.body.fragments import SliceKind
+from mailer.rendering.body.fragments import FragmentKind
 from mailer.rendering.template_context.page import (
     FollowView,
-    Holes,
     LetterView,
     LinkView,
+    MergeTags,
     Page,
     PictureView,
     SectionView,
     StoryView,
 )
-from mailer.rendering.themes.field_docs import Described, describe_fields, walk_dataclasses
-from mailer.rendering.themes.phrases import Words
-from mailer.rendering.themes.theme import Accent, Step, Theme, load_theme, theme_names
+from mailer.rendering.themes.field_docs import FieldDoc, describe_fields, walk_dataclasses
+from mailer.rendering.themes.phrases import Phrases
+from mailer.rendering.themes.theme import Accent, Theme, TypeStep, load_theme, theme_names
 
 _TOKENS = set(walk_dataclasses(Theme))
 _PATHS: dict[type, str] = {
@@ -32,9 +32,9 @@ _PATHS: dict[type, str] = {
     LinkView: "link in story.links",
     PictureView: "story.picture, page.letter.portrait, page.logo",
     FollowView: "place in page.follow",
-    Words: "page.words",
+    Phrases: "page.words",
     Accent: "section.accent, story.accent, accent in page.accents",
-    Holes: "page.merge_tag",
+    MergeTags: "page.merge_tag",
 }
 
 
@@ -51,12 +51,12 @@ def describe_tokens() -> str:
 
 def describe_slices() -> str:
     """Markdown: the kinds of slices a template marks."""
-    return _describe_members(SliceKind, "kind")
+    return _describe_members(FragmentKind, "kind")
 
 
 def _describe_holder(holder: type) -> str:
     rows = [
-        f"| `{field.name}` | {name_type(field.type)} | {_cell(field.text)} |"
+        f"| `{field.name}` | {name_type(field.type)} | {_cell(field.help)} |"
         for field in describe_fields(holder)
     ]
     head = ["| field | value | what it is |", "|---|---|---|"]
@@ -64,23 +64,23 @@ def _describe_holder(holder: type) -> str:
     return "\n".join([f"### {holder.__name__}", "", f"{where}. {holder.__doc__ or ''}", "", *head, *rows])
 
 
-def _describe_table(table: Described) -> str:
+def _describe_table(table: FieldDoc) -> str:
     names = theme_names()
     head = [
         "| token | meaning | " + " | ".join(f"`{name}`" for name in names) + " |",
         "|---|---|" + "---|" * len(names),
     ]
-    doc = (table.type.__doc__ or "") if is_dataclass(table.type) else table.text
+    doc = (table.type.__doc__ or "") if is_dataclass(table.type) else table.help
     summary = " ".join(doc.replace("``", "`").split())
     return "\n".join([f"### [{table.name}]", "", summary, "", *head, *_describe_rows(table)])
 
 
-def _describe_rows(table: Described) -> Iterator[str]:
+def _describe_rows(table: FieldDoc) -> Iterator[str]:
     themes = [load_theme(name) for name in theme_names()]
     if is_dataclass(table.type):
         for token in describe_fields(table.type):
             held = [getattr(getattr(theme, table.name), token.name) for theme in themes]
-            yield f"| `{token.name}` | {_cell(token.text)} | " + " | ".join(map(_show, held)) + " |"
+            yield f"| `{token.name}` | {_cell(token.help)} | " + " | ".join(map(_show, held)) + " |"
         return
     maps = [getattr(theme, table.name) for theme in themes]
     for key in dict.fromkeys(key for entries in maps for key in entries):
@@ -93,14 +93,14 @@ def _describe_members(members: type[StrEnum], head: str) -> str:
     return "\n".join([f"| {head} | what it is |", "|---|---|", *rows])
 
 
-def _is_table(field: Described) -> bool:
+def _is_table(field: FieldDoc) -> bool:
     """Not ``content`` and ``beside``, which a theme reckons itself."""
     return field.type is not int
 
 
 def _show(value: Any) -> str:
     """A token as a theme's file has it."""
-    if isinstance(value, Step):
+    if isinstance(value, TypeStep):
         return f"`{{ size = {value.size}, line = {value.line} }}`"
     if isinstance(value, tuple):
         return "`[" + ", ".join(f'"{part}"' for part in value) + "]`"

@@ -16,7 +16,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
-from mailer.i18n import DOMAIN, FOLDER, LANGUAGES, SOURCE
+from mailer.i18n import DOMAIN, LANGUAGES, LOCALE_FOLDER, SOURCE_LANGUAGE
 
 ROOT = Path(__file__).parent.parent
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
@@ -43,7 +43,7 @@ def extract_messages() -> Catalog:
 
 def find_file(tag: str, ending: str) -> Path:
     """The catalogue of the language ``tag``, in the form of ``ending``."""
-    return FOLDER / tag.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.{ending}"
+    return LOCALE_FOLDER / tag.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.{ending}"
 
 
 def read_catalogue(tag: str) -> Catalog:
@@ -87,7 +87,7 @@ def main() -> None:
     """Write every .po anew and compile it."""
     said, gaps = extract_messages(), 0
     for tag in LANGUAGES:
-        if tag == SOURCE:
+        if tag == SOURCE_LANGUAGE:
             continue
         catalogue = update_catalogue(tag, said)
         path = find_file(tag, "po")

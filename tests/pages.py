@@ -4,8 +4,8 @@ from pathlib import Path
 
 from editions.reading import read_edition
 from mailer.rendering.template_context.page import Page
-from mailer.rendering.template_context.page_builder import Layout
-from mailer.rendering.themes.phrases import load_words
+from mailer.rendering.template_context.page_builder import PageBuilder
+from mailer.rendering.themes.phrases import load_phrases
 from mailer.rendering.themes.theme import load_theme
 from mailer.settings import Settings
 from tests.small_edition import write_edition
@@ -22,8 +22,10 @@ def lay_out_page(folder: Path) -> Page:
     """The page of the small edition, which is written into ``folder``."""
     settings = Settings.model_validate({"sender": _SENDER, "sectors": {"education": "Education"}})
     edition = read_edition(write_edition(folder), sectors=settings.sectors)
-    theme, words = load_theme(edition.template), load_words("en")
-    return Layout(edition=edition, settings=settings, language="en", theme=theme, words=words).build_page()
+    theme, words = load_theme(edition.template), load_phrases("en")
+    return PageBuilder(
+        edition=edition, settings=settings, language="en", theme=theme, phrases=words
+    ).build_page()
 
 
 def write_theme(folder: Path, content: str, *, text: str = "text", css: str = ".a{margin:0}") -> Path:

@@ -11,7 +11,7 @@ from editions.catalogue import SOURCE_CHECKS, Check
 from editions.problem import Level
 from mailer.checks.client_features import Use, known_features
 from mailer.checks.docs import describe_check, list_pages
-from mailer.checks.registry import CHECKS, MAIL_CHECKS, NUMBERS
+from mailer.checks.registry import CHECK_NUMBERS, CHECKS, MAIL_CHECKS
 
 ROOT = Path(__file__).resolve().parent.parent
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -75,8 +75,8 @@ def test_no_code_is_a_check_of_the_files_and_of_the_mail_at_once() -> None:
 
 
 def test_every_one_of_the_39_questions_is_asked() -> None:
-    assert {check.number for check in CHECKS.values()} - {None} == set(NUMBERS)
-    assert len(NUMBERS) == 39
+    assert {check.number for check in CHECKS.values()} - {None} == set(CHECK_NUMBERS)
+    assert len(CHECK_NUMBERS) == 39
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.code)

@@ -10,7 +10,7 @@ from editions.problem import Level
 from mailer.checks.document.mail import Mail
 from mailer.checks.finding import excerpt
 from mailer.checks.registry import CHECKS
-from mailer.checks.rules.size import LARGE, LARGEST
+from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.checks.runner import check_mail, check_mails
 from tests.good_mail import GOOD, PICTURE, plant
 
@@ -23,17 +23,17 @@ def padded(size: int, variant: str = "the whole edition") -> Mail:
 
 
 def test_size_is_judged_in_bytes_by_what_gmail_shows() -> None:
-    assert check_mail(padded(LARGE)) == []
-    (warning,) = check_mail(padded(LARGE + 1))
+    assert check_mail(padded(WARN_HTML_BYTES)) == []
+    (warning,) = check_mail(padded(WARN_HTML_BYTES + 1))
     assert (warning.code, warning.level) == ("mail-large", Level.warning)
-    assert [problem.code for problem in check_mail(padded(LARGEST))] == ["mail-large"]
-    (error,) = check_mail(padded(LARGEST + 1))
+    assert [problem.code for problem in check_mail(padded(MAX_HTML_BYTES))] == ["mail-large"]
+    (error,) = check_mail(padded(MAX_HTML_BYTES + 1))
     assert (error.code, error.level) == ("mail-too-large", Level.error)
     assert "100,001 bytes" in error.message
 
 
 def test_a_problem_of_one_mail_names_its_language() -> None:
-    (problem,) = check_mail(replace(padded(LARGE + 1), language="zh-Hans"))
+    (problem,) = check_mail(replace(padded(WARN_HTML_BYTES + 1), language="zh-Hans"))
     assert (problem.path, problem.line) == ("edition.md", 1)
     assert problem.message.startswith("zh-Hans: the mail is 85,001 bytes")
 
@@ -47,8 +47,8 @@ def test_what_all_mails_of_a_language_share_is_one_problem_of_the_language() -> 
 
 def test_what_some_variants_share_is_one_problem_that_counts_them_and_names_the_worst() -> None:
     mails = [
-        padded(LARGE + 5, "a"),
-        padded(LARGE + 9, "that of 7 stories"),
+        padded(WARN_HTML_BYTES + 5, "a"),
+        padded(WARN_HTML_BYTES + 9, "that of 7 stories"),
         GOOD,
         replace(GOOD, language="fr"),
     ]
@@ -59,12 +59,12 @@ def test_what_some_variants_share_is_one_problem_that_counts_them_and_names_the_
 
 
 def test_what_one_variant_has_alone_names_it() -> None:
-    (problem,) = check_mails([GOOD, padded(LARGE + 9, "that of 7 stories")])
+    (problem,) = check_mails([GOOD, padded(WARN_HTML_BYTES + 9, "that of 7 stories")])
     assert problem.message.startswith("en, 1 of 2 variants (that of 7 stories): ")
 
 
 def test_what_every_mail_has_names_none() -> None:
-    mails = [padded(LARGE + 9), replace(padded(LARGE + 9), language="fr")]
+    mails = [padded(WARN_HTML_BYTES + 9), replace(padded(WARN_HTML_BYTES + 9), language="fr")]
     (problem,) = check_mails(mails)
     assert problem.message.startswith("the mail is 85,009 bytes")
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from editions.problem import Level
-from mailer.checks.link_checker import Address, Fate, ask_links, check_links, is_public
+from mailer.checks.link_checker import Address, LinkStatus, check_links, is_public, probe_links
 
 
 @dataclass
@@ -61,54 +61,54 @@ def site() -> Iterator[Site]:
     thread.join()
 
 
-def fates(site: Site, *paths: str, seconds: float = 5) -> list[Fate]:
-    answers = ask_links([site.url(path) for path in paths], rule=only_this_machine, seconds=seconds)
-    return [answer.fate for answer in answers]
+def fates(site: Site, *paths: str, seconds: float = 5) -> list[LinkStatus]:
+    answers = probe_links([site.url(path) for path in paths], is_allowed=only_this_machine, timeout=seconds)
+    return [answer.status for answer in answers]
 
 
 def test_a_page_that_answers_is_fine_and_is_not_loaded(site: Site) -> None:
-    assert fates(site, "/a") == [Fate.fine]
+    assert fates(site, "/a") == [LinkStatus.ok]
     assert site.asked == ["HEAD /a"]
 
 
 def test_a_site_that_knows_no_head_is_asked_again(site: Site) -> None:
-    assert fates(site, "/only-get") == [Fate.fine]
+    assert fates(site, "/only-get") == [LinkStatus.ok]
     assert site.asked == ["HEAD /only-get", "GET /only-get"]
 
 
 def test_a_redirect_is_followed_and_an_endless_one_is_not(site: Site) -> None:
-    assert fates(site, f"/away/{site.url('/b')}", "/loop/0") == [Fate.fine, Fate.broken]
+    assert fates(site, f"/away/{site.url('/b')}", "/loop/0") == [LinkStatus.ok, LinkStatus.broken]
     assert "HEAD /b" in site.asked
     assert len(site.asked) < 15
 
 
 def test_pages_with_errors_are_told_in_the_order_of_the_links(site: Site) -> None:
-    assert fates(site, "/gone", "/a", "/broken") == [Fate.broken, Fate.fine, Fate.broken]
+    assert fates(site, "/gone", "/a", "/broken") == [LinkStatus.broken, LinkStatus.ok, LinkStatus.broken]
 
 
 def test_a_server_that_is_slow_or_not_there_is_unreachable(site: Site) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
         nobody = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        answers = list(ask_links([site.url("/slow"), nobody], rule=only_this_machine, seconds=0.5))
-    assert [answer.fate for answer in answers] == [Fate.unreachable, Fate.unreachable]
+        answers = list(probe_links([site.url("/slow"), nobody], is_allowed=only_this_machine, timeout=0.5))
+    assert [answer.status for answer in answers] == [LinkStatus.unreachable, LinkStatus.unreachable]
     assert answers[0].detail == "no answer in time"
 
 
 def test_a_private_address_is_refused_before_anything_is_sent(site: Site) -> None:
-    (answer,) = ask_links([site.url("/a")])
-    assert (answer.fate, site.asked) == (Fate.refused, [])
+    (answer,) = probe_links([site.url("/a")])
+    assert (answer.status, site.asked) == (LinkStatus.refused, [])
     assert "127.0.0.1" in answer.detail
 
 
 def test_a_name_is_judged_by_the_address_it_leads_to(site: Site) -> None:
-    (answer,) = ask_links([f"http://localhost:{site.port}/a"])
-    assert (answer.fate, site.asked) == (Fate.refused, [])
+    (answer,) = probe_links([f"http://localhost:{site.port}/a"])
+    assert (answer.status, site.asked) == (LinkStatus.refused, [])
 
 
 @pytest.mark.parametrize("target", ["http://10.0.0.1/", "http://[fd00::1]/", "http://169.254.169.254/latest"])
 def test_a_redirect_into_a_private_network_is_refused_at_its_hop(site: Site, target: str) -> None:
-    assert fates(site, f"/away/{target}") == [Fate.refused]
+    assert fates(site, f"/away/{target}") == [LinkStatus.refused]
     assert len(site.asked) == 1
 
 
@@ -116,7 +116,7 @@ def test_a_redirect_into_a_private_network_is_refused_at_its_hop(site: Site, tar
     "link", ["http://[bad/", "http://", "https://no-such-name.invalid/", "http://xn--/", "http://a..b/"]
 )
 def test_a_link_that_is_no_address_is_unreachable(link: str) -> None:
-    assert [answer.fate for answer in ask_links([link], seconds=2)] == [Fate.unreachable]
+    assert [answer.status for answer in probe_links([link], timeout=2)] == [LinkStatus.unreachable]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +145,7 @@ def test_only_addresses_that_everybody_reaches_are_public(address: str, public: 
 
 def test_a_problem_names_the_file_and_line_the_link_was_written_on(site: Site) -> None:
     links = {site.url("/gone"): ("stories/010-forum.md", 15), site.url("/a"): ("edition.md", 1)}
-    (problem,) = check_links(links, rule=only_this_machine)
+    (problem,) = check_links(links, is_allowed=only_this_machine)
     assert (problem.path, problem.line, problem.code) == ("stories/010-forum.md", 15, "link-broken")
     assert problem.level is Level.warning
     assert f"{site.url('/gone')} answers with 404" in problem.message

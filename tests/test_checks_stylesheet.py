@@ -5,32 +5,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from mailer.checks.document.colour import find_colour, read_colour
-from mailer.checks.document.computed_style import Appearance, Look, draw
+from mailer.checks.document.colour import find_colour, parse_colour
+from mailer.checks.document.computed_style import Appearance, ComputedStyle, compute_styles
 from mailer.checks.document.dom import list_nodes, match_rules
-from mailer.checks.document.stylesheet import holds, read_declarations, read_selector, read_sheet
+from mailer.checks.document.stylesheet import media_applies, parse_declarations, parse_selector, parse_sheet
 
 
-def look(style: str, markup: str, appearance: Appearance = Appearance.light) -> Look:
+def look(style: str, markup: str, appearance: Appearance = Appearance.light) -> ComputedStyle:
     """The look of the element with id x."""
     nodes = list_nodes(lxml_html.document_fromstring(f"<html><body>{markup}</body></html>"))
-    match_rules(nodes, read_sheet(style).rules)
+    match_rules(nodes, parse_sheet(style).rules)
     (node,) = (node for node in nodes if node.get("id") == "x")
-    return draw(nodes, appearance)[node]
+    return compute_styles(nodes, appearance)[node]
 
 
 # --- reading ------------------------------------------------------------------------------------------------
 
 
 def test_rules_keep_the_conditions_around_them() -> None:
-    sheet = read_sheet("a{color:red}@media screen{@media (min-width:480px){b{margin:0}}}/* x{} */i{top:0}")
+    sheet = parse_sheet("a{color:red}@media screen{@media (min-width:480px){b{margin:0}}}/* x{} */i{top:0}")
     assert [rule.conditions for rule in sheet.rules] == [(), ("screen", "(min-width:480px)"), ()]
     assert [rule.order for rule in sheet.rules] == [0, 1, 2]
     assert sheet.at_rules == {"media"}
 
 
 def test_at_rules_of_other_kinds_are_named_and_hold_no_rules() -> None:
-    sheet = read_sheet(
+    sheet = parse_sheet(
         "@import url(x.css);@font-face{font-family:'Lato';src:url(a)}@keyframes k{from{top:0}}p{top:0}"
     )
     assert sheet.at_rules == {"import", "font-face", "keyframes"}
@@ -39,7 +39,7 @@ def test_at_rules_of_other_kinds_are_named_and_hold_no_rules() -> None:
 
 
 def test_a_semicolon_within_an_address_ends_no_declaration() -> None:
-    parts = read_declarations("background:url(data:image/png;base64,x) ; color : RED !IMPORTANT;;width")
+    parts = parse_declarations("background:url(data:image/png;base64,x) ; color : RED !IMPORTANT;;width")
     assert [(part.name, part.value, part.important) for part in parts] == [
         ("background", "url(data:image/png;base64,x)", False),
         ("color", "RED", True),
@@ -56,17 +56,17 @@ def test_a_semicolon_within_an_address_ends_no_declaration() -> None:
     ],
 )
 def test_specificity_counts_ids_classes_and_tags(selector: str, specificity: tuple[int, int, int]) -> None:
-    read = read_selector(selector)
+    read = parse_selector(selector)
     assert read is not None
     assert read.specificity == specificity
 
 
 @given(st.text(alphabet="ab{}();:@!/*,.#>+~[]='\" \n-0", max_size=60))
 def test_nothing_written_as_a_sheet_stops_the_reading(text: str) -> None:
-    sheet = read_sheet(text)
+    sheet = parse_sheet(text)
     nodes = list_nodes(lxml_html.document_fromstring('<html><body><p class="a" id="b">x</p></body></html>'))
     match_rules(nodes, sheet.rules)
-    draw(nodes, Appearance.dark)
+    compute_styles(nodes, Appearance.dark)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_nothing_written_as_a_sheet_stops_the_reading(text: str) -> None:
     ],
 )
 def test_conditions_hold_on_a_light_screen_of_700_pixels(condition: str, expected: bool) -> None:
-    assert holds(condition, dark=False, width=700) is expected
+    assert media_applies(condition, dark=False, width=700) is expected
 
 
 # --- looks --------------------------------------------------------------------------------------------------
@@ -171,7 +171,7 @@ def test_dark_rules_hold_in_the_dark_alone_and_are_remembered() -> None:
     ],
 )
 def test_colours_come_to_six_digits(written: str, colour: str | None) -> None:
-    assert read_colour(written) == colour
+    assert parse_colour(written) == colour
 
 
 def test_the_colour_of_a_shorthand_is_found() -> None:

@@ -35,13 +35,13 @@ from editions.model import (
 )
 from editions.reading import read_edition
 from editions.sources import remove_unsafe, unify_lines
-from mailer.rendering.body.fragments import SliceKind, walk_slices, walk_texts
-from mailer.rendering.body.variants import ANYTHING, Interests, Variant
-from mailer.rendering.compiled import Assembled, CompiledEdition
+from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
+from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant
+from mailer.rendering.compiled import AssembledMail, CompiledEdition
 from mailer.rendering.compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.reader import VERSION_DIGITS, Reader
+from mailer.rendering.reader import DIGEST_DIGITS, Reader
 from tests.balance import as_outlook_reads, find_imbalance, find_stray_conditionals
 from tests.sample_edition import SAMPLE, SECTORS, sample_settings
 
@@ -58,7 +58,7 @@ HEADERS = [
 ]  # fmt: skip
 
 
-def _reader(name: str, interests: Interests = ANYTHING) -> Reader:
+def _reader(name: str, interests: Interests = NO_INTERESTS) -> Reader:
     return Reader(
         subscriber_id=12,
         campaign_id=3,
@@ -87,7 +87,7 @@ def _list_variants(compiled: CompiledEdition) -> list[Variant]:
     return list(dict.fromkeys(compiled.variant_for(one) for one in _every_interest(compiled)))
 
 
-def _decode(data: bytes) -> Assembled:
+def _decode(data: bytes) -> AssembledMail:
     message = message_from_bytes(data, policy=policy.default)
     assert isinstance(message, EmailMessage)
     assert list(message.keys()) == HEADERS
@@ -95,7 +95,7 @@ def _decode(data: bytes) -> Assembled:
     assert message.defects == plain.defects == html.defects == []
     assert isinstance(plain, EmailMessage)
     assert isinstance(html, EmailMessage)
-    return Assembled(
+    return AssembledMail(
         html=html.get_content().replace("\r\n", "\n"), text=plain.get_content().replace("\r\n", "\n")
     )
 
@@ -123,8 +123,8 @@ def _check_harmless(html: str) -> None:
 def _check_slices(compiled: CompiledEdition) -> None:
     """Every slice stands on its own, for browsers and for Outlook; only the turn to the second column of the
     contents closes what it did not open, and opens it again."""
-    for one in walk_slices(compiled.html_parts):
-        if one.kind is not SliceKind.middle:
+    for one in walk_fragments(compiled.html_parts):
+        if one.kind is not FragmentKind.middle:
             html = "".join(walk_texts(one.parts))
             assert find_imbalance(html) == find_imbalance(as_outlook_reads(html)) == []
             assert find_stray_conditionals(html) == []
@@ -148,7 +148,7 @@ def _check_variant(compiled: CompiledEdition, edition: Edition, variant: Variant
 
 def _as_one_of(compiled: CompiledEdition, alone: CompiledEdition, text: str) -> str:
     """``text`` of ``alone``, its link to the archive naming the content of ``compiled``."""
-    return text.replace(f"?v={alone.digest[:VERSION_DIGITS]}", f"?v={compiled.digest[:VERSION_DIGITS]}")
+    return text.replace(f"?v={alone.digest[:DIGEST_DIGITS]}", f"?v={compiled.digest[:DIGEST_DIGITS]}")
 
 
 def _build(compiled: CompiledEdition, variant: Variant, name: str) -> bytes:

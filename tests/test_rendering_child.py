@@ -16,12 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mailer.errors import MailerError, TemplateError
-from mailer.rendering.pipeline.rendered_page import Drawn
-from mailer.rendering.pipeline.renderer import draw
+from mailer.rendering.pipeline.rendered_page import RenderedPage
+from mailer.rendering.pipeline.renderer import render_page
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.worker import client
-from mailer.rendering.worker.client import DrawingProcess, draw_apart, explain_end, find_python
-from mailer.rendering.worker.protocol import Limits
+from mailer.rendering.worker.client import RenderWorker, explain_exit, find_python, render_in_worker
+from mailer.rendering.worker.protocol import RenderLimits
 from tests.pages import lay_out_page, write_theme
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -37,69 +37,69 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 
 @pytest.fixture(scope="module")
-def process() -> Iterator[DrawingProcess]:
+def process() -> Iterator[RenderWorker]:
     """One process for all tests that do not end it, as the program has one."""
-    with DrawingProcess() as running:
+    with RenderWorker() as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def strict() -> Iterator[DrawingProcess]:
+def strict() -> Iterator[RenderWorker]:
     """A process that is patient for a second of processor time."""
-    with DrawingProcess(Limits(cpu=1, memory=200 * 2**20)) as running:
+    with RenderWorker(RenderLimits(cpu_seconds=1, memory_bytes=200 * 2**20)) as running:
         yield running
 
 
-def _draw(process: DrawingProcess, page: Page, folder: Path, content: str) -> Drawn:
-    return process.draw(page, template="own", overrides=write_theme(folder, content))
+def _draw(process: RenderWorker, page: Page, folder: Path, content: str) -> RenderedPage:
+    return process.render(page, template="own", overrides=write_theme(folder, content))
 
 
-def _complaint(process: DrawingProcess, page: Path, folder: Path, content: str) -> str:
+def _complaint(process: RenderWorker, page: Path, folder: Path, content: str) -> str:
     with pytest.raises(TemplateError) as caught:
         _draw(process, page, folder, content)
     return str(caught.value)
 
 
-def _assert_well(process: DrawingProcess, page: Page, folder: Path) -> None:
+def _assert_well(process: RenderWorker, page: Page, folder: Path) -> None:
     assert "<p>still here</p>" in _draw(process, page, folder, "<p>still here</p>").html
 
 
 # --- what it does -------------------------------------------------------------------------------------------
 
 
-def test_what_is_drawn_apart_is_what_is_drawn_here(process: DrawingProcess, page: Page) -> None:
-    apart = process.draw(page, template="periodical", overrides=None)
-    assert apart == draw(page, template="periodical", overrides=None)
-    assert apart == draw_apart(page, template="periodical", overrides=None)
+def test_what_is_drawn_apart_is_what_is_drawn_here(process: RenderWorker, page: Page) -> None:
+    apart = process.render(page, template="periodical", overrides=None)
+    assert apart == render_page(page, template="periodical", overrides=None)
+    assert apart == render_in_worker(page, template="periodical", overrides=None)
 
 
 def test_a_theme_that_speaks_of_stories_elsewhere_is_told_of(
-    process: DrawingProcess, page: Page, tmp_path: Path
+    process: RenderWorker, page: Page, tmp_path: Path
 ) -> None:
-    assert _draw(process, page, tmp_path, "{{ page.title }}").apart
-    assert not _draw(process, page, tmp_path, "{{ page.sections[0].stories[0].title }}").apart
+    assert _draw(process, page, tmp_path, "{{ page.title }}").stories_isolated
+    assert not _draw(process, page, tmp_path, "{{ page.sections[0].stories[0].title }}").stories_isolated
 
 
 def test_a_fault_of_a_template_is_told_in_the_same_words(
-    process: DrawingProcess, page: Page, tmp_path: Path
+    process: RenderWorker, page: Page, tmp_path: Path
 ) -> None:
     own = write_theme(tmp_path, "one\n{{ page.tilte }}")
     with pytest.raises(TemplateError) as here:
-        draw(page, template="own", overrides=own)
+        render_page(page, template="own", overrides=own)
     before = process.pid
     assert _complaint(process, page, tmp_path, "one\n{{ page.tilte }}") == str(here.value)
     assert process.pid == before
 
 
 def test_a_workspace_named_by_a_relative_path_is_found(
-    process: DrawingProcess, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    process: RenderWorker, page: Page, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_theme(tmp_path / "templates", "<p>near</p>")
     monkeypatch.chdir(tmp_path)
-    assert "<p>near</p>" in process.draw(page, template="own", overrides=Path("templates")).html
+    assert "<p>near</p>" in process.render(page, template="own", overrides=Path("templates")).html
 
 
-def test_a_changed_template_is_seen_at_once(process: DrawingProcess, page: Page, tmp_path: Path) -> None:
+def test_a_changed_template_is_seen_at_once(process: RenderWorker, page: Page, tmp_path: Path) -> None:
     for words in ("one", "seven", "eleven"):
         assert f"<p>{words}</p>" in _draw(process, page, tmp_path, f"<p>{words}</p>").html
 
@@ -147,7 +147,7 @@ PAYLOADS = {
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
 def test_a_template_that_reaches_for_more_is_refused(
-    process: DrawingProcess, page: Page, tmp_path: Path, payload: str
+    process: RenderWorker, page: Page, tmp_path: Path, payload: str
 ) -> None:
     (tmp_path / "secret.txt").write_text(CANARY)
     before = process.pid
@@ -167,7 +167,7 @@ HARMLESS = {
 
 @pytest.mark.parametrize(("payload", "given"), HARMLESS.values(), ids=HARMLESS.keys())
 def test_a_template_that_may_ask_gets_nothing_that_is_not_its_own(
-    process: DrawingProcess, page: Page, tmp_path: Path, payload: str, given: str
+    process: RenderWorker, page: Page, tmp_path: Path, payload: str, given: str
 ) -> None:
     (tmp_path / "secret.txt").write_text(CANARY)
     drawn = _draw(process, page, tmp_path / "templates", f"<p>{payload}</p>")
@@ -175,7 +175,7 @@ def test_a_template_that_may_ask_gets_nothing_that_is_not_its_own(
 
 
 def test_changes_that_succeed_somewhere_reach_no_other_page(
-    process: DrawingProcess, page: Page, tmp_path: Path
+    process: RenderWorker, page: Page, tmp_path: Path
 ) -> None:
     _draw(process, page, tmp_path, "{% set page = namespace(title='canary') %}{{ page.title }}")
     assert "Partner News" in _draw(process, page, tmp_path, "{{ page.title }}").html
@@ -194,7 +194,7 @@ FRAGMENTS = [
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
 def test_any_template_is_drawn_or_refused(
-    process: DrawingProcess, page: Page, tmp_path: Path, source: str
+    process: RenderWorker, page: Page, tmp_path: Path, source: str
 ) -> None:
     with suppress(TemplateError):
         assert _draw(process, page, tmp_path, source).html.startswith("<!DOCTYPE html>")
@@ -227,7 +227,7 @@ BOMBS = {
 
 @pytest.mark.parametrize(("bomb", "words"), BOMBS.values(), ids=BOMBS.keys())
 def test_a_template_that_takes_too_much_is_stopped_and_named(
-    strict: DrawingProcess, page: Page, tmp_path: Path, bomb: str, words: str
+    strict: RenderWorker, page: Page, tmp_path: Path, bomb: str, words: str
 ) -> None:
     with pytest.raises(TemplateError, match=words):
         _draw(strict, page, tmp_path, bomb)
@@ -236,18 +236,18 @@ def test_a_template_that_takes_too_much_is_stopped_and_named(
 
 @pytest.mark.parametrize("ending", ["txt", "inline.css"])
 def test_the_template_that_is_named_is_the_one_that_does_it(
-    strict: DrawingProcess, page: Page, tmp_path: Path, ending: str
+    strict: RenderWorker, page: Page, tmp_path: Path, ending: str
 ) -> None:
     own = write_theme(tmp_path, "x", **{ending.rpartition(".")[2].replace("txt", "text"): LOOP})
     with pytest.raises(TemplateError, match=rf"^email/own\.{ending}\.j2: drawing took more than"):
-        strict.draw(page, template="own", overrides=own)
+        strict.render(page, template="own", overrides=own)
 
 
 @PROC
 def test_time_is_counted_anew_for_each_page(page: Page, tmp_path: Path) -> None:
     """The kernel counts a process's whole life: each page's limit goes on top of what was used before."""
     busy = "{% for a in range(300) %}{% for b in range(10000) %}{% endfor %}{% endfor %}"
-    with DrawingProcess() as process:
+    with RenderWorker() as process:
         seen = set()
         while len(seen) < 2:
             _draw(process, page, tmp_path, busy)
@@ -273,7 +273,7 @@ DEEP = {
 
 @pytest.mark.parametrize("content", DEEP.values(), ids=DEEP.keys())
 def test_what_is_nested_beyond_reason_is_refused(
-    process: DrawingProcess, page: Page, tmp_path: Path, content: str
+    process: RenderWorker, page: Page, tmp_path: Path, content: str
 ) -> None:
     complaint = _complaint(process, page, tmp_path, content)
     assert complaint.startswith("email/own.mjml.j2:1")
@@ -281,7 +281,7 @@ def test_what_is_nested_beyond_reason_is_refused(
     _assert_well(process, page, tmp_path)
 
 
-def test_what_is_nested_within_reason_is_kept(process: DrawingProcess, page: Page, tmp_path: Path) -> None:
+def test_what_is_nested_within_reason_is_kept(process: RenderWorker, page: Page, tmp_path: Path) -> None:
     deep = "<b>" * 95 + "deep" + "</b>" * 95
     assert f"{deep}</div>" in _draw(process, page, tmp_path, deep).html
 
@@ -302,7 +302,7 @@ def test_the_renderer_alone_would_take_the_process_with_it() -> None:
 def _being_drawn(page: Page, folder: Path) -> Iterator[tuple[int, list[str]]]:
     """A process in the middle of a page that takes for ever, and what was said of it, afterwards."""
     said: list[str] = []
-    with DrawingProcess(Limits(cpu=60)) as process:
+    with RenderWorker(RenderLimits(cpu_seconds=60)) as process:
         _assert_well(process, page, folder)
         number = process.pid
         assert number is not None
@@ -347,15 +347,15 @@ def test_a_process_that_ends_while_it_draws_ends_nothing_else(
 
 
 def test_a_page_that_takes_too_long_is_given_up(page: Page, tmp_path: Path) -> None:
-    with DrawingProcess() as process:
+    with RenderWorker() as process:
         # Not from the start, which takes longer on a busy machine.
         _assert_well(process, page, tmp_path)
-        process._limits = Limits(cpu=60, wall=0.5)
+        process._limits = RenderLimits(cpu_seconds=60, wall_seconds=0.5)
         assert "own.mjml.j2: not drawn within 0.5 seconds" in _complaint(process, page, tmp_path, LOOP)
 
 
 def test_a_process_that_was_ended_while_it_waited_is_replaced(page: Page, tmp_path: Path) -> None:
-    with DrawingProcess() as process:
+    with RenderWorker() as process:
         _assert_well(process, page, tmp_path)
         first = process.pid
         assert first is not None
@@ -365,7 +365,7 @@ def test_a_process_that_was_ended_while_it_waited_is_replaced(page: Page, tmp_pa
 
 
 def test_more_than_any_answer_is_no_answer(page: Page, tmp_path: Path) -> None:
-    with DrawingProcess(Limits(answer=1000)) as process:
+    with RenderWorker(RenderLimits(reply_bytes=1000)) as process:
         assert "is no drawing (a text of" in _complaint(process, page, tmp_path, "x" * 2000)
         assert process.pid is None
 
@@ -378,9 +378,9 @@ class Poisoned:
 
 
 def test_a_fault_of_ours_comes_with_its_trace(page: Page, tmp_path: Path) -> None:
-    with DrawingProcess() as process:
+    with RenderWorker() as process:
         with pytest.raises(RuntimeError, match=r"(?s)Traceback.*ValueError: invalid literal.*poison"):
-            process.draw(Poisoned(), template="own", overrides=None)  # type: ignore[arg-type]
+            process.render(Poisoned(), template="own", overrides=None)  # type: ignore[arg-type]
         _assert_well(process, page, tmp_path)
 
 
@@ -390,16 +390,16 @@ def test_a_fault_of_ours_comes_with_its_trace(page: Page, tmp_path: Path) -> Non
 )
 def test_every_end_has_its_words(code: int | None, words: str) -> None:
     with pytest.raises(TemplateError, match=words):
-        raise TemplateError(explain_end(code, Limits()))
+        raise TemplateError(explain_exit(code, RenderLimits()))
 
 
 # --- starting it --------------------------------------------------------------------------------------------
 
 
 def test_a_process_that_does_not_start_says_why(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_list_path", lambda: [str(Path(os.__file__).parent)])
-    with DrawingProcess() as process, pytest.raises(MailerError, match="No module named 'mailer'"):
-        process.draw(page, template="periodical", overrides=None)
+    monkeypatch.setattr(client, "_list_import_path", lambda: [str(Path(os.__file__).parent)])
+    with RenderWorker() as process, pytest.raises(MailerError, match="No module named 'mailer'"):
+        process.render(page, template="periodical", overrides=None)
 
 
 def test_a_python_that_is_not_told_where_it_is_finds_itself(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -415,7 +415,7 @@ def test_a_python_that_is_not_told_where_it_is_finds_itself(monkeypatch: pytest.
 
 
 def test_starting_early_starts_one(page: Page, tmp_path: Path) -> None:
-    with DrawingProcess() as process:
+    with RenderWorker() as process:
         assert process.pid is None
         process.start()
         first = process.pid
@@ -428,9 +428,11 @@ def test_starting_early_starts_one(page: Page, tmp_path: Path) -> None:
 
 
 def test_threads_take_turns(page: Page, tmp_path: Path) -> None:
-    with DrawingProcess() as process, ThreadPoolExecutor(8) as threads:
+    with RenderWorker() as process, ThreadPoolExecutor(8) as threads:
         folders = [write_theme(tmp_path / str(number), f"<p>{number}</p>") for number in range(24)]
-        drawn = threads.map(lambda folder: process.draw(page, template="own", overrides=folder).html, folders)
+        drawn = threads.map(
+            lambda folder: process.render(page, template="own", overrides=folder).html, folders
+        )
         assert all(f"<p>{number}</p>" in html for number, html in enumerate(drawn))
 
 

@@ -12,8 +12,8 @@ from lxml import html as lxml_html
 from editions.model import Edition, EditionText, Follow, Kind, ReadMore, Story, StoryText
 from editions.reading import read_edition
 from mailer.errors import TemplateError
-from mailer.rendering.body.merge_tags import PATTERN, Hole
-from mailer.rendering.compiled import VERSION, Assembled, CompiledEdition, CompiledVersionError
+from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
+from mailer.rendering.compiled import FORMAT_VERSION, AssembledMail, CompiledEdition, CompiledVersionError
 from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.settings import Settings
 from tests.sample_edition import SAMPLE, SECTORS, sample_settings
@@ -51,7 +51,7 @@ def _reword(story: Story, **words: str) -> Story:
     return replace(story, texts={**story.texts, language: replace(text, **words)})
 
 
-def _whole(compiled: CompiledEdition) -> Assembled:
+def _whole(compiled: CompiledEdition) -> AssembledMail:
     return compiled.assemble(compiled.full_variant)
 
 
@@ -96,8 +96,8 @@ def test_lines_of_the_text_part_are_wrapped_unless_they_are_one_word(compiled: C
 
 def test_the_only_holes_are_those_we_fill(compiled: CompiledEdition) -> None:
     for part in (_whole(compiled).html, _whole(compiled).text):
-        assert {match[1] for match in PATTERN.finditer(part)} == {hole.value for hole in Hole}
-        assert "@@" not in PATTERN.sub("", part)
+        assert {match[1] for match in TAG_PATTERN.finditer(part)} == {hole.value for hole in MergeTag}
+        assert "@@" not in TAG_PATTERN.sub("", part)
 
 
 def test_every_picture_is_carried_once_and_named_by_the_mail(compiled: CompiledEdition) -> None:
@@ -133,9 +133,9 @@ def test_storing_and_reading_gives_the_same_without_the_pictures(compiled: Compi
 
 
 def test_what_another_version_stored_is_refused_by_name(compiled: CompiledEdition) -> None:
-    newer = compiled.to_bytes().replace(f'"version": {VERSION}'.encode(), b'"version": 99')
+    newer = compiled.to_bytes().replace(f'"version": {FORMAT_VERSION}'.encode(), b'"version": 99')
     with pytest.raises(
-        CompiledVersionError, match=f"format 99, and this program reads format {VERSION}"
+        CompiledVersionError, match=f"format 99, and this program reads format {FORMAT_VERSION}"
     ) as caught:
         CompiledEdition.from_bytes(newer)
     assert caught.value.version == 99
@@ -304,7 +304,7 @@ def test_the_mjml_can_be_seen(small: Edition, settings: Settings) -> None:
     mjml = compile_mjml(small, settings)
     assert mjml.startswith("<mjml")
     assert "<!--@" not in mjml
-    assert Hole.unsubscribe_url.mark in mjml
+    assert MergeTag.unsubscribe_url.placeholder in mjml
 
 
 @pytest.mark.parametrize("kind", list(Kind))

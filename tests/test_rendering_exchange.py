@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.rendering.worker.protocol import (
-    HungUpError,
-    NonsenseError,
-    Word,
-    receive_answer,
-    receive_question,
-    send_answer,
-    send_question,
+    ConnectionClosedError,
+    ProtocolError,
+    ReplyKind,
+    receive_reply,
+    receive_request,
+    send_reply,
+    send_request,
 )
 
 
@@ -28,8 +28,8 @@ def line() -> Iterator[tuple[socket.socket, socket.socket]]:
         yield ours, theirs
 
 
-def _receive(line: socket.socket, *, most: int = 1000, seconds: float = 10) -> tuple[Word, list[str]]:
-    return receive_answer(line, most=most, deadline=time.monotonic() + seconds)
+def _receive(line: socket.socket, *, most: int = 1000, seconds: float = 10) -> tuple[ReplyKind, list[str]]:
+    return receive_reply(line, max_bytes=most, deadline=time.monotonic() + seconds)
 
 
 def _frame(content: bytes) -> bytes:
@@ -38,31 +38,35 @@ def _frame(content: bytes) -> bytes:
 
 @pytest.mark.parametrize(
     ("word", "texts"),
-    [(Word.drawn, ["<mjml>", "", "春 😀\n"]), (Word.at, ["email/a.mjml.j2"]), (Word.memory, [])],
+    [
+        (ReplyKind.rendered, ["<mjml>", "", "春 😀\n"]),
+        (ReplyKind.progress, ["email/a.mjml.j2"]),
+        (ReplyKind.out_of_memory, []),
+    ],
 )
 def test_an_answer_arrives_as_it_was_sent(
-    line: tuple[socket.socket, socket.socket], word: Word, texts: list[str]
+    line: tuple[socket.socket, socket.socket], word: ReplyKind, texts: list[str]
 ) -> None:
     ours, theirs = line
-    send_answer(theirs, word, *texts)
+    send_reply(theirs, word, *texts)
     assert _receive(ours) == (word, texts)
 
 
 def test_a_long_answer_arrives_whole(line: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = line
     html = "x" * 3_000_000
-    sending = threading.Thread(target=send_answer, args=(theirs, Word.drawn, html, html, ""))
+    sending = threading.Thread(target=send_reply, args=(theirs, ReplyKind.rendered, html, html, ""))
     sending.start()
-    assert _receive(ours, most=3_000_000) == (Word.drawn, [html, html, ""])
+    assert _receive(ours, most=3_000_000) == (ReplyKind.rendered, [html, html, ""])
     sending.join()
 
 
 def test_a_question_arrives_and_its_absence_too(line: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = line
-    send_question(ours, b"\x80question")
+    send_request(ours, b"\x80question")
     ours.close()
-    assert receive_question(theirs) == b"\x80question"
-    assert receive_question(theirs) is None
+    assert receive_request(theirs) == b"\x80question"
+    assert receive_request(theirs) is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_a_question_arrives_and_its_absence_too(line: tuple[socket.socket, socke
 def test_what_is_no_answer_is_refused(line: tuple[socket.socket, socket.socket], said: bytes) -> None:
     ours, theirs = line
     theirs.sendall(said)
-    with pytest.raises(NonsenseError):
+    with pytest.raises(ProtocolError):
         _receive(ours)
 
 
@@ -91,7 +95,7 @@ def test_an_answer_that_ends_in_the_middle_is_none(
     ours, theirs = line
     theirs.sendall(said)
     theirs.close()
-    with pytest.raises(HungUpError):
+    with pytest.raises(ConnectionClosedError):
         _receive(ours)
 
 
@@ -110,7 +114,7 @@ def test_no_bytes_do_anything_but_end_in_an_answer_or_an_error(said: bytes) -> N
         theirs.close()
         try:
             word, texts = _receive(ours)
-        except (HungUpError, NonsenseError):
+        except (ConnectionClosedError, ProtocolError):
             return
-        assert isinstance(word, Word)
+        assert isinstance(word, ReplyKind)
         assert all(isinstance(text, str) for text in texts)

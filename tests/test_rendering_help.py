@@ -7,13 +7,13 @@ import pytest
 
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.themes.field_docs import Help, describe_fields, walk_dataclasses
-from mailer.rendering.themes.theme import Palette, Step, Theme
+from mailer.rendering.themes.theme import Palette, Theme, TypeStep
 
 HOLDERS = tuple(walk_dataclasses(Page))
 
 
 def find_silent_fields(holder: type) -> list[str]:
-    return [field.name for field in describe_fields(holder) if not field.text.endswith((".", ").", '".'))]
+    return [field.name for field in describe_fields(holder) if not field.help.endswith((".", ").", '".'))]
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class _Bad:
 
 
 def test_the_walk_finds_what_is_deep_inside() -> None:
-    assert {Theme, Palette, Step} < set(HOLDERS)
+    assert {Theme, Palette, TypeStep} < set(HOLDERS)
     assert len(HOLDERS) == len(set(HOLDERS)) > 15
 
 
@@ -43,6 +43,6 @@ def test_a_field_without_help_would_be_seen() -> None:
 
 def test_a_field_is_described_without_what_annotates_it() -> None:
     said, unsaid, derived = describe_fields(_Bad)
-    assert (said.name, said.type, said.text) == ("said", str, "What it is.")
-    assert (unsaid.type, unsaid.text) == (str, "")
+    assert (said.name, said.type, said.help) == ("said", str, "What it is.")
+    assert (unsaid.type, unsaid.help) == (str, "")
     assert derived.type is int

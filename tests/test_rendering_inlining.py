@@ -100,11 +100,11 @@ def test_premailer_does_no_harm(name: str, reading: str) -> None:
 
 @pytest.mark.parametrize("name", [name for name in TRAPS if "dark" not in name])
 def test_premailer_does_harm_as_it_comes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    trap, ours = TRAPS[name], css_inliner._options
+    trap, ours = TRAPS[name], css_inliner._premailer_options
     changed = {trap.option: trap.default}
     if trap.option == "base_url":
         changed["disable_link_rewrites"] = False
-    monkeypatch.setattr(css_inliner, "_options", lambda css: ours(css) | changed)
+    monkeypatch.setattr(css_inliner, "_premailer_options", lambda css: ours(css) | changed)
     assert not trap.holds(inline_styles(trap.html, trap.css + WHOLE))
 
 
@@ -249,7 +249,7 @@ def test_a_style_of_the_same_mail_cannot_break_a_selector() -> None:
 def test_a_mail_with_more_kinds_than_are_kept_is_inlined_all_the_same(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(css_inliner, "_MOST_KINDS", 2)
+    monkeypatch.setattr(css_inliner, "_MAX_STYLE_KEYS", 2)
     body = "".join(f"<p class='a' style='width:{number}px'>x</p>" for number in range(9))
     for _ in range(2):
         assert inline_styles(_page(body), ".a{margin:0}").count("margin:0") == 9
@@ -289,7 +289,7 @@ def test_a_specimen_of_each_kind_tells_as_much_as_the_whole_mail(
 ) -> None:
     body = "".join(f'<{name} class="{classes}" style="{style}">x' for name, classes, style in elements)
     css = "\n".join(f"{selector}{{{declarations}}}" for selector, declarations in rules)
-    assert css_inliner._read_sheet(css).plain
+    assert css_inliner._read_sheet(css).is_simple
     assert inline_styles(_page(body), css) == inline_styles(_page(body), css + WHOLE)
 
 
@@ -307,7 +307,7 @@ def test_a_specimen_of_each_kind_tells_as_much_as_the_whole_mail(
     ],
 )
 def test_rules_that_look_further_have_the_whole_mail_read(css: str) -> None:
-    assert not css_inliner._read_sheet(css).plain
+    assert not css_inliner._read_sheet(css).is_simple
     assert "x" in inline_styles(_page("<div class='a'><p class='a'>x</p></div>"), css)
 
 
@@ -328,7 +328,7 @@ def test_a_selector_with_a_colon_neither_fails_nor_warns(
 
 
 def test_a_comment_does_not_make_a_sheet_look_further() -> None:
-    assert css_inliner._read_sheet("/* {.a p} */ .a{margin:0} /* .b */").plain
+    assert css_inliner._read_sheet("/* {.a p} */ .a{margin:0} /* .b */").is_simple
 
 
 def test_mails_may_be_inlined_at_the_same_time() -> None:

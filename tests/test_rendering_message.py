@@ -20,7 +20,7 @@ from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_text, plain_phrase, write_header
 from mailer.rendering.message import MessageBuilder, build_message, names_survive_folding
-from mailer.rendering.reader import Reader, nobody
+from mailer.rendering.reader import Reader, anonymous_reader
 from mailer.settings import Settings
 
 Build = Callable[..., bytes]
@@ -362,7 +362,7 @@ def test_a_domain_of_our_own_beyond_ascii_is_written_in_ascii(build: Build) -> N
 
 def test_a_mail_for_nobody_can_be_looked_at(now: datetime) -> None:
     settings = _settings()
-    message = _parse(build_message(COMPILED, nobody(settings), settings, now=now))
+    message = _parse(build_message(COMPILED, anonymous_reader(settings), settings, now=now))
     assert message["To"] == "undisclosed-recipients:;"
     assert message["Message-ID"] == "<c0.s0@example.org>"
 

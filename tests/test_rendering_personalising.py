@@ -8,10 +8,10 @@ from hypothesis import strategies as st
 from lxml import html as lxml_html
 
 from mailer.errors import BuildError, TemplateError
-from mailer.rendering.body.merge_tags import MARK, PATTERN, Context, Hole
+from mailer.rendering.body.merge_tags import DELIMITER, TAG_PATTERN, MergeTag, TagContext
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.mail_merge import personalise
-from mailer.rendering.reader import Reader, message_id, nobody, reader_for
+from mailer.rendering.reader import Reader, anonymous_reader, message_id, reader_for
 from mailer.settings import Settings
 from subscribers.models import Subscriber
 from subscribers.tokens import Purpose, TokenSigner
@@ -135,16 +135,16 @@ def test_a_hole_nobody_knows_builds_no_mail() -> None:
 
 
 def test_nobody_gets_a_mail_without_name_and_token() -> None:
-    personal = personalise(COMPILED, nobody(SETTINGS))
-    assert MARK not in personal.html
+    personal = personalise(COMPILED, anonymous_reader(SETTINGS))
+    assert DELIMITER not in personal.html
     assert "Dear" not in personal.html
     assert 'href="https://news.example.org/"' in personal.html
 
 
 def test_every_hole_is_marked_so_that_it_is_found() -> None:
-    for hole in Hole:
-        assert PATTERN.fullmatch(hole.mark)
-        assert hole.context is (Context.text if hole is Hole.greeting else Context.url)
+    for hole in MergeTag:
+        assert TAG_PATTERN.fullmatch(hole.placeholder)
+        assert hole.context is (TagContext.text if hole is MergeTag.greeting else TagContext.url)
 
 
 def _subscriber(**changes: object) -> Subscriber:

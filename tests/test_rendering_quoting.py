@@ -10,9 +10,9 @@ from lxml import html as lxml_html
 from editions.reading import read_edition
 from mailer.database.models import LetterKind
 from mailer.feedback.letters import write_letter
-from mailer.i18n import load_tongue
+from mailer.i18n import load_translator
 from mailer.rendering.compiler import compile_edition
-from mailer.rendering.template_context.language_markup import quote, quote_sender
+from mailer.rendering.template_context.language_markup import embed_sender_text, embed_text
 from mailer.settings import Settings
 from tests.sample_edition import sample_settings
 from tests.small_edition import write_edition
@@ -46,7 +46,7 @@ def find_language(html: str, words: str) -> str:
 def test_only_what_is_of_another_language_is_marked(
     text: str, language: str, around: str, marked: str
 ) -> None:
-    assert quote(text, language, around) == marked
+    assert embed_text(text, language, around) == marked
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_only_what_is_of_another_language_is_marked(
 def test_an_office_says_in_which_language_it_wrote_and_english_goes_without_saying(
     own: str, around: str, marked: str
 ) -> None:
-    assert quote_sender("Beijing", settings_in(own).sender, around) == marked
+    assert embed_sender_text("Beijing", settings_in(own).sender, around) == marked
 
 
 @pytest.mark.parametrize(("own", "said"), [("", "en"), ("fr", "fr"), ("zh", "zh")])
@@ -97,7 +97,7 @@ def test_a_letter_says_the_office_and_its_address_in_their_own_language(
             LetterKind.confirm,
             envelope="bat@example.org",
             url="https://news.example.org/confirm/x",
-            tongue=load_tongue(tag),
+            tongue=load_translator(tag),
             settings=settings_in(""),
             number=1,
             now=now,

@@ -65,13 +65,13 @@ def _settled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """How many stories each drawing had."""
     counts: list[int] = []
-    draw_apart = incremental.draw_apart
+    draw_apart = incremental.render_in_worker
 
-    def counting(page: Page, *, template: str, overrides: Path | None) -> incremental.Drawn:
+    def counting(page: Page, *, template: str, overrides: Path | None) -> incremental.RenderedPage:
         counts.append(sum(len(section.stories) for section in page.sections))
         return draw_apart(page, template=template, overrides=overrides)
 
-    monkeypatch.setattr(incremental, "draw_apart", counting)
+    monkeypatch.setattr(incremental, "render_in_worker", counting)
     return counts
 
 
@@ -118,7 +118,7 @@ def test_the_mjml_is_that_of_the_whole_mail_too(sample: Edition, drawn: list[int
     changed = change_some(sample, 2)
     again = compile_mjml(changed, SETTINGS)
     assert drawn == [9, 1]
-    incremental._drawings.forget()
+    incremental._cached_renders.forget()
     assert again == compile_mjml(changed, SETTINGS)
 
 
@@ -303,14 +303,14 @@ def test_a_theme_may_draw_everything_where_only_stories_are_wanted(
 def test_our_themes_draw_no_more_than_is_wanted(
     sample: Edition, monkeypatch: pytest.MonkeyPatch, theme: str
 ) -> None:
-    answers: list[incremental.Drawn] = []
-    draw_apart = incremental.draw_apart
+    answers: list[incremental.RenderedPage] = []
+    draw_apart = incremental.render_in_worker
 
-    def listening(page: Page, *, template: str, overrides: Path | None) -> incremental.Drawn:
+    def listening(page: Page, *, template: str, overrides: Path | None) -> incremental.RenderedPage:
         answers.append(draw_apart(page, template=template, overrides=overrides))
         return answers[-1]
 
-    monkeypatch.setattr(incremental, "draw_apart", listening)
+    monkeypatch.setattr(incremental, "render_in_worker", listening)
     edition = replace(sample, template=theme)
     compile_edition(edition, SETTINGS)
     compile_edition(change_some(edition, 3), SETTINGS)
@@ -331,7 +331,7 @@ def test_a_fault_of_one_story_names_the_line_in_the_whole_mail(
     compile_edition(sample, SETTINGS, overrides=tmp_path)
     with pytest.raises(TemplateError) as first:
         compile_edition(change_some(sample, ordinary), SETTINGS, overrides=tmp_path)
-    incremental._drawings.forget()
+    incremental._cached_renders.forget()
     with pytest.raises(TemplateError) as whole:
         compile_edition(change_some(sample, ordinary), SETTINGS, overrides=tmp_path)
     assert str(first.value) == str(whole.value)
@@ -350,7 +350,7 @@ def test_what_a_story_needs_in_the_head_draws_the_whole_mail(sample: Edition, tm
     changed = change_some(sample, 3)
     again = compile_edition(changed, SETTINGS, overrides=tmp_path)
     assert ".z{margin:0}" in again.html
-    incremental._drawings.forget()
+    incremental._cached_renders.forget()
     assert again == compile_edition(changed, SETTINGS, overrides=tmp_path)
 
 

@@ -6,25 +6,25 @@ from hypothesis import strategies as st
 
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import (
+    Fragment,
+    FragmentGroup,
+    FragmentKind,
     Parts,
-    Run,
-    Slice,
-    SliceKind,
-    find_slice,
+    find_fragment,
     map_texts,
     mark_begin,
     mark_begin_text,
     mark_end,
     mark_end_text,
-    parse_slices,
-    walk_slices,
+    parse_fragments,
+    walk_fragments,
     walk_texts,
 )
-from mailer.rendering.body.merge_tags import Count, Hole
+from mailer.rendering.body.merge_tags import MergeTag, StoryCount
 
 
 def _cut(*pieces: str, markup: bool = True) -> Parts[str]:
-    return parse_slices("".join(pieces), what="email/x.mjml.j2", markup=markup)
+    return parse_fragments("".join(pieces), what="email/x.mjml.j2", markup=markup)
 
 
 def _story(slug: str, text: str) -> str:
@@ -38,11 +38,11 @@ def test_a_mail_without_marks_is_one_text() -> None:
 def test_a_slice_is_found_where_it_is() -> None:
     marked = f"<p>{_story('a', 'Alpha')}{_story('ab', 'Beta')}"
     for slug, words in (("a", "Alpha"), ("ab", "Beta")):
-        found = find_slice(marked, SliceKind.story, slug, markup=True)
+        found = find_fragment(marked, FragmentKind.story, slug, markup=True)
         assert found
         assert marked[slice(*found)] == words
     text = f"{mark_begin_text('story', 'a')}\nAlpha\n{mark_end_text('story')}\n"
-    found = find_slice(text, SliceKind.story, "a", markup=False)
+    found = find_fragment(text, FragmentKind.story, "a", markup=False)
     assert found
     assert text[slice(*found)] == "\nAlpha\n"
 
@@ -59,12 +59,12 @@ def test_a_slice_is_found_where_it_is() -> None:
     ],
 )
 def test_a_slice_that_is_missing_open_or_not_the_innermost_is_not_found(marked: str) -> None:
-    assert find_slice(marked, SliceKind.story, "a", markup=True) is None
+    assert find_fragment(marked, FragmentKind.story, "a", markup=True) is None
 
 
 def test_slices_side_by_side_are_a_run() -> None:
-    first, second = Slice(SliceKind.story, "a", ("A",)), Slice(SliceKind.story, "b", ("B",))
-    assert _cut("<", _story("a", "A"), _story("b", "B"), ">") == ("<", Run((first, second)), ">")
+    first, second = Fragment(FragmentKind.story, "a", ("A",)), Fragment(FragmentKind.story, "b", ("B",))
+    assert _cut("<", _story("a", "A"), _story("b", "B"), ">") == ("<", FragmentGroup((first, second)), ">")
 
 
 def test_white_space_between_slices_means_nothing() -> None:
@@ -72,14 +72,16 @@ def test_white_space_between_slices_means_nothing() -> None:
 
 
 def test_words_between_slices_keep_them_apart() -> None:
-    runs = [part for part in _cut(_story("a", "A"), "and", _story("b", "B")) if isinstance(part, Run)]
-    assert [len(run.slices) for run in runs] == [1, 1]
+    runs = [
+        part for part in _cut(_story("a", "A"), "and", _story("b", "B")) if isinstance(part, FragmentGroup)
+    ]
+    assert [len(run.fragments) for run in runs] == [1, 1]
 
 
 def test_a_section_and_a_line_of_the_contents_form_no_run() -> None:
     entry = f"{mark_begin('entry', 's')}E{mark_end('entry')}"
     section = f"{mark_begin('section', 's')}S{mark_end('section')}"
-    assert [type(part) for part in _cut(entry, section)] == [Run, Run]
+    assert [type(part) for part in _cut(entry, section)] == [FragmentGroup, FragmentGroup]
 
 
 def test_the_middle_is_one_of_the_entries() -> None:
@@ -88,33 +90,37 @@ def test_the_middle_is_one_of_the_entries() -> None:
         mark_begin("middle") + mark_end("middle"),
     )
     (run,) = _cut(entry, middle)
-    assert isinstance(run, Run)
-    assert [one.kind for one in run.slices] == [SliceKind.entry, SliceKind.middle]
+    assert isinstance(run, FragmentGroup)
+    assert [one.kind for one in run.fragments] == [FragmentKind.entry, FragmentKind.middle]
 
 
 def test_slices_hold_slices() -> None:
     parts = _cut(mark_begin("section", "s"), "head", _story("a", "A"), mark_end("section"))
-    assert [(one.kind, one.key) for one in walk_slices(parts)] == [("section", "s"), ("story", "a")]
+    assert [(one.kind, one.key) for one in walk_fragments(parts)] == [("section", "s"), ("story", "a")]
 
 
 def test_holes_and_numbers_become_parts() -> None:
     section = f"{mark_begin('section', 's')}@@stories@@{mark_end('section')}"
     parts = _cut("Dear @@greeting@@!", section)
-    assert parts[:3] == ("Dear ", Hole.greeting, "!")
-    (inside,) = walk_slices(parts)
-    assert inside.parts == (Count.stories,)
+    assert parts[:3] == ("Dear ", MergeTag.greeting, "!")
+    (inside,) = walk_fragments(parts)
+    assert inside.parts == (StoryCount.stories,)
 
 
 def test_a_mark_in_the_text_part_takes_its_line_with_it() -> None:
     text = f"one\n{mark_begin_text('story', 'a')}\ntwo\n{mark_end_text('story')}\nthree\n"
-    assert _cut(text, markup=False) == ("one\n", Run((Slice(SliceKind.story, "a", ("two\n",)),)), "three\n")
+    assert _cut(text, markup=False) == (
+        "one\n",
+        FragmentGroup((Fragment(FragmentKind.story, "a", ("two\n",)),)),
+        "three\n",
+    )
 
 
 def test_texts_are_changed_and_nothing_else() -> None:
     parts = _cut("x@@greeting@@", _story("a", "y"))
     changed = map_texts(parts, str.encode)
     assert list(walk_texts(changed)) == [b"x", b"y"]
-    assert [one.key for one in walk_slices(changed)] == ["a"]
+    assert [one.key for one in walk_fragments(changed)] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -146,4 +152,4 @@ def test_only_kinds_we_know_and_keys_that_end_no_mark_can_be_marked(make: object
 def test_no_escaped_text_of_an_author_is_a_mark(text: str) -> None:
     for markup in (True, False):
         harmless = text.replace("<", "&lt;").replace("@@", "") if markup else text.replace("@@", "")
-        assert list(walk_slices(_cut(harmless, markup=markup))) == []
+        assert list(walk_fragments(_cut(harmless, markup=markup))) == []

@@ -9,9 +9,9 @@ import pytest
 
 import templates
 from mailer.errors import TemplateError
-from mailer.rendering.themes.contrast_ratio import LEAST, measure_contrast
-from mailer.rendering.themes.phrases import load_words
-from mailer.rendering.themes.theme import find_faint_colours, load_theme, theme_names
+from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.theme import find_low_contrast, load_theme, theme_names
 
 LANGUAGES = sorted(path.stem for path in (templates.ROOT / "email" / "words").glob("*.toml"))
 
@@ -27,7 +27,7 @@ def test_contrast_is_measured_as_wcag_does() -> None:
     assert measure_contrast("#000000", "#ffffff") == pytest.approx(21)
     assert measure_contrast("#ffffff", "#ffffff") == pytest.approx(1)
     assert measure_contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=0.001)
-    assert measure_contrast("#ffffff", "#767676") > LEAST
+    assert measure_contrast("#ffffff", "#767676") > MIN_TEXT_CONTRAST
 
 
 @pytest.mark.parametrize("name", theme_names())
@@ -43,10 +43,10 @@ def test_a_theme_that_was_pickled_is_the_same(name: str) -> None:
 @pytest.mark.parametrize("name", theme_names())
 def test_every_shipped_theme_can_be_read_in_light_and_dark(name: str) -> None:
     theme = load_theme(name)
-    assert list(find_faint_colours(theme)) == []
+    assert list(find_low_contrast(theme)) == []
     for section, (light, dark) in theme.sections.items():
-        assert measure_contrast(light, theme.light.sheet) >= LEAST, section
-        assert measure_contrast(dark, theme.dark.sheet) >= LEAST, section
+        assert measure_contrast(light, theme.light.sheet) >= MIN_TEXT_CONTRAST, section
+        assert measure_contrast(dark, theme.dark.sheet) >= MIN_TEXT_CONTRAST, section
 
 
 @pytest.mark.parametrize("name", theme_names())
@@ -64,8 +64,8 @@ def test_a_faint_colour_is_refused_with_its_contrast(name: str, appearance: str,
 def test_every_faint_colour_is_found_in_both_appearances() -> None:
     theme = load_theme("periodical")
     faint = replace(theme, dark=replace(theme.dark, link="#0a5a9c"))
-    assert [sentence.split(":")[0] for sentence in find_faint_colours(faint)] == ["dark", "dark"]
-    assert any("other is missing" in sentence for sentence in find_faint_colours(replace(theme, sections={})))
+    assert [sentence.split(":")[0] for sentence in find_low_contrast(faint)] == ["dark", "dark"]
+    assert any("other is missing" in sentence for sentence in find_low_contrast(replace(theme, sections={})))
 
 
 @pytest.mark.parametrize("name", theme_names())
@@ -161,7 +161,7 @@ def test_an_unknown_theme_is_refused_with_those_there_are(name: str) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_language_says_everything(language: str) -> None:
-    words = load_words(language)
+    words = load_phrases(language)
     assert words.language == language
     assert "{name}" in words.greeting
     assert "{what}" in words.read_more
@@ -180,16 +180,16 @@ def test_languages_are_those_promised() -> None:
     ("asked", "given"), [("zh-Hans", "zh"), ("zh-Hant-HK", "zh"), ("en-GB", "en"), ("sw", "en"), ("fr", "fr")]
 )
 def test_a_language_falls_back_to_the_nearest(asked: str, given: str) -> None:
-    assert load_words(asked).language == given
+    assert load_phrases(asked).language == given
 
 
 def test_an_office_may_say_it_otherwise_and_in_more_languages(tmp_path: Path) -> None:
     overrides = _override(tmp_path, "words/en.toml", 'contents = "Inside"\n')
-    assert load_words("en", overrides).contents == "Inside"
-    assert load_words("en", overrides).view == load_words("en").view
+    assert load_phrases("en", overrides).contents == "Inside"
+    assert load_phrases("en", overrides).view == load_phrases("en").view
     _override(tmp_path, "words/sw.toml", 'contents = "Yaliyomo"\n')
     with pytest.raises(TemplateError, match=r"email/words/sw\.toml: issue"):
-        load_words("sw", overrides)
+        load_phrases("sw", overrides)
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_phrase_with_braces_that_cannot_be_filled_is_refused(tmp_path: Path, p
     words.mkdir(parents=True)
     (words / "en.toml").write_text(f'issue = "{phrase}"\n', encoding="utf-8")
     with pytest.raises(TemplateError, match=r"words/en\.toml: issue: .* can have {number} filled in"):
-        load_words("en", tmp_path)
+        load_phrases("en", tmp_path)
 
 
 @pytest.mark.parametrize("phrase", ["Issue", "No. {number}", "{number} {{draft}}"])
@@ -217,4 +217,4 @@ def test_a_phrase_may_do_without_or_double_its_braces(tmp_path: Path, phrase: st
     words = tmp_path / "email" / "words"
     words.mkdir(parents=True)
     (words / "en.toml").write_text(f'issue = "{phrase}"\n', encoding="utf-8")
-    assert load_words("en", tmp_path).issue == phrase
+    assert load_phrases("en", tmp_path).issue == phrase

@@ -8,8 +8,8 @@ import pytest
 from babel.messages.catalog import Catalog
 
 import templates
-from mailer.i18n import LANGUAGES, OWN_NAMES, SOURCE, find_tongue, load_tongue
-from mailer.rendering.themes.phrases import load_words
+from mailer.i18n import LANGUAGES, NATIVE_NAMES, SOURCE_LANGUAGE, load_translator, match_language
+from mailer.rendering.themes.phrases import load_phrases
 from scripts.translations import (
     compile_catalogue,
     extract_messages,
@@ -20,7 +20,7 @@ from scripts.translations import (
     update_catalogue,
 )
 
-FOREIGN = [tag for tag in LANGUAGES if tag != SOURCE]
+FOREIGN = [tag for tag in LANGUAGES if tag != SOURCE_LANGUAGE]
 SAID = extract_messages()
 _FIELD = re.compile(r"%\(\w+\)s|\{\w+\}")
 
@@ -48,12 +48,12 @@ _FIELD = re.compile(r"%\(\w+\)s|\{\w+\}")
     ],
 )
 def test_a_language_is_given_by_its_likely_script(asked: str, given: str | None) -> None:
-    assert find_tongue([asked]) == given
+    assert match_language([asked]) == given
 
 
 def test_the_first_language_that_we_speak_is_taken() -> None:
-    assert find_tongue(["de", "zh-TW", "fr-BE", "en"]) == "fr"
-    assert find_tongue(["zh-CN"], ["en", "zh"]) == "zh"
+    assert match_language(["de", "zh-TW", "fr-BE", "en"]) == "fr"
+    assert match_language(["zh-CN"], ["en", "zh"]) == "zh"
 
 
 def test_the_gate_sees_every_kind_of_gap() -> None:
@@ -88,28 +88,28 @@ def test_a_translation_fills_in_what_the_original_does(tag: str) -> None:
 def test_what_is_compiled_is_what_was_translated(tag: str) -> None:
     wanted = read_compiled(compile_catalogue(update_catalogue(tag, SAID)))
     assert read_compiled(find_file(tag, "mo").read_bytes()) == wanted, "run `make translations`"
-    tongue = load_tongue(tag)
-    assert tongue.say("Undo") == read_catalogue(tag)["Undo"].string
+    tongue = load_translator(tag)
+    assert tongue.translate("Undo") == read_catalogue(tag)["Undo"].string
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
 def test_the_mail_has_all_its_words_in_every_language_of_the_pages(tag: str) -> None:
-    words, english = load_words(tag), load_words(SOURCE)
+    words, english = load_phrases(tag), load_phrases(SOURCE_LANGUAGE)
     assert words.language == tag.partition("-")[0]
     for key, phrase in vars(english).items():
         if isinstance(phrase, str) and key != "language":
             own = getattr(words, key)
             assert own.strip(), key
             assert set(_FIELD.findall(own)) == set(_FIELD.findall(phrase)), key
-            assert tag == SOURCE or own != phrase, f"{key} is still English"
+            assert tag == SOURCE_LANGUAGE or own != phrase, f"{key} is still English"
     assert set(english.sections) <= set(words.sections)
     sectors = {"education", "culture", "natural-sciences", "cross-cutting"}
-    assert tag == SOURCE or sectors <= set(words.sections)
+    assert tag == SOURCE_LANGUAGE or sectors <= set(words.sections)
 
 
 def test_days_are_written_as_a_letter_writes_them() -> None:
     day = date(2027, 3, 5)
-    written = {tag: load_tongue(tag).write_day(day).replace("\u202f", " ") for tag in LANGUAGES}
+    written = {tag: load_translator(tag).format_day(day).replace("\u202f", " ") for tag in LANGUAGES}
     assert written["en"] == "5 March 2027"
     assert written["zh-Hans"] == "2027年3月5日"
     assert written["ja"] == "2027年3月5日"
@@ -121,19 +121,19 @@ def test_days_are_written_as_a_letter_writes_them() -> None:
 
 def test_countries_are_named_by_cldr_or_as_the_organisation_wants() -> None:
     names = {"en": {"KR": "Republic of Korea"}, "zh": {"KR": "大韩民国"}}
-    assert load_tongue("en").name_country("KR", names) == "Republic of Korea"
-    assert load_tongue("zh-Hans").name_country("KR", names) == "大韩民国"
-    assert load_tongue("zh-Hans").name_country("MN", names) == "蒙古"
-    assert load_tongue("mn").name_country("MN", names) == "Монгол"
-    assert load_tongue("fr").name_country("CN", names) == "Chine"
+    assert load_translator("en").name_country("KR", names) == "Republic of Korea"
+    assert load_translator("zh-Hans").name_country("KR", names) == "大韩民国"
+    assert load_translator("zh-Hans").name_country("MN", names) == "蒙古"
+    assert load_translator("mn").name_country("MN", names) == "Монгол"
+    assert load_translator("fr").name_country("CN", names) == "Chine"
 
 
 def test_what_is_filled_in_is_escaped_where_it_becomes_markup() -> None:
-    said = load_tongue("fr").say_marked("%(title)s, sent on %(day)s", title="<b>", day="5 mars")
+    said = load_translator("fr").translate_html("%(title)s, sent on %(day)s", title="<b>", day="5 mars")
     assert said == "&lt;b&gt;, envoyé le 5 mars"
 
 
 def test_every_language_has_its_own_name_and_its_catalogue_in_the_package() -> None:
-    assert set(OWN_NAMES) == set(LANGUAGES)
+    assert set(NATIVE_NAMES) == set(LANGUAGES)
     for tag in FOREIGN:
         assert find_file(tag, "mo").is_relative_to(templates.ROOT)

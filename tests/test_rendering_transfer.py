@@ -9,13 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.rendering.body.transfer_encoding import (
-    LONGEST,
+    MAX_LINE,
     Base64Piece,
-    canonical_lines,
     encode_base64,
+    encode_crlf,
+    encode_quoted_printable,
     join_base64,
     prefers_base64,
-    quote_piece,
 )
 
 TEXT = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=400)
@@ -27,11 +27,11 @@ PIECES = st.lists(st.one_of(TEXT, AWKWARD, st.text(".F =\nrom", max_size=200)), 
 
 @given(PIECES)
 def test_any_pieces_in_quoted_printable_join_to_what_they_said(texts: list[str]) -> None:
-    data = [canonical_lines(text) for text in texts]
-    joined = b"".join(map(quote_piece, data))
+    data = [encode_crlf(text) for text in texts]
+    joined = b"".join(map(encode_quoted_printable, data))
     assert quopri.decodestring(joined.replace(b"\r\n", b"\n")) == b"".join(data).replace(b"\r\n", b"\n")
     lines = joined.split(b"\r\n")
-    assert max(map(len, lines)) <= LONGEST
+    assert max(map(len, lines)) <= MAX_LINE
     assert not [line for line in lines if line.startswith((b".", b"From "))]
     assert joined.isascii()
     assert b"\n" not in joined.replace(b"\r\n", b"")
@@ -41,7 +41,7 @@ def test_any_pieces_in_quoted_printable_join_to_what_they_said(texts: list[str])
 def test_any_pieces_in_base64_join_to_what_they_said(pieces: list[tuple[bool, bytes]]) -> None:
     joined = join_base64([Base64Piece(data) if kept else data for kept, data in pieces])
     assert base64.b64decode(joined, validate=False) == b"".join(data for _, data in pieces)
-    assert max(map(len, joined.split(b"\r\n"))) <= LONGEST
+    assert max(map(len, joined.split(b"\r\n"))) <= MAX_LINE
     # Padding may only end a body: most programs stop reading there.
     assert b"=" not in joined.rstrip(b"\r\n").rstrip(b"=")
 
@@ -50,8 +50,8 @@ def test_any_pieces_in_base64_join_to_what_they_said(pieces: list[tuple[bool, by
 def test_a_piece_of_any_length_ends_in_a_line_that_is_short_enough(start: str) -> None:
     for length in range(60, 160):
         data = (start + "x" * length).encode()
-        lines = quote_piece(data).split(b"\r\n")
-        assert max(map(len, lines)) <= LONGEST
+        lines = encode_quoted_printable(data).split(b"\r\n")
+        assert max(map(len, lines)) <= MAX_LINE
         assert quopri.decodestring(b"\n".join(lines)) == data
 
 
@@ -66,7 +66,7 @@ def test_lines_of_base64_are_as_long_as_they_may_be() -> None:
 
 
 def test_white_space_at_the_end_of_a_piece_is_kept() -> None:
-    assert quopri.decodestring(quote_piece(b"a ") + quote_piece(b" b")) == b"a  b"
+    assert quopri.decodestring(encode_quoted_printable(b"a ") + encode_quoted_printable(b" b")) == b"a  b"
 
 
 @pytest.mark.parametrize(
@@ -78,9 +78,9 @@ def test_the_smaller_encoding_is_preferred(text: str, *, base64_is_smaller: bool
 
 
 def test_line_ends_of_any_kind_become_crlf() -> None:
-    assert canonical_lines("a\r\nb\rc\nd") == b"a\r\nb\r\nc\r\nd"
+    assert encode_crlf("a\r\nb\rc\nd") == b"a\r\nb\r\nc\r\nd"
 
 
 def test_a_nul_is_refused() -> None:
     with pytest.raises(ValueError, match="the body holds a NUL"):
-        canonical_lines("a\0b")
+        encode_crlf("a\0b")

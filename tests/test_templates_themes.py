@@ -14,11 +14,11 @@ from lxml import html as lxml_html
 import templates
 from editions.model import Edition, EditionText, Follow, Kind, ReadMore, StoryText
 from editions.reading import read_edition
-from mailer.rendering.body.fragments import SliceKind, walk_slices, walk_texts
-from mailer.rendering.compiled import Assembled, CompiledEdition
+from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
+from mailer.rendering.compiled import AssembledMail, CompiledEdition
 from mailer.rendering.compiler import compile_edition
-from mailer.rendering.themes.phrases import load_words
-from mailer.rendering.themes.theme import LETTERS, load_theme, theme_names
+from mailer.rendering.themes.phrases import load_phrases
+from mailer.rendering.themes.theme import MIN_FONT_SIZE, load_theme, theme_names
 from mailer.settings import Settings
 from tests.balance import as_outlook_reads, find_imbalance, find_stray_conditionals
 from tests.sample_edition import SAMPLE, SECTORS, sample_settings
@@ -45,17 +45,17 @@ def compiled(settings: Settings, theme: str) -> CompiledEdition:
 
 
 @pytest.fixture(scope="module")
-def mail(compiled: CompiledEdition) -> Assembled:
+def mail(compiled: CompiledEdition) -> AssembledMail:
     """The mail of somebody who gets all of it."""
     return compiled.assemble(compiled.full_variant)
 
 
 @pytest.fixture(scope="module")
-def document(mail: Assembled) -> lxml_html.HtmlElement:
+def document(mail: AssembledMail) -> lxml_html.HtmlElement:
     return lxml_html.document_fromstring(mail.html)
 
 
-def test_every_tag_is_closed_for_browsers_and_for_outlook(mail: Assembled) -> None:
+def test_every_tag_is_closed_for_browsers_and_for_outlook(mail: AssembledMail) -> None:
     outlook = as_outlook_reads(mail.html)
     assert find_imbalance(mail.html) == find_imbalance(outlook) == []
     assert "[if" not in outlook
@@ -64,20 +64,20 @@ def test_every_tag_is_closed_for_browsers_and_for_outlook(mail: Assembled) -> No
 
 
 def test_every_slice_is_whole_for_browsers_and_for_outlook(compiled: CompiledEdition, theme: str) -> None:
-    slices = list(walk_slices(compiled.html_parts))
+    slices = list(walk_fragments(compiled.html_parts))
     kinds = Counter(one.kind for one in slices)
-    assert (kinds[SliceKind.story], kinds[SliceKind.section]) == (26, 9)
-    assert kinds[SliceKind.middle] == load_theme(theme).layout.columns - 1
+    assert (kinds[FragmentKind.story], kinds[FragmentKind.section]) == (26, 9)
+    assert kinds[FragmentKind.middle] == load_theme(theme).layout.columns - 1
     for one in slices:
         html = "".join(walk_texts(one.parts))
         # Where the contents change column, one cell closes and the next opens.
-        html = f"<td>{html}</td>" if one.kind is SliceKind.middle else html
+        html = f"<td>{html}</td>" if one.kind is FragmentKind.middle else html
         assert find_imbalance(html) == find_imbalance(as_outlook_reads(html)) == [], one.key
         assert find_stray_conditionals(html) == [], one.key
 
 
 def test_outlook_gets_picture_and_words_side_by_side_where_the_theme_sets_them_so(
-    mail: Assembled, theme: str
+    mail: AssembledMail, theme: str
 ) -> None:
     tokens = load_theme(theme)
     shown, gap, beside = tokens.pictures.shown, tokens.spacing.column, tokens.beside
@@ -91,7 +91,7 @@ def test_outlook_gets_picture_and_words_side_by_side_where_the_theme_sets_them_s
         assert len(words.xpath(".//h3")) == 1
 
 
-def test_in_one_column_nothing_stands_beside_anything(mail: Assembled, theme: str) -> None:
+def test_in_one_column_nothing_stands_beside_anything(mail: AssembledMail, theme: str) -> None:
     if load_theme(theme).layout.columns == 2:
         pytest.skip("this theme has two columns")
     assert "float" not in mail.html.partition("</head>")[2]
@@ -100,7 +100,7 @@ def test_in_one_column_nothing_stands_beside_anything(mail: Assembled, theme: st
     assert [len(row.xpath(".//img")) for row in rows] == [1]
 
 
-def test_outlook_is_told_about_pixels_and_lines(mail: Assembled) -> None:
+def test_outlook_is_told_about_pixels_and_lines(mail: AssembledMail) -> None:
     assert "<o:PixelsPerInch>96</o:PixelsPerInch>" in mail.html
     assert 'xmlns:v="urn:schemas-microsoft-com:vml"' in mail.html
     assert 'xmlns:o="urn:schemas-microsoft-com:office:office"' in mail.html
@@ -132,7 +132,7 @@ def test_all_of_the_mail_is_inside_its_one_main_landmark(document: lxml_html.Htm
     assert len(document.findall(".//main")) == 1
 
 
-def test_tables_of_layout_say_so_in_every_view(mail: Assembled) -> None:
+def test_tables_of_layout_say_so_in_every_view(mail: AssembledMail) -> None:
     for html in (mail.html, as_outlook_reads(mail.html)):
         tables = lxml_html.document_fromstring(html).xpath("//table")
         assert {table.get("role") for table in tables} == {"presentation"}
@@ -198,7 +198,7 @@ def test_text_is_large_enough_to_read(document: lxml_html.HtmlElement, theme: st
         for size in re.findall(r"font(?:-size)?:[^;]*?(\d+)px", style)
     } - {0}
     scale = load_theme(theme).type
-    assert min(sizes) >= LETTERS
+    assert min(sizes) >= MIN_FONT_SIZE
     assert scale.body.size >= 16
     assert f"{scale.body.size}px/{scale.body.line}px" in document.xpath("//td[h2]/@style")[0]
 
@@ -215,7 +215,7 @@ def test_what_a_token_says_is_written_nowhere_else(theme: str, ending: str) -> N
     assert "Arial" not in bare
 
 
-def test_links_are_underlined(mail: Assembled) -> None:
+def test_links_are_underlined(mail: AssembledMail) -> None:
     assert re.search(r"\.pg a\{[^}]*text-decoration:underline", mail.html)
     assert "text-decoration:none" not in mail.html.partition("</head>")[2]
 
@@ -245,7 +245,7 @@ def _dark_rules(html: str, property_: str, prefix: str) -> list[str]:
     ],
 )
 def test_whatever_is_painted_light_is_painted_dark_in_the_dark(
-    mail: Assembled, property_: str, prefix: str
+    mail: AssembledMail, property_: str, prefix: str
 ) -> None:
     # Browsers put a tbody where the sheet counts on one.
     document = lxml_html.document_fromstring(mail.html)
@@ -266,7 +266,7 @@ def test_whatever_is_painted_light_is_painted_dark_in_the_dark(
         assert element in covered, lxml_html.tostring(element)[:200]
 
 
-def test_dark_mode_is_announced_and_marks_its_rules_important(mail: Assembled, theme: str) -> None:
+def test_dark_mode_is_announced_and_marks_its_rules_important(mail: AssembledMail, theme: str) -> None:
     assert '<meta name="color-scheme" content="light dark">' in mail.html
     assert '<meta name="supported-color-schemes" content="light dark">' in mail.html
     assert ":root{color-scheme:light dark" in mail.html
@@ -276,13 +276,13 @@ def test_dark_mode_is_announced_and_marks_its_rules_important(mail: Assembled, t
         assert f"{colour}!important" not in mail.html
 
 
-def test_each_sheet_is_small_enough_for_gmail(mail: Assembled) -> None:
+def test_each_sheet_is_small_enough_for_gmail(mail: AssembledMail) -> None:
     sheets = re.findall(r"<style[^>]*>(.*?)</style>", mail.html, flags=re.DOTALL)
     assert all(len(sheet.encode()) < 16_000 for sheet in sheets)
     assert not any("url(" in sheet or "@import" in sheet for sheet in sheets)
 
 
-def test_no_feature_is_used_that_mail_programs_lack(mail: Assembled) -> None:
+def test_no_feature_is_used_that_mail_programs_lack(mail: AssembledMail) -> None:
     for feature in (
         "display:flex",
         "display:grid",
@@ -309,7 +309,7 @@ def test_a_theme_is_seven_files_of_its_name(theme: str, ending: str) -> None:
     assert (EMAIL / f"{theme}.{ending}").is_file()
 
 
-def test_a_theme_is_complete_in_its_weight(mail: Assembled, theme: str) -> None:
+def test_a_theme_is_complete_in_its_weight(mail: AssembledMail, theme: str) -> None:
     """What the lead theme weighs is measured against a bar, and no other may weigh more."""
     assert len(mail.html.encode()) < 84_836
 
@@ -362,7 +362,7 @@ def test_phrases_that_stand_in_say_that_they_are_english(
         assert languages, words
         return {(one, other) for one in languages for other in directions}
 
-    phrases = load_words("en")
+    phrases = load_phrases("en")
     for words in (
         phrases.contents, phrases.view, phrases.follow, phrases.preferences, phrases.unsubscribe,
         phrases.sections["feature"], "No. ", "Read more: ", phrases.one_story, "You receive this newsletter",

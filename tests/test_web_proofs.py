@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.rendering.body.merge_tags import Hole
+from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import SenderSettings, Settings
 from mailer.web.proofs import drop_images, force_scheme, localise_media, neutralise, open_links_apart
@@ -82,10 +82,10 @@ def test_links_to_elsewhere_open_beside_the_mail_and_those_within_stay() -> None
 
 def test_nobodys_mail_has_no_name_and_no_link_of_a_reader() -> None:
     links = "&#160;·&#160; ".join(
-        f'<a class="x" href="{hole.mark}" style="y"><b>Words</b></a>'
-        for hole in (Hole.preferences_url, Hole.unsubscribe_url, Hole.archive_url)
+        f'<a class="x" href="{hole.placeholder}" style="y"><b>Words</b></a>'
+        for hole in (MergeTag.preferences_url, MergeTag.unsubscribe_url, MergeTag.archive_url)
     )
-    html = neutralise(replace(MAIL, html=f"<p>{Hole.greeting.mark}</p><p>{links}</p>"), SETTINGS)
+    html = neutralise(replace(MAIL, html=f"<p>{MergeTag.greeting.placeholder}</p><p>{links}</p>"), SETTINGS)
     assert html == "<p></p><p></p>"
 
 

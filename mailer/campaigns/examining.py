@@ -26,8 +26,8 @@ from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition
 from mailer.rendering.message import build_message
-from mailer.rendering.reader import nobody
-from mailer.rendering.themes.phrases import find_nearest
+from mailer.rendering.reader import anonymous_reader
+from mailer.rendering.themes.phrases import find_phrase_language
 from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace
@@ -121,7 +121,7 @@ def _make_mails(
 ) -> list[Mail]:
     overrides = workspace.template_overrides
     theme = load_theme(edition.template, overrides)
-    spoken = {mail.language: find_nearest(mail.language, overrides) for mail in compiled}
+    spoken = {mail.language: find_phrase_language(mail.language, overrides) for mail in compiled}
     by_language = {mail.language: mail for mail in compiled}
     wanted = dict.fromkeys((*(mail.full_variant for mail in compiled), *variants))
     mails = [
@@ -162,7 +162,9 @@ def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, t
         BuildError: no message can be made of this edition.
     """
     assembled, full = compiled.assemble(variant), variant == compiled.full_variant
-    message = build_message(compiled, nobody(settings), settings, now=datetime.now(UTC)) if full else None
+    message = (
+        build_message(compiled, anonymous_reader(settings), settings, now=datetime.now(UTC)) if full else None
+    )
     return Mail(
         language=compiled.language,
         direction=Locale.parse(compiled.language, sep="-").text_direction,

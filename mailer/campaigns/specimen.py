@@ -16,7 +16,7 @@ from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.rendering.mail_merge import personalise
 from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message
-from mailer.rendering.reader import Reader, nobody
+from mailer.rendering.reader import Reader, anonymous_reader
 from mailer.workspace import Workspace
 from subscribers.listing import find_subscriber
 
@@ -72,7 +72,7 @@ def render_specimen(
         TemplateError: a template is wrong, or the edition does not speak ``language``.
     """
     edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
-    reader = _find_reader(workspace, address) if address else nobody(workspace.settings)
+    reader = _find_reader(workspace, address) if address else anonymous_reader(workspace.settings)
     compiled = compile_edition(
         edition,
         workspace.settings,

@@ -18,7 +18,7 @@ class Finding:
     weight: float = 0
 
 
-def found(code: str, message: str, *, key: str | None = None, weight: float = 0) -> Finding:
+def finding(code: str, message: str, *, key: str | None = None, weight: float = 0) -> Finding:
     """A finding; give ``key`` and ``weight`` where the message holds a measure that differs between mails."""
     return Finding(code=code, message=message, key=message if key is None else key, weight=weight)
 

@@ -24,18 +24,18 @@ Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 AddressRule: TypeAlias = Callable[[Address], bool]
 """Says which addresses may be asked."""
 
-_AT_ONCE = 8
-_SECONDS = 10.0
-_MOST_REDIRECTS = 5
+_MAX_CONCURRENT = 8
+_TIMEOUT = 10.0
+_MAX_REDIRECTS = 5
 # Sites that do not know HEAD answer it with one of these; then GET decides.
-_NOT_FOR_HEAD = frozenset({400, 403, 404, 405, 429, 500, 501, 503})
-_AGENT = "partner-mailer link check"
+_RETRY_WITH_GET = frozenset({400, 403, 404, 405, 429, 500, 501, 503})
+_USER_AGENT = "partner-mailer link check"
 
 
-class Fate(StrEnum):
+class LinkStatus(StrEnum):
     """What became of asking a link; each but the first is a check's code."""
 
-    fine = "fine"
+    ok = "fine"
     """The page answered."""
 
     broken = "link-broken"
@@ -49,15 +49,15 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Answer:
+class LinkResult:
     """What a link answered. ``detail`` is the status in digits, or why there is none."""
 
     link: str
-    fate: Fate
+    status: LinkStatus
     detail: str
 
 
-class _RefusedAddressError(Exception):
+class _ForbiddenAddressError(Exception):
     """A name leads to an address outside the public network."""
 
 
@@ -71,16 +71,16 @@ def is_public(address: Address) -> bool:
 
 
 def check_links(
-    links: Mapping[str, tuple[str, int]], *, rule: AddressRule = is_public, seconds: float = _SECONDS
+    links: Mapping[str, tuple[str, int]], *, is_allowed: AddressRule = is_public, timeout: float = _TIMEOUT
 ) -> list[Problem]:
     """Ask every one of ``links``, each with the file and line it stands on; a problem for each that does not
     answer well."""
     problems = []
-    for answer in ask_links(links, rule=rule, seconds=seconds):
-        if answer.fate is not Fate.fine:
+    for answer in probe_links(links, is_allowed=is_allowed, timeout=timeout):
+        if answer.status is not LinkStatus.ok:
             path, line = links[answer.link]
-            code = answer.fate.value
-            message = _MESSAGES[answer.fate].format(link=answer.link, detail=answer.detail)
+            code = answer.status.value
+            message = _MESSAGES[answer.status].format(link=answer.link, detail=answer.detail)
             problems.append(
                 Problem(path=path, line=line, level=CHECKS[code].level, code=code, message=message)
             )
@@ -88,38 +88,38 @@ def check_links(
 
 
 _MESSAGES = {
-    Fate.broken: "{link} answers with {detail}, so readers see an error. Open it, and correct the link.",
-    Fate.unreachable: "{link} does not answer ({detail}). Open it from elsewhere, and correct the link.",
-    Fate.refused: "{link} leads to {detail}, which readers cannot reach. Use the public address.",
+    LinkStatus.broken: "{link} answers with {detail}, so readers see an error. Open it, and correct the link.",
+    LinkStatus.unreachable: "{link} does not answer ({detail}). Open it from elsewhere, and correct the link.",
+    LinkStatus.refused: "{link} leads to {detail}, which readers cannot reach. Use the public address.",
 }
 
 
-def ask_links(
-    links: Iterable[str], *, rule: AddressRule = is_public, seconds: float = _SECONDS
-) -> Iterator[Answer]:
+def probe_links(
+    links: Iterable[str], *, is_allowed: AddressRule = is_public, timeout: float = _TIMEOUT
+) -> Iterator[LinkResult]:
     """Ask ``links``, some at a time, each step within ``seconds``; the answers in the order of the links."""
-    with _open_client(rule, seconds) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
-        yield from pool.map(lambda link: _ask(client, link), links)
+    with _open_client(is_allowed, timeout) as client, ThreadPoolExecutor(_MAX_CONCURRENT) as pool:
+        yield from pool.map(lambda link: _probe_link(client, link), links)
 
 
-def _ask(client: "httpx2.Client", link: str) -> Answer:
+def _probe_link(client: "httpx2.Client", link: str) -> LinkResult:
     # Kept out of the module's head: it takes a tenth of a second to load.
     import httpx2
 
     try:
         status = client.head(link).status_code
-        if status in _NOT_FOR_HEAD:
+        if status in _RETRY_WITH_GET:
             # Only the first bytes: some link to a film.
             with client.stream("GET", link) as response:
                 status = response.status_code
-    except _RefusedAddressError as error:
-        return Answer(link=link, fate=Fate.refused, detail=str(error))
+    except _ForbiddenAddressError as error:
+        return LinkResult(link=link, status=LinkStatus.refused, detail=str(error))
     except httpx2.TooManyRedirects:
-        return Answer(link=link, fate=Fate.broken, detail="one redirect after the other")
+        return LinkResult(link=link, status=LinkStatus.broken, detail="one redirect after the other")
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
-        return Answer(link=link, fate=Fate.unreachable, detail=_explain(error))
-    fate = Fate.broken if status >= 400 else Fate.fine
-    return Answer(link=link, fate=fate, detail=str(status))
+        return LinkResult(link=link, status=LinkStatus.unreachable, detail=_explain(error))
+    fate = LinkStatus.broken if status >= 400 else LinkStatus.ok
+    return LinkResult(link=link, status=fate, detail=str(status))
 
 
 def _explain(error: Exception) -> str:
@@ -130,7 +130,7 @@ def _explain(error: Exception) -> str:
     return str(error).strip() or type(error).__name__
 
 
-def _open_client(rule: AddressRule, seconds: float) -> "httpx2.Client":
+def _open_client(is_allowed: AddressRule, timeout: float) -> "httpx2.Client":
     import httpx2
 
     class GuardedTransport(httpx2.BaseTransport):
@@ -145,7 +145,7 @@ def _open_client(rule: AddressRule, seconds: float) -> "httpx2.Client":
         def handle_request(self, request: httpx2.Request) -> httpx2.Response:
             name = request.url.host
             port = request.url.port or (443 if request.url.scheme == "https" else 80)
-            url = request.url.copy_with(host=str(resolve(name, port, rule)))
+            url = request.url.copy_with(host=str(resolve(name, port, is_allowed)))
             # The name stays in the Host header, and is what the certificate is held to.
             extensions = {**request.extensions, "sni_hostname": name}
             return self._inner.handle_request(
@@ -160,14 +160,14 @@ def _open_client(rule: AddressRule, seconds: float) -> "httpx2.Client":
     return httpx2.Client(
         transport=GuardedTransport(),
         follow_redirects=True,
-        max_redirects=_MOST_REDIRECTS,
-        timeout=seconds,
+        max_redirects=_MAX_REDIRECTS,
+        timeout=timeout,
         trust_env=False,
-        headers={"User-Agent": _AGENT, "Accept": "*/*"},
+        headers={"User-Agent": _USER_AGENT, "Accept": "*/*"},
     )
 
 
-def resolve(host: str, port: int, rule: AddressRule) -> Address:
+def resolve(host: str, port: int, is_allowed: AddressRule) -> Address:
     """The address to ask for ``host``. A name that has one forbidden address has none that is trusted.
 
     Raises:
@@ -177,6 +177,6 @@ def resolve(host: str, port: int, rule: AddressRule) -> Address:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
     for address in addresses:
-        if not rule(address):
-            raise _RefusedAddressError(f"{host} at {address}")
+        if not is_allowed(address):
+            raise _ForbiddenAddressError(f"{host} at {address}")
     return addresses[0]

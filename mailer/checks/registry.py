@@ -6,7 +6,7 @@ from types import MappingProxyType
 from editions.catalogue import SOURCE_CHECKS, Check
 from editions.problem import Level
 
-NUMBERS = range(1, 40)
+CHECK_NUMBERS = range(1, 40)
 """The questions a newsletter is asked; every one has at least one check."""
 
 _CANIEMAIL = "https://www.caniemail.com/features"

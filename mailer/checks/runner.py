@@ -24,41 +24,41 @@ from mailer.checks.rules import (
     unprocessed_markup,
 )
 
-_QUESTIONS: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
+_RULES: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
     language.check_language,
     structure.check_title,
     structure.check_tables,
-    pictures.check_words,
+    pictures.check_alt_texts,
     structure.check_headings,
-    links.check_words,
+    links.check_link_texts,
     contrast.check_contrast,
     legibility.check_legibility,
-    language.check_parts,
-    language.check_words,
+    language.check_foreign_words,
+    language.check_phrases,
     language.check_fonts,
     size.check_size,
-    head.check_sheets,
+    head.check_style_sizes,
     head.check_doctype,
-    head.check_metas,
+    head.check_meta_tags,
     head.check_dark_rules,
-    contrast.check_grounds,
+    contrast.check_dark_backgrounds,
     pictures.check_sizes,
     pictures.check_formats,
     pictures.check_weight,
-    pictures.check_balance,
+    pictures.check_text_ratio,
     client_support.check_backgrounds,
     outlook.check_buttons,
     outlook.check_resolution,
     outlook.check_conditionals,
-    outlook.check_balance,
+    outlook.check_tag_balance,
     client_support.check_support,
     links.check_targets,
     body_parts.check_preheader,
-    body_parts.check_text,
-    body_parts.check_leaving,
+    body_parts.check_text_part,
+    body_parts.check_unsubscribe_links,
     message_headers.check_headers,
-    links.check_parameters,
-    unprocessed_markup.check_leftovers,
+    links.check_tracking_parameters,
+    unprocessed_markup.check_unprocessed_markup,
 )
 """In the order of the list of 39; 30 and parts of others look at the files, 38 at MJML, 39 at the network."""
 
@@ -76,25 +76,25 @@ def check_mails(mails: Iterable[Mail]) -> list[Problem]:
     seen = list(mails)
     merged: dict[tuple[str, str], list[tuple[Mail, Finding]]] = {}
     for mail in seen:
-        for finding in find_faults(mail):
+        for finding in run_checks(mail):
             merged.setdefault((finding.code, finding.key), []).append((mail, finding))
-    return sorted(_merge(occurrences, seen) for occurrences in merged.values())
+    return sorted(_merge_findings(occurrences, seen) for occurrences in merged.values())
 
 
-def find_faults(mail: Mail) -> list[Finding]:
+def run_checks(mail: Mail) -> list[Finding]:
     """Every finding of every check of one mail, each once."""
     parsed = ParsedMail(mail)
     faults: dict[tuple[str, str], Finding] = {}
-    for question in _QUESTIONS:
+    for question in _RULES:
         for finding in question(parsed):
             faults.setdefault((finding.code, finding.key), finding)
     return list(faults.values())
 
 
-def _merge(occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence[Mail]) -> Problem:
+def _merge_findings(occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence[Mail]) -> Problem:
     """One problem for what was found in several mails, in the words of the heaviest finding."""
     worst, finding = max(occurrences, key=lambda occurrence: occurrence[1].weight)
-    where = _say_where([mail for mail, _ in occurrences], worst, mails)
+    where = _describe_scope([mail for mail, _ in occurrences], worst, mails)
     return Problem(
         path=EDITION,
         line=1,
@@ -105,7 +105,7 @@ def _merge(occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence[Mail]) -
     )
 
 
-def _say_where(found: Sequence[Mail], worst: Mail, mails: Sequence[Mail]) -> str:
+def _describe_scope(found: Sequence[Mail], worst: Mail, mails: Sequence[Mail]) -> str:
     """The beginning of a message: the language, and which of its variants where it is not all of them."""
     languages = {mail.language for mail in found}
     alike = [mail for mail in mails if mail.language in languages]

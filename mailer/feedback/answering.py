@@ -24,7 +24,7 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.feedback.letters import write_letter
 from mailer.feedback.posting import post
 from mailer.feedback.throttling import forget_turns, name_address, take_turn
-from mailer.i18n import SOURCE, find_tongue, load_tongue
+from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
@@ -209,7 +209,7 @@ def _prepare_link(opened: Session, workspace: Workspace, letter: Letter, now: da
     if not _may_write(opened, workspace, "link", letter.email, now):
         return False
     letter.subscriber_id = subscriber.id
-    letter.language = find_tongue([subscriber.language or ""]) or letter.language
+    letter.language = match_language([subscriber.language or ""]) or letter.language
     letter.token = _sign(workspace, subscriber.id)
     return True
 
@@ -261,7 +261,7 @@ def _mail(workspace: Workspace, engine: Engine, ready: Ready, clock: Clock) -> b
         ready.kind,
         envelope=ready.envelope,
         url=f"{settings.web.base_url}{_PATHS[ready.kind]}/{ready.token}",
-        tongue=load_tongue(find_tongue([ready.language]) or SOURCE),
+        tongue=load_translator(match_language([ready.language]) or SOURCE_LANGUAGE),
         settings=settings,
         number=ready.number,
         now=now,

@@ -17,31 +17,33 @@ from mailer.database.models import Letter, LetterKind
 from mailer.errors import MailerError
 from mailer.feedback.leaving import find_subscriber, read_claim
 from mailer.feedback.throttling import name_network, take_turn
-from mailer.i18n import mark
+from mailer.i18n import gettext_noop
 from mailer.workspace import Keys
 from subscribers.address import normalise_address
 from subscribers.errors import TokenError
 from subscribers.models import Status
 
-NO_ADDRESS = mark("Enter an email address in the correct format, like name@example.org.")
-ONCE_MORE = mark("Please press the button again.")
-ASKED_TO_JOIN = mark(
+NO_ADDRESS = gettext_noop("Enter an email address in the correct format, like name@example.org.")
+ONCE_MORE = gettext_noop("Please press the button again.")
+ASKED_TO_JOIN = gettext_noop(
     "If we can write to the address you gave, an email is on its way there. Open it and press the button."
 )
-ASKED_FOR_LINK = mark("If the address you gave is on our list, an email with your link is on its way there.")
-ASKED_FOR_ERRAND = mark("An email with the link is on its way.")
-ASKED_TO_MOVE = mark("An email is on its way to the new address. Open it and press the button.")
+ASKED_FOR_LINK = gettext_noop(
+    "If the address you gave is on our list, an email with your link is on its way there."
+)
+ASKED_FOR_ERRAND = gettext_noop("An email with the link is on its way.")
+ASKED_TO_MOVE = gettext_noop("An email is on its way to the new address. Open it and press the button.")
 
 JOINING = (
-    mark(
+    gettext_noop(
         "Enter your email address. We will send you one email with a button to confirm. "
         "Until you press it, we send nothing else."
     ),
-    mark(
+    gettext_noop(
         "I would like to receive the newsletter from %(organisation)s by email. I can "
         "unsubscribe at any time with one click."
     ),
-    mark("Subscribe"),
+    gettext_noop("Subscribe"),
 )
 """What the page says around the button; it goes into the consent record."""
 

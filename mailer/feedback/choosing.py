@@ -9,7 +9,7 @@ from sqlalchemy import Engine
 from mailer.database.engine import session
 from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
 from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand, take_as_proof
-from mailer.i18n import mark
+from mailer.i18n import gettext_noop
 from mailer.workspace import Keys
 from subscribers.details import NAME_LENGTH, clean_line
 from subscribers.errors import DetailError, TokenError
@@ -176,17 +176,19 @@ def find_complaints(form: Form, before: Preferences, offer: Offer) -> dict[str, 
         "name": _judge_name(form.name),
         "country": ""
         if form.country in offer.countries | {"", before.country or ""}
-        else mark("Choose a country from the list."),
+        else gettext_noop("Choose a country from the list."),
         "sectors": ""
         if form.sectors <= offer.sectors | before.sectors
-        else mark("Choose topics from the list."),
+        else gettext_noop("Choose topics from the list."),
         "follow": ""
         if form.countries <= offer.followed | before.countries
-        else mark("Choose countries from the list."),
+        else gettext_noop("Choose countries from the list."),
         "language": ""
         if form.language in offer.languages | {"", before.language or ""}
-        else mark("Choose a language from the list."),
-        "frequency": "" if form.frequency in {"every", "pause"} else mark("Choose one of the two options."),
+        else gettext_noop("Choose a language from the list."),
+        "frequency": ""
+        if form.frequency in {"every", "pause"}
+        else gettext_noop("Choose one of the two options."),
         "until": _judge_day(form.until, offer) if form.frequency == "pause" else "",
     }
     return {field: complaint for field, complaint in complaints.items() if complaint}
@@ -197,21 +199,21 @@ def _judge_name(name: str) -> str:
         clean_line(name, "name")
     except DetailError:
         if len(name) > LONGEST_NAME:
-            return mark("This name is too long.")
-        return mark("This name contains a character that cannot be displayed. Type it again.")
+            return gettext_noop("This name is too long.")
+        return gettext_noop("This name contains a character that cannot be displayed. Type it again.")
     return ""
 
 
 def _judge_day(text: str, offer: Offer) -> str:
     if not text:
-        return mark("Choose the date to start sending again.")
+        return gettext_noop("Choose the date to start sending again.")
     day = _day(text)
     if day is None:
-        return mark("Enter the date as year-month-day, such as 2027-03-31.")
+        return gettext_noop("Enter the date as year-month-day, such as 2027-03-31.")
     if day < offer.first_day:
-        return mark("Choose a date after today.")
+        return gettext_noop("Choose a date after today.")
     if day > offer.last_day:
-        return mark(
+        return gettext_noop(
             "Choose a date within the next two years. For a longer break, you can unsubscribe and come back."
         )
     return ""

@@ -8,7 +8,7 @@ from sqlmodel import Session
 from mailer.database.clock import read_clock
 from mailer.database.engine import session
 from mailer.feedback.leaving import Standing, mask_address, stand
-from mailer.i18n import mark
+from mailer.i18n import gettext_noop
 from mailer.workspace import Keys
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
 from subscribers.joining import confirm_joining
@@ -16,7 +16,10 @@ from subscribers.links import look_at_link, use_link
 from subscribers.models import MailedLink, Status, Subscriber
 from subscribers.tokens import Purpose, TokenClaim
 
-CONFIRMING = (mark("You can unsubscribe at any time with one click."), mark("Confirm my subscription"))
+CONFIRMING = (
+    gettext_noop("You can unsubscribe at any time with one click."),
+    gettext_noop("Confirm my subscription"),
+)
 """The words around the button, for the consent record; the sign-up has its own record with its own words."""
 
 WORDING_VERSION = "2"

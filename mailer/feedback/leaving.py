@@ -10,7 +10,7 @@ from sqlmodel import Session, select
 from mailer.database.engine import session
 from mailer.database.models import Campaign, CampaignContent
 from mailer.dispatch.deliveries.in_doubt import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
-from mailer.i18n import mark
+from mailer.i18n import gettext_noop
 from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Keys
 from subscribers.consent import GONE, resubscribe, unsubscribe
@@ -19,12 +19,12 @@ from subscribers.models import Event, Status, Subscriber, Suppression
 from subscribers.tokens import Purpose, TokenClaim
 
 LEAVING = (
-    mark("Stop these emails?"),
-    mark("Press the button and we will send you nothing more."),
-    mark("Unsubscribe"),
+    gettext_noop("Stop these emails?"),
+    gettext_noop("Press the button and we will send you nothing more."),
+    gettext_noop("Unsubscribe"),
 )
-RETURNING = (mark("Subscribe again"),)
-UNDOING = (mark("Was it a mistake?"), mark("Undo"))
+RETURNING = (gettext_noop("Subscribe again"),)
+UNDOING = (gettext_noop("Was it a mistake?"), gettext_noop("Undo"))
 LEAVING_WORDS, RETURNING_WORDS, UNDOING_WORDS = " ".join(LEAVING), " ".join(RETURNING), " ".join(UNDOING)
 WORDING_VERSION = "2"
 """What the pages say, kept with each consent record; tests hold the pages to it. Count up on a change."""

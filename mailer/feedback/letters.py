@@ -16,10 +16,10 @@ from types import MappingProxyType
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from mailer.database.models import LetterKind
-from mailer.i18n import Tongue, mark
+from mailer.i18n import Translator, gettext_noop
 from mailer.rendering.headers import format_mailbox, format_text, write_header
 from mailer.rendering.message import sender_address
-from mailer.rendering.template_context.language_markup import quote_sender
+from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
 from templates import ROOT
 
@@ -36,31 +36,31 @@ class Words:
     after: str
 
 
-_HARMLESS = mark("If this was not you, ignore this email. Nothing has changed.")
-_AN_HOUR = mark(
+_HARMLESS = gettext_noop("If this was not you, ignore this email. Nothing has changed.")
+_AN_HOUR = gettext_noop(
     "The link works once and expires after an hour. If you did not ask for it, "
     "ignore this email. Nothing has changed."
 )
-_OPEN = mark("Open my preferences")
-_PAGE = mark("Open the page")
-_CONFIRM = mark("Confirm")
+_OPEN = gettext_noop("Open my preferences")
+_PAGE = gettext_noop("Open the page")
+_CONFIRM = gettext_noop("Confirm")
 
 WORDS: Mapping[LetterKind, Words] = MappingProxyType(
     {
         LetterKind.confirm: Words(
-            subject=mark("Please confirm your subscription"),
-            body=mark(
+            subject=gettext_noop("Please confirm your subscription"),
+            body=gettext_noop(
                 "Someone, probably you, asked to get the newsletter from %(organisation)s at this address."
             ),
             button=_CONFIRM,
-            after=mark(
+            after=gettext_noop(
                 "The link works for three days. If this was not you, ignore this email. We will "
                 "send nothing else."
             ),
         ),
         LetterKind.already: Words(
-            subject=mark("You are already subscribed"),
-            body=mark(
+            subject=gettext_noop("You are already subscribed"),
+            body=gettext_noop(
                 "Someone, probably you, asked to get the newsletter from %(organisation)s. It "
                 "already goes to this address."
             ),
@@ -68,8 +68,8 @@ WORDS: Mapping[LetterKind, Words] = MappingProxyType(
             after=_HARMLESS,
         ),
         LetterKind.link: Words(
-            subject=mark("The link to your preferences"),
-            body=mark(
+            subject=gettext_noop("The link to your preferences"),
+            body=gettext_noop(
                 "You asked for the link to your preferences. There you can choose what you get, take a "
                 "break, or unsubscribe."
             ),
@@ -77,26 +77,26 @@ WORDS: Mapping[LetterKind, Words] = MappingProxyType(
             after=_HARMLESS,
         ),
         LetterKind.export: Words(
-            subject=mark("The link to a copy of your data"),
-            body=mark("You asked for a copy of all the data we hold about you."),
+            subject=gettext_noop("The link to a copy of your data"),
+            body=gettext_noop("You asked for a copy of all the data we hold about you."),
             button=_PAGE,
             after=_AN_HOUR,
         ),
         LetterKind.erase: Words(
-            subject=mark("The link to erase your data"),
-            body=mark("You asked to have your data erased."),
+            subject=gettext_noop("The link to erase your data"),
+            body=gettext_noop("You asked to have your data erased."),
             button=_PAGE,
             after=_AN_HOUR,
         ),
         LetterKind.address: Words(
-            subject=mark("The link to change your address"),
-            body=mark("You asked to change the address your newsletter goes to."),
+            subject=gettext_noop("The link to change your address"),
+            body=gettext_noop("You asked to change the address your newsletter goes to."),
             button=_PAGE,
             after=_AN_HOUR,
         ),
         LetterKind.new_address: Words(
-            subject=mark("Please confirm your new address"),
-            body=mark(
+            subject=gettext_noop("Please confirm your new address"),
+            body=gettext_noop(
                 "Someone, probably you, would like to get the newsletter from %(organisation)s "
                 "at this address."
             ),
@@ -112,7 +112,7 @@ def write_letter(
     *,
     envelope: str,
     url: str,
-    tongue: Tongue,
+    tongue: Translator,
     settings: Settings,
     number: int,
     now: datetime,
@@ -126,7 +126,7 @@ def write_letter(
         ConfigurationError: the sender's own address cannot be used.
     """
     sender = settings.sender
-    subject = tongue.say(WORDS[kind].subject)
+    subject = tongue.translate(WORDS[kind].subject)
     own = sender_address(sender.address)
     boundary = f"=_{hashlib.sha256(f'{number} {kind} {url}'.encode()).hexdigest()[:32]}"
     headers = (
@@ -157,7 +157,7 @@ def write_letter(
     return (head + to + "\r\n" + "".join(parts) + f"--{boundary}--\r\n").encode()
 
 
-def _fill(kind: LetterKind, tongue: Tongue, sender: SenderSettings, subtype: str) -> Mapping[str, str]:
+def _fill(kind: LetterKind, tongue: Translator, sender: SenderSettings, subtype: str) -> Mapping[str, str]:
     """What a letter says, the office's own words among it marked where there is markup."""
     own = {
         "sender_name": sender.name,
@@ -166,10 +166,10 @@ def _fill(kind: LetterKind, tongue: Tongue, sender: SenderSettings, subtype: str
     }
     said = vars(WORDS[kind]).items()
     if subtype == "plain":
-        return own | {name: tongue.say(words, organisation=sender.organisation) for name, words in said}
-    marked = {name: quote_sender(text, sender, tongue.tag) for name, text in own.items()}
+        return own | {name: tongue.translate(words, organisation=sender.organisation) for name, words in said}
+    marked = {name: embed_sender_text(text, sender, tongue.tag) for name, text in own.items()}
     return marked | {
-        name: tongue.say_marked(words, organisation=marked["organisation"]) for name, words in said
+        name: tongue.translate_html(words, organisation=marked["organisation"]) for name, words in said
     }
 
 

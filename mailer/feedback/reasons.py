@@ -8,7 +8,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.engine import session
 from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand
-from mailer.i18n import mark
+from mailer.i18n import gettext_noop
 from mailer.workspace import Keys
 from subscribers.consent import record
 from subscribers.models import ConsentRecord, Event, Status, Subscriber
@@ -39,12 +39,12 @@ class Reason(StrEnum):
 
 
 REASONS = {
-    Reason.too_many: mark("I get too many emails."),
-    Reason.not_mine: mark("The topics are not relevant to me."),
-    Reason.moved_on: mark("My work has changed."),
-    Reason.not_asked: mark("I did not ask for it."),
-    Reason.hard_to_read: mark("It is hard to read, or not in my language."),
-    Reason.other: mark("Another reason."),
+    Reason.too_many: gettext_noop("I get too many emails."),
+    Reason.not_mine: gettext_noop("The topics are not relevant to me."),
+    Reason.moved_on: gettext_noop("My work has changed."),
+    Reason.not_asked: gettext_noop("I did not ask for it."),
+    Reason.hard_to_read: gettext_noop("It is hard to read, or not in my language."),
+    Reason.other: gettext_noop("Another reason."),
 }
 """How the page says them, in its order."""
 

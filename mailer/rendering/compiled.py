@@ -10,11 +10,11 @@ from typing import Any
 from editions.imaging import PreparedImage
 from editions.model import Personalisation
 from mailer.errors import MailerError
-from mailer.rendering.body.assembly import EncodedBody, Selection, join_text, select
-from mailer.rendering.body.fragments import Parts, parse_slices
-from mailer.rendering.body.variants import ANYTHING, Interests, StoryFacts, Variant, choose_stories
+from mailer.rendering.body.assembly import EncodedBody, Selection, join_text, select_fragments
+from mailer.rendering.body.fragments import Parts, parse_fragments
+from mailer.rendering.body.variants import NO_INTERESTS, Interests, StoryFacts, Variant, choose_stories
 
-VERSION = 2
+FORMAT_VERSION = 2
 
 
 class CompiledVersionError(MailerError):
@@ -23,13 +23,13 @@ class CompiledVersionError(MailerError):
     def __init__(self, version: object) -> None:
         self.version = version
         super().__init__(
-            f"this edition was compiled in format {version!r}, and this program reads format {VERSION}. "
+            f"this edition was compiled in format {version!r}, and this program reads format {FORMAT_VERSION}. "
             "Compile it again, or finish the campaign with the program that launched it."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Assembled:
+class AssembledMail:
     """The mail of one variant as text. Its holes are still marks (``@@greeting@@``)."""
 
     html: str
@@ -69,32 +69,34 @@ class CompiledEdition:
     @property
     def full_variant(self) -> Variant:
         """All stories in the edition's own order: the archive's, and of readers who follow nothing."""
-        return self.variant_for(ANYTHING)
+        return self.variant_for(NO_INTERESTS)
 
     def variant_for(self, interests: Interests, *, named: bool = True) -> Variant:
         """The variant of a reader with these ``interests``; ``named`` if we know what to call them."""
         stories = choose_stories(self.stories, interests, self.personalise)
         return Variant(language=self.language, stories=stories, named=named)
 
-    def assemble(self, variant: Variant) -> Assembled:
+    def assemble(self, variant: Variant) -> AssembledMail:
         """The mail of ``variant``, which is of this language."""
         selection = self.select(variant)
-        return Assembled(
+        return AssembledMail(
             html=join_text(self.html_parts, selection, markup=True),
             text=join_text(self.text_parts, selection, markup=False),
         )
 
     def select(self, variant: Variant) -> Selection:
         """What ``variant`` takes of this edition."""
-        return select(variant, self.stories, one_story=self.one_story, many_stories=self.many_stories)
+        return select_fragments(
+            variant, self.stories, one_story=self.one_story, many_stories=self.many_stories
+        )
 
     @cached_property
     def html_parts(self) -> Parts[str]:
-        return parse_slices(self.html, what=f"{self.slug}, the HTML part", markup=True)
+        return parse_fragments(self.html, what=f"{self.slug}, the HTML part", markup=True)
 
     @cached_property
     def text_parts(self) -> Parts[str]:
-        return parse_slices(self.text, what=f"{self.slug}, the text part", markup=False)
+        return parse_fragments(self.text, what=f"{self.slug}, the text part", markup=False)
 
     @cached_property
     def html_body(self) -> EncodedBody:
@@ -107,14 +109,14 @@ class CompiledEdition:
         return EncodedBody(self.text_parts, markup=False)
 
     @cached_property
-    def is_quoted(self) -> bool:
+    def is_quoted_printable(self) -> bool:
         """Whether both parts travel as quoted-printable."""
         return self.html_body.encoding == self.text_body.encoding == "quoted-printable"
 
     def to_bytes(self) -> bytes:
         """This edition for storing, without its images; :meth:`from_bytes` reads it."""
         values = {name: value for name, value in asdict(self).items() if name != "images"}
-        return json.dumps({"version": VERSION, **values}, ensure_ascii=False, sort_keys=True).encode()
+        return json.dumps({"version": FORMAT_VERSION, **values}, ensure_ascii=False, sort_keys=True).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "CompiledEdition":
@@ -128,7 +130,7 @@ class CompiledEdition:
             version = values.pop("version", None)
         except (ValueError, TypeError, AttributeError):
             raise CompiledVersionError(None) from None
-        if version != VERSION:
+        if version != FORMAT_VERSION:
             raise CompiledVersionError(version)
         return cls(
             **{

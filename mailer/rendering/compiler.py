@@ -10,44 +10,46 @@ from editions.model import Edition
 from editions.sections import arrange_sections
 from mailer.errors import TemplateError
 from mailer.rendering.body.assembly import join_text
-from mailer.rendering.body.fragments import parse_slices
+from mailer.rendering.body.fragments import parse_fragments
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled import CompiledEdition, digest_parts
-from mailer.rendering.incremental import draw_again
-from mailer.rendering.pipeline.rendered_page import Drawn
+from mailer.rendering.incremental import render_incrementally
+from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.template_context.page import Page
-from mailer.rendering.template_context.page_builder import Layout
-from mailer.rendering.themes.phrases import Words, load_words
-from mailer.rendering.themes.template_files import Stamps, stamp_templates
+from mailer.rendering.template_context.page_builder import PageBuilder
+from mailer.rendering.themes.phrases import Phrases, load_phrases
+from mailer.rendering.themes.template_files import FileStamps, stamp_templates
 from mailer.rendering.themes.theme import Theme, find_logo, load_theme
-from mailer.rendering.worker.client import start_drawing
+from mailer.rendering.worker.client import start_worker
 from mailer.settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Draft:
+class _PreparedPage:
     """An edition laid out in one language, before a template has drawn it."""
 
     page: Page
     images: tuple[PreparedImage, ...]
     template: str
     overrides: Path | None
-    stamps: Stamps | None
+    stamps: FileStamps | None
 
-    def draw(self) -> Drawn:
-        return draw_again(self.page, template=self.template, overrides=self.overrides, stamps=self.stamps)
+    def render(self) -> RenderedPage:
+        return render_incrementally(
+            self.page, template=self.template, overrides=self.overrides, stamps=self.stamps
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Dress:
+class _ThemeBundle:
     """What a mail of one language is dressed in, besides its templates."""
 
     theme: Theme
-    words: Words
+    phrases: Phrases
     logo: Path | None
 
 
-_dresses: Latest[_Dress] = Latest(64)
+_theme_bundles: Latest[_ThemeBundle] = Latest(64)
 
 
 def compile_edition(
@@ -59,12 +61,14 @@ def compile_edition(
         TemplateError: a template or the theme is wrong, the edition does not speak the language, or a text
             holds the mark of a hole; with template, story and line.
     """
-    draft = _lay_out(edition, settings, language=language, overrides=overrides)
-    return _freeze(edition, settings, draft, draft.draw())
+    draft = _prepare_page(edition, settings, language=language, overrides=overrides)
+    return _freeze(edition, settings, draft, draft.render())
 
 
-def _freeze(edition: Edition, settings: Settings, draft: _Draft, drawn: Drawn) -> CompiledEdition:
-    page = draft.page
+def _freeze(
+    edition: Edition, settings: Settings, prepared: _PreparedPage, rendered: RenderedPage
+) -> CompiledEdition:
+    page = prepared.page
     values: dict[str, Any] = {
         "slug": edition.slug,
         "language": page.language,
@@ -77,18 +81,18 @@ def _freeze(edition: Edition, settings: Settings, draft: _Draft, drawn: Drawn) -
         "many_stories": page.words.stories,
         # A body that ends with a line end needs no soft break before the boundary of its part. Not strip()
         # alone: the separators that mark slices count as white space.
-        "html": drawn.html.strip(" \n") + "\n",
-        "text": drawn.text.strip(" \n") + "\n",
+        "html": rendered.html.strip(" \n") + "\n",
+        "text": rendered.text.strip(" \n") + "\n",
         "personalise": edition.personalise,
         "switched_off": dict(edition.checks),
     }
     stories = _list_stories(edition, settings)
-    pictures = sorted(image.name for image in draft.images)
+    pictures = sorted(image.name for image in prepared.images)
     return CompiledEdition(
         **values,
         stories=stories,
         digest=digest_parts([*map(str, values.values()), *map(repr, stories), *pictures]),
-        images=draft.images,
+        images=prepared.images,
     )
 
 
@@ -111,32 +115,34 @@ def compile_mjml(
 ) -> str:
     """The MJML of :func:`compile_edition` with all its stories, as the templates write it; it raises the
     same."""
-    draft = _lay_out(edition, settings, language=language, overrides=overrides)
-    drawn = draft.draw()
+    draft = _prepare_page(edition, settings, language=language, overrides=overrides)
+    drawn = draft.render()
     compiled = _freeze(edition, settings, draft, drawn)
-    parts = parse_slices(drawn.mjml, what=f"email/{draft.template}.mjml.j2", markup=True)
+    parts = parse_fragments(drawn.mjml, what=f"email/{draft.template}.mjml.j2", markup=True)
     return join_text(parts, compiled.select(compiled.full_variant), markup=True)
 
 
-def _lay_out(edition: Edition, settings: Settings, *, language: str | None, overrides: Path | None) -> _Draft:
+def _prepare_page(
+    edition: Edition, settings: Settings, *, language: str | None, overrides: Path | None
+) -> _PreparedPage:
     wanted = language or edition.language
     if wanted not in edition.languages:
         raise TemplateError(
             f"{edition.slug}: there is no edition in {wanted}. There is: {', '.join(edition.languages)}."
         )
     # Laying out takes about as long as the process that draws needs to be ready.
-    start_drawing()
+    start_worker()
     stamps = stamp_templates(overrides)
-    dress = _find_dress(edition.template, wanted, overrides, stamps)
-    layout = Layout(
+    dress = _load_theme_bundle(edition.template, wanted, overrides, stamps)
+    layout = PageBuilder(
         edition=edition,
         settings=settings,
         language=wanted,
         theme=dress.theme,
-        words=dress.words,
+        phrases=dress.phrases,
         logo=dress.logo,
     )
-    return _Draft(
+    return _PreparedPage(
         page=layout.build_page(),
         images=tuple(layout.images.values()),
         template=edition.template,
@@ -145,14 +151,18 @@ def _lay_out(edition: Edition, settings: Settings, *, language: str | None, over
     )
 
 
-def _find_dress(template: str, language: str, overrides: Path | None, stamps: Stamps | None) -> _Dress:
+def _load_theme_bundle(
+    template: str, language: str, overrides: Path | None, stamps: FileStamps | None
+) -> _ThemeBundle:
     """The theme ``template`` and the words of ``language``, read anew unless the ``stamps`` of all templates
     say that nothing has changed."""
 
-    def load() -> _Dress:
+    def load() -> _ThemeBundle:
         theme = load_theme(template, overrides)
-        return _Dress(theme=theme, words=load_words(language, overrides), logo=find_logo(theme, overrides))
+        return _ThemeBundle(
+            theme=theme, phrases=load_phrases(language, overrides), logo=find_logo(theme, overrides)
+        )
 
     if stamps is None:
         return load()
-    return _dresses.recall((template, language, overrides), (stamps,), load)
+    return _theme_bundles.recall((template, language, overrides), (stamps,), load)

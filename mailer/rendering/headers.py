@@ -11,7 +11,7 @@ import textwrap
 import unicodedata
 from collections.abc import Iterator
 
-_LONGEST_LINE = 998  # RFC 5322, section 2.1.1, without CRLF
+_MAX_LINE = 998  # RFC 5322, section 2.1.1, without CRLF
 _BYTES_PER_WORD = 45  # 60 characters of base64; with =?utf-8?B? and ?= less than RFC 2047's 75
 _PLAIN_WIDTH = 60
 # Words a phrase may hold without quotes or encoding: RFC 5322 atext, less what looks like an encoded word.
@@ -20,7 +20,7 @@ _PLAIN_TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
 # A mailbox that needs no quoting: what subscribers.address lets through. Non-ASCII only in the local part.
 _MAILBOX = re.compile(r"[^\x00-\x20\x7f\x80-\xa0\"(),:;<>@\[\\\]]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _FOLDED = re.compile(r"[^\r\n\x00]*(?:\r\n [^\r\n\x00]+)*")
-_DIRECTIONS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def write_header(name: str, value: str) -> str:
@@ -35,8 +35,8 @@ def write_header(name: str, value: str) -> str:
     if not value.isascii():
         raise ValueError(f"{name}: not ASCII")
     header = f"{name}: {value}\r\n"
-    if any(len(line) > _LONGEST_LINE for line in header.split("\r\n")):
-        raise ValueError(f"{name}: a line of more than {_LONGEST_LINE} bytes")
+    if any(len(line) > _MAX_LINE for line in header.split("\r\n")):
+        raise ValueError(f"{name}: a line of more than {_MAX_LINE} bytes")
     return header
 
 
@@ -49,7 +49,7 @@ def plain_phrase(text: str) -> str:
     kept = (
         " " if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} else character
         for character in text
-        if character not in _DIRECTIONS
+        if character not in _BIDI_CONTROLS
     )
     return " ".join("".join(kept).split())
 
@@ -92,14 +92,14 @@ def _encode_words(text: str) -> str:
     if 0 < len(whole := text.encode()) <= _BYTES_PER_WORD:
         # Most names are one word.
         return _encode_word(whole)
-    return "\r\n ".join(map(_encode_word, _chunks(text)))
+    return "\r\n ".join(map(_encode_word, _split_words(text)))
 
 
 def _encode_word(chunk: bytes) -> str:
     return f"=?utf-8?B?{binascii.b2a_base64(chunk, newline=False).decode('ascii')}?="
 
 
-def _chunks(text: str) -> Iterator[bytes]:
+def _split_words(text: str) -> Iterator[bytes]:
     chunk = b""
     for character in text:
         encoded = character.encode()

@@ -11,119 +11,123 @@ from pathlib import Path
 
 from editions.memory import Memory
 from mailer.errors import TemplateError
-from mailer.rendering.body.fragments import SliceKind, find_slice, parse_slices, walk_slices
-from mailer.rendering.pipeline.rendered_page import Drawn
+from mailer.rendering.body.fragments import FragmentKind, find_fragment, parse_fragments, walk_fragments
+from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.template_context.page import Page, StoryView
-from mailer.rendering.template_context.reserved_marks import refuse_marks
-from mailer.rendering.themes.template_files import Stamps
-from mailer.rendering.worker.client import draw_apart
+from mailer.rendering.template_context.reserved_marks import refuse_reserved_marks
+from mailer.rendering.themes.template_files import FileStamps
+from mailer.rendering.worker.client import render_in_worker
 
 # Mails kept: what one writer looks at in turn, and a few more.
-_MOST = 8
+_MAX_CACHED = 8
 # Where more than this share of the stories changed, drawing all of them is as quick.
-_SHARE = 0.5
+_MAX_CHANGED_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Pieces:
+class _SplitPage:
     """A page taken apart: the stories, their slugs by section, and the page without them."""
 
-    frame: Page
-    order: tuple[tuple[str, ...], ...]
+    without_stories: Page
+    slugs_by_section: tuple[tuple[str, ...], ...]
     stories: Mapping[str, StoryView]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Drawing:
+class _CachedRender:
     """A page as it was drawn, by templates in the state of ``stamps``."""
 
-    pieces: _Pieces
-    stamps: Stamps
-    drawn: Drawn
+    page: _SplitPage
+    stamps: FileStamps
+    rendered: RenderedPage
 
 
-class _UnlikeError(Exception):
+class _MismatchError(Exception):
     """The new slices do not fit into the mail drawn before."""
 
 
-_drawings: Memory[_Drawing] = Memory(_MOST)
+_cached_renders: Memory[_CachedRender] = Memory(_MAX_CACHED)
 
 
-def draw_again(page: Page, *, template: str, overrides: Path | None, stamps: Stamps | None) -> Drawn:
-    """As :func:`mailer.rendering.worker.client.draw_apart`, with what was drawn before where it is still right.
+def render_incrementally(
+    page: Page, *, template: str, overrides: Path | None, stamps: FileStamps | None
+) -> RenderedPage:
+    """As :func:`mailer.rendering.worker.client.render_in_worker`, with what was drawn before where it is still right.
 
     ``stamps`` are those of the templates before ``page`` was made with their tokens and words.
 
     Raises:
         TemplateError: as there; or a text holds a mark, or the template loses a slice.
     """
-    pieces = _take_apart(page)
+    pieces = _split_page(page)
     key = (template, overrides, page.language, page.title, page.issue)
-    before = _drawings.find(key)
+    before = _cached_renders.find(key)
     drawn = None
     if before and before.stamps == stamps:
-        drawn = _redraw(before, pieces, page, template=template, overrides=overrides)
-    drawn = drawn or _draw(page, template=template, overrides=overrides)
+        drawn = _update(before, pieces, page, template=template, overrides=overrides)
+    drawn = drawn or _render_checked(page, template=template, overrides=overrides)
     if stamps is not None:
-        _drawings.keep(key, _Drawing(pieces=pieces, stamps=stamps, drawn=drawn))
+        _cached_renders.keep(key, _CachedRender(page=pieces, stamps=stamps, rendered=drawn))
     return drawn
 
 
-def _take_apart(page: Page) -> _Pieces:
-    return _Pieces(
-        frame=replace(page, sections=tuple(replace(section, stories=()) for section in page.sections)),
-        order=tuple(tuple(story.slug for story in section.stories) for section in page.sections),
+def _split_page(page: Page) -> _SplitPage:
+    return _SplitPage(
+        without_stories=replace(
+            page, sections=tuple(replace(section, stories=()) for section in page.sections)
+        ),
+        slugs_by_section=tuple(tuple(story.slug for story in section.stories) for section in page.sections),
         stories={story.slug: story for section in page.sections for story in section.stories},
     )
 
 
-def _redraw(
-    before: _Drawing, pieces: _Pieces, page: Page, *, template: str, overrides: Path | None
-) -> Drawn | None:
+def _update(
+    cached: _CachedRender, split: _SplitPage, page: Page, *, template: str, overrides: Path | None
+) -> RenderedPage | None:
     """The mail of ``page`` from the one ``before``; None where it must be drawn whole."""
-    known = before.pieces
-    if pieces.order != known.order or pieces.frame != known.frame:
+    known = cached.page
+    if split.slugs_by_section != known.slugs_by_section or split.without_stories != known.without_stories:
         return None
-    changed = [slug for slug, story in pieces.stories.items() if story != known.stories[slug]]
+    changed = [slug for slug, story in split.stories.items() if story != known.stories[slug]]
     if not changed:
-        return before.drawn
-    if not before.drawn.apart or len(changed) > len(pieces.stories) * _SHARE:
+        return cached.rendered
+    if not cached.rendered.stories_isolated or len(changed) > len(split.stories) * _MAX_CHANGED_SHARE:
         return None
     try:
-        few = _draw(_only(page, changed), template=template, overrides=overrides)
-        return _put_in(before.drawn, few, changed)
-    except (TemplateError, _UnlikeError):
+        few = _render_checked(_keep_stories(page, changed), template=template, overrides=overrides)
+        return _replace_stories(cached.rendered, few, changed)
+    except (TemplateError, _MismatchError):
         # Of a fault, the whole mail tells the line.
         return None
 
 
-def _draw(page: Page, *, template: str, overrides: Path | None) -> Drawn:
+def _render_checked(page: Page, *, template: str, overrides: Path | None) -> RenderedPage:
     """``page`` drawn, and looked through before and after: what was drawn before need not be again."""
     # Around the sections stands what was looked through with the whole.
-    refuse_marks(page if page.whole else page.sections)
-    drawn = draw_apart(page, template=template, overrides=overrides)
-    _refuse_lost_slices(page, drawn, template=template)
+    refuse_reserved_marks(page if page.whole else page.sections)
+    drawn = render_in_worker(page, template=template, overrides=overrides)
+    _refuse_lost_fragments(page, drawn, template=template)
     return drawn
 
 
-def _refuse_lost_slices(page: Page, drawn: Drawn, *, template: str) -> None:
+def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str) -> None:
     """A story or section outside every slice could not be left out or moved, and its numbers would lie."""
-    wanted = {(SliceKind.section, section.key) for section in page.sections}
-    wanted |= {(SliceKind.story, story.slug) for section in page.sections for story in section.stories}
-    for marked, ending in ((drawn.html, "mjml"), (drawn.text, "txt")):
+    wanted = {(FragmentKind.section, section.key) for section in page.sections}
+    wanted |= {(FragmentKind.story, story.slug) for section in page.sections for story in section.stories}
+    for marked, ending in ((rendered.html, "mjml"), (rendered.text, "txt")):
         name = f"email/{template}.{ending}.j2"
-        parts = parse_slices(marked, what=name, markup=ending == "mjml")
-        lost = wanted - {(one.kind, one.key) for one in walk_slices(parts)}
+        parts = parse_fragments(marked, what=name, markup=ending == "mjml")
+        lost = wanted - {(one.kind, one.key) for one in walk_fragments(parts)}
         if lost:
             kind, key = min(lost)
             raise TemplateError(
                 f"{name}: the {kind} {key} is in no slice of its own. "
-                f'Write begin("{kind}", {kind}.{"slug" if kind is SliceKind.story else "key"}) before it '
+                f'Write begin("{kind}", {kind}.{"slug" if kind is FragmentKind.story else "key"}) before it '
                 f'and end("{kind}") after it.'
             )
 
 
-def _only(page: Page, slugs: list[str]) -> Page:
+def _keep_stories(page: Page, slugs: list[str]) -> Page:
     """``page`` with the stories ``slugs`` alone, of which only their slices are wanted."""
     sections = (
         replace(section, stories=tuple(story for story in section.stories if story.slug in slugs))
@@ -132,26 +136,26 @@ def _only(page: Page, slugs: list[str]) -> Page:
     return replace(page, whole=False, sections=tuple(section for section in sections if section.stories))
 
 
-def _put_in(whole: Drawn, few: Drawn, slugs: list[str]) -> Drawn:
+def _replace_stories(whole: RenderedPage, few: RenderedPage, slugs: list[str]) -> RenderedPage:
     """``whole`` with the slices of ``few`` for the stories ``slugs``."""
-    if not few.apart:
-        raise _UnlikeError
+    if not few.stories_isolated:
+        raise _MismatchError
     # What a component needs in the head is not in its slice.
     head = whole.html.find("</head>")
     if head != few.html.find("</head>") or whole.html[:head] != few.html[:head]:
-        raise _UnlikeError
+        raise _MismatchError
     html, mjml, text = whole.html, whole.mjml, whole.text
     for slug in slugs:
-        html = _exchange(html, few.html, slug, markup=True)
-        mjml = _exchange(mjml, few.mjml, slug, markup=True)
-        text = _exchange(text, few.text, slug, markup=False)
-    return Drawn(mjml=mjml, html=html, text=text)
+        html = _replace_story(html, few.html, slug, markup=True)
+        mjml = _replace_story(mjml, few.mjml, slug, markup=True)
+        text = _replace_story(text, few.text, slug, markup=False)
+    return RenderedPage(mjml=mjml, html=html, text=text)
 
 
-def _exchange(whole: str, few: str, slug: str, *, markup: bool) -> str:
+def _replace_story(whole: str, few: str, slug: str, *, markup: bool) -> str:
     """``whole`` with the slice of the story ``slug`` that ``few`` has."""
-    old = find_slice(whole, SliceKind.story, slug, markup=markup)
-    new = find_slice(few, SliceKind.story, slug, markup=markup)
+    old = find_fragment(whole, FragmentKind.story, slug, markup=markup)
+    new = find_fragment(few, FragmentKind.story, slug, markup=markup)
     if old is None or new is None:
-        raise _UnlikeError
+        raise _MismatchError
     return f"{whole[: old[0]]}{few[slice(*new)]}{whole[old[1] :]}"

@@ -14,13 +14,13 @@ from functools import lru_cache
 from urllib.parse import quote
 
 from mailer.errors import BuildError, ConfigurationError
-from mailer.rendering.body.assembly import EncodedBody, Sheet
-from mailer.rendering.body.merge_tags import Hole
+from mailer.rendering.body.assembly import BodyTemplate, EncodedBody
+from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.body.transfer_encoding import SOFT_BREAK
 from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
-from mailer.rendering.mail_merge import check_url, greet
+from mailer.rendering.mail_merge import check_url, format_greeting
 from mailer.rendering.reader import Reader, archive_url, message_id
 from mailer.settings import Settings
 from subscribers.address import normalise_address
@@ -28,44 +28,44 @@ from subscribers.errors import AddressError
 
 __all__ = ["MessageBuilder", "build_message", "message_id", "names_survive_folding"]
 
-_MOST_VARIANTS = 128
+_MAX_VARIANTS = 128
 """Variants kept ready at a time, each some 1.3 times its mail: 16 MB for mails of 100 KB."""
 
-_MOST_INTERESTS = 4096
+_MAX_INTERESTS = 4096
 """Sets of interests whose variant is remembered; a few hundred bytes each."""
 
-_LONGEST_LINKS = 998 - len("List-Unsubscribe: <>\r\n")  # RFC 5322, section 2.1.1
-_VARYING = (Hole.greeting, Hole.unsubscribe_url, Hole.preferences_url)
+_MAX_LINKS_LENGTH = 998 - len("List-Unsubscribe: <>\r\n")  # RFC 5322, section 2.1.1
+_READER_TAGS = (MergeTag.greeting, MergeTag.unsubscribe_url, MergeTag.preferences_url)
 # A link that needs no escape in HTML and fits on a line of quoted-printable with its soft break.
 _PLAIN_LINK = re.compile(r"(?=.{1,75}\Z)https?://[A-Za-z0-9.:/_~-]+")
 # What HTML escapes; without these it says what plain text says.
-_MARKUP = frozenset("&<>\"'")
+_HTML_SPECIAL = frozenset("&<>\"'")
 # What To says in a preview for nobody (RFC 5322, appendix A.1.3).
-_NOBODY = "undisclosed-recipients:;"
+_NO_RECIPIENT = "undisclosed-recipients:;"
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Frame:
+class _SharedParts:
     """What all messages of an edition in one language share: the headers before To, between To and Date,
     between Message-ID and List-Unsubscribe, and after it; the bytes before each part and at the end."""
 
     before_to: str
     before_date: str
-    before_leaving: str
-    after_leaving: str
+    before_unsubscribe: str
+    after_unsubscribe: str
     before_text: bytes
     before_html: bytes
     end: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Form:
+class _MessageTemplate:
     """The message of one variant, but for what its readers differ in."""
 
     mail: CompiledEdition
-    frame: _Frame
-    text: Sheet
-    html: Sheet
+    shared: _SharedParts
+    text: BodyTemplate
+    html: BodyTemplate
 
 
 class MessageBuilder:
@@ -87,16 +87,16 @@ class MessageBuilder:
         self._labels = settings.subject_labels
         self._mailto = f"<mailto:{mailbox}?subject=unsubscribe%20"
         try:
-            self._frames = {
-                (mail.language, label): _make_frame(mail, settings, label)
+            self._shared_parts = {
+                (mail.language, label): _make_shared_parts(mail, settings, label)
                 for mail in mails
                 for label in {"", *self._labels.values()}
             }
         except (ValueError, UnicodeError) as error:
             raise BuildError(f"no message can be built of this edition: {error}.") from error
         # Bounded, and one call into C a reader.
-        self._find_variant = lru_cache(_MOST_INTERESTS)(self.choose_variant)
-        self._find_form = lru_cache(_MOST_VARIANTS)(self._lay_out)
+        self._get_variant = lru_cache(_MAX_INTERESTS)(self.choose_variant)
+        self._get_template = lru_cache(_MAX_VARIANTS)(self._make_template)
 
     def choose_variant(self, language: str, interests: Interests, named: bool = True) -> Variant:
         """The variant a reader with this language and these interests gets."""
@@ -114,13 +114,13 @@ class MessageBuilder:
         links = (reader.unsubscribe_url, reader.preferences_url)
         are_plain = _check_links(links, reader)
         name = plain_phrase(reader.name)
-        form = self._find_form(self._find_variant(reader.language, reader.interests, bool(name)))
-        frame, mail = form.frame, form.mail
+        form = self._get_template(self._get_variant(reader.language, reader.interests, bool(name)))
+        frame, mail = form.shared, form.mail
         if label := self._labels.get(reader.country):
-            frame = self._frames[mail.language, label]
+            frame = self._shared_parts[mail.language, label]
         try:
             head = self._write_head(frame, reader, links[0], name, now)
-            text, html = _encode_values(mail, greet(mail, name), links, are_plain=are_plain)
+            text, html = _encode_values(mail, format_greeting(mail, name), links, are_plain=are_plain)
             return b"".join(
                 (
                     head,
@@ -134,30 +134,34 @@ class MessageBuilder:
         except (ValueError, UnicodeError) as error:
             raise BuildError(f"{reader.email}: no message can be built: {error}.") from error
 
-    def _write_head(self, frame: _Frame, reader: Reader, leave: str, name: str, now: datetime) -> bytes:
-        to = format_phrase(name, reader.envelope) if reader.envelope else _NOBODY
+    def _write_head(
+        self, shared: _SharedParts, reader: Reader, unsubscribe_url: str, name: str, now: datetime
+    ) -> bytes:
+        to = format_phrase(name, reader.envelope) if reader.envelope else _NO_RECIPIENT
         # RFC 8058: exactly one https URI that a POST unsubscribes; RFC 2369: in order of preference. A long
         # link takes the line for itself: it is the one that a POST unsubscribes.
         mailto = f", {self._mailto}{reader.token}>"
-        if len(leave) + len(mailto) > _LONGEST_LINKS:
+        if len(unsubscribe_url) + len(mailto) > _MAX_LINKS_LENGTH:
             mailto = ""
         return (
-            f"{frame.before_to}To: {to}\r\n{frame.before_date}Date: {_write_date(now)}\r\n"
+            f"{shared.before_to}To: {to}\r\n{shared.before_date}Date: {_format_date(now)}\r\n"
             f"Message-ID: {reader.message_id}\r\n"
-            f"{frame.before_leaving}List-Unsubscribe: <{leave}>{mailto}\r\n{frame.after_leaving}"
+            f"{shared.before_unsubscribe}List-Unsubscribe: <{unsubscribe_url}>{mailto}\r\n{shared.after_unsubscribe}"
         ).encode()
 
-    def _lay_out(self, variant: Variant) -> _Form:
+    def _make_template(self, variant: Variant) -> _MessageTemplate:
         mail = self._mails[variant.language]
         selection = mail.select(variant)
         fixed = {
-            Hole.archive_url: archive_url(self._settings.web.base_url, mail.slug, mail.language, mail.digest)
+            MergeTag.archive_url: archive_url(
+                self._settings.web.base_url, mail.slug, mail.language, mail.digest
+            )
         }
-        return _Form(
+        return _MessageTemplate(
             mail=mail,
-            frame=self._frames[variant.language, ""],
-            text=mail.text_body.lay_out(selection, fixed, _VARYING),
-            html=mail.html_body.lay_out(selection, fixed, _VARYING),
+            shared=self._shared_parts[variant.language, ""],
+            text=mail.text_body.make_template(selection, fixed, _READER_TAGS),
+            html=mail.html_body.make_template(selection, fixed, _READER_TAGS),
         )
 
 
@@ -180,8 +184,8 @@ def _check_links(links: tuple[str, str], reader: Reader) -> bool:
     # They differ in one letter of the path, so one look tells of both.
     if _PLAIN_LINK.fullmatch(links[0]):
         return True
-    check_url(links[0], Hole.unsubscribe_url, reader)
-    check_url(links[1], Hole.preferences_url, reader)
+    check_url(links[0], MergeTag.unsubscribe_url, reader)
+    check_url(links[1], MergeTag.preferences_url, reader)
     return False
 
 
@@ -189,35 +193,35 @@ def _encode_values(
     mail: CompiledEdition, greeting: str, links: tuple[str, str], *, are_plain: bool
 ) -> tuple[Sequence[bytes], Sequence[bytes]]:
     """The values in the order of ``_VARYING``, for the text part and for the HTML part."""
-    if not (are_plain and mail.is_quoted):
+    if not (are_plain and mail.is_quoted_printable):
         values = (greeting, *links)
         write_text, write_html = mail.text_body.encode_value, mail.html_body.encode_value
         return tuple(map(write_text, values)), tuple(map(write_html, values))
     leave, choose = links[0].encode() + SOFT_BREAK, links[1].encode() + SOFT_BREAK
     in_text = mail.text_body.encode_value(greeting)
-    in_html = in_text if _MARKUP.isdisjoint(greeting) else mail.html_body.encode_value(greeting)
+    in_html = in_text if _HTML_SPECIAL.isdisjoint(greeting) else mail.html_body.encode_value(greeting)
     return (in_text, leave, choose), (in_html, leave, choose)
 
 
 @lru_cache(maxsize=4)
-def _write_date(now: datetime) -> str:
+def _format_date(now: datetime) -> str:
     return format_datetime(now)
 
 
-def _make_frame(mail: CompiledEdition, settings: Settings, label: str) -> _Frame:
+def _make_shared_parts(mail: CompiledEdition, settings: Settings, label: str) -> _SharedParts:
     sender, own_address = settings.sender, sender_address(settings.sender.address)
     # "=_" occurs neither in quoted-printable nor in base64, so no body can hold the boundary.
     boundary = f"=_{mail.digest[:32]}"
-    return _Frame(
-        before_to=_write([("From", format_mailbox(mail.sender_name, own_address))]),
-        before_date=_write(
+    return _SharedParts(
+        before_to=_write_headers([("From", format_mailbox(mail.sender_name, own_address))]),
+        before_date=_write_headers(
             [
                 ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),
                 ("Subject", format_text(f"{label} {mail.subject}" if label else mail.subject)),
             ]
         ),
-        before_leaving=_write([("MIME-Version", "1.0")]),
-        after_leaving=_write(
+        before_unsubscribe=_write_headers([("MIME-Version", "1.0")]),
+        after_unsubscribe=_write_headers(
             [
                 ("List-Unsubscribe-Post", "List-Unsubscribe=One-Click"),
                 ("List-Id", f"<{_list_id(settings)}>"),
@@ -229,19 +233,19 @@ def _make_frame(mail: CompiledEdition, settings: Settings, label: str) -> _Frame
                 ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
             ]
         ),
-        before_text=f"\r\n--{boundary}\r\n{_begin_part('plain', mail.text_body)}".encode(),
-        before_html=f"\r\n--{boundary}\r\n{_begin_part('html', mail.html_body)}".encode(),
+        before_text=f"\r\n--{boundary}\r\n{_write_part_headers('plain', mail.text_body)}".encode(),
+        before_html=f"\r\n--{boundary}\r\n{_write_part_headers('html', mail.html_body)}".encode(),
         end=f"\r\n--{boundary}--\r\n".encode(),
     )
 
 
-def _write(headers: Sequence[tuple[str, str]]) -> str:
+def _write_headers(headers: Sequence[tuple[str, str]]) -> str:
     return "".join(write_header(name, value) for name, value in headers if value)
 
 
-def _begin_part(subtype: str, body: EncodedBody) -> str:
+def _write_part_headers(subtype: str, body: EncodedBody) -> str:
     kind, encoding = f'text/{subtype}; charset="utf-8"', body.encoding
-    return _write([("Content-Type", kind), ("Content-Transfer-Encoding", encoding)]) + "\r\n"
+    return _write_headers([("Content-Type", kind), ("Content-Transfer-Encoding", encoding)]) + "\r\n"
 
 
 @lru_cache(maxsize=8)

@@ -6,16 +6,16 @@ from typing import NamedTuple, Protocol
 from urllib.parse import quote
 
 from mailer.errors import BuildError
-from mailer.rendering.body.variants import ANYTHING, Interests
+from mailer.rendering.body.variants import NO_INTERESTS, Interests
 from mailer.settings import Settings
 from subscribers.tokens import Purpose, TokenSigner
 
 _MESSAGE_ID_DIGITS = 12
-VERSION_DIGITS = 16
+DIGEST_DIGITS = 16
 """Digits of a content's digest in the address of an edition: 64 bits, which nobody tries out."""
 
 
-class Addressee(Protocol):
+class SubscriberLike(Protocol):
     """What is asked of a subscriber: the columns of ``Subscriber``, wherever they were read."""
 
     @property
@@ -47,7 +47,7 @@ class Reader(NamedTuple):
     base_url: str
     token: str
     message_id: str
-    interests: Interests = ANYTHING
+    interests: Interests = NO_INTERESTS
     country: str = ""
 
     @property
@@ -71,7 +71,7 @@ class Reader(NamedTuple):
 
 
 def reader_for(
-    subscriber: Addressee,
+    subscriber: SubscriberLike,
     campaign_id: int,
     settings: Settings,
     signer: TokenSigner,
@@ -110,7 +110,7 @@ def archive_url(base_url: str, edition: str, language: str, digest: str = "") ->
     for whoever has the mail, also where it is in no archive: nobody can guess it without the content.
     """
     path = f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
-    return f"{path}?v={digest[:VERSION_DIGITS]}" if digest else path
+    return f"{path}?v={digest[:DIGEST_DIGITS]}" if digest else path
 
 
 def interests_of(country: str | None, sectors: Iterable[str], countries: Iterable[str] = ()) -> Interests:
@@ -124,7 +124,7 @@ def _interests_of(country: str | None, sectors: frozenset[str], countries: froze
     return Interests(sectors=sectors, countries=countries | {country} if country else countries)
 
 
-def nobody(settings: Settings) -> Reader:
+def anonymous_reader(settings: Settings) -> Reader:
     """The reader of the archive and of previews without one: no name, links to nobody's choices."""
     return Reader(
         subscriber_id=0,

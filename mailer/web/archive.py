@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from mailer.database.engine import session
-from mailer.i18n import OWN_NAMES, Tongue
+from mailer.i18n import NATIVE_NAMES, Translator
 from mailer.settings import Settings
 from mailer.web.choices import country_names, language_name, list_countries, list_sectors
 from mailer.web.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
@@ -50,7 +50,7 @@ def show_editions(site: TheSite, request: Request) -> Response:
         editions=editions,
         names={tag: language_name(tag) for edition in editions for tag in edition.languages},
         feeds=_list_feeds(tongue, settings, editions),
-        languages=OWN_NAMES.items(),
+        languages=NATIVE_NAMES.items(),
         subscribe_path=f"{site.pages.prefix}/subscribe{suffix}" if settings.web.sign_up else "",
     )
     return _tell_robots(page, settings)
@@ -128,7 +128,9 @@ def _show_feed(
     return _tell_robots(answer, settings)
 
 
-def _list_feeds(tongue: Tongue, settings: Settings, editions: Sequence[SentEdition]) -> list[tuple[str, str]]:
+def _list_feeds(
+    tongue: Translator, settings: Settings, editions: Sequence[SentEdition]
+) -> list[tuple[str, str]]:
     """The feeds that have something in them, as (path, name)."""
     sectors = {sector for edition in editions for sector in edition.sectors}
     countries = {country for edition in editions for country in edition.countries}

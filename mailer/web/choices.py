@@ -7,8 +7,8 @@ from functools import cache, lru_cache
 from babel import Locale, UnknownLocaleError
 from markupsafe import Markup
 
-from mailer.i18n import Tongue
-from mailer.rendering.themes.phrases import load_words
+from mailer.i18n import Translator
+from mailer.rendering.themes.phrases import load_phrases
 from mailer.settings import Settings
 from subscribers.country import is_country
 
@@ -17,7 +17,7 @@ LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")
 
 
 def list_countries(
-    tongue: Tongue, names: Mapping[str, Mapping[str, str]], codes: Iterable[str]
+    tongue: Translator, names: Mapping[str, Mapping[str, str]], codes: Iterable[str]
 ) -> list[tuple[str, str]]:
     """Those of the countries ``codes`` (alpha-2) that there are, with their names in the page's language, by
     name.
@@ -28,7 +28,7 @@ def list_countries(
     return sorted(named, key=lambda country: _sort_key(country[1]))
 
 
-def write_options(tongue: Tongue, names: Mapping[str, Mapping[str, str]], chosen: str) -> Markup:
+def write_options(tongue: Translator, names: Mapping[str, Mapping[str, str]], chosen: str) -> Markup:
     """All countries as the options of a select, by name, ``chosen`` (alpha-2) among them."""
     options = _write_options(tongue, tuple((tag, tuple(own.items())) for tag, own in names.items()))
     if not is_country(chosen):
@@ -38,17 +38,17 @@ def write_options(tongue: Tongue, names: Mapping[str, Mapping[str, str]], chosen
 
 # Two hundred and fifty names are found, sorted and written once for each language, not for each page.
 @lru_cache(32)
-def _write_options(tongue: Tongue, names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Markup:
+def _write_options(tongue: Translator, names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Markup:
     own = {tag: dict(table) for tag, table in names}
     option = Markup('<option value="{}">{}</option>\n')
     return Markup().join(option.format(*country) for country in list_countries(tongue, own, country_codes()))
 
 
-def list_sectors(tongue: Tongue, settings: Settings) -> list[tuple[str, str]]:
+def list_sectors(tongue: Translator, settings: Settings) -> list[tuple[str, str]]:
     """The configured sectors as (slug, name): as the settings say in English, as our phrases do elsewhere."""
     if tongue.tag == "en":
         return list(settings.sectors.items())
-    phrases = load_words(tongue.tag).sections
+    phrases = load_phrases(tongue.tag).sections
     return [(slug, phrases.get(slug, name)) for slug, name in settings.sectors.items()]
 
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from mailer.database.models import LetterKind
 from mailer.feedback import asking, errands, leaving
-from mailer.i18n import OWN_NAMES
+from mailer.i18n import NATIVE_NAMES
 from mailer.web.joining import read_visitor, show_plain, show_spent
 from mailer.web.listening import choose_tongue, read_said
 from mailer.web.public import find_paths, read_own_form, show_page
@@ -168,7 +168,7 @@ def _show(
         said=said,
         status=status,
         **{
-            "languages": None if request.method == "POST" else OWN_NAMES.items(),
+            "languages": None if request.method == "POST" else NATIVE_NAMES.items(),
             # The form goes where the page is, in the language its address asked for.
             "action": "",
             "standing": errand.standing,

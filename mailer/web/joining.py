@@ -14,7 +14,7 @@ from mailer.database.models import LetterKind
 from mailer.feedback import asking, confirming
 from mailer.feedback.asking import ASKED_FOR_LINK, ASKED_TO_JOIN, JOINING, NO_ADDRESS, ONCE_MORE, Visitor
 from mailer.feedback.stamping import Age, make_stamp, read_stamp
-from mailer.i18n import OWN_NAMES, Tongue
+from mailer.i18n import NATIVE_NAMES, Translator
 from mailer.web.listening import PARAMETER, choose_tongue, read_asked, read_said
 from mailer.web.public import read_own_form, show_page
 from mailer.web.site import Body, Site, TheSite
@@ -54,7 +54,7 @@ def show_confirmation(site: TheSite, request: Request, token: str) -> Response:
         site,
         request,
         "confirm.html",
-        languages=OWN_NAMES.items(),
+        languages=NATIVE_NAMES.items(),
         address=address,
         action=_path(site, request, f"/confirm/{token}"),
     )
@@ -65,8 +65,8 @@ def act_confirmation(site: TheSite, request: Request, token: str, body: Body) ->
     said = read_said(dict(read_own_form(request, body)))
     tongue = choose_tongue(request.scope, said=said)
     settings = site.workspace.settings
-    wording = tongue.gap.join(
-        tongue.say(words, organisation=settings.sender.organisation) for words in confirming.CONFIRMING
+    wording = tongue.sentence_space.join(
+        tongue.translate(words, organisation=settings.sender.organisation) for words in confirming.CONFIRMING
     )
     try:
         confirmed = confirming.confirm(
@@ -112,7 +112,7 @@ def show_spent(site: Site, request: Request, *, said: str = "") -> Response:
     return show_plain(site, request, "spent.html", said=said, status=404)
 
 
-def read_visitor(site: Site, request: Request, tongue: Tongue) -> Visitor:
+def read_visitor(site: Site, request: Request, tongue: Translator) -> Visitor:
     """Who asks: the network address as a proxy on this machine says it, or the one that is connected."""
     address = request.client.host if request.client is not None else ""
     keeping = Keeping(site.workspace.settings.consent.origin)
@@ -132,7 +132,9 @@ def _act(site: Site, request: Request, body: bytes, template: str, kind: LetterK
     # What only a program fills in. It gets the answer of everybody, and nothing else happens.
     if not fields.get("website"):
         organisation = site.workspace.settings.sender.organisation
-        wording = tongue.gap.join(tongue.say(words, organisation=organisation) for words in JOINING)
+        wording = tongue.sentence_space.join(
+            tongue.translate(words, organisation=organisation) for words in JOINING
+        )
         try:
             asking.ask(
                 site.engine,
@@ -167,7 +169,7 @@ def _show_form(
         template,
         said=said,
         status=status,
-        languages=None if request.method == "POST" else OWN_NAMES.items(),
+        languages=None if request.method == "POST" else NATIVE_NAMES.items(),
         email=email[:320],
         hint=hint,
         hint_is_soft=hint_is_soft,

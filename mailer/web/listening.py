@@ -6,21 +6,23 @@ from urllib.parse import parse_qsl
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from mailer.i18n import LANGUAGES, SOURCE, Tongue, find_tongue, load_tongue
+from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, Translator, load_translator, match_language
 
 PARAMETER = "lang"
 _MOST_ACCEPTED = 20
 _LONGEST_TAG = 35
 
 
-def choose_tongue(scope: Scope, *, said: str = "", mail: str = "") -> Tongue:
+def choose_tongue(scope: Scope, *, said: str = "", mail: str = "") -> Translator:
     """The language for the answer to a request.
 
     ``said`` is the language of the page whose form was sent, ``mail`` that of the mail the reader came from;
     either may be empty. ``?lang=`` comes before both, and what the browser accepts after them.
     """
     wanted = [read_asked(scope), said, mail, *read_accepted(Headers(scope=scope).get("accept-language", ""))]
-    return load_tongue(find_tongue(tag for tag in wanted if 0 < len(tag) <= _LONGEST_TAG) or SOURCE)
+    return load_translator(
+        match_language(tag for tag in wanted if 0 < len(tag) <= _LONGEST_TAG) or SOURCE_LANGUAGE
+    )
 
 
 def read_asked(scope: Scope) -> str:
@@ -29,7 +31,7 @@ def read_asked(scope: Scope) -> str:
         query = dict(parse_qsl((scope.get("query_string") or b"").decode("latin-1"), max_num_fields=20))
     except ValueError:
         return ""
-    return find_tongue([query.get(PARAMETER, "")[:_LONGEST_TAG]]) or ""
+    return match_language([query.get(PARAMETER, "")[:_LONGEST_TAG]]) or ""
 
 
 def read_said(fields: Mapping[str, str]) -> str:

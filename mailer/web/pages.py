@@ -13,8 +13,8 @@ from jinja2.runtime import Context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, Response
 
-from mailer.i18n import SOURCE, Tongue, load_tongue, mark
-from mailer.rendering.template_context.language_markup import quote_sender
+from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
+from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
 from mailer.web.listening import PARAMETER
 from templates import ROOT
@@ -23,57 +23,57 @@ FOLDER = ROOT / "web"
 FOREVER = "public, max-age=31536000, immutable"
 """For what is named by a hash of its content."""
 
-ENGLISH = load_tongue(SOURCE)
+ENGLISH = load_translator(SOURCE_LANGUAGE)
 
 _TICKED = re.compile(r"`([^`]+)`")
 # Written down: the system's own table may be wrong, and a style sheet of another type is not applied.
 _MEDIA_TYPES = MappingProxyType({".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"})
 
 _UNREADABLE = (
-    mark("We could not read that"),
-    mark("What your browser sent could not be read. Please go back and try again."),
+    gettext_noop("We could not read that"),
+    gettext_noop("What your browser sent could not be read. Please go back and try again."),
 )
 _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
     {
         400: _UNREADABLE,
         403: (
-            mark("Please use our page"),
-            mark(
+            gettext_noop("Please use our page"),
+            gettext_noop(
                 "This was sent from another site, so nothing was changed. Open the link in your email again."
             ),
         ),
         404: (
-            mark("Page not found"),
-            mark("The link may be incomplete. Open it again from the email, or copy all of it."),
+            gettext_noop("Page not found"),
+            gettext_noop("The link may be incomplete. Open it again from the email, or copy all of it."),
         ),
         405: (
-            mark("That does not work here"),
-            mark("This address cannot be used that way. Open the link in your email again."),
+            gettext_noop("That does not work here"),
+            gettext_noop("This address cannot be used that way. Open the link in your email again."),
         ),
         409: (
-            mark("We need to do this for you"),
-            mark(
+            gettext_noop("We need to do this for you"),
+            gettext_noop(
                 "Our team took this address off the list, so you cannot subscribe it again here. "
                 "Please write to us."
             ),
         ),
         413: (
-            mark("That is too large"),
-            mark("What your browser sent is larger than any of our forms. Nothing was changed."),
+            gettext_noop("That is too large"),
+            gettext_noop("What your browser sent is larger than any of our forms. Nothing was changed."),
         ),
         415: _UNREADABLE,
         421: ("Not this address", "This page answers only on this machine, as 127.0.0.1 or localhost."),
         429: (
-            mark("Please wait a while"),
-            mark("Too many requests came from your network. Please try again in an hour."),
+            gettext_noop("Please wait a while"),
+            gettext_noop("Too many requests came from your network. Please try again in an hour."),
         ),
         500: (
-            mark("Something went wrong"),
-            mark("This is our fault, not yours. Please try again later."),
+            gettext_noop("Something went wrong"),
+            gettext_noop("This is our fault, not yours. Please try again later."),
         ),
     }
 )
-_OTHER = mark("Please go back and try again.")
+_OTHER = gettext_noop("Please go back and try again.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,7 +121,13 @@ class Pages:
         )
 
     def show(
-        self, template: str, tongue: Tongue = ENGLISH, *, status: int = 200, asked: str = "", **words: object
+        self,
+        template: str,
+        tongue: Translator = ENGLISH,
+        *,
+        status: int = 200,
+        asked: str = "",
+        **words: object,
     ) -> HTMLResponse:
         """The page of ``template`` in ``tongue``, filled with ``words``.
 
@@ -131,12 +137,12 @@ class Pages:
             "tongue": tongue,
             "suffix": f"?{PARAMETER}={asked}" if asked else "",
             "languages": None,
-            "gap": tongue.gap,
+            "gap": tongue.sentence_space,
         }
         html = self._environment.get_template(template).render({**here, **words})
         return HTMLResponse(html, status_code=status, headers={"content-language": tongue.tag})
 
-    def refuse(self, status: int, tongue: Tongue = ENGLISH) -> HTMLResponse:
+    def refuse(self, status: int, tongue: Translator = ENGLISH) -> HTMLResponse:
         """The page for an error. It repeats nothing that was asked, so it is the same for everybody."""
         title, words = _ERRORS.get(status) or (HTTPStatus(status).phrase, _OTHER)
         return self.show("error.html", tongue, status=status, title=title, words=words)
@@ -163,28 +169,28 @@ def _speak_for(sender: SenderSettings) -> Callable[[Context, str], Markup]:
 
     @pass_context
     def quote_ours(context: Context, text: str) -> Markup:
-        tongue: Tongue = context["tongue"]
-        return quote_sender(text, sender, tongue.tag)
+        tongue: Translator = context["tongue"]
+        return embed_sender_text(text, sender, tongue.tag)
 
     return quote_ours
 
 
 @pass_context
 def _translate(context: Context, message: str) -> str:
-    tongue: Tongue = context["tongue"]
+    tongue: Translator = context["tongue"]
     return tongue.translations.gettext(message)
 
 
 @pass_context
 def _translate_number(context: Context, one: str, many: str, number: int) -> str:
-    tongue: Tongue = context["tongue"]
+    tongue: Translator = context["tongue"]
     return tongue.translations.ngettext(one, many, number)
 
 
 @pass_context
 def _write_day(context: Context, day: date) -> str:
-    tongue: Tongue = context["tongue"]
-    return tongue.write_day(day)
+    tongue: Translator = context["tongue"]
+    return tongue.format_day(day)
 
 
 def _mark_address(address: str) -> Markup:

@@ -11,11 +11,11 @@ from fastapi import Depends, FastAPI, Request
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
 from editions.problem import Level, Problem
-from mailer.checks.rules.size import LARGE, LARGEST
+from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.errors import BuildError
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.mail_merge import Personal, personalise
+from mailer.rendering.mail_merge import PersonalisedMail, personalise
 from mailer.rendering.reader import Reader
 from mailer.web.application import Route, assemble
 from mailer.web.archive import IMAGE_HEADERS, IMAGE_TYPES
@@ -56,7 +56,7 @@ class Workbench:
         """Some addresses to choose from."""
         return self.readership.list_addresses(self.clock().date())
 
-    def fill(self, mail: CompiledEdition | None, reader: Reader) -> Personal | None:
+    def fill(self, mail: CompiledEdition | None, reader: Reader) -> PersonalisedMail | None:
         """The mail as the preview shows it: with nobody's links, so that looking gives no key away.
 
         None where there is no mail, or it has a hole that cannot be filled; the problems say so.
@@ -117,8 +117,8 @@ def show_workbench(request: Request, workbench: TheWorkbench) -> Response:
         mail=mail if shown else None,
         text=shown.text if shown else "",
         size=measure_mail(mail, seat.reader) if mail and shown else 0,
-        large=LARGE,
-        largest=LARGEST,
+        large=WARN_HTML_BYTES,
+        largest=MAX_HTML_BYTES,
         languages=[(tag, language_name(tag)) for tag in proof.mails],
         addresses=[] if fault else workbench.list_addresses(),
         list_note=fault,

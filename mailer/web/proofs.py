@@ -4,16 +4,17 @@ import re
 from dataclasses import replace
 from html import escape
 
-from mailer.rendering.body.merge_tags import Hole
+from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.mail_merge import fill, fill_values
-from mailer.rendering.reader import nobody
+from mailer.rendering.mail_merge import fill_merge_tags, merge_values
+from mailer.rendering.reader import anonymous_reader
 from mailer.settings import Settings
 
 _SEPARATOR = r"(?:\s|\xa0|&nbsp;|&#160;)*·(?:\s|\xa0|&nbsp;|&#160;)*"
 _OWN_LINKS = "|".join(
-    re.escape(hole.mark) for hole in (Hole.unsubscribe_url, Hole.preferences_url, Hole.archive_url)
+    re.escape(hole.placeholder)
+    for hole in (MergeTag.unsubscribe_url, MergeTag.preferences_url, MergeTag.archive_url)
 )
 _OWN_LINK = re.compile(
     rf"<a\b[^>]*\bhref=[\"'](?:{_OWN_LINKS})[\"'][^>]*>.*?</a>(?:{_SEPARATOR})?", re.IGNORECASE | re.DOTALL
@@ -57,4 +58,4 @@ def neutralise(compiled: CompiledEdition, settings: Settings, variant: Variant |
     """
     shown = replace(variant or compiled.full_variant, named=False)
     html = _OWN_LINK.sub("", compiled.assemble(shown).html)
-    return fill(html, fill_values(compiled, nobody(settings)), escape)
+    return fill_merge_tags(html, merge_values(compiled, anonymous_reader(settings)), escape)

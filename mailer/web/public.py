@@ -21,7 +21,7 @@ from mailer.feedback.choosing import (
 from mailer.feedback.leaving import Standing
 from mailer.feedback.looking import find_last_edition, has_last_edition
 from mailer.feedback.reasons import REASONS, give_reason
-from mailer.i18n import OWN_NAMES, Tongue
+from mailer.i18n import NATIVE_NAMES, Translator
 from mailer.web.choices import (
     country_codes,
     country_names,
@@ -63,7 +63,7 @@ def act_leave(site: TheSite, request: Request, token: str, body: Body) -> Respon
         token,
         method="page",
         now=site.clock(),
-        wording=tongue.gap.join(map(tongue.say, leaving.LEAVING)),
+        wording=tongue.sentence_space.join(map(tongue.translate, leaving.LEAVING)),
         language=tongue.tag,
     )
     return show_page(site, request, "left.html", token, standing, said=said, reasons=REASONS.items())
@@ -74,7 +74,7 @@ def act_return(site: TheSite, request: Request, token: str, body: Body) -> Respo
     fields = dict(read_fields(body))
     said = read_said(fields)
     tongue = choose_tongue(request.scope, said=said)
-    words = tongue.gap.join(map(tongue.say, _WORDS_ABOVE.get(fields.get("from", ""), ())))
+    words = tongue.sentence_space.join(map(tongue.translate, _WORDS_ABOVE.get(fields.get("from", ""), ())))
     standing = leaving.come_back(
         site.engine, site.workspace.keys, token, words=words, now=site.clock(), language=tongue.tag
     )
@@ -161,7 +161,7 @@ def show_page(
     tongue = choose_tongue(request.scope, said=said, mail=standing.language)
     asked = read_asked(request.scope)
     # What was posted to is no page to come back to in another language.
-    languages = None if request.method == "POST" else OWN_NAMES.items()
+    languages = None if request.method == "POST" else NATIVE_NAMES.items()
     paths = find_paths(site.pages.prefix, token, asked)
     return site.pages.show(
         template,
@@ -262,6 +262,6 @@ def _show_edition(site: Site, token: str, form: Form) -> Response:
     )
 
 
-def tongue_of(request: Request, said: str = "") -> Tongue:
+def tongue_of(request: Request, said: str = "") -> Translator:
     """The language of a page that belongs to no mail."""
     return choose_tongue(request.scope, said=said)

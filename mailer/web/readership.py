@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from mailer.campaigns.answering import read_segment
 from mailer.campaigns.audience import find_list_fault, read_reader
 from mailer.database.engine import session
-from mailer.rendering.reader import Reader, nobody
+from mailer.rendering.reader import Reader, anonymous_reader
 from mailer.web.views import View
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
@@ -43,7 +43,9 @@ class Readership:
     def __init__(self, workspace: Workspace, engine: Engine) -> None:
         self.workspace = workspace
         self.engine = engine
-        self.nobody = Seat(reader=nobody(workspace.settings), words="Shown as nobody in particular gets it.")
+        self.nobody = Seat(
+            reader=anonymous_reader(workspace.settings), words="Shown as nobody in particular gets it."
+        )
 
     def find_fault(self) -> str:
         """Why the list cannot be read; empty if it can."""

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
-from mailer.rendering.reader import VERSION_DIGITS
+from mailer.rendering.reader import DIGEST_DIGITS
 
 _LAUNCHED = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
 _MOST_LISTED = 60
@@ -123,7 +123,7 @@ def find_content(opened: Session, slug: str, language: str, version: str = "") -
         content = _thaw(body)
         if archived:
             return None if content is None else Found(content=content, public=True)
-        if content is not None and version and content.digest[:VERSION_DIGITS] == version:
+        if content is not None and version and content.digest[:DIGEST_DIGITS] == version:
             return Found(content=content, public=False)
     return None
 

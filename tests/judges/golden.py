@@ -10,7 +10,7 @@ import templates
 from editions.reading import read_edition
 from mailer.rendering.compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
-from mailer.rendering.reader import VERSION_DIGITS, nobody
+from mailer.rendering.reader import DIGEST_DIGITS, anonymous_reader
 from mailer.settings import Settings, load
 
 BASE_URL = "https://news.beijing.example.org"
@@ -34,9 +34,9 @@ def render_texts(folder: Path) -> Iterator[tuple[Path, str]]:
     edition = read_edition(folder, sectors=settings.sectors)
     for language in edition.languages:
         compiled = compile_edition(edition, settings, language=language)
-        text = personalise(compiled, nobody(settings)).text
+        text = personalise(compiled, anonymous_reader(settings)).text
         # The version in the link to the browser changes with every rule of a style sheet.
-        text = text.replace(f"?v={compiled.digest[:VERSION_DIGITS]}", "")
+        text = text.replace(f"?v={compiled.digest[:DIGEST_DIGITS]}", "")
         yield EXPECTED / f"{edition.slug}.{language}.txt", text
 
 

@@ -10,19 +10,19 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from mailer.checks.document.colour import find_colour, read_colour
+from mailer.checks.document.colour import find_colour, parse_colour
 from mailer.checks.document.dom import Node
-from mailer.checks.document.stylesheet import Declaration, Rule, holds, read_declarations
+from mailer.checks.document.stylesheet import Declaration, StyleRule, media_applies, parse_declarations
 from mailer.rendering.themes.contrast_ratio import measure_contrast
 
-_DESKTOP = 700
+_DESKTOP_WIDTH = 700
 _LENGTH = re.compile(r"(-?\d*\.?\d+)(px|pt|em|rem|%)?")
 _FONT = re.compile(
     r"(?P<before>(?:[\w-]+\s+)*?)(?P<size>\d*\.?\d+(?:px|pt|em|rem|%))(?:\s*/\s*(?P<line>[\w.%]+))?\s+(?P<family>.+)"
 )
 _BOLD_TAGS = frozenset({"b", "strong", "th", "h1", "h2", "h3", "h4", "h5", "h6"})
-_SIZES = {"h1": 2.0, "h2": 1.5, "h3": 1.17, "h4": 1.0, "h5": 0.83, "h6": 0.67, "small": 0.83}
-_BLUE = "#0000ee"
+_TAG_SIZES = {"h1": 2.0, "h2": 1.5, "h3": 1.17, "h4": 1.0, "h5": 0.83, "h6": 0.67, "small": 0.83}
+_LINK_BLUE = "#0000ee"
 
 
 class Appearance(StrEnum):
@@ -38,7 +38,7 @@ class Appearance(StrEnum):
     """With its sheets, where the reader has chosen dark."""
 
 
-class Look(NamedTuple):
+class ComputedStyle(NamedTuple):
     """How one element's own text is drawn.
 
     ``line`` is the line height as a multiple of ``size``, None where the program decides. ``is_dark_ink``:
@@ -60,35 +60,39 @@ class Look(NamedTuple):
     has_picture: bool = False
 
 
-def draw(nodes: Sequence[Node], appearance: Appearance) -> dict[Node, Look]:
+def compute_styles(nodes: Sequence[Node], appearance: Appearance) -> dict[Node, ComputedStyle]:
     """The look of every node, which must be in document order."""
-    canvas = Look(ink="#e8e8e8", ground="#121212") if appearance is Appearance.dark else Look()
-    drawing = _Drawing(appearance)
-    looks: dict[Node, Look] = {}
+    canvas = (
+        ComputedStyle(ink="#e8e8e8", ground="#121212") if appearance is Appearance.dark else ComputedStyle()
+    )
+    drawing = _StyleComputer(appearance)
+    looks: dict[Node, ComputedStyle] = {}
     for node in nodes:
-        looks[node] = drawing.draw(node, looks[node.parent] if node.parent is not None else canvas)
+        looks[node] = drawing.compute(node, looks[node.parent] if node.parent is not None else canvas)
     return looks
 
 
-class _Drawing:
+class _StyleComputer:
     """Draws element by element; elements that are alike in everything that counts share one look."""
 
     def __init__(self, appearance: Appearance) -> None:
         self.appearance = appearance
-        self._known: dict[tuple[object, ...], Look] = {}
-        self._active: dict[Rule, bool] = {}
+        self._known: dict[tuple[object, ...], ComputedStyle] = {}
+        self._active: dict[StyleRule, bool] = {}
 
-    def draw(self, node: Node, above: Look) -> Look:
+    def compute(self, node: Node, above: ComputedStyle) -> ComputedStyle:
         ground, link = node.get("bgcolor"), node.get("href") if node.tag == "a" else None
         key = (above, node.matched, node.style, node.tag, ground, link is None)
         look = self._known.get(key)
         if look is None:
-            look = self._known[key] = self._compute(node, above, ground, is_link=link is not None)
+            look = self._known[key] = self._compute_uncached(node, above, ground, is_link=link is not None)
         return look
 
-    def _compute(self, node: Node, above: Look, bgcolor: str | None, *, is_link: bool) -> Look:
+    def _compute_uncached(
+        self, node: Node, above: ComputedStyle, bgcolor: str | None, *, is_link: bool
+    ) -> ComputedStyle:
         won = self._cascade(node)
-        size = _read_size(won, above.size * _SIZES.get(node.tag, 1.0), above.size)
+        size = _read_size(won, above.size * _TAG_SIZES.get(node.tag, 1.0), above.size)
         look = above._replace(
             size=size,
             is_bold=_read_weight(won, node.tag in _BOLD_TAGS or above.is_bold),
@@ -98,33 +102,37 @@ class _Drawing:
             is_underlined=_read_underline(won, is_link or above.is_underlined),
             is_hidden=above.is_hidden or _hides(won) or node.get("hidden") is not None,
         )
-        return _paint(look, won, bgcolor, is_link=is_link)
+        return _apply_colours(look, won, bgcolor, is_link=is_link)
 
-    def _cascade(self, node: Node) -> dict[str, "_Won"]:
+    def _cascade(self, node: Node) -> dict[str, "_WinningValue"]:
         """The declaration that wins for each property."""
         claims: list[tuple[tuple[object, ...], Declaration, bool]] = []
         if self.appearance is not Appearance.bare:
             for rule, specificity in node.matched:
-                if self._holds(rule):
+                if self._applies(rule):
                     dark = rule.is_dark
                     claims += [
                         ((part.important, False, specificity, rule.order), part, dark)
                         for part in rule.declarations
                     ]
         claims += [
-            ((part.important, True, (0, 0, 0), 0), part, False) for part in read_declarations(node.style)
+            ((part.important, True, (0, 0, 0), 0), part, False) for part in parse_declarations(node.style)
         ]
         claims.sort(key=lambda claim: claim[0])
-        return {part.name: _Won(part.value, dark, place) for place, (_, part, dark) in enumerate(claims)}
+        return {
+            part.name: _WinningValue(part.value, dark, place) for place, (_, part, dark) in enumerate(claims)
+        }
 
-    def _holds(self, rule: Rule) -> bool:
+    def _applies(self, rule: StyleRule) -> bool:
         if rule not in self._active:
             dark = self.appearance is Appearance.dark
-            self._active[rule] = all(holds(c, dark=dark, width=_DESKTOP) for c in rule.conditions)
+            self._active[rule] = all(
+                media_applies(c, dark=dark, width=_DESKTOP_WIDTH) for c in rule.conditions
+            )
         return self._active[rule]
 
 
-class _Won(NamedTuple):
+class _WinningValue(NamedTuple):
     """The value a property came to have, whether a dark rule gave it, and how late it won."""
 
     value: str
@@ -132,18 +140,20 @@ class _Won(NamedTuple):
     rank: int
 
 
-def _later(won: dict[str, _Won], longhand: str, shorthand: str) -> str:
+def _last_declared(won: dict[str, _WinningValue], longhand: str, shorthand: str) -> str:
     """Which of a property and its shorthand had the last word; empty where neither is given."""
     given = [name for name in (longhand, shorthand) if name in won]
     return max(given, key=lambda name: won[name].rank, default="")
 
 
-def _paint(look: Look, won: dict[str, _Won], bgcolor: str | None, *, is_link: bool) -> Look:
+def _apply_colours(
+    look: ComputedStyle, won: dict[str, _WinningValue], bgcolor: str | None, *, is_link: bool
+) -> ComputedStyle:
     """``look`` with its ground and ink; a background is looked at before the ink that stands on it."""
-    name = _later(won, "background-color", "background")
+    name = _last_declared(won, "background-color", "background")
     painted = find_colour(won[name].value, look.ground) if name else None
     if not name and bgcolor:
-        painted = read_colour(bgcolor, look.ground)
+        painted = parse_colour(bgcolor, look.ground)
     if painted:
         dark = bool(name) and won[name].dark
         bright = look.bright if dark or not is_light(painted) else look.bright or painted
@@ -151,9 +161,9 @@ def _paint(look: Look, won: dict[str, _Won], bgcolor: str | None, *, is_link: bo
     if any("url(" in won[name].value for name in ("background", "background-image") if name in won):
         look = look._replace(has_picture=True)
     if "color" in won:
-        ink = read_colour(won["color"].value, look.ground)
+        ink = parse_colour(won["color"].value, look.ground)
         return look._replace(ink=ink or look.ink, is_dark_ink=won["color"].dark if ink else look.is_dark_ink)
-    return look._replace(ink=_BLUE, is_dark_ink=False) if is_link else look
+    return look._replace(ink=_LINK_BLUE, is_dark_ink=False) if is_link else look
 
 
 @lru_cache(maxsize=512)
@@ -162,8 +172,8 @@ def is_light(colour: str) -> bool:
     return measure_contrast(colour, "#000000") > measure_contrast(colour, "#ffffff")
 
 
-def _read_size(won: dict[str, _Won], own: float, above: float) -> float:
-    name = _later(won, "font-size", "font")
+def _read_size(won: dict[str, _WinningValue], own: float, above: float) -> float:
+    name = _last_declared(won, "font-size", "font")
     if not name:
         return own
     written = won[name].value
@@ -184,8 +194,8 @@ def _read_length(written: str, whole: float) -> float:
     return number * factor.get(found[2] or "px", 1.0)
 
 
-def _read_weight(won: dict[str, _Won], inherited: bool) -> bool:
-    name = _later(won, "font-weight", "font")
+def _read_weight(won: dict[str, _WinningValue], inherited: bool) -> bool:
+    name = _last_declared(won, "font-weight", "font")
     if not name:
         return inherited
     words = won[name].value.split()
@@ -200,8 +210,8 @@ def _is_heavy(word: str) -> bool:
     return word in {"bold", "bolder"} or (word.isdecimal() and int(word) >= 700)
 
 
-def _read_line(won: dict[str, _Won], size: float, above: Look) -> float | None:
-    name = _later(won, "line-height", "font")
+def _read_line(won: dict[str, _WinningValue], size: float, above: ComputedStyle) -> float | None:
+    name = _last_declared(won, "line-height", "font")
     if not name:
         # A height in pixels is inherited as pixels: the same lines around smaller words stand further apart.
         return above.line * above.size / size if above.line and size else above.line
@@ -219,20 +229,20 @@ def _read_ratio(written: str, size: float) -> float | None:
     return float(found[1]) if not found[2] else _read_length(written, size) / size
 
 
-def _read_family(won: dict[str, _Won]) -> str:
-    name = _later(won, "font-family", "font")
+def _read_family(won: dict[str, _WinningValue]) -> str:
+    name = _last_declared(won, "font-family", "font")
     if name == "font":
         found = _FONT.fullmatch(won[name].value)
         return found["family"] if found else ""
     return won[name].value if name else ""
 
 
-def _read_underline(won: dict[str, _Won], inherited: bool) -> bool:
-    name = _later(won, "text-decoration-line", "text-decoration")
+def _read_underline(won: dict[str, _WinningValue], inherited: bool) -> bool:
+    name = _last_declared(won, "text-decoration-line", "text-decoration")
     return inherited if not name else "underline" in won[name].value
 
 
-def _hides(won: dict[str, _Won]) -> bool:
+def _hides(won: dict[str, _WinningValue]) -> bool:
     return ("display" in won and won["display"].value == "none") or (
         "visibility" in won and won["visibility"].value == "hidden"
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lxml import html as lxml_html
 
-from mailer.checks.document.stylesheet import Compound, Rule, Selector
+from mailer.checks.document.stylesheet import Compound, Selector, StyleRule
 
 
 class Node:
@@ -29,7 +29,7 @@ class Node:
         self.language: str = element.get("lang") or (parent.language if parent is not None else "")
         self.children: list[Node] = []
         self.is_last = False
-        self.matched: tuple[tuple[Rule, tuple[int, int, int]], ...] = ()
+        self.matched: tuple[tuple[StyleRule, tuple[int, int, int]], ...] = ()
 
     def get(self, name: str) -> str | None:
         """An attribute's value."""
@@ -37,11 +37,11 @@ class Node:
         return value
 
     @property
-    def words(self) -> str:
+    def text(self) -> str:
         """All text within, in single spaces."""
         return " ".join(self.element.text_content().split())
 
-    def within(self, *tags: str) -> "Node | None":
+    def closest(self, *tags: str) -> "Node | None":
         """This node or the nearest above it with one of ``tags``."""
         node: Node | None = self
         while node is not None and node.tag not in tags:
@@ -67,32 +67,32 @@ def list_nodes(root: lxml_html.HtmlElement) -> list[Node]:
     return nodes
 
 
-def match_rules(nodes: Sequence[Node], rules: Sequence[Rule]) -> None:
+def match_rules(nodes: Sequence[Node], rules: Sequence[StyleRule]) -> None:
     """Note on every node the rules that meet it, each with its specificity, in the order they stand."""
-    index = _Index(rules, nodes)
+    index = _RuleIndex(rules, nodes)
     for node in nodes:
-        met: dict[Rule, tuple[int, int, int]] = {}
+        met: dict[StyleRule, tuple[int, int, int]] = {}
         for rule, selector in index.candidates(node):
             if rule in met and met[rule] >= selector.specificity:
                 continue
-            if _meets(selector, node):
+            if _matches_selector(selector, node):
                 met[rule] = selector.specificity
         node.matched = tuple(sorted(met.items(), key=lambda item: item[0].order))
 
 
-class _Index:
+class _RuleIndex:
     """Rules by what their last compound asks for, so that a node is asked about few of them; without those
     that ask for a class or an attribute no node has, as rules for the page of a single mail program do."""
 
-    def __init__(self, rules: Sequence[Rule], nodes: Sequence[Node]) -> None:
+    def __init__(self, rules: Sequence[StyleRule], nodes: Sequence[Node]) -> None:
         self._classes = frozenset().union(*(node.classes for node in nodes))
         self._names = frozenset(str(name) for node in nodes for name in node.element.attrib)
-        self._by_class: dict[str, list[tuple[Rule, Selector]]] = defaultdict(list)
-        self._by_tag: dict[str, list[tuple[Rule, Selector]]] = defaultdict(list)
-        self._others: list[tuple[Rule, Selector]] = []
+        self._by_class: dict[str, list[tuple[StyleRule, Selector]]] = defaultdict(list)
+        self._by_tag: dict[str, list[tuple[StyleRule, Selector]]] = defaultdict(list)
+        self._others: list[tuple[StyleRule, Selector]] = []
         for rule in rules:
             for selector in filter(self._can_match, rule.selectors):
-                self._shelf(selector.subject).append((rule, selector))
+                self._bucket_for(selector.subject).append((rule, selector))
 
     def _can_match(self, selector: Selector) -> bool:
         return all(
@@ -101,29 +101,29 @@ class _Index:
             for compound in (selector.subject, *(other for _, other in selector.others))
         )
 
-    def _shelf(self, subject: Compound) -> list[tuple[Rule, Selector]]:
+    def _bucket_for(self, subject: Compound) -> list[tuple[StyleRule, Selector]]:
         if subject.classes:
             return self._by_class[min(subject.classes)]
         return self._by_tag[subject.tag] if subject.tag not in {"", "*"} else self._others
 
-    def candidates(self, node: Node) -> Iterator[tuple[Rule, Selector]]:
+    def candidates(self, node: Node) -> Iterator[tuple[StyleRule, Selector]]:
         for name in node.classes:
             yield from self._by_class.get(name, ())
         yield from self._by_tag.get(node.tag, ())
         yield from self._others
 
 
-def _meets(selector: Selector, node: Node) -> bool:
-    return _is(node, selector.subject) and _stands(node, selector.others)
+def _matches_selector(selector: Selector, node: Node) -> bool:
+    return _matches_compound(node, selector.subject) and _matches_context(node, selector.others)
 
 
-def _stands(node: Node, others: tuple[tuple[str, Compound], ...]) -> bool:
+def _matches_context(node: Node, others: tuple[tuple[str, Compound], ...]) -> bool:
     if not others:
         return True
     (combinator, compound), rest = others[0], others[1:]
     near = node.before if combinator in {"+", "~"} else node.parent
     while near is not None:
-        if _is(near, compound) and _stands(near, rest):
+        if _matches_compound(near, compound) and _matches_context(near, rest):
             return True
         if combinator in {">", "+"}:
             return False
@@ -131,19 +131,19 @@ def _stands(node: Node, others: tuple[tuple[str, Compound], ...]) -> bool:
     return False
 
 
-def _is(node: Node, compound: Compound) -> bool:
+def _matches_compound(node: Node, compound: Compound) -> bool:
     if compound.tag not in {"", "*", node.tag} or not compound.classes <= node.classes:
         return False
     if not (compound.ids or compound.attributes or compound.pseudos):
         return True
     if compound.ids and node.get("id") not in compound.ids:
         return False
-    return all(_has(node, *attribute) for attribute in compound.attributes) and all(
-        _is_in_state(node, *pseudo) for pseudo in compound.pseudos
+    return all(_matches_attribute(node, *attribute) for attribute in compound.attributes) and all(
+        _matches_pseudo(node, *pseudo) for pseudo in compound.pseudos
     )
 
 
-def _has(node: Node, name: str, operator: str, wanted: str) -> bool:
+def _matches_attribute(node: Node, name: str, operator: str, wanted: str) -> bool:
     value = node.get(name)
     if value is None or not operator:
         return value is not None
@@ -157,7 +157,7 @@ def _has(node: Node, name: str, operator: str, wanted: str) -> bool:
     }[operator]
 
 
-def _is_in_state(node: Node, name: str, argument: str) -> bool:
+def _matches_pseudo(node: Node, name: str, argument: str) -> bool:
     """Whether a pseudo-class holds in a mail that lies still; what needs a pointer or is unknown does not."""
     if name == "root":
         return node.parent is None

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from editions.imaging import PreparedImage
-from mailer.rendering.body.merge_tags import Hole
+from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.themes.theme import Theme
 
 
@@ -35,10 +35,10 @@ class Mail:
     images: Mapping[str, PreparedImage] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     variant: str = ""
     words_language: str = ""
-    unsubscribe_url: str = Hole.unsubscribe_url.mark
-    preferences_url: str = Hole.preferences_url.mark
+    unsubscribe_url: str = MergeTag.unsubscribe_url.placeholder
+    preferences_url: str = MergeTag.preferences_url.placeholder
 
     def is_own(self, url: str) -> bool:
         """Whether ``url`` is one of our own pages, or a hole that will hold one."""
-        own = (*(hole.mark for hole in Hole), self.unsubscribe_url, self.preferences_url)
+        own = (*(hole.placeholder for hole in MergeTag), self.unsubscribe_url, self.preferences_url)
         return url in own or url == self.base_url or url.startswith(f"{self.base_url}/")

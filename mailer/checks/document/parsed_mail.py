@@ -7,18 +7,18 @@ from typing import NamedTuple
 from lxml import etree
 from lxml import html as lxml_html
 
-from mailer.checks.document.computed_style import Appearance, Look, draw
+from mailer.checks.document.computed_style import Appearance, ComputedStyle, compute_styles
 from mailer.checks.document.dom import Node, list_nodes, match_rules
 from mailer.checks.document.mail import Mail
-from mailer.checks.document.stylesheet import Rule, Sheet, read_sheet
+from mailer.checks.document.stylesheet import StyleRule, StyleSheet, parse_sheet
 
-_SILENT = frozenset({"head", "script", "style", "template", "title"})
+_NON_TEXT_TAGS = frozenset({"head", "script", "style", "template", "title"})
 _CONDITION = re.compile(r"<!--\[if ([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
 _NOT_OUTLOOK = re.compile(r"<!--\[if !mso\]><!-->(.*?)<!--<!\[endif\]-->", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
-class Text(NamedTuple):
+class TextRun(NamedTuple):
     """A run of text and the element whose text it is."""
 
     node: Node
@@ -29,7 +29,7 @@ class ParsedMail:
     """``mail`` with everything that several checks ask about, worked out once and only when asked for."""
 
     def __init__(self, mail: Mail) -> None:
-        self.mail = mail
+        self.source = mail
         # Text, since a declaration of another encoding would mislead the parser about bytes. Where a template
         # writes nothing at all, lxml has no document; the checks have enough to say of an empty one.
         try:
@@ -48,35 +48,37 @@ class ParsedMail:
         match_rules(nodes, self.rules)
 
     @cached_property
-    def sheets(self) -> tuple[Sheet, ...]:
+    def sheets(self) -> tuple[StyleSheet, ...]:
         """The ``<style>`` blocks that are not within a comment."""
-        sheets: list[Sheet] = []
+        sheets: list[StyleSheet] = []
         for element in self.root.iter("style"):
             first = sum(len(sheet.rules) for sheet in sheets)
-            sheets.append(read_sheet(element.text or "", element.get("media") or "", first))
+            sheets.append(parse_sheet(element.text or "", element.get("media") or "", first))
         return tuple(sheets)
 
     @cached_property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[StyleRule, ...]:
         """The rules of all sheets in order."""
         return tuple(rule for sheet in self.sheets for rule in sheet.rules)
 
     @cached_property
-    def light(self) -> dict[Node, Look]:
+    def light_styles(self) -> dict[Node, ComputedStyle]:
         """The look of every element on a light ground."""
-        return draw(self.nodes, Appearance.light)
+        return compute_styles(self.nodes, Appearance.light)
 
     @cached_property
-    def dark(self) -> dict[Node, Look]:
-        return draw(self.nodes, Appearance.dark)
+    def dark_styles(self) -> dict[Node, ComputedStyle]:
+        return compute_styles(self.nodes, Appearance.dark)
 
     @cached_property
-    def bare(self) -> dict[Node, Look]:
-        return draw(self.nodes, Appearance.bare)
+    def bare_styles(self) -> dict[Node, ComputedStyle]:
+        return compute_styles(self.nodes, Appearance.bare)
 
-    def looks(self, appearance: Appearance) -> dict[Node, Look]:
+    def styles_in(self, appearance: Appearance) -> dict[Node, ComputedStyle]:
         """The look of every element in ``appearance``."""
-        return {Appearance.light: self.light, Appearance.dark: self.dark}.get(appearance) or self.bare
+        return {Appearance.light: self.light_styles, Appearance.dark: self.dark_styles}.get(
+            appearance
+        ) or self.bare_styles
 
     @cached_property
     def by_tag(self) -> dict[str, list[Node]]:
@@ -86,50 +88,55 @@ class ParsedMail:
             found.setdefault(node.tag, []).append(node)
         return found
 
-    def all(self, *tags: str) -> list[Node]:
+    def find_all(self, *tags: str) -> list[Node]:
         """The elements with one of ``tags``, in document order for a single tag."""
         return [node for tag in tags for node in self.by_tag.get(tag, ())]
 
     @cached_property
     def articles(self) -> list[Node]:
         """The elements that say they are the mail itself."""
-        return [node for node in self.all("div", "td", "table", "main") if node.get("role") == "article"]
+        return [node for node in self.find_all("div", "td", "table", "main") if node.get("role") == "article"]
 
     @cached_property
-    def texts(self) -> list[Text]:
+    def text_runs(self) -> list[TextRun]:
         """Every text a reader can see, in document order."""
         by_element = {node.element: node for node in self.nodes}
-        found: list[Text] = []
-        hidden = {node for node, look in self.light.items() if look.is_hidden}
+        found: list[TextRun] = []
+        hidden = {node for node, look in self.light_styles.items() if look.is_hidden}
         for element in self.root.iter():
             node = by_element.get(element)
-            if node is not None and element.text and node.tag not in _SILENT and node not in hidden:
-                found.append(Text(node, element.text))
+            if node is not None and element.text and node.tag not in _NON_TEXT_TAGS and node not in hidden:
+                found.append(TextRun(node, element.text))
             parent = by_element.get(element.getparent())
-            if element.tail and parent is not None and parent.tag not in _SILENT and parent not in hidden:
-                found.append(Text(parent, element.tail))
+            if (
+                element.tail
+                and parent is not None
+                and parent.tag not in _NON_TEXT_TAGS
+                and parent not in hidden
+            ):
+                found.append(TextRun(parent, element.tail))
         return [text for text in found if not text.words.isspace()]
 
     @cached_property
     def visible_text(self) -> str:
         """All that a reader can see, blocks apart by spaces."""
-        return " ".join(text.words for text in self.texts)
+        return " ".join(text.words for text in self.text_runs)
 
     @cached_property
-    def conditional(self) -> str:
+    def outlook_comments(self) -> str:
         """What stands in comments for Outlook on Windows alone."""
         return "\n".join(
-            content for condition, content in _CONDITION.findall(self.mail.html) if "!" not in condition
+            content for condition, content in _CONDITION.findall(self.source.html) if "!" not in condition
         )
 
     @cached_property
     def outlook_view(self) -> str:
         """The HTML as Outlook on Windows reads it: comments for it opened, those for others dropped."""
-        opened = _NOT_OUTLOOK.sub("", self.mail.html)
+        opened = _NOT_OUTLOOK.sub("", self.source.html)
         opened = _CONDITION.sub(lambda match: "" if "!" in match[1] else match[2], opened)
         return _COMMENT.sub("", opened)
 
     @cached_property
     def browser_view(self) -> str:
         """The HTML as all others read it: without comments."""
-        return _COMMENT.sub("", self.mail.html)
+        return _COMMENT.sub("", self.source.html)

@@ -53,7 +53,7 @@ class Selector:
 
 
 @dataclass(frozen=True, eq=False)
-class Rule:
+class StyleRule:
     """A rule with the conditions of every ``@media`` around it. ``order`` counts through the whole mail."""
 
     selectors: tuple[Selector, ...]
@@ -70,33 +70,33 @@ class Rule:
 
 
 @dataclass(frozen=True, eq=False)
-class Sheet:
+class StyleSheet:
     """A ``<style>`` block. ``at_rules`` are the names used (``media``), ``font_faces`` the families declared,
     ``pseudos`` the pseudo-classes and -elements, ``unread`` what was not understood."""
 
     text: str
-    rules: tuple[Rule, ...]
+    rules: tuple[StyleRule, ...]
     at_rules: frozenset[str]
     font_faces: tuple[str, ...]
     pseudos: frozenset[str]
-    unread: tuple[str, ...]
+    unparsed: tuple[str, ...]
 
 
 @lru_cache(maxsize=64)
-def read_sheet(text: str, media: str = "", first: int = 0) -> Sheet:
+def parse_sheet(text: str, media: str = "", first: int = 0) -> StyleSheet:
     """The sheet in ``text``; ``media`` is its element's attribute, ``first`` the order of its first rule."""
-    return _Reader(first).read(text, (media.lower(),) if media.strip() else ())
+    return _SheetParser(first).read(text, (media.lower(),) if media.strip() else ())
 
 
-class _Reader:
+class _SheetParser:
     def __init__(self, first: int) -> None:
         self.order = first
-        self.rules: list[Rule] = []
+        self.rules: list[StyleRule] = []
         self.at_rules: set[str] = set()
         self.faces: list[str] = []
-        self.unread: list[str] = []
+        self.unparsed: list[str] = []
 
-    def read(self, text: str, conditions: tuple[str, ...]) -> Sheet:
+    def read(self, text: str, conditions: tuple[str, ...]) -> StyleSheet:
         self._read_block(_COMMENT.sub(" ", text), conditions)
         pseudos = {
             name
@@ -105,13 +105,13 @@ class _Reader:
             for compound in (selector.subject, *(other for _, other in selector.others))
             for name, _ in compound.pseudos
         }
-        return Sheet(
+        return StyleSheet(
             text=text,
             rules=tuple(self.rules),
             at_rules=frozenset(self.at_rules),
             font_faces=tuple(self.faces),
             pseudos=frozenset(pseudos),
-            unread=tuple(self.unread),
+            unparsed=tuple(self.unparsed),
         )
 
     def _read_block(self, text: str, conditions: tuple[str, ...]) -> None:
@@ -121,7 +121,7 @@ class _Reader:
             elif body is not None:
                 self._read_rule(head, body, conditions)
             elif head:
-                self.unread.append(head)
+                self.unparsed.append(head)
 
     def _read_at_rule(self, head: str, body: str | None, conditions: tuple[str, ...]) -> None:
         name, _, condition = head[1:].partition(" ")
@@ -133,17 +133,17 @@ class _Reader:
             # Whoever understands @supports may still not have what it asks for.
             self._read_block(body, (*conditions, "(supports)"))
         elif name.lower() == "font-face" and body is not None:
-            families = (part.value for part in read_declarations(body) if part.name == "font-family")
+            families = (part.value for part in parse_declarations(body) if part.name == "font-family")
             self.faces += [family.strip("\"' ") for family in families]
 
     def _read_rule(self, head: str, body: str, conditions: tuple[str, ...]) -> None:
-        selectors = [read_selector(part) for part in head.split(",")]
+        selectors = [parse_selector(part) for part in head.split(",")]
         if None in selectors:
-            self.unread.append(head)
+            self.unparsed.append(head)
         self.rules.append(
-            Rule(
+            StyleRule(
                 selectors=tuple(selector for selector in selectors if selector),
-                declarations=read_declarations(body),
+                declarations=parse_declarations(body),
                 conditions=conditions,
                 order=self.order,
             )
@@ -179,7 +179,7 @@ def _find_end(text: str, opening: int) -> int:
 
 
 @lru_cache(maxsize=4096)
-def read_declarations(text: str) -> tuple[Declaration, ...]:
+def parse_declarations(text: str) -> tuple[Declaration, ...]:
     """The declarations of a rule or of a ``style`` attribute."""
     read = []
     for part in _split_declarations(text):
@@ -199,10 +199,10 @@ def _split_declarations(text: str) -> list[str]:
 
 
 @lru_cache(maxsize=4096)
-def read_selector(text: str) -> Selector | None:
+def parse_selector(text: str) -> Selector | None:
     """One selector, or None where it uses what is not known here."""
     pieces = _COMBINATORS.split(text.strip())
-    compounds = [_read_compound(piece) for piece in pieces[::2]]
+    compounds = [_parse_compound(piece) for piece in pieces[::2]]
     known = [compound for compound in compounds if compound]
     if len(known) != len(compounds) or not known:
         return None
@@ -218,7 +218,7 @@ def read_selector(text: str) -> Selector | None:
     )
 
 
-def _read_compound(text: str) -> Compound | None:
+def _parse_compound(text: str) -> Compound | None:
     tag, ids, classes = "", [], []
     attributes: list[tuple[str, str, str]] = []
     pseudos: list[tuple[str, str]] = []
@@ -246,12 +246,12 @@ def _read_compound(text: str) -> Compound | None:
 
 
 @lru_cache(maxsize=1024)
-def holds(condition: str, *, dark: bool, width: int) -> bool:
+def media_applies(condition: str, *, dark: bool, width: int) -> bool:
     """Whether a media condition holds on a screen ``width`` CSS pixels wide; what is not known does not."""
-    return any(_holds_query(query, dark=dark, width=width) for query in condition.split(","))
+    return any(_query_applies(query, dark=dark, width=width) for query in condition.split(","))
 
 
-def _holds_query(query: str, *, dark: bool, width: int) -> bool:
+def _query_applies(query: str, *, dark: bool, width: int) -> bool:
     if re.search(r"\b(print|not|speech)\b", query):
         return False
     for bound, value in _WIDTH.findall(query):

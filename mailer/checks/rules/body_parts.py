@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from mailer.checks.document.computed_style import Look
+from mailer.checks.document.computed_style import ComputedStyle
 from mailer.checks.document.dom import Node
 from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.finding import Finding, found
+from mailer.checks.finding import Finding, finding
 
 _WORD = re.compile(r"[^\W_]+")
 _NO_SPACES = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")
@@ -14,16 +14,16 @@ _MOST_MISSING = 0.15
 _FEWEST = 20
 
 
-def check_text(mail: ParsedMail) -> Iterator[Finding]:
+def check_text_part(mail: ParsedMail) -> Iterator[Finding]:
     """31: there is a text part, and it says what the HTML says."""
-    if not mail.mail.text.strip():
-        yield found("no-text", "there is no text part. Give the template its .txt.j2 twin.")
+    if not mail.source.text.strip():
+        yield finding("no-text", "there is no text part. Give the template its .txt.j2 twin.")
         return
-    shown, written = _words(mail.visible_text), _words(mail.mail.text)
+    shown, written = _words(mail.visible_text), _words(mail.source.text)
     for one, other, what in ((shown, written, "text part lacks"), (written, shown, "HTML lacks")):
         missing = one - other
         if len(one) >= _FEWEST and len(missing) > _MOST_MISSING * len(one):
-            yield found(
+            yield finding(
                 "text-differs",
                 f"the {what} {len(missing)} of the {len(one)} different words of the other part, such as "
                 f"“{min(missing)}”; spam filters compare the two. Let both templates say the same.",
@@ -42,20 +42,20 @@ def _words(text: str) -> set[str]:
 
 def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
     """29: the preheader is the first text, hidden by other means than its colour."""
-    wanted = "".join(mail.mail.preheader.split())
+    wanted = "".join(mail.source.preheader.split())
     if not wanted:
         return
     holder = _find_first(mail, wanted)
     if holder is None:
-        yield found(
+        yield finding(
             "no-preheader",
             "the preheader is not the first text of the mail, so inboxes show what is. Put the preheader "
             "block at the top of the template.",
         )
         return
-    look = mail.light[holder]
+    look = mail.light_styles[holder]
     if not look.is_hidden and (look.ink == look.ground or look.size <= 1):
-        yield found(
+        yield finding(
             "coloured-preheader",
             "the preheader is hidden by its colour or size, which spam filters count against the mail. Hide "
             "it with display:none and mso-hide:all.",
@@ -65,49 +65,49 @@ def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
 def _find_first(mail: ParsedMail, wanted: str) -> Node | None:
     """The element that holds the preheader, if no other text comes before it."""
     first = next(
-        (node for node in mail.nodes if (node.element.text or "").strip() and node.within("body")), None
+        (node for node in mail.nodes if (node.element.text or "").strip() and node.closest("body")), None
     )
-    (body,) = mail.all("body")[:1] or (None,)
+    (body,) = mail.find_all("body")[:1] or (None,)
     begins = body is not None and "".join(body.element.text_content().split()).startswith(wanted)
     return first if begins else None
 
 
-def check_leaving(mail: ParsedMail) -> Iterator[Finding]:
+def check_unsubscribe_links(mail: ParsedMail) -> Iterator[Finding]:
     """32: a link to leave and one to choose, for all to see, and who writes from where."""
     targets = (
-        ("no-unsubscribe", mail.mail.unsubscribe_url, "to leave"),
-        ("no-preferences", mail.mail.preferences_url, "to choose what to get"),
+        ("no-unsubscribe", mail.source.unsubscribe_url, "to leave"),
+        ("no-preferences", mail.source.preferences_url, "to choose what to get"),
     )
     for code, url, what in targets:
-        links = [link for link in mail.all("a") if link.get("href") == url]
-        if not any(_shows(link, mail.light[link]) for link in links):
-            yield found(
+        links = [link for link in mail.find_all("a") if link.get("href") == url]
+        if not any(_is_visible(link, mail.light_styles[link]) for link in links):
+            yield finding(
                 code,
                 f"the HTML part has no visible link {what} ({url}). Put it into the footer.",
                 key=f"HTML {what}",
             )
-        if url not in mail.mail.text and mail.mail.text.strip():
-            yield found(
+        if url not in mail.source.text and mail.source.text.strip():
+            yield finding(
                 code, f"the text part has no link {what} ({url}). Put it into the footer.", key=f"text {what}"
             )
     yield from _check_identity(mail)
 
 
-def _shows(link: Node, look: Look) -> bool:
-    return bool(link.words) and not look.is_hidden and look.size >= 9
+def _is_visible(link: Node, look: ComputedStyle) -> bool:
+    return bool(link.text) and not look.is_hidden and look.size >= 9
 
 
 def _check_identity(mail: ParsedMail) -> Iterator[Finding]:
-    for part, content in (("HTML", mail.visible_text), ("text", mail.mail.text)):
+    for part, content in (("HTML", mail.visible_text), ("text", mail.source.text)):
         squeezed = "".join(content.split())
         if not squeezed:
             continue
         for what, words in (
-            ("organisation", mail.mail.organisation),
-            ("postal address", mail.mail.postal_address),
+            ("organisation", mail.source.organisation),
+            ("postal address", mail.source.postal_address),
         ):
             if "".join(words.split()) not in squeezed:
-                yield found(
+                yield finding(
                     "no-postal-address",
                     f"the {part} part does not name your {what}, as the law of most countries asks. Put it "
                     "into the footer.",

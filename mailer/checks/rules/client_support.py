@@ -10,8 +10,8 @@ from mailer.checks.client_features import Feature, Use, known_features
 from mailer.checks.document.colour import find_colour
 from mailer.checks.document.dom import Node
 from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.document.stylesheet import Declaration, read_declarations
-from mailer.checks.finding import Finding, excerpt, found
+from mailer.checks.document.stylesheet import Declaration, parse_declarations
+from mailer.checks.finding import Finding, excerpt, finding
 
 _WORD = re.compile(r"[a-z-]+\(?", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|url\([^)]*\)")
@@ -38,23 +38,25 @@ def check_support(mail: ParsedMail) -> Iterator[Finding]:
             unlisted[f"{usage.kind} {excerpt(usage.name)}"] = None
         elif feature.use is Use.never:
             code = "dead-element" if usage.kind == "element" else "unsupported-style"
-            yield found(code, f"{_name(feature)} is not for mail. {feature.note} {feature.page}".rstrip())
+            yield finding(
+                code, f"{_display_name(feature)} is not for mail. {feature.note} {feature.page}".rstrip()
+            )
         elif feature.use is Use.enhancement and usage.is_carrier:
-            yield found(
+            yield finding(
                 "fragile-feature",
-                f"{_name(feature)} is on an element, and nothing takes its place where a program does not "
+                f"{_display_name(feature)} is on an element, and nothing takes its place where a program does not "
                 "know it. "
                 f"Move it into <style>. {feature.page}".rstrip(),
             )
     for name in unlisted:
-        yield found(
+        yield finding(
             "unlisted-feature",
             f"nobody has looked up whether mail programs know the {name}. Look at www.caniemail.com and "
             "give it a line in mailer/checks/support.toml, or leave it out.",
         )
 
 
-def _name(feature: Feature) -> str:
+def _display_name(feature: Feature) -> str:
     return f"<{feature.name}>" if feature.kind == "element" else feature.name
 
 
@@ -64,14 +66,14 @@ def _list_usages(mail: ParsedMail) -> Iterator[_Usage]:
         if ":" not in tag:
             yield _Usage("element", tag, is_carrier=True)
     for style in {node.style for node in mail.nodes if node.style}:
-        for kind, name in _read_style(style):
+        for kind, name in _list_style_features(style):
             yield _Usage(kind, name, is_carrier=True)
     for sheet in mail.sheets:
         yield from (_Usage("at-rule", name, is_carrier=False) for name in sorted(sheet.at_rules))
         yield from (_Usage("pseudo", name, is_carrier=False) for name in sorted(sheet.pseudos))
         for rule in sheet.rules:
             # Within @media or @supports a feature cannot be the only carrier, so only its name counts.
-            for kind, name in _read_features(rule.declarations):
+            for kind, name in _list_features(rule.declarations):
                 if not (rule.conditions and _is_refused(kind, name)):
                     yield _Usage(kind, name, is_carrier=False)
 
@@ -82,12 +84,12 @@ def _is_refused(kind: str, name: str) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _read_style(style: str) -> tuple[tuple[str, str], ...]:
-    return _read_features(read_declarations(style))
+def _list_style_features(style: str) -> tuple[tuple[str, str], ...]:
+    return _list_features(parse_declarations(style))
 
 
 @lru_cache(maxsize=1024)
-def _read_features(declarations: tuple[Declaration, ...]) -> tuple[tuple[str, str], ...]:
+def _list_features(declarations: tuple[Declaration, ...]) -> tuple[tuple[str, str], ...]:
     """Kind and name of everything that ``declarations`` ask of a program."""
     used: dict[tuple[str, str], None] = {}
     for part in declarations:
@@ -105,8 +107,10 @@ def _read_features(declarations: tuple[Declaration, ...]) -> tuple[tuple[str, st
 def check_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
     """24: pictures as grounds have a colour below them and a drawing for Outlook."""
     for node in mail.nodes:
-        if (picture := _find_background(node)) and not (_has_ground(node) and "<v:" in mail.conditional):
-            yield found(
+        if (picture := _find_background(node)) and not (
+            _has_background_colour(node) and "<v:" in mail.outlook_comments
+        ):
+            yield finding(
                 "bare-background",
                 f"the ground {excerpt(picture, 60)} has no colour below it or no VML for Outlook, so words "
                 "may stand on nothing. Add bgcolor and a v:fill in a comment for Outlook.",
@@ -114,7 +118,7 @@ def check_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
             )
     for sheet in mail.sheets:
         if "url(" in sheet.text:
-            yield found(
+            yield finding(
                 "url-in-sheet",
                 "a <style> block holds url(), for which Gmail drops the whole block. Write the picture on "
                 "the element.",
@@ -126,14 +130,14 @@ def _find_background(node: Node) -> str:
         return address
     values = (
         part.value
-        for part in read_declarations(node.style)
+        for part in parse_declarations(node.style)
         if part.name in {"background", "background-image"}
     )
     return next((value for value in values if "url(" in value), "")
 
 
-def _has_ground(node: Node) -> bool:
+def _has_background_colour(node: Node) -> bool:
     grounds = (
-        part for part in read_declarations(node.style) if part.name in {"background", "background-color"}
+        part for part in parse_declarations(node.style) if part.name in {"background", "background-color"}
     )
     return bool(node.get("bgcolor")) or any(find_colour(part.value) for part in grounds)

@@ -4,11 +4,11 @@ import re
 from collections.abc import Iterator
 
 from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.document.stylesheet import Rule
-from mailer.checks.finding import Finding, found
+from mailer.checks.document.stylesheet import StyleRule
+from mailer.checks.finding import Finding, finding
 
 _DOCTYPE = "<!DOCTYPE html>"
-_LARGEST_SHEET = 16_000
+_MAX_SHEET_BYTES = 16_000
 _METAS = {
     "viewport": "phones draw the mail as a page for a desk without it",
     "color-scheme": "Apple Mail shows the dark colours only to whoever declares them",
@@ -23,42 +23,42 @@ _IMPORTANT = re.compile(r"(\s*)!(\s*)(important)\b", re.IGNORECASE)
 
 def check_doctype(mail: ParsedMail) -> Iterator[Finding]:
     """15: the first bytes decide between today's rules and those of 1998."""
-    if not mail.mail.html.startswith(_DOCTYPE):
-        yield found(
+    if not mail.source.html.startswith(_DOCTYPE):
+        yield finding(
             "no-doctype",
             f"the HTML must begin with {_DOCTYPE} and nothing before it, or mail programs draw it by old "
             "rules. Put nothing above it in the template.",
         )
 
 
-def check_metas(mail: ParsedMail) -> Iterator[Finding]:
+def check_meta_tags(mail: ParsedMail) -> Iterator[Finding]:
     """16 and 29: what the head declares."""
-    metas = {(node.get("name") or "").lower(): node.get("content") for node in mail.all("meta")}
+    metas = {(node.get("name") or "").lower(): node.get("content") for node in mail.find_all("meta")}
     for name, why in _METAS.items():
         if name not in metas:
-            yield found("missing-meta", f'<meta name="{name}"> is missing: {why}. Add it to the head.')
-    charsets = [node.get("charset") or node.get("content") or "" for node in mail.all("meta")]
+            yield finding("missing-meta", f'<meta name="{name}"> is missing: {why}. Add it to the head.')
+    charsets = [node.get("charset") or node.get("content") or "" for node in mail.find_all("meta")]
     if not any("utf-8" in value.lower() for value in charsets):
-        yield found(
+        yield finding(
             "missing-meta", "no <meta> says that the mail is UTF-8, and a saved copy loses its letters."
         )
     description = (metas.get("description") or "").strip()
-    if mail.mail.preheader and not description:
-        yield found(
+    if mail.source.preheader and not description:
+        yield finding(
             "no-description",
             "the head has no description, which the archive’s page is announced by where somebody shares it. "
             'Add <meta name="description"> with page.preheader.',
         )
 
 
-def check_sheets(mail: ParsedMail) -> Iterator[Finding]:
+def check_style_sizes(mail: ParsedMail) -> Iterator[Finding]:
     """14: Gmail drops a whole style block above 16 kB."""
     for sheet in mail.sheets:
         size = len(sheet.text.encode())
-        if size > _LARGEST_SHEET:
-            yield found(
+        if size > _MAX_SHEET_BYTES:
+            yield finding(
                 "large-sheet",
-                f"a <style> block has {size:,} bytes, and Gmail drops one above {_LARGEST_SHEET:,} whole. "
+                f"a <style> block has {size:,} bytes, and Gmail drops one above {_MAX_SHEET_BYTES:,} whole. "
                 "Cut it in two.",
                 key="",
                 weight=size,
@@ -69,14 +69,14 @@ def check_dark_rules(mail: ParsedMail) -> Iterator[Finding]:
     """17: dark mode has its rules, and they are written so that every program takes them."""
     dark = [rule for rule in mail.rules if rule.is_dark]
     if not dark:
-        yield found(
+        yield finding(
             "no-dark-mode",
             "there are no rules for dark mode, so programs invert the colours as they like. Add @media "
             "(prefers-color-scheme: dark) to the theme.",
         )
     weak = sorted({part.name for rule in dark for part in rule.declarations if _is_weak(rule, part.name)})
     if weak:
-        yield found(
+        yield finding(
             "weak-dark-rule",
             f"{', '.join(weak)} in a rule for dark mode lacks !important, so the style on the element wins. "
             "Add it.",
@@ -91,12 +91,12 @@ def check_dark_rules(mail: ParsedMail) -> Iterator[Finding]:
         )
     }
     if misspelt:
-        yield found(
+        yield finding(
             "important-spelling",
             f"“{min(misspelt)}” is ignored by some programs. Write a space, then !important in small "
             "letters.",
         )
 
 
-def _is_weak(rule: Rule, name: str) -> bool:
+def _is_weak(rule: StyleRule, name: str) -> bool:
     return name in _PAINTED and any(part.name == name and not part.important for part in rule.declarations)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from babel import Locale
 
 from editions.languages import canonical_language, mark_runs
-from mailer.checks.document.parsed_mail import ParsedMail, Text
-from mailer.checks.finding import Finding, excerpt, found
+from mailer.checks.document.parsed_mail import ParsedMail, TextRun
+from mailer.checks.finding import Finding, excerpt, finding
 from mailer.rendering.themes.theme import Theme
 
 _MARKED = re.compile(r'<span lang="([^"]+)">([^<]*)</span>')
@@ -28,46 +28,46 @@ def check_language(mail: ParsedMail) -> Iterator[Finding]:
     for node in [mail.nodes[0], *mail.articles]:
         language, direction = node.get("lang") or "", node.get("dir") or ""
         if not language:
-            yield found(
+            yield finding(
                 "no-language",
                 f"<{node.tag}> has no lang, by which screen readers choose their voice. Set lang on <mjml> "
                 "in the template.",
             )
         elif canonical_language(language) is None:
-            yield found(
+            yield finding(
                 "bad-language",
                 f'<{node.tag} lang="{language}"> is no language. Write a tag such as en or zh-Hans.',
             )
         if not direction:
-            yield found(
+            yield finding(
                 "no-direction",
                 f"<{node.tag}> has no dir, so a right-to-left text would begin on the wrong side. Set dir "
                 "on <mjml> in the template.",
             )
-        elif direction != mail.mail.direction:
-            yield found(
+        elif direction != mail.source.direction:
+            yield finding(
                 "wrong-direction",
-                f'<{node.tag} dir="{direction}"> stands in a mail whose language runs {mail.mail.direction}. '
+                f'<{node.tag} dir="{direction}"> stands in a mail whose language runs {mail.source.direction}. '
                 "Set dir to page.direction in the template.",
             )
 
 
-def check_parts(mail: ParsedMail) -> Iterator[Finding]:
+def check_foreign_words(mail: ParsedMail) -> Iterator[Finding]:
     """11: words in another script say which language they are."""
-    for text in mail.texts:
-        for language, words in _find_foreign(text):
-            yield found(
+    for text in mail.text_runs:
+        for language, words in _find_foreign_runs(text):
+            yield finding(
                 "unmarked-language",
                 f"“{excerpt(words)}” is read out by the voice for {text.node.language or 'no language'}. "
                 f'Put it into an element with lang="{language}".',
             )
 
 
-def check_words(mail: ParsedMail) -> Iterator[Finding]:
+def check_phrases(mail: ParsedMail) -> Iterator[Finding]:
     """11: what the program says around the content is in the reader's language too."""
-    spoken, wanted = (tag.partition("-")[0] for tag in (mail.mail.words_language, mail.mail.language))
+    spoken, wanted = (tag.partition("-")[0] for tag in (mail.source.words_language, mail.source.language))
     if spoken and spoken != wanted:
-        yield found(
+        yield finding(
             "no-words",
             f"there are no phrases in {_name_language(wanted)}, such as “Read more” and “Unsubscribe”, so "
             f"{_name_language(spoken)} ones were used. Write templates/email/words/{wanted}.toml in the "
@@ -79,7 +79,7 @@ def _name_language(tag: str) -> str:
     return Locale.parse(tag, sep="-").get_display_name("en") or tag
 
 
-def _find_foreign(text: Text) -> list[tuple[str, str]]:
+def _find_foreign_runs(text: TextRun) -> list[tuple[str, str]]:
     """Language and words of every run of ``text`` that the language around it does not write."""
     if text.words.isascii():
         return []
@@ -88,14 +88,14 @@ def _find_foreign(text: Text) -> list[tuple[str, str]]:
 
 def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
     """12: East Asian words have a family with their letters; Outlook meets no web font first."""
-    known = _list_families(mail.mail.theme)
-    lacking: dict[str, Text] = {}
-    for text in mail.texts:
-        family = mail.light[text.node].family
+    known = _list_families(mail.source.theme)
+    lacking: dict[str, TextRun] = {}
+    for text in mail.text_runs:
+        family = mail.light_styles[text.node].family
         if _EAST_ASIAN.search(text.words) and not _has_east_asian(family, known):
             lacking.setdefault(family, text)
     for family, text in lacking.items():
-        yield found(
+        yield finding(
             "no-east-asian-font",
             f"“{excerpt(text.words, 20)}” is set in {family or 'no font'}, which has no such letters, so "
             "each mail program takes another. Name one such as PingFang SC or Microsoft YaHei before the "
@@ -108,10 +108,10 @@ def _check_web_fonts(mail: ParsedMail) -> Iterator[Finding]:
     faces = {name.lower() for sheet in mail.sheets for name in sheet.font_faces}
     if not faces:
         return
-    for family in sorted({mail.light[node].family for node in mail.nodes if node.style}):
+    for family in sorted({mail.light_styles[node].family for node in mail.nodes if node.style}):
         first = next(iter(_split_families(family)), "")
         if first in faces:
-            yield found(
+            yield finding(
                 "web-font-first",
                 f"the font stack {family} begins with a web font, and Outlook on Windows takes Times "
                 "instead of all of it. Name the web font within @media alone.",

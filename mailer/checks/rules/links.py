@@ -8,49 +8,49 @@ from editions.checking import is_vague
 from editions.links import is_shortened, judge_link
 from mailer.checks.document.dom import Node
 from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.finding import Finding, excerpt, found
+from mailer.checks.finding import Finding, excerpt, finding
 
 
-def check_words(mail: ParsedMail) -> Iterator[Finding]:
+def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:
     """8: every link has words, and they say something."""
-    for link in mail.all("a"):
+    for link in mail.find_all("a"):
         target = link.get("href")
         if target is None:
             continue
         pictures = [node for node in link.element.iter("img") if node.get("alt")]
-        if not link.words and not pictures:
-            yield found(
+        if not link.text and not pictures:
+            yield finding(
                 "silent-link",
                 f"a link to {excerpt(target, 60)} has no words, so nobody can follow it. Say where it leads.",
             )
-        elif is_vague(link.words):
-            yield found(
+        elif is_vague(link.text):
+            yield finding(
                 "vague-link",
-                f"“{link.words}” says nothing when links are read out one by one. Say what is behind the "
+                f"“{link.text}” says nothing when links are read out one by one. Say what is behind the "
                 "link.",
             )
 
 
 def check_targets(mail: ParsedMail) -> Iterator[Finding]:
     """28 and 35: links to places in the mail are there, links out of it lead where readers can go."""
-    anchors = {node.get("id") for node in mail.nodes} | {node.get("name") for node in mail.all("a")}
-    named = {node.get("name") for node in mail.all("a")}
-    for link in mail.all("a"):
-        target, words = link.get("href"), excerpt(link.words)
-        if target is None or mail.mail.is_own(target):
+    anchors = {node.get("id") for node in mail.nodes} | {node.get("name") for node in mail.find_all("a")}
+    named = {node.get("name") for node in mail.find_all("a")}
+    for link in mail.find_all("a"):
+        target, words = link.get("href"), excerpt(link.text)
+        if target is None or mail.source.is_own(target):
             continue
         if target.strip() in {"", "#"}:
-            yield found(
+            yield finding(
                 "link-to-nowhere", f"the link “{words}” leads nowhere. Give it an address, or take it out."
             )
         elif target.startswith("#"):
             yield from _check_anchor(mail, target[1:], words, anchors, named)
         else:
             yield from _check_address(target, words)
-    for picture in mail.all("img"):
+    for picture in mail.find_all("img"):
         source = picture.get("src") or ""
         if not source.startswith(("https://", "http://", "data:", "@@")):
-            yield found(
+            yield finding(
                 "relative-picture",
                 f"the picture {source!r} has no full web address, so nobody would see it. Begin it with "
                 "https://.",
@@ -61,13 +61,13 @@ def _check_anchor(
     mail: ParsedMail, name: str, words: str, anchors: set[str | None], named: set[str | None]
 ) -> Iterator[Finding]:
     if name not in anchors:
-        yield found(
+        yield finding(
             "dead-anchor",
             f"the link “{words}” leads to #{name}, and there is no such place in the mail. Give the place "
             "that id.",
         )
-    elif name not in named and f'name="{name}"' not in mail.conditional:
-        yield found(
+    elif name not in named and f'name="{name}"' not in mail.outlook_comments:
+        yield finding(
             "anchor-without-name",
             f"the link “{words}” leads to #{name}, which Outlook finds by a name only. "
             f'Put <a name="{name}"></a> there.',
@@ -78,38 +78,38 @@ def _check_address(target: str, words: str) -> Iterator[Finding]:
     if target.lower().startswith("tel:"):
         return
     if fault := judge_link(target):
-        yield found(fault.code, f"“{words}”: {fault.reason}")
+        yield finding(fault.code, f"“{words}”: {fault.reason}")
     elif is_shortened(target):
-        yield found(
+        yield finding(
             "short-link",
             f"“{words}” goes through a shortener, {target}. Write the address of the page itself.",
         )
     elif target.lower().startswith("http://"):
-        yield found("plain-http", f"the link “{words}”, {target}, is not encrypted. Try it with https://.")
+        yield finding("plain-http", f"the link “{words}”, {target}, is not encrypted. Try it with https://.")
 
 
-def check_parameters(mail: ParsedMail) -> Iterator[Finding]:
+def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
     """36: what counts visits is on all links to a site or on none, escaped once, never on a personal link."""
     by_host: dict[str, dict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
-    for link in mail.all("a"):
+    for link in mail.find_all("a"):
         target = link.get("href") or ""
         if "&amp;" in target:
-            yield found(
+            yield finding(
                 "escaped-twice",
                 f"the link {excerpt(target, 70)} holds &amp;, which has been escaped twice. Escape it once.",
             )
-        tags = _list_tags(target)
+        tags = _list_utm_parameters(target)
         if tags and (target.lower().startswith("mailto:") or _is_personal(mail, target)):
-            yield found(
+            yield finding(
                 "tagged-personal-link",
-                f"the link “{excerpt(link.words)}” is a reader’s own and carries "
+                f"the link “{excerpt(link.text)}” is a reader’s own and carries "
                 f"{tags[0].partition('=')[0]}. Take what counts visits off it.",
             )
         elif host := _host(target):
             by_host[host][tags].append(target)
     for host, kinds in sorted(by_host.items()):
         if len(kinds) > 1:
-            yield found(
+            yield finding(
                 "uneven-tags",
                 f"links to {host} carry different utm_ parameters, so their visits are counted apart; "
                 f"{kinds[min(kinds)][0]} is one. Give all the same, or none.",
@@ -117,7 +117,7 @@ def check_parameters(mail: ParsedMail) -> Iterator[Finding]:
             )
 
 
-def _list_tags(target: str) -> tuple[str, ...]:
+def _list_utm_parameters(target: str) -> tuple[str, ...]:
     """The ``utm_`` parameters that should be the same on every link of a mail."""
     try:
         query = urlsplit(target.replace("&amp;", "&")).query
@@ -128,8 +128,8 @@ def _list_tags(target: str) -> tuple[str, ...]:
 
 
 def _is_personal(mail: ParsedMail, target: str) -> bool:
-    personal = (mail.mail.unsubscribe_url, mail.mail.preferences_url)
-    paths = tuple(f"{mail.mail.base_url}/{letter}/" for letter in ("u", "p"))
+    personal = (mail.source.unsubscribe_url, mail.source.preferences_url)
+    paths = tuple(f"{mail.source.base_url}/{letter}/" for letter in ("u", "p"))
     return target.startswith((*personal, *paths))
 
 
@@ -143,8 +143,8 @@ def _host(target: str) -> str:
 def list_links(mail: ParsedMail) -> list[str]:
     """The web addresses the mail leads to, each once, without our own pages, in the order of the mail."""
     links: dict[str, Node] = {}
-    for link in mail.all("a"):
+    for link in mail.find_all("a"):
         target = link.get("href") or ""
-        if _host(target) and not mail.mail.is_own(target):
+        if _host(target) and not mail.source.is_own(target):
             links.setdefault(target, link)
     return list(links)

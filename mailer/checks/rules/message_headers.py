@@ -7,60 +7,60 @@ from email.utils import parseaddr, parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.finding import Finding, found
+from mailer.checks.finding import Finding, finding
 
-_LONGEST = 998
+_MAX_LINE = 998
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LIST_ID = re.compile(r"(.*\s)?<[\w-]+(\.[\w-]+)+>", re.DOTALL)
 _MESSAGE_ID = re.compile(r"<[^@\s<>]+@([^@\s<>]+)>")
-_COVERED = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
+_MUST_BE_SIGNED = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 
 
 def check_headers(mail: ParsedMail) -> Iterator[Finding]:
     """33 and 34, where a message was made."""
-    message = mail.mail.message
+    message = mail.source.message
     if message is None:
         return
     head = message.partition(b"\r\n\r\n")[0] + b"\r\n\r\n"
     parsed = BytesHeaderParser().parsebytes(head)
     headers = {name.lower(): " ".join(str(value).split()) for name, value in parsed.items()}
-    yield from _check_leaving(headers)
+    yield from _check_list_headers(headers)
     yield from _check_identity(headers, [name.lower() for name in parsed])
     longest = max(map(len, message.split(b"\r\n")))
-    if longest > _LONGEST:
-        yield found(
+    if longest > _MAX_LINE:
+        yield finding(
             "long-line",
-            f"a line of the message has {longest:,} bytes, more than the {_LONGEST} that SMTP allows, and "
+            f"a line of the message has {longest:,} bytes, more than the {_MAX_LINE} that SMTP allows, and "
             "servers cut it. Encode the part as quoted-printable or base64.",
             key="",
             weight=longest,
         )
 
 
-def _check_leaving(headers: dict[str, str]) -> Iterator[Finding]:
+def _check_list_headers(headers: dict[str, str]) -> Iterator[Finding]:
     targets = re.findall(r"<([^>]*)>", headers.get("list-unsubscribe", ""))
     pages = [target for target in targets if _is_safe(target)]
     if not pages or not any(target.startswith("mailto:") for target in targets):
-        yield found(
+        yield finding(
             "no-list-unsubscribe",
             "List-Unsubscribe must name an https page and a mail address, or Gmail and Yahoo refuse bulk "
             "mail. Set web.base_url and sender.address.",
         )
     if headers.get("list-unsubscribe-post") != "List-Unsubscribe=One-Click":
-        yield found(
+        yield finding(
             "no-one-click",
             "List-Unsubscribe-Post must be List-Unsubscribe=One-Click, or the mail program offers no button "
             "to leave.",
         )
     if not _LIST_ID.fullmatch(headers.get("list-id", "")):
-        yield found(
+        yield finding(
             "no-list-id",
             "List-Id is missing or no name in <…>, by which readers sort and providers judge the list. Set "
             "sender.list_id.",
         )
     signed = re.search(r"\bh=([^;]*)", headers.get("dkim-signature", ""))
-    if signed and not {name.strip().lower() for name in signed[1].split(":")} >= _COVERED:
-        yield found(
+    if signed and not {name.strip().lower() for name in signed[1].split(":")} >= _MUST_BE_SIGNED:
+        yield finding(
             "dkim-gap",
             "the DKIM signature does not cover List-Unsubscribe and List-Unsubscribe-Post, so providers "
             "ignore them. Let the relay sign both.",
@@ -80,7 +80,7 @@ def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[Findi
     for name in ("From", "Date", "Message-ID"):
         number = names.count(name.lower())
         if number != 1 or not _is_valid(name, headers[name.lower()]):
-            yield found(
+            yield finding(
                 "message-header",
                 f"the message has {number or 'no'} valid {name}, and needs exactly one: providers take it "
                 "for forged.",
@@ -88,7 +88,7 @@ def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[Findi
     identity = _MESSAGE_ID.fullmatch(headers.get("message-id", ""))
     sender = parseaddr(headers.get("from", ""))[1].rpartition("@")[2].lower()
     if identity and sender and not _are_related(identity[1].lower(), sender):
-        yield found(
+        yield finding(
             "foreign-message-id",
             f"the Message-ID belongs to {identity[1]} and the sender to {sender}, as in forged mail. Let "
             "both be the sender’s domain.",

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 from mailer.checks.document.dom import Node
 from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.finding import Finding, excerpt, found
+from mailer.checks.finding import Finding, excerpt, finding
 
 # Every way in which such a comment begins or ends, right or wrong. The last is what a parser makes of <![if.
 # All begin with the same two signs, which makes the search ten times faster.
@@ -31,10 +31,10 @@ def check_resolution(mail: ParsedMail) -> Iterator[Finding]:
     """26: without these Outlook draws everything larger on screens set to 120 dpi."""
     html = mail.nodes[0]
     missing = [name for name, value in _NAMESPACES.items() if html.get(name) != value]
-    if "<o:PixelsPerInch>96</o:PixelsPerInch>" not in mail.conditional:
+    if "<o:PixelsPerInch>96</o:PixelsPerInch>" not in mail.outlook_comments:
         missing.append("<o:PixelsPerInch>96</o:PixelsPerInch>")
     if missing:
-        yield found(
+        yield finding(
             "outlook-resolution",
             f"{' and '.join(missing)} is missing, so Outlook draws pictures at another size than tables. "
             "Add it to the head.",
@@ -44,10 +44,10 @@ def check_resolution(mail: ParsedMail) -> Iterator[Finding]:
 def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
     """26: comments for Outlook open and close, in the form that HTML parsers leave alone."""
     is_open = False
-    for marker in _MARKERS.finditer(mail.mail.html):
+    for marker in _MARKERS.finditer(mail.source.html):
         opens = marker[0].startswith("<!--[if")
         if marker[0].startswith(("<![if", "<!--[endif]", "<![endif]>")) or opens == is_open:
-            yield found(
+            yield finding(
                 "outlook-conditional",
                 "a comment for Outlook is not closed, not opened, or of the form <![if: "
                 f"“{_around(mail, marker.start())}”. Write <!--[if mso]>…<![endif]-->, one after the other.",
@@ -56,7 +56,7 @@ def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
             return
         is_open = opens
     if is_open:
-        yield found(
+        yield finding(
             "outlook-conditional",
             "the last comment for Outlook is never closed, so it swallows the rest. Close it with "
             "<![endif]-->.",
@@ -65,14 +65,14 @@ def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _around(mail: ParsedMail, place: int) -> str:
-    return excerpt(mail.mail.html[max(place - 20, 0) : place + 40], 60)
+    return excerpt(mail.source.html[max(place - 20, 0) : place + 40], 60)
 
 
-def check_balance(mail: ParsedMail) -> Iterator[Finding]:
+def check_tag_balance(mail: ParsedMail) -> Iterator[Finding]:
     """26: tables close where they should, for Outlook and for all others."""
     for view, html in (("Outlook on Windows", mail.outlook_view), ("all other programs", mail.browser_view)):
         if place := _find_imbalance(html):
-            yield found(
+            yield finding(
                 "unbalanced",
                 f"as {view} read it, the mail closes an element that is not open, or leaves one open, near "
                 f"“{place}”. Close every table, row, cell and div in the template.",
@@ -93,27 +93,27 @@ def _find_imbalance(html: str) -> str:
 
 def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
     """25: buttons are links with words and room around them; drawings for Outlook hold nothing to follow."""
-    for link in mail.all("a"):
+    for link in mail.find_all("a"):
         pictures = list(link.element.iter("img"))
         if (
             len(pictures) == 1
-            and not link.words
+            and not link.text
             and _ACTIONS.fullmatch((pictures[0].get("alt") or "").strip())
         ):
-            yield found(
+            yield finding(
                 "picture-button",
                 f"the button “{excerpt(pictures[0].get('alt') or '')}” is a picture, and is gone where "
                 "pictures are off. Make it a link with words on a coloured cell.",
             )
         if _is_cramped(mail, link):
-            yield found(
+            yield finding(
                 "cramped-button",
-                f"the button “{excerpt(link.words)}” has a ground and no padding, so a thumb misses it. Put "
+                f"the button “{excerpt(link.text)}” has a ground and no padding, so a thumb misses it. Put "
                 "padding on it and on its cell.",
             )
-    for drawing in _VML.findall(mail.conditional):
+    for drawing in _VML.findall(mail.outlook_comments):
         if re.search(r"<(a|h[1-6])\b", drawing) or not re.search(r"\balt=", drawing):
-            yield found(
+            yield finding(
                 "vml-content",
                 "a drawing for Outlook (VML) holds a link or heading, or has no alt, and screen readers "
                 "skip what is in it. Give it alt, and keep links and headings out of it.",
@@ -122,8 +122,8 @@ def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _is_cramped(mail: ParsedMail, link: Node) -> bool:
-    if not link.words or link.parent is None or "padding" in link.style or "padding" in link.parent.style:
+    if not link.text or link.parent is None or "padding" in link.style or "padding" in link.parent.style:
         return False
-    looks = mail.light
+    looks = mail.light_styles
     padded = any(part.name.startswith("padding") for rule, _ in link.matched for part in rule.declarations)
     return looks[link].ground != looks[link.parent].ground and not padded

@@ -6,15 +6,15 @@ from urllib.parse import urlsplit
 
 from mailer.checks.document.dom import Node
 from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.document.stylesheet import read_declarations
-from mailer.checks.finding import Finding, excerpt, found
+from mailer.checks.document.stylesheet import parse_declarations
+from mailer.checks.finding import Finding, excerpt, finding
 
-_WIDEST = 640
-_PHONE = 480
+_MAX_WIDTH = 640
+_PHONE_WIDTH = 480
 _FORMATS = frozenset({"jpg", "jpeg", "png", "gif"})
 _DENSITY = (1.5, 2.5)
-_HEAVIEST_PICTURE = 200_000
-_HEAVY, _HEAVIEST = 500_000, 1_000_000
+_MAX_PICTURE_BYTES = 200_000
+_WARN_MAIL_BYTES, _MAX_MAIL_BYTES = 500_000, 1_000_000
 # SpamAssassin's HTML_IMAGE_ONLY rules begin at 400 letters, its HTML_IMAGE_RATIO at two letters in a thousand
 # square pixels.
 _FEWEST_LETTERS = 400
@@ -25,20 +25,20 @@ _GENERIC = re.compile(
 )
 
 
-def check_words(mail: ParsedMail) -> Iterator[Finding]:
+def check_alt_texts(mail: ParsedMail) -> Iterator[Finding]:
     """5 and 6: every picture has an alt text; one that is a link says where it leads."""
-    for picture in mail.all("img"):
+    for picture in mail.find_all("img"):
         source, alt = picture.get("src") or "", picture.get("alt")
         if alt is None:
-            yield found(
+            yield finding(
                 "no-alt",
                 f"the picture {_name(source)} has no alt, so its file name is read out. Say what it shows, "
                 "or write "
                 'alt="" where it is decoration.',
             )
-        link = picture.within("a")
-        if link is not None and not link.words and alt and _GENERIC.fullmatch(alt.strip()):
-            yield found(
+        link = picture.closest("a")
+        if link is not None and not link.text and alt and _GENERIC.fullmatch(alt.strip()):
+            yield finding(
                 "linked-picture",
                 f"the picture “{excerpt(alt)}” is a link and does not say where it leads. Say that in its "
                 "alt text.",
@@ -47,11 +47,11 @@ def check_words(mail: ParsedMail) -> Iterator[Finding]:
 
 def check_sizes(mail: ParsedMail) -> Iterator[Finding]:
     """19 and 20: whole pixels for Outlook, two file pixels for each."""
-    for picture in mail.all("img"):
+    for picture in mail.find_all("img"):
         name = _name(picture.get("src") or "")
         width, height = picture.get("width") or "", picture.get("height")
-        if not width.isdecimal() or not 0 < int(width) <= _WIDEST:
-            yield found(
+        if not width.isdecimal() or not 0 < int(width) <= _MAX_WIDTH:
+            yield finding(
                 "picture-width",
                 f"the picture {name} has the width {width!r}, and Outlook needs whole pixels, no more than "
                 "the mail is wide. Set width in the template.",
@@ -64,17 +64,17 @@ def check_sizes(mail: ParsedMail) -> Iterator[Finding]:
 def _check_height(picture: Node, name: str, height: str | None) -> Iterator[Finding]:
     if height is None:
         return
-    if not height.isdecimal() or (_bends(picture) and not _has_auto_height(picture)):
-        yield found(
+    if not height.isdecimal() or (_is_fluid(picture) and not _has_auto_height(picture)):
+        yield finding(
             "picture-height",
             f"the picture {name} has the height {height!r} and a width that bends, so phones distort it. "
             "Set height:auto in its style, or leave the attribute out.",
         )
 
 
-def _bends(picture: Node) -> bool:
+def _is_fluid(picture: Node) -> bool:
     """Whether its width follows the screen's."""
-    style = {part.name: part.value for part in read_declarations(picture.style)}
+    style = {part.name: part.value for part in parse_declarations(picture.style)}
     return style.get("width", "").endswith("%") or "max-width" in style
 
 
@@ -82,22 +82,22 @@ def _has_auto_height(picture: Node) -> bool:
     everywhere = (rule.declarations for rule, _ in picture.matched if not rule.conditions)
     return any(
         part.name == "height" and part.value == "auto"
-        for declarations in (*everywhere, read_declarations(picture.style))
+        for declarations in (*everywhere, parse_declarations(picture.style))
         for part in declarations
     )
 
 
 def _check_density(mail: ParsedMail, picture: Node, name: str, width: int) -> Iterator[Finding]:
-    image, (least, most) = mail.mail.images.get(name), _DENSITY
+    image, (least, most) = mail.source.images.get(name), _DENSITY
     if image is None:
         return
     ratio = image.width / width
     # One that stands beside words on a desk may be as wide as the screen on a phone.
-    widest = max(width, _PHONE) if _bends(picture) else width
+    widest = max(width, _PHONE_WIDTH) if _is_fluid(picture) else width
     if ratio >= least and round(image.width / widest, 1) <= most:
         return
     what = "looks blurred on screens with small pixels" if ratio < least else "is heavier than anybody sees"
-    yield found(
+    yield finding(
         "picture-density",
         f"the picture {name} has {image.width} pixels for a width of {width}: {ratio:.1f} for each, and "
         f"{what}. Use a file of about {2 * width}.",
@@ -106,7 +106,7 @@ def _check_density(mail: ParsedMail, picture: Node, name: str, width: int) -> It
 
 def check_formats(mail: ParsedMail) -> Iterator[Finding]:
     """21: formats that every program shows."""
-    for picture in mail.all("img"):
+    for picture in mail.find_all("img"):
         source = picture.get("src") or ""
         scheme, _, rest = source.partition(":")
         ending = _name(source).rpartition(".")[2].lower()
@@ -115,41 +115,41 @@ def check_formats(mail: ParsedMail) -> Iterator[Finding]:
         else:
             what = f"not every program shows .{ending}: Outlook on Windows no WebP, Gmail no SVG"
         if scheme == "data" or (ending not in _FORMATS and "." in _name(source)):
-            yield found("picture-format", f"{excerpt(source, 60)}: {what}. Use JPEG, PNG or GIF.")
+            yield finding("picture-format", f"{excerpt(source, 60)}: {what}. Use JPEG, PNG or GIF.")
 
 
 def check_weight(mail: ParsedMail) -> Iterator[Finding]:
     """22: what a phone has to load."""
-    used = {_name(picture.get("src") or "") for picture in mail.all("img")}
-    sizes = {name: len(image.data) for name, image in mail.mail.images.items() if name in used}
+    used = {_name(picture.get("src") or "") for picture in mail.find_all("img")}
+    sizes = {name: len(image.data) for name, image in mail.source.images.items() if name in used}
     for name, size in sizes.items():
-        if size > _HEAVIEST_PICTURE:
-            yield found(
+        if size > _MAX_PICTURE_BYTES:
+            yield finding(
                 "heavy-picture",
                 f"the picture {name} weighs {size // 1000:,} kB, and a phone waits for it. Export it below "
-                f"{_HEAVIEST_PICTURE // 1000} kB.",
+                f"{_MAX_PICTURE_BYTES // 1000} kB.",
             )
-    total = sum(sizes.values()) + len(mail.mail.html.encode())
-    if total > _HEAVY:
-        code = "mail-overweight" if total > _HEAVIEST else "mail-heavy"
-        yield found(
+    total = sum(sizes.values()) + len(mail.source.html.encode())
+    if total > _WARN_MAIL_BYTES:
+        code = "mail-overweight" if total > _MAX_MAIL_BYTES else "mail-heavy"
+        yield finding(
             code,
             f"the mail and its pictures weigh {total // 1000:,} kB, and many read it on a phone that pays "
-            f"for each. Stay below {(_HEAVIEST if total > _HEAVIEST else _HEAVY) // 1000:,} kB: send fewer "
+            f"for each. Stay below {(_MAX_MAIL_BYTES if total > _MAX_MAIL_BYTES else _WARN_MAIL_BYTES) // 1000:,} kB: send fewer "
             "or smaller pictures.",
             key="",
             weight=total,
         )
 
 
-def check_balance(mail: ParsedMail) -> Iterator[Finding]:
+def check_text_ratio(mail: ParsedMail) -> Iterator[Finding]:
     """23: words beside the pictures."""
-    pictures = [picture for picture in mail.all("img") if (picture.get("width") or "").isdecimal()]
+    pictures = [picture for picture in mail.find_all("img") if (picture.get("width") or "").isdecimal()]
     if not pictures:
         return
     letters, area = len(mail.visible_text), sum(_measure_area(mail, picture) for picture in pictures)
     if letters < _FEWEST_LETTERS or letters < _FEWEST_PER_AREA * area:
-        yield found(
+        yield finding(
             "image-only",
             f"the mail has {letters} letters beside {len(pictures)} pictures; who sees no pictures gets no "
             "news, and spam filters refuse such mail. Write as text what the pictures say.",
@@ -160,7 +160,7 @@ def check_balance(mail: ParsedMail) -> Iterator[Finding]:
 
 def _measure_area(mail: ParsedMail, picture: Node) -> float:
     width, height = int(picture.get("width") or 0), picture.get("height") or ""
-    image = mail.mail.images.get(_name(picture.get("src") or ""))
+    image = mail.source.images.get(_name(picture.get("src") or ""))
     if height.isdecimal():
         return width * int(height)
     return width * width * (image.height / image.width if image and image.width else 0.6)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Iterator
 
 from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.finding import Finding, excerpt, found
-from mailer.rendering.body.merge_tags import MARK, PATTERN, Hole
+from mailer.checks.finding import Finding, excerpt, finding
+from mailer.rendering.body.merge_tags import DELIMITER, TAG_PATTERN, MergeTag
 
 # The code of the finding, a sign without which it is not there, its traces, and whose they are.
 _TRACES = (
@@ -27,29 +27,29 @@ _TRACES = (
 )
 
 
-def check_leftovers(mail: ParsedMail) -> Iterator[Finding]:
+def check_unprocessed_markup(mail: ParsedMail) -> Iterator[Finding]:
     """37: in either part."""
-    for part, content in (("HTML", mail.mail.html), ("text", mail.mail.text)):
+    for part, content in (("HTML", mail.source.html), ("text", mail.source.text)):
         for code, sign, trace, what in _TRACES:
             left = trace.search(content) if sign in content else None
             if left:
-                yield found(
+                yield finding(
                     code,
                     f"the {part} part holds {what}: “{_around(content, left.start())}”. Mend the template "
                     "or the text.",
                     key=f"{part} {left[0]}",
                 )
-        yield from _check_holes(part, content)
+        yield from _check_merge_tags(part, content)
 
 
-def _check_holes(part: str, content: str) -> Iterator[Finding]:
-    if MARK not in content:
+def _check_merge_tags(part: str, content: str) -> Iterator[Finding]:
+    if DELIMITER not in content:
         return
-    known = {hole.mark for hole in Hole}
-    unfilled = PATTERN.sub(lambda match: "" if match[0] in known else match[0], content)
-    if MARK in unfilled:
-        where = _around(unfilled, unfilled.index(MARK))
-        yield found(
+    known = {hole.placeholder for hole in MergeTag}
+    unfilled = TAG_PATTERN.sub(lambda match: "" if match[0] in known else match[0], content)
+    if DELIMITER in unfilled:
+        where = _around(unfilled, unfilled.index(DELIMITER))
+        yield finding(
             "unknown-hole",
             f"the {part} part contains an unknown merge tag: “{where}”. Use a field of page.merge_tag.",
             key=f"{part} {where}",

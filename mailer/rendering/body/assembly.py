@@ -8,14 +8,22 @@ from dataclasses import dataclass
 from html import escape
 from itertools import chain, zip_longest
 
-from mailer.rendering.body.fragments import Parts, Run, Slice, SliceKind, T, map_texts, walk_texts
-from mailer.rendering.body.merge_tags import Count, Hole
+from mailer.rendering.body.fragments import (
+    Fragment,
+    FragmentGroup,
+    FragmentKind,
+    Parts,
+    T,
+    map_texts,
+    walk_texts,
+)
+from mailer.rendering.body.merge_tags import MergeTag, StoryCount
 from mailer.rendering.body.transfer_encoding import (
     Base64Piece,
-    canonical_lines,
+    encode_crlf,
+    encode_quoted_printable,
     join_base64,
     prefers_base64,
-    quote_piece,
 )
 from mailer.rendering.body.variants import StoryFacts, Variant
 
@@ -33,34 +41,36 @@ class Selection:
     numbers: Mapping[str, tuple[str, str]]
     named: bool
 
-    def arrange(self, slices: Sequence[Slice[T]]) -> list[Slice[T]]:
+    def arrange_fragments(self, fragments: Sequence[Fragment[T]]) -> list[Fragment[T]]:
         """Those of ``slices``, a run, that the variant has, in its order."""
-        kind = slices[0].kind
-        if kind is SliceKind.story:
-            return _arrange(slices, self.stories)
-        if kind is SliceKind.section:
-            return _arrange(slices, self.sections)
-        return self._arrange_entries(slices)
+        kind = fragments[0].kind
+        if kind is FragmentKind.story:
+            return _arrange(fragments, self.stories)
+        if kind is FragmentKind.section:
+            return _arrange(fragments, self.sections)
+        return self._arrange_entries(fragments)
 
-    def _arrange_entries(self, slices: Sequence[Slice[T]]) -> list[Slice[T]]:
+    def _arrange_entries(self, fragments: Sequence[Fragment[T]]) -> list[Fragment[T]]:
         """The contents: entries of no section (the letter's) stay in front, the middle goes to the middle."""
-        middle = [one for one in slices if one.kind is SliceKind.middle]
-        entries = [one for one in slices if one.kind is SliceKind.entry]
+        middle = [one for one in fragments if one.kind is FragmentKind.middle]
+        entries = [one for one in fragments if one.kind is FragmentKind.entry]
         fixed = [one for one in entries if one.key not in self.all_sections]
         shown = fixed + _arrange(entries, self.sections)
         half = (len(shown) + 1) // 2
         return shown[:half] + middle + shown[half:]
 
-    def count(self, count: Count, section: str) -> str:
+    def format_count(self, count: StoryCount, section: str) -> str:
         digits, words = self.numbers.get(section, ("0", ""))
-        return digits if count is Count.number else words
+        return digits if count is StoryCount.number else words
 
 
-def _arrange(slices: Sequence[Slice[T]], places: Mapping[str, int]) -> list[Slice[T]]:
-    return sorted((one for one in slices if one.key in places), key=lambda one: places[one.key])
+def _arrange(fragments: Sequence[Fragment[T]], places: Mapping[str, int]) -> list[Fragment[T]]:
+    return sorted((one for one in fragments if one.key in places), key=lambda one: places[one.key])
 
 
-def select(variant: Variant, facts: Sequence[StoryFacts], *, one_story: str, many_stories: str) -> Selection:
+def select_fragments(
+    variant: Variant, facts: Sequence[StoryFacts], *, one_story: str, many_stories: str
+) -> Selection:
     """The selection of ``variant`` from an edition with these stories; the phrases count them."""
     section_of = {story.slug: story.section for story in facts}
     found: dict[str, int] = {}
@@ -79,24 +89,26 @@ def select(variant: Variant, facts: Sequence[StoryFacts], *, one_story: str, man
 
 
 @dataclass(frozen=True)
-class Counted:
+class CountText:
     """A number of the variant, in words or digits, where the mail says it."""
 
     text: str
 
 
-def walk_selected(parts: Parts[T], selection: Selection, section: str = "") -> Iterator[T | Hole | Counted]:
+def walk_selected(
+    parts: Parts[T], selection: Selection, section: str = ""
+) -> Iterator[T | MergeTag | CountText]:
     """The texts and holes of ``parts`` that the selection takes, in its order."""
     for part in parts:
-        if isinstance(part, Run):
-            for one in selection.arrange(part.slices):
-                inner = section if one.kind is SliceKind.story else one.key
+        if isinstance(part, FragmentGroup):
+            for one in selection.arrange_fragments(part.fragments):
+                inner = section if one.kind is FragmentKind.story else one.key
                 yield from walk_selected(one.parts, selection, inner)
-        elif isinstance(part, Slice):
+        elif isinstance(part, Fragment):
             if selection.named:
                 yield from walk_selected(part.parts, selection, section)
-        elif isinstance(part, Count):
-            yield Counted(selection.count(part, section))
+        elif isinstance(part, StoryCount):
+            yield CountText(selection.format_count(part, section))
         else:
             yield part
 
@@ -106,10 +118,10 @@ def join_text(parts: Parts[str], selection: Selection, *, markup: bool) -> str:
     return "".join(_as_text(leaf, markup=markup) for leaf in walk_selected(parts, selection))
 
 
-def _as_text(leaf: str | Hole | Counted, *, markup: bool) -> str:
-    if isinstance(leaf, Hole):
-        return leaf.mark
-    if isinstance(leaf, Counted):
+def _as_text(leaf: str | MergeTag | CountText, *, markup: bool) -> str:
+    if isinstance(leaf, MergeTag):
+        return leaf.placeholder
+    if isinstance(leaf, CountText):
         return escape(leaf.text) if markup else leaf.text
     return leaf
 
@@ -133,8 +145,8 @@ class EncodedBody:
         return "base64" if self._is_base64 else "quoted-printable"
 
     def _encode(self, text: str) -> bytes:
-        data = canonical_lines(text)
-        return data if self._is_base64 else quote_piece(data)
+        data = encode_crlf(text)
+        return data if self._is_base64 else encode_quoted_printable(data)
 
     def encode_value(self, value: str) -> bytes:
         """A value for a hole, escaped for this part and encoded.
@@ -144,7 +156,9 @@ class EncodedBody:
         """
         return self._encode(escape(value) if self._markup else value)
 
-    def lay_out(self, selection: Selection, fixed: Mapping[Hole, str], varying: Sequence[Hole]) -> "Sheet":
+    def make_template(
+        self, selection: Selection, fixed: Mapping[MergeTag, str], varying: Sequence[MergeTag]
+    ) -> "BodyTemplate":
         """The body of a variant. Holes in ``fixed`` are the same for all its readers and filled now; those in
         ``varying`` are filled for each, by values in this order."""
         pieces: list[list[bytes]] = [[]]
@@ -152,18 +166,18 @@ class EncodedBody:
         for leaf in walk_selected(self._parts, selection):
             if isinstance(leaf, bytes):
                 pieces[-1].append(leaf)
-            elif isinstance(leaf, Counted):
+            elif isinstance(leaf, CountText):
                 pieces[-1].append(self.encode_value(leaf.text))
             elif leaf in fixed:
                 pieces[-1].append(self.encode_value(fixed[leaf]))
             else:
                 places.append(varying.index(leaf))
                 pieces.append([])
-        sheet = Base64Sheet if self._is_base64 else Sheet
+        sheet = Base64BodyTemplate if self._is_base64 else BodyTemplate
         return sheet([b"".join(run) for run in pieces], places)
 
 
-class Sheet:
+class BodyTemplate:
     """One part of a variant's mail, encoded, with holes for its readers.
 
     ``pieces`` stand around the holes, one more of them; ``places`` say for each hole which of a reader's
@@ -184,7 +198,7 @@ class Sheet:
         return filled
 
 
-class Base64Sheet(Sheet):
+class Base64BodyTemplate(BodyTemplate):
     """A sheet in base64, where a value shifts all that comes after it by up to two bytes."""
 
     def __init__(self, pieces: Sequence[bytes], places: Sequence[int]) -> None:

@@ -1,7 +1,7 @@
 """Slices: the parts of a compiled mail that some readers get and others do not, or in another order.
 
 A template marks them (:func:`mark_begin`, :func:`mark_end`), the marks pass through MJML and the inliner as
-comments, and :func:`parse_slices` cuts the finished mail at them and at its holes. What comes of it is a
+comments, and :func:`parse_fragments` cuts the finished mail at them and at its holes. What comes of it is a
 tree: texts and holes, slices with parts of their own, and runs of slices that stand side by side and may
 change places.
 """
@@ -15,7 +15,7 @@ from typing import Generic, TypeAlias, TypeVar
 from markupsafe import Markup
 
 from mailer.errors import TemplateError
-from mailer.rendering.body.merge_tags import PATTERN, Count, Hole
+from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag, StoryCount
 
 T = TypeVar("T", str, bytes)
 U = TypeVar("U", str, bytes)
@@ -29,7 +29,7 @@ SEPARATORS = ("\x1e", "\x1f")
 _KEY = re.compile(r"[A-Za-z0-9._-]*")
 
 
-class SliceKind(StrEnum):
+class FragmentKind(StrEnum):
     """What a slice is, which decides when a reader gets it."""
 
     section = "section"
@@ -49,34 +49,34 @@ class SliceKind(StrEnum):
 
 
 # Asked a thousand times a mail.
-_KINDS, _HOLES, _COUNTS = frozenset(SliceKind), frozenset(Hole), frozenset(Count)
+_KINDS, _MERGE_TAGS, _COUNTS = frozenset(FragmentKind), frozenset(MergeTag), frozenset(StoryCount)
 
 # What may change places with what: the kinds that form one run when they stand side by side.
-_RUNS = {
-    SliceKind.section: "sections",
-    SliceKind.story: "stories",
-    SliceKind.entry: "entries",
-    SliceKind.middle: "entries",
+_GROUPS = {
+    FragmentKind.section: "sections",
+    FragmentKind.story: "stories",
+    FragmentKind.entry: "entries",
+    FragmentKind.middle: "entries",
 }
 
 
 @dataclass(frozen=True)
-class Slice(Generic[T]):
+class Fragment(Generic[T]):
     """One slice: its ``parts`` in order."""
 
-    kind: SliceKind
+    kind: FragmentKind
     key: str
     parts: "Parts[T]"
 
 
 @dataclass(frozen=True)
-class Run(Generic[T]):
+class FragmentGroup(Generic[T]):
     """Slices that stand side by side; a variant takes some of them, in its own order."""
 
-    slices: tuple[Slice[T], ...]
+    fragments: tuple[Fragment[T], ...]
 
 
-Part: TypeAlias = T | Hole | Count | Slice[T] | Run[T]
+Part: TypeAlias = T | MergeTag | StoryCount | Fragment[T] | FragmentGroup[T]
 Parts: TypeAlias = tuple[Part[T], ...]
 """A mail, or a part of it, in order: texts (``str``, or ``bytes`` once they are encoded) and what varies."""
 
@@ -107,20 +107,20 @@ def mark_end_text(kind: str) -> str:
 
 def _check(kind: str, key: str = "") -> str:
     if kind not in _KINDS:
-        raise ValueError(f"{kind!r} is no kind of slice. There are: {', '.join(SliceKind)}")
+        raise ValueError(f"{kind!r} is no kind of slice. There are: {', '.join(FragmentKind)}")
     if not _KEY.fullmatch(key):
         raise ValueError(f"{key!r} cannot be the key of a {kind} slice. Use letters, digits and hyphens")
     return kind
 
 
-def parse_slices(marked: str, *, what: str, markup: bool) -> Parts[str]:
+def parse_fragments(marked: str, *, what: str, markup: bool) -> Parts[str]:
     """Cut ``marked`` at its marks; ``what`` names it in messages.
 
     Raises:
         TemplateError: a mark is missing or in the wrong place, two slices of one kind have one key, or there
             is a hole that nothing fills.
     """
-    reading = _Reading(what)
+    reading = _FragmentParser(what)
     end = 0
     for mark in (_IN_MARKUP if markup else _IN_TEXT).finditer(marked):
         reading.add_text(marked[end : mark.start()])
@@ -130,7 +130,7 @@ def parse_slices(marked: str, *, what: str, markup: bool) -> Parts[str]:
     return reading.finish()
 
 
-def find_slice(marked: str, kind: SliceKind, key: str, *, markup: bool) -> tuple[int, int] | None:
+def find_fragment(marked: str, kind: FragmentKind, key: str, *, markup: bool) -> tuple[int, int] | None:
     """Where in ``marked`` a slice's inside begins and ends; None where it is missing or holds another."""
     begin, end, any_mark = (
         (mark_begin, mark_end, _IN_MARKUP) if markup else (mark_begin_text, mark_end_text, _IN_TEXT)
@@ -143,86 +143,86 @@ def find_slice(marked: str, kind: SliceKind, key: str, *, markup: bool) -> tuple
     return first, last
 
 
-class _Reading:
+class _FragmentParser:
     """One pass over a marked mail: the slices that are open, outermost first, and what they hold so far."""
 
     def __init__(self, what: str) -> None:
         self.what = what
-        self.open: list[tuple[SliceKind, str]] = []
-        self.parts: list[list[str | Hole | Count | Slice[str]]] = [[]]
-        self.seen: set[tuple[SliceKind, str]] = set()
+        self.open: list[tuple[FragmentKind, str]] = []
+        self.parts: list[list[str | MergeTag | StoryCount | Fragment[str]]] = [[]]
+        self.seen: set[tuple[FragmentKind, str]] = set()
 
     def add_text(self, text: str) -> None:
         end = 0
-        for mark in PATTERN.finditer(text):
+        for mark in TAG_PATTERN.finditer(text):
             self._add(text[end : mark.start()])
-            self._add(self._read_hole(mark[1]))
+            self._add(self._parse_tag(mark[1]))
             end = mark.end()
         self._add(text[end:])
 
-    def _add(self, part: str | Hole | Count) -> None:
+    def _add(self, part: str | MergeTag | StoryCount) -> None:
         if part:
             self.parts[-1].append(part)
 
-    def _read_hole(self, name: str) -> Hole | Count:
-        if name in _HOLES:
-            return Hole(name)
+    def _parse_tag(self, name: str) -> MergeTag | StoryCount:
+        if name in _MERGE_TAGS:
+            return MergeTag(name)
         if name not in _COUNTS:
-            known = ", ".join(one.mark for one in (*Hole, *Count))
-            raise self._fault(f"@@{name}@@ is no hole this program can fill. There are: {known}")
-        if not any(kind in {SliceKind.section, SliceKind.entry} for kind, _ in self.open):
-            raise self._fault(
+            known = ", ".join(one.placeholder for one in (*MergeTag, *StoryCount))
+            raise self._error(f"@@{name}@@ is no hole this program can fill. There are: {known}")
+        if not any(kind in {FragmentKind.section, FragmentKind.entry} for kind, _ in self.open):
+            raise self._error(
                 f"@@{name}@@ counts the stories of a section, and stands in none. Put it between "
                 'begin("section", section.key) and end("section")'
             )
-        return Count(name)
+        return StoryCount(name)
 
     def add_mark(self, edge: str, name: str, key: str) -> None:
-        kind = SliceKind(name)
+        kind = FragmentKind(name)
         if edge == "begin":
             self._begin(kind, key)
         else:
             self._end(kind)
 
-    def _begin(self, kind: SliceKind, key: str) -> None:
-        if (kind, key) in self.seen and kind is not SliceKind.greeting:
-            raise self._fault(f"the {kind} {key!r} is marked twice. Each slice must be there once")
+    def _begin(self, kind: FragmentKind, key: str) -> None:
+        if (kind, key) in self.seen and kind is not FragmentKind.greeting:
+            raise self._error(f"the {kind} {key!r} is marked twice. Each slice must be there once")
         self.seen.add((kind, key))
         self.open.append((kind, key))
         self.parts.append([])
 
-    def _end(self, kind: SliceKind) -> None:
+    def _end(self, kind: FragmentKind) -> None:
         if not self.open or self.open[-1][0] is not kind:
             inside = f"inside the {' '.join(self.open[-1]).strip()}" if self.open else "and none is open"
-            raise self._fault(f'end("{kind}") stands {inside}. Close the slices in the order they began')
+            raise self._error(f'end("{kind}") stands {inside}. Close the slices in the order they began')
         opened, key = self.open.pop()
         inner = self.parts.pop()
-        self.parts[-1].append(Slice(opened, key, gather_runs(inner)))
+        self.parts[-1].append(Fragment(opened, key, group_fragments(inner)))
 
     def finish(self) -> Parts[str]:
         if self.open:
             kind, key = self.open[-1]
-            raise self._fault(f'the {kind} {key!r} has no end. Write end("{kind}") after it')
-        return gather_runs(self.parts[0])
+            raise self._error(f'the {kind} {key!r} has no end. Write end("{kind}") after it')
+        return group_fragments(self.parts[0])
 
-    def _fault(self, message: str) -> TemplateError:
+    def _error(self, message: str) -> TemplateError:
         return TemplateError(f"{self.what}: {message}.")
 
 
-def gather_runs(parts: Sequence[str | Hole | Count | Slice[str]]) -> Parts[str]:
+def group_fragments(parts: Sequence[str | MergeTag | StoryCount | Fragment[str]]) -> Parts[str]:
     """``parts`` with slices that may change places in runs; white space between those means nothing."""
     gathered: list[Part[str]] = []
     for part in parts:
-        if not isinstance(part, Slice) or part.kind not in _RUNS:
+        if not isinstance(part, Fragment) or part.kind not in _GROUPS:
             gathered.append(part)
             continue
         if len(gathered) > 1 and _is_gap(gathered[-1]) and _may_join(gathered[-2], part):
             gathered.pop()
         last = gathered[-1] if gathered else None
-        if isinstance(last, Run) and _may_join(last, part):
-            gathered[-1] = Run((*last.slices, part))
+        if isinstance(last, FragmentGroup) and _may_join(last, part):
+            gathered[-1] = FragmentGroup((*last.fragments, part))
         else:
-            gathered.append(Run((part,)))
+            gathered.append(FragmentGroup((part,)))
     return tuple(gathered)
 
 
@@ -230,28 +230,28 @@ def _is_gap(part: Part[str]) -> bool:
     return type(part) is str and not part.strip()
 
 
-def _may_join(part: Part[str], new: Slice[str]) -> bool:
-    return isinstance(part, Run) and _RUNS[part.slices[0].kind] == _RUNS[new.kind]
+def _may_join(part: Part[str], new: Fragment[str]) -> bool:
+    return isinstance(part, FragmentGroup) and _GROUPS[part.fragments[0].kind] == _GROUPS[new.kind]
 
 
-def walk_slices(parts: Parts[T]) -> Iterator[Slice[T]]:
+def walk_fragments(parts: Parts[T]) -> Iterator[Fragment[T]]:
     """Every slice in ``parts``, each before those inside it."""
     for part in parts:
-        if isinstance(part, Slice):
+        if isinstance(part, Fragment):
             yield part
-            yield from walk_slices(part.parts)
-        elif isinstance(part, Run):
-            yield from walk_slices(part.slices)
+            yield from walk_fragments(part.parts)
+        elif isinstance(part, FragmentGroup):
+            yield from walk_fragments(part.fragments)
 
 
 def walk_texts(parts: Parts[T]) -> Iterator[T]:
     """Every text in ``parts``, in order."""
     for part in parts:
-        if isinstance(part, Slice):
+        if isinstance(part, Fragment):
             yield from walk_texts(part.parts)
-        elif isinstance(part, Run):
-            yield from walk_texts(part.slices)
-        elif not isinstance(part, Hole | Count):
+        elif isinstance(part, FragmentGroup):
+            yield from walk_texts(part.fragments)
+        elif not isinstance(part, MergeTag | StoryCount):
             yield part
 
 
@@ -261,8 +261,10 @@ def map_texts(parts: Parts[T], change: Callable[[T], U]) -> Parts[U]:
 
 
 def _map_part(part: Part[T], change: Callable[[T], U]) -> Part[U]:
-    if isinstance(part, Slice):
-        return Slice(part.kind, part.key, map_texts(part.parts, change))
-    if isinstance(part, Run):
-        return Run(tuple(Slice(one.kind, one.key, map_texts(one.parts, change)) for one in part.slices))
-    return part if isinstance(part, Hole | Count) else change(part)
+    if isinstance(part, Fragment):
+        return Fragment(part.kind, part.key, map_texts(part.parts, change))
+    if isinstance(part, FragmentGroup):
+        return FragmentGroup(
+            tuple(Fragment(one.kind, one.key, map_texts(one.parts, change)) for one in part.fragments)
+        )
+    return part if isinstance(part, MergeTag | StoryCount) else change(part)

@@ -8,11 +8,11 @@ Markdown).
 import re
 from enum import StrEnum
 
-MARK = "@@"
-PATTERN = re.compile("@@([a-z_]+)@@")
+DELIMITER = "@@"
+TAG_PATTERN = re.compile("@@([a-z_]+)@@")
 
 
-class Context(StrEnum):
+class TagContext(StrEnum):
     """Where a hole stands, which decides how its value is escaped."""
 
     text = "text"
@@ -22,7 +22,7 @@ class Context(StrEnum):
     """The whole value of an ``href``, and a line of its own in the text part: an absolute URL."""
 
 
-class Hole(StrEnum):
+class MergeTag(StrEnum):
     """A hole a template may use. Its value is the name between the marks."""
 
     greeting = "greeting"
@@ -38,15 +38,15 @@ class Hole(StrEnum):
     """This edition in the browser."""
 
     @property
-    def context(self) -> Context:
-        return Context.text if self is Hole.greeting else Context.url
+    def context(self) -> TagContext:
+        return TagContext.text if self is MergeTag.greeting else TagContext.url
 
     @property
-    def mark(self) -> str:
-        return f"{MARK}{self.value}{MARK}"
+    def placeholder(self) -> str:
+        return f"{DELIMITER}{self.value}{DELIMITER}"
 
 
-class Count(StrEnum):
+class StoryCount(StrEnum):
     """A number that differs from variant to variant; legal inside a section or its line of the contents."""
 
     stories = "stories"
@@ -56,5 +56,5 @@ class Count(StrEnum):
     """The same in digits."""
 
     @property
-    def mark(self) -> str:
-        return f"{MARK}{self.value}{MARK}"
+    def placeholder(self) -> str:
+        return f"{DELIMITER}{self.value}{DELIMITER}"

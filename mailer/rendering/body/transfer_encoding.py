@@ -10,7 +10,7 @@ import binascii
 import re
 from collections.abc import Iterator, Sequence
 
-LONGEST = 76
+MAX_LINE = 76
 """Characters a line may have, without its end (RFC 2045, sections 6.7 and 6.8)."""
 
 # Values that quoted-printable writes as they are: visible ASCII without "=".
@@ -33,7 +33,7 @@ def prefers_base64(text: str) -> bool:
     return len(data.translate(None, _UNQUOTED)) * 6 > len(data)
 
 
-def canonical_lines(text: str) -> bytes:
+def encode_crlf(text: str) -> bytes:
     """``text`` as UTF-8 with CRLF at its line ends.
 
     Raises:
@@ -46,7 +46,7 @@ def canonical_lines(text: str) -> bytes:
     return text.replace("\n", "\r\n").encode()
 
 
-def quote_piece(data: bytes) -> bytes:
+def encode_quoted_printable(data: bytes) -> bytes:
     """``data`` (line ends CRLF) in quoted-printable, ending with a line end or a soft break."""
     if not data:
         return b""
@@ -56,28 +56,28 @@ def quote_piece(data: bytes) -> bytes:
     # b2a_qp ends its soft breaks as the data ends its first line: with LF where there is none.
     quoted = quoted.replace(b"\r\n", b"\n")
     if _RISKY_START.search(quoted):
-        quoted = b"\n".join(map(_quote_start, quoted.split(b"\n")))
+        quoted = b"\n".join(map(_escape_line_start, quoted.split(b"\n")))
     if not quoted.endswith(b"\n"):
         body, end, last = quoted.rpartition(b"\n")
-        quoted = body + end + _cut_line(last, LONGEST - 1) + b"=\n"
+        quoted = body + end + _break_line(last, MAX_LINE - 1) + b"=\n"
     return quoted.replace(b"\n", b"\r\n")
 
 
-def _quote_start(line: bytes) -> bytes:
+def _escape_line_start(line: bytes) -> bytes:
     """``line`` with its first character escaped where it must not begin a line."""
     if not _RISKY_START.match(line):
         return line
-    return _cut_line(b"=%02X" % line[0] + line[1:], LONGEST)
+    return _break_line(b"=%02X" % line[0] + line[1:], MAX_LINE)
 
 
-def _cut_line(line: bytes, longest: int) -> bytes:
+def _break_line(line: bytes, longest: int) -> bytes:
     """``line``, which is a little too long at most, with a soft break in it if it is; not within an escape,
     and not before what must not begin a line."""
     if len(line) <= longest:
         return line
     cut = next(
         place
-        for place in range(LONGEST - 4, 0, -1)
+        for place in range(MAX_LINE - 4, 0, -1)
         if b"=" not in line[place - 2 : place] and not _RISKY_START.match(line[place:])
     )
     return line[:cut] + b"=\n" + line[cut:]
@@ -86,7 +86,7 @@ def _cut_line(line: bytes, longest: int) -> bytes:
 def encode_base64(data: bytes) -> bytes:
     """``data`` in base64, in lines of 76 with CRLF at the end of each."""
     whole = binascii.b2a_base64(data, newline=False)
-    return b"".join(whole[start : start + LONGEST] + b"\r\n" for start in range(0, len(whole), LONGEST))
+    return b"".join(whole[start : start + MAX_LINE] + b"\r\n" for start in range(0, len(whole), MAX_LINE))
 
 
 class Base64Piece:
@@ -97,7 +97,7 @@ class Base64Piece:
         self.data = data
         self._shifted: list[tuple[bytes, bytes, bytes] | None] = [None, None, None]
 
-    def after(self, carried: int) -> tuple[bytes, bytes, bytes]:
+    def encode_after(self, carried: int) -> tuple[bytes, bytes, bytes]:
         """The bytes that fill up a group of which ``carried`` are there, the encoded middle, what is left."""
         found = self._shifted[carried]
         if found is None:
@@ -123,7 +123,7 @@ def _join_base64(pieces: Sequence[Base64Piece | bytes]) -> Iterator[bytes]:
                 yield encode_base64(carried[:whole])
                 carried = carried[whole:]
             continue
-        head, middle, tail = piece.after(len(carried))
+        head, middle, tail = piece.encode_after(len(carried))
         if carried:
             yield base64.b64encode(carried + head) + b"\r\n"
         yield middle

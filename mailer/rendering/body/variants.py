@@ -21,7 +21,7 @@ class Interests(NamedTuple):
         return bool(self.sectors or self.countries)
 
 
-ANYTHING = Interests()
+NO_INTERESTS = Interests()
 """The interests of a reader who follows nothing in particular."""
 
 
@@ -64,7 +64,7 @@ class Variant:
 
 
 def choose_stories(
-    stories: Sequence[StoryFacts], interests: Interests, mode: Personalisation
+    stories: Sequence[StoryFacts], interests: Interests, personalisation: Personalisation
 ) -> tuple[str, ...]:
     """The slugs of the ``stories`` for a reader with these ``interests``, in that reader's order.
 
@@ -73,10 +73,10 @@ def choose_stories(
     sector nor a followed country, unless they are for everyone. Who follows nothing gets everything as the
     edition has it, and so does whoever would get nothing at all.
     """
-    if mode is Personalisation.off or not interests:
+    if personalisation is Personalisation.off or not interests:
         return tuple(story.slug for story in stories)
     kept = list(stories)
-    if mode is Personalisation.filter:
+    if personalisation is Personalisation.filter:
         kept = [story for story in stories if story.is_for_all or story.concerns(interests)] or kept
     places = {section: place for place, section in enumerate(dict.fromkeys(s.section for s in stories))}
 
@@ -99,10 +99,10 @@ def choose_language(wanted: str | None, available: Sequence[str]) -> str:
         if wanted.casefold() in tags:
             return tags[wanted.casefold()]
         for tag in available:
-            if _primary(tag) == _primary(wanted):
+            if _primary_subtag(tag) == _primary_subtag(wanted):
                 return tag
     return available[0]
 
 
-def _primary(tag: str) -> str:
+def _primary_subtag(tag: str) -> str:
     return tag.partition("-")[0].casefold()

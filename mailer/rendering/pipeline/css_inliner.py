@@ -22,43 +22,43 @@ _DOCTYPE = "<!DOCTYPE html>"
 _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _RULE = re.compile(r"([^{}]*)\{[^{}]*\}")
 # A selector that one element answers by itself: p, .a, p.a, .a.b.
-_PLAIN = re.compile(r"([a-z][a-z0-9]*)?((?:\.[a-z_][\w-]*)*)", re.ASCII | re.IGNORECASE)
-_STYLED = re.compile(r' style="([^"]*)"')
+_SIMPLE_SELECTOR = re.compile(r"([a-z][a-z0-9]*)?((?:\.[a-z_][\w-]*)*)", re.ASCII | re.IGNORECASE)
+_STYLE_ATTRIBUTE = re.compile(r' style="([^"]*)"')
 # Attributes of MRML's that say nothing, or nothing that HTML knows, with the values they have then.
 _LEFTOVERS = {"height": ("auto",), "vertical-align": ("middle", "top"), "class": ("",)}
 # By way of the attributes, which takes a third of the time of asking every element for four.
-_LEFT = etree.XPath(
+_HAS_LEFTOVER = etree.XPath(
     "//*/@height/.. | //*/@vertical-align/.. | //*/@class[.='']/.. | //*/@width[contains(., '.')]/.."
 )
 _HAS_STYLE = etree.XPath("//*[@style]")
 _EMPTY_ITEM = etree.XPath("//li[not(node())]")
-_HAS_SIGNS = etree.XPath("//*[@*[contains(., '<') or contains(., '>')]]")
+_HAS_ANGLE_BRACKET = etree.XPath("//*[@*[contains(., '<') or contains(., '>')]]")
 # Two characters that are none (Unicode 23.7), for the signs that lxml would not escape in an attribute.
-_LESS, _MORE = "\ufdd0", "\ufdd1"
-_TWICE = re.compile(r"\bbackground:(#\w+);background-color:\1")
-_ZERO = re.compile(r"(?<=[ :])0px(?![\w.])")
-_SIGNS = re.compile(r"(?<=[:,])\s+|\s*;?\s*(?=\})|(?<=[{};])\s+|\s+(?=\{)")
+_LESS_THAN, _GREATER_THAN = "\ufdd0", "\ufdd1"
+_DUPLICATE_BACKGROUND = re.compile(r"\bbackground:(#\w+);background-color:\1")
+_ZERO_PIXELS = re.compile(r"(?<=[ :])0px(?![\w.])")
+_CSS_WHITE_SPACE = re.compile(r"(?<=[:,])\s+|\s*;?\s*(?=\})|(?<=[{};])\s+|\s+(?=\{)")
 _FRACTION = re.compile(r"\d+\.\d+")
-_MOST_KINDS = 5000
+_MAX_STYLE_KEYS = 5000
 # premailer's cache belongs to the process: one transformation at a time, each beginning with an empty cache.
 _LOCK = threading.Lock()
 
 
-Kind: TypeAlias = tuple[str, str, str]
+StyleKey: TypeAlias = tuple[str, str, str]
 """What decides the style of an element: its name where a rule asks for it (else empty), classes and style."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Sheet:
+class _InlinedSheet:
     """The rules of ``css``. ``plain`` is whether one element answers each of them alone; ``names`` are the
     elements its selectors name, and ``meant`` finds those a rule might mean, or that have a style already;
     ``styles`` has what premailer said of each kind so far, in the fewest bytes."""
 
     css: str
-    plain: bool
-    names: frozenset[str]
-    meant: etree.XPath
-    styles: dict[Kind, str] = field(default_factory=dict)
+    is_simple: bool
+    tag_names: frozenset[str]
+    affected: etree.XPath
+    styles: dict[StyleKey, str] = field(default_factory=dict)
 
 
 def inline_styles(html: str, css: str) -> str:
@@ -72,17 +72,17 @@ def inline_styles(html: str, css: str) -> str:
     tree = etree.fromstring(written, etree.HTMLParser()).getroottree()
     with _LOCK:
         sheet = _read_sheet(css)
-        if sheet.plain:
-            _inline_kinds(tree, sheet)
+        if sheet.is_simple:
+            _inline_by_key(tree, sheet)
         else:
-            _inline_whole(tree, css)
-            _squeeze_styles(tree)
-    squeeze_sheets(tree)
-    tidy_tags(tree)
+            _inline_document(tree, css)
+            _minify_styles(tree)
+    minify_sheets(tree)
+    remove_unknown_attributes(tree)
     if "<li></li>" in written:
-        close_items(tree)
+        close_empty_items(tree)
     if "&lt;" in written or "&gt;" in written:
-        keep_signs(tree)
+        escape_angle_brackets(tree)
     # lxml makes up a doctype where there was none.
     doctype: str = tree.docinfo.doctype  # type: ignore[union-attr]  # lxml-stubs do not know it
     root = tree if written.startswith(doctype) else tree.getroot()
@@ -90,42 +90,42 @@ def inline_styles(html: str, css: str) -> str:
 
 
 @lru_cache(maxsize=8)
-def _read_sheet(css: str) -> _Sheet:
+def _read_sheet(css: str) -> _InlinedSheet:
     bare = _CSS_COMMENT.sub("", css)
     selectors = [part.strip() for match in _RULE.finditer(bare) for part in match[1].split(",")]
-    plain = [match for match in map(_PLAIN.fullmatch, selectors) if match]
+    plain = [match for match in map(_SIMPLE_SELECTOR.fullmatch, selectors) if match]
     names = frozenset(match[1] for match in plain if match[1])
-    return _Sheet(
+    return _InlinedSheet(
         css=css,
-        plain=len(plain) == len(selectors) and not _RULE.sub("", bare).strip(),
-        names=names,
-        meant=etree.XPath(
+        is_simple=len(plain) == len(selectors) and not _RULE.sub("", bare).strip(),
+        tag_names=names,
+        affected=etree.XPath(
             f"//*[{' or '.join(['@class', '@style', *(f'self::{name}' for name in sorted(names))])}]"
         ),
     )
 
 
-def _inline_kinds(tree: etree._ElementTree, sheet: _Sheet) -> None:
-    elements: list[etree._Element] = sheet.meant(tree)  # type: ignore[assignment]  # it finds elements only
-    kinds = [_kind_of(element, sheet.names) for element in elements]
+def _inline_by_key(tree: etree._ElementTree, sheet: _InlinedSheet) -> None:
+    elements: list[etree._Element] = sheet.affected(tree)  # type: ignore[assignment]  # it finds elements only
+    kinds = [_style_key(element, sheet.tag_names) for element in elements]
     unknown = list(dict.fromkeys(kind for kind in kinds if kind not in sheet.styles))
     if unknown:
-        if len(sheet.styles) > _MOST_KINDS:
+        if len(sheet.styles) > _MAX_STYLE_KEYS:
             sheet.styles.clear()
             unknown = list(dict.fromkeys(kinds))
-        sheet.styles.update(zip(unknown, _style_specimens(unknown, sheet.css), strict=True))
+        sheet.styles.update(zip(unknown, _style_samples(unknown, sheet.css), strict=True))
     for element, kind in zip(elements, kinds, strict=True):
         style = sheet.styles[kind]
         if style != kind[2]:
             element.set("style", style)
 
 
-def _kind_of(element: etree._Element, names: frozenset[str]) -> Kind:
+def _style_key(element: etree._Element, names: frozenset[str]) -> StyleKey:
     name = str(element.tag) if names and element.tag in names else ""
     return name, element.get("class", ""), element.get("style", "")
 
 
-def _style_specimens(kinds: Sequence[Kind], css: str) -> list[str]:
+def _style_samples(kinds: Sequence[StyleKey], css: str) -> list[str]:
     """The ``style`` that premailer gives an element of each of ``kinds``."""
     body = etree.SubElement(etree.Element("html"), "body")
     specimens = [
@@ -133,10 +133,10 @@ def _style_specimens(kinds: Sequence[Kind], css: str) -> list[str]:
         for name, classes, style in kinds
     ]
     _transform(body.getroottree(), css)
-    return [_squeeze(specimen.get("style", "")) for specimen in specimens]
+    return [_minify_style(specimen.get("style", "")) for specimen in specimens]
 
 
-def _inline_whole(tree: etree._ElementTree, css: str) -> None:
+def _inline_document(tree: etree._ElementTree, css: str) -> None:
     """Let premailer read the whole mail, but none of its style sheets."""
     sheets = list(tree.iter("style"))
     for sheet in sheets:
@@ -153,7 +153,7 @@ def _transform(tree: etree._ElementTree, css: str) -> None:
     # One cache serves selectors, sheets and style attributes, keyed by their text alone, so that one mail's
     # sheet can be taken for another's selector. cache_css_parsing=False cures only half of it.
     premailer.cache.cache.clear()
-    _load_premailer()(tree.getroot(), **_options(css)).transform(pretty_print=False)
+    _load_premailer()(tree.getroot(), **_premailer_options(css)).transform(pretty_print=False)
 
 
 @cache
@@ -182,7 +182,7 @@ def _refuse_to_fetch(_url: str) -> None:
     return None
 
 
-def _options(css: str) -> dict[str, Any]:
+def _premailer_options(css: str) -> dict[str, Any]:
     """What premailer is told. Most of its own defaults are for pages, and harm mail."""
     return {
         "css_text": [css],
@@ -208,25 +208,25 @@ def _options(css: str) -> dict[str, Any]:
     }
 
 
-def squeeze_sheets(tree: etree._ElementTree) -> None:
+def minify_sheets(tree: etree._ElementTree) -> None:
     """Take the white space around the signs of the style sheets out of ``tree``; the space before
     ``!important`` stays, because some programs ignore the word without it."""
     for sheet in tree.iter("style"):
-        sheet.text = _squeeze_rules(sheet.text or "")
+        sheet.text = _minify_rules(sheet.text or "")
 
 
 @lru_cache(maxsize=16)
-def _squeeze_rules(rules: str) -> str:
-    return _SIGNS.sub("", rules)
+def _minify_rules(rules: str) -> str:
+    return _CSS_WHITE_SPACE.sub("", rules)
 
 
-def tidy_tags(tree: etree._ElementTree) -> None:
+def remove_unknown_attributes(tree: etree._ElementTree) -> None:
     """Take out of every tag what MRML writes and HTML does not know (``height="auto"``, ``vertical-align``,
     part pixels).
 
     In the tags alone: a writer's words about HTML stay as they are.
     """
-    for element in _find(_LEFT, tree):
+    for element in _select(_HAS_LEFTOVER, tree):
         for name, values in _LEFTOVERS.items():
             if element.get(name) in values:
                 del element.attrib[name]
@@ -235,16 +235,16 @@ def tidy_tags(tree: etree._ElementTree) -> None:
     for comment in tree.iter(etree.Comment):
         # Tags for Outlook, which are a comment to everybody else.
         text = comment.text or ""
-        if text.startswith("[if ") and (tidied := _tidy_written(text)) != text:
+        if text.startswith("[if ") and (tidied := _clean_outlook_tags(text)) != text:
             comment.text = tidied
 
 
-def _squeeze_styles(tree: etree._ElementTree) -> None:
-    for element in _find(_HAS_STYLE, tree):
-        element.set("style", _squeeze(element.get("style", "")))
+def _minify_styles(tree: etree._ElementTree) -> None:
+    for element in _select(_HAS_STYLE, tree):
+        element.set("style", _minify_style(element.get("style", "")))
 
 
-def _find(path: etree.XPath, tree: etree._ElementTree) -> list[etree._Element]:
+def _select(path: etree.XPath, tree: etree._ElementTree) -> list[etree._Element]:
     found: list[etree._Element] = path(tree)  # type: ignore[assignment]  # these paths find elements only
     return found
 
@@ -253,40 +253,40 @@ def _round(width: str) -> str:
     return str(round(float(width))) if _FRACTION.fullmatch(width) else width
 
 
-def close_items(tree: etree._ElementTree) -> None:
+def close_empty_items(tree: etree._ElementTree) -> None:
     """Put a comment into each empty item of a list: of an item without content lxml leaves the end out, which
     HTML allows, and a slice would not stand on its own."""
-    for item in _find(_EMPTY_ITEM, tree):
+    for item in _select(_EMPTY_ITEM, tree):
         item.append(etree.Comment(""))
 
 
-def keep_signs(tree: etree._ElementTree) -> None:
+def escape_angle_brackets(tree: etree._ElementTree) -> None:
     """Keep ``<`` and ``>`` in attributes from being written bare.
 
     HTML allows that, and lxml does it; but Outlook looks for its conditional comments in the text of a mail,
     and a writer's ``<!--[if`` in an alternative text is none.
     """
-    for element in _find(_HAS_SIGNS, tree):
+    for element in _select(_HAS_ANGLE_BRACKET, tree):
         for name, value in element.attrib.items():
-            element.set(name, str(value).replace("<", _LESS).replace(">", _MORE))
+            element.set(name, str(value).replace("<", _LESS_THAN).replace(">", _GREATER_THAN))
 
 
 def _serialise(root: etree._ElementTree | etree._Element) -> str:
     html: str = etree.tostring(root, method="html", encoding="utf-8").decode()
-    return html.replace(_LESS, "&lt;").replace(_MORE, "&gt;")
+    return html.replace(_LESS_THAN, "&lt;").replace(_GREATER_THAN, "&gt;")
 
 
 @lru_cache(maxsize=64)
-def _tidy_written(tags: str) -> str:
+def _clean_outlook_tags(tags: str) -> str:
     """``tags`` with their styles in the fewest bytes and without leftovers, which are text here."""
     for name, values in _LEFTOVERS.items():
         for value in values:
             tags = tags.replace(f' {name}="{value}"', "")
-    return _STYLED.sub(lambda match: f' style="{_squeeze(match[1])}"', tags)
+    return _STYLE_ATTRIBUTE.sub(lambda match: f' style="{_minify_style(match[1])}"', tags)
 
 
 @lru_cache(maxsize=2048)
-def _squeeze(style: str) -> str:
+def _minify_style(style: str) -> str:
     """A style in the fewest bytes that say the same: what says nothing is one byte in fifty."""
-    closed = _ZERO.sub("0", re.sub(r"([;:,]) ", r"\1", style)).rstrip(";")
-    return _TWICE.sub(r"background-color:\1", closed)
+    closed = _ZERO_PIXELS.sub("0", re.sub(r"([;:,]) ", r"\1", style)).rstrip(";")
+    return _DUPLICATE_BACKGROUND.sub(r"background-color:\1", closed)

@@ -19,7 +19,7 @@ from editions.fingerprint import Stamp, stamp_file
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import mark_begin, mark_begin_text, mark_end, mark_end_text
 from mailer.rendering.pipeline.mjml import mark_origin
-from mailer.rendering.pipeline.story_dependencies import note_story, tracing_begin, tracing_end
+from mailer.rendering.pipeline.story_dependencies import record_access, tracked_begin, tracked_end
 from mailer.rendering.pipeline.text_wrap import wrap_text
 from mailer.rendering.template_context.page import StoryView
 from mailer.rendering.themes.template_files import template_folders
@@ -27,11 +27,11 @@ from mailer.rendering.themes.template_files import template_folders
 SHIPPED = "shipped"
 """The prefix that names our own template even where the workspace has one of the same name."""
 
-LONGEST = 4_000_000
+MAX_OUTPUT_BYTES = 4_000_000
 """The most bytes a template may write: some 2,000 stories, forty times what Gmail shows."""
 
 
-class _Folders(BaseLoader):
+class _TemplateLoader(BaseLoader):
     """Templates by name, the workspace's before ours.
 
     Jinja's own loaders take a template for fresh as long as its file is unchanged, and a process that goes on
@@ -46,7 +46,7 @@ class _Folders(BaseLoader):
         environment: Environment,  # noqa: ARG002 - it is Jinja that calls this
         template: str,
     ) -> tuple[str, str, Callable[[], bool]]:
-        places = self._list_places(template)
+        places = self._list_paths(template)
         found = _find_file(places)
         if found is None:
             raise TemplateNotFound(template)
@@ -59,7 +59,7 @@ class _Folders(BaseLoader):
             ) from error
         return source, path, lambda: _find_file(places) == found
 
-    def _list_places(self, name: str) -> tuple[str, ...]:
+    def _list_paths(self, name: str) -> tuple[str, ...]:
         """Where the template ``name`` may lie, in order."""
         first, *rest = parts = split_template_path(name)
         folders, parts = ((templates.ROOT,), rest) if first == SHIPPED else (self._folders, parts)
@@ -84,21 +84,21 @@ def _find_file(places: tuple[str, ...]) -> tuple[str, Stamp] | None:
     return None
 
 
-class _Environment(ImmutableSandboxedEnvironment):
+class _MailEnvironment(ImmutableSandboxedEnvironment):
     """Jinja's sandbox, which need not think about the fields of a page: those are what it is there for, and a
     mail asks for some two thousand. It traces which stories are asked."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         kind: Any = type(obj)
         if kind is StoryView:
-            note_story(obj, attribute)
+            record_access(obj, attribute)
         if attribute in _fields_of(kind):
             return getattr(obj, attribute)
         return super().getattr(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
         if type(obj) is StoryView:
-            note_story(obj, argument)
+            record_access(obj, argument)
         return super().getitem(obj, argument)
 
 
@@ -119,8 +119,8 @@ def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandbo
     Style sheets are the exception inside markup: their quotes must stay, and no value of theirs comes from an
     author.
     """
-    environment = _Environment(
-        loader=_Folders(overrides),
+    environment = _MailEnvironment(
+        loader=_TemplateLoader(overrides),
         autoescape=(lambda name: not (name or "").endswith(".css.j2")) if markup else False,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -131,8 +131,8 @@ def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandbo
     del environment.globals["lipsum"], environment.filters["random"]
     environment.filters["wrap"] = wrap_text
     environment.globals["origin"] = mark_origin
-    environment.globals["begin"] = tracing_begin(mark_begin if markup else mark_begin_text)
-    environment.globals["end"] = tracing_end(mark_end if markup else mark_end_text)
+    environment.globals["begin"] = tracked_begin(mark_begin if markup else mark_begin_text)
+    environment.globals["end"] = tracked_end(mark_end if markup else mark_end_text)
     return environment
 
 
@@ -161,7 +161,7 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
         raise
     except Exception as error:  # whatever it is: the template alone decides what is computed here
         raise TemplateError(f"{_locate(error, name)}: {str(error).rstrip('.')}.") from error
-    if length > LONGEST:
+    if length > MAX_OUTPUT_BYTES:
         raise TemplateError(
             f"{name}: writes {length:,} bytes. A mail has a hundred thousand: look for a loop over too many "
             "items, or a text that is multiplied."
@@ -169,7 +169,7 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
     return rendered
 
 
-def load_shipped() -> None:
+def compile_shipped_templates() -> None:
     """Compile the shipped templates before they are asked for; a wrong one has its turn later."""
     for path in sorted((templates.ROOT / "email").rglob("*.j2")):
         name = path.relative_to(templates.ROOT).as_posix()

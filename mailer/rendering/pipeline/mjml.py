@@ -17,7 +17,7 @@ from markupsafe import Markup
 
 import templates
 from mailer.errors import MjmlError
-from mailer.rendering.pipeline.mrml_workarounds import guard
+from mailer.rendering.pipeline.mrml_workarounds import apply_workarounds
 
 # A block's first line says who wrote what follows; taken out before rendering.
 _ORIGIN = re.compile(r"<!--@ (.*?) -->")
@@ -25,13 +25,13 @@ _ORIGIN = re.compile(r"<!--@ (.*?) -->")
 _DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
 # The inliner loses, without a word, what stands more than 256 deep in the HTML, of which MRML takes some
 # fifteen for itself; on a thousand and more MRML crashes. Our own blocks stay below thirty.
-_DEEPEST = 100
-_TOO_DEEP = etree.XPath("/*" * (_DEEPEST + 1))
-_DEEP = (
-    f"stands more than {_DEEPEST} components and tags deep, where mail programs lose what it says. "
+_MAX_DEPTH = 100
+_BELOW_MAX_DEPTH = etree.XPath("/*" * (_MAX_DEPTH + 1))
+_TOO_DEEP_MESSAGE = (
+    f"stands more than {_MAX_DEPTH} components and tags deep, where mail programs lose what it says. "
     "Nest less, and close what you open"
 )
-_COMPONENTS = templates.ROOT / "email" / "components.toml"
+_COMPONENTS_FILE = templates.ROOT / "email" / "components.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,19 +41,19 @@ class Component:
     parents: tuple[str, ...]
     attributes: frozenset[str]
     required: frozenset[str]
-    content: bool
+    has_content: bool
 
 
 @cache
 def known_components() -> tuple[dict[str, Component], dict[str, str]]:
     """The components a template may use by name, and the refused ones with the reason."""
-    data = tomllib.loads(_COMPONENTS.read_text(encoding="utf-8"))
+    data = tomllib.loads(_COMPONENTS_FILE.read_text(encoding="utf-8"))
     known = {
         name: Component(
             parents=tuple(entry["parents"]),
             attributes=frozenset(entry["attributes"]),
             required=frozenset(entry.get("required", ())),
-            content=entry.get("content", False),
+            has_content=entry.get("content", False),
         )
         for name, entry in data["components"].items()
     }
@@ -83,7 +83,7 @@ def convert_mjml(mjml: str, *, template: str) -> str:
 
     try:
         # Without fonts={} MRML links and @imports web fonts from elsewhere as soon as one is named.
-        html: str = mjml2html(guard(strip_origins(mjml)), fonts={})
+        html: str = mjml2html(apply_workarounds(strip_origins(mjml)), fonts={})
     except ValueError as error:
         raise MjmlError(f"{template}: the renderer refuses this MJML: {error}.") from error
     left = re.search(r"<(mj-[\w-]+)", html)
@@ -91,10 +91,10 @@ def convert_mjml(mjml: str, *, template: str) -> str:
         raise MjmlError(
             f"{template}: <{left[1]}> was left in the HTML. See email/components.toml for those there are."
         )
-    return _mark_main(html)
+    return _wrap_in_main(html)
 
 
-def _mark_main(html: str) -> str:
+def _wrap_in_main(html: str) -> str:
     """``html`` with its whole body in ``<main>``, so that whoever moves by landmarks finds the letter.
 
     The element and not the role: Gmail, Outlook.com and Yahoo take the tags of ``<main>`` out and keep what
@@ -118,23 +118,23 @@ def check_mjml(mjml: str, *, template: str) -> None:
     except etree.XMLSyntaxError as error:
         line, column = error.position
         what = error.msg.partition(", line ")[0].strip()
-        fault = _DEEP if what.startswith("Excessive depth") else f"not well-formed: {what}"
-        raise MjmlError(f"{_place(mjml, template, line)}, column {column}: {fault}.") from error
-    faults = [*_find_constructs(mjml), *_find_depths(root), *_find_faults(root)]
+        fault = _TOO_DEEP_MESSAGE if what.startswith("Excessive depth") else f"not well-formed: {what}"
+        raise MjmlError(f"{_describe_place(mjml, template, line)}, column {column}: {fault}.") from error
+    faults = [*_find_unsupported_xml(mjml), *_find_deep_nesting(root), *_find_faults(root)]
     if faults:
         raise MjmlError(
-            "\n".join(f"{_place(mjml, template, line)}: {fault}" for line, fault in sorted(faults))
+            "\n".join(f"{_describe_place(mjml, template, line)}: {fault}" for line, fault in sorted(faults))
         )
 
 
-def _place(mjml: str, template: str, line: int) -> str:
+def _describe_place(mjml: str, template: str, line: int) -> str:
     """``template:line``, with the block or story whose mark stands last before that line."""
     before = "\n".join(mjml.splitlines()[:line])
     origins = _ORIGIN.findall(before)
     return f"{template}:{line} ({origins[-1]})" if origins else f"{template}:{line}"
 
 
-def _find_constructs(mjml: str) -> Iterator[tuple[int, str]]:
+def _find_unsupported_xml(mjml: str) -> Iterator[tuple[int, str]]:
     """XML that lxml reads and MRML does not."""
     for start, name in (("<![CDATA[", "a CDATA section"), ("<!DOCTYPE", "a DOCTYPE"), ("<?", "<?…?>")):
         *before, _ = mjml.split(start)
@@ -142,26 +142,26 @@ def _find_constructs(mjml: str) -> Iterator[tuple[int, str]]:
             yield line + 1, f"{name} cannot stand in MJML. Leave it out"
 
 
-def _find_depths(root: etree._Element) -> Iterator[tuple[int, str]]:
+def _find_deep_nesting(root: etree._Element) -> Iterator[tuple[int, str]]:
     """The first place that is nested too deep: a line for each would be as long as the mail."""
-    deep: list[etree._Element] = _TOO_DEEP(root)  # type: ignore[assignment]  # it finds elements only
+    deep: list[etree._Element] = _BELOW_MAX_DEPTH(root)  # type: ignore[assignment]  # it finds elements only
     for element in deep[:1]:
-        yield _line(element), f"<{element.tag}> {_DEEP}"
+        yield _line_of(element), f"<{element.tag}> {_TOO_DEEP_MESSAGE}"
 
 
 def _find_faults(root: etree._Element) -> Iterator[tuple[int, str]]:
     if root.tag != "mjml":
-        yield _line(root), f"the document begins with <{root.tag}>, and must begin with <mjml>"
+        yield _line_of(root), f"the document begins with <{root.tag}>, and must begin with <mjml>"
     for element in root.iter("*"):
         name = str(element.tag)
         if name.startswith("mj"):
             parent = element.getparent()
             above = "" if parent is None else str(parent.tag)
             for fault in _check_component(name, above, tuple(element.attrib)):
-                yield _line(element), fault
+                yield _line_of(element), fault
         style = element.get("style")
         if style and not _is_declarations(style):
-            yield _line(element), f'style="{style}" on <{name}> is no list of "name: value"'
+            yield _line_of(element), f'style="{style}" on <{name}> is no list of "name: value"'
 
 
 @lru_cache(maxsize=1024)
@@ -189,16 +189,16 @@ def _find_component_faults(name: str, above: str, attributes: frozenset[str]) ->
         places = " or ".join(f"<{place}>" for place in component.parents)
         yield f"<{name}> stands in <{above}>, and may stand only in {places or 'no other element'}"
     for attribute in sorted(attributes - component.attributes):
-        yield f"<{name}> has no attribute {attribute}. It has: {_listed(component.attributes)}"
+        yield f"<{name}> has no attribute {attribute}. It has: {_join_names(component.attributes)}"
     for attribute in sorted(component.required - attributes):
         if above != "mj-attributes":
             yield f"<{name}> needs {attribute}"
 
 
-def _listed(names: Collection[str]) -> str:
+def _join_names(names: Collection[str]) -> str:
     return ", ".join(sorted(names)) or "none"
 
 
-def _line(element: etree._Element) -> int:
+def _line_of(element: etree._Element) -> int:
     line: int = element.sourceline or 1  # type: ignore[assignment]  # lxml-stubs leave it open
     return line

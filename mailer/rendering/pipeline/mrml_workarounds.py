@@ -24,7 +24,7 @@ _PADDING = re.compile(r"""(padding(?<=[\s-]padding)(?:-\w+)?=)(["'])([^"']*)\2""
 _BARE_ZERO = re.compile(r"(?<![\w.#])0(?=\s|$)")
 
 
-def guard(mjml: str) -> str:
+def apply_workarounds(mjml: str) -> str:
     """``mjml`` with everything in it that MRML would change written so that it does not."""
     return set_units(escape_attributes(flatten_lines(mjml)))
 
@@ -71,12 +71,12 @@ def flatten_lines(mjml: str) -> str:
     """
     pieces, end = [], 0
     for content in _CONTENT.finditer(mjml):
-        pieces += [_close_up(mjml[end : content.start()]), _flatten_content(content[0])]
+        pieces += [_strip_between_components(mjml[end : content.start()]), _flatten_content(content[0])]
         end = content.end()
-    return "".join([*pieces, _close_up(mjml[end:])])
+    return "".join([*pieces, _strip_between_components(mjml[end:])])
 
 
-def _close_up(structure: str) -> str:
+def _strip_between_components(structure: str) -> str:
     return re.sub(r">[ \t\r\n]+<", "><", structure.strip(" \t\r\n"))
 
 

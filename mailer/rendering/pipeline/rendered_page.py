@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class Drawn:
+class RenderedPage:
     """A page as drawn by one theme: the MJML as its templates wrote it, the HTML of that, the plain text.
 
     ``apart`` is whether what it says of each story stands in that story's own slices.
@@ -13,4 +13,4 @@ class Drawn:
     mjml: str
     html: str
     text: str
-    apart: bool = True
+    stories_isolated: bool = True

@@ -8,20 +8,20 @@ from collections.abc import Callable
 from pathlib import Path
 
 from mailer.rendering.pipeline.css_inliner import inline_styles
-from mailer.rendering.pipeline.jinja_env import load_shipped, make_environment, render_template
+from mailer.rendering.pipeline.jinja_env import compile_shipped_templates, make_environment, render_template
 from mailer.rendering.pipeline.mjml import convert_mjml, strip_origins
-from mailer.rendering.pipeline.rendered_page import Drawn
-from mailer.rendering.pipeline.story_dependencies import trace_stories
+from mailer.rendering.pipeline.rendered_page import RenderedPage
+from mailer.rendering.pipeline.story_dependencies import track_stories
 from mailer.rendering.template_context.page import Page
 
 
-def _keep_quiet(_name: str) -> None:
+def _ignore(_name: str) -> None:
     return None
 
 
-def draw(
-    page: Page, *, template: str, overrides: Path | None, announce: Callable[[str], None] = _keep_quiet
-) -> Drawn:
+def render_page(
+    page: Page, *, template: str, overrides: Path | None, on_template: Callable[[str], None] = _ignore
+) -> RenderedPage:
     """Draw ``page`` with the theme ``template``; templates in the folder ``overrides`` come before ours.
 
     ``announce`` is told the name of each template before its turn, so that whoever watches can name it
@@ -32,19 +32,21 @@ def draw(
     """
     layout, sheet, twin = (f"email/{template}.{ending}.j2" for ending in ("mjml", "inline.css", "txt"))
     markup, plain = (make_environment(overrides, markup=markup) for markup in (True, False))
-    with trace_stories() as trace:
-        announce(layout)
+    with track_stories() as trace:
+        on_template(layout)
         mjml = render_template(markup, layout, page=page)
         html = convert_mjml(mjml, template=layout)
-        announce(sheet)
+        on_template(sheet)
         html = inline_styles(html, render_template(plain, sheet, page=page)).strip() + "\n"
-        announce(twin)
+        on_template(twin)
         # Not strip() alone: the separators that mark slices count as white space.
         text = render_template(plain, twin, page=page).strip(" \n") + "\n"
-    return Drawn(mjml=strip_origins(mjml), html=html, text=text, apart=trace.apart)
+    return RenderedPage(
+        mjml=strip_origins(mjml), html=html, text=text, stories_isolated=trace.stories_isolated
+    )
 
 
 def warm_up() -> None:
     """Do once, before the first page comes, what the libraries do at their first use; no page needs it."""
-    load_shipped()
+    compile_shipped_templates()
     inline_styles("<!doctype html><html><body><p class='a'>.</p></body></html>", ".a{margin:0}")

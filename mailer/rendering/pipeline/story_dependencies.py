@@ -11,28 +11,28 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from mailer.rendering.body.fragments import SliceKind
+from mailer.rendering.body.fragments import FragmentKind
 from mailer.rendering.template_context.page import StoryView
 
 # What slices and messages are marked with: a story of other names is another story.
-_NAMES = frozenset({"slug", "origin"})
+_IDENTITY_FIELDS = frozenset({"slug", "origin"})
 
 
 @dataclass
-class Trace:
+class StoryAccess:
     """A mail that is being drawn: the story whose slice is open, and whether all have kept to their own."""
 
-    slug: str = ""
-    apart: bool = True
+    open_slug: str = ""
+    stories_isolated: bool = True
 
 
-_current: ContextVar[Trace | None] = ContextVar("trace", default=None)
+_current: ContextVar[StoryAccess | None] = ContextVar("trace", default=None)
 
 
 @contextmanager
-def trace_stories() -> Iterator[Trace]:
+def track_stories() -> Iterator[StoryAccess]:
     """Trace what is drawn in here."""
-    trace = Trace()
+    trace = StoryAccess()
     token = _current.set(trace)
     try:
         yield trace
@@ -40,31 +40,31 @@ def trace_stories() -> Iterator[Trace]:
         _current.reset(token)
 
 
-def note_story(story: StoryView, field: Any) -> None:
+def record_access(story: StoryView, field: Any) -> None:
     """A template asks for ``field`` of ``story``."""
     trace = _current.get()
-    if trace and story.slug != trace.slug and field not in _NAMES:
-        trace.apart = False
+    if trace and story.slug != trace.open_slug and field not in _IDENTITY_FIELDS:
+        trace.stories_isolated = False
 
 
-def tracing_begin(mark: Callable[[str, str], str]) -> Callable[..., str]:
+def tracked_begin(mark: Callable[[str, str], str]) -> Callable[..., str]:
     """``mark``, which begins slices, so that the trace knows of it."""
 
     def begin(kind: str, key: str = "") -> str:
         marked = mark(kind, key)
-        if kind == SliceKind.story and (trace := _current.get()):
-            trace.slug = key
+        if kind == FragmentKind.story and (trace := _current.get()):
+            trace.open_slug = key
         return marked
 
     return begin
 
 
-def tracing_end(mark: Callable[[str], str]) -> Callable[[str], str]:
+def tracked_end(mark: Callable[[str], str]) -> Callable[[str], str]:
     """``mark``, which ends slices, so that the trace knows of it."""
 
     def end(kind: str) -> str:
-        if kind == SliceKind.story and (trace := _current.get()):
-            trace.slug = ""
+        if kind == FragmentKind.story and (trace := _current.get()):
+            trace.open_slug = ""
         return mark(kind)
 
     return end

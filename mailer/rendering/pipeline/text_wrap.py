@@ -7,7 +7,7 @@ from functools import lru_cache
 WIDTH = 76
 _BULLET = re.compile(r"(?:[-*•]|\d+\.) +")
 # What a line begins with before its words: room, marks of quotations, marks of items.
-_LEAD = re.compile(rf"(?: +|> |{_BULLET.pattern})*")
+_PREFIX = re.compile(rf"(?: +|> |{_BULLET.pattern})*")
 
 
 def wrap_text(text: str, width: int = WIDTH) -> str:
@@ -24,7 +24,7 @@ def _wrap_line(line: str, width: int) -> str:
     line = line.rstrip()
     if len(line) <= width:
         return line
-    words = _LEAD.sub("", line, count=1)
+    words = _PREFIX.sub("", line, count=1)
     lead = line[: len(line) - len(words)]
     return textwrap.fill(
         words,

@@ -8,7 +8,7 @@ from typing import Literal
 from markupsafe import Markup
 
 from editions.languages import mark_runs
-from mailer.i18n import SOURCE
+from mailer.i18n import SOURCE_LANGUAGE
 from mailer.settings import SenderSettings
 
 _RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
@@ -19,16 +19,16 @@ def direction_of(language: str) -> Literal["ltr", "rtl"]:
     return "rtl" if language.split("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 
-def quote(text: str, language: str, around: str) -> Markup:
+def embed_text(text: str, language: str, surrounding: str) -> Markup:
     """Plain ``text`` of ``language`` as markup, marked where the words ``around`` it are of another."""
-    return embed(mark_text(text, language), language, around)
+    return embed_html(mark_text(text, language), language, surrounding)
 
 
-def quote_sender(text: str, sender: SenderSettings, around: str) -> Markup:
+def embed_sender_text(text: str, sender: SenderSettings, surrounding: str) -> Markup:
     """``text`` of the office about itself among words of ``around``, on a page that belongs to no edition."""
-    own = sender.language or SOURCE
+    own = sender.language or SOURCE_LANGUAGE
     # "zh" says as much as a page's own "zh-Hans".
-    return quote(text, around if around.partition("-")[0] == own else own, around)
+    return embed_text(text, surrounding if surrounding.partition("-")[0] == own else own, surrounding)
 
 
 def mark_text(text: str, language: str) -> Markup:
@@ -36,16 +36,16 @@ def mark_text(text: str, language: str) -> Markup:
     return Markup(mark_runs(text, language=language))  # noqa: S704 - it escapes
 
 
-def embed(html: Markup, language: str, around: str) -> Markup:
+def embed_html(html: Markup, language: str, surrounding: str) -> Markup:
     """``html`` of ``language`` among words of ``around``, marked where that is another."""
-    marks = mark_element(language, around)
+    marks = language_attributes(language, surrounding)
     return Markup("<span{}>{}</span>").format(marks, html) if marks and html else html
 
 
-def mark_element(language: str, around: str) -> Markup:
+def language_attributes(language: str, surrounding: str) -> Markup:
     """The attributes of an element of ``language`` among words of ``around``; none where that is the same."""
-    if language == around:
+    if language == surrounding:
         return Markup()
     direction = direction_of(language)
-    turned = Markup(' dir="{}"').format(direction) if direction != direction_of(around) else ""
+    turned = Markup(' dir="{}"').format(direction) if direction != direction_of(surrounding) else ""
     return Markup(' lang="{}"{}').format(language, turned)

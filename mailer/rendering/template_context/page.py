@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from markupsafe import Markup
 
 from mailer.rendering.themes.field_docs import Help
-from mailer.rendering.themes.phrases import Words
+from mailer.rendering.themes.phrases import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 
 
@@ -105,7 +105,7 @@ class FollowView:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Holes:
+class MergeTags:
     """The marks that each reader's own values replace: never spell one out, write these."""
 
     greeting: Annotated[
@@ -139,7 +139,7 @@ class Page:
     letter: Annotated[LetterView | None, Help("The letter that opens it, if there is one.")]
     sections: Annotated[tuple[SectionView, ...], Help("Its sections, in order.")]
     follow: Annotated[tuple[FollowView, ...], Help("Where the office can be followed.")]
-    words: Annotated[Words, Help("What the mail says besides its content.")]
+    words: Annotated[Phrases, Help("What the mail says besides its content.")]
     words_lang: Annotated[
         Markup,
         Help(
@@ -152,7 +152,7 @@ class Page:
     accents: Annotated[
         tuple[Accent, ...], Help("The colour of each section, in order; the sheets go through it.")
     ]
-    merge_tag: Annotated[Holes, Help("What to write where readers differ.")]
+    merge_tag: Annotated[MergeTags, Help("What to write where readers differ.")]
     whole: Annotated[
         bool,
         Help(

@@ -6,19 +6,19 @@ from typing import Any
 
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import SEPARATORS
-from mailer.rendering.body.merge_tags import MARK
-from mailer.rendering.template_context.page import Holes, Page, SectionView
+from mailer.rendering.body.merge_tags import DELIMITER
+from mailer.rendering.template_context.page import MergeTags, Page, SectionView
 
-_NEVER = (
-    (MARK, "what differs from reader to reader"),
+_RESERVED = (
+    (DELIMITER, "what differs from reader to reader"),
     *((sign, "where a slice of the mail begins or ends") for sign in SEPARATORS),
     ("\0", "nothing that a mail may hold"),
 )
 # Numbers that differ from variant to variant: marks by design.
-_MARKED = {(SectionView, "number"), (SectionView, "count")}
+_COUNT_FIELDS = {(SectionView, "number"), (SectionView, "count")}
 
 
-def refuse_marks(page: Page | tuple[SectionView, ...]) -> None:
+def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
     """Refuse a text in ``page``, or in some sections, that holds a mark of ours: a writer's ``@@`` would be
     taken for a hole, and a reader's link put where none belongs; a separator would end a slice.
 
@@ -28,7 +28,7 @@ def refuse_marks(page: Page | tuple[SectionView, ...]) -> None:
     texts: list[tuple[str, str]] = []
     _gather_texts(page, "edition.md", texts)
     for place, text in texts:
-        for mark, meaning in _NEVER:
+        for mark, meaning in _RESERVED:
             if mark in text:
                 start, sign = max(text.index(mark) - 20, 0), mark if mark.isprintable() else repr(mark)
                 raise TemplateError(
@@ -54,6 +54,6 @@ def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> No
 @cache
 def _fields_with_texts(kind: type) -> tuple[str, ...]:
     """The fields of a part of the page; the holes themselves are not texts."""
-    if not is_dataclass(kind) or kind is Holes:
+    if not is_dataclass(kind) or kind is MergeTags:
         return ()
-    return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _MARKED)
+    return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _COUNT_FIELDS)

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-LEAST = 4.5
+MIN_TEXT_CONTRAST = 4.5
 """The least contrast of text on its ground (WCAG 2.2, success criterion 1.4.3, level AA)."""
 
 

@@ -15,24 +15,24 @@ class Help:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Described:
+class FieldDoc:
     """A field or property: its ``type`` without what annotates it, its help as ``text``, empty without."""
 
     name: str
     type: Any
-    text: str
+    help: str
 
 
-def describe_fields(holder: type) -> tuple[Described, ...]:
+def describe_fields(holder: type) -> tuple[FieldDoc, ...]:
     """The fields of the dataclass ``holder`` in order, then its properties."""
     bare = get_type_hints(holder)
     full = get_type_hints(holder, include_extras=True)
     own = [
-        Described(name=field.name, type=bare[field.name], text=_find_text(full[field.name]))
+        FieldDoc(name=field.name, type=bare[field.name], help=_find_help(full[field.name]))
         for field in fields(holder)
     ]
     derived = [
-        Described(name=name, type=get_type_hints(member.fget)["return"], text=inspect.getdoc(member) or "")
+        FieldDoc(name=name, type=get_type_hints(member.fget)["return"], help=inspect.getdoc(member) or "")
         for name, member in vars(holder).items()
         if isinstance(member, property)
     ]
@@ -59,5 +59,5 @@ def find_dataclasses(annotation: Any) -> Iterator[type]:
             yield from find_dataclasses(part)
 
 
-def _find_text(annotation: Any) -> str:
+def _find_help(annotation: Any) -> str:
     return next((part.text for part in get_args(annotation) if isinstance(part, Help)), "")

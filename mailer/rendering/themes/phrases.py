@@ -13,11 +13,11 @@ from mailer.errors import TemplateError
 from mailer.rendering.themes.field_docs import Help
 from mailer.rendering.themes.template_files import read_toml, template_folders
 
-FALLBACK = "en"
+FALLBACK_LANGUAGE = "en"
 
 # What each phrase may have filled in. It is Python's own format, which can do more than a phrase should ask
 # for: "{count:999999999}" is a gigabyte.
-_FILLED = {
+_PLACEHOLDERS = {
     "issue": "number",
     "stories": "count",
     "read_more": "what",
@@ -27,7 +27,7 @@ _FILLED = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class Phrases:
     """The phrases of one language; what stands in braces is filled in before a template sees it, or by it."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", frozen=True)
@@ -48,46 +48,47 @@ class Words:
 
 
 @cache
-def _words_schema() -> TypeAdapter[Words]:
-    return TypeAdapter(Words)
+def _phrases_schema() -> TypeAdapter[Phrases]:
+    return TypeAdapter(Phrases)
 
 
-def load_words(language: str, overrides: Path | None = None) -> Words:
+def load_phrases(language: str, overrides: Path | None = None) -> Phrases:
     """The phrases for ``language``, or for the nearest we have (``zh-Hans`` takes ``zh``), or English.
 
     Raises:
         TemplateError: the file of that language lacks a phrase, has one too many, or one with braces that
             cannot be filled.
     """
-    nearest = find_nearest(language, overrides)
-    name = _name_file(nearest)
+    nearest = find_phrase_language(language, overrides)
+    name = _phrase_file(nearest)
     try:
-        words = _words_schema().validate_python({"language": nearest, **read_toml(name, overrides)})
+        words = _phrases_schema().validate_python({"language": nearest, **read_toml(name, overrides)})
     except ValidationError as error:
         faults = (f"{name}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
         raise TemplateError("\n".join(faults)) from error
-    unfillable = [f"{name}: {fault}" for fault in _find_unfillable(words)]
+    unfillable = [f"{name}: {fault}" for fault in _find_bad_placeholders(words)]
     if unfillable:
         raise TemplateError("\n".join(unfillable))
     return words
 
 
-def find_nearest(language: str, overrides: Path | None = None) -> str:
-    """The language whose phrases :func:`load_words` takes for ``language``."""
+def find_phrase_language(language: str, overrides: Path | None = None) -> str:
+    """The language whose phrases :func:`load_phrases` takes for ``language``."""
     folders = template_folders(overrides)
     return next(
         candidate
-        for candidate in _candidates(language)
-        if candidate == FALLBACK or any((folder / _name_file(candidate)).is_file() for folder in folders)
+        for candidate in _candidate_languages(language)
+        if candidate == FALLBACK_LANGUAGE
+        or any((folder / _phrase_file(candidate)).is_file() for folder in folders)
     )
 
 
-def _name_file(language: str) -> str:
+def _phrase_file(language: str) -> str:
     return f"email/words/{language}.toml"
 
 
-def _find_unfillable(words: Words) -> Iterator[str]:
-    for key, field in _FILLED.items():
+def _find_bad_placeholders(words: Phrases) -> Iterator[str]:
+    for key, field in _PLACEHOLDERS.items():
         phrase = getattr(words, key)
         try:
             pieces = [piece[1:] for piece in Formatter().parse(phrase) if piece[1] is not None]
@@ -97,8 +98,8 @@ def _find_unfillable(words: Words) -> Iterator[str]:
             yield f"{key}: {phrase!r} can have {{{field}}} filled in, and nothing else. Double other braces."
 
 
-def _candidates(language: str) -> Iterator[str]:
+def _candidate_languages(language: str) -> Iterator[str]:
     parts = language.split("-")
     for length in range(len(parts), 0, -1):
         yield "-".join(parts[:length])
-    yield FALLBACK
+    yield FALLBACK_LANGUAGE

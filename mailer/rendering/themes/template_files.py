@@ -16,15 +16,15 @@ def template_folders(overrides: Path | None) -> tuple[Path, ...]:
     return (templates.ROOT,) if overrides is None else (overrides, templates.ROOT)
 
 
-Stamps: TypeAlias = tuple[tuple[str, Stamp], ...]
+FileStamps: TypeAlias = tuple[tuple[str, Stamp], ...]
 """The files that templates may be made of, by path, and the state each is in."""
 
 
-class _UncertainError(Exception):
+class _UnknownStateError(Exception):
     """Whether a template has changed cannot be told."""
 
 
-def stamp_templates(overrides: Path | None) -> Stamps | None:
+def stamp_templates(overrides: Path | None) -> FileStamps | None:
     """What tells whether any template has changed; None while it cannot be told, because one has just been
     written or deleted, or is reached through a link."""
     stamps: list[tuple[str, Stamp]] = []
@@ -32,7 +32,7 @@ def stamp_templates(overrides: Path | None) -> Stamps | None:
         for folder in (overrides, templates.ROOT / "email"):
             if folder is not None and folder.is_dir():
                 _stamp_files(str(folder), stamps)
-    except (_UncertainError, OSError):
+    except (_UnknownStateError, OSError):
         return None
     return tuple(stamps) if all(is_settled(stamp) for _, stamp in stamps) else None
 
@@ -48,7 +48,7 @@ def _stamp_files(folder: str, stamps: list[tuple[str, Stamp]]) -> None:
                 stamps.append((entry.path, read_stamp(entry.stat())))
             elif entry.is_symlink() and entry.is_dir():
                 # It may lead anywhere, in a circle too.
-                raise _UncertainError
+                raise _UnknownStateError
 
 
 def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:
@@ -63,7 +63,7 @@ def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:
         raise TemplateError(f"{name}: there is no such file among the templates.")
     for path in found:
         try:
-            merged = _lay_over(merged, _parse_toml(path.read_text(encoding="utf-8")))
+            merged = _merge(merged, _parse_toml(path.read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise TemplateError(f"{path}: not valid TOML: {error}. Mend the line and try again.") from error
     return merged
@@ -75,12 +75,12 @@ def _parse_toml(text: str) -> dict[str, Any]:
     return tomllib.loads(text)
 
 
-def _lay_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
         inner = merged.get(key)
         if isinstance(inner, dict) and isinstance(value, dict):
-            merged[key] = _lay_over(inner, value)
+            merged[key] = _merge(inner, value)
         else:
             merged[key] = value
     return merged

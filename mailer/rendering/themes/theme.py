@@ -17,11 +17,11 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, WrapValida
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from mailer.errors import TemplateError
-from mailer.rendering.themes.contrast_ratio import LEAST, measure_contrast
+from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.field_docs import Help, describe_fields, find_dataclasses
 from mailer.rendering.themes.template_files import read_toml, template_folders
 
-LETTERS = 13
+MIN_FONT_SIZE = 13
 """The smallest text a theme may set, in pixels: below it, a phone's reader has to pinch."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
@@ -61,12 +61,14 @@ FontStack = Annotated[
     Field(pattern=r"^[\w ',-]+$"),
     _expect('Write names of fonts with commas between them, the widest last, such as "Georgia,serif"'),
 ]
-Both = Annotated[
+ColourPair = Annotated[
     tuple[Colour, Colour],
     _expect('Write a colour for light and one for dark, such as ["#0b6a8f", "#6cc4e8"]'),
 ]
 Columns = Annotated[int, Field(ge=1, le=2, strict=True), _expect("Write 1 or 2")]
-Text = Annotated[str, Field(pattern=r"^[^\n<>{}]*$"), _expect("Write words between quotes, in one line")]
+SingleLine = Annotated[
+    str, Field(pattern=r"^[^\n<>{}]*$"), _expect("Write words between quotes, in one line")
+]
 Bullet = Annotated[str, Field(max_length=1), _expect('Write one sign, such as "■", or "" for none')]
 PictureFile = Annotated[
     str,
@@ -104,38 +106,38 @@ class Fonts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class TypeStep:
     """One step of the type scale."""
 
     __pydantic_config__ = _CONFIG
 
-    size: Annotated[int, _pixels(LETTERS, 72), Help("The height of the letters, in pixels.")]
+    size: Annotated[int, _pixels(MIN_FONT_SIZE, 72), Help("The height of the letters, in pixels.")]
     line: Annotated[
-        int, _pixels(LETTERS, 96), Help("The height of a line, in pixels; 1.2 to 1.8 times the size.")
+        int, _pixels(MIN_FONT_SIZE, 96), Help("The height of a line, in pixels; 1.2 to 1.8 times the size.")
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Type:
+class TypeScale:
     """The type scale: ``{ size = 16, line = 26 }``, in pixels, by what is written."""
 
     __pydantic_config__ = _CONFIG
 
-    title: Annotated[Step, Help("The newsletter's title.")]
-    phone_title: Annotated[Step, Help("The same on a phone.")]
-    section: Annotated[Step, Help("The name of a section, and the letter's title.")]
-    feature: Annotated[Step, Help("The title of a lead story.")]
-    phone_feature: Annotated[Step, Help("The same on a phone.")]
-    story: Annotated[Step, Help("The title of every other story.")]
+    title: Annotated[TypeStep, Help("The newsletter's title.")]
+    phone_title: Annotated[TypeStep, Help("The same on a phone.")]
+    section: Annotated[TypeStep, Help("The name of a section, and the letter's title.")]
+    feature: Annotated[TypeStep, Help("The title of a lead story.")]
+    phone_feature: Annotated[TypeStep, Help("The same on a phone.")]
+    story: Annotated[TypeStep, Help("The title of every other story.")]
     heading: Annotated[
-        Step, Help("Small headings: the contents, where to follow, those inside a story, who signs.")
+        TypeStep, Help("Small headings: the contents, where to follow, those inside a story, who signs.")
     ]
-    letter: Annotated[Step, Help("The text of the letter that opens the edition.")]
-    body: Annotated[Step, Help("The text of stories.")]
-    contents: Annotated[Step, Help("A line of the contents: roomy, for fingers.")]
-    small: Annotated[Step, Help("Issue and period, counts, the footer, the words in place of a picture.")]
-    caption: Annotated[Step, Help("Below pictures, and the titles of who signs.")]
-    label: Annotated[Step, Help("The office's name on top, and the countries above a story.")]
+    letter: Annotated[TypeStep, Help("The text of the letter that opens the edition.")]
+    body: Annotated[TypeStep, Help("The text of stories.")]
+    contents: Annotated[TypeStep, Help("A line of the contents: roomy, for fingers.")]
+    small: Annotated[TypeStep, Help("Issue and period, counts, the footer, the words in place of a picture.")]
+    caption: Annotated[TypeStep, Help("Below pictures, and the titles of who signs.")]
+    label: Annotated[TypeStep, Help("The office's name on top, and the countries above a story.")]
 
 
 Space = Annotated[int, _pixels(0, 96)]
@@ -204,7 +206,7 @@ class Logo:
         PictureFile,
         Help("A JPEG, PNG or GIF in the workspace's `templates/email` folder; empty for no logo."),
     ]
-    alt: Annotated[Text, Help("What it says, for those who do not see it; needed with a file.")]
+    alt: Annotated[SingleLine, Help("What it says, for those who do not see it; needed with a file.")]
     width: Annotated[int, _pixels(16, 680), Help("How wide it is shown, in pixels.")]
 
 
@@ -226,13 +228,13 @@ class Theme:
     layout: Annotated[Layout, Help("How the sheet is divided.")]
     logo: Annotated[Logo, Help("The picture above the masthead.")]
     fonts: Annotated[Fonts, Help("Font stacks.")]
-    type: Annotated[Type, Help("The type scale.")]
+    type: Annotated[TypeScale, Help("The type scale.")]
     spacing: Annotated[Spacing, Help("Spaces.")]
     pictures: Annotated[Pictures, Help("Widths of pictures.")]
     light: Annotated[Palette, Help("Colours on a light screen.")]
     dark: Annotated[Palette, Help("Colours on a dark screen.")]
     sections: Annotated[
-        dict[str, Both],
+        dict[str, ColourPair],
         Help("A light and a dark colour by a section's key. One that is not named takes that of `other`."),
     ]
 
@@ -285,9 +287,9 @@ def load_theme(name: str, overrides: Path | None = None) -> Theme:
     try:
         theme = _theme_schema().validate_python(read_toml(file, overrides))
     except ValidationError as error:
-        faults = [_explain(fault) for fault in error.errors()]
+        faults = [_explain_error(fault) for fault in error.errors()]
     else:
-        faults = [*find_faint_colours(theme), *_find_misfits(theme, overrides)]
+        faults = [*find_low_contrast(theme), *_find_inconsistencies(theme, overrides)]
     if faults:
         own = overrides / file if overrides is not None and (overrides / file).is_file() else file
         raise TemplateError("\n".join(f"{own}: {fault}" for fault in faults))
@@ -306,7 +308,7 @@ def find_logo(theme: Theme, overrides: Path | None) -> Path | None:
     return overrides / "email" / theme.logo.file if theme.logo.file and overrides is not None else None
 
 
-def find_faint_colours(theme: Theme) -> Iterator[str]:
+def find_low_contrast(theme: Theme) -> Iterator[str]:
     """A sentence for every text colour that is hard to read on a ground it stands on, light or dark."""
     if "other" not in theme.sections:
         yield "sections.other is missing: sections without a colour of their own take it."
@@ -316,18 +318,18 @@ def find_faint_colours(theme: Theme) -> Iterator[str]:
         for ground_name, ground in (("sheet", palette.sheet), ("page", palette.page)):
             for name, ink in inks.items():
                 ratio = measure_contrast(ink, ground)
-                if ratio < LEAST:
+                if ratio < MIN_TEXT_CONTRAST:
                     yield (
                         f"{appearance}: {name} {ink} on the {ground_name} {ground} has a contrast of "
-                        f"{ratio:.2f}:1, and text needs {LEAST}:1. "
+                        f"{ratio:.2f}:1, and text needs {MIN_TEXT_CONTRAST}:1. "
                         f"Take a {'darker' if which == 0 else 'lighter'} colour."
                     )
 
 
-def _find_misfits(theme: Theme, overrides: Path | None) -> Iterator[str]:
+def _find_inconsistencies(theme: Theme, overrides: Path | None) -> Iterator[str]:
     """A sentence for all that is right by itself and wrong beside the rest."""
-    for entry in fields(Type):
-        step: Step = getattr(theme.type, entry.name)
+    for entry in fields(TypeScale):
+        step: TypeStep = getattr(theme.type, entry.name)
         if not step.size * 1.1 <= step.line <= step.size * 2:
             yield (
                 f"type.{entry.name}: lines of {step.line} px for letters of {step.size} px cannot be read "
@@ -352,7 +354,7 @@ def _find_logo_faults(logo: Logo, path: Path | None) -> Iterator[str]:
         yield 'logo.alt is empty. Write what the logo says, such as alt = "UNESCO Beijing".'
 
 
-def _explain(fault: ErrorDetails) -> str:
+def _explain_error(fault: ErrorDetails) -> str:
     """One fault that pydantic found, as a sentence: which token, and what to write."""
     *above, name = place = [str(part) for part in fault["loc"]]
     token = ".".join(place)

@@ -1,6 +1,6 @@
 """The drawing process from the inside: load the libraries, give up what is not needed, draw what is asked.
 
-:class:`mailer.rendering.worker.client.DrawingProcess` starts it. It has no environment, no files of ours open and a
+:class:`mailer.rendering.worker.client.RenderWorker` starts it. It has no environment, no files of ours open and a
 socket as its standard input, and it ends when that is closed. Should a template find a way out of Jinja's
 sandbox, it is still in here.
 """
@@ -14,10 +14,16 @@ import traceback
 from pathlib import Path
 
 from mailer.errors import MjmlError, TemplateError
-from mailer.rendering.pipeline.renderer import draw, warm_up
-from mailer.rendering.worker.protocol import Limits, Request, Word, receive_question, send_answer
+from mailer.rendering.pipeline.renderer import render_page, warm_up
+from mailer.rendering.worker.protocol import (
+    RenderLimits,
+    RenderRequest,
+    ReplyKind,
+    receive_request,
+    send_reply,
+)
 
-_FILES = 32
+_MAX_OPEN_FILES = 32
 _STATM = Path("/proc/self/statm")
 
 
@@ -30,58 +36,58 @@ def main() -> None:
     # Until here standard error is a pipe, for the words of a start that failed. Nobody reads it from now on.
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
-    renounce()
-    loaded = measure_memory()
-    while (question := receive_question(line)) is not None:
-        serve(line, question, loaded=loaded)
+    drop_privileges()
+    loaded = measure_address_space()
+    while (question := receive_request(line)) is not None:
+        handle_request(line, question, baseline=loaded)
     # Nothing here has anything to tidy up.
     os._exit(0)
 
 
-def renounce() -> None:
+def drop_privileges() -> None:
     """Give up for good what drawing never needs: writing files, starting programs, leaving a core."""
     for limit, most in (
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_CORE, 0),
-        (resource.RLIMIT_NOFILE, _FILES),
+        (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
     ):
         _set_limit(limit, most, most)
 
 
-def serve(line: socket.socket, question: bytes, *, loaded: int | None) -> None:
+def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int | None) -> None:
     """Answer one question. ``loaded`` is the memory in use before the first, None where it cannot be told."""
     try:
-        request: Request = pickle.loads(question)  # noqa: S301 - from the program that started us
-        confine(request.limits, loaded=loaded)
-        drawn = draw(
+        request: RenderRequest = pickle.loads(pickled)  # noqa: S301 - from the program that started us
+        apply_limits(request.limits, baseline=baseline)
+        drawn = render_page(
             request.page,
             template=request.template,
             overrides=request.overrides,
-            announce=lambda name: send_answer(line, Word.at, name),
+            on_template=lambda name: send_reply(connection, ReplyKind.progress, name),
         )
     except MjmlError as error:
-        send_answer(line, Word.mjml, str(error))
+        send_reply(connection, ReplyKind.mjml_error, str(error))
     except TemplateError as error:
-        send_answer(line, Word.refused, str(error))
+        send_reply(connection, ReplyKind.template_error, str(error))
     except MemoryError:
-        send_answer(line, Word.memory)
+        send_reply(connection, ReplyKind.out_of_memory)
     except BaseException:  # a panic of Rust is no Exception
-        send_answer(line, Word.failed, traceback.format_exc())
+        send_reply(connection, ReplyKind.failed, traceback.format_exc())
     else:
-        word = Word.drawn if drawn.apart else Word.mixed
-        send_answer(line, word, drawn.mjml, drawn.html, drawn.text)
+        word = ReplyKind.rendered if drawn.stories_isolated else ReplyKind.rendered_mixed
+        send_reply(connection, word, drawn.mjml, drawn.html, drawn.text)
 
 
-def confine(limits: Limits, *, loaded: int | None) -> None:
+def apply_limits(limits: RenderLimits, *, baseline: int | None) -> None:
     """Put the limits of one drawing on top of what has been used so far; the kernel keeps them."""
     used = resource.getrusage(resource.RUSAGE_SELF)
-    _set_limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + limits.cpu)
-    if loaded is not None:
-        _set_limit(resource.RLIMIT_AS, loaded + limits.memory)
+    _set_limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + limits.cpu_seconds)
+    if baseline is not None:
+        _set_limit(resource.RLIMIT_AS, baseline + limits.memory_bytes)
 
 
-def measure_memory() -> int | None:
+def measure_address_space() -> int | None:
     """Bytes of address space in use; None where the kernel does not tell (it is Linux that does)."""
     try:
         return int(_STATM.read_text().split()[0]) * resource.getpagesize()
@@ -89,11 +95,11 @@ def measure_memory() -> int | None:
         return None
 
 
-def _set_limit(limit: int, most: int, for_good: int | None = None) -> None:
+def _set_limit(limit: int, soft: int, hard: int | None = None) -> None:
     """``for_good`` cannot be raised again; without it, the limit set from outside stays the upper one."""
-    ceiling = resource.getrlimit(limit)[1] if for_good is None else for_good
+    ceiling = resource.getrlimit(limit)[1] if hard is None else hard
     try:
-        resource.setrlimit(limit, (most, ceiling))
+        resource.setrlimit(limit, (soft, ceiling))
     except (OSError, ValueError):
         # macOS knows some of these by name only, and a limit from outside may be lower already. The wall
         # clock, which the other process holds, is a limit everywhere.
