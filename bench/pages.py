@@ -30,7 +30,7 @@ from bench.newsletters import Size
 from bench.relays import NoRelayError, running_sink
 from bench.sending import Errand
 from mailer.database.models import Campaign, Delivery, DeliveryState
-from mailer.web.application import create_app
+from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status, Subscriber
 from subscribers.tokens import Purpose

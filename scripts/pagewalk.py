@@ -18,8 +18,8 @@ from sqlalchemy import Engine
 from mailer.campaigns.launching import launch
 from mailer.campaigns.planning import plan_campaign
 from mailer.i18n import LANGUAGES
-from mailer.web.application import create_app
-from mailer.web.serving import start_in_thread
+from mailer.web.app import create_app
+from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
 from scripts.sheets import put_in_rows, save_page
 from subscribers.segment import parse_segment

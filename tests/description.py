@@ -12,8 +12,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from mailer.feedback.reasons import Reason
 from mailer.i18n import LANGUAGES
+from mailer.selfservice.unsubscribe_reasons import Reason
 from subscribers.tokens import Purpose
 
 Described = dict[str, Any]

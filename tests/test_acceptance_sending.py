@@ -14,8 +14,8 @@ from sqlalchemy import text
 
 from mailer.cli import mailer
 from mailer.founding import found_workspace
-from mailer.web.application import create_app
-from mailer.web.serving import start_in_thread
+from mailer.web.app import create_app
+from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
 from tests.servers import MisbehavingServer, smtp_sink
 

@@ -83,7 +83,11 @@ def test_imports_only_point_down(copy: Path) -> None:
             "import mailer.web",
             "mailer.rendering is not allowed to import mailer.web",
         ),
-        ("mailer/feedback/planted.py", "import mailer.campaigns", "mailer.feedback is not allowed to import"),
+        (
+            "mailer/feedback/planted.py",
+            "import mailer.campaigns",
+            "mailer.selfservice is not allowed to import",
+        ),
         ("editions/planted.py", "import mailer.errors", "editions is not allowed to import mailer"),
         ("subscribers/planted.py", "import editions", "subscribers is not allowed to import editions"),
         ("mailer/dispatch/planted.py", "import click", "mailer.dispatch is not allowed to import click"),

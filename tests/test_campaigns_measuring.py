@@ -13,8 +13,8 @@ from mailer.campaigns.measuring import CONTENT_TYPE, measure
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
-from mailer.web.application import create_app
-from mailer.web.serving import Running
+from mailer.web.app import create_app
+from mailer.web.server import Running
 from mailer.workspace import Workspace
 from tests.ledgers import START, add_campaign
 from tests.website import ask, served

@@ -12,9 +12,9 @@ from sqlalchemy import Engine, update
 from mailer.cli import mailer
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.liveness import Presence
-from mailer.feedback.choosing import Offer, read_form, save_choices
-from mailer.feedback.leaving import come_back, leave, read_standing
 from mailer.rendering.reader import message_id
+from mailer.selfservice.preferences import Offer, read_form, save_choices
+from mailer.selfservice.unsubscribe import come_back, leave, read_standing
 from mailer.workspace import Workspace
 from subscribers.tokens import Purpose
 from tests.ledgers import add_campaign, read_campaign, read_deliveries, read_states

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.feedback.choosing import Form, Offer, read_choices, read_form, save_choices
+from mailer.selfservice.preferences import Form, Offer, read_choices, read_form, save_choices
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Event, Status, SubscriberSector

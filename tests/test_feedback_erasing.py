@@ -27,10 +27,10 @@ from mailer.cli import mailer
 from mailer.database import scrubbing
 from mailer.database.models import Campaign, Delivery, Letter, LetterKind
 from mailer.database.scrubbing import EXEMPT, UnfinishedScrubbingError, list_word_columns
-from mailer.feedback import erasing
-from mailer.feedback.erasing import ErasureError, erase_person, plan_erasure
-from mailer.feedback.likeness import likeness_of
-from mailer.feedback.traces import Treatment, find_traces
+from mailer.privacy import erasure as erasure_module
+from mailer.privacy.address_matcher import likeness_of
+from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
+from mailer.privacy.file_scan import Treatment, find_traces
 from mailer.settings import LogSettings, SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.consent import suppress
@@ -123,7 +123,7 @@ def list_holders(root: Path) -> dict[str, list[str]]:
     return {str(path.relative_to(root)): found for path in files if (found := hold(path))}
 
 
-def erase(workspace: Workspace, engine: Engine, address: str = ADDRESS) -> erasing.Erasure:
+def erase(workspace: Workspace, engine: Engine, address: str = ADDRESS) -> erasure_module.Erasure:
     return erase_person(workspace, engine, address, method="command line", now=datetime.now(UTC))
 
 
@@ -227,7 +227,7 @@ def test_an_erasure_that_was_cut_off_is_finished_by_saying_it_again(
     workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch, place: str, when: str
 ) -> None:
     live(workspace, engine)
-    real: Callable[..., object] = getattr(erasing, place)
+    real: Callable[..., object] = getattr(erasure_module, place)
 
     def pull(*args: object, **kwargs: object) -> object:
         if when == "after":
@@ -235,7 +235,7 @@ def test_an_erasure_that_was_cut_off_is_finished_by_saying_it_again(
         raise PulledPlugError
 
     with monkeypatch.context() as patched:
-        patched.setattr(erasing, place, pull)
+        patched.setattr(erasure_module, place, pull)
         with pytest.raises(PulledPlugError):
             erase(workspace, engine)
     erase(workspace, engine)
@@ -253,7 +253,7 @@ def test_a_file_that_cannot_be_cleaned_is_named_and_nobody_is_erased_yet(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patched:
-        patched.setattr(erasing, "remove_trace", refuse)
+        patched.setattr(erasure_module, "remove_trace", refuse)
         with pytest.raises(ErasureError, match=r"cannot be cleaned \(Permission denied\), so nobody was"):
             erase(workspace, engine)
     with Session(engine) as opened:

@@ -5,7 +5,7 @@ import threading
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.feedback.gathering import LeavingDesk
+from mailer.selfservice.unsubscribe_batch import LeavingDesk
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Status, Subscriber

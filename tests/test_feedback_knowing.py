@@ -13,8 +13,8 @@ from sqlmodel import Session, SQLModel, select
 
 from mailer.cli import mailer
 from mailer.database.models import Delivery, Letter, LetterKind
-from mailer.feedback import knowing
-from mailer.feedback.knowing import know, list_personal_tables
+from mailer.privacy import data_export
+from mailer.privacy.data_export import know, list_personal_tables
 from mailer.workspace import Workspace
 from subscribers.consent import record, suppress
 from subscribers.errors import UnknownSubscriberError
@@ -125,9 +125,9 @@ def test_a_table_two_steps_away_belongs_to_the_person_too(monkeypatch: pytest.Mo
     Table("visit", other, Column("id", Integer, primary_key=True), Column("who", ForeignKey("subscriber.id")))
     Table("click", other, Column("visit", ForeignKey("visit.id"), primary_key=True))
     Table("weather", other, Column("id", Integer, primary_key=True), Column("words", String))
-    monkeypatch.setattr(knowing.SQLModel, "metadata", other)
+    monkeypatch.setattr(data_export.SQLModel, "metadata", other)
     assert [table.name for table in list_personal_tables()] == ["subscriber", "visit", "click"]
-    condition = str(knowing._belongs_to(other.tables["click"], 7))
+    condition = str(data_export._belongs_to(other.tables["click"], 7))
     assert "click.visit IN (SELECT visit.id" in condition
     assert "visit.who" in condition
 

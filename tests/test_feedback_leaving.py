@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.feedback.leaving import (
+from mailer.selfservice.unsubscribe import (
     LEAVING_WORDS,
     UNDOING_WORDS,
     come_back,

@@ -9,10 +9,10 @@ from sqlmodel import Session, select
 
 from editions.model import Personalisation
 from mailer.campaigns.audience import list_circles, read_reader
-from mailer.feedback.choosing import Form, Offer, save_choices
-from mailer.feedback.looking import find_last_edition, has_last_edition
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled import CompiledEdition
+from mailer.selfservice.last_edition import find_last_edition, has_last_edition
+from mailer.selfservice.preferences import Form, Offer, save_choices
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberCountry
 from subscribers.segment import parse_segment

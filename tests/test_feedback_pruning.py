@@ -13,8 +13,8 @@ from sqlmodel import Session, select
 
 from mailer.cli import mailer
 from mailer.database.models import Delivery, DeliveryState
-from mailer.feedback import pruning
-from mailer.feedback.pruning import months_before, plan_pruning, prune
+from mailer.privacy import retention
+from mailer.privacy.retention import months_before, plan_pruning, prune
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.consent import unsubscribe
@@ -117,7 +117,7 @@ def test_a_cut_leaves_the_rest_for_the_next_time(
     workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(pruning, "forget_person", lambda *_, **__: pytest.fail("cut"))
+        patched.setattr(retention, "forget_person", lambda *_, **__: pytest.fail("cut"))
         with pytest.raises(pytest.fail.Exception):
             prune(workspace, engine, now=NOW)
     assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1]

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.feedback.leaving import come_back, leave
-from mailer.feedback.reasons import REASONS, Reason, give_reason
+from mailer.selfservice.unsubscribe import come_back, leave
+from mailer.selfservice.unsubscribe_reasons import REASONS, Reason, give_reason
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Status

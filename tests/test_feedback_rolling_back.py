@@ -7,8 +7,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from mailer.campaigns.import_rollback import roll_back_import
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from mailer.feedback.rolling_back import roll_back_import
 from subscribers.consent import erase, unsubscribe
 from subscribers.errors import RollbackError
 from subscribers.importing import import_file, list_imports

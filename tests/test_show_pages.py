@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, Page, Response
 from sqlalchemy import Engine
 
 from mailer.i18n import LANGUAGES
-from mailer.web.application import create_app
-from mailer.web.pages import FOLDER
+from mailer.web.app import create_app
+from mailer.web.page_renderer import FOLDER
 from mailer.workspace import Workspace, open_workspace
 from tests.judges.axe import find_faults
 from tests.judges.html_validate import judge_page_habits

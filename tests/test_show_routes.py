@@ -10,8 +10,8 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailer.feedback.stamping import make_stamp
-from mailer.web.application import create_app
+from mailer.selfservice.form_token import make_stamp
+from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.tokens import Purpose
 from tests.website import add_reader, ask, issue, opened_engine, served

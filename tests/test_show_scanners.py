@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from mailer.web.application import create_app
+from mailer.web.app import create_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.tokens import Purpose, TokenSigner

@@ -15,12 +15,12 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.responses import HTMLResponse, Response
 
-from mailer.feedback import errands
-from mailer.feedback.stamping import make_stamp
-from mailer.web.application import create_app
-from mailer.web.pages import FOLDER
-from mailer.web.public import is_one_click
-from mailer.web.site import Body, TheSite
+from mailer.selfservice import data_requests
+from mailer.selfservice.form_token import make_stamp
+from mailer.web.app import create_app
+from mailer.web.dependencies import Body, TheSite
+from mailer.web.page_renderer import FOLDER
+from mailer.web.public.preferences import is_one_click
 from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import Purpose
@@ -141,7 +141,7 @@ def break_on_a_foreign_word(word: str = "") -> Response:
 
 
 def break_on_a_genuine_form(site: TheSite, token: str, body: Body) -> Response:
-    errands.look(site.engine, site.workspace.keys, token, Purpose.erase)
+    data_requests.look(site.engine, site.workspace.keys, token, Purpose.erase)
     return HTMLResponse(f"{1 // (not is_one_click(body))}")
 
 

@@ -22,9 +22,9 @@ from mailer.campaigns.law import may_be_mailed
 from mailer.database.models import Campaign, CampaignState, Delivery
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
-from mailer.feedback.erasing import erase_person
-from mailer.feedback.leaving import come_back, leave
-from mailer.feedback.pruning import prune
+from mailer.privacy.erasure import erase_person
+from mailer.privacy.retention import prune
+from mailer.selfservice.unsubscribe import come_back, leave
 from mailer.settings import LawSettings, RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.consent import suppress

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mailer.rendering.themes.theme import theme_names
-from mailer.web.pages import FOLDER
+from mailer.web.page_renderer import FOLDER
 
 DOCS = Path(__file__).parent.parent / "docs"
 SHOWN = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", (DOCS / "gallery.md").read_text(encoding="utf-8"))

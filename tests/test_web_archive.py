@@ -11,8 +11,8 @@ from editions.reading import read_edition
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition
-from mailer.web.application import create_app
-from mailer.web.sent import find_content, list_sent
+from mailer.web.app import create_app
+from mailer.web.archive.store import find_content, list_sent
 from mailer.workspace import Workspace
 from tests.drafts import Draft
 from tests.website import Answer, add_sent, ask, opened_engine, served

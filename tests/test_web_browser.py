@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from editions.reading import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.compiler import compile_edition
-from mailer.web.application import create_app
-from mailer.web.preview import create_preview_app
+from mailer.web.app import create_app
+from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from tests.drafts import STORY, Draft

@@ -15,7 +15,7 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
 from mailer.rendering.reader import reader_for
-from mailer.web.application import create_app
+from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber
 from tests.drafts import Draft

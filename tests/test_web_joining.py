@@ -14,10 +14,10 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.database.models import Letter
-from mailer.feedback.answering import answer_all, attend, take_letter
-from mailer.feedback.asking import MOST_PER_NETWORK
-from mailer.feedback.stamping import make_stamp
-from mailer.web.application import create_app
+from mailer.selfservice.form_token import make_stamp
+from mailer.selfservice.letter_requests import MOST_PER_NETWORK
+from mailer.selfservice.letter_worker import answer_all, attend, take_letter
+from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent import suppress
 from subscribers.models import ConsentRecord, Event, Status, Subscriber

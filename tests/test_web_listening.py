@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from editions.reading import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.compiler import compile_edition
-from mailer.web.application import create_app
-from mailer.web.listening import choose_tongue, read_accepted
+from mailer.web.app import create_app
+from mailer.web.language import choose_tongue, read_accepted
 from mailer.workspace import Workspace
 from subscribers.tokens import Purpose
 from tests.drafts import Draft

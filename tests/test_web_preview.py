@@ -11,8 +11,8 @@ import pytest
 from sqlalchemy import Engine
 
 from mailer.errors import ConfigurationError
-from mailer.web.preview import create_preview_app
-from mailer.web.views import Images, Scheme, Show, View, read_view
+from mailer.web.preview.app import create_preview_app
+from mailer.web.preview.query import Images, Scheme, Show, View, read_view
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
 from tests.drafts import STORY, Draft

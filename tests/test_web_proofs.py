@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import SenderSettings, Settings
-from mailer.web.proofs import drop_images, force_scheme, localise_media, neutralise, open_links_apart
+from mailer.web.mail_html import drop_images, force_scheme, localise_media, neutralise, open_links_apart
 
 SETTINGS = Settings(
     sender=SenderSettings(

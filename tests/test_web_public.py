@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.feedback.leaving import LEAVING_WORDS, RETURNING_WORDS, UNDOING_WORDS
-from mailer.web.application import create_app
-from mailer.web.pages import FOLDER
+from mailer.selfservice.unsubscribe import LEAVING_WORDS, RETURNING_WORDS, UNDOING_WORDS
+from mailer.web.app import create_app
+from mailer.web.page_renderer import FOLDER
 from mailer.web.security import MAX_BODY_BYTES
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent import suppress

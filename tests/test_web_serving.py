@@ -12,12 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 
-from mailer.web.serving import PagesNotServedError, _listen, serve, start_in_thread
+from mailer.web.server import PagesNotServedError, _listen, serve, start_in_thread
 from tests.website import ask
 
 PROGRAM = """
 from fastapi import FastAPI
-from mailer.web.serving import serve
+from mailer.web.server import serve
 serve(FastAPI(), host="127.0.0.1", port=0, announce=lambda url: print(url, flush=True))
 print("stopped", flush=True)
 """

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import Page
 from sqlalchemy import Engine
 
-from mailer.feedback.stamping import make_stamp
+from mailer.selfservice.form_token import make_stamp
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.tokens import Purpose

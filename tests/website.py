@@ -19,7 +19,7 @@ from editions.reading import read_edition
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition
-from mailer.web.serving import Running, start_in_thread
+from mailer.web.server import Running, start_in_thread
 from mailer.workspace import Keys, Workspace
 from subscribers.links import issue_link
 from subscribers.models import Status, Subscriber, SubscriberSector

@@ -155,8 +155,8 @@ def preview(home: Home, edition: str, port: int, open_browser: bool) -> None:
     Shows desktop and phone, light and dark mode, plain text, and the problems found. Reloads when you save a
     file.
     """
-    from mailer.web.preview import create_preview_app
-    from mailer.web.serving import serve
+    from mailer.web.preview.app import create_preview_app
+    from mailer.web.server import serve
 
     app = create_preview_app(home.open(), edition)
     say(f"Previewing {edition}. Press Ctrl-C to stop.")

@@ -134,7 +134,7 @@ def rollback(home: Home, import_id: int, dry_run: bool, as_json: bool) -> None:
     Only possible while none of the people it added has been sent mail. People who have since unsubscribed,
     changed their choices or been edited are kept as they are, and so are suppressed addresses.
     """
-    from mailer.feedback.rolling_back import roll_back_import
+    from mailer.campaigns.import_rollback import roll_back_import
 
     workspace = home.open()
     with home.database(workspace) as engine:

@@ -90,8 +90,8 @@ def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
     readers request.
     """
     from mailer.campaigns.stopping import stopping_on_signals
-    from mailer.web.application import create_app
-    from mailer.web.serving import serve as serve_app
+    from mailer.web.app import create_app
+    from mailer.web.server import serve as serve_app
 
     workspace = home.open()
     with home.database(workspace):
@@ -132,7 +132,7 @@ def _working_beside(workspace: Workspace) -> Iterator[None]:
 @contextlib.contextmanager
 def _attending(workspace: Workspace) -> Iterator[None]:
     """Mail the letters that readers request on the pages, in a thread of this process."""
-    from mailer.feedback.answering import attend
+    from mailer.selfservice.letter_worker import attend
 
     stop = threading.Event()
 

@@ -13,7 +13,7 @@ from mailer.cli.home import Home, pass_home
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from mailer.feedback.erasing import Erasure
+    from mailer.privacy.erasure import Erasure
     from subscribers.lifting import Suppressed
 
 
@@ -26,7 +26,7 @@ def data(home: Home, address: str, output: Path | None) -> None:
     import json
 
     from mailer.cli.output import write_file
-    from mailer.feedback.knowing import know
+    from mailer.privacy.data_export import know
 
     workspace = home.open()
     with home.reading(workspace) as opened:
@@ -104,7 +104,7 @@ def erase(home: Home, address: str, confirm: bool) -> None:
     deliveries, lists and the log. If it is interrupted, run it again to finish. It names what it cannot
     reach.
     """
-    from mailer.feedback.erasing import erase_person, plan_erasure
+    from mailer.privacy.erasure import erase_person, plan_erasure
 
     workspace = home.open()
     with home.database(workspace) as engine:
@@ -138,8 +138,8 @@ def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
     """
     from dataclasses import asdict
 
-    from mailer.feedback.pruning import plan_pruning
-    from mailer.feedback.pruning import prune as prune_list
+    from mailer.privacy.retention import plan_pruning
+    from mailer.privacy.retention import prune as prune_list
 
     workspace, now = home.open(), datetime.now(UTC)
     really = confirm and not dry_run
@@ -173,7 +173,7 @@ def _tell_suppressed(found: Suppressed) -> None:
 
 
 def _tell_traces(erasure: Erasure, *, done: bool) -> None:
-    from mailer.feedback.traces import Treatment
+    from mailer.privacy.file_scan import Treatment
 
     verbs = {
         Treatment.delete: ("would delete", "deleted"),

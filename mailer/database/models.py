@@ -231,7 +231,7 @@ class Delivery(SQLModel, table=True):
 
 
 class LetterKind(StrEnum):
-    """What a letter is about that a page has mailed; :mod:`mailer.feedback.letters` writes it."""
+    """What a letter is about that a page has mailed; :mod:`mailer.selfservice.letters` writes it."""
 
     confirm = "confirm"
     """To an address that somebody signed up: press here if it was you."""

@@ -28,8 +28,8 @@ from mailer.demo.sink import Sink, run_sink
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.errors import MailerError
 from mailer.founding import found_workspace
-from mailer.web.application import create_app
-from mailer.web.serving import start_in_thread
+from mailer.web.app import create_app
+from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
 from subscribers.segment import parse_segment
 

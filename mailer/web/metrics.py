@@ -9,7 +9,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.measuring import CONTENT_TYPE, measure
-from mailer.web.site import TheSite
+from mailer.web.dependencies import TheSite
 
 _FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 

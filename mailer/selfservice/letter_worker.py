@@ -21,10 +21,10 @@ from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import session
 from mailer.database.models import Letter, LetterKind
 from mailer.errors import ConfigurationError, MailerError
-from mailer.feedback.letters import write_letter
-from mailer.feedback.posting import post
-from mailer.feedback.throttling import forget_turns, name_address, take_turn
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
+from mailer.selfservice.letter_sender import post
+from mailer.selfservice.letters import write_letter
+from mailer.selfservice.rate_limit import forget_turns, name_address, take_turn
 from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace

@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import session
-from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand
 from mailer.i18n import gettext_noop
+from mailer.selfservice.unsubscribe import Standing, find_subscriber, read_claim, stand
 from mailer.workspace import Keys
 from subscribers.consent import record
 from subscribers.models import ConsentRecord, Event, Status, Subscriber

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.engine import session
-from mailer.feedback.leaving import leave_in, read_claim
+from mailer.selfservice.unsubscribe import leave_in, read_claim
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.tokens import TokenClaim

@@ -8,12 +8,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.database.models import LetterKind
-from mailer.feedback import asking, errands, leaving
 from mailer.i18n import NATIVE_NAMES
-from mailer.web.joining import read_visitor, show_plain, show_spent
-from mailer.web.listening import choose_tongue, read_said
-from mailer.web.public import find_paths, read_own_form, show_page
-from mailer.web.site import Body, Site, TheSite
+from mailer.selfservice import data_requests, letter_requests, unsubscribe
+from mailer.web.dependencies import Body, Site, TheSite
+from mailer.web.language import choose_tongue, read_said
+from mailer.web.public.preferences import find_paths, read_own_form, show_page
+from mailer.web.public.signup import read_visitor, show_plain, show_spent
 from subscribers.errors import AddressError, TokenError
 from subscribers.tokens import Purpose
 
@@ -27,7 +27,7 @@ _WISHES = {
 
 def show_wishes(site: TheSite, request: Request, token: str) -> Response:
     """What can be asked for through the link of any newsletter: that a fresh link be mailed."""
-    standing = leaving.read_standing(site.engine, site.workspace.keys, token)
+    standing = unsubscribe.read_standing(site.engine, site.workspace.keys, token)
     if not standing.address:
         raise TokenError
     return show_page(site, request, "data.html", token, standing)
@@ -41,13 +41,15 @@ def act_wish(site: TheSite, request: Request, token: str, body: Body) -> Respons
     if kind is None:
         raise HTTPException(400)
     keys = site.workspace.keys
-    standing = leaving.read_standing(site.engine, keys, token)
+    standing = unsubscribe.read_standing(site.engine, keys, token)
     visitor = read_visitor(site, request, choose_tongue(request.scope, said=said, mail=standing.language))
     try:
-        asking.ask_for_errand(site.engine, keys, kind, token, visitor)
-    except asking.TooManyError as error:
+        letter_requests.ask_for_errand(site.engine, keys, kind, token, visitor)
+    except letter_requests.TooManyError as error:
         raise HTTPException(429) from error
-    return show_page(site, request, "mailed.html", token, standing, said=said, words=asking.ASKED_FOR_ERRAND)
+    return show_page(
+        site, request, "mailed.html", token, standing, said=said, words=letter_requests.ASKED_FOR_ERRAND
+    )
 
 
 def show_export(site: TheSite, request: Request, token: str) -> Response:
@@ -59,7 +61,7 @@ def act_export(site: TheSite, request: Request, token: str, body: Body) -> Respo
     """Everything known about whoever the link was mailed to, as a file."""
     said = read_said(dict(read_own_form(request, body)))
     try:
-        known = errands.export(site.workspace, site.engine, token)
+        known = data_requests.export(site.workspace, site.engine, token)
     except TokenError:
         return show_spent(site, request, said=said)
     return Response(
@@ -79,7 +81,7 @@ def act_erase(site: TheSite, request: Request, token: str, body: Body) -> Respon
     said = read_said(dict(read_own_form(request, body)))
     evidence = read_visitor(site, request, choose_tongue(request.scope, said=said)).evidence
     try:
-        errands.erase(site.workspace, site.engine, token, evidence=evidence)
+        data_requests.erase(site.workspace, site.engine, token, evidence=evidence)
     except TokenError:
         return show_spent(site, request, said=said)
     return show_plain(site, request, "erased.html", said=said)
@@ -96,7 +98,7 @@ def act_address(site: TheSite, request: Request, token: str, body: Body) -> Resp
     said, email = read_said(fields), fields.get("email", "")
     visitor = read_visitor(site, request, choose_tongue(request.scope, said=said))
     try:
-        errands.name_address(site.engine, site.workspace.keys, token, email, visitor)
+        data_requests.name_address(site.engine, site.workspace.keys, token, email, visitor)
     except TokenError:
         return show_spent(site, request, said=said)
     except AddressError:
@@ -109,9 +111,9 @@ def act_address(site: TheSite, request: Request, token: str, body: Body) -> Resp
             said=said,
             status=422,
             email=email[:320],
-            hint=asking.NO_ADDRESS,
+            hint=letter_requests.NO_ADDRESS,
         )
-    return show_plain(site, request, "mailed.html", said=said, words=asking.ASKED_TO_MOVE)
+    return show_plain(site, request, "mailed.html", said=said, words=letter_requests.ASKED_TO_MOVE)
 
 
 def show_moving(site: TheSite, request: Request, token: str) -> Response:
@@ -125,7 +127,9 @@ def act_move(site: TheSite, request: Request, token: str, body: Body) -> Respons
     tongue = choose_tongue(request.scope, said=said)
     evidence = read_visitor(site, request, tongue).evidence
     try:
-        moved = errands.move(site.engine, site.workspace.keys, token, language=tongue.tag, evidence=evidence)
+        moved = data_requests.move(
+            site.engine, site.workspace.keys, token, language=tongue.tag, evidence=evidence
+        )
     except TokenError:
         return show_spent(site, request, said=said)
     return show_page(site, request, "moved.html", moved.token, moved.standing, said=said)
@@ -158,7 +162,7 @@ def _show(
 ) -> Response:
     """A page about the link behind ``token``."""
     try:
-        errand = errands.look(site.engine, site.workspace.keys, token, purpose)
+        errand = data_requests.look(site.engine, site.workspace.keys, token, purpose)
     except TokenError:
         return show_spent(site, request, said=said)
     return show_plain(

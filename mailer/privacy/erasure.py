@@ -16,8 +16,8 @@ from mailer.database.engine import session
 from mailer.database.models import Delivery, Letter
 from mailer.database.scrubbing import find_files, fold_in_log, scrub_words, vacuum, write_anew
 from mailer.errors import MailerError
-from mailer.feedback.likeness import Likeness, any_of_words, likeness_of, stands_in
-from mailer.feedback.traces import Trace, Treatment, find_traces, remove_trace
+from mailer.privacy.address_matcher import Likeness, any_of_words, likeness_of, stands_in
+from mailer.privacy.file_scan import Trace, Treatment, find_traces, remove_trace
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent import erase

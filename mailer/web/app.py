@@ -10,12 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from mailer.feedback.gathering import LeavingDesk
-from mailer.web import archive, errands, joining, metrics, public
-from mailer.web.listening import choose_tongue
-from mailer.web.pages import Pages
+from mailer.selfservice.unsubscribe_batch import LeavingDesk
+from mailer.web import metrics
+from mailer.web.archive import routes as archive_routes
+from mailer.web.dependencies import Clock, Site, read_clock
+from mailer.web.language import choose_tongue
+from mailer.web.page_renderer import Pages
+from mailer.web.public import data_requests, preferences, signup
 from mailer.web.security import PAGE_POLICY, Guard, Rules, dress
-from mailer.web.site import Clock, Site, read_clock
 from mailer.workspace import Workspace
 from subscribers.errors import StatusError, TokenError
 
@@ -51,7 +53,7 @@ def create_app(workspace: Workspace, *, clock: Clock = read_clock) -> FastAPI:
         pages,
         rules,
         open_site,
-        (*public.ROUTES, *joining.ROUTES, *errands.ROUTES, *archive.ROUTES, *metrics.ROUTES),
+        (*preferences.ROUTES, *signup.ROUTES, *data_requests.ROUTES, *archive_routes.ROUTES, *metrics.ROUTES),
     )
 
 

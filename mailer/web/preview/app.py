@@ -17,16 +17,16 @@ from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.mail_merge import PersonalisedMail, personalise
 from mailer.rendering.reader import Reader
-from mailer.web.application import Route, assemble
-from mailer.web.archive import IMAGE_HEADERS, IMAGE_TYPES
-from mailer.web.bench import Bench, Proof
-from mailer.web.choices import language_name
-from mailer.web.pages import Pages
-from mailer.web.proofs import drop_images, force_scheme, localise_media, open_links_apart
-from mailer.web.readership import Readership, Seat
+from mailer.web.app import Route, assemble
+from mailer.web.archive.routes import IMAGE_HEADERS, IMAGE_TYPES
+from mailer.web.dependencies import Clock, read_clock
+from mailer.web.form_options import language_name
+from mailer.web.mail_html import drop_images, force_scheme, localise_media, open_links_apart
+from mailer.web.page_renderer import Pages
+from mailer.web.preview.compiler import Bench, Proof
+from mailer.web.preview.query import Images, Scheme, View, read_view
+from mailer.web.preview.recipient import Readership, Seat
 from mailer.web.security import WORKBENCH_POLICY, Rules, mail_policy
-from mailer.web.site import Clock, read_clock
-from mailer.web.views import Images, Scheme, View, read_view
 from mailer.workspace import Workspace
 
 _THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})

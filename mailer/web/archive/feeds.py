@@ -7,7 +7,7 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from mailer.rendering.reader import archive_url
-from mailer.web.sent import SentEdition
+from mailer.web.archive.store import SentEdition
 
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 JSON_TYPE = "application/feed+json; charset=utf-8"

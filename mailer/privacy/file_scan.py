@@ -17,7 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mailer.feedback.likeness import Likeness
+from mailer.privacy.address_matcher import Likeness
 from mailer.workspace import Workspace
 
 _MESSAGES = frozenset({".eml"})

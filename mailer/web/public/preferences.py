@@ -8,8 +8,10 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 
-from mailer.feedback import leaving
-from mailer.feedback.choosing import (
+from mailer.i18n import NATIVE_NAMES, Translator
+from mailer.selfservice import unsubscribe
+from mailer.selfservice.last_edition import find_last_edition, has_last_edition
+from mailer.selfservice.preferences import (
     LONGEST_NAME,
     Choosing,
     Form,
@@ -18,11 +20,10 @@ from mailer.feedback.choosing import (
     read_form,
     save_choices,
 )
-from mailer.feedback.leaving import Standing
-from mailer.feedback.looking import find_last_edition, has_last_edition
-from mailer.feedback.reasons import REASONS, give_reason
-from mailer.i18n import NATIVE_NAMES, Translator
-from mailer.web.choices import (
+from mailer.selfservice.unsubscribe import Standing
+from mailer.selfservice.unsubscribe_reasons import REASONS, give_reason
+from mailer.web.dependencies import Body, Site, TheSite
+from mailer.web.form_options import (
     country_codes,
     country_names,
     list_countries,
@@ -30,20 +31,19 @@ from mailer.web.choices import (
     list_sectors,
     write_options,
 )
-from mailer.web.listening import PARAMETER, choose_tongue, read_asked, read_said
-from mailer.web.proofs import localise_media, neutralise
+from mailer.web.language import PARAMETER, choose_tongue, read_asked, read_said
+from mailer.web.mail_html import localise_media, neutralise
 from mailer.web.security import mail_policy
-from mailer.web.site import Body, Site, TheSite
 
 _LOOK = ("GET", "HEAD")
 _MOST_FIELDS = 200
-_WORDS_ABOVE = MappingProxyType({"undo": leaving.UNDOING, "again": leaving.RETURNING})
+_WORDS_ABOVE = MappingProxyType({"undo": unsubscribe.UNDOING, "again": unsubscribe.RETURNING})
 """The words above the two buttons that bring a reader back, by what the button sends."""
 
 
 def show_leaving(site: TheSite, request: Request, token: str) -> Response:
     """The page with the button. Scanners and previews open it too, so it writes nothing."""
-    standing = leaving.read_standing(site.engine, site.workspace.keys, token)
+    standing = unsubscribe.read_standing(site.engine, site.workspace.keys, token)
     return show_page(site, request, "leave.html" if standing.is_member else "away.html", token, standing)
 
 
@@ -57,13 +57,13 @@ def act_leave(site: TheSite, request: Request, token: str, body: Body) -> Respon
         return PlainTextResponse("Unsubscribed.\n")
     said = _read_said(body)
     tongue = choose_tongue(request.scope, said=said)
-    standing = leaving.leave(
+    standing = unsubscribe.leave(
         site.engine,
         site.workspace.keys,
         token,
         method="page",
         now=site.clock(),
-        wording=tongue.sentence_space.join(map(tongue.translate, leaving.LEAVING)),
+        wording=tongue.sentence_space.join(map(tongue.translate, unsubscribe.LEAVING)),
         language=tongue.tag,
     )
     return show_page(site, request, "left.html", token, standing, said=said, reasons=REASONS.items())
@@ -75,7 +75,7 @@ def act_return(site: TheSite, request: Request, token: str, body: Body) -> Respo
     said = read_said(fields)
     tongue = choose_tongue(request.scope, said=said)
     words = tongue.sentence_space.join(map(tongue.translate, _WORDS_ABOVE.get(fields.get("from", ""), ())))
-    standing = leaving.come_back(
+    standing = unsubscribe.come_back(
         site.engine, site.workspace.keys, token, words=words, now=site.clock(), language=tongue.tag
     )
     return show_page(site, request, "returned.html", token, standing, said=said)

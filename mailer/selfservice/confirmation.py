@@ -7,8 +7,8 @@ from sqlmodel import Session
 
 from mailer.database.clock import read_clock
 from mailer.database.engine import session
-from mailer.feedback.leaving import Standing, mask_address, stand
 from mailer.i18n import gettext_noop
+from mailer.selfservice.unsubscribe import Standing, mask_address, stand
 from mailer.workspace import Keys
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
 from subscribers.joining import confirm_joining

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, delete, func, select
 
 from mailer.database.engine import session
 from mailer.database.models import Delivery, DeliveryState
-from mailer.feedback.erasing import clean_files_of, forget_person, overwrite_freed
+from mailer.privacy.erasure import clean_files_of, forget_person, overwrite_freed
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.links import forget_links

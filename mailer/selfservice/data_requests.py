@@ -11,10 +11,10 @@ from sqlmodel import Session
 
 from mailer.database.clock import read_clock
 from mailer.database.engine import session
-from mailer.feedback.asking import Visitor, ask_to_move
-from mailer.feedback.erasing import erase_person
-from mailer.feedback.knowing import know
-from mailer.feedback.leaving import Standing, mask_address, stand
+from mailer.privacy.data_export import know
+from mailer.privacy.erasure import erase_person
+from mailer.selfservice.letter_requests import Visitor, ask_to_move
+from mailer.selfservice.unsubscribe import Standing, mask_address, stand
 from mailer.workspace import Keys, Workspace
 from subscribers.errors import AddressError, TokenError, UnknownSubscriberError
 from subscribers.links import look_at_link, use_link

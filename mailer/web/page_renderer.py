@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, Response
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
 from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
-from mailer.web.listening import PARAMETER
+from mailer.web.language import PARAMETER
 from templates import ROOT
 
 FOLDER = ROOT / "web"

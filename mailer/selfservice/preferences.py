@@ -8,8 +8,8 @@ from sqlalchemy import Engine
 
 from mailer.database.engine import session
 from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
-from mailer.feedback.leaving import Standing, find_subscriber, read_claim, stand, take_as_proof
 from mailer.i18n import gettext_noop
+from mailer.selfservice.unsubscribe import Standing, find_subscriber, read_claim, stand, take_as_proof
 from mailer.workspace import Keys
 from subscribers.details import NAME_LENGTH, clean_line
 from subscribers.errors import DetailError, TokenError

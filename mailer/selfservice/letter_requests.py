@@ -1,7 +1,7 @@
 """What may be asked for on a page, to be mailed: to join, one's link, one's data, another address.
 
 Asking writes one row and no more, whoever the address belongs to: whether there is anything to mail is found
-out later (:mod:`mailer.feedback.answering`). So the answer is the same in words, in status and in time for an
+out later (:mod:`mailer.selfservice.letter_worker`). So the answer is the same in words, in status and in time for an
 address that is on the list, for one that is not, and for one that must never get mail.
 """
 
@@ -15,9 +15,9 @@ from mailer.database.clock import read_clock
 from mailer.database.engine import session
 from mailer.database.models import Letter, LetterKind
 from mailer.errors import MailerError
-from mailer.feedback.leaving import find_subscriber, read_claim
-from mailer.feedback.throttling import name_network, take_turn
 from mailer.i18n import gettext_noop
+from mailer.selfservice.rate_limit import name_network, take_turn
+from mailer.selfservice.unsubscribe import find_subscriber, read_claim
 from mailer.workspace import Keys
 from subscribers.address import normalise_address
 from subscribers.errors import TokenError

@@ -10,7 +10,7 @@ from mailer.campaigns.answering import read_segment
 from mailer.campaigns.audience import find_list_fault, read_reader
 from mailer.database.engine import session
 from mailer.rendering.reader import Reader, anonymous_reader
-from mailer.web.views import View
+from mailer.web.preview.query import View
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
 from subscribers.listing import count, find_subscriber, select_subscribers

@@ -12,14 +12,14 @@ from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, R
 from mailer.database.engine import session
 from mailer.i18n import NATIVE_NAMES, Translator
 from mailer.settings import Settings
-from mailer.web.choices import country_names, language_name, list_countries, list_sectors
-from mailer.web.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
-from mailer.web.listening import PARAMETER, choose_tongue, read_asked
-from mailer.web.pages import FOREVER
-from mailer.web.proofs import localise_media, neutralise
+from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
+from mailer.web.archive.store import SentEdition, find_content, list_sent
+from mailer.web.dependencies import Site, TheSite
+from mailer.web.form_options import country_names, language_name, list_countries, list_sectors
+from mailer.web.language import PARAMETER, choose_tongue, read_asked
+from mailer.web.mail_html import localise_media, neutralise
+from mailer.web.page_renderer import FOREVER
 from mailer.web.security import mail_policy
-from mailer.web.sent import SentEdition, find_content, list_sent
-from mailer.web.site import Site, TheSite
 from subscribers.country import is_country
 
 IMAGE_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}

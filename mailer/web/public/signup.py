@@ -11,13 +11,20 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.database.models import LetterKind
-from mailer.feedback import asking, confirming
-from mailer.feedback.asking import ASKED_FOR_LINK, ASKED_TO_JOIN, JOINING, NO_ADDRESS, ONCE_MORE, Visitor
-from mailer.feedback.stamping import Age, make_stamp, read_stamp
 from mailer.i18n import NATIVE_NAMES, Translator
-from mailer.web.listening import PARAMETER, choose_tongue, read_asked, read_said
-from mailer.web.public import read_own_form, show_page
-from mailer.web.site import Body, Site, TheSite
+from mailer.selfservice import confirmation, letter_requests
+from mailer.selfservice.form_token import Age, make_stamp, read_stamp
+from mailer.selfservice.letter_requests import (
+    ASKED_FOR_LINK,
+    ASKED_TO_JOIN,
+    JOINING,
+    NO_ADDRESS,
+    ONCE_MORE,
+    Visitor,
+)
+from mailer.web.dependencies import Body, Site, TheSite
+from mailer.web.language import PARAMETER, choose_tongue, read_asked, read_said
+from mailer.web.public.preferences import read_own_form, show_page
 from subscribers.errors import AddressError, TokenError
 from subscribers.origin import Keeping, describe_origin
 
@@ -47,7 +54,7 @@ def act_link(site: TheSite, request: Request, body: Body) -> Response:
 def show_confirmation(site: TheSite, request: Request, token: str) -> Response:
     """The page behind the link of a confirming mail. It writes nothing."""
     try:
-        address = confirming.look(site.engine, site.workspace.keys, token)
+        address = confirmation.look(site.engine, site.workspace.keys, token)
     except TokenError:
         return show_spent(site, request)
     return show_plain(
@@ -66,10 +73,11 @@ def act_confirmation(site: TheSite, request: Request, token: str, body: Body) ->
     tongue = choose_tongue(request.scope, said=said)
     settings = site.workspace.settings
     wording = tongue.sentence_space.join(
-        tongue.translate(words, organisation=settings.sender.organisation) for words in confirming.CONFIRMING
+        tongue.translate(words, organisation=settings.sender.organisation)
+        for words in confirmation.CONFIRMING
     )
     try:
-        confirmed = confirming.confirm(
+        confirmed = confirmation.confirm(
             site.engine,
             site.workspace.keys,
             token,
@@ -136,7 +144,7 @@ def _act(site: Site, request: Request, body: bytes, template: str, kind: LetterK
             tongue.translate(words, organisation=organisation) for words in JOINING
         )
         try:
-            asking.ask(
+            letter_requests.ask(
                 site.engine,
                 keys,
                 kind,
@@ -146,7 +154,7 @@ def _act(site: Site, request: Request, body: bytes, template: str, kind: LetterK
             )
         except AddressError:
             return _show_form(site, request, template, said=said, email=email, hint=NO_ADDRESS, status=422)
-        except asking.TooManyError as error:
+        except letter_requests.TooManyError as error:
             raise HTTPException(429) from error
     return show_plain(site, request, "mailed.html", said=said, words=answer)
 

@@ -8,9 +8,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from mailer.feedback.gathering import LeavingDesk
-from mailer.web.pages import Pages
-from mailer.web.sent import Shelf
+from mailer.selfservice.unsubscribe_batch import LeavingDesk
+from mailer.web.archive.store import Shelf
+from mailer.web.page_renderer import Pages
 from mailer.workspace import Workspace
 
 Clock = Callable[[], datetime]

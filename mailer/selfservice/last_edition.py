@@ -7,11 +7,11 @@ from sqlmodel import Session, col, exists, select
 
 from mailer.database.engine import session
 from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
-from mailer.feedback.choosing import Form
-from mailer.feedback.leaving import find_subscriber, read_claim
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import interests_of
+from mailer.selfservice.preferences import Form
+from mailer.selfservice.unsubscribe import find_subscriber, read_claim
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.models import Status

@@ -1,0 +1,1 @@
+"""The pages and feeds of past editions, which anybody may read."""

@@ -1,0 +1,1 @@
+"""The preview of an edition on its writer's own machine."""

@@ -1,0 +1,1 @@
+"""The pages readers reach from a mail: unsubscribing, preferences, signing up, their data."""
