@@ -345,7 +345,7 @@ class Settings(_Section):
     """All settings in ``mailer.toml``.
 
     ``sectors`` maps slugs to names and ``countries`` country codes to names, in the organisation's own
-    language. ``country_names`` has such tables for other languages, by language tag. ``domain_rates`` are
+    language. ``own_country_names`` has such tables for other languages, by language tag. ``domain_rates`` are
     messages per second by the readers' mail domain, with ``"*"`` for all other domains. ``time_zones`` maps
     country codes to time zones such as Asia/Shanghai, and ``subject_labels`` maps them to a label put before
     the subject there.

@@ -59,7 +59,7 @@ def facts(session: Session, address: str) -> dict[str, Any]:
     """Everything known about the subscriber with ``address``, as JSON can hold it.
 
     Times are ISO 8601 in UTC, sectors and tags sorted; ``consent`` holds the records, oldest first. Raises as
-    :func:`find_subscriber` does.
+    :func:`find_token_subscriber` does.
     """
     subscriber = find_subscriber(session, address)
     sectors, tags = read_sectors(session, [subscriber]), read_tags(session, [subscriber])

@@ -13,7 +13,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from mailer.i18n import LANGUAGES
-from mailer.selfservice.unsubscribe_reasons import Reason
+from mailer.selfservice.unsubscribe_reasons import UnsubscribeReason
 from subscribers.tokens import Purpose
 
 Described = dict[str, Any]
@@ -76,7 +76,7 @@ def list_fields(words: Words) -> Mapping[str, Described]:
         "language": _one_of("en", "zh-Hans", ""),
         "frequency": _one_of("every", "pause"),
         "until": {"type": "string", "format": "date"},
-        "reason": _one_of(*Reason),
+        "reason": _one_of(*UnsubscribeReason),
         "from": _one_of("undo", "again"),
         "wish": _one_of("export", "address", "erase"),
         "email": {"type": "string", "format": "email"},

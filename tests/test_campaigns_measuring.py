@@ -14,7 +14,7 @@ from mailer.cli import mailer
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
 from mailer.web.app import create_app
-from mailer.web.server import Running
+from mailer.web.server import RunningServer
 from mailer.workspace import Workspace
 from tests.ledgers import START, add_campaign
 from tests.website import ask, served
@@ -91,12 +91,12 @@ def test_the_command_prints_what_the_page_shows(either_workspace: Workspace, eng
 
 
 @pytest.fixture
-def site(workspace: Workspace) -> Iterator[Running]:
+def site(workspace: Workspace) -> Iterator[RunningServer]:
     with served(create_app(workspace)) as running:
         yield running
 
 
-def test_a_program_on_this_machine_gets_the_figures(site: Running) -> None:
+def test_a_program_on_this_machine_gets_the_figures(site: RunningServer) -> None:
     answer = ask(site.url, "GET", "/metrics")
     assert (answer.status, answer.headers["content-type"]) == (200, CONTENT_TYPE)
     assert read(answer.text)["mailer_dispatchers_alive",] == 0
@@ -115,7 +115,9 @@ def test_a_program_on_this_machine_gets_the_figures(site: Running) -> None:
         {"Host": ""},
     ],
 )
-def test_whoever_comes_through_a_proxy_finds_no_such_page(site: Running, headers: dict[str, str]) -> None:
+def test_whoever_comes_through_a_proxy_finds_no_such_page(
+    site: RunningServer, headers: dict[str, str]
+) -> None:
     answer = ask(site.url, "GET", "/metrics", headers=headers)
     assert answer.status in {400, 404}
     assert "mailer_" not in answer.text

@@ -13,8 +13,8 @@ from mailer.cli import mailer
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.liveness import Presence
 from mailer.rendering.reader import message_id
-from mailer.selfservice.preferences import Offer, read_form, save_choices
-from mailer.selfservice.unsubscribe import come_back, leave, read_standing
+from mailer.selfservice.preferences import PreferenceOptions, parse_form, save_form
+from mailer.selfservice.unsubscribe import read_subscription, resubscribe_by_link, unsubscribe_by_link
 from mailer.workspace import Workspace
 from subscribers.tokens import Purpose
 from tests.ledgers import add_campaign, read_campaign, read_deliveries, read_states
@@ -268,7 +268,7 @@ def first(engine: Engine) -> Delivery:
 def test_an_unsubscribe_through_the_link_proves_that_the_mail_arrived(
     either_workspace: Workspace, engine: Engine, token: str
 ) -> None:
-    leave(engine, either_workspace.keys, token, method="one-click", now=LAUNCHED)
+    unsubscribe_by_link(engine, either_workspace.keys, token, method="one-click", now=LAUNCHED)
     assert first(engine).state is S.sent
     assert first(engine).reason == "proved by an unsubscribe through its link, 2026-11-24 10:00 UTC"
     assert list(read_states(engine).values())[1:] == [S.in_doubt] * 3
@@ -277,10 +277,10 @@ def test_an_unsubscribe_through_the_link_proves_that_the_mail_arrived(
 def test_coming_back_through_the_link_proves_it_too(
     either_workspace: Workspace, engine: Engine, campaign: int, token: str
 ) -> None:
-    leave(engine, either_workspace.keys, token, method="page", now=LAUNCHED)
+    unsubscribe_by_link(engine, either_workspace.keys, token, method="page", now=LAUNCHED)
     with engine.begin() as connection:
         connection.execute(update(Delivery).values(state=S.in_doubt))
-    come_back(engine, either_workspace.keys, token, words="Again", now=LAUNCHED)
+    resubscribe_by_link(engine, either_workspace.keys, token, words="Again", now=LAUNCHED)
     assert first(engine).reason.startswith("proved by a return to the list")
 
 
@@ -288,16 +288,16 @@ def test_coming_back_through_the_link_proves_it_too(
 def test_choosing_preferences_proves_it_whether_or_not_the_form_is_right(
     either_workspace: Workspace, engine: Engine, token: str, language: str
 ) -> None:
-    offer = Offer(countries=frozenset(), sectors=frozenset(), languages=frozenset(), today=LAUNCHED.date())
-    form = read_form([("name", "Mei"), ("language", language)])
-    choosing = save_choices(
-        engine, either_workspace.keys, token, form, offer=offer, method="page", now=LAUNCHED
+    offer = PreferenceOptions(
+        countries=frozenset(), sectors=frozenset(), languages=frozenset(), today=LAUNCHED.date()
     )
+    form = parse_form([("name", "Mei"), ("language", language)])
+    choosing = save_form(engine, either_workspace.keys, token, form, offer=offer, method="page", now=LAUNCHED)
     assert choosing.saved is not bool(language)
     assert first(engine).state is S.sent
     assert "preferences" in first(engine).reason
 
 
 def test_looking_at_the_page_settles_nothing(either_workspace: Workspace, engine: Engine, token: str) -> None:
-    read_standing(engine, either_workspace.keys, token)
+    read_subscription(engine, either_workspace.keys, token)
     assert set(read_states(engine).values()) == {S.in_doubt}

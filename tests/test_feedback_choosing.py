@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.selfservice.preferences import Form, Offer, read_choices, read_form, save_choices
+from mailer.selfservice.preferences import (
+    PreferenceOptions,
+    PreferencesForm,
+    load_form,
+    parse_form,
+    save_form,
+)
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Event, Status, SubscriberSector
@@ -17,7 +23,7 @@ from subscribers.tokens import TokenSigner
 from tests.website import NOW, add_reader, dump_tables, find_reader
 
 KEYS = Keys(suppression=SuppressionKey(b"s" * 32), tokens=TokenSigner(keys={1: b"t" * 32}, current=1))
-OFFER = Offer(
+OFFER = PreferenceOptions(
     countries=frozenset({"MN", "CN"}),
     sectors=frozenset({"education", "culture"}),
     languages=frozenset({"en", "zh"}),
@@ -25,7 +31,7 @@ OFFER = Offer(
 )
 
 
-def fill_form(**changes: object) -> Form:
+def fill_form(**changes: object) -> PreferencesForm:
     usual: dict[str, object] = {
         "name": "Mei Lin",
         "country": "MN",
@@ -34,7 +40,7 @@ def fill_form(**changes: object) -> Form:
         "frequency": "every",
         "until": "",
     }
-    return Form(**(usual | changes))  # type: ignore[arg-type]
+    return PreferencesForm(**(usual | changes))  # type: ignore[arg-type]
 
 
 def read_sectors(engine: Engine) -> set[str]:
@@ -45,9 +51,9 @@ def read_sectors(engine: Engine) -> set[str]:
 def test_the_form_shows_what_is_kept(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org", name="Mei", country="CN", sectors=("education",))
     before = dump_tables(engine)
-    choosing = read_choices(engine, KEYS, token, today=OFFER.today)
+    choosing = load_form(engine, KEYS, token, today=OFFER.today)
     assert choosing.initial == "M"
-    assert choosing.form == Form(
+    assert choosing.form == PreferencesForm(
         name="",
         country="CN",
         sectors=frozenset({"education"}),
@@ -60,8 +66,8 @@ def test_the_form_shows_what_is_kept(engine: Engine) -> None:
 
 def test_what_is_chosen_is_kept_with_a_record(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org", sectors=("education",))
-    choosing = save_choices(engine, KEYS, token, fill_form(), offer=OFFER, method="page", now=NOW)
-    assert (choosing.saved, choosing.complaints) == (True, {})
+    choosing = save_form(engine, KEYS, token, fill_form(), offer=OFFER, method="page", now=NOW)
+    assert (choosing.saved, choosing.errors) == (True, {})
     reader = find_reader(engine, "mei@example.org")
     assert (reader.name, reader.country, reader.language) == ("Mei Lin", "MN", "zh")
     assert read_sectors(engine) == {"culture"}
@@ -73,17 +79,17 @@ def test_what_is_chosen_is_kept_with_a_record(engine: Engine) -> None:
 def test_a_rest_from_mail_begins_and_ends(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
     rest = fill_form(frequency="pause", until="2026-06-01")
-    choosing = save_choices(engine, KEYS, token, rest, offer=OFFER, method="page", now=NOW)
+    choosing = save_form(engine, KEYS, token, rest, offer=OFFER, method="page", now=NOW)
     assert choosing.paused_until == date(2026, 6, 1)
     assert find_reader(engine, "mei@example.org").status is Status.paused
-    save_choices(engine, KEYS, token, fill_form(until="2026-06-01"), offer=OFFER, method="page", now=NOW)
+    save_form(engine, KEYS, token, fill_form(until="2026-06-01"), offer=OFFER, method="page", now=NOW)
     reader = find_reader(engine, "mei@example.org")
     assert (reader.status, reader.paused_until) == (Status.active, None)
 
 
 def test_a_rest_that_is_over_is_not_shown(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org", status=Status.paused, paused_until=date(2026, 3, 1))
-    choosing = read_choices(engine, KEYS, token, today=OFFER.today)
+    choosing = load_form(engine, KEYS, token, today=OFFER.today)
     assert (choosing.form.frequency, choosing.form.until) == ("every", "")
 
 
@@ -110,8 +116,8 @@ def test_a_choice_that_cannot_be_kept_is_named_and_nothing_is_saved(
     token = add_reader(engine, KEYS, "mei@example.org", name="Mei")
     before = dump_tables(engine)
     form = fill_form(**changes)
-    choosing = save_choices(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
-    assert list(choosing.complaints) == [field]
+    choosing = save_form(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
+    assert list(choosing.errors) == [field]
     assert (choosing.saved, choosing.form) == (False, form)
     assert dump_tables(engine) == before
 
@@ -119,8 +125,8 @@ def test_a_choice_that_cannot_be_kept_is_named_and_nothing_is_saved(
 def test_all_complaints_come_at_once(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
     form = fill_form(country="XX", language="tlh", frequency="pause", until="soon")
-    choosing = save_choices(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
-    assert list(choosing.complaints) == ["country", "language", "until"]
+    choosing = save_form(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
+    assert list(choosing.errors) == ["country", "language", "until"]
 
 
 def test_what_a_reader_has_may_stay_though_it_is_no_longer_offered(engine: Engine) -> None:
@@ -128,7 +134,7 @@ def test_what_a_reader_has_may_stay_though_it_is_no_longer_offered(engine: Engin
         engine, KEYS, "mei@example.org", country="JP", language="zh-Hans", sectors=("sciences", "culture")
     )
     form = fill_form(country="JP", language="zh-Hans", sectors=frozenset({"education"}))
-    choosing = save_choices(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
+    choosing = save_form(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
     assert choosing.saved
     # Not on the page, so not given up there.
     assert read_sectors(engine) == {"education", "sciences"}
@@ -137,8 +143,8 @@ def test_what_a_reader_has_may_stay_though_it_is_no_longer_offered(engine: Engin
 def test_choosing_brings_nobody_back(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org", status=Status.unsubscribed)
     rest = fill_form(frequency="pause", until="2026-06-01")
-    choosing = save_choices(engine, KEYS, token, rest, offer=OFFER, method="page", now=NOW)
-    assert (choosing.saved, choosing.standing.gets_mail) == (True, False)
+    choosing = save_form(engine, KEYS, token, rest, offer=OFFER, method="page", now=NOW)
+    assert (choosing.saved, choosing.subscription.gets_mail) == (True, False)
     reader = find_reader(engine, "mei@example.org")
     assert (reader.status, reader.name) == (Status.unsubscribed, "Mei Lin")
 
@@ -146,14 +152,14 @@ def test_choosing_brings_nobody_back(engine: Engine) -> None:
 def test_an_erased_reader_has_no_preferences(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "erased-1@invalid", status=Status.erased)
     with pytest.raises(TokenError):
-        read_choices(engine, KEYS, token, today=OFFER.today)
+        load_form(engine, KEYS, token, today=OFFER.today)
     with pytest.raises(TokenError):
-        save_choices(engine, KEYS, token, fill_form(), offer=OFFER, method="page", now=NOW)
+        save_form(engine, KEYS, token, fill_form(), offer=OFFER, method="page", now=NOW)
 
 
 def test_fields_become_a_form_whatever_else_is_sent() -> None:
-    form = read_form([("name", "Mei"), ("sector", "a"), ("sector", "b"), ("status", "active")])
-    assert form == Form(
+    form = parse_form([("name", "Mei"), ("sector", "a"), ("sector", "b"), ("status", "active")])
+    assert form == PreferencesForm(
         name="Mei",
         country="",
         sectors=frozenset({"a", "b"}),
@@ -170,8 +176,8 @@ def test_whatever_is_typed_is_saved_or_complained_about(sqlite_engine: Engine) -
     @given(name=st.text(max_size=320), until=st.text(max_size=12), country=st.text(max_size=3))
     def save(name: str, until: str, country: str) -> None:
         form = fill_form(name=name, until=until, country=country, frequency="pause")
-        choosing = save_choices(sqlite_engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
-        assert choosing.saved is not bool(choosing.complaints)
+        choosing = save_form(sqlite_engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
+        assert choosing.saved is not bool(choosing.errors)
         assert choosing.saved or choosing.form == form
 
     save()

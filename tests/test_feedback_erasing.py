@@ -28,9 +28,9 @@ from mailer.database import scrubbing
 from mailer.database.models import Campaign, Delivery, Letter, LetterKind
 from mailer.database.scrubbing import EXEMPT, UnfinishedScrubbingError, list_word_columns
 from mailer.privacy import erasure as erasure_module
-from mailer.privacy.address_matcher import likeness_of
+from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
-from mailer.privacy.file_scan import Treatment, find_traces
+from mailer.privacy.file_scan import FileAction, scan_files
 from mailer.settings import LogSettings, SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.consent import suppress
@@ -123,7 +123,7 @@ def list_holders(root: Path) -> dict[str, list[str]]:
     return {str(path.relative_to(root)): found for path in files if (found := hold(path))}
 
 
-def erase(workspace: Workspace, engine: Engine, address: str = ADDRESS) -> erasure_module.Erasure:
+def erase(workspace: Workspace, engine: Engine, address: str = ADDRESS) -> erasure_module.ErasureReport:
     return erase_person(workspace, engine, address, method="command line", now=datetime.now(UTC))
 
 
@@ -146,7 +146,7 @@ def test_after_erasure_a_byte_search_finds_nothing(workspace: Workspace, engine:
 
     erasure = erase(workspace, engine)
 
-    assert erasure.left == ()
+    assert erasure.remaining_files == ()
     assert not erasure.resumed
     assert not any(trace in dump(engine) for trace in TRACES)
     assert list_holders(workspace.root) == {}
@@ -253,7 +253,7 @@ def test_a_file_that_cannot_be_cleaned_is_named_and_nobody_is_erased_yet(
         raise PermissionError(13, "Permission denied")
 
     with monkeypatch.context() as patched:
-        patched.setattr(erasure_module, "remove_trace", refuse)
+        patched.setattr(erasure_module, "clean_file", refuse)
         with pytest.raises(ErasureError, match=r"cannot be cleaned \(Permission denied\), so nobody was"):
             erase(workspace, engine)
     with Session(engine) as opened:
@@ -362,9 +362,9 @@ def test_every_column_of_words_is_looked_through_or_has_a_reason_not_to_be() -> 
 # --- files
 
 
-def find(workspace: Workspace, address: str = EMAIL) -> dict[str, Treatment]:
-    traces = find_traces(workspace, likeness_of(address), but=frozenset())
-    return {trace.path.name: trace.treatment for trace in traces}
+def find(workspace: Workspace, address: str = EMAIL) -> dict[str, FileAction]:
+    traces = scan_files(workspace, make_address_matcher(address), excluding=frozenset())
+    return {trace.path.name: trace.action for trace in traces}
 
 
 def test_what_is_not_ours_to_rewrite_is_named(workspace: Workspace) -> None:
@@ -380,14 +380,14 @@ def test_what_is_not_ours_to_rewrite_is_named(workspace: Workspace) -> None:
     (root / "data.json").write_text(json.dumps({"subscriber": {"email": EMAIL}}))
     (root / "other.json").write_text(json.dumps({"subscriber": {"email": OTHER}, "note": EMAIL}))
     assert find(workspace) == {
-        "list.xlsx": Treatment.leave,
-        "mailer.log.2.gz": Treatment.leave,
-        "broken.zip": Treatment.leave,
-        "backup.db": Treatment.leave,
-        "notes.md": Treatment.leave,
-        "020-call.md": Treatment.leave,
-        "data.json": Treatment.delete,
-        "other.json": Treatment.leave,
+        "list.xlsx": FileAction.leave,
+        "mailer.log.2.gz": FileAction.leave,
+        "broken.zip": FileAction.leave,
+        "backup.db": FileAction.leave,
+        "notes.md": FileAction.leave,
+        "020-call.md": FileAction.leave,
+        "data.json": FileAction.delete,
+        "other.json": FileAction.leave,
     }
 
 
@@ -404,22 +404,22 @@ def test_what_is_not_ours_to_rewrite_is_named(workspace: Workspace) -> None:
     ],
 )
 def test_a_longer_address_is_somebody_elses(tmp_path: Path, words: str, is_it: bool) -> None:
-    likeness = likeness_of(ADDRESS)
-    assert bool(likeness.in_words.search(words)) is is_it
+    likeness = make_address_matcher(ADDRESS)
+    assert bool(likeness.text_pattern.search(words)) is is_it
     for encoding in ("utf-8", "utf-16", "utf-16-be", "gb18030", "cp932"):
         path = tmp_path / encoding
         path.write_bytes(f"a {words} b".encode(encoding))
-        assert likeness.is_in(path) is is_it, encoding
+        assert likeness.is_in_file(path) is is_it, encoding
 
 
 def test_an_address_is_found_in_both_spellings_and_across_the_pieces_of_a_large_file(tmp_path: Path) -> None:
-    likeness = likeness_of("Ann@Exämple.org")
+    likeness = make_address_matcher("Ann@Exämple.org")
     path = tmp_path / "large"
     for spelling in ("ann@exämple.org", "Ann@xn--exmple-cua.org"):
         path.write_bytes(b"." * ((1 << 20) - 5) + b" " + spelling.encode() + b" " + b"." * 100)
-        assert likeness.is_in(path)
+        assert likeness.is_in_file(path)
     path.write_bytes(b"")
-    assert not likeness.is_in(path)
+    assert not likeness.is_in_file(path)
 
 
 def test_a_list_stays_readable_by_whom_it_was_and_keeps_its_bytes(

@@ -5,7 +5,7 @@ import threading
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.selfservice.unsubscribe_batch import LeavingDesk
+from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Status, Subscriber
@@ -18,7 +18,7 @@ NUMBER = 30
 
 
 def test_everybody_of_a_crowd_leaves_and_a_stranger_among_them_spoils_nothing(engine: Engine) -> None:
-    desk = LeavingDesk(engine, KEYS)
+    desk = UnsubscribeBatcher(engine, KEYS)
     tokens = [add_reader(engine, KEYS, f"reader{n}@example.org") for n in range(NUMBER)]
     unknown = KEYS.tokens.sign(Purpose.subscription, subscriber_id=9999, campaign_id=1)
     beyond = KEYS.tokens.sign(Purpose.subscription, subscriber_id=2**40, campaign_id=1)
@@ -26,7 +26,7 @@ def test_everybody_of_a_crowd_leaves_and_a_stranger_among_them_spoils_nothing(en
 
     def press(token: str) -> None:
         try:
-            desk.leave(token, now=NOW)
+            desk.unsubscribe(token, now=NOW)
         except TokenError:
             refused.append(token)
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, SQLModel, select
 from mailer.cli import mailer
 from mailer.database.models import Delivery, Letter, LetterKind
 from mailer.privacy import data_export
-from mailer.privacy.data_export import know, list_personal_tables
+from mailer.privacy.data_export import export_personal_data, list_personal_tables
 from mailer.workspace import Workspace
 from subscribers.consent import record, suppress
 from subscribers.errors import UnknownSubscriberError
@@ -75,7 +75,7 @@ def test_every_row_of_the_person_is_told_and_none_of_anybody_else(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     with Session(engine) as session:
-        known = know(session, " MEI@example.org", key=workspace.keys.suppression, now=now)
+        known = export_personal_data(session, " MEI@example.org", key=workspace.keys.suppression, now=now)
     assert known["subscriber"]["email"] == ADDRESS
     assert known["subscriber"]["name"] == "Name 1"
     assert known["subscriber"]["status"] == "active"
@@ -109,7 +109,7 @@ def test_every_table_that_leads_to_a_subscriber_is_in_the_answer_with_a_row_of_e
             break
         personal |= more
     with Session(engine) as session:
-        known = know(session, ADDRESS, key=workspace.keys.suppression, now=now)
+        known = export_personal_data(session, ADDRESS, key=workspace.keys.suppression, now=now)
     assert personal == set(known["tables"]) == {table.name for table in list_personal_tables()}
     assert [name for name in personal if not known[name]] == []
     assert all(known["tables"].values())
@@ -127,7 +127,7 @@ def test_a_table_two_steps_away_belongs_to_the_person_too(monkeypatch: pytest.Mo
     Table("weather", other, Column("id", Integer, primary_key=True), Column("words", String))
     monkeypatch.setattr(data_export.SQLModel, "metadata", other)
     assert [table.name for table in list_personal_tables()] == ["subscriber", "visit", "click"]
-    condition = str(data_export._belongs_to(other.tables["click"], 7))
+    condition = str(data_export._make_owner_condition(other.tables["click"], 7))
     assert "click.visit IN (SELECT visit.id" in condition
     assert "visit.who" in condition
 
@@ -137,12 +137,12 @@ def test_why_an_address_gets_no_mail_is_told(workspace: Workspace, engine: Engin
     with Session(engine) as session:
         suppress(session, ADDRESS, key=key, reason=Event.bounced, method="bounce", now=later)
         session.commit()
-        known = know(session, ADDRESS, key=key, now=now)
+        known = export_personal_data(session, ADDRESS, key=key, now=now)
     assert known["suppression"] == {"reason": "bounced", "at": "2026-03-01T10:00:00Z"}
     with Session(engine) as session:
         unsuppress(session, ADDRESS, key=key, by="Bat", why="a letter", method="command line", now=now)
         session.commit()
-        known = know(session, ADDRESS, key=key, now=now)
+        known = export_personal_data(session, ADDRESS, key=key, now=now)
     assert known["suppression"] is None
     (lifted,) = known["lifted_suppressions"]
     assert (lifted["reason"], lifted["since"], lifted["why"]) == (
@@ -152,7 +152,7 @@ def test_why_an_address_gets_no_mail_is_told(workspace: Workspace, engine: Engin
     )
     assert "digest" not in lifted
     with Session(engine) as session, pytest.raises(UnknownSubscriberError):
-        know(session, "nobody@example.org", key=key, now=now)
+        export_personal_data(session, "nobody@example.org", key=key, now=now)
 
 
 def test_the_command_writes_a_file_that_its_owner_alone_may_read(

@@ -9,12 +9,12 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.selfservice.unsubscribe import (
-    LEAVING_WORDS,
-    UNDOING_WORDS,
-    come_back,
-    leave,
+    UNDO_WORDING,
+    UNSUBSCRIBE_WORDING,
     mask_address,
-    read_standing,
+    read_subscription,
+    resubscribe_by_link,
+    unsubscribe_by_link,
 )
 from mailer.workspace import Keys
 from subscribers.consent import suppress
@@ -35,7 +35,7 @@ def read_records(engine: Engine) -> list[ConsentRecord]:
 def test_looking_writes_nothing(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
     before = dump_tables(engine)
-    standing = read_standing(engine, KEYS, token)
+    standing = read_subscription(engine, KEYS, token)
     assert (standing.address, standing.status, standing.is_member) == ("m…@e…org", Status.active, True)
     assert dump_tables(engine) == before
 
@@ -43,31 +43,31 @@ def test_looking_writes_nothing(engine: Engine) -> None:
 @pytest.mark.parametrize("status", [Status.active, Status.paused, Status.pending])
 def test_whoever_is_on_the_list_can_leave(engine: Engine, status: Status) -> None:
     token = add_reader(engine, KEYS, "mei@example.org", status=status)
-    standing = leave(engine, KEYS, token, method="one-click", now=NOW)
+    standing = unsubscribe_by_link(engine, KEYS, token, method="one-click", now=NOW)
     assert (standing.status, standing.is_member, standing.may_return) == (Status.unsubscribed, False, True)
     assert find_reader(engine, "mei@example.org").status is Status.unsubscribed
 
 
 def test_leaving_twice_leaves_one_record(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    leave(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
     before = dump_tables(engine)
-    assert leave(engine, KEYS, token, method="one-click", now=NOW).status is Status.unsubscribed
+    assert unsubscribe_by_link(engine, KEYS, token, method="one-click", now=NOW).status is Status.unsubscribed
     assert dump_tables(engine) == before
     assert len(read_records(engine)) == 1
 
 
 def test_the_record_says_how_where_and_under_which_words(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    leave(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
     (record,) = read_records(engine)
     assert (record.event, record.method, record.source) == (Event.unsubscribed, "page", "campaign 7")
-    assert (record.wording, record.language) == (LEAVING_WORDS, "en")
+    assert (record.wording, record.language) == (UNSUBSCRIBE_WORDING, "en")
 
 
 def test_a_mail_programs_own_button_showed_no_words_of_ours(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    leave(engine, KEYS, token, method="one-click", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, method="one-click", now=NOW)
     (record,) = read_records(engine)
     assert (record.method, record.wording) == ("one-click", "")
     assert record.evidence == "List-Unsubscribe=One-Click"
@@ -75,11 +75,11 @@ def test_a_mail_programs_own_button_showed_no_words_of_ours(engine: Engine) -> N
 
 def test_a_reader_comes_back_by_their_own_hand(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    leave(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
     later = datetime(2026, 3, 2, tzinfo=UTC)
-    assert come_back(engine, KEYS, token, words=UNDOING_WORDS, now=later).status is Status.active
+    assert resubscribe_by_link(engine, KEYS, token, words=UNDO_WORDING, now=later).status is Status.active
     assert [record.event for record in read_records(engine)] == [Event.unsubscribed, Event.subscribed]
-    assert read_records(engine)[1].wording == UNDOING_WORDS
+    assert read_records(engine)[1].wording == UNDO_WORDING
 
 
 def test_an_address_the_team_barred_does_not_come_back(engine: Engine) -> None:
@@ -87,19 +87,19 @@ def test_an_address_the_team_barred_does_not_come_back(engine: Engine) -> None:
     with Session(engine) as session:
         suppress(session, "mei@example.org", key=KEYS.suppression, method="command line", now=NOW)
         session.commit()
-    assert read_standing(engine, KEYS, token).may_return is False
+    assert read_subscription(engine, KEYS, token).may_return is False
     before = dump_tables(engine)
     with pytest.raises(StatusError, match="team"):
-        come_back(engine, KEYS, token, words="", now=NOW)
+        resubscribe_by_link(engine, KEYS, token, words="", now=NOW)
     assert dump_tables(engine) == before
 
 
 def test_an_erased_reader_stays_erased_and_nameless(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "erased-1@invalid", status=Status.erased)
-    standing = leave(engine, KEYS, token, method="one-click", now=NOW)
+    standing = unsubscribe_by_link(engine, KEYS, token, method="one-click", now=NOW)
     assert (standing.address, standing.status, standing.may_return) == ("", Status.erased, False)
     with pytest.raises(TokenError):
-        come_back(engine, KEYS, token, words="", now=NOW)
+        resubscribe_by_link(engine, KEYS, token, words="", now=NOW)
 
 
 @pytest.mark.parametrize("number", [2, 2**31, 2**63, 2**64 - 1])
@@ -107,9 +107,9 @@ def test_a_genuine_token_of_nobody_is_answered_like_a_wrong_one(engine: Engine, 
     add_reader(engine, KEYS, "mei@example.org")
     token = KEYS.tokens.sign(Purpose.subscription, subscriber_id=number, campaign_id=7)
     for act in (
-        lambda: read_standing(engine, KEYS, token),
-        lambda: leave(engine, KEYS, token, method="page", now=NOW),
-        lambda: come_back(engine, KEYS, token, words="", now=NOW),
+        lambda: read_subscription(engine, KEYS, token),
+        lambda: unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW),
+        lambda: resubscribe_by_link(engine, KEYS, token, words="", now=NOW),
     ):
         with pytest.raises(TokenError):
             act()

@@ -12,19 +12,19 @@ from mailer.campaigns.audience import list_circles, read_reader
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled import CompiledEdition
 from mailer.selfservice.last_edition import find_last_edition, has_last_edition
-from mailer.selfservice.preferences import Form, Offer, save_choices
+from mailer.selfservice.preferences import PreferenceOptions, PreferencesForm, save_form
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberCountry
 from subscribers.segment import parse_segment
 from tests.website import NOW, add_reader, add_sent, dump_tables
 
-FORM = Form(name="", country="MN", sectors=frozenset(), language="", frequency="every", until="")
-OFFER = Offer(
+FORM = PreferencesForm(name="", country="MN", sectors=frozenset(), language="", frequency="every", until="")
+OFFER = PreferenceOptions(
     countries=frozenset({"MN", "CN"}),
     sectors=frozenset(),
     languages=frozenset(),
     today=NOW.date(),
-    followed=frozenset({"CN", "JP"}),
+    followable_countries=frozenset({"CN", "JP"}),
 )
 
 
@@ -92,7 +92,7 @@ def test_countries_followed_count_for_the_mail_as_one_s_own_does(
     keys = either_workspace.keys
     token = add_reader(engine, keys, "mei@example.org", country="MN")
     form = replace(FORM, countries=frozenset({"JP"}))
-    saved = save_choices(engine, keys, token, form, offer=OFFER, method="page", now=NOW)
+    saved = save_form(engine, keys, token, form, offer=OFFER, method="page", now=NOW)
     assert (saved.saved, saved.form.countries) == (True, {"JP"})
     with Session(engine) as session:
         assert session.exec(select(SubscriberCountry.country)).all() == ["JP"]
@@ -106,5 +106,5 @@ def test_countries_followed_count_for_the_mail_as_one_s_own_does(
 def test_a_country_that_is_not_offered_is_refused(either_workspace: Workspace, engine: Engine) -> None:
     token = add_reader(engine, either_workspace.keys, "mei@example.org")
     form = replace(FORM, countries=frozenset({"FR"}))
-    saved = save_choices(engine, either_workspace.keys, token, form, offer=OFFER, method="page", now=NOW)
-    assert list(saved.complaints) == ["follow"]
+    saved = save_form(engine, either_workspace.keys, token, form, offer=OFFER, method="page", now=NOW)
+    assert list(saved.errors) == ["follow"]

@@ -117,7 +117,7 @@ def test_a_cut_leaves_the_rest_for_the_next_time(
     workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patched:
-        patched.setattr(retention, "forget_person", lambda *_, **__: pytest.fail("cut"))
+        patched.setattr(retention, "erase_files_and_rows", lambda *_, **__: pytest.fail("cut"))
         with pytest.raises(pytest.fail.Exception):
             prune(workspace, engine, now=NOW)
     assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1]

@@ -4,8 +4,8 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.selfservice.unsubscribe import come_back, leave
-from mailer.selfservice.unsubscribe_reasons import REASONS, Reason, give_reason
+from mailer.selfservice.unsubscribe import resubscribe_by_link, unsubscribe_by_link
+from mailer.selfservice.unsubscribe_reasons import REASON_LABELS, UnsubscribeReason, record_reason
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Status
@@ -23,35 +23,35 @@ def read_evidence(engine: Engine) -> list[str]:
 
 def test_a_reason_is_kept_once_beside_the_leaving(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    leave(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
     for _ in range(3):
-        assert give_reason(engine, KEYS, token, "too_many", now=NOW).status is Status.unsubscribed
-    give_reason(engine, KEYS, token, "other", now=NOW)
+        assert record_reason(engine, KEYS, token, "too_many", now=NOW).status is Status.unsubscribed
+    record_reason(engine, KEYS, token, "other", now=NOW)
     assert read_evidence(engine) == ["", "reason for leaving: too_many", "reason for leaving: other"]
 
 
 @pytest.mark.parametrize("reason", ["", "because", "TOO_MANY", "x" * 9000])
 def test_no_reason_is_needed_and_another_word_is_none(engine: Engine, reason: str) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    leave(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
     before = dump_tables(engine)
-    give_reason(engine, KEYS, token, reason, now=NOW)
+    record_reason(engine, KEYS, token, reason, now=NOW)
     assert dump_tables(engine) == before
 
 
 def test_whoever_came_back_gives_no_reason(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    leave(engine, KEYS, token, method="page", now=NOW)
-    come_back(engine, KEYS, token, words="Undo", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
+    resubscribe_by_link(engine, KEYS, token, words="Undo", now=NOW)
     before = dump_tables(engine)
-    give_reason(engine, KEYS, token, "other", now=NOW)
+    record_reason(engine, KEYS, token, "other", now=NOW)
     assert dump_tables(engine) == before
 
 
 def test_a_wrong_token_gives_none(engine: Engine) -> None:
     with pytest.raises(TokenError):
-        give_reason(engine, KEYS, "wrong", "other", now=NOW)
+        record_reason(engine, KEYS, "wrong", "other", now=NOW)
 
 
 def test_every_reason_has_its_words() -> None:
-    assert list(REASONS) == list(Reason)
+    assert list(REASON_LABELS) == list(UnsubscribeReason)

@@ -12,7 +12,7 @@ from mailer.database.models import LetterKind
 from mailer.i18n import load_translator
 from mailer.rendering.compiler import compile_edition
 from mailer.rendering.template_context.language_markup import embed_sender_text, embed_text
-from mailer.selfservice.letters import write_letter
+from mailer.selfservice.letters import build_letter
 from mailer.settings import Settings
 from tests.sample_edition import sample_settings
 from tests.small_edition import write_edition
@@ -93,13 +93,13 @@ def test_a_letter_says_the_office_and_its_address_in_their_own_language(
     tag: str, said: str, now: datetime
 ) -> None:
     letter = message_from_bytes(
-        write_letter(
+        build_letter(
             LetterKind.confirm,
             envelope="bat@example.org",
             url="https://news.example.org/confirm/x",
-            tongue=load_translator(tag),
+            translator=load_translator(tag),
             settings=settings_in(""),
-            number=1,
+            letter_id=1,
             now=now,
         ),
         policy=policy.default,

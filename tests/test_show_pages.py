@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from mailer.i18n import LANGUAGES
 from mailer.web.app import create_app
-from mailer.web.page_renderer import FOLDER
+from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.workspace import Workspace, open_workspace
 from tests.judges.axe import find_faults
 from tests.judges.html_validate import judge_page_habits
@@ -101,7 +101,7 @@ def test_a_phone_shows_every_page_in_every_language(
 def test_no_page_is_heavier_than_a_bad_line_bears(
     open_house: Workspace, engine: Engine, url: str, browser: Browser, figure: Figure
 ) -> None:
-    files = sum((FOLDER / name).stat().st_size for name in ("site.css", "icon.svg"))
+    files = sum((TEMPLATE_FOLDER / name).stat().st_size for name in ("site.css", "icon.svg"))
     heaviest = ("", 0)
     with browser.new_context(viewport=PHONE) as context:
         page = context.new_page()
@@ -138,7 +138,8 @@ def test_every_page_pleases_axe_and_both_html_checkers(
                 page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
                 complaints += [f"{name}, {scheme}: {fault}" for fault in find_faults(page)]
     complaints += [
-        f"{fault.file.stem}: {fault.message}" for fault in judge_page_markup([*files, FOLDER / "site.css"])
+        f"{fault.file.stem}: {fault.message}"
+        for fault in judge_page_markup([*files, TEMPLATE_FOLDER / "site.css"])
     ]
     complaints += [f"{fault.file.stem}: {fault.message}" for fault in judge_page_habits(files)]
     assert complaints == [], "\n".join(complaints)

@@ -10,7 +10,7 @@ from fastapi import FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mailer.selfservice.form_token import make_stamp
+from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.tokens import Purpose
@@ -57,7 +57,7 @@ def tokens(workspace: Workspace) -> list[str]:
     with opened_engine(workspace) as engine:
         return [
             add_reader(engine, keys, mei, name="Mei"),
-            make_stamp(keys.suppression, datetime.now(UTC) - timedelta(minutes=1)),
+            make_form_token(keys.suppression, datetime.now(UTC) - timedelta(minutes=1)),
             *(issue(engine, keys, mei, purpose) for purpose in Purpose if purpose.is_mailed),
         ]
 

@@ -16,10 +16,10 @@ from sqlalchemy import Engine
 from starlette.responses import HTMLResponse, Response
 
 from mailer.selfservice import data_requests
-from mailer.selfservice.form_token import make_stamp
+from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
-from mailer.web.dependencies import Body, TheSite
-from mailer.web.page_renderer import FOLDER
+from mailer.web.dependencies import BodyDep, SiteDep
+from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.web.public.preferences import is_one_click
 from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.models import Status
@@ -101,7 +101,7 @@ def collect_links(engine: Engine, keys: Keys) -> dict[str, list[str]]:
             add_reader(engine, keys, email, status=status)
             links[purpose].append(issue(engine, keys, email, purpose, detail=f"new.{email}"))
     a_minute_ago = datetime.now(UTC) - timedelta(minutes=1)
-    return {**links, "stamp": [make_stamp(keys.suppression, a_minute_ago)]}
+    return {**links, "stamp": [make_form_token(keys.suppression, a_minute_ago)]}
 
 
 def judge(report: dict[str, Any]) -> None:
@@ -140,8 +140,8 @@ def break_on_a_foreign_word(word: str = "") -> Response:
     return HTMLResponse(word.encode("ascii"))
 
 
-def break_on_a_genuine_form(site: TheSite, token: str, body: Body) -> Response:
-    data_requests.look(site.engine, site.workspace.keys, token, Purpose.erase)
+def break_on_a_genuine_form(site: SiteDep, token: str, body: BodyDep) -> Response:
+    data_requests.read_link_summary(site.engine, site.workspace.keys, token, Purpose.erase)
     return HTMLResponse(f"{1 // (not is_one_click(body))}")
 
 
@@ -168,7 +168,7 @@ def test_a_page_that_breaks_is_found(
 
 
 def test_every_form_of_the_templates_is_described(house: House) -> None:
-    pages = [page for page in FOLDER.glob("*.html") if page.name not in STAFFS_OWN]
+    pages = [page for page in TEMPLATE_FOLDER.glob("*.html") if page.name not in STAFFS_OWN]
     written = {name for page in pages for name in WRITTEN.findall(page.read_text(encoding="utf-8"))}
     assert {"wish", "stamp", "follow"} <= written
     assert written <= set(list_fields(house.words))

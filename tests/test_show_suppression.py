@@ -24,7 +24,7 @@ from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.privacy.erasure import erase_person
 from mailer.privacy.retention import prune
-from mailer.selfservice.unsubscribe import come_back, leave
+from mailer.selfservice.unsubscribe import resubscribe_by_link, unsubscribe_by_link
 from mailer.settings import LawSettings, RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.consent import suppress
@@ -211,14 +211,16 @@ class Newsletter(RuleBasedStateMachine):
     @rule(address=whose)
     def leave(self, address: str) -> None:
         if token := self._token(address):
-            leave(self.engine, self.workspace.keys, token, method="one-click", now=self.now)
+            unsubscribe_by_link(self.engine, self.workspace.keys, token, method="one-click", now=self.now)
             self.until_they_return.add(address)
 
     @rule(address=whose)
     def come_back(self, address: str) -> None:
         if token := self._token(address):
             try:
-                come_back(self.engine, self.workspace.keys, token, words="Subscribe again", now=self.now)
+                resubscribe_by_link(
+                    self.engine, self.workspace.keys, token, words="Subscribe again", now=self.now
+                )
             except (StatusError, TokenError):
                 return
             assert address not in self.for_ever

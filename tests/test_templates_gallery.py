@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from mailer.rendering.themes.theme import theme_names
-from mailer.web.page_renderer import FOLDER
+from mailer.web.page_renderer import TEMPLATE_FOLDER
 
 DOCS = Path(__file__).parent.parent / "docs"
 SHOWN = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", (DOCS / "gallery.md").read_text(encoding="utf-8"))
@@ -31,7 +31,7 @@ def test_every_picture_says_what_it_shows() -> None:
 
 
 def test_every_page_of_the_readers_is_shown_on_a_phone() -> None:
-    templates = {page.stem for page in FOLDER.glob("*.html")} - {"base", "preview"}
+    templates = {page.stem for page in TEMPLATE_FOLDER.glob("*.html")} - {"base", "preview"}
     pages = {name: words for words, name in SHOWN if "/page-" in name}
     # What preferences come to is the same template.
     assert set(pages) == {f"images/page-{name}.png" for name in templates | {"saved"}}

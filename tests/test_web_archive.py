@@ -12,7 +12,7 @@ from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition
 from mailer.web.app import create_app
-from mailer.web.archive.store import find_content, list_sent
+from mailer.web.archive.store import find_content, list_editions
 from mailer.workspace import Workspace
 from tests.drafts import Draft
 from tests.website import Answer, add_sent, ask, opened_engine, served
@@ -120,7 +120,7 @@ def test_the_newest_edition_comes_first_and_an_older_programs_is_left_out(engine
         old.body = old.body.replace(b'"version": ', b'"version": 99')
         session.add(old)
         session.commit()
-        assert [edition.subject for edition in list_sent(session)] == ["Spring, again", "Autumn"]
+        assert [edition.subject for edition in list_editions(session)] == ["Spring, again", "Autumn"]
         assert find_content(session, "2020-1", "en") is None
 
 

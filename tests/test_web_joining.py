@@ -14,9 +14,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.database.models import Letter
-from mailer.selfservice.form_token import make_stamp
-from mailer.selfservice.letter_requests import MOST_PER_NETWORK
-from mailer.selfservice.letter_worker import answer_all, attend, take_letter
+from mailer.selfservice.form_token import make_form_token
+from mailer.selfservice.letter_requests import MAX_REQUESTS_PER_NETWORK
+from mailer.selfservice.letter_worker import claim_letter, run_letter_worker, send_due_letters
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent import suppress
@@ -38,13 +38,13 @@ class Door:
 
     def post(self, path: str, headers: dict[str, str] | None = None, **fields: str) -> Answer:
         key = self.workspace.keys.suppression
-        stamp = make_stamp(key, datetime.now(UTC) - timedelta(minutes=1))
+        stamp = make_form_token(key, datetime.now(UTC) - timedelta(minutes=1))
         body = urlencode({"lang": "en", "stamp": stamp, **fields}).encode()
         return ask(self.url, "POST", path, body, headers or OWN)
 
     def mails(self) -> list[EmailMessage]:
         """Have everything mailed that is due; the letters of this and all rounds before."""
-        answer_all(self.workspace, self.engine)
+        send_due_letters(self.workspace, self.engine)
         return [
             message_from_bytes(received.content, _class=EmailMessage, policy=policy.default)
             for received in self.server.received
@@ -155,10 +155,11 @@ def test_an_address_gets_one_mail_a_day_however_often_it_is_written(door: Door) 
 
 def test_a_network_that_asks_too_often_is_told_to_wait(door: Door) -> None:
     statuses = [
-        door.post("/subscribe", email=f"reader{n}@example.org").status for n in range(MOST_PER_NETWORK + 2)
+        door.post("/subscribe", email=f"reader{n}@example.org").status
+        for n in range(MAX_REQUESTS_PER_NETWORK + 2)
     ]
-    assert statuses == [200] * MOST_PER_NETWORK + [429, 429]
-    assert len(door.mails()) == MOST_PER_NETWORK
+    assert statuses == [200] * MAX_REQUESTS_PER_NETWORK + [429, 429]
+    assert len(door.mails()) == MAX_REQUESTS_PER_NETWORK
 
 
 def test_a_program_that_fills_in_everything_gets_the_usual_answer_and_no_mail(door: Door) -> None:
@@ -173,7 +174,7 @@ def test_a_form_that_comes_back_too_soon_or_too_late_is_to_be_sent_again(
     door: Door, age: timedelta | None
 ) -> None:
     key = door.workspace.keys.suppression
-    stamp = "" if age is None else make_stamp(key, datetime.now(UTC) - age)
+    stamp = "" if age is None else make_form_token(key, datetime.now(UTC) - age)
     answer = door.post("/subscribe", email="mei@example.org", stamp=stamp)
     assert answer.status == 422
     assert "press the button again" in answer.text
@@ -324,7 +325,7 @@ def test_what_the_relay_puts_off_is_the_same_letter_when_it_is_tried_again(door:
     assert door.mails() == []
     (letter,) = letters(door.engine)
     assert (letter.attempts, "451" in letter.reason) == (1, True)
-    assert answer_all(door.workspace, door.engine) == 0
+    assert send_due_letters(door.workspace, door.engine) == 0
     make_due(door.engine)
     (mail,) = door.mails()
     assert letter.token in bytes(mail).decode().replace("=\n", "")
@@ -333,9 +334,9 @@ def test_what_the_relay_puts_off_is_the_same_letter_when_it_is_tried_again(door:
 
 def test_a_letter_whose_writer_died_is_written_by_another(door: Door) -> None:
     door.post("/subscribe", email="mei@example.org")
-    taken = take_letter(door.workspace, door.engine)
+    taken = claim_letter(door.workspace, door.engine)
     assert taken is not None
-    assert take_letter(door.workspace, door.engine) is None
+    assert claim_letter(door.workspace, door.engine) is None
     make_due(door.engine)
     assert taken.token in door.link()
     assert len(door.mails()) == 1
@@ -352,7 +353,9 @@ def test_letters_go_out_by_themselves_beside_the_pages(door: Door) -> None:
     stop = threading.Event()
     said: list[str] = []
     thread = threading.Thread(
-        target=attend, args=(door.workspace,), kwargs={"stop": stop, "say": said.append, "seconds": 0.01}
+        target=run_letter_worker,
+        args=(door.workspace,),
+        kwargs={"stop": stop, "say": said.append, "seconds": 0.01},
     )
     thread.start()
     try:

@@ -12,7 +12,7 @@ from editions.reading import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.compiler import compile_edition
 from mailer.web.app import create_app
-from mailer.web.language import choose_tongue, read_accepted
+from mailer.web.language import choose_translator, parse_accept_language
 from mailer.workspace import Workspace
 from subscribers.tokens import Purpose
 from tests.drafts import Draft
@@ -41,16 +41,16 @@ def scope(query: str = "", accepts: str = "") -> dict[str, object]:
     ],
 )
 def test_the_most_welcome_language_comes_first(header: str, tags: list[str]) -> None:
-    assert read_accepted(header) == tags
+    assert parse_accept_language(header) == tags
 
 
 def test_the_address_comes_before_the_mail_and_the_mail_before_the_browser() -> None:
-    assert choose_tongue(scope("lang=ko", "fr"), said="ja", mail="mn").tag == "ko"
-    assert choose_tongue(scope("", "fr"), said="ja", mail="mn").tag == "ja"
-    assert choose_tongue(scope("", "fr"), mail="mn").tag == "mn"
-    assert choose_tongue(scope("lang=zh-TW", "fr"), mail="ar").tag == "fr"
-    assert choose_tongue(scope("lang=zh-CN")).tag == "zh-Hans"
-    assert choose_tongue(scope("", "zh-TW, de")).tag == "en"
+    assert choose_translator(scope("lang=ko", "fr"), said="ja", mail="mn").tag == "ko"
+    assert choose_translator(scope("", "fr"), said="ja", mail="mn").tag == "ja"
+    assert choose_translator(scope("", "fr"), mail="mn").tag == "mn"
+    assert choose_translator(scope("lang=zh-TW", "fr"), mail="ar").tag == "fr"
+    assert choose_translator(scope("lang=zh-CN")).tag == "zh-Hans"
+    assert choose_translator(scope("", "zh-TW, de")).tag == "en"
 
 
 @given(query=st.text(max_size=60), accepts=st.text(max_size=60))
@@ -58,7 +58,7 @@ def test_whatever_a_browser_says_there_is_a_language(query: str, accepts: str) -
     asked = scope(
         "lang=" + query.encode("ascii", "replace").decode(), accepts.encode("ascii", "replace").decode()
     )
-    assert choose_tongue(asked).tag in LANGUAGES
+    assert choose_translator(asked).tag in LANGUAGES
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from sqlalchemy import Engine
 
 from mailer.errors import ConfigurationError
 from mailer.web.preview.app import create_preview_app
-from mailer.web.preview.query import Images, Scheme, Show, View, read_view
+from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownWindows, parse_query
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
 from tests.drafts import STORY, Draft
@@ -284,12 +284,18 @@ def list_files(folder: Path) -> set[str]:
 
 
 def test_a_view_is_its_address() -> None:
-    view = View(show=Show.phone, scheme=Scheme.dark, images=Images.off, segment="country:MN -tag:a&b", n=3)
-    query = dict(pair.split("=", 1) for pair in view.query().split("&"))
+    view = PreviewQuery(
+        show=ShownWindows.phone,
+        scheme=ColourScheme.dark,
+        images=ImageLoading.off,
+        segment="country:MN -tag:a&b",
+        n=3,
+    )
+    query = dict(pair.split("=", 1) for pair in view.encode().split("&"))
     assert query["show"] == "phone"
-    assert View().query() == ""
+    assert PreviewQuery().encode() == ""
     assert (
-        read_view(
+        parse_query(
             {"show": "phone", "scheme": "dark", "images": "off", "segment": "country:MN -tag:a&b", "n": "3"}
         )
         == view
@@ -300,7 +306,7 @@ def test_a_view_is_its_address() -> None:
     "query", [{"n": "0"}, {"n": "-1"}, {"n": "9" * 30}, {"n": "²"}, {"show": "all"}, {"scheme": ""}]
 )
 def test_a_view_that_makes_no_sense_is_the_usual_one(query: dict[str, str]) -> None:
-    assert read_view(query) == View()
+    assert parse_query(query) == PreviewQuery()
 
 
 def test_a_hole_that_nothing_fills_is_an_error_like_any_other(preview: Preview) -> None:

@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import SenderSettings, Settings
-from mailer.web.mail_html import drop_images, force_scheme, localise_media, neutralise, open_links_apart
+from mailer.web.mail_html import (
+    force_colour_scheme,
+    open_links_in_new_tab,
+    remove_images,
+    render_without_reader,
+    rewrite_media_urls,
+)
 
 SETTINGS = Settings(
     sender=SenderSettings(
@@ -39,42 +45,42 @@ MAIL = CompiledEdition(
 )
 def test_dark_can_be_forced_and_kept_away(query: str) -> None:
     html = f"<style>@media {query}{{p{{color:white}}}}</style>"
-    assert force_scheme(html, dark=True) == "<style>@media (min-width:0){p{color:white}}</style>"
-    assert force_scheme(html, dark=False) == "<style>@media (max-width:-1px){p{color:white}}</style>"
+    assert force_colour_scheme(html, dark=True) == "<style>@media (min-width:0){p{color:white}}</style>"
+    assert force_colour_scheme(html, dark=False) == "<style>@media (max-width:-1px){p{color:white}}</style>"
 
 
 def test_a_query_of_several_conditions_keeps_the_others() -> None:
     html = "@media screen and (max-width:480px) and (prefers-color-scheme:dark){}"
-    assert force_scheme(html, dark=True) == "@media screen and (max-width:480px) and (min-width:0){}"
+    assert force_colour_scheme(html, dark=True) == "@media screen and (max-width:480px) and (min-width:0){}"
 
 
 def test_rules_for_light_give_way_in_the_dark() -> None:
     html = "@media (prefers-color-scheme:light){}"
-    assert force_scheme(html, dark=True) == "@media (max-width:-1px){}"
+    assert force_colour_scheme(html, dark=True) == "@media (max-width:-1px){}"
 
 
 def test_the_canvas_follows_the_scheme() -> None:
     html = ':root{color-scheme:light dark;supported-color-schemes: light dark}<meta content="light dark">'
-    assert force_scheme(html, dark=True) == (
+    assert force_colour_scheme(html, dark=True) == (
         ':root{color-scheme:dark;supported-color-schemes: dark}<meta content="dark">'
     )
 
 
 def test_without_pictures_their_words_stay() -> None:
     html = '<img alt="A forum" width="600" src="/media/a.jpg" style="x"><p title="src=1">src="b"</p>'
-    assert drop_images(html) == '<img alt="A forum" width="600" style="x"><p title="src=1">src="b"</p>'
+    assert remove_images(html) == '<img alt="A forum" width="600" style="x"><p title="src=1">src="b"</p>'
 
 
 def test_pictures_come_from_wherever_the_page_does() -> None:
     html = '<img src="https://news.example.org/media/a.jpg"><a href="https://news.example.org/u/x">'
-    assert localise_media(html, "https://news.example.org", "/letters") == (
+    assert rewrite_media_urls(html, "https://news.example.org", "/letters") == (
         '<img src="/letters/media/a.jpg"><a href="https://news.example.org/u/x">'
     )
 
 
 def test_links_to_elsewhere_open_beside_the_mail_and_those_within_stay() -> None:
     html = '<a style="x" href="https://example.org/"><a href="#culture"><a target="_top" href="https://example.org/">'
-    assert open_links_apart(html) == (
+    assert open_links_in_new_tab(html) == (
         '<a target="_blank" rel="noopener noreferrer" style="x" href="https://example.org/">'
         '<a href="#culture"><a target="_top" href="https://example.org/">'
     )
@@ -85,10 +91,12 @@ def test_nobodys_mail_has_no_name_and_no_link_of_a_reader() -> None:
         f'<a class="x" href="{hole.placeholder}" style="y"><b>Words</b></a>'
         for hole in (MergeTag.preferences_url, MergeTag.unsubscribe_url, MergeTag.archive_url)
     )
-    html = neutralise(replace(MAIL, html=f"<p>{MergeTag.greeting.placeholder}</p><p>{links}</p>"), SETTINGS)
+    html = render_without_reader(
+        replace(MAIL, html=f"<p>{MergeTag.greeting.placeholder}</p><p>{links}</p>"), SETTINGS
+    )
     assert html == "<p></p><p></p>"
 
 
 @given(st.text())
 def test_no_text_breaks_them(html: str) -> None:
-    open_links_apart(drop_images(force_scheme(html, dark=True)))
+    open_links_in_new_tab(remove_images(force_colour_scheme(html, dark=True)))

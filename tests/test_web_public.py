@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.selfservice.unsubscribe import LEAVING_WORDS, RETURNING_WORDS, UNDOING_WORDS
+from mailer.selfservice.unsubscribe import RESUBSCRIBE_WORDING, UNDO_WORDING, UNSUBSCRIBE_WORDING
 from mailer.web.app import create_app
-from mailer.web.page_renderer import FOLDER
+from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.web.security import MAX_BODY_BYTES
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent import suppress
@@ -213,33 +213,33 @@ def test_a_wish_to_leave_is_granted_however_it_is_written(site: Site, body: byte
 
 
 def test_the_button_records_the_words_the_page_says(site: Site) -> None:
-    assert has_all(site.get(f"/u/{site.token}"), LEAVING_WORDS)
+    assert has_all(site.get(f"/u/{site.token}"), UNSUBSCRIBE_WORDING)
     answer = site.post(f"/u/{site.token}", b"", OWN_FORM)
     assert "You are unsubscribed" in words_of(answer)
     (record,) = site.records()
-    assert (record.method, record.wording) == ("page", LEAVING_WORDS)
+    assert (record.method, record.wording) == ("page", UNSUBSCRIBE_WORDING)
 
 
 def test_leaving_can_be_undone(site: Site) -> None:
     left = site.post(f"/u/{site.token}", b"", OWN_FORM)
-    assert has_all(left, UNDOING_WORDS)
+    assert has_all(left, UNDO_WORDING)
     assert f'action="/u/{site.token}/undo"' in left.text
     for _ in range(2):
         back = site.post(f"/u/{site.token}/undo", b"from=undo", OWN_FORM)
         assert (back.status, site.status()) == (200, Status.active)
     assert "Welcome back" in words_of(back)
-    assert [record.wording for record in site.records()] == [LEAVING_WORDS, UNDOING_WORDS]
+    assert [record.wording for record in site.records()] == [UNSUBSCRIBE_WORDING, UNDO_WORDING]
 
 
 def test_whoever_left_is_told_and_may_come_back(site: Site) -> None:
     token = site.add("gone@example.org", status=Status.unsubscribed)
     page = site.get(f"/u/{token}")
     assert "You are not subscribed" in words_of(page)
-    assert has_all(page, RETURNING_WORDS)
-    assert has_all(site.get(f"/p/{token}"), RETURNING_WORDS)
+    assert has_all(page, RESUBSCRIBE_WORDING)
+    assert has_all(site.get(f"/p/{token}"), RESUBSCRIBE_WORDING)
     site.post(f"/u/{token}/undo", b"from=again", OWN_FORM)
     assert site.status("gone@example.org") is Status.active
-    assert site.records()[0].wording == RETURNING_WORDS
+    assert site.records()[0].wording == RESUBSCRIBE_WORDING
 
 
 def test_an_erased_reader_gets_no_mail_and_is_told_so(site: Site) -> None:
@@ -515,7 +515,7 @@ def test_there_is_no_way_to_the_inside(site: Site) -> None:
 
 
 def test_the_templates_hold_no_script_and_no_style_of_their_own() -> None:
-    for template in FOLDER.glob("*.html"):
+    for template in TEMPLATE_FOLDER.glob("*.html"):
         text = template.read_text(encoding="utf-8")
         assert not re.search(r"\son\w+=|\sstyle=|<style|javascript:|\|\s*safe", text), template
         if template.name != "preview.html":

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 from fastapi import FastAPI
 
-from mailer.web.server import PagesNotServedError, _listen, serve, start_in_thread
+from mailer.web.server import ServerStartError, _listen, serve, start_in_thread
 from tests.website import ask
 
 PROGRAM = """
@@ -43,9 +43,9 @@ def test_answers_are_not_held_back_for_an_acknowledgement() -> None:
 def test_a_port_that_is_taken_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(PagesNotServedError, match=f"port {port}.*--port"):
+        with pytest.raises(ServerStartError, match=f"port {port}.*--port"):
             start_in_thread(FastAPI(), port=port)
-        with pytest.raises(PagesNotServedError, match=f"port {port}"):
+        with pytest.raises(ServerStartError, match=f"port {port}"):
             serve(FastAPI(), host="127.0.0.1", port=port)
 
 
@@ -55,7 +55,7 @@ def test_an_application_that_cannot_start_is_no_running_server(caplog: pytest.Lo
         raise OSError("no disk")
         yield
 
-    with pytest.raises(PagesNotServedError, match="lines above"):
+    with pytest.raises(ServerStartError, match="lines above"):
         start_in_thread(FastAPI(lifespan=fail))
     assert "no disk" in caplog.text
 
@@ -65,7 +65,7 @@ def test_an_address_of_another_kind_works_too() -> None:
         pytest.skip("this machine has no IPv6")
     try:
         running = start_in_thread(FastAPI(), host="::1")
-    except PagesNotServedError:
+    except ServerStartError:
         pytest.skip("this machine has no IPv6 loopback")
     try:
         assert running.url.startswith("http://[::1]:")

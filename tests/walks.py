@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from playwright.sync_api import Page
 from sqlalchemy import Engine
 
-from mailer.selfservice.form_token import make_stamp
+from mailer.selfservice.form_token import make_form_token
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.tokens import Purpose
@@ -112,7 +112,7 @@ class Walk:
 
     def _write_an_address(self, address: str) -> None:
         """As somebody does who took a minute for it."""
-        stamp = make_stamp(self.workspace.keys.suppression, datetime.now(UTC) - timedelta(minutes=1))
+        stamp = make_form_token(self.workspace.keys.suppression, datetime.now(UTC) - timedelta(minutes=1))
         self.page.locator("[name=stamp]").evaluate("(field, stamp) => field.value = stamp", stamp)
         self.page.locator("#email").fill(address)
         self._press()

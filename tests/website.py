@@ -19,7 +19,7 @@ from editions.reading import read_edition
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition
-from mailer.web.server import Running, start_in_thread
+from mailer.web.server import RunningServer, start_in_thread
 from mailer.workspace import Keys, Workspace
 from subscribers.links import issue_link
 from subscribers.models import Status, Subscriber, SubscriberSector
@@ -131,7 +131,7 @@ def opened_engine(workspace: Workspace) -> Iterator[Engine]:
 
 
 @contextlib.contextmanager
-def served(app: FastAPI) -> Iterator[Running]:
+def served(app: FastAPI) -> Iterator[RunningServer]:
     running = start_in_thread(app)
     try:
         yield running

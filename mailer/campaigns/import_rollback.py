@@ -24,12 +24,12 @@ def roll_back_import(
     """
     with session(engine) as opened:
         if mailed := _count_mailed(opened, import_id):
-            raise RollbackError(_refusal(import_id, mailed))
+            raise RollbackError(_explain_refusal(import_id, mailed))
         try:
             report = roll_back(opened, import_id, now=now)
         except IntegrityError as error:
             # A campaign was launched to them this very moment.
-            raise RollbackError(_refusal(import_id, 1)) from error
+            raise RollbackError(_explain_refusal(import_id, 1)) from error
         if not dry_run:
             opened.commit()
         return report
@@ -45,7 +45,7 @@ def _count_mailed(opened: Session, import_id: int) -> int:
     return opened.exec(wanted).one()
 
 
-def _refusal(import_id: int, mailed: int) -> str:
+def _explain_refusal(import_id: int, mailed: int) -> str:
     return (
         f"Import {import_id} cannot be taken back: {mailed:,} of the people it added are in the audience of "
         "a campaign. Those who should get nothing more: mailer subscribers suppress ADDRESS"

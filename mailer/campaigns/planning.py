@@ -30,7 +30,7 @@ from subscribers.segment import EVERYBODY, Segment, eligible
 class Plan:
     """What sending an edition to a segment would come to.
 
-    ``in_words`` says who is in the segment. ``compiled`` holds the edition in each of its languages, its own
+    ``text_pattern`` says who is in the segment. ``compiled`` holds the edition in each of its languages, its own
     first; it is empty where ``problems`` say why. ``switched_off`` are the checks the edition does without.
     The three ``by_…`` count the audience: by ISO country ("" for unknown), by sector followed (a reader may
     follow several), by the language they would get. ``left_out`` counts those of the segment who get nothing,

@@ -132,12 +132,12 @@ def _working_beside(workspace: Workspace) -> Iterator[None]:
 @contextlib.contextmanager
 def _attending(workspace: Workspace) -> Iterator[None]:
     """Mail the letters that readers request on the pages, in a thread of this process."""
-    from mailer.selfservice.letter_worker import attend
+    from mailer.selfservice.letter_worker import run_letter_worker
 
     stop = threading.Event()
 
     def run() -> None:
-        attend(workspace, stop=stop, say=say)
+        run_letter_worker(workspace, stop=stop, report=say)
 
     thread = threading.Thread(target=run, name="mailer-letters")
     thread.start()

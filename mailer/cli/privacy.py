@@ -13,7 +13,7 @@ from mailer.cli.home import Home, pass_home
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from mailer.privacy.erasure import Erasure
+    from mailer.privacy.erasure import ErasureReport
     from subscribers.lifting import Suppressed
 
 
@@ -26,11 +26,11 @@ def data(home: Home, address: str, output: Path | None) -> None:
     import json
 
     from mailer.cli.output import write_file
-    from mailer.privacy.data_export import know
+    from mailer.privacy.data_export import export_personal_data
 
     workspace = home.open()
     with home.reading(workspace) as opened:
-        known = know(opened, address, key=workspace.keys.suppression, now=datetime.now(UTC))
+        known = export_personal_data(opened, address, key=workspace.keys.suppression, now=datetime.now(UTC))
     if output is None:
         emit_json(known)
         return
@@ -119,8 +119,11 @@ def erase(home: Home, address: str, confirm: bool) -> None:
         erasure = erase_person(workspace, engine, address, method="command line", now=datetime.now(UTC))
     _tell_traces(erasure, done=True)
     say(f"{address} is erased. This program cannot reach: {'; '.join(erasure.out_of_reach)}.")
-    if erasure.left:
-        say("These files still contain the address: " + ", ".join(str(trace.path) for trace in erasure.left))
+    if erasure.remaining_files:
+        say(
+            "These files still contain the address: "
+            + ", ".join(str(trace.path) for trace in erasure.remaining_files)
+        )
         sys.exit(1)
 
 
@@ -172,14 +175,14 @@ def _tell_suppressed(found: Suppressed) -> None:
     say(f"The subscriber stays {found.status} until they use the link in their mail or sign up again.")
 
 
-def _tell_traces(erasure: Erasure, *, done: bool) -> None:
-    from mailer.privacy.file_scan import Treatment
+def _tell_traces(erasure: ErasureReport, *, done: bool) -> None:
+    from mailer.privacy.file_scan import FileAction
 
     verbs = {
-        Treatment.delete: ("would delete", "deleted"),
-        Treatment.shorten: ("would remove their rows from", "removed their rows from"),
-        Treatment.mask: ("would mask their address in", "masked their address in"),
-        Treatment.leave: ("cannot clean", "could not clean"),
+        FileAction.delete: ("would delete", "deleted"),
+        FileAction.shorten: ("would remove their rows from", "removed their rows from"),
+        FileAction.mask: ("would mask their address in", "masked their address in"),
+        FileAction.leave: ("cannot clean", "could not clean"),
     }
-    for trace in erasure.traces:
-        emit(f"{verbs[trace.treatment][done]} {trace.path}: {trace.reason}")
+    for trace in erasure.files:
+        emit(f"{verbs[trace.action][done]} {trace.path}: {trace.reason}")

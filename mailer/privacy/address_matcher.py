@@ -10,12 +10,12 @@ from typing import BinaryIO
 
 from subscribers.address import normalise_address
 
-_CHUNK = 1 << 20
-_OVERLAP = 1024
+_CHUNK_BYTES = 1 << 20
+_OVERLAP_BYTES = 1024
 """More than the longest address with what may stand around it, in two bytes a character."""
 
-_LONGEST_WORD = 200
-_LEAST_WORD = 3
+_MAX_WORD_BYTES = 200
+_MIN_WORD_LENGTH = 3
 """Shorter, it stands everywhere and says nothing."""
 
 # ann@example.org does not stand in joann@example.org, nor in ann@example.org.mn.
@@ -24,7 +24,7 @@ _AFTER = r"[A-Za-z0-9-]|\.[A-Za-z0-9]"
 
 
 @dataclass(frozen=True)
-class Likeness:
+class AddressMatcher:
     """The spellings of one address: as the list knows it, and as it goes on the wire.
 
     ``number`` is the subscriber's, by which the log speaks of them, and ``words`` are a name and a mailbox,
@@ -32,96 +32,99 @@ class Likeness:
     """
 
     spellings: tuple[str, ...]
-    number: int | None = None
+    subscriber_id: int | None = None
     words: tuple[str, ...] = ()
 
     @cached_property
-    def in_words(self) -> re.Pattern[str]:
+    def text_pattern(self) -> re.Pattern[str]:
         """Finds the address in text, and no other that contains it."""
         any_of = "|".join(re.escape(spelling) for spelling in self.spellings)
         return re.compile(rf"(?<!{_BEFORE})(?:{any_of})(?!{_AFTER})", re.IGNORECASE)
 
     @cached_property
-    def in_bytes(self) -> re.Pattern[bytes]:
+    def bytes_pattern(self) -> re.Pattern[bytes]:
         """The same in a file, whether it is UTF-8, one of the East Asian encodings, or UTF-16."""
-        forms = [_narrow(self.spellings), *(_wide(self.spellings, order) for order in ("le", "be"))]
+        forms = [
+            _make_single_byte_pattern(self.spellings),
+            *(_make_utf16_pattern(self.spellings, order) for order in ("le", "be")),
+        ]
         return re.compile(b"|".join(forms), re.IGNORECASE)
 
-    def find_in_lines(self, lines: bytes | mmap) -> Iterator[tuple[int, int]]:
+    def find_in_log(self, lines: bytes | mmap) -> Iterator[tuple[int, int]]:
         """Where a log tells of them, as first and last byte: the address anywhere, the words in lines about
         their number.
         """
-        yield from (match.span() for match in self.in_bytes.finditer(lines))
-        if self.number is None:
+        yield from (match.span() for match in self.bytes_pattern.finditer(lines))
+        if self.subscriber_id is None:
             return
-        words = any_of_words(self.words)
-        about = re.compile(rb'[^\n]*\bsubscriber"?[=:] ?%d\b[^\n]*' % self.number)
+        words = make_words_pattern(self.words)
+        about = re.compile(rb'[^\n]*\bsubscriber"?[=:] ?%d\b[^\n]*' % self.subscriber_id)
         for line in about.finditer(lines):
             yield from (
                 (line.start() + at.start(), line.start() + at.end()) for at in words.finditer(line[0])
             )
 
-    def is_in(self, path: Path) -> bool:
+    def is_in_file(self, path: Path) -> bool:
         """Whether the address stands in the file.
 
         Raises:
             OSError: it cannot be read.
         """
-        return stands_in(path, self.in_bytes)
+        return file_contains(path, self.bytes_pattern)
 
     def is_in_stream(self, file: BinaryIO) -> bool:
-        """As :meth:`is_in_state`, for what is being unpacked."""
-        return _stands_in_stream(file, self.in_bytes)
+        """As :meth:`is_in`, for what is being unpacked."""
+        return _stream_contains(file, self.bytes_pattern)
 
 
-def stands_in(path: Path, pattern: re.Pattern[bytes]) -> bool:
+def file_contains(path: Path, pattern: re.Pattern[bytes]) -> bool:
     """Whether something of up to a thousand bytes stands in a file of any size, in bounded memory.
 
     Raises:
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
-        return _stands_in_stream(file, pattern)
+        return _stream_contains(file, pattern)
 
 
-def _stands_in_stream(file: BinaryIO, pattern: re.Pattern[bytes]) -> bool:
+def _stream_contains(file: BinaryIO, pattern: re.Pattern[bytes]) -> bool:
     rest = b""
-    while chunk := file.read(_CHUNK):
+    while chunk := file.read(_CHUNK_BYTES):
         if pattern.search(rest + chunk):
             return True
-        rest = (rest + chunk)[-_OVERLAP:]
+        rest = (rest + chunk)[-_OVERLAP_BYTES:]
     return False
 
 
-def any_of_words(words: Iterable[str]) -> re.Pattern[bytes]:
+def make_words_pattern(words: Iterable[str]) -> re.Pattern[bytes]:
     """Finds any of ``words`` in a file in UTF-8, or the first of their characters where they are many."""
-    forms = {re.escape(word.encode()[:_LONGEST_WORD]) for word in words if len(word) >= _LEAST_WORD}
+    forms = {re.escape(word.encode()[:_MAX_WORD_BYTES]) for word in words if len(word) >= _MIN_WORD_LENGTH}
     return re.compile(b"|".join(sorted(forms)) or b"(?!)", re.IGNORECASE)
 
 
-def likeness_of(*addresses: str, number: int | None = None, name: str = "") -> Likeness:
+def make_address_matcher(*addresses: str, subscriber_id: int | None = None, name: str = "") -> AddressMatcher:
     """What ``addresses`` of one person look like, each also as SMTP writes it.
 
     Raises:
         AddressError: one of them is no address.
     """
-    spellings = tuple(dict.fromkeys(_spell(addresses)))
+    spellings = tuple(dict.fromkeys(_list_spellings(addresses)))
     locals_ = dict.fromkeys(spelling.rpartition("@")[0] for spelling in spellings)
-    return Likeness(spellings, number=number, words=tuple(filter(None, (name, *locals_))))
+    return AddressMatcher(spellings, subscriber_id=subscriber_id, words=tuple(filter(None, (name, *locals_))))
 
 
-def _spell(addresses: Iterable[str]) -> Iterator[str]:
+def _list_spellings(addresses: Iterable[str]) -> Iterator[str]:
     for address in addresses:
         normalised = normalise_address(address)
         yield from (normalised.email, normalised.envelope)
 
 
-def _narrow(spellings: Iterable[str]) -> bytes:
+def _make_single_byte_pattern(spellings: Iterable[str]) -> bytes:
     any_of = b"|".join(re.escape(spelling.encode()) for spelling in spellings)
     return rb"(?<!%b)(?:%b)(?!%b)" % (_BEFORE.encode(), any_of, _AFTER.encode())
 
 
-def _wide(spellings: Iterable[str], order: str) -> bytes:
+def _make_utf16_pattern(spellings: Iterable[str], order: str) -> bytes:
     """In UTF-16, where an ASCII character is itself and a zero byte, in either order."""
     any_of = b"|".join(re.escape(spelling.encode(f"utf-16-{order}")) for spelling in spellings)
     if order == "le":

@@ -17,10 +17,12 @@ from subscribers.listing import find_subscriber
 from subscribers.models import LiftedSuppression, Subscriber
 from subscribers.suppression import SuppressionKey, list_lifted, read_suppression
 
-_SUBSCRIBER = "subscriber"
+_SUBSCRIBER_TABLE = "subscriber"
 
 
-def know(reading: Session, address: str, *, key: SuppressionKey, now: datetime) -> dict[str, Any]:
+def export_personal_data(
+    reading: Session, address: str, *, key: SuppressionKey, now: datetime
+) -> dict[str, Any]:
     """Everything known about whoever has ``address``, as JSON can hold it: a person's own row under
     ``subscriber``, then each table that belongs to them under its name, its rows in the order they came.
 
@@ -34,36 +36,37 @@ def know(reading: Session, address: str, *, key: SuppressionKey, now: datetime) 
     suppression = read_suppression(reading, key, person.email)
     tables = list(list_personal_tables())
     rows = {table.name: _read_rows(reading, table, person.id or 0) for table in tables}
-    own = rows.pop(_SUBSCRIBER)[0]
+    own = rows.pop(_SUBSCRIBER_TABLE)[0]
     return {
-        "written_at": _as_json(now),
+        "written_at": _to_json_value(now),
         "subscriber": own,
-        "suppression": suppression and {"reason": suppression.reason.value, "at": _as_json(suppression.at)},
-        "lifted_suppressions": [_tell_lifted(one) for one in list_lifted(reading, key, person.email)],
-        **{name: _tell_campaigns(reading, found) for name, found in rows.items()},
-        "tables": {table.name: _explain(table) for table in tables},
+        "suppression": suppression
+        and {"reason": suppression.reason.value, "at": _to_json_value(suppression.at)},
+        "lifted_suppressions": [_describe_lifted(one) for one in list_lifted(reading, key, person.email)],
+        **{name: _add_campaign_names(reading, found) for name, found in rows.items()},
+        "tables": {table.name: _describe_table(table) for table in tables},
     }
 
 
 def list_personal_tables() -> Iterator[Table]:
     """The tables whose rows belong to a person, the subscriber's own first."""
     for table in SQLModel.metadata.sorted_tables:
-        if _belongs_to(table, 0) is not None:
+        if _make_owner_condition(table, 0) is not None:
             yield table
 
 
-def _belongs_to(table: Table, person: int) -> ColumnElement[bool] | None:
+def _make_owner_condition(table: Table, person: int) -> ColumnElement[bool] | None:
     """Whether a row is the person's, as a condition on ``table``; None where no row is anybody's."""
-    if table.name == _SUBSCRIBER:
+    if table.name == _SUBSCRIBER_TABLE:
         return table.c.id == person
     conditions: list[ColumnElement[bool]] = []
     for foreign_key in table.foreign_keys:
         target = foreign_key.column.table
         assert isinstance(target, Table)  # noqa: S101 - for the type checker
-        theirs = None if target is table else _belongs_to(target, person)
+        theirs = None if target is table else _make_owner_condition(target, person)
         if theirs is None:
             continue
-        if target.name == _SUBSCRIBER:
+        if target.name == _SUBSCRIBER_TABLE:
             conditions.append(foreign_key.parent == person)
         else:
             conditions.append(foreign_key.parent.in_(select(foreign_key.column).where(theirs)))
@@ -71,18 +74,18 @@ def _belongs_to(table: Table, person: int) -> ColumnElement[bool] | None:
 
 
 def _read_rows(reading: Session, table: Table, person: int) -> list[dict[str, Any]]:
-    theirs = _belongs_to(table, person)
+    theirs = _make_owner_condition(table, person)
     assert theirs is not None  # noqa: S101 - the table is a personal one
     found = reading.connection().execute(table.select().where(theirs).order_by(*table.primary_key))
-    return [{name: _as_json(value) for name, value in row._mapping.items()} for row in found]
+    return [{name: _to_json_value(value) for name, value in row._mapping.items()} for row in found]
 
 
-def _tell_lifted(lifted: LiftedSuppression) -> dict[str, Any]:
+def _describe_lifted(lifted: LiftedSuppression) -> dict[str, Any]:
     # The hash tells its owner nothing, and nothing here but the list's own key reads it.
-    return {name: _as_json(value) for name, value in lifted if name not in {"id", "digest"}}
+    return {name: _to_json_value(value) for name, value in lifted if name not in {"id", "digest"}}
 
 
-def _tell_campaigns(reading: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def _add_campaign_names(reading: Session, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """``rows`` with the edition's name and title beside the number of a campaign, which tells a reader
     nothing."""
     numbers = {row["campaign_id"] for row in rows if row.get("campaign_id") is not None}
@@ -96,7 +99,7 @@ def _tell_campaigns(reading: Session, rows: list[dict[str, Any]]) -> list[dict[s
     ]
 
 
-def _explain(table: Table) -> str:
+def _describe_table(table: Table) -> str:
     """What a table holds: the first paragraph of its model's own words."""
     for mapper in Subscriber._sa_registry.mappers:
         if mapper.local_table is table:
@@ -105,7 +108,7 @@ def _explain(table: Table) -> str:
     return ""
 
 
-def _as_json(value: Any) -> Any:
+def _to_json_value(value: Any) -> Any:
     match value:
         case datetime():
             return value.isoformat().replace("+00:00", "Z")

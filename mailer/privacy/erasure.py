@@ -16,8 +16,13 @@ from mailer.database.engine import session
 from mailer.database.models import Delivery, Letter
 from mailer.database.scrubbing import find_files, fold_in_log, scrub_words, vacuum, write_anew
 from mailer.errors import MailerError
-from mailer.privacy.address_matcher import Likeness, any_of_words, likeness_of, stands_in
-from mailer.privacy.file_scan import Trace, Treatment, find_traces, remove_trace
+from mailer.privacy.address_matcher import (
+    AddressMatcher,
+    file_contains,
+    make_address_matcher,
+    make_words_pattern,
+)
+from mailer.privacy.file_scan import FileAction, FileMatch, clean_file, scan_files
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent import erase
@@ -44,7 +49,7 @@ class ErasureError(MailerError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Erasure:
+class ErasureReport:
     """What erasing a person came to, or would come to.
 
     ``traces`` are the files that named them, each with what was done. ``resumed`` says that the list had
@@ -52,27 +57,27 @@ class Erasure:
     know.
     """
 
-    traces: tuple[Trace, ...]
+    files: tuple[FileMatch, ...]
     resumed: bool
     out_of_reach: tuple[str, ...]
 
     @property
-    def left(self) -> tuple[Trace, ...]:
+    def remaining_files(self) -> tuple[FileMatch, ...]:
         """The files that still name them."""
-        return tuple(trace for trace in self.traces if trace.treatment is Treatment.leave)
+        return tuple(trace for trace in self.files if trace.action is FileAction.leave)
 
 
-def plan_erasure(workspace: Workspace, engine: Engine, address: str) -> Erasure:
+def plan_erasure(workspace: Workspace, engine: Engine, address: str) -> ErasureReport:
     """What :func:`erase_person` would do. Nothing is written.
 
     Raises:
         SubscriberError: it is no address, or neither on the list nor erased from it.
     """
     with session(engine, read_only=True) as reading:
-        person = _find(reading, workspace, address)
-        likeness = _look_like(person, address)
-    return Erasure(
-        traces=_find_traces(workspace, engine, likeness),
+        person = _find_person(reading, workspace, address)
+        likeness = _make_matcher(person, address)
+    return ErasureReport(
+        files=_scan_files(workspace, engine, likeness),
         resumed=person is None,
         out_of_reach=_list_out_of_reach(engine),
     )
@@ -87,7 +92,7 @@ def erase_person(
     now: datetime,
     source: str = "",
     evidence: str = "",
-) -> Erasure:
+) -> ErasureReport:
     """Erase whoever has ``address``. Saying it again finishes what a crash or a failure left.
 
     Their deliveries stay counted; the keyed hash stays so that no import brings them back.
@@ -98,16 +103,16 @@ def erase_person(
         UnfinishedScrubbingError: the list has forgotten them, and freed pages could not be overwritten yet.
     """
     with session(engine, read_only=True) as reading:
-        person = _find(reading, workspace, address)
-        remains = None if person is None else _collect_words(reading, person)
-    traces = forget_person(
+        person = _find_person(reading, workspace, address)
+        remains = None if person is None else _collect_personal_text(reading, person)
+    traces = erase_files_and_rows(
         workspace, engine, address, method=method, now=now, source=source, evidence=evidence
     )
-    overwrite_freed(engine, remains)
-    return Erasure(traces=traces, resumed=person is None, out_of_reach=_list_out_of_reach(engine))
+    overwrite_freed_pages(engine, remains)
+    return ErasureReport(files=traces, resumed=person is None, out_of_reach=_list_out_of_reach(engine))
 
 
-def forget_person(
+def erase_files_and_rows(
     workspace: Workspace,
     engine: Engine,
     address: str,
@@ -116,26 +121,26 @@ def forget_person(
     now: datetime,
     source: str = "",
     evidence: str = "",
-) -> tuple[Trace, ...]:
+) -> tuple[FileMatch, ...]:
     """Take a person out of the files and the list; the files that named them. What the database freed is
-    not overwritten yet: whoever forgets many does that once, with :func:`overwrite_freed`.
+    not overwritten yet: whoever forgets many does that once, with :func:`overwrite_freed_pages`.
 
     Raises:
         SubscriberError: it is no address, or neither on the list nor erased from it.
         ErasureError: a file could not be cleaned; the list is as it was.
     """
-    person, likeness, traces = clean_files_of(workspace, engine, address)
+    person, likeness, traces = clean_files_naming(workspace, engine, address)
     with session(engine) as writing:
         if person is not None:
-            _forget(writing, workspace, address, method=method, now=now, source=source, evidence=evidence)
-        scrub_words(writing.connection(), likeness.in_words, likeness.spellings)
+            _erase_rows(writing, workspace, address, method=method, now=now, source=source, evidence=evidence)
+        scrub_words(writing.connection(), likeness.text_pattern, likeness.spellings)
         writing.commit()
     return traces
 
 
-def clean_files_of(
+def clean_files_naming(
     workspace: Workspace, engine: Engine, address: str
-) -> tuple[Subscriber | None, Likeness, tuple[Trace, ...]]:
+) -> tuple[Subscriber | None, AddressMatcher, tuple[FileMatch, ...]]:
     """Clean the files that name a person, and nothing else: who they are (None if erased before), how they
     look, and the files.
 
@@ -144,14 +149,14 @@ def clean_files_of(
         ErasureError: a file could not be cleaned.
     """
     with session(engine, read_only=True) as reading:
-        person = _find(reading, workspace, address)
-        likeness = _look_like(person, address)
-    traces = _find_traces(workspace, engine, likeness)
+        person = _find_person(reading, workspace, address)
+        likeness = _make_matcher(person, address)
+    traces = _scan_files(workspace, engine, likeness)
     _clean_files(traces, likeness)
     return person, likeness, traces
 
 
-def overwrite_freed(engine: Engine, remains: frozenset[str] | None = None) -> None:
+def overwrite_freed_pages(engine: Engine, remains: frozenset[str] | None = None) -> None:
     """Overwrite what the database freed. ``remains`` are the words to look for; None where they are many, or
     not known any more because they went with an erasure that was cut off.
 
@@ -164,11 +169,13 @@ def overwrite_freed(engine: Engine, remains: frozenset[str] | None = None) -> No
     fold_in_log(engine)
     # Deleted rows are overwritten as they go, but a row that SQLite had moved within its page before has left
     # a shadow there; and writing a large file anew keeps others from writing for seconds.
-    if remains is None or any(stands_in(path, any_of_words(remains)) for path in find_files(engine)):
+    if remains is None or any(
+        file_contains(path, make_words_pattern(remains)) for path in find_files(engine)
+    ):
         write_anew(engine)
 
 
-def _find(reading: Session, workspace: Workspace, address: str) -> Subscriber | None:
+def _find_person(reading: Session, workspace: Workspace, address: str) -> Subscriber | None:
     """The person; None for somebody who was erased already."""
     try:
         return find_subscriber(reading, address)
@@ -180,17 +187,19 @@ def _find(reading: Session, workspace: Workspace, address: str) -> Subscriber | 
         return None
 
 
-def _look_like(person: Subscriber | None, address: str) -> Likeness:
+def _make_matcher(person: Subscriber | None, address: str) -> AddressMatcher:
     if person is None:
-        return likeness_of(address)
-    return likeness_of(address, person.email, person.envelope, number=person.id, name=person.name)
+        return make_address_matcher(address)
+    return make_address_matcher(
+        address, person.email, person.envelope, subscriber_id=person.id, name=person.name
+    )
 
 
-def _find_traces(workspace: Workspace, engine: Engine, likeness: Likeness) -> tuple[Trace, ...]:
-    return tuple(find_traces(workspace, likeness, but=frozenset(find_files(engine))))
+def _scan_files(workspace: Workspace, engine: Engine, likeness: AddressMatcher) -> tuple[FileMatch, ...]:
+    return tuple(scan_files(workspace, likeness, excluding=frozenset(find_files(engine))))
 
 
-def _collect_words(reading: Session, person: Subscriber) -> frozenset[str]:
+def _collect_personal_text(reading: Session, person: Subscriber) -> frozenset[str]:
     """All that would tell of the person if it were left in a freed place of the file."""
     replies = select(Delivery.reason).where(col(Delivery.subscriber_id) == person.id)
     records = select(ConsentRecord).where(col(ConsentRecord.subscriber_id) == person.id)
@@ -201,10 +210,10 @@ def _collect_words(reading: Session, person: Subscriber) -> frozenset[str]:
     return frozenset({person.email, person.envelope, local, person.name, *reading.exec(replies), *told})
 
 
-def _clean_files(traces: Sequence[Trace], likeness: Likeness) -> None:
+def _clean_files(traces: Sequence[FileMatch], likeness: AddressMatcher) -> None:
     for trace in traces:
         try:
-            remove_trace(trace, likeness)
+            clean_file(trace, likeness)
         except OSError as error:
             raise ErasureError(
                 f"{trace.path}: cannot be cleaned ({error.strerror}), so nobody was erased. "
@@ -212,7 +221,7 @@ def _clean_files(traces: Sequence[Trace], likeness: Likeness) -> None:
             ) from error
 
 
-def _forget(
+def _erase_rows(
     writing: Session,
     workspace: Workspace,
     address: str,

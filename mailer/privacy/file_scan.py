@@ -17,17 +17,17 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mailer.privacy.address_matcher import Likeness
+from mailer.privacy.address_matcher import AddressMatcher
 from mailer.workspace import Workspace
 
-_MESSAGES = frozenset({".eml"})
-_LISTS = frozenset({".csv", ".tsv"})
-_PACKED = frozenset({".xlsx", ".zip", ".docx"})
-_MAILDIR = frozenset({"new", "cur", "tmp"})
-_SQLITE = b"SQLite format 3\x00"
+_MESSAGE_SUFFIXES = frozenset({".eml"})
+_LIST_SUFFIXES = frozenset({".csv", ".tsv"})
+_ARCHIVE_SUFFIXES = frozenset({".xlsx", ".zip", ".docx"})
+_MAILDIR_FOLDERS = frozenset({"new", "cur", "tmp"})
+_SQLITE_HEADER = b"SQLite format 3\x00"
 
 
-class Treatment(StrEnum):
+class FileAction(StrEnum):
     """What is done about a file that names somebody who is erased."""
 
     delete = "delete"
@@ -44,35 +44,37 @@ class Treatment(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trace:
+class FileMatch:
     """A file that names somebody. ``reason`` says why it is treated so."""
 
     path: Path
-    treatment: Treatment
+    action: FileAction
     reason: str
 
 
-def find_traces(workspace: Workspace, likeness: Likeness, *, but: frozenset[Path]) -> list[Trace]:
+def scan_files(
+    workspace: Workspace, likeness: AddressMatcher, *, excluding: frozenset[Path]
+) -> list[FileMatch]:
     """Every file in reach in which the address stands, or in whose name it does. ``but`` are not looked at.
 
     Nothing is changed.
     """
     logs = _find_logs(workspace)
     mailboxes = _find_mailboxes(workspace)
-    found: list[Trace] = []
-    for path in _walk((workspace.root, *mailboxes, *logs), but):
-        if (trace := _judge(path, workspace, likeness, logs)) is not None:
+    found: list[FileMatch] = []
+    for path in _walk((workspace.root, *mailboxes, *logs), excluding):
+        if (trace := _match_file(path, workspace, likeness, logs)) is not None:
             found.append(trace)
-    return [*found, *_find_pages(found)]
+    return [*found, *_find_preview_pages(found)]
 
 
-def remove_trace(trace: Trace, likeness: Likeness) -> None:
+def clean_file(trace: FileMatch, likeness: AddressMatcher) -> None:
     """Treat a file as its trace says. Doing it again changes nothing.
 
     Raises:
         OSError: it cannot be written.
     """
-    _TREATMENTS[trace.treatment](trace.path, likeness)
+    _ACTIONS[trace.action](trace.path, likeness)
 
 
 def _walk(places: tuple[Path, ...], but: frozenset[Path]) -> Iterator[Path]:
@@ -105,41 +107,45 @@ def _find_mailboxes(workspace: Workspace) -> tuple[Path, ...]:
     return tuple((workspace.root / url.path).resolve() for url in urls if url.scheme == "maildir")
 
 
-def _judge(path: Path, workspace: Workspace, likeness: Likeness, logs: tuple[Path, ...]) -> Trace | None:
-    def trace(treatment: Treatment, reason: str) -> Trace:
-        return Trace(path=path, treatment=treatment, reason=reason)
+def _match_file(
+    path: Path, workspace: Workspace, likeness: AddressMatcher, logs: tuple[Path, ...]
+) -> FileMatch | None:
+    def trace(treatment: FileAction, reason: str) -> FileMatch:
+        return FileMatch(path=path, action=treatment, reason=reason)
 
     try:
         suffix = path.suffix.lower()
-        if suffix in _PACKED or suffix == ".gz":
-            if not _is_packed_in(path, likeness):
+        if suffix in _ARCHIVE_SUFFIXES or suffix == ".gz":
+            if not _is_in_archive(path, likeness):
                 return None
-            return trace(Treatment.leave, "a packed file that names them: delete it, or make it anew")
+            return trace(FileAction.leave, "a packed file that names them: delete it, or make it anew")
         if path in logs:
-            return trace(Treatment.mask, "the log tells of them") if _is_in_log(path, likeness) else None
-        if not (likeness.in_words.search(path.name) or likeness.is_in(path)):
+            return trace(FileAction.mask, "the log tells of them") if _is_in_log(path, likeness) else None
+        if not (likeness.text_pattern.search(path.name) or likeness.is_in_file(path)):
             return None
-        return trace(*_choose(path, suffix, workspace, likeness))
+        return trace(*_choose_action(path, suffix, workspace, likeness))
     except (OSError, zipfile.BadZipFile, EOFError) as error:
-        return trace(Treatment.leave, f"it cannot be looked into ({error})")
+        return trace(FileAction.leave, f"it cannot be looked into ({error})")
 
 
-def _choose(path: Path, suffix: str, workspace: Workspace, likeness: Likeness) -> tuple[Treatment, str]:
-    if suffix in _MESSAGES or path.parent == workspace.outbox or path.parent.name in _MAILDIR:
-        return Treatment.delete, "a message to them"
-    if suffix in _LISTS:
-        return Treatment.shorten, "a list with a row of theirs"
-    if suffix == ".json" and _is_their_data(path, likeness):
-        return Treatment.delete, "an export of their data"
+def _choose_action(
+    path: Path, suffix: str, workspace: Workspace, likeness: AddressMatcher
+) -> tuple[FileAction, str]:
+    if suffix in _MESSAGE_SUFFIXES or path.parent == workspace.outbox or path.parent.name in _MAILDIR_FOLDERS:
+        return FileAction.delete, "a message to them"
+    if suffix in _LIST_SUFFIXES:
+        return FileAction.shorten, "a list with a row of theirs"
+    if suffix == ".json" and _is_data_export(path, likeness):
+        return FileAction.delete, "an export of their data"
     if path.is_relative_to(workspace.editions):
-        return Treatment.leave, "an edition names them: that is what it says, so edit it if it must go"
+        return FileAction.leave, "an edition names them: that is what it says, so edit it if it must go"
     with path.open("rb") as file:
-        if file.read(len(_SQLITE)) == _SQLITE:
-            return Treatment.leave, "a copy of the database: delete it, or erase them there too"
-    return Treatment.leave, "not a file the program writes: edit or delete it"
+        if file.read(len(_SQLITE_HEADER)) == _SQLITE_HEADER:
+            return FileAction.leave, "a copy of the database: delete it, or erase them there too"
+    return FileAction.leave, "not a file the program writes: edit or delete it"
 
 
-def _is_packed_in(path: Path, likeness: Likeness) -> bool:
+def _is_in_archive(path: Path, likeness: AddressMatcher) -> bool:
     if path.suffix.lower() == ".gz":
         with gzip.open(path) as unpacked:
             return likeness.is_in_stream(unpacked)  # type: ignore[arg-type]
@@ -151,7 +157,7 @@ def _is_packed_in(path: Path, likeness: Likeness) -> bool:
     return False
 
 
-def _is_their_data(path: Path, likeness: Likeness) -> bool:
+def _is_data_export(path: Path, likeness: AddressMatcher) -> bool:
     """Whether it is what `mailer subscribers data` writes, about them."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
@@ -159,30 +165,30 @@ def _is_their_data(path: Path, likeness: Likeness) -> bool:
         return False
     person = document.get("subscriber") if isinstance(document, dict) else None
     email = person.get("email") if isinstance(person, dict) else None
-    return isinstance(email, str) and likeness.in_words.fullmatch(email) is not None
+    return isinstance(email, str) and likeness.text_pattern.fullmatch(email) is not None
 
 
-def _find_pages(found: list[Trace]) -> Iterator[Trace]:
+def _find_preview_pages(found: list[FileMatch]) -> Iterator[FileMatch]:
     """A message written for preview has a page beside it, which greets its reader without their address."""
     known = {trace.path for trace in found}
     for trace in found:
         page = trace.path.with_suffix(".html")
-        if trace.treatment is Treatment.delete and page not in known and page.is_file():
-            yield Trace(path=page, treatment=Treatment.delete, reason="the page of that message")
+        if trace.action is FileAction.delete and page not in known and page.is_file():
+            yield FileMatch(path=page, action=FileAction.delete, reason="the page of that message")
 
 
-def _delete(path: Path, _: Likeness) -> None:
+def _delete(path: Path, _: AddressMatcher) -> None:
     path.unlink(missing_ok=True)
 
 
-def _shorten(path: Path, likeness: Likeness) -> None:
+def _remove_rows(path: Path, likeness: AddressMatcher) -> None:
     """Write the list anew without their rows, whole or not at all, as readable as it was."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     draft = Path(name)
     try:
         with os.fdopen(descriptor, "wb") as written, path.open("rb") as file:
             for row in _split_rows(file.read()):
-                if not likeness.in_bytes.search(row):
+                if not likeness.bytes_pattern.search(row):
                     written.write(row)
             written.flush()
             os.fsync(written.fileno())
@@ -219,28 +225,28 @@ def _find_aligned(content: bytes, end: bytes, start: int) -> int:
     return place
 
 
-def _is_in_log(path: Path, likeness: Likeness) -> bool:
+def _is_in_log(path: Path, likeness: AddressMatcher) -> bool:
     if not path.stat().st_size:
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return any(True for _ in likeness.find_in_lines(content))
+        return any(True for _ in likeness.find_in_log(content))
 
 
-def _mask(path: Path, likeness: Likeness) -> None:
+def _mask(path: Path, likeness: AddressMatcher) -> None:
     """Overwrite in place and in the same length: a program that appends to the file goes on undisturbed."""
     with path.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
-        for start, end in list(likeness.find_in_lines(content)):
+        for start, end in list(likeness.find_in_log(content)):
             content[start:end] = b"x" * (end - start)
         content.flush()
 
 
-def _leave(_: Path, __: Likeness) -> None:
+def _leave(_: Path, __: AddressMatcher) -> None:
     """Nothing is done."""
 
 
-_TREATMENTS: dict[Treatment, Callable[[Path, Likeness], None]] = {
-    Treatment.delete: _delete,
-    Treatment.shorten: _shorten,
-    Treatment.mask: _mask,
-    Treatment.leave: _leave,
+_ACTIONS: dict[FileAction, Callable[[Path, AddressMatcher], None]] = {
+    FileAction.delete: _delete,
+    FileAction.shorten: _remove_rows,
+    FileAction.mask: _mask,
+    FileAction.leave: _leave,
 }

@@ -14,21 +14,21 @@ from sqlmodel import Session, col, delete, func, select
 
 from mailer.database.engine import session
 from mailer.database.models import Delivery, DeliveryState
-from mailer.privacy.erasure import clean_files_of, forget_person, overwrite_freed
+from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.links import forget_links
 from subscribers.models import MailedLink, Status, Subscriber
 
-LINKS_KEPT = timedelta(days=30)
+EXPIRED_LINKS_KEPT = timedelta(days=30)
 """For how long a mailed link is remembered after it expired, to tell somebody that it was genuine."""
 
-_LEFT = (Status.unsubscribed, Status.bounced, Status.complained)
-_SETTLED = (DeliveryState.sent, DeliveryState.rejected, DeliveryState.failed, DeliveryState.suppressed)
+_GONE_STATUSES = (Status.unsubscribed, Status.bounced, Status.complained)
+_FINAL_STATES = (DeliveryState.sent, DeliveryState.rejected, DeliveryState.failed, DeliveryState.suppressed)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pruning:
+class RetentionResult:
     """One rule and what it comes to: ``number`` of ``what``, because of ``reason``."""
 
     setting: str
@@ -40,7 +40,7 @@ class Pruning:
         return f"{self.number} {self.what}: {self.reason}"
 
 
-def plan_pruning(engine: Engine, rules: RetentionSettings, *, now: datetime) -> tuple[Pruning, ...]:
+def plan_pruning(engine: Engine, rules: RetentionSettings, *, now: datetime) -> tuple[RetentionResult, ...]:
     """What :func:`prune` would do ``now``, rule by rule, those that are off left out. Writes nothing."""
     with session(engine, read_only=True) as reading:
         return tuple(_plan(reading, rules, now))
@@ -48,7 +48,7 @@ def plan_pruning(engine: Engine, rules: RetentionSettings, *, now: datetime) -> 
 
 def prune(
     workspace: Workspace, engine: Engine, *, now: datetime, on_person: Callable[[], None] = lambda: None
-) -> tuple[Pruning, ...]:
+) -> tuple[RetentionResult, ...]:
     """Do what the rules say, and tell what that came to. ``on_person`` is called for each that is forgotten.
 
     Cut off, it is finished by doing it again.
@@ -59,49 +59,49 @@ def prune(
     """
     rules = workspace.settings.retention
     planned = plan_pruning(engine, rules, now=now)
-    for address in _list_addresses(engine, _unconfirmed(rules, now)):
-        _drop(workspace, engine, address, _unconfirmed(rules, now))
+    for address in _list_addresses(engine, _is_unconfirmed(rules, now)):
+        _delete_unconfirmed(workspace, engine, address, _is_unconfirmed(rules, now))
         on_person()
-    for address in _list_addresses(engine, _gone(rules, now)):
-        forget_person(workspace, engine, address, method="retention", now=now)
+    for address in _list_addresses(engine, _is_long_gone(rules, now)):
+        erase_files_and_rows(workspace, engine, address, method="retention", now=now)
         on_person()
     with session(engine) as writing:
-        if (old := _old_replies(rules, now)) is not None:
+        if (old := _has_old_reply(rules, now)) is not None:
             writing.connection().execute(update(Delivery).where(old).values(reason=""))
-        forget_links(writing, expired_before=now - LINKS_KEPT)
+        forget_links(writing, expired_before=now - EXPIRED_LINKS_KEPT)
         writing.commit()
     if any(rule.number for rule in planned):
-        overwrite_freed(engine)
+        overwrite_freed_pages(engine)
     return planned
 
 
-def _plan(reading: Session, rules: RetentionSettings, now: datetime) -> Iterator[Pruning]:
-    if (unconfirmed := _unconfirmed(rules, now)) is not None:
-        yield Pruning(
+def _plan(reading: Session, rules: RetentionSettings, now: datetime) -> Iterator[RetentionResult]:
+    if (unconfirmed := _is_unconfirmed(rules, now)) is not None:
+        yield RetentionResult(
             setting="pending_days",
             number=_count(reading, Subscriber, unconfirmed),
             what="sign-ups to delete",
             reason=f"nobody confirmed them for {rules.pending_days} days",
         )
-    if (gone := _gone(rules, now)) is not None:
-        yield Pruning(
+    if (gone := _is_long_gone(rules, now)) is not None:
+        yield RetentionResult(
             setting="gone_months",
             number=_count(reading, Subscriber, gone),
             what="people to erase but for a keyed hash",
             reason=f"they left, bounced or complained, and nothing changed for {rules.gone_months} months",
         )
-    if (old := _old_replies(rules, now)) is not None:
-        yield Pruning(
+    if (old := _has_old_reply(rules, now)) is not None:
+        yield RetentionResult(
             setting="reply_months",
             number=_count(reading, Delivery, old),
             what="deliveries to take the servers' words from",
             reason=f"they were settled more than {rules.reply_months} months ago; their state stays",
         )
-    yield Pruning(
+    yield RetentionResult(
         setting="",
-        number=_count(reading, MailedLink, col(MailedLink.expires_at) < now - LINKS_KEPT),
+        number=_count(reading, MailedLink, col(MailedLink.expires_at) < now - EXPIRED_LINKS_KEPT),
         what="mailed links to delete",
-        reason=f"they expired more than {LINKS_KEPT.days} days ago",
+        reason=f"they expired more than {EXPIRED_LINKS_KEPT.days} days ago",
     )
 
 
@@ -109,7 +109,7 @@ def _count(reading: Session, table: type, condition: ColumnElement[bool]) -> int
     return reading.exec(select(func.count()).select_from(table).where(condition)).one()
 
 
-def _unconfirmed(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
+def _is_unconfirmed(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
     if rules.pending_days is None:
         return None
     was_mailed = exists().where(col(Delivery.subscriber_id) == col(Subscriber.id))
@@ -120,20 +120,20 @@ def _unconfirmed(rules: RetentionSettings, now: datetime) -> ColumnElement[bool]
     )
 
 
-def _gone(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
+def _is_long_gone(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
     if rules.gone_months is None:
         return None
-    return col(Subscriber.status).in_(_LEFT) & (
+    return col(Subscriber.status).in_(_GONE_STATUSES) & (
         col(Subscriber.updated_at) < months_before(now, rules.gone_months)
     )
 
 
-def _old_replies(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
+def _has_old_reply(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
     """Deliveries in doubt keep their words: a person has yet to decide about them."""
     if rules.reply_months is None:
         return None
     return (
-        col(Delivery.state).in_(_SETTLED)
+        col(Delivery.state).in_(_FINAL_STATES)
         & (col(Delivery.reason) != "")
         & (col(Delivery.updated_at) < months_before(now, rules.reply_months))
     )
@@ -146,12 +146,14 @@ def _list_addresses(engine: Engine, condition: ColumnElement[bool] | None) -> li
         return list(reading.exec(select(Subscriber.email).where(condition).order_by(col(Subscriber.id))))
 
 
-def _drop(workspace: Workspace, engine: Engine, address: str, condition: ColumnElement[bool] | None) -> None:
+def _delete_unconfirmed(
+    workspace: Workspace, engine: Engine, address: str, condition: ColumnElement[bool] | None
+) -> None:
     """Delete somebody who never confirmed, row and records: there is no hash to keep, because nobody left.
     The condition is asked again, in case they confirm at this moment.
     """
     assert condition is not None  # noqa: S101 - the address was found by it
-    clean_files_of(workspace, engine, address)
+    clean_files_naming(workspace, engine, address)
     with session(engine) as writing:
         writing.exec(delete(Subscriber).where(col(Subscriber.email) == address, condition))
         writing.commit()

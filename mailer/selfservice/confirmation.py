@@ -8,7 +8,7 @@ from sqlmodel import Session
 from mailer.database.clock import read_clock
 from mailer.database.engine import session
 from mailer.i18n import gettext_noop
-from mailer.selfservice.unsubscribe import Standing, mask_address, stand
+from mailer.selfservice.unsubscribe import SubscriptionSummary, mask_address, summarise_subscription
 from mailer.workspace import Keys
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
 from subscribers.joining import confirm_joining
@@ -16,7 +16,7 @@ from subscribers.links import look_at_link, use_link
 from subscribers.models import MailedLink, Status, Subscriber
 from subscribers.tokens import Purpose, TokenClaim
 
-CONFIRMING = (
+CONFIRMATION_SENTENCES = (
     gettext_noop("You can unsubscribe at any time with one click."),
     gettext_noop("Confirm my subscription"),
 )
@@ -26,14 +26,14 @@ WORDING_VERSION = "2"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Confirmed:
+class ConfirmedSubscription:
     """Somebody who is on the list now, and the token of their own pages."""
 
-    standing: Standing
+    subscription: SubscriptionSummary
     token: str
 
 
-def look(engine: Engine, keys: Keys, token: str) -> str:
+def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
     """The masked address a confirming link is about. Writes nothing.
 
     Raises:
@@ -48,9 +48,9 @@ def look(engine: Engine, keys: Keys, token: str) -> str:
         return mask_address(subscriber.email)
 
 
-def confirm(
+def confirm_subscription(
     engine: Engine, keys: Keys, token: str, *, wording: str, language: str, evidence: str
-) -> Confirmed:
+) -> ConfirmedSubscription:
     """Put whoever the link was mailed to on the list. A second press finds what the first has done.
 
     Raises:
@@ -61,7 +61,7 @@ def confirm(
         try:
             subscriber_id = use_link(opened, keys.tokens, token, Purpose.confirm, now=now).subscriber_id
         except SpentLinkError:
-            subscriber_id = _find_confirmed(opened, keys, token)
+            subscriber_id = _find_confirmed_subscriber(opened, keys, token)
         else:
             try:
                 confirm_joining(
@@ -82,13 +82,13 @@ def confirm(
         subscriber = opened.get(Subscriber, subscriber_id)
         if subscriber is None:
             raise TokenError
-        standing = stand(opened, keys, subscriber, claim)
+        standing = summarise_subscription(opened, keys, subscriber, claim)
         opened.commit()
     own = keys.tokens.sign(Purpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
-    return Confirmed(standing=standing, token=own)
+    return ConfirmedSubscription(subscription=standing, token=own)
 
 
-def _find_confirmed(opened: Session, keys: Keys, token: str) -> int:
+def _find_confirmed_subscriber(opened: Session, keys: Keys, token: str) -> int:
     """Who used the link before and is on the list since.
 
     Raises:

@@ -11,10 +11,10 @@ from sqlmodel import Session
 
 from mailer.database.clock import read_clock
 from mailer.database.engine import session
-from mailer.privacy.data_export import know
+from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import erase_person
-from mailer.selfservice.letter_requests import Visitor, ask_to_move
-from mailer.selfservice.unsubscribe import Standing, mask_address, stand
+from mailer.selfservice.letter_requests import Visitor, request_address_confirmation
+from mailer.selfservice.unsubscribe import SubscriptionSummary, mask_address, summarise_subscription
 from mailer.workspace import Keys, Workspace
 from subscribers.errors import AddressError, TokenError, UnknownSubscriberError
 from subscribers.links import look_at_link, use_link
@@ -24,22 +24,22 @@ from subscribers.tokens import Purpose, TokenClaim
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class LinkSummary:
     """Whose link it is, masked, and the new address it is about (masked too), if any."""
 
-    standing: Standing
-    detail: str
+    subscription: SubscriptionSummary
+    new_address: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moved:
+class AddressChanged:
     """Somebody whose mail goes elsewhere now, and the token of their own pages."""
 
-    standing: Standing
+    subscription: SubscriptionSummary
     token: str
 
 
-def look(engine: Engine, keys: Keys, token: str, purpose: Purpose) -> Errand:
+def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: Purpose) -> LinkSummary:
     """What a mailed link is about. Writes nothing.
 
     Raises:
@@ -48,14 +48,16 @@ def look(engine: Engine, keys: Keys, token: str, purpose: Purpose) -> Errand:
     with session(engine, read_only=True) as opened:
         now = read_clock(opened.connection())
         errand = look_at_link(opened, keys.tokens, token, purpose, now=now)
-        subscriber = _find(opened, errand.subscriber_id)
-        standing = stand(
+        subscriber = _find_subscriber(opened, errand.subscriber_id)
+        standing = summarise_subscription(
             opened, keys, subscriber, TokenClaim(subscriber_id=errand.subscriber_id, campaign_id=0)
         )
-        return Errand(standing=standing, detail=mask_address(errand.detail) if errand.detail else "")
+        return LinkSummary(
+            subscription=standing, new_address=mask_address(errand.detail) if errand.detail else ""
+        )
 
 
-def export(workspace: Workspace, engine: Engine, token: str) -> dict[str, Any]:
+def export_data(workspace: Workspace, engine: Engine, token: str) -> dict[str, Any]:
     """Everything known about whoever the link was mailed to, as JSON can hold it. The link is used up.
 
     Raises:
@@ -65,13 +67,13 @@ def export(workspace: Workspace, engine: Engine, token: str) -> dict[str, Any]:
     with session(engine) as opened:
         now = read_clock(opened.connection())
         errand = use_link(opened, keys.tokens, token, Purpose.export, now=now)
-        subscriber = _find(opened, errand.subscriber_id)
-        known = know(opened, subscriber.email, key=keys.suppression, now=now)
+        subscriber = _find_subscriber(opened, errand.subscriber_id)
+        known = export_personal_data(opened, subscriber.email, key=keys.suppression, now=now)
         opened.commit()
         return known
 
 
-def erase(workspace: Workspace, engine: Engine, token: str, *, evidence: str) -> None:
+def erase_data(workspace: Workspace, engine: Engine, token: str, *, evidence: str) -> None:
     """Erase whoever the link was mailed to. If that fails half-way, the link is good for another try.
 
     Raises:
@@ -81,12 +83,12 @@ def erase(workspace: Workspace, engine: Engine, token: str, *, evidence: str) ->
     with session(engine, read_only=True) as opened:
         now = read_clock(opened.connection())
         errand = look_at_link(opened, keys.tokens, token, Purpose.erase, now=now)
-        address = _find(opened, errand.subscriber_id).email
+        address = _find_subscriber(opened, errand.subscriber_id).email
     # The links of the erased go with them, in the same transaction: nothing is left to be used a second time.
     erase_person(workspace, engine, address, method="page", source="mailed link", evidence=evidence, now=now)
 
 
-def name_address(engine: Engine, keys: Keys, token: str, email: str, visitor: Visitor) -> None:
+def request_address_change(engine: Engine, keys: Keys, token: str, email: str, visitor: Visitor) -> None:
     """Have the new address confirmed by a mail to it. The link is used up once the address can be one.
 
     Raises:
@@ -96,11 +98,13 @@ def name_address(engine: Engine, keys: Keys, token: str, email: str, visitor: Vi
     with session(engine) as opened:
         now = read_clock(opened.connection())
         errand = use_link(opened, keys.tokens, token, Purpose.address, now=now)
-        ask_to_move(opened, errand.subscriber_id, email, visitor)
+        request_address_confirmation(opened, errand.subscriber_id, email, visitor)
         opened.commit()
 
 
-def move(engine: Engine, keys: Keys, token: str, *, language: str, evidence: str) -> Moved:
+def confirm_address_change(
+    engine: Engine, keys: Keys, token: str, *, language: str, evidence: str
+) -> AddressChanged:
     """Let the subscriber get mail at the address the link was mailed to.
 
     Raises:
@@ -124,13 +128,13 @@ def move(engine: Engine, keys: Keys, token: str, *, language: str, evidence: str
         except (AddressError, UnknownSubscriberError) as error:
             raise TokenError from error
         claim = TokenClaim(subscriber_id=errand.subscriber_id, campaign_id=0)
-        standing = stand(opened, keys, _find(opened, errand.subscriber_id), claim)
+        standing = summarise_subscription(opened, keys, _find_subscriber(opened, errand.subscriber_id), claim)
         opened.commit()
     own = keys.tokens.sign(Purpose.subscription, subscriber_id=errand.subscriber_id, campaign_id=0)
-    return Moved(standing=standing, token=own)
+    return AddressChanged(subscription=standing, token=own)
 
 
-def _find(opened: Session, subscriber_id: int) -> Subscriber:
+def _find_subscriber(opened: Session, subscriber_id: int) -> Subscriber:
     subscriber = opened.get(Subscriber, subscriber_id)
     if subscriber is None or subscriber.status is Status.erased:
         raise TokenError

@@ -9,41 +9,41 @@ from enum import StrEnum
 
 from subscribers.suppression import SuppressionKey
 
-YOUNGEST = timedelta(seconds=2)
+MIN_AGE = timedelta(seconds=2)
 """Nobody reads the page and writes an address in less."""
 
-OLDEST = timedelta(hours=24)
-_MOMENT = struct.Struct(">Q")
+MAX_AGE = timedelta(hours=24)
+_TIMESTAMP = struct.Struct(">Q")
 _SIGNATURE_BYTES = 16
 
 
-class Age(StrEnum):
+class FormAge(StrEnum):
     """What a form's stamp says."""
 
-    good = "good"
+    plausible = "good"
     """The form was shown a while ago, and not too long."""
 
-    unlikely = "unlikely"
+    implausible = "unlikely"
     """It comes back sooner than a person writes, later than a page is left open, or has no stamp of ours."""
 
 
-def make_stamp(key: SuppressionKey, now: datetime) -> str:
+def make_form_token(key: SuppressionKey, now: datetime) -> str:
     """The stamp of a form that is shown ``now``."""
-    moment = _MOMENT.pack(int(now.timestamp()))
+    moment = _TIMESTAMP.pack(int(now.timestamp()))
     return base64.urlsafe_b64encode(moment + _sign(key, moment)).decode("ascii").rstrip("=")
 
 
-def read_stamp(key: SuppressionKey, stamp: str, now: datetime) -> Age:
+def check_form_token(key: SuppressionKey, stamp: str, now: datetime) -> FormAge:
     """Whether a form with that stamp may be taken ``now``."""
     try:
         data = base64.b64decode(stamp + "=" * (-len(stamp) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        return Age.unlikely
-    moment, signature = data[: _MOMENT.size], data[_MOMENT.size :]
-    if len(moment) != _MOMENT.size or not hmac.compare_digest(signature, _sign(key, moment)):
-        return Age.unlikely
-    age = now - datetime.fromtimestamp(_MOMENT.unpack(moment)[0], UTC)
-    return Age.good if YOUNGEST <= age <= OLDEST else Age.unlikely
+        return FormAge.implausible
+    moment, signature = data[: _TIMESTAMP.size], data[_TIMESTAMP.size :]
+    if len(moment) != _TIMESTAMP.size or not hmac.compare_digest(signature, _sign(key, moment)):
+        return FormAge.implausible
+    age = now - datetime.fromtimestamp(_TIMESTAMP.unpack(moment)[0], UTC)
+    return FormAge.plausible if MIN_AGE <= age <= MAX_AGE else FormAge.implausible
 
 
 def _sign(key: SuppressionKey, moment: bytes) -> bytes:

@@ -10,18 +10,18 @@ from mailer.database.models import Campaign, CampaignContent, CampaignState, Del
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import interests_of
-from mailer.selfservice.preferences import Form
-from mailer.selfservice.unsubscribe import find_subscriber, read_claim
+from mailer.selfservice.preferences import PreferencesForm
+from mailer.selfservice.unsubscribe import find_token_subscriber, read_token
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.models import Status
 
-_LAUNCHED = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
-_REACHED = (DeliveryState.sent, DeliveryState.in_doubt)
+_LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
+_DELIVERED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Look:
+class LastEdition:
     """An edition that was sent, and the variant of it that the choices ask for."""
 
     content: CompiledEdition
@@ -34,12 +34,12 @@ def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
     Raises:
         TokenError: the token is not ours.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine, read_only=True) as opened:
-        return _find_last(opened, claim.subscriber_id) is not None
+        return _find_last_campaign(opened, claim.subscriber_id) is not None
 
 
-def find_last_edition(engine: Engine, keys: Keys, token: str, form: Form) -> Look | None:
+def find_last_edition(engine: Engine, keys: Keys, token: str, form: PreferencesForm) -> LastEdition | None:
     """The last edition the reader behind ``token`` got, or anybody may read, as ``form`` would have had it.
 
     None where there is none, or an older program wrote it.
@@ -47,29 +47,29 @@ def find_last_edition(engine: Engine, keys: Keys, token: str, form: Form) -> Loo
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine, read_only=True) as opened:
-        subscriber = find_subscriber(opened, claim)
+        subscriber = find_token_subscriber(opened, claim)
         if subscriber.status is Status.erased:
             raise TokenError
-        campaign = _find_last(opened, claim.subscriber_id)
+        campaign = _find_last_campaign(opened, claim.subscriber_id)
         content = None if campaign is None else _read_content(opened, campaign, form.language)
     if content is None:
         return None
     interests = interests_of(form.country or None, form.sectors, form.countries)
-    return Look(content=content, variant=content.variant_for(interests, named=False))
+    return LastEdition(content=content, variant=content.variant_for(interests, named=False))
 
 
-def _find_last(opened: Session, subscriber_id: int) -> Campaign | None:
+def _find_last_campaign(opened: Session, subscriber_id: int) -> Campaign | None:
     if subscriber_id >= 2**31:
         return None
     got_it = exists().where(
         col(Delivery.campaign_id) == col(Campaign.id),
         col(Delivery.subscriber_id) == subscriber_id,
-        col(Delivery.state).in_(_REACHED),
+        col(Delivery.state).in_(_DELIVERED_STATES),
     )
     wanted = select(Campaign).where(
-        col(Campaign.state).in_(_LAUNCHED), or_(got_it, col(Campaign.archived).is_(True))
+        col(Campaign.state).in_(_LAUNCHED_STATES), or_(got_it, col(Campaign.archived).is_(True))
     )
     return opened.exec(wanted.order_by(col(Campaign.id).desc()).limit(1)).first()
 

@@ -16,25 +16,27 @@ from mailer.database.engine import session
 from mailer.database.models import Letter, LetterKind
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
-from mailer.selfservice.rate_limit import name_network, take_turn
-from mailer.selfservice.unsubscribe import find_subscriber, read_claim
+from mailer.selfservice.rate_limit import count_attempt, make_network_key
+from mailer.selfservice.unsubscribe import find_token_subscriber, read_token
 from mailer.workspace import Keys
 from subscribers.address import normalise_address
 from subscribers.errors import TokenError
 from subscribers.models import Status
 
-NO_ADDRESS = gettext_noop("Enter an email address in the correct format, like name@example.org.")
-ONCE_MORE = gettext_noop("Please press the button again.")
-ASKED_TO_JOIN = gettext_noop(
+INVALID_ADDRESS = gettext_noop("Enter an email address in the correct format, like name@example.org.")
+PRESS_AGAIN = gettext_noop("Please press the button again.")
+SIGN_UP_REQUESTED = gettext_noop(
     "If we can write to the address you gave, an email is on its way there. Open it and press the button."
 )
-ASKED_FOR_LINK = gettext_noop(
+LINK_REQUESTED = gettext_noop(
     "If the address you gave is on our list, an email with your link is on its way there."
 )
-ASKED_FOR_ERRAND = gettext_noop("An email with the link is on its way.")
-ASKED_TO_MOVE = gettext_noop("An email is on its way to the new address. Open it and press the button.")
+DATA_LINK_REQUESTED = gettext_noop("An email with the link is on its way.")
+ADDRESS_CHANGE_REQUESTED = gettext_noop(
+    "An email is on its way to the new address. Open it and press the button."
+)
 
-JOINING = (
+SIGN_UP_SENTENCES = (
     gettext_noop(
         "Enter your email address. We will send you one email with a button to confirm. "
         "Until you press it, we send nothing else."
@@ -48,11 +50,11 @@ JOINING = (
 """What the page says around the button; it goes into the consent record."""
 
 WORDING_VERSION = "2"
-MOST_PER_NETWORK = 20
-_NETWORK_HOURS = timedelta(hours=1)
+MAX_REQUESTS_PER_NETWORK = 20
+_NETWORK_WINDOW = timedelta(hours=1)
 
 
-class TooManyError(MailerError):
+class TooManyRequestsError(MailerError):
     """Too many requests came from one network."""
 
 
@@ -66,60 +68,60 @@ class Visitor:
     language: str
 
 
-def ask(
+def request_letter(
     engine: Engine, keys: Keys, kind: LetterKind, email: str, visitor: Visitor, *, wording: str = ""
 ) -> None:
     """Have a letter of ``kind`` (confirm or link) written to whoever has ``email``.
 
     Raises:
         AddressError: it is no address.
-        TooManyError: this network has asked too often.
+        TooManyRequestsError: this network has asked too often.
     """
     normalised = normalise_address(email)
     with session(engine) as opened:
-        _count(opened, keys, visitor)
-        _write(opened, kind, visitor, email=normalised.email, wording=wording)
+        _count_request(opened, keys, visitor)
+        _add_letter(opened, kind, visitor, email=normalised.email, wording=wording)
         opened.commit()
 
 
-def ask_for_errand(engine: Engine, keys: Keys, kind: LetterKind, token: str, visitor: Visitor) -> None:
+def request_data_link(engine: Engine, keys: Keys, kind: LetterKind, token: str, visitor: Visitor) -> None:
     """Have the link of an errand (export, erase, address) mailed to the reader behind ``token``.
 
     Raises:
         TokenError: the token is not ours, or nobody is behind it any more.
-        TooManyError: this network has asked too often.
+        TooManyRequestsError: this network has asked too often.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine) as opened:
-        subscriber = find_subscriber(opened, claim)
+        subscriber = find_token_subscriber(opened, claim)
         if subscriber.status is Status.erased:
             raise TokenError
-        _count(opened, keys, visitor)
-        _write(opened, kind, visitor, subscriber_id=subscriber.id)
+        _count_request(opened, keys, visitor)
+        _add_letter(opened, kind, visitor, subscriber_id=subscriber.id)
         opened.commit()
 
 
-def ask_to_move(opened: Session, subscriber_id: int, email: str, visitor: Visitor) -> None:
+def request_address_confirmation(opened: Session, subscriber_id: int, email: str, visitor: Visitor) -> None:
     """Have the new address confirmed by a letter to it. The caller commits.
 
     Raises:
         AddressError: it is no address.
     """
     detail = normalise_address(email).email
-    _write(opened, LetterKind.new_address, visitor, subscriber_id=subscriber_id, detail=detail)
+    _add_letter(opened, LetterKind.new_address, visitor, subscriber_id=subscriber_id, detail=detail)
 
 
-def _count(opened: Session, keys: Keys, visitor: Visitor) -> None:
+def _count_request(opened: Session, keys: Keys, visitor: Visitor) -> None:
     connection = opened.connection()
     now = read_clock(connection)
-    name = name_network(keys.suppression, "network", visitor.address)
-    if not take_turn(connection, name, most=MOST_PER_NETWORK, within=_NETWORK_HOURS, now=now):
+    name = make_network_key(keys.suppression, "network", visitor.address)
+    if not count_attempt(connection, name, limit=MAX_REQUESTS_PER_NETWORK, window=_NETWORK_WINDOW, now=now):
         # The count stays, or asking on would never be too much.
         opened.commit()
-        raise TooManyError
+        raise TooManyRequestsError
 
 
-def _write(
+def _add_letter(
     opened: Session,
     kind: LetterKind,
     visitor: Visitor,

@@ -16,12 +16,12 @@ from mailer.smtp.interfaces import (
 )
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
-_LOOK_SECONDS = 1.0
-_OVER = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
+_POLL_SECONDS = 1.0
+_FINAL_VERDICTS = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
 """After these no other relay is asked: it took it, it knows the address is dead, or it may have taken it."""
 
 
-def post(settings: Settings, root: Path, *, recipient: str, message: bytes) -> Outcome:
+def send_letter(settings: Settings, root: Path, *, recipient: str, message: bytes) -> Outcome:
     """Hand ``message`` to the first relay that takes it, by priority, and say how that ended.
 
     Raises:
@@ -37,54 +37,54 @@ def post(settings: Settings, root: Path, *, recipient: str, message: bytes) -> O
     outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="there is no relay")
     for relay in sorted(list_relays(settings.smtp), key=lambda relay: relay.priority):
         transport = make_transport(merge_relay_settings(settings.smtp, relay), root)
-        outcome = asyncio.run(_hand_over(transport, parcel))
-        if outcome.verdict in _OVER:
+        outcome = asyncio.run(_deliver(transport, parcel))
+        if outcome.verdict in _FINAL_VERDICTS:
             break
     return outcome
 
 
-async def _hand_over(transport: Transport, parcel: OutgoingMessage) -> Outcome:
+async def _deliver(transport: Transport, parcel: OutgoingMessage) -> Outcome:
     loop = asyncio.get_running_loop()
-    courier = _Courier(parcel, loop)
+    courier = _OneMessageSource(parcel, loop)
     try:
         line = await transport.connect(courier)
     except ConnectionFailedError as error:
         return error.outcome
     line.wake()
-    while not courier.settled.done():
-        await asyncio.wait([courier.settled], timeout=_LOOK_SECONDS)
+    while not courier.outcome.done():
+        await asyncio.wait([courier.outcome], timeout=_POLL_SECONDS)
         line.check_timeout(loop.time())
     line.close()
-    while not courier.closed.done():
-        await asyncio.wait([courier.closed], timeout=_LOOK_SECONDS)
+    while not courier.disconnected.done():
+        await asyncio.wait([courier.disconnected], timeout=_POLL_SECONDS)
         line.check_timeout(loop.time())
-    return courier.settled.result()
+    return courier.outcome.result()
 
 
-class _Courier:
+class _OneMessageSource:
     """Feeds a line with one parcel."""
 
     def __init__(self, parcel: OutgoingMessage, loop: asyncio.AbstractEventLoop) -> None:
-        self._waiting: OutgoingMessage | None = parcel
+        self._unsent: OutgoingMessage | None = parcel
         self._loop = loop
-        self.settled: asyncio.Future[Outcome] = loop.create_future()
-        self.closed: asyncio.Future[None] = loop.create_future()
+        self.outcome: asyncio.Future[Outcome] = loop.create_future()
+        self.disconnected: asyncio.Future[None] = loop.create_future()
 
-    def take(self) -> OutgoingMessage | None:
-        parcel, self._waiting = self._waiting, None
+    def next_message(self) -> OutgoingMessage | None:
+        parcel, self._unsent = self._unsent, None
         return parcel
 
-    def begin(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:  # noqa: ARG002 - there is one
+    def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:  # noqa: ARG002 - there is one
         # Its row says that it is being tried; that was committed before there was a line.
         self._loop.call_soon(proceed, True)
 
-    def settle(self, message: OutgoingMessage, outcome: Outcome) -> None:  # noqa: ARG002 - there is one
-        if not self.settled.done():
-            self.settled.set_result(outcome)
+    def report(self, message: OutgoingMessage, outcome: Outcome) -> None:  # noqa: ARG002 - there is one
+        if not self.outcome.done():
+            self.outcome.set_result(outcome)
 
-    def ended(self, outcome: Outcome | None) -> None:
-        if not self.settled.done():
+    def closed(self, outcome: Outcome | None) -> None:
+        if not self.outcome.done():
             lost = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="the connection was closed")
-            self.settled.set_result(outcome or lost)
-        if not self.closed.done():
-            self.closed.set_result(None)
+            self.outcome.set_result(outcome or lost)
+        if not self.disconnected.done():
+            self.disconnected.set_result(None)

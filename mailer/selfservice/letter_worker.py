@@ -22,9 +22,9 @@ from mailer.database.engine import session
 from mailer.database.models import Letter, LetterKind
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
-from mailer.selfservice.letter_sender import post
-from mailer.selfservice.letters import write_letter
-from mailer.selfservice.rate_limit import forget_turns, name_address, take_turn
+from mailer.selfservice.letter_sender import send_letter
+from mailer.selfservice.letters import build_letter
+from mailer.selfservice.rate_limit import count_attempt, forget_attempts, make_address_key
 from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
@@ -36,14 +36,14 @@ from subscribers.models import Status, Subscriber
 from subscribers.suppression import is_suppressed
 from subscribers.tokens import Purpose
 
-A_DAY = timedelta(days=1)
+LETTER_WINDOW = timedelta(days=1)
 """An address gets one letter of a kind in it, whoever asks however often; a letter is tried for as long."""
 
-MOST_ERRANDS = 3
+MAX_DATA_LINKS = 3
 _LEASE = timedelta(minutes=30)
-_FIRST_WAIT = timedelta(minutes=1)
-_LONGEST_WAIT = timedelta(minutes=30)
-_LOOK_SECONDS = 1.0
+_FIRST_RETRY_WAIT = timedelta(minutes=1)
+_MAX_RETRY_WAIT = timedelta(minutes=30)
+_POLL_SECONDS = 1.0
 _PATHS = {
     LetterKind.confirm: "/confirm",
     LetterKind.already: "/p",
@@ -57,10 +57,10 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ready:
+class ClaimedLetter:
     """A letter that is taken and can be mailed: its row's number, what it is, where it goes, its link."""
 
-    number: int
+    letter_id: int
     kind: LetterKind
     envelope: str
     language: str
@@ -68,13 +68,13 @@ class Ready:
     attempts: int
 
 
-def attend(
+def run_letter_worker(
     workspace: Workspace,
     *,
     stop: threading.Event,
-    say: Callable[[str], None],
+    report: Callable[[str], None],
     clock: Clock = read_clock,
-    seconds: float = _LOOK_SECONDS,
+    poll_seconds: float = _POLL_SECONDS,
 ) -> None:
     """Mail the letters that pages were asked for until ``stop`` is set, waiting for a database that went."""
     engine = workspace.open_database(durable=True)
@@ -82,22 +82,22 @@ def attend(
     try:
         while not stop.is_set():
             try:
-                answer_all(workspace, engine, stop=stop, clock=clock)
+                send_due_letters(workspace, engine, stop=stop, clock=clock)
                 complained = ""
             except (SQLAlchemyError, MailerError, ConfigurationError) as error:
                 words = f"Letters that readers asked for cannot be mailed now: {error}"
                 if words != complained:
-                    say(words)
+                    report(words)
                 complained = words
             except Exception:
                 # One letter's trouble must not keep all others lying.
                 _log.exception("Mailing a letter failed.")
-            stop.wait(seconds)
+            stop.wait(poll_seconds)
     finally:
         engine.dispose()
 
 
-def answer_all(
+def send_due_letters(
     workspace: Workspace,
     engine: Engine,
     *,
@@ -110,21 +110,21 @@ def answer_all(
         ConfigurationError: an address of ours, a relay or a key cannot be used. The letters wait.
     """
     mailed = 0
-    while (stop is None or not stop.is_set()) and has_due(engine, clock):
-        ready = take_letter(workspace, engine, clock)
+    while (stop is None or not stop.is_set()) and has_due_letters(engine, clock):
+        ready = claim_letter(workspace, engine, clock)
         if ready is not None:
-            mailed += _mail(workspace, engine, ready, clock)
+            mailed += _send(workspace, engine, ready, clock)
     return mailed
 
 
-def has_due(engine: Engine, clock: Clock = read_clock) -> bool:
+def has_due_letters(engine: Engine, clock: Clock = read_clock) -> bool:
     """Whether there is a letter to mail now."""
     with session(engine, read_only=True) as opened:
         now = clock(opened.connection())
         return opened.exec(select(Letter.id).where(Letter.not_before <= now).limit(1)).first() is not None
 
 
-def take_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> Ready | None:
+def claim_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> ClaimedLetter | None:
     """Take the next letter that is due: find out whom it is for, and make its link.
 
     None where there is none to be taken, or the one that was must not be mailed; its row is gone then.
@@ -135,17 +135,17 @@ def take_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock)
         letter = opened.exec(due.limit(1).with_for_update(skip_locked=True)).first()
         if letter is None:
             return None
-        is_old = now - letter.asked_at > A_DAY
+        is_old = now - letter.asked_at > LETTER_WINDOW
         if is_old or not (letter.token or _prepare(opened, workspace, letter, now)):
             opened.delete(letter)
-            forget_turns(opened.connection(), before=now - 2 * A_DAY)
+            forget_attempts(opened.connection(), before=now - 2 * LETTER_WINDOW)
             opened.commit()
             return None
         letter.attempts += 1
         letter.not_before = now + _LEASE
         opened.add(letter)
-        ready = Ready(
-            number=letter.id or 0,
+        ready = ClaimedLetter(
+            letter_id=letter.id or 0,
             kind=LetterKind(letter.kind),
             envelope=normalise_address(letter.email).envelope,
             language=letter.language,
@@ -159,15 +159,15 @@ def take_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock)
 def _prepare(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
     """Find out whom ``letter`` is for and make its link; whether it may be mailed."""
     if letter.kind is LetterKind.confirm:
-        return _prepare_joining(opened, workspace, letter, now)
+        return _prepare_sign_up(opened, workspace, letter, now)
     if letter.kind is LetterKind.link:
-        return _prepare_link(opened, workspace, letter, now)
-    return _prepare_errand(opened, workspace, letter, now)
+        return _prepare_preferences_link(opened, workspace, letter, now)
+    return _prepare_data_link(opened, workspace, letter, now)
 
 
-def _prepare_joining(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+def _prepare_sign_up(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
     key = workspace.keys.suppression
-    if not _may_write(opened, workspace, "join", letter.email, now):
+    if not _is_within_limit(opened, workspace, "join", letter.email, now):
         return False
     asked = ask_to_join(
         opened,
@@ -186,7 +186,7 @@ def _prepare_joining(opened: Session, workspace: Workspace, letter: Letter, now:
     letter.subscriber_id = asked.subscriber_id
     if asked.status in {Status.active, Status.paused}:
         letter.kind = LetterKind.already
-        letter.token = _sign(workspace, asked.subscriber_id)
+        letter.token = _sign_preferences_token(workspace, asked.subscriber_id)
         return True
     subscriber = opened.get(Subscriber, asked.subscriber_id)
     if subscriber is not None and asked.status is Status.pending and subscriber.language is None:
@@ -199,22 +199,22 @@ def _prepare_joining(opened: Session, workspace: Workspace, letter: Letter, now:
     return True
 
 
-def _prepare_link(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+def _prepare_preferences_link(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
     key = workspace.keys.suppression
     subscriber = opened.exec(select(Subscriber).where(Subscriber.email == letter.email)).one_or_none()
     if subscriber is None or subscriber.id is None or is_suppressed(opened, key, letter.email):
         return False
     if subscriber.status in {Status.pending, Status.erased}:
         return False
-    if not _may_write(opened, workspace, "link", letter.email, now):
+    if not _is_within_limit(opened, workspace, "link", letter.email, now):
         return False
     letter.subscriber_id = subscriber.id
     letter.language = match_language([subscriber.language or ""]) or letter.language
-    letter.token = _sign(workspace, subscriber.id)
+    letter.token = _sign_preferences_token(workspace, subscriber.id)
     return True
 
 
-def _prepare_errand(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+def _prepare_data_link(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
     key = workspace.keys.suppression
     subscriber = opened.get(Subscriber, letter.subscriber_id or 0)
     if subscriber is None or subscriber.id is None or subscriber.status is Status.erased:
@@ -226,8 +226,8 @@ def _prepare_errand(opened: Session, workspace: Workspace, letter: Letter, now: 
         taken = opened.exec(select(Subscriber.id).where(Subscriber.email == letter.detail)).first()
         if taken is not None or subscriber.status in GONE:
             return False
-    most = 1 if letter.kind is LetterKind.new_address else MOST_ERRANDS
-    if not _may_write(opened, workspace, str(letter.kind), letter.email, now, most=most):
+    most = 1 if letter.kind is LetterKind.new_address else MAX_DATA_LINKS
+    if not _is_within_limit(opened, workspace, str(letter.kind), letter.email, now, most=most):
         return False
     letter.token = issue_link(
         opened,
@@ -240,49 +240,49 @@ def _prepare_errand(opened: Session, workspace: Workspace, letter: Letter, now: 
     return True
 
 
-def _may_write(
+def _is_within_limit(
     opened: Session, workspace: Workspace, what: str, email: str, now: datetime, *, most: int = 1
 ) -> bool:
-    name = name_address(workspace.keys.suppression, what, email)
-    return take_turn(opened.connection(), name, most=most, within=A_DAY, now=now)
+    name = make_address_key(workspace.keys.suppression, what, email)
+    return count_attempt(opened.connection(), name, limit=most, window=LETTER_WINDOW, now=now)
 
 
-def _sign(workspace: Workspace, subscriber_id: int) -> str:
+def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
     # Of no campaign: what is done through it proves no delivery.
     return workspace.keys.tokens.sign(Purpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
 
 
-def _mail(workspace: Workspace, engine: Engine, ready: Ready, clock: Clock) -> bool:
+def _send(workspace: Workspace, engine: Engine, ready: ClaimedLetter, clock: Clock) -> bool:
     """Mail a letter that was taken; whether the relay took it."""
     settings = workspace.settings
     with session(engine, read_only=True) as opened:
         now = clock(opened.connection())
-    message = write_letter(
+    message = build_letter(
         ready.kind,
         envelope=ready.envelope,
         url=f"{settings.web.base_url}{_PATHS[ready.kind]}/{ready.token}",
-        tongue=load_translator(match_language([ready.language]) or SOURCE_LANGUAGE),
+        translator=load_translator(match_language([ready.language]) or SOURCE_LANGUAGE),
         settings=settings,
-        number=ready.number,
+        letter_id=ready.letter_id,
         now=now,
     )
     signer = load_signer(settings, workspace.root)
     if signer is not None:
         message = signer.sign(message, now=now)
-    outcome = post(settings, workspace.root, recipient=ready.envelope, message=message)
-    _settle(engine, ready, outcome, clock)
+    outcome = send_letter(settings, workspace.root, recipient=ready.envelope, message=message)
+    _record_outcome(engine, ready, outcome, clock)
     return outcome.verdict is Verdict.sent
 
 
-def _settle(engine: Engine, ready: Ready, outcome: Outcome, clock: Clock) -> None:
+def _record_outcome(engine: Engine, ready: ClaimedLetter, outcome: Outcome, clock: Clock) -> None:
     """Let the row go with its letter, or leave it for the next try."""
     with engine.begin() as connection:
         if outcome.verdict in {Verdict.sent, Verdict.rejected, Verdict.failed}:
-            connection.execute(delete(Letter).where(col(Letter.id) == ready.number))
+            connection.execute(delete(Letter).where(col(Letter.id) == ready.letter_id))
             return
-        wait = min(_FIRST_WAIT * 2 ** min(ready.attempts - 1, 10), _LONGEST_WAIT)
+        wait = min(_FIRST_RETRY_WAIT * 2 ** min(ready.attempts - 1, 10), _MAX_RETRY_WAIT)
         connection.execute(
             update(Letter)
-            .where(col(Letter.id) == ready.number)
+            .where(col(Letter.id) == ready.letter_id)
             .values(not_before=clock(connection) + wait, reason=outcome.reason)
         )

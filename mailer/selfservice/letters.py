@@ -23,11 +23,11 @@ from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
 from templates import ROOT
 
-_FOLDER = ROOT / "web" / "letters"
+_TEMPLATE_FOLDER = ROOT / "web" / "letters"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Words:
+class LetterText:
     """What one kind of letter says: its subject, a sentence or two, its button, and what else to know."""
 
     subject: str
@@ -36,18 +36,18 @@ class Words:
     after: str
 
 
-_HARMLESS = gettext_noop("If this was not you, ignore this email. Nothing has changed.")
-_AN_HOUR = gettext_noop(
+_IGNORE_IF_NOT_YOU = gettext_noop("If this was not you, ignore this email. Nothing has changed.")
+_VALID_FOR_AN_HOUR = gettext_noop(
     "The link works once and expires after an hour. If you did not ask for it, "
     "ignore this email. Nothing has changed."
 )
-_OPEN = gettext_noop("Open my preferences")
-_PAGE = gettext_noop("Open the page")
+_OPEN_PREFERENCES = gettext_noop("Open my preferences")
+_OPEN_PAGE = gettext_noop("Open the page")
 _CONFIRM = gettext_noop("Confirm")
 
-WORDS: Mapping[LetterKind, Words] = MappingProxyType(
+LETTER_TEXTS: Mapping[LetterKind, LetterText] = MappingProxyType(
     {
-        LetterKind.confirm: Words(
+        LetterKind.confirm: LetterText(
             subject=gettext_noop("Please confirm your subscription"),
             body=gettext_noop(
                 "Someone, probably you, asked to get the newsletter from %(organisation)s at this address."
@@ -58,63 +58,63 @@ WORDS: Mapping[LetterKind, Words] = MappingProxyType(
                 "send nothing else."
             ),
         ),
-        LetterKind.already: Words(
+        LetterKind.already: LetterText(
             subject=gettext_noop("You are already subscribed"),
             body=gettext_noop(
                 "Someone, probably you, asked to get the newsletter from %(organisation)s. It "
                 "already goes to this address."
             ),
-            button=_OPEN,
-            after=_HARMLESS,
+            button=_OPEN_PREFERENCES,
+            after=_IGNORE_IF_NOT_YOU,
         ),
-        LetterKind.link: Words(
+        LetterKind.link: LetterText(
             subject=gettext_noop("The link to your preferences"),
             body=gettext_noop(
                 "You asked for the link to your preferences. There you can choose what you get, take a "
                 "break, or unsubscribe."
             ),
-            button=_OPEN,
-            after=_HARMLESS,
+            button=_OPEN_PREFERENCES,
+            after=_IGNORE_IF_NOT_YOU,
         ),
-        LetterKind.export: Words(
+        LetterKind.export: LetterText(
             subject=gettext_noop("The link to a copy of your data"),
             body=gettext_noop("You asked for a copy of all the data we hold about you."),
-            button=_PAGE,
-            after=_AN_HOUR,
+            button=_OPEN_PAGE,
+            after=_VALID_FOR_AN_HOUR,
         ),
-        LetterKind.erase: Words(
+        LetterKind.erase: LetterText(
             subject=gettext_noop("The link to erase your data"),
             body=gettext_noop("You asked to have your data erased."),
-            button=_PAGE,
-            after=_AN_HOUR,
+            button=_OPEN_PAGE,
+            after=_VALID_FOR_AN_HOUR,
         ),
-        LetterKind.address: Words(
+        LetterKind.address: LetterText(
             subject=gettext_noop("The link to change your address"),
             body=gettext_noop("You asked to change the address your newsletter goes to."),
-            button=_PAGE,
-            after=_AN_HOUR,
+            button=_OPEN_PAGE,
+            after=_VALID_FOR_AN_HOUR,
         ),
-        LetterKind.new_address: Words(
+        LetterKind.new_address: LetterText(
             subject=gettext_noop("Please confirm your new address"),
             body=gettext_noop(
                 "Someone, probably you, would like to get the newsletter from %(organisation)s "
                 "at this address."
             ),
             button=_CONFIRM,
-            after=_AN_HOUR,
+            after=_VALID_FOR_AN_HOUR,
         ),
     }
 )
 
 
-def write_letter(
+def build_letter(
     kind: LetterKind,
     *,
     envelope: str,
     url: str,
-    tongue: Translator,
+    translator: Translator,
     settings: Settings,
-    number: int,
+    letter_id: int,
     now: datetime,
 ) -> bytes:
     """The letter to ``envelope`` whose button leads to ``url``: text and HTML, CRLF throughout, all ASCII but
@@ -126,20 +126,20 @@ def write_letter(
         ConfigurationError: the sender's own address cannot be used.
     """
     sender = settings.sender
-    subject = tongue.translate(WORDS[kind].subject)
+    subject = translator.translate(LETTER_TEXTS[kind].subject)
     own = sender_address(sender.address)
-    boundary = f"=_{hashlib.sha256(f'{number} {kind} {url}'.encode()).hexdigest()[:32]}"
+    boundary = f"=_{hashlib.sha256(f'{letter_id} {kind} {url}'.encode()).hexdigest()[:32]}"
     headers = (
         ("From", format_mailbox(sender.name, own)),
         ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),
         ("Subject", format_text(subject)),
         ("Date", format_datetime(now.replace(microsecond=0))),
-        ("Message-ID", f"<l{number}.{boundary[2:14]}@{own.rpartition('@')[2]}>"),
+        ("Message-ID", f"<l{letter_id}.{boundary[2:14]}@{own.rpartition('@')[2]}>"),
         ("MIME-Version", "1.0"),
         # RFC 3834: an answer to what a page was asked; nobody's out-of-office need answer it.
         ("Auto-Submitted", "auto-replied"),
         ("X-Auto-Response-Suppress", "All"),
-        ("Content-Language", tongue.tag),
+        ("Content-Language", translator.tag),
         ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
     )
     head = "".join(write_header(name, value) for name, value in headers if value)
@@ -147,9 +147,9 @@ def write_letter(
         _write_part(
             f"--{boundary}",
             subtype,
-            _templates(subtype)
+            _jinja_env(subtype)
             .get_template(f"letter.{ending}")
-            .render(_fill(kind, tongue, sender, subtype), url=url, tongue=tongue),
+            .render(_letter_values(kind, translator, sender, subtype), url=url, tongue=translator),
         )
         for subtype, ending in (("plain", "txt"), ("html", "html"))
     ]
@@ -157,14 +157,16 @@ def write_letter(
     return (head + to + "\r\n" + "".join(parts) + f"--{boundary}--\r\n").encode()
 
 
-def _fill(kind: LetterKind, tongue: Translator, sender: SenderSettings, subtype: str) -> Mapping[str, str]:
+def _letter_values(
+    kind: LetterKind, tongue: Translator, sender: SenderSettings, subtype: str
+) -> Mapping[str, str]:
     """What a letter says, the office's own words among it marked where there is markup."""
     own = {
         "sender_name": sender.name,
         "organisation": sender.organisation,
         "postal_address": sender.postal_address,
     }
-    said = vars(WORDS[kind]).items()
+    said = vars(LETTER_TEXTS[kind]).items()
     if subtype == "plain":
         return own | {name: tongue.translate(words, organisation=sender.organisation) for name, words in said}
     marked = {name: embed_sender_text(text, sender, tongue.tag) for name, text in own.items()}
@@ -180,9 +182,9 @@ def _write_part(boundary: str, subtype: str, text: str) -> str:
 
 
 @cache
-def _templates(subtype: str) -> Environment:
+def _jinja_env(subtype: str) -> Environment:
     return Environment(
-        loader=FileSystemLoader(_FOLDER),
+        loader=FileSystemLoader(_TEMPLATE_FOLDER),
         autoescape=subtype == "html",  # noqa: S701 - the other is plain text
         undefined=StrictUndefined,
         keep_trailing_newline=True,

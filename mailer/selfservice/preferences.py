@@ -9,19 +9,25 @@ from sqlalchemy import Engine
 from mailer.database.engine import session
 from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
-from mailer.selfservice.unsubscribe import Standing, find_subscriber, read_claim, stand, take_as_proof
+from mailer.selfservice.unsubscribe import (
+    SubscriptionSummary,
+    confirm_delivery,
+    find_token_subscriber,
+    read_token,
+    summarise_subscription,
+)
 from mailer.workspace import Keys
 from subscribers.details import NAME_LENGTH, clean_line
 from subscribers.errors import DetailError, TokenError
 from subscribers.models import Status
 from subscribers.preferences import Preferences, read_preferences, save_preferences
 
-LONGEST_NAME = NAME_LENGTH
-LONGEST_PAUSE = timedelta(days=730)
+MAX_NAME_LENGTH = NAME_LENGTH
+MAX_PAUSE = timedelta(days=730)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Form:
+class PreferencesForm:
     """The preferences page as filled in: raw words, kept as they came so that nothing typed is lost.
 
     ``name`` is a new name, empty to keep the one we have; ``nameless`` gives it up. ``countries`` are those
@@ -40,7 +46,7 @@ class Form:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Offer:
+class PreferenceOptions:
     """What may be chosen: country codes, sector slugs and language tags, and today in UTC.
 
     ``followed`` are the countries the newsletter is about.
@@ -50,7 +56,7 @@ class Offer:
     sectors: frozenset[str]
     languages: frozenset[str]
     today: date
-    followed: frozenset[str] = frozenset()
+    followable_countries: frozenset[str] = frozenset()
 
     @property
     def first_day(self) -> date:
@@ -58,33 +64,33 @@ class Offer:
 
     @property
     def last_day(self) -> date:
-        return self.today + LONGEST_PAUSE
+        return self.today + MAX_PAUSE
 
 
 @dataclass(frozen=True, kw_only=True)
-class Choosing:
+class FormResult:
     """A reader at the preferences page: where they stand, the form to show, and complaints by field.
 
     ``saved`` says whether this request saved it. ``initial`` is how the name we have begins: whoever holds a
     forwarded link learns no more of it. Complaints are English sentences, for a tongue to say.
     """
 
-    standing: Standing
-    form: Form
-    complaints: Mapping[str, str]
+    subscription: SubscriptionSummary
+    form: PreferencesForm
+    errors: Mapping[str, str]
     saved: bool
     initial: str = ""
 
     @property
     def paused_until(self) -> date | None:
         """The first day of mail again, where the form asks for a rest."""
-        return _day(self.form.until) if self.form.frequency == "pause" else None
+        return _parse_date(self.form.until) if self.form.frequency == "pause" else None
 
 
-def read_form(fields: Sequence[tuple[str, str]]) -> Form:
+def parse_form(fields: Sequence[tuple[str, str]]) -> PreferencesForm:
     """The form in the fields a browser sent; what is missing is empty, the last of two wins."""
     last = dict(fields)
-    return Form(
+    return PreferencesForm(
         name=last.get("name", ""),
         country=last.get("country", ""),
         sectors=frozenset(value for name, value in fields if name == "sector"),
@@ -96,38 +102,38 @@ def read_form(fields: Sequence[tuple[str, str]]) -> Form:
     )
 
 
-def read_choices(engine: Engine, keys: Keys, token: str, *, today: date) -> Choosing:
+def load_form(engine: Engine, keys: Keys, token: str, *, today: date) -> FormResult:
     """The page as it stands. Writes nothing.
 
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine, read_only=True) as opened:
-        subscriber = find_subscriber(opened, claim)
+        subscriber = find_token_subscriber(opened, claim)
         if subscriber.status is Status.erased:
             raise TokenError
         preferences = read_preferences(opened, claim.subscriber_id)
-        return Choosing(
-            standing=stand(opened, keys, subscriber, claim),
-            form=_fill(preferences, today),
-            complaints={},
+        return FormResult(
+            subscription=summarise_subscription(opened, keys, subscriber, claim),
+            form=_preferences_to_form(preferences, today),
+            errors={},
             saved=False,
             initial=preferences.name[:1],
         )
 
 
-def save_choices(
+def save_form(
     engine: Engine,
     keys: Keys,
     token: str,
-    form: Form,
+    form: PreferencesForm,
     *,
-    offer: Offer,
+    offer: PreferenceOptions,
     method: str,
     now: datetime,
     language: str = "",
-) -> Choosing:
+) -> FormResult:
     """Save the form if nothing is wrong with it; otherwise say what, and save nothing.
 
     ``language`` is that of the page.
@@ -135,16 +141,19 @@ def save_choices(
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine) as opened:
-        subscriber = find_subscriber(opened, claim)
+        subscriber = find_token_subscriber(opened, claim)
         if subscriber.status is Status.erased:
             raise TokenError
         before = read_preferences(opened, claim.subscriber_id)
-        complaints = find_complaints(form, before, offer)
+        complaints = validate_form(form, before, offer)
         if not complaints:
-            wanted = _understand(
-                form, before, offer, may_pause=stand(opened, keys, subscriber, claim).gets_mail
+            wanted = _form_to_preferences(
+                form,
+                before,
+                offer,
+                may_pause=summarise_subscription(opened, keys, subscriber, claim).gets_mail,
             )
             save_preferences(
                 opened,
@@ -156,24 +165,24 @@ def save_choices(
                 language=language,
             )
             before = read_preferences(opened, claim.subscriber_id)
-            form = _fill(before, offer.today)
+            form = _preferences_to_form(before, offer.today)
         # Also with complaints: whoever filled in the form has the mail.
-        take_as_proof(opened, claim, PREFERENCES_EVIDENCE, now)
-        standing = stand(opened, keys, subscriber, claim)
+        confirm_delivery(opened, claim, PREFERENCES_EVIDENCE, now)
+        standing = summarise_subscription(opened, keys, subscriber, claim)
         opened.commit()
-        return Choosing(
-            standing=standing,
+        return FormResult(
+            subscription=standing,
             form=form,
-            complaints=complaints,
+            errors=complaints,
             saved=not complaints,
             initial=before.name[:1],
         )
 
 
-def find_complaints(form: Form, before: Preferences, offer: Offer) -> dict[str, str]:
+def validate_form(form: PreferencesForm, before: Preferences, offer: PreferenceOptions) -> dict[str, str]:
     """What is wrong with the form, by field, in the order of the page. What a reader has already may stay."""
     complaints = {
-        "name": _judge_name(form.name),
+        "name": _validate_name(form.name),
         "country": ""
         if form.country in offer.countries | {"", before.country or ""}
         else gettext_noop("Choose a country from the list."),
@@ -181,7 +190,7 @@ def find_complaints(form: Form, before: Preferences, offer: Offer) -> dict[str, 
         if form.sectors <= offer.sectors | before.sectors
         else gettext_noop("Choose topics from the list."),
         "follow": ""
-        if form.countries <= offer.followed | before.countries
+        if form.countries <= offer.followable_countries | before.countries
         else gettext_noop("Choose countries from the list."),
         "language": ""
         if form.language in offer.languages | {"", before.language or ""}
@@ -189,25 +198,25 @@ def find_complaints(form: Form, before: Preferences, offer: Offer) -> dict[str, 
         "frequency": ""
         if form.frequency in {"every", "pause"}
         else gettext_noop("Choose one of the two options."),
-        "until": _judge_day(form.until, offer) if form.frequency == "pause" else "",
+        "until": _validate_pause_end(form.until, offer) if form.frequency == "pause" else "",
     }
     return {field: complaint for field, complaint in complaints.items() if complaint}
 
 
-def _judge_name(name: str) -> str:
+def _validate_name(name: str) -> str:
     try:
         clean_line(name, "name")
     except DetailError:
-        if len(name) > LONGEST_NAME:
+        if len(name) > MAX_NAME_LENGTH:
             return gettext_noop("This name is too long.")
         return gettext_noop("This name contains a character that cannot be displayed. Type it again.")
     return ""
 
 
-def _judge_day(text: str, offer: Offer) -> str:
+def _validate_pause_end(text: str, offer: PreferenceOptions) -> str:
     if not text:
         return gettext_noop("Choose the date to start sending again.")
-    day = _day(text)
+    day = _parse_date(text)
     if day is None:
         return gettext_noop("Enter the date as year-month-day, such as 2027-03-31.")
     if day < offer.first_day:
@@ -219,8 +228,10 @@ def _judge_day(text: str, offer: Offer) -> str:
     return ""
 
 
-def _understand(form: Form, before: Preferences, offer: Offer, *, may_pause: bool) -> Preferences:
-    pause = _day(form.until) if form.frequency == "pause" else None
+def _form_to_preferences(
+    form: PreferencesForm, before: Preferences, offer: PreferenceOptions, *, may_pause: bool
+) -> Preferences:
+    pause = _parse_date(form.until) if form.frequency == "pause" else None
     return Preferences(
         # Not shown, so an empty field has not given it up.
         name="" if form.nameless else form.name if form.name.strip() else before.name,
@@ -228,18 +239,19 @@ def _understand(form: Form, before: Preferences, offer: Offer, *, may_pause: boo
         # A sector that is no longer configured is not on the page, so it cannot have been given up there.
         sectors=(form.sectors & offer.sectors) | (before.sectors - offer.sectors),
         language=form.language or None,
-        countries=(form.countries & offer.followed) | (before.countries - offer.followed),
+        countries=(form.countries & offer.followable_countries)
+        | (before.countries - offer.followable_countries),
         # Somebody who left is not shown the question, and a pause would be a way back.
         paused_until=pause if may_pause else before.paused_until,
     )
 
 
-def _fill(preferences: Preferences, today: date) -> Form:
+def _preferences_to_form(preferences: Preferences, today: date) -> PreferencesForm:
     # A pause that is over is nothing to show: mail goes out again already.
     until = preferences.paused_until
     if until is not None and until <= today:
         until = None
-    return Form(
+    return PreferencesForm(
         name="",
         country=preferences.country or "",
         sectors=preferences.sectors,
@@ -250,7 +262,7 @@ def _fill(preferences: Preferences, today: date) -> Form:
     )
 
 
-def _day(text: str) -> date | None:
+def _parse_date(text: str) -> date | None:
     try:
         return date.fromisoformat(text)
     except ValueError:

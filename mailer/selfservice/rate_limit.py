@@ -15,19 +15,19 @@ from mailer.database.models import Throttle
 from subscribers.suppression import SuppressionKey
 
 _TABLE = SQLModel.metadata.tables["throttle"]
-_DOTLESS = frozenset({"gmail.com", "googlemail.com"})
-_IPV6_NETWORK = 64
-_DIGITS = 40
+_DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})
+_IPV6_PREFIX_BITS = 64
+_KEY_DIGITS = 40
 
 
-def take_turn(connection: Connection, key: str, *, most: int, within: timedelta, now: datetime) -> bool:
+def count_attempt(connection: Connection, key: str, *, limit: int, window: timedelta, now: datetime) -> bool:
     """Count one more for ``key``; whether it is still among the ``most`` allowed ``within`` that time.
 
     One statement, so that of two who ask at once each is counted. The caller commits.
     """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(_TABLE).values(key=key, since=now, used=1)
-    is_over = col(Throttle.since) <= literal(now - within, _TABLE.c.since.type)
+    is_over = col(Throttle.since) <= literal(now - window, _TABLE.c.since.type)
     counted = statement.on_conflict_do_update(
         index_elements=["key"],
         set_={
@@ -35,15 +35,15 @@ def take_turn(connection: Connection, key: str, *, most: int, within: timedelta,
             "since": case((is_over, statement.excluded.since), else_=_TABLE.c.since),
         },
     ).returning(_TABLE.c.used)
-    return bool(connection.execute(counted).scalar_one() <= most)
+    return bool(connection.execute(counted).scalar_one() <= limit)
 
 
-def forget_turns(connection: Connection, *, before: datetime) -> None:
+def forget_attempts(connection: Connection, *, before: datetime) -> None:
     """Drop what was counted from before that moment."""
     connection.execute(delete(_TABLE).where(_TABLE.c.since < before))
 
 
-def name_address(key: SuppressionKey, what: str, email: str) -> str:
+def make_address_key(key: SuppressionKey, what: str, email: str) -> str:
     """The name under which asking for ``what`` at an address is counted.
 
     Spellings that reach the same mailbox are one, here and nowhere else: ``+word`` is dropped, and at Gmail
@@ -51,24 +51,24 @@ def name_address(key: SuppressionKey, what: str, email: str) -> str:
     """
     local, _, domain = email.lower().rpartition("@")
     local = local.partition("+")[0] or local
-    if domain in _DOTLESS:
+    if domain in _DOTLESS_DOMAINS:
         local, domain = local.replace(".", ""), "gmail.com"
-    return _name(key, what, f"{local}@{domain}")
+    return _make_key(key, what, f"{local}@{domain}")
 
 
-def name_network(key: SuppressionKey, what: str, address: str) -> str:
+def make_network_key(key: SuppressionKey, what: str, address: str) -> str:
     """The name under which asking for ``what`` from a network is counted: an IPv4 address, an IPv6 /64."""
     try:
         origin = ip_address(address.partition("%")[0])
     except ValueError:
-        return _name(key, what, "nowhere")
+        return _make_key(key, what, "nowhere")
     if isinstance(origin, IPv6Address) and origin.ipv4_mapped is not None:
         origin = origin.ipv4_mapped
     if isinstance(origin, IPv6Address):
-        return _name(key, what, str(int(origin) >> (128 - _IPV6_NETWORK)))
-    return _name(key, what, str(origin))
+        return _make_key(key, what, str(int(origin) >> (128 - _IPV6_PREFIX_BITS)))
+    return _make_key(key, what, str(origin))
 
 
-def _name(key: SuppressionKey, what: str, who: str) -> str:
+def _make_key(key: SuppressionKey, what: str, who: str) -> str:
     digest = hmac.digest(key.key, f"throttle\0{what}\0{who}".encode("utf-8", "replace"), "sha256")
-    return f"{what}:{digest.hex()[:_DIGITS]}"
+    return f"{what}:{digest.hex()[:_KEY_DIGITS]}"

@@ -1,5 +1,5 @@
 """Leaving and coming back through the link in a mail. Looking changes nothing; only :func:`leave` and
-:func:`come_back` write, each in one transaction of its own."""
+:func:`resubscribe_by_link` write, each in one transaction of its own."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,20 +18,24 @@ from subscribers.errors import TokenError, UnknownSubscriberError
 from subscribers.models import Event, Status, Subscriber, Suppression
 from subscribers.tokens import Purpose, TokenClaim
 
-LEAVING = (
+UNSUBSCRIBE_SENTENCES = (
     gettext_noop("Stop these emails?"),
     gettext_noop("Press the button and we will send you nothing more."),
     gettext_noop("Unsubscribe"),
 )
-RETURNING = (gettext_noop("Subscribe again"),)
-UNDOING = (gettext_noop("Was it a mistake?"), gettext_noop("Undo"))
-LEAVING_WORDS, RETURNING_WORDS, UNDOING_WORDS = " ".join(LEAVING), " ".join(RETURNING), " ".join(UNDOING)
+RESUBSCRIBE_SENTENCES = (gettext_noop("Subscribe again"),)
+UNDO_SENTENCES = (gettext_noop("Was it a mistake?"), gettext_noop("Undo"))
+UNSUBSCRIBE_WORDING, RESUBSCRIBE_WORDING, UNDO_WORDING = (
+    " ".join(UNSUBSCRIBE_SENTENCES),
+    " ".join(RESUBSCRIBE_SENTENCES),
+    " ".join(UNDO_SENTENCES),
+)
 WORDING_VERSION = "2"
 """What the pages say, kept with each consent record; tests hold the pages to it. Count up on a change."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Standing:
+class SubscriptionSummary:
     """Where the reader behind a link stands, as far as whoever holds the link may know.
 
     ``address`` shows only how it begins and ends; it is empty for somebody who was erased. ``may_return`` is
@@ -53,27 +57,27 @@ class Standing:
         return self.status in {Status.active, Status.paused}
 
 
-def read_standing(engine: Engine, keys: Keys, token: str) -> Standing:
+def read_subscription(engine: Engine, keys: Keys, token: str) -> SubscriptionSummary:
     """Where the reader stands. Writes nothing: scanners and previews open every link of a mail.
 
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine, read_only=True) as opened:
-        return stand(opened, keys, find_subscriber(opened, claim), claim)
+        return summarise_subscription(opened, keys, find_token_subscriber(opened, claim), claim)
 
 
-def leave(
+def unsubscribe_by_link(
     engine: Engine,
     keys: Keys,
     token: str,
     *,
     method: str,
     now: datetime,
-    wording: str = LEAVING_WORDS,
+    wording: str = UNSUBSCRIBE_WORDING,
     language: str = "en",
-) -> Standing:
+) -> SubscriptionSummary:
     """Let the reader leave, at once and for campaigns under way; asking again changes nothing.
 
     ``method`` is ``one-click`` for a mail program's own button (RFC 8058), which shows no words of ours, and
@@ -82,9 +86,9 @@ def leave(
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine) as opened:
-        subscriber = find_subscriber(opened, claim)
+        subscriber = find_token_subscriber(opened, claim)
         unsubscribe(
             opened,
             claim.subscriber_id,
@@ -96,13 +100,13 @@ def leave(
             language="" if method == "one-click" else language,
             evidence="List-Unsubscribe=One-Click" if method == "one-click" else "",
         )
-        take_as_proof(opened, claim, UNSUBSCRIBE_EVIDENCE, now)
-        standing = stand(opened, keys, subscriber, claim)
+        confirm_delivery(opened, claim, UNSUBSCRIBE_EVIDENCE, now)
+        standing = summarise_subscription(opened, keys, subscriber, claim)
         opened.commit()
         return standing
 
 
-def leave_in(opened: Session, claim: TokenClaim, *, now: datetime) -> None:
+def unsubscribe_one_click(opened: Session, claim: TokenClaim, *, now: datetime) -> None:
     """As :func:`leave` for a mail program's own button (RFC 8058), which has no use for a page, in a
     transaction of the caller's.
 
@@ -123,12 +127,12 @@ def leave_in(opened: Session, claim: TokenClaim, *, now: datetime) -> None:
         )
     except UnknownSubscriberError as error:
         raise TokenError from error
-    take_as_proof(opened, claim, UNSUBSCRIBE_EVIDENCE, now)
+    confirm_delivery(opened, claim, UNSUBSCRIBE_EVIDENCE, now)
 
 
-def come_back(
+def resubscribe_by_link(
     engine: Engine, keys: Keys, token: str, *, words: str, now: datetime, language: str = "en"
-) -> Standing:
+) -> SubscriptionSummary:
     """Put the reader back on the list by their own hand; ``words`` are those above the button they pressed,
     in ``language``.
 
@@ -136,9 +140,9 @@ def come_back(
         TokenError: the token is not ours, or its subscriber is not on our list.
         StatusError: the team took the address off the list.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine) as opened:
-        subscriber = find_subscriber(opened, claim)
+        subscriber = find_token_subscriber(opened, claim)
         try:
             resubscribe(
                 opened,
@@ -153,13 +157,13 @@ def come_back(
             )
         except UnknownSubscriberError as error:
             raise TokenError from error
-        take_as_proof(opened, claim, RETURN_EVIDENCE, now)
-        standing = stand(opened, keys, subscriber, claim)
+        confirm_delivery(opened, claim, RETURN_EVIDENCE, now)
+        standing = summarise_subscription(opened, keys, subscriber, claim)
         opened.commit()
         return standing
 
 
-def read_claim(keys: Keys, token: str) -> TokenClaim:
+def read_token(keys: Keys, token: str) -> TokenClaim:
     """Whom the token of a reader's page is about.
 
     Raises:
@@ -168,7 +172,7 @@ def read_claim(keys: Keys, token: str) -> TokenClaim:
     return keys.tokens.read(token, Purpose.subscription)
 
 
-def find_subscriber(opened: Session, claim: TokenClaim) -> Subscriber:
+def find_token_subscriber(opened: Session, claim: TokenClaim) -> Subscriber:
     """The subscriber a genuine token names.
 
     Raises:
@@ -181,7 +185,7 @@ def find_subscriber(opened: Session, claim: TokenClaim) -> Subscriber:
     return subscriber
 
 
-def take_as_proof(opened: Session, claim: TokenClaim, evidence: str, now: datetime) -> None:
+def confirm_delivery(opened: Session, claim: TokenClaim, evidence: str, now: datetime) -> None:
     """Whoever acts through the link of a mail has the mail: if its delivery was in doubt, it is no more.
 
     Only for what a POST brings. A scanner that opens links has the mail too, but looking changes nothing.
@@ -189,13 +193,17 @@ def take_as_proof(opened: Session, claim: TokenClaim, evidence: str, now: dateti
     mark_sent_by_evidence(opened.connection(), claim.campaign_id, claim.subscriber_id, evidence, now)
 
 
-def stand(opened: Session, keys: Keys, subscriber: Subscriber, claim: TokenClaim) -> Standing:
+def summarise_subscription(
+    opened: Session, keys: Keys, subscriber: Subscriber, claim: TokenClaim
+) -> SubscriptionSummary:
     """Where ``subscriber`` stands in this transaction, whose link is that of ``claim``."""
     erased = subscriber.status is Status.erased
-    return Standing(
+    return SubscriptionSummary(
         address="" if erased else mask_address(subscriber.email),
         status=subscriber.status,
-        may_return=not erased and subscriber.status in GONE and not _is_barred(opened, keys, subscriber),
+        may_return=not erased
+        and subscriber.status in GONE
+        and not _is_suppressed_by_team(opened, keys, subscriber),
         language=_read_mail_language(opened, subscriber, claim),
     )
 
@@ -218,7 +226,7 @@ def _read_mail_language(opened: Session, subscriber: Subscriber, claim: TokenCla
     return choose_language(own, languages) if languages else own
 
 
-def _is_barred(opened: Session, keys: Keys, subscriber: Subscriber) -> bool:
+def _is_suppressed_by_team(opened: Session, keys: Keys, subscriber: Subscriber) -> bool:
     """Whether the team itself put the address on the suppression list."""
     suppression = opened.get(Suppression, keys.suppression.digest(subscriber.email))
     return suppression is not None and suppression.reason is Event.suppressed

@@ -12,14 +12,14 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.engine import session
-from mailer.selfservice.unsubscribe import leave_in, read_claim
+from mailer.selfservice.unsubscribe import read_token, unsubscribe_one_click
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.tokens import TokenClaim
 
 
 @dataclass
-class _Wish:
+class _Request:
     """One press: whose, when, and what became of it."""
 
     claim: TokenClaim
@@ -28,42 +28,42 @@ class _Wish:
     error: Exception | None = None
 
 
-class LeavingDesk:
+class UnsubscribeBatcher:
     """Takes the presses of one process. Safe to share between threads."""
 
     def __init__(self, engine: Engine, keys: Keys) -> None:
         self._engine = engine
         self._keys = keys
-        self._list = threading.Lock()
-        self._turn = threading.Lock()
-        self._waiting: list[_Wish] = []
+        self._pending_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._pending: list[_Request] = []
 
-    def leave(self, token: str, *, now: datetime) -> None:
+    def unsubscribe(self, token: str, *, now: datetime) -> None:
         """Let the reader leave; it is committed when this returns.
 
         Raises:
             TokenError: the token is not ours, or its subscriber is not on our list.
         """
-        wish = _Wish(read_claim(self._keys, token), now)
+        wish = _Request(read_token(self._keys, token), now)
         if self._engine.dialect.name != "sqlite":
             # Others write beside it, and a crowd in one transaction could only wait for each other in a ring.
             self._write([wish])
         else:
-            with self._list:
-                self._waiting.append(wish)
-            with self._turn:
+            with self._pending_lock:
+                self._pending.append(wish)
+            with self._write_lock:
                 if not wish.is_done:
-                    with self._list:
-                        crowd, self._waiting = self._waiting, []
+                    with self._pending_lock:
+                        crowd, self._pending = self._pending, []
                     self._write(crowd)
         if wish.error is not None:
             raise wish.error
 
-    def _write(self, crowd: list[_Wish]) -> None:
+    def _write(self, crowd: list[_Request]) -> None:
         try:
             with session(self._engine) as opened:
                 for wish in crowd:
-                    self._grant(opened, wish)
+                    self._apply(opened, wish)
                 opened.commit()
         except Exception as error:
             # Nothing of it was kept, so nobody may be told that it was.
@@ -74,9 +74,9 @@ class LeavingDesk:
                 wish.is_done = True
 
     @staticmethod
-    def _grant(opened: Session, wish: _Wish) -> None:
+    def _apply(opened: Session, wish: _Request) -> None:
         try:
-            leave_in(opened, wish.claim, now=wish.now)
+            unsubscribe_one_click(opened, wish.claim, now=wish.now)
         except TokenError as error:
             # Found out before anything was written for it: the others are none the worse.
             wish.error = error

@@ -8,15 +8,20 @@ from sqlmodel import Session, col, select
 
 from mailer.database.engine import session
 from mailer.i18n import gettext_noop
-from mailer.selfservice.unsubscribe import Standing, find_subscriber, read_claim, stand
+from mailer.selfservice.unsubscribe import (
+    SubscriptionSummary,
+    find_token_subscriber,
+    read_token,
+    summarise_subscription,
+)
 from mailer.workspace import Keys
 from subscribers.consent import record
 from subscribers.models import ConsentRecord, Event, Status, Subscriber
 
-_EVIDENCE = "reason for leaving: "
+_EVIDENCE_PREFIX = "reason for leaving: "
 
 
-class Reason(StrEnum):
+class UnsubscribeReason(StrEnum):
     """What may be chosen."""
 
     too_many = "too_many"
@@ -38,18 +43,20 @@ class Reason(StrEnum):
     """Something else."""
 
 
-REASONS = {
-    Reason.too_many: gettext_noop("I get too many emails."),
-    Reason.not_mine: gettext_noop("The topics are not relevant to me."),
-    Reason.moved_on: gettext_noop("My work has changed."),
-    Reason.not_asked: gettext_noop("I did not ask for it."),
-    Reason.hard_to_read: gettext_noop("It is hard to read, or not in my language."),
-    Reason.other: gettext_noop("Another reason."),
+REASON_LABELS = {
+    UnsubscribeReason.too_many: gettext_noop("I get too many emails."),
+    UnsubscribeReason.not_mine: gettext_noop("The topics are not relevant to me."),
+    UnsubscribeReason.moved_on: gettext_noop("My work has changed."),
+    UnsubscribeReason.not_asked: gettext_noop("I did not ask for it."),
+    UnsubscribeReason.hard_to_read: gettext_noop("It is hard to read, or not in my language."),
+    UnsubscribeReason.other: gettext_noop("Another reason."),
 }
 """How the page says them, in its order."""
 
 
-def give_reason(engine: Engine, keys: Keys, token: str, reason: str, *, now: datetime) -> Standing:
+def record_reason(
+    engine: Engine, keys: Keys, token: str, reason: str, *, now: datetime
+) -> SubscriptionSummary:
     """Write down why the reader left, beside the record of their leaving; once for the same reason.
 
     A word that is no reason, and whoever is still on the list, changes nothing.
@@ -57,13 +64,13 @@ def give_reason(engine: Engine, keys: Keys, token: str, reason: str, *, now: dat
     Raises:
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
-    claim = read_claim(keys, token)
+    claim = read_token(keys, token)
     with session(engine) as opened:
-        subscriber = find_subscriber(opened, claim)
+        subscriber = find_token_subscriber(opened, claim)
         opened.refresh(subscriber, with_for_update=True)
-        if reason in Reason.__members__ and subscriber.status is Status.unsubscribed:
-            evidence = f"{_EVIDENCE}{reason}"
-            if _read_last(opened, subscriber) != evidence:
+        if reason in UnsubscribeReason.__members__ and subscriber.status is Status.unsubscribed:
+            evidence = f"{_EVIDENCE_PREFIX}{reason}"
+            if _read_last_reason(opened, subscriber) != evidence:
                 source = f"campaign {claim.campaign_id}"
                 record(
                     opened,
@@ -74,13 +81,13 @@ def give_reason(engine: Engine, keys: Keys, token: str, reason: str, *, now: dat
                     now=now,
                     evidence=evidence,
                 )
-        standing = stand(opened, keys, subscriber, claim)
+        standing = summarise_subscription(opened, keys, subscriber, claim)
         opened.commit()
         return standing
 
 
-def _read_last(opened: Session, subscriber: Subscriber) -> str | None:
+def _read_last_reason(opened: Session, subscriber: Subscriber) -> str | None:
     """The reason given last."""
-    given = col(ConsentRecord.evidence).startswith(_EVIDENCE)
+    given = col(ConsentRecord.evidence).startswith(_EVIDENCE_PREFIX)
     wanted = select(ConsentRecord.evidence).where(ConsentRecord.subscriber_id == subscriber.id, given)
     return opened.exec(wanted.order_by(col(ConsentRecord.id).desc()).limit(1)).first()

@@ -10,14 +10,14 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Match
 
-from mailer.selfservice.unsubscribe_batch import LeavingDesk
+from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.web import metrics
 from mailer.web.archive import routes as archive_routes
-from mailer.web.dependencies import Clock, Site, read_clock
-from mailer.web.language import choose_tongue
-from mailer.web.page_renderer import Pages
+from mailer.web.dependencies import Site, UtcClock, utc_now
+from mailer.web.language import choose_translator
+from mailer.web.page_renderer import PageRenderer
 from mailer.web.public import data_requests, preferences, signup
-from mailer.web.security import PAGE_POLICY, Guard, Rules, dress
+from mailer.web.security import PAGE_POLICY, SecurityMiddleware, SecurityRules, add_security_headers
 from mailer.workspace import Workspace
 from subscribers.errors import StatusError, TokenError
 
@@ -26,30 +26,32 @@ Route = tuple[str, Callable[..., Response], Sequence[str]]
 """A path, the function that answers, and the methods it answers to."""
 
 
-def create_app(workspace: Workspace, *, clock: Clock = read_clock) -> FastAPI:
+def create_app(workspace: Workspace, *, clock: UtcClock = utc_now) -> FastAPI:
     """The pages readers reach from a mail: leaving, preferences, the archive and its pictures."""
     base = urlsplit(workspace.settings.web.base_url)
     # A public address with a path means a proxy that takes the path away before it asks us.
-    pages = Pages(workspace.settings, prefix=base.path)
+    pages = PageRenderer(workspace.settings, prefix=base.path)
 
     @asynccontextmanager
     async def open_site(app: FastAPI) -> AsyncIterator[None]:
         engine = workspace.open_database()
-        desk = LeavingDesk(engine, workspace.keys)
-        app.state.site = Site(workspace=workspace, pages=pages, engine=engine, clock=clock, desk=desk)
+        desk = UnsubscribeBatcher(engine, workspace.keys)
+        app.state.site = Site(
+            workspace=workspace, renderer=pages, engine=engine, clock=clock, unsubscribe_batcher=desk
+        )
         try:
             yield
         finally:
             engine.dispose()
 
-    rules = Rules(
+    rules = SecurityRules(
         policy=PAGE_POLICY,
-        refuse=lambda status, scope: pages.refuse(status, choose_tongue(scope)),
-        own_hosts=frozenset({base.netloc}),
-        open_to_posts=("/u/",),
+        error_page=lambda status, scope: pages.render_error(status, choose_translator(scope)),
+        public_hosts=frozenset({base.netloc}),
+        cross_site_post_paths=("/u/",),
         https_only=base.scheme == "https",
     )
-    return assemble(
+    return assemble_app(
         pages,
         rules,
         open_site,
@@ -57,7 +59,9 @@ def create_app(workspace: Workspace, *, clock: Clock = read_clock) -> FastAPI:
     )
 
 
-def assemble(pages: Pages, rules: Rules, lifespan: Lifespan, routes: Sequence[Route]) -> FastAPI:
+def assemble_app(
+    pages: PageRenderer, rules: SecurityRules, lifespan: Lifespan, routes: Sequence[Route]
+) -> FastAPI:
     """An application of ``routes`` behind the guard, with our style sheets under ``/static``."""
     app = FastAPI(
         docs_url=None,
@@ -69,35 +73,35 @@ def assemble(pages: Pages, rules: Rules, lifespan: Lifespan, routes: Sequence[Ro
         telemetry={"tracing": False, "metrics": False, "logs": False, "auto_configure": False},
     )
     own: tuple[Route, ...] = (
-        ("/static/{name}", lambda name: pages.asset(name) or pages.refuse(404), ("GET", "HEAD")),
-        ("/favicon.ico", lambda: pages.icon(), ("GET", "HEAD")),
+        ("/static/{name}", lambda name: pages.serve_asset(name) or pages.render_error(404), ("GET", "HEAD")),
+        ("/favicon.ico", lambda: pages.serve_icon(), ("GET", "HEAD")),
     )
     for path, answer, methods in (*routes, *own):
         app.add_api_route(path, answer, methods=list(methods), response_model=None)
-    app.add_middleware(Guard, rules=rules)
-    _refuse_politely(app, rules)
+    app.add_middleware(SecurityMiddleware, rules=rules)
+    _add_error_pages(app, rules)
     return app
 
 
-def _refuse_politely(app: FastAPI, rules: Rules) -> None:
+def _add_error_pages(app: FastAPI, rules: SecurityRules) -> None:
     """Answer every failure with one plain page that says nothing about us and repeats nothing of theirs."""
 
     def on_http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for it below
-        page = rules.refuse(error.status_code, request.scope)
+        page = rules.error_page(error.status_code, request.scope)
         if error.status_code == 405:
             page.headers["allow"] = ", ".join(_allowed_methods(app, request))
         return page
 
     def on_failure(request: Request, _: Exception) -> Response:
         # This answer is made outside the guard, which therefore cannot dress it.
-        page = rules.refuse(500, request.scope)
-        dress(MutableHeaders(raw=page.raw_headers), request.url.path, rules)
+        page = rules.error_page(500, request.scope)
+        add_security_headers(MutableHeaders(raw=page.raw_headers), request.url.path, rules)
         return page
 
     app.add_exception_handler(HTTPException, on_http_error)
-    app.add_exception_handler(TokenError, lambda request, _: rules.refuse(404, request.scope))
-    app.add_exception_handler(StatusError, lambda request, _: rules.refuse(409, request.scope))
+    app.add_exception_handler(TokenError, lambda request, _: rules.error_page(404, request.scope))
+    app.add_exception_handler(StatusError, lambda request, _: rules.error_page(409, request.scope))
     app.add_exception_handler(Exception, on_failure)
 
 

@@ -8,15 +8,15 @@ from typing import Annotated
 from fastapi import Depends, Request
 from sqlalchemy import Engine
 
-from mailer.selfservice.unsubscribe_batch import LeavingDesk
-from mailer.web.archive.store import Shelf
-from mailer.web.page_renderer import Pages
+from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
+from mailer.web.archive.store import SummaryCache
+from mailer.web.page_renderer import PageRenderer
 from mailer.workspace import Workspace
 
-Clock = Callable[[], datetime]
+UtcClock = Callable[[], datetime]
 
 
-def read_clock() -> datetime:
+def utc_now() -> datetime:
     """The time now, in UTC."""
     return datetime.now(UTC)
 
@@ -27,14 +27,14 @@ class Site:
     readers leave by one click, and what is known of the editions in the archive."""
 
     workspace: Workspace
-    pages: Pages
+    renderer: PageRenderer
     engine: Engine
-    clock: Clock
-    desk: LeavingDesk
-    shelf: Shelf = field(default_factory=Shelf)
+    clock: UtcClock
+    unsubscribe_batcher: UnsubscribeBatcher
+    archive_summaries: SummaryCache = field(default_factory=SummaryCache)
 
 
-def _site_of(request: Request) -> Site:
+def _get_site(request: Request) -> Site:
     site = request.app.state.site
     assert isinstance(site, Site)  # noqa: S101 - set at start by the lifespan
     return site
@@ -44,6 +44,6 @@ async def _read_body(request: Request) -> bytes:
     return await request.body()
 
 
-TheSite = Annotated[Site, Depends(_site_of)]
-Body = Annotated[bytes, Depends(_read_body)]
+SiteDep = Annotated[Site, Depends(_get_site)]
+BodyDep = Annotated[bytes, Depends(_read_body)]
 """The whole body of a request, never more than the guard lets through."""

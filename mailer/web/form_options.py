@@ -12,7 +12,7 @@ from mailer.rendering.themes.phrases import load_phrases
 from mailer.settings import Settings
 from subscribers.country import is_country
 
-LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")
+MAIL_LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")
 """The languages mail is written in, as BCP 47 tags."""
 
 
@@ -28,9 +28,9 @@ def list_countries(
     return sorted(named, key=lambda country: _sort_key(country[1]))
 
 
-def write_options(tongue: Translator, names: Mapping[str, Mapping[str, str]], chosen: str) -> Markup:
+def render_country_options(tongue: Translator, names: Mapping[str, Mapping[str, str]], chosen: str) -> Markup:
     """All countries as the options of a select, by name, ``chosen`` (alpha-2) among them."""
-    options = _write_options(tongue, tuple((tag, tuple(own.items())) for tag, own in names.items()))
+    options = _render_country_options(tongue, tuple((tag, tuple(own.items())) for tag, own in names.items()))
     if not is_country(chosen):
         return options
     return Markup(str(options).replace(f'value="{chosen}"', f'value="{chosen}" selected', 1))  # noqa: S704 - a code
@@ -38,7 +38,9 @@ def write_options(tongue: Translator, names: Mapping[str, Mapping[str, str]], ch
 
 # Two hundred and fifty names are found, sorted and written once for each language, not for each page.
 @lru_cache(32)
-def _write_options(tongue: Translator, names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> Markup:
+def _render_country_options(
+    tongue: Translator, names: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
+) -> Markup:
     own = {tag: dict(table) for tag, table in names}
     option = Markup('<option value="{}">{}</option>\n')
     return Markup().join(option.format(*country) for country in list_countries(tongue, own, country_codes()))
@@ -52,14 +54,14 @@ def list_sectors(tongue: Translator, settings: Settings) -> list[tuple[str, str]
     return [(slug, phrases.get(slug, name)) for slug, name in settings.sectors.items()]
 
 
-def country_names(settings: Settings) -> dict[str, Mapping[str, str]]:
+def own_country_names(settings: Settings) -> dict[str, Mapping[str, str]]:
     """The organisation's own names of countries, by language: ``[countries]`` are the English ones."""
     return {"en": settings.countries, **settings.country_names}
 
 
 def list_languages(current: str) -> list[tuple[str, str]]:
     """The languages as (tag, its own name for itself), and ``current`` too where it is another."""
-    tags = LANGUAGES if current in {"", *LANGUAGES} else (*LANGUAGES, current)
+    tags = MAIL_LANGUAGES if current in {"", *MAIL_LANGUAGES} else (*MAIL_LANGUAGES, current)
     return [(tag, language_name(tag)) for tag in tags]
 
 

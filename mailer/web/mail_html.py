@@ -12,12 +12,13 @@ from mailer.rendering.reader import anonymous_reader
 from mailer.settings import Settings
 
 _SEPARATOR = r"(?:\s|\xa0|&nbsp;|&#160;)*·(?:\s|\xa0|&nbsp;|&#160;)*"
-_OWN_LINKS = "|".join(
+_READER_LINK_MARKS = "|".join(
     re.escape(hole.placeholder)
     for hole in (MergeTag.unsubscribe_url, MergeTag.preferences_url, MergeTag.archive_url)
 )
-_OWN_LINK = re.compile(
-    rf"<a\b[^>]*\bhref=[\"'](?:{_OWN_LINKS})[\"'][^>]*>.*?</a>(?:{_SEPARATOR})?", re.IGNORECASE | re.DOTALL
+_READER_LINK = re.compile(
+    rf"<a\b[^>]*\bhref=[\"'](?:{_READER_LINK_MARKS})[\"'][^>]*>.*?</a>(?:{_SEPARATOR})?",
+    re.IGNORECASE | re.DOTALL,
 )
 _DARK_QUERY = re.compile(r"\(\s*prefers-color-scheme\s*:\s*(dark|light)\s*\)", re.IGNORECASE)
 _BOTH_SCHEMES = re.compile(
@@ -27,7 +28,7 @@ _IMAGE_SOURCE = re.compile(r"(<img\b[^>]*?)\s+(?:src|srcset)=(?:\"[^\"]*\"|'[^']
 _OUTSIDE_LINK = re.compile(r"<a\b(?=[^>]*\bhref=[\"']https?:)(?![^>]*\btarget=)", re.IGNORECASE)
 
 
-def force_scheme(html: str, *, dark: bool) -> str:
+def force_colour_scheme(html: str, *, dark: bool) -> str:
     """``html`` as a program in dark (or light) mode shows it, whatever the browser's own setting is."""
     # The width of a window is never negative: one query is always true, the other never.
     always, never = "(min-width:0)", "(max-width:-1px)"
@@ -36,26 +37,28 @@ def force_scheme(html: str, *, dark: bool) -> str:
     return _BOTH_SCHEMES.sub(lambda both: f"{both[1]}{wanted}", forced)
 
 
-def drop_images(html: str) -> str:
+def remove_images(html: str) -> str:
     """``html`` as a program shows it that loads no pictures: their words stand in their place."""
     return _IMAGE_SOURCE.sub(r"\1", html)
 
 
-def localise_media(html: str, base_url: str, prefix: str = "") -> str:
+def rewrite_media_urls(html: str, base_url: str, prefix: str = "") -> str:
     """``html`` with the pictures of the public address taken from wherever it is served, below ``prefix``."""
     return html.replace(f"{base_url}/media/", f"{prefix}/media/")
 
 
-def open_links_apart(html: str) -> str:
+def open_links_in_new_tab(html: str) -> str:
     """``html`` whose links to other sites open beside it; those within it stay in it."""
     return _OUTSIDE_LINK.sub('<a target="_blank" rel="noopener noreferrer"', html)
 
 
-def neutralise(compiled: CompiledEdition, settings: Settings, variant: Variant | None = None) -> str:
+def render_without_reader(
+    compiled: CompiledEdition, settings: Settings, variant: Variant | None = None
+) -> str:
     """The HTML of ``compiled`` for anybody: no name, and none of the links that belong to one reader.
 
     All stories, or those of ``variant``.
     """
     shown = replace(variant or compiled.full_variant, named=False)
-    html = _OWN_LINK.sub("", compiled.assemble(shown).html)
+    html = _READER_LINK.sub("", compiled.assemble(shown).html)
     return fill_merge_tags(html, merge_values(compiled, anonymous_reader(settings)), escape)

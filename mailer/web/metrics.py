@@ -9,26 +9,26 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.campaigns.measuring import CONTENT_TYPE, measure
-from mailer.web.dependencies import TheSite
+from mailer.web.dependencies import SiteDep
 
-_FORWARDED = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
+_PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 
-def show_metrics(site: TheSite, request: Request) -> Response:
+def show_metrics(site: SiteDep, request: Request) -> Response:
     """The figures, as they are now; for everybody else there is no such page.
 
     A proxy on this machine asks from here for the whole world, so what one has passed on is not answered
     either. It is known by the headers that every proxy adds when told to; whoever runs one that adds none has
     to close this path there.
     """
-    if not is_local(request):
+    if not is_local_request(request):
         raise HTTPException(404)
     return Response(measure(site.engine), media_type=CONTENT_TYPE)
 
 
-def is_local(request: Request) -> bool:
+def is_local_request(request: Request) -> bool:
     """Whether a program on this machine asks, for itself: by its address, the name it calls us, no proxy."""
-    if any(name in request.headers for name in _FORWARDED):
+    if any(name in request.headers for name in _PROXY_HEADERS):
         return False
     address = request.client.host if request.client is not None else ""
     return _is_loopback(address) and _is_loopback(_read_host(request.headers.get("host", "")))

@@ -16,16 +16,16 @@ from starlette.responses import HTMLResponse, Response
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
 from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
-from mailer.web.language import PARAMETER
+from mailer.web.language import LANGUAGE_PARAMETER
 from templates import ROOT
 
-FOLDER = ROOT / "web"
-FOREVER = "public, max-age=31536000, immutable"
+TEMPLATE_FOLDER = ROOT / "web"
+CACHE_FOREVER = "public, max-age=31536000, immutable"
 """For what is named by a hash of its content."""
 
 ENGLISH = load_translator(SOURCE_LANGUAGE)
 
-_TICKED = re.compile(r"`([^`]+)`")
+_BACKTICKED = re.compile(r"`([^`]+)`")
 # Written down: the system's own table may be wrong, and a style sheet of another type is not applied.
 _MEDIA_TYPES = MappingProxyType({".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"})
 
@@ -73,7 +73,7 @@ _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
         ),
     }
 )
-_OTHER = gettext_noop("Please go back and try again.")
+_OTHER_ERROR = gettext_noop("Please go back and try again.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,14 +85,14 @@ class Asset:
     media_type: str
 
 
-class Pages:
+class PageRenderer:
     """The templates of one application and the words its pages share. ``prefix`` stands before all paths."""
 
     def __init__(self, settings: Settings, *, prefix: str = "") -> None:
         self.prefix = prefix
         self._assets = _load_assets()
         self._environment = Environment(
-            loader=FileSystemLoader(FOLDER),
+            loader=FileSystemLoader(TEMPLATE_FOLDER),
             autoescape=True,
             undefined=StrictUndefined,
             trim_blocks=True,
@@ -105,11 +105,11 @@ class Pages:
         )
         self._environment.policies["ext.i18n.trimmed"] = True
         self._environment.filters.update(
-            day=_write_day,
-            address=_mark_address,
-            mailto=_link_mail,
-            ticks=mark_ticks,
-            ours=_speak_for(settings.sender),
+            day=_format_day,
+            address=_format_address,
+            mailto=_make_mailto_link,
+            ticks=render_backticks,
+            ours=_make_sender_filter(settings.sender),
         )
         self._environment.globals.update(
             asset=self._asset_path,
@@ -120,7 +120,7 @@ class Pages:
             contact=settings.sender.reply_to or settings.sender.address,
         )
 
-    def show(
+    def render(
         self,
         template: str,
         tongue: Translator = ENGLISH,
@@ -135,26 +135,26 @@ class Pages:
         """
         here = {
             "tongue": tongue,
-            "suffix": f"?{PARAMETER}={asked}" if asked else "",
+            "suffix": f"?{LANGUAGE_PARAMETER}={asked}" if asked else "",
             "languages": None,
             "gap": tongue.sentence_space,
         }
         html = self._environment.get_template(template).render({**here, **words})
         return HTMLResponse(html, status_code=status, headers={"content-language": tongue.tag})
 
-    def refuse(self, status: int, tongue: Translator = ENGLISH) -> HTMLResponse:
+    def render_error(self, status: int, tongue: Translator = ENGLISH) -> HTMLResponse:
         """The page for an error. It repeats nothing that was asked, so it is the same for everybody."""
-        title, words = _ERRORS.get(status) or (HTTPStatus(status).phrase, _OTHER)
-        return self.show("error.html", tongue, status=status, title=title, words=words)
+        title, words = _ERRORS.get(status) or (HTTPStatus(status).phrase, _OTHER_ERROR)
+        return self.render("error.html", tongue, status=status, title=title, words=words)
 
-    def asset(self, name: str) -> Response | None:
+    def serve_asset(self, name: str) -> Response | None:
         """The file called ``name``, hash included; None where there is none."""
         found = next((asset for asset in self._assets.values() if asset.name == name), None)
         if found is None:
             return None
-        return Response(found.data, media_type=found.media_type, headers={"cache-control": FOREVER})
+        return Response(found.data, media_type=found.media_type, headers={"cache-control": CACHE_FOREVER})
 
-    def icon(self) -> Response:
+    def serve_icon(self) -> Response:
         """The icon for pages that name none: a mail in its sandbox, which is of another origin than ours."""
         icon = self._assets["icon.svg"]
         headers = {"cache-control": "public, max-age=86400", "cross-origin-resource-policy": "cross-origin"}
@@ -164,7 +164,7 @@ class Pages:
         return f"{self.prefix}/static/{self._assets[file].name}"
 
 
-def _speak_for(sender: SenderSettings) -> Callable[[Context, str], Markup]:
+def _make_sender_filter(sender: SenderSettings) -> Callable[[Context, str], Markup]:
     """The filter for what the office wrote once, in its own language: the page may be in another."""
 
     @pass_context
@@ -188,28 +188,28 @@ def _translate_number(context: Context, one: str, many: str, number: int) -> str
 
 
 @pass_context
-def _write_day(context: Context, day: date) -> str:
+def _format_day(context: Context, day: date) -> str:
     tongue: Translator = context["tongue"]
     return tongue.format_day(day)
 
 
-def _mark_address(address: str) -> Markup:
+def _format_address(address: str) -> Markup:
     """An address as the pages set it, whole in its own direction."""
     return Markup('<bdi class="address">{}</bdi>').format(address)
 
 
-def _link_mail(address: str) -> Markup:
+def _make_mailto_link(address: str) -> Markup:
     return Markup('<a class="step" href="mailto:{0}">{0}</a>').format(address)
 
 
-def mark_ticks(text: str) -> Markup:
+def render_backticks(text: str) -> Markup:
     """``text`` with what stands between backticks set as code."""
-    return Markup(_TICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
+    return Markup(_BACKTICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 
 def _load_assets() -> dict[str, Asset]:
     assets = {}
-    for path in sorted(FOLDER.iterdir()):
+    for path in sorted(TEMPLATE_FOLDER.iterdir()):
         if path.suffix not in _MEDIA_TYPES:
             continue
         data = path.read_bytes()

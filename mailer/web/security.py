@@ -13,7 +13,7 @@ _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 64 * 1024
 """More than any of our forms can fill; a one-click POST has 26."""
 
-_MOST_DIGITS = 9
+_MAX_LENGTH_DIGITS = 9
 
 PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -21,14 +21,14 @@ PAGE_POLICY = (
 )
 """A readers' page: our own style sheet and pictures, forms to ourselves, no script at all."""
 
-WORKBENCH_POLICY = (
+PREVIEW_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
 """The preview's own page: one script file that watches for changes, and frames with the mail."""
 
 
-def mail_policy(*, images: str, ancestors: str) -> str:
+def make_mail_policy(*, images: str, ancestors: str) -> str:
     """The policy of a page that shows a mail: an origin of its own, no script, no form; links may open.
 
     ``images`` and ``ancestors`` are CSP source lists. Mail is styled in place, so inline style is allowed,
@@ -41,32 +41,32 @@ def mail_policy(*, images: str, ancestors: str) -> str:
     )
 
 
-Refusal = Callable[[int, Scope], Response]
+ErrorPage = Callable[[int, Scope], Response]
 """Makes the page that says no, of an HTTP status and the request it answers."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rules:
+class SecurityRules:
     """What one application allows.
 
     ``policy`` is the Content-Security-Policy of a page that sets none itself. ``hosts`` are the only names
-    the application answers to (empty: any). ``own_hosts`` are the public names a form may come from besides
-    the Host of the request. ``open_to_posts`` are path prefixes that take a POST from anywhere.
+    the application answers to (empty: any). ``public_hosts`` are the public names a form may come from besides
+    the Host of the request. ``cross_site_post_paths`` are path prefixes that take a POST from anywhere.
     ``https_only`` says whether the public address is HTTPS.
     """
 
     policy: str
-    refuse: Refusal
-    hosts: frozenset[str] = frozenset()
-    own_hosts: frozenset[str] = frozenset()
-    open_to_posts: tuple[str, ...] = ()
+    error_page: ErrorPage
+    allowed_hosts: frozenset[str] = frozenset()
+    public_hosts: frozenset[str] = frozenset()
+    cross_site_post_paths: tuple[str, ...] = ()
     https_only: bool = False
 
 
-class Guard:
+class SecurityMiddleware:
     """ASGI middleware that holds the rules for every request, whichever route it reaches."""
 
-    def __init__(self, app: ASGIApp, *, rules: Rules) -> None:
+    def __init__(self, app: ASGIApp, *, rules: SecurityRules) -> None:
         self.app = app
         self.rules = rules
 
@@ -75,32 +75,37 @@ class Guard:
             if scope["type"] == "lifespan":
                 await self.app(scope, receive, send)
             return
-        status = judge(scope, self.rules)
-        answer = self.app if status is None else self.rules.refuse(status, scope)
-        await answer(scope, _limited(receive, Headers(scope=scope)), self._dressed(scope, send))
+        status = check_request(scope, self.rules)
+        answer = self.app if status is None else self.rules.error_page(status, scope)
+        await answer(
+            scope, _limit_body(receive, Headers(scope=scope)), self._with_security_headers(scope, send)
+        )
 
-    def _dressed(self, scope: Scope, send: Send) -> Send:
+    def _with_security_headers(self, scope: Scope, send: Send) -> Send:
         async def send_dressed(message: Message) -> None:
             if message["type"] == "http.response.start":
-                dress(MutableHeaders(scope=message), scope["path"], self.rules)
+                add_security_headers(MutableHeaders(scope=message), scope["path"], self.rules)
             await send(message)
 
         return send_dressed
 
 
-def judge(scope: Scope, rules: Rules) -> int | None:
+def check_request(scope: Scope, rules: SecurityRules) -> int | None:
     """The HTTP status to refuse a request with, or None where it may pass."""
     headers = Headers(scope=scope)
-    if rules.hosts and _host(headers.get("host", ""), with_port=False) not in rules.hosts:
+    if (
+        rules.allowed_hosts
+        and _parse_host(headers.get("host", ""), with_port=False) not in rules.allowed_hosts
+    ):
         return 421
-    if is_disguised(scope.get("raw_path") or b""):
+    if has_encoded_separator(scope.get("raw_path") or b""):
         return 404
-    if scope["method"] in _SAFE_METHODS or scope["path"].startswith(rules.open_to_posts):
+    if scope["method"] in _SAFE_METHODS or scope["path"].startswith(rules.cross_site_post_paths):
         return None
-    return None if is_same_origin(headers, rules.own_hosts) else 403
+    return None if is_same_origin(headers, rules.public_hosts) else 403
 
 
-def is_disguised(raw_path: bytes) -> bool:
+def has_encoded_separator(raw_path: bytes) -> bool:
     """Whether a path hides a separator behind an escape.
 
     ``/u%2fTOKEN`` decodes to ``/u/TOKEN``: one page would have two names, and a proxy's rule knows one.
@@ -117,11 +122,11 @@ def is_same_origin(headers: Mapping[str, str], own_hosts: frozenset[str]) -> boo
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}
-    host = _host(headers.get("origin", "").partition("://")[2])
+    host = _parse_host(headers.get("origin", "").partition("://")[2])
     return bool(host) and (host == headers.get("host") or host in own_hosts)
 
 
-def _host(netloc: str, *, with_port: bool = True) -> str:
+def _parse_host(netloc: str, *, with_port: bool = True) -> str:
     """The host a ``Host`` header or an origin names; empty where it names none."""
     try:
         parts = urlsplit(f"//{netloc}")
@@ -130,14 +135,14 @@ def _host(netloc: str, *, with_port: bool = True) -> str:
     return parts.netloc if with_port else parts.hostname or ""
 
 
-def _limited(receive: Receive, headers: Headers) -> Receive:
+def _limit_body(receive: Receive, headers: Headers) -> Receive:
     """``receive`` that raises HTTPException 413 once the body is, or says it is, larger than allowed."""
     declared = headers.get("content-length", "0")
     seen = 0
 
     async def receive_limited() -> Message:
         nonlocal seen
-        if declared.isdecimal() and (len(declared) > _MOST_DIGITS or int(declared) > MAX_BODY_BYTES):
+        if declared.isdecimal() and (len(declared) > _MAX_LENGTH_DIGITS or int(declared) > MAX_BODY_BYTES):
             raise HTTPException(413)
         message = await receive()
         seen += len(message.get("body", b""))
@@ -148,27 +153,29 @@ def _limited(receive: Receive, headers: Headers) -> Receive:
     return receive_limited
 
 
-def dress(headers: MutableHeaders, path: str, rules: Rules) -> None:
+def add_security_headers(headers: MutableHeaders, path: str, rules: SecurityRules) -> None:
     """Add the headers that every answer carries; what a route has set itself stays."""
-    for name, value in _COMMON.items():
+    for name, value in _COMMON_HEADERS.items():
         headers.setdefault(name, value)
     headers.setdefault("content-security-policy", rules.policy)
-    if path.startswith(_KEYED):
+    if path.startswith(_TOKEN_PATHS):
         headers.setdefault("x-robots-tag", "noindex, nofollow")
     # The path of a page is a key, and must not travel in Referer. Under no-referrer a browser sends
     # "Origin: null" even with our own form, and one without Sec-Fetch-Site could then save no preferences.
-    headers.setdefault("referrer-policy", "same-origin" if path.startswith(_KEYED_FORMS) else "no-referrer")
+    headers.setdefault(
+        "referrer-policy", "same-origin" if path.startswith(_TOKEN_FORM_PATHS) else "no-referrer"
+    )
     if rules.https_only:
         headers.setdefault("strict-transport-security", "max-age=31536000")
 
 
-_KEYED_FORMS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link")
+_TOKEN_FORM_PATHS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link")
 """Pages with a form that is taken from our own pages alone."""
 
-_KEYED = ("/u/", *_KEYED_FORMS)
+_TOKEN_PATHS = ("/u/", *_TOKEN_FORM_PATHS)
 """Pages for one reader, or for nobody's shelf."""
 
-_COMMON = {
+_COMMON_HEADERS = {
     "x-content-type-options": "nosniff",
     "cache-control": "no-store",
     "cross-origin-opener-policy": "same-origin",

@@ -11,11 +11,11 @@ from fastapi import FastAPI
 
 from mailer.errors import MailerError
 
-_SECONDS_TO_FINISH = 2
+_SHUTDOWN_SECONDS = 2
 """What a request in progress is given when the server stops."""
 
 
-class PagesNotServedError(MailerError):
+class ServerStartError(MailerError):
     """The pages did not start. The lines above say why; `mailer doctor` may know more."""
 
 
@@ -23,23 +23,23 @@ def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]
     """Serve ``app`` until Ctrl-C or SIGTERM. ``announce`` is told the address once it is ours.
 
     Raises:
-        PagesNotServedError: the address is taken or not ours, or the application did not start.
+        ServerStartError: the address is taken or not ours, or the application did not start.
     """
     with _listen(host, port) as listener:
         if announce is not None:
-            announce(_url(listener))
-        server = _server(app)
+            announce(_listener_url(listener))
+        server = _make_server(app)
         try:
             _run(server, listener)
         except KeyboardInterrupt:
             # uvicorn has shut down in order and raised the signal again; Ctrl-C is how a person ends it.
             return
     if not server.started:
-        raise PagesNotServedError
+        raise ServerStartError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Running:
+class RunningServer:
     """An application served by a thread of this process."""
 
     url: str
@@ -52,21 +52,21 @@ class Running:
         self._thread.join()
 
 
-def start_in_thread(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> Running:
+def start_in_thread(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> RunningServer:
     """Serve ``app`` beside the caller; port 0 takes a free one. Returns once it answers.
 
     Raises:
-        PagesNotServedError: the address is taken or not ours, or the application did not start.
+        ServerStartError: the address is taken or not ours, or the application did not start.
     """
     listener = _listen(host, port)
-    server = _server(app)
+    server = _make_server(app)
     thread = threading.Thread(target=_run_and_close, args=(server, listener), name="mailer-web", daemon=True)
-    running = Running(url=_url(listener), _server=server, _thread=thread)
+    running = RunningServer(url=_listener_url(listener), _server=server, _thread=thread)
     thread.start()
     while not server.started and thread.is_alive():
         thread.join(0.01)
     if not server.started:
-        raise PagesNotServedError
+        raise ServerStartError
     return running
 
 
@@ -94,19 +94,19 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.listen()
     except OSError as error:
         listener.close()
-        raise PagesNotServedError(
+        raise ServerStartError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}. "
             "Choose another with --port; --port 0 takes a free one."
         ) from error
     return listener
 
 
-def _url(listener: socket.socket) -> str:
+def _listener_url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _server(app: FastAPI) -> uvicorn.Server:
+def _make_server(app: FastAPI) -> uvicorn.Server:
     # No access log: the paths of readers' pages are keys. No Server header: nobody needs to know.
     config = uvicorn.Config(
         app,
@@ -114,6 +114,6 @@ def _server(app: FastAPI) -> uvicorn.Server:
         access_log=False,
         server_header=False,
         lifespan="on",
-        timeout_graceful_shutdown=_SECONDS_TO_FINISH,
+        timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )
     return uvicorn.Server(config)

@@ -7,12 +7,12 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from mailer.rendering.reader import archive_url
-from mailer.web.archive.store import SentEdition
+from mailer.web.archive.store import ArchivedEdition
 
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 JSON_TYPE = "application/feed+json; charset=utf-8"
-_NAMESPACE = "http://www.w3.org/2005/Atom"
-_XML = "http://www.w3.org/XML/1998/namespace"
+_ATOM_NAMESPACE = "http://www.w3.org/2005/Atom"
+_XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,7 +23,7 @@ class Feed:
     base_url: str
     path: str
     author: str
-    editions: Sequence[SentEdition]
+    editions: Sequence[ArchivedEdition]
 
     @property
     def updated(self) -> datetime | None:
@@ -32,12 +32,12 @@ class Feed:
 
 def write_atom(feed: Feed) -> bytes:
     """The feed as Atom. A feed without an edition is dated at the beginning of time, as it needs a date."""
-    root = ET.Element("feed", xmlns=_NAMESPACE)
+    root = ET.Element("feed", xmlns=_ATOM_NAMESPACE)
     home = f"{feed.base_url}/e/"
     _add(root, "id", f"{feed.base_url}{feed.path}.atom")
     _add(root, "title", feed.title)
-    _add(root, "updated", _stamp(feed.updated))
-    ET.SubElement(_add(root, "author"), "name").text = _clean(feed.author)
+    _add(root, "updated", _format_timestamp(feed.updated))
+    ET.SubElement(_add(root, "author"), "name").text = _remove_invalid_xml(feed.author)
     ET.SubElement(
         root, "link", rel="self", type="application/atom+xml", href=f"{feed.base_url}{feed.path}.atom"
     )
@@ -52,12 +52,12 @@ def write_json(feed: Feed) -> bytes:
     """The feed as JSON Feed."""
     items = [
         {
-            "id": _address(feed, edition, edition.language),
-            "url": _address(feed, edition, edition.language),
+            "id": _edition_url(feed, edition, edition.language),
+            "url": _edition_url(feed, edition, edition.language),
             "title": edition.subject,
             "summary": edition.preheaders[edition.language],
             "content_text": edition.preheaders[edition.language] or edition.subject,
-            "date_published": _stamp(edition.sent_at),
+            "date_published": _format_timestamp(edition.sent_at),
             "language": edition.language,
         }
         for edition in feed.editions
@@ -73,13 +73,13 @@ def write_json(feed: Feed) -> bytes:
     return json.dumps(values, ensure_ascii=False, indent=1).encode()
 
 
-def _write_entry(feed: Feed, edition: SentEdition) -> ET.Element:
+def _write_entry(feed: Feed, edition: ArchivedEdition) -> ET.Element:
     own = edition.language
-    entry = ET.Element("entry", {f"{{{_XML}}}lang": own})
-    _add(entry, "id", _address(feed, edition, own))
+    entry = ET.Element("entry", {f"{{{_XML_NAMESPACE}}}lang": own})
+    _add(entry, "id", _edition_url(feed, edition, own))
     _add(entry, "title", edition.subject)
-    _add(entry, "updated", _stamp(edition.sent_at))
-    _add(entry, "published", _stamp(edition.sent_at))
+    _add(entry, "updated", _format_timestamp(edition.sent_at))
+    _add(entry, "published", _format_timestamp(edition.sent_at))
     for language in edition.languages:
         ET.SubElement(
             entry,
@@ -87,8 +87,8 @@ def _write_entry(feed: Feed, edition: SentEdition) -> ET.Element:
             rel="alternate",
             type="text/html",
             hreflang=language,
-            title=_clean(edition.subjects[language]),
-            href=_address(feed, edition, language),
+            title=_remove_invalid_xml(edition.subjects[language]),
+            href=_edition_url(feed, edition, language),
         )
     _add(entry, "summary", edition.preheaders[own] or edition.title)
     for term in sorted(edition.sectors | edition.countries):
@@ -96,20 +96,20 @@ def _write_entry(feed: Feed, edition: SentEdition) -> ET.Element:
     return entry
 
 
-def _address(feed: Feed, edition: SentEdition, language: str) -> str:
+def _edition_url(feed: Feed, edition: ArchivedEdition, language: str) -> str:
     return archive_url(feed.base_url, edition.slug, language)
 
 
 def _add(parent: ET.Element, name: str, text: str = "") -> ET.Element:
     element = ET.SubElement(parent, name)
-    element.text = _clean(text) or None
+    element.text = _remove_invalid_xml(text) or None
     return element
 
 
-def _clean(text: str) -> str:
+def _remove_invalid_xml(text: str) -> str:
     """``text`` without what XML cannot hold."""
     return "".join(char for char in text if char.isprintable() or char in "\t\n")
 
 
-def _stamp(moment: datetime | None) -> str:
+def _format_timestamp(moment: datetime | None) -> str:
     return f"{moment:%Y-%m-%dT%H:%M:%SZ}" if moment is not None else "1970-01-01T00:00:00Z"

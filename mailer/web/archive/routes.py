@@ -13,37 +13,37 @@ from mailer.database.engine import session
 from mailer.i18n import NATIVE_NAMES, Translator
 from mailer.settings import Settings
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
-from mailer.web.archive.store import SentEdition, find_content, list_sent
-from mailer.web.dependencies import Site, TheSite
-from mailer.web.form_options import country_names, language_name, list_countries, list_sectors
-from mailer.web.language import PARAMETER, choose_tongue, read_asked
-from mailer.web.mail_html import localise_media, neutralise
-from mailer.web.page_renderer import FOREVER
-from mailer.web.security import mail_policy
+from mailer.web.archive.store import ArchivedEdition, find_content, list_editions
+from mailer.web.dependencies import Site, SiteDep
+from mailer.web.form_options import language_name, list_countries, list_sectors, own_country_names
+from mailer.web.language import LANGUAGE_PARAMETER, choose_translator, read_requested_language
+from mailer.web.mail_html import render_without_reader, rewrite_media_urls
+from mailer.web.page_renderer import CACHE_FOREVER
+from mailer.web.security import make_mail_policy
 from subscribers.country import is_country
 
 IMAGE_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
 IMAGE_HEADERS = {
-    "cache-control": FOREVER,
+    "cache-control": CACHE_FOREVER,
     "content-security-policy": "default-src 'none'; sandbox",
     # Mail programs in a browser show our pictures on their own pages.
     "cross-origin-resource-policy": "cross-origin",
 }
 _IMAGE_NAME = re.compile(r"[0-9a-f]{16}\.(?:jpg|png|gif)")
-_AN_HOUR = "public, max-age=3600"
+_CACHE_ONE_HOUR = "public, max-age=3600"
 _NO_ROBOTS = "noindex, nofollow"
-_LOOK = ("GET", "HEAD")
+_READ_METHODS = ("GET", "HEAD")
 _FEEDS = MappingProxyType({"atom": (write_atom, ATOM_TYPE), "json": (write_json, JSON_TYPE)})
 
 
-def show_editions(site: TheSite, request: Request) -> Response:
+def show_editions(site: SiteDep, request: Request) -> Response:
     """The list of what may be read, the newest first."""
     with session(site.engine, read_only=True) as opened:
-        editions = list_sent(opened, site.shelf)
-    tongue, settings = choose_tongue(request.scope), site.workspace.settings
-    asked = read_asked(request.scope)
-    suffix = f"?{PARAMETER}={asked}" if asked else ""
-    page = site.pages.show(
+        editions = list_editions(opened, site.archive_summaries)
+    tongue, settings = choose_translator(request.scope), site.workspace.settings
+    asked = read_requested_language(request.scope)
+    suffix = f"?{LANGUAGE_PARAMETER}={asked}" if asked else ""
+    page = site.renderer.render(
         "editions.html",
         tongue,
         asked=asked,
@@ -51,12 +51,12 @@ def show_editions(site: TheSite, request: Request) -> Response:
         names={tag: language_name(tag) for edition in editions for tag in edition.languages},
         feeds=_list_feeds(tongue, settings, editions),
         languages=NATIVE_NAMES.items(),
-        subscribe_path=f"{site.pages.prefix}/subscribe{suffix}" if settings.web.sign_up else "",
+        subscribe_path=f"{site.renderer.prefix}/subscribe{suffix}" if settings.web.sign_up else "",
     )
-    return _tell_robots(page, settings)
+    return _set_robots_header(page, settings)
 
 
-def show_edition(site: TheSite, slug: str, language: str, v: str = "") -> Response:
+def show_edition(site: SiteDep, slug: str, language: str, v: str = "") -> Response:
     """The mail as it was frozen with its campaign, in a sandbox of its own.
 
     ``v`` is what the link in the mail names: with it, an edition outside the archive can be read too.
@@ -66,53 +66,59 @@ def show_edition(site: TheSite, slug: str, language: str, v: str = "") -> Respon
     if found is None:
         raise HTTPException(404)
     settings = site.workspace.settings
-    html = localise_media(neutralise(found.content, settings), settings.web.base_url, site.pages.prefix)
-    policy = mail_policy(images="'self' data:", ancestors="'none'")
+    html = rewrite_media_urls(
+        render_without_reader(found.content, settings), settings.web.base_url, site.renderer.prefix
+    )
+    policy = make_mail_policy(images="'self' data:", ancestors="'none'")
     headers = {"content-security-policy": policy, "content-language": found.content.language}
-    if not found.public:
+    if not found.is_public:
         return HTMLResponse(html, headers={**headers, "x-robots-tag": _NO_ROBOTS})
-    return _tell_robots(HTMLResponse(html, headers={**headers, "cache-control": _AN_HOUR}), settings)
+    return _set_robots_header(
+        HTMLResponse(html, headers={**headers, "cache-control": _CACHE_ONE_HOUR}), settings
+    )
 
 
-def show_feed(site: TheSite, ending: str) -> Response:
+def show_feed(site: SiteDep, ending: str) -> Response:
     """All editions as a feed; ``ending`` is ``atom`` or ``json``."""
-    return _show_feed(site, "/feed", "", ending, lambda _: True)
+    return _render_feed(site, "/feed", "", ending, lambda _: True)
 
 
-def show_feed_about(site: TheSite, request: Request, axis: str, about: str, ending: str) -> Response:
+def show_topic_feed(site: SiteDep, request: Request, axis: str, about: str, ending: str) -> Response:
     """The editions with a story of a sector or about a country as a feed."""
-    tongue, settings = choose_tongue(request.scope), site.workspace.settings
+    tongue, settings = choose_translator(request.scope), site.workspace.settings
     if axis == "sector" and about in settings.sectors:
         name = dict(list_sectors(tongue, settings))[about]
-        return _show_feed(
+        return _render_feed(
             site, f"/feed/sector/{about}", name, ending, lambda edition: about in edition.sectors
         )
     if axis == "country" and is_country(about):
-        name = tongue.name_country(about, country_names(settings))
-        return _show_feed(
+        name = tongue.name_country(about, own_country_names(settings))
+        return _render_feed(
             site, f"/feed/country/{about}", name, ending, lambda edition: about in edition.countries
         )
     raise HTTPException(404)
 
 
-def show_robots(site: TheSite) -> Response:
+def show_robots(site: SiteDep) -> Response:
     """What crawlers may look at: the archive, and nothing that belongs to a reader."""
-    lines = "".join(f"Disallow: {site.pages.prefix}{path}\n" for path in ("/u/", "/p/", "/d/", "/confirm/"))
-    return PlainTextResponse(f"User-agent: *\n{lines}", headers={"cache-control": _AN_HOUR})
+    lines = "".join(
+        f"Disallow: {site.renderer.prefix}{path}\n" for path in ("/u/", "/p/", "/d/", "/confirm/")
+    )
+    return PlainTextResponse(f"User-agent: *\n{lines}", headers={"cache-control": _CACHE_ONE_HOUR})
 
 
-def _show_feed(
+def _render_feed(
     site: Site,
     path: str,
     about: str,
     ending: str,
-    wanted: Callable[[SentEdition], bool],
+    wanted: Callable[[ArchivedEdition], bool],
 ) -> Response:
     if ending not in _FEEDS:
         raise HTTPException(404)
     settings = site.workspace.settings
     with session(site.engine, read_only=True) as opened:
-        editions = [edition for edition in list_sent(opened, site.shelf) if wanted(edition)]
+        editions = [edition for edition in list_editions(opened, site.archive_summaries) if wanted(edition)]
     name = settings.sender.name
     feed = Feed(
         title=f"{name}: {about}" if about else name,
@@ -122,14 +128,14 @@ def _show_feed(
         editions=editions,
     )
     write, media_type = _FEEDS[ending]
-    answer = Response(write(feed), media_type=media_type, headers={"cache-control": _AN_HOUR})
+    answer = Response(write(feed), media_type=media_type, headers={"cache-control": _CACHE_ONE_HOUR})
     # A title in the reader's language: another reader's copy is not this one's.
     answer.headers["vary"] = "accept-language"
-    return _tell_robots(answer, settings)
+    return _set_robots_header(answer, settings)
 
 
 def _list_feeds(
-    tongue: Translator, settings: Settings, editions: Sequence[SentEdition]
+    tongue: Translator, settings: Settings, editions: Sequence[ArchivedEdition]
 ) -> list[tuple[str, str]]:
     """The feeds that have something in them, as (path, name)."""
     sectors = {sector for edition in editions for sector in edition.sectors}
@@ -138,18 +144,18 @@ def _list_feeds(
         *((f"sector/{slug}", name) for slug, name in list_sectors(tongue, settings) if slug in sectors),
         *(
             (f"country/{code}", name)
-            for code, name in list_countries(tongue, country_names(settings), countries)
+            for code, name in list_countries(tongue, own_country_names(settings), countries)
         ),
     ]
 
 
-def _tell_robots(answer: Response, settings: Settings) -> Response:
+def _set_robots_header(answer: Response, settings: Settings) -> Response:
     if settings.web.robots == "noindex":
         answer.headers["x-robots-tag"] = _NO_ROBOTS
     return answer
 
 
-def show_image(site: TheSite, name: str) -> Response:
+def show_image(site: SiteDep, name: str) -> Response:
     """A picture of an edition. Its name is a hash of its content, so it may be kept for ever."""
     path = site.workspace.media / name
     if not _IMAGE_NAME.fullmatch(name) or not path.is_file():
@@ -157,7 +163,7 @@ def show_image(site: TheSite, name: str) -> Response:
     return FileResponse(path, media_type=IMAGE_TYPES[path.suffix], headers=IMAGE_HEADERS)
 
 
-def show_health(site: TheSite) -> Response:
+def show_health(site: SiteDep) -> Response:
     """Whether the pages and their database answer, for whoever watches the machine."""
     with session(site.engine, read_only=True) as opened:
         opened.exec(select(1)).one()
@@ -165,12 +171,12 @@ def show_health(site: TheSite) -> Response:
 
 
 ROUTES: tuple[tuple[str, Callable[..., Response], tuple[str, ...]], ...] = (
-    ("/", show_editions, _LOOK),
-    ("/e/", show_editions, _LOOK),
-    ("/e/{slug}/{language}", show_edition, _LOOK),
-    ("/feed.{ending}", show_feed, _LOOK),
-    ("/feed/{axis}/{about}.{ending}", show_feed_about, _LOOK),
-    ("/robots.txt", show_robots, _LOOK),
-    ("/media/{name}", show_image, _LOOK),
-    ("/healthz", show_health, _LOOK),
+    ("/", show_editions, _READ_METHODS),
+    ("/e/", show_editions, _READ_METHODS),
+    ("/e/{slug}/{language}", show_edition, _READ_METHODS),
+    ("/feed.{ending}", show_feed, _READ_METHODS),
+    ("/feed/{axis}/{about}.{ending}", show_topic_feed, _READ_METHODS),
+    ("/robots.txt", show_robots, _READ_METHODS),
+    ("/media/{name}", show_image, _READ_METHODS),
+    ("/healthz", show_health, _READ_METHODS),
 )

@@ -12,12 +12,12 @@ from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import DIGEST_DIGITS
 
-_LAUNCHED = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
-_MOST_LISTED = 60
+_LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
+_MAX_LISTED = 60
 
 
 @dataclass(frozen=True, kw_only=True)
-class SentEdition:
+class ArchivedEdition:
     """An edition in the archive. ``sent_at`` is when its first campaign began; the rest is as in its last.
 
     ``languages`` are those it is in, its own first; ``sectors`` and ``countries`` are those of its stories.
@@ -58,38 +58,38 @@ class _Summary:
 
 
 @dataclass
-class Shelf:
+class SummaryCache:
     """What is known of contents that were read before. They are frozen, so it never becomes wrong."""
 
-    _known: dict[tuple[int, str], _Summary | None] = field(default_factory=dict)
+    _summaries: dict[tuple[int, str], _Summary | None] = field(default_factory=dict)
 
-    def summarise(self, opened: Session, campaign_id: int, language: str) -> _Summary | None:
+    def read_summary(self, opened: Session, campaign_id: int, language: str) -> _Summary | None:
         """What a content says; None where an older program wrote it."""
         key = campaign_id, language
-        if key not in self._known:
+        if key not in self._summaries:
             row = opened.get(CampaignContent, key)
-            content = None if row is None else _thaw(row.body)
-            self._known[key] = None if content is None else _summarise(content)
-        return self._known[key]
+            content = None if row is None else _load_content(row.body)
+            self._summaries[key] = None if content is None else _summarise(content)
+        return self._summaries[key]
 
 
-def list_sent(opened: Session, shelf: Shelf | None = None) -> list[SentEdition]:
+def list_editions(opened: Session, shelf: SummaryCache | None = None) -> list[ArchivedEdition]:
     """The latest editions of the archive, the newest first."""
     campaign = func.max(Campaign.id)
     rows = opened.exec(
         select(Campaign.edition, campaign, func.min(Campaign.launched_at))
         .where(
-            col(Campaign.state).in_(_LAUNCHED),
+            col(Campaign.state).in_(_LAUNCHED_STATES),
             col(Campaign.launched_at).is_not(None),
             col(Campaign.archived).is_(True),
         )
         .group_by(Campaign.edition)
         .order_by(func.min(Campaign.launched_at).desc(), campaign.desc())
-        .limit(_MOST_LISTED)
+        .limit(_MAX_LISTED)
     ).all()
     languages = _read_languages(opened, [last for _, last, _ in rows if last is not None])
     found = (
-        _list_one(opened, shelf or Shelf(), slug, last, launched_at, languages[last])
+        _make_edition(opened, shelf or SummaryCache(), slug, last, launched_at, languages[last])
         for slug, last, launched_at in rows
         if last is not None and launched_at is not None
     )
@@ -97,14 +97,14 @@ def list_sent(opened: Session, shelf: Shelf | None = None) -> list[SentEdition]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Found:
+class ArchivedContent:
     """An edition to be read, and whether anybody may: otherwise only those who have its mail."""
 
     content: CompiledEdition
-    public: bool
+    is_public: bool
 
 
-def find_content(opened: Session, slug: str, language: str, version: str = "") -> Found | None:
+def find_content(opened: Session, slug: str, language: str, version: str = "") -> ArchivedContent | None:
     """The frozen content of an edition in a language, from its latest launched campaign in the archive.
 
     Outside the archive it takes the ``version`` that the mail's own link names. None where there is none.
@@ -115,31 +115,36 @@ def find_content(opened: Session, slug: str, language: str, version: str = "") -
         .where(
             Campaign.edition == slug,
             CampaignContent.language == language,
-            col(Campaign.state).in_(_LAUNCHED),
+            col(Campaign.state).in_(_LAUNCHED_STATES),
         )
         .order_by(col(Campaign.archived).desc(), col(Campaign.id).desc())
     )
     for body, archived in rows:
-        content = _thaw(body)
+        content = _load_content(body)
         if archived:
-            return None if content is None else Found(content=content, public=True)
+            return None if content is None else ArchivedContent(content=content, is_public=True)
         if content is not None and version and content.digest[:DIGEST_DIGITS] == version:
-            return Found(content=content, public=False)
+            return ArchivedContent(content=content, is_public=False)
     return None
 
 
-def _list_one(
-    opened: Session, shelf: Shelf, slug: str, campaign_id: int, sent_at: datetime, languages: Sequence[str]
-) -> SentEdition | None:
+def _make_edition(
+    opened: Session,
+    shelf: SummaryCache,
+    slug: str,
+    campaign_id: int,
+    sent_at: datetime,
+    languages: Sequence[str],
+) -> ArchivedEdition | None:
     summaries = {
         language: summary
         for language in languages
-        if (summary := shelf.summarise(opened, campaign_id, language)) is not None
+        if (summary := shelf.read_summary(opened, campaign_id, language)) is not None
     }
     if not summaries:
         return None
     first = next(iter(summaries.values()))
-    return SentEdition(
+    return ArchivedEdition(
         slug=slug,
         title=first.title,
         sent_at=sent_at,
@@ -174,7 +179,7 @@ def _summarise(content: CompiledEdition) -> _Summary:
     )
 
 
-def _thaw(body: bytes) -> CompiledEdition | None:
+def _load_content(body: bytes) -> CompiledEdition | None:
     # An edition sent years ago by an older program is missing from the shelf; the shelf itself stays.
     try:
         return CompiledEdition.from_bytes(body)

@@ -17,46 +17,46 @@ from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.mail_merge import PersonalisedMail, personalise
 from mailer.rendering.reader import Reader
-from mailer.web.app import Route, assemble
+from mailer.web.app import Route, assemble_app
 from mailer.web.archive.routes import IMAGE_HEADERS, IMAGE_TYPES
-from mailer.web.dependencies import Clock, read_clock
+from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.form_options import language_name
-from mailer.web.mail_html import drop_images, force_scheme, localise_media, open_links_apart
-from mailer.web.page_renderer import Pages
-from mailer.web.preview.compiler import Bench, Proof
-from mailer.web.preview.query import Images, Scheme, View, read_view
-from mailer.web.preview.recipient import Readership, Seat
-from mailer.web.security import WORKBENCH_POLICY, Rules, mail_policy
+from mailer.web.mail_html import force_colour_scheme, open_links_in_new_tab, remove_images, rewrite_media_urls
+from mailer.web.page_renderer import PageRenderer
+from mailer.web.preview.compiler import CompiledPreview, PreviewCompiler
+from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, parse_query
+from mailer.web.preview.recipient import Recipient, RecipientFinder
+from mailer.web.security import PREVIEW_POLICY, SecurityRules, make_mail_policy
 from mailer.workspace import Workspace
 
-_THIS_MACHINE = frozenset({"127.0.0.1", "localhost", "::1"})
+_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
 """The only names it answers to: a page elsewhere may have its own name mean 127.0.0.1 and read along."""
 
-_LOOK = ("GET", "HEAD")
+_READ_METHODS = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Workbench:
+class PreviewState:
     """What a page of the preview needs to answer."""
 
     workspace: Workspace
-    pages: Pages
-    bench: Bench
-    readership: Readership
-    clock: Clock
+    renderer: PageRenderer
+    compiler: PreviewCompiler
+    recipients: RecipientFinder
+    clock: UtcClock
 
-    def read_seat(self, view: View) -> tuple[Seat, str]:
+    def find_recipient(self, view: PreviewQuery) -> tuple[Recipient, str]:
         """Whose mail ``view`` is, and why the list cannot be read (empty if it can)."""
-        fault = self.readership.find_fault()
+        fault = self.recipients.find_list_error()
         if fault:
-            return self.readership.nobody, fault
-        return self.readership.find_seat(view, self.clock().date()), ""
+            return self.recipients.nobody, fault
+        return self.recipients.find_recipient(view, self.clock().date()), ""
 
     def list_addresses(self) -> list[str]:
         """Some addresses to choose from."""
-        return self.readership.list_addresses(self.clock().date())
+        return self.recipients.list_addresses(self.clock().date())
 
-    def fill(self, mail: CompiledEdition | None, reader: Reader) -> PersonalisedMail | None:
+    def personalise_mail(self, mail: CompiledEdition | None, reader: Reader) -> PersonalisedMail | None:
         """The mail as the preview shows it: with nobody's links, so that looking gives no key away.
 
         None where there is no mail, or it has a hole that cannot be filled; the problems say so.
@@ -67,53 +67,57 @@ class Workbench:
             return None
 
 
-def _workbench_of(request: Request) -> Workbench:
+def _get_preview(request: Request) -> PreviewState:
     workbench = request.app.state.workbench
-    assert isinstance(workbench, Workbench)  # noqa: S101 - set at start by the lifespan
+    assert isinstance(workbench, PreviewState)  # noqa: S101 - set at start by the lifespan
     return workbench
 
 
-TheWorkbench = Annotated[Workbench, Depends(_workbench_of)]
+PreviewDep = Annotated[PreviewState, Depends(_get_preview)]
 
 
-def create_preview_app(workspace: Workspace, slug: str, *, clock: Clock = read_clock) -> FastAPI:
+def create_preview_app(workspace: Workspace, slug: str, *, clock: UtcClock = utc_now) -> FastAPI:
     """The preview of the edition ``slug``, for this machine alone.
 
     Raises:
         ConfigurationError: there is no such edition.
     """
     workspace.edition_folder(slug)
-    pages = Pages(workspace.settings, prefix="")
-    bench = Bench(workspace, slug)
+    pages = PageRenderer(workspace.settings, prefix="")
+    bench = PreviewCompiler(workspace, slug)
 
     @asynccontextmanager
     async def open_workbench(app: FastAPI) -> AsyncIterator[None]:
         engine = workspace.open_database()
-        readership = Readership(workspace, engine)
-        app.state.workbench = Workbench(
-            workspace=workspace, pages=pages, bench=bench, readership=readership, clock=clock
+        readership = RecipientFinder(workspace, engine)
+        app.state.workbench = PreviewState(
+            workspace=workspace, renderer=pages, compiler=bench, recipients=readership, clock=clock
         )
         try:
             yield
         finally:
             engine.dispose()
 
-    rules = Rules(policy=WORKBENCH_POLICY, refuse=lambda status, _: pages.refuse(status), hosts=_THIS_MACHINE)
-    return assemble(pages, rules, open_workbench, _ROUTES)
+    rules = SecurityRules(
+        policy=PREVIEW_POLICY,
+        error_page=lambda status, _: pages.render_error(status),
+        allowed_hosts=_LOOPBACK_NAMES,
+    )
+    return assemble_app(pages, rules, open_workbench, _ROUTES)
 
 
-def show_workbench(request: Request, workbench: TheWorkbench) -> Response:
+def show_preview(request: Request, workbench: PreviewDep) -> Response:
     """The page around the mail: what to show, whose it is, and what to mend."""
-    view, proof = read_view(request.query_params), workbench.bench.take_proof()
-    seat, fault = workbench.read_seat(view)
+    view, proof = parse_query(request.query_params), workbench.compiler.compile()
+    seat, fault = workbench.find_recipient(view)
     mail = choose_mail(proof, view, seat.reader)
-    shown = workbench.fill(mail, seat.reader)
-    return workbench.pages.show(
+    shown = workbench.personalise_mail(mail, seat.reader)
+    return workbench.renderer.render(
         "preview.html",
         view=view,
-        slug=workbench.bench.slug,
+        slug=workbench.compiler.slug,
         version=proof.version,
-        title=proof.edition.title if proof.edition else workbench.bench.slug,
+        title=proof.edition.title if proof.edition else workbench.compiler.slug,
         mail=mail if shown else None,
         text=shown.text if shown else "",
         size=measure_mail(mail, seat.reader) if mail and shown else 0,
@@ -130,42 +134,42 @@ def show_workbench(request: Request, workbench: TheWorkbench) -> Response:
     )
 
 
-def show_mail(request: Request, workbench: TheWorkbench) -> Response:
+def show_mail(request: Request, workbench: PreviewDep) -> Response:
     """The mail in its frame, in a sandbox of its own."""
-    view, proof = read_view(request.query_params), workbench.bench.take_proof()
-    reader = workbench.read_seat(view)[0].reader
-    shown = workbench.fill(choose_mail(proof, view, reader), reader)
-    policy = {"content-security-policy": mail_policy(images="'self' data:", ancestors="'self'")}
+    view, proof = parse_query(request.query_params), workbench.compiler.compile()
+    reader = workbench.find_recipient(view)[0].reader
+    shown = workbench.personalise_mail(choose_mail(proof, view, reader), reader)
+    policy = {"content-security-policy": make_mail_policy(images="'self' data:", ancestors="'self'")}
     if shown is None:
         # A file may have been saved between the page and its frame; the page will follow within a second.
         return PlainTextResponse("There is no mail to show while the edition has errors.\n", headers=policy)
-    html = localise_media(shown.html, workbench.workspace.settings.web.base_url)
-    html = open_links_apart(force_scheme(html, dark=view.scheme is Scheme.dark))
-    return HTMLResponse(drop_images(html) if view.images is Images.off else html, headers=policy)
+    html = rewrite_media_urls(shown.html, workbench.workspace.settings.web.base_url)
+    html = open_links_in_new_tab(force_colour_scheme(html, dark=view.scheme is ColourScheme.dark))
+    return HTMLResponse(remove_images(html) if view.images is ImageLoading.off else html, headers=policy)
 
 
-def show_picture(name: str, workbench: TheWorkbench) -> Response:
+def show_image(name: str, workbench: PreviewDep) -> Response:
     """A picture of the edition, from memory: previewing writes no file."""
-    image = workbench.bench.find_picture(name)
+    image = workbench.compiler.find_image(name)
     if image is None:
-        return workbench.pages.refuse(404)
+        return workbench.renderer.render_error(404)
     return Response(image.data, media_type=IMAGE_TYPES[PurePosixPath(name).suffix], headers=IMAGE_HEADERS)
 
 
-def show_version(workbench: TheWorkbench) -> Response:
+def show_version(workbench: PreviewDep) -> Response:
     """A word that changes with the files; the page asks for it once a second."""
-    return PlainTextResponse(workbench.bench.read_version())
+    return PlainTextResponse(workbench.compiler.read_version())
 
 
 _ROUTES: tuple[Route, ...] = (
-    ("/", show_workbench, _LOOK),
-    ("/frame", show_mail, _LOOK),
-    ("/media/{name}", show_picture, _LOOK),
-    ("/version", show_version, _LOOK),
+    ("/", show_preview, _READ_METHODS),
+    ("/frame", show_mail, _READ_METHODS),
+    ("/media/{name}", show_image, _READ_METHODS),
+    ("/version", show_version, _READ_METHODS),
 )
 
 
-def choose_mail(proof: Proof, view: View, reader: Reader) -> CompiledEdition | None:
+def choose_mail(proof: CompiledPreview, view: PreviewQuery, reader: Reader) -> CompiledEdition | None:
     """The mail in the language asked for, or the reader's, or the edition's own; None while there is none."""
     if not proof.mails:
         return None
@@ -184,7 +188,7 @@ def group_problems(problems: Sequence[Problem]) -> list[tuple[str, list[Problem]
     return sorted(groups, key=lambda group: all(problem.level is not Level.error for problem in group[1]))
 
 
-def count_problems(proof: Proof) -> str:
+def count_problems(proof: CompiledPreview) -> str:
     """How many errors and warnings there are, in words."""
     warnings = len(proof.problems) - proof.errors
     counts = ((proof.errors, "error"), (warnings, "warning"))

@@ -20,7 +20,7 @@ from templates import ROOT
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof:
+class CompiledPreview:
     """An edition as its files stood at ``version``: the mail by language, none while it has errors, every
     problem found, and the checks it does without.
     """
@@ -36,49 +36,49 @@ class Proof:
         return sum(problem.level is Level.error for problem in self.problems)
 
 
-class Bench:
+class PreviewCompiler:
     """Keeps the latest proof of one edition. Safe to use from several threads."""
 
     def __init__(self, workspace: Workspace, slug: str) -> None:
         self.workspace = workspace
         self.slug = slug
         self._lock = threading.Lock()
-        self._proof: Proof | None = None
-        self._pictures: deque[dict[str, PreparedImage]] = deque(maxlen=2)
+        self._compiled: CompiledPreview | None = None
+        self._recent_images: deque[dict[str, PreparedImage]] = deque(maxlen=2)
 
     def read_version(self) -> str:
         """A word that changes whenever a file of the edition, a template or the settings change."""
         digest = hashlib.sha256()
-        for path, status in sorted(self._watched()):
+        for path, status in sorted(self._list_watched_files()):
             digest.update(os.fsencode(f"{path}\0{status.st_mtime_ns}\0{status.st_size}\n"))
         return digest.hexdigest()[:16]
 
-    def take_proof(self) -> Proof:
+    def compile(self) -> CompiledPreview:
         """The edition as it stands now. One compilation at a time: two frames and a page ask at once."""
         with self._lock:
             version = self.read_version()
-            if self._proof is None or self._proof.version != version:
-                self._proof = self._make(version)
-                if self._proof.mails:
-                    self._pictures.append(_pictures_of(self._proof))
-            return self._proof
+            if self._compiled is None or self._compiled.version != version:
+                self._compiled = self._compile(version)
+                if self._compiled.mails:
+                    self._recent_images.append(_index_images(self._compiled))
+            return self._compiled
 
-    def find_picture(self, name: str) -> PreparedImage | None:
+    def find_image(self, name: str) -> PreparedImage | None:
         """A picture of the edition by its name.
 
         Those of the proof before are still there: a frame asks for its pictures after its page, and the
         writer may have saved a file in between.
         """
-        self.take_proof()
-        return next((pictures[name] for pictures in tuple(self._pictures) if name in pictures), None)
+        self.compile()
+        return next((pictures[name] for pictures in tuple(self._recent_images) if name in pictures), None)
 
-    def _make(self, version: str) -> Proof:
+    def _compile(self, version: str) -> CompiledPreview:
         try:
             examination = examine(self.workspace, self.slug)
         except (ConfigurationError, MailerError) as error:
             problem = Problem(path=".", line=1, level=Level.error, code="unreadable", message=str(error))
-            return Proof(version=version, edition=None, mails={}, problems=(problem,))
-        return Proof(
+            return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))
+        return CompiledPreview(
             version=version,
             edition=examination.edition,
             mails={mail.language: mail for mail in examination.compiled},
@@ -86,18 +86,18 @@ class Bench:
             switched_off=examination.switched_off,
         )
 
-    def _watched(self) -> Iterator[tuple[str, os.stat_result]]:
+    def _list_watched_files(self) -> Iterator[tuple[str, os.stat_result]]:
         root = self.workspace.root
         folders = (self.workspace.editions / self.slug, root / "templates", ROOT / "email")
         for folder in folders:
-            yield from _walk(folder)
+            yield from _list_files(folder)
 
 
-def _pictures_of(proof: Proof) -> dict[str, PreparedImage]:
+def _index_images(proof: CompiledPreview) -> dict[str, PreparedImage]:
     return {image.name: image for mail in proof.mails.values() for image in mail.images}
 
 
-def _walk(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
+def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
     """Every file below ``folder`` with its status; one that vanishes meanwhile is left out."""
     for parent, _, names in os.walk(folder):
         for name in names:

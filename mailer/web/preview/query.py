@@ -7,7 +7,7 @@ from typing import TypeVar
 from urllib.parse import urlencode
 
 
-class Show(StrEnum):
+class ShownWindows(StrEnum):
     """Which windows stand on the page."""
 
     both = "both"
@@ -23,7 +23,7 @@ class Show(StrEnum):
     """The plain-text part."""
 
 
-class Scheme(StrEnum):
+class ColourScheme(StrEnum):
     """The appearance the reader's mail program is in."""
 
     light = "light"
@@ -33,7 +33,7 @@ class Scheme(StrEnum):
     """Light ink on dark paper."""
 
 
-class Images(StrEnum):
+class ImageLoading(StrEnum):
     """Whether the mail program loads pictures."""
 
     on = "on"
@@ -44,16 +44,16 @@ class Images(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class View:
+class PreviewQuery:
     """One view of an edition.
 
     ``address`` and ``segment`` say whose mail it is: the address first, nobody's where both are empty. ``n``
     is the reader's place in the segment, from 1. ``language`` is empty for the reader's own.
     """
 
-    show: Show = Show.both
-    scheme: Scheme = Scheme.light
-    images: Images = Images.on
+    show: ShownWindows = ShownWindows.both
+    scheme: ColourScheme = ColourScheme.light
+    images: ImageLoading = ImageLoading.on
     address: str = ""
     segment: str = ""
     n: int = 1
@@ -61,16 +61,16 @@ class View:
 
     def link(self, field: str, value: object) -> str:
         """The address of this view with one thing changed."""
-        return f"/?{replace(self, **{field: value}).query()}"  # type: ignore[arg-type]
+        return f"/?{replace(self, **{field: value}).encode()}"  # type: ignore[arg-type]
 
     @property
     def frame(self) -> str:
         """The address of the mail itself in this view."""
-        return f"/frame?{self.query()}"
+        return f"/frame?{self.encode()}"
 
-    def query(self) -> str:
-        """The query that :func:`read_view` reads as this view, without what goes without saying."""
-        usual = asdict(View())
+    def encode(self) -> str:
+        """The query that :func:`parse_query` reads as this view, without what goes without saying."""
+        usual = asdict(PreviewQuery())
         said = {_KEYS.get(name, name): value for name, value in asdict(self).items() if value != usual[name]}
         return urlencode(said)
 
@@ -79,13 +79,13 @@ _KEYS = {"address": "for"}
 Choice = TypeVar("Choice", bound=StrEnum)
 
 
-def read_view(query: Mapping[str, str]) -> View:
+def parse_query(query: Mapping[str, str]) -> PreviewQuery:
     """The view a query asks for; what it does not know is shown as usual."""
     number = query.get("n", "1")
-    return View(
-        show=_choose(Show, query.get("show"), Show.both),
-        scheme=_choose(Scheme, query.get("scheme"), Scheme.light),
-        images=_choose(Images, query.get("images"), Images.on),
+    return PreviewQuery(
+        show=_parse_choice(ShownWindows, query.get("show"), ShownWindows.both),
+        scheme=_parse_choice(ColourScheme, query.get("scheme"), ColourScheme.light),
+        images=_parse_choice(ImageLoading, query.get("images"), ImageLoading.on),
         address=query.get("for", "").strip(),
         segment=query.get("segment", "").strip(),
         n=int(number) if number.isdecimal() and len(number) < 9 and int(number) > 0 else 1,
@@ -93,5 +93,5 @@ def read_view(query: Mapping[str, str]) -> View:
     )
 
 
-def _choose(choices: type[Choice], value: str | None, usual: Choice) -> Choice:
+def _parse_choice(choices: type[Choice], value: str | None, usual: Choice) -> Choice:
     return choices(value) if value is not None and value in choices.__members__ else usual

@@ -10,19 +10,19 @@ from mailer.campaigns.answering import read_segment
 from mailer.campaigns.audience import find_list_fault, read_reader
 from mailer.database.engine import session
 from mailer.rendering.reader import Reader, anonymous_reader
-from mailer.web.preview.query import View
+from mailer.web.preview.query import PreviewQuery
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
 from subscribers.listing import count, find_subscriber, select_subscribers
 from subscribers.models import Subscriber
 from subscribers.segment import eligible
 
-_MOST_ADDRESSES = 500
+_MAX_ADDRESSES = 500
 """Addresses offered while typing; a browser shows a handful, and any other can be typed whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seat:
+class Recipient:
     """The reader a view is shown for.
 
     ``words`` say who that is; the errors are empty unless a field of the form cannot be understood. ``n`` of
@@ -37,17 +37,17 @@ class Seat:
     number: int = 0
 
 
-class Readership:
+class RecipientFinder:
     """The list as the preview sees it. It only reads, and does without where there is no list yet."""
 
     def __init__(self, workspace: Workspace, engine: Engine) -> None:
         self.workspace = workspace
         self.engine = engine
-        self.nobody = Seat(
+        self.nobody = Recipient(
             reader=anonymous_reader(workspace.settings), words="Shown as nobody in particular gets it."
         )
 
-    def find_fault(self) -> str:
+    def find_list_error(self) -> str:
         """Why the list cannot be read; empty if it can."""
         return find_list_fault(self.engine)
 
@@ -55,28 +55,28 @@ class Readership:
         """Some addresses that get mail, to choose from."""
         with session(self.engine, read_only=True) as opened:
             wanted = select(Subscriber.email).where(eligible(today)).order_by(col(Subscriber.email))
-            return list(opened.exec(wanted.limit(_MOST_ADDRESSES)))
+            return list(opened.exec(wanted.limit(_MAX_ADDRESSES)))
 
-    def find_seat(self, view: View, today: date) -> Seat:
+    def find_recipient(self, view: PreviewQuery, today: date) -> Recipient:
         """The reader ``view`` asks for; nobody, with the reason, where there is none."""
         with session(self.engine, read_only=True) as opened:
             if view.address:
-                return self._seat_address(opened, view.address)
+                return self._find_by_address(opened, view.address)
             if view.segment:
-                return self._seat_segment(opened, view, today)
+                return self._find_by_segment(opened, view, today)
         return self.nobody
 
-    def _seat_address(self, opened: Session, address: str) -> Seat:
+    def _find_by_address(self, opened: Session, address: str) -> Recipient:
         try:
             subscriber = find_subscriber(opened, address)
         except SubscriberError as error:
             return replace(self.nobody, address_error=str(error))
-        return Seat(
+        return Recipient(
             reader=read_reader(opened, subscriber, self.workspace),
-            words=f"Shown as {_introduce(subscriber)} gets it.",
+            words=f"Shown as {_describe_subscriber(subscriber)} gets it.",
         )
 
-    def _seat_segment(self, opened: Session, view: View, today: date) -> Seat:
+    def _find_by_segment(self, opened: Session, view: PreviewQuery, today: date) -> Recipient:
         try:
             segment = read_segment(view.segment, self.workspace.settings, opened)
         except SegmentError as error:
@@ -87,9 +87,11 @@ class Readership:
             return replace(self.nobody, words=f"Nobody in this segment gets mail today. {self.nobody.words}")
         subscriber = opened.exec(select_subscribers(segment, today=today).offset(n - 1).limit(1)).one()
         readers = f"{number:,} reader{'' if number == 1 else 's'} today"
-        words = f"{readers}. Shown as number {n:,} gets it: {_introduce(subscriber)}."
-        return Seat(reader=read_reader(opened, subscriber, self.workspace), words=words, n=n, number=number)
+        words = f"{readers}. Shown as number {n:,} gets it: {_describe_subscriber(subscriber)}."
+        return Recipient(
+            reader=read_reader(opened, subscriber, self.workspace), words=words, n=n, number=number
+        )
 
 
-def _introduce(subscriber: Subscriber) -> str:
+def _describe_subscriber(subscriber: Subscriber) -> str:
     return f"{subscriber.name}, {subscriber.email}" if subscriber.name else subscriber.email

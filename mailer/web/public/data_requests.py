@@ -10,60 +10,60 @@ from starlette.responses import Response
 from mailer.database.models import LetterKind
 from mailer.i18n import NATIVE_NAMES
 from mailer.selfservice import data_requests, letter_requests, unsubscribe
-from mailer.web.dependencies import Body, Site, TheSite
-from mailer.web.language import choose_tongue, read_said
-from mailer.web.public.preferences import find_paths, read_own_form, show_page
-from mailer.web.public.signup import read_visitor, show_plain, show_spent
+from mailer.web.dependencies import BodyDep, Site, SiteDep
+from mailer.web.language import choose_translator, read_form_language
+from mailer.web.public.preferences import make_reader_paths, parse_own_form, render_reader_page
+from mailer.web.public.signup import read_visitor, render_expired_link, render_public_page
 from subscribers.errors import AddressError, TokenError
 from subscribers.tokens import Purpose
 
-_LOOK = ("GET", "HEAD")
-_WISHES = {
+_READ_METHODS = ("GET", "HEAD")
+_LETTER_KINDS = {
     "export": LetterKind.export,
     "address": LetterKind.address,
     "erase": LetterKind.erase,
 }
 
 
-def show_wishes(site: TheSite, request: Request, token: str) -> Response:
+def show_data_requests(site: SiteDep, request: Request, token: str) -> Response:
     """What can be asked for through the link of any newsletter: that a fresh link be mailed."""
-    standing = unsubscribe.read_standing(site.engine, site.workspace.keys, token)
+    standing = unsubscribe.read_subscription(site.engine, site.workspace.keys, token)
     if not standing.address:
         raise TokenError
-    return show_page(site, request, "data.html", token, standing)
+    return render_reader_page(site, request, "data.html", token, standing)
 
 
-def act_wish(site: TheSite, request: Request, token: str, body: Body) -> Response:
+def post_data_request(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
     """Have the fresh link mailed to the address itself."""
-    fields = dict(read_own_form(request, body))
-    said = read_said(fields)
-    kind = _WISHES.get(fields.get("wish", ""))
+    fields = dict(parse_own_form(request, body))
+    said = read_form_language(fields)
+    kind = _LETTER_KINDS.get(fields.get("wish", ""))
     if kind is None:
         raise HTTPException(400)
     keys = site.workspace.keys
-    standing = unsubscribe.read_standing(site.engine, keys, token)
-    visitor = read_visitor(site, request, choose_tongue(request.scope, said=said, mail=standing.language))
+    standing = unsubscribe.read_subscription(site.engine, keys, token)
+    visitor = read_visitor(site, request, choose_translator(request.scope, said=said, mail=standing.language))
     try:
-        letter_requests.ask_for_errand(site.engine, keys, kind, token, visitor)
-    except letter_requests.TooManyError as error:
+        letter_requests.request_data_link(site.engine, keys, kind, token, visitor)
+    except letter_requests.TooManyRequestsError as error:
         raise HTTPException(429) from error
-    return show_page(
-        site, request, "mailed.html", token, standing, said=said, words=letter_requests.ASKED_FOR_ERRAND
+    return render_reader_page(
+        site, request, "mailed.html", token, standing, said=said, words=letter_requests.DATA_LINK_REQUESTED
     )
 
 
-def show_export(site: TheSite, request: Request, token: str) -> Response:
+def show_export(site: SiteDep, request: Request, token: str) -> Response:
     """The button that downloads a copy of one's data."""
-    return _show(site, request, token, Purpose.export, "export.html")
+    return _render_link_page(site, request, token, Purpose.export, "export.html")
 
 
-def act_export(site: TheSite, request: Request, token: str, body: Body) -> Response:
+def post_export(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
     """Everything known about whoever the link was mailed to, as a file."""
-    said = read_said(dict(read_own_form(request, body)))
+    said = read_form_language(dict(parse_own_form(request, body)))
     try:
-        known = data_requests.export(site.workspace, site.engine, token)
+        known = data_requests.export_data(site.workspace, site.engine, token)
     except TokenError:
-        return show_spent(site, request, said=said)
+        return render_expired_link(site, request, said=said)
     return Response(
         json.dumps(known, ensure_ascii=False, indent=2),
         media_type="application/json",
@@ -71,38 +71,38 @@ def act_export(site: TheSite, request: Request, token: str, body: Body) -> Respo
     )
 
 
-def show_erasing(site: TheSite, request: Request, token: str) -> Response:
+def show_erasure(site: SiteDep, request: Request, token: str) -> Response:
     """What erasing means, and the button."""
-    return _show(site, request, token, Purpose.erase, "erase.html")
+    return _render_link_page(site, request, token, Purpose.erase, "erase.html")
 
 
-def act_erase(site: TheSite, request: Request, token: str, body: Body) -> Response:
+def post_erasure(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
     """Erase whoever the link was mailed to."""
-    said = read_said(dict(read_own_form(request, body)))
-    evidence = read_visitor(site, request, choose_tongue(request.scope, said=said)).evidence
+    said = read_form_language(dict(parse_own_form(request, body)))
+    evidence = read_visitor(site, request, choose_translator(request.scope, said=said)).evidence
     try:
-        data_requests.erase(site.workspace, site.engine, token, evidence=evidence)
+        data_requests.erase_data(site.workspace, site.engine, token, evidence=evidence)
     except TokenError:
-        return show_spent(site, request, said=said)
-    return show_plain(site, request, "erased.html", said=said)
+        return render_expired_link(site, request, said=said)
+    return render_public_page(site, request, "erased.html", said=said)
 
 
-def show_address_form(site: TheSite, request: Request, token: str) -> Response:
+def show_address_form(site: SiteDep, request: Request, token: str) -> Response:
     """The form for a new address."""
-    return _show(site, request, token, Purpose.address, "address.html", email="", hint="")
+    return _render_link_page(site, request, token, Purpose.address, "address.html", email="", hint="")
 
 
-def act_address(site: TheSite, request: Request, token: str, body: Body) -> Response:
+def post_address_form(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
     """Have the new address confirmed. The answer is the same whoever the address belongs to."""
-    fields = dict(read_own_form(request, body))
-    said, email = read_said(fields), fields.get("email", "")
-    visitor = read_visitor(site, request, choose_tongue(request.scope, said=said))
+    fields = dict(parse_own_form(request, body))
+    said, email = read_form_language(fields), fields.get("email", "")
+    visitor = read_visitor(site, request, choose_translator(request.scope, said=said))
     try:
-        data_requests.name_address(site.engine, site.workspace.keys, token, email, visitor)
+        data_requests.request_address_change(site.engine, site.workspace.keys, token, email, visitor)
     except TokenError:
-        return show_spent(site, request, said=said)
+        return render_expired_link(site, request, said=said)
     except AddressError:
-        return _show(
+        return _render_link_page(
             site,
             request,
             token,
@@ -111,45 +111,47 @@ def act_address(site: TheSite, request: Request, token: str, body: Body) -> Resp
             said=said,
             status=422,
             email=email[:320],
-            hint=letter_requests.NO_ADDRESS,
+            hint=letter_requests.INVALID_ADDRESS,
         )
-    return show_plain(site, request, "mailed.html", said=said, words=letter_requests.ASKED_TO_MOVE)
+    return render_public_page(
+        site, request, "mailed.html", said=said, words=letter_requests.ADDRESS_CHANGE_REQUESTED
+    )
 
 
-def show_moving(site: TheSite, request: Request, token: str) -> Response:
+def show_address_confirmation(site: SiteDep, request: Request, token: str) -> Response:
     """The page behind the link of the letter to a new address. It writes nothing."""
-    return _show(site, request, token, Purpose.new_address, "move.html")
+    return _render_link_page(site, request, token, Purpose.new_address, "move.html")
 
 
-def act_move(site: TheSite, request: Request, token: str, body: Body) -> Response:
+def post_address_confirmation(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
     """Send the newsletter to the new address from now on."""
-    said = read_said(dict(read_own_form(request, body)))
-    tongue = choose_tongue(request.scope, said=said)
+    said = read_form_language(dict(parse_own_form(request, body)))
+    tongue = choose_translator(request.scope, said=said)
     evidence = read_visitor(site, request, tongue).evidence
     try:
-        moved = data_requests.move(
+        moved = data_requests.confirm_address_change(
             site.engine, site.workspace.keys, token, language=tongue.tag, evidence=evidence
         )
     except TokenError:
-        return show_spent(site, request, said=said)
-    return show_page(site, request, "moved.html", moved.token, moved.standing, said=said)
+        return render_expired_link(site, request, said=said)
+    return render_reader_page(site, request, "moved.html", moved.token, moved.subscription, said=said)
 
 
 ROUTES: tuple[tuple[str, Callable[..., Response], tuple[str, ...]], ...] = (
-    ("/p/{token}/data", show_wishes, _LOOK),
-    ("/p/{token}/data", act_wish, ("POST",)),
-    ("/d/export/{token}", show_export, _LOOK),
-    ("/d/export/{token}", act_export, ("POST",)),
-    ("/d/erase/{token}", show_erasing, _LOOK),
-    ("/d/erase/{token}", act_erase, ("POST",)),
-    ("/d/address/{token}", show_address_form, _LOOK),
-    ("/d/address/{token}", act_address, ("POST",)),
-    ("/d/move/{token}", show_moving, _LOOK),
-    ("/d/move/{token}", act_move, ("POST",)),
+    ("/p/{token}/data", show_data_requests, _READ_METHODS),
+    ("/p/{token}/data", post_data_request, ("POST",)),
+    ("/d/export/{token}", show_export, _READ_METHODS),
+    ("/d/export/{token}", post_export, ("POST",)),
+    ("/d/erase/{token}", show_erasure, _READ_METHODS),
+    ("/d/erase/{token}", post_erasure, ("POST",)),
+    ("/d/address/{token}", show_address_form, _READ_METHODS),
+    ("/d/address/{token}", post_address_form, ("POST",)),
+    ("/d/move/{token}", show_address_confirmation, _READ_METHODS),
+    ("/d/move/{token}", post_address_confirmation, ("POST",)),
 )
 
 
-def _show(
+def _render_link_page(
     site: Site,
     request: Request,
     token: str,
@@ -162,10 +164,10 @@ def _show(
 ) -> Response:
     """A page about the link behind ``token``."""
     try:
-        errand = data_requests.look(site.engine, site.workspace.keys, token, purpose)
+        errand = data_requests.read_link_summary(site.engine, site.workspace.keys, token, purpose)
     except TokenError:
-        return show_spent(site, request, said=said)
-    return show_plain(
+        return render_expired_link(site, request, said=said)
+    return render_public_page(
         site,
         request,
         template,
@@ -175,9 +177,9 @@ def _show(
             "languages": None if request.method == "POST" else NATIVE_NAMES.items(),
             # The form goes where the page is, in the language its address asked for.
             "action": "",
-            "standing": errand.standing,
-            "address": errand.detail,
-            **find_paths(site.pages.prefix, token, ""),
+            "standing": errand.subscription,
+            "address": errand.new_address,
+            **make_reader_paths(site.renderer.prefix, token, ""),
             **words,
         },
     )

@@ -13,71 +13,76 @@ from starlette.responses import Response
 from mailer.database.models import LetterKind
 from mailer.i18n import NATIVE_NAMES, Translator
 from mailer.selfservice import confirmation, letter_requests
-from mailer.selfservice.form_token import Age, make_stamp, read_stamp
+from mailer.selfservice.form_token import FormAge, check_form_token, make_form_token
 from mailer.selfservice.letter_requests import (
-    ASKED_FOR_LINK,
-    ASKED_TO_JOIN,
-    JOINING,
-    NO_ADDRESS,
-    ONCE_MORE,
+    INVALID_ADDRESS,
+    LINK_REQUESTED,
+    PRESS_AGAIN,
+    SIGN_UP_REQUESTED,
+    SIGN_UP_SENTENCES,
     Visitor,
 )
-from mailer.web.dependencies import Body, Site, TheSite
-from mailer.web.language import PARAMETER, choose_tongue, read_asked, read_said
-from mailer.web.public.preferences import read_own_form, show_page
+from mailer.web.dependencies import BodyDep, Site, SiteDep
+from mailer.web.language import (
+    LANGUAGE_PARAMETER,
+    choose_translator,
+    read_form_language,
+    read_requested_language,
+)
+from mailer.web.public.preferences import parse_own_form, render_reader_page
 from subscribers.errors import AddressError, TokenError
 from subscribers.origin import Keeping, describe_origin
 
-_LOOK = ("GET", "HEAD")
+_READ_METHODS = ("GET", "HEAD")
 
 
-def show_sign_up(site: TheSite, request: Request) -> Response:
+def show_sign_up(site: SiteDep, request: Request) -> Response:
     """The form to sign up, where the settings open it."""
-    return _show_form(site, request, "subscribe.html")
+    return _render_form(site, request, "subscribe.html")
 
 
-def act_sign_up(site: TheSite, request: Request, body: Body) -> Response:
+def post_sign_up(site: SiteDep, request: Request, body: BodyDep) -> Response:
     """Have a confirming mail sent, if there is one to send. The answer is the same for every address."""
-    return _act(site, request, body, "subscribe.html", LetterKind.confirm, ASKED_TO_JOIN)
+    return _post_form(site, request, body, "subscribe.html", LetterKind.confirm, SIGN_UP_REQUESTED)
 
 
-def show_link_form(site: TheSite, request: Request) -> Response:
+def show_link_form(site: SiteDep, request: Request) -> Response:
     """The form for people without a mail of ours at hand."""
-    return _show_form(site, request, "link.html")
+    return _render_form(site, request, "link.html")
 
 
-def act_link(site: TheSite, request: Request, body: Body) -> Response:
+def post_link_form(site: SiteDep, request: Request, body: BodyDep) -> Response:
     """Have their link mailed to them, if they are on the list. The answer is the same for every address."""
-    return _act(site, request, body, "link.html", LetterKind.link, ASKED_FOR_LINK)
+    return _post_form(site, request, body, "link.html", LetterKind.link, LINK_REQUESTED)
 
 
-def show_confirmation(site: TheSite, request: Request, token: str) -> Response:
+def show_confirmation(site: SiteDep, request: Request, token: str) -> Response:
     """The page behind the link of a confirming mail. It writes nothing."""
     try:
-        address = confirmation.look(site.engine, site.workspace.keys, token)
+        address = confirmation.read_masked_address(site.engine, site.workspace.keys, token)
     except TokenError:
-        return show_spent(site, request)
-    return show_plain(
+        return render_expired_link(site, request)
+    return render_public_page(
         site,
         request,
         "confirm.html",
         languages=NATIVE_NAMES.items(),
         address=address,
-        action=_path(site, request, f"/confirm/{token}"),
+        action=_make_path(site, request, f"/confirm/{token}"),
     )
 
 
-def act_confirmation(site: TheSite, request: Request, token: str, body: Body) -> Response:
+def post_confirmation(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
     """Put them on the list: they have shown that the mailbox is theirs."""
-    said = read_said(dict(read_own_form(request, body)))
-    tongue = choose_tongue(request.scope, said=said)
+    said = read_form_language(dict(parse_own_form(request, body)))
+    tongue = choose_translator(request.scope, said=said)
     settings = site.workspace.settings
     wording = tongue.sentence_space.join(
         tongue.translate(words, organisation=settings.sender.organisation)
-        for words in confirmation.CONFIRMING
+        for words in confirmation.CONFIRMATION_SENTENCES
     )
     try:
-        confirmed = confirmation.confirm(
+        confirmed = confirmation.confirm_subscription(
             site.engine,
             site.workspace.keys,
             token,
@@ -86,38 +91,40 @@ def act_confirmation(site: TheSite, request: Request, token: str, body: Body) ->
             evidence=read_visitor(site, request, tongue).evidence,
         )
     except TokenError:
-        return show_spent(site, request, said=said)
-    return show_page(site, request, "confirmed.html", confirmed.token, confirmed.standing, said=said)
+        return render_expired_link(site, request, said=said)
+    return render_reader_page(
+        site, request, "confirmed.html", confirmed.token, confirmed.subscription, said=said
+    )
 
 
 ROUTES: tuple[tuple[str, Callable[..., Response], tuple[str, ...]], ...] = (
-    ("/subscribe", show_sign_up, _LOOK),
-    ("/subscribe", act_sign_up, ("POST",)),
-    ("/link", show_link_form, _LOOK),
-    ("/link", act_link, ("POST",)),
-    ("/confirm/{token}", show_confirmation, _LOOK),
-    ("/confirm/{token}", act_confirmation, ("POST",)),
+    ("/subscribe", show_sign_up, _READ_METHODS),
+    ("/subscribe", post_sign_up, ("POST",)),
+    ("/link", show_link_form, _READ_METHODS),
+    ("/link", post_link_form, ("POST",)),
+    ("/confirm/{token}", show_confirmation, _READ_METHODS),
+    ("/confirm/{token}", post_confirmation, ("POST",)),
 )
 
 
-def show_plain(
+def render_public_page(
     site: Site, request: Request, template: str, *, said: str = "", status: int = 200, **words: object
 ) -> Response:
     """A page that belongs to no mail, in the language of the page before or of the browser."""
-    asked, settings = read_asked(request.scope), site.workspace.settings
+    asked, settings = read_requested_language(request.scope), site.workspace.settings
     is_open = settings.web.sign_up
     paths = {
-        "link_path": _path(site, request, "/link"),
-        "archive_path": _path(site, request, "/e/"),
-        "subscribe_path": _path(site, request, "/subscribe") if is_open else "",
+        "link_path": _make_path(site, request, "/link"),
+        "archive_path": _make_path(site, request, "/e/"),
+        "subscribe_path": _make_path(site, request, "/subscribe") if is_open else "",
     }
-    tongue = choose_tongue(request.scope, said=said)
-    return site.pages.show(template, tongue, status=status, asked=asked, **{**paths, **words})
+    tongue = choose_translator(request.scope, said=said)
+    return site.renderer.render(template, tongue, status=status, asked=asked, **{**paths, **words})
 
 
-def show_spent(site: Site, request: Request, *, said: str = "") -> Response:
+def render_expired_link(site: Site, request: Request, *, said: str = "") -> Response:
     """The one page for every mailed link that does not work: used, too old, or never ours."""
-    return show_plain(site, request, "spent.html", said=said, status=404)
+    return render_public_page(site, request, "spent.html", said=said, status=404)
 
 
 def read_visitor(site: Site, request: Request, tongue: Translator) -> Visitor:
@@ -128,23 +135,25 @@ def read_visitor(site: Site, request: Request, tongue: Translator) -> Visitor:
     return Visitor(address=address, evidence=evidence, language=tongue.tag)
 
 
-def _act(site: Site, request: Request, body: bytes, template: str, kind: LetterKind, answer: str) -> Response:
+def _post_form(
+    site: Site, request: Request, body: bytes, template: str, kind: LetterKind, answer: str
+) -> Response:
     _refuse_if_closed(site, template)
-    fields = dict(read_own_form(request, body))
-    said, email = read_said(fields), fields.get("email", "")
-    tongue, keys = choose_tongue(request.scope, said=said), site.workspace.keys
-    if read_stamp(keys.suppression, fields.get("stamp", ""), site.clock()) is not Age.good:
-        return _show_form(
-            site, request, template, said=said, email=email, hint=ONCE_MORE, hint_is_soft=True, status=422
+    fields = dict(parse_own_form(request, body))
+    said, email = read_form_language(fields), fields.get("email", "")
+    tongue, keys = choose_translator(request.scope, said=said), site.workspace.keys
+    if check_form_token(keys.suppression, fields.get("stamp", ""), site.clock()) is not FormAge.plausible:
+        return _render_form(
+            site, request, template, said=said, email=email, hint=PRESS_AGAIN, hint_is_soft=True, status=422
         )
     # What only a program fills in. It gets the answer of everybody, and nothing else happens.
     if not fields.get("website"):
         organisation = site.workspace.settings.sender.organisation
         wording = tongue.sentence_space.join(
-            tongue.translate(words, organisation=organisation) for words in JOINING
+            tongue.translate(words, organisation=organisation) for words in SIGN_UP_SENTENCES
         )
         try:
-            letter_requests.ask(
+            letter_requests.request_letter(
                 site.engine,
                 keys,
                 kind,
@@ -153,13 +162,15 @@ def _act(site: Site, request: Request, body: bytes, template: str, kind: LetterK
                 wording=wording if kind is LetterKind.confirm else "",
             )
         except AddressError:
-            return _show_form(site, request, template, said=said, email=email, hint=NO_ADDRESS, status=422)
-        except letter_requests.TooManyError as error:
+            return _render_form(
+                site, request, template, said=said, email=email, hint=INVALID_ADDRESS, status=422
+            )
+        except letter_requests.TooManyRequestsError as error:
             raise HTTPException(429) from error
-    return show_plain(site, request, "mailed.html", said=said, words=answer)
+    return render_public_page(site, request, "mailed.html", said=said, words=answer)
 
 
-def _show_form(
+def _render_form(
     site: Site,
     request: Request,
     template: str,
@@ -171,7 +182,7 @@ def _show_form(
     status: int = 200,
 ) -> Response:
     _refuse_if_closed(site, template)
-    return show_plain(
+    return render_public_page(
         site,
         request,
         template,
@@ -181,8 +192,8 @@ def _show_form(
         email=email[:320],
         hint=hint,
         hint_is_soft=hint_is_soft,
-        stamp=make_stamp(site.workspace.keys.suppression, site.clock()),
-        action=_path(site, request, "/subscribe" if template == "subscribe.html" else "/link"),
+        stamp=make_form_token(site.workspace.keys.suppression, site.clock()),
+        action=_make_path(site, request, "/subscribe" if template == "subscribe.html" else "/link"),
     )
 
 
@@ -191,6 +202,6 @@ def _refuse_if_closed(site: Site, template: str) -> None:
         raise HTTPException(404)
 
 
-def _path(site: Site, request: Request, path: str) -> str:
-    asked = read_asked(request.scope)
-    return f"{site.pages.prefix}{path}{f'?{PARAMETER}={asked}' if asked else ''}"
+def _make_path(site: Site, request: Request, path: str) -> str:
+    asked = read_requested_language(request.scope)
+    return f"{site.renderer.prefix}{path}{f'?{LANGUAGE_PARAMETER}={asked}' if asked else ''}"
