@@ -16,11 +16,11 @@ from bench.readers import add_readers
 from bench.sending import Errand
 from bench.stores import PostgresStore, SqliteStore, Store
 from bench.turns import Run
-from mailer.campaigns.launching import launch
-from mailer.campaigns.planning import Plan, plan_campaign
+from mailer.campaigns.launch import launch
+from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.database.engine import session
-from mailer.database.migrating import upgrade
 from mailer.database.models import CampaignContent
+from mailer.database.schema import upgrade
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.message import MessageBuilder
 from mailer.rendering.reader import reader_for

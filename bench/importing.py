@@ -21,7 +21,7 @@ from bench.figure import Bar, Figure, print_table
 from bench.intake import Errand
 from bench.turns import Run, Turns, cpu_each, each, peak
 from mailer.database.engine import open_engine
-from mailer.database.migrating import upgrade
+from mailer.database.schema import upgrade
 from subscribers.sheet import COLUMNS
 from tests.servers import find_postgres, running_postgres
 

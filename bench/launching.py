@@ -12,8 +12,8 @@ from bench.figure import Bar, Figure
 from bench.ground import Ground
 from bench.newsletters import Size
 from bench.turns import Run, each
-from mailer.campaigns.launching import launch
-from mailer.campaigns.planning import Plan
+from mailer.campaigns.launch import launch
+from mailer.campaigns.plan import Plan
 from mailer.database.engine import session
 from mailer.database.models import Campaign
 from tests.servers import find_postgres, running_postgres

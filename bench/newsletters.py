@@ -6,8 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 
 import templates
-from mailer.founding import SAMPLE_EDITIONS, found_workspace
 from mailer.workspace import Workspace, open_workspace
+from mailer.workspace_init import SAMPLE_EDITIONS, found_workspace
 
 _STORIES = 10
 _THEME = Path(__file__).parent / "short"

@@ -11,7 +11,6 @@ from sqlmodel import select
 from editions.model import Edition, Personalisation
 from editions.reading import read_edition
 from mailer.database.engine import session
-from mailer.founding import found_workspace
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.rendering.pipeline.jinja_env import make_environment, render_template
@@ -22,6 +21,7 @@ from mailer.rendering.themes.phrases import load_phrases
 from mailer.rendering.themes.theme import load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace, open_workspace
+from mailer.workspace_init import found_workspace
 from subscribers.models import Subscriber
 
 # A file that changed a moment ago is read anew each time, see editions.fingerprint: nothing to measure.

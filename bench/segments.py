@@ -18,7 +18,7 @@ from bench.figure import Bar, Figure, print_table
 from bench.partners import SECTORS, add_partners
 from bench.rounds import Rounds, Timed, clock
 from mailer.database.engine import open_engine, session
-from mailer.database.migrating import upgrade
+from mailer.database.schema import upgrade
 from subscribers.crosstable import count_table
 from subscribers.listing import count
 from subscribers.segment import parse_segment

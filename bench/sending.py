@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.apart import FailedRunError, answer
-from mailer.campaigns.sending import send_campaign
+from mailer.campaigns.send import send_campaign
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.workspace import open_workspace
 

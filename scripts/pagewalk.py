@@ -15,8 +15,8 @@ from PIL import Image
 from playwright.sync_api import Browser, Page
 from sqlalchemy import Engine
 
-from mailer.campaigns.launching import launch
-from mailer.campaigns.planning import plan_campaign
+from mailer.campaigns.launch import launch
+from mailer.campaigns.plan import plan_campaign
 from mailer.i18n import LANGUAGES
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread

@@ -19,12 +19,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mailer.campaigns.specimen import render_specimen
-from mailer.founding import found_workspace
+from mailer.campaigns.sample_message import render_specimen
 from mailer.rendering.themes.theme import theme_names
 from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
+from mailer.workspace_init import found_workspace
 from scripts.pagewalk import describe_pages, take_pages
 from scripts.sheets import put_below, save_drawing
 

@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, make_url, text
 from sqlmodel import Session
 
-from mailer.database import migrating
+from mailer.database import schema
 from mailer.database.engine import open_engine
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace, open_workspace, write_keys
@@ -69,7 +69,7 @@ def postgres_template(postgres_url: str) -> Iterator[str]:
     name = f"mailer_template_{uuid.uuid4().hex[:12]}"
     with _created(postgres_url, name) as url:
         engine = open_engine(url, root=Path.cwd())
-        migrating.upgrade(engine)
+        schema.upgrade(engine)
         engine.dispose()
         yield name
 
@@ -93,7 +93,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file that new ones are copied from."""
     path = tmp_path_factory.mktemp("template") / "mailer.db"
     engine = open_engine(f"sqlite:///{path}", root=path.parent)
-    migrating.upgrade(engine)
+    schema.upgrade(engine)
     engine.dispose()
     # In WAL mode the rows may still be beside the file; the last connection to close has folded them in.
     assert not path.with_name("mailer.db-wal").exists()

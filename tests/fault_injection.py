@@ -23,7 +23,7 @@ from typing import Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from mailer.campaigns.sending import send_campaign
+from mailer.campaigns.send import send_campaign
 from mailer.errors import MailerError
 from mailer.workspace import open_workspace
 

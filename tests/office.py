@@ -17,10 +17,10 @@ from typing import Any
 from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.launching import launch
+from mailer.campaigns.launch import launch
 from mailer.campaigns.lifecycle import CampaignMoveError, resume_campaign
-from mailer.campaigns.planning import plan_campaign
-from mailer.campaigns.sending import send_campaign
+from mailer.campaigns.plan import plan_campaign
+from mailer.campaigns.send import send_campaign
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.dispatch.circuit_breaker import BackoffPolicy
 from mailer.dispatch.deliveries.counts import Counts, count_deliveries

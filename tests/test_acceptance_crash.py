@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.founding import found_workspace
+from mailer.workspace_init import found_workspace
 from tests.servers import Sink, smtp_sink
 
 EDITION = "unesco-beijing-2021-2"

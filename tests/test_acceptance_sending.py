@@ -13,10 +13,10 @@ from click.testing import CliRunner
 from sqlalchemy import text
 
 from mailer.cli import mailer
-from mailer.founding import found_workspace
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
+from mailer.workspace_init import found_workspace
 from tests.servers import MisbehavingServer, smtp_sink
 
 EDITION = "unesco-beijing-2021-2"

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, insert, update
 from sqlmodel import Session, SQLModel, col
 
-from mailer.campaigns.comparing import Change, Comparison, compare
-from mailer.campaigns.sides import ComparisonError
+from mailer.campaigns.audiences.compared_audience import ComparisonError
+from mailer.campaigns.audiences.comparison import Change, Comparison, compare
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from mailer.workspace import Workspace

@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from editions.problem import Level
-from mailer.campaigns.examining import examine, locate_links
+from mailer.campaigns.preflight import examine, locate_links
 from mailer.cli import mailer
-from mailer.founding import found_workspace
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.themes.theme import theme_names
 from mailer.workspace import Workspace, open_workspace
+from mailer.workspace_init import found_workspace
 from tests.small_edition import SLUG, write_edition
 
 SAMPLE = "unesco-beijing-2021-2"

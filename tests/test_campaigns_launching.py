@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.launching import (
+from mailer.campaigns.launch import (
     LaunchRefusedError,
     Terms,
     draft_campaign,
@@ -17,7 +17,7 @@ from mailer.campaigns.launching import (
     launch_or_continue,
 )
 from mailer.campaigns.lifecycle import approve_campaign
-from mailer.campaigns.planning import Plan, plan_campaign
+from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.database.models import Campaign, CampaignContent, CampaignState, DeliveryState, InDoubtPolicy
 from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings

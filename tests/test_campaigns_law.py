@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.launching import LaunchRefusedError, launch
-from mailer.campaigns.law import RULES, Demand, Effect, find_rule, list_countries
+from mailer.campaigns.audiences.compliance import RULES, Demand, Effect, find_rule, list_countries
+from mailer.campaigns.launch import LaunchRefusedError, launch
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
-from mailer.campaigns.planning import Plan, plan_campaign
-from mailer.campaigns.scheduling import schedule, start_due
-from mailer.campaigns.sending import send_campaign
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.schedule import schedule, start_due
+from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState
 from mailer.settings import LawSettings, Settings, SmtpSettings
 from mailer.workspace import Workspace

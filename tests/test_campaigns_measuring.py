@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, insert, select, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.measuring import CONTENT_TYPE, measure
+from mailer.campaigns.metrics import CONTENT_TYPE, measure
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket

@@ -8,11 +8,11 @@ import pytest
 from sqlalchemy import Engine
 
 from editions.problem import Level
-from mailer.campaigns.examining import examine_for_list
-from mailer.campaigns.launching import launch
+from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.planning import Plan, plan_campaign
-from mailer.campaigns.reporting import report_campaign
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.preflight import examine_for_list
+from mailer.campaigns.report import report_campaign
 from mailer.database.engine import session
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.reporting import COLUMNS, ReasonGroup, report_campaign, summarise, write_deliveries
+from mailer.campaigns.report import COLUMNS, ReasonGroup, report_campaign, summarise, write_deliveries
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
 from mailer.database.models import CampaignState, Delivery, DeliveryState, Dispatcher

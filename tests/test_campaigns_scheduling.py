@@ -10,10 +10,10 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.launching import AS_SET, LaunchRefusedError, Terms, launch, launch_or_continue
+from mailer.campaigns.launch import AS_SET, LaunchRefusedError, Terms, launch, launch_or_continue
 from mailer.campaigns.lifecycle import cancel_campaign, pause_campaign
-from mailer.campaigns.planning import Plan, plan_campaign
-from mailer.campaigns.scheduling import ScheduleError, read_time, resume_due, schedule, start_due
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.schedule import ScheduleError, read_time, resume_due, schedule, start_due
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings

@@ -14,12 +14,12 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.campaigns.launching import launch
+from mailer.campaigns.launch import launch
 from mailer.campaigns.lifecycle import CampaignMoveError, UnknownCampaignError, cancel_campaign
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
-from mailer.campaigns.planning import Plan, plan_campaign
-from mailer.campaigns.reporting import counts, list_campaigns, report_campaign, summarise
-from mailer.campaigns.sending import send_campaign
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.report import counts, list_campaigns, report_campaign, summarise
+from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.dispatcher import RunOutcome

@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.launching import Terms, launch
+from mailer.campaigns.launch import Terms, launch
 from mailer.campaigns.lifecycle import resume_campaign
-from mailer.campaigns.planning import Plan, plan_campaign
-from mailer.campaigns.scheduling import schedule
-from mailer.campaigns.sending import send_campaign
-from mailer.campaigns.working import count_workers, find_workable, queue_doubted, work
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.schedule import schedule
+from mailer.campaigns.send import send_campaign
+from mailer.campaigns.worker import count_workers, find_workable, queue_doubted, work
 from mailer.database.models import (
     Campaign,
     CampaignContent,

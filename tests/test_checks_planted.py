@@ -7,7 +7,7 @@ import pytest
 
 from editions.imaging import PreparedImage
 from editions.problem import Level
-from mailer.campaigns.examining import examine
+from mailer.campaigns.preflight import examine
 from mailer.checks.document.mail import Mail
 from mailer.checks.registry import CHECK_NUMBERS, CHECKS
 from mailer.checks.runner import check_mail, check_mails

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.cli.importing import show_rows
+from mailer.cli.commands.imports import show_rows
 from mailer.cli.progress import Pace, describe_pace, describe_trouble, lines, show_progress
 from mailer.dispatch.deliveries.counts import Counts
 

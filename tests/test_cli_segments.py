@@ -8,7 +8,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
-from mailer.founding import found_workspace
+from mailer.workspace_init import found_workspace
 
 EDITION = "unesco-beijing-2021-2"
 

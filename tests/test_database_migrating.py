@@ -18,9 +18,9 @@ from sqlalchemy import CheckConstraint, Engine, Enum, String, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from mailer.database import migrating, tickets
+from mailer.database import job_schema, schema
 from mailer.database.engine import open_engine
-from mailer.database.tickets import create_tickets, has_tickets, is_ours
+from mailer.database.job_schema import create_tickets, has_tickets, is_ours
 from mailer.errors import StaleSchemaError
 
 AT = "2026-03-01 09:00:00+00:00"
@@ -55,7 +55,7 @@ def add_subscriber(engine: Engine, status: str) -> None:
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(empty_engine: Engine) -> None:
-    migrating.upgrade(empty_engine)
+    schema.upgrade(empty_engine)
     with empty_engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
         assert compare_metadata(context, SQLModel.metadata) == []
@@ -63,7 +63,7 @@ def test_the_migrations_make_exactly_the_tables_of_the_models(empty_engine: Engi
 
 def test_the_migrations_make_every_check_of_the_models(empty_engine: Engine) -> None:
     # Alembic does not compare CHECKs, so they are compared here by name.
-    migrating.upgrade(empty_engine)
+    schema.upgrade(empty_engine)
     name_of = empty_engine.dialect.identifier_preparer.format_constraint
     expected = {
         (table.name, name_of(constraint))
@@ -109,7 +109,7 @@ def test_every_value_of_every_choice_is_let_in_and_no_other(sqlite_engine: Engin
 
 
 def test_the_tables_of_the_engine_are_made_on_postgresql_alone(empty_engine: Engine) -> None:
-    migrating.upgrade(empty_engine)
+    schema.upgrade(empty_engine)
     on_postgresql = empty_engine.dialect.name == "postgresql"
     with empty_engine.connect() as connection:
         assert has_tickets(connection) is on_postgresql
@@ -134,9 +134,9 @@ def test_workers_that_start_together_make_the_tables_once(
 def test_without_the_extra_there_are_no_tables_and_the_upgrade_goes_through(
     empty_postgres_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tickets, "find_spec", lambda _: None)
+    monkeypatch.setattr(job_schema, "find_spec", lambda _: None)
     engine = open_engine(empty_postgres_database, root=tmp_path)
-    migrating.upgrade(engine)
+    schema.upgrade(engine)
     with engine.connect() as connection:
         assert not has_tickets(connection)
     engine.dispose()
@@ -155,7 +155,7 @@ def test_the_basis_of_earlier_imports_moves_to_its_own_column(empty_engine: Engi
         insert_row(empty_engine, "consent_record", subscriber_id=1, at=AT, **values, **empty)
     values = {"id": 3, "event": "updated", "method": "import", "evidence": "row 2; changed: sectors"}
     insert_row(empty_engine, "consent_record", subscriber_id=1, at=AT, **values, **empty)
-    migrating.upgrade(empty_engine)
+    schema.upgrade(empty_engine)
     with empty_engine.connect() as connection:
         kept = connection.execute(text("SELECT evidence, basis FROM consent_record ORDER BY id")).all()
     assert [tuple(row) for row in kept] == [
@@ -177,7 +177,7 @@ def test_records_of_an_older_database_stay_and_stay_kept(empty_engine: Engine) -
         "evidence": "",
     }
     insert_row(empty_engine, "consent_record", id=1, subscriber_id=1, event="suppressed", at=AT, **words)
-    migrating.upgrade(empty_engine)
+    schema.upgrade(empty_engine)
     insert_row(
         empty_engine, "consent_record", id=2, subscriber_id=1, event="unsuppressed", at=AT, basis="", **words
     )
@@ -187,17 +187,17 @@ def test_records_of_an_older_database_stay_and_stay_kept(empty_engine: Engine) -
 
 def upgrade_to(engine: Engine, revision: str) -> None:
     config = Config()
-    config.set_main_option("script_location", str(migrating.MIGRATIONS))
-    with migrating._migration(engine) as connection:
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    with schema._migration(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
 
 def test_upgrading_twice_keeps_the_rows(empty_engine: Engine) -> None:
-    migrating.upgrade(empty_engine)
+    schema.upgrade(empty_engine)
     add_subscriber(empty_engine, "active")
-    migrating.upgrade(empty_engine)
-    migrating.ensure_current(empty_engine)
+    schema.upgrade(empty_engine)
+    schema.ensure_current(empty_engine)
     with empty_engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM subscriber")) == 1
 
@@ -246,31 +246,31 @@ def test_a_delivery_that_makes_no_sense_is_refused(
 
 def test_an_empty_database_is_stale_and_the_command_is_named(empty_engine: Engine) -> None:
     with pytest.raises(StaleSchemaError, match=r"no tables yet. Run `mailer db upgrade`"):
-        migrating.ensure_current(empty_engine)
+        schema.ensure_current(empty_engine)
 
 
 def test_an_older_database_is_stale_and_the_command_is_named(
     engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stale = migrating.HEAD
-    monkeypatch.setattr(migrating, "HEAD", "9999_next")
+    stale = schema.HEAD
+    monkeypatch.setattr(schema, "HEAD", "9999_next")
     with pytest.raises(StaleSchemaError, match=rf"at {stale} .* needs 9999_next. Run `mailer db"):
-        migrating.ensure_current(engine)
+        schema.ensure_current(engine)
 
 
 def test_a_newer_database_is_neither_used_nor_changed(engine: Engine) -> None:
     with engine.begin() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = '0099_future'"))
     with pytest.raises(StaleSchemaError, match="a newer one made it"):
-        migrating.ensure_current(engine)
+        schema.ensure_current(engine)
     with pytest.raises(StaleSchemaError, match="a newer one made it"):
-        migrating.upgrade(engine)
+        schema.upgrade(engine)
 
 
 def test_the_newest_revision_is_the_one_written_down() -> None:
     config = Config()
-    config.set_main_option("script_location", str(migrating.MIGRATIONS))
-    assert ScriptDirectory.from_config(config).get_heads() == [migrating.HEAD]
+    config.set_main_option("script_location", str(schema.MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_heads() == [schema.HEAD]
 
 
 def test_a_migration_that_copies_a_table_does_not_empty_the_others(sqlite_engine: Engine) -> None:
@@ -278,7 +278,7 @@ def test_a_migration_that_copies_a_table_does_not_empty_the_others(sqlite_engine
     add_subscriber(sqlite_engine, "active")
     with sqlite_engine.begin() as connection:
         connection.execute(text("INSERT INTO subscriber_tag VALUES (1, 'press')"))
-    with migrating._migration(sqlite_engine) as connection:
+    with schema._migration(sqlite_engine) as connection:
         operations = Operations(MigrationContext.configure(connection))
         with operations.batch_alter_table("subscriber", recreate="always") as batch:
             batch.alter_column("name", type_=String(400))
@@ -294,7 +294,7 @@ def test_a_backup_is_complete_private_and_made_while_others_write(
     copy = tmp_path / "copy.db"
     with sqlite_engine.begin() as writer:
         writer.execute(text("UPDATE subscriber SET name = 'half done'"))
-        migrating.backup(sqlite_engine, copy)
+        schema.backup(sqlite_engine, copy)
     assert stat.S_IMODE(copy.stat().st_mode) == 0o600
     connection = sqlite3.connect(copy)
     assert connection.execute("SELECT email, name FROM subscriber").fetchall() == [("a@example.org", "")]
@@ -304,18 +304,18 @@ def test_a_backup_is_complete_private_and_made_while_others_write(
 def test_a_backup_never_overwrites(sqlite_engine: Engine, tmp_path: Path) -> None:
     copy = tmp_path / "copy.db"
     copy.write_text("precious")
-    with pytest.raises(migrating.BackupError, match="exists and is not overwritten"):
-        migrating.backup(sqlite_engine, copy)
+    with pytest.raises(schema.BackupError, match="exists and is not overwritten"):
+        schema.backup(sqlite_engine, copy)
     assert copy.read_text() == "precious"
 
 
 def test_a_backup_into_a_folder_that_is_not_there_says_so(sqlite_engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(migrating.BackupError, match="cannot be written"):
-        migrating.backup(sqlite_engine, tmp_path / "no" / "copy.db")
+    with pytest.raises(schema.BackupError, match="cannot be written"):
+        schema.backup(sqlite_engine, tmp_path / "no" / "copy.db")
 
 
 def test_postgres_is_backed_up_by_its_own_tool(postgres_database: str, tmp_path: Path) -> None:
     engine = open_engine(postgres_database, root=tmp_path)
-    with pytest.raises(migrating.BackupError, match="pg_dump"):
-        migrating.backup(engine, tmp_path / "copy")
+    with pytest.raises(schema.BackupError, match="pg_dump"):
+        schema.backup(engine, tmp_path / "copy")
     engine.dispose()

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mailer.demo.sink import run_sink
+from mailer.demo.smtp_sink import run_sink
 
 
 def mailer(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":

@@ -16,8 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import Engine
 
-from mailer.database.durability import measure_commit
-from mailer.diagnosis import Finding, Verdict, examine_workspace
+from mailer.database.commit_latency import measure_commit
+from mailer.doctor import Finding, Verdict, examine_workspace
 from mailer.settings import DatabaseSettings, DkimSettings, SmtpSettings
 from mailer.workspace import Workspace
 from tests.servers import DROP, MisbehavingServer, Stage, free_port, smtp_sink

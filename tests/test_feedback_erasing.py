@@ -19,14 +19,14 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, event, text
 from sqlmodel import Session, select
 
-from mailer.campaigns.launching import launch
+from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.planning import plan_campaign
-from mailer.campaigns.sending import send_campaign
+from mailer.campaigns.plan import plan_campaign
+from mailer.campaigns.send import send_campaign
 from mailer.cli import mailer
-from mailer.database import scrubbing
+from mailer.database import secure_delete
 from mailer.database.models import Campaign, Delivery, Letter, LetterKind
-from mailer.database.scrubbing import EXEMPT, UnfinishedScrubbingError, list_word_columns
+from mailer.database.secure_delete import EXEMPT, UnfinishedScrubbingError, list_word_columns
 from mailer.privacy import erasure as erasure_module
 from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
@@ -130,7 +130,7 @@ def erase(workspace: Workspace, engine: Engine, address: str = ADDRESS) -> erasu
 def dump(engine: Engine) -> str:
     """Every row of every table, as words."""
     with engine.connect() as connection:
-        tables = scrubbing.SQLModel.metadata.sorted_tables
+        tables = secure_delete.SQLModel.metadata.sorted_tables
         return repr([[tuple(row) for row in connection.execute(table.select())] for table in tables]).lower()
 
 
@@ -317,7 +317,7 @@ def make_shadows(engine: Engine, file: Path) -> list[str]:
         for number in numbers[:1500]:
             values = {"it": SHADOWED.format(number=number), "words": "y" * (number % 300)}
             connection.execute(grow, values)
-    scrubbing.fold_in_log(engine)
+    secure_delete.fold_in_log(engine)
     content = file.read_bytes()
     addresses = [SHADOWED.format(number=number) for number in numbers]
     # Address and envelope in the row, and the address in its index.
@@ -342,7 +342,7 @@ def test_postgresql_is_asked_to_vacuum_every_table(workspace: Workspace, engine:
     said: list[str] = []
     event.listen(engine, "before_cursor_execute", lambda *args: said.append(args[2]))
     erasure = erase(workspace, engine)
-    tables = {table.name for table in scrubbing.SQLModel.metadata.sorted_tables}
+    tables = {table.name for table in secure_delete.SQLModel.metadata.sorted_tables}
     assert {words.removeprefix("VACUUM ") for words in said if words.startswith("VACUUM ")} == tables
     assert any("write-ahead log, its replicas" in words for words in erasure.out_of_reach)
 
@@ -355,7 +355,7 @@ def test_every_column_of_words_is_looked_through_or_has_a_reason_not_to_be() -> 
         "campaign.segment",
         "dispatcher.notice",
     } <= looked_through
-    tables = {table.name for table in scrubbing.SQLModel.metadata.sorted_tables}
+    tables = {table.name for table in secure_delete.SQLModel.metadata.sorted_tables}
     assert set(EXEMPT) <= tables
 
 

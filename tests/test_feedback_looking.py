@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from editions.model import Personalisation
-from mailer.campaigns.audience import list_circles, read_reader
+from mailer.campaigns.audiences.selection import list_circles, read_reader
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled import CompiledEdition
 from mailer.selfservice.last_edition import find_last_edition, has_last_edition

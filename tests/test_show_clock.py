@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, text
 from sqlmodel import Session
 
-from mailer.campaigns.planning import plan_campaign
-from mailer.campaigns.scheduling import ScheduleError, read_time, schedule, start_due
+from mailer.campaigns.plan import plan_campaign
+from mailer.campaigns.schedule import ScheduleError, read_time, schedule, start_due
 from mailer.database.models import CampaignState
 from mailer.workspace import Workspace
 from subscribers.segment import parse_segment

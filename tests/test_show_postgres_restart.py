@@ -10,7 +10,7 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from mailer.database import migrating
+from mailer.database import schema
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace
 from tests.office import Office, addresses
@@ -34,7 +34,7 @@ def office(workspace: Workspace, cluster: Cluster) -> Iterator[Office]:
     settings = workspace.settings.model_copy(update={"database": DatabaseSettings(url=cluster.url)})
     workspace = replace(workspace, settings=settings)
     engine = workspace.open_database(durable=True)
-    migrating.upgrade(engine)
+    schema.upgrade(engine)
     yield Office(workspace=workspace, engine=engine, url="", smtp={"connections": CONNECTIONS})
     engine.dispose()
 

@@ -16,9 +16,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from sqlalchemy import delete
 from sqlmodel import Session, select
 
-from mailer.campaigns.audience import is_in_audience
-from mailer.campaigns.launching import materialise
-from mailer.campaigns.law import may_be_mailed
+from mailer.campaigns.audiences.compliance import may_be_mailed
+from mailer.campaigns.audiences.selection import is_in_audience
+from mailer.campaigns.launch import materialise
 from mailer.database.models import Campaign, CampaignState, Delivery
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger

@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import update
 from sqlmodel import col
 
-from mailer.founding import found_workspace
 from mailer.settings import DkimSettings, WebSettings
 from mailer.workspace import Workspace, open_workspace
+from mailer.workspace_init import found_workspace
 from subscribers.models import Subscriber
 from tests.office import Office, addresses
 from tests.scripted_smtp import Mail, ScriptedServer

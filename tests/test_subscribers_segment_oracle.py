@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
-from mailer.campaigns.answering import Ledger
+from mailer.campaigns.audiences.segments import Ledger
 from subscribers.expression import Expression, conjuncts, write
 from subscribers.segment import parse_segment
 from tests.segments import ID, SECTORS, SENT, Person, add_campaigns, fill, holds, people, spelt

@@ -12,8 +12,8 @@ from typing import TypeAlias
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.audience import is_in_audience, read_reader
-from mailer.campaigns.planning import Plan
+from mailer.campaigns.audiences.selection import is_in_audience, read_reader
+from mailer.campaigns.plan import Plan
 from mailer.database.engine import session
 from mailer.errors import MailerError
 from mailer.rendering.body.variants import choose_language

@@ -15,8 +15,8 @@ import click
 
 from editions.errors import EditionError
 from mailer import __version__
-from mailer.cli import campaigns, editions, keys, operations, segments, sending, subscribers
-from mailer.cli.home import Home
+from mailer.cli.commands import campaigns, editions, keys, segments, send, server, subscribers
+from mailer.cli.context import Home
 from mailer.errors import ConfigurationError, MailerError
 from subscribers.errors import SubscriberError
 
@@ -101,16 +101,16 @@ for _command in (
     editions.check,
     editions.render,
     editions.preview,
-    sending.send,
+    send.send,
     campaigns.campaigns,
     subscribers.subscribers,
     segments.segments,
-    operations.init,
-    operations.demo,
-    operations.serve,
-    operations.work,
-    operations.doctor,
+    server.init,
+    server.demo,
+    server.serve,
+    server.work,
+    server.doctor,
     keys.keys,
-    operations.db,
+    server.db,
 ):
     mailer.add_command(_command)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
-from mailer.database.tickets import create_tickets, has_tickets
+from mailer.database.job_schema import create_tickets, has_tickets
 from mailer.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from mailer.database.engine import session
 from mailer.database.models import Delivery, Letter
-from mailer.database.scrubbing import find_files, fold_in_log, scrub_words, vacuum, write_anew
+from mailer.database.secure_delete import find_files, fold_in_log, scrub_words, vacuum, write_anew
 from mailer.errors import MailerError
 from mailer.privacy.address_matcher import (
     AddressMatcher,

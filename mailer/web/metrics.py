@@ -8,7 +8,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.campaigns.measuring import CONTENT_TYPE, measure
+from mailer.campaigns.metrics import CONTENT_TYPE, measure
 from mailer.web.dependencies import SiteDep
 
 _PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")

@@ -14,12 +14,12 @@ from pathlib import Path
 
 from editions.model import Edition
 from editions.reading import read_edition
-from mailer.founding import SAMPLE_EDITIONS, found_workspace
 from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message
 from mailer.rendering.reader import reader_for
 from mailer.workspace import Workspace, open_workspace
+from mailer.workspace_init import SAMPLE_EDITIONS, found_workspace
 from tests.judges.audience import Partner, Share, list_partners, list_shares, pick_extremes
 from tests.judges.golden import BASE_URL, GOLDEN, list_golden
 

@@ -4,7 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from mailer.database import models as models
-from mailer.database.tickets import is_ours
+from mailer.database.job_schema import is_ours
 
 context.configure(
     connection=context.config.attributes["connection"],

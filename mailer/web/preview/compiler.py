@@ -12,7 +12,7 @@ from editions.imaging import PreparedImage
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.switches import SwitchedOff
-from mailer.campaigns.examining import examine
+from mailer.campaigns.preflight import examine
 from mailer.errors import ConfigurationError, MailerError
 from mailer.rendering.compiled import CompiledEdition
 from mailer.workspace import Workspace

@@ -6,8 +6,8 @@ from datetime import date
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.answering import read_segment
-from mailer.campaigns.audience import find_list_fault, read_reader
+from mailer.campaigns.audiences.segments import read_segment
+from mailer.campaigns.audiences.selection import find_list_fault, read_reader
 from mailer.database.engine import session
 from mailer.rendering.reader import Reader, anonymous_reader
 from mailer.web.preview.query import PreviewQuery

@@ -5,7 +5,7 @@ Where it is not, `mailer work` makes them once it is.
 
 from alembic import op
 
-from mailer.database.tickets import create_tickets
+from mailer.database.job_schema import create_tickets
 
 revision = "0003_tickets"
 down_revision = "0002_dispatch"

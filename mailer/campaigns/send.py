@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign, reopen_for_doubts
-from mailer.campaigns.stopping import stopping_on_signals
+from mailer.campaigns.signals import stopping_on_signals
 from mailer.database.engine import session
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.dispatch.circuit_breaker import BackoffPolicy

@@ -46,7 +46,7 @@ class Home:
         Raises:
             StaleSchemaError: ``mailer db upgrade`` must run first.
         """
-        from mailer.database.migrating import ensure_current
+        from mailer.database.schema import ensure_current
 
         engine = workspace.open_database()
         try:

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
-from mailer.campaigns.answering import read_segment
-from mailer.campaigns.launching import (
+from mailer.campaigns.audiences.compliance import find_identity_fault
+from mailer.campaigns.audiences.segments import read_segment
+from mailer.campaigns.launch import (
     AS_SET,
     LaunchRefusedError,
     Terms,
@@ -24,8 +25,7 @@ from mailer.campaigns.launching import (
     taking_turns,
     write_campaign,
 )
-from mailer.campaigns.law import find_identity_fault
-from mailer.campaigns.planning import Plan
+from mailer.campaigns.plan import Plan
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries.transitions import change_campaign_state

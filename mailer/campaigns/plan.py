@@ -13,10 +13,16 @@ from sqlmodel import Session, col, select
 
 from editions.problem import Level, Problem
 from editions.switches import SwitchedOff
-from mailer.campaigns.answering import vocabulary_of
-from mailer.campaigns.audience import Circle, already_has, find_variants, is_in_audience, list_circles
-from mailer.campaigns.examining import Examination, examine
-from mailer.campaigns.law import HeldBack, find_held_back
+from mailer.campaigns.audiences.compliance import HeldBack, find_held_back
+from mailer.campaigns.audiences.segments import vocabulary_of
+from mailer.campaigns.audiences.selection import (
+    Circle,
+    already_has,
+    find_variants,
+    is_in_audience,
+    list_circles,
+)
+from mailer.campaigns.preflight import Examination, examine
 from mailer.database.engine import session
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 

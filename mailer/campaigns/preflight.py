@@ -14,7 +14,7 @@ from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reading import Inspection, inspect_edition
 from editions.switches import SwitchedOff, apply_switches, judge_switches, merge_switched_off
-from mailer.campaigns.audience import find_list_fault, find_variants, list_circles
+from mailer.campaigns.audiences.selection import find_list_fault, find_variants, list_circles
 from mailer.checks.document.mail import Mail
 from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS

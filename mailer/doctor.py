@@ -14,8 +14,8 @@ from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.clock import read_clock
-from mailer.database.durability import measure_commit
-from mailer.database.migrating import ensure_current
+from mailer.database.commit_latency import measure_commit
+from mailer.database.schema import ensure_current
 from mailer.dispatch.relays import list_relays, merge_relay_settings
 from mailer.errors import ConfigurationError
 from mailer.rendering.message import names_survive_folding

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import emit, emit_json, json_option, say, write_file
 
 if TYPE_CHECKING:
@@ -37,11 +37,11 @@ def check(home: Home, edition: str | None, online: bool, explain: str | None, as
         return
     if edition is None:
         raise click.UsageError("Give the name of an edition, or a check to explain with --explain CODE.")
-    from mailer.campaigns.examining import examine_for_list
+    from mailer.campaigns.preflight import examine_for_list
 
     examination = examine_for_list(home.open(), edition, today=datetime.now(UTC).date())
     if online:
-        from mailer.campaigns.examining import examine_links
+        from mailer.campaigns.preflight import examine_links
 
         examination = examine_links(examination)
     problems, switched_off = examination.problems, examination.switched_off
@@ -128,7 +128,7 @@ def render(
 
     Example: mailer render 2021-2 --for desk@example.org --format eml -o desk.eml
     """
-    from mailer.campaigns.specimen import render_specimen
+    from mailer.campaigns.sample_message import render_specimen
 
     data = render_specimen(home.open(), edition, form=form, address=address, language=language)
     if output is None:

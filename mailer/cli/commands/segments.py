@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.commands.subscribers import read_segment
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
-from mailer.cli.subscribers import read_segment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from sqlmodel import Session
 
-    from mailer.campaigns.comparing import Difference, Moved
+    from mailer.campaigns.audiences.comparison import Difference, Moved
     from mailer.workspace import Workspace
     from subscribers.answering import Known
     from subscribers.segment import Segment
@@ -171,7 +171,7 @@ def compare(home: Home, before: str, after: str, as_csv: bool, as_json: bool) ->
 
     Example: mailer segments compare edition:2021-1 'country:MN,CN sector:education'
     """
-    from mailer.campaigns.comparing import compare as compare_audiences
+    from mailer.campaigns.audiences.comparison import compare as compare_audiences
 
     if as_csv and as_json:
         raise click.UsageError("Choose one of --csv and --json.")
@@ -220,7 +220,7 @@ def _tell_difference(difference: Difference) -> None:
 
 
 def _describe(workspace: Workspace, opened: Session, segment: Segment) -> dict[str, Any]:
-    from mailer.campaigns.answering import vocabulary_of
+    from mailer.campaigns.audiences.segments import vocabulary_of
     from subscribers.explaining import explain as explain_segment
     from subscribers.listing import count
 
@@ -244,7 +244,7 @@ def _meaning(workspace: Workspace, opened: Session, text: str) -> dict[str, Any]
 
 
 def _known(workspace: Workspace, opened: Session) -> Known:
-    from mailer.campaigns.answering import Ledger
+    from mailer.campaigns.audiences.segments import Ledger
     from subscribers.answering import Known
     from subscribers.saving import SavedSegments
 

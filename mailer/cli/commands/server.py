@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @json_option
 def init(folder: Path, sample: bool, as_json: bool) -> None:
     """Create a workspace in DIR: settings, keys, an empty list of subscribers, folders for editions."""
-    from mailer.founding import found_workspace
+    from mailer.workspace_init import found_workspace
 
     founded = found_workspace(folder, sample=sample, now=datetime.now(UTC))
     if as_json:
@@ -63,8 +63,8 @@ def demo(folder: Path | None, browser: bool) -> None:
     Checks, previews and sends the sample edition through a real SMTP server, and unsubscribes a reader on a
     real web page. Nothing leaves this machine.
     """
-    from mailer.cli.narration import TerminalNarrator
-    from mailer.demo.journey import run_journey
+    from mailer.cli.demo_output import TerminalNarrator
+    from mailer.demo.walkthrough import run_journey
 
     page = run_journey(folder or Path("partner-mailer-demo"), TerminalNarrator(), command=_own_command())
     if browser and sys.stdout.isatty():
@@ -89,7 +89,7 @@ def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
     Like `mailer work`, it also starts scheduled campaigns, sends unfinished ones and mails the links that
     readers request.
     """
-    from mailer.campaigns.stopping import stopping_on_signals
+    from mailer.campaigns.signals import stopping_on_signals
     from mailer.web.app import create_app
     from mailer.web.server import serve as serve_app
 
@@ -112,7 +112,7 @@ def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
 @contextlib.contextmanager
 def _working_beside(workspace: Workspace) -> Iterator[None]:
     """Run a worker in a thread of this process; at the end it finishes the messages it has begun."""
-    from mailer.campaigns.working import work as work_on
+    from mailer.campaigns.worker import work as work_on
 
     stop = threading.Event()
 
@@ -162,8 +162,8 @@ def work(home: Home, no_listen: bool) -> None:
     With PostgreSQL, run it on as many machines as you like. If one of them dies, the others take over its
     work.
     """
-    from mailer.campaigns.stopping import stopping_on_signals
-    from mailer.campaigns.working import work as work_on
+    from mailer.campaigns.signals import stopping_on_signals
+    from mailer.campaigns.worker import work as work_on
 
     workspace = home.open()
     with home.database(workspace):
@@ -180,7 +180,7 @@ def work(home: Home, no_listen: bool) -> None:
 @pass_home
 def doctor(home: Home, as_json: bool) -> None:
     """Check the workspace for problems: settings, keys, database, mail relay, Python. Sends nothing."""
-    from mailer.diagnosis import examine_workspace
+    from mailer.doctor import examine_workspace
 
     findings = examine_workspace(home.open())
     if as_json:
@@ -199,7 +199,7 @@ def db() -> None:
 @pass_home
 def upgrade(home: Home) -> None:
     """Create or update the database tables; does nothing if they are up to date."""
-    from mailer.database.migrating import upgrade as upgrade_database
+    from mailer.database.schema import upgrade as upgrade_database
 
     workspace = home.open()
     engine = workspace.open_database()
@@ -215,7 +215,7 @@ def upgrade(home: Home) -> None:
 @pass_home
 def backup(home: Home, file: Path) -> None:
     """Copy the database to FILE, even while the program is running. Never overwrites a file."""
-    from mailer.database.migrating import backup as backup_database
+    from mailer.database.schema import backup as backup_database
 
     workspace = home.open()
     with home.database(workspace) as engine:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:

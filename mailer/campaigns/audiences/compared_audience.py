@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select
 from sqlmodel import col
 
-from mailer.campaigns.answering import HAVING, Ledger, has_delivery, read_segment, vocabulary_of
+from mailer.campaigns.audiences.segments import HAVING, Ledger, has_delivery, read_segment, vocabulary_of
 from mailer.database.models import Campaign, Delivery
 from mailer.errors import MailerError
 from mailer.settings import Settings

@@ -10,7 +10,7 @@ import editions
 import subscribers
 import templates
 from mailer.database.engine import session
-from mailer.database.migrating import upgrade
+from mailer.database.schema import upgrade
 from mailer.errors import MailerError
 from mailer.settings import FILE
 from mailer.workspace import KEYS_FILE, Workspace, open_workspace, write_keys

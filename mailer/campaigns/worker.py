@@ -17,8 +17,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from mailer.campaigns.lifecycle import reopen_for_doubts
-from mailer.campaigns.scheduling import resume_due, start_due, tell_start
-from mailer.campaigns.sending import send_campaign
+from mailer.campaigns.schedule import resume_due, start_due, tell_start
+from mailer.campaigns.send import send_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.deliveries.ledger import Ledger

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import columns, emit, emit_json, json_option, say, writing_file
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def report(home: Home, campaign_id: int, output: Path | None, states: tuple[str,
 
     Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
     """
-    from mailer.campaigns.reporting import describe_counts, report_campaign
+    from mailer.campaigns.report import describe_counts, report_campaign
 
     if states and output is None:
         raise click.UsageError("--state only works together with --csv FILE.")
@@ -91,7 +91,7 @@ def _write_csv(
     opened: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
 ) -> None:
     """Write the CSV row by row. A file appears only once it is complete."""
-    from mailer.campaigns.reporting import write_deliveries
+    from mailer.campaigns.report import write_deliveries
     from mailer.database.models import DeliveryState
 
     chosen = [DeliveryState(name) for name in states]

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 
 from editions.model import Edition
 from editions.reading import read_edition
-from mailer.campaigns.audience import read_reader
+from mailer.campaigns.audiences.selection import read_reader
 from mailer.database.engine import session
-from mailer.database.migrating import ensure_current
+from mailer.database.schema import ensure_current
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition, compile_mjml

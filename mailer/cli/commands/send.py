@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.commands.subscribers import read_segment
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import emit, emit_json, json_option, say
-from mailer.cli.subscribers import read_segment
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from mailer.campaigns.launching import Terms
+    from mailer.campaigns.launch import Terms
     from mailer.campaigns.outbox import Outbox
-    from mailer.campaigns.planning import Plan
+    from mailer.campaigns.plan import Plan
     from mailer.dispatch.dispatcher import RunResult
     from mailer.workspace import Workspace
 
@@ -106,9 +106,9 @@ def send(
 
     Example: mailer send 2021-2 --segment 'country:MN,CN sector:education'
     """
-    from mailer.campaigns.launching import Terms
-    from mailer.campaigns.planning import plan_campaign
-    from mailer.campaigns.scheduling import read_time
+    from mailer.campaigns.launch import Terms
+    from mailer.campaigns.plan import plan_campaign
+    from mailer.campaigns.schedule import read_time
     from mailer.database.engine import session
 
     workspace = home.open()
@@ -148,7 +148,7 @@ def resume(
 ) -> None:
     """Continue a campaign that was paused or interrupted, or that has deferred messages to try again."""
     from mailer.campaigns.lifecycle import resume_campaign
-    from mailer.campaigns.working import queue_doubted
+    from mailer.campaigns.worker import queue_doubted
 
     workspace = home.open()
     with home.writing(workspace) as opened:
@@ -183,7 +183,7 @@ def _preview(
 
 
 def _tell_plan(plan: Plan) -> None:
-    from mailer.campaigns.reporting import count_readers
+    from mailer.campaigns.report import count_readers
 
     emit(f"{plan.title}: {plan.subject}")
     emit(f"To {plan.segment_words}: {count_readers(plan.audience)}.")
@@ -229,7 +229,7 @@ def _tell_outbox(outbox: Outbox) -> None:
 def _send(
     home: Home, workspace: Workspace, plan: Plan, terms: Terms, *, wait: bool, detach: bool, as_json: bool
 ) -> None:
-    from mailer.campaigns.launching import launch_or_continue
+    from mailer.campaigns.launch import launch_or_continue
 
     with _durable(workspace) as engine:
         launched = launch_or_continue(engine, workspace, plan, terms=terms, now=datetime.now(UTC))
@@ -247,7 +247,7 @@ def _send(
 def _schedule(
     home: Home, workspace: Workspace, plan: Plan, at: datetime, terms: Terms, *, as_json: bool
 ) -> None:
-    from mailer.campaigns.scheduling import schedule
+    from mailer.campaigns.schedule import schedule
 
     with _durable(workspace) as engine:
         scheduled = schedule(engine, workspace, plan, at=at, terms=terms)
@@ -263,8 +263,8 @@ def _leave_to_workers(
     home: Home, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
 ) -> None:
     """Print which processes will send the campaign, or that none is running yet."""
-    from mailer.campaigns.reporting import describe_counts, summarise
-    from mailer.campaigns.working import count_workers
+    from mailer.campaigns.report import describe_counts, summarise
+    from mailer.campaigns.worker import count_workers
     from mailer.database.engine import session
 
     with home.database(workspace) as engine:
@@ -310,7 +310,7 @@ def _run(
     resend_in_doubt: bool = False,
 ) -> None:
     """Send in the foreground, print the result, and exit with 1 if the campaign stopped early."""
-    from mailer.campaigns.sending import send_campaign
+    from mailer.campaigns.send import send_campaign
     from mailer.cli.progress import show_progress
 
     with show_progress(f"Campaign {campaign_id}") as on_progress:
@@ -343,7 +343,7 @@ def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
 
 
 def _tell_ending(home: Home, campaign_id: int, ending: RunResult, canary_until: datetime | None) -> None:
-    from mailer.campaigns.reporting import describe_counts
+    from mailer.campaigns.report import describe_counts
 
     resume = home.again("campaigns", "resume", str(campaign_id))
     emit(f"Campaign {campaign_id}, {describe_counts(ending.counts)}")

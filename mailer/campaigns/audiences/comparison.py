@@ -15,8 +15,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlmodel import Session, col
 
-from mailer.campaigns.answering import has_delivery, has_got, vocabulary_of
-from mailer.campaigns.sides import Side, read_side
+from mailer.campaigns.audiences.compared_audience import Side, read_side
+from mailer.campaigns.audiences.segments import has_delivery, has_got, vocabulary_of
 from mailer.database.models import Delivery, DeliveryState
 from mailer.settings import Settings
 from subscribers.explaining import explain_part

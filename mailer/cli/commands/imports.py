@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, text, update
 from sqlmodel import SQLModel, col
 
-from mailer.campaigns.audience import is_in_audience
-from mailer.campaigns.law import find_identity_fault
-from mailer.campaigns.planning import Plan
+from mailer.campaigns.audiences.compliance import find_identity_fault
+from mailer.campaigns.audiences.selection import is_in_audience
+from mailer.campaigns.plan import Plan
 from mailer.database.models import (
     Campaign,
     CampaignContent,

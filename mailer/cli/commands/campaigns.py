@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli import reporting, resolving, sending
-from mailer.cli.home import Home, pass_home
+from mailer.cli.commands import report, resolve, send
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from mailer.campaigns.reporting import Timing
+    from mailer.campaigns.report import Timing
 
 
 @click.group()
@@ -26,7 +26,7 @@ def campaigns() -> None:
 @pass_home
 def list_(home: Home, as_json: bool) -> None:
     """List all campaigns with their state and numbers."""
-    from mailer.campaigns.reporting import list_campaigns
+    from mailer.campaigns.report import list_campaigns
 
     workspace = home.open()
     with home.reading(workspace) as opened:
@@ -74,7 +74,7 @@ def archive(home: Home, campaign_id: int, off: bool) -> None:
 @pass_home
 def show(home: Home, campaign_id: int, as_json: bool) -> None:
     """Show the state of a campaign and its numbers."""
-    from mailer.campaigns.reporting import describe_counts, summarise
+    from mailer.campaigns.report import describe_counts, summarise
 
     workspace = home.open()
     with home.reading(workspace) as opened:
@@ -126,7 +126,7 @@ def metrics(home: Home) -> None:
 
     Example: mailer campaigns metrics > /var/lib/node_exporter/mailer.prom
     """
-    from mailer.campaigns.measuring import measure
+    from mailer.campaigns.metrics import measure
 
     with home.database(home.open()) as engine:
         click.echo(measure(engine), nl=False)
@@ -157,5 +157,5 @@ def _move(home: Home, campaign_id: int, verb: str, word: str) -> None:
     say(f"Campaign {campaign_id} is {word}.")
 
 
-for _command in (reporting.report, resolving.resolve, sending.resume):
+for _command in (report.report, resolve.resolve, send.resume):
     campaigns.add_command(_command)

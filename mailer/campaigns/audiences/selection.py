@@ -9,10 +9,10 @@ from sqlalchemy import ColumnElement, Engine, and_, exists, func, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
-from mailer.campaigns.answering import HAVING
-from mailer.campaigns.law import may_be_mailed
-from mailer.database.migrating import ensure_current
+from mailer.campaigns.audiences.compliance import may_be_mailed
+from mailer.campaigns.audiences.segments import HAVING
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.database.schema import ensure_current
 from mailer.errors import StaleSchemaError
 from mailer.rendering.body.variants import Interests, Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.home import Home, pass_home
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from mailer.campaigns.resolving import Resolution
+    from mailer.campaigns.doubt_resolution import Resolution
 
 _MOST_CHANGES = 20
 
@@ -68,7 +68,7 @@ def resolve(
       mailer campaigns resolve 7 mei@example.org --arrived
       mailer campaigns resolve 7 --all --send-again
     """
-    from mailer.campaigns.resolving import resolve_by_hand, resolve_by_log
+    from mailer.campaigns.doubt_resolution import resolve_by_hand, resolve_by_log
 
     _check_choice(address, everybody, arrived, send_again, logs, not_found_resend)
     workspace, now = home.open(), datetime.now(UTC)

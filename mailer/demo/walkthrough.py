@@ -17,20 +17,20 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
-from mailer.campaigns.examining import Examination, examine
-from mailer.campaigns.launching import launch
+from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.planning import Plan, plan_campaign
-from mailer.campaigns.reporting import describe_counts
-from mailer.campaigns.sending import send_campaign
-from mailer.campaigns.specimen import render_specimen
-from mailer.demo.sink import Sink, run_sink
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.preflight import Examination, examine
+from mailer.campaigns.report import describe_counts
+from mailer.campaigns.sample_message import render_specimen
+from mailer.campaigns.send import send_campaign
+from mailer.demo.smtp_sink import Sink, run_sink
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.errors import MailerError
-from mailer.founding import found_workspace
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
+from mailer.workspace_init import found_workspace
 from subscribers.segment import parse_segment
 
 _MARKER = ".made-by-mailer-demo"

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli import importing, privacy
-from mailer.cli.home import Home, pass_home
+from mailer.cli.commands import imports, privacy
+from mailer.cli.context import Home, pass_home
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def read_segment(settings: Settings, query: str, opened: Session | None = None) 
         from subscribers.segment import parse_segment
 
         return parse_segment(query, sectors=settings.sectors)
-    from mailer.campaigns.answering import read_segment as read
+    from mailer.campaigns.audiences.segments import read_segment as read
 
     return read(query, settings, opened)
 
@@ -107,7 +107,7 @@ def count(home: Home, query: str, as_json: bool) -> None:
 
 def _explained(workspace: Workspace, segment: Segment) -> str:
     """The segment in words, after a colon; empty for all subscribers."""
-    from mailer.campaigns.answering import vocabulary_of
+    from mailer.campaigns.audiences.segments import vocabulary_of
     from subscribers.explaining import explain
 
     return f": {explain(segment, vocabulary_of(workspace.settings))}" if segment.terms else ""
@@ -122,7 +122,7 @@ def audience(home: Home, query: str, as_json: bool) -> None:
 
     Counts those who would get mail today, unless the segment asks about the status itself.
     """
-    from mailer.campaigns.answering import vocabulary_of
+    from mailer.campaigns.audiences.segments import vocabulary_of
     from mailer.cli.crosstable import as_dict, print_table
     from subscribers.crosstable import count_table
     from subscribers.terms import Key
@@ -205,7 +205,7 @@ def show(home: Home, address: str, as_json: bool) -> None:
 
 
 for _command in (
-    *(importing.import_, importing.imports, importing.rollback),
+    *(imports.import_, imports.imports, imports.rollback),
     *(privacy.data, privacy.suppress, privacy.unsuppress, privacy.erase, privacy.prune),
 ):
     subscribers.add_command(_command)

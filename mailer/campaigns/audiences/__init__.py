@@ -1,0 +1,1 @@
+"""Who gets a campaign: segments, past deliveries, the law of a reader's country, and comparisons."""
