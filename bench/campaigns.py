@@ -18,7 +18,7 @@ from bench.stores import PostgresStore, SqliteStore, Store
 from bench.turns import Run
 from mailer.campaigns.launch import launch
 from mailer.campaigns.plan import Plan, plan_campaign
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent
 from mailer.database.schema import upgrade
 from mailer.rendering.compiled import CompiledEdition
@@ -70,7 +70,7 @@ class PreparedCampaign:
     def messages(self) -> Iterator[bytes]:
         """The message of each reader, as the builder makes it."""
         workspace, engine = self.audience.workspace, self.audience.workspace.open_database()
-        with session(engine, read_only=True) as rows:
+        with open_session(engine, read_only=True) as rows:
             contents = [CompiledEdition.from_bytes(row.body) for row in rows.exec(select(CampaignContent))]
             builder = MessageBuilder(contents, workspace.settings)
             for subscriber in rows.exec(select(Subscriber).limit(_LOOKED_AT)):

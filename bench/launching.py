@@ -14,7 +14,7 @@ from bench.newsletters import Size
 from bench.turns import Run, each
 from mailer.campaigns.launch import launch
 from mailer.campaigns.plan import Plan
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.database.models import Campaign
 from tests.servers import find_postgres, running_postgres
 
@@ -66,7 +66,7 @@ def _insert(audience: Audience) -> Run:
     audience.store.restore()
     engine = audience.workspace.open_database(durable=True)
     now = datetime.now(UTC)
-    with session(engine) as rows:
+    with open_session(engine) as rows:
         rows.add(Campaign(id=1, edition="", title="", segment="", digest="", created_at=now))
         rows.commit()
     began = time.monotonic()

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import templates
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import SAMPLE_EDITIONS, found_workspace
+from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
 
 _STORIES = 10
 _THEME = Path(__file__).parent / "short"
@@ -47,7 +47,7 @@ class Size(StrEnum):
 
 def found_newsletter(root: Path, size: Size, *, now: datetime) -> tuple[Workspace, str]:
     """A new workspace and the edition in it that is to be sent. Its list is empty."""
-    founded = found_workspace(root, sample=False, now=now)
+    founded = create_workspace(root, sample=False, now=now)
     workspace = open_workspace(founded.root, environ={})
     slug = _write_short(workspace) if size is Size.small else _copy_sample(workspace)
     return workspace, slug

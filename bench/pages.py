@@ -254,7 +254,7 @@ def _count(workspace: Workspace, statement: Any) -> int:
 def _pause(workspace: Workspace) -> None:
     from datetime import UTC, datetime
 
-    from mailer.campaigns.lifecycle import CampaignMoveError, pause_campaign
+    from mailer.campaigns.lifecycle import CampaignStateError, pause_campaign
 
     engine = workspace.open_database()
     try:
@@ -262,7 +262,7 @@ def _pause(workspace: Workspace) -> None:
             number = session.exec(select(Campaign.id)).one() or 0
             pause_campaign(session, number, now=datetime.now(UTC))
             session.commit()
-    except CampaignMoveError:
+    except CampaignStateError:
         # It is through already.
         return
     finally:

@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from editions.model import Edition, Personalisation
 from editions.reading import read_edition
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.rendering.pipeline.jinja_env import make_environment, render_template
@@ -21,7 +21,7 @@ from mailer.rendering.themes.phrases import load_phrases
 from mailer.rendering.themes.theme import load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 from subscribers.models import Subscriber
 
 # A file that changed a moment ago is read anew each time, see editions.fingerprint: nothing to measure.
@@ -72,11 +72,11 @@ class Sample:
 
 
 def prepare_sample(folder: Path) -> Sample:
-    founded = found_workspace(folder, sample=True, now=datetime.now(UTC))
+    founded = create_workspace(folder, sample=True, now=datetime.now(UTC))
     workspace = open_workspace(founded.root, environ={})
     source = workspace.edition_folder(founded.editions[0])
     engine = workspace.open_database()
-    with session(engine) as rows:
+    with open_session(engine) as rows:
         subscribers = rows.exec(select(Subscriber)).all()
         readers = tuple(
             reader_for(subscriber, 1, workspace.settings, workspace.keys.tokens) for subscriber in subscribers

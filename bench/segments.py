@@ -17,7 +17,7 @@ from sqlmodel import Session
 from bench.figure import Bar, Figure, print_table
 from bench.partners import SECTORS, add_partners
 from bench.rounds import Rounds, Timed, clock
-from mailer.database.engine import open_engine, session
+from mailer.database.engine import open_engine, open_session
 from mailer.database.schema import upgrade
 from subscribers.crosstable import count_table
 from subscribers.listing import count
@@ -73,7 +73,7 @@ def _filled(url: str, folder: Path, subscribers: int) -> Iterator[Engine]:
 
 
 def _measure(engine: Engine, name: str, subscribers: int, rounds: int) -> Iterator[Figure]:
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         connection = reading.connection()
         _agree(reading, connection)
         yield _measure_count(reading, connection, f"three terms over {subscribers:,}, {name}", rounds)

@@ -19,8 +19,8 @@ from subscribers.tokens import TokenSigner
 
 KEYS_FILE = "keys.toml"
 _KEY_BYTES = 32
-_HIGHEST = 255
-_HEAD = (
+_MAX_NUMBER = 255
+_HEADER = (
     "# The secrets of this workspace. Keep this file private and in the backup: without it the links\n"
     "# in mails already sent stop working, and erased addresses are forgotten twice.\n"
 )
@@ -66,7 +66,7 @@ def read_keys(path: Path) -> Keys:
     Raises:
         ConfigurationError: the file does not exist or cannot be read.
     """
-    stamp = _stamp(path)
+    stamp = _file_stamp(path)
     values = _read_values(path)
     try:
         tokens = values["tokens"]
@@ -77,7 +77,7 @@ def read_keys(path: Path) -> Keys:
         suppression = SuppressionKey(bytes.fromhex(values["suppression"]))
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise _unreadable(path, error) from error
-    return Keys(suppression=suppression, tokens=replace(signer, look_again=lambda: _look_again(path, stamp)))
+    return Keys(suppression=suppression, tokens=replace(signer, look_again=lambda: _reload(path, stamp)))
 
 
 def rotate_keys(path: Path, *, now: datetime) -> int:
@@ -88,7 +88,7 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
     Raises:
         ConfigurationError: the file cannot be read, or all numbers are taken.
     """
-    with _alone(path):
+    with _exclusive_lock(path):
         read_keys(path)
         values = _read_values(path)
         numbers = {int(name) for name in values["tokens"] if name != "current"}
@@ -113,17 +113,17 @@ def list_keys(path: Path) -> tuple[TokenKey, ...]:
     )
 
 
-def _look_again(path: Path, stamp: tuple[int, int]) -> TokenSigner | None:
+def _reload(path: Path, known: tuple[int, int]) -> TokenSigner | None:
     """The signer from the current file; None if the file has not changed or cannot be read at the moment."""
     try:
-        if _stamp(path) == stamp:
+        if _file_stamp(path) == known:
             return None
         return replace(read_keys(path).tokens, look_again=None)
     except (ConfigurationError, OSError):
         return None
 
 
-def _stamp(path: Path) -> tuple[int, int]:
+def _file_stamp(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError:
@@ -132,10 +132,10 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _choose_number(path: Path, taken: set[int]) -> int:
-    if max(taken) < _HIGHEST:
+    if max(taken) < _MAX_NUMBER:
         return max(taken) + 1
     # 0 is never used: the oldest key, which Message-IDs are derived from, must stay the lowest.
-    free = [number for number in range(min(taken) + 1, _HIGHEST) if number not in taken]
+    free = [number for number in range(min(taken) + 1, _MAX_NUMBER) if number not in taken]
     if not free:
         raise ConfigurationError(
             f"{path}: all {len(taken)} key numbers are taken. Remove one whose links nobody needs any more."
@@ -164,7 +164,7 @@ def _unreadable(path: Path, error: Exception) -> ConfigurationError:
 def _as_toml(path: Path, values: Mapping[str, Any]) -> str:
     """Format the file: plain values first, then tables of plain values. It never contains anything else."""
     tables = {name: table for name, table in values.items() if isinstance(table, dict)}
-    lines = [_HEAD.rstrip(), *_list_values(path, {n: v for n, v in values.items() if n not in tables})]
+    lines = [_HEADER.rstrip(), *_list_values(path, {n: v for n, v in values.items() if n not in tables})]
     for name, table in tables.items():
         lines += ["", f"[{name}]", *_list_values(path, table)]
     return "\n".join(lines) + "\n"
@@ -182,7 +182,7 @@ def _list_values(path: Path, values: Mapping[str, Any]) -> Iterator[str]:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[None]:
+def _exclusive_lock(path: Path) -> Iterator[None]:
     """Lock the workspace's folder for one rotation. The system releases the lock if the process dies."""
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     try:

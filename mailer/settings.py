@@ -25,10 +25,10 @@ from pydantic import (
 
 from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 
-FILE = "mailer.toml"
+SETTINGS_FILE = "mailer.toml"
 _PREFIX = "MAILER_"
 # The keys of these sections are country codes in capitals; names of variables are read in any case.
-_BY_COUNTRY = {"countries", "time_zones", "subject_labels"}
+_COUNTRY_SECTIONS = {"countries", "time_zones", "subject_labels"}
 # Options of the command line, which reads them itself.
 _NOT_SETTINGS = {"MAILER_HOME", "MAILER_DEBUG"}
 
@@ -37,25 +37,25 @@ class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-def _plain_sender(name: str) -> str:
+def _normalise_line(name: str) -> str:
     if any(ord(character) < 32 or ord(character) == 127 for character in name):
         raise ValueError("must not contain control characters")
     return " ".join(name.split())
 
 
-Phrase = Annotated[
-    str, BeforeValidator(lambda value: _plain_sender(value) if isinstance(value, str) else value)
+SingleLineText = Annotated[
+    str, BeforeValidator(lambda value: _normalise_line(value) if isinstance(value, str) else value)
 ]
 
 
 class SenderSettings(_Section):
     """Who the mail is from."""
 
-    name: Phrase = Field(description="The sender's name, as readers see it.")
+    name: SingleLineText = Field(description="The sender's name, as readers see it.")
     address: str = Field(
         description="The sender's address, for the From header.", pattern=r"^[^@\s<>]+@[^@\s<>]+$"
     )
-    organisation: Phrase = Field(description="The organisation's name, for the footer.")
+    organisation: SingleLineText = Field(description="The organisation's name, for the footer.")
     postal_address: str = Field(
         min_length=5, description="The organisation's postal address. The law of most countries requires it."
     )
@@ -72,7 +72,7 @@ class SenderSettings(_Section):
 
     @field_validator("language")
     @classmethod
-    def _is_tag(cls, tag: str) -> str:
+    def _check_language(cls, tag: str) -> str:
         if tag and not re.fullmatch(r"[a-z]{2,3}(-[A-Z][a-z]{3})?(-[A-Z]{2})?", tag):
             raise ValueError(f"{tag!r} is not a language code. Use, for example, fr, mn or zh-Hans")
         return tag
@@ -228,14 +228,14 @@ class WebSettings(_Section):
     sign_up: bool = Field(default=False, description="Whether people can sign up themselves, at /subscribe.")
 
     @model_validator(mode="after")
-    def _absolute(self) -> Self:
+    def _check_base_url(self) -> Self:
         parts = urlsplit(self.base_url)
         if parts.scheme not in {"http", "https"} or not parts.netloc or self.base_url.endswith("/"):
             raise ValueError("base_url must look like https://news.example.org, without a slash at the end")
         return self
 
     @property
-    def is_public_safe(self) -> bool:
+    def supports_one_click(self) -> bool:
         """Whether one-click unsubscribe may use this address: RFC 8058 requires HTTPS; loopback is for
         testing.
         """
@@ -305,7 +305,7 @@ class LawSettings(_Section):
 
     @field_validator("opt_in")
     @classmethod
-    def _are_codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_codes(cls, codes: tuple[str, ...]) -> tuple[str, ...]:
         if wrong := [code for code in codes if not re.fullmatch("[A-Z]{2}", code)]:
             raise ValueError(f"{wrong[0]!r} is not a country code. Use two capital letters, such as JP")
         return codes
@@ -366,10 +366,10 @@ class Settings(_Section):
     country_names: dict[str, dict[str, str]] = Field(default_factory=dict)
     domain_rates: dict[str, float] = Field(default_factory=dict)
     time_zones: dict[str, str] = Field(default_factory=dict)
-    subject_labels: dict[CountryCode, Phrase] = Field(default_factory=dict)
+    subject_labels: dict[CountryCode, SingleLineText] = Field(default_factory=dict)
 
 
-def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
+def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     """Read the settings of the workspace in ``folder``.
 
     Raises:
@@ -377,7 +377,7 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
         ConfigurationError: the file or the environment contains an unknown or invalid setting; the message
             names every one.
     """
-    path = folder / FILE
+    path = folder / SETTINGS_FILE
     if not path.is_file():
         raise WorkspaceNotFoundError(folder)
     try:
@@ -385,12 +385,12 @@ def load(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigurationError(f"{path}: not valid TOML: {error}. Fix the line and try again.") from error
     try:
-        return Settings.model_validate(_overridden(values, environ))
+        return Settings.model_validate(_apply_environment(values, environ))
     except ValidationError as error:
-        raise ConfigurationError("\n".join(_complaints(path, error))) from error
+        raise ConfigurationError("\n".join(_describe_errors(path, error))) from error
 
 
-def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
+def _apply_environment(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str, Any]:
     """``values``, overridden by the variables ``MAILER_SECTION__KEY``."""
     merged = {
         name: dict(section) if isinstance(section, dict) else section for name, section in values.items()
@@ -405,11 +405,11 @@ def _overridden(values: dict[str, Any], environ: Mapping[str, str]) -> dict[str,
                 f"{variable}: unknown setting. Variables are named MAILER_SECTION__KEY; the sections are "
                 f"{', '.join(Settings.model_fields)}."
             )
-        merged.setdefault(section, {})[key.upper() if section in _BY_COUNTRY else key] = value
+        merged.setdefault(section, {})[key.upper() if section in _COUNTRY_SECTIONS else key] = value
     return merged
 
 
-def _complaints(path: Path, error: ValidationError) -> list[str]:
+def _describe_errors(path: Path, error: ValidationError) -> list[str]:
     complaints = []
     for fault in error.errors():
         place = ".".join(str(part) for part in fault["loc"])

@@ -73,4 +73,6 @@ def open_workspace(folder: Path, environ: Mapping[str, str] = os.environ) -> Wor
         ConfigurationError: the folder is not a workspace, its settings are wrong, or its keys are missing.
     """
     root = folder.resolve()
-    return Workspace(root=root, settings=settings_.load(root, environ), keys=read_keys(root / KEYS_FILE))
+    return Workspace(
+        root=root, settings=settings_.load_settings(root, environ), keys=read_keys(root / KEYS_FILE)
+    )

@@ -9,20 +9,20 @@ from pathlib import Path
 import editions
 import subscribers
 import templates
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.database.schema import upgrade
 from mailer.errors import MailerError
-from mailer.settings import FILE
+from mailer.settings import SETTINGS_FILE
 from mailer.workspace import KEYS_FILE, Workspace, open_workspace, write_keys
 from subscribers.importing import import_file
 
 SAMPLE_EDITIONS = Path(editions.__file__).parent / "samples"
 SAMPLE_PARTNERS = Path(subscribers.__file__).parent / "samples" / "partners.csv"
-_SETTINGS = templates.ROOT / "workspace" / "mailer.toml"
+_SETTINGS_TEMPLATE = templates.ROOT / "workspace" / "mailer.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Founded:
+class CreatedWorkspace:
     """A new workspace: its folder, the slugs of its editions, the number of imported partners."""
 
     root: Path
@@ -30,7 +30,7 @@ class Founded:
     partners: int
 
 
-def found_workspace(folder: Path, *, sample: bool, now: datetime) -> Founded:
+def create_workspace(folder: Path, *, sample: bool, now: datetime) -> CreatedWorkspace:
     """Create a workspace in ``folder``, with the sample edition and partners if ``sample``.
 
     It is built in a temporary folder next to ``folder`` and moved at the end, so a kill or a full disk never
@@ -45,15 +45,15 @@ def found_workspace(folder: Path, *, sample: bool, now: datetime) -> Founded:
     root.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
-        founded = _furnish(building, sample=sample, now=now)
-        _move_in(building, root)
+        founded = _fill_workspace(building, sample=sample, now=now)
+        _move_into_place(building, root)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    return Founded(root=root, editions=founded.editions, partners=founded.partners)
+    return CreatedWorkspace(root=root, editions=founded.editions, partners=founded.partners)
 
 
-def _move_in(building: Path, root: Path) -> None:
+def _move_into_place(building: Path, root: Path) -> None:
     """Rename the finished folder into place.
 
     An existing empty folder (it may be the user's current one) is filled entry by entry, with the settings
@@ -63,20 +63,20 @@ def _move_in(building: Path, root: Path) -> None:
         building.chmod(0o755)
         building.replace(root)
         return
-    for piece in sorted(building.iterdir(), key=lambda path: path.name == FILE):
+    for piece in sorted(building.iterdir(), key=lambda path: path.name == SETTINGS_FILE):
         piece.replace(root / piece.name)
     building.rmdir()
 
 
-def _furnish(root: Path, *, sample: bool, now: datetime) -> Founded:
-    shutil.copyfile(_SETTINGS, root / FILE)
+def _fill_workspace(root: Path, *, sample: bool, now: datetime) -> CreatedWorkspace:
+    shutil.copyfile(_SETTINGS_TEMPLATE, root / SETTINGS_FILE)
     write_keys(root / KEYS_FILE)
     for name in ("editions", "media", "outbox"):
         (root / name).mkdir()
     slugs = _copy_samples(root / "editions") if sample else ()
     # Ignore the environment, which may name another database or relay.
     partners = _prepare_database(open_workspace(root, environ={}), sample=sample, now=now)
-    return Founded(root=root, editions=slugs, partners=partners)
+    return CreatedWorkspace(root=root, editions=slugs, partners=partners)
 
 
 def _copy_samples(target: Path) -> tuple[str, ...]:
@@ -104,7 +104,7 @@ def _prepare_database(workspace: Workspace, *, sample: bool, now: datetime) -> i
         upgrade(engine)
         if not sample:
             return 0
-        with session(engine) as opened:
+        with open_session(engine) as opened:
             report = import_file(
                 opened,
                 SAMPLE_PARTNERS,

@@ -19,12 +19,12 @@ from pathlib import Path
 from PIL import Image
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mailer.campaigns.sample_message import render_specimen
+from mailer.campaigns.sample_message import render_sample
 from mailer.rendering.themes.theme import theme_names
 from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 from scripts.pagewalk import describe_pages, take_pages
 from scripts.sheets import put_below, save_drawing
 
@@ -62,7 +62,7 @@ def main() -> None:
         )
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
-        root = found_workspace(Path(temporary) / "sample", sample=True, now=datetime.now(UTC)).root
+        root = create_workspace(Path(temporary) / "sample", sample=True, now=datetime.now(UTC)).root
         browser = playwright.chromium.launch(executable_path=chromium, args=QUIET)
         take_edition(browser, root, output / "edition.png")
         take_preview(browser, root, output / "preview.png")
@@ -107,7 +107,7 @@ def _write_page(root: Path, name: str) -> Path:
     slug = next(path.name for path in workspace.editions.iterdir())
     page_file = root / "outbox" / f"{name}.html"
     page_file.write_bytes(
-        render_specimen(workspace, slug, form="html", address=None, language=None, local_media=True)
+        render_sample(workspace, slug, output_format="html", address=None, language=None, local_media=True)
     )
     return page_file
 

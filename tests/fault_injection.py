@@ -188,7 +188,7 @@ def _send(root: str, environ: dict[str, str], blow: str, at: int) -> tuple[str, 
     striker = strike_sqlite(Blow(blow), at) if strikes_here else None
     workspace = open_workspace(Path(root), environ=environ)
     try:
-        ending = send_campaign(workspace, 1, patience=SHORT).outcome.value
+        ending = send_campaign(workspace, 1, backoff=SHORT).outcome.value
     except (MailerError, SQLAlchemyError) as error:
         ending = type(error).__name__
     return ending, striker.seen if striker else 0

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.launch import launch
-from mailer.campaigns.lifecycle import CampaignMoveError, resume_campaign
+from mailer.campaigns.lifecycle import CampaignStateError, resume_campaign
 from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import Campaign, Delivery, DeliveryState
@@ -108,7 +108,7 @@ class Office:
         workspace = replace(
             self.workspace, settings=self.workspace.settings.model_copy(update={"smtp": smtp})
         )
-        return send_campaign(workspace, 1, patience=SHORT, resend_in_doubt=resend_in_doubt)
+        return send_campaign(workspace, 1, backoff=SHORT, resend_in_doubt=resend_in_doubt)
 
     def resume_here(self, *, resend_in_doubt: bool = False) -> RunResult:
         """What a person does once the trouble is over: call everybody up, resume, send."""
@@ -117,7 +117,7 @@ class Office:
             try:
                 resume_campaign(session, 1, now=datetime.now(UTC))
                 session.commit()
-            except CampaignMoveError:
+            except CampaignStateError:
                 session.rollback()  # finished: only its doubts are left
         return self.send_here(resend_in_doubt=resend_in_doubt)
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 from tests.servers import Sink, smtp_sink
 
 EDITION = "unesco-beijing-2021-2"
@@ -35,7 +35,7 @@ def run(root: Path, url: str, *words: str) -> "subprocess.CompletedProcess[str]"
 
 def make_workspace(root: Path, partners: int) -> None:
     """A workspace with the sample edition and a list of ``partners`` desks."""
-    found_workspace(root, sample=True, now=datetime.now(UTC))
+    create_workspace(root, sample=True, now=datetime.now(UTC))
     (root / "mailer.db").unlink()
     for rest in root.glob("mailer.db-*"):
         rest.unlink()

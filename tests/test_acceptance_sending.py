@@ -16,7 +16,7 @@ from mailer.cli import mailer
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 from tests.servers import MisbehavingServer, smtp_sink
 
 EDITION = "unesco-beijing-2021-2"
@@ -24,7 +24,7 @@ EDITION = "unesco-beijing-2021-2"
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return found_workspace(tmp_path_factory.mktemp("sample") / "W", sample=True, now=datetime.now(UTC)).root
+    return create_workspace(tmp_path_factory.mktemp("sample") / "W", sample=True, now=datetime.now(UTC)).root
 
 
 @pytest.fixture

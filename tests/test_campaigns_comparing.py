@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Engine, insert, update
 from sqlmodel import Session, SQLModel, col
 
 from mailer.campaigns.audiences.compared_audience import ComparisonError
-from mailer.campaigns.audiences.comparison import Change, Comparison, compare
+from mailer.campaigns.audiences.comparison import ChangeKind, Comparison, compare_audiences
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from mailer.workspace import Workspace
@@ -52,9 +52,9 @@ def test_whoever_is_in_one_of_two_audiences_alone_is_named_once(
 ) -> None:
     numbered = fill(opened.connection(), listed)
     before = first[1] if kind == "segment" else kind
-    comparison = compare(opened, configured, before, second[1], today=TODAY)
+    comparison = compare_audiences(opened, configured, before, second[1], today=TODAY)
     difference = comparison.count(opened)
-    moved = list(comparison.moved(opened))
+    moved = list(comparison.list_changes(opened))
     opened.rollback()
 
     def is_in(person: Person, asked: tuple[Expression, str]) -> bool:
@@ -69,10 +69,10 @@ def test_whoever_is_in_one_of_two_audiences_alone_is_named_once(
     now = {id_ for id_, person in numbered.items() if is_in(person, second)}
     named = {
         change: sorted(one.email for one in moved if one.change is change)
-        for change in (Change.new, Change.gone)
+        for change in (ChangeKind.new, ChangeKind.gone)
     }
-    assert named[Change.new] == sorted(f"p{id_}@example.org" for id_ in now - was)
-    assert named[Change.gone] == sorted(f"p{id_}@example.org" for id_ in was - now)
+    assert named[ChangeKind.new] == sorted(f"p{id_}@example.org" for id_ in now - was)
+    assert named[ChangeKind.gone] == sorted(f"p{id_}@example.org" for id_ in was - now)
     assert (difference.both, difference.before_count, difference.after_count) == (
         *(len(was & now), len(was)),
         len(now),
@@ -132,7 +132,7 @@ def desk(opened: Session) -> Desk:
 
 
 def explain(comparison: Comparison, opened: Session) -> dict[str, str]:
-    return {f"{one.email.split('@')[0]} {one.change}": one.reason for one in comparison.moved(opened)}
+    return {f"{one.email.split('@')[0]} {one.change}": one.reason for one in comparison.list_changes(opened)}
 
 
 def test_whoever_is_gone_since_a_campaign_is_gone_for_a_reason(
@@ -148,7 +148,7 @@ def test_whoever_is_gone_since_a_campaign_is_gone_for_a_reason(
     desk.change(8, language="en")
     desk.change(9, status=Status.complained)
     after = "country:MN sector:education -tag:press language:mn"
-    comparison = compare(opened, configured, "campaign:1", after, today=TODAY)
+    comparison = compare_audiences(opened, configured, "campaign:1", after, today=TODAY)
     assert explain(comparison, opened) == {
         "p1 gone": "left",
         "p2 gone": "bounced: the address is dead",
@@ -177,7 +177,7 @@ def test_whoever_is_new_since_a_campaign_is_new_for_a_reason(
     desk.ended(3, DeliveryState.suppressed)
     desk.ended(4, DeliveryState.queued)
     desk.tag(12)
-    comparison = compare(opened, configured, "campaign:1", "sector:education", today=TODAY)
+    comparison = compare_audiences(opened, configured, "campaign:1", "sector:education", today=TODAY)
     assert explain(comparison, opened) == {
         "p1 new": "their mail server refused it",
         "p2 new": "their message could not be made, or was given up",
@@ -194,7 +194,9 @@ def test_two_campaigns_are_compared_by_who_got_them(
     for number in (1, 2, 11):
         desk.deliver(2, number, DeliveryState.sent)
     desk.deliver(2, 3, DeliveryState.rejected)
-    difference = compare(opened, configured, "edition:2021-1", "edition:2021-2", today=TODAY).count(opened)
+    difference = compare_audiences(opened, configured, "edition:2021-1", "edition:2021-2", today=TODAY).count(
+        opened
+    )
     assert (difference.before_count, difference.both, difference.after_count) == (10, 2, 3)
     assert difference.gone["their mail server refused it"] == 1
     assert difference.before.in_words == "those who got 2021-1"
@@ -205,7 +207,7 @@ def test_two_segments_of_today_differ_in_what_they_ask(
 ) -> None:
     desk.change(1, country="CN")
     desk.change(2, status=Status.unsubscribed)  # in neither: gets no mail
-    comparison = compare(opened, configured, "country:MN", "country:CN", today=TODAY)
+    comparison = compare_audiences(opened, configured, "country:MN", "country:CN", today=TODAY)
     assert set(explain(comparison, opened).values()) == {"are not in China", "are not in Mongolia"}
     assert comparison.count(opened).as_dict()["new"] == {
         "count": 1,
@@ -218,7 +220,7 @@ def test_a_campaign_that_asked_for_a_sector_that_is_no_more_is_still_compared(
 ) -> None:
     desk.connection.execute(update(Campaign).values(segment="sector:gone"))
     desk.change(1, country="KR")
-    found = explain(compare(opened, configured, "campaign:1", "country:MN", today=TODAY), opened)
+    found = explain(compare_audiences(opened, configured, "campaign:1", "country:MN", today=TODAY), opened)
     assert found["p1 gone"] == "are not in Mongolia"
 
 
@@ -235,6 +237,6 @@ def test_what_there_is_not_cannot_be_compared(
     opened: Session, configured: Settings, query: str, error: type[Exception], reason: str
 ) -> None:
     with pytest.raises(error, match=reason):
-        compare(opened, configured, query, "all", today=TODAY)
+        compare_audiences(opened, configured, query, "all", today=TODAY)
     with pytest.raises(error, match=reason):
-        compare(opened, configured, "all", query, today=TODAY)
+        compare_audiences(opened, configured, "all", query, today=TODAY)

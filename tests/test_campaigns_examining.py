@@ -9,13 +9,13 @@ import pytest
 from click.testing import CliRunner
 
 from editions.problem import Level
-from mailer.campaigns.preflight import examine, locate_links
+from mailer.campaigns.preflight import locate_links, run_preflight
 from mailer.cli import mailer
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.themes.theme import theme_names
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 from tests.small_edition import SLUG, write_edition
 
 SAMPLE = "unesco-beijing-2021-2"
@@ -54,21 +54,21 @@ def run(workspace: Workspace, *arguments: str) -> tuple[int, str, str]:
 
 @pytest.mark.parametrize("template", theme_names())
 def test_the_sample_is_clean_in_every_theme(tmp_path: Path, template: str, now: datetime) -> None:
-    founded = found_workspace(tmp_path / "sample", sample=True, now=now)
+    founded = create_workspace(tmp_path / "sample", sample=True, now=now)
     workspace = open_workspace(tmp_path / "sample", environ={})
     change(
         workspace.edition_folder(founded.editions[0]) / "edition.md",
         "template: periodical",
         f"template: {template}",
     )
-    examination = examine(workspace, SAMPLE)
+    examination = run_preflight(workspace, SAMPLE)
     assert [str(problem) for problem in examination.problems] == []
     assert {off.code: len(off.problems) for off in examination.switched_off} == {"plain-http": 6}
 
 
 def test_a_small_edition_in_two_languages_is_without_errors(workspace: Workspace) -> None:
     write_edition(workspace.editions)
-    examination = examine(workspace, SLUG)
+    examination = run_preflight(workspace, SLUG)
     assert [str(problem) for problem in examination.problems if problem.level is Level.error] == []
     assert [mail.language for mail in examination.mails] == ["en", "zh"]
 
@@ -87,7 +87,7 @@ def test_every_variant_that_is_named_is_examined(workspace: Workspace, edition: 
             Variant(language=mail.language, stories=(story.slug,)) for mail in mails for story in mail.stories
         ]
 
-    examination = examine(workspace, SLUG, choose_variants=each_story)
+    examination = run_preflight(workspace, SLUG, choose_variants=each_story)
     assert [mail.variant for mail in examination.mails] == [
         "the whole edition",
         "that of 1 story from teachers on",
@@ -122,9 +122,9 @@ def test_an_error_about_words_can_be_switched_off_and_the_edition_goes_on(
 ) -> None:
     story = edition / "stories" / "010-teachers.md"
     change(story, "Sixty teachers", "## \n\nSixty teachers")
-    assert examine(workspace, SLUG).edition is None
+    assert run_preflight(workspace, SLUG).edition is None
     switch_off(edition, "empty-heading: it is a rule between two parts", "silent-heading: the same")
-    examination = examine(workspace, SLUG)
+    examination = run_preflight(workspace, SLUG)
     assert not examination.has_errors
     assert len(examination.compiled) == 1
 
@@ -133,9 +133,9 @@ def test_a_check_of_the_mail_can_be_switched_off_too(workspace: Workspace, editi
     own = workspace.root / "templates" / "email" / "blocks" / "preheader.mjml.j2"
     own.parent.mkdir(parents=True)
     own.write_text("<mj-section><mj-column><mj-text>Hello to all of you.</mj-text></mj-column></mj-section>")
-    assert {problem.code for problem in examine(workspace, SLUG).problems} == {"no-preheader"}
+    assert {problem.code for problem in run_preflight(workspace, SLUG).problems} == {"no-preheader"}
     switch_off(edition, "no-preheader: we greet first")
-    examination = examine(workspace, SLUG)
+    examination = run_preflight(workspace, SLUG)
     assert examination.problems == ()
     assert [str(off) for off in examination.switched_off] == ["no-preheader (1 problem): we greet first"]
 
@@ -156,7 +156,7 @@ def test_a_line_that_switches_off_nothing_or_too_much_is_an_error_at_its_line(
     workspace: Workspace, edition: Path, line: str, code: str, words: str
 ) -> None:
     switch_off(edition, line)
-    (problem,) = examine(workspace, SLUG).problems
+    (problem,) = run_preflight(workspace, SLUG).problems
     assert (problem.path, problem.line, problem.code, problem.level) == ("edition.md", 10, code, Level.error)
     assert words in problem.message
 
@@ -195,7 +195,7 @@ def test_links_are_found_on_the_line_they_were_written_on(workspace: Workspace, 
         "Sixty teachers",
         "[About](https://example.org/about) and [all](https://example.org/a).\n\nSixty teachers",
     )
-    assert locate_links(examine(workspace, SLUG)) == {
+    assert locate_links(run_preflight(workspace, SLUG)) == {
         "https://example.org/about": ("stories/010-teachers.md", 7),
         "https://example.org/a": ("stories/010-teachers.md", 7),
     }

@@ -10,8 +10,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from mailer.campaigns.launch import (
+    LaunchOptions,
     LaunchRefusedError,
-    Terms,
     draft_campaign,
     launch,
     launch_or_continue,
@@ -72,7 +72,7 @@ def test_the_audience_is_written_down_as_it_stands(
 
 def test_the_campaign_says_what_it_sends_to_whom(workspace: Workspace, engine: Engine, now: datetime) -> None:
     plan = make_plan(workspace, engine, now, "country:MN,CN")
-    number = launch(engine, workspace, plan, now=now, terms=Terms(rate=5, in_doubt="resend"))
+    number = launch(engine, workspace, plan, now=now, options=LaunchOptions(rate=5, in_doubt="resend"))
     campaign = read_campaign(engine, number)
     assert (campaign.edition, campaign.segment, campaign.language) == (SLUG, "country:MN,CN", "en")
     assert (campaign.state, campaign.audience, campaign.launched_at) == (CampaignState.sending, 2, now)
@@ -178,7 +178,7 @@ def test_an_unfinished_campaign_is_continued_and_no_second_one_made(
         workspace,
         make_plan(workspace, engine, now),
         now=now,
-        terms=Terms(rate=3, in_doubt="resend"),
+        options=LaunchOptions(rate=3, in_doubt="resend"),
     )
     assert (first.continued, second.continued) == (False, True)
     assert first.campaign_id == second.campaign_id

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.campaigns.audiences.compliance import RULES, Demand, Effect, find_rule, list_countries
+from mailer.campaigns.audiences.compliance import RULES, Enforcement, Requirement, find_rule, list_countries
 from mailer.campaigns.launch import LaunchRefusedError, launch
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
-from mailer.campaigns.schedule import schedule, start_due
+from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState
 from mailer.settings import LawSettings, Settings, SmtpSettings
@@ -143,11 +143,11 @@ def test_the_law_is_asked_again_at_the_hour_of_a_schedule(
 ) -> None:
     clock = FakeClock(now)
     plan = make_plan(workspace, engine, now)
-    number = schedule(engine, workspace, plan, at=now + timedelta(hours=1), clock=clock).campaign_id
+    number = schedule_campaign(engine, workspace, plan, at=now + timedelta(hours=1), clock=clock).campaign_id
     bring_in(workspace, engine, "sato@example.org", "JP", basis="")
     bring_in(workspace, engine, "mori@example.org", "JP", basis="partners")
     clock.advance(hours=2)
-    (started,) = start_due(engine, workspace, clock=clock)
+    (started,) = start_due_campaigns(engine, workspace, clock=clock)
     assert (started.campaign_id, started.state, started.audience) == (number, CampaignState.sending, 3)
     assert set(read_states(engine)) == {"bat@example.org", "nobody@example.org", "mori@example.org"}
 
@@ -163,9 +163,9 @@ def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where(
 
     clock = FakeClock(now)
     plan = make_plan(workspace, engine, now)
-    number = schedule(engine, workspace, plan, at=now + timedelta(hours=1), clock=clock).campaign_id
+    number = schedule_campaign(engine, workspace, plan, at=now + timedelta(hours=1), clock=clock).campaign_id
     clock.advance(hours=2)
-    (started,) = start_due(engine, nameless, clock=clock)
+    (started,) = start_due_campaigns(engine, nameless, clock=clock)
     assert started.state is CampaignState.paused
     assert f"mailer campaigns resume {number}" in read_campaign(engine, number).state_reason
 
@@ -222,10 +222,10 @@ def test_what_is_no_country_or_no_label_is_refused(workspace: Workspace, setting
 
 def test_every_rule_names_its_law_and_its_source() -> None:
     assert all(rule.law and rule.source for rule in RULES)
-    assert {rule.demand for rule in RULES} == set(Demand)
-    assert LawSettings().opt_in == list_countries(Demand.opt_in, [Effect.hold_back]) == ("JP",)
-    assert find_rule(Demand.label, "CN") is not None
-    assert find_rule(Demand.label, "JP") is None
+    assert {rule.requirement for rule in RULES} == set(Requirement)
+    assert LawSettings().opt_in == list_countries(Requirement.opt_in, [Enforcement.hold_back]) == ("JP",)
+    assert find_rule(Requirement.label, "CN") is not None
+    assert find_rule(Requirement.label, "JP") is None
 
 
 def test_the_page_on_consent_tells_of_every_rule() -> None:

@@ -8,7 +8,7 @@ from sqlalchemy import Engine, update
 from sqlmodel import Session
 
 from mailer.campaigns.lifecycle import (
-    CampaignMoveError,
+    CampaignStateError,
     UnknownCampaignError,
     approve_campaign,
     cancel_campaign,
@@ -57,7 +57,7 @@ def test_each_move_is_made_or_refused_by_where_the_campaign_stands(
 ) -> None:
     number = add_campaign(engine, 0 if state is C.finished else 1, state=state)
     if (target := ALLOWED[move].get(state)) is None:
-        with pytest.raises(CampaignMoveError, match=f"Campaign {number} is {state.value} and cannot be"):
+        with pytest.raises(CampaignStateError, match=f"Campaign {number} is {state.value} and cannot be"):
             move(session, number, now)
         session.rollback()
         assert read_campaign(engine, number).state is state
@@ -139,7 +139,7 @@ def test_only_what_is_scheduled_gets_another_hour(engine: Engine, session: Sessi
     reschedule_campaign(session, number, at=later)
     assert find_campaign(session, number).scheduled_at == later
     change_campaign_state(session.connection(), number, C.sending)
-    with pytest.raises(CampaignMoveError, match="is sending and cannot be rescheduled"):
+    with pytest.raises(CampaignStateError, match="is sending and cannot be rescheduled"):
         reschedule_campaign(session, number, at=now)
 
 
@@ -147,7 +147,7 @@ def test_a_scheduled_campaign_says_when_it_starts_instead_of_being_resumed(
     engine: Engine, session: Session, now: datetime
 ) -> None:
     number = add_campaign(engine, 0, state=C.scheduled, scheduled_at=now)
-    with pytest.raises(CampaignMoveError, match=r"It starts at 2026-03-01 09:00 UTC; `mailer work`"):
+    with pytest.raises(CampaignStateError, match=r"It starts at 2026-03-01 09:00 UTC; `mailer work`"):
         resume_campaign(session, number, now=now)
 
 
@@ -164,7 +164,7 @@ def test_a_finished_campaign_is_resumed_only_for_its_doubts(
     number = add_campaign(engine, 2, state=C.finished)
     with engine.begin() as connection:
         connection.execute(update(Delivery).values(state=DeliveryState.sent))
-    with pytest.raises(CampaignMoveError, match="Nothing of it is left to do"):
+    with pytest.raises(CampaignStateError, match="Nothing of it is left to do"):
         resume_campaign(session, number, now=now)
     session.rollback()
     assert not reopen_for_doubts(session, number)

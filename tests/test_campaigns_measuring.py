@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, insert, select, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.metrics import CONTENT_TYPE, measure
+from mailer.campaigns.metrics import CONTENT_TYPE, export_metrics
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
@@ -55,7 +55,7 @@ def test_everything_is_counted_in_the_database(engine: Engine) -> None:
         connection.execute(
             insert(RateBucket).values(name="relay:main", next_at=now + timedelta(seconds=60), used=0)
         )
-    found = read(measure(engine).decode())
+    found = read(export_metrics(engine).decode())
     assert found["mailer_campaigns", "sending"] == 1
     assert found["mailer_campaigns", "paused"] == 0
     assert found["mailer_subscribers", "active"] == 3
@@ -78,7 +78,7 @@ def test_only_campaigns_that_go_on_and_the_last_twenty_are_counted(engine: Engin
             session.flush()
         session.add(Campaign(**row, state=CampaignState.draft))
         session.commit()
-    counted = {int(key[1]) for key in read(measure(engine).decode()) if key[0] == "mailer_deliveries"}
+    counted = {int(key[1]) for key in read(export_metrics(engine).decode()) if key[0] == "mailer_deliveries"}
     assert counted == {1, *range(12, 32)}
 
 

@@ -11,9 +11,9 @@ from editions.problem import Level
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
-from mailer.campaigns.preflight import examine_for_list
+from mailer.campaigns.preflight import run_preflight_for_list
 from mailer.campaigns.report import report_campaign
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.database.models import CampaignState
 from mailer.errors import ConfigurationError
 from mailer.rendering.body.variants import choose_language
@@ -57,7 +57,7 @@ def test_a_segment_narrows_the_audience_and_those_left_out(
     plan = make_plan(workspace, engine, "country:MN sector:education", now)
     assert (plan.audience, plan.by_country) == (1, {"MN": 1})
     assert plan.left_out == {"paused": 1, "unsubscribed": 1}
-    assert plan.segment_words == "country:MN sector:education"
+    assert plan.segment_label == "country:MN sector:education"
 
 
 def test_those_who_have_the_edition_are_left_out_unless_asked_for(
@@ -126,7 +126,7 @@ def test_where_nothing_is_personal_there_is_one_newsletter_per_language(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     plan = make_plan(workspace, engine, "all", now)
-    assert [(variant.language, circle.number) for variant, circle in plan.variants.items()] == [
+    assert [(variant.language, circle.size) for variant, circle in plan.variants.items()] == [
         ("en", 3),
         ("zh", 1),
     ]
@@ -139,13 +139,13 @@ def test_a_plan_names_every_newsletter_it_makes_and_who_stands_for_its_readers(
     plan = make_plan(workspace, engine, "all", now)
     assert plan.languages == ("en",)
     # In the list's order: Bat (MN, education), Li (CN, education and culture), Kim (KR), Sato (JP, culture).
-    found = {variant.stories: (circle.number, circle.first) for variant, circle in plan.variants.items()}
+    found = {variant.stories: (circle.size, circle.first_id) for variant, circle in plan.variants.items()}
     assert found == {
         ("teachers",): (1, 1),
         ("teachers", "museum"): (2, 2),
         ("museum",): (1, 4),
     }
-    assert sum(circle.number for circle in plan.variants.values()) == plan.audience
+    assert sum(circle.size for circle in plan.variants.values()) == plan.audience
     assert plan.as_dict()["variants"][0] == {"language": "en", "stories": 2, "readers": 2}
 
 
@@ -198,7 +198,7 @@ def test_every_newsletter_that_somebody_would_get_is_checked(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     write_second_story(workspace.editions / SLUG, personalise="filter")
-    looked_at = examine_for_list(workspace, SLUG, today=now.date()).mails
+    looked_at = run_preflight_for_list(workspace, SLUG, today=now.date()).mails
     assert [mail.variant for mail in looked_at] == [
         "the whole edition",
         "that of 1 story from teachers on",
@@ -210,7 +210,7 @@ def test_without_a_list_an_edition_is_checked_as_a_whole(workspace: Workspace, n
     write_edition(workspace.editions)
     with contextlib.suppress(FileNotFoundError):
         (workspace.root / "mailer.db").unlink()
-    looked_at = examine_for_list(workspace, SLUG, today=now.date()).mails
+    looked_at = run_preflight_for_list(workspace, SLUG, today=now.date()).mails
     assert [mail.variant for mail in looked_at] == ["the whole edition", "the whole edition"]
     assert not (workspace.root / "mailer.db").exists()
 
@@ -226,7 +226,7 @@ def test_a_plan_and_a_report_name_the_checks_an_edition_does_without(
     plan = make_plan(workspace, engine, "all", now)
     assert [(off.code, off.reason) for off in plan.switched_off] == [("long-subject", "Our name is long.")]
     number = launch(engine, workspace, plan, now=now)
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         report = report_campaign(reading, number, workspace)
     assert report.switched_off == {"long-subject": "Our name is long."}
     assert report.as_dict()["switched_off"] == {"long-subject": "Our name is long."}

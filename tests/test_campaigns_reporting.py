@@ -12,7 +12,13 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Engine, insert, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.report import COLUMNS, ReasonGroup, report_campaign, summarise, write_deliveries
+from mailer.campaigns.report import (
+    CSV_COLUMNS,
+    ReasonGroup,
+    report_campaign,
+    summarise_campaign,
+    write_deliveries,
+)
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
 from mailer.database.models import CampaignState, Delivery, DeliveryState, Dispatcher
@@ -117,7 +123,7 @@ def test_the_csv_has_every_delivery_in_order_with_its_state_and_why(
     put(engine, 1, S.in_doubt, doubted=True, attempts=2, reason="connection lost at dot")
     put(engine, 2, S.rejected, code=550, reason="5.1.1 No such user")
     rows = read_csv(engine, either_workspace)
-    assert tuple(rows[0]) == COLUMNS
+    assert tuple(rows[0]) == CSV_COLUMNS
     assert [row["email"] for row in rows] == [f"reader{n}@example.org" for n in range(3)]
     assert [row["state"] for row in rows] == ["queued", "in_doubt", "rejected"]
     assert (rows[1]["doubted"], rows[1]["attempts"], rows[0]["doubted"]) == ("yes", "2", "")
@@ -203,4 +209,4 @@ def test_a_campaign_that_does_not_send_has_no_notices(either_workspace: Workspac
             Dispatcher(id="a", host="mars", started_at=now, heartbeat_at=now, notice="busy elsewhere")
         )
         session.flush()
-        assert summarise(session, 1).notices == ()
+        assert summarise_campaign(session, 1).notices == ()

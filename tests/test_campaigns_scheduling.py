@@ -10,10 +10,22 @@ import pytest
 from sqlalchemy import Engine, update
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.launch import AS_SET, LaunchRefusedError, Terms, launch, launch_or_continue
+from mailer.campaigns.launch import (
+    DEFAULT_OPTIONS,
+    LaunchOptions,
+    LaunchRefusedError,
+    launch,
+    launch_or_continue,
+)
 from mailer.campaigns.lifecycle import cancel_campaign, pause_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
-from mailer.campaigns.schedule import ScheduleError, read_time, resume_due, schedule, start_due
+from mailer.campaigns.schedule import (
+    ScheduleError,
+    parse_start_time,
+    resume_after_canary,
+    schedule_campaign,
+    start_due_campaigns,
+)
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings
@@ -52,10 +64,14 @@ def make_plan(workspace: Workspace, engine: Engine, *, query: str = "all", again
 
 
 def schedule_one(
-    workspace: Workspace, engine: Engine, clock: FakeClock, terms: Terms = AS_SET, **plan: bool
+    workspace: Workspace,
+    engine: Engine,
+    clock: FakeClock,
+    terms: LaunchOptions = DEFAULT_OPTIONS,
+    **plan: bool,
 ) -> int:
     made = make_plan(workspace, engine, **plan)
-    return schedule(engine, workspace, made, at=HOUR, terms=terms, clock=clock).campaign_id
+    return schedule_campaign(engine, workspace, made, at=HOUR, options=terms, clock=clock).campaign_id
 
 
 def with_settings(workspace: Workspace, **sections: object) -> Workspace:
@@ -66,18 +82,18 @@ def with_settings(workspace: Workspace, **sections: object) -> Workspace:
 
 
 def test_a_time_with_an_offset_is_that_moment() -> None:
-    assert read_time("2026-12-01T09:00+08:00") == datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
-    assert read_time("2026-12-01 09:00Z") == datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
+    assert parse_start_time("2026-12-01T09:00+08:00") == datetime(2026, 12, 1, 1, 0, tzinfo=UTC)
+    assert parse_start_time("2026-12-01 09:00Z") == datetime(2026, 12, 1, 9, 0, tzinfo=UTC)
 
 
 def test_a_time_without_an_offset_is_meant_in_the_zone_and_keeps_its_summer_time() -> None:
     paris = ZoneInfo("Europe/Paris")
-    assert read_time("2026-12-01T09:00", paris) == datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
-    assert read_time("2026-07-01T09:00", paris) == datetime(2026, 7, 1, 7, 0, tzinfo=UTC)
+    assert parse_start_time("2026-12-01T09:00", paris) == datetime(2026, 12, 1, 8, 0, tzinfo=UTC)
+    assert parse_start_time("2026-07-01T09:00", paris) == datetime(2026, 7, 1, 7, 0, tzinfo=UTC)
 
 
 def test_a_time_without_an_offset_or_zone_is_the_machines() -> None:
-    assert read_time("2026-12-01T09:00") == datetime(2026, 12, 1, 9, 0).astimezone()
+    assert parse_start_time("2026-12-01T09:00") == datetime(2026, 12, 1, 9, 0).astimezone()
 
 
 @pytest.mark.parametrize(
@@ -86,13 +102,13 @@ def test_a_time_without_an_offset_or_zone_is_the_machines() -> None:
 )
 def test_an_hour_that_the_clocks_skip_or_repeat_is_refused(words: str, why: str) -> None:
     with pytest.raises(ScheduleError, match=rf"{words}: this time {why} .* Name its offset"):
-        read_time(words, ZoneInfo("Europe/Paris"))
+        parse_start_time(words, ZoneInfo("Europe/Paris"))
 
 
 @pytest.mark.parametrize("words", ["tomorrow", "2026-12-01", "2026-13-01T09:00", ""])
 def test_what_is_no_time_is_refused_with_an_example(words: str) -> None:
     with pytest.raises(ScheduleError, match=r"Write it as 2026-12-01T09:00 or"):
-        read_time(words)
+        parse_start_time(words)
 
 
 # --- scheduling
@@ -102,13 +118,13 @@ def test_content_is_frozen_when_scheduled_and_the_audience_when_started(
     workspace: Workspace, engine: Engine, clock: FakeClock
 ) -> None:
     plan = make_plan(workspace, engine)
-    number = schedule(engine, workspace, plan, at=HOUR, clock=clock).campaign_id
+    number = schedule_campaign(engine, workspace, plan, at=HOUR, clock=clock).campaign_id
     assert (read_campaign(engine, number).state, read_states(engine)) == (C.scheduled, {})
     write_edition(workspace.editions, subject="Changed afterwards")
     set_status(engine, "kim@example.org", Status.unsubscribed)
     add_subscribers(engine, ["new@example.org"])
     clock.now = HOUR
-    (started,) = start_due(engine, workspace, clock=clock)
+    (started,) = start_due_campaigns(engine, workspace, clock=clock)
     campaign = read_campaign(engine, number)
     assert (started.state, started.audience, campaign.audience) == (C.sending, 4, 4)
     assert (campaign.state, campaign.launched_at) == (C.sending, HOUR)
@@ -121,7 +137,7 @@ def test_content_is_frozen_when_scheduled_and_the_audience_when_started(
 
 
 def test_the_terms_are_kept_with_the_schedule(workspace: Workspace, engine: Engine, clock: FakeClock) -> None:
-    terms = Terms(rate=3, canary=50, canary_minutes=15)
+    terms = LaunchOptions(rate=3, canary=50, canary_minutes=15)
     campaign = read_campaign(engine, schedule_one(workspace, engine, clock, terms, again=True))
     assert (campaign.scheduled_at, campaign.again, campaign.rate) == (HOUR, True, 3.0)
     assert (campaign.canary, campaign.canary_minutes) == (50, 15.0)
@@ -134,7 +150,7 @@ def test_a_launch_takes_its_canary_from_the_settings_unless_told_otherwise(
     plan = make_plan(workspace, engine)
     first = read_campaign(engine, launch(engine, workspace, plan, now=now))
     plan = make_plan(workspace, engine, again=True)
-    second = read_campaign(engine, launch(engine, workspace, plan, now=now, terms=Terms(canary=0)))
+    second = read_campaign(engine, launch(engine, workspace, plan, now=now, options=LaunchOptions(canary=0)))
     assert (first.canary, first.canary_minutes) == (20, 5.0)
     assert (second.canary, second.canary_minutes) == (None, None)
 
@@ -145,7 +161,7 @@ def test_a_time_that_has_passed_is_refused_and_nothing_is_written(
     with pytest.raises(
         ScheduleError, match=r"2026-03-01 08:59:00 UTC has passed; .* it is 2026-03-01 09:00:00"
     ):
-        schedule(
+        schedule_campaign(
             engine,
             workspace,
             make_plan(workspace, engine),
@@ -159,14 +175,14 @@ def test_a_time_that_has_passed_is_refused_and_nothing_is_written(
 def test_scheduling_again_moves_the_hour(workspace: Workspace, engine: Engine, clock: FakeClock) -> None:
     number = schedule_one(workspace, engine, clock)
     later = HOUR + timedelta(hours=3)
-    moved = schedule(engine, workspace, make_plan(workspace, engine), at=later, clock=clock)
+    moved = schedule_campaign(engine, workspace, make_plan(workspace, engine), at=later, clock=clock)
     assert (moved.campaign_id, moved.moved, read_campaign(engine, number).scheduled_at) == (
         number,
         True,
         later,
     )
     clock.now = HOUR
-    assert start_due(engine, workspace, clock=clock) == []
+    assert start_due_campaigns(engine, workspace, clock=clock) == []
 
 
 def test_what_is_scheduled_is_not_launched_beside(
@@ -184,7 +200,7 @@ def test_what_is_being_sent_is_not_scheduled_beside(
 ) -> None:
     number = launch(engine, workspace, make_plan(workspace, engine), now=now)
     with pytest.raises(LaunchRefusedError, match=rf"Campaign {number} sends this edition .* already"):
-        schedule(engine, workspace, make_plan(workspace, engine), at=HOUR, clock=clock)
+        schedule_campaign(engine, workspace, make_plan(workspace, engine), at=HOUR, clock=clock)
 
 
 def test_a_schedule_of_older_content_is_not_passed_off_as_the_new(
@@ -193,7 +209,7 @@ def test_a_schedule_of_older_content_is_not_passed_off_as_the_new(
     number = schedule_one(workspace, engine, clock)
     write_edition(workspace.editions, subject="Corrected")
     with pytest.raises(LaunchRefusedError, match=rf"earlier version .* `mailer campaigns cancel {number}`"):
-        schedule(engine, workspace, make_plan(workspace, engine), at=HOUR, clock=clock)
+        schedule_campaign(engine, workspace, make_plan(workspace, engine), at=HOUR, clock=clock)
 
 
 # --- starting
@@ -204,10 +220,12 @@ def test_nothing_starts_before_its_hour_and_everything_once_after(
 ) -> None:
     number = schedule_one(workspace, engine, clock)
     clock.now = HOUR - timedelta(seconds=1)
-    assert start_due(engine, workspace, clock=clock) == []
+    assert start_due_campaigns(engine, workspace, clock=clock) == []
     clock.now = HOUR
-    assert [started.campaign_id for started in start_due(engine, workspace, clock=clock)] == [number]
-    assert start_due(engine, workspace, clock=clock) == []
+    assert [started.campaign_id for started in start_due_campaigns(engine, workspace, clock=clock)] == [
+        number
+    ]
+    assert start_due_campaigns(engine, workspace, clock=clock) == []
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
@@ -220,7 +238,7 @@ def test_a_clock_that_jumps_a_day_starts_nothing_early_never_misses_and_never_st
         # The clock jumps an hour before the start, and back an hour after it.
         is_off = -60 <= minute < 60
         clock.now = HOUR + timedelta(minutes=minute) + (jump if is_off else timedelta(0))
-        found = start_due(engine, workspace, clock=clock)
+        found = start_due_campaigns(engine, workspace, clock=clock)
         assert not found or clock.now >= HOUR
         starts += len(found)
     assert (starts, len(read_states(engine))) == (1, 4)
@@ -230,12 +248,12 @@ def test_a_clock_that_jumps_a_day_starts_nothing_early_never_misses_and_never_st
 def test_a_schedule_across_the_change_to_summer_time_starts_at_its_moment(
     workspace: Workspace, engine: Engine, clock: FakeClock
 ) -> None:
-    at = read_time("2026-03-29T03:00", ZoneInfo("Europe/Paris"))
-    schedule(engine, workspace, make_plan(workspace, engine), at=at, clock=clock)
+    at = parse_start_time("2026-03-29T03:00", ZoneInfo("Europe/Paris"))
+    schedule_campaign(engine, workspace, make_plan(workspace, engine), at=at, clock=clock)
     clock.now = datetime(2026, 3, 29, 0, 59, 59, tzinfo=UTC)
-    assert start_due(engine, workspace, clock=clock) == []
+    assert start_due_campaigns(engine, workspace, clock=clock) == []
     clock.now = datetime(2026, 3, 29, 1, 0, tzinfo=UTC)
-    assert len(start_due(engine, workspace, clock=clock)) == 1
+    assert len(start_due_campaigns(engine, workspace, clock=clock)) == 1
 
 
 def test_ten_workers_that_look_at_once_start_it_once(
@@ -246,7 +264,7 @@ def test_ten_workers_that_look_at_once_start_it_once(
     found: list[int] = []
 
     def look() -> None:
-        found.extend(started.campaign_id for started in start_due(engine, workspace, clock=clock))
+        found.extend(started.campaign_id for started in start_due_campaigns(engine, workspace, clock=clock))
 
     threads = [threading.Thread(target=look) for _ in range(10)]
     for thread in threads:
@@ -263,16 +281,16 @@ def test_a_cancelled_schedule_does_not_start(workspace: Workspace, engine: Engin
         cancel_campaign(session, number, now=clock.now)
         session.commit()
     clock.now = HOUR
-    assert start_due(engine, workspace, clock=clock) == []
+    assert start_due_campaigns(engine, workspace, clock=clock) == []
 
 
 def test_two_schedules_of_one_edition_reach_nobody_twice(
     workspace: Workspace, engine: Engine, clock: FakeClock
 ) -> None:
     for query in ("country:MN", "all"):
-        schedule(engine, workspace, make_plan(workspace, engine, query=query), at=HOUR, clock=clock)
+        schedule_campaign(engine, workspace, make_plan(workspace, engine, query=query), at=HOUR, clock=clock)
     clock.now = HOUR
-    first, second = start_due(engine, workspace, clock=clock)
+    first, second = start_due_campaigns(engine, workspace, clock=clock)
     assert first.audience > 0
     assert first.audience + second.audience == 4
 
@@ -284,7 +302,7 @@ def test_a_schedule_that_finds_nobody_is_cancelled_with_the_reason(
     for address in ("bat@example.org", "li@example.org", "kim@example.org", "sato@example.org"):
         set_status(engine, address, Status.unsubscribed)
     clock.now = HOUR
-    start_due(engine, workspace, clock=clock)
+    start_due_campaigns(engine, workspace, clock=clock)
     campaign = read_campaign(engine, number)
     assert (campaign.state, campaign.finished_at) == (C.cancelled, HOUR)
     assert campaign.state_reason == "At its hour nobody of the segment would have got it."
@@ -295,7 +313,7 @@ def test_pages_that_cannot_be_reached_pause_it_with_its_audience(
 ) -> None:
     number = schedule_one(workspace, engine, clock)
     clock.now = HOUR
-    start_due(
+    start_due_campaigns(
         engine, with_settings(workspace, web=WebSettings(base_url="http://news.example.org")), clock=clock
     )
     campaign = read_campaign(engine, number)
@@ -308,7 +326,7 @@ def test_a_void_approval_cancels_it(workspace: Workspace, engine: Engine, clock:
     with engine.begin() as connection:
         connection.execute(update(Campaign).values(approved_digest="another"))
     clock.now = HOUR
-    start_due(engine, workspace, clock=clock)
+    start_due_campaigns(engine, workspace, clock=clock)
     campaign = read_campaign(engine, number)
     assert (campaign.state, read_states(engine)) == (C.cancelled, {})
     assert campaign.state_reason.startswith("What was approved is not what was scheduled.")
@@ -320,19 +338,19 @@ def test_an_approval_that_is_required_by_then_cancels_it(
     number = schedule_one(workspace, engine, clock)
     clock.now = HOUR
     strict = with_settings(workspace, campaigns=CampaignSettings(approval="required"))
-    start_due(engine, strict, clock=clock)
+    start_due_campaigns(engine, strict, clock=clock)
     assert "an approval was required" in read_campaign(engine, number).state_reason
 
 
 def test_a_sector_that_is_gone_cancels_it_and_the_others_start(
     workspace: Workspace, engine: Engine, clock: FakeClock
 ) -> None:
-    first = schedule(
+    first = schedule_campaign(
         engine, workspace, make_plan(workspace, engine, query="sector:education"), at=HOUR, clock=clock
     ).campaign_id
     second = schedule_one(workspace, engine, clock)
     clock.now = HOUR
-    start_due(engine, with_settings(workspace, sectors={"culture": "Culture"}), clock=clock)
+    start_due_campaigns(engine, with_settings(workspace, sectors={"culture": "Culture"}), clock=clock)
     assert read_campaign(engine, first).state is C.cancelled
     assert read_campaign(engine, first).state_reason.startswith("At its hour the segment could not be read")
     assert read_campaign(engine, second).state is C.sending
@@ -344,12 +362,12 @@ def test_a_sector_that_is_gone_cancels_it_and_the_others_start(
 def test_a_canary_that_has_waited_long_enough_goes_on_by_itself(engine: Engine, clock: FakeClock) -> None:
     until = clock.now + timedelta(minutes=10)
     number = add_campaign(engine, 3, state=C.paused, canary=1, canary_minutes=10, canary_until=until)
-    assert resume_due(engine, clock=clock) == []
+    assert resume_after_canary(engine, clock=clock) == []
     clock.now = until
-    assert resume_due(engine, clock=clock) == [number]
+    assert resume_after_canary(engine, clock=clock) == [number]
     campaign = read_campaign(engine, number)
     assert (campaign.state, campaign.canary, campaign.canary_until) == (C.sending, None, None)
-    assert resume_due(engine, clock=clock) == []
+    assert resume_after_canary(engine, clock=clock) == []
 
 
 def test_what_a_person_paused_since_does_not_go_on_by_itself(engine: Engine, clock: FakeClock) -> None:
@@ -358,14 +376,14 @@ def test_what_a_person_paused_since_does_not_go_on_by_itself(engine: Engine, clo
         pause_campaign(session, number, now=clock.now)
         session.commit()
     clock.advance(days=1)
-    assert resume_due(engine, clock=clock) == []
+    assert resume_after_canary(engine, clock=clock) == []
 
 
 def test_a_second_press_of_send_does_not_release_the_rest(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     plan = make_plan(workspace, engine)
-    number = launch(engine, workspace, plan, now=now, terms=Terms(canary=1))
+    number = launch(engine, workspace, plan, now=now, options=LaunchOptions(canary=1))
     launch_or_continue(engine, workspace, plan, now=now)
     assert read_campaign(engine, number).canary == 1
     with engine.begin() as connection:

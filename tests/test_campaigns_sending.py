@@ -15,10 +15,10 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.campaigns.launch import launch
-from mailer.campaigns.lifecycle import CampaignMoveError, UnknownCampaignError, cancel_campaign
+from mailer.campaigns.lifecycle import CampaignStateError, UnknownCampaignError, cancel_campaign
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
-from mailer.campaigns.report import counts, list_campaigns, report_campaign, summarise
+from mailer.campaigns.report import counts, list_campaigns, report_campaign, summarise_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.counts import Counts
@@ -163,7 +163,7 @@ def test_a_cancelled_campaign_sends_nothing_not_even_its_doubts(
 
 def test_what_was_never_launched_is_refused(workspace: Workspace, engine: Engine) -> None:
     number = add_campaign(engine, 1, state=CampaignState.draft)
-    with pytest.raises(CampaignMoveError, match=r"is draft and cannot be sent\. Launch it first"):
+    with pytest.raises(CampaignStateError, match=r"is draft and cannot be sent\. Launch it first"):
         send_campaign(workspace, number)
     with pytest.raises(UnknownCampaignError):
         send_campaign(workspace, 99)
@@ -240,7 +240,7 @@ def test_a_summary_has_the_shape_that_scripts_rely_on(
 ) -> None:
     number = start(workspace, engine, now)
     with Session(engine) as session:
-        shown = summarise(session, number).as_dict()
+        shown = summarise_campaign(session, number).as_dict()
         assert counts(session, number) == Counts(audience=4, queued=4)
     names = (
         "id",

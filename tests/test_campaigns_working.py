@@ -15,12 +15,12 @@ import pytest
 from sqlalchemy import Engine, text, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.launch import Terms, launch
+from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.lifecycle import resume_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
-from mailer.campaigns.schedule import schedule
+from mailer.campaigns.schedule import schedule_campaign
 from mailer.campaigns.send import send_campaign
-from mailer.campaigns.worker import count_workers, find_workable, queue_doubted, work
+from mailer.campaigns.worker import count_workers, find_workable, requeue_in_doubt, run_worker
 from mailer.database.models import (
     Campaign,
     CampaignContent,
@@ -72,8 +72,8 @@ def make_plan(workspace: Workspace, engine: Engine) -> Plan:
     return plan_campaign(workspace, engine, SLUG, parse_segment("all"), now=datetime.now(UTC))
 
 
-def start(workspace: Workspace, engine: Engine, terms: Terms = Terms()) -> int:  # noqa: B008 - frozen
-    return launch(engine, workspace, make_plan(workspace, engine), now=datetime.now(UTC), terms=terms)
+def start(workspace: Workspace, engine: Engine, terms: LaunchOptions = LaunchOptions()) -> int:  # noqa: B008 - frozen
+    return launch(engine, workspace, make_plan(workspace, engine), now=datetime.now(UTC), options=terms)
 
 
 def is_in(engine: Engine, number: int, state: CampaignState) -> bool:
@@ -92,7 +92,7 @@ class Working:
 def working(workspace: Workspace, *, tickets: bool = True) -> Iterator[Working]:
     worker = Working()
     words = {"stop": worker.stop, "say": worker.said.append, "tickets": tickets}
-    thread = threading.Thread(target=work, args=(workspace,), kwargs=words)
+    thread = threading.Thread(target=run_worker, args=(workspace,), kwargs=words)
     thread.start()
     try:
         yield worker
@@ -144,7 +144,7 @@ def test_a_scheduled_campaign_is_started_and_sent_by_a_worker(
 ) -> None:
     plan = make_plan(workspace, engine)
     at = datetime.now(UTC) + timedelta(seconds=2)
-    number = schedule(engine, workspace, plan, at=at).campaign_id
+    number = schedule_campaign(engine, workspace, plan, at=at).campaign_id
     with MisbehavingServer() as server, working(to_server(workspace, server.url), tickets=tickets) as worker:
         wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
@@ -224,7 +224,7 @@ def test_in_doubt_left_to_workers_are_sent_to_again(workspace: Workspace, engine
     with engine.begin() as connection:
         connection.execute(update(Delivery).values(state=S.in_doubt, doubted=True))
     set_campaign_state(engine, number, C.finished)
-    assert queue_doubted(engine, number) == 4
+    assert requeue_in_doubt(engine, number) == 4
     with MisbehavingServer() as server, working(to_server(workspace, server.url)):
         wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
@@ -312,7 +312,7 @@ def test_two_worker_processes_one_killed_and_everybody_gets_it_once(
     add_subscribers(engine, [f"desk{n}@example.org" for n in range(396)])
     with smtp_sink() as sink, workers(workspace, sink.url, 2) as processes:
         wait_until(lambda: count_workers(workspace, engine) == 2, what="both workers", seconds=60)
-        number = start(workspace, engine, Terms(rate=150))
+        number = start(workspace, engine, LaunchOptions(rate=150))
         wait_until(lambda: count_mails(sink) >= 100, what="a hundred mails", seconds=60)
         processes[0].kill()
         wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
@@ -330,7 +330,7 @@ def test_a_worker_ends_in_order_when_told_to_and_the_next_one_goes_on(
     workspace: Workspace, engine: Engine
 ) -> None:
     add_subscribers(engine, [f"desk{n}@example.org" for n in range(96)])
-    number = start(workspace, engine, Terms(rate=40))
+    number = start(workspace, engine, LaunchOptions(rate=40))
     with smtp_sink() as sink:
         with workers(workspace, sink.url, 1) as (first,):
             wait_until(lambda: count_mails(sink) >= 10, what="ten mails", seconds=60)

@@ -7,7 +7,7 @@ import pytest
 
 from editions.imaging import PreparedImage
 from editions.problem import Level
-from mailer.campaigns.preflight import examine
+from mailer.campaigns.preflight import run_preflight
 from mailer.checks.document.mail import Mail
 from mailer.checks.registry import CHECK_NUMBERS, CHECKS
 from mailer.checks.runner import check_mail, check_mails
@@ -309,13 +309,15 @@ def test_an_edition_whose_language_has_no_phrases_says_so_until_somebody_writes_
     folder = write_edition(workspace.editions)
     for path in folder.rglob("*.zh.md"):
         path.rename(path.with_name(path.name.replace(".zh.", ".sw.")))
-    (problem,) = (problem for problem in examine(workspace, SLUG).problems if problem.code == "no-words")
+    (problem,) = (
+        problem for problem in run_preflight(workspace, SLUG).problems if problem.code == "no-words"
+    )
     assert problem.message.startswith("sw: there are no phrases in Swahili")
     words = workspace.root / "templates" / "email" / "words"
     words.mkdir(parents=True)
     ours = Path(__file__).parents[1] / "templates" / "email" / "words" / "en.toml"
     (words / "sw.toml").write_text(ours.read_text(encoding="utf-8"), encoding="utf-8")
-    assert "no-words" not in {problem.code for problem in examine(workspace, SLUG).problems}
+    assert "no-words" not in {problem.code for problem in run_preflight(workspace, SLUG).problems}
 
 
 # --- the questions that look elsewhere ----------------------------------------------------------------------
@@ -339,7 +341,7 @@ def test_the_subject_is_judged_where_it_is_written(tmp_path: Path, subject: str,
 
 
 def errors(workspace: Workspace) -> set[str]:
-    problems = examine(workspace, SLUG).problems
+    problems = run_preflight(workspace, SLUG).problems
     return {problem.code for problem in problems if problem.level is Level.error}
 
 

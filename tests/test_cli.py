@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 from tests.servers import MisbehavingServer, Stage
 
 EDITION = "unesco-beijing-2021-2"
@@ -23,7 +23,7 @@ SEGMENT = "country:MN,CN sector:education"
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the sample edition and partners, to be copied."""
-    return found_workspace(tmp_path_factory.mktemp("sample") / "W", sample=True, now=datetime.now(UTC)).root
+    return create_workspace(tmp_path_factory.mktemp("sample") / "W", sample=True, now=datetime.now(UTC)).root
 
 
 @pytest.fixture

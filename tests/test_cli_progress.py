@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mailer.cli.commands.imports import show_rows
-from mailer.cli.progress import Pace, describe_pace, describe_trouble, lines, show_progress
+from mailer.cli.commands.imports import show_row_progress
+from mailer.cli.progress import RateMeter, describe_problems, describe_rate, line_progress, show_progress
 from mailer.dispatch.deliveries.counts import Counts
 
 
@@ -30,32 +30,32 @@ def at(settled: int, audience: int = 10_000, **others: int) -> Counts:
 
 
 def test_the_rate_is_that_of_the_last_ten_seconds_and_not_since_the_start(watch: Stopwatch) -> None:
-    pace = Pace(watch)
+    pace = RateMeter(watch)
     for second in range(60):
-        pace.note(5000 + second * 100)
+        pace.record(5000 + second * 100)
         watch.now += 1
     assert pace.rate == pytest.approx(100)
     for _ in range(20):
-        pace.note(10_900)
+        pace.record(10_900)
         watch.now += 1
     assert pace.rate == 0
     assert pace.estimate(1000) is None
 
 
 def test_what_was_settled_before_the_run_is_not_its_speed(watch: Stopwatch) -> None:
-    pace = Pace(watch)
-    pace.note(9000)
+    pace = RateMeter(watch)
+    pace.record(9000)
     assert pace.rate is None
     watch.now += 2
-    pace.note(9020)
+    pace.record(9020)
     assert pace.rate == pytest.approx(10)
 
 
 def test_a_thousand_updates_a_second_are_not_all_kept(watch: Stopwatch) -> None:
-    pace = Pace(watch)
+    pace = RateMeter(watch)
     for number in range(100_000):
         watch.now += 0.001
-        pace.note(number)
+        pace.record(number)
     assert len(pace._seen) <= 110
     assert pace.rate == pytest.approx(1000, rel=0.02)
 
@@ -65,24 +65,24 @@ def test_a_thousand_updates_a_second_are_not_all_kept(watch: Stopwatch) -> None:
     [(5, 100, "5.0/s, 20 s left"), (85, 10_200, "85/s, 2 min left"), (1, 9000, "1.0/s, 2.5 h left")],
 )
 def test_an_estimate_is_in_words(watch: Stopwatch, rate: int, left: int, words: str) -> None:
-    pace = Pace(watch)
-    pace.note(0)
+    pace = RateMeter(watch)
+    pace.record(0)
     watch.now += 10
-    pace.note(rate * 10)
-    assert describe_pace(pace, at(rate * 10, audience=rate * 10 + left)) == words
+    pace.record(rate * 10)
+    assert describe_rate(pace, at(rate * 10, audience=rate * 10 + left)) == words
 
 
 def test_trouble_is_told_only_where_there_is_some() -> None:
-    assert describe_trouble(at(10)) == ""
+    assert describe_problems(at(10)) == ""
     counts = at(10, rejected=3, in_doubt=1, deferred=1200)
-    told = describe_trouble(counts, "relay b is set aside")
+    told = describe_problems(counts, "relay b is set aside")
     assert told == "3 rejected, 1,200 deferred, 1 in doubt, relay b is set aside"
 
 
 def test_elsewhere_a_plain_line_comes_every_ten_seconds(
     watch: Stopwatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    update = lines("Campaign 1", monotonic=watch)
+    update = line_progress("Campaign 1", monotonic=watch)
     for second in range(25):
         update(at(second * 100, rejected=3))
         watch.now += 1
@@ -96,7 +96,7 @@ def test_elsewhere_a_plain_line_comes_every_ten_seconds(
 def test_a_new_notice_does_not_wait_for_its_turn(
     watch: Stopwatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    update = lines("Campaign 1", monotonic=watch)
+    update = line_progress("Campaign 1", monotonic=watch)
     for _ in range(3):
         update(at(100), "relay b is set aside")
     assert capsys.readouterr().err.splitlines() == ["Campaign 1: 100 of 10,000, relay b is set aside"]
@@ -124,14 +124,14 @@ def test_an_import_has_a_bar_of_its_rows_on_a_terminal_and_none_elsewhere(
 ) -> None:
     file = tmp_path / "people[1].csv"
     file.write_text("email\n" * 2000)
-    with show_rows(file) as update:
+    with show_row_progress(file) as update:
         update(1000)
     assert capsys.readouterr().err == ""
     screen = Terminal()
     monkeypatch.setattr(sys, "stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "160")
-    with show_rows(file) as update:
+    with show_row_progress(file) as update:
         update(1000)
     assert "people[1].csv" in screen.getvalue()
     assert "1,000 rows" in screen.getvalue()

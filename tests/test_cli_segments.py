@@ -8,14 +8,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 
 EDITION = "unesco-beijing-2021-2"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return found_workspace(tmp_path / "W", sample=True, now=datetime.now(UTC)).root
+    return create_workspace(tmp_path / "W", sample=True, now=datetime.now(UTC)).root
 
 
 def run(root: Path, *words: str, code: int = 0) -> Result:

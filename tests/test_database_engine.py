@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 
-from mailer.database.engine import open_engine, session
+from mailer.database.engine import open_engine, open_session
 from mailer.errors import ConfigurationError
 
 
@@ -111,9 +111,9 @@ def test_forty_threads_get_a_connection_each(engine: Engine) -> None:
 
 def test_a_session_keeps_nothing_that_is_not_committed(engine: Engine) -> None:
     row = {"digest": "d", "reason": "erased", "at": "2026-03-01 09:00:00+00:00"}
-    with session(engine) as work:
+    with open_session(engine) as work:
         work.execute(text("INSERT INTO suppression (digest, reason, at) VALUES (:digest, :reason, :at)"), row)
-    with session(engine) as work:
+    with open_session(engine) as work:
         assert work.scalar(text("SELECT count(*) FROM suppression")) == 0
 
 

@@ -20,7 +20,7 @@ from sqlmodel import SQLModel
 
 from mailer.database import job_schema, schema
 from mailer.database.engine import open_engine
-from mailer.database.job_schema import create_tickets, has_tickets, is_ours
+from mailer.database.job_schema import create_job_tables, has_job_tables, is_own_table
 from mailer.errors import StaleSchemaError
 
 AT = "2026-03-01 09:00:00+00:00"
@@ -57,7 +57,9 @@ def add_subscriber(engine: Engine, status: str) -> None:
 def test_the_migrations_make_exactly_the_tables_of_the_models(empty_engine: Engine) -> None:
     schema.upgrade(empty_engine)
     with empty_engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "include_name": is_ours})
+        context = MigrationContext.configure(
+            connection, opts={"compare_type": True, "include_name": is_own_table}
+        )
         assert compare_metadata(context, SQLModel.metadata) == []
 
 
@@ -75,7 +77,7 @@ def test_the_migrations_make_every_check_of_the_models(empty_engine: Engine) -> 
         made = {
             (name, str(check["name"]))
             for name in empty_engine.dialect.get_table_names(connection)
-            if is_ours(name, "table", {})
+            if is_own_table(name, "table", {})
             for check in empty_engine.dialect.get_check_constraints(connection, name)
         }
     assert made == expected
@@ -112,9 +114,9 @@ def test_the_tables_of_the_engine_are_made_on_postgresql_alone(empty_engine: Eng
     schema.upgrade(empty_engine)
     on_postgresql = empty_engine.dialect.name == "postgresql"
     with empty_engine.connect() as connection:
-        assert has_tickets(connection) is on_postgresql
+        assert has_job_tables(connection) is on_postgresql
         names = empty_engine.dialect.get_table_names(connection)
-        assert any(not is_ours(name, "table", {}) for name in names) is on_postgresql
+        assert any(not is_own_table(name, "table", {}) for name in names) is on_postgresql
 
 
 def test_workers_that_start_together_make_the_tables_once(
@@ -124,7 +126,7 @@ def test_workers_that_start_together_make_the_tables_once(
 
     def make(_: int) -> bool:
         with engine.begin() as connection:
-            return create_tickets(connection)
+            return create_job_tables(connection)
 
     with ThreadPoolExecutor(4) as pool:
         assert list(pool.map(make, range(4))) == [True] * 4
@@ -138,7 +140,7 @@ def test_without_the_extra_there_are_no_tables_and_the_upgrade_goes_through(
     engine = open_engine(empty_postgres_database, root=tmp_path)
     schema.upgrade(engine)
     with engine.connect() as connection:
-        assert not has_tickets(connection)
+        assert not has_job_tables(connection)
     engine.dispose()
 
 
@@ -188,7 +190,7 @@ def test_records_of_an_older_database_stay_and_stay_kept(empty_engine: Engine) -
 def upgrade_to(engine: Engine, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))
-    with schema._migration(engine) as connection:
+    with schema._migration_transaction(engine) as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, revision)
 
@@ -278,7 +280,7 @@ def test_a_migration_that_copies_a_table_does_not_empty_the_others(sqlite_engine
     add_subscriber(sqlite_engine, "active")
     with sqlite_engine.begin() as connection:
         connection.execute(text("INSERT INTO subscriber_tag VALUES (1, 'press')"))
-    with schema._migration(sqlite_engine) as connection:
+    with schema._migration_transaction(sqlite_engine) as connection:
         operations = Operations(MigrationContext.configure(connection))
         with operations.batch_alter_table("subscriber", recreate="always") as batch:
             batch.alter_column("name", type_=String(400))

@@ -16,25 +16,25 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from sqlalchemy import Engine
 
-from mailer.database.commit_latency import measure_commit
-from mailer.doctor import Finding, Verdict, examine_workspace
+from mailer.database.commit_latency import measure_commit_latency
+from mailer.doctor import Diagnosis, Health, diagnose_workspace
 from mailer.settings import DatabaseSettings, DkimSettings, SmtpSettings
 from mailer.workspace import Workspace
 from tests.servers import DROP, MisbehavingServer, Stage, free_port, smtp_sink
 
 
-def examine(workspace: Workspace, **sections: Any) -> list[Finding]:
+def examine(workspace: Workspace, **sections: Any) -> list[Diagnosis]:
     """The findings with other ``sections`` of the settings."""
     settings = workspace.settings.model_copy(update=sections)
-    return list(examine_workspace(replace(workspace, settings=settings)))
+    return list(diagnose_workspace(replace(workspace, settings=settings)))
 
 
-def find(findings: list[Finding], subject: str) -> Finding:
+def find(findings: list[Diagnosis], subject: str) -> Diagnosis:
     (finding,) = [finding for finding in findings if finding.subject == subject]
     return finding
 
 
-def look_at(workspace: Workspace, url: str, **values: Any) -> Finding:
+def look_at(workspace: Workspace, url: str, **values: Any) -> Diagnosis:
     smtp = SmtpSettings.model_validate({"url": url, "timeout": 5, **values})
     return find(examine(workspace, smtp=smtp), "relay")
 
@@ -89,7 +89,7 @@ def test_a_relay_is_looked_at_and_nothing_is_sent(workspace: Workspace) -> None:
     with MisbehavingServer() as server:
         finding = look_at(workspace, server.url)
         assert (server.received, server.connections) == ([], 1)
-    assert finding.verdict is Verdict.good
+    assert finding.verdict is Health.good
     assert finding.message.startswith(f"127.0.0.1:{server.port} answers; not encrypted; no login; supports ")
     assert "8BITMIME, SMTPUTF8, SIZE 33,554,432" in finding.message
     assert "not PIPELINING" in finding.message
@@ -98,7 +98,7 @@ def test_a_relay_is_looked_at_and_nothing_is_sent(workspace: Workspace) -> None:
 def test_a_server_that_only_knows_helo_is_good_enough(workspace: Workspace) -> None:
     with smtp_sink("-e") as sink:
         finding = look_at(workspace, sink.url)
-    assert finding.verdict is Verdict.good
+    assert finding.verdict is Health.good
     assert "supports no SMTP extensions; does not support PIPELINING, 8BITMIME, SMTPUTF8" in finding.message
 
 
@@ -113,7 +113,7 @@ def test_the_certificate_and_the_login_are_tried(
         url = f"smtp://news@localhost:{server.port}"
         finding = look_at(workspace, url, password_file="password", auth=auth)
     ends = (datetime.now(UTC) + timedelta(days=90)).date()
-    assert finding.verdict is Verdict.good
+    assert finding.verdict is Health.good
     assert (
         f"encrypted (TLSv1.3), certificate valid until {ends}; logged in with {mechanism}" in finding.message
     )
@@ -125,7 +125,7 @@ def test_a_wrong_password_is_found_before_a_campaign_finds_it(
     options = {"tls_context": tls, "authenticator": let_in, "auth_required": True}
     with MisbehavingServer(options=options) as server:
         finding = look_at(workspace, f"smtp://news:wrong-horse@localhost:{server.port}")
-    assert finding.verdict is Verdict.bad
+    assert finding.verdict is Health.bad
     assert "it refuses the login: 535 5.7.8" in finding.message
     assert "wrong-horse" not in finding.message
 
@@ -137,7 +137,7 @@ def test_a_certificate_nobody_vouches_for_is_bad_only_where_it_must_be_good(
     _, context = write_certificate(tmp_path, days=90)
     with MisbehavingServer(options={"tls_context": context}) as server:
         finding = look_at(workspace, f"smtp://localhost:{server.port}", starttls=starttls)
-    assert finding.verdict is (Verdict.bad if starttls == "require" else Verdict.doubtful)
+    assert finding.verdict is (Health.bad if starttls == "require" else Health.doubtful)
     assert "self-signed certificate" in finding.message
 
 
@@ -148,13 +148,13 @@ def test_a_certificate_that_ends_soon_is_mentioned(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with MisbehavingServer(tls=context) as server:
         finding = look_at(workspace, f"smtps://localhost:{server.port}")
-    assert (finding.verdict, "expires soon" in finding.message) == (Verdict.doubtful, True)
+    assert (finding.verdict, "expires soon" in finding.message) == (Health.doubtful, True)
 
 
 def test_tls_that_is_required_and_not_offered_is_bad(workspace: Workspace) -> None:
     with MisbehavingServer() as server:
         finding = look_at(workspace, server.url, starttls="require")
-    assert (finding.verdict, "does not offer STARTTLS" in finding.message) == (Verdict.bad, True)
+    assert (finding.verdict, "does not offer STARTTLS" in finding.message) == (Health.bad, True)
 
 
 @pytest.mark.parametrize("answer", [DROP, "554 5.3.2 No service"])
@@ -162,7 +162,7 @@ def test_a_relay_that_does_not_want_us_is_bad_with_its_words(workspace: Workspac
     with MisbehavingServer() as server:
         server.answer(Stage.connect, answer)
         finding = look_at(workspace, server.url)
-    assert finding.verdict is Verdict.bad
+    assert finding.verdict is Health.bad
     assert ("554 5.3.2 No service" in finding.message) == (answer != DROP)
 
 
@@ -177,7 +177,7 @@ def test_a_relay_that_does_not_want_us_is_bad_with_its_words(workspace: Workspac
 )
 def test_an_address_that_cannot_work_is_bad(workspace: Workspace, url: str, words: str) -> None:
     finding = look_at(workspace, url)
-    assert finding.verdict is Verdict.bad
+    assert finding.verdict is Health.bad
     assert words in finding.message
     assert "secret" not in finding.message
 
@@ -189,25 +189,25 @@ def test_every_relay_is_looked_at_under_its_name(workspace: Workspace) -> None:
             {"name": "spare", "url": f"smtp://127.0.0.1:{free_port()}", "priority": 2},
         ]
         findings = examine(workspace, smtp=SmtpSettings.model_validate({"relays": relays}))
-    assert find(findings, "relay office").verdict is Verdict.good
-    assert find(findings, "relay spare").verdict is Verdict.bad
+    assert find(findings, "relay office").verdict is Health.good
+    assert find(findings, "relay spare").verdict is Health.bad
 
 
 def test_relays_with_one_name_are_found(workspace: Workspace) -> None:
     relays = [{"name": "office", "url": "smtp://a"}, {"name": "office", "url": "smtp://b"}]
     finding = find(examine(workspace, smtp=SmtpSettings.model_validate({"relays": relays})), "relay")
-    assert (finding.verdict, "two relays are named 'office'" in finding.message) == (Verdict.bad, True)
+    assert (finding.verdict, "two relays are named 'office'" in finding.message) == (Health.bad, True)
 
 
 def test_a_folder_is_good_and_reaches_nobody(workspace: Workspace) -> None:
     finding = look_at(workspace, "maildir:received")
-    assert finding.verdict is Verdict.good
+    assert finding.verdict is Health.good
     assert "they are not sent to readers" in finding.message
     assert not (workspace.root / "received").exists()
 
 
 def test_a_folder_below_a_file_is_bad(workspace: Workspace) -> None:
-    assert look_at(workspace, "maildir:keys.toml/received").verdict is Verdict.bad
+    assert look_at(workspace, "maildir:keys.toml/received").verdict is Health.bad
 
 
 # --- database
@@ -216,15 +216,15 @@ def test_a_folder_below_a_file_is_bad(workspace: Workspace) -> None:
 def test_the_database_its_disk_and_its_clock_are_looked_at(either_workspace: Workspace) -> None:
     files = sorted(either_workspace.root.iterdir())
     findings = examine(either_workspace)
-    assert find(findings, "database").verdict is Verdict.good
+    assert find(findings, "database").verdict is Health.good
     assert find(findings, "disk").message.startswith("saving a change safely to disk takes ")
-    assert find(findings, "clock").verdict is Verdict.good
+    assert find(findings, "clock").verdict is Health.good
     left = {path for path in either_workspace.root.iterdir() if not path.name.startswith("mailer.db")}
     assert left == {path for path in files if not path.name.startswith("mailer.db")}
 
 
 def test_a_commit_takes_time(engine: Engine) -> None:
-    assert measure_commit(engine) > 0
+    assert measure_commit_latency(engine) > 0
 
 
 def test_a_database_that_does_not_answer_is_bad_and_the_rest_is_still_looked_at(
@@ -232,8 +232,8 @@ def test_a_database_that_does_not_answer_is_bad_and_the_rest_is_still_looked_at(
 ) -> None:
     database = DatabaseSettings(url=f"postgresql://nobody@/none?host={tmp_path}")
     findings = examine(workspace, database=database)
-    assert find(findings, "database").verdict is Verdict.bad
-    assert find(findings, "python").verdict is Verdict.good
+    assert find(findings, "database").verdict is Health.bad
+    assert find(findings, "python").verdict is Health.good
 
 
 # --- signatures
@@ -253,7 +253,7 @@ def write_keys(root: Path) -> DkimSettings:
 
 def test_the_records_to_publish_are_shown(workspace: Workspace) -> None:
     findings = [f for f in examine(workspace, dkim=write_keys(workspace.root)) if f.subject == "dkim"]
-    assert [finding.verdict for finding in findings] == [Verdict.good, Verdict.good]
+    assert [finding.verdict for finding in findings] == [Health.good, Health.good]
     domain = workspace.settings.sender.domain
     assert f"DNS must have this record: n1._domainkey.{domain}. IN TXT" in findings[0].message
     assert f'n2._domainkey.{domain}. IN TXT ( "v=DKIM1; k=ed25519; p=' in findings[1].message
@@ -263,11 +263,11 @@ def test_a_signing_key_that_others_can_read_is_bad(workspace: Workspace) -> None
     dkim = write_keys(workspace.root)
     (workspace.root / "rsa.pem").chmod(0o644)
     findings = [f for f in examine(workspace, dkim=dkim) if f.subject == "dkim"]
-    assert findings[0].verdict is Verdict.bad
+    assert findings[0].verdict is Health.bad
     assert "chmod 600 rsa.pem" in findings[0].message
 
 
 def test_a_signing_key_that_is_not_there_is_bad(workspace: Workspace) -> None:
     dkim = DkimSettings(selector="n1", key_file=Path("gone.pem"))
     finding = find(examine(workspace, dkim=dkim), "dkim")
-    assert (finding.verdict, "gone.pem" in finding.message) == (Verdict.bad, True)
+    assert (finding.verdict, "gone.pem" in finding.message) == (Health.bad, True)

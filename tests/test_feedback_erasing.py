@@ -25,8 +25,8 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.cli import mailer
 from mailer.database import secure_delete
-from mailer.database.models import Campaign, Delivery, Letter, LetterKind
-from mailer.database.secure_delete import EXEMPT, UnfinishedScrubbingError, list_word_columns
+from mailer.database.models import Campaign, Delivery, LetterKind, QueuedLetter
+from mailer.database.secure_delete import EXEMPT_TABLES, IncompleteErasureError, list_text_columns
 from mailer.privacy import erasure as erasure_module
 from mailer.privacy.address_matcher import make_address_matcher
 from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
@@ -186,11 +186,11 @@ def test_what_was_still_to_be_mailed_to_them_is_not(workspace: Workspace, engine
             {"kind": LetterKind.new_address, "subscriber_id": numbers[OTHER], "detail": EMAIL},
             {"kind": LetterKind.link, "email": OTHER},
         ]
-        opened.add_all(Letter(**one, language="en", asked_at=now, not_before=now) for one in asked)
+        opened.add_all(QueuedLetter(**one, language="en", asked_at=now, not_before=now) for one in asked)
         opened.commit()
     erase(workspace, engine)
     with Session(engine) as opened:
-        assert [letter.email for letter in opened.exec(select(Letter))] == [OTHER]
+        assert [letter.email for letter in opened.exec(select(QueuedLetter))] == [OTHER]
 
 
 def test_no_import_brings_an_erased_person_back(workspace: Workspace, engine: Engine) -> None:
@@ -272,9 +272,7 @@ def test_somebody_who_keeps_reading_is_named_and_the_rest_is_finished_later(
     impatient = workspace.open_database()
     with engine.connect().execution_options(read_only=True) as reader:
         reader.execute(text("SELECT count(*) FROM subscriber")).scalar()
-        with pytest.raises(
-            UnfinishedScrubbingError, match=r"kept the database open .* finishes what is left"
-        ):
+        with pytest.raises(IncompleteErasureError, match=r"kept the database open .* finishes what is left"):
             erase(workspace, impatient)
     assert erase(workspace, impatient).resumed
     impatient.dispose()
@@ -317,7 +315,7 @@ def make_shadows(engine: Engine, file: Path) -> list[str]:
         for number in numbers[:1500]:
             values = {"it": SHADOWED.format(number=number), "words": "y" * (number % 300)}
             connection.execute(grow, values)
-    secure_delete.fold_in_log(engine)
+    secure_delete.checkpoint_log(engine)
     content = file.read_bytes()
     addresses = [SHADOWED.format(number=number) for number in numbers]
     # Address and envelope in the row, and the address in its index.
@@ -348,7 +346,7 @@ def test_postgresql_is_asked_to_vacuum_every_table(workspace: Workspace, engine:
 
 
 def test_every_column_of_words_is_looked_through_or_has_a_reason_not_to_be() -> None:
-    looked_through = {f"{column.table.name}.{column.name}" for column in list_word_columns()}
+    looked_through = {f"{column.table.name}.{column.name}" for column in list_text_columns()}
     assert {
         "delivery.reason",
         "campaign.state_reason",
@@ -356,7 +354,7 @@ def test_every_column_of_words_is_looked_through_or_has_a_reason_not_to_be() -> 
         "dispatcher.notice",
     } <= looked_through
     tables = {table.name for table in secure_delete.SQLModel.metadata.sorted_tables}
-    assert set(EXEMPT) <= tables
+    assert set(EXEMPT_TABLES) <= tables
 
 
 # --- files

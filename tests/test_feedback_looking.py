@@ -8,7 +8,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from editions.model import Personalisation
-from mailer.campaigns.audiences.selection import list_circles, read_reader
+from mailer.campaigns.audiences.selection import list_cohorts, load_reader
 from mailer.rendering.body.variants import StoryFacts
 from mailer.rendering.compiled import CompiledEdition
 from mailer.selfservice.last_edition import find_last_edition, has_last_edition
@@ -96,9 +96,9 @@ def test_countries_followed_count_for_the_mail_as_one_s_own_does(
     assert (saved.saved, saved.form.countries) == (True, {"JP"})
     with Session(engine) as session:
         assert session.exec(select(SubscriberCountry.country)).all() == ["JP"]
-        reader = read_reader(session, session.exec(select(Subscriber)).one(), either_workspace)
+        reader = load_reader(session, session.exec(select(Subscriber)).one(), either_workspace)
         assert reader.interests.countries == {"MN", "JP"}
-        (circle,) = list_circles(session, parse_segment("all").where())
+        (circle,) = list_cohorts(session, parse_segment("all").where())
     assert circle.interests == reader.interests
     assert MAIL.variant_for(circle.interests).stories == ("mongolia", "japan")
 

@@ -11,7 +11,7 @@ import pytest
 
 import templates
 from mailer.errors import ConfigurationError
-from mailer.settings import Settings, load
+from mailer.settings import Settings, load_settings
 
 ROOT = Path(__file__).resolve().parent.parent
 STARTING_FILE = templates.ROOT / "workspace" / "mailer.toml"
@@ -22,7 +22,7 @@ SENDER = '[sender]\nname = "N"\naddress = "n@example.org"\norganisation = "O"\np
 
 def load_text(folder: Path, text: str) -> Settings:
     (folder / "mailer.toml").write_text(text, encoding="utf-8")
-    return load(folder, {})
+    return load_settings(folder, {})
 
 
 def test_the_starting_file_is_taken_as_it_is(tmp_path: Path) -> None:
@@ -114,4 +114,4 @@ def test_every_variable_the_page_names_is_taken(
             if variable != "–":
                 first = kind.split(", ")[0].strip("`")
                 value = special.get(variable) or values.get(kind) or (first if "`" in kind else "some text")
-                load(tmp_path, {variable: value})
+                load_settings(tmp_path, {variable: value})

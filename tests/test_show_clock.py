@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Engine, text
 from sqlmodel import Session
 
 from mailer.campaigns.plan import plan_campaign
-from mailer.campaigns.schedule import ScheduleError, read_time, schedule, start_due
+from mailer.campaigns.schedule import ScheduleError, parse_start_time, schedule_campaign, start_due_campaigns
 from mailer.database.models import CampaignState
 from mailer.workspace import Workspace
 from subscribers.segment import parse_segment
@@ -61,7 +61,7 @@ def look_at_once(engine: Engine, workspace: Workspace, clock: Jumping) -> list[i
     found: list[int] = []
 
     def look() -> None:
-        found.extend(started.campaign_id for started in start_due(engine, workspace, clock=clock))
+        found.extend(started.campaign_id for started in start_due_campaigns(engine, workspace, clock=clock))
 
     threads = [threading.Thread(target=look) for _ in range(WORKERS)]
     for thread in threads:
@@ -75,7 +75,7 @@ def start_one(engine: Engine, workspace: Workspace, at: datetime, random_: rando
     """Schedule a campaign for ``at`` and let the clock walk over it; how often the clock jumped."""
     clock = Jumping(at.astimezone(UTC) - timedelta(hours=3))
     plan = plan_campaign(workspace, engine, SLUG, parse_segment("all"), now=clock.now)
-    number = schedule(engine, workspace, plan, at=at, clock=clock).campaign_id
+    number = schedule_campaign(engine, workspace, plan, at=at, clock=clock).campaign_id
     starts, jumps = [], 0
     while clock.now <= at + timedelta(days=1, hours=1):
         clock.step(random_)
@@ -106,7 +106,7 @@ def test_no_start_is_early_missed_or_double_however_the_clock_jumps(
     for zone in ZONES:
         for words in WALL_TIMES:
             try:
-                at = read_time(words, ZoneInfo(zone))
+                at = parse_start_time(words, ZoneInfo(zone))
             except ScheduleError:
                 refused += 1
                 continue

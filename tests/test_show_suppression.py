@@ -18,7 +18,7 @@ from sqlmodel import Session, select
 
 from mailer.campaigns.audiences.compliance import may_be_mailed
 from mailer.campaigns.audiences.selection import is_in_audience
-from mailer.campaigns.launch import materialise
+from mailer.campaigns.launch import insert_deliveries
 from mailer.database.models import Campaign, CampaignState, Delivery
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
@@ -278,7 +278,7 @@ class Newsletter(RuleBasedStateMachine):
                 session.add(campaign)
                 session.commit()
                 number = campaign.id or 0
-            materialise(connection, number, Everybody(campaign.edition), self.now, TEAM)
+            insert_deliveries(connection, number, Everybody(campaign.edition), self.now, TEAM)
         self.ledgers.append(Ledger(self.engine, number, f"life{number}", clock=self.clock))
 
     @rule(most=st.integers(1, 4))

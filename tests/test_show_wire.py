@@ -18,7 +18,7 @@ from sqlmodel import col
 
 from mailer.settings import DkimSettings, WebSettings
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 from subscribers.models import Subscriber
 from tests.office import Office, addresses
 from tests.scripted_smtp import Mail, ScriptedServer
@@ -84,7 +84,7 @@ def read_header(mail: Mail, name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return found_workspace(tmp_path_factory.mktemp("wire") / "W", sample=True, now=datetime.now(UTC)).root
+    return create_workspace(tmp_path_factory.mktemp("wire") / "W", sample=True, now=datetime.now(UTC)).root
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
-from mailer.campaigns.audiences.segments import Ledger
+from mailer.campaigns.audiences.segments import DeliveryHistory
 from subscribers.expression import Expression, conjuncts, write
 from subscribers.segment import parse_segment
 from tests.segments import ID, SECTORS, SENT, Person, add_campaigns, fill, holds, people, spelt
@@ -36,7 +36,7 @@ def test_random_segments_find_those_whom_plain_python_finds(
     with connection.begin() as transaction:
         numbered = fill(connection, listed)
         for tree, text in asked:
-            segment = parse_segment(text, sectors=SECTORS, deliveries=Ledger(connection))
+            segment = parse_segment(text, sectors=SECTORS, deliveries=DeliveryHistory(connection))
             found = set(connection.scalars(select(ID).where(segment.where())))
             assert found == {id_ for id_, person in numbered.items() if holds(person, tree)}, text
         transaction.rollback()

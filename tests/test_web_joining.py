@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.database.models import Letter
+from mailer.database.models import QueuedLetter
 from mailer.selfservice.form_token import make_form_token
 from mailer.selfservice.letter_requests import MAX_REQUESTS_PER_NETWORK
 from mailer.selfservice.letter_worker import claim_letter, run_letter_worker, send_due_letters
@@ -306,14 +306,14 @@ def test_an_address_barred_between_the_mail_and_the_press_stays_barred(door: Doo
 # --- mailing ------------------------------------------------------------------------------------------------
 
 
-def letters(engine: Engine) -> list[Letter]:
+def letters(engine: Engine) -> list[QueuedLetter]:
     with Session(engine) as session:
-        return list(session.exec(select(Letter)))
+        return list(session.exec(select(QueuedLetter)))
 
 
 def make_due(engine: Engine) -> None:
     with Session(engine) as session:
-        for letter in session.exec(select(Letter)):
+        for letter in session.exec(select(QueuedLetter)):
             letter.not_before = letter.asked_at
             session.add(letter)
         session.commit()

@@ -11,8 +11,8 @@ from typing import Any, BinaryIO
 
 from sqlalchemy import Connection, Engine
 
-from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign
-from mailer.database.engine import session
+from mailer.campaigns.lifecycle import CampaignStateError, find_campaign
+from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignState, DeliveryState
 from mailer.dispatch.deliveries.counts import count_deliveries
 from mailer.dispatch.deliveries.in_doubt import InDoubtDelivery, list_in_doubt, mark_sent, requeue
@@ -23,15 +23,15 @@ from mailer.rendering.reader import message_id
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 
-_NEVER_CAME = "the relay's log covers the time and does not have it"
+_NOT_IN_LOG = "the relay's log covers the time and does not have it"
 _CUT_OFF = "the relay's log says that it was cut off, queue id {}"
-_DECIDED = {True: "decided by a person: it arrived", False: "decided by a person: to be sent again"}
-_PASSAGES: Mapping[RelayStatus, str] = {
+_DECISION_REASONS = {True: "decided by a person: it arrived", False: "decided by a person: to be sent again"}
+_RELAY_REASONS: Mapping[RelayStatus, str] = {
     RelayStatus.queued: "in the relay's log: queue id {}",
     RelayStatus.delivered: "in the relay's log: queue id {}, and the next server took it",
     RelayStatus.bounced: "in the relay's log: queue id {}, and the next server refused it (bounced)",
 }
-MOST_NAMED = 1000
+MAX_LISTED_CHANGES = 1000
 """How many changes a :class:`Resolution` names; the report's CSV has them all."""
 
 
@@ -48,7 +48,7 @@ class NotInDoubtError(MailerError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class DoubtChange:
     """A delivery that was in doubt: whose, what it is now, and what settled it."""
 
     email: str
@@ -70,8 +70,8 @@ class Resolution:
     campaign_id: int
     sent: int
     queued: int
-    left: int
-    changes: tuple[Change, ...]
+    still_in_doubt: int
+    changes: tuple[DoubtChange, ...]
     missing: int = 0
     not_covered: int = 0
 
@@ -81,7 +81,7 @@ class Resolution:
             "campaign": self.campaign_id,
             "sent": self.sent,
             "queued": self.queued,
-            "in_doubt": self.left,
+            "in_doubt": self.still_in_doubt,
             "missing": self.missing,
             "not_covered": self.not_covered,
             "changes": [change.as_dict() for change in self.changes],
@@ -107,20 +107,20 @@ def resolve_by_log(
 
     Raises:
         UnknownCampaignError: there is no such campaign.
-        CampaignMoveError: it is cancelled, and something is to be queued again.
+        CampaignStateError: it is cancelled, and something is to be queued again.
         PostfixLogError: the log cannot be read.
     """
-    campaign = _find(engine, campaign_id, sends_again=resend_missing)
+    campaign = _load_campaign(engine, campaign_id, sends_again=resend_missing)
     dead = _find_dead(engine, workspace, campaign_id)
     with engine.connect().execution_options(read_only=True) as connection:
         doubts = _by_message_id(workspace, campaign_id, list_in_doubt(connection, campaign_id, dead))
     # Read between the transactions: a log may be long, and a campaign must not wait for it.
     log = read_postfix_log(paths, doubts.__contains__, now=now, zone=zone, standard_input=standard_input)
     began = campaign.launched_at or campaign.created_at
-    accepted, cut_off, missing, uncovered = _sort(doubts, log, began)
+    accepted, cut_off, missing, uncovered = _classify(doubts, log, began)
     resent = cut_off + missing if resend_missing else []
-    changes = {doubt.delivery_id: _accept(doubt, log.messages[name]) for name, doubt in accepted}
-    changes |= {doubt.delivery_id: _repeat(doubt, log.messages.get(name)) for name, doubt in resent}
+    changes = {doubt.delivery_id: _mark_sent(doubt, log.messages[name]) for name, doubt in accepted}
+    changes |= {doubt.delivery_id: _queue_again(doubt, log.messages.get(name)) for name, doubt in resent}
     return _apply(
         engine,
         campaign_id,
@@ -148,11 +148,11 @@ def resolve_by_hand(
 
     Raises:
         UnknownCampaignError: there is no such campaign.
-        CampaignMoveError: it is cancelled, and somebody is to be sent to again.
+        CampaignStateError: it is cancelled, and somebody is to be sent to again.
         NotInDoubtError: ``address`` is not in doubt.
         AddressError: ``address`` is none.
     """
-    _find(engine, campaign_id, sends_again=not arrived)
+    _load_campaign(engine, campaign_id, sends_again=not arrived)
     wanted = None if address is None else normalise_address(address).email
     dead = _find_dead(engine, workspace, campaign_id)
     with engine.connect().execution_options(read_only=True) as connection:
@@ -162,19 +162,19 @@ def resolve_by_hand(
         raise NotInDoubtError(campaign_id, wanted)
     state = DeliveryState.sent if arrived else DeliveryState.queued
     changes = {
-        doubt.delivery_id: Change(email=doubt.email, state=state, reason=_DECIDED[arrived])
+        doubt.delivery_id: DoubtChange(email=doubt.email, state=state, reason=_DECISION_REASONS[arrived])
         for doubt in chosen
     }
     return _apply(engine, campaign_id, changes, dead=dead, dry_run=dry_run, now=now)
 
 
-def _find(engine: Engine, campaign_id: int, *, sends_again: bool) -> Campaign:
-    with session(engine, read_only=True) as reading:
+def _load_campaign(engine: Engine, campaign_id: int, *, sends_again: bool) -> Campaign:
+    with open_session(engine, read_only=True) as reading:
         campaign = find_campaign(reading, campaign_id)
         reading.expunge(campaign)
     if sends_again and campaign.state is CampaignState.cancelled:
         hint = "What is in doubt can still be called arrived."
-        raise CampaignMoveError(campaign_id, "sent again", campaign.state, hint)
+        raise CampaignStateError(campaign_id, "sent again", campaign.state, hint)
     return campaign
 
 
@@ -191,22 +191,22 @@ def _by_message_id(
     return {message_id(campaign_id, doubt.subscriber_id, domain, signer): doubt for doubt in doubts}
 
 
-_Named = list[tuple[str, InDoubtDelivery]]
+_NamedDoubts = list[tuple[str, InDoubtDelivery]]
 
 
-def _sort(
+def _classify(
     doubts: Mapping[str, InDoubtDelivery], log: PostfixLog, began: datetime
-) -> tuple[_Named, _Named, _Named, _Named]:
+) -> tuple[_NamedDoubts, _NamedDoubts, _NamedDoubts, _NamedDoubts]:
     """The doubts by Message-ID as accepted, cut off, missing, and not covered by the log.
 
     The time of a delivery is that of its last move, which for one left by a crash can be when it was found,
     and for one that waited for an answer when the waiting ended: the hand-over was before. So the log has to
     begin before the campaign did.
     """
-    accepted: _Named = []
-    cut_off: _Named = []
-    missing: _Named = []
-    uncovered: _Named = []
+    accepted: _NamedDoubts = []
+    cut_off: _NamedDoubts = []
+    missing: _NamedDoubts = []
+    uncovered: _NamedDoubts = []
     for name, doubt in doubts.items():
         trace = log.messages.get(name)
         if trace is not None and trace.status.is_accepted:
@@ -220,20 +220,20 @@ def _sort(
     return accepted, cut_off, missing, uncovered
 
 
-def _accept(doubt: InDoubtDelivery, trace: LoggedMessage) -> Change:
-    reason = _PASSAGES[trace.status].format(trace.queue_id)
-    return Change(email=doubt.email, state=DeliveryState.sent, reason=reason)
+def _mark_sent(doubt: InDoubtDelivery, trace: LoggedMessage) -> DoubtChange:
+    reason = _RELAY_REASONS[trace.status].format(trace.queue_id)
+    return DoubtChange(email=doubt.email, state=DeliveryState.sent, reason=reason)
 
 
-def _repeat(doubt: InDoubtDelivery, trace: LoggedMessage | None) -> Change:
-    reason = _NEVER_CAME if trace is None else _CUT_OFF.format(trace.queue_id)
-    return Change(email=doubt.email, state=DeliveryState.queued, reason=reason)
+def _queue_again(doubt: InDoubtDelivery, trace: LoggedMessage | None) -> DoubtChange:
+    reason = _NOT_IN_LOG if trace is None else _CUT_OFF.format(trace.queue_id)
+    return DoubtChange(email=doubt.email, state=DeliveryState.queued, reason=reason)
 
 
 def _apply(
     engine: Engine,
     campaign_id: int,
-    changes: Mapping[int, Change],
+    changes: Mapping[int, DoubtChange],
     *,
     dead: set[str],
     dry_run: bool,
@@ -250,15 +250,15 @@ def _apply(
         campaign_id=campaign_id,
         sent=sent,
         queued=queued,
-        left=left,
-        changes=tuple(changes.values())[:MOST_NAMED],
+        still_in_doubt=left,
+        changes=tuple(changes.values())[:MAX_LISTED_CHANGES],
         missing=missing,
         not_covered=not_covered,
     )
 
 
 def _write(
-    connection: Connection, changes: Mapping[int, Change], *, dead: set[str], now: datetime
+    connection: Connection, changes: Mapping[int, DoubtChange], *, dead: set[str], now: datetime
 ) -> tuple[int, int]:
     sent = {number: change.reason for number, change in changes.items() if change.state is DeliveryState.sent}
     again: dict[str, list[int]] = {}

@@ -6,7 +6,7 @@ from sqlalchemy import Engine, func
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.database.models import Delivery
 from subscribers.errors import RollbackError
 from subscribers.models import Subscriber
@@ -22,7 +22,7 @@ def roll_back_import(
         RollbackError: there is no such import, it was taken back already, or a campaign has people of it in
             its audience, whose deliveries have to stay accounted for.
     """
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         if mailed := _count_mailed(opened, import_id):
             raise RollbackError(_explain_refusal(import_id, mailed))
         try:

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, text, update
 from sqlmodel import SQLModel, col
 
-from mailer.campaigns.audiences.compliance import find_identity_fault
+from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.selection import is_in_audience
 from mailer.campaigns.plan import Plan
 from mailer.database.models import (
@@ -29,14 +29,14 @@ from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.segment import Segment
 
-_LEDGER = SQLModel.metadata.tables["delivery"].columns
+_DELIVERY_COLUMNS = SQLModel.metadata.tables["delivery"].columns
 
 
 class LaunchRefusedError(MailerError):
     """The campaign was not launched, and nothing was written."""
 
 
-class Addressed(Protocol):
+class HasAudience(Protocol):
     """What says who gets a campaign: a plan, or a campaign that was planned before."""
 
     @property
@@ -50,7 +50,7 @@ class Addressed(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Terms:
+class LaunchOptions:
     """On what terms a campaign is sent; what is None is as the settings say.
 
     ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is how many readers
@@ -64,7 +64,7 @@ class Terms:
     canary_minutes: float | None = None
     archived: bool | None = None
 
-    def columns(self, settings: CampaignSettings) -> dict[str, Any]:
+    def column_values(self, settings: CampaignSettings) -> dict[str, Any]:
         """The columns of the campaign that hold them."""
         canary = settings.canary if self.canary is None else self.canary
         minutes = settings.canary_minutes if self.canary_minutes is None else self.canary_minutes
@@ -77,19 +77,26 @@ class Terms:
         }
 
 
-AS_SET = Terms()
+DEFAULT_OPTIONS = LaunchOptions()
 """The terms of the settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Launched:
+class LaunchResult:
     """The campaign that sends a plan; ``continued`` when it was there already and is not finished."""
 
     campaign_id: int
     continued: bool
 
 
-def launch(engine: Engine, workspace: Workspace, plan: Plan, *, now: datetime, terms: Terms = AS_SET) -> int:
+def launch(
+    engine: Engine,
+    workspace: Workspace,
+    plan: Plan,
+    *,
+    now: datetime,
+    options: LaunchOptions = DEFAULT_OPTIONS,
+) -> int:
     """Launch a new campaign and return its number. Nothing is sent yet.
 
     The content is frozen with it, the pictures are in the media folder, and the audience as it stands at
@@ -99,13 +106,18 @@ def launch(engine: Engine, workspace: Workspace, plan: Plan, *, now: datetime, t
         LaunchRefusedError: the edition has errors, nobody would get it, the pages could not be reached, or an
             approval is required and missing.
     """
-    with taking_turns(engine, workspace, plan) as connection:
-        return _launch(connection, workspace.settings, plan, now=now, terms=terms)
+    with launch_lock(engine, workspace, plan) as connection:
+        return _launch(connection, workspace.settings, plan, now=now, options=options)
 
 
 def launch_or_continue(
-    engine: Engine, workspace: Workspace, plan: Plan, *, now: datetime, terms: Terms = AS_SET
-) -> Launched:
+    engine: Engine,
+    workspace: Workspace,
+    plan: Plan,
+    *,
+    now: datetime,
+    options: LaunchOptions = DEFAULT_OPTIONS,
+) -> LaunchResult:
     """Go on with the campaign that sends this edition to this segment and is not finished; else launch one.
 
     However often and from however many places it is called at once, there is one campaign.
@@ -114,28 +126,28 @@ def launch_or_continue(
         LaunchRefusedError: as :func:`launch`; or the unfinished campaign froze an earlier version of the
             edition, waits for its hour, or is paused in its canary.
     """
-    with taking_turns(engine, workspace, plan) as connection:
-        found = find_unfinished(connection, plan)
+    with launch_lock(engine, workspace, plan) as connection:
+        found = find_unfinished_campaign(connection, plan)
         if found is None:
-            new = _launch(connection, workspace.settings, plan, now=now, terms=terms)
-            return Launched(campaign_id=new, continued=False)
-        _continue(connection, found, terms)
-        return Launched(campaign_id=found.id, continued=True)
+            new = _launch(connection, workspace.settings, plan, now=now, options=options)
+            return LaunchResult(campaign_id=new, continued=False)
+        _continue(connection, found, options)
+        return LaunchResult(campaign_id=found.id, continued=True)
 
 
 def draft_campaign(engine: Engine, plan: Plan, *, now: datetime) -> int:
     """Write the plan down as a draft to be approved; its number. Launching the same plan finds it."""
     with engine.begin() as connection:
-        return _write_campaign(connection, plan, CampaignState.draft, now)
+        return _insert_campaign(connection, plan, CampaignState.draft, now)
 
 
-def _refuse_unfit(settings: Settings, plan: Plan) -> None:
-    if not settings.web.is_public_safe:
+def _check_launchable(settings: Settings, plan: Plan) -> None:
+    if not settings.web.supports_one_click:
         raise LaunchRefusedError(
             f"[web] base_url is {settings.web.base_url}, and one-click unsubscribe needs https "
             "(RFC 8058 §3.1). Set it to the address under which readers reach `mailer serve`."
         )
-    if fault := find_identity_fault(settings):
+    if fault := find_missing_identity(settings):
         raise LaunchRefusedError(fault)
     if plan.errors or not plan.compiled:
         complaints = "\n".join(str(problem) for problem in plan.errors)
@@ -146,7 +158,7 @@ def _refuse_unfit(settings: Settings, plan: Plan) -> None:
 
 
 @contextlib.contextmanager
-def taking_turns(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
+def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
     """A transaction that only one launch of an edition has at a time.
 
     What forbids the launch is told first, and the pictures are in place before anything is written down.
@@ -154,15 +166,15 @@ def taking_turns(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[C
     Raises:
         LaunchRefusedError: the edition has errors, or the pages could not be reached.
     """
-    _refuse_unfit(workspace.settings, plan)
+    _check_launchable(workspace.settings, plan)
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
     with engine.begin() as connection:
-        take_turn(connection, plan.edition)
+        acquire_launch_lock(connection, plan.edition)
         yield connection
 
 
-def take_turn(connection: Connection, edition: str) -> None:
+def acquire_launch_lock(connection: Connection, edition: str) -> None:
     """Wait until no other transaction launches ``edition``; SQLite's wait for each other anyhow."""
     if connection.dialect.name == "postgresql":
         statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
@@ -170,7 +182,7 @@ def take_turn(connection: Connection, edition: str) -> None:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Unfinished:
+class UnfinishedCampaign:
     """A campaign of the same edition to the same segment that is not over."""
 
     id: int
@@ -181,7 +193,7 @@ class Unfinished:
     scheduled_at: datetime | None
 
 
-def find_unfinished(connection: Connection, plan: Plan) -> Unfinished | None:
+def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCampaign | None:
     """The newest campaign that sends ``plan`` and is scheduled, sending or paused; None if there is none.
 
     Raises:
@@ -204,8 +216,8 @@ def find_unfinished(connection: Connection, plan: Plan) -> Unfinished | None:
     if row is None:
         return None
     if row.digest != plan.digest:
-        raise LaunchRefusedError(_explain_older(row.id, row.state, plan.edition))
-    return Unfinished(
+        raise LaunchRefusedError(_explain_earlier_version(row.id, row.state, plan.edition))
+    return UnfinishedCampaign(
         id=row.id,
         state=row.state,
         reason=row.state_reason,
@@ -215,7 +227,7 @@ def find_unfinished(connection: Connection, plan: Plan) -> Unfinished | None:
     )
 
 
-def _explain_older(number: int, state: CampaignState, edition: str) -> str:
+def _explain_earlier_version(number: int, state: CampaignState, edition: str) -> str:
     cancel = f"`mailer campaigns cancel {number}`"
     if state is CampaignState.scheduled:
         return (
@@ -228,7 +240,7 @@ def _explain_older(number: int, state: CampaignState, edition: str) -> str:
     )
 
 
-def _continue(connection: Connection, found: Unfinished, terms: Terms) -> None:
+def _continue(connection: Connection, found: UnfinishedCampaign, options: LaunchOptions) -> None:
     if found.state is CampaignState.scheduled:
         raise LaunchRefusedError(
             f"Campaign {found.id} sends this edition to this segment at {found.scheduled_at:%Y-%m-%d %H:%M} "
@@ -242,28 +254,30 @@ def _continue(connection: Connection, found: Unfinished, terms: Terms) -> None:
             f"`mailer campaigns resume {found.id}`."
         )
     changes: dict[str, Any] = {}
-    if terms.rate is not None:
-        changes["rate"] = terms.rate
-    if terms.in_doubt is not None:
-        changes["in_doubt_policy"] = InDoubtPolicy(terms.in_doubt)
+    if options.rate is not None:
+        changes["rate"] = options.rate
+    if options.in_doubt is not None:
+        changes["in_doubt_policy"] = InDoubtPolicy(options.in_doubt)
     if changes:
         connection.execute(update(Campaign).where(col(Campaign.id) == found.id).values(changes))
     if change_campaign_state(connection, found.id, CampaignState.sending):
         enqueue_jobs(connection, found.id, found.audience)
 
 
-def _launch(connection: Connection, settings: Settings, plan: Plan, *, now: datetime, terms: Terms) -> int:
-    campaign_id = write_campaign(connection, settings, plan, now)
-    audience = materialise(connection, campaign_id, plan, now, settings.law)
+def _launch(
+    connection: Connection, settings: Settings, plan: Plan, *, now: datetime, options: LaunchOptions
+) -> int:
+    campaign_id = find_or_create_campaign(connection, settings, plan, now)
+    audience = insert_deliveries(connection, campaign_id, plan, now, settings.law)
     if audience == 0:
-        raise LaunchRefusedError(_explain_emptiness(plan))
-    values = {**terms.columns(settings.campaigns), "again": plan.again, "audience": audience}
+        raise LaunchRefusedError(_explain_empty_audience(plan))
+    values = {**options.column_values(settings.campaigns), "again": plan.again, "audience": audience}
     change_campaign_state(connection, campaign_id, CampaignState.sending, launched_at=now, **values)
     enqueue_jobs(connection, campaign_id, audience)
     return campaign_id
 
 
-def write_campaign(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> int:
+def find_or_create_campaign(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> int:
     """The campaign that was approved with exactly this plan, or a new draft of it; its number.
 
     Raises:
@@ -278,7 +292,7 @@ def write_campaign(connection: Connection, settings: Settings, plan: Plan, now: 
             "segment. An approval given before the last change does not count. Approving in the browser "
             'comes with a later version; until then approval = "optional" lets a launch through.'
         )
-    return _write_campaign(connection, plan, CampaignState.draft, now)
+    return _insert_campaign(connection, plan, CampaignState.draft, now)
 
 
 def _find_approved(connection: Connection, plan: Plan) -> int | None:
@@ -290,7 +304,7 @@ def _find_approved(connection: Connection, plan: Plan) -> int | None:
     return connection.scalar(statement)
 
 
-def _write_campaign(connection: Connection, plan: Plan, state: CampaignState, now: datetime) -> int:
+def _insert_campaign(connection: Connection, plan: Plan, state: CampaignState, now: datetime) -> int:
     """The campaign's row and its frozen content."""
     values = {
         "edition": plan.edition,
@@ -316,20 +330,20 @@ def _write_campaign(connection: Connection, plan: Plan, state: CampaignState, no
     return number
 
 
-def materialise(
-    connection: Connection, campaign_id: int, plan: Addressed, now: datetime, law: LawSettings
+def insert_deliveries(
+    connection: Connection, campaign_id: int, plan: HasAudience, now: datetime, law: LawSettings
 ) -> int:
     """Write down the audience as it stands ``now``, in one statement; how many they are. Whom the law of
     their country keeps out is asked again here, whatever a plan said before."""
     row = {
         "campaign_id": literal(campaign_id),
         "subscriber_id": col(Subscriber.id),
-        "state": literal(DeliveryState.queued, _LEDGER.state.type),
+        "state": literal(DeliveryState.queued, _DELIVERY_COLUMNS.state.type),
         "attempts": literal(0),
         "deferrals": literal(0),
         "doubted": literal(False),
         "reason": literal(""),
-        "updated_at": literal(now, _LEDGER.updated_at.type),
+        "updated_at": literal(now, _DELIVERY_COLUMNS.updated_at.type),
     }
     # Who has the edition already is asked for each reader; where nobody can have it, that is half the time.
     again = plan.again or not _was_sent_before(connection, campaign_id, plan.edition)
@@ -349,7 +363,7 @@ def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> 
     return bool(connection.scalar(select(exists().where(*other))))
 
 
-def _explain_emptiness(plan: Plan) -> str:
+def _explain_empty_audience(plan: Plan) -> str:
     left_out = ", ".join(f"{number} {reason}" for reason, number in plan.left_out.items())
     hint = (
         " Add --again to send it to those who have it."
@@ -357,7 +371,7 @@ def _explain_emptiness(plan: Plan) -> str:
         else ""
     )
     return (
-        f"Nobody in the segment {plan.segment_words!r} would get {plan.edition}"
+        f"Nobody in the segment {plan.segment_label!r} would get {plan.edition}"
         f"{f' (left out: {left_out})' if left_out else ''}. "
         f"Look with `mailer subscribers list --segment {plan.segment.text!r}`.{hint}"
     )

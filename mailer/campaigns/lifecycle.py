@@ -22,7 +22,7 @@ class UnknownCampaignError(MailerError):
         super().__init__(f"{campaign_id}: no such campaign. `mailer campaigns list` shows those there are.")
 
 
-class CampaignMoveError(MailerError):
+class CampaignStateError(MailerError):
     """The campaign cannot be moved like this from where it stands."""
 
     def __init__(self, campaign_id: int, verb: str, state: CampaignState, hint: str = "") -> None:
@@ -38,13 +38,13 @@ def approve_campaign(session: Session, campaign_id: int, *, by: str, now: dateti
 
     Raises:
         UnknownCampaignError: there is none.
-        CampaignMoveError: it is launched already, or over.
+        CampaignStateError: it is launched already, or over.
     """
     campaign = find_campaign(session, campaign_id)
     if campaign.state is CampaignState.approved:
         return
     digest = campaign.digest
-    _move(
+    _change_state(
         session,
         campaign,
         CampaignState.approved,
@@ -61,14 +61,14 @@ def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None
 
     Raises:
         UnknownCampaignError: there is none.
-        CampaignMoveError: it is not sending.
+        CampaignStateError: it is not sending.
     """
     campaign = find_campaign(session, campaign_id)
-    words = f"Paused by hand, {_clock(now)}."
+    words = f"Paused by hand, {_format_time(now)}."
     if campaign.state is not CampaignState.paused:
-        _move(session, campaign, CampaignState.paused, "paused", reason=words, canary_until=None)
+        _change_state(session, campaign, CampaignState.paused, "paused", reason=words, canary_until=None)
     elif campaign.canary_until is not None:
-        _stay(session, campaign, CampaignState.paused, state_reason=words, canary_until=None)
+        _update_in_state(session, campaign, CampaignState.paused, state_reason=words, canary_until=None)
 
 
 def resume_campaign(
@@ -84,7 +84,7 @@ def resume_campaign(
 
     Raises:
         UnknownCampaignError: there is none.
-        CampaignMoveError: it was never launched, is cancelled, or has nothing left to do.
+        CampaignStateError: it was never launched, is cancelled, or has nothing left to do.
     """
     campaign = find_campaign(session, campaign_id)
     match campaign.state:
@@ -93,21 +93,21 @@ def resume_campaign(
         case CampaignState.finished if _has_queued(session, campaign_id):
             # Doubts that a person, or a relay's log, has put back in the queue.
             audience = campaign.audience
-            _move(session, campaign, CampaignState.sending, "resumed", finished_at=None)
+            _change_state(session, campaign, CampaignState.sending, "resumed", finished_at=None)
             enqueue_jobs(session.connection(), campaign_id, audience)
         case CampaignState.finished if count_in_doubt(session, campaign_id):
             return
         case CampaignState.finished:
-            raise CampaignMoveError(campaign_id, "resumed", campaign.state, "Nothing of it is left to do.")
+            raise CampaignStateError(campaign_id, "resumed", campaign.state, "Nothing of it is left to do.")
         case CampaignState.paused:
             audience = campaign.audience
-            _move(session, campaign, CampaignState.sending, "resumed", canary=None, canary_until=None)
+            _change_state(session, campaign, CampaignState.sending, "resumed", canary=None, canary_until=None)
             enqueue_jobs(session.connection(), campaign_id, audience)
         case CampaignState.scheduled:
-            hint = f"It starts at {_clock(campaign.scheduled_at or now)}; `mailer work` sees to that."
-            raise CampaignMoveError(campaign_id, "resumed", campaign.state, hint)
+            hint = f"It starts at {_format_time(campaign.scheduled_at or now)}; `mailer work` sees to that."
+            raise CampaignStateError(campaign_id, "resumed", campaign.state, hint)
         case _:
-            raise CampaignMoveError(campaign_id, "resumed", campaign.state)
+            raise CampaignStateError(campaign_id, "resumed", campaign.state)
 
 
 def reschedule_campaign(session: Session, campaign_id: int, *, at: datetime) -> None:
@@ -115,11 +115,11 @@ def reschedule_campaign(session: Session, campaign_id: int, *, at: datetime) -> 
 
     Raises:
         UnknownCampaignError: there is none.
-        CampaignMoveError: it is not scheduled (any more).
+        CampaignStateError: it is not scheduled (any more).
     """
     campaign = find_campaign(session, campaign_id)
-    if not _stay(session, campaign, CampaignState.scheduled, scheduled_at=at):
-        raise CampaignMoveError(campaign_id, "rescheduled", find_campaign(session, campaign_id).state)
+    if not _update_in_state(session, campaign, CampaignState.scheduled, scheduled_at=at):
+        raise CampaignStateError(campaign_id, "rescheduled", find_campaign(session, campaign_id).state)
 
 
 def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
@@ -137,12 +137,12 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
 
     Raises:
         UnknownCampaignError: there is none.
-        CampaignMoveError: it is finished.
+        CampaignStateError: it is finished.
     """
     campaign = find_campaign(session, campaign_id)
     if campaign.state is not CampaignState.cancelled:
-        words = f"Cancelled by hand, {_clock(now)}."
-        _move(session, campaign, CampaignState.cancelled, "cancelled", reason=words, finished_at=now)
+        words = f"Cancelled by hand, {_format_time(now)}."
+        _change_state(session, campaign, CampaignState.cancelled, "cancelled", reason=words, finished_at=now)
 
 
 def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
@@ -183,11 +183,11 @@ def _has_queued(session: Session, campaign_id: int) -> bool:
     return session.exec(first).first() is not None
 
 
-def _clock(now: datetime) -> str:
+def _format_time(now: datetime) -> str:
     return f"{now:%Y-%m-%d %H:%M} UTC"
 
 
-def _move(
+def _change_state(
     session: Session,
     campaign: Campaign,
     to: CampaignState,
@@ -198,11 +198,11 @@ def _move(
 ) -> None:
     assert campaign.id is not None  # noqa: S101 - it came from the database
     if not change_campaign_state(session.connection(), campaign.id, to, reason=reason, **values):
-        raise CampaignMoveError(campaign.id, verb, campaign.state)
+        raise CampaignStateError(campaign.id, verb, campaign.state)
     session.expire(campaign)
 
 
-def _stay(session: Session, campaign: Campaign, state: CampaignState, **values: object) -> bool:
+def _update_in_state(session: Session, campaign: Campaign, state: CampaignState, **values: object) -> bool:
     """Change a campaign that stands in ``state`` and stays there; whether it still did."""
     assert campaign.id is not None  # noqa: S101 - it came from the database
     changed = update(Campaign).where(col(Campaign.id) == campaign.id, col(Campaign.state) == state)

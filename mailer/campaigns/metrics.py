@@ -19,20 +19,20 @@ from mailer.dispatch.liveness import DEAD_AFTER
 from subscribers.models import Status, Subscriber
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_OVER = (CampaignState.finished, CampaignState.cancelled)
-_LAST = 20
-_MOST_LANES = 50
+_ENDED_STATES = (CampaignState.finished, CampaignState.cancelled)
+_RECENT_CAMPAIGNS = 20
+_MAX_BUCKETS = 50
 
 
-def measure(engine: Engine) -> bytes:
+def export_metrics(engine: Engine) -> bytes:
     """The figures in Prometheus's text format (:data:`CONTENT_TYPE`)."""
     registry = CollectorRegistry()
     with engine.connect().execution_options(read_only=True) as connection:
-        registry.register(_Figures(connection))
+        registry.register(_MetricsCollector(connection))
         return generate_latest(registry)
 
 
-class _Figures(Collector):
+class _MetricsCollector(Collector):
     """All figures as one transaction sees them."""
 
     def __init__(self, connection: Connection) -> None:
@@ -50,16 +50,16 @@ class _Figures(Collector):
         yield from _deliveries(connection, editions)
         yield _queue_ages(connection, editions, now)
         yield _dispatchers(connection, now)
-        yield _lanes(connection, now)
+        yield _rate_buckets(connection, now)
         yield _database(connection)
 
 
 def _find_campaigns(connection: Connection) -> dict[int, str]:
     """The campaigns to count the deliveries of, with their editions."""
     number, edition = col(Campaign.id), col(Campaign.edition)
-    is_over = col(Campaign.state).in_(_OVER)
+    is_over = col(Campaign.state).in_(_ENDED_STATES)
     going = select(number, edition).where(~is_over, col(Campaign.launched_at).is_not(None))
-    ended = select(number, edition).where(is_over).order_by(number.desc()).limit(_LAST)
+    ended = select(number, edition).where(is_over).order_by(number.desc()).limit(_RECENT_CAMPAIGNS)
     rows = [row for query in (ended, going) for row in connection.execute(query)]
     return {row[0]: row[1] for row in rows if row[0] is not None}
 
@@ -139,10 +139,10 @@ def _dispatchers(connection: Connection, now: datetime) -> GaugeMetricFamily:
     )
 
 
-def _lanes(connection: Connection, now: datetime) -> GaugeMetricFamily:
+def _rate_buckets(connection: Connection, now: datetime) -> GaugeMetricFamily:
     family = GaugeMetricFamily(
         "mailer_lane_lag_seconds",
-        f"How far ahead the turns of a rate are taken, the {_MOST_LANES} furthest.",
+        f"How far ahead the turns of a rate are taken, the {_MAX_BUCKETS} furthest.",
         labels=["lane"],
     )
     furthest = col(RateBucket.next_at).desc()
@@ -150,7 +150,7 @@ def _lanes(connection: Connection, now: datetime) -> GaugeMetricFamily:
         select(col(RateBucket.name), col(RateBucket.next_at))
         .where(col(RateBucket.next_at).is_not(None))
         .order_by(furthest)
-        .limit(_MOST_LANES)
+        .limit(_MAX_BUCKETS)
     )
     for name, next_at in connection.execute(statement):
         if next_at is not None:

@@ -12,9 +12,9 @@ from typing import TypeAlias
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.audiences.selection import is_in_audience, read_reader
+from mailer.campaigns.audiences.selection import is_in_audience, load_reader
 from mailer.campaigns.plan import Plan
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.errors import MailerError
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
@@ -33,7 +33,7 @@ class NotInAudienceError(MailerError):
     def __init__(self, address: str, plan: Plan) -> None:
         self.address = address
         super().__init__(
-            f"{address} would not get {plan.edition}: not in the segment {plan.segment_words!r}, not to be "
+            f"{address} would not get {plan.edition}: not in the segment {plan.segment_label!r}, not to be "
             "mailed, held back by the law of their country, or has it already. `mailer subscribers show "
             f"{address}` says more."
         )
@@ -66,10 +66,10 @@ def write_outbox(
     workspace.outbox.mkdir(exist_ok=True)
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         wanted = [
             *_find_samples(reading, plan, workspace),
-            *_find_asked_for(reading, plan, workspace, addresses, now),
+            *_find_requested(reading, plan, workspace, addresses, now),
         ]
     builder = MessageBuilder(plan.compiled, workspace.settings) if plan.compiled else None
     files, pages = [], []
@@ -83,10 +83,10 @@ def write_outbox(
     return Outbox(files=tuple(files), samples=tuple(samples), pages=tuple(pages))
 
 
-_Wanted: TypeAlias = tuple[str, CompiledEdition, Reader]
+_MessageToWrite: TypeAlias = tuple[str, CompiledEdition, Reader]
 
 
-def _find_samples(reading: Session, plan: Plan, workspace: Workspace) -> Iterator[_Wanted]:
+def _find_samples(session: Session, plan: Plan, workspace: Workspace) -> Iterator[_MessageToWrite]:
     """For each variant, the first of its readers; the variant with the most readers comes first."""
     alone = Counter(variant.language for variant in plan.variants)
     numbers: Counter[str] = Counter()
@@ -96,27 +96,27 @@ def _find_samples(reading: Session, plan: Plan, workspace: Workspace) -> Iterato
         name = f"{plan.edition}.{variant.language}"
         if alone[variant.language] > 1:
             name += f".{numbers[variant.language]:02d}"
-        subscriber = reading.exec(select(Subscriber).where(col(Subscriber.id) == circle.first)).one()
-        yield name, compiled, read_reader(reading, subscriber, workspace)
+        subscriber = session.exec(select(Subscriber).where(col(Subscriber.id) == circle.first_id)).one()
+        yield name, compiled, load_reader(session, subscriber, workspace)
 
 
-def _find_asked_for(
-    reading: Session, plan: Plan, workspace: Workspace, addresses: Sequence[str], now: datetime
-) -> Iterator[_Wanted]:
+def _find_requested(
+    session: Session, plan: Plan, workspace: Workspace, addresses: Sequence[str], now: datetime
+) -> Iterator[_MessageToWrite]:
     law = workspace.settings.law
     audience = is_in_audience(plan.segment, plan.edition, now.date(), again=plan.again, law=law)
     for address in addresses if plan.compiled else ():
-        known = find_subscriber(reading, address)
+        known = find_subscriber(session, address)
         readers = select(Subscriber).where(audience, col(Subscriber.id) == known.id)
-        subscriber = reading.exec(readers).first()
+        subscriber = session.exec(readers).first()
         if subscriber is None:
             raise NotInAudienceError(address, plan)
         compiled = plan.mail_in(choose_language(subscriber.language, plan.languages))
-        name = f"{plan.edition}.{_as_file_name(subscriber.email)}"
-        yield name, compiled, read_reader(reading, subscriber, workspace)
+        name = f"{plan.edition}.{_file_name(subscriber.email)}"
+        yield name, compiled, load_reader(session, subscriber, workspace)
 
 
-def _as_file_name(address: str) -> str:
+def _file_name(address: str) -> str:
     return re.sub(r"[^\w.@+-]", "_", address)
 
 

@@ -16,14 +16,14 @@ from editions.switches import SwitchedOff
 from mailer.campaigns.audiences.compliance import HeldBack, find_held_back
 from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.audiences.selection import (
-    Circle,
+    Cohort,
     already_has,
     find_variants,
     is_in_audience,
-    list_circles,
+    list_cohorts,
 )
-from mailer.campaigns.preflight import Examination, examine
-from mailer.database.engine import session
+from mailer.campaigns.preflight import PreflightReport, run_preflight
+from mailer.database.engine import open_session
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.workspace import Workspace
@@ -58,7 +58,7 @@ class Plan:
     by_language: Mapping[str, int]
     left_out: Mapping[str, int]
     held_back: tuple[HeldBack, ...]
-    variants: Mapping[Variant, Circle]
+    variants: Mapping[Variant, Cohort]
 
     def mail_in(self, language: str) -> CompiledEdition:
         """The edition in one of its ``languages``."""
@@ -88,7 +88,7 @@ class Plan:
         return tuple(problem for problem in self.problems if problem.level is Level.error)
 
     @property
-    def segment_words(self) -> str:
+    def segment_label(self) -> str:
         """The segment as a person reads it."""
         return "everybody" if self.segment.text == EVERYBODY else self.segment.text
 
@@ -117,7 +117,7 @@ class Plan:
             "left_out": dict(self.left_out),
             "held_back": [held.as_dict() for held in self.held_back],
             "variants": [
-                {"language": variant.language, "stories": len(variant.stories), "readers": circle.number}
+                {"language": variant.language, "stories": len(variant.stories), "readers": circle.size}
                 for variant, circle in self.variants.items()
             ],
             "problems": [
@@ -147,12 +147,12 @@ def plan_campaign(
     """
     law = workspace.settings.law
     audience = is_in_audience(segment, edition, now.date(), again=again, law=law)
-    with session(engine, read_only=True) as reading:
-        circles = list(list_circles(reading, audience))
-    examination = examine(workspace, edition, choose_variants=partial(find_variants, circles))
-    compiled = _in_reading_order(examination)
+    with open_session(engine, read_only=True) as reading:
+        circles = list(list_cohorts(reading, audience))
+    examination = run_preflight(workspace, edition, choose_variants=partial(find_variants, circles))
+    compiled = _own_language_first(examination)
     languages = tuple(mail.language for mail in compiled)
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         wished_for = is_in_audience(segment, edition, now.date(), again=again)
         held_back = tuple(find_held_back(reading, law, wished_for))
         left_out = _count_left_out(reading, segment, edition, now.date(), again=again)
@@ -168,28 +168,28 @@ def plan_campaign(
             by_country=_count_by_country(reading, audience),
             by_sector=_count_by_sector(reading, audience, tuple(workspace.settings.sectors)),
             by_language=_count_by_language(reading, audience, languages),
-            left_out=left_out | {held.reason: held.number for held in held_back},
+            left_out=left_out | {held.reason: held.count for held in held_back},
             held_back=held_back,
             variants=find_variants(circles, compiled),
         )
 
 
-def _in_reading_order(examination: Examination) -> tuple[CompiledEdition, ...]:
+def _own_language_first(report: PreflightReport) -> tuple[CompiledEdition, ...]:
     """The compiled edition with its own language first; none where one language is missing."""
-    if examination.edition is None:
+    if report.edition is None:
         return ()
-    own = examination.edition.language
-    return tuple(sorted(examination.compiled, key=lambda mail: mail.language != own))
+    own = report.edition.language
+    return tuple(sorted(report.compiled, key=lambda mail: mail.language != own))
 
 
-def _count_by_country(reading: Session, audience: ColumnElement[bool]) -> dict[str, int]:
+def _count_by_country(session: Session, audience: ColumnElement[bool]) -> dict[str, int]:
     country = col(Subscriber.country)
     counted = select(country, func.count()).where(audience).group_by(country)
-    return _largest_first({name or "": number for name, number in reading.exec(counted)})
+    return _largest_first({name or "": number for name, number in session.exec(counted)})
 
 
 def _count_by_sector(
-    reading: Session, audience: ColumnElement[bool], sectors: tuple[str, ...]
+    session: Session, audience: ColumnElement[bool], sectors: tuple[str, ...]
 ) -> dict[str, int]:
     sector = col(SubscriberSector.sector)
     counted = (
@@ -198,42 +198,42 @@ def _count_by_sector(
         .where(audience)
         .group_by(sector)
     )
-    found = dict(reading.exec(counted).all())
+    found = dict(session.exec(counted).all())
     known = [name for name in sectors if name in found]
     return {name: found[name] for name in [*known, *sorted(set(found) - set(known))]}
 
 
 def _count_by_language(
-    reading: Session, audience: ColumnElement[bool], languages: tuple[str, ...]
+    session: Session, audience: ColumnElement[bool], languages: tuple[str, ...]
 ) -> dict[str, int]:
     if not languages:
         return {}
     language = col(Subscriber.language)
     counted = select(language, func.count()).where(audience).group_by(language)
     total: Counter[str] = Counter()
-    for wanted, number in reading.exec(counted):
+    for wanted, number in session.exec(counted):
         total[choose_language(wanted, languages)] += number
     return _largest_first(total)
 
 
 def _count_left_out(
-    reading: Session, segment: Segment, edition: str, today: date, *, again: bool
+    session: Session, segment: Segment, edition: str, today: date, *, again: bool
 ) -> dict[str, int]:
-    return dict(_find_left_out(reading, segment, edition, today, again=again))
+    return dict(_find_left_out(session, segment, edition, today, again=again))
 
 
 def _find_left_out(
-    reading: Session, segment: Segment, edition: str, today: date, *, again: bool
+    session: Session, segment: Segment, edition: str, today: date, *, again: bool
 ) -> Iterator[tuple[str, int]]:
     status = col(Subscriber.status)
     # "IS NOT TRUE": for a pause without an end the condition is neither true nor false.
     gets_no_mail = eligible(today).is_not(True)
     by_status = select(status, func.count()).where(segment.where(), gets_no_mail).group_by(status)
-    for name, number in sorted(reading.exec(by_status)):
+    for name, number in sorted(session.exec(by_status)):
         yield name.value, number
     if not again:
         has_it = select(func.count()).select_from(Subscriber)
-        number = reading.exec(has_it.where(segment.where(), eligible(today), already_has(edition))).one()
+        number = session.exec(has_it.where(segment.where(), eligible(today), already_has(edition))).one()
         if number:
             yield "already have this edition", number
 

@@ -14,13 +14,13 @@ from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reading import Inspection, inspect_edition
 from editions.switches import SwitchedOff, apply_switches, judge_switches, merge_switched_off
-from mailer.campaigns.audiences.selection import find_list_fault, find_variants, list_circles
+from mailer.campaigns.audiences.selection import find_database_problem, find_variants, list_cohorts
 from mailer.checks.document.mail import Mail
 from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.links import list_links
 from mailer.checks.runner import check_mails
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.errors import BuildError, MjmlError, TemplateError
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled import CompiledEdition
@@ -35,7 +35,7 @@ from subscribers.segment import eligible
 
 
 @dataclass(frozen=True, kw_only=True)
-class Examination:
+class PreflightReport:
     """An edition with all its problems, sorted by place, and the compiled mail in each of its languages.
 
     ``edition`` is None where its files could not be read at all; ``compiled`` is empty where they hold
@@ -55,12 +55,12 @@ class Examination:
         return any(problem.level is Level.error for problem in self.problems)
 
 
-def examine(
+def run_preflight(
     workspace: Workspace,
     slug: str,
     *,
     choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
-) -> Examination:
+) -> PreflightReport:
     """Read, check, compile and judge an edition of the workspace: as a whole in each language, and as each of
     the variants that ``choose_variants`` names, given the edition in all its languages.
 
@@ -69,7 +69,7 @@ def examine(
     """
     inspection = inspect_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
     if inspection.edition is None:
-        return _conclude(slug, inspection, (), (), ())
+        return _build_report(slug, inspection, (), (), ())
     compiled, problems = _compile(workspace, inspection.edition)
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
@@ -79,10 +79,10 @@ def examine(
         problems.append(_template_problem(error))
     except BuildError as error:
         problems.append(_problem("message-header", str(error)))
-    return _conclude(slug, inspection, compiled, mails, [*problems, *check_mails(mails)])
+    return _build_report(slug, inspection, compiled, mails, [*problems, *check_mails(mails)])
 
 
-def examine_for_list(workspace: Workspace, slug: str, *, today: date) -> Examination:
+def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> PreflightReport:
     """As :func:`examine`, as each variant that somebody on the list would get ``today``; as a whole only
     where there is no list yet.
 
@@ -91,11 +91,11 @@ def examine_for_list(workspace: Workspace, slug: str, *, today: date) -> Examina
     """
     engine = workspace.open_database()
     try:
-        if find_list_fault(engine):
-            return examine(workspace, slug)
-        with session(engine, read_only=True) as reading:
-            circles = list(list_circles(reading, eligible(today)))
-        return examine(workspace, slug, choose_variants=partial(find_variants, circles))
+        if find_database_problem(engine):
+            return run_preflight(workspace, slug)
+        with open_session(engine, read_only=True) as reading:
+            circles = list(list_cohorts(reading, eligible(today)))
+        return run_preflight(workspace, slug, choose_variants=partial(find_variants, circles))
     finally:
         engine.dispose()
 
@@ -130,13 +130,13 @@ def _make_mails(
     return [replace(mail, words_language=spoken[mail.language]) for mail in mails]
 
 
-def _conclude(
+def _build_report(
     slug: str,
     inspection: Inspection,
     compiled: Sequence[CompiledEdition],
     mails: Sequence[Mail],
     found: Sequence[Problem],
-) -> Examination:
+) -> PreflightReport:
     """All problems that count. What was found in a file is not told again of the mail it became."""
     switched_off = (problem for off in inspection.switched_off for problem in off.problems)
     told = {problem.code for problem in (*inspection.problems, *switched_off)}
@@ -144,7 +144,7 @@ def _conclude(
         [problem for problem in found if problem.code not in told], inspection.switches, CHECKS
     )
     faults = judge_switches(inspection.switches, CHECKS)
-    return Examination(
+    return PreflightReport(
         slug=slug,
         edition=inspection.edition,
         compiled=tuple(compiled),
@@ -190,37 +190,37 @@ def _name_variant(variant: Variant, *, full: bool) -> str:
     return f"that of {number} {'story' if number == 1 else 'stories'}{first}"
 
 
-def examine_links(examination: Examination) -> Examination:
+def add_link_problems(report: PreflightReport) -> PreflightReport:
     """``examination`` with what the pages say that its mails lead to. Uses the network."""
     # Kept out of the module's head: nothing else needs the web client.
     from mailer.checks.link_checker import check_links
 
-    found = check_links(locate_links(examination))
-    switched_off = {off.code for off in examination.switched_off}
+    found = check_links(locate_links(report))
+    switched_off = {off.code for off in report.switched_off}
     counting = [problem for problem in found if problem.code not in switched_off]
     silent = [
         replace(off, problems=tuple(problem for problem in found if problem.code == off.code) or off.problems)
-        for off in examination.switched_off
+        for off in report.switched_off
     ]
     return replace(
-        examination,
-        problems=tuple(sorted({*examination.problems, *counting})),
+        report,
+        problems=tuple(sorted({*report.problems, *counting})),
         switched_off=tuple(silent),
     )
 
 
-def locate_links(examination: Examination) -> dict[str, tuple[str, int]]:
+def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
     """Every web address the mails lead to, with the file and line it was written on; the first line of
     edition.md where it comes from a template."""
-    edition = examination.edition
+    edition = report.edition
     if edition is None:
         return {}
-    links = dict.fromkeys(link for mail in examination.mails for link in list_links(ParsedMail(mail)))
-    written = list(_list_lines(edition.folder))
+    links = dict.fromkeys(link for mail in report.mails for link in list_links(ParsedMail(mail)))
+    written = list(_list_source_lines(edition.folder))
     return {link: _find_line(link, written) for link in links}
 
 
-def _list_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
+def _list_source_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
     """File, number and words of every line a writer wrote."""
     for path in sorted([*(folder / STORIES).glob("*.md"), *folder.glob("*.md")]):
         name = path.relative_to(folder).as_posix()
@@ -228,10 +228,10 @@ def _list_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
         yield from ((name, number, line) for number, line in enumerate(lines, start=1))
 
 
-def _find_line(link: str, written: Sequence[tuple[str, int, str]]) -> tuple[str, int]:
+def _find_line(link: str, lines: Sequence[tuple[str, int, str]]) -> tuple[str, int]:
     # Not followed by more of an address: https://e.org/a also stands in https://e.org/about.
     whole = re.compile(rf"{re.escape(link)}(?![\w/?#&=%~-])")
-    return next(((name, number) for name, number, line in written if whole.search(line)), (EDITION, 1))
+    return next(((name, number) for name, number, line in lines if whole.search(line)), (EDITION, 1))
 
 
 def _template_problem(error: TemplateError) -> Problem:

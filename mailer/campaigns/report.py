@@ -34,7 +34,7 @@ from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.sheet import neutralise
 
-_EXPLAINED = (
+_STATES_WITH_REASON = (
     DeliveryState.rejected,
     DeliveryState.failed,
     DeliveryState.deferred,
@@ -44,13 +44,13 @@ _EXPLAINED = (
 
 # What differs from reader to reader in replies that mean the same: addresses, and the marks by which a server
 # finds a message again. Both are written so that Python and PostgreSQL read them alike.
-_ADDRESS = r"<?[^\s<>]+@[^\s<>:,;]+>?"
-_TIME = r", \d{4}-\d\d-\d\d \d\d:\d\d UTC$"
-_MARK = r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{8,}"
-_MOST_REASONS = 100
-_MOST_DOUBTS = 1000
-_ROWS_AT_ONCE = 1000
-COLUMNS = (
+_ADDRESS_PATTERN = r"<?[^\s<>]+@[^\s<>:,;]+>?"
+_TIME_PATTERN = r", \d{4}-\d\d-\d\d \d\d:\d\d UTC$"
+_ID_PATTERN = r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{8,}"
+_MAX_REASONS = 100
+_MAX_IN_DOUBT = 1000
+_BATCH_ROWS = 1000
+CSV_COLUMNS = (
     "email",
     "name",
     "country",
@@ -100,7 +100,7 @@ class Timing:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Summary:
+class CampaignSummary:
     """One campaign and its numbers. ``reason`` says why it stands still, if it does. ``notices`` are those of
     the dispatchers that are alive while it sends.
     """
@@ -142,7 +142,7 @@ class ReasonGroup:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Doubt:
+class InDoubtReader:
     """A reader who may or may not have the mail; ``message_id`` is how to find it in a server's log."""
 
     email: str
@@ -154,15 +154,15 @@ class Doubt:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Report:
+class CampaignReport:
     """A campaign with what went wrong, the largest group first, and those in doubt by name, the first 1,000.
 
     ``switched_off`` are the checks it was sent without, by code, with the reason its writers gave.
     """
 
-    summary: Summary
+    summary: CampaignSummary
     reasons: tuple[ReasonGroup, ...]
-    in_doubt: tuple[Doubt, ...]
+    in_doubt: tuple[InDoubtReader, ...]
     switched_off: Mapping[str, str]
 
     def as_dict(self) -> dict[str, Any]:
@@ -207,32 +207,32 @@ def describe_counts(counts: Counts) -> str:
     return f"{count_readers(counts.audience)}: {words}{end}."
 
 
-def summarise(session: Session, campaign_id: int) -> Summary:
+def summarise_campaign(session: Session, campaign_id: int) -> CampaignSummary:
     """How a campaign stands.
 
     Raises:
         UnknownCampaignError: there is none.
     """
-    return _summarise(session, find_campaign(session, campaign_id))
+    return _build_summary(session, find_campaign(session, campaign_id))
 
 
-def list_campaigns(session: Session) -> list[Summary]:
+def list_campaigns(session: Session) -> list[CampaignSummary]:
     """Every campaign, the newest first."""
     campaigns = session.exec(select(Campaign).order_by(col(Campaign.id).desc())).all()
-    return [_summarise(session, campaign) for campaign in campaigns]
+    return [_build_summary(session, campaign) for campaign in campaigns]
 
 
-def report_campaign(session: Session, campaign_id: int, workspace: Workspace) -> Report:
+def report_campaign(session: Session, campaign_id: int, workspace: Workspace) -> CampaignReport:
     """The report of a campaign.
 
     Raises:
         UnknownCampaignError: there is none.
     """
-    summary = summarise(session, campaign_id)
-    return Report(
+    summary = summarise_campaign(session, campaign_id)
+    return CampaignReport(
         summary=summary,
         reasons=_group_reasons(session.connection(), campaign_id),
-        in_doubt=_read_doubts(session.connection(), campaign_id, workspace),
+        in_doubt=_read_in_doubt(session.connection(), campaign_id, workspace),
         switched_off=_read_switched_off(session, campaign_id),
     )
 
@@ -254,10 +254,10 @@ def write_deliveries(
     """
     find_campaign(session, campaign_id)
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    writer.writerow(CSV_COLUMNS)
     number = 0
     for row in _stream_deliveries(session, campaign_id, states):
-        writer.writerow(_cells(row, _identify(campaign_id, row.subscriber_id, workspace)))
+        writer.writerow(_csv_cells(row, _message_id(campaign_id, row.subscriber_id, workspace)))
         number += 1
     return number
 
@@ -277,7 +277,7 @@ def _stream_deliveries(
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(col(Delivery.campaign_id) == campaign_id, *_in_states(states))
         .order_by(col(Delivery.id))
-        .execution_options(yield_per=_ROWS_AT_ONCE)
+        .execution_options(yield_per=_BATCH_ROWS)
     )
     yield from session.connection().execute(statement)
 
@@ -286,7 +286,7 @@ def _in_states(states: Collection[DeliveryState]) -> list[ColumnElement[bool]]:
     return [col(Delivery.state).in_(states)] if states else []
 
 
-def _cells(row: Row[Any], identity: str) -> list[str]:
+def _csv_cells(row: Row[Any], identity: str) -> list[str]:
     return [
         neutralise(row.email),
         neutralise(row.name),
@@ -303,10 +303,10 @@ def _cells(row: Row[Any], identity: str) -> list[str]:
 
 def _group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup, ...]:
     """Rows that differ only in an address or a mark are one group; the largest groups, the largest first."""
-    words = _generalise(connection)
+    words = _mask_details(connection)
     # A reason is told of what went wrong, and of what was in doubt and is settled.
     explained = or_(
-        col(Delivery.state).in_(_EXPLAINED),
+        col(Delivery.state).in_(_STATES_WITH_REASON),
         and_(col(Delivery.state) == DeliveryState.sent, col(Delivery.doubted)),
     )
     number, state = func.count(), col(Delivery.state)
@@ -315,7 +315,7 @@ def _group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGrou
         .where(col(Delivery.campaign_id) == campaign_id, explained)
         .group_by(state, col(Delivery.code), words)
         .order_by(number.desc(), state, words)
-        .limit(_MOST_REASONS)
+        .limit(_MAX_REASONS)
     )
     return tuple(
         ReasonGroup(
@@ -328,14 +328,14 @@ def _group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGrou
     )
 
 
-def _generalise(connection: Connection) -> Any:
+def _mask_details(connection: Connection) -> Any:
     """The reason without what differs from reader to reader, as an expression."""
     if connection.dialect.name == "sqlite":
         # PostgreSQL's own, as far as it is used here.
         raw = connection.connection.driver_connection
         raw.create_function("regexp_replace", 4, _regexp_replace, deterministic=True)  # type: ignore[union-attr]
     words: Any = col(Delivery.reason)
-    for pattern, mask in ((_TIME, ""), (_ADDRESS, "<…>"), (_MARK, "…")):
+    for pattern, mask in ((_TIME_PATTERN, ""), (_ADDRESS_PATTERN, "<…>"), (_ID_PATTERN, "…")):
         # Literal, because PostgreSQL compares what it groups by with what it selects, parameters and all.
         words = func.regexp_replace(
             words, literal_column(f"'{pattern}'"), literal_column(f"'{mask}'"), literal_column("'g'")
@@ -347,7 +347,9 @@ def _regexp_replace(text: str, pattern: str, mask: str, _: str) -> str:
     return re.sub(pattern, mask, text)
 
 
-def _read_doubts(connection: Connection, campaign_id: int, workspace: Workspace) -> tuple[Doubt, ...]:
+def _read_in_doubt(
+    connection: Connection, campaign_id: int, workspace: Workspace
+) -> tuple[InDoubtReader, ...]:
     """The first of those in doubt, by name."""
     columns = (col(Delivery.subscriber_id), col(Subscriber.email), col(Delivery.reason))
     statement = (
@@ -355,10 +357,10 @@ def _read_doubts(connection: Connection, campaign_id: int, workspace: Workspace)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
         .where(col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.in_doubt)
         .order_by(col(Delivery.id))
-        .limit(_MOST_DOUBTS)
+        .limit(_MAX_IN_DOUBT)
     )
     return tuple(
-        Doubt(email=email, message_id=_identify(campaign_id, number, workspace), reason=reason)
+        InDoubtReader(email=email, message_id=_message_id(campaign_id, number, workspace), reason=reason)
         for number, email, reason in connection.execute(statement)
     )
 
@@ -374,11 +376,11 @@ def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:
         return {}
 
 
-def _summarise(session: Session, campaign: Campaign) -> Summary:
+def _build_summary(session: Session, campaign: Campaign) -> CampaignSummary:
     assert campaign.id is not None  # noqa: S101 - it came from the database
     connection = session.connection()
     sends = campaign.state is CampaignState.sending
-    return Summary(
+    return CampaignSummary(
         id=campaign.id,
         edition=campaign.edition,
         title=campaign.title,
@@ -386,12 +388,12 @@ def _summarise(session: Session, campaign: Campaign) -> Summary:
         state=campaign.state,
         reason=campaign.state_reason,
         counts=count_deliveries(connection, campaign.id),
-        timing=_time(connection, campaign),
+        timing=_read_timing(connection, campaign),
         notices=_read_notices(connection) if sends else (),
     )
 
 
-def _time(connection: Connection, campaign: Campaign) -> Timing:
+def _read_timing(connection: Connection, campaign: Campaign) -> Timing:
     next_try = select_columns(func.min(col(Delivery.not_before))).where(
         col(Delivery.campaign_id) == campaign.id, col(Delivery.state) == DeliveryState.deferred
     )
@@ -418,6 +420,6 @@ def _read_notices(connection: Connection) -> tuple[Notice, ...]:
     )
 
 
-def _identify(campaign_id: int, subscriber_id: int, workspace: Workspace) -> str:
+def _message_id(campaign_id: int, subscriber_id: int, workspace: Workspace) -> str:
     domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
     return message_id(campaign_id, subscriber_id, domain, signer)

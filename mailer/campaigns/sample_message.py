@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 
 from editions.model import Edition
 from editions.reading import read_edition
-from mailer.campaigns.audiences.selection import read_reader
-from mailer.database.engine import session
+from mailer.campaigns.audiences.selection import load_reader
+from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current
 from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
@@ -22,7 +22,7 @@ from subscribers.listing import find_subscriber
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Specimen:
+class _SampleMessage:
     workspace: Workspace
     edition: Edition
     compiled: CompiledEdition
@@ -44,19 +44,19 @@ class _Specimen:
         return build_message(self.compiled, self.reader, self.workspace.settings, now=datetime.now(UTC))
 
 
-_FORMS: Mapping[str, Callable[[_Specimen], bytes]] = {
-    "html": _Specimen.as_html,
-    "text": _Specimen.as_text,
-    "mjml": _Specimen.as_mjml,
-    "eml": _Specimen.as_eml,
+_FORMATS: Mapping[str, Callable[[_SampleMessage], bytes]] = {
+    "html": _SampleMessage.as_html,
+    "text": _SampleMessage.as_text,
+    "mjml": _SampleMessage.as_mjml,
+    "eml": _SampleMessage.as_eml,
 }
 
 
-def render_specimen(
+def render_sample(
     workspace: Workspace,
     slug: str,
     *,
-    form: str,
+    output_format: str,
     address: str | None,
     language: str | None,
     local_media: bool = False,
@@ -72,7 +72,7 @@ def render_specimen(
         TemplateError: a template is wrong, or the edition does not speak ``language``.
     """
     edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
-    reader = _find_reader(workspace, address) if address else anonymous_reader(workspace.settings)
+    reader = _load_reader_by_address(workspace, address) if address else anonymous_reader(workspace.settings)
     compiled = compile_edition(
         edition,
         workspace.settings,
@@ -80,18 +80,20 @@ def render_specimen(
         overrides=workspace.template_overrides,
     )
     write_media(compiled, workspace.media)
-    data = _FORMS[form](_Specimen(workspace=workspace, edition=edition, compiled=compiled, reader=reader))
+    data = _FORMATS[output_format](
+        _SampleMessage(workspace=workspace, edition=edition, compiled=compiled, reader=reader)
+    )
     if local_media:
         base = f"{workspace.settings.web.base_url}/media/".encode()
         data = data.replace(base, f"..{os.sep}media{os.sep}".encode())
     return data
 
 
-def _find_reader(workspace: Workspace, address: str) -> Reader:
+def _load_reader_by_address(workspace: Workspace, address: str) -> Reader:
     engine = workspace.open_database()
     try:
         ensure_current(engine)
-        with session(engine, read_only=True) as opened:
-            return read_reader(opened, find_subscriber(opened, address), workspace)
+        with open_session(engine, read_only=True) as opened:
+            return load_reader(opened, find_subscriber(opened, address), workspace)
     finally:
         engine.dispose()

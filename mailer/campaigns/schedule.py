@@ -12,18 +12,18 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
-from mailer.campaigns.audiences.compliance import find_identity_fault
+from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import (
-    AS_SET,
+    DEFAULT_OPTIONS,
+    LaunchOptions,
     LaunchRefusedError,
-    Terms,
-    Unfinished,
-    find_unfinished,
-    materialise,
-    take_turn,
-    taking_turns,
-    write_campaign,
+    UnfinishedCampaign,
+    acquire_launch_lock,
+    find_or_create_campaign,
+    find_unfinished_campaign,
+    insert_deliveries,
+    launch_lock,
 )
 from mailer.campaigns.plan import Plan
 from mailer.database.clock import Clock, read_clock
@@ -42,7 +42,7 @@ class ScheduleError(MailerError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scheduled:
+class ScheduleResult:
     """A campaign that waits for ``at`` (UTC); ``moved`` when it had waited for another time before."""
 
     campaign_id: int
@@ -50,7 +50,7 @@ class Scheduled:
     moved: bool
 
 
-def read_time(words: str, zone: tzinfo | None = None) -> datetime:
+def parse_start_time(text: str, zone: tzinfo | None = None) -> datetime:
     """The moment that ``words`` (ISO 8601, to the minute or finer) name, with its offset.
 
     Without an offset it is meant in ``zone``; None is the zone of this machine.
@@ -60,15 +60,15 @@ def read_time(words: str, zone: tzinfo | None = None) -> datetime:
     """
     example = "Write it as 2026-12-01T09:00 or, with its offset, 2026-12-01T09:00+08:00."
     try:
-        moment = datetime.fromisoformat(words.strip())
+        moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise ScheduleError(f"{words}: not a date and time. {example}") from error
-    if "T" not in words.strip().upper() and ":" not in words:
-        raise ScheduleError(f"{words}: the hour is missing. {example}")
-    return moment if moment.tzinfo is not None else _place(moment, zone)
+        raise ScheduleError(f"{text}: not a date and time. {example}") from error
+    if "T" not in text.strip().upper() and ":" not in text:
+        raise ScheduleError(f"{text}: the hour is missing. {example}")
+    return moment if moment.tzinfo is not None else _localise(moment, zone)
 
 
-def _place(naive: datetime, zone: tzinfo | None) -> datetime:
+def _localise(naive: datetime, zone: tzinfo | None) -> datetime:
     """``naive`` as the clocks of ``zone`` show it, which they must do exactly once."""
 
     def place(fold: int) -> datetime:
@@ -87,15 +87,15 @@ def _place(naive: datetime, zone: tzinfo | None) -> datetime:
     return first
 
 
-def schedule(
+def schedule_campaign(
     engine: Engine,
     workspace: Workspace,
     plan: Plan,
     *,
     at: datetime,
-    terms: Terms = AS_SET,
+    options: LaunchOptions = DEFAULT_OPTIONS,
     clock: Clock = read_clock,
-) -> Scheduled:
+) -> ScheduleResult:
     """Freeze the plan's content now and let it start ``at`` (aware). Who gets it is decided at the start.
 
     A campaign of the same content for the same segment that is scheduled already is moved to ``at``.
@@ -104,24 +104,24 @@ def schedule(
         LaunchRefusedError: as when launching; or the edition is being sent to this segment already.
         ScheduleError: ``at`` has passed.
     """
-    with taking_turns(engine, workspace, plan) as connection:
+    with launch_lock(engine, workspace, plan) as connection:
         now = clock(connection)
         if at <= now:
             raise ScheduleError(
-                f"{_utc(at)} has passed; by the clock of the database it is {_utc(now)}. "
+                f"{_format_utc(at)} has passed; by the clock of the database it is {_format_utc(now)}. "
                 "Choose a later time, or leave out --at to send now."
             )
-        values = {"scheduled_at": at.astimezone(UTC), **terms.columns(workspace.settings.campaigns)}
-        found = find_unfinished(connection, plan)
+        values = {"scheduled_at": at.astimezone(UTC), **options.column_values(workspace.settings.campaigns)}
+        found = find_unfinished_campaign(connection, plan)
         if found is not None:
-            _move_hour(connection, found, {**values, "again": plan.again})
-            return Scheduled(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
-        number = write_campaign(connection, workspace.settings, plan, now)
+            _reschedule(connection, found, {**values, "again": plan.again})
+            return ScheduleResult(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
+        number = find_or_create_campaign(connection, workspace.settings, plan, now)
         change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values)
-        return Scheduled(campaign_id=number, at=at.astimezone(UTC), moved=False)
+        return ScheduleResult(campaign_id=number, at=at.astimezone(UTC), moved=False)
 
 
-def _move_hour(connection: Connection, found: Unfinished, values: dict[str, object]) -> None:
+def _reschedule(connection: Connection, found: UnfinishedCampaign, values: dict[str, object]) -> None:
     waits = (col(Campaign.id) == found.id, col(Campaign.state) == CampaignState.scheduled)
     if connection.execute(update(Campaign).where(*waits).values(values)).rowcount != 1:
         raise LaunchRefusedError(
@@ -131,7 +131,7 @@ def _move_hour(connection: Connection, found: Unfinished, values: dict[str, obje
 
 
 @dataclass(frozen=True, kw_only=True)
-class Started:
+class StartResult:
     """What became of a campaign at its hour: it is ``sending``, or ``paused`` or ``cancelled`` with a
     reason.
     """
@@ -142,18 +142,20 @@ class Started:
     audience: int = 0
 
 
-def start_due(engine: Engine, workspace: Workspace, *, clock: Clock = read_clock) -> list[Started]:
+def start_due_campaigns(
+    engine: Engine, workspace: Workspace, *, clock: Clock = read_clock
+) -> list[StartResult]:
     """Start the scheduled campaigns whose hour has come, and wake workers for them.
 
     Each start, with the writing down of its audience, is one transaction, so that of any number of
     workers one starts it. What cannot go any more is paused or cancelled with the reason.
     """
     due = _find_due(engine, clock, CampaignState.scheduled, col(Campaign.scheduled_at))
-    started = (_start(engine, workspace, number, clock) for number in due)
+    started = (_start_campaign(engine, workspace, number, clock) for number in due)
     return [one for one in started if one is not None]
 
 
-def resume_due(engine: Engine, *, clock: Clock = read_clock) -> list[int]:
+def resume_after_canary(engine: Engine, *, clock: Clock = read_clock) -> list[int]:
     """Let campaigns go on that have waited long enough after their canary; their numbers."""
     due = _find_due(engine, clock, CampaignState.paused, col(Campaign.canary_until))
     return [number for number in due if _resume(engine, number, clock)]
@@ -183,7 +185,7 @@ def _resume(engine: Engine, campaign_id: int, clock: Clock) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Addressed:
+class _ScheduledAudience:
     """Who a scheduled campaign is for, as it was planned."""
 
     edition: str
@@ -191,53 +193,57 @@ class _Addressed:
     again: bool
 
 
-def _start(engine: Engine, workspace: Workspace, campaign_id: int, clock: Clock) -> Started | None:
+def _start_campaign(
+    engine: Engine, workspace: Workspace, campaign_id: int, clock: Clock
+) -> StartResult | None:
     """Start one campaign; None when another worker has, or it is not due any more."""
     with engine.begin() as connection:
         edition = select(col(Campaign.edition)).where(col(Campaign.id) == campaign_id)
-        take_turn(connection, connection.execute(edition).scalar_one())
+        acquire_launch_lock(connection, connection.execute(edition).scalar_one())
         now = clock(connection)
         waits = (col(Campaign.state) == CampaignState.scheduled, col(Campaign.scheduled_at) <= now)
         if not change_campaign_state(connection, campaign_id, CampaignState.sending, *waits, launched_at=now):
             return None
-        return _fill(connection, workspace, campaign_id, now)
+        return _insert_audience(connection, workspace, campaign_id, now)
 
 
-def _fill(connection: Connection, workspace: Workspace, campaign_id: int, now: datetime) -> Started:
+def _insert_audience(
+    connection: Connection, workspace: Workspace, campaign_id: int, now: datetime
+) -> StartResult:
     """Write down the audience of a campaign that has just been moved to sending, or stop it."""
 
-    def stop(state: CampaignState, reason: str, audience: int = 0) -> Started:
+    def stop(state: CampaignState, reason: str, audience: int = 0) -> StartResult:
         ended = now if state is CampaignState.cancelled else None
         change_campaign_state(
             connection, campaign_id, state, reason=reason, audience=audience, finished_at=ended
         )
-        return Started(campaign_id=campaign_id, state=state, reason=reason, audience=audience)
+        return StartResult(campaign_id=campaign_id, state=state, reason=reason, audience=audience)
 
-    row = connection.execute(select(*_PLANNED).where(col(Campaign.id) == campaign_id)).one()
+    row = connection.execute(select(*_PLAN_COLUMNS).where(col(Campaign.id) == campaign_id)).one()
     if fault := _find_void_approval(row, workspace.settings):
         return stop(CampaignState.cancelled, fault)
     try:
         segment = read_segment(row.segment, workspace.settings, connection)
     except SubscriberError as error:
         return stop(CampaignState.cancelled, f"At its hour the segment could not be read: {error}")
-    addressed = _Addressed(edition=row.edition, segment=segment, again=row.again)
-    audience = materialise(connection, campaign_id, addressed, now, workspace.settings.law)
+    addressed = _ScheduledAudience(edition=row.edition, segment=segment, again=row.again)
+    audience = insert_deliveries(connection, campaign_id, addressed, now, workspace.settings.law)
     if audience == 0:
         return stop(CampaignState.cancelled, "At its hour nobody of the segment would have got it.")
-    if not workspace.settings.web.is_public_safe:
+    if not workspace.settings.web.supports_one_click:
         words = f"[web] base_url is {workspace.settings.web.base_url}, and one-click unsubscribe needs https."
         return stop(
             CampaignState.paused, f"{words} Mend it, then `mailer campaigns resume {campaign_id}`.", audience
         )
-    if fault := find_identity_fault(workspace.settings):
+    if fault := find_missing_identity(workspace.settings):
         again = f"Then `mailer campaigns resume {campaign_id}`."
         return stop(CampaignState.paused, f"{fault} {again}", audience)
     connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))
     enqueue_jobs(connection, campaign_id, audience)
-    return Started(campaign_id=campaign_id, state=CampaignState.sending, audience=audience)
+    return StartResult(campaign_id=campaign_id, state=CampaignState.sending, audience=audience)
 
 
-_PLANNED = (
+_PLAN_COLUMNS = (
     *(col(Campaign.edition), col(Campaign.segment), col(Campaign.again)),
     *(col(Campaign.digest), col(Campaign.approved_digest)),
 )
@@ -256,7 +262,7 @@ def _find_void_approval(row: Row[str, str, bool, str, str], settings: Settings) 
     return ""
 
 
-def tell_start(started: Started, say: Callable[[str], None]) -> None:
+def announce_start(started: StartResult, say: Callable[[str], None]) -> None:
     """Say in a line what became of a campaign at its hour."""
     if started.state is CampaignState.sending:
         say(f"Campaign {started.campaign_id} starts: {started.audience} readers.")
@@ -264,5 +270,5 @@ def tell_start(started: Started, say: Callable[[str], None]) -> None:
         say(f"Campaign {started.campaign_id} is {started.state} and not started: {started.reason}")
 
 
-def _utc(moment: datetime) -> str:
+def _format_utc(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -9,9 +9,9 @@ from functools import lru_cache
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.campaigns.lifecycle import CampaignMoveError, find_campaign, reopen_for_doubts
-from mailer.campaigns.signals import stopping_on_signals
-from mailer.database.engine import session
+from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen_for_doubts
+from mailer.campaigns.signals import stop_on_signals
+from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.dispatch.circuit_breaker import BackoffPolicy
 from mailer.dispatch.deliveries.claims import Claim
@@ -24,7 +24,12 @@ from mailer.rendering.message import MessageBuilder
 from mailer.rendering.reader import reader_for
 from mailer.workspace import Workspace
 
-_SENDABLE = {CampaignState.sending, CampaignState.paused, CampaignState.finished, CampaignState.cancelled}
+_SENDABLE_STATES = {
+    CampaignState.sending,
+    CampaignState.paused,
+    CampaignState.finished,
+    CampaignState.cancelled,
+}
 
 
 def send_campaign(
@@ -35,7 +40,7 @@ def send_campaign(
     resend_in_doubt: bool = False,
     wait: bool = False,
     stop: threading.Event | None = None,
-    patience: BackoffPolicy | None = None,
+    backoff: BackoffPolicy | None = None,
     relays: Relays | None = None,
 ) -> RunResult:
     """Send what is due of a campaign, here and now, and say how that ended.
@@ -46,16 +51,16 @@ def send_campaign(
 
     Raises:
         UnknownCampaignError: there is no such campaign.
-        CampaignMoveError: it was never launched.
+        CampaignStateError: it was never launched.
         ConfigurationError: the relay's settings are wrong.
         LedgerUnreachableError: the database failed.
     """
-    relays = relays or open_relays(workspace.settings, workspace.root, backoff=patience or BackoffPolicy())
+    relays = relays or open_relays(workspace.settings, workspace.root, backoff=backoff or BackoffPolicy())
     engine = workspace.open_database(durable=True)
     try:
         build = _prepare(engine, workspace, campaign_id, resend_in_doubt=resend_in_doubt)
         with (
-            stopping_on_signals(stop) as stopping,
+            stop_on_signals(stop) as stopping,
             EventLog(workspace.settings.log, workspace.root) as chronicle,
         ):
             return dispatch(
@@ -79,22 +84,22 @@ def _prepare(
     engine: Engine, workspace: Workspace, campaign_id: int, *, resend_in_doubt: bool
 ) -> Callable[[Claim], bytes]:
     """Look at the campaign, open it again where doubts are to be resent, and make its builder."""
-    with session(engine) as work:
+    with open_session(engine) as work:
         campaign = find_campaign(work, campaign_id)
-        if campaign.state not in _SENDABLE:
-            raise CampaignMoveError(campaign_id, "sent", campaign.state, "Launch it first.")
-        build = make_builder(work, campaign_id, campaign.language, workspace)
+        if campaign.state not in _SENDABLE_STATES:
+            raise CampaignStateError(campaign_id, "sent", campaign.state, "Launch it first.")
+        build = make_message_builder(work, campaign_id, campaign.language, workspace)
         if resend_in_doubt:
             reopen_for_doubts(work, campaign_id)
         work.commit()
     return build
 
 
-def make_builder(
-    reading: Session, campaign_id: int, own_language: str, workspace: Workspace
+def make_message_builder(
+    session: Session, campaign_id: int, own_language: str, workspace: Workspace
 ) -> Callable[[Claim], bytes]:
     """A function that builds the message of a claim from the content frozen with its campaign."""
-    rows = reading.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
+    rows = session.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
     contents = [CompiledEdition.from_bytes(row.body) for row in rows]
     contents.sort(key=lambda mail: (mail.language != own_language, mail.language))
     settings, signer = workspace.settings, workspace.keys.tokens
@@ -104,12 +109,12 @@ def make_builder(
         reader = reader_for(
             claim.subscriber, campaign_id, settings, signer, sectors=claim.sectors, countries=claim.countries
         )
-        return builder.build(reader, now=_at_second(int(time.time())))
+        return builder.build(reader, now=_time_of_second(int(time.time())))
 
     return build
 
 
 # Dates in mail have whole seconds, and thousands of messages share one.
 @lru_cache(maxsize=2)
-def _at_second(second: int) -> datetime:
+def _time_of_second(second: int) -> datetime:
     return datetime.fromtimestamp(second, UTC)

@@ -8,7 +8,7 @@ from types import FrameType
 
 
 @contextlib.contextmanager
-def stopping_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
+def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
     """An event that SIGTERM and SIGINT set. A second signal ends the process as usual.
 
     Where ``stop`` is given, or outside the main thread, signals are left alone.

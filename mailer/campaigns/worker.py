@@ -17,7 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from mailer.campaigns.lifecycle import reopen_for_doubts
-from mailer.campaigns.schedule import resume_due, start_due, tell_start
+from mailer.campaigns.schedule import announce_start, resume_after_canary, start_due_campaigns
 from mailer.campaigns.send import send_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
@@ -34,23 +34,23 @@ from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.errors import ConfigurationError, MailerError
 from mailer.workspace import Workspace
 
-KIND = "work-"
+WORKER_ID_PREFIX = "work-"
 """How the name of a worker begins among the dispatchers."""
 
-CAMPAIGNS_AT_ONCE = 4
-_LOOK_SECONDS = 1.0
-_LONGEST_REST = 30.0
-_AGAIN_SECONDS = 5.0
-_NOBODY = 0  # A worker that waits belongs to no campaign.
+MAX_CAMPAIGNS = 4
+_POLL_SECONDS = 1.0
+_MAX_IDLE_SECONDS = 30.0
+_RETRY_SECONDS = 5.0
+_NO_CAMPAIGN = 0  # A worker that waits belongs to no campaign.
 _log = logging.getLogger(__name__)
 
 
-def work(
+def run_worker(
     workspace: Workspace,
     *,
     stop: threading.Event,
     say: Callable[[str], None],
-    tickets: bool = True,
+    use_jobs: bool = True,
     listen: bool = True,
     clock: Clock = read_clock,
 ) -> None:
@@ -61,32 +61,32 @@ def work(
     """
     engine = workspace.open_database(durable=True)
     try:
-        with Presence(engine, workspace.root, _NOBODY, kind=KIND, clock=clock) as presence:
+        with Presence(engine, workspace.root, _NO_CAMPAIGN, kind=WORKER_ID_PREFIX, clock=clock) as presence:
             worker = Worker(workspace, engine, presence, stop=stop, say=say, clock=clock)
-            if tickets and prepare_job_queue(engine):
-                watching = threading.Thread(target=worker.watch, name="mailer-watch")
+            if use_jobs and prepare_job_queue(engine):
+                watching = threading.Thread(target=worker.poll, name="mailer-watch")
                 watching.start()
-                worker.carry_tickets(listen=listen)
+                worker.run_jobs(listen=listen)
                 watching.join()
             else:
-                worker.watch()
+                worker.poll()
             worker.join()
     finally:
         engine.dispose()
 
 
 @dataclass
-class _Rest:
+class _IdleBackoff:
     """How long a campaign on which nothing came forward is left alone: longer each time, in seconds."""
 
     settled: int = -1
     seconds: float = 0.0
     until: float = 0.0
 
-    def lengthen(self, settled: int) -> None:
+    def record_run(self, settled: int) -> None:
         """Note how many deliveries were settled after a run."""
         forward = settled > self.settled
-        self.seconds = _LOOK_SECONDS if forward else min(2 * self.seconds or _LOOK_SECONDS, _LONGEST_REST)
+        self.seconds = _POLL_SECONDS if forward else min(2 * self.seconds or _POLL_SECONDS, _MAX_IDLE_SECONDS)
         self.settled = settled
         self.until = time.monotonic() + self.seconds
 
@@ -101,12 +101,12 @@ class Worker:
     stop: threading.Event
     say: Callable[[str], None]
     clock: Clock = read_clock
-    most: int = CAMPAIGNS_AT_ONCE
+    max_campaigns: int = MAX_CAMPAIGNS
     _lock: threading.Lock = field(default_factory=threading.Lock)
-    _hands: dict[int, threading.Thread] = field(default_factory=dict)
-    _rests: dict[int, _Rest] = field(default_factory=dict)
+    _threads: dict[int, threading.Thread] = field(default_factory=dict)
+    _backoffs: dict[int, _IdleBackoff] = field(default_factory=dict)
 
-    def watch(self) -> None:
+    def poll(self) -> None:
         """Look once a second until told to stop."""
         beaten, is_away = time.monotonic(), False
         while not self.stop.is_set():
@@ -123,46 +123,48 @@ class Worker:
             except Exception:
                 # A worker that dies of one campaign's trouble would leave all others lying.
                 _log.exception("Looking after the campaigns failed.")
-            self.stop.wait(_LOOK_SECONDS)
+            self.stop.wait(_POLL_SECONDS)
 
     def tick(self) -> None:
         """Start and resume what is due, and begin to work on what has something to do."""
-        for started in start_due(self.engine, self.workspace, clock=self.clock):
-            tell_start(started, self.say)
-        for number in resume_due(self.engine, clock=self.clock):
+        for started in start_due_campaigns(self.engine, self.workspace, clock=self.clock):
+            announce_start(started, self.say)
+        for number in resume_after_canary(self.engine, clock=self.clock):
             self.say(f"Campaign {number} goes on after its canary.")
         for number in self.find_workable():
-            if self._has_rested(number):
+            if self._may_start(number):
                 thread = threading.Thread(
-                    target=self.work_on, args=(number,), name=f"mailer-campaign-{number}"
+                    target=self.work_on_campaign, args=(number,), name=f"mailer-campaign-{number}"
                 )
                 thread.start()
 
-    def work_on(self, campaign_id: int) -> None:
+    def work_on_campaign(self, campaign_id: int) -> None:
         """Work on the campaign until nothing is left to do now. Returns at once if this process is at it
         already, has its hands full, or is stopping.
         """
         with self._lock:
-            if self.stop.is_set() or campaign_id in self._hands or len(self._hands) >= self.most:
+            if self.stop.is_set() or campaign_id in self._threads or len(self._threads) >= self.max_campaigns:
                 return
-            self._hands[campaign_id] = threading.current_thread()
+            self._threads[campaign_id] = threading.current_thread()
         try:
             self._send(campaign_id)
         finally:
             with self._lock:
-                del self._hands[campaign_id]
+                del self._threads[campaign_id]
 
-    def carry_tickets(self, *, listen: bool) -> None:
+    def run_jobs(self, *, listen: bool) -> None:
         """Let the engine wake this process until told to stop, whatever happens to the database."""
-        calls = JobHandlers(run_campaign=self.work_on, run_tick=self.wake)
+        calls = JobHandlers(run_campaign=self.work_on_campaign, run_tick=self.poll_and_enqueue)
         while not self.stop.is_set():
             try:
-                process_jobs(self.engine, calls, stop=self.stop, max_campaigns=self.most, listen=listen)
+                process_jobs(
+                    self.engine, calls, stop=self.stop, max_campaigns=self.max_campaigns, listen=listen
+                )
             except Exception as error:
                 self.say(f"No tickets for now; looking once a second instead. ({type(error).__name__})")
-                self.stop.wait(_AGAIN_SECONDS)
+                self.stop.wait(_RETRY_SECONDS)
 
-    def wake(self) -> None:
+    def poll_and_enqueue(self) -> None:
         """Look, and hand out tickets for campaigns that have something to do and no ticket."""
         self.tick()
         workable = self.find_workable()
@@ -180,18 +182,18 @@ class Worker:
 
     def join(self) -> None:
         """Wait for what is in hand."""
-        while hands := self._list_hands():
+        while hands := self._list_threads():
             for thread in hands:
                 thread.join()
 
-    def _list_hands(self) -> list[threading.Thread]:
+    def _list_threads(self) -> list[threading.Thread]:
         with self._lock:
-            return [thread for thread in self._hands.values() if thread.is_alive()]
+            return [thread for thread in self._threads.values() if thread.is_alive()]
 
-    def _has_rested(self, campaign_id: int) -> bool:
+    def _may_start(self, campaign_id: int) -> bool:
         with self._lock:
-            rest = self._rests.get(campaign_id)
-            return campaign_id not in self._hands and (rest is None or time.monotonic() >= rest.until)
+            rest = self._backoffs.get(campaign_id)
+            return campaign_id not in self._threads and (rest is None or time.monotonic() >= rest.until)
 
     def _send(self, campaign_id: int) -> None:
         settled = -1
@@ -201,25 +203,27 @@ class Worker:
             self.say(f"Campaign {campaign_id}: working on it.")
             ending = send_campaign(self.workspace, campaign_id, stop=self.stop)
             settled = ending.counts.settled
-            self.say(_describe(campaign_id, ending))
+            self.say(_describe_result(campaign_id, ending))
         except (MailerError, ConfigurationError, SQLAlchemyError) as error:
             self.say(f"Campaign {campaign_id}: {error}")
         except Exception:
             _log.exception("Campaign %s: the work on it failed.", campaign_id)
         with self._lock:
-            self._rests.setdefault(campaign_id, _Rest()).lengthen(settled)
+            self._backoffs.setdefault(campaign_id, _IdleBackoff()).record_run(settled)
 
 
-def _describe(campaign_id: int, ending: RunResult) -> str:
-    words = f"Campaign {campaign_id} is {ending.state}: {ending.counts.equation()}"
-    if ending.reason:
-        words = f"{words} {ending.reason}"
-    if ending.next_try is not None:
-        words = f"{words} The next try is due at {ending.next_try:%Y-%m-%d %H:%M} UTC."
+def _describe_result(campaign_id: int, result: RunResult) -> str:
+    words = f"Campaign {campaign_id} is {result.state}: {result.counts.equation()}"
+    if result.reason:
+        words = f"{words} {result.reason}"
+    if result.next_try is not None:
+        words = f"{words} The next try is due at {result.next_try:%Y-%m-%d %H:%M} UTC."
     return words
 
 
-def find_workable(connection: Connection, dead: Collection[str], *, clock: Clock = read_clock) -> list[int]:
+def find_workable(
+    connection: Connection, dead_ids: Collection[str], *, clock: Clock = read_clock
+) -> list[int]:
     """The campaigns in which a worker finds something to do, the oldest first.
 
     They are sending, and have a reader who is queued or due again, or one in the hand of a dispatcher that
@@ -231,7 +235,7 @@ def find_workable(connection: Connection, dead: Collection[str], *, clock: Clock
     queued = exists().where(ours, text("delivery.state = 'queued'"))
     deferred = (ours, text("delivery.state = 'deferred'"))
     due = exists().where(*deferred, col(Delivery.not_before) <= clock(connection))
-    living = select(col(Dispatcher.id)).where(col(Dispatcher.id).not_in(dead))
+    living = select(col(Dispatcher.id)).where(col(Dispatcher.id).not_in(dead_ids))
     left = exists().where(ours, owner.is_not(None), owner.not_in(living))
     held = exists().where(ours, owner.is_not(None))
     is_over = ~or_(queued, exists().where(*deferred), held)
@@ -244,15 +248,15 @@ def find_workable(connection: Connection, dead: Collection[str], *, clock: Clock
 
 def count_workers(workspace: Workspace, engine: Engine) -> int:
     """How many workers live, on this machine and others."""
-    with Presence(engine, workspace.root, _NOBODY) as mine:
+    with Presence(engine, workspace.root, _NO_CAMPAIGN) as mine:
         dead = mine.find_dead()
     with engine.connect().execution_options(read_only=True) as connection:
-        is_worker = (col(Dispatcher.id).startswith(KIND), col(Dispatcher.id).not_in(dead))
+        is_worker = (col(Dispatcher.id).startswith(WORKER_ID_PREFIX), col(Dispatcher.id).not_in(dead))
         counted = select(func.count()).select_from(Dispatcher).where(*is_worker)
         return connection.execute(counted).scalar_one()
 
 
-def queue_doubted(engine: Engine, campaign_id: int) -> int:
+def requeue_in_doubt(engine: Engine, campaign_id: int) -> int:
     """Queue those in doubt again, for workers to send to; how many. A finished campaign is opened again.
 
     ``engine`` must be durable.

@@ -16,7 +16,7 @@ import click
 from editions.errors import EditionError
 from mailer import __version__
 from mailer.cli.commands import campaigns, editions, keys, segments, send, server, subscribers
-from mailer.cli.context import Home
+from mailer.cli.context import CliContext
 from mailer.errors import ConfigurationError, MailerError
 from subscribers.errors import SubscriberError
 
@@ -31,14 +31,14 @@ _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
 )
 
 
-class Boundary(click.Group):
+class RootGroup(click.Group):
     """Turn expected errors into exit code 1 and a message on stderr; with ``--debug``, show the traceback."""
 
     def invoke(self, ctx: Context) -> Any:
         try:
             return super().invoke(ctx)
         except Exception as error:
-            words = _explain(error)
+            words = _describe_error(error)
             if words is None or ctx.params.get("debug"):
                 raise
             raise click.ClickException(words) from error
@@ -51,7 +51,7 @@ class Boundary(click.Group):
                 formatter.write_dl([(name, command.get_short_help_str(80)) for name, command in commands])
 
 
-def _explain(error: Exception) -> str | None:
+def _describe_error(error: Exception) -> str | None:
     """The message for an expected error; None for a bug, whose traceback is shown."""
     if isinstance(error, BrokenPipeError):
         # The reader of our output has closed the pipe, as `head` does: Click exits quietly.
@@ -68,7 +68,9 @@ def _explain(error: Exception) -> str | None:
     return None
 
 
-@click.group(cls=Boundary, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=RootGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}
+)
 @click.version_option(__version__, package_name="partner-mailer", message="partner-mailer %(version)s")
 @click.option(
     "-C",
@@ -92,7 +94,7 @@ def mailer(ctx: Context, folder: Path, debug: bool) -> None:  # noqa: ARG001 - r
 
     Nothing is ever sent without --confirm.
     """
-    ctx.obj = Home(folder)
+    ctx.obj = CliContext(folder)
 
 
 for _command in (

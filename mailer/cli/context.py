@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Home:
+class CliContext:
     """The workspace folder given by ``-C`` or ``MAILER_HOME``."""
 
     folder: Path
 
-    def open(self) -> Workspace:
+    def open_workspace(self) -> Workspace:
         """Open the workspace.
 
         Raises:
@@ -34,13 +34,13 @@ class Home:
 
         return open_workspace(self.folder)
 
-    def again(self, *words: str) -> str:
+    def command_line(self, *words: str) -> str:
         """The full command line of ``mailer WORDS`` in this workspace, to show to the user."""
         place = [] if self.folder == Path() else ["-C", str(self.folder)]
         return shlex.join(["mailer", *place, *words])
 
     @contextmanager
-    def database(self, workspace: Workspace) -> Iterator[Engine]:
+    def open_database(self, workspace: Workspace) -> Iterator[Engine]:
         """The workspace's database, checked to have the current schema and closed at the end of the block.
 
         Raises:
@@ -56,21 +56,21 @@ class Home:
             engine.dispose()
 
     @contextmanager
-    def reading(self, workspace: Workspace) -> Iterator[Session]:
+    def read_session(self, workspace: Workspace) -> Iterator[Session]:
         """A read-only session, which never makes a campaign wait."""
-        from mailer.database.engine import session
+        from mailer.database.engine import open_session
 
-        with self.database(workspace) as engine, session(engine, read_only=True) as opened:
+        with self.open_database(workspace) as engine, open_session(engine, read_only=True) as opened:
             yield opened
 
     @contextmanager
-    def writing(self, workspace: Workspace) -> Iterator[Session]:
+    def write_session(self, workspace: Workspace) -> Iterator[Session]:
         """A session that commits when the block ends normally and rolls back otherwise."""
-        from mailer.database.engine import session
+        from mailer.database.engine import open_session
 
-        with self.database(workspace) as engine, session(engine) as opened:
+        with self.open_database(workspace) as engine, open_session(engine) as opened:
             yield opened
             opened.commit()
 
 
-pass_home = click.make_pass_decorator(Home)
+pass_context = click.make_pass_decorator(CliContext)

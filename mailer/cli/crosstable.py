@@ -11,15 +11,15 @@ from subscribers.crosstable import Counts, CrossTable
 from subscribers.phrases import Vocabulary
 
 # Output that does not go to a terminal is never wrapped.
-_ENDLESS = 1000
+_UNLIMITED_WIDTH = 1000
 
 
 def print_table(table: CrossTable, vocabulary: Vocabulary) -> None:
     """Print the table to stdout: one line for each country, with the number of people in the last column."""
     console = Console(highlight=False)
     if not console.is_terminal:
-        console.width = _ENDLESS
-    console.print(_draw(table, vocabulary))
+        console.width = _UNLIMITED_WIDTH
+    console.print(_build_table(table, vocabulary))
 
 
 def as_dict(table: CrossTable, vocabulary: Vocabulary) -> dict[str, Any]:
@@ -33,7 +33,7 @@ def as_dict(table: CrossTable, vocabulary: Vocabulary) -> dict[str, Any]:
     }
 
 
-def _draw(table: CrossTable, vocabulary: Vocabulary) -> Table:
+def _build_table(table: CrossTable, vocabulary: Vocabulary) -> Table:
     drawn = Table(box=box.SIMPLE_HEAD, show_footer=True, pad_edge=False)
     total = table.total
     drawn.add_column("country", footer="all")

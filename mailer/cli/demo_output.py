@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mailer.dispatch.deliveries.counts import Counts
 
 
-class TerminalNarrator:
+class TerminalDemoOutput:
     """Prints the demo on stdout: the output is what the command is for."""
 
     def __init__(self) -> None:
@@ -29,7 +29,7 @@ class TerminalNarrator:
         click.echo()
         click.secho(f"{self._steps}  {title}", fg="cyan", bold=True)
 
-    def tell(self, text: str) -> None:
+    def line(self, text: str) -> None:
         """Print one line under the step."""
         click.echo(f"   {text}")
 

@@ -14,32 +14,32 @@ from mailer.cli.output import say
 if TYPE_CHECKING:
     from mailer.dispatch.deliveries.counts import Counts
 
-_LINE_EVERY = 10.0  # seconds: often enough to show progress in a log, rarely enough to stay readable
-_SECONDS_OF_RATE = 10.0
-_NOTED_EVERY = 0.1
+_LINE_SECONDS = 10.0  # seconds: often enough to show progress in a log, rarely enough to stay readable
+_RATE_SECONDS = 10.0
+_SAMPLE_SECONDS = 0.1
 
 
-class OnProgress(Protocol):
+class ProgressCallback(Protocol):
     """Shows the counts, with an optional ``notice`` for the operator next to them."""
 
     def __call__(self, counts: Counts, notice: str = "") -> None: ...
 
 
-class Pace:
+class RateMeter:
     """Measures the current rate: deliveries settled per second over the last ten seconds of ``monotonic``."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._seen: deque[tuple[float, int]] = deque()
 
-    def note(self, settled: int) -> None:
+    def record(self, settled: int) -> None:
         """Record the number of deliveries settled so far."""
         now = self._monotonic()
-        if not self._seen or now - self._seen[-1][0] >= _NOTED_EVERY:
+        if not self._seen or now - self._seen[-1][0] >= _SAMPLE_SECONDS:
             self._seen.append((now, settled))
         # Keep one older sample, so that there is something to compare with after ten seconds without a
         # change.
-        while len(self._seen) > 2 and now - self._seen[1][0] >= _SECONDS_OF_RATE:
+        while len(self._seen) > 2 and now - self._seen[1][0] >= _RATE_SECONDS:
             self._seen.popleft()
 
     @property
@@ -58,20 +58,20 @@ class Pace:
 
 
 @contextmanager
-def show_progress(title: str) -> Iterator[OnProgress]:
+def show_progress(title: str) -> Iterator[ProgressCallback]:
     """A callback that shows counts on stderr.
 
     Anything else written to ``sys.stderr`` in the meantime appears above the bar.
     """
     if sys.stderr.isatty():
-        with _bar(title) as update:
+        with _bar_progress(title) as update:
             yield update
     else:
-        yield lines(title)
+        yield line_progress(title)
 
 
 @contextmanager
-def _bar(title: str) -> Iterator[OnProgress]:
+def _bar_progress(title: str) -> Iterator[ProgressCallback]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
@@ -86,47 +86,47 @@ def _bar(title: str) -> Iterator[OnProgress]:
         redirect_stdout=False,
     ) as progress:
         task = progress.add_task(title, total=None, pace="", trouble="")
-        pace = Pace()
+        pace = RateMeter()
 
         def update(counts: Counts, notice: str = "") -> None:
-            pace.note(counts.settled)
+            pace.record(counts.settled)
             progress.update(
                 task,
                 total=counts.audience,
                 completed=counts.settled,
-                pace=describe_pace(pace, counts),
-                trouble=describe_trouble(counts, notice),
+                pace=describe_rate(pace, counts),
+                trouble=describe_problems(counts, notice),
             )
 
         yield update
 
 
-def lines(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> OnProgress:
+def line_progress(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> ProgressCallback:
     """A callback that prints plain lines on stderr: one every ten seconds and one for each new notice."""
-    last, told, pace = monotonic(), "", Pace(monotonic)
+    last, told, pace = monotonic(), "", RateMeter(monotonic)
 
     def update(counts: Counts, notice: str = "") -> None:
         nonlocal last, told
-        pace.note(counts.settled)
-        if monotonic() - last < _LINE_EVERY and notice in {"", told}:
+        pace.record(counts.settled)
+        if monotonic() - last < _LINE_SECONDS and notice in {"", told}:
             return
         last, told = monotonic(), notice
-        parts = (describe_pace(pace, counts), describe_trouble(counts, notice))
+        parts = (describe_rate(pace, counts), describe_problems(counts, notice))
         say(", ".join([f"{title}: {counts.settled:,} of {counts.audience:,}", *filter(None, parts)]))
 
     return update
 
 
-def describe_pace(pace: Pace, counts: Counts) -> str:
+def describe_rate(meter: RateMeter, counts: Counts) -> str:
     """The rate and the time left, such as "85/s, 2 min left"; empty while the rate is unknown."""
-    if pace.rate is None:
+    if meter.rate is None:
         return ""
-    rate = f"{pace.rate:,.0f}/s" if pace.rate >= 10 or not pace.rate else f"{pace.rate:.1f}/s"
-    left = pace.estimate(counts.audience - counts.settled)
-    return f"{rate}, {_span(left)} left" if left and counts.queued else rate
+    rate = f"{meter.rate:,.0f}/s" if meter.rate >= 10 or not meter.rate else f"{meter.rate:.1f}/s"
+    left = meter.estimate(counts.audience - counts.settled)
+    return f"{rate}, {_format_duration(left)} left" if left and counts.queued else rate
 
 
-def describe_trouble(counts: Counts, notice: str = "") -> str:
+def describe_problems(counts: Counts, notice: str = "") -> str:
     """The deliveries with problems, such as "3 rejected, 1 in doubt"; empty if there are none."""
     numbers = (
         (counts.rejected, "rejected"),
@@ -138,7 +138,7 @@ def describe_trouble(counts: Counts, notice: str = "") -> str:
     return ", ".join([*parts, notice] if notice else parts)
 
 
-def _span(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.0f} s"
     if seconds < 90 * 60:

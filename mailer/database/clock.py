@@ -19,7 +19,7 @@ def read_clock(connection: Connection) -> datetime:
     return moment.astimezone(UTC)
 
 
-class Watch:
+class CachedClock:
     """The database's time without asking it every time.
 
     It is asked once a second and carried on in between by this process's own steady clock, so that a group

@@ -13,7 +13,7 @@ from sqlalchemy import Engine, text
 _COMMITS = 20
 
 
-def measure_commit(engine: Engine) -> float:
+def measure_commit_latency(engine: Engine) -> float:
     """The median time of a durable commit, in seconds. Nothing in the database changes.
 
     On SQLite a database beside the real one is written and deleted; on PostgreSQL a message is logged that
@@ -33,7 +33,7 @@ def measure_commit(engine: Engine) -> float:
             connection.execute(text("SELECT pg_logical_emit_message(true, 'mailer', 'how fast')"))
             connection.commit()
 
-        return _take_median(commit)
+        return _median_time(commit)
 
 
 def _measure_disk(folder: Path) -> float:
@@ -44,10 +44,10 @@ def _measure_disk(folder: Path) -> float:
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("CREATE TABLE probe (number INTEGER)")
-        return _take_median(lambda: connection.execute("INSERT INTO probe VALUES (1)"))
+        return _median_time(lambda: connection.execute("INSERT INTO probe VALUES (1)"))
 
 
-def _take_median(commit: Callable[[], object]) -> float:
+def _median_time(commit: Callable[[], object]) -> float:
     times = []
     for _ in range(_COMMITS):
         start = time.perf_counter()

@@ -22,7 +22,7 @@ _POOL_SIZE = 40
 # Seconds a writer waits for another process's transaction. All transactions here are short, so a longer
 # wait means that something is stuck.
 _BUSY_SECONDS = 30
-_GAP_SECONDS = 0.0005
+_RETRY_SECONDS = 0.0005
 _DRIVERS = {"postgresql": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
 
 
@@ -43,7 +43,7 @@ def open_engine(url: str, *, root: Path, durable: bool = False) -> Engine:
     return _open_postgres(parsed, durable=durable)
 
 
-def session(engine: Engine, *, read_only: bool = False) -> Session:
+def open_session(engine: Engine, *, read_only: bool = False) -> Session:
     """A session on ``engine``, for use in a ``with``. Nothing is kept unless the caller commits.
 
     With ``read_only`` it does not take SQLite's one write lock, so that looking never makes a campaign wait.
@@ -92,7 +92,7 @@ def _open_sqlite(url: URL, root: Path, *, durable: bool) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _prepare(connection: sqlite3.Connection, _: Any) -> None:
-        _prepare_sqlite(connection, synchronous="FULL" if durable else "NORMAL")
+        _configure_sqlite(connection, synchronous="FULL" if durable else "NORMAL")
 
     @event.listens_for(engine, "begin")
     def _begin(connection: Connection) -> None:
@@ -107,7 +107,7 @@ def _open_sqlite(url: URL, root: Path, *, durable: bool) -> Engine:
     return engine
 
 
-def _begin_immediate(connection: Connection, gate: threading.Lock) -> None:
+def _begin_immediate(connection: Connection, lock: threading.Lock) -> None:
     """Take the write lock as soon as it is free; of this process's threads, one at a time asks for it.
 
     SQLite's own waiting sleeps longer and longer, up to a tenth of a second, and so misses the short gaps
@@ -116,7 +116,7 @@ def _begin_immediate(connection: Connection, gate: threading.Lock) -> None:
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect was looked at by the caller
     deadline = time.monotonic() + _BUSY_SECONDS
-    with gate:
+    with lock:
         driver.execute("PRAGMA busy_timeout=0")
         try:
             while time.monotonic() < deadline:
@@ -126,14 +126,14 @@ def _begin_immediate(connection: Connection, gate: threading.Lock) -> None:
                 except sqlite3.OperationalError as error:
                     if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                         break
-                time.sleep(_GAP_SECONDS)
+                time.sleep(_RETRY_SECONDS)
             # What is wrong besides is said as SQLAlchemy says it.
             connection.exec_driver_sql("BEGIN IMMEDIATE")
         finally:
             driver.execute(f"PRAGMA busy_timeout={_BUSY_SECONDS * 1000}")
 
 
-def _prepare_sqlite(connection: sqlite3.Connection, *, synchronous: str) -> None:
+def _configure_sqlite(connection: sqlite3.Connection, *, synchronous: str) -> None:
     # None: the driver opens no transactions of its own; _begin does.
     connection.isolation_level = None
     if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":

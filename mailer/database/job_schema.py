@@ -16,7 +16,7 @@ _TYPE = "procrastinate_job_to_defer_v1"
 _ADVISORY_LOCK = 0x70_6D_74_6B
 
 
-def has_tickets(connection: Connection) -> bool:
+def has_job_tables(connection: Connection) -> bool:
     """Whether the tables are there, so that a launch can wake workers with them."""
     if connection.dialect.name != "postgresql":
         return False
@@ -24,7 +24,7 @@ def has_tickets(connection: Connection) -> bool:
     return found is not None
 
 
-def create_tickets(connection: Connection) -> bool:
+def create_job_tables(connection: Connection) -> bool:
     """Make the tables in the caller's transaction if they are not there; whether they are there now.
 
     Any number of processes may call it at once. False on SQLite, and where the package is not installed.
@@ -32,9 +32,9 @@ def create_tickets(connection: Connection) -> bool:
     if connection.dialect.name != "postgresql":
         return False
     connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _ADVISORY_LOCK})
-    if has_tickets(connection):
+    if has_job_tables(connection):
         return True
-    script = _find_script()
+    script = _find_sql_script()
     if script is None:
         return False
     # Without parameters, because the script holds many statements and percent signs of its own.
@@ -42,14 +42,14 @@ def create_tickets(connection: Connection) -> bool:
     return True
 
 
-def is_ours(name: str | None, kind: str, _: Any) -> bool:
+def is_own_table(name: str | None, kind: str, _: Any) -> bool:
     """Whether Alembic may look at a table (its ``include_name``): those of the engine are not in our
     models.
     """
     return not (kind == "table" and (name or "").startswith(f"{_PACKAGE}_"))
 
 
-def _find_script() -> Path | None:
+def _find_sql_script() -> Path | None:
     spec = find_spec(_PACKAGE)
     if spec is None or spec.origin is None:
         return None

@@ -176,7 +176,7 @@ class Dispatcher(SQLModel, table=True):
     notice: str = ""
 
 
-def _index_of(state: str, *columns: str) -> Index:
+def _state_index(state: str, *columns: str) -> Index:
     """An index of the deliveries in one state."""
     condition = text(f"state = '{state}'")
     return Index(f"ix_delivery_{state}", *columns, sqlite_where=condition, postgresql_where=condition)
@@ -201,8 +201,8 @@ class Delivery(SQLModel, table=True):
         # Partial, because a delivery moves three times or more: an index with every state in it is written at
         # each move, these only where a delivery comes into the state or leaves it. The first is in the order
         # of claiming, so that taking the next is a short walk whatever the audience.
-        _index_of("queued", "campaign_id", "attempts", "id"),
-        _index_of("deferred", "campaign_id", "not_before"),
+        _state_index("queued", "campaign_id", "attempts", "id"),
+        _state_index("deferred", "campaign_id", "not_before"),
         Index(
             "ix_delivery_in_hand",
             "campaign_id",
@@ -255,7 +255,7 @@ class LetterKind(StrEnum):
     """To the new address: press here if it is yours."""
 
 
-class Letter(SQLModel, table=True):
+class QueuedLetter(SQLModel, table=True):
     """A letter that somebody asked for on a page and that is still to be mailed. Its row goes with it.
 
     ``email`` is what they wrote, normalised, or empty where ``subscriber_id`` is already known. Whether there

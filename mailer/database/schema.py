@@ -35,12 +35,12 @@ def upgrade(engine: Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    with _migration(engine) as connection:
+    with _migration_transaction(engine) as connection:
         config.attributes["connection"] = connection
         try:
             command.upgrade(config, "head")
         except CommandError as error:
-            raise StaleSchemaError(_complain(read_revision(connection))) from error
+            raise StaleSchemaError(_describe_mismatch(read_revision(connection))) from error
 
 
 def read_revision(connection: Connection) -> str | None:
@@ -58,7 +58,7 @@ def ensure_current(engine: Engine) -> None:
     with engine.connect().execution_options(read_only=True) as connection:
         revision = read_revision(connection)
     if revision != HEAD:
-        raise StaleSchemaError(_complain(revision))
+        raise StaleSchemaError(_describe_mismatch(revision))
 
 
 def backup(engine: Engine, path: Path) -> None:
@@ -99,11 +99,11 @@ def _copy(engine: Engine, path: Path) -> None:
 
 
 @contextlib.contextmanager
-def _migration(engine: Engine) -> Iterator[Connection]:
+def _migration_transaction(engine: Engine) -> Iterator[Connection]:
     """A connection in one transaction that a migration has for itself."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
-            with _foreign_keys_aside(connection), connection.begin():
+            with _foreign_keys_off(connection), connection.begin():
                 yield connection
                 _check_foreign_keys(connection)
         else:
@@ -113,7 +113,7 @@ def _migration(engine: Engine) -> Iterator[Connection]:
 
 
 @contextlib.contextmanager
-def _foreign_keys_aside(connection: Connection) -> Iterator[None]:
+def _foreign_keys_off(connection: Connection) -> Iterator[None]:
     # Alembic changes a SQLite table by copying and dropping it, and dropping a table deletes its rows: with
     # the checks on, ON DELETE CASCADE would empty every table that points at it.
     driver = connection.connection.driver_connection
@@ -137,7 +137,7 @@ def _check_foreign_keys(connection: Connection) -> None:
         )
 
 
-def _complain(revision: str | None) -> str:
+def _describe_mismatch(revision: str | None) -> str:
     if revision is None:
         return "The database has no tables yet. Run `mailer db upgrade`."
     if (MIGRATIONS / "versions" / f"{revision}.py").is_file():

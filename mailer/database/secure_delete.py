@@ -16,7 +16,7 @@ from sqlmodel import SQLModel
 from mailer.errors import MailerError
 
 MASK = "<…>"
-EXEMPT: Mapping[str, str] = MappingProxyType(
+EXEMPT_TABLES: Mapping[str, str] = MappingProxyType(
     {
         "subscriber": "a person's own row is blanked, and nobody else's may change with it",
         "consent_record": "only ever added to; a person's own are emptied",
@@ -29,39 +29,39 @@ EXEMPT: Mapping[str, str] = MappingProxyType(
 that nobody thought of when this was written."""
 
 
-class UnfinishedScrubbingError(MailerError):
+class IncompleteErasureError(MailerError):
     """The database could not be cleaned of what it had freed."""
 
 
-def list_word_columns() -> Iterator[Column[str]]:
+def list_text_columns() -> Iterator[Column[str]]:
     """Every column that may quote somebody: text of any length that is no key and no enumeration."""
     for table in SQLModel.metadata.sorted_tables:
-        if table.name not in EXEMPT:
-            yield from (column for column in table.columns if _holds_words(column))
+        if table.name not in EXEMPT_TABLES:
+            yield from (column for column in table.columns if _is_free_text(column))
 
 
-def _holds_words(column: Column[str]) -> bool:
+def _is_free_text(column: Column[str]) -> bool:
     # SQLModel decorates the type of every plain text.
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     plain = isinstance(kind, String) and not isinstance(kind, Enum)
     return plain and not column.primary_key and not column.foreign_keys
 
 
-def scrub_words(connection: Connection, quoted: re.Pattern[str], addresses: tuple[str, ...]) -> int:
+def mask_addresses(connection: Connection, pattern: re.Pattern[str], addresses: tuple[str, ...]) -> int:
     """Put :data:`MASK` in the place of every match of ``quoted``, wherever one of ``addresses`` stands in a
     column of words; how many rows changed. The caller commits.
     """
-    return sum(_scrub_column(connection, column, quoted, addresses) for column in list_word_columns())
+    return sum(_mask_column(connection, column, pattern, addresses) for column in list_text_columns())
 
 
-def _scrub_column(
-    connection: Connection, column: Column[str], quoted: re.Pattern[str], addresses: tuple[str, ...]
+def _mask_column(
+    connection: Connection, column: Column[str], pattern: re.Pattern[str], addresses: tuple[str, ...]
 ) -> int:
     table, keys = column.table, list(column.table.primary_key)
     holds_one = or_(*(column.icontains(address, autoescape=True) for address in addresses))
     changed = 0
     for *key, words in connection.execute(select(*keys, column).where(holds_one)).all():
-        masked = quoted.sub(MASK, words)
+        masked = pattern.sub(MASK, words)
         if masked != words:
             same_row = [name == value for name, value in zip(keys, key, strict=True)]
             connection.execute(update(table).where(*same_row).values({column: masked}))
@@ -69,7 +69,7 @@ def _scrub_column(
     return changed
 
 
-def find_files(engine: Engine) -> tuple[Path, ...]:
+def list_database_files(engine: Engine) -> tuple[Path, ...]:
     """The files of a SQLite database that are there: itself, its write-ahead log and its index of that."""
     if engine.dialect.name != "sqlite":
         return ()
@@ -78,40 +78,40 @@ def find_files(engine: Engine) -> tuple[Path, ...]:
     return tuple(path for path in (file, *beside) if path.is_file())
 
 
-def fold_in_log(engine: Engine) -> None:
+def checkpoint_log(engine: Engine) -> None:
     """Bring SQLite's write-ahead log home and empty it: it holds the pages as they were.
 
     Raises:
-        UnfinishedScrubbingError: somebody kept reading from it for half a minute.
+        IncompleteErasureError: somebody kept reading from it for half a minute.
     """
-    with _driver(engine) as cursor:
+    with _driver_cursor(engine) as cursor:
         busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
-        raise UnfinishedScrubbingError(
+        raise IncompleteErasureError(
             "Another program kept the database open for reading, so its log still holds what was deleted. "
             "Give the command again in a moment; it finishes what is left."
         )
 
 
-def write_anew(engine: Engine) -> None:
+def rewrite_file(engine: Engine) -> None:
     """Write a SQLite file anew, of living rows alone. Deleted rows are overwritten as they go, but what was
     moved within a page on the way can stay behind in it.
 
     Raises:
-        UnfinishedScrubbingError: the disk is too full, or somebody kept the database busy.
+        IncompleteErasureError: the disk is too full, or somebody kept the database busy.
     """
     try:
-        with _driver(engine) as cursor:
+        with _driver_cursor(engine) as cursor:
             cursor.execute("VACUUM")
     except sqlite3.OperationalError as error:
-        raise UnfinishedScrubbingError(
+        raise IncompleteErasureError(
             f"The database could not be written anew ({error}): it needs room for a second one beside it, "
             "and a moment without other writers. Then give the command again; it finishes what is left."
         ) from error
-    fold_in_log(engine)
+    checkpoint_log(engine)
 
 
-def vacuum(engine: Engine) -> None:
+def vacuum_tables(engine: Engine) -> None:
     """Let PostgreSQL take dead rows and their index entries out of every table of ours."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for table in SQLModel.metadata.sorted_tables:
@@ -119,7 +119,7 @@ def vacuum(engine: Engine) -> None:
             connection.execute(text(f"VACUUM {name}"))
 
 
-class _driver:  # noqa: N801 - used as a verb, in a with
+class _driver_cursor:  # noqa: N801 - used as a verb, in a with
     """A cursor of the bare driver, outside any transaction."""
 
     def __init__(self, engine: Engine) -> None:

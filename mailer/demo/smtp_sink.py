@@ -15,7 +15,7 @@ _HOST = "127.0.0.1"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Sink:
+class SmtpSink:
     """A running SMTP server: its URL and the Maildir it writes to."""
 
     url: str
@@ -33,7 +33,7 @@ def _read(path: Path) -> EmailMessage:
     return BytesParser(EmailMessage, policy=policy.default).parsebytes(path.read_bytes())
 
 
-class _Keeper:
+class _MaildirHandler:
     """The aiosmtpd handler. It writes each message to disk before it acknowledges it."""
 
     def __init__(self, maildir: Path) -> None:
@@ -53,13 +53,13 @@ class _Keeper:
 
 
 @contextmanager
-def run_sink(maildir: Path) -> Iterator[Sink]:
+def run_sink(maildir: Path) -> Iterator[SmtpSink]:
     """Run the server on a free loopback port for the duration of the block."""
     # Imported here to keep other commands fast. aiosmtpd's own Controller cannot listen on port 0.
     from aiosmtpd.smtp import SMTP
 
     loop = asyncio.new_event_loop()
-    keeper = _Keeper(maildir)
+    keeper = _MaildirHandler(maildir)
     server = loop.run_until_complete(
         loop.create_server(
             lambda: SMTP(keeper, hostname="demo.invalid", enable_SMTPUTF8=True, loop=loop), _HOST, 0
@@ -68,7 +68,7 @@ def run_sink(maildir: Path) -> Iterator[Sink]:
     thread = threading.Thread(target=loop.run_forever, name="demo-sink", daemon=True)
     thread.start()
     try:
-        yield Sink(url=f"smtp://{_HOST}:{server.sockets[0].getsockname()[1]}", maildir=maildir)
+        yield SmtpSink(url=f"smtp://{_HOST}:{server.sockets[0].getsockname()[1]}", maildir=maildir)
     finally:
         loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)

@@ -20,17 +20,17 @@ from sqlalchemy import Engine
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
-from mailer.campaigns.preflight import Examination, examine
+from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.campaigns.report import describe_counts
-from mailer.campaigns.sample_message import render_specimen
+from mailer.campaigns.sample_message import render_sample
 from mailer.campaigns.send import send_campaign
-from mailer.demo.smtp_sink import Sink, run_sink
+from mailer.demo.smtp_sink import SmtpSink, run_sink
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.errors import MailerError
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import found_workspace
+from mailer.workspace_init import create_workspace
 from subscribers.segment import parse_segment
 
 _MARKER = ".made-by-mailer-demo"
@@ -38,12 +38,12 @@ _SEGMENT = "country:MN,CN sector:education"
 _PORT = 8025
 
 
-class Narrator(Protocol):
+class DemoOutput(Protocol):
     """Shows the steps of the demo: on a terminal, or to a test."""
 
     def step(self, title: str) -> None: ...
 
-    def tell(self, text: str) -> None: ...
+    def line(self, text: str) -> None: ...
 
     def table(self, rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> None: ...
 
@@ -51,17 +51,17 @@ class Narrator(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Stage:
+class _DemoContext:
     """What every step of the demo needs."""
 
     workspace: Workspace
     engine: Engine
-    sink: Sink
+    sink: SmtpSink
     edition: str
-    narrator: Narrator
+    output: DemoOutput
 
 
-def run_journey(folder: Path, narrator: Narrator, *, command: str = "mailer") -> Path:
+def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer") -> Path:
     """Run the demo in ``folder`` and return the path of the edition's page. An earlier demo there is
     replaced.
 
@@ -70,25 +70,27 @@ def run_journey(folder: Path, narrator: Narrator, *, command: str = "mailer") ->
     Raises:
         MailerError: the folder contains files that are not from a demo, or a step failed.
     """
-    root = _clear(folder)
-    edition = _found(root, narrator)
+    root = _prepare_folder(folder)
+    edition = _create_workspace(root, output)
     web_port = _free_port(_PORT)
     with run_sink(root / "received") as sink:
         environ = {"MAILER_SMTP__URL": sink.url, "MAILER_WEB__BASE_URL": f"http://127.0.0.1:{web_port}"}
         workspace = open_workspace(root, environ=environ)
         with _database(workspace) as engine:
-            stage = _Stage(workspace=workspace, engine=engine, sink=sink, edition=edition, narrator=narrator)
+            stage = _DemoContext(
+                workspace=workspace, engine=engine, sink=sink, edition=edition, output=output
+            )
             _check(stage)
             _preview(stage)
             _send(stage, _SEGMENT, f"Send to the segment {_SEGMENT}")
             _send(stage, "all", "Send to all other readers")
-            _leave_in_flight(stage, web_port)
+            _unsubscribe_while_sending(stage, web_port)
         page = _write_page(workspace, edition)
-    _show_where_to_look(folder, page, edition, narrator, command)
+    _show_next_steps(folder, page, edition, output, command)
     return page
 
 
-def _clear(folder: Path) -> Path:
+def _prepare_folder(folder: Path) -> Path:
     root = folder.absolute()
     if root.exists() and any(root.iterdir()):
         if not (root / _MARKER).is_file():
@@ -99,11 +101,11 @@ def _clear(folder: Path) -> Path:
     return root
 
 
-def _found(root: Path, narrator: Narrator) -> str:
-    narrator.step("Create a workspace with the sample edition and the sample partners")
-    founded = found_workspace(root, sample=True, now=datetime.now(UTC))
+def _create_workspace(root: Path, output: DemoOutput) -> str:
+    output.step("Create a workspace with the sample edition and the sample partners")
+    founded = create_workspace(root, sample=True, now=datetime.now(UTC))
     (root / _MARKER).touch()
-    narrator.table(
+    output.table(
         [("workspace", root), ("edition", founded.editions[0]), ("partners imported", founded.partners)]
     )
     return founded.editions[0]
@@ -118,89 +120,89 @@ def _database(workspace: Workspace) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _check(stage: _Stage) -> None:
-    stage.narrator.step("Check and render the edition")
-    examination = examine(stage.workspace, stage.edition)
+def _check(context: _DemoContext) -> None:
+    context.output.step("Check and render the edition")
+    examination = run_preflight(context.workspace, context.edition)
     if examination.has_errors or examination.edition is None:
         raise MailerError("\n".join(str(problem) for problem in examination.problems))
-    stage.narrator.table(_facts(examination, len(examination.edition.stories)))
+    context.output.table(_facts(examination, len(examination.edition.stories)))
 
 
-def _facts(examination: Examination, stories: int) -> list[tuple[str, object]]:
-    mail = examination.compiled[0]
+def _facts(report: PreflightReport, stories: int) -> list[tuple[str, object]]:
+    mail = report.compiled[0]
     size = len(mail.html.encode())
     return [
         ("subject", mail.subject),
         ("stories", stories),
         ("HTML", f"{size:,} bytes (Gmail clips mails over about 100,000)"),
-        ("problems", len(examination.problems) or "none"),
+        ("problems", len(report.problems) or "none"),
     ]
 
 
-def _plan(stage: _Stage, query: str, *, again: bool = False) -> Plan:
-    segment = parse_segment(query, sectors=stage.workspace.settings.sectors)
+def _plan(context: _DemoContext, query: str, *, again: bool = False) -> Plan:
+    segment = parse_segment(query, sectors=context.workspace.settings.sectors)
     return plan_campaign(
-        stage.workspace, stage.engine, stage.edition, segment, again=again, now=datetime.now(UTC)
+        context.workspace, context.engine, context.edition, segment, again=again, now=datetime.now(UTC)
     )
 
 
-def _preview(stage: _Stage) -> None:
-    stage.narrator.step(f"Preview a campaign to {_SEGMENT}")
-    plan = _plan(stage, _SEGMENT)
-    outbox = write_outbox(stage.workspace, stage.engine, plan, addresses=(), now=datetime.now(UTC))
+def _preview(context: _DemoContext) -> None:
+    context.output.step(f"Preview a campaign to {_SEGMENT}")
+    plan = _plan(context, _SEGMENT)
+    outbox = write_outbox(context.workspace, context.engine, plan, addresses=(), now=datetime.now(UTC))
     by_country = ", ".join(f"{country} {number}" for country, number in plan.by_country.items())
-    stage.narrator.table(
+    context.output.table(
         [("readers", plan.audience), ("by country", by_country), ("written", outbox.files[0])]
     )
-    stage.narrator.tell(f"This was a preview: the SMTP server has received {len(stage.sink)} messages.")
+    context.output.line(f"This was a preview: the SMTP server has received {len(context.sink)} messages.")
 
 
-def _send(stage: _Stage, query: str, title: str) -> None:
-    stage.narrator.step(title)
-    plan = _plan(stage, query)
+def _send(context: _DemoContext, query: str, title: str) -> None:
+    context.output.step(title)
+    plan = _plan(context, query)
     for reason, number in plan.left_out.items():
-        stage.narrator.tell(f"Left out: {number} {reason}")
-    before = len(stage.sink)
-    campaign_id = launch(stage.engine, stage.workspace, plan, now=datetime.now(UTC))
-    counts = _dispatch(stage, campaign_id)
-    stage.narrator.tell(f"Campaign {campaign_id}, {describe_counts(counts)}")
-    stage.narrator.tell(counts.equation())
-    stage.narrator.tell(f"The SMTP server received {len(stage.sink) - before} messages.")
+        context.output.line(f"Left out: {number} {reason}")
+    before = len(context.sink)
+    campaign_id = launch(context.engine, context.workspace, plan, now=datetime.now(UTC))
+    counts = _send_campaign(context, campaign_id)
+    context.output.line(f"Campaign {campaign_id}, {describe_counts(counts)}")
+    context.output.line(counts.equation())
+    context.output.line(f"The SMTP server received {len(context.sink) - before} messages.")
 
 
-def _dispatch(stage: _Stage, campaign_id: int) -> Counts:
-    with stage.narrator.progress(f"Campaign {campaign_id}") as on_progress:
-        ending = send_campaign(stage.workspace, campaign_id, on_progress=on_progress)
+def _send_campaign(context: _DemoContext, campaign_id: int) -> Counts:
+    with context.output.progress(f"Campaign {campaign_id}") as on_progress:
+        ending = send_campaign(context.workspace, campaign_id, on_progress=on_progress)
     if ending.needs_attention:
         raise MailerError(f"Campaign {campaign_id} is {ending.state}: {ending.reason}")
     return ending.counts
 
 
-def _leave_in_flight(stage: _Stage, web_port: int) -> None:
-    stage.narrator.step("Send again, and unsubscribe one reader while the campaign is running")
+def _unsubscribe_while_sending(context: _DemoContext, web_port: int) -> None:
+    context.output.step("Send again, and unsubscribe one reader while the campaign is running")
     campaign_id = launch(
-        stage.engine, stage.workspace, _plan(stage, "all", again=True), now=datetime.now(UTC)
+        context.engine, context.workspace, _plan(context, "all", again=True), now=datetime.now(UTC)
     )
     # The same reader every time, whichever connection was served first.
-    message = min(stage.sink.messages(), key=lambda arrived: str(arrived["X-Envelope-To"]))
-    running = start_in_thread(create_app(stage.workspace), port=web_port)
+    message = min(context.sink.messages(), key=lambda arrived: str(arrived["X-Envelope-To"]))
+    running = start_in_thread(create_app(context.workspace), port=web_port)
     try:
-        _one_click(stage, message)
+        _one_click(context, message)
     finally:
         running.stop()
-    counts = _dispatch(stage, campaign_id)
-    stage.narrator.tell(f"Campaign {campaign_id}, {describe_counts(counts)}")
-    stage.narrator.tell(f"Closing equation: {counts.equation()}")
+    counts = _send_campaign(context, campaign_id)
+    context.output.line(f"Campaign {campaign_id}, {describe_counts(counts)}")
+    context.output.line(f"Closing equation: {counts.equation()}")
 
 
-def _one_click(stage: _Stage, message: EmailMessage) -> None:
+def _one_click(context: _DemoContext, message: EmailMessage) -> None:
     """Unsubscribe as a mail client does (RFC 8058): one POST, without cookies."""
     url = str(message["List-Unsubscribe"]).partition("<")[2].partition(">")[0]
     request = urllib.request.Request(url, data=b"List-Unsubscribe=One-Click", method="POST")  # noqa: S310 - our own server
     with urllib.request.urlopen(url, timeout=10) as page:  # noqa: S310 - our own server
-        stage.narrator.tell(f"{message['To']} opens the link (GET {page.status}): nothing changes.")
+        context.output.line(f"{message['To']} opens the link (GET {page.status}): nothing changes.")
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310 - our own server
-        stage.narrator.tell(f"{message['To']} clicks the button (POST {answer.status}): unsubscribed.")
+        context.output.line(f"{message['To']} clicks the button (POST {answer.status}): unsubscribed.")
 
 
 def _free_port(wanted: int) -> int:
@@ -219,14 +221,14 @@ def _write_page(workspace: Workspace, edition: str) -> Path:
     """Write the edition as a page on disk."""
     page = workspace.outbox / f"{edition}.html"
     page.write_bytes(
-        render_specimen(workspace, edition, form="html", address=None, language=None, local_media=True)
+        render_sample(workspace, edition, output_format="html", address=None, language=None, local_media=True)
     )
     return page
 
 
-def _show_where_to_look(folder: Path, page: Path, edition: str, narrator: Narrator, command: str) -> None:
-    narrator.step("What to try next")
-    narrator.table(
+def _show_next_steps(folder: Path, page: Path, edition: str, output: DemoOutput, command: str) -> None:
+    output.step("What to try next")
+    output.table(
         [
             ("the edition as a file", page),
             ("the messages received", folder / "received" / "new"),

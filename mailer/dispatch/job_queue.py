@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, text
 
-from mailer.database.job_schema import create_tickets, has_tickets
+from mailer.database.job_schema import create_job_tables, has_job_tables
 from mailer.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _log = logging.getLogger(__name__)
 class JobHandlers:
     """What the engine calls, from threads of its own.
 
-    ``run_campaign`` works on a campaign until nothing is left to do now, or returns at once if that is not for
+    ``work_on`` works on a campaign until nothing is left to do now, or returns at once if that is not for
     this process. ``tick`` looks after what has no ticket, once a minute on one of all machines.
     """
 
@@ -54,7 +54,7 @@ def enqueue_jobs(connection: Connection, campaign_id: int, audience: int) -> int
     by looking.
     """
     number = min(-(-audience // _SUBSCRIBERS_PER_JOB), _MAX_JOBS)
-    if number < 1 or not has_tickets(connection):
+    if number < 1 or not has_job_tables(connection):
         return 0
     names = {"queue": QUEUE, "task": _TASK}
     connection.execute(_ENQUEUE, {"campaign": campaign_id, "number": number, **names})
@@ -85,7 +85,7 @@ def prepare_job_queue(engine: Engine) -> bool:
     is not installed).
     """
     with engine.begin() as connection:
-        return create_tickets(connection)
+        return create_job_tables(connection)
 
 
 def process_jobs(

@@ -12,9 +12,15 @@ from datetime import datetime
 from sqlalchemy import Engine, delete, or_, update
 from sqlmodel import Session, col, select
 
-from mailer.database.engine import session
-from mailer.database.models import Delivery, Letter
-from mailer.database.secure_delete import find_files, fold_in_log, scrub_words, vacuum, write_anew
+from mailer.database.engine import open_session
+from mailer.database.models import Delivery, QueuedLetter
+from mailer.database.secure_delete import (
+    checkpoint_log,
+    list_database_files,
+    mask_addresses,
+    rewrite_file,
+    vacuum_tables,
+)
 from mailer.errors import MailerError
 from mailer.privacy.address_matcher import (
     AddressMatcher,
@@ -73,7 +79,7 @@ def plan_erasure(workspace: Workspace, engine: Engine, address: str) -> ErasureR
     Raises:
         SubscriberError: it is no address, or neither on the list nor erased from it.
     """
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         person = _find_person(reading, workspace, address)
         likeness = _make_matcher(person, address)
     return ErasureReport(
@@ -100,9 +106,9 @@ def erase_person(
     Raises:
         SubscriberError: it is no address, or neither on the list nor erased from it.
         ErasureError: a file could not be cleaned; the list is as it was.
-        UnfinishedScrubbingError: the list has forgotten them, and freed pages could not be overwritten yet.
+        IncompleteErasureError: the list has forgotten them, and freed pages could not be overwritten yet.
     """
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         person = _find_person(reading, workspace, address)
         remains = None if person is None else _collect_personal_text(reading, person)
     traces = erase_files_and_rows(
@@ -130,10 +136,10 @@ def erase_files_and_rows(
         ErasureError: a file could not be cleaned; the list is as it was.
     """
     person, likeness, traces = clean_files_naming(workspace, engine, address)
-    with session(engine) as writing:
+    with open_session(engine) as writing:
         if person is not None:
             _erase_rows(writing, workspace, address, method=method, now=now, source=source, evidence=evidence)
-        scrub_words(writing.connection(), likeness.text_pattern, likeness.spellings)
+        mask_addresses(writing.connection(), likeness.text_pattern, likeness.spellings)
         writing.commit()
     return traces
 
@@ -148,7 +154,7 @@ def clean_files_naming(
         SubscriberError: it is no address, or neither on the list nor erased from it.
         ErasureError: a file could not be cleaned.
     """
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         person = _find_person(reading, workspace, address)
         likeness = _make_matcher(person, address)
     traces = _scan_files(workspace, engine, likeness)
@@ -161,18 +167,18 @@ def overwrite_freed_pages(engine: Engine, remains: frozenset[str] | None = None)
     not known any more because they went with an erasure that was cut off.
 
     Raises:
-        UnfinishedScrubbingError: it could not be done yet.
+        IncompleteErasureError: it could not be done yet.
     """
     if engine.dialect.name != "sqlite":
-        vacuum(engine)
+        vacuum_tables(engine)
         return
-    fold_in_log(engine)
+    checkpoint_log(engine)
     # Deleted rows are overwritten as they go, but a row that SQLite had moved within its page before has left
     # a shadow there; and writing a large file anew keeps others from writing for seconds.
     if remains is None or any(
-        file_contains(path, make_words_pattern(remains)) for path in find_files(engine)
+        file_contains(path, make_words_pattern(remains)) for path in list_database_files(engine)
     ):
-        write_anew(engine)
+        rewrite_file(engine)
 
 
 def _find_person(reading: Session, workspace: Workspace, address: str) -> Subscriber | None:
@@ -196,7 +202,7 @@ def _make_matcher(person: Subscriber | None, address: str) -> AddressMatcher:
 
 
 def _scan_files(workspace: Workspace, engine: Engine, likeness: AddressMatcher) -> tuple[FileMatch, ...]:
-    return tuple(scan_files(workspace, likeness, excluding=frozenset(find_files(engine))))
+    return tuple(scan_files(workspace, likeness, excluding=frozenset(list_database_files(engine))))
 
 
 def _collect_personal_text(reading: Session, person: Subscriber) -> frozenset[str]:
@@ -237,8 +243,10 @@ def _erase_rows(
     theirs = col(Delivery.subscriber_id) == person.id
     writing.connection().execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
     # Nothing that was still to be mailed to them goes out; nor does what others wanted of their address.
-    to_them = or_(col(Letter.subscriber_id) == person.id, col(Letter.email) == person.email)
-    writing.connection().execute(delete(Letter).where(or_(to_them, col(Letter.detail) == person.email)))
+    to_them = or_(col(QueuedLetter.subscriber_id) == person.id, col(QueuedLetter.email) == person.email)
+    writing.connection().execute(
+        delete(QueuedLetter).where(or_(to_them, col(QueuedLetter.detail) == person.email))
+    )
     key = workspace.keys.suppression
     erase(writing, address, key=key, method=method, now=now, source=source, evidence=evidence)
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import ColumnElement, Engine, exists, update
 from sqlmodel import Session, col, delete, func, select
 
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.database.models import Delivery, DeliveryState
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.settings import RetentionSettings
@@ -42,7 +42,7 @@ class RetentionResult:
 
 def plan_pruning(engine: Engine, rules: RetentionSettings, *, now: datetime) -> tuple[RetentionResult, ...]:
     """What :func:`prune` would do ``now``, rule by rule, those that are off left out. Writes nothing."""
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         return tuple(_plan(reading, rules, now))
 
 
@@ -55,7 +55,7 @@ def prune(
 
     Raises:
         ErasureError: a file could not be cleaned; whoever came before is forgotten.
-        UnfinishedScrubbingError: what the database freed could not be overwritten yet.
+        IncompleteErasureError: what the database freed could not be overwritten yet.
     """
     rules = workspace.settings.retention
     planned = plan_pruning(engine, rules, now=now)
@@ -65,7 +65,7 @@ def prune(
     for address in _list_addresses(engine, _is_long_gone(rules, now)):
         erase_files_and_rows(workspace, engine, address, method="retention", now=now)
         on_person()
-    with session(engine) as writing:
+    with open_session(engine) as writing:
         if (old := _has_old_reply(rules, now)) is not None:
             writing.connection().execute(update(Delivery).where(old).values(reason=""))
         forget_links(writing, expired_before=now - EXPIRED_LINKS_KEPT)
@@ -142,7 +142,7 @@ def _has_old_reply(rules: RetentionSettings, now: datetime) -> ColumnElement[boo
 def _list_addresses(engine: Engine, condition: ColumnElement[bool] | None) -> list[str]:
     if condition is None:
         return []
-    with session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as reading:
         return list(reading.exec(select(Subscriber.email).where(condition).order_by(col(Subscriber.id))))
 
 
@@ -154,7 +154,7 @@ def _delete_unconfirmed(
     """
     assert condition is not None  # noqa: S101 - the address was found by it
     clean_files_naming(workspace, engine, address)
-    with session(engine) as writing:
+    with open_session(engine) as writing:
         writing.exec(delete(Subscriber).where(col(Subscriber.email) == address, condition))
         writing.commit()
 

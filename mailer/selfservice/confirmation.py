@@ -6,7 +6,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.clock import read_clock
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.i18n import gettext_noop
 from mailer.selfservice.unsubscribe import SubscriptionSummary, mask_address, summarise_subscription
 from mailer.workspace import Keys
@@ -39,7 +39,7 @@ def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
     Raises:
         TokenError: the link is not ours, was used, or is too old.
     """
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         now = read_clock(opened.connection())
         errand = look_at_link(opened, keys.tokens, token, Purpose.confirm, now=now)
         subscriber = opened.get(Subscriber, errand.subscriber_id)
@@ -56,7 +56,7 @@ def confirm_subscription(
     Raises:
         TokenError: the link is not ours, was used or is too old, or the address must not get mail any more.
     """
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         now = read_clock(opened.connection())
         try:
             subscriber_id = use_link(opened, keys.tokens, token, Purpose.confirm, now=now).subscriber_id

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.clock import read_clock
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import erase_person
 from mailer.selfservice.letter_requests import Visitor, request_address_confirmation
@@ -45,7 +45,7 @@ def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: Purpose) 
     Raises:
         TokenError: the link is not ours, was used, or is too old.
     """
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         now = read_clock(opened.connection())
         errand = look_at_link(opened, keys.tokens, token, purpose, now=now)
         subscriber = _find_subscriber(opened, errand.subscriber_id)
@@ -64,7 +64,7 @@ def export_data(workspace: Workspace, engine: Engine, token: str) -> dict[str, A
         TokenError: the link is not ours, was used, or is too old.
     """
     keys = workspace.keys
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         now = read_clock(opened.connection())
         errand = use_link(opened, keys.tokens, token, Purpose.export, now=now)
         subscriber = _find_subscriber(opened, errand.subscriber_id)
@@ -80,7 +80,7 @@ def erase_data(workspace: Workspace, engine: Engine, token: str, *, evidence: st
         TokenError: the link is not ours, was used, or is too old.
     """
     keys = workspace.keys
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         now = read_clock(opened.connection())
         errand = look_at_link(opened, keys.tokens, token, Purpose.erase, now=now)
         address = _find_subscriber(opened, errand.subscriber_id).email
@@ -95,7 +95,7 @@ def request_address_change(engine: Engine, keys: Keys, token: str, email: str, v
         TokenError: the link is not ours, was used, or is too old.
         AddressError: it is no address; the link is still good.
     """
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         now = read_clock(opened.connection())
         errand = use_link(opened, keys.tokens, token, Purpose.address, now=now)
         request_address_confirmation(opened, errand.subscriber_id, email, visitor)
@@ -110,7 +110,7 @@ def confirm_address_change(
     Raises:
         TokenError: the link is not ours, was used or is too old, or the address has become somebody's since.
     """
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         now = read_clock(opened.connection())
         errand = use_link(opened, keys.tokens, token, Purpose.new_address, now=now)
         try:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, or_
 from sqlmodel import Session, col, exists, select
 
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
@@ -35,7 +35,7 @@ def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
         TokenError: the token is not ours.
     """
     claim = read_token(keys, token)
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         return _find_last_campaign(opened, claim.subscriber_id) is not None
 
 
@@ -48,7 +48,7 @@ def find_last_edition(engine: Engine, keys: Keys, token: str, form: PreferencesF
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
     claim = read_token(keys, token)
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         subscriber = find_token_subscriber(opened, claim)
         if subscriber.status is Status.erased:
             raise TokenError

@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.clock import read_clock
-from mailer.database.engine import session
-from mailer.database.models import Letter, LetterKind
+from mailer.database.engine import open_session
+from mailer.database.models import LetterKind, QueuedLetter
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
 from mailer.selfservice.rate_limit import count_attempt, make_network_key
@@ -78,7 +78,7 @@ def request_letter(
         TooManyRequestsError: this network has asked too often.
     """
     normalised = normalise_address(email)
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         _count_request(opened, keys, visitor)
         _add_letter(opened, kind, visitor, email=normalised.email, wording=wording)
         opened.commit()
@@ -92,7 +92,7 @@ def request_data_link(engine: Engine, keys: Keys, kind: LetterKind, token: str, 
         TooManyRequestsError: this network has asked too often.
     """
     claim = read_token(keys, token)
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         subscriber = find_token_subscriber(opened, claim)
         if subscriber.status is Status.erased:
             raise TokenError
@@ -133,7 +133,7 @@ def _add_letter(
 ) -> None:
     now = read_clock(opened.connection())
     opened.add(
-        Letter(
+        QueuedLetter(
             kind=kind,
             email=email,
             subscriber_id=subscriber_id,

@@ -18,8 +18,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col, select
 
 from mailer.database.clock import Clock, read_clock
-from mailer.database.engine import session
-from mailer.database.models import Letter, LetterKind
+from mailer.database.engine import open_session
+from mailer.database.models import LetterKind, QueuedLetter
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.selfservice.letter_sender import send_letter
@@ -119,9 +119,12 @@ def send_due_letters(
 
 def has_due_letters(engine: Engine, clock: Clock = read_clock) -> bool:
     """Whether there is a letter to mail now."""
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         now = clock(opened.connection())
-        return opened.exec(select(Letter.id).where(Letter.not_before <= now).limit(1)).first() is not None
+        return (
+            opened.exec(select(QueuedLetter.id).where(QueuedLetter.not_before <= now).limit(1)).first()
+            is not None
+        )
 
 
 def claim_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> ClaimedLetter | None:
@@ -129,9 +132,13 @@ def claim_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock
 
     None where there is none to be taken, or the one that was must not be mailed; its row is gone then.
     """
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         now = clock(opened.connection())
-        due = select(Letter).where(Letter.not_before <= now).order_by(col(Letter.not_before), col(Letter.id))
+        due = (
+            select(QueuedLetter)
+            .where(QueuedLetter.not_before <= now)
+            .order_by(col(QueuedLetter.not_before), col(QueuedLetter.id))
+        )
         letter = opened.exec(due.limit(1).with_for_update(skip_locked=True)).first()
         if letter is None:
             return None
@@ -156,7 +163,7 @@ def claim_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock
         return ready
 
 
-def _prepare(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+def _prepare(opened: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
     """Find out whom ``letter`` is for and make its link; whether it may be mailed."""
     if letter.kind is LetterKind.confirm:
         return _prepare_sign_up(opened, workspace, letter, now)
@@ -165,7 +172,7 @@ def _prepare(opened: Session, workspace: Workspace, letter: Letter, now: datetim
     return _prepare_data_link(opened, workspace, letter, now)
 
 
-def _prepare_sign_up(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+def _prepare_sign_up(opened: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
     key = workspace.keys.suppression
     if not _is_within_limit(opened, workspace, "join", letter.email, now):
         return False
@@ -199,7 +206,9 @@ def _prepare_sign_up(opened: Session, workspace: Workspace, letter: Letter, now:
     return True
 
 
-def _prepare_preferences_link(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+def _prepare_preferences_link(
+    opened: Session, workspace: Workspace, letter: QueuedLetter, now: datetime
+) -> bool:
     key = workspace.keys.suppression
     subscriber = opened.exec(select(Subscriber).where(Subscriber.email == letter.email)).one_or_none()
     if subscriber is None or subscriber.id is None or is_suppressed(opened, key, letter.email):
@@ -214,7 +223,7 @@ def _prepare_preferences_link(opened: Session, workspace: Workspace, letter: Let
     return True
 
 
-def _prepare_data_link(opened: Session, workspace: Workspace, letter: Letter, now: datetime) -> bool:
+def _prepare_data_link(opened: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
     key = workspace.keys.suppression
     subscriber = opened.get(Subscriber, letter.subscriber_id or 0)
     if subscriber is None or subscriber.id is None or subscriber.status is Status.erased:
@@ -255,7 +264,7 @@ def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
 def _send(workspace: Workspace, engine: Engine, ready: ClaimedLetter, clock: Clock) -> bool:
     """Mail a letter that was taken; whether the relay took it."""
     settings = workspace.settings
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         now = clock(opened.connection())
     message = build_letter(
         ready.kind,
@@ -278,11 +287,11 @@ def _record_outcome(engine: Engine, ready: ClaimedLetter, outcome: Outcome, cloc
     """Let the row go with its letter, or leave it for the next try."""
     with engine.begin() as connection:
         if outcome.verdict in {Verdict.sent, Verdict.rejected, Verdict.failed}:
-            connection.execute(delete(Letter).where(col(Letter.id) == ready.letter_id))
+            connection.execute(delete(QueuedLetter).where(col(QueuedLetter.id) == ready.letter_id))
             return
         wait = min(_FIRST_RETRY_WAIT * 2 ** min(ready.attempts - 1, 10), _MAX_RETRY_WAIT)
         connection.execute(
-            update(Letter)
-            .where(col(Letter.id) == ready.letter_id)
+            update(QueuedLetter)
+            .where(col(QueuedLetter.id) == ready.letter_id)
             .values(not_before=clock(connection) + wait, reason=outcome.reason)
         )

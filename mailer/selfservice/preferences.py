@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
 from mailer.selfservice.unsubscribe import (
@@ -109,7 +109,7 @@ def load_form(engine: Engine, keys: Keys, token: str, *, today: date) -> FormRes
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
     claim = read_token(keys, token)
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         subscriber = find_token_subscriber(opened, claim)
         if subscriber.status is Status.erased:
             raise TokenError
@@ -142,7 +142,7 @@ def save_form(
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
     claim = read_token(keys, token)
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         subscriber = find_token_subscriber(opened, claim)
         if subscriber.status is Status.erased:
             raise TokenError

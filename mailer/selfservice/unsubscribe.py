@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignContent
 from mailer.dispatch.deliveries.in_doubt import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
 from mailer.i18n import gettext_noop
@@ -64,7 +64,7 @@ def read_subscription(engine: Engine, keys: Keys, token: str) -> SubscriptionSum
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
     claim = read_token(keys, token)
-    with session(engine, read_only=True) as opened:
+    with open_session(engine, read_only=True) as opened:
         return summarise_subscription(opened, keys, find_token_subscriber(opened, claim), claim)
 
 
@@ -87,7 +87,7 @@ def unsubscribe_by_link(
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
     claim = read_token(keys, token)
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         subscriber = find_token_subscriber(opened, claim)
         unsubscribe(
             opened,
@@ -141,7 +141,7 @@ def resubscribe_by_link(
         StatusError: the team took the address off the list.
     """
     claim = read_token(keys, token)
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         subscriber = find_token_subscriber(opened, claim)
         try:
             resubscribe(

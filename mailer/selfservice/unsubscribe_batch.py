@@ -11,7 +11,7 @@ from datetime import datetime
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.selfservice.unsubscribe import read_token, unsubscribe_one_click
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
@@ -61,7 +61,7 @@ class UnsubscribeBatcher:
 
     def _write(self, crowd: list[_Request]) -> None:
         try:
-            with session(self._engine) as opened:
+            with open_session(self._engine) as opened:
                 for wish in crowd:
                     self._apply(opened, wish)
                 opened.commit()

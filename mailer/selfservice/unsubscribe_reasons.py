@@ -6,7 +6,7 @@ from enum import StrEnum
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.i18n import gettext_noop
 from mailer.selfservice.unsubscribe import (
     SubscriptionSummary,
@@ -65,7 +65,7 @@ def record_reason(
         TokenError: the token is not ours, or its subscriber is not on our list.
     """
     claim = read_token(keys, token)
-    with session(engine) as opened:
+    with open_session(engine) as opened:
         subscriber = find_token_subscriber(opened, claim)
         opened.refresh(subscriber, with_for_update=True)
         if reason in UnsubscribeReason.__members__ and subscriber.status is Status.unsubscribed:

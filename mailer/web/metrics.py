@@ -8,7 +8,7 @@ from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.campaigns.metrics import CONTENT_TYPE, measure
+from mailer.campaigns.metrics import CONTENT_TYPE, export_metrics
 from mailer.web.dependencies import SiteDep
 
 _PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
@@ -23,7 +23,7 @@ def show_metrics(site: SiteDep, request: Request) -> Response:
     """
     if not is_local_request(request):
         raise HTTPException(404)
-    return Response(measure(site.engine), media_type=CONTENT_TYPE)
+    return Response(export_metrics(site.engine), media_type=CONTENT_TYPE)
 
 
 def is_local_request(request: Request) -> bool:

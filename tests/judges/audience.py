@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from sqlmodel import select
 
 from editions.model import Personalisation
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.rendering.body.variants import Interests, Variant
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.reader import interests_of
@@ -36,7 +36,7 @@ def list_partners(workspace: Workspace) -> list[Partner]:
     """Every partner of the sample, in the order of the list."""
     engine = workspace.open_database()
     try:
-        with session(engine, read_only=True) as opened:
+        with open_session(engine, read_only=True) as opened:
             sectors = opened.exec(select(SubscriberSector)).all()
             partners = [
                 Partner(

@@ -11,7 +11,7 @@ from editions.reading import read_edition
 from mailer.rendering.compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
 from mailer.rendering.reader import DIGEST_DIGITS, anonymous_reader
-from mailer.settings import Settings, load
+from mailer.settings import Settings, load_settings
 
 BASE_URL = "https://news.beijing.example.org"
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -20,7 +20,7 @@ EXPECTED = GOLDEN / "expected"
 
 def load_sample_settings() -> Settings:
     """The settings of a new workspace, with links such as a real office would have."""
-    return load(templates.ROOT / "workspace", {"MAILER_WEB__BASE_URL": BASE_URL})
+    return load_settings(templates.ROOT / "workspace", {"MAILER_WEB__BASE_URL": BASE_URL})
 
 
 def list_golden() -> list[Path]:

@@ -19,7 +19,7 @@ from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message
 from mailer.rendering.reader import reader_for
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import SAMPLE_EDITIONS, found_workspace
+from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
 from tests.judges.audience import Partner, Share, list_partners, list_shares, pick_extremes
 from tests.judges.golden import BASE_URL, GOLDEN, list_golden
 
@@ -54,7 +54,7 @@ class Mail:
 
 def found_newsroom(folder: Path) -> Workspace:
     """A workspace of the sample, whose links are such as a real office would have."""
-    root = found_workspace(folder, sample=True, now=_NOW).root
+    root = create_workspace(folder, sample=True, now=_NOW).root
     return open_workspace(root, environ={"MAILER_WEB__BASE_URL": BASE_URL})
 
 

@@ -9,7 +9,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, select
 from sqlmodel import col
 
-from mailer.campaigns.audiences.segments import HAVING, Ledger, has_delivery, read_segment, vocabulary_of
+from mailer.campaigns.audiences.segments import (
+    RECEIVED_STATES,
+    DeliveryHistory,
+    has_delivery,
+    read_segment,
+    vocabulary_of,
+)
 from mailer.database.models import Campaign, Delivery
 from mailer.errors import MailerError
 from mailer.settings import Settings
@@ -19,7 +25,7 @@ from subscribers.segment import Segment, eligible
 from subscribers.terms import Key
 from subscribers.values import guess, listed
 
-_MAILING = re.compile(r"(campaign|edition)\s*[:：]\s*(\S+)", re.IGNORECASE)
+_SENT_QUERY = re.compile(r"(campaign|edition)\s*[:：]\s*(\S+)", re.IGNORECASE)
 
 
 class ComparisonError(MailerError):
@@ -27,51 +33,55 @@ class ComparisonError(MailerError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Side:
+class ComparedAudience:
     """An audience. ``has`` is the condition on ``Subscriber`` for being in it.
 
     ``campaigns`` are the numbers of those that sent it, none for a segment of today. ``segment`` is what was
     asked for, None where several campaigns asked for different things. ``since`` is when the first of them
-    began. ``gets_mail`` says that only those are in it who get mail today.
+    began. ``mailable_only`` says that only those are in it who get mail today.
     """
 
     text: str
     in_words: str
-    has: ColumnElement[bool]
+    condition: ColumnElement[bool]
     segment: Segment | None
     campaigns: tuple[int, ...] = ()
     editions: tuple[str, ...] = ()
     since: datetime | None = None
-    gets_mail: bool = False
+    mailable_only: bool = False
 
     @property
-    def is_mailing(self) -> bool:
+    def was_sent(self) -> bool:
         return bool(self.campaigns)
 
 
-def read_side(query: str, settings: Settings, connection: Connection, today: date) -> Side:
+def read_audience(query: str, settings: Settings, connection: Connection, today: date) -> ComparedAudience:
     """The audience that ``query`` means: a segment, ``campaign:7`` or ``edition:2021-1``.
 
     Raises:
         SegmentError: it is a segment that cannot be understood.
         ComparisonError: there is no such campaign, or none of the edition.
     """
-    match = _MAILING.fullmatch(query.strip())
+    match = _SENT_QUERY.fullmatch(query.strip())
     if match is None:
-        return _read_today(query, settings, connection, today)
+        return _read_current_segment(query, settings, connection, today)
     kind, name = match.group(1).lower(), match.group(2)
-    return _read_mailing(f"{kind}:{name}", _find_campaigns(kind, name, connection), settings, connection)
+    return _read_sent_campaigns(
+        f"{kind}:{name}", _find_campaigns(kind, name, connection), settings, connection
+    )
 
 
-def _read_today(query: str, settings: Settings, connection: Connection, today: date) -> Side:
+def _read_current_segment(
+    query: str, settings: Settings, connection: Connection, today: date
+) -> ComparedAudience:
     segment = read_segment(query, settings, connection)
     gets_mail = not segment.asks_about(Key.status)
-    return Side(
+    return ComparedAudience(
         text=segment.text,
         in_words=explain(segment, vocabulary_of(settings)),
-        has=and_(segment.where(), eligible(today)) if gets_mail else segment.where(),
+        condition=and_(segment.where(), eligible(today)) if gets_mail else segment.where(),
         segment=segment,
-        gets_mail=gets_mail,
+        mailable_only=gets_mail,
     )
 
 
@@ -89,27 +99,31 @@ def _find_campaigns(kind: str, name: str, connection: Connection) -> Sequence[An
         return rows
     rows = connection.execute(wanted.where(col(Campaign.edition) == name).order_by(col(Campaign.id))).all()
     if not rows:
-        editions = Ledger(connection).editions()
+        editions = DeliveryHistory(connection).editions()
         there_are = listed(editions, "No campaign has been made yet.")
         raise ComparisonError(f"Nobody was sent an edition {name}.{guess(name, editions)} {there_are}")
     return rows
 
 
-def _read_mailing(text: str, rows: Sequence[Any], settings: Settings, connection: Connection) -> Side:
+def _read_sent_campaigns(
+    text: str, rows: Sequence[Any], settings: Settings, connection: Connection
+) -> ComparedAudience:
     numbers = tuple(row.id for row in rows)
     asked = {row.segment for row in rows}
-    return Side(
+    return ComparedAudience(
         text=text,
         in_words=f"those who got {rows[0].edition}",
-        has=has_delivery(col(Delivery.campaign_id).in_(numbers), col(Delivery.state).in_(HAVING)),
-        segment=_read_kept(asked.pop(), settings, connection) if len(asked) == 1 else None,
+        condition=has_delivery(
+            col(Delivery.campaign_id).in_(numbers), col(Delivery.state).in_(RECEIVED_STATES)
+        ),
+        segment=_parse_stored_segment(asked.pop(), settings, connection) if len(asked) == 1 else None,
         campaigns=numbers,
         editions=(rows[0].edition,),
         since=min(row.launched_at for row in rows),
     )
 
 
-def _read_kept(text: str, settings: Settings, connection: Connection) -> Segment | None:
+def _parse_stored_segment(text: str, settings: Settings, connection: Connection) -> Segment | None:
     """What a campaign asked for; None where it cannot be read any more, as after a sector was renamed."""
     try:
         return read_segment(text, settings, connection)

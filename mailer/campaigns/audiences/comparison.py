@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, and_, case, func, literal, or_, select
 from sqlmodel import Session, col
 
-from mailer.campaigns.audiences.compared_audience import Side, read_side
+from mailer.campaigns.audiences.compared_audience import ComparedAudience, read_audience
 from mailer.campaigns.audiences.segments import has_delivery, has_got, vocabulary_of
 from mailer.database.models import Delivery, DeliveryState
 from mailer.settings import Settings
@@ -26,13 +26,13 @@ from subscribers.phrases import Vocabulary
 from subscribers.segment import eligible
 from subscribers.terms import Key
 
-_UNDELIVERED = (
+_DELIVERY_REASONS = (
     ("their mail server refused it", (DeliveryState.rejected,)),
     ("their message could not be made, or was given up", (DeliveryState.failed,)),
     ("left before their turn", (DeliveryState.suppressed,)),
     ("still wait for their turn", (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred)),
 )
-_NO_MAIL = (
+_STATUS_REASONS = (
     ("left", Status.unsubscribed),
     ("bounced: the address is dead", Status.bounced),
     ("complained", Status.complained),
@@ -40,11 +40,11 @@ _NO_MAIL = (
     ("are paused", Status.paused),
     ("have not confirmed", Status.pending),
 )
-_MAY_CHANGE = frozenset({Key.country, Key.sector, Key.language, Key.tag, Key.org})
-_VERB = re.compile(r"(are|do) not |(are) |(?=follow|read|belong)")
+_CHANGEABLE_KEYS = frozenset({Key.country, Key.sector, Key.language, Key.tag, Key.org})
+_VERB_PATTERN = re.compile(r"(are|do) not |(are) |(?=follow|read|belong)")
 
 
-class Change(StrEnum):
+class ChangeKind(StrEnum):
     """What became of a subscriber from one audience to the other."""
 
     both = "both"
@@ -58,10 +58,10 @@ class Change(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Moved:
+class AudienceChange:
     """Somebody who is new or gone, and why."""
 
-    change: Change
+    change: ChangeKind
     reason: str
     email: str
     name: str
@@ -73,8 +73,8 @@ class Moved:
 class Difference:
     """Two audiences side by side. ``new`` and ``gone`` count people by reason, the most first."""
 
-    before: Side
-    after: Side
+    before: ComparedAudience
+    after: ComparedAudience
     both: int
     new: dict[str, int]
     gone: dict[str, int]
@@ -106,130 +106,136 @@ class Difference:
 class Comparison:
     """Two audiences, to be counted or listed."""
 
-    def __init__(self, before: Side, after: Side, vocabulary: Vocabulary, today: date) -> None:
+    def __init__(
+        self, before: ComparedAudience, after: ComparedAudience, vocabulary: Vocabulary, today: date
+    ) -> None:
         self.before, self.after = before, after
         # Why somebody of the other side is not in this one.
-        self._new = _Reasons(before, after, vocabulary, today)
-        self._gone = _Reasons(after, before, vocabulary, today)
+        self._new = _AbsenceReasons(before, after, vocabulary, today)
+        self._gone = _AbsenceReasons(after, before, vocabulary, today)
 
-    def count(self, reading: Session) -> Difference:
+    def count(self, session: Session) -> Difference:
         """How many are in both, new and gone, by reason."""
-        people = self._people().subquery()
+        people = self._select_people().subquery()
         counted = select(people.c.change, people.c.reason, func.count()).group_by(
             people.c.change, people.c.reason
         )
         counts: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for change, reason, number in reading.connection().execute(counted):
-            counts[change][self._word(change, reason)] = number
+        for change, reason, number in session.connection().execute(counted):
+            counts[change][self._describe_reason(change, reason)] = number
         return Difference(
             before=self.before,
             after=self.after,
-            both=sum(counts[Change.both].values()),
-            new=_most_first(counts[Change.new]),
-            gone=_most_first(counts[Change.gone]),
+            both=sum(counts[ChangeKind.both].values()),
+            new=_sort_by_count(counts[ChangeKind.new]),
+            gone=_sort_by_count(counts[ChangeKind.gone]),
         )
 
-    def moved(self, reading: Session) -> Iterator[Moved]:
+    def list_changes(self, session: Session) -> Iterator[AudienceChange]:
         """Everybody who is new or gone: the new first, by reason and address."""
-        people = self._people(col(Subscriber.id).label("id")).subquery()
+        people = self._select_people(col(Subscriber.id).label("id")).subquery()
         details = (col(Subscriber.email), col(Subscriber.name), col(Subscriber.organisation))
         wanted = (
             select(people.c.change, people.c.reason, *details, col(Subscriber.country))
             .join(Subscriber, col(Subscriber.id) == people.c.id)
-            .where(people.c.change != Change.both)
+            .where(people.c.change != ChangeKind.both)
             .order_by(people.c.change.desc(), people.c.reason, col(Subscriber.email))
         )
-        for change, reason, email, name, organisation, country in reading.connection().execute(wanted):
-            yield Moved(
-                change=Change(change),
-                reason=self._word(change, reason),
+        for change, reason, email, name, organisation, country in session.connection().execute(wanted):
+            yield AudienceChange(
+                change=ChangeKind(change),
+                reason=self._describe_reason(change, reason),
                 email=email,
                 name=name,
                 organisation=organisation,
                 country=country,
             )
 
-    def _people(self, *columns: ColumnElement[Any]) -> Select[Any]:
+    def _select_people(self, *columns: ColumnElement[Any]) -> Select[Any]:
         """One row for everybody in either: what became of them, and the number of the reason."""
-        before, after = self.before.has, self.after.has
-        change = case((and_(before, after), Change.both), (after, Change.new), else_=Change.gone)
+        before, after = self.before.condition, self.after.condition
+        change = case((and_(before, after), ChangeKind.both), (after, ChangeKind.new), else_=ChangeKind.gone)
         reason = case((and_(before, after), -1), (after, self._new.number), else_=self._gone.number)
         wanted: Select[Any] = select(change.label("change"), reason.label("reason"), *columns)
         return wanted.where(or_(before, after))
 
-    def _word(self, change: str, number: int) -> str:
-        return "" if number < 0 else (self._new if change == Change.new else self._gone).words[number]
+    def _describe_reason(self, change: str, number: int) -> str:
+        return "" if number < 0 else (self._new if change == ChangeKind.new else self._gone).words[number]
 
 
-def compare(reading: Session, settings: Settings, before: str, after: str, *, today: date) -> Comparison:
+def compare_audiences(
+    session: Session, settings: Settings, before: str, after: str, *, today: date
+) -> Comparison:
     """The comparison of two audiences: segments as they are ``today``, ``campaign:7`` or ``edition:2021-1``.
 
     Raises:
         SegmentError: one is a segment that cannot be understood.
         ComparisonError: there is no such campaign or edition.
     """
-    connection = reading.connection()
-    sides = [read_side(query, settings, connection, today) for query in (before, after)]
+    connection = session.connection()
+    sides = [read_audience(query, settings, connection, today) for query in (before, after)]
     return Comparison(sides[0], sides[1], vocabulary_of(settings), today)
 
 
-class _Reasons:
+class _AbsenceReasons:
     """Why somebody of ``other`` is not in ``side``: ``words``, and the ``number`` of theirs in SQL."""
 
-    def __init__(self, side: Side, other: Side, vocabulary: Vocabulary, today: date) -> None:
+    def __init__(
+        self, side: ComparedAudience, other: ComparedAudience, vocabulary: Vocabulary, today: date
+    ) -> None:
         self._side, self._other = side, other
         reasons = [
-            *(_not_delivered(side) if side.is_mailing else _gets_no_mail(side, today)),
-            *self._not_asked_for(vocabulary),
+            *(_delivery_reasons(side) if side.was_sent else _status_reasons(side, today)),
+            *self._unmatched_terms(vocabulary),
         ]
-        last = "came back, or changed their choices since" if side.is_mailing else "for another reason"
+        last = "came back, or changed their choices since" if side.was_sent else "for another reason"
         self.words = (*(words for words, _ in reasons), last)
         conditions = [(condition, literal(number)) for number, (_, condition) in enumerate(reasons)]
         end = literal(len(reasons))
         self.number: ColumnElement[int] = case(*conditions, else_=end) if conditions else end
 
-    def _not_asked_for(self, vocabulary: Vocabulary) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    def _unmatched_terms(self, vocabulary: Vocabulary) -> Iterator[tuple[str, ColumnElement[bool]]]:
         segment = self._side.segment
         for part in segment.terms if segment else ():
             opposite = negate(part)
             words = explain_part(opposite, vocabulary)
-            if self._was_so(part):
-                words = _no_longer(words)
+            if self._held_before(part):
+                words = _phrase_as_change(words)
             yield words, opposite.where(segment.deliveries if segment else None)
 
-    def _was_so(self, part: Expression) -> bool:
+    def _held_before(self, part: Expression) -> bool:
         """Whether ``part`` was true of everybody when the other side was mailed, and can have changed."""
-        can_change = isinstance(part, Group) or part.key in _MAY_CHANGE
+        can_change = isinstance(part, Group) or part.key in _CHANGEABLE_KEYS
         asked = self._other.segment.terms if self._other.segment else ()
-        return can_change and self._other.is_mailing and part in asked
+        return can_change and self._other.was_sent and part in asked
 
 
-def _not_delivered(side: Side) -> Iterator[tuple[str, ColumnElement[bool]]]:
-    ours = col(Delivery.campaign_id).in_(side.campaigns)
-    for words, states in _UNDELIVERED:
+def _delivery_reasons(audience: ComparedAudience) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    ours = col(Delivery.campaign_id).in_(audience.campaigns)
+    for words, states in _DELIVERY_REASONS:
         yield words, has_delivery(ours, col(Delivery.state).in_(states))
-    yield "had the edition from another campaign", has_got(side.editions)
-    if side.since is not None:
-        yield "joined since", col(Subscriber.created_at) >= side.since
+    yield "had the edition from another campaign", has_got(audience.editions)
+    if audience.since is not None:
+        yield "joined since", col(Subscriber.created_at) >= audience.since
 
 
-def _gets_no_mail(side: Side, today: date) -> Iterator[tuple[str, ColumnElement[bool]]]:
-    if side.gets_mail:
-        for words, status in _NO_MAIL:
+def _status_reasons(audience: ComparedAudience, today: date) -> Iterator[tuple[str, ColumnElement[bool]]]:
+    if audience.mailable_only:
+        for words, status in _STATUS_REASONS:
             # Whoever is paused until a day that has come gets mail again.
             yield words, and_(col(Subscriber.status) == status, eligible(today).is_not(True))
 
 
-def _no_longer(words: str) -> str:
+def _phrase_as_change(reason: str) -> str:
     """ "are not in Mongolia" as a change: "are no longer in Mongolia"; "are tagged" as "are now tagged"."""
-    match = _VERB.match(words)
+    match = _VERB_PATTERN.match(reason)
     if match is None:
-        return words
-    rest = words[match.end() :]
+        return reason
+    rest = reason[match.end() :]
     if match.group(1):
         return f"{'are ' if match.group(1) == 'are' else ''}no longer {rest}"
     return f"{match.group()}now {rest}"
 
 
-def _most_first(counts: dict[str, int]) -> dict[str, int]:
+def _sort_by_count(counts: dict[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda item: (-item[1], item[0])))

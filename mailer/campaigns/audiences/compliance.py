@@ -15,10 +15,10 @@ from sqlmodel import Session, col, func, select
 from mailer.settings import LawSettings, Settings
 from subscribers.models import ConsentRecord, Event, Subscriber
 
-_MOST_NAMED = 3
+_MAX_EXAMPLES = 3
 
 
-class Demand(StrEnum):
+class Requirement(StrEnum):
     """What a rule asks for."""
 
     identity = "identity"
@@ -34,7 +34,7 @@ class Demand(StrEnum):
     """The subject begins with a word that tells what the mail is."""
 
 
-class Effect(StrEnum):
+class Enforcement(StrEnum):
     """What happens where a rule is not met."""
 
     refuse = "refuse"
@@ -48,58 +48,58 @@ class Effect(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class LegalRule:
     """One demand of one law. ``countries`` are ISO codes, none for a rule that is kept for every reader."""
 
-    demand: Demand
+    requirement: Requirement
     countries: tuple[str, ...]
     law: str
     source: str
-    effect: Effect
+    enforcement: Enforcement
 
 
-RULES: tuple[Rule, ...] = (
-    Rule(
-        demand=Demand.identity,
+RULES: tuple[LegalRule, ...] = (
+    LegalRule(
+        requirement=Requirement.identity,
         countries=(),
         law="CAN-SPAM Act (US), §5(a)(5); CASL (Canada), s. 6(2); Act No. 26 of 2002 (Japan), Art. 4",
         source="15 U.S.C. 7704(a)(5)(A)(iii); SOR/2012-36",
-        effect=Effect.refuse,
+        enforcement=Enforcement.refuse,
     ),
-    Rule(
-        demand=Demand.leaving,
+    LegalRule(
+        requirement=Requirement.leaving,
         countries=(),
         law="GDPR, Art. 7(3) and 21(2–3); CAN-SPAM Act (US), §5(a)(3); CASL (Canada), s. 11",
         source="RFC 8058; 16 CFR 316.5",
-        effect=Effect.refuse,
+        enforcement=Enforcement.refuse,
     ),
-    Rule(
-        demand=Demand.opt_in,
+    LegalRule(
+        requirement=Requirement.opt_in,
         countries=("JP",),
         law="Act on Regulation of Transmission of Specified Electronic Mail, as amended 2008, Art. 3",
         source="Act No. 26 of 2002; also for mail to Japan from abroad",
-        effect=Effect.hold_back,
+        enforcement=Enforcement.hold_back,
     ),
-    Rule(
-        demand=Demand.opt_in,
+    LegalRule(
+        requirement=Requirement.opt_in,
         countries=("CN",),
         law="Personal Information Protection Law, Art. 13–16; MII Order 38, Art. 13",
         source="PIPL 2021; MII Order 38 of 2006",
-        effect=Effect.by_setting,
+        enforcement=Enforcement.by_setting,
     ),
-    Rule(
-        demand=Demand.label,
+    LegalRule(
+        requirement=Requirement.label,
         countries=("CN",),
         law="Measures for the Administration of Internet E-mail Services, Art. 13–14: “广告” or “AD”",
         source="MII Order 38 of 2006",
-        effect=Effect.by_setting,
+        enforcement=Enforcement.by_setting,
     ),
-    Rule(
-        demand=Demand.opt_in,
+    LegalRule(
+        requirement=Requirement.opt_in,
         countries=("CA",),
         law="CASL, s. 6(1): express or implied consent",
         source="S.C. 2010, c. 23",
-        effect=Effect.by_setting,
+        enforcement=Enforcement.by_setting,
     ),
 )
 
@@ -109,8 +109,8 @@ class HeldBack:
     """Readers of one country whom a law keeps from a mailing; ``examples`` are the first few addresses."""
 
     country: str
-    rule: Rule | None
-    number: int
+    rule: LegalRule | None
+    count: int
     examples: tuple[str, ...]
 
     @property
@@ -120,8 +120,8 @@ class HeldBack:
 
     def __str__(self) -> str:
         law = f" ({self.rule.law})" if self.rule else ""
-        more = ", …" if self.number > len(self.examples) else ""
-        return f"{self.number} {self.reason}{law}: {', '.join(self.examples)}{more}"
+        more = ", …" if self.count > len(self.examples) else ""
+        return f"{self.count} {self.reason}{law}: {', '.join(self.examples)}{more}"
 
     def as_dict(self) -> dict[str, object]:
         """It as JSON shows it."""
@@ -130,7 +130,7 @@ class HeldBack:
             "reason": self.reason,
             "law": self.rule.law if self.rule else "",
             "source": self.rule.source if self.rule else "",
-            "readers": self.number,
+            "readers": self.count,
             "examples": list(self.examples),
         }
 
@@ -154,38 +154,42 @@ def may_be_mailed(law: LawSettings) -> ColumnElement[bool]:
     return or_(country.is_(None), country.not_in(law.opt_in), has_consent_on_record())
 
 
-def find_held_back(reading: Session, law: LawSettings, audience: ColumnElement[bool]) -> Iterator[HeldBack]:
+def find_held_back(session: Session, law: LawSettings, audience: ColumnElement[bool]) -> Iterator[HeldBack]:
     """Those whom ``audience`` would take in and the law of their country keeps out, by country."""
     country = col(Subscriber.country)
     held_back = (audience, country.in_(law.opt_in), ~has_consent_on_record())
     counted = select(country, func.count()).where(*held_back).group_by(country).order_by(country)
-    for code, number in reading.exec(counted).all():
+    for code, number in session.exec(counted).all():
         first = (
             select(col(Subscriber.email))
             .where(*held_back, country == code)
             .order_by(col(Subscriber.id))
-            .limit(_MOST_NAMED)
+            .limit(_MAX_EXAMPLES)
         )
         yield HeldBack(
             country=code or "",
-            rule=find_rule(Demand.opt_in, code or ""),
-            number=number,
-            examples=tuple(reading.exec(first)),
+            rule=find_rule(Requirement.opt_in, code or ""),
+            count=number,
+            examples=tuple(session.exec(first)),
         )
 
 
-def find_rule(demand: Demand, country: str) -> Rule | None:
+def find_rule(requirement: Requirement, country: str) -> LegalRule | None:
     """The rule of a country's law; None where the table knows none, and the team's own setting stands."""
-    return next((rule for rule in RULES if rule.demand is demand and country in rule.countries), None)
+    return next(
+        (rule for rule in RULES if rule.requirement is requirement and country in rule.countries), None
+    )
 
 
-def find_identity_fault(settings: Settings) -> str:
+def find_missing_identity(settings: Settings) -> str:
     """Why no mail may go out from this sender, with what to do; empty if it may.
 
     That each part of the mail shows both is asked of the finished mail (`no-postal-address`), and no edition
     can do without that check.
     """
-    empty = [name for name in ("organisation", "postal_address") if not _says(getattr(settings.sender, name))]
+    empty = [
+        name for name in ("organisation", "postal_address") if not _has_text(getattr(settings.sender, name))
+    ]
     if not empty:
         return ""
     return (
@@ -194,15 +198,15 @@ def find_identity_fault(settings: Settings) -> str:
     )
 
 
-def _says(words: str) -> bool:
+def _has_text(words: str) -> bool:
     return any(character.isalnum() for character in words)
 
 
-def list_countries(demand: Demand, effects: Collection[Effect]) -> tuple[str, ...]:
+def list_countries(requirement: Requirement, enforcements: Collection[Enforcement]) -> tuple[str, ...]:
     """The countries in the table whose law asks for ``demand`` with one of these effects."""
     return tuple(
         country
         for rule in RULES
-        if rule.demand is demand and rule.effect in effects
+        if rule.requirement is requirement and rule.enforcement in enforcements
         for country in rule.countries
     )

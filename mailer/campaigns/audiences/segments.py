@@ -18,11 +18,11 @@ from subscribers.phrases import Vocabulary
 from subscribers.saving import SavedSegments
 from subscribers.segment import Segment, parse_segment
 
-HAVING = (DeliveryState.sent, DeliveryState.in_doubt)
+RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 """The states of a delivery whose reader has the edition, or may have it."""
 
 
-class Ledger:
+class DeliveryHistory:
     """What was sent, as the database of ``connection`` has it."""
 
     def __init__(self, connection: Connection) -> None:
@@ -45,7 +45,7 @@ class Ledger:
 def has_got(editions: Sequence[str]) -> ColumnElement[bool]:
     """Whether a subscriber got one of ``editions`` by any campaign, as a condition on ``Subscriber``."""
     campaigns = select(col(Campaign.id)).where(col(Campaign.edition).in_(editions))
-    return has_delivery(col(Delivery.campaign_id).in_(campaigns), col(Delivery.state).in_(HAVING))
+    return has_delivery(col(Delivery.campaign_id).in_(campaigns), col(Delivery.state).in_(RECEIVED_STATES))
 
 
 def has_delivery(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -62,7 +62,10 @@ def read_segment(query: str, settings: Settings, database: Session | Connection)
     """
     connection = database.connection() if isinstance(database, Session) else database
     return parse_segment(
-        query, sectors=settings.sectors, deliveries=Ledger(connection), saved=SavedSegments(connection)
+        query,
+        sectors=settings.sectors,
+        deliveries=DeliveryHistory(connection),
+        saved=SavedSegments(connection),
     )
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Session, col
 
 from mailer.campaigns.audiences.compliance import may_be_mailed
-from mailer.campaigns.audiences.segments import HAVING
+from mailer.campaigns.audiences.segments import RECEIVED_STATES
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.database.schema import ensure_current
 from mailer.errors import StaleSchemaError
@@ -43,7 +43,7 @@ def is_in_audience(
 
 def already_has(edition: str) -> ColumnElement[bool]:
     """Whether a subscriber has got ``edition``, may have got it, or is waiting for it, as a condition."""
-    has_it = col(Delivery.state).in_(HAVING)
+    has_it = col(Delivery.state).in_(RECEIVED_STATES)
     gets_it = and_(
         col(Delivery.state).in_([DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred]),
         col(Campaign.state).in_([CampaignState.sending, CampaignState.paused]),
@@ -57,7 +57,7 @@ def already_has(edition: str) -> ColumnElement[bool]:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Circle:
+class Cohort:
     """Readers who get the same: those of one language with the same interests.
 
     ``number`` is how many they are, ``first`` the number of the first of them on the list.
@@ -65,11 +65,11 @@ class Circle:
 
     language: str
     interests: Interests
-    number: int
-    first: int
+    size: int
+    first_id: int
 
 
-def list_circles(reading: Session, audience: ColumnElement[bool]) -> Iterator[Circle]:
+def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Cohort]:
     """The circles of an audience, in one query that groups where the list is: a million readers are a few
     hundred rows here."""
     followed = (
@@ -95,30 +95,30 @@ def list_circles(reading: Session, audience: ColumnElement[bool]) -> Iterator[Ci
     )
     kinds = (readers.c.language, readers.c.country, readers.c.sectors, readers.c.countries)
     statement = select(*kinds, func.count(), func.min(readers.c.id)).group_by(*kinds)
-    for language, country, sectors, countries, number, first in reading.connection().execute(statement):
-        yield Circle(
+    for language, country, sectors, countries, number, first in session.connection().execute(statement):
+        yield Cohort(
             language=language or "",
             interests=interests_of(
                 country, sectors.split(",") if sectors else (), countries.split(",") if countries else ()
             ),
-            number=number,
-            first=first,
+            size=number,
+            first_id=first,
         )
 
 
-def find_variants(circles: Iterable[Circle], compiled: Sequence[CompiledEdition]) -> dict[Variant, Circle]:
+def find_variants(cohorts: Iterable[Cohort], compiled: Sequence[CompiledEdition]) -> dict[Variant, Cohort]:
     """The variants of the circles; circles that get the same are one."""
     mails = {mail.language: mail for mail in compiled}
-    found: dict[Variant, Circle] = {}
-    for circle in circles if mails else ():
+    found: dict[Variant, Cohort] = {}
+    for circle in cohorts if mails else ():
         variant = mails[choose_language(circle.language, tuple(mails))].variant_for(circle.interests)
         same = found.get(variant, circle)
-        number = circle.number + (same.number if same is not circle else 0)
-        found[variant] = replace(same, number=number, first=min(same.first, circle.first))
-    return dict(sorted(found.items(), key=lambda item: (-item[1].number, item[1].first)))
+        number = circle.size + (same.size if same is not circle else 0)
+        found[variant] = replace(same, size=number, first_id=min(same.first_id, circle.first_id))
+    return dict(sorted(found.items(), key=lambda item: (-item[1].size, item[1].first_id)))
 
 
-def find_list_fault(engine: Engine) -> str:
+def find_database_problem(engine: Engine) -> str:
     """Why the list cannot be read, with what to do; empty if it can."""
     url = engine.url
     # Connecting to a SQLite file that is not there would make an empty one.
@@ -133,11 +133,11 @@ def find_list_fault(engine: Engine) -> str:
     return ""
 
 
-def read_reader(
-    reading: Session, subscriber: Subscriber, workspace: Workspace, *, campaign_id: int = 0
+def load_reader(
+    session: Session, subscriber: Subscriber, workspace: Workspace, *, campaign_id: int = 0
 ) -> Reader:
     """The reader ``subscriber`` is, with what they follow (campaign 0 for a preview)."""
-    sectors = read_sectors(reading, [subscriber])[subscriber.id or 0]
+    sectors = read_sectors(session, [subscriber])[subscriber.id or 0]
     settings, signer = workspace.settings, workspace.keys.tokens
-    countries = read_countries(reading, subscriber.id or 0)
+    countries = read_countries(session, subscriber.id or 0)
     return reader_for(subscriber, campaign_id, settings, signer, sectors=sectors, countries=countries)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli.commands import report, resolve, send
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ def campaigns() -> None:
 
 @campaigns.command(name="list")
 @json_option
-@pass_home
-def list_(home: Home, as_json: bool) -> None:
+@pass_context
+def list_(context: CliContext, as_json: bool) -> None:
     """List all campaigns with their state and numbers."""
     from mailer.campaigns.report import list_campaigns
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         summaries = list_campaigns(opened)
     if as_json:
         emit_json([summary.as_dict() for summary in summaries])
@@ -51,8 +51,8 @@ def list_(home: Home, as_json: bool) -> None:
 @campaigns.command()
 @click.argument("campaign_id", metavar="ID", type=int)
 @click.option("--off", is_flag=True, help="Remove it from the archive.")
-@pass_home
-def archive(home: Home, campaign_id: int, off: bool) -> None:
+@pass_context
+def archive(context: CliContext, campaign_id: int, off: bool) -> None:
     """Add a campaign's edition to the public archive.
 
     Readers who have the mail can open it in the browser either way.
@@ -61,8 +61,8 @@ def archive(home: Home, campaign_id: int, off: bool) -> None:
 
     from mailer.campaigns.lifecycle import set_archived
 
-    workspace = home.open()
-    with home.database(workspace) as engine, Session(engine) as opened:
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine, Session(engine) as opened:
         set_archived(opened, campaign_id, archived=not off)
         opened.commit()
     say(f"Campaign {campaign_id} is {'no longer' if off else 'now'} in the archive.")
@@ -71,14 +71,14 @@ def archive(home: Home, campaign_id: int, off: bool) -> None:
 @campaigns.command()
 @click.argument("campaign_id", metavar="ID", type=int)
 @json_option
-@pass_home
-def show(home: Home, campaign_id: int, as_json: bool) -> None:
+@pass_context
+def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     """Show the state of a campaign and its numbers."""
-    from mailer.campaigns.report import describe_counts, summarise
+    from mailer.campaigns.report import describe_counts, summarise_campaign
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
-        summary = summarise(opened, campaign_id)
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
+        summary = summarise_campaign(opened, campaign_id)
     if as_json:
         emit_json(summary.as_dict())
         return
@@ -97,62 +97,64 @@ def show(home: Home, campaign_id: int, as_json: bool) -> None:
     emit(describe_counts(summary.counts))
     emit(summary.counts.equation())
     if summary.counts.still_to_do and summary.state in {"sending", "paused"}:
-        say(f"To send the rest: {home.again('campaigns', 'resume', str(campaign_id))}")
+        say(f"To send the rest: {context.command_line('campaigns', 'resume', str(campaign_id))}")
     elif summary.counts.settled:
-        say(f"For the details: {home.again('campaigns', 'report', str(campaign_id))}")
+        say(f"For the details: {context.command_line('campaigns', 'report', str(campaign_id))}")
 
 
 def _describe_timing(timing: Timing, state: str) -> Iterator[str]:
     if timing.rate is not None:
         yield f"rate     at most {timing.rate:g} messages per second"
     if timing.scheduled_at is not None and state in {"approved", "scheduled"}:
-        yield f"starts   {_clock(timing.scheduled_at)}"
+        yield f"starts   {_format_time(timing.scheduled_at)}"
     if timing.canary is not None:
-        until = "you resume the campaign" if timing.canary_until is None else _clock(timing.canary_until)
+        until = (
+            "you resume the campaign" if timing.canary_until is None else _format_time(timing.canary_until)
+        )
         yield f"canary   {timing.canary:,} readers first; the rest wait until {until}"
     if timing.next_try is not None:
-        yield f"next try {_clock(timing.next_try)}"
+        yield f"next try {_format_time(timing.next_try)}"
 
 
-def _clock(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
 
 
 @campaigns.command()
-@pass_home
-def metrics(home: Home) -> None:
+@pass_context
+def metrics(context: CliContext) -> None:
     """Print metrics for Prometheus: the same figures that `mailer serve` gives under /metrics on this
     machine.
 
     Example: mailer campaigns metrics > /var/lib/node_exporter/mailer.prom
     """
-    from mailer.campaigns.metrics import measure
+    from mailer.campaigns.metrics import export_metrics
 
-    with home.database(home.open()) as engine:
-        click.echo(measure(engine), nl=False)
+    with context.open_database(context.open_workspace()) as engine:
+        click.echo(export_metrics(engine), nl=False)
 
 
 @campaigns.command()
 @click.argument("campaign_id", metavar="ID", type=int)
-@pass_home
-def pause(home: Home, campaign_id: int) -> None:
+@pass_context
+def pause(context: CliContext, campaign_id: int) -> None:
     """Pause a campaign. Messages already being sent are finished; the rest wait."""
-    _move(home, campaign_id, "pause_campaign", "paused")
+    _change_state(context, campaign_id, "pause_campaign", "paused")
 
 
 @campaigns.command()
 @click.argument("campaign_id", metavar="ID", type=int)
-@pass_home
-def cancel(home: Home, campaign_id: int) -> None:
+@pass_context
+def cancel(context: CliContext, campaign_id: int) -> None:
     """Stop a campaign for good. Messages not yet sent are never sent."""
-    _move(home, campaign_id, "cancel_campaign", "cancelled")
+    _change_state(context, campaign_id, "cancel_campaign", "cancelled")
 
 
-def _move(home: Home, campaign_id: int, verb: str, word: str) -> None:
+def _change_state(context: CliContext, campaign_id: int, verb: str, word: str) -> None:
     from mailer.campaigns import lifecycle
 
-    workspace = home.open()
-    with home.writing(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as opened:
         getattr(lifecycle, verb)(opened, campaign_id, now=datetime.now(UTC))
     say(f"Campaign {campaign_id} is {word}.")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say, write_file
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     "--explain", metavar="CODE", help="Explain one check instead: why it matters and how to fix it."
 )
 @json_option
-@pass_home
-def check(home: Home, edition: str | None, online: bool, explain: str | None, as_json: bool) -> None:
+@pass_context
+def check(context: CliContext, edition: str | None, online: bool, explain: str | None, as_json: bool) -> None:
     """Check an edition: its files and the mails made from it.
 
     Exits with 1 if there is an error. Examples: mailer check 2021-2, mailer check --explain long-alt
@@ -37,13 +37,13 @@ def check(home: Home, edition: str | None, online: bool, explain: str | None, as
         return
     if edition is None:
         raise click.UsageError("Give the name of an edition, or a check to explain with --explain CODE.")
-    from mailer.campaigns.preflight import examine_for_list
+    from mailer.campaigns.preflight import run_preflight_for_list
 
-    examination = examine_for_list(home.open(), edition, today=datetime.now(UTC).date())
+    examination = run_preflight_for_list(context.open_workspace(), edition, today=datetime.now(UTC).date())
     if online:
-        from mailer.campaigns.preflight import examine_links
+        from mailer.campaigns.preflight import add_link_problems
 
-        examination = examine_links(examination)
+        examination = add_link_problems(examination)
     problems, switched_off = examination.problems, examination.switched_off
     if as_json:
         emit_json(
@@ -57,7 +57,7 @@ def check(home: Home, edition: str | None, online: bool, explain: str | None, as
             emit(f"{f'{problem.level}:':<8} {problem}")
         for off in switched_off:
             say(f"Switched off: {off}")
-        say(_verdict(edition, problems))
+        say(_summarise_problems(edition, problems))
     sys.exit(1 if examination.has_errors else 0)
 
 
@@ -84,15 +84,15 @@ def _as_dict(problem: Problem) -> dict[str, object]:
     }
 
 
-def _verdict(edition: str, problems: Sequence[Problem]) -> str:
+def _summarise_problems(edition: str, problems: Sequence[Problem]) -> str:
     errors = sum(problem.level == "error" for problem in problems)
     warnings = len(problems) - errors
     if not problems:
         return f"{edition}: no problems."
-    return f"{edition}: {_number(errors, 'error')}, {_number(warnings, 'warning')}."
+    return f"{edition}: {_pluralise(errors, 'error')}, {_pluralise(warnings, 'warning')}."
 
 
-def _number(number: int, noun: str) -> str:
+def _pluralise(number: int, noun: str) -> str:
     plural = f"{noun.removesuffix('y')}ies" if noun.endswith("y") else f"{noun}s"
     return f"{number} {noun if number == 1 else plural}"
 
@@ -120,17 +120,24 @@ def _number(number: int, noun: str) -> str:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write to this file instead of stdout. It is only replaced once complete.",
 )
-@pass_home
+@pass_context
 def render(
-    home: Home, edition: str, address: str | None, form: str, language: str | None, output: Path | None
+    context: CliContext,
+    edition: str,
+    address: str | None,
+    form: str,
+    language: str | None,
+    output: Path | None,
 ) -> None:
     """Render an edition as the mail readers get.
 
     Example: mailer render 2021-2 --for desk@example.org --format eml -o desk.eml
     """
-    from mailer.campaigns.sample_message import render_specimen
+    from mailer.campaigns.sample_message import render_sample
 
-    data = render_specimen(home.open(), edition, form=form, address=address, language=language)
+    data = render_sample(
+        context.open_workspace(), edition, output_format=form, address=address, language=language
+    )
     if output is None:
         click.echo(data, nl=False)
     else:
@@ -148,8 +155,8 @@ def render(
     help="The port to listen on; 0 picks a free one.",
 )
 @click.option("--open/--no-open", "open_browser", default=True, show_default=True, help="Open the browser.")
-@pass_home
-def preview(home: Home, edition: str, port: int, open_browser: bool) -> None:
+@pass_context
+def preview(context: CliContext, edition: str, port: int, open_browser: bool) -> None:
     """Preview an edition in the browser, as any subscriber would get it.
 
     Shows desktop and phone, light and dark mode, plain text, and the problems found. Reloads when you save a
@@ -158,12 +165,12 @@ def preview(home: Home, edition: str, port: int, open_browser: bool) -> None:
     from mailer.web.preview.app import create_preview_app
     from mailer.web.server import serve
 
-    app = create_preview_app(home.open(), edition)
+    app = create_preview_app(context.open_workspace(), edition)
     say(f"Previewing {edition}. Press Ctrl-C to stop.")
-    serve(app, host="127.0.0.1", port=port, announce=_opener(open_browser))
+    serve(app, host="127.0.0.1", port=port, announce=_announce_in_browser(open_browser))
 
 
-def _opener(open_browser: bool) -> Callable[[str], None]:
+def _announce_in_browser(open_browser: bool) -> Callable[[str], None]:
     def announce(url: str) -> None:
         say(f"Open {url}")
         if open_browser and sys.stderr.isatty():
@@ -175,15 +182,15 @@ def _opener(open_browser: bool) -> Callable[[str], None]:
 @click.command()
 @click.argument("slug")
 @json_option
-@pass_home
-def new(home: Home, slug: str, as_json: bool) -> None:
+@pass_context
+def new(context: CliContext, slug: str, as_json: bool) -> None:
     """Create an edition from an example in which every key is explained. Never overwrites files.
 
     Example: mailer new 2026-2
     """
     from editions.skeleton.making import write_skeleton
 
-    workspace = home.open()
+    workspace = context.open_workspace()
     settings = workspace.settings
     folder = write_skeleton(
         workspace.editions,
@@ -191,15 +198,15 @@ def new(home: Home, slug: str, as_json: bool) -> None:
         organisation=settings.sender.organisation,
         sectors=settings.sectors,
         countries=settings.countries,
-        today=_today(),
+        today=_local_today(),
     )
     files = [str(path.relative_to(folder)) for path in sorted(folder.rglob("*.*"))]
     if as_json:
         emit_json({"edition": slug, "folder": str(folder), "files": files})
         return
     emit(str(folder))
-    say(f"Created the edition {slug}: {_number(len(files), 'file')}, with an explanation in each.")
-    say(f"Next: edit {folder / 'edition.md'}, then preview it with: {home.again('preview', slug)}")
+    say(f"Created the edition {slug}: {_pluralise(len(files), 'file')}, with an explanation in each.")
+    say(f"Next: edit {folder / 'edition.md'}, then preview it with: {context.command_line('preview', slug)}")
 
 
 @click.command(name="import")
@@ -219,8 +226,8 @@ def new(home: Home, slug: str, as_json: bool) -> None:
     help="The language it is written in, such as zh-Hans. Default: detected from the text.",
 )
 @json_option
-@pass_home
-def import_(home: Home, file: Path, slug: str, language: str, as_json: bool) -> None:
+@pass_context
+def import_(context: CliContext, file: Path, slug: str, language: str, as_json: bool) -> None:
     """Turn a Word document into an edition: one story for each Heading 1.
 
     Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
@@ -228,14 +235,14 @@ def import_(home: Home, file: Path, slug: str, language: str, as_json: bool) -> 
     """
     from editions.word.importing import import_word
 
-    workspace = home.open()
+    workspace = context.open_workspace()
     imported = import_word(
         file,
         workspace.editions,
         slug=slug,
         language=language,
         sectors=workspace.settings.sectors,
-        today=_today(),
+        today=_local_today(),
     )
     if as_json:
         emit_json(imported.as_dict())
@@ -243,21 +250,21 @@ def import_(home: Home, file: Path, slug: str, language: str, as_json: bool) -> 
     emit(str(imported.folder))
     for name in imported.stories:
         emit(str(imported.folder / name))
-    _tell_imported(home, imported)
+    _print_imported(context, imported)
 
 
-def _tell_imported(home: Home, imported: Imported) -> None:
-    made = f"{_number(len(imported.stories), 'story')}, {_number(len(imported.images), 'picture')}"
+def _print_imported(context: CliContext, imported: Imported) -> None:
+    made = f"{_pluralise(len(imported.stories), 'story')}, {_pluralise(len(imported.images), 'picture')}"
     say(f"Created the edition {imported.slug}, “{imported.title}”: {made}.")
     if imported.left_behind:
-        say(f"{_number(len(imported.left_behind), 'thing')} in the document could not be kept unchanged:")
+        say(f"{_pluralise(len(imported.left_behind), 'thing')} in the document could not be kept unchanged:")
     for left in imported.left_behind:
         say(f"  {left}")
     say(
         f"Check {imported.folder / 'edition.md'} first: the subject and preheader were made from the titles, "
         "the number from the name, and the date is today's."
     )
-    say(f"Next: {home.again('check', imported.slug)}")
+    say(f"Next: {context.command_line('check', imported.slug)}")
 
 
 def _read_language(tag: str) -> str:
@@ -270,6 +277,6 @@ def _read_language(tag: str) -> str:
     return canonical_language(tag) or ""
 
 
-def _today() -> date:
+def _local_today() -> date:
     """Today's date in the user's own time zone, not in UTC."""
     return datetime.now(UTC).astimezone().date()

@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
     from subscribers.importing import ImportReport, PartAccount
 
 _OUTCOMES = ("added", "updated", "unchanged", "suppressed", "refused")
-_WIDEST = 28
+_MAX_CELL_WIDTH = 28
 
 
 @click.command(name="import")
@@ -42,9 +42,9 @@ _WIDEST = 28
     help="Why you may write to these people. Recorded with the import.",
 )
 @json_option
-@pass_home
+@pass_context
 def import_(
-    home: Home,
+    context: CliContext,
     file: Path,
     dry_run: bool,
     encoding: str | None,
@@ -70,8 +70,8 @@ def import_(
         # A guess about the file counts only where a person sees it before anything changes.
         believes=dry_run,
     )
-    workspace = home.open()
-    with home.writing(workspace) as opened, show_rows(file) as on_progress:
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as opened, show_row_progress(file) as on_progress:
         report = import_file(
             opened,
             file,
@@ -86,8 +86,8 @@ def import_(
     if as_json:
         emit_json(report.as_dict())
     else:
-        tell_parts(report.parts)
-        tell_report(report, file, home.again("subscribers", "rollback"), dry_run=dry_run)
+        print_parts(report.parts)
+        print_report(report, file, context.command_line("subscribers", "rollback"), dry_run=dry_run)
 
 
 def _read_delimiter(text: str | None) -> str | None:
@@ -99,13 +99,13 @@ def _read_delimiter(text: str | None) -> str | None:
 
 @click.command()
 @json_option
-@pass_home
-def imports(home: Home, as_json: bool) -> None:
+@pass_context
+def imports(context: CliContext, as_json: bool) -> None:
     """List past imports and their results, newest first."""
     from subscribers.importing import list_imports
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         known = [batch.model_dump() for batch in list_imports(opened)]
     if as_json:
         emit_json(known)
@@ -127,8 +127,8 @@ def imports(home: Home, as_json: bool) -> None:
 @click.argument("import_id", metavar="ID", type=int)
 @click.option("--dry-run", is_flag=True, help="Show what would change, without changing anything.")
 @json_option
-@pass_home
-def rollback(home: Home, import_id: int, dry_run: bool, as_json: bool) -> None:
+@pass_context
+def rollback(context: CliContext, import_id: int, dry_run: bool, as_json: bool) -> None:
     """Undo an import: remove the people it added and restore what it overwrote.
 
     Only possible while none of the people it added has been sent mail. People who have since unsubscribed,
@@ -136,8 +136,8 @@ def rollback(home: Home, import_id: int, dry_run: bool, as_json: bool) -> None:
     """
     from mailer.campaigns.import_rollback import roll_back_import
 
-    workspace = home.open()
-    with home.database(workspace) as engine:
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine:
         report = roll_back_import(engine, import_id, now=datetime.now(UTC), dry_run=dry_run)
     if as_json:
         emit_json(report.as_dict())
@@ -146,7 +146,7 @@ def rollback(home: Home, import_id: int, dry_run: bool, as_json: bool) -> None:
     say(f"{verb} {report.removed} removed, {report.restored} restored, {report.kept} kept as they are.")
 
 
-def tell_parts(parts: Sequence[PartAccount]) -> None:
+def print_parts(parts: Sequence[PartAccount]) -> None:
     """Print the format found in each part of the file, and the first rows as they were read."""
     for part in parts:
         say(f"{part.file + ': ' if part.file else ''}{part.form}. Column layout: {part.maker}.")
@@ -159,11 +159,14 @@ def tell_parts(parts: Sequence[PartAccount]) -> None:
             )
         if part.samples:
             head = list(dict.fromkeys(column for sample in part.samples for column in sample))
-            rows = [[shorten(sample.get(column, ""), _WIDEST) for column in head] for sample in part.samples]
+            rows = [
+                [shorten(sample.get(column, ""), _MAX_CELL_WIDTH) for column in head]
+                for sample in part.samples
+            ]
             say("\n".join(f"  {line}" for line in columns(rows, head=head).splitlines()))
 
 
-def tell_report(report: ImportReport, file: Path, again: str, *, dry_run: bool) -> None:
+def print_report(report: ImportReport, file: Path, again: str, *, dry_run: bool) -> None:
     """Print every refused row, then the totals."""
     for refusal in report.refused:
         place = f"{file}/{refusal.file}" if refusal.file else str(file)
@@ -178,7 +181,7 @@ def tell_report(report: ImportReport, file: Path, again: str, *, dry_run: bool) 
 
 
 @contextmanager
-def show_rows(file: Path) -> Iterator[Callable[[int], None]]:
+def show_row_progress(file: Path) -> Iterator[Callable[[int], None]]:
     """A callback that shows the number of rows read: a progress bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda _: None

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import click
 
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 
@@ -17,12 +17,12 @@ def keys() -> None:
 
 @keys.command(name="list")
 @json_option
-@pass_home
-def list_(home: Home, as_json: bool) -> None:
+@pass_context
+def list_(context: CliContext, as_json: bool) -> None:
     """List the keys by number, without their secrets, and show which one signs new links."""
     from mailer.keys import KEYS_FILE, list_keys
 
-    found = list_keys(home.open().root / KEYS_FILE)
+    found = list_keys(context.open_workspace().root / KEYS_FILE)
     if as_json:
         emit_json([{"number": key.number, "made": key.made, "signs": key.signs} for key in found])
         return
@@ -32,15 +32,15 @@ def list_(home: Home, as_json: bool) -> None:
 
 @keys.command()
 @json_option
-@pass_home
-def rotate(home: Home, as_json: bool) -> None:
+@pass_context
+def rotate(context: CliContext, as_json: bool) -> None:
     """Create a new key to sign links from now on. Links in newsletters already sent keep working.
 
     Single-use links, such as those that confirm an erasure, stop working and have to be requested again.
     """
     from mailer.keys import KEYS_FILE, rotate_keys
 
-    path = home.open().root / KEYS_FILE
+    path = context.open_workspace().root / KEYS_FILE
     number = rotate_keys(path, now=datetime.now(UTC))
     if as_json:
         emit_json({"number": number})

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("address")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
-@pass_home
-def data(home: Home, address: str, output: Path | None) -> None:
+@pass_context
+def data(context: CliContext, address: str, output: Path | None) -> None:
     """Export everything stored about one subscriber as JSON, to give to them."""
     import json
 
     from mailer.cli.output import write_file
     from mailer.privacy.data_export import export_personal_data
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         known = export_personal_data(opened, address, key=workspace.keys.suppression, now=datetime.now(UTC))
     if output is None:
         emit_json(known)
@@ -43,13 +43,13 @@ def data(home: Home, address: str, output: Path | None) -> None:
 
 @click.command()
 @click.argument("address")
-@pass_home
-def suppress(home: Home, address: str) -> None:
+@pass_context
+def suppress(context: CliContext, address: str) -> None:
     """Block an address from ever getting mail, whether or not it is on the list."""
     from subscribers.consent import suppress as suppress_address
 
-    workspace = home.open()
-    with home.writing(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as opened:
         suppress_address(
             opened, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
         )
@@ -67,8 +67,8 @@ def suppress(home: Home, address: str) -> None:
     help="Who decided this. Recorded. Default: the user running the command.",
 )
 @click.option("--confirm", is_flag=True, help="Make the change. Without it, the command only shows it.")
-@pass_home
-def unsuppress(home: Home, address: str, why: str, by: str, confirm: bool) -> None:
+@pass_context
+def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bool) -> None:
     """Remove an address from the suppression list.
 
     Works for addresses that the team suppressed, that bounced, or whose owner was erased. People who
@@ -78,16 +78,16 @@ def unsuppress(home: Home, address: str, why: str, by: str, confirm: bool) -> No
     from subscribers.lifting import look_at_suppression
     from subscribers.lifting import unsuppress as unsuppress_address
 
-    workspace, now = home.open(), datetime.now(UTC)
+    workspace, now = context.open_workspace(), datetime.now(UTC)
     key = workspace.keys.suppression
     if not confirm:
-        with home.reading(workspace) as opened:
-            _tell_suppressed(look_at_suppression(opened, address, key=key))
+        with context.read_session(workspace) as opened:
+            _print_suppressed(look_at_suppression(opened, address, key=key))
         say(f"Would remove {address} from the suppression list. Add --confirm to do it.")
         return
-    with home.writing(workspace) as opened:
+    with context.write_session(workspace) as opened:
         found = unsuppress_address(opened, address, key=key, by=by, why=why, method="command line", now=now)
-    _tell_suppressed(found)
+    _print_suppressed(found)
     say(f"Removed {address} from the suppression list. Recorded: {by}, {why}")
 
 
@@ -96,8 +96,8 @@ def unsuppress(home: Home, address: str, why: str, by: str, confirm: bool) -> No
 @click.option(
     "--confirm", is_flag=True, help="Erase them. Without it, the command only shows what it would do."
 )
-@pass_home
-def erase(home: Home, address: str, confirm: bool) -> None:
+@pass_context
+def erase(context: CliContext, address: str, confirm: bool) -> None:
     """Erase a person's data. Only a keyed hash stays, so that no import brings them back.
 
     Cleans the database with its log and freed pages, and the files the workspace wrote: previews, test
@@ -106,18 +106,18 @@ def erase(home: Home, address: str, confirm: bool) -> None:
     """
     from mailer.privacy.erasure import erase_person, plan_erasure
 
-    workspace = home.open()
-    with home.database(workspace) as engine:
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine:
         if not confirm:
             planned = plan_erasure(workspace, engine, address)
-            _tell_traces(planned, done=False)
+            _print_files(planned, done=False)
             if planned.resumed:
                 say(f"{address} was erased before, but not completely. Add --confirm to finish it.")
             else:
                 say(f"Would erase {address}. This cannot be undone. Add --confirm to do it.")
             return
         erasure = erase_person(workspace, engine, address, method="command line", now=datetime.now(UTC))
-    _tell_traces(erasure, done=True)
+    _print_files(erasure, done=True)
     say(f"{address} is erased. This program cannot reach: {'; '.join(erasure.out_of_reach)}.")
     if erasure.remaining_files:
         say(
@@ -133,8 +133,8 @@ def erase(home: Home, address: str, confirm: bool) -> None:
     "--confirm", is_flag=True, help="Delete it. Without it, the command only shows what it would do."
 )
 @json_option
-@pass_home
-def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
+@pass_context
+def prune(context: CliContext, dry_run: bool, confirm: bool, as_json: bool) -> None:
     """Delete data past its retention period: unconfirmed sign-ups, people who left long ago, old replies.
 
     The periods are set in [retention].
@@ -144,9 +144,9 @@ def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
     from mailer.privacy.retention import plan_pruning
     from mailer.privacy.retention import prune as prune_list
 
-    workspace, now = home.open(), datetime.now(UTC)
+    workspace, now = context.open_workspace(), datetime.now(UTC)
     really = confirm and not dry_run
-    with home.database(workspace) as engine:
+    with context.open_database(workspace) as engine:
         if really:
             found = prune_list(workspace, engine, now=now)
         else:
@@ -159,7 +159,7 @@ def prune(home: Home, dry_run: bool, confirm: bool, as_json: bool) -> None:
     say("Done." if really else "Nothing has changed. Add --confirm to do it.")
 
 
-def _tell_suppressed(found: Suppressed) -> None:
+def _print_suppressed(found: Suppressed) -> None:
     """Print why the address is suppressed, and what removing it from the list means."""
     from subscribers.models import Event
 
@@ -175,7 +175,7 @@ def _tell_suppressed(found: Suppressed) -> None:
     say(f"The subscriber stays {found.status} until they use the link in their mail or sign up again.")
 
 
-def _tell_traces(erasure: ErasureReport, *, done: bool) -> None:
+def _print_files(erasure: ErasureReport, *, done: bool) -> None:
     from mailer.privacy.file_scan import FileAction
 
     verbs = {

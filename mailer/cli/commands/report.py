@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, writing_file
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mailer.workspace import Workspace
 
-_MOST_DOUBTS = 20
+_MAX_IN_DOUBT = 20
 _STATES = (
     "queued",
     "claimed",
@@ -54,8 +54,10 @@ def _read_states(_: click.Context, __: click.Parameter, value: str | None) -> tu
     help="With --csv: only deliveries in these states, such as in_doubt,rejected.",
 )
 @json_option
-@pass_home
-def report(home: Home, campaign_id: int, output: Path | None, states: tuple[str, ...], as_json: bool) -> None:
+@pass_context
+def report(
+    context: CliContext, campaign_id: int, output: Path | None, states: tuple[str, ...], as_json: bool
+) -> None:
     """Show who did not get the mail and why, and who is in doubt: they may or may not have got it.
 
     Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
@@ -64,8 +66,8 @@ def report(home: Home, campaign_id: int, output: Path | None, states: tuple[str,
 
     if states and output is None:
         raise click.UsageError("--state only works together with --csv FILE.")
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         if output is not None:
             _write_csv(opened, campaign_id, workspace, output, states)
             return
@@ -76,10 +78,12 @@ def report(home: Home, campaign_id: int, output: Path | None, states: tuple[str,
     emit(f"Campaign {campaign_id}: {found.summary.title}, {found.summary.state}")
     if found.reasons:
         emit(columns([(group.state, group.number, group.reason) for group in found.reasons], right=(1,)))
-    for delivery in found.in_doubt[:_MOST_DOUBTS]:
+    for delivery in found.in_doubt[:_MAX_IN_DOUBT]:
         emit(f"in doubt  {delivery.email}  {delivery.message_id}")
-    if (more := found.summary.counts.in_doubt - _MOST_DOUBTS) > 0:
-        again = home.again("campaigns", "report", str(campaign_id), "--csv", "FILE", "--state", "in_doubt")
+    if (more := found.summary.counts.in_doubt - _MAX_IN_DOUBT) > 0:
+        again = context.command_line(
+            "campaigns", "report", str(campaign_id), "--csv", "FILE", "--state", "in_doubt"
+        )
         emit(f"in doubt  … and {more:,} more. For all of them: {again}")
     for code, reason in found.switched_off.items():
         emit(f"sent with the check {code} switched off: {reason}")
@@ -88,7 +92,7 @@ def report(home: Home, campaign_id: int, output: Path | None, states: tuple[str,
 
 
 def _write_csv(
-    opened: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
+    session: Session, campaign_id: int, workspace: Workspace, output: Path, states: tuple[str, ...]
 ) -> None:
     """Write the CSV row by row. A file appears only once it is complete."""
     from mailer.campaigns.report import write_deliveries
@@ -96,12 +100,12 @@ def _write_csv(
 
     chosen = [DeliveryState(name) for name in states]
     if output == Path("-"):
-        write_deliveries(opened, campaign_id, workspace, sys.stdout, states=chosen)
+        write_deliveries(session, campaign_id, workspace, sys.stdout, states=chosen)
         return
     with writing_file(output) as binary:
         # Without a byte order mark, Excel reads the file in the system's own encoding instead of UTF-8.
         stream = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", write_through=False)
-        number = write_deliveries(opened, campaign_id, workspace, stream, states=chosen)
+        number = write_deliveries(session, campaign_id, workspace, stream, states=chosen)
         stream.flush()
         stream.detach()
     say(f"Wrote {output}: {number:,} deliveries.")

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from mailer.campaigns.doubt_resolution import Resolution
 
-_MOST_CHANGES = 20
+_MAX_CHANGES = 20
 
 
 @click.command()
@@ -46,9 +46,9 @@ _MOST_CHANGES = 20
 )
 @click.option("--dry-run", is_flag=True, help="Show what would change, without changing anything.")
 @json_option
-@pass_home
+@pass_context
 def resolve(
-    home: Home,
+    context: CliContext,
     campaign_id: int,
     address: str | None,
     everybody: bool,
@@ -71,8 +71,8 @@ def resolve(
     from mailer.campaigns.doubt_resolution import resolve_by_hand, resolve_by_log
 
     _check_choice(address, everybody, arrived, send_again, logs, not_found_resend)
-    workspace, now = home.open(), datetime.now(UTC)
-    with home.database(workspace) as engine:
+    workspace, now = context.open_workspace(), datetime.now(UTC)
+    with context.open_database(workspace) as engine:
         if logs:
             found = resolve_by_log(
                 workspace,
@@ -92,7 +92,7 @@ def resolve(
     if as_json:
         emit_json({**found.as_dict(), "dry_run": dry_run})
     else:
-        _tell_resolution(home, found, dry_run=dry_run)
+        _print_resolution(context, found, dry_run=dry_run)
 
 
 def _check_choice(
@@ -129,13 +129,15 @@ def _read_zone(name: str | None) -> tzinfo | None:
         ) from error
 
 
-def _tell_resolution(home: Home, found: Resolution, *, dry_run: bool) -> None:
-    for change in found.changes[:_MOST_CHANGES]:
+def _print_resolution(context: CliContext, found: Resolution, *, dry_run: bool) -> None:
+    for change in found.changes[:_MAX_CHANGES]:
         emit(f"{change.state:<7} {change.email}  {change.reason}")
-    if (more := found.sent + found.queued - _MOST_CHANGES) > 0:
+    if (more := found.sent + found.queued - _MAX_CHANGES) > 0:
         emit(f"… and {more:,} more")
     would = "would be " if dry_run else ""
-    emit(f"{found.sent:,} {would}sent, {found.queued:,} {would}queued again, {found.left:,} in doubt")
+    emit(
+        f"{found.sent:,} {would}sent, {found.queued:,} {would}queued again, {found.still_in_doubt:,} in doubt"
+    )
     if found.not_covered:
         say(
             f"{found.not_covered:,} could not be decided. They are not in the log, but the log does not "
@@ -148,4 +150,4 @@ def _tell_resolution(home: Home, found: Resolution, *, dry_run: bool) -> None:
             "them again."
         )
     if found.queued and not dry_run:
-        say(f"To send them: {home.again('campaigns', 'resume', str(found.campaign_id))}")
+        say(f"To send them: {context.command_line('campaigns', 'resume', str(found.campaign_id))}")

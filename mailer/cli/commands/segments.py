@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mailer.cli.commands.subscribers import read_segment
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from sqlmodel import Session
 
-    from mailer.campaigns.audiences.comparison import Difference, Moved
+    from mailer.campaigns.audiences.comparison import AudienceChange, Difference
     from mailer.workspace import Workspace
     from subscribers.answering import Known
     from subscribers.segment import Segment
@@ -54,15 +54,15 @@ def segments() -> None:
 
 @segments.command(name="list")
 @json_option
-@pass_home
-def list_(home: Home, as_json: bool) -> None:
+@pass_context
+def list_(context: CliContext, as_json: bool) -> None:
     """List the saved segments and how many subscribers each has now."""
     from subscribers.saving import list_saved
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         rows = [
-            {"name": saved.name, "segment": saved.text, **_meaning(workspace, opened, saved.text)}
+            {"name": saved.name, "segment": saved.text, **_describe_saved(workspace, opened, saved.text)}
             for saved in list_saved(opened.connection())
         ]
     if as_json:
@@ -83,8 +83,8 @@ def list_(home: Home, as_json: bool) -> None:
 @segments.command(cls=QueryCommand)
 @click.argument("name")
 @click.argument("query", type=Query())
-@pass_home
-def save(home: Home, name: str, query: str) -> None:
+@pass_context
+def save(context: CliContext, name: str, query: str) -> None:
     """Save a segment under a name, to use as segment:NAME. Save it again to change it.
 
     Campaigns keep the meaning the name had when they were created.
@@ -92,12 +92,12 @@ def save(home: Home, name: str, query: str) -> None:
     from subscribers.saving import find_saved
     from subscribers.saving import save as save_segment
 
-    workspace = home.open()
-    with home.writing(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as opened:
         known = _known(workspace, opened)
         before = save_segment(opened.connection(), name, query, known, now=datetime.now(UTC))
         saved = find_saved(opened.connection(), name)
-        meaning = _meaning(workspace, opened, saved.text)
+        meaning = _describe_saved(workspace, opened, saved.text)
     if before is not None and before.text != saved.text:
         say(f"Before, {saved.name} was: {before.text}")
     say(f"Saved segment:{saved.name}: {meaning['in_words']}. Subscribers now: {meaning['count']}.")
@@ -106,17 +106,20 @@ def save(home: Home, name: str, query: str) -> None:
 @segments.command()
 @click.argument("name")
 @json_option
-@pass_home
-def show(home: Home, name: str, as_json: bool) -> None:
+@pass_context
+def show(context: CliContext, name: str, as_json: bool) -> None:
     """Show a saved segment: as written, expanded, in words, and with its number of subscribers."""
     from subscribers.saving import find_saved
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         saved = find_saved(opened.connection(), name)
-        meaning = _meaning(workspace, opened, saved.text)
+        meaning = _describe_saved(workspace, opened, saved.text)
     facts = {"name": saved.name, "segment": saved.text, **meaning}
-    facts |= {"created_at": _instant(saved.created_at), "updated_at": _instant(saved.updated_at)}
+    facts |= {
+        "created_at": _format_instant(saved.created_at),
+        "updated_at": _format_instant(saved.updated_at),
+    }
     if as_json:
         emit_json(facts)
         return
@@ -127,13 +130,13 @@ def show(home: Home, name: str, as_json: bool) -> None:
 
 @segments.command()
 @click.argument("name")
-@pass_home
-def delete(home: Home, name: str) -> None:
+@pass_context
+def delete(context: CliContext, name: str) -> None:
     """Delete a saved segment. No subscriber is removed, and campaigns keep what it meant."""
     from subscribers.saving import remove
 
-    workspace = home.open()
-    with home.writing(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as opened:
         saved = remove(opened.connection(), name, _known(workspace, opened))
     say(f"Deleted {saved.name}. It was: {saved.text}")
 
@@ -141,14 +144,14 @@ def delete(home: Home, name: str) -> None:
 @segments.command(cls=QueryCommand)
 @click.argument("query", type=Query())
 @json_option
-@pass_home
-def explain(home: Home, query: str, as_json: bool) -> None:
+@pass_context
+def explain(context: CliContext, query: str, as_json: bool) -> None:
     """Describe in words who is in a segment, and count them.
 
     Example: mailer segments explain 'country:MN,CN sector:education -tag:press'
     """
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         segment = read_segment(workspace.settings, query, opened)
         meaning = _describe(workspace, opened, segment)
     if as_json:
@@ -163,35 +166,35 @@ def explain(home: Home, query: str, as_json: bool) -> None:
 @click.argument("after", type=Query())
 @click.option("--csv", "as_csv", is_flag=True, help="Print the people who are new or gone as CSV.")
 @json_option
-@pass_home
-def compare(home: Home, before: str, after: str, as_csv: bool, as_json: bool) -> None:
+@pass_context
+def compare(context: CliContext, before: str, after: str, as_csv: bool, as_json: bool) -> None:
     """Compare two audiences: who is new, who is gone, and why.
 
     Each audience is a segment as it is today, or the people who got campaign:ID or edition:SLUG.
 
     Example: mailer segments compare edition:2021-1 'country:MN,CN sector:education'
     """
-    from mailer.campaigns.audiences.comparison import compare as compare_audiences
+    from mailer.campaigns.audiences.comparison import compare_audiences as compare_audiences
 
     if as_csv and as_json:
         raise click.UsageError("Choose one of --csv and --json.")
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         comparison = compare_audiences(
             opened, workspace.settings, before, after, today=datetime.now(UTC).date()
         )
         if as_csv:
-            _write_moved(comparison.moved(opened))
+            _write_changes_csv(comparison.list_changes(opened))
             return
         difference = comparison.count(opened)
         if as_json:
-            people = [asdict(moved) for moved in comparison.moved(opened)]
+            people = [asdict(moved) for moved in comparison.list_changes(opened)]
             emit_json({**difference.as_dict(), "people": people})
             return
-    _tell_difference(difference)
+    _print_difference(difference)
 
 
-def _write_moved(people: Iterator[Moved]) -> None:
+def _write_changes_csv(people: Iterator[AudienceChange]) -> None:
     """Write the people who are new or gone as CSV, with formulas disarmed for spreadsheets."""
     import csv
     import sys
@@ -204,7 +207,7 @@ def _write_moved(people: Iterator[Moved]) -> None:
         writer.writerow([neutralise(str(cell or "")) for cell in asdict(moved).values()])
 
 
-def _tell_difference(difference: Difference) -> None:
+def _print_difference(difference: Difference) -> None:
     rows: list[tuple[str, str]] = [
         (f"before: {difference.before.text}", f"{difference.before_count:,}"),
         (f"after:  {difference.after.text}", f"{difference.after_count:,}"),
@@ -219,7 +222,7 @@ def _tell_difference(difference: Difference) -> None:
         say("Each person is counted once, under the first reason that applies. Add --csv to list them.")
 
 
-def _describe(workspace: Workspace, opened: Session, segment: Segment) -> dict[str, Any]:
+def _describe(workspace: Workspace, session: Session, segment: Segment) -> dict[str, Any]:
     from mailer.campaigns.audiences.segments import vocabulary_of
     from subscribers.explaining import explain as explain_segment
     from subscribers.listing import count
@@ -227,32 +230,34 @@ def _describe(workspace: Workspace, opened: Session, segment: Segment) -> dict[s
     return {
         "written_out": segment.canonical,
         "in_words": explain_segment(segment, vocabulary_of(workspace.settings)),
-        "count": count(opened, segment),
-        "get_mail": count(opened, segment, today=datetime.now(UTC).date()),
+        "count": count(session, segment),
+        "get_mail": count(session, segment, today=datetime.now(UTC).date()),
     }
 
 
-def _meaning(workspace: Workspace, opened: Session, text: str) -> dict[str, Any]:
+def _describe_saved(workspace: Workspace, session: Session, text: str) -> dict[str, Any]:
     """What a saved segment means now; if it can no longer be read, the reason in ``fault``."""
     from subscribers.errors import SegmentError
 
     try:
-        return _describe(workspace, opened, read_segment(workspace.settings, text, opened)) | {"fault": ""}
+        return _describe(workspace, session, read_segment(workspace.settings, text, session)) | {"fault": ""}
     except SegmentError as error:
         nothing = dict.fromkeys(("written_out", "in_words", "count", "get_mail"))
         return nothing | {"fault": str(error)}
 
 
-def _known(workspace: Workspace, opened: Session) -> Known:
-    from mailer.campaigns.audiences.segments import Ledger
+def _known(workspace: Workspace, session: Session) -> Known:
+    from mailer.campaigns.audiences.segments import DeliveryHistory
     from subscribers.answering import Known
     from subscribers.saving import SavedSegments
 
-    connection = opened.connection()
+    connection = session.connection()
     return Known(
-        sectors=workspace.settings.sectors, deliveries=Ledger(connection), saved=SavedSegments(connection)
+        sectors=workspace.settings.sectors,
+        deliveries=DeliveryHistory(connection),
+        saved=SavedSegments(connection),
     )
 
 
-def _instant(at: datetime) -> str:
+def _format_instant(at: datetime) -> str:
     return at.isoformat(timespec="seconds").replace("+00:00", "Z")

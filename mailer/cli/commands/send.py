@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli.commands.subscribers import read_segment
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-    from mailer.campaigns.launch import Terms
+    from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
     from mailer.dispatch.dispatcher import RunResult
     from mailer.workspace import Workspace
 
-_MOST_NAMED = 3
+_MAX_FILES_NAMED = 3
 
 
 @click.command()
@@ -83,9 +83,9 @@ _MOST_NAMED = 3
     help="Whether to show it in the public archive. Default: as set in [campaigns] archive.",
 )
 @json_option
-@pass_home
+@pass_context
 def send(
-    home: Home,
+    context: CliContext,
     edition: str,
     query: str,
     rate: float | None,
@@ -106,26 +106,26 @@ def send(
 
     Example: mailer send 2021-2 --segment 'country:MN,CN sector:education'
     """
-    from mailer.campaigns.launch import Terms
+    from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.plan import plan_campaign
-    from mailer.campaigns.schedule import read_time
-    from mailer.database.engine import session
+    from mailer.campaigns.schedule import parse_start_time
+    from mailer.database.engine import open_session
 
-    workspace = home.open()
-    start = None if at is None else read_time(at)
+    workspace = context.open_workspace()
+    start = None if at is None else parse_start_time(at)
     if canary_minutes is not None and not (canary or workspace.settings.campaigns.canary):
         raise click.UsageError("--canary-minutes is the wait after a canary: add --canary N.")
-    terms = Terms(
+    terms = LaunchOptions(
         rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes, archived=archived
     )
-    with home.database(workspace) as engine:
-        with session(engine, read_only=True) as opened:
+    with context.open_database(workspace) as engine:
+        with open_session(engine, read_only=True) as opened:
             segment = read_segment(workspace.settings, query, opened)
         plan = plan_campaign(workspace, engine, edition, segment, again=again, now=datetime.now(UTC))
     if confirm and start is not None:
-        _schedule(home, workspace, plan, start, terms, as_json=as_json)
+        _schedule(context, workspace, plan, start, terms, as_json=as_json)
     elif confirm:
-        _send(home, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
+        _send(context, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
     else:
         _preview(workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json)
 
@@ -142,24 +142,26 @@ def send(
     "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
 )
 @json_option
-@pass_home
+@pass_context
 def resume(
-    home: Home, campaign_id: int, resend_in_doubt: bool, wait: bool, detach: bool, as_json: bool
+    context: CliContext, campaign_id: int, resend_in_doubt: bool, wait: bool, detach: bool, as_json: bool
 ) -> None:
     """Continue a campaign that was paused or interrupted, or that has deferred messages to try again."""
     from mailer.campaigns.lifecycle import resume_campaign
-    from mailer.campaigns.worker import queue_doubted
+    from mailer.campaigns.worker import requeue_in_doubt
 
-    workspace = home.open()
-    with home.writing(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.write_session(workspace) as opened:
         resume_campaign(opened, campaign_id, now=datetime.now(UTC))
     if detach:
         if resend_in_doubt:
-            with _durable(workspace) as engine:
-                queue_doubted(engine, campaign_id)
-        _leave_to_workers(home, workspace, campaign_id, as_json=as_json)
+            with _durable_engine(workspace) as engine:
+                requeue_in_doubt(engine, campaign_id)
+        _leave_to_workers(context, workspace, campaign_id, as_json=as_json)
         return
-    _run(home, workspace, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt)
+    _send_in_foreground(
+        context, workspace, campaign_id, wait=wait, as_json=as_json, resend_in_doubt=resend_in_doubt
+    )
 
 
 def _preview(
@@ -175,18 +177,18 @@ def _preview(
     if as_json:
         emit_json({**plan.as_dict(), "preview": True, "outbox": [str(path) for path in outbox.files]})
     else:
-        _tell_plan(plan)
-        _tell_outbox(outbox)
+        _print_plan(plan)
+        _print_outbox(outbox)
     if open_browser:
         for page in outbox.pages:
             click.launch(page.as_uri())
 
 
-def _tell_plan(plan: Plan) -> None:
+def _print_plan(plan: Plan) -> None:
     from mailer.campaigns.report import count_readers
 
     emit(f"{plan.title}: {plan.subject}")
-    emit(f"To {plan.segment_words}: {count_readers(plan.audience)}.")
+    emit(f"To {plan.segment_label}: {count_readers(plan.audience)}.")
     if plan.segment.terms:
         emit(f"  in words    {plan.in_words}")
     for name, counts in (
@@ -214,9 +216,9 @@ def _tell_plan(plan: Plan) -> None:
         say(f"Switched off: {off}")
 
 
-def _tell_outbox(outbox: Outbox) -> None:
+def _print_outbox(outbox: Outbox) -> None:
     """Print the files written; if there are many versions, the first few and the last."""
-    first, last = outbox.samples[:_MOST_NAMED], outbox.samples[_MOST_NAMED:]
+    first, last = outbox.samples[:_MAX_FILES_NAMED], outbox.samples[_MAX_FILES_NAMED:]
     for path in first:
         emit(f"  wrote {path}")
     if last:
@@ -227,50 +229,63 @@ def _tell_outbox(outbox: Outbox) -> None:
 
 
 def _send(
-    home: Home, workspace: Workspace, plan: Plan, terms: Terms, *, wait: bool, detach: bool, as_json: bool
+    context: CliContext,
+    workspace: Workspace,
+    plan: Plan,
+    options: LaunchOptions,
+    *,
+    wait: bool,
+    detach: bool,
+    as_json: bool,
 ) -> None:
     from mailer.campaigns.launch import launch_or_continue
 
-    with _durable(workspace) as engine:
-        launched = launch_or_continue(engine, workspace, plan, terms=terms, now=datetime.now(UTC))
+    with _durable_engine(workspace) as engine:
+        launched = launch_or_continue(engine, workspace, plan, options=options, now=datetime.now(UTC))
     if launched.continued:
         say(
             f"Campaign {launched.campaign_id} is already sending this edition to this segment and is not "
             "finished. Continuing it."
         )
     if detach:
-        _leave_to_workers(home, workspace, launched.campaign_id, as_json=as_json)
+        _leave_to_workers(context, workspace, launched.campaign_id, as_json=as_json)
     else:
-        _run(home, workspace, launched.campaign_id, wait=wait, as_json=as_json)
+        _send_in_foreground(context, workspace, launched.campaign_id, wait=wait, as_json=as_json)
 
 
 def _schedule(
-    home: Home, workspace: Workspace, plan: Plan, at: datetime, terms: Terms, *, as_json: bool
+    context: CliContext,
+    workspace: Workspace,
+    plan: Plan,
+    at: datetime,
+    options: LaunchOptions,
+    *,
+    as_json: bool,
 ) -> None:
-    from mailer.campaigns.schedule import schedule
+    from mailer.campaigns.schedule import schedule_campaign
 
-    with _durable(workspace) as engine:
-        scheduled = schedule(engine, workspace, plan, at=at, terms=terms)
+    with _durable_engine(workspace) as engine:
+        scheduled = schedule_campaign(engine, workspace, plan, at=at, options=options)
     say(
         f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.moved else 'starts'} at "
         f"{scheduled.at:%Y-%m-%d %H:%M} UTC ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "
         "now on; its readers are chosen when it starts."
     )
-    _leave_to_workers(home, workspace, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
+    _leave_to_workers(context, workspace, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
 
 
 def _leave_to_workers(
-    home: Home, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
+    context: CliContext, workspace: Workspace, campaign_id: int, *, as_json: bool, at: datetime | None = None
 ) -> None:
     """Print which processes will send the campaign, or that none is running yet."""
-    from mailer.campaigns.report import describe_counts, summarise
+    from mailer.campaigns.report import describe_counts, summarise_campaign
     from mailer.campaigns.worker import count_workers
-    from mailer.database.engine import session
+    from mailer.database.engine import open_session
 
-    with home.database(workspace) as engine:
+    with context.open_database(workspace) as engine:
         workers = count_workers(workspace, engine)
-        with session(engine, read_only=True) as reading:
-            summary = summarise(reading, campaign_id)
+        with open_session(engine, read_only=True) as reading:
+            summary = summarise_campaign(reading, campaign_id)
     if as_json:
         start = {} if at is None else {"scheduled_at": at.isoformat()}
         emit_json({**summary.as_dict(), **start, "workers": workers})
@@ -281,17 +296,17 @@ def _leave_to_workers(
         processes = "1 process is" if workers == 1 else f"{workers} processes are"
         say(
             f"Campaign {campaign_id} is sent in the background: {processes} running (`mailer work` or "
-            f"`mailer serve`). To follow it: {home.again('campaigns', 'show', str(campaign_id))}"
+            f"`mailer serve`). To follow it: {context.command_line('campaigns', 'show', str(campaign_id))}"
         )
     else:
         say(
             f"Campaign {campaign_id} is waiting: no process is running to send it. Start "
-            f"`{home.again('work')}` or `{home.again('serve')}`."
+            f"`{context.command_line('work')}` or `{context.command_line('serve')}`."
         )
 
 
 @contextmanager
-def _durable(workspace: Workspace) -> Iterator[Engine]:
+def _durable_engine(workspace: Workspace) -> Iterator[Engine]:
     """The database, set up so that every commit survives a power cut."""
     engine = workspace.open_database(durable=True)
     try:
@@ -300,8 +315,8 @@ def _durable(workspace: Workspace) -> Iterator[Engine]:
         engine.dispose()
 
 
-def _run(
-    home: Home,
+def _send_in_foreground(
+    home: CliContext,
     workspace: Workspace,
     campaign_id: int,
     *,
@@ -328,7 +343,7 @@ def _run(
             }
         )
     else:
-        _tell_ending(home, campaign_id, ending, until)
+        _print_result(home, campaign_id, ending, until)
     if ending.needs_attention and until is None:
         sys.exit(1)
 
@@ -336,33 +351,35 @@ def _run(
 def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
     """When the campaign resumes by itself after its canary; None if it does not."""
     from mailer.campaigns.lifecycle import find_campaign
-    from mailer.database.engine import session
+    from mailer.database.engine import open_session
 
-    with _durable(workspace) as engine, session(engine, read_only=True) as reading:
+    with _durable_engine(workspace) as engine, open_session(engine, read_only=True) as reading:
         return find_campaign(reading, campaign_id).canary_until
 
 
-def _tell_ending(home: Home, campaign_id: int, ending: RunResult, canary_until: datetime | None) -> None:
+def _print_result(
+    home: CliContext, campaign_id: int, result: RunResult, canary_until: datetime | None
+) -> None:
     from mailer.campaigns.report import describe_counts
 
-    resume = home.again("campaigns", "resume", str(campaign_id))
-    emit(f"Campaign {campaign_id}, {describe_counts(ending.counts)}")
-    emit(ending.counts.equation())
-    if ending.reason:
-        say(f"Campaign {campaign_id} is {ending.state}: {ending.reason}")
+    resume = home.command_line("campaigns", "resume", str(campaign_id))
+    emit(f"Campaign {campaign_id}, {describe_counts(result.counts)}")
+    emit(result.counts.equation())
+    if result.reason:
+        say(f"Campaign {campaign_id} is {result.state}: {result.reason}")
     if canary_until is not None:
         say(
             f"The rest are sent from {canary_until:%Y-%m-%d %H:%M} UTC, if `mailer work` or `mailer serve` "
             f"is running then. To send to them now: {resume}"
         )
-    if ending.counts.in_doubt:
+    if result.counts.in_doubt:
         say(
-            f"{ending.counts.in_doubt} in doubt: they may or may not have got it. To send again: {resume} "
+            f"{result.counts.in_doubt} in doubt: they may or may not have got it. To send again: {resume} "
             "--resend-in-doubt"
         )
-    if ending.next_try is not None:
+    if result.next_try is not None:
         say(
-            f"{ending.counts.deferred} deferred: they can be tried again from "
-            f"{ending.next_try:%Y-%m-%d %H:%M} UTC, with: {resume}"
+            f"{result.counts.deferred} deferred: they can be tried again from "
+            f"{result.next_try:%Y-%m-%d %H:%M} UTC, with: {resume}"
         )
-    say(f"For the details: {home.again('campaigns', 'report', str(campaign_id))}")
+    say(f"For the details: {home.command_line('campaigns', 'report', str(campaign_id))}")

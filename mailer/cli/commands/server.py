@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 @json_option
 def init(folder: Path, sample: bool, as_json: bool) -> None:
     """Create a workspace in DIR: settings, keys, an empty list of subscribers, folders for editions."""
-    from mailer.workspace_init import found_workspace
+    from mailer.workspace_init import create_workspace
 
-    founded = found_workspace(folder, sample=sample, now=datetime.now(UTC))
+    founded = create_workspace(folder, sample=sample, now=datetime.now(UTC))
     if as_json:
         emit_json(
             {"workspace": str(founded.root), "editions": list(founded.editions), "partners": founded.partners}
@@ -63,15 +63,17 @@ def demo(folder: Path | None, browser: bool) -> None:
     Checks, previews and sends the sample edition through a real SMTP server, and unsubscribes a reader on a
     real web page. Nothing leaves this machine.
     """
-    from mailer.cli.demo_output import TerminalNarrator
-    from mailer.demo.walkthrough import run_journey
+    from mailer.cli.demo_output import TerminalDemoOutput
+    from mailer.demo.walkthrough import run_walkthrough
 
-    page = run_journey(folder or Path("partner-mailer-demo"), TerminalNarrator(), command=_own_command())
+    page = run_walkthrough(
+        folder or Path("partner-mailer-demo"), TerminalDemoOutput(), command=_program_name()
+    )
     if browser and sys.stdout.isatty():
         click.launch(page.as_uri())
 
 
-def _own_command() -> str:
+def _program_name() -> str:
     """How to run this program again: ``mailer`` if it is on the path, otherwise as it was run now."""
     if shutil.which("mailer") is None and Path(sys.argv[0]).name == "mailer":
         return shlex.quote(sys.argv[0])
@@ -82,25 +84,25 @@ def _own_command() -> str:
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: the port of [web] base_url, or 8025.")
 @click.option("--no-work", is_flag=True, help="Only serve pages; leave campaigns to `mailer work`.")
-@pass_home
-def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
+@pass_context
+def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> None:
     """Serve the web pages for readers: unsubscribe, preferences and archive.
 
     Like `mailer work`, it also starts scheduled campaigns, sends unfinished ones and mails the links that
     readers request.
     """
-    from mailer.campaigns.signals import stopping_on_signals
+    from mailer.campaigns.signals import stop_on_signals
     from mailer.web.app import create_app
     from mailer.web.server import serve as serve_app
 
-    workspace = home.open()
-    with home.database(workspace):
+    workspace = context.open_workspace()
+    with context.open_database(workspace):
         pass
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
-    beside = contextlib.nullcontext() if no_work else _working_beside(workspace)
+    beside = contextlib.nullcontext() if no_work else _worker_thread(workspace)
     # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
     # are being sent.
-    with stopping_on_signals(), beside:
+    with stop_on_signals(), beside:
         serve_app(
             create_app(workspace),
             host=host,
@@ -110,19 +112,19 @@ def serve(home: Home, host: str, port: int | None, no_work: bool) -> None:
 
 
 @contextlib.contextmanager
-def _working_beside(workspace: Workspace) -> Iterator[None]:
+def _worker_thread(workspace: Workspace) -> Iterator[None]:
     """Run a worker in a thread of this process; at the end it finishes the messages it has begun."""
-    from mailer.campaigns.worker import work as work_on
+    from mailer.campaigns.worker import run_worker as work_on
 
     stop = threading.Event()
 
     def run() -> None:
-        work_on(workspace, stop=stop, say=say, tickets=False)
+        work_on(workspace, stop=stop, say=say, use_jobs=False)
 
     thread = threading.Thread(target=run, name="mailer-work")
     thread.start()
     try:
-        with _attending(workspace):
+        with _letter_thread(workspace):
             yield
     finally:
         stop.set()
@@ -130,7 +132,7 @@ def _working_beside(workspace: Workspace) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _attending(workspace: Workspace) -> Iterator[None]:
+def _letter_thread(workspace: Workspace) -> Iterator[None]:
     """Mail the letters that readers request on the pages, in a thread of this process."""
     from mailer.selfservice.letter_worker import run_letter_worker
 
@@ -155,34 +157,34 @@ def _attending(workspace: Workspace) -> Iterator[None]:
     help="Poll the database instead of waiting for notifications; needed behind PgBouncer in transaction "
     "mode.",
 )
-@pass_home
-def work(home: Home, no_listen: bool) -> None:
+@pass_context
+def work(context: CliContext, no_listen: bool) -> None:
     """Start scheduled campaigns and send unfinished ones, until you press Ctrl-C.
 
     With PostgreSQL, run it on as many machines as you like. If one of them dies, the others take over its
     work.
     """
-    from mailer.campaigns.signals import stopping_on_signals
-    from mailer.campaigns.worker import work as work_on
+    from mailer.campaigns.signals import stop_on_signals
+    from mailer.campaigns.worker import run_worker as work_on
 
-    workspace = home.open()
-    with home.database(workspace):
+    workspace = context.open_workspace()
+    with context.open_database(workspace):
         pass
-    with stopping_on_signals() as stop:
+    with stop_on_signals() as stop:
         say("Waiting for campaigns to send. Press Ctrl-C to stop.")
-        with _attending(workspace):
+        with _letter_thread(workspace):
             work_on(workspace, stop=stop, say=say, listen=not no_listen)
     say("Stopped. No message was interrupted.")
 
 
 @click.command()
 @json_option
-@pass_home
-def doctor(home: Home, as_json: bool) -> None:
+@pass_context
+def doctor(context: CliContext, as_json: bool) -> None:
     """Check the workspace for problems: settings, keys, database, mail relay, Python. Sends nothing."""
-    from mailer.doctor import examine_workspace
+    from mailer.doctor import diagnose_workspace
 
-    findings = examine_workspace(home.open())
+    findings = diagnose_workspace(context.open_workspace())
     if as_json:
         emit_json([finding.as_dict() for finding in findings])
     else:
@@ -196,12 +198,12 @@ def db() -> None:
 
 
 @db.command()
-@pass_home
-def upgrade(home: Home) -> None:
+@pass_context
+def upgrade(context: CliContext) -> None:
     """Create or update the database tables; does nothing if they are up to date."""
     from mailer.database.schema import upgrade as upgrade_database
 
-    workspace = home.open()
+    workspace = context.open_workspace()
     engine = workspace.open_database()
     try:
         upgrade_database(engine)
@@ -212,12 +214,12 @@ def upgrade(home: Home) -> None:
 
 @db.command()
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@pass_home
-def backup(home: Home, file: Path) -> None:
+@pass_context
+def backup(context: CliContext, file: Path) -> None:
     """Copy the database to FILE, even while the program is running. Never overwrites a file."""
     from mailer.database.schema import backup as backup_database
 
-    workspace = home.open()
-    with home.database(workspace) as engine:
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine:
         backup_database(engine, file)
     say(f"Wrote {file} ({file.stat().st_size:,} bytes).")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mailer.cli.commands import imports, privacy
-from mailer.cli.context import Home, pass_home
+from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def segment_option(command: Callable[..., None]) -> Callable[..., None]:
     )(command)
 
 
-def read_segment(settings: Settings, query: str, opened: Session | None = None) -> Segment:
+def read_segment(settings: Settings, query: str, session: Session | None = None) -> Segment:
     """Parse a segment, with the workspace's sectors.
 
     With the session ``opened`` it may also refer to campaigns and saved segments.
@@ -42,13 +42,13 @@ def read_segment(settings: Settings, query: str, opened: Session | None = None) 
     Raises:
         SegmentError: the segment is invalid; the message shows where.
     """
-    if opened is None:
+    if session is None:
         from subscribers.segment import parse_segment
 
         return parse_segment(query, sectors=settings.sectors)
     from mailer.campaigns.audiences.segments import read_segment as read
 
-    return read(query, settings, opened)
+    return read(query, settings, session)
 
 
 @click.group()
@@ -59,13 +59,13 @@ def subscribers() -> None:
 @subscribers.command(name="list")
 @segment_option
 @json_option
-@pass_home
-def list_(home: Home, query: str, as_json: bool) -> None:
+@pass_context
+def list_(context: CliContext, query: str, as_json: bool) -> None:
     """List all subscribers, or those of a segment."""
     from subscribers.listing import list_facts
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         segment = read_segment(workspace.settings, query, opened)
         people = list(list_facts(opened, segment))
     if as_json:
@@ -82,19 +82,19 @@ def list_(home: Home, query: str, as_json: bool) -> None:
         for person in people
     ]
     emit(columns(rows, head=("email", "name", "country", "sectors", "status")))
-    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}{_explained(workspace, segment)}.")
+    say(f"{len(people)} subscriber{'' if len(people) == 1 else 's'}{_segment_in_words(workspace, segment)}.")
 
 
 @subscribers.command()
 @segment_option
 @json_option
-@pass_home
-def count(home: Home, query: str, as_json: bool) -> None:
+@pass_context
+def count(context: CliContext, query: str, as_json: bool) -> None:
     """Count all subscribers, or those of a segment."""
     from subscribers.listing import count as count_subscribers
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         segment = read_segment(workspace.settings, query, opened)
         number = count_subscribers(opened, segment)
     if as_json:
@@ -102,10 +102,10 @@ def count(home: Home, query: str, as_json: bool) -> None:
         return
     emit(str(number))
     if segment.terms:
-        say(f"subscriber{'' if number == 1 else 's'}{_explained(workspace, segment)}.")
+        say(f"subscriber{'' if number == 1 else 's'}{_segment_in_words(workspace, segment)}.")
 
 
-def _explained(workspace: Workspace, segment: Segment) -> str:
+def _segment_in_words(workspace: Workspace, segment: Segment) -> str:
     """The segment in words, after a colon; empty for all subscribers."""
     from mailer.campaigns.audiences.segments import vocabulary_of
     from subscribers.explaining import explain
@@ -116,8 +116,8 @@ def _explained(workspace: Workspace, segment: Segment) -> str:
 @subscribers.command()
 @segment_option
 @json_option
-@pass_home
-def audience(home: Home, query: str, as_json: bool) -> None:
+@pass_context
+def audience(context: CliContext, query: str, as_json: bool) -> None:
     """Count the subscribers who get mail, by country and sector.
 
     Counts those who would get mail today, unless the segment asks about the status itself.
@@ -127,9 +127,9 @@ def audience(home: Home, query: str, as_json: bool) -> None:
     from subscribers.crosstable import count_table
     from subscribers.terms import Key
 
-    workspace = home.open()
+    workspace = context.open_workspace()
     settings, vocabulary = workspace.settings, vocabulary_of(workspace.settings)
-    with home.reading(workspace) as opened:
+    with context.read_session(workspace) as opened:
         segment = read_segment(settings, query, opened)
         today = None if segment.asks_about(Key.status) else datetime.now(UTC).date()
         table = count_table(opened, segment, tuple(settings.sectors), today=today)
@@ -138,7 +138,9 @@ def audience(home: Home, query: str, as_json: bool) -> None:
         return
     print_table(table, vocabulary)
     who = "Subscribers" if today is None else "Subscribers who would get mail today"
-    say(f"{who}{_explained(workspace, segment)}. People who follow several sectors are counted in each.")
+    say(
+        f"{who}{_segment_in_words(workspace, segment)}. People who follow several sectors are counted in each."
+    )
 
 
 @subscribers.command()
@@ -152,8 +154,8 @@ def audience(home: Home, query: str, as_json: bool) -> None:
     help="The format of the file.",
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write to this file.")
-@pass_home
-def export(home: Home, query: str, form: str, output: Path | None) -> None:
+@pass_context
+def export(context: CliContext, query: str, form: str, output: Path | None) -> None:
     """Export subscribers to a file that can be imported again."""
     import codecs
 
@@ -163,8 +165,8 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
     wanted = Format(form)
     if output is None and wanted is Format.xlsx:
         raise click.UsageError("A workbook cannot be printed. Give a file name, such as -o partners.xlsx")
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         segment = read_segment(workspace.settings, query, opened)
         if output is None:
             export_people(opened, segment, wanted, sys.stdout.buffer)
@@ -180,13 +182,13 @@ def export(home: Home, query: str, form: str, output: Path | None) -> None:
 @subscribers.command()
 @click.argument("address")
 @json_option
-@pass_home
-def show(home: Home, address: str, as_json: bool) -> None:
+@pass_context
+def show(context: CliContext, address: str, as_json: bool) -> None:
     """Show everything stored about one subscriber."""
     from subscribers.listing import facts
 
-    workspace = home.open()
-    with home.reading(workspace) as opened:
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as opened:
         known = facts(opened, address)
     if as_json:
         emit_json(known)

@@ -4,7 +4,7 @@ from alembic import context
 from sqlmodel import SQLModel
 
 from mailer.database import models as models
-from mailer.database.job_schema import is_ours
+from mailer.database.job_schema import is_own_table
 
 context.configure(
     connection=context.config.attributes["connection"],
@@ -12,7 +12,7 @@ context.configure(
     # SQLite cannot alter a column or drop a constraint; Alembic then copies the table.
     render_as_batch=True,
     compare_type=True,
-    include_name=is_ours,
+    include_name=is_own_table,
 )
 with context.begin_transaction():
     context.run_migrations()

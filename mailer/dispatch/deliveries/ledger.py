@@ -18,7 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, fun
 from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import col
 
-from mailer.database.clock import Clock, Watch, read_clock
+from mailer.database.clock import CachedClock, Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from mailer.dispatch.deliveries.batch_writer import Batch, BatchResult, Transition, open_batch_writer
 from mailer.dispatch.deliveries.canary import CampaignProgress, read_canary
@@ -101,7 +101,7 @@ class Ledger:
         self._retry_for = retry_for
         self._canary_share: float | None = halt_at_rejected
         self._random = random_ or random.Random()  # noqa: S311 - spreads retries, guards nothing
-        self._now = Watch(engine, clock)
+        self._now = CachedClock(engine, clock)
         self._writer = open_batch_writer(engine, campaign_id, owner)
         self._select_due = select_due(campaign_id)
 

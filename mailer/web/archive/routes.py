@@ -9,7 +9,7 @@ from sqlmodel import select
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
-from mailer.database.engine import session
+from mailer.database.engine import open_session
 from mailer.i18n import NATIVE_NAMES, Translator
 from mailer.settings import Settings
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
@@ -38,7 +38,7 @@ _FEEDS = MappingProxyType({"atom": (write_atom, ATOM_TYPE), "json": (write_json,
 
 def show_editions(site: SiteDep, request: Request) -> Response:
     """The list of what may be read, the newest first."""
-    with session(site.engine, read_only=True) as opened:
+    with open_session(site.engine, read_only=True) as opened:
         editions = list_editions(opened, site.archive_summaries)
     tongue, settings = choose_translator(request.scope), site.workspace.settings
     asked = read_requested_language(request.scope)
@@ -61,7 +61,7 @@ def show_edition(site: SiteDep, slug: str, language: str, v: str = "") -> Respon
 
     ``v`` is what the link in the mail names: with it, an edition outside the archive can be read too.
     """
-    with session(site.engine, read_only=True) as opened:
+    with open_session(site.engine, read_only=True) as opened:
         found = find_content(opened, slug, language, v)
     if found is None:
         raise HTTPException(404)
@@ -117,7 +117,7 @@ def _render_feed(
     if ending not in _FEEDS:
         raise HTTPException(404)
     settings = site.workspace.settings
-    with session(site.engine, read_only=True) as opened:
+    with open_session(site.engine, read_only=True) as opened:
         editions = [edition for edition in list_editions(opened, site.archive_summaries) if wanted(edition)]
     name = settings.sender.name
     feed = Feed(
@@ -165,7 +165,7 @@ def show_image(site: SiteDep, name: str) -> Response:
 
 def show_health(site: SiteDep) -> Response:
     """Whether the pages and their database answer, for whoever watches the machine."""
-    with session(site.engine, read_only=True) as opened:
+    with open_session(site.engine, read_only=True) as opened:
         opened.exec(select(1)).one()
     return PlainTextResponse("ok\n")
 

@@ -12,7 +12,7 @@ from editions.imaging import PreparedImage
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.switches import SwitchedOff
-from mailer.campaigns.preflight import examine
+from mailer.campaigns.preflight import run_preflight
 from mailer.errors import ConfigurationError, MailerError
 from mailer.rendering.compiled import CompiledEdition
 from mailer.workspace import Workspace
@@ -74,7 +74,7 @@ class PreviewCompiler:
 
     def _compile(self, version: str) -> CompiledPreview:
         try:
-            examination = examine(self.workspace, self.slug)
+            examination = run_preflight(self.workspace, self.slug)
         except (ConfigurationError, MailerError) as error:
             problem = Problem(path=".", line=1, level=Level.error, code="unreadable", message=str(error))
             return CompiledPreview(version=version, edition=None, mails={}, problems=(problem,))

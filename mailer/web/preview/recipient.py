@@ -7,8 +7,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.audiences.selection import find_list_fault, read_reader
-from mailer.database.engine import session
+from mailer.campaigns.audiences.selection import find_database_problem, load_reader
+from mailer.database.engine import open_session
 from mailer.rendering.reader import Reader, anonymous_reader
 from mailer.web.preview.query import PreviewQuery
 from mailer.workspace import Workspace
@@ -49,17 +49,17 @@ class RecipientFinder:
 
     def find_list_error(self) -> str:
         """Why the list cannot be read; empty if it can."""
-        return find_list_fault(self.engine)
+        return find_database_problem(self.engine)
 
     def list_addresses(self, today: date) -> list[str]:
         """Some addresses that get mail, to choose from."""
-        with session(self.engine, read_only=True) as opened:
+        with open_session(self.engine, read_only=True) as opened:
             wanted = select(Subscriber.email).where(eligible(today)).order_by(col(Subscriber.email))
             return list(opened.exec(wanted.limit(_MAX_ADDRESSES)))
 
     def find_recipient(self, view: PreviewQuery, today: date) -> Recipient:
         """The reader ``view`` asks for; nobody, with the reason, where there is none."""
-        with session(self.engine, read_only=True) as opened:
+        with open_session(self.engine, read_only=True) as opened:
             if view.address:
                 return self._find_by_address(opened, view.address)
             if view.segment:
@@ -72,7 +72,7 @@ class RecipientFinder:
         except SubscriberError as error:
             return replace(self.nobody, address_error=str(error))
         return Recipient(
-            reader=read_reader(opened, subscriber, self.workspace),
+            reader=load_reader(opened, subscriber, self.workspace),
             words=f"Shown as {_describe_subscriber(subscriber)} gets it.",
         )
 
@@ -89,7 +89,7 @@ class RecipientFinder:
         readers = f"{number:,} reader{'' if number == 1 else 's'} today"
         words = f"{readers}. Shown as number {n:,} gets it: {_describe_subscriber(subscriber)}."
         return Recipient(
-            reader=read_reader(opened, subscriber, self.workspace), words=words, n=n, number=number
+            reader=load_reader(opened, subscriber, self.workspace), words=words, n=n, number=number
         )
 
 

@@ -5,7 +5,7 @@ Where it is not, `mailer work` makes them once it is.
 
 from alembic import op
 
-from mailer.database.job_schema import create_tickets
+from mailer.database.job_schema import create_job_tables
 
 revision = "0003_tickets"
 down_revision = "0002_dispatch"
@@ -14,4 +14,4 @@ depends_on = None
 
 
 def upgrade() -> None:
-    create_tickets(op.get_bind())
+    create_job_tables(op.get_bind())
