@@ -79,7 +79,7 @@ def measure_change(sample: Sample, peer: Renderer) -> Iterator[Figure]:
 def measure_growth(sample: Sample, folder: Path) -> Iterator[Figure]:
     """The time per story of editions that grow, every story changed before each compile."""
     folders = {count: _grow_edition(sample, folder / f"stories-{count}", count) for count in _SIZES}
-    time.sleep(2.5)  # until the pictures have settled, see editions.fingerprint
+    time.sleep(2.5)  # until the pictures have settled, see editions.source.file_stamp
     rounds = Rounds(
         {
             str(count): _after(_changing(grown), clock(partial(sample.read_and_compile, grown)))

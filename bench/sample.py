@@ -9,7 +9,7 @@ from pathlib import Path
 from sqlmodel import select
 
 from editions.model import Edition, Personalisation
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.database.engine import open_session
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition, compile_mjml
@@ -24,7 +24,7 @@ from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace
 from subscribers.models import Subscriber
 
-# A file that changed a moment ago is read anew each time, see editions.fingerprint: nothing to measure.
+# A file that changed a moment ago is read anew each time, see editions.source.file_stamp: nothing to measure.
 _SETTLING = 2.5
 
 

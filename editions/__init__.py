@@ -13,5 +13,5 @@
 Each Markdown file begins with front matter between two ``---`` lines: YAML 1.2, every value a string first,
 so that ``NO`` stays Norway and ``1.10`` stays 1.10. ``schema.py`` says which keys there are and why. Stories
 stand in the order of their numbers. In a body, ``##`` and ``###`` are headings; raw HTML and pictures are
-refused. :func:`editions.reading.inspect_edition` reads a folder and finds every problem of it in one run.
+refused. :func:`editions.reader.inspect_edition` reads a folder and finds every problem of it in one run.
 """

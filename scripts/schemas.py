@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from editions.model import Kind, Personalisation
-from editions.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
 
 def list_schemas(read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) -> dict[str, str]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from PIL import Image
 
 from editions.problem import Problem
-from editions.reading import Inspection, inspect_edition
+from editions.reader import Inspection, inspect_edition
 
 SECTORS = ("education", "culture", "natural-sciences")
 

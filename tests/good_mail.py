@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from editions.imaging import PreparedImage
+from editions.images.prepare import PreparedImage
 from mailer.checks.document.mail import Mail
 from mailer.rendering.themes.theme import load_theme
 

@@ -2,7 +2,7 @@
 
 import sys
 
-from editions.memory import Latest, Memory
+from editions.cache import Latest, Memory
 
 
 def forget_everything() -> None:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.template_context.page_builder import PageBuilder
 from mailer.rendering.themes.phrases import load_phrases

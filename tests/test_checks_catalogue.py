@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.catalogue import SOURCE_CHECKS, Check
+from editions.checks.registry import SOURCE_CHECKS, Check
 from editions.problem import Level
 from mailer.checks.client_features import Use, known_features
 from mailer.checks.docs import describe_check, list_pages

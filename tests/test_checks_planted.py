@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.imaging import PreparedImage
+from editions.images.prepare import PreparedImage
 from editions.problem import Level
 from mailer.campaigns.preflight import run_preflight
 from mailer.checks.document.mail import Mail

@@ -5,7 +5,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
-from editions.cjk import use_cjk_rules
+from editions.markdown.cjk import use_cjk_rules
 
 STOCK = MarkdownIt("commonmark").enable("strikethrough")
 OURS = MarkdownIt("commonmark").enable("strikethrough")

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, ImageCms, ImageDraw
 
 from editions.errors import ImageError
-from editions.imagefiles import locate_image
-from editions.imaging import PreparedImage, prepare_image, read_image
+from editions.images.files import locate_image
+from editions.images.prepare import PreparedImage, prepare_image, read_image
 from editions.problem import Level
-from editions.reading import read_edition
+from editions.reader import read_edition
 from tests.drafts import SECTORS, Draft
 
 FIRST = "stories/010-youth-forum.md"

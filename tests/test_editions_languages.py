@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
-from editions import languages
-from editions.languages import canonical_language, mark_languages, mark_runs
+from editions.markdown import lang_spans
+from editions.markdown.lang_spans import canonical_language, mark_languages, mark_runs
 
 
 def show(html: str) -> str:
@@ -103,4 +103,4 @@ def test_a_language_tag_is_written_as_bcp_47_has_it(written: str, tag: str | Non
 
 
 def test_the_example_in_the_docstring_is_true() -> None:
-    assert doctest.testmod(languages).failed == 0
+    assert doctest.testmod(lang_spans).failed == 0

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from editions.links import judge_link
+from editions.markdown.links import judge_link
 
 
 @pytest.mark.parametrize(

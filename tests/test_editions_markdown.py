@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
-from editions.markdown import LETTER_HEADING, Prose, render_markdown
+from editions.markdown.renderer import LETTER_HEADING, Prose, render_markdown
 from editions.problem import Level
 
 MARKUP = st.text(

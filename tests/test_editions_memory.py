@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from editions import documents, fingerprint, imaging
+from editions.cache import Latest, Memory
 from editions.errors import ImageError
-from editions.fingerprint import digest_content, is_settled, known_digest, stamp_file
-from editions.imaging import prepare_image, read_image
-from editions.memory import Latest, Memory
-from editions.reading import Inspection, inspect_edition
+from editions.images import prepare
+from editions.images.prepare import prepare_image, read_image
+from editions.reader import Inspection, inspect_edition
+from editions.source import document, file_stamp
+from editions.source.file_stamp import digest_content, is_settled, known_digest, stamp_file
 from tests.drafts import SECTORS, Draft
 from tests.memories import forget_everything
 
@@ -39,7 +40,7 @@ def draft(tmp_path: Path) -> Draft:
 @pytest.fixture
 def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files are believed as soon as they are written."""
-    monkeypatch.setattr(fingerprint, "_SETTLED", -(10**18))
+    monkeypatch.setattr(file_stamp, "_SETTLED", -(10**18))
 
 
 def inspect_anew(draft: Draft) -> Inspection:
@@ -232,14 +233,12 @@ def test_sectors_that_change_are_seen_at_once(draft: Draft) -> None:
 
 def test_who_changes_the_list_of_problems_changes_nobody_elses(draft: Draft) -> None:
     draft.write("stories/020-bad.md", "no front matter")
-    _, problems = documents.read_document(
-        draft.folder, "stories/020-bad.md", documents.BaseModel, sectors=SECTORS
+    _, problems = document.read_document(
+        draft.folder, "stories/020-bad.md", document.BaseModel, sectors=SECTORS
     )
     expected = list(problems)
     problems.clear()
-    again = documents.read_document(draft.folder, "stories/020-bad.md", documents.BaseModel, sectors=SECTORS)[
-        1
-    ]
+    again = document.read_document(draft.folder, "stories/020-bad.md", document.BaseModel, sectors=SECTORS)[1]
     assert again == expected
 
 
@@ -295,13 +294,13 @@ def test_a_link_out_of_the_edition_is_refused_also_where_the_file_was_read_befor
 def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the pictures that were opened."""
     names: list[str] = []
-    open_image = imaging.open_image
+    open_image = prepare.open_image
 
     def recorded(name: str, content: bytes) -> AbstractContextManager[Image.Image]:
         names.append(name)
         return open_image(name, content)
 
-    monkeypatch.setattr(imaging, "open_image", recorded)
+    monkeypatch.setattr(prepare, "open_image", recorded)
     return names
 
 
@@ -362,8 +361,8 @@ def test_a_broken_picture_is_broken_each_time_and_whole_once_mended(tmp_path: Pa
 
 
 def test_pictures_are_kept_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small: Memory[imaging.PreparedImage] = Memory(3000, weigh=lambda image: len(image.data))
-    monkeypatch.setattr(imaging, "_prepared", small)
+    small: Memory[prepare.PreparedImage] = Memory(3000, weigh=lambda image: len(image.data))
+    monkeypatch.setattr(prepare, "_prepared", small)
     for number in range(12):
         prepare_image(draw(tmp_path / f"{number}.png", f"#0000{number:02x}"), width=200)
         assert 0 < small.weight <= 3000
@@ -373,7 +372,7 @@ def test_pictures_may_be_prepared_at_the_same_time(tmp_path: Path) -> None:
     paths = [draw(tmp_path / f"{number}.png", f"#00{number:02x}00") for number in range(4)]
     expected = [prepare_image(path, width=100) for path in paths]
     forget_everything()
-    found: list[list[imaging.PreparedImage]] = []
+    found: list[list[prepare.PreparedImage]] = []
     threads = [
         threading.Thread(target=lambda: found.append([prepare_image(path, width=100) for path in paths]))
         for _ in range(4)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editions.markdown import render_markdown
+from editions.markdown.renderer import render_markdown
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from editions.errors import EditionError
 from editions.model import Kind
 from editions.problem import Level, Problem
-from editions.reading import inspect_edition, read_edition
-from editions.sources import source_digest
+from editions.reader import inspect_edition, read_edition
+from editions.source.text_file import source_digest
 from tests.drafts import EDITION, SECTORS, STORY, STORY_ZH, Draft
 
 FIRST = "stories/010-youth-forum.md"

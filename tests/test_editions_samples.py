@@ -1,6 +1,6 @@
 """The sample edition is without a fault."""
 
-from editions.reading import inspect_edition
+from editions.reader import inspect_edition
 from editions.sections import arrange_sections
 from tests.sample_edition import SAMPLE
 

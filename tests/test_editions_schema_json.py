@@ -12,8 +12,8 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 import editions
-from editions.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
-from editions.skeleton.making import write_skeleton
+from editions.skeleton.create import write_skeleton
+from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from tests import small_edition
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"

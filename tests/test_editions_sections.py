@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from editions.model import Edition, Kind, Story
-from editions.reading import read_edition
+from editions.reader import read_edition
 from editions.sections import arrange_sections
 from tests.drafts import SECTORS, STORY, Draft
 

@@ -9,14 +9,14 @@ import pytest
 from pydantic import BaseModel
 
 from editions.errors import NewEditionError
-from editions.explaining import read_header, schema_in
-from editions.frontmatter import FrontMatter, read_front_matter
-from editions.reading import inspect_edition
-from editions.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
-from editions.skeleton.composing import compose_example
+from editions.reader import inspect_edition
+from editions.skeleton.create import write_skeleton
 from editions.skeleton.examples import Example
-from editions.skeleton.making import write_skeleton
-from editions.sources import Source
+from editions.skeleton.formatter import compose_example
+from editions.source.front_matter import FrontMatter, read_front_matter
+from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+from editions.source.text_file import Source
+from editions.source.validation_errors import read_header, schema_in
 
 SECTORS = {"education": "Education", "culture": "Culture"}
 COUNTRIES = {"KR": "Republic of Korea", "JP": "Japan", "MN": "Mongolia"}
@@ -171,7 +171,7 @@ def test_a_failure_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     def fail(*_: Any, **__: Any) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("editions.skeleton.making._draw_hills", fail)
+    monkeypatch.setattr("editions.skeleton.create._draw_hills", fail)
     with pytest.raises(OSError, match="No space left"):
         write(tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from editions.problem import Level
-from editions.reading import read_edition
-from editions.sources import source_digest
+from editions.reader import read_edition
+from editions.source.text_file import source_digest
 from tests.drafts import SECTORS, STORY, STORY_ZH, Draft
 
 FIRST = "stories/010-youth-forum.md"

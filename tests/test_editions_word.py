@@ -14,8 +14,8 @@ from PIL import Image
 from editions.errors import NewEditionError
 from editions.model import Edition
 from editions.problem import Level
-from editions.reading import inspect_edition, read_edition
-from editions.word.importing import Imported, import_word
+from editions.reader import inspect_edition, read_edition
+from editions.word.importer import Imported, import_word
 from tests.worddocuments import DECLARED, append_run, append_xml, draw, start_document
 
 SECTORS = ("education", "culture")

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from editions.reading import inspect_edition
-from editions.word.importing import Imported, import_word
+from editions.reader import inspect_edition
+from editions.word.importer import Imported, import_word
 from tests.worddocuments import HEADING, PARAGRAPH, body, draw, relations, write_package
 
 SECTORS = ("education",)

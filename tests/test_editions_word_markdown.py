@@ -13,16 +13,16 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from editions.frontmatter import read_front_matter
-from editions.markdown import render_markdown
-from editions.sources import Source, remove_unsafe
-from editions.word.importing import import_word
-from editions.word.losses import Losses
-from editions.word.markdown import escape_text, write_markdown
-from editions.word.spans import is_visible
-from editions.word.splitting import Chapter
-from editions.word.tidying import tidy_chapter
-from editions.writing import make_slug, quote_value
+from editions.markdown.renderer import render_markdown
+from editions.new_edition import make_slug, quote_value
+from editions.source.front_matter import read_front_matter
+from editions.source.text_file import Source, remove_unsafe
+from editions.word.html.chapters import Chapter
+from editions.word.html.cleaner import tidy_chapter
+from editions.word.html.inline_spans import is_visible
+from editions.word.importer import import_word
+from editions.word.omissions import Losses
+from editions.word.output.markdown_writer import escape_text, write_markdown
 from tests.worddocuments import HEADING, body, write_package
 
 NAUGHTY = Path(__file__).parents[2] / "shared" / "corpora" / "naughty-strings" / "blns.json"

@@ -6,7 +6,7 @@ import pytest
 
 from editions.model import Kind
 from editions.problem import Level
-from editions.reading import inspect_edition, read_edition
+from editions.reader import inspect_edition, read_edition
 from tests.judges.golden import EXPECTED, list_golden, load_sample_settings, render_texts
 
 FOLDERS = {folder.name: folder for folder in list_golden()}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from editions.model import Personalisation
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.rendering.compiler import compile_edition
 from subscribers.models import Subscriber
 from tests.judges.audience import Partner, list_shares, pick_extremes

@@ -22,7 +22,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from editions.markdown import LETTER_HEADING, STORY_HEADING, render_markdown
+from editions.markdown.renderer import LETTER_HEADING, STORY_HEADING, render_markdown
 from editions.model import (
     Edition,
     EditionText,
@@ -33,8 +33,8 @@ from editions.model import (
     Story,
     StoryText,
 )
-from editions.reading import read_edition
-from editions.sources import remove_unsafe, unify_lines
+from editions.reader import read_edition
+from editions.source.text_file import remove_unsafe, unify_lines
 from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant
 from mailer.rendering.compiled import AssembledMail, CompiledEdition
@@ -208,7 +208,7 @@ def _naughty() -> list[str]:
     return found
 
 
-# A writer's words come through editions.sources, which takes control characters out, and @@ is refused.
+# A writer's words come through editions.source.text_file, which takes control characters out, and @@ is refused.
 _SENTENCES = st.one_of(
     st.sampled_from(_naughty()),
     st.text(st.characters(exclude_categories=("Cs",)), max_size=60),

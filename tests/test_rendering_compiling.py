@@ -10,7 +10,7 @@ import pytest
 from lxml import html as lxml_html
 
 from editions.model import Edition, EditionText, Follow, Kind, ReadMore, Story, StoryText
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.errors import TemplateError
 from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
 from mailer.rendering.compiled import FORMAT_VERSION, AssembledMail, CompiledEdition, CompiledVersionError

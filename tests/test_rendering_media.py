@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.imaging import PreparedImage
+from editions.images.prepare import PreparedImage
 from mailer.rendering import media
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.media import write_media

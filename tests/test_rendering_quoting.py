@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from lxml import html as lxml_html
 
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.database.models import LetterKind
 from mailer.i18n import load_translator
 from mailer.rendering.compiler import compile_edition

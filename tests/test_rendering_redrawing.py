@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 import templates
-from editions import fingerprint
-from editions.imaging import PreparedImage
+from editions.images.prepare import PreparedImage
 from editions.model import Edition, Story
-from editions.reading import read_edition
+from editions.reader import read_edition
+from editions.source import file_stamp
 from mailer.errors import TemplateError
 from mailer.rendering import incremental
 from mailer.rendering.compiled import CompiledEdition
@@ -55,7 +55,7 @@ def sample() -> Edition:
 @pytest.fixture(autouse=True)
 def _settled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Nothing kept, and files believed as soon as they are written."""
-    monkeypatch.setattr(fingerprint, "_SETTLED", -(10**18))
+    monkeypatch.setattr(file_stamp, "_SETTLED", -(10**18))
     forget_everything()
     yield
     forget_everything()
@@ -376,7 +376,7 @@ def test_a_template_that_changes_is_seen_at_once(
 def test_templates_just_written_are_not_believed(
     sample: Edition, tmp_path: Path, drawn: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fingerprint, "_SETTLED", 60 * 10**9)
+    monkeypatch.setattr(file_stamp, "_SETTLED", 60 * 10**9)
     (tmp_path / "email").mkdir()
     (tmp_path / "email" / "note.txt").write_text("new")
     for _ in range(2):

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.rendering.compiler import compile_edition
 from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 from mailer.rendering.themes.theme import load_theme, theme_names

@@ -10,7 +10,7 @@ from lxml import html as lxml_html
 from PIL import Image
 
 from editions.model import Edition
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.errors import TemplateError
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition

@@ -13,7 +13,7 @@ from lxml import html as lxml_html
 
 import templates
 from editions.model import Edition, EditionText, Follow, Kind, ReadMore, StoryText
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
 from mailer.rendering.compiled import AssembledMail, CompiledEdition
 from mailer.rendering.compiler import compile_edition

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 from sqlalchemy import Engine
 
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.compiler import compile_edition
 from mailer.web.app import create_app

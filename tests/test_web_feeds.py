@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.campaigns.lifecycle import set_archived
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition

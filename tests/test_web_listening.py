@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.compiler import compile_edition
 from mailer.web.app import create_app

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from editions.folder import EDITION, STORIES
-from editions.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
-from editions.skeleton import words
-from editions.writing import guess_number, guess_period
+from editions.new_edition import guess_number, guess_period
+from editions.skeleton import texts
+from editions.source.folder import EDITION, STORIES
+from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
 PICTURE = "hills.png"
 LANGUAGE = "en"
@@ -62,8 +62,8 @@ def show_edition(slug: str, organisation: str, sectors: Sequence[str], today: da
             "follow": [{"name": "WeChat", "handle": "our_name", "url": "https://www.example.org/wechat"}],
             "checks": {"long-story": "The story about the forum is long, and was asked for."},
         },
-        body=words.LETTER,
-        translation=(EditionTranslation, words.EDITION_IN_CHINESE, words.LETTER_IN_CHINESE),
+        body=texts.LETTER,
+        translation=(EditionTranslation, texts.EDITION_IN_CHINESE, texts.LETTER_IN_CHINESE),
     )
 
 
@@ -94,12 +94,12 @@ def show_stories(sectors: Sequence[str], countries: Sequence[str]) -> Iterator[E
             "date": "24 October",
             "everyone": "yes",
         },
-        body=words.STORY,
-        translation=(StoryTranslation, words.STORY_IN_CHINESE, words.BODY_IN_CHINESE),
+        body=texts.STORY,
+        translation=(StoryTranslation, texts.STORY_IN_CHINESE, texts.BODY_IN_CHINESE),
     )
     brief = {"title": "In brief", **shared, "kind": "list"}
     yield Example(
-        name=f"{STORIES}/020-in-brief.md", schema=StoryHeader, written=brief, shown={}, body=words.BRIEF
+        name=f"{STORIES}/020-in-brief.md", schema=StoryHeader, written=brief, shown={}, body=texts.BRIEF
     )
     notice = {"title": "From the office", "kind": "notice", "everyone": "yes"}
     yield Example(
@@ -107,5 +107,5 @@ def show_stories(sectors: Sequence[str], countries: Sequence[str]) -> Iterator[E
         schema=StoryHeader,
         written=notice,
         shown={},
-        body=words.NOTICE,
+        body=texts.NOTICE,
     )

@@ -11,8 +11,8 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, func
 from sqlmodel import Session, col, select
 
+from editions.checks.disabled import SwitchedOff
 from editions.problem import Level, Problem
-from editions.switches import SwitchedOff
 from mailer.campaigns.audiences.compliance import HeldBack, find_held_back
 from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.audiences.selection import (

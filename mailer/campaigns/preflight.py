@@ -9,11 +9,11 @@ from pathlib import Path
 
 from babel import Locale
 
-from editions.folder import EDITION, STORIES
+from editions.checks.disabled import SwitchedOff, apply_switches, judge_switches, merge_switched_off
 from editions.model import Edition
 from editions.problem import Level, Problem
-from editions.reading import Inspection, inspect_edition
-from editions.switches import SwitchedOff, apply_switches, judge_switches, merge_switched_off
+from editions.reader import Inspection, inspect_edition
+from editions.source.folder import EDITION, STORIES
 from mailer.campaigns.audiences.selection import find_database_problem, find_variants, list_cohorts
 from mailer.checks.document.mail import Mail
 from mailer.checks.document.parsed_mail import ParsedMail

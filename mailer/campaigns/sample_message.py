@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from editions.model import Edition
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.campaigns.audiences.selection import load_reader
 from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current

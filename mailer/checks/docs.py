@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from editions.catalogue import SOURCE_CHECKS, Check
+from editions.checks.registry import SOURCE_CHECKS, Check
 from mailer.checks.client_features import Feature, known_features
 from mailer.checks.registry import CHECKS
 

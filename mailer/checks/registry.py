@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from editions.catalogue import SOURCE_CHECKS, Check
+from editions.checks.registry import SOURCE_CHECKS, Check
 from editions.problem import Level
 
 CHECK_NUMBERS = range(1, 40)

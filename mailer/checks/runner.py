@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from editions.folder import EDITION
 from editions.problem import Problem
+from editions.source.folder import EDITION
 from mailer.checks.document.mail import Mail
 from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding

@@ -7,7 +7,7 @@ from functools import cached_property
 from hashlib import sha256
 from typing import Any
 
-from editions.imaging import PreparedImage
+from editions.images.prepare import PreparedImage
 from editions.model import Personalisation
 from mailer.errors import MailerError
 from mailer.rendering.body.assembly import EncodedBody, Selection, join_text, select_fragments

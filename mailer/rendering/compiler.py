@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editions.imaging import PreparedImage
-from editions.memory import Latest
+from editions.cache import Latest
+from editions.images.prepare import PreparedImage
 from editions.model import Edition
 from editions.sections import arrange_sections
 from mailer.errors import TemplateError

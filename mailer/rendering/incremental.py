@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from editions.memory import Memory
+from editions.cache import Memory
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import FragmentKind, find_fragment, parse_fragments, walk_fragments
 from mailer.rendering.pipeline.rendered_page import RenderedPage

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import templates
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.rendering.compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
 from mailer.rendering.reader import DIGEST_DIGITS, anonymous_reader

@@ -13,7 +13,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 from editions.model import Edition
-from editions.reading import read_edition
+from editions.reader import read_edition
 from mailer.rendering.compiler import compile_edition, compile_mjml
 from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from editions.imaging import PreparedImage
+from editions.images.prepare import PreparedImage
 from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.themes.theme import Theme
 

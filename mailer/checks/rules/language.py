@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from babel import Locale
 
-from editions.languages import canonical_language, mark_runs
+from editions.markdown.lang_spans import canonical_language, mark_runs
 from mailer.checks.document.parsed_mail import ParsedMail, TextRun
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.rendering.themes.theme import Theme

@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from editions.checking import is_vague
-from editions.links import is_shortened, judge_link
+from editions.checks.content import is_vague
+from editions.markdown.links import is_shortened, judge_link
 from mailer.checks.document.dom import Node
 from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding

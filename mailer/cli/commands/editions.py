@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from editions.problem import Problem
-    from editions.word.importing import Imported
+    from editions.word.importer import Imported
 
 
 @click.command()
@@ -188,7 +188,7 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 
     Example: mailer new 2026-2
     """
-    from editions.skeleton.making import write_skeleton
+    from editions.skeleton.create import write_skeleton
 
     workspace = context.open_workspace()
     settings = workspace.settings
@@ -233,7 +233,7 @@ def import_(context: CliContext, file: Path, slug: str, language: str, as_json: 
     Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
     place in the document. Never overwrites files. Example: mailer import newsletter.docx --edition 2026-2
     """
-    from editions.word.importing import import_word
+    from editions.word.importer import import_word
 
     workspace = context.open_workspace()
     imported = import_word(
@@ -268,7 +268,7 @@ def _print_imported(context: CliContext, imported: Imported) -> None:
 
 
 def _read_language(tag: str) -> str:
-    from editions.languages import canonical_language
+    from editions.markdown.lang_spans import canonical_language
 
     if tag and not canonical_language(tag):
         raise click.BadParameter(

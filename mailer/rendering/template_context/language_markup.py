@@ -7,7 +7,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from editions.languages import mark_runs
+from editions.markdown.lang_spans import mark_runs
 from mailer.i18n import SOURCE_LANGUAGE
 from mailer.settings import SenderSettings
 

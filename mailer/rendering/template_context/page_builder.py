@@ -7,8 +7,8 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from editions.imaging import PreparedImage, prepare_image
-from editions.memory import Latest
+from editions.cache import Latest
+from editions.images.prepare import PreparedImage, prepare_image
 from editions.model import (
     Edition,
     EditionText,
@@ -288,5 +288,5 @@ class PageBuilder:
 
 
 def _trusted(html: str) -> Markup:
-    """``html`` as markup: only what editions.markdown sanitised and editions.languages escaped comes here."""
+    """``html`` as markup: only what editions.markdown.renderer sanitised and editions.markdown.lang_spans escaped comes here."""
     return Markup(html)  # noqa: S704

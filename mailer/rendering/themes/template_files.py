@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import templates
-from editions.fingerprint import Stamp, is_settled, read_stamp
+from editions.source.file_stamp import Stamp, is_settled, read_stamp
 from mailer.errors import TemplateError
 
 

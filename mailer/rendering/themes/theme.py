@@ -182,7 +182,7 @@ class Layout:
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
     """Widths of pictures in pixels: as shown on a desk, and as files are made for. A file holds up to twice
-    as many (``editions.imaging``), for screens with small pixels, and phones where pictures are wider."""
+    as many (``editions.images.prepare``), for screens with small pixels, and phones where pictures are wider."""
 
     __pydantic_config__ = _CONFIG
 

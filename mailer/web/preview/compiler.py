@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from editions.imaging import PreparedImage
+from editions.checks.disabled import SwitchedOff
+from editions.images.prepare import PreparedImage
 from editions.model import Edition
 from editions.problem import Level, Problem
-from editions.switches import SwitchedOff
 from mailer.campaigns.preflight import run_preflight
 from mailer.errors import ConfigurationError, MailerError
 from mailer.rendering.compiled import CompiledEdition

@@ -1,0 +1,396 @@
+"""Checks of what an edition says: nothing here makes a file unreadable, and all of it is seen by readers.
+
+They look at what was written, not at the finished edition, so that a wrong country in a story hides no fault
+of its words.
+"""
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, TypeAlias
+
+from editions.cache import Memory
+from editions.checks.disabled import KEY, read_switches
+from editions.markdown.links import is_shortened, judge_link
+from editions.markdown.renderer import Link
+from editions.problem import Level, Problem
+from editions.source.document import Document
+from editions.source.folder import STORIES
+from editions.source.yaml_parser import Place, Value
+
+HOLE = "@@"
+"""Marks the places of a mail that are filled for each reader; it must not stand in a text."""
+
+_MOST_WORDS = 400
+_LONGEST_ALT = 125
+_LONGEST_SUBJECT = 70
+_PREHEADER = (40, 130)
+# Screen readers list links without the words around them; these say nothing there, in any of our languages.
+_EMPTY_WORDS = frozenset(
+    word
+    for language in (
+        "click here|here|read more|read more here|more|learn more|see more|find out more|this|this link|link",
+        "cliquez ici|ici|lire la suite|en savoir plus|plus|lien",
+        "点击这里|点击此处|这里|此处|更多|阅读更多|查看更多|了解更多|详情|链接",
+        "こちら|ここ|続きを読む|詳細|詳しくはこちら|もっと見る",
+        "여기|더 보기|더보기|자세히|자세히 보기|링크",
+        "энд|энд дарна уу|дэлгэрэнгүй|цааш унших|холбоос",
+    )
+    for word in language.split("|")
+)
+# Promises and exclamations that SpamAssassin and its kin give points for.
+_LOUD = re.compile(r"[!！]{2,}|100\s?% (guaranteed|free)|act now|risk[- ]free", re.IGNORECASE)
+_BARE_URL = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
+_FILE_NAME = re.compile(
+    r"\S+\.(jpe?g|png|gif|webp|heic|tiff?|bmp)|(img|dsc[nf]?|image|picture|photo)[ _-]?\d+", re.IGNORECASE
+)
+
+AnyDocument: TypeAlias = Document[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Spoken:
+    """A link as a list of links reads it out: its words, and the same for comparing."""
+
+    words: str
+    plain: str
+    url: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Checked:
+    """What was found in one document, and the links that are compared with those of others."""
+
+    problems: tuple[Problem, ...]
+    links: tuple[_Spoken, ...]
+
+
+# By what decides about a document; kept, because most have not changed since they were checked last.
+_checked: Memory[_Checked] = Memory(5000)
+
+
+def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
+    """Every complaint about the words of ``documents``, the files of one edition."""
+    found = [
+        (
+            document,
+            _checked.recall(
+                (document.name, document.language, document.text), partial(_check_document, document)
+            ),
+        )
+        for document in documents
+    ]
+    alone = [problem for _, checked in found for problem in checked.problems]
+    return [*alone, *_check_same_words((document, checked.links) for document, checked in found)]
+
+
+def _check_document(document: AnyDocument) -> _Checked:
+    problems = [*_check_holes(document), *_check_images(document), *_check_links(document)]
+    for url, line in _addresses(document):
+        problems += _check_address(document, url, line)
+    if document.name.startswith(f"{STORIES}/"):
+        problems += _check_body(document)
+    else:
+        problems += [*_check_letter(document), *_check_inbox(document), *_check_switches(document)]
+    links = tuple(
+        _Spoken(words=text, plain=_plain(text), url=url, line=line)
+        for text, url, line in _links(document)
+        if text
+    )
+    return _Checked(problems=tuple(problems), links=links)
+
+
+def _check_holes(document: AnyDocument) -> Iterator[Problem]:
+    lines = [number for number, line in enumerate(document.text.split("\n"), start=1) if HOLE in line]
+    if not lines:
+        # Written as &#64;@ or @\\@, and whole only now.
+        front = document.front
+        rendered = {front.line("introductions", key): prose for key, prose in document.introductions.items()}
+        rendered[front.body_line] = document.prose
+        lines = [line for line, prose in rendered.items() if HOLE in prose.html or HOLE in prose.text]
+    if not lines and any(HOLE in text for text in _texts(document.front.values or {})):
+        lines = [1]
+    for line in lines:
+        yield _error(
+            document,
+            line,
+            "reserved-sign",
+            f"{HOLE} marks a place that is filled in for each reader, so it cannot appear in the text. "
+            "Write a single @.",
+        )
+
+
+def _texts(value: Value) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+        return
+    for part in value.values() if isinstance(value, dict) else value:
+        yield from _texts(part)
+
+
+def _check_images(document: AnyDocument) -> Iterator[Problem]:
+    places: tuple[Place, ...] = (("image",), ("letter", "portrait"))
+    for place in places:
+        if alt := document.front.text(*place, "alt"):
+            name, caption = document.front.text(*place, "file"), document.front.text(*place, "caption")
+            yield from _check_alt(document, document.front.line(*place, "alt"), alt, name, caption)
+
+
+def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: str) -> Iterator[Problem]:
+    if is_file_name(alt) or (
+        name and alt.casefold() in {name.casefold(), name.rpartition(".")[0].casefold()}
+    ):
+        yield _error(
+            document,
+            line,
+            "alt-is-file-name",
+            f"the alt text {alt!r} is a file name, which screen readers would read out. "
+            "Describe what the picture shows.",
+        )
+    if caption and alt.casefold() == caption.casefold():
+        yield _error(
+            document,
+            line,
+            "alt-repeats-caption",
+            "the alt text repeats the caption, so people using a screen reader would hear it twice. "
+            "Describe what the picture shows.",
+        )
+    if len(alt) > _LONGEST_ALT:
+        yield _warning(
+            document,
+            line,
+            "long-alt",
+            f"the alt text has {len(alt)} characters, and a screen reader reads it without a pause. "
+            f"Keep it to {_LONGEST_ALT}, and put the rest in the caption or the body.",
+        )
+
+
+def _check_links(document: AnyDocument) -> Iterator[Problem]:
+    for text, _, line in _links(document):
+        if is_vague(text):
+            yield _warning(
+                document,
+                line,
+                "vague-link",
+                f"“{text}” does not say where the link goes, and screen readers list links on their own. "
+                "Describe what the link leads to.",
+            )
+        elif _BARE_URL.fullmatch(text):
+            yield _warning(
+                document,
+                line,
+                "bare-link",
+                f"screen readers read the address {text} out letter by letter. Write [text]({text}), with "
+                "text that says what it is.",
+            )
+
+
+def _check_address(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
+    """What speaks against a link that works."""
+    if judge_link(url):
+        return
+    if is_shortened(url):
+        yield _warning(
+            document,
+            line,
+            "short-link",
+            f"{url} is a shortened link: readers cannot see where it leads, and spam filters count it "
+            "against the mail. Use the address of the page itself.",
+        )
+    elif url.lower().startswith("http://"):
+        yield _warning(
+            document,
+            line,
+            "plain-http",
+            f"the link {url} is not encrypted, and browsers warn about such pages. Try it with https://, and "
+            "use that if the page opens.",
+        )
+
+
+def _check_body(document: AnyDocument) -> Iterator[Problem]:
+    if not has_words(document):
+        yield _error(
+            document,
+            document.front.body_line,
+            "empty-story",
+            "the story has no text. Write it below the front matter.",
+        )
+    if document.prose.words > _MOST_WORDS:
+        yield _warning(
+            document,
+            document.front.body_line,
+            "long-story",
+            f"the story has {document.prose.words} words, and few people read more than {_MOST_WORDS}. "
+            "Shorten it, and link to the rest with read_more.",
+        )
+
+
+def _check_letter(document: AnyDocument) -> Iterator[Problem]:
+    """The body is the letter; it needs its heading, and the heading needs it."""
+    if document.front.values is None:
+        return
+    if "letter" in document.front.values and not has_words(document):
+        yield _error(
+            document,
+            document.front.line("letter"),
+            "empty-letter",
+            "the letter has a heading but no text. Write it below the front matter, or delete `letter`.",
+        )
+    if "letter" not in document.front.values and has_words(document):
+        yield _error(
+            document,
+            document.front.body_line,
+            "letter-without-heading",
+            "the body is the letter, but the letter has no heading. Add `letter` to the front matter, or "
+            "delete the body.",
+        )
+
+
+def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
+    """What an inbox shows of the mail: its subject and preheader, counted as wide as they are drawn."""
+    subject, preheader = document.front.text("subject"), document.front.text("preheader")
+    line = document.front.line("subject")
+    if (columns := _columns(subject)) > _LONGEST_SUBJECT:
+        yield _warning(
+            document,
+            line,
+            "long-subject",
+            f"the subject has {columns} characters, and inboxes will cut it off. "
+            f"Keep it to {_LONGEST_SUBJECT}.",
+        )
+    if subject.isupper() and sum(letter.isupper() for letter in subject) >= 8:
+        yield _warning(
+            document,
+            line,
+            "shouting-subject",
+            "the subject is all in capitals, which spam filters count against the mail. "
+            "Use lower-case letters too.",
+        )
+    if _LOUD.search(subject):
+        yield _warning(
+            document,
+            line,
+            "loud-subject",
+            "the subject sounds like an advertisement, which spam filters count against the mail. "
+            "Say what is in the mail, without exclamation marks or promises.",
+        )
+    yield from _check_preheader(document, subject, preheader)
+
+
+def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Iterator[Problem]:
+    line, columns, (fewest, most) = document.front.line("preheader"), _columns(preheader), _PREHEADER
+    if not preheader:
+        return
+    if _plain(preheader) == _plain(subject):
+        yield _warning(
+            document,
+            line,
+            "preheader-repeats-subject",
+            "the preheader repeats the subject, and inboxes show the two side by side. "
+            "Say what else is in the mail.",
+        )
+    if not fewest <= columns <= most:
+        yield _warning(
+            document,
+            line,
+            "preheader-length",
+            f"the preheader has {columns} characters. With fewer than {fewest}, inboxes add the first words "
+            f"of the mail; with more than {most}, they cut it off. Write {fewest} to {most}.",
+        )
+
+
+def _check_switches(document: AnyDocument) -> Iterator[Problem]:
+    """A reason that is missing or blank is left out of the values, and keeps its line."""
+    given = {switch.code for switch in read_switches(document.front)}
+    for place, line in document.front.lines.items():
+        if place[0] == KEY and len(place) == 2 and place[1] not in given:
+            yield _error(
+                document,
+                line,
+                "check-without-reason",
+                f"`{place[1]}` is switched off without a reason, and the person who approves the campaign "
+                "needs one. Write it after the code.",
+            )
+
+
+def _check_same_words(found: Iterable[tuple[AnyDocument, Sequence[_Spoken]]]) -> Iterator[Problem]:
+    """Two links with the same words and different pages cannot be told apart in a list of links."""
+    seen: dict[tuple[str, str], tuple[_Spoken, str]] = {}
+    for document, links in found:
+        for link in links:
+            first, where = seen.setdefault((document.language, link.plain), (link, document.name))
+            if first.url != link.url:
+                yield _warning(
+                    document,
+                    link.line,
+                    "same-link-words",
+                    f"“{link.words}” leads to a different page here than in {where}:{first.line}, and screen "
+                    "readers read both links out the same. Say in each what it leads to.",
+                )
+
+
+def _links(document: AnyDocument) -> list[tuple[str, str, int]]:
+    """Words, address and line of every link of a file, in its body and below it."""
+    front = document.front
+    links = [(link.text, link.url, link.line) for link in _written_links(document)]
+    for place in _list_places(document, "read_more"):
+        if what := front.text(*place, "what"):
+            links.append((what, front.text(*place, "url"), front.line(*place, "what")))
+    return links
+
+
+def _addresses(document: AnyDocument) -> list[tuple[str, int]]:
+    """Address and line of every link, also of the places where the office can be followed."""
+    front = document.front
+    addresses = [(link.url, link.line) for link in _written_links(document)]
+    for place in (*_list_places(document, "read_more"), *_list_places(document, "follow")):
+        if url := front.text(*place, "url"):
+            addresses.append((url, front.line(*place, "url")))
+    return addresses
+
+
+def _written_links(document: AnyDocument) -> Iterator[Link]:
+    for prose in (document.prose, *document.introductions.values()):
+        yield from prose.links
+
+
+def _list_places(document: AnyDocument, key: str) -> list[Place]:
+    """Where the items of ``key`` stand, which may be a list or its only item."""
+    written = document.front.value(key)
+    return [(key, number) for number in range(len(written))] if isinstance(written, list) else [(key,)]
+
+
+def is_vague(text: str) -> bool:
+    """Whether ``text`` says nothing as the words of a link, in any of our languages."""
+    return _plain(text) in _EMPTY_WORDS
+
+
+def has_words(document: AnyDocument) -> bool:
+    """Whether the body says anything; a line across the page does not."""
+    return bool(document.prose.text.replace("*", "").strip())
+
+
+def is_file_name(text: str) -> bool:
+    """Whether ``text`` is what cameras and programs call a picture, which says nothing about it."""
+    return bool(_FILE_NAME.fullmatch(text))
+
+
+def _plain(text: str) -> str:
+    """``text`` for comparing: no capitals, no punctuation around it."""
+    return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")
+
+
+def _columns(text: str) -> int:
+    """How wide ``text`` is drawn: a Chinese, Japanese or Korean character counts for two."""
+    return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in text)
+
+
+def _error(document: AnyDocument, line: int, code: str, message: str) -> Problem:
+    return Problem(path=document.name, line=line, level=Level.error, code=code, message=message)
+
+
+def _warning(document: AnyDocument, line: int, code: str, message: str) -> Problem:
+    return Problem(path=document.name, line=line, level=Level.warning, code=code, message=message)

@@ -1,0 +1,94 @@
+"""Checks that an edition does without, each for a reason its writer gives: the key ``checks``."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from editions.checks.registry import Check
+from editions.problem import Level, Problem
+from editions.source.folder import EDITION
+from editions.source.front_matter import FrontMatter
+
+KEY = "checks"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch:
+    """A line below ``checks`` in edition.md: the check ``code`` is switched off for ``reason``."""
+
+    code: str
+    reason: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class SwitchedOff:
+    """A check that was switched off, with the problems that do not count therefore."""
+
+    code: str
+    reason: str
+    problems: tuple[Problem, ...] = ()
+
+    def __str__(self) -> str:
+        number = len(self.problems)
+        found = f"{number} problem{'s' if number != 1 else ''}" if number else "nothing found"
+        return f"{self.code} ({found}): {self.reason}"
+
+    def as_dict(self) -> dict[str, object]:
+        """As JSON shows it; ``problems`` is how many were found."""
+        return {"code": self.code, "reason": self.reason, "problems": len(self.problems)}
+
+
+def read_switches(front: FrontMatter) -> tuple[Switch, ...]:
+    """The switches in the front matter of ``edition.md``, as written; those without a reason are none."""
+    written = front.value(KEY)
+    if not isinstance(written, dict):
+        return ()
+    return tuple(
+        Switch(code=code, reason=front.text(KEY, code), line=front.line(KEY, code))
+        for code, reason in written.items()
+        if isinstance(reason, str)
+    )
+
+
+def judge_switches(switches: Iterable[Switch], checks: Mapping[str, Check]) -> list[Problem]:
+    """A problem for every switch that names none of ``checks``, or one that protects readers."""
+    problems = []
+    for switch in switches:
+        check = checks.get(switch.code)
+        if check is None:
+            reason = f"there is no check `{switch.code}`. Write the code shown in brackets after a problem."
+            problems.append(_problem(switch, "unknown-check", reason))
+        elif check.essential:
+            reason = (
+                f"`{switch.code}` protects your readers and cannot be switched off. Delete this line. "
+                f"Why: {check.why}"
+            )
+            problems.append(_problem(switch, "essential-check", reason))
+    return problems
+
+
+def apply_switches(
+    problems: Sequence[Problem], switches: Iterable[Switch], checks: Mapping[str, Check]
+) -> tuple[list[Problem], tuple[SwitchedOff, ...]]:
+    """The ``problems`` that count, and what was switched off among ``checks``, found or not."""
+    honoured = {
+        switch.code: SwitchedOff(code=switch.code, reason=switch.reason)
+        for switch in switches
+        if switch.code in checks and not checks[switch.code].essential
+    }
+    for code, off in honoured.items():
+        honoured[code] = replace(off, problems=tuple(p for p in problems if p.code == code))
+    return [problem for problem in problems if problem.code not in honoured], tuple(honoured.values())
+
+
+def merge_switched_off(parts: Iterable[Collection[SwitchedOff]]) -> tuple[SwitchedOff, ...]:
+    """What was switched off in several examinations of one edition, each check once, by code."""
+    merged: dict[str, SwitchedOff] = {}
+    for off in (off for part in parts for off in part):
+        known = merged.get(off.code, off)
+        merged[off.code] = replace(known, problems=tuple(sorted({*known.problems, *off.problems})))
+    return tuple(merged[code] for code in sorted(merged))
+
+
+def _problem(switch: Switch, code: str, message: str) -> Problem:
+    return Problem(path=EDITION, line=switch.line, level=Level.error, code=code, message=message)

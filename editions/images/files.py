@@ -1,0 +1,184 @@
+"""The files of pictures: finding one, opening it safely, and saying what is wrong with it."""
+
+import io
+import os
+import struct
+import threading
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from difflib import get_close_matches
+from pathlib import Path
+
+from PIL import Image, UnidentifiedImageError
+
+from editions.errors import ImageError
+from editions.source.folder import IMAGES, leads_outside
+
+FORMATS = ("JPEG", "PNG", "GIF")
+"""What every mail program shows, by Pillow's names."""
+
+_HEAVIEST = 20_000_000
+_MOST_PIXELS = 50_000_000
+
+# Pillow warns through Python's filters, which belong to the whole process; and one large picture in memory
+# is enough.
+_one_at_a_time = threading.Lock()
+
+# What Pillow raises for files that are broken, or made to break it.
+_BROKEN = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    TypeError,
+    ArithmeticError,
+    AssertionError,
+    NotImplementedError,
+    MemoryError,
+    struct.error,
+    zlib.error,
+)
+
+_NOT_SHOWN = "mail programs do not show it"
+_SIGNATURES = (
+    (0, b"RIFF", "WebP", "Outlook for Windows does not show it"),
+    (0, b"<svg", "SVG", "Gmail and Outlook do not show it"),
+    (0, b"<?xml", "SVG", "Gmail and Outlook do not show it"),
+    (4, b"ftyphei", "HEIC", "only Apple's programs show it"),
+    (4, b"ftypmif1", "HEIC", "only Apple's programs show it"),
+    (4, b"ftypavif", "AVIF", "Outlook does not show it"),
+    (0, b"II*\0", "TIFF", _NOT_SHOWN),
+    (0, b"MM\0*", "TIFF", _NOT_SHOWN),
+    (0, b"BM", "BMP", _NOT_SHOWN),
+    (0, b"%PDF", "PDF", _NOT_SHOWN),
+)
+
+
+def locate_image(folder: Path, name: str) -> Path:
+    """The file ``name`` among the pictures of the edition in ``folder``.
+
+    Raises:
+        ImageError: the name is more than a plain file name, nothing is there, or it leads out of the folder.
+    """
+    if not name or name in {".", ".."} or any(sign in name for sign in "/\\\0"):
+        raise ImageError(
+            name,
+            "image-path",
+            f"{name!r} is not a plain file name. Pictures must be in {IMAGES}/: write the file's name alone.",
+        )
+    path = folder / f"{IMAGES}/{name}"
+    try:
+        there, inside = path.is_file(), not leads_outside(folder, f"{IMAGES}/{name}")
+    except (OSError, RuntimeError):
+        there, inside = False, True
+    if not inside:
+        raise ImageError(
+            name,
+            "outside-folder",
+            f"{name} is a link to a file outside the edition's folder. Replace it with a copy of the file.",
+        )
+    if not there:
+        raise ImageError(
+            name, "missing-image", f"{IMAGES}/{name} does not exist. {_suggest_file(folder, name)}"
+        )
+    return path
+
+
+def _suggest_file(folder: Path, name: str) -> str:
+    try:
+        names = {path.name.lower(): path.name for path in (folder / IMAGES).iterdir()}
+    except OSError:
+        names = {}
+    close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
+    if close:
+        return f"Did you mean {names[close[0]]}?"
+    return f"Put the picture into {IMAGES}/, or correct the name."
+
+
+def read_image_file(path: Path) -> bytes:
+    """The bytes of the picture at ``path``.
+
+    Raises:
+        ImageError: it cannot be read, or is too large.
+    """
+    try:
+        with path.open("rb") as file:
+            # Asked first: a file of gigabytes should not come into memory to be refused.
+            heavy = os.fstat(file.fileno()).st_size > _HEAVIEST
+            content = b"" if heavy else file.read(_HEAVIEST + 1)
+    except OSError as error:
+        raise explain_breakage(path.name, error) from error
+    if heavy or len(content) > _HEAVIEST:
+        raise ImageError(
+            path.name,
+            "image-too-large",
+            f"{path.name} is larger than {_HEAVIEST // 1_000_000} MB. Save a smaller copy.",
+        )
+    return content
+
+
+@contextmanager
+def open_image(name: str, content: bytes, *, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
+    """``content``, from the file ``name``, as a picture in one of ``formats``; unless told, what mails carry.
+
+    Raises:
+        ImageError: it is in none of them, it has too many pixels, or reading it while it is open fails.
+    """
+    with _one_at_a_time, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(io.BytesIO(content), formats=formats) as image:
+                _refuse_bomb(name, image)
+                yield image
+        except UnidentifiedImageError as error:
+            raise _explain_format(name, content) from error
+        except Image.DecompressionBombError as error:
+            raise _too_many_pixels(name) from error
+        except _BROKEN as error:
+            raise explain_breakage(name, error) from error
+
+
+def _refuse_bomb(name: str, image: Image.Image) -> None:
+    """Refuse by the header, before any pixel is unpacked: a few kilobytes of PNG can hold gigabytes."""
+    frames = int(getattr(image, "n_frames", 1))
+    if image.width * image.height * frames > _MOST_PIXELS:
+        raise _too_many_pixels(name)
+
+
+def _too_many_pixels(name: str) -> ImageError:
+    return ImageError(
+        name,
+        "image-too-large",
+        f"{name} has more than {_MOST_PIXELS // 1_000_000} million pixels. Save a smaller copy.",
+    )
+
+
+def _explain_format(name: str, content: bytes) -> ImageError:
+    start = content[:32]
+    if not start:
+        return ImageError(name, "broken-image", f"{name} is empty. Export or download it again.")
+    for offset, signature, kind, why in _SIGNATURES:
+        if start[offset:].startswith(signature) and (kind != "WebP" or start[8:12] == b"WEBP"):
+            return ImageError(name, "image-format", f"{name} is {kind}, and {why}. Save it as JPEG or PNG.")
+    return ImageError(
+        name,
+        "image-format",
+        f"{name} is not a JPEG, PNG or GIF, so mail programs do not show it. Save it as JPEG.",
+    )
+
+
+def explain_breakage(name: str, error: BaseException) -> ImageError:
+    if isinstance(error, OSError) and error.errno:
+        return ImageError(
+            name,
+            "unreadable-file",
+            f"{name} cannot be read ({error.strerror}). Check its permissions and try again.",
+        )
+    return ImageError(
+        name,
+        "broken-image",
+        f"{name} is damaged and cannot be read completely ({error}). Export or download it again.",
+    )

@@ -1,0 +1,193 @@
+"""Pictures made fit to be sent.
+
+A picture leaves here without EXIF, position, comment or colour profile, upright, in sRGB, no wider than twice
+its place, and named by its content.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from PIL import Image, ImageCms, ImageOps, ImageSequence
+
+from editions.cache import Memory
+from editions.images.files import explain_breakage, open_image, read_image_file
+from editions.source.file_stamp import Stamp, digest_content, known_digest, stamp_file
+
+_MOST_COLOURS = 1024
+_QUALITY = 78
+# EXIF tag 274 is the orientation; 5 to 8 lay the picture on its side.
+_ORIENTATION, _SIDEWAYS = 274, frozenset({5, 6, 7, 8})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageSize:
+    """A picture's own pixels, standing upright."""
+
+    width: int
+    height: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class PreparedImage:
+    """A picture ready to be sent. ``name`` is 16 hex digits of its content's hash and .jpg, .png or .gif."""
+
+    name: str
+    data: bytes
+    width: int
+    height: int
+
+
+V = TypeVar("V")
+_sizes: Memory[ImageSize] = Memory(10_000)
+_prepared: Memory[PreparedImage] = Memory(64_000_000, weigh=lambda image: len(image.data))
+
+
+def known_size(stamp: Stamp) -> ImageSize | None:
+    """What :func:`read_image` said of the picture that has ``stamp``, if it cannot have changed since."""
+    digest = known_digest(stamp)
+    return _sizes.find((digest, None)) if digest else None
+
+
+def read_image(path: Path) -> ImageSize:
+    """Read the picture at ``path`` to its end, as sending it will.
+
+    Raises:
+        ImageError: it is no JPEG, PNG or GIF, it is broken, or it is too large.
+    """
+    return _recall(_sizes, path, None, _measure)
+
+
+def _measure(name: str, content: bytes) -> ImageSize:
+    with open_image(name, content) as image:
+        for _ in ImageSequence.Iterator(image):
+            image.load()
+        image.seek(0)
+        sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
+        width, height = image.size[::-1] if sideways else image.size
+        return ImageSize(width=width, height=height)
+
+
+def prepare_image(path: Path, *, width: int) -> PreparedImage:
+    """The picture at ``path`` for a place ``width`` CSS pixels wide: at most twice as many, never enlarged.
+
+    Photographs become progressive JPEG on white; PNG stays PNG where it has few colours; GIF stays GIF,
+    moving ones too. The same file and width give the same bytes.
+
+    Raises:
+        ImageError: as :func:`read_image`.
+    """
+    return _recall(_prepared, path, width, lambda name, content: _prepare(name, content, width))
+
+
+def _recall(memory: Memory[V], path: Path, width: int | None, make: Callable[[str, bytes], V]) -> V:
+    """What ``make`` makes of the file at ``path``, or made of the same content before.
+
+    Content decides, never the file's name or date: :mod:`editions.source.file_stamp` says when it need not be read.
+    """
+    try:
+        stamp = stamp_file(path)
+    except OSError as error:
+        raise explain_breakage(path.name, error) from error
+    digest = known_digest(stamp)
+    if digest and (found := memory.find((digest, width))):
+        return found
+    content = read_image_file(path)
+    return memory.recall((digest_content(content, stamp), width), lambda: make(path.name, content))
+
+
+def _prepare(name: str, content: bytes, width: int) -> PreparedImage:
+    with open_image(name, content) as image:
+        if image.format == "GIF":
+            return _prepare_gif(image, 2 * width)
+        if image.format != "PNG":
+            image.draft("RGB", (2 * width, 2 * width))
+        upright = _convert_colours(ImageOps.exif_transpose(image))
+        small = _shrink(upright, 2 * width)
+        if image.format == "PNG" and upright.getcolors(_MOST_COLOURS) is not None:
+            return _encode(small, "PNG", optimize=True)
+        return _encode(_flatten(small), "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+
+
+def _convert_colours(image: Image.Image) -> Image.Image:
+    """``image`` in sRGB: mode L, RGB, or RGBA where something shows through."""
+    profile = image.info.get("icc_profile")
+    if image.mode.startswith("I"):
+        # 16 bits a pixel; convert() alone would cut off instead of scaling.
+        image = image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if image.has_transparency_data:
+        rgba = image.convert("RGBA")
+        colours = _apply_profile(rgba.convert("RGB"), profile)
+        colours.putalpha(rgba.getchannel("A"))
+        return colours
+    if image.mode in {"1", "L"}:
+        image = image.convert("L")
+    elif image.mode == "P":
+        image = image.convert("RGB")
+    return _apply_profile(image, profile)
+
+
+def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
+    target = "L" if image.mode == "L" else "RGB"
+    if profile:
+        try:
+            source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+            converted = ImageCms.profileToProfile(
+                image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
+            )
+        except (ImageCms.PyCMSError, OSError, ValueError):
+            # A profile that is broken or made for another kind of picture: browsers ignore it too.
+            return image.convert(target)
+        if converted is not None:
+            return converted
+    return image.convert(target)
+
+
+def _shrink(image: Image.Image, widest: int) -> Image.Image:
+    if image.width <= widest:
+        return image
+    height = max(1, round(image.height * widest / image.width))
+    return image.resize((widest, height), Image.Resampling.LANCZOS)
+
+
+def _flatten(image: Image.Image) -> Image.Image:
+    if image.mode != "RGBA":
+        return image
+    sheet = Image.new("RGB", image.size, "white")
+    sheet.paste(image, mask=image.getchannel("A"))
+    return sheet
+
+
+def _prepare_gif(image: Image.Image, widest: int) -> PreparedImage:
+    if image.width <= widest:
+        # Pillow carries duration and loop over by itself, and the comment unless told otherwise.
+        return _encode(image, "GIF", save_all=True, comment=b"")
+    frames, durations = [], []
+    for frame in ImageSequence.Iterator(image):
+        durations.append(frame.info.get("duration", 0))
+        frames.append(_shrink(frame.convert("RGBA"), widest))
+    if len(frames) == 1:
+        return _encode(frames[0], "GIF")
+    loop = {"loop": image.info["loop"]} if "loop" in image.info else {}
+    return _encode(
+        frames[0], "GIF", save_all=True, append_images=frames[1:], duration=durations, disposal=2, **loop
+    )
+
+
+def _encode(image: Image.Image, kind: str, **options: Any) -> PreparedImage:
+    # Pillow writes comments, resolution and profiles it finds here into the new file.
+    for name in ("comment", "dpi", "icc_profile", "exif", "xmp"):
+        image.info.pop(name, None)
+    out = io.BytesIO()
+    image.save(out, kind, **options)
+    data = out.getvalue()
+    ending = {"JPEG": "jpg", "PNG": "png", "GIF": "gif"}[kind]
+    return PreparedImage(
+        name=f"{hashlib.sha256(data).hexdigest()[:16]}.{ending}",
+        data=data,
+        width=image.width,
+        height=image.height,
+    )

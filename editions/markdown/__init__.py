@@ -1,0 +1,1 @@
+"""From Markdown to the HTML and the plain text of a mail."""

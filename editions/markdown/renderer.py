@@ -1,0 +1,279 @@
+"""From the Markdown of a body to sanitised XHTML and plain text, by one parse that keeps the lines.
+
+Headings: a body's ``##`` and ``###`` become ``<h4>`` and ``<h5>`` below the story's own ``<h3>`` (one level
+higher in the letter); ``#`` is refused, because the title stands in the front matter. A line end in the
+source is a space, or nothing between two Chinese or Japanese characters; the HTML has no line end outside
+``<pre>``, where a mail's templates would glue words together.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cache
+from html import escape
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from editions.markdown.cjk import join_lines, split_cjk, use_cjk_rules
+from editions.markdown.lang_spans import mark_languages
+from editions.markdown.links import judge_link
+from editions.markdown.plain_text import render_text
+from editions.problem import Level, Problem
+from editions.source.text_file import remove_unsafe
+
+_BLOCKS = {"p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br"}
+_TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
+_TAGS = {"em", "strong", "s", "a", "code", *_BLOCKS, *_TABLES}
+_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}, "th": {"scope", "style"}, "td": {"style"}}
+_VOID = re.compile(r"<(br|hr)>")
+_SPACES = re.compile(r"[\t\n\f\r]+")
+_WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
+_LONGEST = 200_000
+# The parser passes over whatever stands deeper, without a word.
+_DEEPEST = 20
+STORY_HEADING = 4
+LETTER_HEADING = 3
+
+
+@dataclass(frozen=True, kw_only=True)
+class Link:
+    """A link in a body: its words, where it goes, and its line in the file."""
+
+    text: str
+    url: str
+    line: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prose:
+    """A body, rendered. ``html`` is sanitised XHTML, ``text`` the same as plain text.
+
+    ``words`` counts as a reader's time goes: two Chinese or Japanese characters are one word.
+    """
+
+    html: str
+    text: str
+    words: int
+    links: tuple[Link, ...]
+    problems: tuple[Problem, ...]
+
+
+def render_markdown(
+    source: str, *, language: str, path: str = "", line: int = 1, heading: int = STORY_HEADING
+) -> Prose:
+    """Render ``source``, which begins on ``line`` of the file ``path``.
+
+    ``language`` is the language of the words around; runs in other scripts are marked by it. ``heading`` is
+    the level that ``##`` becomes. Never raises: what is refused is a problem, and is harmless in ``html``.
+    """
+    reading = _Inspector(path, line, heading)
+    if len(source) > _LONGEST:
+        reading.report(
+            line,
+            "body-too-long",
+            f"the body has more than {_LONGEST:,} characters, and a mail must stay below 100 kB. Shorten it.",
+        )
+        source = source[:_LONGEST]
+    parser = _parser()
+    tokens = parser.parse(remove_unsafe(source))
+    reading.inspect(tokens)
+    html = _sanitise(parser.renderer.render(tokens, parser.options, {}))
+    return Prose(
+        html=mark_languages(html, language=language),
+        text=render_text(tokens),
+        words=_count_words(tokens),
+        links=tuple(reading.links),
+        problems=tuple(reading.problems),
+    )
+
+
+@cache
+def _parser() -> MarkdownIt:
+    parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}, renderer_cls=_Renderer)
+    parser.enable(["table", "strikethrough"])
+    use_cjk_rules(parser)
+    # Let every link through to _Inspector, which refuses it aloud; the stock rule leaves
+    # `[x](javascript:…)` as text.
+    parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
+    return parser
+
+
+class _Inspector:
+    """Walks the tokens once: gathers links and problems, sets heading levels, resolves line ends."""
+
+    def __init__(self, path: str, line: int, heading: int) -> None:
+        self.path, self.line, self.heading = path, line, heading
+        self.links: list[Link] = []
+        self.problems: list[Problem] = []
+        self._level = 1
+
+    def inspect(self, tokens: Sequence[Token]) -> None:
+        for index, token in enumerate(tokens):
+            line = self.line + (token.map[0] if token.map else 0)
+            if token.type == "html_block":
+                self._refuse_html(line, token.content)
+            elif token.type in {"blockquote_open", "list_item_open"} and token.level >= _DEEPEST - 1:
+                self.report(
+                    line,
+                    "nested-too-deep",
+                    "quotations and lists are nested too deeply here, and their contents would be lost. "
+                    "Use one or two levels.",
+                )
+            elif token.type == "heading_open":
+                self._inspect_heading(line, token, tokens[index + 1])
+            elif token.type == "heading_close":
+                token.tag = self._tag(int(token.tag[1]))
+            elif token.type == "inline":
+                self._inspect_inline(line, token)
+
+    def _inspect_heading(self, line: int, token: Token, words: Token) -> None:
+        level = int(token.tag[1])
+        if level == 1:
+            self.report(
+                line,
+                "top-heading",
+                "`#` is not allowed: the title is in the front matter. Begin with `##`.",
+            )
+        elif level > 3:
+            self.report(
+                line,
+                "deep-heading",
+                f"`{'#' * level}` is not allowed: a story has two levels of headings. Use `##` or `###`.",
+            )
+        elif level > self._level + 1:
+            self.report(
+                line,
+                "skipped-heading",
+                "`###` has no `##` above it, so a level is skipped. Use `##`.",
+            )
+        if not words.content.strip():
+            self.report(
+                line,
+                "empty-heading",
+                "this heading is empty, and screen readers announce it all the same. Delete it.",
+            )
+        self._level = level
+        token.tag = self._tag(level)
+
+    def _tag(self, level: int) -> str:
+        return f"h{self.heading + min(max(level, 2), 3) - 2}"
+
+    def _inspect_inline(self, first: int, inline: Token) -> None:
+        children = inline.children or []
+        line, reached = first, 0
+        for index, token in enumerate(children):
+            at = token.meta.get("at", reached)
+            line += inline.content.count("\n", reached, at)
+            reached = max(reached, at)
+            if token.type == "html_inline":
+                self._refuse_html(line, token.content)
+            elif token.type == "image":
+                self.report(
+                    line,
+                    "picture-in-body",
+                    "pictures are not allowed in the body, where they would have no size and no credit. "
+                    "Name the picture in the front matter, under `image`.",
+                )
+            elif token.type == "link_open":
+                self._inspect_link(line, token, children[index + 1 :])
+        join_lines(children)
+
+    def _inspect_link(self, line: int, token: Token, following: Sequence[Token]) -> None:
+        # A link's title is seen by hovering only: not on a phone, not by a screen reader. It is dropped.
+        token.attrs.pop("title", None)
+        url, text = str(token.attrs.get("href", "")), " ".join(_words_of_link(following).split())
+        if fault := judge_link(url):
+            self.report(line, fault.code, fault.reason)
+        if not text:
+            self.report(
+                line,
+                "empty-link",
+                f"the link to {url} has no text, so readers cannot see it. Write [text]({url}).",
+            )
+        self.links.append(Link(text=text, url=url, line=line))
+
+    def _refuse_html(self, line: int, html: str) -> None:
+        if any(problem.code == "raw-html" and problem.line == line for problem in self.problems[-3:]):
+            return
+        shown = " ".join(html.split())
+        shown = shown if len(shown) <= 40 else f"{shown[:37]}…"
+        self.report(
+            line,
+            "raw-html",
+            f"raw HTML and comments are not allowed, because mail programs show them differently: `{shown}`. "
+            "Use Markdown, or write \\< for the character itself.",
+        )
+
+    def report(self, line: int, code: str, message: str) -> None:
+        self.problems.append(
+            Problem(path=self.path, line=line, level=Level.error, code=code, message=message)
+        )
+
+
+# ruff: noqa: ARG002 (a render rule takes four arguments, whether it needs them or not)
+class _Renderer(RendererHTML):
+    """HTML without line ends. Raw HTML, a problem already, comes out as the words it was written with."""
+
+    def renderToken(  # noqa: N802 (markdown-it's own name)
+        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
+    ) -> str:
+        if tokens[idx].type == "th_open":
+            tokens[idx].attrSet("scope", "col")
+        return super().renderToken(tokens, idx, options, env).strip("\n")
+
+    def text(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return _escape(tokens[idx].content)
+
+    def hardbreak(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return "<br />"
+
+    def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return f"<pre><code>{escape(tokens[idx].content, quote=False)}</code></pre>"
+
+    fence = code_block
+    image = html_inline = html_block = text
+
+
+def _sanitise(html: str) -> str:
+    clean = nh3.clean(
+        html,
+        tags=_TAGS,
+        attributes=_ATTRIBUTES,
+        filter_style_properties={"text-align"},
+        url_schemes={"http", "https", "mailto"},
+        url_relative="deny",
+        link_rel=None,
+    )
+    # nh3 writes HTML; a mail's template is XML, which knows neither unclosed tags nor &nbsp;.
+    return remove_unsafe(_VOID.sub(r"<\1 />", clean).replace("&nbsp;", "&#160;"))
+
+
+def _escape(text: str) -> str:
+    return escape(_SPACES.sub(" ", text), quote=False)
+
+
+def _words_of_link(following: Sequence[Token]) -> str:
+    words = []
+    for token in following:
+        if token.type == "link_close":
+            break
+        words.append(" " if token.type in {"softbreak", "hardbreak"} else token.content)
+    return "".join(words)
+
+
+def _count_words(tokens: Sequence[Token]) -> int:
+    cjk, plain = split_cjk(" ".join(_written(tokens)))
+    wide = sum(map(str.isalnum, cjk))
+    return len(_WORD.findall(plain)) + (wide + 1) // 2
+
+
+def _written(tokens: Sequence[Token]) -> Iterator[str]:
+    for token in tokens:
+        if token.type == "inline":
+            yield "".join(child.content for child in token.children or [])
+        elif token.type in {"fence", "code_block"}:
+            yield token.content

@@ -1,0 +1,101 @@
+"""Writing an edition: front matter that means what was meant, in a folder that is whole or not there."""
+
+import re
+import shutil
+import tempfile
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from babel.dates import format_skeleton
+
+from editions.errors import NewEditionError
+from editions.source.folder import is_slug
+
+# A letter or digit first; then anything but what ends a value or begins a comment.
+_PLAIN = re.compile(r"[^\W_](?:[^\n:#]|:(?=\S)|(?<=\S)#)*(?<![\s:])")
+_IN_A_ROW = re.compile(r"[,\[\]{}]")
+# What YAML takes for something else than text.
+_TAKEN = re.compile(
+    r"true|false|null|0[xo][\da-f]+|\d[\d.]*(e[-+]?\d+)?|\d{4}-\d\d?-\d\d?([Tt\s].*)?", re.IGNORECASE
+)
+_ISSUE = re.compile(r"\d{4}(-\d{1,2})?(?!\d)")
+_LONGEST_SLUG = 60
+
+
+def quote_value(text: str, *, in_row: bool = False) -> str:
+    """``text``, which has no control characters, as a value of YAML; ``in_row`` is within ``[…]``.
+
+    >>> quote_value("Teachers meet"), quote_value("Water: a right")
+    ('Teachers meet', '"Water: a right"')
+    """
+    if _PLAIN.fullmatch(text) and not _TAKEN.fullmatch(text) and not (in_row and _IN_A_ROW.search(text)):
+        return text
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def make_slug(text: str, *, fallback: str) -> str:
+    """``text`` as part of a file's name: small letters, digits and hyphens, at most 60; ``fallback`` if none
+    are left, as of a title in Chinese.
+
+    >>> make_slug("Où en est l’eau ?", fallback="story")
+    'ou-en-est-l-eau'
+    """
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    return slug[:_LONGEST_SLUG].rsplit("-", 1)[0] if len(slug) > _LONGEST_SLUG else slug or fallback
+
+
+def guess_number(slug: str, today: date) -> str:
+    """Which issue an edition of this slug is: 2021-2 of ``beijing-2021-2``, else the year and month."""
+    found = _ISSUE.search(slug)
+    return found.group() if found else f"{today:%Y-%m}"
+
+
+def guess_period(today: date, language: str) -> str:
+    """The month of ``today`` in the words of ``language``."""
+    return format_skeleton("yMMMM", today, locale=language.replace("-", "_"))
+
+
+@contextmanager
+def new_edition(editions: Path, slug: str, *, advice: str) -> Iterator[Path]:
+    """A folder to write the edition ``slug`` in; it appears in ``editions`` when the block ends well.
+
+    Until then it stands beside its place, so that a failure, a kill or a full disk leaves no half of one.
+    ``advice`` is the command that would succeed where the name is taken.
+
+    Raises:
+        NewEditionError: the slug is no name for a folder, or there is an edition of that name.
+    """
+    target = editions / slug
+    if not is_slug(slug):
+        raise NewEditionError(
+            slug,
+            "bad-folder-name",
+            "the name becomes a folder and part of a web address. Use letters, digits and hyphens, "
+            "as in 2021-2.",
+        )
+    _refuse_existing(target, advice)
+    editions.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=f".{slug}.", dir=editions))
+    try:
+        yield building
+        _refuse_existing(target, advice)
+        building.chmod(0o755)
+        building.rename(target)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+
+
+def _refuse_existing(target: Path, advice: str) -> None:
+    if target.exists() or target.is_symlink():
+        raise NewEditionError(
+            target.name,
+            "edition-exists",
+            f"{target.parent} already has an edition of that name, and editions are never overwritten. "
+            f"Choose another name: {advice}",
+        )

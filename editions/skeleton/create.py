@@ -1,0 +1,56 @@
+"""The folder of the example."""
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path
+
+from editions.new_edition import new_edition
+from editions.skeleton.examples import PICTURE, show_edition, show_stories
+from editions.skeleton.formatter import compose_example
+from editions.source.folder import IMAGES, STORIES
+
+
+def write_skeleton(
+    editions: Path,
+    slug: str,
+    *,
+    organisation: str,
+    sectors: Mapping[str, str],
+    countries: Mapping[str, str],
+    today: date,
+) -> Path:
+    """Make the edition ``slug`` in the folder ``editions``, to be written over; gives its folder.
+
+    ``organisation`` names it; its stories are of the first of ``sectors`` and ``countries`` (slugs and codes
+    with their names), where there are any.
+
+    Raises:
+        NewEditionError: there is an edition of that name, or the slug is no name for a folder.
+        OSError: the folder cannot be written.
+    """
+    with new_edition(editions, slug, advice=f"mailer new {slug}-2") as building:
+        for folder in (STORIES, IMAGES):
+            (building / folder).mkdir()
+        examples = [
+            show_edition(slug, organisation, list(sectors), today),
+            *show_stories(list(sectors), list(countries)),
+        ]
+        for example in examples:
+            text = compose_example(example)
+            (building / example.name).write_text(text, encoding="utf-8", newline="\n")
+        _draw_hills(building / IMAGES / PICTURE)
+    return editions / slug
+
+
+def _draw_hills(path: Path) -> None:
+    """A picture of flat colours, as wide as a mail shows it on a sharp screen."""
+    from PIL import Image, ImageDraw
+
+    picture = Image.new("P", (1184, 592))
+    picture.putpalette(bytes.fromhex("f4efe4 c9d7cf 8fb0a4 3f7a6d e3a857".replace(" ", "")))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((820, 90, 960, 230), fill=4)
+    for colour, height, step in ((1, 330, 296), (2, 420, 237), (3, 500, 197)):
+        for left in range(-step, 1184 + step, step):
+            draw.ellipse((left, height - step // 3, left + 2 * step, height + 2 * step), fill=colour)
+    picture.save(path, optimize=True)

@@ -1,0 +1,1 @@
+"""The source files of an edition: finding them, reading them, and validating their front matter."""

@@ -1,0 +1,300 @@
+"""What lies in an edition's folder: which file is what, by its name alone."""
+
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from editions.markdown.lang_spans import canonical_language
+from editions.problem import Level, Problem
+from editions.source.file_stamp import Stamp, read_stamp
+
+EDITION = "edition.md"
+STORIES = "stories"
+IMAGES = "images"
+
+_EDITION_TRANSLATION = re.compile(r"edition\.(?P<language>[^.]+)\.md")
+_STORY = re.compile(
+    r"(?P<number>\d{3})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\.(?P<language>[^.]+))?\.md", re.ASCII
+)
+_SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# Left behind by file managers; nobody put them there.
+_LEFT_BEHIND = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoryFiles:
+    """The files of one story, relative to the edition: its original and its translations by language."""
+
+    number: str
+    slug: str
+    original: str
+    translations: Mapping[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """Every file of an edition that has a meaning; ``problems`` names those that have none.
+
+    ``slug`` is the folder's own name. ``stamps`` are those of the ordinary files that lie in the edition
+    itself, by name; what is a link, or lies behind one, has none.
+    """
+
+    slug: str = ""
+    has_edition: bool = False
+    translations: Mapping[str, str] = field(default_factory=dict)
+    stories: tuple[StoryFiles, ...] = ()
+    images: tuple[str, ...] = ()
+    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def leads_outside(folder: Path, name: str) -> bool:
+    """Whether the file ``name`` of ``folder`` is, or lies behind, a link that leaves it."""
+    place = str(folder)
+    for part in name.split("/"):
+        place = f"{place}/{part}"
+        # os.path and not pathlib: every file of an edition is asked, each time it is read.
+        if part == ".." or os.path.islink(place):  # noqa: PTH114
+            return not (folder / name).resolve().is_relative_to(folder.resolve())
+    return False
+
+
+def list_contents(folder: Path) -> Contents:
+    """Sort the files of ``folder`` by their names. Raises nothing: what is no edition is a problem."""
+    listing = _Listing(folder)
+    names = listing.names(".")
+    if EDITION not in names and STORIES not in names:
+        if not listing.problems:
+            listing.report(
+                ".",
+                "not-an-edition",
+                f"{folder} is not an edition: it has no {EDITION}. Give the folder that contains it.",
+            )
+        return Contents(problems=tuple(listing.problems))
+    slug = folder.resolve().name
+    listing.check_names(slug, names)
+    translations = listing.sort_root(names)
+    stories = listing.sort_stories(listing.names(STORIES)) if STORIES in names else ()
+    images = tuple(listing.names(IMAGES)) if IMAGES in names else ()
+    return Contents(
+        slug=slug,
+        has_edition=EDITION in names,
+        translations=translations,
+        stories=stories,
+        images=images,
+        stamps=listing.stamps,
+        problems=tuple(listing.problems),
+    )
+
+
+class _Listing:
+    """One look through a folder; gathers problems and stamps on the way."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._taken: set[int] = set()
+        self.stamps: dict[str, Stamp] = {}
+        self.problems: list[Problem] = []
+
+    def report(self, path: str, code: str, message: str, level: Level = Level.error) -> None:
+        self.problems.append(Problem(path=path, line=1, level=level, code=code, message=message))
+
+    def names(self, name: str) -> list[str]:
+        """The names in a folder of the edition, sorted, without what file managers leave there."""
+        path = self.folder / name
+        try:
+            with os.scandir(path) as found:
+                entries = [entry for entry in found if not _is_left_behind(entry.name)]
+            if name == "." or not path.is_symlink():
+                self._stamp("" if name == "." else f"{name}/", entries)
+            return sorted([entry.name for entry in entries])
+        except (FileNotFoundError, NotADirectoryError):
+            what = "is not a folder" if path.exists() else "does not exist"
+            self.report(name, "not-an-edition", f"{path} {what}. Give the folder of an edition.")
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or "the name is not valid"
+            self.report(
+                name,
+                "unreadable-file",
+                f"{path} cannot be read ({why}). Check its permissions and try again.",
+            )
+        return []
+
+    def _stamp(self, place: str, entries: list[os.DirEntry[str]]) -> None:
+        """Keep the stamps of the files among ``entries``, whose names in the edition begin with ``place``."""
+        # Where one of them is gone by now, the others are looked at when they are read.
+        with suppress(OSError):
+            for entry in entries:
+                if entry.is_file(follow_symlinks=False):
+                    self.stamps[place + entry.name] = read_stamp(entry.stat(follow_symlinks=False))
+
+    def check_names(self, slug: str, names: list[str]) -> None:
+        if not is_slug(slug):
+            self.report(
+                ".",
+                "bad-folder-name",
+                f"the folder's name {slug!r} becomes part of a web address, and has characters that a web "
+                "address cannot have. Use letters, digits and hyphens, as in 2021-2.",
+            )
+        if EDITION not in names:
+            self.report(
+                EDITION,
+                "missing-edition-file",
+                f"{EDITION} is missing, so the mail has no title and no subject. Write it.",
+            )
+        if STORIES not in names:
+            self.report(
+                STORIES,
+                "no-stories",
+                f"the folder {STORIES}/ is missing, so there are no stories to send. Write a story.",
+            )
+
+    def sort_root(self, names: list[str]) -> dict[str, str]:
+        translations: dict[str, str] = {}
+        for name in names:
+            if found := _EDITION_TRANSLATION.fullmatch(name):
+                self._add(translations, found["language"], name)
+            elif name not in {EDITION, STORIES, IMAGES}:
+                self._report_stray(name)
+        return translations
+
+    def sort_stories(self, names: list[str]) -> tuple[StoryFiles, ...]:
+        originals: dict[tuple[str, str], str] = {}
+        translations: dict[tuple[str, str], dict[str, str]] = {}
+        self._taken = {int(found["number"]) for found in map(_STORY.fullmatch, names) if found}
+        for name in names:
+            path, found = f"{STORIES}/{name}", _STORY.fullmatch(name)
+            if not found:
+                self._report_misnamed(name)
+            elif found["language"]:
+                self._add(
+                    translations.setdefault((found["number"], found["slug"]), {}), found["language"], path
+                )
+            else:
+                originals[found["number"], found["slug"]] = path
+        self._report_orphans(originals, translations)
+        self._report_duplicates(originals)
+        if not originals:
+            self.report(
+                STORIES, "no-stories", "there are no stories here, so there is nothing to send. Write one."
+            )
+        return tuple(
+            StoryFiles(
+                number=number, slug=slug, original=path, translations=translations.get((number, slug), {})
+            )
+            for (number, slug), path in sorted(originals.items())
+        )
+
+    def _add(self, translations: dict[str, str], written: str, path: str) -> None:
+        language = canonical_language(written)
+        if language is None:
+            self.report(
+                path,
+                "unknown-language",
+                f"{written!r} in the file's name is not a known language tag, so no reader would get this. "
+                "Use a tag such as zh, mn, ja, ko or fr.",
+            )
+        elif language in translations:
+            self.report(
+                path,
+                "duplicate-translation",
+                f"{translations[language]} is a translation into {language} too. Keep one of them.",
+            )
+        else:
+            translations[language] = path
+
+    def _report_stray(self, name: str) -> None:
+        where = "out of the edition's folder"
+        if name.endswith(".md"):
+            where = f"into {STORIES}/ if it is a story"
+        elif Path(name).suffix.lower() in {".jpg", ".jpeg", ".png", ".gif"}:
+            where = f"into {IMAGES}/"
+        self.report(
+            name,
+            "stray-file",
+            f"this file is not part of the edition and will not be sent. Move it {where}.",
+            Level.warning,
+        )
+
+    def _report_misnamed(self, name: str) -> None:
+        path = f"{STORIES}/{name}"
+        if not name.lower().endswith((".md", ".markdown")):
+            self.report(
+                path,
+                "stray-file",
+                "this file is not a story and will not be sent. Move it elsewhere.",
+                Level.warning,
+            )
+            return
+        self.report(
+            path,
+            "story-name",
+            "the name of a story's file is three digits for its place, a hyphen, and a slug of lower-case "
+            f"letters, digits and hyphens. Rename this file, for example to {self._suggest_name(name)}.",
+        )
+
+    def _suggest_name(self, name: str) -> str:
+        """A name for the misnamed story ``name``: its own number, or else the next free ten."""
+        stem = name.rpartition(".")[0].lower()
+        written = re.match(r"\d+", stem)
+        slug = re.sub(r"[^a-z0-9]+", "-", stem[written.end() :] if written else stem).strip("-")
+        number = int(written.group()) % 1000 if written else 10
+        while number in self._taken and number < 990:
+            number = number // 10 * 10 + 10
+        self._taken.add(number)
+        return f"{number:03d}-{slug or 'story'}.md"
+
+    def _report_orphans(
+        self,
+        originals: Mapping[tuple[str, str], str],
+        translations: Mapping[tuple[str, str], Mapping[str, str]],
+    ) -> None:
+        for (number, slug), by_language in translations.items():
+            if (number, slug) in originals:
+                continue
+            like = [path for (_, other), path in originals.items() if other == slug]
+            advice = (
+                f"Did you mean {like[0]}? Give both the same number."
+                if like
+                else "Write the story, or delete this file."
+            )
+            for path in by_language.values():
+                self.report(
+                    path,
+                    "orphan-translation",
+                    f"this is a translation of {STORIES}/{number}-{slug}.md, which does not exist. {advice}",
+                )
+
+    def _report_duplicates(self, originals: Mapping[tuple[str, str], str]) -> None:
+        numbers: dict[str, str] = {}
+        slugs: dict[str, str] = {}
+        for (number, slug), path in sorted(originals.items()):
+            if number in numbers:
+                self.report(
+                    path,
+                    "duplicate-number",
+                    f"{numbers[number]} has the number {number} too, so it is not clear which comes first. "
+                    "Change one of the numbers.",
+                )
+            if slug in slugs:
+                self.report(
+                    path,
+                    "duplicate-slug",
+                    f"{slugs[slug]} has the slug {slug} too, so links could not tell the two apart. "
+                    "Rename one of them.",
+                )
+            numbers.setdefault(number, path)
+            slugs.setdefault(slug, path)
+
+
+def _is_left_behind(name: str) -> bool:
+    """Whether a file manager or an editor left ``name`` behind, or it is hidden."""
+    return name.startswith(".") or name.endswith("~") or name.lower() in _LEFT_BEHIND
+
+
+def is_slug(name: str) -> bool:
+    """Whether an edition's folder may be called ``name``, which becomes part of web addresses."""
+    return bool(_SLUG.fullmatch(name))

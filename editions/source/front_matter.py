@@ -1,0 +1,93 @@
+"""The front matter of a Markdown file: what stands between two ``---`` lines at its beginning."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from editions.cache import Memory
+from editions.problem import Level, Problem
+from editions.source.text_file import Source
+from editions.source.yaml_parser import Place, Reading, Value, read_yaml
+
+_FENCE = "---"
+# Reading YAML takes longer than the rest of a file, and a writer at work changes mostly bodies.
+_readings: Memory[Reading] = Memory(4_000_000, weigh=lambda reading: reading.length + 2000)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FrontMatter:
+    """A file cut in two.
+
+    ``values`` is None when the front matter could not be read. An empty value is left out of it: it counts
+    as not given. ``body`` is Markdown and begins on line ``body_line`` of the file; ``lines`` has the line
+    of each key and each item, counted from the file's top.
+    """
+
+    values: dict[str, Value] | None
+    lines: Mapping[Place, int]
+    body: str
+    body_line: int
+
+    def line(self, *place: str | int) -> int:
+        """The line of ``place``, or of the nearest thing around it that is there."""
+        while place and place not in self.lines:
+            place = place[:-1]
+        return self.lines.get(place, 1)
+
+    def value(self, *place: str | int) -> Value:
+        """What stands at ``place``; empty text when there is nothing."""
+        value: Value = self.values or {}
+        for part in place:
+            if isinstance(value, dict) and isinstance(part, str):
+                value = value.get(part, "")
+            elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+                value = value[part]
+            else:
+                return ""
+        return value
+
+    def text(self, *place: str | int) -> str:
+        """The words at ``place`` as they will be printed, on one line; empty when there are none."""
+        value = self.value(*place)
+        return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def read_front_matter(source: Source) -> tuple[FrontMatter, list[Problem]]:
+    """Cut ``source`` at its ``---`` lines and read what stands between them; complaints come as problems."""
+    lines = source.text.split("\n")
+    if lines[0].rstrip() != _FENCE:
+        return _without_values(source.text, 1), [
+            _problem(
+                source.name,
+                "no-front-matter",
+                "the file does not begin with front matter, so it has no title. "
+                "Begin with a line ---, then `title: …` and the other keys, then another line ---.",
+            )
+        ]
+    end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == _FENCE), None)
+    if end is None:
+        return _without_values("", len(lines)), [
+            _problem(
+                source.name,
+                "open-front-matter",
+                "the front matter is not closed, so the file has no body. Add a line --- after the last key.",
+            )
+        ]
+    written = "\n".join(lines[1:end])
+    reading = _readings.recall(
+        (source.name, written), lambda: read_yaml(written, name=source.name, first_line=2)
+    )
+    front = FrontMatter(
+        values=reading.values,
+        lines=reading.lines,
+        body="\n".join(lines[end + 1 :]),
+        body_line=min(end + 2, len(lines)),
+    )
+    return front, [*reading.problems]
+
+
+def _without_values(body: str, body_line: int) -> FrontMatter:
+    return FrontMatter(values=None, lines={}, body=body, body_line=body_line)
+
+
+def _problem(name: str, code: str, message: str) -> Problem:
+    return Problem(path=name, line=1, level=Level.error, code=code, message=message)

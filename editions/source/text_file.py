@@ -1,0 +1,172 @@
+"""From a file on disk to its text, or to the reason why it is none."""
+
+import hashlib
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from editions.cache import Memory
+from editions.problem import Level, Problem
+from editions.source.file_stamp import Stamp, is_settled, stamp_file
+from editions.source.folder import leads_outside
+
+LARGEST = 1_000_000
+"""Bytes a Markdown file may have. A whole mail must stay below 100 kB, so this is generous."""
+
+# Forbidden in XML 1.0 and never meant: control characters, surrogates, non-characters. U+2028 and U+2029
+# break lines in some clients and in no others; U+202A to U+202E and U+2066 to U+2069 turn the reading
+# direction of what follows.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+_MANY = 20
+UNSAFE = "{} is an invisible control character, which mail programs handle badly. Delete it."
+_BYTE_ORDER_MARKS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A file's text, with ``\\n`` line ends and no unsafe characters; ``name`` is relative to the edition."""
+
+    name: str
+    text: str
+
+
+# Files that have lain untouched, by name and stamp.
+_untouched: Memory[tuple[Source, tuple[Problem, ...]]] = Memory(
+    16_000_000, weigh=lambda found: len(found[0].text) + 1000
+)
+
+
+def source_digest(text: str) -> str:
+    """The short name of a text's exact wording: 12 hexadecimal digits, the same for every kind of line end.
+
+    A translation names the digest of what it was made from in ``translated_from``.
+    """
+    return hashlib.sha256(unify_lines(text).strip().encode("utf-8", "replace")).hexdigest()[:12]
+
+
+def unify_lines(text: str) -> str:
+    """``text`` without a byte order mark and with ``\\n`` for every kind of line end."""
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+
+
+def find_unsafe(text: str) -> str | None:
+    """The name (``U+0007``) of the first character of ``text`` that has no place in a mail."""
+    found = _UNSAFE.search(text)
+    return f"U+{ord(found.group()):04X}" if found else None
+
+
+def remove_unsafe(text: str) -> str:
+    return _UNSAFE.sub("", text)
+
+
+def read_source(folder: Path, name: str, stamp: Stamp | None = None) -> tuple[Source | None, list[Problem]]:
+    """Read the file ``name`` of the edition in ``folder``; what is wrong with it comes as problems.
+
+    ``stamp`` is that of an ordinary file, where somebody has just looked at it.
+    """
+    try:
+        stamp = stamp or _look_at(folder, name)
+        if known := _untouched.find((name, stamp)):
+            return known[0], [*known[1]]
+        data = _read_bytes(folder / name)
+    except _RefusedError as refusal:
+        return None, [_problem(name, 1, refusal.code, refusal.reason)]
+    source, problems = _decode(name, data)
+    if source and is_settled(stamp):
+        _untouched.keep((name, stamp), (source, tuple(problems)))
+    return source, problems
+
+
+def _decode(name: str, data: bytes) -> tuple[Source | None, list[Problem]]:
+    for mark, encoding in _BYTE_ORDER_MARKS:
+        if data.startswith(mark):
+            return None, [
+                _problem(name, 1, "not-utf-8", f"the file is {encoding}, not UTF-8. Save it again as UTF-8.")
+            ]
+    try:
+        text = unify_lines(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        return None, [_describe_bytes(name, data, error)]
+    if not find_unsafe(text):
+        return Source(name=name, text=text), []
+    return Source(name=name, text=remove_unsafe(text)), _describe_unsafe(name, text)
+
+
+class _RefusedError(Exception):
+    def __init__(self, code: str, reason: str) -> None:
+        self.code = code
+        self.reason = reason
+        super().__init__(reason)
+
+
+def _look_at(folder: Path, name: str) -> Stamp:
+    path = folder / name
+    try:
+        if leads_outside(folder, name):
+            raise _RefusedError(
+                "outside-folder",
+                "this is a link to a file outside the edition's folder. Replace it with a copy of the file.",
+            )
+        stamp = stamp_file(path)
+    except (OSError, RuntimeError) as error:
+        raise _explain_failure(error) from error
+    if not stat.S_ISREG(stamp.mode):
+        raise _RefusedError(
+            "unreadable-file", "this is not an ordinary file. Put a Markdown file in its place."
+        )
+    return stamp
+
+
+def _explain_failure(error: Exception) -> _RefusedError:
+    why = getattr(error, "strerror", None) or "its links form a loop"
+    return _RefusedError(
+        "unreadable-file", f"the file cannot be read ({why}). Check its permissions and try again."
+    )
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)
+    except OSError as error:
+        raise _explain_failure(error) from error
+    if len(data) > LARGEST:
+        raise _RefusedError(
+            "file-too-large",
+            f"the file is larger than {LARGEST // 1_000_000} MB, too large for a story. "
+            "Put pictures into images/ and keep only text here.",
+        )
+    return data
+
+
+def _describe_bytes(name: str, data: bytes, error: UnicodeDecodeError) -> Problem:
+    line = data[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
+    return _problem(
+        name,
+        line,
+        "not-utf-8",
+        f"the file is not UTF-8: byte 0x{data[error.start]:02X} on this line is not valid. "
+        "Save it again as UTF-8.",
+    )
+
+
+def _describe_unsafe(name: str, text: str) -> list[Problem]:
+    """One problem for each line that has unsafe characters, as far as a person would read on."""
+    found = ((number, find_unsafe(line)) for number, line in enumerate(text.split("\n"), start=1))
+    lines = [(number, character) for number, character in found if character]
+    return [
+        _problem(
+            name,
+            number,
+            "unsafe-character",
+            UNSAFE.format(character),
+        )
+        for number, character in lines[:_MANY]
+    ]
+
+
+def _problem(name: str, line: int, code: str, message: str) -> Problem:
+    return Problem(path=name, line=line, level=Level.error, code=code, message=message)

@@ -1,0 +1,233 @@
+"""YAML 1.2 as plain text: every value a string, every key with its line, nothing unfolded or constructed.
+
+The values are built from ruamel's parsing events, not from a loaded document: an event still has its line
+and its text as written (``NO``, ``1.10``, ``yes``), and an anchor is seen before it can multiply into
+anything.
+"""
+
+from collections.abc import Iterator
+from typing import TypeAlias
+
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.events import (
+    AliasEvent,
+    DocumentStartEvent,
+    Event,
+    MappingEndEvent,
+    MappingStartEvent,
+    ScalarEvent,
+    SequenceEndEvent,
+    SequenceStartEvent,
+    StreamEndEvent,
+)
+
+from editions.problem import Level, Problem
+from editions.source.text_file import UNSAFE, find_unsafe, remove_unsafe
+
+Value: TypeAlias = "str | list[Value] | dict[str, Value]"
+Place: TypeAlias = tuple[str | int, ...]
+"""Where a value stands: ``("image", "alt")``, ``("countries", 0)``."""
+
+_LARGEST = 100_000
+# Soft hyphen, zero-width spaces and joiners, byte order mark: alone they show nothing.
+_INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
+_DEEPEST = 6
+
+# What ruamel says, and what people wrote.
+_HINTS = (
+    (
+        "mapping values are not allowed",
+        "Put quotes around a value that contains a colon and a space, and indent neighbouring keys alike",
+    ),
+    ("'\\t'", "Indent with spaces: YAML does not allow tabs"),
+    ("cannot start any token", "Put quotes around a value that begins with @, %, ` or another symbol"),
+    ("unexpected end of stream", "A quotation mark is opened but not closed"),
+    ("could not find expected ':'", "Write each line as `key: value`, with a space after the colon"),
+    ("expected ',' or", "End a list on one line with a closing bracket, as in [CN, MN]"),
+    (
+        "expected <block end>",
+        "A line is indented differently from its neighbours, or text follows a closing quotation mark",
+    ),
+    (
+        "unknown escape",
+        "Double a backslash within double quotes, or use single quotes",
+    ),
+)
+_NO_HINT = "Compare the line with its neighbours: `key: value`, indented with spaces"
+
+
+class Reading:
+    """What one text of ``length`` characters held: ``values`` (None when it is no YAML), ``lines`` by place,
+    ``problems``."""
+
+    def __init__(self, name: str, first_line: int) -> None:
+        self.values: dict[str, Value] | None = None
+        self.lines: dict[Place, int] = {}
+        self.problems: list[Problem] = []
+        self.length = 0
+        self._name = name
+        self._first_line = first_line
+        self._events: Iterator[Event] = iter(())
+
+    def read(self, text: str) -> None:
+        self.length = len(text)
+        self._events = YAML(typ="base", pure=True).parse(text)
+        try:
+            self.values = self._document()
+        except _RefusedError as refusal:
+            self.report(refusal.line, refusal.code, refusal.message)
+        except YAMLError as error:
+            self._report_syntax(error)
+        except (ValueError, OverflowError):
+            # ruamel hands the number of "\U99999999" to chr() unchecked.
+            self.report(
+                max(self.lines.values(), default=self._first_line),
+                "yaml-syntax",
+                "the front matter is not valid YAML: an escape such as \\UFFFFFFFF is not a character. "
+                "Write the character itself.",
+            )
+
+    def report(self, line: int, code: str, message: str) -> None:
+        self.problems.append(
+            Problem(path=self._name, line=line, level=Level.error, code=code, message=message)
+        )
+
+    def _document(self) -> dict[str, Value]:
+        next(self._events)
+        event = next(self._events)
+        if isinstance(event, StreamEndEvent):
+            return {}
+        event = next(self._events)
+        if not isinstance(event, MappingStartEvent):
+            raise _RefusedError(
+                self._line(event),
+                "no-keys",
+                "the front matter has no keys. Write lines such as `title: Our year`.",
+            )
+        values = self._mapping(event, ())
+        next(self._events)
+        if isinstance(event := next(self._events), DocumentStartEvent):
+            raise _RefusedError(
+                self._line(event),
+                "yaml-syntax",
+                "the front matter continues after a line `...`. Delete that line.",
+            )
+        return values
+
+    def _value(self, event: Event, place: Place) -> Value:
+        self._refuse_references(event)
+        if len(place) > _DEEPEST:
+            raise _RefusedError(
+                self._line(event),
+                "yaml-too-deep",
+                f"this is nested more than {_DEEPEST} levels deep, and no key needs that. Write it flat.",
+            )
+        if isinstance(event, MappingStartEvent):
+            return self._mapping(event, place)
+        if isinstance(event, SequenceStartEvent):
+            return self._sequence(place)
+        return self._scalar(event)
+
+    def _mapping(self, start: Event, place: Place) -> dict[str, Value]:
+        self._refuse_references(start)
+        values: dict[str, Value] = {}
+        first: dict[str, int] = {}
+        while not isinstance(event := next(self._events), MappingEndEvent):
+            key, line = self._key(event), self._line(event)
+            again = key in first
+            self.lines.setdefault((*place, key), line)
+            value = self._value(next(self._events), (*place, key))
+            if again:
+                self.report(
+                    line,
+                    "duplicate-key",
+                    f"`{key}` is given twice (first on line {first[key]}), so one would be lost. Keep one.",
+                )
+            elif not _is_blank(value):
+                values[key] = value
+            first.setdefault(key, line)
+        return values
+
+    def _sequence(self, place: Place) -> list[Value]:
+        items: list[Value] = []
+        while not isinstance(event := next(self._events), SequenceEndEvent):
+            here = (*place, len(items))
+            self.lines.setdefault(here, self._line(event))
+            items.append(self._value(event, here))
+        return items
+
+    def _scalar(self, event: Event) -> str:
+        value = str(getattr(event, "value", ""))
+        if unsafe := find_unsafe(value):
+            # Unsafe characters of the file itself are gone by now; these came as "\u2028" in double quotes.
+            self.report(
+                self._line(event),
+                "unsafe-character",
+                UNSAFE.format(unsafe),
+            )
+        return remove_unsafe(value)
+
+    def _key(self, event: Event) -> str:
+        self._refuse_references(event)
+        if not isinstance(event, ScalarEvent):
+            raise _RefusedError(self._line(event), "yaml-syntax", "a key must be one word, such as `title`.")
+        return remove_unsafe(str(event.value))
+
+    def _refuse_references(self, event: Event) -> None:
+        """Anchors can unfold into gigabytes and tags construct objects; front matter needs neither."""
+        if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
+            raise _RefusedError(
+                self._line(event),
+                "yaml-anchor",
+                "anchors (&) and aliases (*) are not allowed, because a few lines of them can fill the "
+                "memory. Write the value out, or put quotes around it.",
+            )
+        if getattr(event, "tag", None) is not None:
+            raise _RefusedError(
+                self._line(event),
+                "yaml-tag",
+                "tags (!) are not allowed, because every value is plain text. Put quotes around the value.",
+            )
+
+    def _line(self, event: Event) -> int:
+        return self._first_line + int(event.start_mark.line)
+
+    def _report_syntax(self, error: YAMLError) -> None:
+        said, line = " ".join(str(error).split()), self._first_line
+        if isinstance(error, MarkedYAMLError):
+            said = str(error.problem or error.context)
+            # What is opened and never closed is found missing at the end; the beginning is what helps.
+            opened = any(
+                words in str(error.context) for words in ("quoted scalar", "flow sequence", "flow mapping")
+            )
+            mark = error.context_mark if opened else error.problem_mark or error.context_mark
+            line += int(mark.line) if mark else 0
+        hint = next((hint for words, hint in _HINTS if words in said), _NO_HINT)
+        self.report(line, "yaml-syntax", f"the front matter is not valid YAML: {said}. {hint}.")
+
+
+class _RefusedError(Exception):
+    """The text asks for something front matter does not do."""
+
+    def __init__(self, line: int, code: str, message: str) -> None:
+        self.line, self.code, self.message = line, code, message
+        super().__init__(message)
+
+
+def read_yaml(text: str, *, name: str, first_line: int) -> Reading:
+    """Read ``text``, which begins on line ``first_line`` of the file ``name``. Never raises."""
+    reading = Reading(name, first_line)
+    if len(text) > _LARGEST:
+        reading.report(
+            first_line,
+            "front-matter-too-large",
+            f"the front matter has more than {_LARGEST:,} characters. Put long texts into the body.",
+        )
+    else:
+        reading.read(text)
+    return reading
+
+
+def _is_blank(value: Value) -> bool:
+    return isinstance(value, str) and not value.translate(_INVISIBLE).strip()

@@ -1,0 +1,1 @@
+"""From the reduced document to clean HTML, one chapter for each story."""

@@ -1,0 +1,70 @@
+"""The simplified document as HTML, by mammoth; and the HTML as a tree."""
+
+import io
+import re
+from typing import Any
+
+import mammoth
+from lxml import etree
+
+from editions.errors import WordError
+from editions.word.omissions import EVERYWHERE, Losses
+
+# What mammoth says of a sign it leaves out.
+_UNKNOWN_SIGN = re.compile(r"w:sym .* char (?P<number>\w+) in font (?P<font>.+)$")
+_STYLES = """
+p.Title => p.title:fresh
+p.Subtitle => p.subtitle:fresh
+p.Caption => p.caption:fresh
+p.Quote => blockquote > p:fresh
+p.Heading7 => h6:fresh
+p.Heading8 => h6:fresh
+p.Heading9 => h6:fresh
+"""
+
+
+def _map_styles() -> str:
+    """Our styles, and those of lists: an item of the second level stands within one of the first."""
+    lists = [
+        f"p.{style}{level} => {'ul|ol > li > ' * (level - 1)}{tag} > li:fresh"
+        for style, tag in (("ListBullet", "ul"), ("ListNumber", "ol"))
+        for level in range(1, 6)
+    ]
+    return "\n".join([_STYLES, *lists])
+
+
+def _number(image: Any) -> dict[str, str]:
+    with image.open() as held:
+        return {"src": held.read().decode()}
+
+
+def convert_to_tree(data: bytes, *, name: str, losses: Losses) -> etree._Element:
+    """The document ``data``, made by :func:`~editions.word.docx.simplifier.simplify`, as a ``<body>``.
+
+    The ``src`` of a picture is its number. ``name`` is the file's, for complaints; ``losses`` is told of
+    signs of picture fonts that have no equal in Unicode.
+
+    Raises:
+        WordError: mammoth cannot read it, or it is nested too deep.
+    """
+    try:
+        converted = mammoth.convert_to_html(
+            io.BytesIO(data),
+            style_map=_map_styles(),
+            convert_image=mammoth.images.img_element(_number),
+            include_embedded_style_map=False,
+        )
+        tree = etree.fromstring(f"<body>{converted.value}</body>")
+    except Exception as error:
+        # mammoth trusts what it reads, and a broken document can make it fail in any way.
+        raise WordError(
+            name,
+            "broken-document",
+            f"the document cannot be read completely ({type(error).__name__}: {error}). "
+            "Open it in Word, save it again and import it again.",
+        ) from error
+    for message in converted.messages:
+        if found := _UNKNOWN_SIGN.search(message.message):
+            losses.stand(EVERYWHERE)
+            losses.note(f"a symbol of the font {found['font']}, number {found['number']}")
+    return tree

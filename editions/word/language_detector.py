@@ -1,0 +1,40 @@
+"""Which language a document is written in."""
+
+import re
+
+from editions.markdown.lang_spans import canonical_language
+from editions.word.docx.styles import Styles
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
+_KANA = re.compile(r"[\u3041-\u30fa]")
+_HANGUL = re.compile(r"[\uac00-\ud7a3]")
+_CYRILLIC = re.compile(r"[\u0400-\u04ff]")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
+# A Chinese character says about as much as three letters.
+_DENSITY = 3
+_CYRILLIC_LANGUAGES = frozenset({"mn", "ru", "kk", "ky", "uk", "bg", "sr", "be", "mk", "tg", "tt"})
+_FALLBACK = "en"
+
+
+def guess_language(text: str, styles: Styles) -> str:
+    """The language of ``text``: by its script where that says it, else by what Word was set to.
+
+    Word's setting alone is not enough: it is that of whoever installed it.
+    """
+    latin, cyrillic = len(_LATIN.findall(text)), len(_CYRILLIC.findall(text))
+    han, kana, hangul = (len(script.findall(text)) for script in (_HAN, _KANA, _HANGUL))
+    if (han + kana + hangul) * _DENSITY > max(latin, cyrillic):
+        return "ja" if kana > han / 20 else "ko" if hangul > han else _chinese(styles.language("w:eastAsia"))
+    own = _base(styles.language())
+    if cyrillic > latin:
+        return own if own in _CYRILLIC_LANGUAGES else "mn"
+    return own or _FALLBACK
+
+
+def _chinese(setting: str) -> str:
+    return "zh-Hant" if setting in {"zh-TW", "zh-HK", "zh-MO"} or "Hant" in setting else "zh-Hans"
+
+
+def _base(setting: str) -> str:
+    """``en-GB`` as ``en``: readers choose a language, not a country's form of it."""
+    return canonical_language(setting.partition("-")[0]) or ""

@@ -1,0 +1,1 @@
+"""Writing the chapters as the files of an edition."""

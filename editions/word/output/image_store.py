@@ -1,0 +1,98 @@
+"""A document's pictures as files a mail can carry, named by their content."""
+
+import hashlib
+import io
+from pathlib import Path
+
+from PIL import Image
+
+from editions.errors import ImageError
+from editions.images.files import FORMATS, open_image
+from editions.images.prepare import read_image
+from editions.word.docx.drawings import Picture
+from editions.word.docx.package import LARGEST_PICTURE, Package
+from editions.word.omissions import Losses, quoted
+
+_CONVERTED = ("WEBP", "TIFF", "BMP")
+_ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}
+_DRAWN = {".emf": "a Windows drawing (EMF)", ".wmf": "a Windows drawing (WMF)", ".svg": "an SVG drawing"}
+_DIGITS = 12
+
+
+class PictureStore:
+    """Puts pictures of one document into ``folder``, each once."""
+
+    def __init__(self, package: Package, folder: Path, losses: Losses) -> None:
+        self._package = package
+        self._folder = folder
+        self._losses = losses
+        self._names: dict[tuple[str, tuple[float, ...]], str | None] = {}
+
+    def save(self, picture: Picture) -> str | None:
+        """The name of the file ``picture`` is in now; None when no mail can carry it, which is noted.
+
+        Raises:
+            WordError: the document is broken where the picture is.
+        """
+        key = (picture.part, picture.crop)
+        if key not in self._names:
+            self._names[key] = self._write(picture)
+        return self._names[key]
+
+    def _write(self, picture: Picture) -> str | None:
+        part = Path(picture.part)
+        refused = _DRAWN.get(part.suffix.lower())
+        if self._package.size(picture.part) > LARGEST_PICTURE:
+            refused = f"a picture of more than {LARGEST_PICTURE // 1_000_000} MB"
+        if not refused:
+            try:
+                return self._keep(*_make_sendable(part.name, self._package.data(picture.part), picture.crop))
+            except ImageError as error:
+                refused = f"a picture that cannot be used ({error.code.replace('-', ' ')})"
+        self._losses.note(
+            f"{refused}, {part.name}{quoted(picture.alt)}; save it as PNG and add it to images/"
+        )
+        return None
+
+    def _keep(self, data: bytes, ending: str) -> str:
+        """Write ``data`` and read it as sending will.
+
+        Raises:
+            ImageError: it is broken somewhere behind its first bytes.
+        """
+        path = self._folder / f"{hashlib.sha256(data).hexdigest()[:_DIGITS]}{ending}"
+        self._folder.mkdir(exist_ok=True)
+        path.write_bytes(data)
+        try:
+            read_image(path)
+        except ImageError:
+            path.unlink()
+            raise
+        return path.name
+
+
+def _make_sendable(name: str, data: bytes, crop: tuple[float, float, float, float]) -> tuple[bytes, str]:
+    """``data`` and its file ending: untouched where a mail can carry it and Word shows all of it.
+
+    Raises:
+        ImageError: it is no picture Pillow can read, or too large.
+    """
+    with open_image(name, data, formats=(*FORMATS, *_CONVERTED)) as image:
+        kind = str(image.format)
+        if kind in FORMATS and not any(crop):
+            return data, _ENDINGS[kind]
+        kind = "JPEG" if kind == "JPEG" else "PNG"
+        shown = _cut(image, crop)
+        out = io.BytesIO()
+        if kind == "JPEG":
+            shown.convert("RGB").save(out, kind, quality=92)
+        else:
+            shown.convert("RGBA" if shown.has_transparency_data else "RGB").save(out, kind)
+        return out.getvalue(), _ENDINGS[kind]
+
+
+def _cut(image: Image.Image, crop: tuple[float, float, float, float]) -> Image.Image:
+    """What Word shows of ``image``. The rest was cut off, perhaps for a reason, and must not come back."""
+    left, top = round(image.width * crop[0]), round(image.height * crop[1])
+    right, bottom = round(image.width * (1 - crop[2])), round(image.height * (1 - crop[3]))
+    return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))
