@@ -5,13 +5,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from editions.cache import Latest
-from editions.checks.translations import Library, StoryDocuments
-from editions.images.used import Pictures
-from editions.markdown.renderer import Prose
-from editions.model import Edition, EditionText, Follow, Image, Letter, ReadMore, Story, StoryText
+from editions.cache import LatestCache
+from editions.checks.translations import EditionDocuments, StoryDocuments
+from editions.images.used import ImageSizes
+from editions.markdown.renderer import RenderedMarkdown
+from editions.model import Edition, EditionText, FollowLink, Image, Letter, ReadMore, Story, StoryText
 from editions.source.document import Document
-from editions.source.folder import IMAGES
+from editions.source.folder import IMAGES_FOLDER
 from editions.source.schema import (
     EditionHeader,
     EditionTranslation,
@@ -24,17 +24,17 @@ from editions.source.schema import (
 )
 
 # An edition of some dozens of stories is assembled each time one of them has changed.
-_stories: Latest[Story] = Latest(1000)
+_cached_stories: LatestCache[Story] = LatestCache(1000)
 
 
-def assemble_edition(folder: Path, slug: str, library: Library, pictures: Pictures) -> Edition:
+def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
     """The edition of ``folder`` from its ``library``, in which every header is valid."""
-    document = library.edition
+    document = documents.edition
     if document is None or document.header is None:
         raise ValueError("an edition without a valid edition.md cannot be assembled")
-    header, languages = document.header, library.languages()
-    framed: dict[str, Document[Any]] = {document.language: document, **library.translations}
-    texts = {language: _frame(framed[language], header) for language in languages}
+    header, languages = document.header, documents.complete_languages()
+    framed: dict[str, Document[Any]] = {document.language: document, **documents.translations}
+    texts = {language: _edition_text(framed[language], header) for language in languages}
     return Edition(
         folder=folder,
         slug=slug,
@@ -48,11 +48,11 @@ def assemble_edition(folder: Path, slug: str, library: Library, pictures: Pictur
         preheader=header.preheader,
         template=header.template,
         sender_name=header.sender,
-        letter=_letter(folder, framed, header.letter, pictures),
-        stories=tuple(_recall_story(folder, story, pictures) for story in library.stories),
+        letter=_letter(folder, framed, header.letter, images),
+        stories=tuple(_cached_story(folder, story, images) for story in documents.stories),
         introductions=texts[document.language].introductions,
         follow=tuple(
-            Follow(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
+            FollowLink(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
         ),
         texts=MappingProxyType(texts),
         personalise=header.personalise,
@@ -60,8 +60,10 @@ def assemble_edition(folder: Path, slug: str, library: Library, pictures: Pictur
     )
 
 
-def _frame(document: Document[EditionHeader | EditionTranslation], original: EditionHeader) -> EditionText:
-    header = _header(document)
+def _edition_text(
+    document: Document[EditionHeader | EditionTranslation], original: EditionHeader
+) -> EditionText:
+    header = _valid_header(document)
     return EditionText(
         language=document.language,
         title=header.title,
@@ -75,35 +77,35 @@ def _frame(document: Document[EditionHeader | EditionTranslation], original: Edi
 
 
 def _letter(
-    folder: Path, framed: Mapping[str, Document[Any]], signed: LetterHeader | None, pictures: Pictures
+    folder: Path, framed: Mapping[str, Document[Any]], signed: LetterHeader | None, images: ImageSizes
 ) -> Letter | None:
     if signed is None:
         return None
     texts = {}
     for language, document in framed.items():
-        heading: LetterHeader | LetterWords | None = _header(document).letter
+        heading: LetterHeader | LetterWords | None = _valid_header(document).letter
         if heading:
-            texts[language] = _text(language, heading.title, document.prose)
+            texts[language] = _text(language, heading.title, document.body)
     return Letter(
         texts=MappingProxyType(texts),
         name=signed.name,
         titles=tuple(title for title in signed.titles if title),
-        portrait=_image(folder, signed.portrait, pictures),
+        portrait=_image(folder, signed.portrait, images),
     )
 
 
-def _recall_story(folder: Path, story: StoryDocuments, pictures: Pictures) -> Story:
-    image = _header(story.original).image
-    size = pictures[image.file] if image else None
-    return _stories.recall(
+def _cached_story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
+    image = _valid_header(story.original).image
+    size = images[image.file] if image else None
+    return _cached_stories.get_or_create(
         (folder, story.original.name),
         (story.original, story.translations, size),
-        lambda: _story(folder, story, pictures),
+        lambda: _story(folder, story, images),
     )
 
 
-def _story(folder: Path, story: StoryDocuments, pictures: Pictures) -> Story:
-    header = _header(story.original)
+def _story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
+    header = _valid_header(story.original)
     documents: dict[str, Document[Any]] = {story.original.language: story.original, **story.translations}
     return Story(
         slug=story.slug,
@@ -115,7 +117,7 @@ def _story(folder: Path, story: StoryDocuments, pictures: Pictures) -> Story:
         texts=MappingProxyType(
             {language: _story_text(found, header) for language, found in documents.items()}
         ),
-        image=_image(folder, header.image, pictures),
+        image=_image(folder, header.image, images),
         read_more=_links(header.read_more),
         everyone=header.everyone,
     )
@@ -123,13 +125,13 @@ def _story(folder: Path, story: StoryDocuments, pictures: Pictures) -> Story:
 
 def _story_text(document: Document[StoryHeader | StoryTranslation], original: StoryHeader) -> StoryText:
     """The story in one language, with the original's words where a translation is silent."""
-    header, image = _header(document), original.image
+    header, image = _valid_header(document), original.image
     return StoryText(
         language=document.language,
         title=header.title,
-        html=document.prose.html,
-        text=document.prose.text,
-        words=document.prose.words,
+        html=document.body.html,
+        text=document.body.text,
+        words=document.body.word_count,
         caption=(header.image and header.image.caption) or (image.caption if image else ""),
         alt=(header.image and header.image.alt) or (image.alt if image else ""),
         date=header.date or original.date,
@@ -137,24 +139,24 @@ def _story_text(document: Document[StoryHeader | StoryTranslation], original: St
     )
 
 
-def _text(language: str, title: str, prose: Prose) -> StoryText:
+def _text(language: str, title: str, rendered: RenderedMarkdown) -> StoryText:
     return StoryText(
         language=language,
         title=title,
-        html=prose.html,
-        text=prose.text,
-        words=prose.words,
+        html=rendered.html,
+        text=rendered.text,
+        words=rendered.word_count,
         caption="",
         alt="",
     )
 
 
-def _image(folder: Path, header: ImageHeader | None, pictures: Pictures) -> Image | None:
+def _image(folder: Path, header: ImageHeader | None, images: ImageSizes) -> Image | None:
     if header is None:
         return None
-    size = pictures[header.file]
+    size = images[header.file]
     return Image(
-        path=folder / f"{IMAGES}/{header.file}",
+        path=folder / f"{IMAGES_FOLDER}/{header.file}",
         alt=header.alt,
         caption=header.caption,
         credit=header.credit,
@@ -167,7 +169,7 @@ def _links(headers: Sequence[ReadMoreHeader]) -> tuple[ReadMore, ...]:
     return tuple(ReadMore(what=header.what, url=header.url) for header in headers)
 
 
-def _header(document: Document[Any]) -> Any:
+def _valid_header(document: Document[Any]) -> Any:
     if document.header is None:
         raise ValueError(f"{document.name} has no valid front matter")
     return document.header

@@ -15,67 +15,67 @@ from cachetools import LRUCache
 V = TypeVar("V")
 
 
-class Memory(Generic[V]):
+class BoundedCache(Generic[V]):
     """Values by content, for all threads; what was not asked for longest goes when ``most`` is reached.
 
     ``weigh`` says how much of ``most`` a value takes; without it, each takes one.
     """
 
-    def __init__(self, most: int, weigh: Callable[[V], int] | None = None) -> None:
-        self._kept: LRUCache[Hashable, V] = LRUCache(most, getsizeof=weigh)
+    def __init__(self, max_size: int, measure: Callable[[V], int] | None = None) -> None:
+        self._kept: LRUCache[Hashable, V] = LRUCache(max_size, getsizeof=measure)
         self._lock = threading.Lock()
 
-    def recall(self, key: Hashable, make: Callable[[], V]) -> V:
+    def get_or_create(self, key: Hashable, create: Callable[[], V]) -> V:
         """The value of ``key``, from ``make`` where it is not kept. What ``make`` raises is not kept."""
-        found = self.find(key)
+        found = self.get(key)
         if found is not None:
             return found
-        made = make()
-        self.keep(key, made)
+        made = create()
+        self.put(key, made)
         return made
 
-    def find(self, key: Hashable) -> V | None:
+    def get(self, key: Hashable) -> V | None:
         # Not get(), which looks twice; an edition asks some two hundred times each time it is read.
         with self._lock, suppress(KeyError):
             return self._kept[key]
         return None
 
-    def keep(self, key: Hashable, value: V) -> None:
+    def put(self, key: Hashable, value: V) -> None:
         # What alone is heavier than all that may be kept raises ValueError, and is made anew each time.
         with self._lock, suppress(ValueError):
             self._kept[key] = value
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget everything."""
         with self._lock:
             self._kept.clear()
 
     @property
-    def weight(self) -> int:
+    def size(self) -> int:
         """How much of ``most`` is taken."""
         return int(self._kept.currsize)
 
 
-class Latest(Generic[V]):
+class LatestCache(Generic[V]):
     """The value last made for each place, and what it was made of: where that is too much to be a key.
 
     What it was made of is compared with ``==`` and must not be changed by anybody. ``most`` is how many
     places are kept.
     """
 
-    def __init__(self, most: int) -> None:
-        self._made: Memory[tuple[tuple[object, ...], V]] = Memory(most)
+    def __init__(self, max_size: int) -> None:
+        self._made: BoundedCache[tuple[tuple[object, ...], V]] = BoundedCache(max_size)
 
-    def recall(self, place: Hashable, content: tuple[object, ...], make: Callable[[], V]) -> V:
+    def get_or_create(self, slot: Hashable, inputs: tuple[object, ...], create: Callable[[], V]) -> V:
         """The value for ``place``, from ``make`` unless the last one was made of the same ``content``."""
-        last = self._made.find(place)
+        last = self._made.get(slot)
         # Tuples take what is the same object for equal, and do not look into it.
-        if last is not None and last[0] == content:
+        if last is not None and last[0] == inputs:
             return last[1]
-        made = make()
-        self._made.keep(place, (content, made))
+        made = create()
+        self._made.put(slot, (inputs, made))
         return made
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Forget everything."""
-        self._made.forget()
+        self._made.clear()

@@ -8,7 +8,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 
-class Kind(StrEnum):
+class StoryKind(StrEnum):
     """What a story is, which decides the block template that draws it."""
 
     letter = "letter"
@@ -70,7 +70,7 @@ class ReadMore:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Follow:
+class FollowLink:
     """A place where the office can be followed. ``url`` is empty where a handle is all there is."""
 
     name: str
@@ -121,7 +121,7 @@ class Story:
 
     slug: str
     source: str
-    kind: Kind
+    kind: StoryKind
     sector: str | None
     countries: tuple[str, ...]
     date: str
@@ -166,7 +166,7 @@ class Edition:
     letter: Letter | None
     stories: tuple[Story, ...]
     introductions: Mapping[str, StoryText] = field(default_factory=lambda: MappingProxyType({}))
-    follow: tuple[Follow, ...] = ()
+    follow: tuple[FollowLink, ...] = ()
     personalise: Personalisation = Personalisation.off
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))

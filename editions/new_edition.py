@@ -15,23 +15,27 @@ from editions.errors import NewEditionError
 from editions.source.folder import is_slug
 
 # A letter or digit first; then anything but what ends a value or begins a comment.
-_PLAIN = re.compile(r"[^\W_](?:[^\n:#]|:(?=\S)|(?<=\S)#)*(?<![\s:])")
-_IN_A_ROW = re.compile(r"[,\[\]{}]")
+_PLAIN_SCALAR = re.compile(r"[^\W_](?:[^\n:#]|:(?=\S)|(?<=\S)#)*(?<![\s:])")
+_FLOW_INDICATORS = re.compile(r"[,\[\]{}]")
 # What YAML takes for something else than text.
-_TAKEN = re.compile(
+_NON_TEXT_SCALAR = re.compile(
     r"true|false|null|0[xo][\da-f]+|\d[\d.]*(e[-+]?\d+)?|\d{4}-\d\d?-\d\d?([Tt\s].*)?", re.IGNORECASE
 )
-_ISSUE = re.compile(r"\d{4}(-\d{1,2})?(?!\d)")
-_LONGEST_SLUG = 60
+_ISSUE_NUMBER = re.compile(r"\d{4}(-\d{1,2})?(?!\d)")
+_MAX_SLUG_LENGTH = 60
 
 
-def quote_value(text: str, *, in_row: bool = False) -> str:
+def quote_yaml(text: str, *, in_flow: bool = False) -> str:
     """``text``, which has no control characters, as a value of YAML; ``in_row`` is within ``[…]``.
 
     >>> quote_value("Teachers meet"), quote_value("Water: a right")
     ('Teachers meet', '"Water: a right"')
     """
-    if _PLAIN.fullmatch(text) and not _TAKEN.fullmatch(text) and not (in_row and _IN_A_ROW.search(text)):
+    if (
+        _PLAIN_SCALAR.fullmatch(text)
+        and not _NON_TEXT_SCALAR.fullmatch(text)
+        and not (in_flow and _FLOW_INDICATORS.search(text))
+    ):
         return text
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
@@ -46,12 +50,12 @@ def make_slug(text: str, *, fallback: str) -> str:
     plain = unicodedata.normalize("NFKD", text.casefold())
     plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
-    return slug[:_LONGEST_SLUG].rsplit("-", 1)[0] if len(slug) > _LONGEST_SLUG else slug or fallback
+    return slug[:_MAX_SLUG_LENGTH].rsplit("-", 1)[0] if len(slug) > _MAX_SLUG_LENGTH else slug or fallback
 
 
-def guess_number(slug: str, today: date) -> str:
+def guess_issue_number(slug: str, today: date) -> str:
     """Which issue an edition of this slug is: 2021-2 of ``beijing-2021-2``, else the year and month."""
-    found = _ISSUE.search(slug)
+    found = _ISSUE_NUMBER.search(slug)
     return found.group() if found else f"{today:%Y-%m}"
 
 
@@ -61,7 +65,7 @@ def guess_period(today: date, language: str) -> str:
 
 
 @contextmanager
-def new_edition(editions: Path, slug: str, *, advice: str) -> Iterator[Path]:
+def create_edition_folder(editions: Path, slug: str, *, advice: str) -> Iterator[Path]:
     """A folder to write the edition ``slug`` in; it appears in ``editions`` when the block ends well.
 
     Until then it stands beside its place, so that a failure, a kill or a full disk leaves no half of one.
@@ -78,12 +82,12 @@ def new_edition(editions: Path, slug: str, *, advice: str) -> Iterator[Path]:
             "the name becomes a folder and part of a web address. Use letters, digits and hyphens, "
             "as in 2021-2.",
         )
-    _refuse_existing(target, advice)
+    _reject_existing(target, advice)
     editions.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{slug}.", dir=editions))
     try:
         yield building
-        _refuse_existing(target, advice)
+        _reject_existing(target, advice)
         building.chmod(0o755)
         building.rename(target)
     except BaseException:
@@ -91,7 +95,7 @@ def new_edition(editions: Path, slug: str, *, advice: str) -> Iterator[Path]:
         raise
 
 
-def _refuse_existing(target: Path, advice: str) -> None:
+def _reject_existing(target: Path, advice: str) -> None:
     if target.exists() or target.is_symlink():
         raise NewEditionError(
             target.name,

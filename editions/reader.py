@@ -9,16 +9,21 @@ from pydantic import BaseModel
 
 from editions.assembler import assemble_edition
 from editions.checks.content import AnyDocument, check_documents
-from editions.checks.disabled import Switch, SwitchedOff, apply_switches, read_switches
+from editions.checks.disabled import (
+    DisabledCheck,
+    DisabledCheckResult,
+    apply_disabled_checks,
+    read_disabled_checks,
+)
 from editions.checks.registry import SOURCE_CHECKS
-from editions.checks.translations import Library, StoryDocuments, check_translations
+from editions.checks.translations import EditionDocuments, StoryDocuments, check_translations
 from editions.errors import EditionError
-from editions.images.used import read_pictures
-from editions.markdown.renderer import LETTER_HEADING, STORY_HEADING
+from editions.images.used import read_used_images
+from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.source.document import Document, read_document
-from editions.source.folder import EDITION, Contents, list_contents
+from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
 H = TypeVar("H", bound=BaseModel)
@@ -28,38 +33,38 @@ H = TypeVar("H", bound=BaseModel)
 class Inspection:
     """What a reading found: every problem, by file and line; and the edition, if none of them is an error.
 
-    ``switches`` are the checks the edition wants to do without; ``switched_off`` are those of them that look
+    ``switches`` are the checks the edition wants to do without; ``disabled_results`` are those of them that look
     at files, with what they would have found.
     """
 
     edition: Edition | None
     problems: tuple[Problem, ...]
-    switches: tuple[Switch, ...] = ()
-    switched_off: tuple[SwitchedOff, ...] = ()
+    disabled_checks: tuple[DisabledCheck, ...] = ()
+    disabled_results: tuple[DisabledCheckResult, ...] = ()
 
 
 def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
     """Read the edition in ``folder``; its stories may name ``sectors``. Never raises for what lies there."""
-    contents = list_contents(folder)
-    reading = _Reading(folder, contents, sectors)
+    contents = scan_folder(folder)
+    reading = _EditionFileReader(folder, contents, sectors)
     library = reading.read()
     documents = reading.documents
     images = contents.images if reading.is_complete else ()
-    pictures, problems = read_pictures(folder, documents, present=images, stamps=contents.stamps)
+    pictures, problems = read_used_images(folder, documents, present=images, stamps=contents.stamps)
     problems += [
         *contents.problems,
         *reading.problems,
         *check_documents(documents),
         *check_translations(library),
     ]
-    switches = read_switches(library.edition.front) if library.edition else ()
-    problems, switched_off = apply_switches(sorted(set(problems)), switches, SOURCE_CHECKS)
+    switches = read_disabled_checks(library.edition.front_matter) if library.edition else ()
+    problems, switched_off = apply_disabled_checks(sorted(set(problems)), switches, SOURCE_CHECKS)
     usable = not any(problem.level == Level.error for problem in problems)
     return Inspection(
         edition=assemble_edition(folder, contents.slug, library, pictures) if usable else None,
         problems=tuple(problems),
-        switches=switches,
-        switched_off=switched_off,
+        disabled_checks=switches,
+        disabled_results=switched_off,
     )
 
 
@@ -75,10 +80,10 @@ def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
     return inspection.edition
 
 
-class _Reading:
+class _EditionFileReader:
     """Reads the files of one edition; keeps each that could be read, and the problems of all."""
 
-    def __init__(self, folder: Path, contents: Contents, sectors: Collection[str]) -> None:
+    def __init__(self, folder: Path, contents: FolderContents, sectors: Collection[str]) -> None:
         self.folder = folder
         self.contents = contents
         self.sectors = tuple(sectors)
@@ -86,31 +91,37 @@ class _Reading:
         self.problems: list[Problem] = []
         self.is_complete = True
 
-    def read(self) -> Library:
+    def read(self) -> EditionDocuments:
         contents, edition = self.contents, None
         if contents.has_edition:
-            edition = self._document(EDITION, EditionHeader, None, LETTER_HEADING)
-        translations = self._translations(contents.translations, EditionTranslation, LETTER_HEADING)
+            edition = self._read_document(EDITION_FILE, EditionHeader, None, LETTER_HEADING_LEVEL)
+        translations = self._read_translations(
+            contents.translations, EditionTranslation, LETTER_HEADING_LEVEL
+        )
         own = edition.language if edition else "en"
         stories = []
         for files in contents.stories:
-            original = self._document(files.original, StoryHeader, own, STORY_HEADING)
-            translated = self._translations(files.translations, StoryTranslation, STORY_HEADING)
+            original = self._read_document(files.original, StoryHeader, own, STORY_HEADING_LEVEL)
+            translated = self._read_translations(files.translations, StoryTranslation, STORY_HEADING_LEVEL)
             if original:
                 stories.append(
                     StoryDocuments(
                         number=files.number, slug=files.slug, original=original, translations=translated
                     )
                 )
-        return Library(edition=edition, translations=translations, stories=stories)
+        return EditionDocuments(edition=edition, translations=translations, stories=stories)
 
-    def _translations(
+    def _read_translations(
         self, names: Mapping[str, str], schema: type[H], heading: int
     ) -> dict[str, Document[H]]:
-        read = {language: self._document(name, schema, language, heading) for language, name in names.items()}
+        read = {
+            language: self._read_document(name, schema, language, heading) for language, name in names.items()
+        }
         return {language: document for language, document in read.items() if document}
 
-    def _document(self, name: str, schema: type[H], language: str | None, heading: int) -> Document[H] | None:
+    def _read_document(
+        self, name: str, schema: type[H], language: str | None, heading: int
+    ) -> Document[H] | None:
         document, problems = read_document(
             self.folder,
             name,

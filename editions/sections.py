@@ -2,14 +2,14 @@
 
 from collections.abc import Sequence
 
-from editions.model import Edition, Kind, Section, Story
+from editions.model import Edition, Section, Story, StoryKind
 
-_BY_KIND = {
-    Kind.feature: "feature",
-    Kind.centre: "centres-and-chairs",
-    Kind.chair: "centres-and-chairs",
-    Kind.campaign: "campaigns",
-    Kind.notice: "office",
+_SECTION_BY_KIND = {
+    StoryKind.feature: "feature",
+    StoryKind.centre: "centres-and-chairs",
+    StoryKind.chair: "centres-and-chairs",
+    StoryKind.campaign: "campaigns",
+    StoryKind.notice: "office",
 }
 
 
@@ -29,4 +29,4 @@ def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Secti
 
 
 def _section_of(story: Story) -> str:
-    return _BY_KIND.get(story.kind) or story.sector or "office"
+    return _SECTION_BY_KIND.get(story.kind) or story.sector or "office"

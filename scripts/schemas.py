@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from editions.model import Kind, Personalisation
+from editions.model import Personalisation, StoryKind
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
 
@@ -25,7 +25,7 @@ def list_schemas(read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) ->
 def _write_schema(model: type[BaseModel], read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) -> str:
     schema = _trim_schema(model.model_json_schema())
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", **schema}
-    for enum in (Kind, Personalisation):
+    for enum in (StoryKind, Personalisation):
         if described := schema.get("$defs", {}).get(enum.__name__):
             described["enumDescriptions"] = list(read_meanings(enum).values())
     return json.dumps(schema, ensure_ascii=False, indent=2) + "\n"

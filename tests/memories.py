@@ -2,7 +2,7 @@
 
 import sys
 
-from editions.cache import Latest, Memory
+from editions.cache import BoundedCache, LatestCache
 
 
 def forget_everything() -> None:
@@ -10,5 +10,5 @@ def forget_everything() -> None:
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in {"editions", "mailer"}:
             for value in list(vars(module).values()):
-                if isinstance(value, Memory | Latest):
-                    value.forget()
+                if isinstance(value, BoundedCache | LatestCache):
+                    value.clear()

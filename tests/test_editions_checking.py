@@ -290,7 +290,7 @@ def test_a_check_that_is_switched_off_finds_nothing_and_its_reason_stays(draft: 
     draft.change("edition.md", "letter:\n", "checks:\n  long-story: the minister’s words, in full\nletter:\n")
     inspection = draft.inspect()
     assert inspection.problems == ()
-    (off,) = inspection.switched_off
+    (off,) = inspection.disabled_results
     assert (off.code, off.reason, len(off.problems)) == ("long-story", "the minister’s words, in full", 1)
     assert inspection.edition is not None
     assert dict(inspection.edition.checks) == {"long-story": "the minister’s words, in full"}

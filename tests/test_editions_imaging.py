@@ -12,7 +12,7 @@ from PIL import Image, ImageCms, ImageDraw
 
 from editions.errors import ImageError
 from editions.images.files import locate_image
-from editions.images.prepare import PreparedImage, prepare_image, read_image
+from editions.images.prepare import PreparedImage, measure_image, prepare_image
 from editions.problem import Level
 from editions.reader import read_edition
 from tests.drafts import SECTORS, Draft
@@ -179,7 +179,7 @@ def test_a_heavy_file_is_refused(draft: Draft) -> None:
 
 def test_what_the_system_will_not_open_is_named_with_its_reason(tmp_path: Path) -> None:
     with pytest.raises(ImageError, match=r"a\.jpg cannot be read \(No such file or directory\)") as caught:
-        read_image(tmp_path / "a.jpg")
+        measure_image(tmp_path / "a.jpg")
     assert caught.value.code == "unreadable-file"
 
 
@@ -213,7 +213,7 @@ def test_no_damage_to_a_picture_raises_anything_else(tmp_path: Path, kind: str) 
         for _ in range(chance.randrange(1, 9)):
             data[chance.randrange(min(len(data), chance.choice((30, 200, 10_000))))] = chance.randrange(256)
         damaged.write_bytes(data)
-        for use in (lambda: read_image(damaged), lambda: prepare_image(damaged, width=20)):
+        for use in (lambda: measure_image(damaged), lambda: prepare_image(damaged, width=20)):
             try:
                 use()
             except ImageError as error:
@@ -276,7 +276,7 @@ def test_a_picture_taken_sideways_stands_upright(tmp_path: Path) -> None:
     picture = Image.new("RGB", (800, 600), "white")
     ImageDraw.Draw(picture).rectangle((0, 0, 99, 599), fill="red")
     picture.save(tmp_path / "a.jpg", exif=exif, quality=95)
-    size = read_image(tmp_path / "a.jpg")
+    size = measure_image(tmp_path / "a.jpg")
     assert (size.width, size.height) == (600, 800)
     image = open_prepared(prepare_image(tmp_path / "a.jpg", width=300))
     assert image.size == (600, 800)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from editions.markdown import lang_spans
-from editions.markdown.lang_spans import canonical_language, mark_languages, mark_runs
+from editions.markdown.lang_spans import canonical_language, mark_languages_in_html, mark_languages_in_text
 
 
 def show(html: str) -> str:
@@ -46,7 +46,7 @@ def show(html: str) -> str:
     ],
 )
 def test_runs_in_another_script_are_marked(text: str, language: str, marked: str) -> None:
-    assert show(mark_runs(text, language=language)) == marked
+    assert show(mark_languages_in_text(text, language=language)) == marked
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_runs_in_another_script_are_marked(text: str, language: str, marked: str
     ],
 )
 def test_runs_within_html_are_marked_through_inline_tags(html: str, marked: str) -> None:
-    assert show(mark_languages(html, language="en")) == marked
+    assert show(mark_languages_in_html(html, language="en")) == marked
 
 
 @given(
@@ -73,7 +73,7 @@ def test_runs_within_html_are_marked_through_inline_tags(html: str, marked: str)
     st.sampled_from(["en", "zh", "ja", "ko", "mn"]),
 )
 def test_marking_changes_no_word_and_leaves_the_other_scripts_inside(text: str, language: str) -> None:
-    root = etree.fromstring(f"<p>{mark_runs(text, language=language)}</p>")
+    root = etree.fromstring(f"<p>{mark_languages_in_text(text, language=language)}</p>")
     assert "".join(root.itertext()) == text
     if language == "en":
         outside = (root.text or "") + "".join(span.tail or "" for span in root)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from editions.markdown.links import judge_link
+from editions.markdown.links import find_link_fault
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ from editions.markdown.links import judge_link
     ],
 )
 def test_links_readers_can_follow_are_fine(url: str) -> None:
-    assert judge_link(url) is None
+    assert find_link_fault(url) is None
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_links_readers_can_follow_are_fine(url: str) -> None:
     ],
 )
 def test_other_links_are_refused_with_the_reason(url: str, code: str, words: str) -> None:
-    fault = judge_link(url)
+    fault = find_link_fault(url)
     assert fault is not None
     assert fault.code == code
     assert words in fault.reason
@@ -78,4 +78,4 @@ def test_other_links_are_refused_with_the_reason(url: str, code: str, words: str
 @example("mailto:%")
 def test_no_text_raises(url: str) -> None:
     for text in (url, f"https://{url}", f"mailto:{url}"):
-        judge_link(text)
+        find_link_fault(text)

@@ -7,7 +7,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from lxml import etree
 
-from editions.markdown.renderer import LETTER_HEADING, Prose, render_markdown
+from editions.markdown.renderer import LETTER_HEADING_LEVEL, RenderedMarkdown, render_markdown
 from editions.problem import Level
 
 MARKUP = st.text(
@@ -16,7 +16,7 @@ MARKUP = st.text(
 )
 
 
-def render(source: str, language: str = "en") -> Prose:
+def render(source: str, language: str = "en") -> RenderedMarkdown:
     return render_markdown(source, language=language, path="stories/010-x.md", line=10)
 
 
@@ -69,7 +69,8 @@ def test_markdown_becomes_xhtml_on_one_line(source: str, html: str) -> None:
 
 def test_a_letter_s_headings_stand_one_level_higher() -> None:
     assert (
-        render_markdown("## A\n\n### B", language="en", heading=LETTER_HEADING).html == "<h3>A</h3><h4>B</h4>"
+        render_markdown("## A\n\n### B", language="en", heading=LETTER_HEADING_LEVEL).html
+        == "<h3>A</h3><h4>B</h4>"
     )
 
 
@@ -268,4 +269,4 @@ def test_links_are_listed_with_words_address_and_line() -> None:
     ],
 )
 def test_words_are_counted_as_a_reader_s_time_goes(source: str, words: int) -> None:
-    assert render(source).words == words
+    assert render(source).word_count == words

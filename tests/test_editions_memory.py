@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from editions.cache import Latest, Memory
+from editions.cache import BoundedCache, LatestCache
 from editions.errors import ImageError
 from editions.images import prepare
-from editions.images.prepare import prepare_image, read_image
+from editions.images.prepare import measure_image, prepare_image
 from editions.reader import Inspection, inspect_edition
 from editions.source import document, file_stamp
 from editions.source.file_stamp import digest_content, is_settled, known_digest, stamp_file
@@ -52,52 +52,52 @@ def inspect_anew(draft: Draft) -> Inspection:
 
 
 def test_a_value_is_made_once() -> None:
-    memory: Memory[str] = Memory(10)
+    memory: BoundedCache[str] = BoundedCache(10)
     made: list[int] = []
     for _ in range(3):
-        assert memory.recall("key", lambda: made.append(1) or "value") == "value"
+        assert memory.get_or_create("key", lambda: made.append(1) or "value") == "value"
     assert made == [1]
 
 
 def test_an_error_is_not_kept() -> None:
-    memory: Memory[float] = Memory(10)
+    memory: BoundedCache[float] = BoundedCache(10)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            memory.recall("key", lambda: 1 / 0)
-    assert memory.recall("key", lambda: 1.0) == 1.0
+            memory.get_or_create("key", lambda: 1 / 0)
+    assert memory.get_or_create("key", lambda: 1.0) == 1.0
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:
-    memory: Memory[bytes] = Memory(10, weigh=len)
-    memory.keep("a", b"1234")
-    memory.keep("b", b"1234")
-    memory.find("a")
-    memory.keep("c", b"1234")
-    assert (memory.find("a"), memory.find("b"), memory.find("c")) == (b"1234", None, b"1234")
-    assert memory.weight == 8
+    memory: BoundedCache[bytes] = BoundedCache(10, measure=len)
+    memory.put("a", b"1234")
+    memory.put("b", b"1234")
+    memory.get("a")
+    memory.put("c", b"1234")
+    assert (memory.get("a"), memory.get("b"), memory.get("c")) == (b"1234", None, b"1234")
+    assert memory.size == 8
 
 
 def test_what_is_heavier_than_all_that_may_be_kept_is_made_each_time() -> None:
-    memory: Memory[bytes] = Memory(3, weigh=len)
-    assert memory.recall("key", lambda: b"1234") == b"1234"
-    assert memory.find("key") is None
+    memory: BoundedCache[bytes] = BoundedCache(3, measure=len)
+    assert memory.get_or_create("key", lambda: b"1234") == b"1234"
+    assert memory.get("key") is None
 
 
 def test_it_never_weighs_more_than_it_may() -> None:
-    memory: Memory[bytes] = Memory(1000, weigh=len)
+    memory: BoundedCache[bytes] = BoundedCache(1000, measure=len)
     for number in range(500):
-        memory.keep(number, bytes(number % 97))
-        assert memory.weight <= 1000
+        memory.put(number, bytes(number % 97))
+        assert memory.size <= 1000
 
 
 def test_threads_may_share_it() -> None:
-    memory: Memory[int] = Memory(20)
+    memory: BoundedCache[int] = BoundedCache(20)
     wrong: list[int] = []
 
     def work() -> None:
         for number in range(2000):
             key = number % 31
-            if memory.recall(key, lambda key=key: key * key) != key * key:
+            if memory.get_or_create(key, lambda key=key: key * key) != key * key:
                 wrong.append(key)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -109,15 +109,15 @@ def test_threads_may_share_it() -> None:
 
 
 def test_a_value_that_is_kept_again_weighs_what_it_weighs_now() -> None:
-    memory: Memory[bytes] = Memory(10, weigh=len)
-    memory.keep("a", b"12345678")
-    memory.keep("a", b"12")
-    memory.keep("b", b"12345678")
-    assert (memory.find("a"), memory.find("b"), memory.weight) == (b"12", b"12345678", 10)
+    memory: BoundedCache[bytes] = BoundedCache(10, measure=len)
+    memory.put("a", b"12345678")
+    memory.put("a", b"12")
+    memory.put("b", b"12345678")
+    assert (memory.get("a"), memory.get("b"), memory.size) == (b"12", b"12345678", 10)
 
 
 def test_the_latest_value_is_made_again_only_of_something_else() -> None:
-    latest: Latest[int] = Latest(10)
+    latest: LatestCache[int] = LatestCache(10)
     made: list[int] = []
 
     def make() -> int:
@@ -125,23 +125,23 @@ def test_the_latest_value_is_made_again_only_of_something_else() -> None:
         return made[-1]
 
     contents = ([1, {"a": "b"}], [1, {"a": "b"}], [1, {"a": "c"}], [1, {"a": "b"}])
-    assert [latest.recall("place", (content,), make) for content in contents] == [0, 0, 1, 2]
-    assert latest.recall("elsewhere", ([1, {"a": "b"}],), make) == 3
+    assert [latest.get_or_create("place", (content,), make) for content in contents] == [0, 0, 1, 2]
+    assert latest.get_or_create("elsewhere", ([1, {"a": "b"}],), make) == 3
 
 
 def test_the_latest_values_are_kept_for_so_many_places() -> None:
-    latest: Latest[str] = Latest(2)
+    latest: LatestCache[str] = LatestCache(2)
     for place in ("a", "b", "c"):
-        latest.recall(place, ("content",), lambda place=place: place)
-    assert latest.recall("c", ("content",), lambda: "anew") == "c"
-    assert latest.recall("a", ("content",), lambda: "anew") == "anew"
+        latest.get_or_create(place, ("content",), lambda place=place: place)
+    assert latest.get_or_create("c", ("content",), lambda: "anew") == "c"
+    assert latest.get_or_create("a", ("content",), lambda: "anew") == "anew"
 
 
 def test_an_error_is_not_the_latest_value() -> None:
-    latest: Latest[float] = Latest(2)
+    latest: LatestCache[float] = LatestCache(2)
     with pytest.raises(ZeroDivisionError):
-        latest.recall("place", ("content",), lambda: 1 / 0)
-    assert latest.recall("place", ("content",), lambda: 1.0) == 1.0
+        latest.get_or_create("place", ("content",), lambda: 1 / 0)
+    assert latest.get_or_create("place", ("content",), lambda: 1.0) == 1.0
 
 
 # --- files that are believed --------------------------------------------------------------------------------
@@ -320,7 +320,7 @@ def test_a_picture_is_prepared_once_for_each_width(tmp_path: Path, opened: list[
 def test_the_same_picture_under_another_name_is_the_same(tmp_path: Path, opened: list[str]) -> None:
     one, two = draw(tmp_path / "a.png"), draw(tmp_path / "b.png")
     assert prepare_image(one, width=200) is prepare_image(two, width=200)
-    assert read_image(one) == read_image(two)
+    assert measure_image(one) == measure_image(two)
     assert opened == ["a.png", "a.png"]
 
 
@@ -337,9 +337,9 @@ def test_another_picture_under_the_same_name_is_another(tmp_path: Path, settled:
 
 def test_a_picture_comes_out_the_same_when_it_was_forgotten(tmp_path: Path) -> None:
     path = draw(tmp_path / "a.png")
-    first, size = prepare_image(path, width=200), read_image(path)
+    first, size = prepare_image(path, width=200), measure_image(path)
     forget_everything()
-    assert (prepare_image(path, width=200), read_image(path)) == (first, size)
+    assert (prepare_image(path, width=200), measure_image(path)) == (first, size)
 
 
 def test_a_picture_that_is_gone_is_not_remembered(tmp_path: Path, settled: None) -> None:
@@ -361,11 +361,11 @@ def test_a_broken_picture_is_broken_each_time_and_whole_once_mended(tmp_path: Pa
 
 
 def test_pictures_are_kept_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    small: Memory[prepare.PreparedImage] = Memory(3000, weigh=lambda image: len(image.data))
+    small: BoundedCache[prepare.PreparedImage] = BoundedCache(3000, measure=lambda image: len(image.data))
     monkeypatch.setattr(prepare, "_prepared", small)
     for number in range(12):
         prepare_image(draw(tmp_path / f"{number}.png", f"#0000{number:02x}"), width=200)
-        assert 0 < small.weight <= 3000
+        assert 0 < small.size <= 3000
 
 
 def test_pictures_may_be_prepared_at_the_same_time(tmp_path: Path) -> None:

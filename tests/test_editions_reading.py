@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from editions.errors import EditionError
-from editions.model import Kind
+from editions.model import StoryKind
 from editions.problem import Level, Problem
 from editions.reader import inspect_edition, read_edition
-from editions.source.text_file import source_digest
+from editions.source.text_file import text_digest
 from tests.drafts import EDITION, SECTORS, STORY, STORY_ZH, Draft
 
 FIRST = "stories/010-youth-forum.md"
@@ -42,7 +42,7 @@ def test_an_edition_is_read_as_it_was_written(draft: Draft) -> None:
 
 def test_a_story_is_read_as_it_was_written(draft: Draft) -> None:
     (story,) = read_edition(draft.folder, sectors=SECTORS).stories
-    assert (story.slug, story.source, story.kind) == ("youth-forum", FIRST, Kind.story)
+    assert (story.slug, story.source, story.kind) == ("youth-forum", FIRST, StoryKind.story)
     assert (story.sector, story.countries, story.everyone) == ("culture", ("CN", "MN"), False)
     assert story.image is not None
     assert (story.image.path.name, story.image.width, story.image.height) == ("forum.jpg", 1184, 700)
@@ -80,7 +80,7 @@ def test_one_link_may_be_written_without_a_list(draft: Draft) -> None:
 def test_an_empty_value_counts_as_not_given(draft: Draft) -> None:
     draft.change(FIRST, "sector: culture", "sector:\neveryone:\nkind: ''")
     story = read_edition(draft.folder, sectors=SECTORS).stories[0]
-    assert (story.sector, story.everyone, story.kind) == (None, False, Kind.story)
+    assert (story.sector, story.everyone, story.kind) == (None, False, StoryKind.story)
 
 
 @pytest.mark.parametrize("written", ["yes", "true", "on"])
@@ -724,7 +724,7 @@ def test_what_is_no_edition_is_a_problem(tmp_path: Path, what: str) -> None:
 
 def test_a_digest_is_the_same_for_every_kind_of_line_end() -> None:
     digests = {
-        source_digest(text) for text in (STORY, STORY.replace("\n", "\r\n"), "\ufeff" + STORY, STORY + "\n")
+        text_digest(text) for text in (STORY, STORY.replace("\n", "\r\n"), "\ufeff" + STORY, STORY + "\n")
     }
     assert len(digests) == 1
-    assert digests != {source_digest(STORY_ZH)}
+    assert digests != {text_digest(STORY_ZH)}

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 import editions
-from editions.skeleton.create import write_skeleton
+from editions.skeleton.create import create_skeleton
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 from tests import small_edition
 
@@ -82,7 +82,7 @@ def test_no_key_is_missing_and_each_is_described(name: str, model: type[BaseMode
 
 
 def list_files(tmp_path: Path) -> Iterator[tuple[str, Path]]:
-    write_skeleton(
+    create_skeleton(
         tmp_path,
         "example",
         organisation="X",

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.model import Edition, Kind, Story
+from editions.model import Edition, Story, StoryKind
 from editions.reader import read_edition
 from editions.sections import arrange_sections
 from tests.drafts import SECTORS, STORY, Draft
@@ -68,4 +68,4 @@ def test_no_story_is_lost_or_doubled_when_a_sector_is_not_configured(edition: Ed
 
 
 def test_every_kind_has_a_section(edition: Edition) -> None:
-    assert {story.kind for story in edition.stories} == set(Kind) - {Kind.letter}
+    assert {story.kind for story in edition.stories} == set(StoryKind) - {StoryKind.letter}

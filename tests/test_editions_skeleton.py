@@ -10,13 +10,13 @@ from pydantic import BaseModel
 
 from editions.errors import NewEditionError
 from editions.reader import inspect_edition
-from editions.skeleton.create import write_skeleton
+from editions.skeleton.create import create_skeleton
 from editions.skeleton.examples import Example
-from editions.skeleton.formatter import compose_example
+from editions.skeleton.formatter import format_example
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
-from editions.source.text_file import Source
-from editions.source.validation_errors import read_header, schema_in
+from editions.source.text_file import TextFile
+from editions.source.validation_errors import find_model, validate_front_matter
 
 SECTORS = {"education": "Education", "culture": "Culture"}
 COUNTRIES = {"KR": "Republic of Korea", "JP": "Japan", "MN": "Mongolia"}
@@ -30,7 +30,7 @@ def write(
     sectors: dict[str, str] = SECTORS,
     countries: dict[str, str] = COUNTRIES,
 ) -> Path:
-    return write_skeleton(
+    return create_skeleton(
         folder, slug, organisation="UNESCO Beijing", sectors=sectors, countries=countries, today=TODAY
     )
 
@@ -54,7 +54,7 @@ def list_keys(schema: type[BaseModel]) -> set[tuple[str, ...]]:
     keys = set()
     for key, field in schema.model_fields.items():
         keys.add((key,))
-        if inner := schema_in(field.annotation):
+        if inner := find_model(field.annotation):
             keys |= {(key, *below) for below in list_keys(inner)}
     return keys
 
@@ -65,7 +65,7 @@ def list_written(front: FrontMatter) -> set[tuple[str, ...]]:
 
 
 def parse(text: str) -> FrontMatter:
-    front, problems = read_front_matter(Source(name="x", text=text))
+    front, problems = read_front_matter(TextFile(name="x", text=text))
     assert problems == []
     return front
 
@@ -102,7 +102,7 @@ def test_no_key_is_missing_and_every_key_shown_is_right(
     written = {key for key in list_written(front) if key[:1] not in below_maps or len(key) == 1}
     assert list_keys(schema) - written == set()
     assert written - list_keys(schema) == set()
-    header, problems = read_header(schema, front, path=name, sectors=SECTORS)
+    header, problems = validate_front_matter(schema, front, path=name, sectors=SECTORS)
     assert problems == []
     assert header is not None
 
@@ -113,7 +113,7 @@ def test_nor_is_one_of_a_translation(folder: Path, name: str, schema: type[BaseM
     front = parse("\n".join(shown))
     written = {key for key in list_written(front) if key[0] != "introductions" or len(key) == 1}
     assert written == list_keys(schema)
-    header, problems = read_header(schema, front, path=name, sectors=SECTORS)
+    header, problems = validate_front_matter(schema, front, path=name, sectors=SECTORS)
     assert problems == []
     assert header is not None
     assert front.body.strip()
@@ -132,17 +132,17 @@ def test_a_new_key_of_the_schema_appears_by_itself() -> None:
     class Wider(StoryHeader):
         mood: str = "calm"
 
-    example = Example(name="x", schema=Wider, written={"title": "A"}, shown={"date": "today"}, body="")
-    assert "\n#mood: calm\n" in compose_example(example)
+    example = Example(name="x", schema=Wider, values={"title": "A"}, commented_out={"date": "today"}, body="")
+    assert "\n#mood: calm\n" in format_example(example)
 
 
 def test_a_new_key_that_must_be_given_asks_for_an_example() -> None:
     class Wider(StoryHeader):
         mood: str
 
-    example = Example(name="x", schema=Wider, written={"title": "A"}, shown={"date": "today"}, body="")
+    example = Example(name="x", schema=Wider, values={"title": "A"}, commented_out={"date": "today"}, body="")
     with pytest.raises(ValueError, match="no example of `mood`"):
-        compose_example(example)
+        format_example(example)
 
 
 def test_an_edition_is_never_overwritten(folder: Path) -> None:

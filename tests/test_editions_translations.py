@@ -6,7 +6,7 @@ import pytest
 
 from editions.problem import Level
 from editions.reader import read_edition
-from editions.source.text_file import source_digest
+from editions.source.text_file import text_digest
 from tests.drafts import SECTORS, STORY, STORY_ZH, Draft
 
 FIRST = "stories/010-youth-forum.md"
@@ -65,13 +65,13 @@ def test_a_translation_without_the_letter_is_not_whole(draft: Draft) -> None:
 
 
 def test_an_original_that_changed_since_is_a_warning(draft: Draft) -> None:
-    draft.write(FIRST_ZH, STORY_ZH.replace("image:", f"translated_from: {source_digest(STORY)}\nimage:"))
+    draft.write(FIRST_ZH, STORY_ZH.replace("image:", f"translated_from: {text_digest(STORY)}\nimage:"))
     assert draft.problems() == ()
     draft.change(FIRST, "in October", "in November")
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST_ZH, 3, "original-changed")
     assert problem.level == Level.warning
-    digest = source_digest((draft.folder / FIRST).read_text())
+    digest = text_digest((draft.folder / FIRST).read_text())
     assert f"{FIRST} has changed since it was translated" in problem.message
     assert f"then write `translated_from: {digest}" in problem.message
 

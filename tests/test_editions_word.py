@@ -15,19 +15,19 @@ from editions.errors import NewEditionError
 from editions.model import Edition
 from editions.problem import Level
 from editions.reader import inspect_edition, read_edition
-from editions.word.importer import Imported, import_word
+from editions.word.importer import ImportedEdition, import_word
 from tests.worddocuments import DECLARED, append_run, append_xml, draw, start_document
 
 SECTORS = ("education", "culture")
 TODAY = date(2026, 11, 24)
-Importer = Callable[[Document], Imported]
+Importer = Callable[[Document], ImportedEdition]
 
 
 @pytest.fixture
 def bring_in(tmp_path: Path) -> Importer:
     """Save a document and import it."""
 
-    def importer(document: Document) -> Imported:
+    def importer(document: Document) -> ImportedEdition:
         path = tmp_path / "Autumn news.docx"
         document.save(str(path))
         return import_word(path, tmp_path / "editions", sectors=SECTORS, today=TODAY)
@@ -41,23 +41,23 @@ def start_story(title: str = "Youth forum") -> Document:
     return document
 
 
-def story(imported: Imported, number: int = 0) -> str:
+def story(imported: ImportedEdition, number: int = 0) -> str:
     return (imported.folder / imported.stories[number]).read_text(encoding="utf-8")
 
 
-def body(imported: Imported, number: int = 0) -> str:
+def body(imported: ImportedEdition, number: int = 0) -> str:
     return story(imported, number).split("\n---\n", 1)[1].strip()
 
 
-def frame(imported: Imported) -> str:
+def frame(imported: ImportedEdition) -> str:
     return (imported.folder / "edition.md").read_text(encoding="utf-8")
 
 
-def left(imported: Imported) -> list[str]:
-    return [str(each) for each in imported.left_behind]
+def left(imported: ImportedEdition) -> list[str]:
+    return [str(each) for each in imported.omissions]
 
 
-def finish(imported: Imported) -> Edition:
+def finish(imported: ImportedEdition) -> Edition:
     """What a person would do next: choose sectors, say what pictures show, sign the letter."""
     for path in imported.folder.rglob("*.md"):
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -95,7 +95,7 @@ def test_a_newsletter_becomes_an_edition_of_its_stories(bring_in: Importer) -> N
     imported = bring_in(write_newsletter())
     assert imported.slug == imported.folder.name == "autumn-news"
     assert imported.stories == ("stories/010-youth-forum.md", "stories/020-story.md")
-    assert imported.left_behind == ()
+    assert imported.omissions == ()
     edition = finish(imported)
     assert [each.texts["en"].title for each in edition.stories] == ["Youth forum", "新しいプロジェクト"]
     assert edition.stories[0].texts["en"].text == "It met in October."

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from editions.reader import inspect_edition
-from editions.word.importer import Imported, import_word
+from editions.word.importer import ImportedEdition, import_word
 from tests.worddocuments import HEADING, PARAGRAPH, body, draw, relations, write_package
 
 SECTORS = ("education",)
-Importer = Callable[..., Imported]
+Importer = Callable[..., ImportedEdition]
 STYLED = ("styles", "styles.xml", False)
 
 
@@ -19,7 +19,9 @@ STYLED = ("styles", "styles.xml", False)
 def bring_in(tmp_path: Path) -> Importer:
     """Import a story with this XML in it, and these other parts and relations."""
 
-    def importer(xml: str, links: dict[str, tuple[str, str, bool]] | None = None, **parts: str) -> Imported:
+    def importer(
+        xml: str, links: dict[str, tuple[str, str, bool]] | None = None, **parts: str
+    ) -> ImportedEdition:
         path = write_package(
             tmp_path / "news.docx",
             {
@@ -33,14 +35,14 @@ def bring_in(tmp_path: Path) -> Importer:
     return importer
 
 
-def written(imported: Imported) -> str:
+def written(imported: ImportedEdition) -> str:
     """The body of the one story, without its last paragraph."""
     text = (imported.folder / imported.stories[0]).read_text(encoding="utf-8")
     return text.split("\n---\n", 1)[1].strip().removesuffix("Its end.").strip()
 
 
-def left(imported: Imported) -> list[str]:
-    return [f"{each.where}: {each.what}" for each in imported.left_behind]
+def left(imported: ImportedEdition) -> list[str]:
+    return [f"{each.where}: {each.what}" for each in imported.omissions]
 
 
 def run(xml: str) -> str:
@@ -67,7 +69,7 @@ def test_a_text_box_without_a_fallback_is_found_too(bring_in: Importer) -> None:
     choice = BOX.partition("<w:drawing>")[2].partition("</w:drawing>")[0]
     imported = bring_in(run(f"<w:r><w:drawing>{choice}</w:drawing></w:r>"))
     assert written(imported) == "Before.\n\nCome and join us"
-    assert len(imported.left_behind) == 1
+    assert len(imported.omissions) == 1
 
 
 def test_tracked_changes_are_read_as_accepted_and_counted(bring_in: Importer) -> None:
@@ -244,7 +246,7 @@ def test_jumps_within_the_document_become_words(bring_in: Importer) -> None:
         )
     )
     assert written(imported) == "Before. above"
-    assert imported.left_behind == ()
+    assert imported.omissions == ()
 
 
 def test_a_link_made_by_a_field_loses_what_is_seen_on_hovering(bring_in: Importer) -> None:

@@ -14,14 +14,14 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from editions.markdown.renderer import render_markdown
-from editions.new_edition import make_slug, quote_value
+from editions.new_edition import make_slug, quote_yaml
 from editions.source.front_matter import read_front_matter
-from editions.source.text_file import Source, remove_unsafe
+from editions.source.text_file import TextFile, remove_unsafe_characters
 from editions.word.html.chapters import Chapter
-from editions.word.html.cleaner import tidy_chapter
-from editions.word.html.inline_spans import is_visible
+from editions.word.html.cleaner import clean_chapter
+from editions.word.html.inline_spans import has_visible_text
 from editions.word.importer import import_word
-from editions.word.omissions import Losses
+from editions.word.omissions import OmissionLog
 from editions.word.output.markdown_writer import escape_text, write_markdown
 from tests.worddocuments import HEADING, body, write_package
 
@@ -38,7 +38,9 @@ LOOKS = ("strong", "em", "s", "a")
 
 def letters(text: str) -> str:
     """``text`` without what spaces and invisible joiners do to it."""
-    return re.sub(r"\s+", "", unicodedata.normalize("NFC", remove_unsafe(text)).replace(JOINER, ""))
+    return re.sub(
+        r"\s+", "", unicodedata.normalize("NFC", remove_unsafe_characters(text)).replace(JOINER, "")
+    )
 
 
 def read(markdown: str) -> str:
@@ -49,7 +51,7 @@ def read(markdown: str) -> str:
 
 def write(xml: str) -> str:
     """The Markdown of a block of HTML, as mammoth would give it."""
-    tidied = tidy_chapter(Chapter("", [etree.fromstring(xml)]), {}, Losses())
+    tidied = clean_chapter(Chapter("", [etree.fromstring(xml)]), {}, OmissionLog())
     return write_markdown(tidied.blocks, language="en")
 
 
@@ -166,7 +168,7 @@ def assert_imported_as_written(folder: Path, title: str, text: str) -> None:
     path = write_package(folder / "x.docx", {"word/document.xml": document.encode()})
     imported = import_word(path, folder / "editions", today=date(2026, 11, 24))
     source = (imported.folder / imported.stories[0]).read_text(encoding="utf-8")
-    front, problems = read_front_matter(Source(name="x", text=source))
+    front, problems = read_front_matter(TextFile(name="x", text=source))
     assert problems == []
     assert letters(front.text("title")) == letters(title)
     assert letters(read(front.body)) == letters(text)
@@ -179,7 +181,7 @@ def test_naughty_strings_are_read_as_they_were_written(tmp_path: Path) -> None:
     strings = [possible.sub("", each) for each in json.loads(NAUGHTY.read_text(encoding="utf-8"))]
     assert len(strings) > 500
     for text in strings:
-        if remove_unsafe(text).strip():
+        if remove_unsafe_characters(text).strip():
             assert letters(read(write(f"<p>{xml_text(text)}</p>"))) == letters(text), text
     assert_imported_as_written(tmp_path, "All of them", " ".join(strings))
 
@@ -194,10 +196,10 @@ def test_naughty_strings_are_read_as_they_were_written(tmp_path: Path) -> None:
 @example(text="a: b # c")
 @example(text="- x")
 def test_a_value_is_read_as_it_was_quoted(text: str) -> None:
-    line = " ".join(remove_unsafe(text).split())
-    line = line if is_visible(line) else ""  # Front matter takes what nobody sees for nothing.
-    source = f"---\nkey: {quote_value(line)}  # A note.\nrow: [{quote_value(line, in_row=True)}, x]\n---\n"
-    front, problems = read_front_matter(Source(name="x", text=source))
+    line = " ".join(remove_unsafe_characters(text).split())
+    line = line if has_visible_text(line) else ""  # Front matter takes what nobody sees for nothing.
+    source = f"---\nkey: {quote_yaml(line)}  # A note.\nrow: [{quote_yaml(line, in_flow=True)}, x]\n---\n"
+    front, problems = read_front_matter(TextFile(name="x", text=source))
     assert problems == []
     assert front.text("key") == line
     assert front.value("row") == [line, "x"]

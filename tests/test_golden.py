@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.model import Kind
+from editions.model import StoryKind
 from editions.problem import Level
 from editions.reader import inspect_edition, read_edition
 from tests.judges.golden import EXPECTED, list_golden, load_sample_settings, render_texts
@@ -21,7 +21,7 @@ def test_an_edition_kept_here_has_no_errors(folder: Path) -> None:
 
 def test_one_has_every_kind_at_once() -> None:
     edition = read_edition(FOLDERS["all-kinds"], sectors=SETTINGS.sectors)
-    assert {story.kind for story in edition.stories} == set(Kind)
+    assert {story.kind for story in edition.stories} == set(StoryKind)
     assert edition.letter is not None
 
 

@@ -22,19 +22,19 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from lxml import html as lxml_html
 
-from editions.markdown.renderer import LETTER_HEADING, STORY_HEADING, render_markdown
+from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL, render_markdown
 from editions.model import (
     Edition,
     EditionText,
-    Kind,
     Letter,
     Personalisation,
     ReadMore,
     Story,
+    StoryKind,
     StoryText,
 )
 from editions.reader import read_edition
-from editions.source.text_file import remove_unsafe, unify_lines
+from editions.source.text_file import normalise_line_ends, remove_unsafe_characters
 from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, Variant
 from mailer.rendering.compiled import AssembledMail, CompiledEdition
@@ -49,7 +49,7 @@ CORPUS = Path(__file__).parents[2] / "shared" / "corpora" / "naughty-strings" / 
 COUNTRIES = ("CN", "JP", "KP", "KR", "MN")
 SETTINGS = sample_settings()
 # Kinds that stand in sections of their own, whatever their sector.
-_APART = {Kind.feature, Kind.centre, Kind.chair, Kind.campaign, Kind.notice}
+_APART = {StoryKind.feature, StoryKind.centre, StoryKind.chair, StoryKind.campaign, StoryKind.notice}
 NOW = datetime(2026, 3, 1, 9, tzinfo=UTC)
 HEADERS = [
     "From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "List-Unsubscribe",
@@ -215,7 +215,7 @@ _SENTENCES = st.one_of(
     st.sampled_from(
         ["世界遗产与生物多样性。", "平和のための教育", "Дэлхийн өв", "에너지 전환", "مستقبل التعليم"]
     ),
-).map(lambda text: remove_unsafe(unify_lines(text)).replace("@@", "@"))
+).map(lambda text: remove_unsafe_characters(normalise_line_ends(text)).replace("@@", "@"))
 _LINES = _SENTENCES.map(lambda text: " ".join(text.split()) or "Untitled")
 _BODIES = st.lists(
     st.one_of(
@@ -232,14 +232,14 @@ _BODIES = st.lists(
 _LANGUAGES = ("en", "zh-Hans", "ar")
 
 
-def _say(language: str, title: str, body: str, heading: int = STORY_HEADING) -> StoryText:
+def _say(language: str, title: str, body: str, heading: int = STORY_HEADING_LEVEL) -> StoryText:
     prose = render_markdown(body, language=language, path="x.md", line=1, heading=heading)
     return StoryText(
         language=language,
         title=title,
         html=prose.html,
         text=prose.text,
-        words=prose.words,
+        words=prose.word_count,
         caption="",
         alt="",
     )
@@ -254,7 +254,7 @@ def _stories(draw: st.DrawFn) -> tuple[Story, ...]:
             Story(
                 slug=f"story-{number}",
                 source=f"stories/{number:03d}-story-{number}.md",
-                kind=draw(st.sampled_from(Kind)),
+                kind=draw(st.sampled_from(StoryKind)),
                 sector=draw(st.sampled_from([None, *SECTORS])),
                 countries=tuple(draw(st.lists(st.sampled_from(COUNTRIES), max_size=2, unique=True))),
                 date=draw(st.sampled_from(["", "24 October"])),
@@ -280,7 +280,7 @@ def _editions(draw: st.DrawFn) -> Edition:
         "preheader": draw(_LINES),
     }
     letter = Letter(
-        texts=MappingProxyType({"en": _say("en", draw(_LINES), draw(_BODIES), LETTER_HEADING)}),
+        texts=MappingProxyType({"en": _say("en", draw(_LINES), draw(_BODIES), LETTER_HEADING_LEVEL)}),
         name=draw(_LINES),
         titles=(draw(_LINES),),
         portrait=None,

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lxml import html as lxml_html
 
-from editions.model import Edition, EditionText, Follow, Kind, ReadMore, Story, StoryText
+from editions.model import Edition, EditionText, FollowLink, ReadMore, Story, StoryKind, StoryText
 from editions.reader import read_edition
 from mailer.errors import TemplateError
 from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
@@ -171,7 +171,7 @@ def test_a_text_that_looks_like_a_hole_is_refused_with_its_file(
 
 def test_a_hole_in_the_frame_is_refused_too(small: Edition, settings: Settings) -> None:
     with pytest.raises(TemplateError, match=r"^edition\.md: .*holds @@"):
-        compile_edition(replace(small, follow=(Follow(name="X", handle="@@x", url=""),)), settings)
+        compile_edition(replace(small, follow=(FollowLink(name="X", handle="@@x", url=""),)), settings)
 
 
 def test_one_at_sign_is_no_hole(small: Edition, settings: Settings) -> None:
@@ -179,7 +179,7 @@ def test_one_at_sign_is_no_hole(small: Edition, settings: Settings) -> None:
         "@联合国"
         in _whole(
             compile_edition(
-                replace(small, follow=(Follow(name="Weibo", handle="@联合国", url=""),)), settings
+                replace(small, follow=(FollowLink(name="Weibo", handle="@联合国", url=""),)), settings
             )
         ).text
     )
@@ -307,8 +307,8 @@ def test_the_mjml_can_be_seen(small: Edition, settings: Settings) -> None:
     assert MergeTag.unsubscribe_url.placeholder in mjml
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_every_kind_of_story_can_be_drawn(sample: Edition, settings: Settings, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(StoryKind))
+def test_every_kind_of_story_can_be_drawn(sample: Edition, settings: Settings, kind: StoryKind) -> None:
     story = replace(sample.stories[0], kind=kind, date="24 October", countries=("JP",))
     compiled = compile_edition(replace(sample, letter=None, stories=(story,)), settings)
     assert story.texts["en"].title in _whole(compiled).html

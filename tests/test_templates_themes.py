@@ -12,7 +12,7 @@ from cssselect import GenericTranslator
 from lxml import html as lxml_html
 
 import templates
-from editions.model import Edition, EditionText, Follow, Kind, ReadMore, StoryText
+from editions.model import Edition, EditionText, FollowLink, ReadMore, StoryKind, StoryText
 from editions.reader import read_edition
 from mailer.rendering.body.fragments import FragmentKind, walk_fragments, walk_texts
 from mailer.rendering.compiled import AssembledMail, CompiledEdition
@@ -297,8 +297,8 @@ def test_no_feature_is_used_that_mail_programs_lack(mail: AssembledMail) -> None
         assert feature not in mail.html
 
 
-@pytest.mark.parametrize("kind", list(Kind))
-def test_every_kind_of_story_has_a_block(kind: Kind) -> None:
+@pytest.mark.parametrize("kind", list(StoryKind))
+def test_every_kind_of_story_has_a_block(kind: StoryKind) -> None:
     assert (EMAIL / "blocks" / f"{kind.value}.mjml.j2").is_file()
 
 
@@ -393,7 +393,7 @@ def test_free_texts_are_wrapped_in_plain_text_and_addresses_are_not(settings: Se
             titles=(long,),
             texts={"en": replace(sample.letter.texts["en"], title=long)},
         ),
-        follow=(Follow(name=long, handle=long, url=url),),
+        follow=(FollowLink(name=long, handle=long, url=url),),
         stories=tuple(
             replace(story, date=long, read_more=(ReadMore(what=long, url=url),), countries=("CN", "JP") * 9)
             for story in sample.stories[:3]

@@ -11,24 +11,24 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeAlias
 
-from editions.cache import Memory
-from editions.checks.disabled import KEY, read_switches
-from editions.markdown.links import is_shortened, judge_link
-from editions.markdown.renderer import Link
+from editions.cache import BoundedCache
+from editions.checks.disabled import CHECKS_KEY, read_disabled_checks
+from editions.markdown.links import find_link_fault, uses_link_shortener
+from editions.markdown.renderer import BodyLink
 from editions.problem import Level, Problem
 from editions.source.document import Document
-from editions.source.folder import STORIES
-from editions.source.yaml_parser import Place, Value
+from editions.source.folder import STORIES_FOLDER
+from editions.source.yaml_parser import KeyPath, YamlValue
 
-HOLE = "@@"
+MERGE_TAG_DELIMITER = "@@"
 """Marks the places of a mail that are filled for each reader; it must not stand in a text."""
 
-_MOST_WORDS = 400
-_LONGEST_ALT = 125
-_LONGEST_SUBJECT = 70
-_PREHEADER = (40, 130)
+_MAX_STORY_WORDS = 400
+_MAX_ALT_LENGTH = 125
+_MAX_SUBJECT_WIDTH = 70
+_PREHEADER_WIDTHS = (40, 130)
 # Screen readers list links without the words around them; these say nothing there, in any of our languages.
-_EMPTY_WORDS = frozenset(
+_VAGUE_LINK_TEXTS = frozenset(
     word
     for language in (
         "click here|here|read more|read more here|more|learn more|see more|find out more|this|this link|link",
@@ -41,7 +41,7 @@ _EMPTY_WORDS = frozenset(
     for word in language.split("|")
 )
 # Promises and exclamations that SpamAssassin and its kin give points for.
-_LOUD = re.compile(r"[!！]{2,}|100\s?% (guaranteed|free)|act now|risk[- ]free", re.IGNORECASE)
+_ADVERTISING = re.compile(r"[!！]{2,}|100\s?% (guaranteed|free)|act now|risk[- ]free", re.IGNORECASE)
 _BARE_URL = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
 _FILE_NAME = re.compile(
     r"\S+\.(jpe?g|png|gif|webp|heic|tiff?|bmp)|(img|dsc[nf]?|image|picture|photo)[ _-]?\d+", re.IGNORECASE
@@ -51,25 +51,25 @@ AnyDocument: TypeAlias = Document[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Spoken:
+class _LinkInList:
     """A link as a list of links reads it out: its words, and the same for comparing."""
 
-    words: str
-    plain: str
+    text: str
+    normalised: str
     url: str
     line: int
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Checked:
+class _CheckedDocument:
     """What was found in one document, and the links that are compared with those of others."""
 
     problems: tuple[Problem, ...]
-    links: tuple[_Spoken, ...]
+    links: tuple[_LinkInList, ...]
 
 
 # By what decides about a document; kept, because most have not changed since they were checked last.
-_checked: Memory[_Checked] = Memory(5000)
+_checked_documents: BoundedCache[_CheckedDocument] = BoundedCache(5000)
 
 
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
@@ -77,53 +77,63 @@ def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
     found = [
         (
             document,
-            _checked.recall(
+            _checked_documents.get_or_create(
                 (document.name, document.language, document.text), partial(_check_document, document)
             ),
         )
         for document in documents
     ]
     alone = [problem for _, checked in found for problem in checked.problems]
-    return [*alone, *_check_same_words((document, checked.links) for document, checked in found)]
+    return [*alone, *_check_duplicate_link_texts((document, checked.links) for document, checked in found)]
 
 
-def _check_document(document: AnyDocument) -> _Checked:
-    problems = [*_check_holes(document), *_check_images(document), *_check_links(document)]
-    for url, line in _addresses(document):
-        problems += _check_address(document, url, line)
-    if document.name.startswith(f"{STORIES}/"):
+def _check_document(document: AnyDocument) -> _CheckedDocument:
+    problems = [*_check_merge_tag_delimiter(document), *_check_images(document), *_check_links(document)]
+    for url, line in _urls(document):
+        problems += _check_url(document, url, line)
+    if document.name.startswith(f"{STORIES_FOLDER}/"):
         problems += _check_body(document)
     else:
-        problems += [*_check_letter(document), *_check_inbox(document), *_check_switches(document)]
+        problems += [*_check_letter(document), *_check_inbox(document), *_check_disabled_reasons(document)]
     links = tuple(
-        _Spoken(words=text, plain=_plain(text), url=url, line=line)
-        for text, url, line in _links(document)
+        _LinkInList(text=text, normalised=_normalise(text), url=url, line=line)
+        for text, url, line in _links_with_text(document)
         if text
     )
-    return _Checked(problems=tuple(problems), links=links)
+    return _CheckedDocument(problems=tuple(problems), links=links)
 
 
-def _check_holes(document: AnyDocument) -> Iterator[Problem]:
-    lines = [number for number, line in enumerate(document.text.split("\n"), start=1) if HOLE in line]
+def _check_merge_tag_delimiter(document: AnyDocument) -> Iterator[Problem]:
+    lines = [
+        number
+        for number, line in enumerate(document.text.split("\n"), start=1)
+        if MERGE_TAG_DELIMITER in line
+    ]
     if not lines:
         # Written as &#64;@ or @\\@, and whole only now.
-        front = document.front
-        rendered = {front.line("introductions", key): prose for key, prose in document.introductions.items()}
-        rendered[front.body_line] = document.prose
-        lines = [line for line, prose in rendered.items() if HOLE in prose.html or HOLE in prose.text]
-    if not lines and any(HOLE in text for text in _texts(document.front.values or {})):
+        front = document.front_matter
+        rendered = {
+            front.line_of("introductions", key): prose for key, prose in document.introductions.items()
+        }
+        rendered[front.body_line] = document.body
+        lines = [
+            line
+            for line, prose in rendered.items()
+            if MERGE_TAG_DELIMITER in prose.html or MERGE_TAG_DELIMITER in prose.text
+        ]
+    if not lines and any(MERGE_TAG_DELIMITER in text for text in _texts(document.front_matter.values or {})):
         lines = [1]
     for line in lines:
         yield _error(
             document,
             line,
             "reserved-sign",
-            f"{HOLE} marks a place that is filled in for each reader, so it cannot appear in the text. "
+            f"{MERGE_TAG_DELIMITER} marks a place that is filled in for each reader, so it cannot appear in the text. "
             "Write a single @.",
         )
 
 
-def _texts(value: Value) -> Iterator[str]:
+def _texts(value: YamlValue) -> Iterator[str]:
     if isinstance(value, str):
         yield value
         return
@@ -132,11 +142,14 @@ def _texts(value: Value) -> Iterator[str]:
 
 
 def _check_images(document: AnyDocument) -> Iterator[Problem]:
-    places: tuple[Place, ...] = (("image",), ("letter", "portrait"))
+    places: tuple[KeyPath, ...] = (("image",), ("letter", "portrait"))
     for place in places:
-        if alt := document.front.text(*place, "alt"):
-            name, caption = document.front.text(*place, "file"), document.front.text(*place, "caption")
-            yield from _check_alt(document, document.front.line(*place, "alt"), alt, name, caption)
+        if alt := document.front_matter.text(*place, "alt"):
+            name, caption = (
+                document.front_matter.text(*place, "file"),
+                document.front_matter.text(*place, "caption"),
+            )
+            yield from _check_alt(document, document.front_matter.line_of(*place, "alt"), alt, name, caption)
 
 
 def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: str) -> Iterator[Problem]:
@@ -158,19 +171,19 @@ def _check_alt(document: AnyDocument, line: int, alt: str, name: str, caption: s
             "the alt text repeats the caption, so people using a screen reader would hear it twice. "
             "Describe what the picture shows.",
         )
-    if len(alt) > _LONGEST_ALT:
+    if len(alt) > _MAX_ALT_LENGTH:
         yield _warning(
             document,
             line,
             "long-alt",
             f"the alt text has {len(alt)} characters, and a screen reader reads it without a pause. "
-            f"Keep it to {_LONGEST_ALT}, and put the rest in the caption or the body.",
+            f"Keep it to {_MAX_ALT_LENGTH}, and put the rest in the caption or the body.",
         )
 
 
 def _check_links(document: AnyDocument) -> Iterator[Problem]:
-    for text, _, line in _links(document):
-        if is_vague(text):
+    for text, _, line in _links_with_text(document):
+        if is_vague_link_text(text):
             yield _warning(
                 document,
                 line,
@@ -188,11 +201,11 @@ def _check_links(document: AnyDocument) -> Iterator[Problem]:
             )
 
 
-def _check_address(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
+def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
     """What speaks against a link that works."""
-    if judge_link(url):
+    if find_link_fault(url):
         return
-    if is_shortened(url):
+    if uses_link_shortener(url):
         yield _warning(
             document,
             line,
@@ -211,38 +224,38 @@ def _check_address(document: AnyDocument, url: str, line: int) -> Iterator[Probl
 
 
 def _check_body(document: AnyDocument) -> Iterator[Problem]:
-    if not has_words(document):
+    if not has_body_text(document):
         yield _error(
             document,
-            document.front.body_line,
+            document.front_matter.body_line,
             "empty-story",
             "the story has no text. Write it below the front matter.",
         )
-    if document.prose.words > _MOST_WORDS:
+    if document.body.word_count > _MAX_STORY_WORDS:
         yield _warning(
             document,
-            document.front.body_line,
+            document.front_matter.body_line,
             "long-story",
-            f"the story has {document.prose.words} words, and few people read more than {_MOST_WORDS}. "
+            f"the story has {document.body.word_count} words, and few people read more than {_MAX_STORY_WORDS}. "
             "Shorten it, and link to the rest with read_more.",
         )
 
 
 def _check_letter(document: AnyDocument) -> Iterator[Problem]:
     """The body is the letter; it needs its heading, and the heading needs it."""
-    if document.front.values is None:
+    if document.front_matter.values is None:
         return
-    if "letter" in document.front.values and not has_words(document):
+    if "letter" in document.front_matter.values and not has_body_text(document):
         yield _error(
             document,
-            document.front.line("letter"),
+            document.front_matter.line_of("letter"),
             "empty-letter",
             "the letter has a heading but no text. Write it below the front matter, or delete `letter`.",
         )
-    if "letter" not in document.front.values and has_words(document):
+    if "letter" not in document.front_matter.values and has_body_text(document):
         yield _error(
             document,
-            document.front.body_line,
+            document.front_matter.body_line,
             "letter-without-heading",
             "the body is the letter, but the letter has no heading. Add `letter` to the front matter, or "
             "delete the body.",
@@ -251,15 +264,15 @@ def _check_letter(document: AnyDocument) -> Iterator[Problem]:
 
 def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
     """What an inbox shows of the mail: its subject and preheader, counted as wide as they are drawn."""
-    subject, preheader = document.front.text("subject"), document.front.text("preheader")
-    line = document.front.line("subject")
-    if (columns := _columns(subject)) > _LONGEST_SUBJECT:
+    subject, preheader = document.front_matter.text("subject"), document.front_matter.text("preheader")
+    line = document.front_matter.line_of("subject")
+    if (columns := _display_width(subject)) > _MAX_SUBJECT_WIDTH:
         yield _warning(
             document,
             line,
             "long-subject",
             f"the subject has {columns} characters, and inboxes will cut it off. "
-            f"Keep it to {_LONGEST_SUBJECT}.",
+            f"Keep it to {_MAX_SUBJECT_WIDTH}.",
         )
     if subject.isupper() and sum(letter.isupper() for letter in subject) >= 8:
         yield _warning(
@@ -269,7 +282,7 @@ def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
             "the subject is all in capitals, which spam filters count against the mail. "
             "Use lower-case letters too.",
         )
-    if _LOUD.search(subject):
+    if _ADVERTISING.search(subject):
         yield _warning(
             document,
             line,
@@ -281,10 +294,14 @@ def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
 
 
 def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Iterator[Problem]:
-    line, columns, (fewest, most) = document.front.line("preheader"), _columns(preheader), _PREHEADER
+    line, columns, (fewest, most) = (
+        document.front_matter.line_of("preheader"),
+        _display_width(preheader),
+        _PREHEADER_WIDTHS,
+    )
     if not preheader:
         return
-    if _plain(preheader) == _plain(subject):
+    if _normalise(preheader) == _normalise(subject):
         yield _warning(
             document,
             line,
@@ -302,11 +319,11 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
         )
 
 
-def _check_switches(document: AnyDocument) -> Iterator[Problem]:
+def _check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
     """A reason that is missing or blank is left out of the values, and keeps its line."""
-    given = {switch.code for switch in read_switches(document.front)}
-    for place, line in document.front.lines.items():
-        if place[0] == KEY and len(place) == 2 and place[1] not in given:
+    given = {switch.code for switch in read_disabled_checks(document.front_matter)}
+    for place, line in document.front_matter.lines.items():
+        if place[0] == CHECKS_KEY and len(place) == 2 and place[1] not in given:
             yield _error(
                 document,
                 line,
@@ -316,61 +333,63 @@ def _check_switches(document: AnyDocument) -> Iterator[Problem]:
             )
 
 
-def _check_same_words(found: Iterable[tuple[AnyDocument, Sequence[_Spoken]]]) -> Iterator[Problem]:
+def _check_duplicate_link_texts(
+    found: Iterable[tuple[AnyDocument, Sequence[_LinkInList]]],
+) -> Iterator[Problem]:
     """Two links with the same words and different pages cannot be told apart in a list of links."""
-    seen: dict[tuple[str, str], tuple[_Spoken, str]] = {}
+    seen: dict[tuple[str, str], tuple[_LinkInList, str]] = {}
     for document, links in found:
         for link in links:
-            first, where = seen.setdefault((document.language, link.plain), (link, document.name))
+            first, where = seen.setdefault((document.language, link.normalised), (link, document.name))
             if first.url != link.url:
                 yield _warning(
                     document,
                     link.line,
                     "same-link-words",
-                    f"“{link.words}” leads to a different page here than in {where}:{first.line}, and screen "
+                    f"“{link.text}” leads to a different page here than in {where}:{first.line}, and screen "
                     "readers read both links out the same. Say in each what it leads to.",
                 )
 
 
-def _links(document: AnyDocument) -> list[tuple[str, str, int]]:
+def _links_with_text(document: AnyDocument) -> list[tuple[str, str, int]]:
     """Words, address and line of every link of a file, in its body and below it."""
-    front = document.front
-    links = [(link.text, link.url, link.line) for link in _written_links(document)]
-    for place in _list_places(document, "read_more"):
+    front = document.front_matter
+    links = [(link.text, link.url, link.line) for link in _body_links(document)]
+    for place in _item_paths(document, "read_more"):
         if what := front.text(*place, "what"):
-            links.append((what, front.text(*place, "url"), front.line(*place, "what")))
+            links.append((what, front.text(*place, "url"), front.line_of(*place, "what")))
     return links
 
 
-def _addresses(document: AnyDocument) -> list[tuple[str, int]]:
+def _urls(document: AnyDocument) -> list[tuple[str, int]]:
     """Address and line of every link, also of the places where the office can be followed."""
-    front = document.front
-    addresses = [(link.url, link.line) for link in _written_links(document)]
-    for place in (*_list_places(document, "read_more"), *_list_places(document, "follow")):
+    front = document.front_matter
+    addresses = [(link.url, link.line) for link in _body_links(document)]
+    for place in (*_item_paths(document, "read_more"), *_item_paths(document, "follow")):
         if url := front.text(*place, "url"):
-            addresses.append((url, front.line(*place, "url")))
+            addresses.append((url, front.line_of(*place, "url")))
     return addresses
 
 
-def _written_links(document: AnyDocument) -> Iterator[Link]:
-    for prose in (document.prose, *document.introductions.values()):
+def _body_links(document: AnyDocument) -> Iterator[BodyLink]:
+    for prose in (document.body, *document.introductions.values()):
         yield from prose.links
 
 
-def _list_places(document: AnyDocument, key: str) -> list[Place]:
+def _item_paths(document: AnyDocument, key: str) -> list[KeyPath]:
     """Where the items of ``key`` stand, which may be a list or its only item."""
-    written = document.front.value(key)
+    written = document.front_matter.value(key)
     return [(key, number) for number in range(len(written))] if isinstance(written, list) else [(key,)]
 
 
-def is_vague(text: str) -> bool:
+def is_vague_link_text(text: str) -> bool:
     """Whether ``text`` says nothing as the words of a link, in any of our languages."""
-    return _plain(text) in _EMPTY_WORDS
+    return _normalise(text) in _VAGUE_LINK_TEXTS
 
 
-def has_words(document: AnyDocument) -> bool:
+def has_body_text(document: AnyDocument) -> bool:
     """Whether the body says anything; a line across the page does not."""
-    return bool(document.prose.text.replace("*", "").strip())
+    return bool(document.body.text.replace("*", "").strip())
 
 
 def is_file_name(text: str) -> bool:
@@ -378,12 +397,12 @@ def is_file_name(text: str) -> bool:
     return bool(_FILE_NAME.fullmatch(text))
 
 
-def _plain(text: str) -> str:
+def _normalise(text: str) -> str:
     """``text`` for comparing: no capitals, no punctuation around it."""
     return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")
 
 
-def _columns(text: str) -> int:
+def _display_width(text: str) -> int:
     """How wide ``text`` is drawn: a Chinese, Japanese or Korean character counts for two."""
     return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in text)
 

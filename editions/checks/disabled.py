@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 from editions.checks.registry import Check
 from editions.problem import Level, Problem
-from editions.source.folder import EDITION
+from editions.source.folder import EDITION_FILE
 from editions.source.front_matter import FrontMatter
 
-KEY = "checks"
+CHECKS_KEY = "checks"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Switch:
+class DisabledCheck:
     """A line below ``checks`` in edition.md: the check ``code`` is switched off for ``reason``."""
 
     code: str
@@ -21,7 +21,7 @@ class Switch:
 
 
 @dataclass(frozen=True, kw_only=True)
-class SwitchedOff:
+class DisabledCheckResult:
     """A check that was switched off, with the problems that do not count therefore."""
 
     code: str
@@ -38,22 +38,24 @@ class SwitchedOff:
         return {"code": self.code, "reason": self.reason, "problems": len(self.problems)}
 
 
-def read_switches(front: FrontMatter) -> tuple[Switch, ...]:
+def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]:
     """The switches in the front matter of ``edition.md``, as written; those without a reason are none."""
-    written = front.value(KEY)
+    written = front_matter.value(CHECKS_KEY)
     if not isinstance(written, dict):
         return ()
     return tuple(
-        Switch(code=code, reason=front.text(KEY, code), line=front.line(KEY, code))
+        DisabledCheck(
+            code=code, reason=front_matter.text(CHECKS_KEY, code), line=front_matter.line_of(CHECKS_KEY, code)
+        )
         for code, reason in written.items()
         if isinstance(reason, str)
     )
 
 
-def judge_switches(switches: Iterable[Switch], checks: Mapping[str, Check]) -> list[Problem]:
+def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]) -> list[Problem]:
     """A problem for every switch that names none of ``checks``, or one that protects readers."""
     problems = []
-    for switch in switches:
+    for switch in disabled:
         check = checks.get(switch.code)
         if check is None:
             reason = f"there is no check `{switch.code}`. Write the code shown in brackets after a problem."
@@ -67,13 +69,13 @@ def judge_switches(switches: Iterable[Switch], checks: Mapping[str, Check]) -> l
     return problems
 
 
-def apply_switches(
-    problems: Sequence[Problem], switches: Iterable[Switch], checks: Mapping[str, Check]
-) -> tuple[list[Problem], tuple[SwitchedOff, ...]]:
+def apply_disabled_checks(
+    problems: Sequence[Problem], disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]
+) -> tuple[list[Problem], tuple[DisabledCheckResult, ...]]:
     """The ``problems`` that count, and what was switched off among ``checks``, found or not."""
     honoured = {
-        switch.code: SwitchedOff(code=switch.code, reason=switch.reason)
-        for switch in switches
+        switch.code: DisabledCheckResult(code=switch.code, reason=switch.reason)
+        for switch in disabled
         if switch.code in checks and not checks[switch.code].essential
     }
     for code, off in honoured.items():
@@ -81,14 +83,16 @@ def apply_switches(
     return [problem for problem in problems if problem.code not in honoured], tuple(honoured.values())
 
 
-def merge_switched_off(parts: Iterable[Collection[SwitchedOff]]) -> tuple[SwitchedOff, ...]:
+def merge_disabled_results(
+    parts: Iterable[Collection[DisabledCheckResult]],
+) -> tuple[DisabledCheckResult, ...]:
     """What was switched off in several examinations of one edition, each check once, by code."""
-    merged: dict[str, SwitchedOff] = {}
+    merged: dict[str, DisabledCheckResult] = {}
     for off in (off for part in parts for off in part):
         known = merged.get(off.code, off)
         merged[off.code] = replace(known, problems=tuple(sorted({*known.problems, *off.problems})))
     return tuple(merged[code] for code in sorted(merged))
 
 
-def _problem(switch: Switch, code: str, message: str) -> Problem:
-    return Problem(path=EDITION, line=switch.line, level=Level.error, code=code, message=message)
+def _problem(disabled: DisabledCheck, code: str, message: str) -> Problem:
+    return Problem(path=EDITION_FILE, line=disabled.line, level=Level.error, code=code, message=message)

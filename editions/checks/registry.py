@@ -53,7 +53,7 @@ def _warning(code: str, number: int | None, title: str, why: str, advice: str, *
     )
 
 
-def _unusable(
+def _essential_error(
     code: str, title: str, why: str, advice: str, *sources: str, number: int | None = None
 ) -> Check:
     """An error without whose cure there is no edition, or an unsafe one."""
@@ -70,62 +70,62 @@ def _unusable(
 
 
 _FOLDER = (
-    _unusable(
+    _essential_error(
         "not-an-edition",
         "There is no edition here.",
         "The name given leads to no folder, so nothing can be read.",
         "Name the folder of an edition; `mailer check` lists those there are.",
     ),
-    _unusable(
+    _essential_error(
         "unreadable-file",
         "A file or folder cannot be read.",
         "The system refuses to open it, usually because of its permissions.",
         "Make it readable for the account that runs `mailer`, and try again.",
     ),
-    _unusable(
+    _essential_error(
         "bad-folder-name",
         "The edition’s folder has a name that no web address can hold.",
         "The folder’s name becomes part of the address of the archive.",
         "Rename the folder with letters, digits and hyphens, as in `2021-2`.",
         _URLS,
     ),
-    _unusable(
+    _essential_error(
         "missing-edition-file",
         "There is no edition.md.",
         "It holds the title, the subject and the letter; without it there is no mail.",
         "Write `edition.md`; `mailer init --sample` brings one to look at.",
     ),
-    _unusable(
+    _essential_error(
         "no-stories",
         "The edition has no story.",
         "There is nothing to send.",
         "Write a story into `stories/`, named as in `010-forum.md`.",
     ),
-    _unusable(
+    _essential_error(
         "story-name",
         "A story’s file is not named as stories are.",
         "The name gives a story its place and its address; this one would be left out without a word.",
         "Rename it to three digits, a hyphen and a slug, as in `010-youth-forum.md`.",
     ),
-    _unusable(
+    _essential_error(
         "duplicate-number",
         "Two stories have the same number.",
         "Chance would decide which comes first.",
         "Give one of them another number.",
     ),
-    _unusable(
+    _essential_error(
         "duplicate-slug",
         "Two stories have the same slug.",
         "Links to them could not tell them apart.",
         "Rename one of the two files.",
     ),
-    _unusable(
+    _essential_error(
         "duplicate-translation",
         "A text is translated twice into one language.",
         "Only one of the two could be sent.",
         "Keep one file and delete the other.",
     ),
-    _unusable(
+    _essential_error(
         "orphan-translation",
         "A translation has no original.",
         "The files are matched by number and slug, and nothing matches this one.",
@@ -138,26 +138,26 @@ _FOLDER = (
         "It is not sent, and somebody may believe that it is.",
         "Move it where it belongs: stories into `stories/`, pictures into `images/`, the rest elsewhere.",
     ),
-    _unusable(
+    _essential_error(
         "outside-folder",
         "A file leads out of the edition’s folder.",
         "A link to another place of the disk could send what nobody meant to send.",
         "Put a copy of the file into the edition’s folder.",
     ),
-    _unusable(
+    _essential_error(
         "file-too-large",
         "A text file is too large.",
         "No story is a megabyte long; this is likely another kind of file.",
         "Look whether it is the right file, and shorten it.",
     ),
-    _unusable(
+    _essential_error(
         "not-utf-8",
         "A file is not written in UTF-8.",
         "Its letters would come out as others, Chinese ones as none at all.",
         "Save it again with the encoding UTF-8.",
         "https://www.rfc-editor.org/rfc/rfc3629",
     ),
-    _unusable(
+    _essential_error(
         "unsafe-character",
         "A text holds a character that must not be sent.",
         "Control characters and marks that turn the direction of writing break mails or hide what they say.",
@@ -167,157 +167,157 @@ _FOLDER = (
 )
 
 _FRONT_MATTER = (
-    _unusable(
+    _essential_error(
         "no-front-matter",
         "A file does not begin with front matter.",
         "Without it the file has no title.",
         "Begin the file with a line `---`, the keys, and `---` again.",
         _YAML,
     ),
-    _unusable(
+    _essential_error(
         "open-front-matter",
         "The front matter is never closed.",
         "All of the file would be keys, and nothing the text.",
         "Add a line `---` after the last key.",
         _YAML,
     ),
-    _unusable(
+    _essential_error(
         "yaml-syntax",
         "The front matter is not valid YAML.",
         "It can be read in more than one way, or in none.",
         "Mend the line; a value with a colon or a quotation mark needs quotes around it.",
         _YAML,
     ),
-    _unusable(
+    _essential_error(
         "no-keys",
         "The front matter has no keys.",
         "It must be a list of keys with a value each.",
         "Write lines such as `title: Our year`.",
         _YAML,
     ),
-    _unusable(
+    _essential_error(
         "yaml-too-deep",
         "The front matter is nested too deeply.",
         "No key asks for it, and deep nesting can exhaust the memory.",
         "Write it flat.",
     ),
-    _unusable(
+    _essential_error(
         "yaml-anchor",
         "The front matter uses an anchor or an alias.",
         "A few lines of them can unfold into gigabytes.",
         "Write the value out, or put quotes around it.",
         "https://yaml.org/spec/1.2.2/#3222-anchors-and-aliases",
     ),
-    _unusable(
+    _essential_error(
         "yaml-tag",
         "The front matter uses a tag.",
         "Tags make a program construct objects; every value here is plain text.",
         "Put quotes around the value.",
         "https://yaml.org/spec/1.2.2/#3221-tags",
     ),
-    _unusable(
+    _essential_error(
         "front-matter-too-large",
         "The front matter is too long.",
         "Long texts do not belong there.",
         "Move long texts into the body.",
     ),
-    _unusable(
+    _essential_error(
         "duplicate-key",
         "A key is given twice.",
         "One of the two values would be lost without a word.",
         "Keep one.",
         _YAML,
     ),
-    _unusable(
+    _essential_error(
         "missing-key",
         "A key is missing or empty.",
         "The mail cannot be made without it.",
         "Add the line that the message names.",
     ),
-    _unusable(
+    _essential_error(
         "unknown-key",
         "A key is not known.",
         "It would be ignored without a word; most often it is misspelt.",
         "Correct it; the message names the likeliest.",
     ),
-    _unusable(
+    _essential_error(
         "wrong-type",
         "A key has a value of the wrong kind.",
         "A list stands where a text belongs, or the other way round.",
         "Write the value as the message says.",
     ),
-    _unusable(
+    _essential_error(
         "bad-date",
         "A date is none.",
         "It is in no calendar, or not written as year-month-day.",
         "Write it as in `2021-12-31`.",
         "https://www.rfc-editor.org/rfc/rfc3339",
     ),
-    _unusable(
+    _essential_error(
         "unknown-language",
         "A language is not known.",
         "Nobody’s language would match it, and screen readers could not choose a voice.",
         "Use a tag such as `en`, `zh-Hans`, `mn`, `ja`, `ko` or `fr`.",
         _TAGS,
     ),
-    _unusable(
+    _essential_error(
         "unknown-country",
         "A country is not known.",
         "Nobody would be matched by it.",
         "Use the two letters of ISO 3166-1, such as `MN`.",
         "https://www.iso.org/iso-3166-country-codes.html",
     ),
-    _unusable(
+    _essential_error(
         "country-case",
         "A country is not written in capitals.",
         "Small letters are languages: `mn` is Mongolian, `MN` is Mongolia.",
         "Write the code in capitals.",
         "https://www.iso.org/iso-3166-country-codes.html",
     ),
-    _unusable(
+    _essential_error(
         "unknown-sector",
         "A sector is none of those in mailer.toml.",
         "The story would reach nobody who follows a sector.",
         "Use one of the configured sectors, or leave the line out for office news.",
     ),
-    _unusable(
+    _essential_error(
         "unknown-section",
         "An introduction belongs to no section.",
         "Nobody would see its words.",
         "Name a sector or one of the fixed sections.",
     ),
-    _unusable(
+    _essential_error(
         "unknown-kind",
         "A story’s kind is not known.",
         "The kind picks the block that draws the story.",
         "Use one of the kinds the message lists.",
     ),
-    _unusable(
+    _essential_error(
         "unknown-personalisation",
         "The way to personalise is not known.",
         "Nobody could say who gets which story.",
         "Write `off`, `order` or `filter`.",
     ),
-    _unusable(
+    _essential_error(
         "bad-template",
         "A template’s name is none.",
         "It becomes part of a file’s name.",
         "Use small letters, digits and hyphens, as in `periodical`.",
     ),
-    _unusable(
+    _essential_error(
         "unknown-check",
         "A check that is switched off does not exist.",
         "The line would do nothing, and somebody would believe that it does.",
         "Correct the code, or delete the line.",
     ),
-    _unusable(
+    _essential_error(
         "essential-check",
         "A check is switched off that protects readers.",
         "The law, or the mail programs of most readers, leave no choice in it.",
         "Delete the line and mend what the check finds.",
         _SENDERS,
     ),
-    _unusable(
+    _essential_error(
         "check-without-reason",
         "A check is switched off without a reason.",
         "Whoever approves the campaign reads the reason, and decides by it.",
@@ -325,8 +325,8 @@ _FRONT_MATTER = (
     ),
 )
 
-_WORDS = (
-    _unusable(
+_CONTENT = (
+    _essential_error(
         "reserved-sign",
         "A text holds @@.",
         "It marks the places of a mail that are filled for each reader.",
@@ -362,14 +362,14 @@ _WORDS = (
         "It would not be sent.",
         "Add `letter` with a title and a name to the front matter, or delete the words.",
     ),
-    _unusable(
+    _essential_error(
         "body-too-long",
         "A body is longer than a mail can be.",
         "A whole mail stays below 100 kB.",
         "Shorten it, and link to the rest.",
         "https://www.spamresource.com/2022/01/",
     ),
-    _unusable(
+    _essential_error(
         "raw-html",
         "A body holds raw HTML.",
         "Mail programs each draw it differently, and it could carry what harms readers.",
@@ -500,7 +500,7 @@ _LINKS = (
         "Say in each what it leads to.",
         _LINK_WORDS,
     ),
-    _unusable(
+    _essential_error(
         "relative-link",
         "A link is not a whole address.",
         "A mail has no page that it could be relative to.",
@@ -508,7 +508,7 @@ _LINKS = (
         _URLS,
         number=35,
     ),
-    _unusable(
+    _essential_error(
         "link-scheme",
         "A link leads to something mail programs block.",
         "Only web pages and mail addresses can be opened from a mail; `javascript:` is how phishing works.",
@@ -516,7 +516,7 @@ _LINKS = (
         _URLS,
         number=35,
     ),
-    _unusable(
+    _essential_error(
         "broken-link",
         "A link is no address.",
         "It leads nowhere.",
@@ -524,7 +524,7 @@ _LINKS = (
         _URLS,
         number=35,
     ),
-    _unusable(
+    _essential_error(
         "numeric-link",
         "A link leads to a number instead of a name.",
         "Spam filters refuse it, since phishing does it.",
@@ -532,7 +532,7 @@ _LINKS = (
         _SPAM,
         number=35,
     ),
-    _unusable(
+    _essential_error(
         "private-link",
         "A link leads into your own network.",
         "Readers elsewhere cannot reach it.",
@@ -558,7 +558,7 @@ _LINKS = (
     ),
 )
 
-_PICTURES = (
+_IMAGES = (
     _error(
         "alt-is-file-name",
         5,
@@ -584,19 +584,19 @@ _PICTURES = (
         "Keep it to 125 characters, and say the rest in the caption or the body.",
         _ALT,
     ),
-    _unusable(
+    _essential_error(
         "image-path",
         "A picture is named by more than its file’s name.",
         "Pictures lie in `images/`, and nowhere else.",
         "Write the file’s name alone, as in `forum.jpg`.",
     ),
-    _unusable(
+    _essential_error(
         "missing-image",
         "A picture is not there.",
         "Readers would see an empty frame.",
         "Put the file into `images/`, or correct its name.",
     ),
-    _unusable(
+    _essential_error(
         "image-format",
         "A picture is in a format that not every mail program shows.",
         "Outlook on Windows shows no WebP, Gmail no SVG.",
@@ -605,13 +605,13 @@ _PICTURES = (
         "https://www.caniemail.com/features/image-svg/",
         number=21,
     ),
-    _unusable(
+    _essential_error(
         "image-too-large",
         "A picture is too large to be read.",
         "It would fill the memory.",
         "Export it smaller; 1,200 pixels of width are enough.",
     ),
-    _unusable(
+    _essential_error(
         "broken-image",
         "A picture’s file is broken.",
         "It cannot be read to its end.",
@@ -642,7 +642,7 @@ _TRANSLATIONS = (
         "An edition is sent in a language only when all of it is there.",
         "Add what the message lists.",
     ),
-    _unusable(
+    _essential_error(
         "own-language",
         "A file translates into the language of the original.",
         "There would be two originals.",
@@ -686,38 +686,38 @@ _TRANSLATIONS = (
     ),
 )
 
-_DOCUMENTS = (
-    _unusable(
+_WORD_DOCUMENTS = (
+    _essential_error(
         "not-a-document",
         "A file to import is no Word document.",
         "Only `.docx` holds its text in a form that can be read without Word.",
         "Open it in Word or LibreOffice and save it as `.docx`.",
     ),
-    _unusable(
+    _essential_error(
         "protected-document",
         "A document to import is protected by a password.",
         "Its text is encrypted.",
         "Open it in Word, take the password off, and save it again.",
     ),
-    _unusable(
+    _essential_error(
         "broken-document",
         "A document to import is broken.",
         "A part of it cannot be unpacked or read.",
         "Open it in Word or LibreOffice and save it again.",
     ),
-    _unusable(
+    _essential_error(
         "document-too-large",
         "A document to import is larger than a newsletter can be.",
         "Unpacking it could fill the memory.",
         "Split it, or save it again in Word.",
     ),
-    _unusable(
+    _essential_error(
         "document-type",
         "A document to import declares a document type.",
         "Word never writes one, and attacks do.",
         "Ask where the file comes from.",
     ),
-    _unusable(
+    _essential_error(
         "edition-exists",
         "There is an edition of that name.",
         "None is ever overwritten.",
@@ -725,7 +725,7 @@ _DOCUMENTS = (
     ),
 )
 
-_ALL = (*_FOLDER, *_FRONT_MATTER, *_WORDS, *_LINKS, *_PICTURES, *_TRANSLATIONS, *_DOCUMENTS)
+_ALL = (*_FOLDER, *_FRONT_MATTER, *_CONTENT, *_LINKS, *_IMAGES, *_TRANSLATIONS, *_WORD_DOCUMENTS)
 
 SOURCE_CHECKS: Mapping[str, Check] = MappingProxyType({check.code: check for check in _ALL})
 """The checks of this package by code."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from editions.checks.content import AnyDocument, has_words
+from editions.checks.content import AnyDocument, has_body_text
 from editions.problem import Level, Problem
 from editions.source.document import Document
-from editions.source.folder import EDITION, STORIES
+from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
-from editions.source.text_file import source_digest
+from editions.source.text_file import text_digest
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,61 +22,63 @@ class StoryDocuments:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Library:
+class EditionDocuments:
     """Every file of an edition that could be read. ``edition`` is None when ``edition.md`` could not."""
 
     edition: Document[EditionHeader] | None
     translations: Mapping[str, Document[EditionTranslation]]
     stories: Sequence[StoryDocuments]
 
-    def missing_in(self, language: str) -> list[str]:
+    def list_missing(self, language: str) -> list[str]:
         """What of the edition is not there in ``language``: files, and the letter."""
         missing = [
-            f"{STORIES}/{story.number}-{story.slug}.{language}.md"
+            f"{STORIES_FOLDER}/{story.number}-{story.slug}.{language}.md"
             for story in self.stories
             if language not in story.translations
         ]
         translation = self.translations.get(language)
         if translation is None:
             missing.insert(0, f"edition.{language}.md")
-        elif self.edition and has_words(self.edition) and not has_words(translation):
+        elif self.edition and has_body_text(self.edition) and not has_body_text(translation):
             missing.insert(0, "the letter")
         return missing
 
-    def languages(self) -> tuple[str, ...]:
+    def complete_languages(self) -> tuple[str, ...]:
         """The languages everything is there in, the edition's own first."""
         if self.edition is None:
             return ()
         return (
             self.edition.language,
-            *(language for language in self.translations if not self.missing_in(language)),
+            *(language for language in self.translations if not self.list_missing(language)),
         )
 
 
-def check_translations(library: Library) -> list[Problem]:
+def check_translations(documents: EditionDocuments) -> list[Problem]:
     """Every complaint about the translations of an edition, each by the file it is about."""
-    problems = [*_check_completeness(library)]
-    if library.edition:
-        for translation in library.translations.values():
-            problems += _check_source(library.edition, translation)
-    for story in library.stories:
+    problems = [*_check_completeness(documents)]
+    if documents.edition:
+        for translation in documents.translations.values():
+            problems += _check_original(documents.edition, translation)
+    for story in documents.stories:
         for translated in story.translations.values():
-            problems += _check_source(story.original, translated)
+            problems += _check_original(story.original, translated)
             problems += _check_image(story.original, translated)
             problems += _check_read_more(story.original, translated)
     return problems
 
 
-def _check_completeness(library: Library) -> Iterator[Problem]:
-    own = library.edition.language if library.edition else ""
+def _check_completeness(documents: EditionDocuments) -> Iterator[Problem]:
+    own = documents.edition.language if documents.edition else ""
     languages = {
-        *library.translations,
-        *(language for story in library.stories for language in story.translations),
+        *documents.translations,
+        *(language for story in documents.stories for language in story.translations),
     }
     for language in sorted(languages - {own}):
-        if missing := library.missing_in(language):
+        if missing := documents.list_missing(language):
             named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-            name = library.translations[language].name if language in library.translations else EDITION
+            name = (
+                documents.translations[language].name if language in documents.translations else EDITION_FILE
+            )
             yield _problem(
                 name,
                 1,
@@ -86,7 +88,7 @@ def _check_completeness(library: Library) -> Iterator[Problem]:
             )
 
 
-def _check_source(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
+def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
     if original.language == translation.language:
         yield _problem(
             translation.name,
@@ -96,11 +98,11 @@ def _check_source(original: AnyDocument, translation: AnyDocument) -> Iterator[P
             "Delete one of the two.",
             Level.error,
         )
-    digest, written = source_digest(original.text), translation.front.text("translated_from")
+    digest, written = text_digest(original.text), translation.front_matter.text("translated_from")
     if written and written != digest:
         yield _problem(
             translation.name,
-            translation.front.line("translated_from"),
+            translation.front_matter.line_of("translated_from"),
             "original-changed",
             f"{original.name} has changed since it was translated. Compare the two, "
             f"then write `translated_from: {digest}`.",
@@ -108,11 +110,11 @@ def _check_source(original: AnyDocument, translation: AnyDocument) -> Iterator[P
 
 
 def _check_image(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
-    if not original.front.value("image"):
-        if translation.front.value("image"):
+    if not original.front_matter.value("image"):
+        if translation.front_matter.value("image"):
             yield _problem(
                 translation.name,
-                translation.front.line("image"),
+                translation.front_matter.line_of("image"),
                 "image-without-original",
                 f"{original.name} has no picture, so this text would not be used. "
                 "Delete `image` here, or add it there.",
@@ -120,10 +122,10 @@ def _check_image(original: AnyDocument, translation: AnyDocument) -> Iterator[Pr
             )
         return
     for key, what in (("alt", "alt text"), ("caption", "caption")):
-        if original.front.text("image", key) and not translation.front.text("image", key):
+        if original.front_matter.text("image", key) and not translation.front_matter.text("image", key):
             yield _problem(
                 translation.name,
-                translation.front.line("image"),
+                translation.front_matter.line_of("image"),
                 f"untranslated-{key}",
                 f"the picture's {what} is not translated, so readers will get it in {original.language}. "
                 f"Add `{key}: …` under `image`.",
@@ -131,7 +133,7 @@ def _check_image(original: AnyDocument, translation: AnyDocument) -> Iterator[Pr
 
 
 def _check_read_more(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
-    if original.front.value("read_more") and not translation.front.value("read_more"):
+    if original.front_matter.value("read_more") and not translation.front_matter.value("read_more"):
         yield _problem(
             translation.name,
             1,

@@ -14,20 +14,20 @@ from pathlib import Path
 from PIL import Image, UnidentifiedImageError
 
 from editions.errors import ImageError
-from editions.source.folder import IMAGES, leads_outside
+from editions.source.folder import IMAGES_FOLDER, leads_outside
 
 FORMATS = ("JPEG", "PNG", "GIF")
 """What every mail program shows, by Pillow's names."""
 
-_HEAVIEST = 20_000_000
-_MOST_PIXELS = 50_000_000
+_MAX_BYTES = 20_000_000
+_MAX_PIXELS = 50_000_000
 
 # Pillow warns through Python's filters, which belong to the whole process; and one large picture in memory
 # is enough.
-_one_at_a_time = threading.Lock()
+_pillow_lock = threading.Lock()
 
 # What Pillow raises for files that are broken, or made to break it.
-_BROKEN = (
+_PILLOW_ERRORS = (
     OSError,
     ValueError,
     SyntaxError,
@@ -67,11 +67,11 @@ def locate_image(folder: Path, name: str) -> Path:
         raise ImageError(
             name,
             "image-path",
-            f"{name!r} is not a plain file name. Pictures must be in {IMAGES}/: write the file's name alone.",
+            f"{name!r} is not a plain file name. Pictures must be in {IMAGES_FOLDER}/: write the file's name alone.",
         )
-    path = folder / f"{IMAGES}/{name}"
+    path = folder / f"{IMAGES_FOLDER}/{name}"
     try:
-        there, inside = path.is_file(), not leads_outside(folder, f"{IMAGES}/{name}")
+        there, inside = path.is_file(), not leads_outside(folder, f"{IMAGES_FOLDER}/{name}")
     except (OSError, RuntimeError):
         there, inside = False, True
     if not inside:
@@ -82,20 +82,20 @@ def locate_image(folder: Path, name: str) -> Path:
         )
     if not there:
         raise ImageError(
-            name, "missing-image", f"{IMAGES}/{name} does not exist. {_suggest_file(folder, name)}"
+            name, "missing-image", f"{IMAGES_FOLDER}/{name} does not exist. {_suggest_file(folder, name)}"
         )
     return path
 
 
 def _suggest_file(folder: Path, name: str) -> str:
     try:
-        names = {path.name.lower(): path.name for path in (folder / IMAGES).iterdir()}
+        names = {path.name.lower(): path.name for path in (folder / IMAGES_FOLDER).iterdir()}
     except OSError:
         names = {}
     close = get_close_matches(name.lower(), names, n=1, cutoff=0.7)
     if close:
         return f"Did you mean {names[close[0]]}?"
-    return f"Put the picture into {IMAGES}/, or correct the name."
+    return f"Put the picture into {IMAGES_FOLDER}/, or correct the name."
 
 
 def read_image_file(path: Path) -> bytes:
@@ -107,15 +107,15 @@ def read_image_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             # Asked first: a file of gigabytes should not come into memory to be refused.
-            heavy = os.fstat(file.fileno()).st_size > _HEAVIEST
-            content = b"" if heavy else file.read(_HEAVIEST + 1)
+            heavy = os.fstat(file.fileno()).st_size > _MAX_BYTES
+            content = b"" if heavy else file.read(_MAX_BYTES + 1)
     except OSError as error:
-        raise explain_breakage(path.name, error) from error
-    if heavy or len(content) > _HEAVIEST:
+        raise broken_image_error(path.name, error) from error
+    if heavy or len(content) > _MAX_BYTES:
         raise ImageError(
             path.name,
             "image-too-large",
-            f"{path.name} is larger than {_HEAVIEST // 1_000_000} MB. Save a smaller copy.",
+            f"{path.name} is larger than {_MAX_BYTES // 1_000_000} MB. Save a smaller copy.",
         )
     return content
 
@@ -127,36 +127,36 @@ def open_image(name: str, content: bytes, *, formats: tuple[str, ...] = FORMATS)
     Raises:
         ImageError: it is in none of them, it has too many pixels, or reading it while it is open fails.
     """
-    with _one_at_a_time, warnings.catch_warnings():
+    with _pillow_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             with Image.open(io.BytesIO(content), formats=formats) as image:
-                _refuse_bomb(name, image)
+                _reject_decompression_bomb(name, image)
                 yield image
         except UnidentifiedImageError as error:
-            raise _explain_format(name, content) from error
+            raise _format_error(name, content) from error
         except Image.DecompressionBombError as error:
-            raise _too_many_pixels(name) from error
-        except _BROKEN as error:
-            raise explain_breakage(name, error) from error
+            raise _too_many_pixels_error(name) from error
+        except _PILLOW_ERRORS as error:
+            raise broken_image_error(name, error) from error
 
 
-def _refuse_bomb(name: str, image: Image.Image) -> None:
+def _reject_decompression_bomb(name: str, image: Image.Image) -> None:
     """Refuse by the header, before any pixel is unpacked: a few kilobytes of PNG can hold gigabytes."""
     frames = int(getattr(image, "n_frames", 1))
-    if image.width * image.height * frames > _MOST_PIXELS:
-        raise _too_many_pixels(name)
+    if image.width * image.height * frames > _MAX_PIXELS:
+        raise _too_many_pixels_error(name)
 
 
-def _too_many_pixels(name: str) -> ImageError:
+def _too_many_pixels_error(name: str) -> ImageError:
     return ImageError(
         name,
         "image-too-large",
-        f"{name} has more than {_MOST_PIXELS // 1_000_000} million pixels. Save a smaller copy.",
+        f"{name} has more than {_MAX_PIXELS // 1_000_000} million pixels. Save a smaller copy.",
     )
 
 
-def _explain_format(name: str, content: bytes) -> ImageError:
+def _format_error(name: str, content: bytes) -> ImageError:
     start = content[:32]
     if not start:
         return ImageError(name, "broken-image", f"{name} is empty. Export or download it again.")
@@ -170,7 +170,7 @@ def _explain_format(name: str, content: bytes) -> ImageError:
     )
 
 
-def explain_breakage(name: str, error: BaseException) -> ImageError:
+def broken_image_error(name: str, error: BaseException) -> ImageError:
     if isinstance(error, OSError) and error.errno:
         return ImageError(
             name,

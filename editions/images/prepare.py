@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
-from editions.cache import Memory
-from editions.images.files import explain_breakage, open_image, read_image_file
-from editions.source.file_stamp import Stamp, digest_content, known_digest, stamp_file
+from editions.cache import BoundedCache
+from editions.images.files import broken_image_error, open_image, read_image_file
+from editions.source.file_stamp import FileStamp, digest_content, known_digest, stamp_file
 
-_MOST_COLOURS = 1024
-_QUALITY = 78
+_MAX_PNG_COLOURS = 1024
+_JPEG_QUALITY = 78
 # EXIF tag 274 is the orientation; 5 to 8 lay the picture on its side.
 _ORIENTATION, _SIDEWAYS = 274, frozenset({5, 6, 7, 8})
 
@@ -42,26 +42,26 @@ class PreparedImage:
 
 
 V = TypeVar("V")
-_sizes: Memory[ImageSize] = Memory(10_000)
-_prepared: Memory[PreparedImage] = Memory(64_000_000, weigh=lambda image: len(image.data))
+_sizes: BoundedCache[ImageSize] = BoundedCache(10_000)
+_prepared: BoundedCache[PreparedImage] = BoundedCache(64_000_000, measure=lambda image: len(image.data))
 
 
-def known_size(stamp: Stamp) -> ImageSize | None:
-    """What :func:`read_image` said of the picture that has ``stamp``, if it cannot have changed since."""
+def cached_size(stamp: FileStamp) -> ImageSize | None:
+    """What :func:`measure_image` said of the picture that has ``stamp``, if it cannot have changed since."""
     digest = known_digest(stamp)
-    return _sizes.find((digest, None)) if digest else None
+    return _sizes.get((digest, None)) if digest else None
 
 
-def read_image(path: Path) -> ImageSize:
+def measure_image(path: Path) -> ImageSize:
     """Read the picture at ``path`` to its end, as sending it will.
 
     Raises:
         ImageError: it is no JPEG, PNG or GIF, it is broken, or it is too large.
     """
-    return _recall(_sizes, path, None, _measure)
+    return _get_or_create(_sizes, path, None, _decode_size)
 
 
-def _measure(name: str, content: bytes) -> ImageSize:
+def _decode_size(name: str, content: bytes) -> ImageSize:
     with open_image(name, content) as image:
         for _ in ImageSequence.Iterator(image):
             image.load()
@@ -78,12 +78,14 @@ def prepare_image(path: Path, *, width: int) -> PreparedImage:
     moving ones too. The same file and width give the same bytes.
 
     Raises:
-        ImageError: as :func:`read_image`.
+        ImageError: as :func:`measure_image`.
     """
-    return _recall(_prepared, path, width, lambda name, content: _prepare(name, content, width))
+    return _get_or_create(_prepared, path, width, lambda name, content: _prepare(name, content, width))
 
 
-def _recall(memory: Memory[V], path: Path, width: int | None, make: Callable[[str, bytes], V]) -> V:
+def _get_or_create(
+    cache: BoundedCache[V], path: Path, width: int | None, create: Callable[[str, bytes], V]
+) -> V:
     """What ``make`` makes of the file at ``path``, or made of the same content before.
 
     Content decides, never the file's name or date: :mod:`editions.source.file_stamp` says when it need not be read.
@@ -91,12 +93,12 @@ def _recall(memory: Memory[V], path: Path, width: int | None, make: Callable[[st
     try:
         stamp = stamp_file(path)
     except OSError as error:
-        raise explain_breakage(path.name, error) from error
+        raise broken_image_error(path.name, error) from error
     digest = known_digest(stamp)
-    if digest and (found := memory.find((digest, width))):
+    if digest and (found := cache.get((digest, width))):
         return found
     content = read_image_file(path)
-    return memory.recall((digest_content(content, stamp), width), lambda: make(path.name, content))
+    return cache.get_or_create((digest_content(content, stamp), width), lambda: create(path.name, content))
 
 
 def _prepare(name: str, content: bytes, width: int) -> PreparedImage:
@@ -107,9 +109,11 @@ def _prepare(name: str, content: bytes, width: int) -> PreparedImage:
             image.draft("RGB", (2 * width, 2 * width))
         upright = _convert_colours(ImageOps.exif_transpose(image))
         small = _shrink(upright, 2 * width)
-        if image.format == "PNG" and upright.getcolors(_MOST_COLOURS) is not None:
+        if image.format == "PNG" and upright.getcolors(_MAX_PNG_COLOURS) is not None:
             return _encode(small, "PNG", optimize=True)
-        return _encode(_flatten(small), "JPEG", quality=_QUALITY, optimize=True, progressive=True)
+        return _encode(
+            _flatten_on_white(small), "JPEG", quality=_JPEG_QUALITY, optimize=True, progressive=True
+        )
 
 
 def _convert_colours(image: Image.Image) -> Image.Image:
@@ -146,14 +150,14 @@ def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
     return image.convert(target)
 
 
-def _shrink(image: Image.Image, widest: int) -> Image.Image:
-    if image.width <= widest:
+def _shrink(image: Image.Image, max_width: int) -> Image.Image:
+    if image.width <= max_width:
         return image
-    height = max(1, round(image.height * widest / image.width))
-    return image.resize((widest, height), Image.Resampling.LANCZOS)
+    height = max(1, round(image.height * max_width / image.width))
+    return image.resize((max_width, height), Image.Resampling.LANCZOS)
 
 
-def _flatten(image: Image.Image) -> Image.Image:
+def _flatten_on_white(image: Image.Image) -> Image.Image:
     if image.mode != "RGBA":
         return image
     sheet = Image.new("RGB", image.size, "white")
@@ -161,14 +165,14 @@ def _flatten(image: Image.Image) -> Image.Image:
     return sheet
 
 
-def _prepare_gif(image: Image.Image, widest: int) -> PreparedImage:
-    if image.width <= widest:
+def _prepare_gif(image: Image.Image, max_width: int) -> PreparedImage:
+    if image.width <= max_width:
         # Pillow carries duration and loop over by itself, and the comment unless told otherwise.
         return _encode(image, "GIF", save_all=True, comment=b"")
     frames, durations = [], []
     for frame in ImageSequence.Iterator(image):
         durations.append(frame.info.get("duration", 0))
-        frames.append(_shrink(frame.convert("RGBA"), widest))
+        frames.append(_shrink(frame.convert("RGBA"), max_width))
     if len(frames) == 1:
         return _encode(frames[0], "GIF")
     loop = {"loop": image.info["loop"]} if "loop" in image.info else {}

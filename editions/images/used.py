@@ -6,46 +6,46 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from editions.cache import Memory
+from editions.cache import BoundedCache
 from editions.errors import ImageError
 from editions.images.files import locate_image
-from editions.images.prepare import ImageSize, known_size, read_image
+from editions.images.prepare import ImageSize, cached_size, measure_image
 from editions.problem import Level, Problem
 from editions.source.document import Document
-from editions.source.file_stamp import Stamp
-from editions.source.folder import IMAGES
-from editions.source.yaml_parser import Place
+from editions.source.file_stamp import FileStamp
+from editions.source.folder import IMAGES_FOLDER
+from editions.source.yaml_parser import KeyPath
 
-NARROWEST = 592
+MIN_STORY_IMAGE_WIDTH = 592
 """Pixels a story's picture should have: the width of the sheet less its gutters."""
 
-_NARROWEST_PORTRAIT = 192
-_PLACES: tuple[Place, ...] = (("image",), ("letter", "portrait"))
+_MIN_PORTRAIT_WIDTH = 192
+_IMAGE_KEYS: tuple[KeyPath, ...] = (("image",), ("letter", "portrait"))
 
-Pictures: TypeAlias = Mapping[str, ImageSize]
+ImageSizes: TypeAlias = Mapping[str, ImageSize]
 """The sizes of an edition's pictures by file name."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Mention:
+class _ImageReference:
     """A picture named in the file ``path`` on ``line``, where it needs ``narrowest`` pixels."""
 
     name: str
     path: str
     line: int
-    narrowest: int
+    min_width: int
 
 
-_mentions: Memory[tuple[_Mention, ...]] = Memory(5000)
+_references: BoundedCache[tuple[_ImageReference, ...]] = BoundedCache(5000)
 
 
-def read_pictures(
+def read_used_images(
     folder: Path,
     documents: Sequence[Document[Any]],
     *,
     present: Collection[str],
-    stamps: Mapping[str, Stamp],
-) -> tuple[Pictures, list[Problem]]:
+    stamps: Mapping[str, FileStamp],
+) -> tuple[ImageSizes, list[Problem]]:
     """Look at every picture the ``documents`` name; ``present`` are the names in ``images/``, and ``stamps``
     those of the edition's files, just taken.
 
@@ -54,58 +54,60 @@ def read_pictures(
     """
     sizes: dict[str, ImageSize] = {}
     problems: list[Problem] = []
-    mentions = [*_list_mentions(documents)]
+    mentions = [*_list_references(documents)]
     for mention in mentions:
-        problems += _read_picture(folder, mention, stamps.get(f"{IMAGES}/{mention.name}"), sizes)
-    if all(document.front.values is not None for document in documents):
+        problems += _read_image(folder, mention, stamps.get(f"{IMAGES_FOLDER}/{mention.name}"), sizes)
+    if all(document.front_matter.values is not None for document in documents):
         named = {mention.name for mention in mentions}
-        problems += [_unused(name) for name in present if name not in named]
+        problems += [_unused_image_problem(name) for name in present if name not in named]
     return sizes, problems
 
 
-def _list_mentions(documents: Sequence[Document[Any]]) -> Iterator[_Mention]:
+def _list_references(documents: Sequence[Document[Any]]) -> Iterator[_ImageReference]:
     for document in documents:
-        yield from _mentions.recall((document.name, document.text), partial(_find_mentions, document))
+        yield from _references.get_or_create(
+            (document.name, document.text), partial(_find_references, document)
+        )
 
 
-def _find_mentions(document: Document[Any]) -> tuple[_Mention, ...]:
+def _find_references(document: Document[Any]) -> tuple[_ImageReference, ...]:
     return tuple(
-        _Mention(
+        _ImageReference(
             name=name,
             path=document.name,
-            line=document.front.line(*place, "file"),
-            narrowest=NARROWEST if place == ("image",) else _NARROWEST_PORTRAIT,
+            line=document.front_matter.line_of(*place, "file"),
+            min_width=MIN_STORY_IMAGE_WIDTH if place == ("image",) else _MIN_PORTRAIT_WIDTH,
         )
-        for place in _PLACES
-        if (name := document.front.text(*place, "file"))
+        for place in _IMAGE_KEYS
+        if (name := document.front_matter.text(*place, "file"))
     )
 
 
-def _read_picture(
-    folder: Path, mention: _Mention, stamp: Stamp | None, sizes: dict[str, ImageSize]
+def _read_image(
+    folder: Path, reference: _ImageReference, stamp: FileStamp | None, sizes: dict[str, ImageSize]
 ) -> list[Problem]:
-    name = mention.name
+    name = reference.name
     try:
-        size = sizes.get(name) or (stamp and known_size(stamp)) or read_image(locate_image(folder, name))
+        size = sizes.get(name) or (stamp and cached_size(stamp)) or measure_image(locate_image(folder, name))
     except ImageError as error:
-        return [_problem(mention, error.code, error.reason, Level.error)]
+        return [_problem(reference, error.code, error.reason, Level.error)]
     sizes[name] = size
-    if size.width >= mention.narrowest:
+    if size.width >= reference.min_width:
         return []
     message = (
         f"{name} is {size.width} pixels wide and would look blurred. Use a picture at least "
-        f"{mention.narrowest} pixels wide, or better {2 * mention.narrowest}."
+        f"{reference.min_width} pixels wide, or better {2 * reference.min_width}."
     )
-    return [_problem(mention, "narrow-image", message, Level.warning)]
+    return [_problem(reference, "narrow-image", message, Level.warning)]
 
 
-def _problem(mention: _Mention, code: str, message: str, level: Level) -> Problem:
-    return Problem(path=mention.path, line=mention.line, level=level, code=code, message=message)
+def _problem(reference: _ImageReference, code: str, message: str, level: Level) -> Problem:
+    return Problem(path=reference.path, line=reference.line, level=level, code=code, message=message)
 
 
-def _unused(name: str) -> Problem:
+def _unused_image_problem(name: str) -> Problem:
     return Problem(
-        path=f"{IMAGES}/{name}",
+        path=f"{IMAGES_FOLDER}/{name}",
         line=1,
         level=Level.warning,
         code="unused-image",

@@ -51,14 +51,20 @@ class _CjkState(StateInline):
         if not (is_cjk(before) or is_cjk(after)):
             return scanned
         left = not _is_space(after) and (
-            not _is_foreign_mark(after) or _is_space(before) or _is_foreign_mark(before) or is_cjk(before)
+            not _is_non_cjk_punctuation(after)
+            or _is_space(before)
+            or _is_non_cjk_punctuation(before)
+            or is_cjk(before)
         )
         right = not _is_space(before) and (
-            not _is_foreign_mark(before) or _is_space(after) or _is_foreign_mark(after) or is_cjk(after)
+            not _is_non_cjk_punctuation(before)
+            or _is_space(after)
+            or _is_non_cjk_punctuation(after)
+            or is_cjk(after)
         )
         return Scanned(
-            left and (canSplitWord or not right or _is_mark(before)),
-            right and (canSplitWord or not left or _is_mark(after)),
+            left and (canSplitWord or not right or _is_punctuation(before)),
+            right and (canSplitWord or not left or _is_punctuation(after)),
             scanned.length,
         )
 
@@ -83,7 +89,7 @@ def use_cjk_rules(parser: MarkdownIt) -> None:
     parser.inline = inline
 
 
-def join_lines(children: list[Token]) -> None:
+def join_soft_breaks(children: list[Token]) -> None:
     """Turn the line ends of the source into what they mean, in place.
 
     Between two wide characters that is nothing, elsewhere a space: the rule of CSS Text 3 §4.1.3. Korean
@@ -96,13 +102,13 @@ def join_lines(children: list[Token]) -> None:
             token.type, token.tag, token.content = "text", "", " "
             breaks.append(token)
         elif token.content:
-            if _is_unspaced(before) and _is_unspaced(token.content[0]):
+            if _is_written_without_spaces(before) and _is_written_without_spaces(token.content[0]):
                 for line_end in breaks:
                     line_end.content = ""
             before, breaks = token.content[-1], []
 
 
-def _is_unspaced(character: str) -> bool:
+def _is_written_without_spaces(character: str) -> bool:
     return (
         is_cjk(character)
         and unicodedata.east_asian_width(character) in _WIDE
@@ -114,9 +120,9 @@ def _is_space(character: str) -> bool:
     return character in "\t\n\x0b\x0c\r" or unicodedata.category(character) == "Zs"
 
 
-def _is_mark(character: str) -> bool:
+def _is_punctuation(character: str) -> bool:
     return unicodedata.category(character).startswith(("P", "S"))
 
 
-def _is_foreign_mark(character: str) -> bool:
-    return _is_mark(character) and not is_cjk(character)
+def _is_non_cjk_punctuation(character: str) -> bool:
+    return _is_punctuation(character) and not is_cjk(character)

@@ -23,23 +23,29 @@ _KANA = "\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff\uff66
 _HANGUL = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
 _CYRILLIC = "\u0400-\u0482\u048a-\u052f\u1c80-\u1c8f"
 _MONGOLIAN = "\u1820-\u18aa"
-_LETTERS = re.compile(f"[{_HAN}{_KANA}{_HANGUL}{_CYRILLIC}{_MONGOLIAN}]")
+_NON_LATIN = re.compile(f"[{_HAN}{_KANA}{_HANGUL}{_CYRILLIC}{_MONGOLIAN}]")
 # Stops and brackets of East Asian type: part of a run, though they do not make one.
-_MARKS = "\u3001-\u3003\u3008-\u301f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
+_CJK_PUNCTUATION = "\u3001-\u3003\u3008-\u301f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
 # What may stand between two letters of one run: spaces, digits and punctuation of every day; U+0301 is a
 # stress mark.
-_BETWEEN = " 0-9·–—,.:;“”‘’'\u0301\u00a0-"
+_JOINING_CHARACTERS = " 0-9·–—,.:;“”‘’'\u0301\u00a0-"
 
 # Who reads a script as their own, so that it needs no mark.
-_READERS = {
+_NATIVE_LANGUAGES = {
     "han": frozenset({"zh", "yue", "wuu", "hak", "nan", "lzh", "ja", "ko"}),
     "kana": frozenset({"ja"}),
     "hangul": frozenset({"ko"}),
     "cyrillic": frozenset(("be", "bg", "kk", "ky", "mk", "mn", "ru", "sr", "tg", "tt", "tyv", "uk")),
     "mongolian": frozenset({"mn"}),
 }
-_LANGUAGES = {"han": "zh-Hans", "kana": "ja", "hangul": "ko", "cyrillic": "mn", "mongolian": "mn-Mong"}
-_IS_MARK = re.compile(f"[{_MARKS}]")
+_LANGUAGE_BY_SCRIPT = {
+    "han": "zh-Hans",
+    "kana": "ja",
+    "hangul": "ko",
+    "cyrillic": "mn",
+    "mongolian": "mn-Mong",
+}
+_IS_CJK_PUNCTUATION = re.compile(f"[{_CJK_PUNCTUATION}]")
 _HAS_KANA = re.compile(f"[{_KANA}]")
 _MARKUP = re.compile("(<[^>]*>)")
 _INLINE = re.compile(r"</?(a|em|strong|s|code|span)\b")
@@ -60,16 +66,16 @@ def canonical_language(tag: str) -> str | None:
 
 
 @lru_cache(maxsize=4096)
-def mark_runs(text: str, *, language: str) -> str:
+def mark_languages_in_text(text: str, *, language: str) -> str:
     """Plain ``text`` of ``language`` as HTML, its words in other scripts in ``<span lang="…">``.
 
     >>> mark_runs("Visible (看见) & heard", language="en")
     'Visible (<span lang="zh-Hans">看见</span>) &amp; heard'
     """
-    return _mark(text, 0, _find_runs(text, language), escape)
+    return _wrap_runs(text, 0, _find_runs(text, language), escape)
 
 
-def mark_languages(html: str, *, language: str) -> str:
+def mark_languages_in_html(html: str, *, language: str) -> str:
     """Sanitised ``html``, not marked yet, with the same marks.
 
     A run goes on through inline tags, so that ``<strong>重要</strong>です`` is Japanese as a whole.
@@ -100,12 +106,12 @@ def _mark_block(pieces: list[str], language: str) -> list[str]:
         last = first
         while last < len(runs) and runs[last][0] < end:
             last += 1
-        marked.append(_mark(piece, offset, runs[first:last], str))
+        marked.append(_wrap_runs(piece, offset, runs[first:last], str))
         offset = end
     return marked
 
 
-def _mark(text: str, offset: int, runs: Sequence["_Run"], encode: Callable[[str], str]) -> str:
+def _wrap_runs(text: str, offset: int, runs: Sequence["_Run"], encode: Callable[[str], str]) -> str:
     """``text``, which begins at ``offset`` of the text the ``runs`` were found in."""
     parts, end = [], 0
     for start, stop, other in runs:
@@ -122,14 +128,14 @@ _Run: TypeAlias = tuple[int, int, str]
 
 def _find_runs(text: str, language: str) -> list[_Run]:
     # Most texts are in one script, and this takes a tenth of the time to see it.
-    if not _LETTERS.search(text):
+    if not _NON_LATIN.search(text):
         return []
     own = language.partition("-")[0].lower()
     runs: list[_Run] = []
     end = 0
-    for found in _runs().finditer(text):
+    for found in _run_pattern().finditer(text):
         start = found.start()
-        while start > end and _IS_MARK.match(text[start - 1]):
+        while start > end and _IS_CJK_PUNCTUATION.match(text[start - 1]):
             start -= 1
         end = found.end()
         if other := _language_of(found, own):
@@ -142,14 +148,16 @@ def _language_of(run: re.Match[str], own: str) -> str | None:
     script = run.lastgroup or ""
     if script == "han" and _HAS_KANA.search(run.group()):
         script = "kana"
-    return None if own in _READERS[script] else _LANGUAGES[script]
+    return None if own in _NATIVE_LANGUAGES[script] else _LANGUAGE_BY_SCRIPT[script]
 
 
 @cache
-def _runs() -> re.Pattern[str]:
+def _run_pattern() -> re.Pattern[str]:
     scripts = {"han": _HAN + _KANA, "hangul": _HANGUL, "cyrillic": _CYRILLIC, "mongolian": _MONGOLIAN}
-    return re.compile("|".join(f"(?P<{name}>{_run(letters)})" for name, letters in scripts.items()))
+    return re.compile(
+        "|".join(f"(?P<{name}>{_run_expression(letters)})" for name, letters in scripts.items())
+    )
 
 
-def _run(letters: str) -> str:
-    return f"[{letters}](?:[{letters}{_MARKS}]|[{_BETWEEN}]+(?=[{_MARKS}]*[{letters}]))*"
+def _run_expression(letters: str) -> str:
+    return f"[{letters}](?:[{letters}{_CJK_PUNCTUATION}]|[{_JOINING_CHARACTERS}]+(?=[{_CJK_PUNCTUATION}]*[{letters}]))*"

@@ -24,7 +24,7 @@ class LinkFault:
     reason: str
 
 
-def judge_link(url: str) -> LinkFault | None:
+def find_link_fault(url: str) -> LinkFault | None:
     """What is wrong with ``url`` as a link in a mail; None when nothing is.
 
     Only absolute http, https and mailto links work in a mail, and their host must be one readers can reach.
@@ -42,11 +42,11 @@ def judge_link(url: str) -> LinkFault | None:
             reason=f"mail programs block links that begin with {scheme}:. Use https://, http:// or mailto:.",
         )
     if scheme.lower() == "mailto":
-        return _judge_mailbox(rest)
-    return _judge_address(url)
+        return _find_mailto_fault(rest)
+    return _find_url_fault(url)
 
 
-def is_shortened(url: str) -> bool:
+def uses_link_shortener(url: str) -> bool:
     """Whether ``url`` leads through one of the common shorteners."""
     try:
         host = urlsplit(url).hostname or ""
@@ -55,7 +55,7 @@ def is_shortened(url: str) -> bool:
     return host.removeprefix("www.") in _SHORTENERS
 
 
-def _judge_mailbox(rest: str) -> LinkFault | None:
+def _find_mailto_fault(rest: str) -> LinkFault | None:
     if _MAILBOX.fullmatch(unquote(rest.partition("?")[0])):
         return None
     return LinkFault(
@@ -64,7 +64,7 @@ def _judge_mailbox(rest: str) -> LinkFault | None:
     )
 
 
-def _judge_address(url: str) -> LinkFault | None:
+def _find_url_fault(url: str) -> LinkFault | None:
     try:
         parts = urlsplit(url)
         host, _ = (parts.hostname or "").rstrip("."), parts.port
@@ -82,7 +82,7 @@ def _judge_address(url: str) -> LinkFault | None:
             reason=f"the link {url!r} has a name before an @, which phishing mails use to hide the real "
             "site. Remove the name.",
         )
-    if _is_number(host):
+    if _is_ip_address(host):
         return LinkFault(
             code="numeric-link",
             reason=f"the link goes to the IP address {host}, which spam filters reject. Use the site's name.",
@@ -96,7 +96,7 @@ def _judge_address(url: str) -> LinkFault | None:
     return None
 
 
-def _is_number(host: str) -> bool:
+def _is_ip_address(host: str) -> bool:
     """Whether browsers read ``host`` as an IP address; they do so for 2130706433 and 0x7f.1 too."""
     if re.fullmatch(r"(0x[0-9a-f]*|\d+)", host.rpartition(".")[2], re.IGNORECASE):
         return True

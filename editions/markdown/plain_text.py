@@ -9,11 +9,11 @@ from markdown_it.tree import SyntaxTreeNode
 _BULLET = "•"
 # Left bare, struck words would count again ("3 May 4 May"); left out, a cancelled item would be an empty
 # line; "~~" means something to those alone who write Markdown. A cross needs no language.
-_STRUCK = "[× {}]"
+_STRUCK_OUT = "[× {}]"
 _MAILTO = "mailto:"
 
 
-def render_text(tokens: Sequence[Token]) -> str:
+def render_plain_text(tokens: Sequence[Token]) -> str:
     """``tokens`` as text: blank lines between paragraphs, ``•`` before items, ``> `` before quotations, the
     address of a link in brackets after its words. Lines are not wrapped."""
     return "\n".join(_blocks(SyntaxTreeNode(tokens).children)).strip("\n")
@@ -63,10 +63,10 @@ def _list(node: SyntaxTreeNode) -> list[str]:
 
 
 def _inline(nodes: Sequence[SyntaxTreeNode]) -> str:
-    return "".join(_words(node) for node in nodes)
+    return "".join(_text(node) for node in nodes)
 
 
-def _words(node: SyntaxTreeNode) -> str:
+def _text(node: SyntaxTreeNode) -> str:
     if node.type == "hardbreak":
         return "\n"
     if node.type == "html_inline":
@@ -74,18 +74,18 @@ def _words(node: SyntaxTreeNode) -> str:
     if node.type == "link":
         return _link(_inline(node.children), str(node.attrs.get("href", "")))
     if node.type == "s":
-        return _STRUCK.format(_inline(node.children))
+        return _STRUCK_OUT.format(_inline(node.children))
     if node.children:
         return _inline(node.children)
     return " ".join(node.content.split("\n")) if node.type == "text" else node.content
 
 
 def _link(words: str, url: str) -> str:
-    address = _name_address(url)
+    address = _printable_url(url)
     return f"{words} ({address})" if address and words.strip() not in {"", url, address} else address or words
 
 
-def _name_address(url: str) -> str:
+def _printable_url(url: str) -> str:
     """Where a link leads, for somebody who copies it: of ``mailto:`` the address without subject or text,
     which a mail program would not take from here."""
     if not url.startswith(_MAILTO):

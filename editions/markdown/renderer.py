@@ -18,12 +18,12 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from editions.markdown.cjk import join_lines, split_cjk, use_cjk_rules
-from editions.markdown.lang_spans import mark_languages
-from editions.markdown.links import judge_link
-from editions.markdown.plain_text import render_text
+from editions.markdown.cjk import join_soft_breaks, split_cjk, use_cjk_rules
+from editions.markdown.lang_spans import mark_languages_in_html
+from editions.markdown.links import find_link_fault
+from editions.markdown.plain_text import render_plain_text
 from editions.problem import Level, Problem
-from editions.source.text_file import remove_unsafe
+from editions.source.text_file import remove_unsafe_characters
 
 _BLOCKS = {"p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br"}
 _TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -32,15 +32,15 @@ _ATTRIBUTES = {"a": {"href"}, "ol": {"start"}, "th": {"scope", "style"}, "td": {
 _VOID = re.compile(r"<(br|hr)>")
 _SPACES = re.compile(r"[\t\n\f\r]+")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
-_LONGEST = 200_000
+_MAX_CHARACTERS = 200_000
 # The parser passes over whatever stands deeper, without a word.
-_DEEPEST = 20
-STORY_HEADING = 4
-LETTER_HEADING = 3
+_MAX_NESTING = 20
+STORY_HEADING_LEVEL = 4
+LETTER_HEADING_LEVEL = 3
 
 
 @dataclass(frozen=True, kw_only=True)
-class Link:
+class BodyLink:
     """A link in a body: its words, where it goes, and its line in the file."""
 
     text: str
@@ -49,7 +49,7 @@ class Link:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Prose:
+class RenderedMarkdown:
     """A body, rendered. ``html`` is sanitised XHTML, ``text`` the same as plain text.
 
     ``words`` counts as a reader's time goes: two Chinese or Japanese characters are one word.
@@ -57,35 +57,35 @@ class Prose:
 
     html: str
     text: str
-    words: int
-    links: tuple[Link, ...]
+    word_count: int
+    links: tuple[BodyLink, ...]
     problems: tuple[Problem, ...]
 
 
 def render_markdown(
-    source: str, *, language: str, path: str = "", line: int = 1, heading: int = STORY_HEADING
-) -> Prose:
+    source: str, *, language: str, path: str = "", line: int = 1, heading: int = STORY_HEADING_LEVEL
+) -> RenderedMarkdown:
     """Render ``source``, which begins on ``line`` of the file ``path``.
 
     ``language`` is the language of the words around; runs in other scripts are marked by it. ``heading`` is
     the level that ``##`` becomes. Never raises: what is refused is a problem, and is harmless in ``html``.
     """
-    reading = _Inspector(path, line, heading)
-    if len(source) > _LONGEST:
+    reading = _TokenInspector(path, line, heading)
+    if len(source) > _MAX_CHARACTERS:
         reading.report(
             line,
             "body-too-long",
-            f"the body has more than {_LONGEST:,} characters, and a mail must stay below 100 kB. Shorten it.",
+            f"the body has more than {_MAX_CHARACTERS:,} characters, and a mail must stay below 100 kB. Shorten it.",
         )
-        source = source[:_LONGEST]
+        source = source[:_MAX_CHARACTERS]
     parser = _parser()
-    tokens = parser.parse(remove_unsafe(source))
+    tokens = parser.parse(remove_unsafe_characters(source))
     reading.inspect(tokens)
     html = _sanitise(parser.renderer.render(tokens, parser.options, {}))
-    return Prose(
-        html=mark_languages(html, language=language),
-        text=render_text(tokens),
-        words=_count_words(tokens),
+    return RenderedMarkdown(
+        html=mark_languages_in_html(html, language=language),
+        text=render_plain_text(tokens),
+        word_count=_count_words(tokens),
         links=tuple(reading.links),
         problems=tuple(reading.problems),
     )
@@ -93,7 +93,7 @@ def render_markdown(
 
 @cache
 def _parser() -> MarkdownIt:
-    parser = MarkdownIt("commonmark", {"maxNesting": _DEEPEST}, renderer_cls=_Renderer)
+    parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}, renderer_cls=_Renderer)
     parser.enable(["table", "strikethrough"])
     use_cjk_rules(parser)
     # Let every link through to _Inspector, which refuses it aloud; the stock rule leaves
@@ -102,12 +102,12 @@ def _parser() -> MarkdownIt:
     return parser
 
 
-class _Inspector:
+class _TokenInspector:
     """Walks the tokens once: gathers links and problems, sets heading levels, resolves line ends."""
 
     def __init__(self, path: str, line: int, heading: int) -> None:
         self.path, self.line, self.heading = path, line, heading
-        self.links: list[Link] = []
+        self.links: list[BodyLink] = []
         self.problems: list[Problem] = []
         self._level = 1
 
@@ -116,7 +116,7 @@ class _Inspector:
             line = self.line + (token.map[0] if token.map else 0)
             if token.type == "html_block":
                 self._refuse_html(line, token.content)
-            elif token.type in {"blockquote_open", "list_item_open"} and token.level >= _DEEPEST - 1:
+            elif token.type in {"blockquote_open", "list_item_open"} and token.level >= _MAX_NESTING - 1:
                 self.report(
                     line,
                     "nested-too-deep",
@@ -126,7 +126,7 @@ class _Inspector:
             elif token.type == "heading_open":
                 self._inspect_heading(line, token, tokens[index + 1])
             elif token.type == "heading_close":
-                token.tag = self._tag(int(token.tag[1]))
+                token.tag = self._heading_tag(int(token.tag[1]))
             elif token.type == "inline":
                 self._inspect_inline(line, token)
 
@@ -157,9 +157,9 @@ class _Inspector:
                 "this heading is empty, and screen readers announce it all the same. Delete it.",
             )
         self._level = level
-        token.tag = self._tag(level)
+        token.tag = self._heading_tag(level)
 
-    def _tag(self, level: int) -> str:
+    def _heading_tag(self, level: int) -> str:
         return f"h{self.heading + min(max(level, 2), 3) - 2}"
 
     def _inspect_inline(self, first: int, inline: Token) -> None:
@@ -180,13 +180,13 @@ class _Inspector:
                 )
             elif token.type == "link_open":
                 self._inspect_link(line, token, children[index + 1 :])
-        join_lines(children)
+        join_soft_breaks(children)
 
     def _inspect_link(self, line: int, token: Token, following: Sequence[Token]) -> None:
         # A link's title is seen by hovering only: not on a phone, not by a screen reader. It is dropped.
         token.attrs.pop("title", None)
-        url, text = str(token.attrs.get("href", "")), " ".join(_words_of_link(following).split())
-        if fault := judge_link(url):
+        url, text = str(token.attrs.get("href", "")), " ".join(_link_text(following).split())
+        if fault := find_link_fault(url):
             self.report(line, fault.code, fault.reason)
         if not text:
             self.report(
@@ -194,7 +194,7 @@ class _Inspector:
                 "empty-link",
                 f"the link to {url} has no text, so readers cannot see it. Write [text]({url}).",
             )
-        self.links.append(Link(text=text, url=url, line=line))
+        self.links.append(BodyLink(text=text, url=url, line=line))
 
     def _refuse_html(self, line: int, html: str) -> None:
         if any(problem.code == "raw-html" and problem.line == line for problem in self.problems[-3:]):
@@ -249,14 +249,14 @@ def _sanitise(html: str) -> str:
         link_rel=None,
     )
     # nh3 writes HTML; a mail's template is XML, which knows neither unclosed tags nor &nbsp;.
-    return remove_unsafe(_VOID.sub(r"<\1 />", clean).replace("&nbsp;", "&#160;"))
+    return remove_unsafe_characters(_VOID.sub(r"<\1 />", clean).replace("&nbsp;", "&#160;"))
 
 
 def _escape(text: str) -> str:
     return escape(_SPACES.sub(" ", text), quote=False)
 
 
-def _words_of_link(following: Sequence[Token]) -> str:
+def _link_text(following: Sequence[Token]) -> str:
     words = []
     for token in following:
         if token.type == "link_close":
@@ -266,12 +266,12 @@ def _words_of_link(following: Sequence[Token]) -> str:
 
 
 def _count_words(tokens: Sequence[Token]) -> int:
-    cjk, plain = split_cjk(" ".join(_written(tokens)))
+    cjk, plain = split_cjk(" ".join(_plain_texts(tokens)))
     wide = sum(map(str.isalnum, cjk))
     return len(_WORD.findall(plain)) + (wide + 1) // 2
 
 
-def _written(tokens: Sequence[Token]) -> Iterator[str]:
+def _plain_texts(tokens: Sequence[Token]) -> Iterator[str]:
     for token in tokens:
         if token.type == "inline":
             yield "".join(child.content for child in token.children or [])

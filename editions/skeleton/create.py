@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from editions.new_edition import new_edition
-from editions.skeleton.examples import PICTURE, show_edition, show_stories
-from editions.skeleton.formatter import compose_example
-from editions.source.folder import IMAGES, STORIES
+from editions.new_edition import create_edition_folder
+from editions.skeleton.examples import IMAGE_NAME, edition_example, story_examples
+from editions.skeleton.formatter import format_example
+from editions.source.folder import IMAGES_FOLDER, STORIES_FOLDER
 
 
-def write_skeleton(
+def create_skeleton(
     editions: Path,
     slug: str,
     *,
@@ -28,17 +28,17 @@ def write_skeleton(
         NewEditionError: there is an edition of that name, or the slug is no name for a folder.
         OSError: the folder cannot be written.
     """
-    with new_edition(editions, slug, advice=f"mailer new {slug}-2") as building:
-        for folder in (STORIES, IMAGES):
+    with create_edition_folder(editions, slug, advice=f"mailer new {slug}-2") as building:
+        for folder in (STORIES_FOLDER, IMAGES_FOLDER):
             (building / folder).mkdir()
         examples = [
-            show_edition(slug, organisation, list(sectors), today),
-            *show_stories(list(sectors), list(countries)),
+            edition_example(slug, organisation, list(sectors), today),
+            *story_examples(list(sectors), list(countries)),
         ]
         for example in examples:
-            text = compose_example(example)
+            text = format_example(example)
             (building / example.name).write_text(text, encoding="utf-8", newline="\n")
-        _draw_hills(building / IMAGES / PICTURE)
+        _draw_hills(building / IMAGES_FOLDER / IMAGE_NAME)
     return editions / slug
 
 

@@ -7,12 +7,12 @@ from typing import Any, TypeAlias
 
 from pydantic import BaseModel
 
-from editions.new_edition import guess_number, guess_period
+from editions.new_edition import guess_issue_number, guess_period
 from editions.skeleton import texts
-from editions.source.folder import EDITION, STORIES
+from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
-PICTURE = "hills.png"
+IMAGE_NAME = "hills.png"
 LANGUAGE = "en"
 
 Values: TypeAlias = Mapping[str, Any]
@@ -25,20 +25,20 @@ class Example:
 
     name: str
     schema: type[BaseModel]
-    written: Values
-    shown: Values
+    values: Values
+    commented_out: Values
     body: str
     translation: tuple[type[BaseModel], Values, str] | None = None
 
 
-def show_edition(slug: str, organisation: str, sectors: Sequence[str], today: date) -> Example:
+def edition_example(slug: str, organisation: str, sectors: Sequence[str], today: date) -> Example:
     section = sectors[0] if sectors else "office"
     return Example(
-        name=EDITION,
+        name=EDITION_FILE,
         schema=EditionHeader,
-        written={
+        values={
             "title": f"News from {organisation}",
-            "number": guess_number(slug, today),
+            "number": guess_issue_number(slug, today),
             "period": guess_period(today, LANGUAGE),
             "date": today,
             "language": LANGUAGE,
@@ -46,7 +46,7 @@ def show_edition(slug: str, organisation: str, sectors: Sequence[str], today: da
             "preheader": "Inboxes show these words behind the subject: say what else is in the mail.",
             "letter": {"title": "Dear partners", "name": "Your name", "titles": ["Your title"]},
         },
-        shown={
+        commented_out={
             "template": "periodical",
             "sender": organisation,
             "personalise": "off",
@@ -62,24 +62,24 @@ def show_edition(slug: str, organisation: str, sectors: Sequence[str], today: da
             "follow": [{"name": "WeChat", "handle": "our_name", "url": "https://www.example.org/wechat"}],
             "checks": {"long-story": "The story about the forum is long, and was asked for."},
         },
-        body=texts.LETTER,
-        translation=(EditionTranslation, texts.EDITION_IN_CHINESE, texts.LETTER_IN_CHINESE),
+        body=texts.LETTER_BODY,
+        translation=(EditionTranslation, texts.EDITION_VALUES_ZH, texts.LETTER_BODY_ZH),
     )
 
 
-def show_stories(sectors: Sequence[str], countries: Sequence[str]) -> Iterator[Example]:
+def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator[Example]:
     shared: dict[str, Any] = {"sector": sectors[0]} if sectors else {}
     placed: dict[str, Any] = {"countries": list(countries[:2])} if countries else {}
     yield Example(
-        name=f"{STORIES}/010-how-a-story-is-written.md",
+        name=f"{STORIES_FOLDER}/010-how-a-story-is-written.md",
         schema=StoryHeader,
-        written={
+        values={
             "title": "How a story is written",
             **shared,
             **placed,
             "kind": "story",
             "image": {
-                "file": PICTURE,
+                "file": IMAGE_NAME,
                 "alt": "Three rows of hills, each paler than the one before it",
                 "caption": "A drawing to be replaced by your own picture",
                 "credit": "Illustration",
@@ -88,24 +88,28 @@ def show_stories(sectors: Sequence[str], countries: Sequence[str]) -> Iterator[E
                 {"what": "the newsletters of UNESCO", "url": "https://www.unesco.org/en/newsletters"}
             ],
         },
-        shown={
+        commented_out={
             "sector": "education",
             "countries": ["MN", "CN"],
             "date": "24 October",
             "everyone": "yes",
         },
-        body=texts.STORY,
-        translation=(StoryTranslation, texts.STORY_IN_CHINESE, texts.BODY_IN_CHINESE),
+        body=texts.STORY_BODY,
+        translation=(StoryTranslation, texts.STORY_VALUES_ZH, texts.STORY_BODY_ZH),
     )
     brief = {"title": "In brief", **shared, "kind": "list"}
     yield Example(
-        name=f"{STORIES}/020-in-brief.md", schema=StoryHeader, written=brief, shown={}, body=texts.BRIEF
+        name=f"{STORIES_FOLDER}/020-in-brief.md",
+        schema=StoryHeader,
+        values=brief,
+        commented_out={},
+        body=texts.LIST_BODY,
     )
     notice = {"title": "From the office", "kind": "notice", "everyone": "yes"}
     yield Example(
-        name=f"{STORIES}/030-from-the-office.md",
+        name=f"{STORIES_FOLDER}/030-from-the-office.md",
         schema=StoryHeader,
-        written=notice,
-        shown={},
-        body=texts.NOTICE,
+        values=notice,
+        commented_out={},
+        body=texts.NOTICE_BODY,
     )

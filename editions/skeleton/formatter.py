@@ -9,42 +9,42 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from editions.new_edition import quote_value
+from editions.new_edition import quote_yaml
 from editions.skeleton.examples import Example, Values
-from editions.source.validation_errors import schema_in
+from editions.source.validation_errors import find_model
 
 _WIDTH = 100
-_TRANSLATED = "zh-Hans"
+_TRANSLATION_LANGUAGE = "zh-Hans"
 
 
-def compose_example(example: Example) -> str:
+def format_example(example: Example) -> str:
     """The text of the file ``example`` shows."""
-    return "\n".join([*_write_file(example), ""])
+    return "\n".join([*_file_lines(example), ""])
 
 
-def _write_file(example: Example) -> Iterator[str]:
+def _file_lines(example: Example) -> Iterator[str]:
     yield "---"
-    explained = bool(example.shown)
+    explained = bool(example.commented_out)
     if explained:
         yield "# A key behind a # without a space is not set; take the # away to set it."
     for key, field in example.schema.model_fields.items():
-        if not explained and key not in example.written:
+        if not explained and key not in example.values:
             continue
         if explained:
             yield ""
-            yield from _explain(field)
-        yield from _write_key(
-            key, field, example.written.get(key), example.shown.get(key), explained=explained
+            yield from _description_lines(field)
+        yield from _key_lines(
+            key, field, example.values.get(key), example.commented_out.get(key), with_comments=explained
         )
     if example.translation:
         yield ""
-        yield from _translate(example.name, *example.translation)
+        yield from _translation_lines(example.name, *example.translation)
     yield "---"
     yield ""
     yield example.body.strip()
 
 
-def _explain(field: FieldInfo) -> Iterator[str]:
+def _description_lines(field: FieldInfo) -> Iterator[str]:
     said = field.description or ""
     if choices := _choices(field):
         said += f" One of {', '.join(choices)}."
@@ -56,61 +56,65 @@ def _choices(field: FieldInfo) -> list[str]:
     return [*map(str, kind)] if isinstance(kind, type) and issubclass(kind, StrEnum) else []
 
 
-def _write_key(key: str, field: FieldInfo, written: Any, shown: Any, *, explained: bool) -> Iterator[str]:
-    model = schema_in(field.annotation)
+def _key_lines(key: str, field: FieldInfo, written: Any, shown: Any, *, with_comments: bool) -> Iterator[str]:
+    model = find_model(field.annotation)
     if written is None:
-        yield from _hide(_write_value(key, _example_of(key, field, shown), model, explained=explained))
+        yield from _comment_out(
+            _value_lines(key, _example_value(key, field, shown), model, with_comments=with_comments)
+        )
         return
-    yield from _write_value(key, written, model, explained=explained)
+    yield from _value_lines(key, written, model, with_comments=with_comments)
     if isinstance(shown, Mapping) and model is not None:
         for inner, value in shown.items():
-            lines = _write_key(inner, model.model_fields[inner], None, value, explained=explained)
+            lines = _key_lines(inner, model.model_fields[inner], None, value, with_comments=with_comments)
             yield from (f"  {line}" for line in lines)
 
 
-def _example_of(key: str, field: FieldInfo, shown: Any) -> Any:
+def _example_value(key: str, field: FieldInfo, shown: Any) -> Any:
     """What to show of a key that is not set: its example, or else what it is without one."""
     if shown is None and field.is_required():
         raise ValueError(f"the skeleton has no example of `{key}`, which every such file must have")
     return str(field.get_default(call_default_factory=True)) if shown is None else shown
 
 
-def _write_value(key: str, value: Any, model: type[BaseModel] | None, *, explained: bool) -> Iterator[str]:
+def _value_lines(
+    key: str, value: Any, model: type[BaseModel] | None, *, with_comments: bool
+) -> Iterator[str]:
     if isinstance(value, Mapping):
         yield f"{key}:"
-        yield from (f"  {line}" for line in _write_nested(value, model, explained=explained))
+        yield from (f"  {line}" for line in _nested_lines(value, model, with_comments=with_comments))
     elif isinstance(value, list) and value and isinstance(value[0], Mapping):
         yield f"{key}:"
         for item in value:
-            first, *others = _write_nested(item, model, explained=explained)
+            first, *others = _nested_lines(item, model, with_comments=with_comments)
             yield from (f"  - {first}", *(f"    {line}" for line in others))
     elif isinstance(value, list):
-        yield f"{key}: [{', '.join(quote_value(item, in_row=True) for item in value)}]"
+        yield f"{key}: [{', '.join(quote_yaml(item, in_flow=True) for item in value)}]"
     else:
-        yield f"{key}: {value.isoformat() if isinstance(value, date) else quote_value(value)}"
+        yield f"{key}: {value.isoformat() if isinstance(value, date) else quote_yaml(value)}"
 
 
-def _write_nested(values: Values, model: type[BaseModel] | None, *, explained: bool) -> Iterator[str]:
+def _nested_lines(values: Values, model: type[BaseModel] | None, *, with_comments: bool) -> Iterator[str]:
     """Keys below a key, each explained on its own line."""
     for key, value in values.items():
         field = model.model_fields[key] if model else None
-        first, *others = _write_value(
-            key, value, schema_in(field.annotation) if field else None, explained=explained
+        first, *others = _value_lines(
+            key, value, find_model(field.annotation) if field else None, with_comments=with_comments
         )
-        yield f"{first}  # {field.description}" if field and explained else first
+        yield f"{first}  # {field.description}" if field and with_comments else first
         yield from others
 
 
-def _hide(lines: Iterator[str]) -> Iterator[str]:
+def _comment_out(lines: Iterator[str]) -> Iterator[str]:
     """Put a ``#`` before each line, behind its indent."""
     for line in lines:
         words = line.lstrip(" ")
         yield f"{line[: len(line) - len(words)]}#{words}"
 
 
-def _translate(name: str, schema: type[BaseModel], values: Values, body: str) -> Iterator[str]:
+def _translation_lines(name: str, schema: type[BaseModel], values: Values, body: str) -> Iterator[str]:
     """How the same file looks in another language, as an explanation."""
-    other = f"{name.removesuffix('.md')}.{_TRANSLATED}.md"
+    other = f"{name.removesuffix('.md')}.{_TRANSLATION_LANGUAGE}.md"
     yield f"# The same in Chinese is {other}, with the words of this file and none of its facts:"
     lines = ["---", *_translated_keys(schema, values), "---", "", body]
     yield from (f"#     {line}".rstrip() for line in lines)
@@ -118,6 +122,6 @@ def _translate(name: str, schema: type[BaseModel], values: Values, body: str) ->
 
 def _translated_keys(schema: type[BaseModel], values: Values) -> Iterator[str]:
     for key, field in schema.model_fields.items():
-        first, *others = _write_value(key, values[key], schema_in(field.annotation), explained=False)
+        first, *others = _value_lines(key, values[key], find_model(field.annotation), with_comments=False)
         yield f"{first}  # {field.description}"
         yield from others

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-LETTER = """
+LETTER_BODY = """
 This is the letter that opens the edition. Write over it; or delete these words and the key `letter`
 above, and the edition begins with its stories.
 
@@ -12,7 +12,7 @@ behind them become part of its address. `mailer check` finds what is wrong, and 
 do; `mailer preview` shows the mail while you write.
 """
 
-STORY = """
+STORY_BODY = """
 A story is a few paragraphs of Markdown, with a blank line between them. *One star* each side stresses a
 word, **two stars** stress it strongly, and [words in square brackets](https://www.example.org) lead to
 the address behind them.
@@ -31,17 +31,17 @@ Pictures stand in `images/` and are named above, under `image`: JPEG, PNG or GIF
 wide and better 1184. Their places, names and camera data are taken out before they are sent.
 """
 
-BRIEF = """
+LIST_BODY = """
 - The kind `list` is for a round-up: one line for each item.
 - Items without a picture take little room, so that many fit into one mail.
 """
 
-NOTICE = """
+NOTICE_BODY = """
 The kind `notice` is for news about the office itself. It belongs to no sector, and with `everyone` each
 reader gets it, whatever they follow.
 """
 
-EDITION_IN_CHINESE: Mapping[str, Any] = {
+EDITION_VALUES_ZH: Mapping[str, Any] = {
     "title": "合作伙伴通讯",
     "period": "2026年11月",
     "subject": "三篇待改写的报道",
@@ -51,7 +51,7 @@ EDITION_IN_CHINESE: Mapping[str, Any] = {
     "translated_from": "0123456789ab",
 }
 
-STORY_IN_CHINESE: Mapping[str, Any] = {
+STORY_VALUES_ZH: Mapping[str, Any] = {
     "title": "如何撰写报道",
     "date": "10月24日",
     "image": {"alt": "三排山丘，一排比一排淡", "caption": "请换成您自己的图片"},
@@ -59,6 +59,6 @@ STORY_IN_CHINESE: Mapping[str, Any] = {
     "translated_from": "0123456789ab",
 }
 
-LETTER_IN_CHINESE = "这是信件的正文。"
+LETTER_BODY_ZH = "这是信件的正文。"
 
-BODY_IN_CHINESE = "这是报道的正文。"
+STORY_BODY_ZH = "这是报道的正文。"

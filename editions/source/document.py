@@ -8,18 +8,23 @@ from typing import Any, Generic, TypeVar
 
 from pydantic import BaseModel
 
-from editions.cache import Memory
+from editions.cache import BoundedCache
 from editions.markdown.lang_spans import canonical_language
-from editions.markdown.renderer import LETTER_HEADING, STORY_HEADING, Prose, render_markdown
+from editions.markdown.renderer import (
+    LETTER_HEADING_LEVEL,
+    STORY_HEADING_LEVEL,
+    RenderedMarkdown,
+    render_markdown,
+)
 from editions.problem import Problem
-from editions.source.file_stamp import Stamp
+from editions.source.file_stamp import FileStamp
 from editions.source.front_matter import FrontMatter, read_front_matter
-from editions.source.text_file import Source, read_source
-from editions.source.validation_errors import read_header
+from editions.source.text_file import TextFile, read_text_file
+from editions.source.validation_errors import validate_front_matter
 
 H_co = TypeVar("H_co", bound=BaseModel, covariant=True)
-_FALLBACK = "en"
-_BLOCK = re.compile(r"[|>][+-]?\s*$")
+_DEFAULT_LANGUAGE = "en"
+_BLOCK_SCALAR = re.compile(r"[|>][+-]?\s*$")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,14 +37,14 @@ class Document(Generic[H_co]):
     name: str
     language: str
     text: str
-    front: FrontMatter
+    front_matter: FrontMatter
     header: H_co | None
-    prose: Prose
-    introductions: Mapping[str, Prose]
+    body: RenderedMarkdown
+    introductions: Mapping[str, RenderedMarkdown]
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Found:
+class _ParsedDocument:
     """What was found in one text; shared by all who read the same, so nobody may change it."""
 
     document: Document[Any]
@@ -47,9 +52,11 @@ class _Found:
 
 
 # By all that stands before the body, which a writer at work changes less often.
-_headers: Memory[tuple[BaseModel | None, tuple[Problem, ...]]] = Memory(2000)
+_validated_headers: BoundedCache[tuple[BaseModel | None, tuple[Problem, ...]]] = BoundedCache(2000)
 # What is kept of a text is some three times its length.
-_found: Memory[_Found] = Memory(16_000_000, weigh=lambda found: len(found.document.text) + 2000)
+_parsed_documents: BoundedCache[_ParsedDocument] = BoundedCache(
+    16_000_000, measure=lambda found: len(found.document.text) + 2000
+)
 
 
 def read_document(
@@ -59,19 +66,19 @@ def read_document(
     *,
     sectors: Collection[str],
     language: str | None = None,
-    heading: int = STORY_HEADING,
-    stamp: Stamp | None = None,
+    heading: int = STORY_HEADING_LEVEL,
+    stamp: FileStamp | None = None,
 ) -> tuple[Document[H_co] | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``.
 
     ``language`` is the language of its words; without one, its own key ``language`` says it. ``heading`` is
-    the level of the body's highest headings, ``stamp`` as in :func:`~editions.source.text_file.read_source`.
+    the level of the body's highest headings, ``stamp`` as in :func:`~editions.source.text_file.read_text_file`.
     """
-    source, problems = read_source(folder, name, stamp)
+    source, problems = read_text_file(folder, name, stamp)
     if source is None:
         return None, problems
     known = tuple(sectors)
-    found = _found.recall(
+    found = _parsed_documents.get_or_create(
         (source, schema, known, language, heading),
         lambda: _parse(source, schema, known, language, heading),
     )
@@ -79,14 +86,14 @@ def read_document(
 
 
 def _parse(
-    source: Source, schema: type[BaseModel], sectors: tuple[str, ...], language: str | None, heading: int
-) -> _Found:
+    source: TextFile, schema: type[BaseModel], sectors: tuple[str, ...], language: str | None, heading: int
+) -> _ParsedDocument:
     front, problems = read_front_matter(source)
     head = source.text.removesuffix(front.body)
-    header, faults = _headers.recall(
-        (schema, source.name, head, sectors), lambda: _read_header(schema, front, source.name, sectors)
+    header, faults = _validated_headers.get_or_create(
+        (schema, source.name, head, sectors), lambda: _validate_header(schema, front, source.name, sectors)
     )
-    language = language or canonical_language(front.text("language")) or _FALLBACK
+    language = language or canonical_language(front.text("language")) or _DEFAULT_LANGUAGE
     prose = render_markdown(
         front.body, language=language, path=source.name, line=front.body_line, heading=heading
     )
@@ -96,36 +103,38 @@ def _parse(
         name=source.name,
         language=language,
         text=source.text,
-        front=front,
+        front_matter=front,
         header=header,
-        prose=prose,
+        body=prose,
         introductions=introductions,
     )
-    return _Found(
+    return _ParsedDocument(
         document=document,
         problems=(*problems, *faults, *(problem for prose in rendered for problem in prose.problems)),
     )
 
 
-def _read_header(
-    schema: type[BaseModel], front: FrontMatter, name: str, sectors: tuple[str, ...]
+def _validate_header(
+    schema: type[BaseModel], front_matter: FrontMatter, name: str, sectors: tuple[str, ...]
 ) -> tuple[BaseModel | None, tuple[Problem, ...]]:
-    header, faults = read_header(schema, front, path=name, sectors=sectors)
+    header, faults = validate_front_matter(schema, front_matter, path=name, sectors=sectors)
     return header, tuple(faults)
 
 
-def _render_introductions(source: Source, front: FrontMatter, language: str) -> dict[str, Prose]:
-    written = front.value("introductions")
+def _render_introductions(
+    source: TextFile, front_matter: FrontMatter, language: str
+) -> dict[str, RenderedMarkdown]:
+    written = front_matter.value("introductions")
     if not isinstance(written, dict):
         return {}
     lines = source.text.split("\n")
     rendered = {}
     for key, words in written.items():
         if isinstance(words, str):
-            line = front.line("introductions", key)
+            line = front_matter.line_of("introductions", key)
             # Words after `|` or `>` begin on the next line.
-            line += bool(_BLOCK.search(lines[line - 1]))
+            line += bool(_BLOCK_SCALAR.search(lines[line - 1]))
             rendered[key] = render_markdown(
-                words, language=language, path=source.name, line=line, heading=LETTER_HEADING
+                words, language=language, path=source.name, line=line, heading=LETTER_HEADING_LEVEL
             )
     return rendered

@@ -12,15 +12,15 @@ import time
 from pathlib import Path
 from typing import NamedTuple
 
-from editions.cache import Memory
+from editions.cache import BoundedCache
 
 _SETTLED = 2_000_000_000
 """Nanoseconds a file must have lain untouched for its stamp to be believed."""
 
-_MOST = 10_000
+_MAX_DIGESTS = 10_000
 
 
-class Stamp(NamedTuple):
+class FileStamp(NamedTuple):
     """What tells one state of a file from another: which file it is, of what kind, how long, and when it last
     changed."""
 
@@ -32,38 +32,38 @@ class Stamp(NamedTuple):
     changed: int
 
 
-_digests: Memory[str] = Memory(_MOST)
+_digests: BoundedCache[str] = BoundedCache(_MAX_DIGESTS)
 
 
-def stamp_file(path: Path | str) -> Stamp:
+def stamp_file(path: Path | str) -> FileStamp:
     """The stamp of the file at ``path``, to be taken before its content is read.
 
     Raises:
         OSError: it cannot be looked at.
     """
-    return read_stamp(os.stat(path))  # noqa: PTH116 - quicker than a Path's own, and asked of every file
+    return stamp_from_stat(os.stat(path))  # noqa: PTH116 - quicker than a Path's own, and asked of every file
 
 
-def read_stamp(found: os.stat_result) -> Stamp:
+def stamp_from_stat(found: os.stat_result) -> FileStamp:
     """The stamp of the file that the system says this of."""
-    return Stamp(
+    return FileStamp(
         found.st_mode, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
     )
 
 
-def is_settled(stamp: Stamp) -> bool:
+def is_settled(stamp: FileStamp) -> bool:
     """Whether a file read now, after ``stamp`` was taken, will have another stamp as soon as it changes."""
     return time.time_ns() - max(stamp.modified, stamp.changed) > _SETTLED
 
 
-def known_digest(stamp: Stamp) -> str | None:
+def known_digest(stamp: FileStamp) -> str | None:
     """The digest of the file that has ``stamp``, if it was read before and cannot have changed since."""
-    return _digests.find(stamp)
+    return _digests.get(stamp)
 
 
-def digest_content(content: bytes, stamp: Stamp) -> str:
+def digest_content(content: bytes, stamp: FileStamp) -> str:
     """The digest of ``content``, just read from the file that had ``stamp``."""
     digest = hashlib.sha256(content).hexdigest()
     if is_settled(stamp):
-        _digests.keep(stamp, digest)
+        _digests.put(stamp, digest)
     return digest

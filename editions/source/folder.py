@@ -9,19 +9,19 @@ from pathlib import Path
 
 from editions.markdown.lang_spans import canonical_language
 from editions.problem import Level, Problem
-from editions.source.file_stamp import Stamp, read_stamp
+from editions.source.file_stamp import FileStamp, stamp_from_stat
 
-EDITION = "edition.md"
-STORIES = "stories"
-IMAGES = "images"
+EDITION_FILE = "edition.md"
+STORIES_FOLDER = "stories"
+IMAGES_FOLDER = "images"
 
 _EDITION_TRANSLATION = re.compile(r"edition\.(?P<language>[^.]+)\.md")
-_STORY = re.compile(
+_STORY_FILE = re.compile(
     r"(?P<number>\d{3})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\.(?P<language>[^.]+))?\.md", re.ASCII
 )
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # Left behind by file managers; nobody put them there.
-_LEFT_BEHIND = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
+_SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +35,7 @@ class StoryFiles:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Contents:
+class FolderContents:
     """Every file of an edition that has a meaning; ``problems`` names those that have none.
 
     ``slug`` is the folder's own name. ``stamps`` are those of the ordinary files that lie in the edition
@@ -47,7 +47,7 @@ class Contents:
     translations: Mapping[str, str] = field(default_factory=dict)
     stories: tuple[StoryFiles, ...] = ()
     images: tuple[str, ...] = ()
-    stamps: Mapping[str, Stamp] = field(default_factory=dict)
+    stamps: Mapping[str, FileStamp] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
@@ -62,26 +62,26 @@ def leads_outside(folder: Path, name: str) -> bool:
     return False
 
 
-def list_contents(folder: Path) -> Contents:
+def scan_folder(folder: Path) -> FolderContents:
     """Sort the files of ``folder`` by their names. Raises nothing: what is no edition is a problem."""
-    listing = _Listing(folder)
-    names = listing.names(".")
-    if EDITION not in names and STORIES not in names:
+    listing = _FolderScanner(folder)
+    names = listing.list_names(".")
+    if EDITION_FILE not in names and STORIES_FOLDER not in names:
         if not listing.problems:
             listing.report(
                 ".",
                 "not-an-edition",
-                f"{folder} is not an edition: it has no {EDITION}. Give the folder that contains it.",
+                f"{folder} is not an edition: it has no {EDITION_FILE}. Give the folder that contains it.",
             )
-        return Contents(problems=tuple(listing.problems))
+        return FolderContents(problems=tuple(listing.problems))
     slug = folder.resolve().name
     listing.check_names(slug, names)
-    translations = listing.sort_root(names)
-    stories = listing.sort_stories(listing.names(STORIES)) if STORIES in names else ()
-    images = tuple(listing.names(IMAGES)) if IMAGES in names else ()
-    return Contents(
+    translations = listing.sort_root_files(names)
+    stories = listing.sort_stories(listing.list_names(STORIES_FOLDER)) if STORIES_FOLDER in names else ()
+    images = tuple(listing.list_names(IMAGES_FOLDER)) if IMAGES_FOLDER in names else ()
+    return FolderContents(
         slug=slug,
-        has_edition=EDITION in names,
+        has_edition=EDITION_FILE in names,
         translations=translations,
         stories=stories,
         images=images,
@@ -90,26 +90,26 @@ def list_contents(folder: Path) -> Contents:
     )
 
 
-class _Listing:
+class _FolderScanner:
     """One look through a folder; gathers problems and stamps on the way."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._taken: set[int] = set()
-        self.stamps: dict[str, Stamp] = {}
+        self.stamps: dict[str, FileStamp] = {}
         self.problems: list[Problem] = []
 
     def report(self, path: str, code: str, message: str, level: Level = Level.error) -> None:
         self.problems.append(Problem(path=path, line=1, level=level, code=code, message=message))
 
-    def names(self, name: str) -> list[str]:
+    def list_names(self, name: str) -> list[str]:
         """The names in a folder of the edition, sorted, without what file managers leave there."""
         path = self.folder / name
         try:
             with os.scandir(path) as found:
-                entries = [entry for entry in found if not _is_left_behind(entry.name)]
+                entries = [entry for entry in found if not _is_system_file(entry.name)]
             if name == "." or not path.is_symlink():
-                self._stamp("" if name == "." else f"{name}/", entries)
+                self._collect_stamps("" if name == "." else f"{name}/", entries)
             return sorted([entry.name for entry in entries])
         except (FileNotFoundError, NotADirectoryError):
             what = "is not a folder" if path.exists() else "does not exist"
@@ -123,13 +123,13 @@ class _Listing:
             )
         return []
 
-    def _stamp(self, place: str, entries: list[os.DirEntry[str]]) -> None:
+    def _collect_stamps(self, place: str, entries: list[os.DirEntry[str]]) -> None:
         """Keep the stamps of the files among ``entries``, whose names in the edition begin with ``place``."""
         # Where one of them is gone by now, the others are looked at when they are read.
         with suppress(OSError):
             for entry in entries:
                 if entry.is_file(follow_symlinks=False):
-                    self.stamps[place + entry.name] = read_stamp(entry.stat(follow_symlinks=False))
+                    self.stamps[place + entry.name] = stamp_from_stat(entry.stat(follow_symlinks=False))
 
     def check_names(self, slug: str, names: list[str]) -> None:
         if not is_slug(slug):
@@ -139,38 +139,38 @@ class _Listing:
                 f"the folder's name {slug!r} becomes part of a web address, and has characters that a web "
                 "address cannot have. Use letters, digits and hyphens, as in 2021-2.",
             )
-        if EDITION not in names:
+        if EDITION_FILE not in names:
             self.report(
-                EDITION,
+                EDITION_FILE,
                 "missing-edition-file",
-                f"{EDITION} is missing, so the mail has no title and no subject. Write it.",
+                f"{EDITION_FILE} is missing, so the mail has no title and no subject. Write it.",
             )
-        if STORIES not in names:
+        if STORIES_FOLDER not in names:
             self.report(
-                STORIES,
+                STORIES_FOLDER,
                 "no-stories",
-                f"the folder {STORIES}/ is missing, so there are no stories to send. Write a story.",
+                f"the folder {STORIES_FOLDER}/ is missing, so there are no stories to send. Write a story.",
             )
 
-    def sort_root(self, names: list[str]) -> dict[str, str]:
+    def sort_root_files(self, names: list[str]) -> dict[str, str]:
         translations: dict[str, str] = {}
         for name in names:
             if found := _EDITION_TRANSLATION.fullmatch(name):
-                self._add(translations, found["language"], name)
-            elif name not in {EDITION, STORIES, IMAGES}:
-                self._report_stray(name)
+                self._add_translation(translations, found["language"], name)
+            elif name not in {EDITION_FILE, STORIES_FOLDER, IMAGES_FOLDER}:
+                self._report_unexpected(name)
         return translations
 
     def sort_stories(self, names: list[str]) -> tuple[StoryFiles, ...]:
         originals: dict[tuple[str, str], str] = {}
         translations: dict[tuple[str, str], dict[str, str]] = {}
-        self._taken = {int(found["number"]) for found in map(_STORY.fullmatch, names) if found}
+        self._taken = {int(found["number"]) for found in map(_STORY_FILE.fullmatch, names) if found}
         for name in names:
-            path, found = f"{STORIES}/{name}", _STORY.fullmatch(name)
+            path, found = f"{STORIES_FOLDER}/{name}", _STORY_FILE.fullmatch(name)
             if not found:
                 self._report_misnamed(name)
             elif found["language"]:
-                self._add(
+                self._add_translation(
                     translations.setdefault((found["number"], found["slug"]), {}), found["language"], path
                 )
             else:
@@ -179,7 +179,9 @@ class _Listing:
         self._report_duplicates(originals)
         if not originals:
             self.report(
-                STORIES, "no-stories", "there are no stories here, so there is nothing to send. Write one."
+                STORIES_FOLDER,
+                "no-stories",
+                "there are no stories here, so there is nothing to send. Write one.",
             )
         return tuple(
             StoryFiles(
@@ -188,7 +190,7 @@ class _Listing:
             for (number, slug), path in sorted(originals.items())
         )
 
-    def _add(self, translations: dict[str, str], written: str, path: str) -> None:
+    def _add_translation(self, translations: dict[str, str], written: str, path: str) -> None:
         language = canonical_language(written)
         if language is None:
             self.report(
@@ -206,12 +208,12 @@ class _Listing:
         else:
             translations[language] = path
 
-    def _report_stray(self, name: str) -> None:
+    def _report_unexpected(self, name: str) -> None:
         where = "out of the edition's folder"
         if name.endswith(".md"):
-            where = f"into {STORIES}/ if it is a story"
+            where = f"into {STORIES_FOLDER}/ if it is a story"
         elif Path(name).suffix.lower() in {".jpg", ".jpeg", ".png", ".gif"}:
-            where = f"into {IMAGES}/"
+            where = f"into {IMAGES_FOLDER}/"
         self.report(
             name,
             "stray-file",
@@ -220,7 +222,7 @@ class _Listing:
         )
 
     def _report_misnamed(self, name: str) -> None:
-        path = f"{STORIES}/{name}"
+        path = f"{STORIES_FOLDER}/{name}"
         if not name.lower().endswith((".md", ".markdown")):
             self.report(
                 path,
@@ -265,7 +267,7 @@ class _Listing:
                 self.report(
                     path,
                     "orphan-translation",
-                    f"this is a translation of {STORIES}/{number}-{slug}.md, which does not exist. {advice}",
+                    f"this is a translation of {STORIES_FOLDER}/{number}-{slug}.md, which does not exist. {advice}",
                 )
 
     def _report_duplicates(self, originals: Mapping[tuple[str, str], str]) -> None:
@@ -290,9 +292,9 @@ class _Listing:
             slugs.setdefault(slug, path)
 
 
-def _is_left_behind(name: str) -> bool:
+def _is_system_file(name: str) -> bool:
     """Whether a file manager or an editor left ``name`` behind, or it is hidden."""
-    return name.startswith(".") or name.endswith("~") or name.lower() in _LEFT_BEHIND
+    return name.startswith(".") or name.endswith("~") or name.lower() in _SYSTEM_FILES
 
 
 def is_slug(name: str) -> bool:

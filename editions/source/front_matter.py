@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from editions.cache import Memory
+from editions.cache import BoundedCache
 from editions.problem import Level, Problem
-from editions.source.text_file import Source
-from editions.source.yaml_parser import Place, Reading, Value, read_yaml
+from editions.source.text_file import TextFile
+from editions.source.yaml_parser import KeyPath, YamlParser, YamlValue, parse_yaml
 
 _FENCE = "---"
 # Reading YAML takes longer than the rest of a file, and a writer at work changes mostly bodies.
-_readings: Memory[Reading] = Memory(4_000_000, weigh=lambda reading: reading.length + 2000)
+_parsed_yaml: BoundedCache[YamlParser] = BoundedCache(
+    4_000_000, measure=lambda reading: reading.length + 2000
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,20 +24,20 @@ class FrontMatter:
     of each key and each item, counted from the file's top.
     """
 
-    values: dict[str, Value] | None
-    lines: Mapping[Place, int]
+    values: dict[str, YamlValue] | None
+    lines: Mapping[KeyPath, int]
     body: str
     body_line: int
 
-    def line(self, *place: str | int) -> int:
+    def line_of(self, *place: str | int) -> int:
         """The line of ``place``, or of the nearest thing around it that is there."""
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place, 1)
 
-    def value(self, *place: str | int) -> Value:
+    def value(self, *place: str | int) -> YamlValue:
         """What stands at ``place``; empty text when there is nothing."""
-        value: Value = self.values or {}
+        value: YamlValue = self.values or {}
         for part in place:
             if isinstance(value, dict) and isinstance(part, str):
                 value = value.get(part, "")
@@ -51,13 +53,13 @@ class FrontMatter:
         return " ".join(value.split()) if isinstance(value, str) else ""
 
 
-def read_front_matter(source: Source) -> tuple[FrontMatter, list[Problem]]:
+def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
     """Cut ``source`` at its ``---`` lines and read what stands between them; complaints come as problems."""
-    lines = source.text.split("\n")
+    lines = file.text.split("\n")
     if lines[0].rstrip() != _FENCE:
-        return _without_values(source.text, 1), [
+        return _without_values(file.text, 1), [
             _problem(
-                source.name,
+                file.name,
                 "no-front-matter",
                 "the file does not begin with front matter, so it has no title. "
                 "Begin with a line ---, then `title: …` and the other keys, then another line ---.",
@@ -67,14 +69,14 @@ def read_front_matter(source: Source) -> tuple[FrontMatter, list[Problem]]:
     if end is None:
         return _without_values("", len(lines)), [
             _problem(
-                source.name,
+                file.name,
                 "open-front-matter",
                 "the front matter is not closed, so the file has no body. Add a line --- after the last key.",
             )
         ]
     written = "\n".join(lines[1:end])
-    reading = _readings.recall(
-        (source.name, written), lambda: read_yaml(written, name=source.name, first_line=2)
+    reading = _parsed_yaml.get_or_create(
+        (file.name, written), lambda: parse_yaml(written, name=file.name, first_line=2)
     )
     front = FrontMatter(
         values=reading.values,

@@ -6,12 +6,12 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from editions.cache import Memory
+from editions.cache import BoundedCache
 from editions.problem import Level, Problem
-from editions.source.file_stamp import Stamp, is_settled, stamp_file
+from editions.source.file_stamp import FileStamp, is_settled, stamp_file
 from editions.source.folder import leads_outside
 
-LARGEST = 1_000_000
+MAX_BYTES = 1_000_000
 """Bytes a Markdown file may have. A whole mail must stay below 100 kB, so this is generous."""
 
 # Forbidden in XML 1.0 and never meant: control characters, surrogates, non-characters. U+2028 and U+2029
@@ -20,13 +20,13 @@ LARGEST = 1_000_000
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
-_MANY = 20
-UNSAFE = "{} is an invisible control character, which mail programs handle badly. Delete it."
+_MAX_PROBLEMS = 20
+UNSAFE_MESSAGE = "{} is an invisible control character, which mail programs handle badly. Delete it."
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
 @dataclass(frozen=True, kw_only=True)
-class Source:
+class TextFile:
     """A file's text, with ``\\n`` line ends and no unsafe characters; ``name`` is relative to the edition."""
 
     name: str
@@ -34,95 +34,97 @@ class Source:
 
 
 # Files that have lain untouched, by name and stamp.
-_untouched: Memory[tuple[Source, tuple[Problem, ...]]] = Memory(
-    16_000_000, weigh=lambda found: len(found[0].text) + 1000
+_unchanged_files: BoundedCache[tuple[TextFile, tuple[Problem, ...]]] = BoundedCache(
+    16_000_000, measure=lambda found: len(found[0].text) + 1000
 )
 
 
-def source_digest(text: str) -> str:
+def text_digest(text: str) -> str:
     """The short name of a text's exact wording: 12 hexadecimal digits, the same for every kind of line end.
 
     A translation names the digest of what it was made from in ``translated_from``.
     """
-    return hashlib.sha256(unify_lines(text).strip().encode("utf-8", "replace")).hexdigest()[:12]
+    return hashlib.sha256(normalise_line_ends(text).strip().encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def unify_lines(text: str) -> str:
+def normalise_line_ends(text: str) -> str:
     """``text`` without a byte order mark and with ``\\n`` for every kind of line end."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def find_unsafe(text: str) -> str | None:
+def find_unsafe_character(text: str) -> str | None:
     """The name (``U+0007``) of the first character of ``text`` that has no place in a mail."""
     found = _UNSAFE.search(text)
     return f"U+{ord(found.group()):04X}" if found else None
 
 
-def remove_unsafe(text: str) -> str:
+def remove_unsafe_characters(text: str) -> str:
     return _UNSAFE.sub("", text)
 
 
-def read_source(folder: Path, name: str, stamp: Stamp | None = None) -> tuple[Source | None, list[Problem]]:
+def read_text_file(
+    folder: Path, name: str, stamp: FileStamp | None = None
+) -> tuple[TextFile | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``; what is wrong with it comes as problems.
 
     ``stamp`` is that of an ordinary file, where somebody has just looked at it.
     """
     try:
-        stamp = stamp or _look_at(folder, name)
-        if known := _untouched.find((name, stamp)):
+        stamp = stamp or _check_and_stamp(folder, name)
+        if known := _unchanged_files.get((name, stamp)):
             return known[0], [*known[1]]
         data = _read_bytes(folder / name)
-    except _RefusedError as refusal:
+    except _RejectedFileError as refusal:
         return None, [_problem(name, 1, refusal.code, refusal.reason)]
     source, problems = _decode(name, data)
     if source and is_settled(stamp):
-        _untouched.keep((name, stamp), (source, tuple(problems)))
+        _unchanged_files.put((name, stamp), (source, tuple(problems)))
     return source, problems
 
 
-def _decode(name: str, data: bytes) -> tuple[Source | None, list[Problem]]:
+def _decode(name: str, data: bytes) -> tuple[TextFile | None, list[Problem]]:
     for mark, encoding in _BYTE_ORDER_MARKS:
         if data.startswith(mark):
             return None, [
                 _problem(name, 1, "not-utf-8", f"the file is {encoding}, not UTF-8. Save it again as UTF-8.")
             ]
     try:
-        text = unify_lines(data.decode("utf-8"))
+        text = normalise_line_ends(data.decode("utf-8"))
     except UnicodeDecodeError as error:
-        return None, [_describe_bytes(name, data, error)]
-    if not find_unsafe(text):
-        return Source(name=name, text=text), []
-    return Source(name=name, text=remove_unsafe(text)), _describe_unsafe(name, text)
+        return None, [_encoding_problem(name, data, error)]
+    if not find_unsafe_character(text):
+        return TextFile(name=name, text=text), []
+    return TextFile(name=name, text=remove_unsafe_characters(text)), _unsafe_character_problems(name, text)
 
 
-class _RefusedError(Exception):
+class _RejectedFileError(Exception):
     def __init__(self, code: str, reason: str) -> None:
         self.code = code
         self.reason = reason
         super().__init__(reason)
 
 
-def _look_at(folder: Path, name: str) -> Stamp:
+def _check_and_stamp(folder: Path, name: str) -> FileStamp:
     path = folder / name
     try:
         if leads_outside(folder, name):
-            raise _RefusedError(
+            raise _RejectedFileError(
                 "outside-folder",
                 "this is a link to a file outside the edition's folder. Replace it with a copy of the file.",
             )
         stamp = stamp_file(path)
     except (OSError, RuntimeError) as error:
-        raise _explain_failure(error) from error
+        raise _unreadable_file_error(error) from error
     if not stat.S_ISREG(stamp.mode):
-        raise _RefusedError(
+        raise _RejectedFileError(
             "unreadable-file", "this is not an ordinary file. Put a Markdown file in its place."
         )
     return stamp
 
 
-def _explain_failure(error: Exception) -> _RefusedError:
+def _unreadable_file_error(error: Exception) -> _RejectedFileError:
     why = getattr(error, "strerror", None) or "its links form a loop"
-    return _RefusedError(
+    return _RejectedFileError(
         "unreadable-file", f"the file cannot be read ({why}). Check its permissions and try again."
     )
 
@@ -130,19 +132,19 @@ def _explain_failure(error: Exception) -> _RefusedError:
 def _read_bytes(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)
+            data = file.read(MAX_BYTES + 1)
     except OSError as error:
-        raise _explain_failure(error) from error
-    if len(data) > LARGEST:
-        raise _RefusedError(
+        raise _unreadable_file_error(error) from error
+    if len(data) > MAX_BYTES:
+        raise _RejectedFileError(
             "file-too-large",
-            f"the file is larger than {LARGEST // 1_000_000} MB, too large for a story. "
+            f"the file is larger than {MAX_BYTES // 1_000_000} MB, too large for a story. "
             "Put pictures into images/ and keep only text here.",
         )
     return data
 
 
-def _describe_bytes(name: str, data: bytes, error: UnicodeDecodeError) -> Problem:
+def _encoding_problem(name: str, data: bytes, error: UnicodeDecodeError) -> Problem:
     line = data[: error.start].replace(b"\r\n", b"\n").replace(b"\r", b"\n").count(b"\n") + 1
     return _problem(
         name,
@@ -153,18 +155,18 @@ def _describe_bytes(name: str, data: bytes, error: UnicodeDecodeError) -> Proble
     )
 
 
-def _describe_unsafe(name: str, text: str) -> list[Problem]:
+def _unsafe_character_problems(name: str, text: str) -> list[Problem]:
     """One problem for each line that has unsafe characters, as far as a person would read on."""
-    found = ((number, find_unsafe(line)) for number, line in enumerate(text.split("\n"), start=1))
+    found = ((number, find_unsafe_character(line)) for number, line in enumerate(text.split("\n"), start=1))
     lines = [(number, character) for number, character in found if character]
     return [
         _problem(
             name,
             number,
             "unsafe-character",
-            UNSAFE.format(character),
+            UNSAFE_MESSAGE.format(character),
         )
-        for number, character in lines[:_MANY]
+        for number, character in lines[:_MAX_PROBLEMS]
     ]
 
 

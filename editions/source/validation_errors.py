@@ -12,7 +12,7 @@ from editions.source.front_matter import FrontMatter
 
 H = TypeVar("H", bound=BaseModel)
 
-_WANTED = {
+_EXPECTED = {
     "string_type": "text",
     "list_type": "a list",
     "dict_type": "followed by indented keys",
@@ -24,83 +24,89 @@ _WANTED = {
 }
 
 
-def read_header(
-    schema: type[H], front: FrontMatter, *, path: str, sectors: Collection[str]
+def validate_front_matter(
+    schema: type[H], front_matter: FrontMatter, *, path: str, sectors: Collection[str]
 ) -> tuple[H | None, list[Problem]]:
     """Validate the front matter of the file ``path`` by ``schema``; each fault is a problem at its line."""
-    if front.values is None:
+    if front_matter.values is None:
         return None, []
     try:
-        return schema.model_validate(front.values, context={"sectors": tuple(sectors)}), []
+        return schema.model_validate(front_matter.values, context={"sectors": tuple(sectors)}), []
     except ValidationError as error:
-        return None, [_explain(schema, front, path, detail) for detail in error.errors(include_url=False)]
+        return None, [
+            _to_problem(schema, front_matter, path, detail) for detail in error.errors(include_url=False)
+        ]
 
 
-def _explain(schema: type[BaseModel], front: FrontMatter, path: str, detail: ErrorDetails) -> Problem:
+def _to_problem(
+    schema: type[BaseModel], front_matter: FrontMatter, path: str, detail: ErrorDetails
+) -> Problem:
     place, kind = detail["loc"], detail["type"]
     # pydantic puts "[key]" after the place of a mapping's key.
     place = place[:-1] if place and place[-1] == "[key]" else place
-    dotted = _dotted(place)
+    dotted = _dotted_path(place)
     if kind == "missing":
         code, message = "missing-key", _explain_missing(schema, place, dotted)
     elif kind == "extra_forbidden":
         code, message = "unknown-key", _explain_unknown(schema, place, dotted)
-    elif kind in _WANTED:
+    elif kind in _EXPECTED:
         code = "wrong-type"
-        message = f"`{dotted}` must be {_WANTED[kind]}{_example(schema, place)}. {_found(front, place)}"
+        message = f"`{dotted}` must be {_EXPECTED[kind]}{_example(schema, place)}. {_describe_value(front_matter, place)}"
     else:
         code, message = kind, f"`{dotted}`: {detail['msg']}"
-    return Problem(path=path, line=front.line(*place), level=Level.error, code=code, message=message)
+    return Problem(
+        path=path, line=front_matter.line_of(*place), level=Level.error, code=code, message=message
+    )
 
 
-def _explain_missing(schema: type[BaseModel], place: tuple[int | str, ...], dotted: str) -> str:
-    field = _schema_at(schema, place[:-1]).model_fields[str(place[-1])]
-    return f"`{dotted}` is missing or empty. {field.description} Add a line `{place[-1]}: …`."
+def _explain_missing(schema: type[BaseModel], key_path: tuple[int | str, ...], dotted: str) -> str:
+    field = _model_at(schema, key_path[:-1]).model_fields[str(key_path[-1])]
+    return f"`{dotted}` is missing or empty. {field.description} Add a line `{key_path[-1]}: …`."
 
 
-def _explain_unknown(schema: type[BaseModel], place: tuple[int | str, ...], dotted: str) -> str:
-    known = list(_schema_at(schema, place[:-1]).model_fields)
-    close = get_close_matches(str(place[-1]).lower(), known, n=1, cutoff=0.6)
+def _explain_unknown(schema: type[BaseModel], key_path: tuple[int | str, ...], dotted: str) -> str:
+    known = list(_model_at(schema, key_path[:-1]).model_fields)
+    close = get_close_matches(str(key_path[-1]).lower(), known, n=1, cutoff=0.6)
     advice = f"Did you mean `{close[0]}`?" if close else f"Use one of: {', '.join(known)}."
     return f"`{dotted}` is not a key of this file, so it would be ignored. {advice}"
 
 
 def _example(schema: type[BaseModel], place: tuple[int | str, ...]) -> str:
     """How to write the value at ``place``: as keys, one on each line, where it has keys of its own."""
-    field = _schema_at(schema, place[:-1]).model_fields.get(str(place[-1]))
+    field = _model_at(schema, place[:-1]).model_fields.get(str(place[-1]))
     if field is None:
         return ""
-    model = schema_in(field.annotation)
+    model = find_model(field.annotation)
     if model is None:
         return ", such as [one, two]" if get_origin(field.annotation) is list else ""
     keys = [key for key, inner in model.model_fields.items() if inner.is_required()]
     return f", one on each line: `{'`, `'.join(keys or model.model_fields)}`"
 
 
-def _found(front: FrontMatter, place: tuple[int | str, ...]) -> str:
-    value = front.value(*place)
+def _describe_value(front_matter: FrontMatter, key_path: tuple[int | str, ...]) -> str:
+    value = front_matter.value(*key_path)
     if isinstance(value, str):
         return f"It is the text {value!r}."
     return "It is a list." if isinstance(value, list) else "It is followed by keys."
 
 
-def _dotted(place: tuple[int | str, ...]) -> str:
+def _dotted_path(key_path: tuple[int | str, ...]) -> str:
     """``("read_more", 1, "url")`` as ``read_more[2].url``: people count from one."""
     text = ""
-    for part in place:
+    for part in key_path:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
     return text
 
 
-def _schema_at(schema: type[BaseModel], place: tuple[int | str, ...]) -> type[BaseModel]:
-    for part in place:
+def _model_at(schema: type[BaseModel], key_path: tuple[int | str, ...]) -> type[BaseModel]:
+    for part in key_path:
         if isinstance(part, str):
-            schema = schema_in(schema.model_fields[part].annotation) or schema
+            schema = find_model(schema.model_fields[part].annotation) or schema
     return schema
 
 
-def schema_in(annotation: Any) -> type[BaseModel] | None:
+def find_model(annotation: Any) -> type[BaseModel] | None:
     """The model within an annotation such as ``list[ReadMoreHeader]`` or ``ImageHeader | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
-    return next(filter(None, map(schema_in, get_args(annotation))), None)
+    return next(filter(None, map(find_model, get_args(annotation))), None)

@@ -23,16 +23,16 @@ from ruamel.yaml.events import (
 )
 
 from editions.problem import Level, Problem
-from editions.source.text_file import UNSAFE, find_unsafe, remove_unsafe
+from editions.source.text_file import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 
-Value: TypeAlias = "str | list[Value] | dict[str, Value]"
-Place: TypeAlias = tuple[str | int, ...]
+YamlValue: TypeAlias = "str | list[YamlValue] | dict[str, YamlValue]"
+KeyPath: TypeAlias = tuple[str | int, ...]
 """Where a value stands: ``("image", "alt")``, ``("countries", 0)``."""
 
-_LARGEST = 100_000
+_MAX_CHARACTERS = 100_000
 # Soft hyphen, zero-width spaces and joiners, byte order mark: alone they show nothing.
 _INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
-_DEEPEST = 6
+_MAX_DEPTH = 6
 
 # What ruamel says, and what people wrote.
 _HINTS = (
@@ -57,25 +57,25 @@ _HINTS = (
 _NO_HINT = "Compare the line with its neighbours: `key: value`, indented with spaces"
 
 
-class Reading:
+class YamlParser:
     """What one text of ``length`` characters held: ``values`` (None when it is no YAML), ``lines`` by place,
     ``problems``."""
 
     def __init__(self, name: str, first_line: int) -> None:
-        self.values: dict[str, Value] | None = None
-        self.lines: dict[Place, int] = {}
+        self.values: dict[str, YamlValue] | None = None
+        self.lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
         self.length = 0
         self._name = name
         self._first_line = first_line
         self._events: Iterator[Event] = iter(())
 
-    def read(self, text: str) -> None:
+    def parse(self, text: str) -> None:
         self.length = len(text)
         self._events = YAML(typ="base", pure=True).parse(text)
         try:
-            self.values = self._document()
-        except _RefusedError as refusal:
+            self.values = self._parse_document()
+        except _RejectedYamlError as refusal:
             self.report(refusal.line, refusal.code, refusal.message)
         except YAMLError as error:
             self._report_syntax(error)
@@ -93,51 +93,51 @@ class Reading:
             Problem(path=self._name, line=line, level=Level.error, code=code, message=message)
         )
 
-    def _document(self) -> dict[str, Value]:
+    def _parse_document(self) -> dict[str, YamlValue]:
         next(self._events)
         event = next(self._events)
         if isinstance(event, StreamEndEvent):
             return {}
         event = next(self._events)
         if not isinstance(event, MappingStartEvent):
-            raise _RefusedError(
+            raise _RejectedYamlError(
                 self._line(event),
                 "no-keys",
                 "the front matter has no keys. Write lines such as `title: Our year`.",
             )
-        values = self._mapping(event, ())
+        values = self._parse_mapping(event, ())
         next(self._events)
         if isinstance(event := next(self._events), DocumentStartEvent):
-            raise _RefusedError(
+            raise _RejectedYamlError(
                 self._line(event),
                 "yaml-syntax",
                 "the front matter continues after a line `...`. Delete that line.",
             )
         return values
 
-    def _value(self, event: Event, place: Place) -> Value:
-        self._refuse_references(event)
-        if len(place) > _DEEPEST:
-            raise _RefusedError(
+    def _parse_value(self, event: Event, key_path: KeyPath) -> YamlValue:
+        self._reject_references(event)
+        if len(key_path) > _MAX_DEPTH:
+            raise _RejectedYamlError(
                 self._line(event),
                 "yaml-too-deep",
-                f"this is nested more than {_DEEPEST} levels deep, and no key needs that. Write it flat.",
+                f"this is nested more than {_MAX_DEPTH} levels deep, and no key needs that. Write it flat.",
             )
         if isinstance(event, MappingStartEvent):
-            return self._mapping(event, place)
+            return self._parse_mapping(event, key_path)
         if isinstance(event, SequenceStartEvent):
-            return self._sequence(place)
-        return self._scalar(event)
+            return self._parse_sequence(key_path)
+        return self._parse_scalar(event)
 
-    def _mapping(self, start: Event, place: Place) -> dict[str, Value]:
-        self._refuse_references(start)
-        values: dict[str, Value] = {}
+    def _parse_mapping(self, start: Event, key_path: KeyPath) -> dict[str, YamlValue]:
+        self._reject_references(start)
+        values: dict[str, YamlValue] = {}
         first: dict[str, int] = {}
         while not isinstance(event := next(self._events), MappingEndEvent):
-            key, line = self._key(event), self._line(event)
+            key, line = self._parse_key(event), self._line(event)
             again = key in first
-            self.lines.setdefault((*place, key), line)
-            value = self._value(next(self._events), (*place, key))
+            self.lines.setdefault((*key_path, key), line)
+            value = self._parse_value(next(self._events), (*key_path, key))
             if again:
                 self.report(
                     line,
@@ -149,42 +149,44 @@ class Reading:
             first.setdefault(key, line)
         return values
 
-    def _sequence(self, place: Place) -> list[Value]:
-        items: list[Value] = []
+    def _parse_sequence(self, key_path: KeyPath) -> list[YamlValue]:
+        items: list[YamlValue] = []
         while not isinstance(event := next(self._events), SequenceEndEvent):
-            here = (*place, len(items))
+            here = (*key_path, len(items))
             self.lines.setdefault(here, self._line(event))
-            items.append(self._value(event, here))
+            items.append(self._parse_value(event, here))
         return items
 
-    def _scalar(self, event: Event) -> str:
+    def _parse_scalar(self, event: Event) -> str:
         value = str(getattr(event, "value", ""))
-        if unsafe := find_unsafe(value):
+        if unsafe := find_unsafe_character(value):
             # Unsafe characters of the file itself are gone by now; these came as "\u2028" in double quotes.
             self.report(
                 self._line(event),
                 "unsafe-character",
-                UNSAFE.format(unsafe),
+                UNSAFE_MESSAGE.format(unsafe),
             )
-        return remove_unsafe(value)
+        return remove_unsafe_characters(value)
 
-    def _key(self, event: Event) -> str:
-        self._refuse_references(event)
+    def _parse_key(self, event: Event) -> str:
+        self._reject_references(event)
         if not isinstance(event, ScalarEvent):
-            raise _RefusedError(self._line(event), "yaml-syntax", "a key must be one word, such as `title`.")
-        return remove_unsafe(str(event.value))
+            raise _RejectedYamlError(
+                self._line(event), "yaml-syntax", "a key must be one word, such as `title`."
+            )
+        return remove_unsafe_characters(str(event.value))
 
-    def _refuse_references(self, event: Event) -> None:
+    def _reject_references(self, event: Event) -> None:
         """Anchors can unfold into gigabytes and tags construct objects; front matter needs neither."""
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
-            raise _RefusedError(
+            raise _RejectedYamlError(
                 self._line(event),
                 "yaml-anchor",
                 "anchors (&) and aliases (*) are not allowed, because a few lines of them can fill the "
                 "memory. Write the value out, or put quotes around it.",
             )
         if getattr(event, "tag", None) is not None:
-            raise _RefusedError(
+            raise _RejectedYamlError(
                 self._line(event),
                 "yaml-tag",
                 "tags (!) are not allowed, because every value is plain text. Put quotes around the value.",
@@ -207,7 +209,7 @@ class Reading:
         self.report(line, "yaml-syntax", f"the front matter is not valid YAML: {said}. {hint}.")
 
 
-class _RefusedError(Exception):
+class _RejectedYamlError(Exception):
     """The text asks for something front matter does not do."""
 
     def __init__(self, line: int, code: str, message: str) -> None:
@@ -215,19 +217,19 @@ class _RefusedError(Exception):
         super().__init__(message)
 
 
-def read_yaml(text: str, *, name: str, first_line: int) -> Reading:
+def parse_yaml(text: str, *, name: str, first_line: int) -> YamlParser:
     """Read ``text``, which begins on line ``first_line`` of the file ``name``. Never raises."""
-    reading = Reading(name, first_line)
-    if len(text) > _LARGEST:
+    reading = YamlParser(name, first_line)
+    if len(text) > _MAX_CHARACTERS:
         reading.report(
             first_line,
             "front-matter-too-large",
-            f"the front matter has more than {_LARGEST:,} characters. Put long texts into the body.",
+            f"the front matter has more than {_MAX_CHARACTERS:,} characters. Put long texts into the body.",
         )
     else:
-        reading.read(text)
+        reading.parse(text)
     return reading
 
 
-def _is_blank(value: Value) -> bool:
+def _is_blank(value: YamlValue) -> bool:
     return isinstance(value, str) and not value.translate(_INVISIBLE).strip()

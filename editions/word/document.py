@@ -2,71 +2,73 @@
 
 from dataclasses import dataclass
 
-from editions.word.docx.drawings import Picture
-from editions.word.docx.ooxml import NAMES
-from editions.word.docx.package import Package
-from editions.word.docx.simplifier import simplify
+from editions.word.docx.drawings import EmbeddedImage
+from editions.word.docx.ooxml import NAMESPACES
+from editions.word.docx.package import DocxPackage
+from editions.word.docx.simplifier import simplify_document
 from editions.word.docx.styles import Styles
-from editions.word.html.chapters import Manuscript, split_manuscript
-from editions.word.html.cleaner import Body, tidy_chapter
-from editions.word.html.converter import convert_to_tree
-from editions.word.html.inline_spans import join_signs
-from editions.word.language_detector import guess_language
-from editions.word.omissions import BEFORE, Losses
+from editions.word.html.chapters import ChapteredDocument, split_chapters
+from editions.word.html.cleaner import CleanChapter, clean_chapter
+from editions.word.html.converter import convert_to_html
+from editions.word.html.inline_spans import split_double_at
+from editions.word.language_detector import detect_language
+from editions.word.omissions import BEFORE_HEADING, OmissionLog
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading:
+class WordContent:
     """What a document says. ``preamble`` stands before its first heading; ``pictures`` are what the figures
     of its bodies number. ``language`` is a guess."""
 
     title: str
     subtitle: str
     language: str
-    preamble: Body
-    stories: tuple[Body, ...]
-    pictures: tuple[Picture, ...]
+    preamble: CleanChapter
+    stories: tuple[CleanChapter, ...]
+    images: tuple[EmbeddedImage, ...]
 
 
-def read_document(package: Package, losses: Losses) -> Reading:
+def read_word_document(package: DocxPackage, omissions: OmissionLog) -> WordContent:
     """Read the whole of ``package``; what cannot be carried over is told to ``losses``.
 
     Raises:
         WordError: it is broken, too large, or has no Heading 1.
     """
-    styles = Styles(package.xml(package.related("styles")))
-    simplified = simplify(package, styles, losses)
-    manuscript = split_manuscript(convert_to_tree(simplified.data, name=package.name, losses=losses), losses)
+    styles = Styles(package.parse_part(package.part_of_kind("styles")))
+    simplified = simplify_document(package, styles, omissions)
+    manuscript = split_chapters(
+        convert_to_html(simplified.data, name=package.name, omissions=omissions), omissions
+    )
     if not manuscript.chapters:
-        _refuse_headless(package, manuscript)
-    losses.stand(BEFORE)
-    preamble = tidy_chapter(manuscript.preamble, manuscript.notes, losses)
-    stories = tuple(tidy_chapter(chapter, manuscript.notes, losses) for chapter in manuscript.chapters)
-    text = " ".join([preamble.text(), *(f"{story.title} {story.text()}" for story in stories)])
-    return Reading(
+        _reject_without_headings(package, manuscript)
+    omissions.set_place(BEFORE_HEADING)
+    preamble = clean_chapter(manuscript.preamble, manuscript.notes, omissions)
+    stories = tuple(clean_chapter(chapter, manuscript.notes, omissions) for chapter in manuscript.chapters)
+    text = " ".join([preamble.plain_text(), *(f"{story.title} {story.plain_text()}" for story in stories)])
+    return WordContent(
         title=manuscript.title or _read_property(package, "dc:title"),
         subtitle=manuscript.subtitle,
-        language=guess_language(text, styles),
+        language=detect_language(text, styles),
         preamble=preamble,
         stories=stories,
-        pictures=simplified.pictures,
+        images=simplified.images,
     )
 
 
-def _refuse_headless(package: Package, manuscript: Manuscript) -> None:
+def _reject_without_headings(package: DocxPackage, document: ChapteredDocument) -> None:
     levels = sorted(
-        {str(block.tag)[1] for block in manuscript.preamble.blocks if str(block.tag) in {"h2", "h3"}}
+        {str(block.tag)[1] for block in document.preamble.blocks if str(block.tag) in {"h2", "h3"}}
     )
     others = f" It only has headings of level {' and '.join(levels)}." if levels else ""
-    package.refuse(
+    package.reject(
         "no-stories",
         f"no paragraph with text below it has the style Heading 1, so there are no stories.{others} "
         "In Word, give the title of each story the style Heading 1, and import the document again.",
     )
 
 
-def _read_property(package: Package, name: str) -> str:
+def _read_property(package: DocxPackage, name: str) -> str:
     """A property of the whole document, such as its title."""
-    root = package.xml("docProps/core.xml")
-    said = "" if root is None else root.findtext(name, "", NAMES) or ""
-    return join_signs(" ".join(said.split()))
+    root = package.parse_part("docProps/core.xml")
+    said = "" if root is None else root.findtext(name, "", NAMESPACES) or ""
+    return split_double_at(" ".join(said.split()))

@@ -8,46 +8,46 @@ from datetime import date
 from pathlib import Path
 
 from editions.checks.content import is_file_name
-from editions.images.prepare import read_image
+from editions.images.prepare import measure_image
 from editions.markdown.lang_spans import canonical_language
-from editions.new_edition import guess_number, guess_period, make_slug, new_edition
-from editions.source.folder import EDITION, IMAGES, STORIES
-from editions.word.document import Reading, read_document
-from editions.word.docx.package import open_package
-from editions.word.html.cleaner import Body, Figure
-from editions.word.html.inline_spans import join_signs
-from editions.word.omissions import BEFORE, LeftBehind, Losses, quoted
+from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
+from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
+from editions.word.document import WordContent, read_word_document
+from editions.word.docx.package import open_docx
+from editions.word.html.cleaner import ChapterImage, CleanChapter
+from editions.word.html.inline_spans import split_double_at
+from editions.word.omissions import BEFORE_HEADING, Omission, OmissionLog, quote
 from editions.word.output.edition_files import (
-    Frame,
-    PlacedPicture,
+    EditionDetails,
+    UsedImage,
     choose_preheader,
     choose_subject,
-    compose_edition,
-    compose_story,
+    format_edition_file,
+    format_story_file,
 )
-from editions.word.output.image_store import PictureStore
-from editions.word.output.letter import find_letter, is_letter
+from editions.word.output.image_store import ImageStore
+from editions.word.output.letter import extract_letter, is_letter
 
-_MOST_STORIES = 999
-_STEP = 10
-_WIDEST_PORTRAIT = 1.5
+_MAX_STORIES = 999
+_NUMBER_STEP = 10
+_MAX_PORTRAIT_RATIO = 1.5
 # Word describes pictures by itself and says so; a guess must not be read out as if a person had written it.
-_GUESSED = re.compile(
+_AUTOMATIC_ALT = re.compile(
     r"description (automatically generated|generated automatically)|自动生成", re.IGNORECASE
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Imported:
+class ImportedEdition:
     """An edition made from a document. ``stories`` are files relative to ``folder``, ``images`` names in
-    ``images/``; ``left_behind`` is in the order of the document."""
+    ``images/``; ``omissions`` is in the order of the document."""
 
     slug: str
     folder: Path
     title: str
     stories: tuple[str, ...]
     images: tuple[str, ...]
-    left_behind: tuple[LeftBehind, ...]
+    omissions: tuple[Omission, ...]
 
     def as_dict(self) -> dict[str, object]:
         """The same for a program to read."""
@@ -56,7 +56,7 @@ class Imported:
             "folder": str(self.folder),
             "stories": list(self.stories),
             "images": list(self.images),
-            "left_behind": [{"where": left.where, "what": left.what} for left in self.left_behind],
+            "left_behind": [{"where": left.where, "what": left.what} for left in self.omissions],
         }
 
 
@@ -68,7 +68,7 @@ def import_word(
     language: str = "",
     sectors: Collection[str] = (),
     today: date,
-) -> Imported:
+) -> ImportedEdition:
     """Make the edition ``slug`` in the folder ``editions`` from the Word document at ``path``.
 
     Without ``slug`` it is named after the file, without ``language`` the document's words decide. ``sectors``
@@ -80,98 +80,104 @@ def import_word(
         OSError: the file cannot be read, or the folder not written.
     """
     slug = slug or make_slug(path.stem, fallback=f"edition-{today.isoformat()}")
-    losses = Losses()
+    losses = OmissionLog()
     advice = f"mailer import {shlex.quote(path.name)} --edition {slug}-2"
-    with new_edition(editions, slug, advice=advice) as building, open_package(path) as package:
-        reading = read_document(package, losses)
-        frame = _frame(path, slug, reading, language, today)
-        desk = _Desk(building, PictureStore(package, building / IMAGES, losses), reading, losses)
+    with create_edition_folder(editions, slug, advice=advice) as building, open_docx(path) as package:
+        reading = read_word_document(package, losses)
+        frame = _edition_details(path, slug, reading, language, today)
+        desk = _EditionWriter(
+            building, ImageStore(package, building / IMAGES_FOLDER, losses), reading, losses
+        )
         desk.write_edition(frame)
         desk.write_stories(language=frame.language, sectors=sectors)
-        images = tuple(sorted(file.name for file in (building / IMAGES).glob("*")))
-    return Imported(
+        images = tuple(sorted(file.name for file in (building / IMAGES_FOLDER).glob("*")))
+    return ImportedEdition(
         slug=slug,
         folder=editions / slug,
         title=frame.title,
         stories=tuple(desk.stories),
         images=images,
-        left_behind=losses.listed(),
+        omissions=losses.list_omissions(),
     )
 
 
-def _frame(path: Path, slug: str, reading: Reading, language: str, today: date) -> Frame:
+def _edition_details(
+    path: Path, slug: str, content: WordContent, language: str, today: date
+) -> EditionDetails:
     """What frames the edition, from what the document says about itself and today's date."""
-    language = canonical_language(language) or reading.language
-    title = reading.title or join_signs(" ".join(path.stem.replace("_", " ").split()))
-    titles = [story.title for story in reading.stories]
+    language = canonical_language(language) or content.language
+    title = content.title or split_double_at(" ".join(path.stem.replace("_", " ").split()))
+    titles = [story.title for story in content.stories]
     subject = choose_subject(title, titles)
-    return Frame(
+    return EditionDetails(
         source=path.name,
         title=title,
-        number=guess_number(slug, today),
-        period=reading.subtitle or guess_period(today, language),
+        number=guess_issue_number(slug, today),
+        period=content.subtitle or guess_period(today, language),
         date=today,
         language=language,
         subject=subject,
-        preheader=choose_preheader(subject, titles, reading.stories[0].blocks),
+        preheader=choose_preheader(subject, titles, content.stories[0].blocks),
     )
 
 
-class _Desk:
+class _EditionWriter:
     """Writes the files of one edition into the folder ``building``."""
 
-    def __init__(self, building: Path, store: PictureStore, reading: Reading, losses: Losses) -> None:
+    def __init__(
+        self, folder: Path, images: ImageStore, content: WordContent, omissions: OmissionLog
+    ) -> None:
         self.stories: list[str] = []
-        self._building = building
-        self._store = store
-        self._reading = reading
-        self._losses = losses
+        self._building = folder
+        self._store = images
+        self._reading = content
+        self._losses = omissions
 
-    def write_edition(self, frame: Frame) -> None:
+    def write_edition(self, details: EditionDetails) -> None:
         """Write ``edition.md``; the text before the first heading is the letter, if it is one."""
-        self._losses.stand(BEFORE)
+        self._losses.set_place(BEFORE_HEADING)
         body = self._reading.preamble
-        letter = find_letter(body) if is_letter(body) else None
-        portrait = self._place(body.figures, fits=self._is_portrait if letter else lambda _: False)
-        if letter is None and (said := body.text()):
-            self._losses.note(f"text too short for a letter:{quoted(said)}")
-        self._write(EDITION, compose_edition(frame, letter, portrait))
+        letter = extract_letter(body) if is_letter(body) else None
+        portrait = self._choose_image(body.images, fits=self._is_portrait if letter else lambda _: False)
+        if letter is None and (said := body.plain_text()):
+            self._losses.add(f"text too short for a letter:{quote(said)}")
+        self._write(EDITION_FILE, format_edition_file(details, letter, portrait))
 
     def write_stories(self, *, language: str, sectors: Collection[str]) -> None:
         """Write a file for each story, in order."""
-        step = _STEP if len(self._reading.stories) * _STEP <= _MOST_STORIES else 1
+        step = _NUMBER_STEP if len(self._reading.stories) * _NUMBER_STEP <= _MAX_STORIES else 1
         taken: set[str] = set()
         for number, story in enumerate(self._reading.stories, start=1):
-            self._losses.enter(story.title)
+            self._losses.enter_story(story.title)
             slug = _choose_slug(story, taken)
-            name = f"{STORIES}/{number * step:03d}-{slug}.md"
-            picture = self._place(story.figures, fits=lambda _: True)
-            text = compose_story(story.title, story.blocks, picture, sectors=sectors, language=language)
+            name = f"{STORIES_FOLDER}/{number * step:03d}-{slug}.md"
+            picture = self._choose_image(story.images, fits=lambda _: True)
+            text = format_story_file(story.title, story.blocks, picture, sectors=sectors, language=language)
             self._write(name, text)
             self.stories.append(name)
 
-    def _place(self, figures: Sequence[Figure], *, fits: Callable[[str], bool]) -> PlacedPicture | None:
+    def _choose_image(
+        self, images: Sequence[ChapterImage], *, fits: Callable[[str], bool]
+    ) -> UsedImage | None:
         """The first of ``figures`` that can be sent and whose file ``fits``; the others are kept as files and
         named as left behind."""
-        placed: PlacedPicture | None = None
-        for figure in figures:
-            picture = self._reading.pictures[figure.number]
+        placed: UsedImage | None = None
+        for figure in images:
+            picture = self._reading.images[figure.number]
             file = self._store.save(picture)
             if file and placed is None and fits(file):
-                placed = PlacedPicture(
-                    file=file, alt=_choose_alt(picture.alt, figure), caption=figure.caption
-                )
+                placed = UsedImage(file=file, alt=_choose_alt(picture.alt, figure), caption=figure.caption)
             elif file:
-                self._losses.note(
-                    f"a picture, kept as {IMAGES}/{file}{quoted(figure.caption or picture.alt)}: "
+                self._losses.add(
+                    f"a picture, kept as {IMAGES_FOLDER}/{file}{quote(figure.caption or picture.alt)}: "
                     "a story shows one, a letter a portrait"
                 )
         return placed
 
     def _is_portrait(self, file: str) -> bool:
         """Whether a picture may be one of a person; the banner of a newsletter is wider."""
-        size = read_image(self._building / IMAGES / file)
-        return size.width <= size.height * _WIDEST_PORTRAIT
+        size = measure_image(self._building / IMAGES_FOLDER / file)
+        return size.width <= size.height * _MAX_PORTRAIT_RATIO
 
     def _write(self, name: str, text: str) -> None:
         path = self._building / name
@@ -179,7 +185,7 @@ class _Desk:
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
-def _choose_slug(story: Body, taken: set[str]) -> str:
+def _choose_slug(story: CleanChapter, taken: set[str]) -> str:
     wanted = slug = make_slug(story.title, fallback="story")
     number = 2
     while slug in taken:
@@ -188,8 +194,8 @@ def _choose_slug(story: Body, taken: set[str]) -> str:
     return slug
 
 
-def _choose_alt(alt: str, figure: Figure) -> str:
+def _choose_alt(alt: str, image: ChapterImage) -> str:
     """Word's alt text, where a person wrote one that says more than a file name or the caption."""
-    said = join_signs(_GUESSED.sub("", alt).strip(" .\n"))
-    useless = is_file_name(said) or said.casefold() == figure.caption.casefold() or _GUESSED.search(alt)
+    said = split_double_at(_AUTOMATIC_ALT.sub("", alt).strip(" .\n"))
+    useless = is_file_name(said) or said.casefold() == image.caption.casefold() or _AUTOMATIC_ALT.search(alt)
     return "" if useless else said

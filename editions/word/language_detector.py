@@ -11,30 +11,36 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
 # A Chinese character says about as much as three letters.
-_DENSITY = 3
+_LETTERS_PER_CJK_CHARACTER = 3
 _CYRILLIC_LANGUAGES = frozenset({"mn", "ru", "kk", "ky", "uk", "bg", "sr", "be", "mk", "tg", "tt"})
-_FALLBACK = "en"
+_DEFAULT_LANGUAGE = "en"
 
 
-def guess_language(text: str, styles: Styles) -> str:
+def detect_language(text: str, styles: Styles) -> str:
     """The language of ``text``: by its script where that says it, else by what Word was set to.
 
     Word's setting alone is not enough: it is that of whoever installed it.
     """
     latin, cyrillic = len(_LATIN.findall(text)), len(_CYRILLIC.findall(text))
     han, kana, hangul = (len(script.findall(text)) for script in (_HAN, _KANA, _HANGUL))
-    if (han + kana + hangul) * _DENSITY > max(latin, cyrillic):
-        return "ja" if kana > han / 20 else "ko" if hangul > han else _chinese(styles.language("w:eastAsia"))
-    own = _base(styles.language())
+    if (han + kana + hangul) * _LETTERS_PER_CJK_CHARACTER > max(latin, cyrillic):
+        return (
+            "ja"
+            if kana > han / 20
+            else "ko"
+            if hangul > han
+            else _chinese_variant(styles.default_language("w:eastAsia"))
+        )
+    own = _base_language(styles.default_language())
     if cyrillic > latin:
         return own if own in _CYRILLIC_LANGUAGES else "mn"
-    return own or _FALLBACK
+    return own or _DEFAULT_LANGUAGE
 
 
-def _chinese(setting: str) -> str:
+def _chinese_variant(setting: str) -> str:
     return "zh-Hant" if setting in {"zh-TW", "zh-HK", "zh-MO"} or "Hant" in setting else "zh-Hans"
 
 
-def _base(setting: str) -> str:
+def _base_language(setting: str) -> str:
     """``en-GB`` as ``en``: readers choose a language, not a country's form of it."""
     return canonical_language(setting.partition("-")[0]) or ""

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, func
 from sqlmodel import Session, col, select
 
-from editions.checks.disabled import SwitchedOff
+from editions.checks.disabled import DisabledCheckResult
 from editions.problem import Level, Problem
 from mailer.campaigns.audiences.compliance import HeldBack, find_held_back
 from mailer.campaigns.audiences.segments import vocabulary_of
@@ -37,7 +37,7 @@ class Plan:
     """What sending an edition to a segment would come to.
 
     ``text_pattern`` says who is in the segment. ``compiled`` holds the edition in each of its languages, its own
-    first; it is empty where ``problems`` say why. ``switched_off`` are the checks the edition does without.
+    first; it is empty where ``problems`` say why. ``disabled_results`` are the checks the edition does without.
     The three ``by_…`` count the audience: by ISO country ("" for unknown), by sector followed (a reader may
     follow several), by the language they would get. ``left_out`` counts those of the segment who get nothing,
     by reason; ``held_back`` says more of those whom the law of their country keeps out. ``variants`` are the
@@ -51,7 +51,7 @@ class Plan:
     again: bool
     compiled: tuple[CompiledEdition, ...]
     problems: tuple[Problem, ...]
-    switched_off: tuple[SwitchedOff, ...]
+    switched_off: tuple[DisabledCheckResult, ...]
     audience: int
     by_country: Mapping[str, int]
     by_sector: Mapping[str, int]

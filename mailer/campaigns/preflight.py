@@ -9,11 +9,16 @@ from pathlib import Path
 
 from babel import Locale
 
-from editions.checks.disabled import SwitchedOff, apply_switches, judge_switches, merge_switched_off
+from editions.checks.disabled import (
+    DisabledCheckResult,
+    apply_disabled_checks,
+    merge_disabled_results,
+    validate_disabled_checks,
+)
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
-from editions.source.folder import EDITION, STORIES
+from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from mailer.campaigns.audiences.selection import find_database_problem, find_variants, list_cohorts
 from mailer.checks.document.mail import Mail
 from mailer.checks.document.parsed_mail import ParsedMail
@@ -39,7 +44,7 @@ class PreflightReport:
     """An edition with all its problems, sorted by place, and the compiled mail in each of its languages.
 
     ``edition`` is None where its files could not be read at all; ``compiled`` is empty where they hold
-    errors. ``mails`` are what was looked at: each language as each variant. ``switched_off`` are the checks
+    errors. ``mails`` are what was looked at: each language as each variant. ``disabled_results`` are the checks
     the edition does without, with the reason and what they would have said.
     """
 
@@ -47,7 +52,7 @@ class PreflightReport:
     edition: Edition | None
     compiled: tuple[CompiledEdition, ...]
     problems: tuple[Problem, ...]
-    switched_off: tuple[SwitchedOff, ...] = ()
+    switched_off: tuple[DisabledCheckResult, ...] = ()
     mails: tuple[Mail, ...] = ()
 
     @property
@@ -138,18 +143,18 @@ def _build_report(
     found: Sequence[Problem],
 ) -> PreflightReport:
     """All problems that count. What was found in a file is not told again of the mail it became."""
-    switched_off = (problem for off in inspection.switched_off for problem in off.problems)
+    switched_off = (problem for off in inspection.disabled_results for problem in off.problems)
     told = {problem.code for problem in (*inspection.problems, *switched_off)}
-    counting, off = apply_switches(
-        [problem for problem in found if problem.code not in told], inspection.switches, CHECKS
+    counting, off = apply_disabled_checks(
+        [problem for problem in found if problem.code not in told], inspection.disabled_checks, CHECKS
     )
-    faults = judge_switches(inspection.switches, CHECKS)
+    faults = validate_disabled_checks(inspection.disabled_checks, CHECKS)
     return PreflightReport(
         slug=slug,
         edition=inspection.edition,
         compiled=tuple(compiled),
         problems=tuple(sorted({*inspection.problems, *counting, *faults})),
-        switched_off=merge_switched_off([inspection.switched_off, off]),
+        switched_off=merge_disabled_results([inspection.disabled_results, off]),
         mails=tuple(mails),
     )
 
@@ -222,7 +227,7 @@ def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
 
 def _list_source_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
     """File, number and words of every line a writer wrote."""
-    for path in sorted([*(folder / STORIES).glob("*.md"), *folder.glob("*.md")]):
+    for path in sorted([*(folder / STORIES_FOLDER).glob("*.md"), *folder.glob("*.md")]):
         name = path.relative_to(folder).as_posix()
         lines = path.read_text(encoding="utf-8").splitlines()
         yield from ((name, number, line) for number, line in enumerate(lines, start=1))
@@ -231,7 +236,7 @@ def _list_source_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
 def _find_line(link: str, lines: Sequence[tuple[str, int, str]]) -> tuple[str, int]:
     # Not followed by more of an address: https://e.org/a also stands in https://e.org/about.
     whole = re.compile(rf"{re.escape(link)}(?![\w/?#&=%~-])")
-    return next(((name, number) for name, number, line in lines if whole.search(line)), (EDITION, 1))
+    return next(((name, number) for name, number, line in lines if whole.search(line)), (EDITION_FILE, 1))
 
 
 def _template_problem(error: TemplateError) -> Problem:
@@ -239,4 +244,4 @@ def _template_problem(error: TemplateError) -> Problem:
 
 
 def _problem(code: str, message: str) -> Problem:
-    return Problem(path=EDITION, line=1, level=Level.error, code=code, message=message)
+    return Problem(path=EDITION_FILE, line=1, level=Level.error, code=code, message=message)

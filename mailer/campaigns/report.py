@@ -157,7 +157,7 @@ class InDoubtReader:
 class CampaignReport:
     """A campaign with what went wrong, the largest group first, and those in doubt by name, the first 1,000.
 
-    ``switched_off`` are the checks it was sent without, by code, with the reason its writers gave.
+    ``disabled_results`` are the checks it was sent without, by code, with the reason its writers gave.
     """
 
     summary: CampaignSummary

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from editions.problem import Problem
-from editions.source.folder import EDITION
+from editions.source.folder import EDITION_FILE
 from mailer.checks.document.mail import Mail
 from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding
@@ -96,7 +96,7 @@ def _merge_findings(occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence
     worst, finding = max(occurrences, key=lambda occurrence: occurrence[1].weight)
     where = _describe_scope([mail for mail, _ in occurrences], worst, mails)
     return Problem(
-        path=EDITION,
+        path=EDITION_FILE,
         line=1,
         level=CHECKS[finding.code].level,
         code=finding.code,

@@ -45,7 +45,7 @@ class CompiledEdition:
     pattern that fills the hole of that name ("Dear {name},"), ``one_story`` and ``many_stories`` count
     ("{count} stories"). ``stories`` are in the edition's own order. ``images`` are the files its pictures
     name; they go to the media folder, not into :meth:`to_bytes`. ``digest`` is a SHA-256 over everything a
-    reader could see and who sees it, in hex. ``switched_off`` are the checks the edition does without, each
+    reader could see and who sees it, in hex. ``disabled_results`` are the checks the edition does without, each
     with its reason.
     """
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from editions.cache import Latest
+from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage
 from editions.model import Edition
 from editions.sections import arrange_sections
@@ -49,7 +49,7 @@ class _ThemeBundle:
     logo: Path | None
 
 
-_theme_bundles: Latest[_ThemeBundle] = Latest(64)
+_theme_bundles: LatestCache[_ThemeBundle] = LatestCache(64)
 
 
 def compile_edition(
@@ -165,4 +165,4 @@ def _load_theme_bundle(
 
     if stamps is None:
         return load()
-    return _theme_bundles.recall((template, language, overrides), (stamps,), load)
+    return _theme_bundles.get_or_create((template, language, overrides), (stamps,), load)

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from editions.cache import Memory
+from editions.cache import BoundedCache
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import FragmentKind, find_fragment, parse_fragments, walk_fragments
 from mailer.rendering.pipeline.rendered_page import RenderedPage
@@ -46,7 +46,7 @@ class _MismatchError(Exception):
     """The new slices do not fit into the mail drawn before."""
 
 
-_cached_renders: Memory[_CachedRender] = Memory(_MAX_CACHED)
+_cached_renders: BoundedCache[_CachedRender] = BoundedCache(_MAX_CACHED)
 
 
 def render_incrementally(
@@ -61,13 +61,13 @@ def render_incrementally(
     """
     pieces = _split_page(page)
     key = (template, overrides, page.language, page.title, page.issue)
-    before = _cached_renders.find(key)
+    before = _cached_renders.get(key)
     drawn = None
     if before and before.stamps == stamps:
         drawn = _update(before, pieces, page, template=template, overrides=overrides)
     drawn = drawn or _render_checked(page, template=template, overrides=overrides)
     if stamps is not None:
-        _cached_renders.keep(key, _CachedRender(page=pieces, stamps=stamps, rendered=drawn))
+        _cached_renders.put(key, _CachedRender(page=pieces, stamps=stamps, rendered=drawn))
     return drawn
 
 

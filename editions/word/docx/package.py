@@ -19,14 +19,14 @@ from lxml import etree
 from editions.errors import WordError
 from editions.word.docx.ooxml import to_transitional
 
-LARGEST_PICTURE = 20_000_000
+MAX_IMAGE_BYTES = 20_000_000
 """Bytes a picture within the document may have, unpacked."""
 
-_LARGEST_FILE = 300_000_000
-_LARGEST_PART = 16_000_000
-_MOST_PARTS = 10_000
+_MAX_FILE_BYTES = 300_000_000
+_MAX_PART_BYTES = 16_000_000
+_MAX_PARTS = 10_000
 
-_BROKEN = (
+_ZIP_ERRORS = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -41,17 +41,17 @@ _PROTECTED = (
     "it is protected by a password. Open it in Word, remove the password, save it and import it again"
 )
 # What people try to import instead: how such files begin, what they are, and what to do.
-_OTHERS = (
+_OTHER_FORMATS = (
     (b"{\\rtf", "is an RTF document. " + _AS_DOCX),
     (b"%PDF", "is a PDF, which does not keep the headings. Import the document it was made from"),
     (b"<", "is a web page or XML, not a .docx. " + _AS_DOCX),
 )
-_OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_PASSWORD = "EncryptedPackage".encode("utf-16-le")
+_OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Relation:
+class Relationship:
     """What one part of the document says about another. ``target`` is a part's name, or a URL if
     ``external``; ``kind`` is the last word of its type, such as ``hyperlink``."""
 
@@ -60,7 +60,7 @@ class Relation:
     external: bool
 
 
-class Package:
+class DocxPackage:
     """An open Word document; ``name`` is its file's."""
 
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
@@ -74,11 +74,11 @@ class Package:
         """The names of everything within."""
         return tuple(self._parts)
 
-    def size(self, part: str) -> int:
+    def part_size(self, part: str) -> int:
         """Bytes of ``part`` once unpacked, as the file says; 0 when it is not there. No more are unpacked."""
         return self._parts[part].file_size if part in self._parts else 0
 
-    def data(self, part: str) -> bytes:
+    def read_part(self, part: str) -> bytes:
         """The bytes of ``part``.
 
         Raises:
@@ -88,13 +88,13 @@ class Package:
             with self._archive.open(self._parts[part]) as packed:
                 # Without a number zipfile unpacks up to two gigabytes, and then cuts off what is beyond the
                 # size that the file says.
-                return packed.read(self.size(part))
-        except (*_BROKEN, OSError) as error:
-            self.refuse(
+                return packed.read(self.part_size(part))
+        except (*_ZIP_ERRORS, OSError) as error:
+            self.reject(
                 "broken-document", f"its part {part} cannot be unpacked ({error}). {_SAVE_AGAIN}", error
             )
 
-    def xml(self, part: str) -> etree._Element | None:
+    def parse_part(self, part: str) -> etree._Element | None:
         """The root of ``part``; None when there is no such part.
 
         Raises:
@@ -102,45 +102,45 @@ class Package:
         """
         if part not in self._parts:
             return None
-        if self.size(part) > _LARGEST_PART:
-            self.refuse(
+        if self.part_size(part) > _MAX_PART_BYTES:
+            self.reject(
                 "document-too-large",
-                f"its part {part} is {self.size(part):,} bytes unpacked, too large for a newsletter. "
+                f"its part {part} is {self.part_size(part):,} bytes unpacked, too large for a newsletter. "
                 "Split the document, or save it again in Word.",
             )
         parser = etree.XMLParser(
             resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
         )
         try:
-            root = etree.fromstring(self.data(part), parser)
+            root = etree.fromstring(self.read_part(part), parser)
         except etree.XMLSyntaxError as error:
-            self.refuse("broken-document", f"its part {part} is damaged ({error}). {_SAVE_AGAIN}", error)
+            self.reject("broken-document", f"its part {part} is damaged ({error}). {_SAVE_AGAIN}", error)
         if str(getattr(root.getroottree().docinfo, "doctype", "")):
-            self.refuse(
+            self.reject(
                 "document-type",
                 f"its part {part} declares a document type. Word never writes one, but attackers do. "
                 "Ask where the file comes from.",
             )
         return to_transitional(root)
 
-    def relations(self, part: str) -> Mapping[str, Relation]:
+    def relationships(self, part: str) -> Mapping[str, Relationship]:
         """What ``part`` refers to, by relationship id; ``""`` is the package itself."""
         folder, _, name = part.rpartition("/")
-        root = self.xml(posixpath.join(folder, "_rels", f"{name}.rels"))
+        root = self.parse_part(posixpath.join(folder, "_rels", f"{name}.rels"))
         if root is None:
             return {}
         return {
-            element.get("Id", ""): _read_relation(folder, element)
+            element.get("Id", ""): _read_relationship(folder, element)
             for element in root
             if isinstance(element.tag, str) and element.tag.endswith("}Relationship")
         }
 
-    def related(self, kind: str) -> str:
+    def part_of_kind(self, kind: str) -> str:
         """The part of this ``kind`` the document refers to; empty when there is none."""
-        found = (relation for relation in self.relations(self.document).values() if relation.kind == kind)
+        found = (relation for relation in self.relationships(self.document).values() if relation.kind == kind)
         return next((relation.target for relation in found if not relation.external), "")
 
-    def refuse(self, code: str, reason: str, cause: BaseException | None = None) -> NoReturn:
+    def reject(self, code: str, reason: str, cause: BaseException | None = None) -> NoReturn:
         """Give the document up.
 
         Raises:
@@ -149,38 +149,38 @@ class Package:
         raise WordError(self.name, code, reason) from cause
 
     def _find_document(self) -> str:
-        main = (relation for relation in self.relations("").values() if relation.kind == "officeDocument")
+        main = (relation for relation in self.relationships("").values() if relation.kind == "officeDocument")
         document = next((relation.target for relation in main), "word/document.xml")
         if document not in self._parts or not document.endswith(".xml"):
             kind = (
                 "an OpenDocument text" if "mimetype" in self._parts else "a zip file without a Word document"
             )
-            self.refuse("not-a-document", f"this is {kind}. {_AS_DOCX}.")
+            self.reject("not-a-document", f"this is {kind}. {_AS_DOCX}.")
         if self._parts[document].flag_bits & 1:
-            self.refuse("protected-document", f"{_PROTECTED}.")
+            self.reject("protected-document", f"{_PROTECTED}.")
         return document
 
 
 @contextmanager
-def open_package(path: Path) -> Iterator[Package]:
+def open_docx(path: Path) -> Iterator[DocxPackage]:
     """The Word document at ``path``.
 
     Raises:
         WordError: it is none, it is broken, protected, or too large.
         OSError: the file cannot be read.
     """
-    _refuse_others(path)
+    _reject_other_formats(path)
     try:
         with zipfile.ZipFile(path) as archive:
-            if len(archive.infolist()) > _MOST_PARTS:
+            if len(archive.infolist()) > _MAX_PARTS:
                 raise WordError(
                     path.name,
                     "document-too-large",
-                    f"the file contains more than {_MOST_PARTS:,} parts, far more than Word writes. "
+                    f"the file contains more than {_MAX_PARTS:,} parts, far more than Word writes. "
                     "Ask where it comes from.",
                 )
-            yield Package(path.name, archive)
-    except _BROKEN as error:
+            yield DocxPackage(path.name, archive)
+    except _ZIP_ERRORS as error:
         raise WordError(
             path.name,
             "broken-document",
@@ -188,33 +188,33 @@ def open_package(path: Path) -> Iterator[Package]:
         ) from error
 
 
-def _refuse_others(path: Path) -> None:
+def _reject_other_formats(path: Path) -> None:
     with path.open("rb") as file:
         start = file.read(8)
-        old = start == _OLE and _PASSWORD not in file.read(_LARGEST_PART)
+        old = start == _OLE_SIGNATURE and _ENCRYPTED_PACKAGE not in file.read(_MAX_PART_BYTES)
     if not start:
         raise WordError(path.name, "not-a-document", "the file is empty. Copy or download it again.")
-    if start == _OLE:
+    if start == _OLE_SIGNATURE:
         what = f"this is an old .doc, not a .docx. {_AS_DOCX}" if old else _PROTECTED
         raise WordError(path.name, "not-a-document" if old else "protected-document", f"{what}.")
-    for signature, what in _OTHERS:
+    for signature, what in _OTHER_FORMATS:
         if start.startswith(signature):
             raise WordError(path.name, "not-a-document", f"this {what}.")
     if not start.startswith(b"PK"):
         raise WordError(path.name, "not-a-document", f"this is not a Word document. {_AS_DOCX}.")
-    if path.stat().st_size > _LARGEST_FILE:
+    if path.stat().st_size > _MAX_FILE_BYTES:
         raise WordError(
             path.name,
             "document-too-large",
-            f"the file is larger than {_LARGEST_FILE // 1_000_000} MB. "
+            f"the file is larger than {_MAX_FILE_BYTES // 1_000_000} MB. "
             "Compress its pictures in Word (Picture Format, Compress Pictures) and import it again.",
         )
 
 
-def _read_relation(folder: str, element: etree._Element) -> Relation:
+def _read_relationship(folder: str, element: etree._Element) -> Relationship:
     target = element.get("Target", "")
     external = element.get("TargetMode") == "External"
     if not external:
         # A target that climbs out of the zip names no part of it, and nothing outside is ever looked at.
         target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
-    return Relation(kind=element.get("Type", "").rpartition("/")[2], target=target, external=external)
+    return Relationship(kind=element.get("Type", "").rpartition("/")[2], target=target, external=external)

@@ -11,30 +11,30 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from editions.word.docx.drawings import Drawings, Picture
-from editions.word.docx.lists import Lists, hand_on_lists
+from editions.word.docx.drawings import DrawingReplacer, EmbeddedImage
+from editions.word.docx.lists import ListCounter, extract_list_parts
 from editions.word.docx.ooxml import (
     ancestors,
-    full,
-    is_on,
-    make,
-    remove,
-    replace,
-    short,
-    unwrap,
-    value,
-    words,
+    get_attribute,
+    is_enabled,
+    new_element,
+    plain_text,
+    prefixed_name,
+    qualified_name,
+    remove_element,
+    replace_element,
+    unwrap_element,
 )
-from editions.word.docx.package import Package
-from editions.word.docx.styles import ParagraphStyle, Role, Styles
-from editions.word.docx.writer import pack_document
-from editions.word.omissions import EVERYWHERE, NOTES, Losses, Tally, quoted
+from editions.word.docx.package import DocxPackage
+from editions.word.docx.styles import ParagraphRole, ParagraphStyle, Styles
+from editions.word.docx.writer import write_docx
+from editions.word.omissions import IN_NOTES, WHOLE_DOCUMENT, OmissionKind, OmissionLog, quote
 
 # mammoth needs some kilobytes of memory for each; a book of 300 pages has half as many.
-_LONGEST = 60_000
+_MAX_ELEMENTS = 60_000
 _NOTE_PARTS = ("footnotes", "endnotes")
-_UNWRAPPED = ("w:fldSimple", "w:bdo", "w:dir", "w:smartTag", "w:customXml")
-_REMOVED = (
+_UNWRAPPED_ELEMENTS = ("w:fldSimple", "w:bdo", "w:dir", "w:smartTag", "w:customXml")
+_REMOVED_ELEMENTS = (
     "w:bookmarkStart",
     "w:bookmarkEnd",
     "w:commentRangeStart",
@@ -45,77 +45,82 @@ _REMOVED = (
     "w:sectPr",
     "w:lastRenderedPageBreak",
 )
-_DRAWN = ("w:drawing", "w:pict", "w:object", "w:control")
-_KEPT_OF_A_RUN = {full(name) for name in ("w:vertAlign", "w:strike")}
+_DRAWING_ELEMENTS = ("w:drawing", "w:pict", "w:object", "w:control")
+_KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:strike")}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Simplified:
+class SimplifiedDocument:
     """A document ready for mammoth. Its pictures hold their number in ``pictures`` instead of an image."""
 
     data: bytes
-    pictures: tuple[Picture, ...]
+    images: tuple[EmbeddedImage, ...]
 
 
-def simplify(package: Package, styles: Styles, losses: Losses) -> Simplified:
+def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionLog) -> SimplifiedDocument:
     """Take out of the document what a mail cannot carry, and tell ``losses``.
 
     Raises:
         WordError: a part of the document is broken or too large.
     """
-    pictures: list[Picture] = []
+    pictures: list[EmbeddedImage] = []
     parts: dict[str, bytes] = {}
-    simplifier = _Simplifier(package, package.document, styles, losses, pictures)
-    parts["document"] = simplifier.part()
-    _note_surroundings(package, losses)
-    losses.stand(NOTES)
+    simplifier = _Simplifier(package, package.document, styles, omissions, pictures)
+    parts["document"] = simplifier.simplify_part()
+    _log_headers_and_macros(package, omissions)
+    omissions.set_place(IN_NOTES)
     for kind in _NOTE_PARTS:
-        if (part := package.related(kind)) and package.size(part):
-            parts[kind] = _Simplifier(package, part, styles, losses, pictures).part()
-    parts |= hand_on_lists(package)
+        if (part := package.part_of_kind(kind)) and package.part_size(part):
+            parts[kind] = _Simplifier(package, part, styles, omissions, pictures).simplify_part()
+    parts |= extract_list_parts(package)
     links = {
-        kind: package.relations(package.document if kind == "document" else package.related(kind))
+        kind: package.relationships(package.document if kind == "document" else package.part_of_kind(kind))
         for kind in ("document", *_NOTE_PARTS)
         if kind in parts
     }
-    return Simplified(data=pack_document(parts, links, len(pictures)), pictures=tuple(pictures))
+    return SimplifiedDocument(data=write_docx(parts, links, len(pictures)), images=tuple(pictures))
 
 
-def _note_surroundings(package: Package, losses: Losses) -> None:
-    losses.stand(EVERYWHERE)
-    for relation in package.relations(package.document).values():
+def _log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> None:
+    omissions.set_place(WHOLE_DOCUMENT)
+    for relation in package.relationships(package.document).values():
         if relation.kind in {"header", "footer"} and not relation.external:
-            root = package.xml(relation.target)
-            said = "" if root is None else words(root)
+            root = package.parse_part(relation.target)
+            said = "" if root is None else plain_text(root)
             # A page number alone is nothing anybody would miss.
             if any(sign.isalpha() for sign in said):
-                losses.note(f"a page {relation.kind}{quoted(said)}")
+                omissions.add(f"a page {relation.kind}{quote(said)}")
     if any(part.endswith("vbaProject.bin") for part in package.parts):
-        losses.note("macros, which were not read or run")
+        omissions.add("macros, which were not read or run")
 
 
 class _Simplifier:
     """Walks one part of the document in reading order, and changes it on the way."""
 
     def __init__(
-        self, package: Package, part: str, styles: Styles, losses: Losses, pictures: list[Picture]
+        self,
+        package: DocxPackage,
+        part: str,
+        styles: Styles,
+        omissions: OmissionLog,
+        images: list[EmbeddedImage],
     ) -> None:
-        root = package.xml(part)
+        root = package.parse_part(part)
         if root is None:
-            package.refuse("broken-document", f"{part} is missing. Open it in Word and save it again.")
-        if sum(1 for _ in root.iter(full("w:p"), full("w:r"))) > _LONGEST:
-            package.refuse(
+            package.reject("broken-document", f"{part} is missing. Open it in Word and save it again.")
+        if sum(1 for _ in root.iter(qualified_name("w:p"), qualified_name("w:r"))) > _MAX_ELEMENTS:
+            package.reject(
                 "document-too-large",
-                f"its part {part} has more than {_LONGEST:,} paragraphs and runs of text, too many for a "
+                f"its part {part} has more than {_MAX_ELEMENTS:,} paragraphs and runs of text, too many for a "
                 "newsletter. Import a shorter document.",
             )
         self._root = root
         self._styles = styles
-        self._losses = losses
-        self._relations = package.relations(part)
-        self._drawings = Drawings(package, self._relations, losses, pictures)
+        self._losses = omissions
+        self._relations = package.relationships(part)
+        self._drawings = DrawingReplacer(package, self._relations, omissions, images)
         self._comments = _read_comments(package)
-        self._lists = Lists()
+        self._lists = ListCounter()
         self._handlers: dict[str, Callable[[etree._Element], None]] = {
             "w:p": self._paragraph,
             "w:r": self._run,
@@ -130,150 +135,158 @@ class _Simplifier:
             "mc:AlternateContent": self._alternatives,
             "m:oMath": self._equation,
             "m:oMathPara": self._equation,
-            "w:cr": lambda element: replace(element, [make("w:br")]),
-            "w:ptab": lambda element: replace(element, [make("w:tab")]),
+            "w:cr": lambda element: replace_element(element, [new_element("w:br")]),
+            "w:ptab": lambda element: replace_element(element, [new_element("w:tab")]),
             **dict.fromkeys(("w:ins", "w:moveTo"), self._insertion),
             **dict.fromkeys(("w:del", "w:moveFrom"), self._deletion),
-            **dict.fromkeys(_UNWRAPPED, self._unwrap),
-            **dict.fromkeys(_REMOVED, remove),
-            **dict.fromkeys(_DRAWN, self._drawing),
+            **dict.fromkeys(_UNWRAPPED_ELEMENTS, self._unwrap),
+            **dict.fromkeys(_REMOVED_ELEMENTS, remove_element),
+            **dict.fromkeys(_DRAWING_ELEMENTS, self._drawing),
         }
 
-    def part(self) -> bytes:
+    def simplify_part(self) -> bytes:
         """The part as bytes, simplified."""
         self._walk(self._root)
         return etree.tostring(self._root)
 
     def _walk(self, element: etree._Element) -> None:
         for child in list(element):
-            handler = self._handlers.get(short(child), self._walk)
+            handler = self._handlers.get(prefixed_name(child), self._walk)
             handler(child)
 
     def _walk_all(self, elements: list[etree._Element]) -> None:
         for element in elements:
-            self._handlers.get(short(element), self._walk)(element)
+            self._handlers.get(prefixed_name(element), self._walk)(element)
 
     # --- what carries words -----------------------------------------------------------------------------
 
     def _paragraph(self, paragraph: etree._Element) -> None:
-        properties = paragraph.find(full("w:pPr"))
-        style = self._styles.paragraph(properties)
-        said = words(paragraph)
-        if style.role is Role.contents:
+        properties = paragraph.find(qualified_name("w:pPr"))
+        style = self._styles.paragraph_style(properties)
+        said = plain_text(paragraph)
+        if style.role is ParagraphRole.contents:
             if said:
-                self._losses.count(Tally.contents, said)
-            remove(paragraph)
+                self._losses.count(OmissionKind.contents, said)
+            remove_element(paragraph)
             return
-        if style.role is Role.heading and style.level == 1 and said:
-            self._losses.enter(said)
+        if style.role is ParagraphRole.heading and style.level == 1 and said:
+            self._losses.enter_story(said)
         replacement = _paragraph_properties(style, properties)
         if properties is not None:
-            remove(properties)
+            remove_element(properties)
         self._walk(paragraph)
         paragraph.insert(0, replacement)
         self._lists.count(paragraph)
 
     def _run(self, run: etree._Element) -> None:
-        properties = run.find(full("w:rPr"))
-        style = self._styles.run(properties)
-        if is_on(properties, "w:vanish") or style.hidden:
-            if said := words(run):
-                self._losses.count(Tally.hidden, said)
-            remove(run)
+        properties = run.find(qualified_name("w:rPr"))
+        style = self._styles.run_style(properties)
+        if is_enabled(properties, "w:vanish") or style.hidden:
+            if said := plain_text(run):
+                self._losses.count(OmissionKind.hidden, said)
+            remove_element(run)
             return
         if properties is not None:
-            replacement = make("w:rPr")
+            replacement = new_element("w:rPr")
             for name, from_style in (("w:b", style.bold), ("w:i", style.italic)):
-                own = properties.find(full(name))
-                if is_on(properties, name) or (own is None and from_style):
-                    replacement.append(make(name))
-            replacement.extend(child for child in list(properties) if child.tag in _KEPT_OF_A_RUN)
-            replace(properties, [replacement])
+                own = properties.find(qualified_name(name))
+                if is_enabled(properties, name) or (own is None and from_style):
+                    replacement.append(new_element(name))
+            replacement.extend(child for child in list(properties) if child.tag in _KEPT_RUN_PROPERTIES)
+            replace_element(properties, [replacement])
         self._walk(run)
 
     def _row(self, row: etree._Element) -> None:
-        if row.find(f"{full('w:trPr')}/{full('w:del')}") is not None:
-            self._losses.count(Tally.deletion, words(row))
-            remove(row)
+        if row.find(f"{qualified_name('w:trPr')}/{qualified_name('w:del')}") is not None:
+            self._losses.count(OmissionKind.deletion, plain_text(row))
+            remove_element(row)
         else:
             self._walk(row)
 
     def _control(self, control: etree._Element) -> None:
         """A content control is its content; one nobody has filled in holds advice instead of words."""
-        content = control.find(full("w:sdtContent"))
-        properties = control.find(full("w:sdtPr"))
-        if content is None or is_on(properties, "w:showingPlcHdr"):
-            remove(control)
+        content = control.find(qualified_name("w:sdtContent"))
+        properties = control.find(qualified_name("w:sdtPr"))
+        if content is None or is_enabled(properties, "w:showingPlcHdr"):
+            remove_element(control)
             return
         children = list(content)
-        replace(control, children)
+        replace_element(control, children)
         self._walk_all(children)
 
     def _unwrap(self, element: etree._Element) -> None:
-        self._walk_all(unwrap(element))
+        self._walk_all(unwrap_element(element))
 
     def _alternatives(self, element: etree._Element) -> None:
         """Of several forms of one thing the last is for programs that know little, as mammoth does."""
-        forms = [form for form in element if short(form) in {"mc:Choice", "mc:Fallback"}]
+        forms = [form for form in element if prefixed_name(form) in {"mc:Choice", "mc:Fallback"}]
         children = list(forms[-1]) if forms else []
-        replace(element, children)
+        replace_element(element, children)
         self._walk_all(children)
 
     def _ruby(self, ruby: etree._Element) -> None:
         """A reading above its characters is put behind them in brackets, as browsers do that know no ruby."""
-        reading = "".join(text.text or "" for text in ruby.findall(f"{full('w:rt')}//{full('w:t')}"))
-        base = "".join(text.text or "" for text in ruby.findall(f"{full('w:rubyBase')}//{full('w:t')}"))
-        text = make("w:t")
+        reading = "".join(
+            text.text or "" for text in ruby.findall(f"{qualified_name('w:rt')}//{qualified_name('w:t')}")
+        )
+        base = "".join(
+            text.text or ""
+            for text in ruby.findall(f"{qualified_name('w:rubyBase')}//{qualified_name('w:t')}")
+        )
+        text = new_element("w:t")
         text.text = f"{base}（{reading}）" if reading else base
-        replace(ruby, [text])
+        replace_element(ruby, [text])
 
     def _hyperlink(self, link: etree._Element) -> None:
-        relation = self._relations.get(link.get(full("r:id"), ""))
-        if (relation is None or relation.kind != "hyperlink") and full("r:id") in link.attrib:
-            del link.attrib[full("r:id")]
+        relation = self._relations.get(link.get(qualified_name("r:id"), ""))
+        if (relation is None or relation.kind != "hyperlink") and qualified_name("r:id") in link.attrib:
+            del link.attrib[qualified_name("r:id")]
         self._walk(link)
 
     def _symbol(self, symbol: etree._Element) -> None:
         try:
-            int(value(symbol, name="w:char"), 16)
+            int(get_attribute(symbol, name="w:char"), 16)
         except ValueError:
-            remove(symbol)
+            remove_element(symbol)
 
     # --- what was changed, said or hidden ---------------------------------------------------------------
 
     def _insertion(self, insertion: etree._Element) -> None:
-        if said := words(insertion):
-            self._losses.count(Tally.insertion, said)
+        if said := plain_text(insertion):
+            self._losses.count(OmissionKind.insertion, said)
         self._unwrap(insertion)
 
     def _deletion(self, deletion: etree._Element) -> None:
-        if short(deletion) == "w:del":
-            self._losses.count(Tally.deletion, words(deletion, "w:delText"))
-        remove(deletion)
+        if prefixed_name(deletion) == "w:del":
+            self._losses.count(OmissionKind.deletion, plain_text(deletion, "w:delText"))
+        remove_element(deletion)
 
     def _comment(self, reference: etree._Element) -> None:
-        if said := self._comments.get(value(reference, name="w:id")):
-            self._losses.note(said)
-        remove(reference)
+        if said := self._comments.get(get_attribute(reference, name="w:id")):
+            self._losses.add(said)
+        remove_element(reference)
 
     # --- what is no text --------------------------------------------------------------------------------
 
     def _equation(self, equation: etree._Element) -> None:
         """An equation of one line is its signs; one with fractions or roots would be wrong as a line."""
-        said = words(equation, "m:t")
-        if all(short(part) in {"m:oMath", "m:oMathPara", "m:r", "m:t"} for part in _structure(equation)):
-            run, text = make("w:r"), make("w:t")
+        said = plain_text(equation, "m:t")
+        if all(
+            prefixed_name(part) in {"m:oMath", "m:oMathPara", "m:r", "m:t"}
+            for part in _equation_parts(equation)
+        ):
+            run, text = new_element("w:r"), new_element("w:t")
             text.text = said
             run.append(text)
             inside = any(True for _ in ancestors(equation, "w:p"))
-            replace(equation, [run] if inside else [])
+            replace_element(equation, [run] if inside else [])
         else:
-            self._losses.note(f"an equation{quoted(said)}; add it as a picture")
-            remove(equation)
+            self._losses.add(f"an equation{quote(said)}; add it as a picture")
+            remove_element(equation)
 
     def _chunk(self, chunk: etree._Element) -> None:
-        self._losses.note("another document embedded in this one; copy its text from Word")
-        remove(chunk)
+        self._losses.add("another document embedded in this one; copy its text from Word")
+        remove_element(chunk)
 
     def _drawing(self, drawing: etree._Element) -> None:
         boxed = self._drawings.replace(drawing)
@@ -282,43 +295,46 @@ class _Simplifier:
 
 def _paragraph_properties(style: ParagraphStyle, properties: etree._Element | None) -> etree._Element:
     """What mammoth needs to know: the style by its plain name, the list, and whether its end was deleted."""
-    made = make("w:pPr")
-    own = None if properties is None else properties.find(full("w:numPr"))
+    made = new_element("w:pPr")
+    own = None if properties is None else properties.find(qualified_name("w:numPr"))
     numbering = style.numbering if own is None else own
     # Word's own list styles say the level in their name; of other lists the numbering says it.
-    listed = style.role in {Role.bullet, Role.number}
-    if style.role is not Role.body and not (listed and own is not None):
-        made.append(make("w:pStyle", w_val=f"{style.role}{style.level or ''}"))
-    if numbering is not None and (style.role is Role.body or (listed and own is not None)):
-        copied = make("w:numPr")
-        level = value(numbering, "w:ilvl")
-        copied.append(make("w:ilvl", w_val=level if level.isdecimal() else "0"))
-        copied.append(make("w:numId", w_val=value(numbering, "w:numId")))
+    listed = style.role in {ParagraphRole.bullet, ParagraphRole.number}
+    if style.role is not ParagraphRole.body and not (listed and own is not None):
+        made.append(new_element("w:pStyle", w_val=f"{style.role}{style.level or ''}"))
+    if numbering is not None and (style.role is ParagraphRole.body or (listed and own is not None)):
+        copied = new_element("w:numPr")
+        level = get_attribute(numbering, "w:ilvl")
+        copied.append(new_element("w:ilvl", w_val=level if level.isdecimal() else "0"))
+        copied.append(new_element("w:numId", w_val=get_attribute(numbering, "w:numId")))
         made.append(copied)
-    if properties is not None and properties.find(f"{full('w:rPr')}/{full('w:del')}") is not None:
-        ended = make("w:rPr")
-        ended.append(make("w:del"))
+    if (
+        properties is not None
+        and properties.find(f"{qualified_name('w:rPr')}/{qualified_name('w:del')}") is not None
+    ):
+        ended = new_element("w:rPr")
+        ended.append(new_element("w:del"))
         made.append(ended)
     return made
 
 
-def _structure(equation: etree._Element) -> list[etree._Element]:
+def _equation_parts(equation: etree._Element) -> list[etree._Element]:
     """The parts of an equation that are not about its looks."""
     return [
         part
         for part in equation.iter()
-        if short(part).startswith("m:")
-        and not short(part).endswith("Pr")
-        and not any(short(around).endswith("Pr") for around in part.iterancestors())
+        if prefixed_name(part).startswith("m:")
+        and not prefixed_name(part).endswith("Pr")
+        and not any(prefixed_name(around).endswith("Pr") for around in part.iterancestors())
     ]
 
 
-def _read_comments(package: Package) -> dict[str, str]:
+def _read_comments(package: DocxPackage) -> dict[str, str]:
     """What to say about each comment, by its id."""
-    root = package.xml(package.related("comments"))
+    root = package.parse_part(package.part_of_kind("comments"))
     found = {}
-    for comment in [] if root is None else root.findall(full("w:comment")):
-        author = value(comment, name="w:author")
+    for comment in [] if root is None else root.findall(qualified_name("w:comment")):
+        author = get_attribute(comment, name="w:author")
         by = f" by {author}" if author else ""
-        found[value(comment, name="w:id")] = f"a comment{by}{quoted(words(comment))}"
+        found[get_attribute(comment, name="w:id")] = f"a comment{by}{quote(plain_text(comment))}"
     return found

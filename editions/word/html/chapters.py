@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from editions.word.html.inline_spans import is_visible, line_of
-from editions.word.html.tree import text_of
-from editions.word.omissions import BEFORE, Losses
+from editions.word.html.inline_spans import has_visible_text, one_line_text
+from editions.word.html.tree import text_content
+from editions.word.omissions import BEFORE_HEADING, OmissionLog
 
-_ARRANGED = ("img", "h1", "h2", "h3", "h4", "h5", "h6", "table", "blockquote")
+_LAYOUT_CONTENT = ("img", "h1", "h2", "h3", "h4", "h5", "h6", "table", "blockquote")
 
 
 @dataclass
@@ -25,7 +25,7 @@ class Chapter:
 
 
 @dataclass
-class Manuscript:
+class ChapteredDocument:
     """A document taken apart. ``title`` and ``subtitle`` are those of its styles of that name; ``notes`` are
     its footnotes and endnotes by the address they are referred to."""
 
@@ -36,30 +36,30 @@ class Manuscript:
     notes: dict[str, etree._Element] = field(default_factory=dict)
 
 
-def split_manuscript(body: etree._Element, losses: Losses) -> Manuscript:
+def split_chapters(body: etree._Element, omissions: OmissionLog) -> ChapteredDocument:
     """Take ``body`` apart. A heading with nothing below it makes no chapter; ``losses`` is told."""
-    manuscript = Manuscript(notes=_take_notes(body))
-    losses.stand(BEFORE)
+    manuscript = ChapteredDocument(notes=_extract_notes(body))
+    omissions.set_place(BEFORE_HEADING)
     chapter = manuscript.preamble
-    for block in _blocks(list(body), losses):
-        if block.tag == "h1" and is_visible(text_of(block)):
-            chapter = Chapter(_take_title(block))
+    for block in _flatten_layout_tables(list(body), omissions):
+        if block.tag == "h1" and has_visible_text(text_content(block)):
+            chapter = Chapter(_extract_title(block))
             manuscript.chapters.append(chapter)
-            losses.enter(chapter.title)
+            omissions.enter_story(chapter.title)
             if len(block):
                 block.tag = "p"
                 chapter.blocks.append(block)
         elif block.get("class") == "title" and not manuscript.title:
-            manuscript.title = line_of(block)
+            manuscript.title = one_line_text(block)
         elif block.get("class") == "subtitle" and not manuscript.subtitle:
-            manuscript.subtitle = line_of(block)
+            manuscript.subtitle = one_line_text(block)
         else:
             chapter.blocks.append(block)
-    manuscript.chapters = [chapter for chapter in manuscript.chapters if _has_content(chapter, losses)]
+    manuscript.chapters = [chapter for chapter in manuscript.chapters if _has_content(chapter, omissions)]
     return manuscript
 
 
-def _take_notes(body: etree._Element) -> dict[str, etree._Element]:
+def _extract_notes(body: etree._Element) -> dict[str, etree._Element]:
     """Cut off the list that mammoth puts at the end."""
     notes = {}
     for item in body.findall("ol/li[@id]"):
@@ -70,29 +70,32 @@ def _take_notes(body: etree._Element) -> dict[str, etree._Element]:
     return notes
 
 
-def _blocks(found: list[etree._Element], losses: Losses) -> Iterator[etree._Element]:
+def _flatten_layout_tables(found: list[etree._Element], omissions: OmissionLog) -> Iterator[etree._Element]:
     for block in found:
-        if block.tag == "table" and _arranges(block):
-            yield from _blocks(
-                [part for cell in block.iter("td", "th") if _is_own(cell, block) for part in cell], losses
+        if block.tag == "table" and _is_layout_table(block):
+            yield from _flatten_layout_tables(
+                [part for cell in block.iter("td", "th") if _is_direct_cell(cell, block) for part in cell],
+                omissions,
             )
         else:
             yield block
 
 
-def _is_own(cell: etree._Element, table: etree._Element) -> bool:
+def _is_direct_cell(cell: etree._Element, table: etree._Element) -> bool:
     return next(cell.iterancestors("table"), None) is table
 
 
-def _arranges(table: etree._Element) -> bool:
+def _is_layout_table(table: etree._Element) -> bool:
     """Whether a table only puts things beside one another: it has pictures or headings, or it is no grid."""
     rows = [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
-    return any(True for _ in table.iterdescendants(*_ARRANGED)) or len(rows) < 2 or max(map(len, rows)) < 2
+    return (
+        any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT)) or len(rows) < 2 or max(map(len, rows)) < 2
+    )
 
 
-def _take_title(heading: etree._Element) -> str:
+def _extract_title(heading: etree._Element) -> str:
     """The words of ``heading``, of which only its pictures are left."""
-    title = line_of(heading)
+    title = one_line_text(heading)
     pictures = list(heading.iter("img"))
     for picture in pictures:
         picture.tail = None
@@ -101,9 +104,9 @@ def _take_title(heading: etree._Element) -> str:
     return title
 
 
-def _has_content(chapter: Chapter, losses: Losses) -> bool:
-    if any(text_of(block).strip() or any(True for _ in block.iter("img")) for block in chapter.blocks):
+def _has_content(chapter: Chapter, omissions: OmissionLog) -> bool:
+    if any(text_content(block).strip() or any(True for _ in block.iter("img")) for block in chapter.blocks):
         return True
-    losses.enter(chapter.title)
-    losses.note("a heading with nothing below it, so it is not a story")
+    omissions.enter_story(chapter.title)
+    omissions.add("a heading with nothing below it, so it is not a story")
     return False

@@ -8,10 +8,10 @@ import mammoth
 from lxml import etree
 
 from editions.errors import WordError
-from editions.word.omissions import EVERYWHERE, Losses
+from editions.word.omissions import WHOLE_DOCUMENT, OmissionLog
 
 # What mammoth says of a sign it leaves out.
-_UNKNOWN_SIGN = re.compile(r"w:sym .* char (?P<number>\w+) in font (?P<font>.+)$")
+_UNKNOWN_SYMBOL = re.compile(r"w:sym .* char (?P<number>\w+) in font (?P<font>.+)$")
 _STYLES = """
 p.Title => p.title:fresh
 p.Subtitle => p.subtitle:fresh
@@ -33,13 +33,13 @@ def _map_styles() -> str:
     return "\n".join([_STYLES, *lists])
 
 
-def _number(image: Any) -> dict[str, str]:
+def _image_number(image: Any) -> dict[str, str]:
     with image.open() as held:
         return {"src": held.read().decode()}
 
 
-def convert_to_tree(data: bytes, *, name: str, losses: Losses) -> etree._Element:
-    """The document ``data``, made by :func:`~editions.word.docx.simplifier.simplify`, as a ``<body>``.
+def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree._Element:
+    """The document ``data``, made by :func:`~editions.word.docx.simplifier.simplify_document`, as a ``<body>``.
 
     The ``src`` of a picture is its number. ``name`` is the file's, for complaints; ``losses`` is told of
     signs of picture fonts that have no equal in Unicode.
@@ -51,7 +51,7 @@ def convert_to_tree(data: bytes, *, name: str, losses: Losses) -> etree._Element
         converted = mammoth.convert_to_html(
             io.BytesIO(data),
             style_map=_map_styles(),
-            convert_image=mammoth.images.img_element(_number),
+            convert_image=mammoth.images.img_element(_image_number),
             include_embedded_style_map=False,
         )
         tree = etree.fromstring(f"<body>{converted.value}</body>")
@@ -64,7 +64,7 @@ def convert_to_tree(data: bytes, *, name: str, losses: Losses) -> etree._Element
             "Open it in Word, save it again and import it again.",
         ) from error
     for message in converted.messages:
-        if found := _UNKNOWN_SIGN.search(message.message):
-            losses.stand(EVERYWHERE)
-            losses.note(f"a symbol of the font {found['font']}, number {found['number']}")
+        if found := _UNKNOWN_SYMBOL.search(message.message):
+            omissions.set_place(WHOLE_DOCUMENT)
+            omissions.add(f"a symbol of the font {found['font']}, number {found['number']}")
     return tree

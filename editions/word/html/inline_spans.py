@@ -14,60 +14,60 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from editions.markdown.cjk import is_cjk
-from editions.source.text_file import remove_unsafe
+from editions.source.text_file import remove_unsafe_characters
 
-BREAK = "\v"
+LINE_BREAK = "\v"
 """Stands for a line break; Word writes no such character."""
 
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _BLOCKS = frozenset({"ul", "ol", "li", "p"})
-_JOINER = "\u2060"
+_WORD_JOINER = "\u2060"
 # Digits and signs have raised and lowered forms of their own; most letters do not.
-_RAISED = dict(zip("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ", strict=True))
-_LOWERED = dict(zip("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", strict=True))
-_SHIFTED = {"sup": _RAISED, "sub": _LOWERED}
+_SUPERSCRIPTS = dict(zip("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ", strict=True))
+_SUBSCRIPTS = dict(zip("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", strict=True))
+_SHIFTED_FORMS = {"sup": _SUPERSCRIPTS, "sub": _SUBSCRIPTS}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class InlineSpan:
     """Words of one look. ``href`` is where they lead; a line break is a span of its own, :data:`BREAK`."""
 
     text: str
     strong: bool = False
     em: bool = False
-    struck: bool = False
+    strikethrough: bool = False
     href: str = ""
 
     @property
     def is_plain(self) -> bool:
-        return not (self.strong or self.em or self.struck)
+        return not (self.strong or self.em or self.strikethrough)
 
-    def looks_like(self, other: "Span") -> bool:
+    def has_same_format(self, other: "InlineSpan") -> bool:
         """Whether both can be one span."""
-        return replace(self, text="") == replace(other, text="") and BREAK not in {self.text, other.text}
+        return replace(self, text="") == replace(other, text="") and LINE_BREAK not in {self.text, other.text}
 
-    def plainly(self, text: str) -> "Span":
+    def without_format(self, text: str) -> "InlineSpan":
         """``text`` in the place of this span, without its looks."""
-        return Span(text=text, href=self.href)
+        return InlineSpan(text=text, href=self.href)
 
 
-def join_signs(text: str) -> str:
+def split_double_at(text: str) -> str:
     """``text`` with an invisible joiner between two ``@``, which mark a place that is filled per reader."""
-    return re.sub("@(?=@)", f"@{_JOINER}", text)
+    return re.sub("@(?=@)", f"@{_WORD_JOINER}", text)
 
 
-def read_spans(element: etree._Element, look: Span | None = None) -> Iterator[Span]:
+def read_spans(element: etree._Element, format: InlineSpan | None = None) -> Iterator[InlineSpan]:
     """The inline content of ``element``, as it stands."""
-    look = look or Span(text="")
+    format = format or InlineSpan(text="")
     if element.text:
-        yield replace(look, text=element.text)
+        yield replace(format, text=element.text)
     for child in element:
-        yield from _read_child(child, look)
+        yield from _read_child(child, format)
         if child.tail:
-            yield replace(look, text=child.tail)
+            yield replace(format, text=child.tail)
 
 
-def read_own_spans(block: etree._Element) -> Iterator[Span]:
+def read_own_spans(block: etree._Element) -> Iterator[InlineSpan]:
     """The inline content of ``block`` without that of the lists within it."""
     inline = etree.Element("span")
     inline.text = block.text
@@ -77,54 +77,56 @@ def read_own_spans(block: etree._Element) -> Iterator[Span]:
     return read_spans(inline)
 
 
-def _read_child(child: etree._Element, look: Span) -> Iterator[Span]:
+def _read_child(child: etree._Element, format: InlineSpan) -> Iterator[InlineSpan]:
     if child.tag == "br":
-        yield Span(text=BREAK)
+        yield InlineSpan(text=LINE_BREAK)
     elif child.tag == "input":
-        yield replace(look, text="☒" if child.get("checked") else "☐")
-    elif child.tag in _SHIFTED:
-        forms = _SHIFTED[str(child.tag)]
-        for span in read_spans(child, look):
+        yield replace(format, text="☒" if child.get("checked") else "☐")
+    elif child.tag in _SHIFTED_FORMS:
+        forms = _SHIFTED_FORMS[str(child.tag)]
+        for span in read_spans(child, format):
             shifted = span.text and all(sign in forms for sign in span.text)
             yield replace(span, text="".join(forms[sign] for sign in span.text)) if shifted else span
     elif child.tag == "a":
-        yield from read_spans(child, replace(look, href=child.get("href", "")))
+        yield from read_spans(child, replace(format, href=child.get("href", "")))
     else:
         yield from read_spans(
             child,
             replace(
-                look,
-                strong=look.strong or child.tag in {"strong", "b"},
-                em=look.em or child.tag in {"em", "i"},
-                struck=look.struck or child.tag in {"s", "del"},
+                format,
+                strong=format.strong or child.tag in {"strong", "b"},
+                em=format.em or child.tag in {"em", "i"},
+                strikethrough=format.strikethrough or child.tag in {"s", "del"},
             ),
         )
 
 
-def settle_spans(spans: Iterable[Span]) -> list[Span]:
+def normalise_spans(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
     """``spans`` so that Markdown can carry them; their words stay what they are."""
-    merged = _merge(_clean(spans))
-    touching = _merge(_part_touching(_merge(_free_spaces(merged))))
-    return _merge(_free_marks(touching))
+    merged = _merge_adjacent(_clean_text(spans))
+    touching = _merge_adjacent(_align_touching_formats(_merge_adjacent(_move_spaces_out(merged))))
+    return _merge_adjacent(_move_punctuation_out(touching))
 
 
-def is_visible(text: str) -> bool:
+def has_visible_text(text: str) -> bool:
     """Whether anything of ``text`` is seen: spaces, joiners and soft hyphens alone are not."""
     return any(unicodedata.category(sign)[0] not in "ZC" for sign in text)
 
 
-def line_of(element: etree._Element) -> str:
+def one_line_text(element: etree._Element) -> str:
     """The words of ``element`` on one line, without their looks."""
-    return "".join(" " if span.text == BREAK else span.text for span in settle_spans(read_spans(element)))
+    return "".join(
+        " " if span.text == LINE_BREAK else span.text for span in normalise_spans(read_spans(element))
+    )
 
 
-def write_spans(spans: Sequence[Span], element: etree._Element) -> None:
+def write_spans(spans: Sequence[InlineSpan], element: etree._Element) -> None:
     """Make ``spans`` the inline content of ``element``, before what blocks it has."""
     blocks = [child for child in element if child.tag in _BLOCKS]
     element[:] = []
     element.text = None
     for span in spans:
-        node: etree._Element | str = etree.Element("br") if span.text == BREAK else _dress(span)
+        node: etree._Element | str = etree.Element("br") if span.text == LINE_BREAK else _to_element(span)
         if isinstance(node, str):
             _append_text(element, node)
         else:
@@ -132,9 +134,9 @@ def write_spans(spans: Sequence[Span], element: etree._Element) -> None:
     element.extend(blocks)
 
 
-def _dress(span: Span) -> etree._Element | str:
+def _to_element(span: InlineSpan) -> etree._Element | str:
     node: etree._Element | str = span.text
-    looks = (("em", span.em), ("strong", span.strong), ("s", span.struck), ("a", bool(span.href)))
+    looks = (("em", span.em), ("strong", span.strong), ("s", span.strikethrough), ("a", bool(span.href)))
     for tag, wanted in looks:
         if wanted:
             around = etree.Element(tag)
@@ -155,91 +157,91 @@ def _append_text(element: etree._Element, text: str) -> None:
         element.text = (element.text or "") + text
 
 
-def _clean(spans: Iterable[Span]) -> list[Span]:
+def _clean_text(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
     """No unsafe characters, spaces as one, none at the ends of a line, and no two ``@`` side by side."""
-    kept: list[Span] = []
+    kept: list[InlineSpan] = []
     for span in spans:
-        if span.text == BREAK:
-            _strip_end(kept, " ")
-            kept += [span] if kept and kept[-1].text != BREAK else []
+        if span.text == LINE_BREAK:
+            _strip_trailing(kept, " ")
+            kept += [span] if kept and kept[-1].text != LINE_BREAK else []
             continue
-        before = kept[-1].text if kept else BREAK
-        text = _SPACES.sub(" ", remove_unsafe(span.text))
-        if before[-1] in {" ", BREAK}:
+        before = kept[-1].text if kept else LINE_BREAK
+        text = _SPACES.sub(" ", remove_unsafe_characters(span.text))
+        if before[-1] in {" ", LINE_BREAK}:
             text = text.lstrip(" ")
         # The sign before counts too: two of them may come from two looks.
-        text = join_signs(before[-1] + text)[1:]
+        text = split_double_at(before[-1] + text)[1:]
         if text:
             kept.append(replace(span, text=text))
-    _strip_end(kept, f" {BREAK}")
+    _strip_trailing(kept, f" {LINE_BREAK}")
     return kept
 
 
-def _strip_end(spans: list[Span], signs: str) -> None:
+def _strip_trailing(spans: list[InlineSpan], signs: str) -> None:
     while spans and not spans[-1].text.rstrip(signs):
         spans.pop()
     if spans:
         spans[-1] = replace(spans[-1], text=spans[-1].text.rstrip(signs))
 
 
-def _merge(spans: Iterable[Span]) -> list[Span]:
-    merged: list[Span] = []
+def _merge_adjacent(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
+    merged: list[InlineSpan] = []
     for span in spans:
         if not span.text:
             continue
-        if merged and merged[-1].looks_like(span):
+        if merged and merged[-1].has_same_format(span):
             merged[-1] = replace(span, text=merged[-1].text + span.text)
         else:
             merged.append(span)
     return merged
 
 
-def _free_spaces(spans: Sequence[Span]) -> Iterator[Span]:
+def _move_spaces_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
     """Spaces at either end of a look, and looks of nothing but spaces, become plain."""
     for span in spans:
-        if span.text == BREAK or (span.is_plain and not span.href):
+        if span.text == LINE_BREAK or (span.is_plain and not span.href):
             yield span
             continue
         inner = span.text.strip()
         start = span.text.index(inner) if inner else len(span.text)
-        yield Span(text=span.text[:start])
+        yield InlineSpan(text=span.text[:start])
         yield replace(span, text=inner)
-        yield Span(text=span.text[start + len(inner) :])
+        yield InlineSpan(text=span.text[start + len(inner) :])
 
 
-def _part_touching(spans: Sequence[Span]) -> Iterator[Span]:
+def _align_touching_formats(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
     """Two looks without a sign between them would run into one another: the second gives up its italics, or
     takes over the look of the first."""
-    before: Span | None = None
+    before: InlineSpan | None = None
     for span in spans:
         touches = (
             before is not None and not before.is_plain and not span.is_plain and before.href == span.href
         )
-        if touches and before is not None and span.text != BREAK:
-            span = replace(span, strong=before.strong, em=before.em, struck=before.struck)
+        if touches and before is not None and span.text != LINE_BREAK:
+            span = replace(span, strong=before.strong, em=before.em, strikethrough=before.strikethrough)
         yield span
         before = span
 
 
-def _free_marks(spans: Sequence[Span]) -> Iterator[Span]:
+def _move_punctuation_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
     """Marks at either end of a look become plain where a letter stands outside: ``**Note:**it`` would not
     close, ``**Note**:it`` does. Beside Chinese, Japanese and Korean both do (see :mod:`editions.markdown.cjk`)."""
     for number, span in enumerate(spans):
-        if span.is_plain or span.text == BREAK:
+        if span.is_plain or span.text == LINE_BREAK:
             yield span
             continue
-        before = _neighbour(spans, number - 1, span)
-        after = _neighbour(spans, number + 1, span)
+        before = _neighbour_text(spans, number - 1, span)
+        after = _neighbour_text(spans, number + 1, span)
         text = span.text
-        start = 1 if _is_mark(text[0]) and _is_letter(before[-1:]) else 0
-        end = len(text) - (1 if _is_mark(text[-1]) and _is_letter(after[:1]) else 0)
+        start = 1 if _is_punctuation(text[0]) and _is_letter(before[-1:]) else 0
+        end = len(text) - (1 if _is_punctuation(text[-1]) and _is_letter(after[:1]) else 0)
         end = max(start, end)
-        yield span.plainly(text[:start])
+        yield span.without_format(text[:start])
         yield replace(span, text=text[start:end])
-        yield span.plainly(text[end:])
+        yield span.without_format(text[end:])
 
 
-def _neighbour(spans: Sequence[Span], number: int, span: Span) -> str:
+def _neighbour_text(spans: Sequence[InlineSpan], number: int, span: InlineSpan) -> str:
     """The words of the span beside, as far as they stand on the same side of a link's bracket."""
     if 0 <= number < len(spans) and spans[number].href == span.href:
         return spans[number].text
@@ -248,8 +250,13 @@ def _neighbour(spans: Sequence[Span], number: int, span: Span) -> str:
 
 def _is_letter(character: str) -> bool:
     """Whether this keeps a mark beside it from opening or closing emphasis."""
-    return bool(character) and not character.isspace() and not _is_mark(character) and not is_cjk(character)
+    return (
+        bool(character)
+        and not character.isspace()
+        and not _is_punctuation(character)
+        and not is_cjk(character)
+    )
 
 
-def _is_mark(character: str) -> bool:
+def _is_punctuation(character: str) -> bool:
     return unicodedata.category(character)[0] in "PS" and not is_cjk(character)

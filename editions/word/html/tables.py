@@ -4,22 +4,26 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from editions.word.html.inline_spans import BREAK, Span, read_spans, settle_spans, write_spans
-from editions.word.html.tree import text_of
-from editions.word.omissions import Losses, quoted
+from editions.word.html.inline_spans import LINE_BREAK, InlineSpan, normalise_spans, read_spans, write_spans
+from editions.word.html.tree import text_content
+from editions.word.omissions import OmissionLog, quote
 
-_WIDEST = 63
+_MAX_COLUMNS = 63
 """Columns Word allows in a table."""
 
 
-def settle_table(table: etree._Element, losses: Losses) -> etree._Element | None:
+def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Element | None:
     """``table`` as a grid; None when nothing is in it. What the grid cannot show is told to ``losses``."""
-    rows = _spread([[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")])
+    rows = _expand_merged_cells(
+        [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
+    )
     if any(cell.get("colspan") or cell.get("rowspan") for cell in table.iter("td", "th")):
-        losses.note(f"merged cells of a table, now separate cells:{quoted(text_of(table))}")
+        omissions.add(f"merged cells of a table, now separate cells:{quote(text_content(table))}")
     if any(len(_blocks(cell)) > 1 for cell in table.iter("td", "th")):
-        losses.note(f"paragraphs or lists in a table’s cells, now one line each:{quoted(text_of(table))}")
-    lines = [[_line(cell) for cell in row] for row in rows]
+        omissions.add(
+            f"paragraphs or lists in a table’s cells, now one line each:{quote(text_content(table))}"
+        )
+    lines = [[_cell_spans(cell) for cell in row] for row in rows]
     lines = [line for line in lines if any(lines_of for lines_of in line)]
     if not lines:
         return None
@@ -31,37 +35,37 @@ def settle_table(table: etree._Element, losses: Losses) -> etree._Element | None
     return grid
 
 
-def _spread(rows: list[list[etree._Element]]) -> list[list[etree._Element | None]]:
+def _expand_merged_cells(rows: list[list[etree._Element]]) -> list[list[etree._Element | None]]:
     """Every row with all its cells: where one reaches over others, None stands in their place."""
     spread: list[list[etree._Element | None]] = []
     reaching: dict[int, int] = {}
     for row in rows:
         line: list[etree._Element | None] = []
         for cell in row:
-            while reaching.get(len(line), 0) > 0 and len(line) < _WIDEST:
+            while reaching.get(len(line), 0) > 0 and len(line) < _MAX_COLUMNS:
                 reaching[len(line)] -= 1
                 line.append(None)
-            columns, depth = _number(cell.get("colspan")), _number(cell.get("rowspan"))
-            for column in range(len(line), min(len(line) + columns, _WIDEST)):
+            columns, depth = _span_count(cell.get("colspan")), _span_count(cell.get("rowspan"))
+            for column in range(len(line), min(len(line) + columns, _MAX_COLUMNS)):
                 reaching[column] = depth - 1
             line += [cell, *([None] * (columns - 1))]
-        spread.append(line[:_WIDEST])
+        spread.append(line[:_MAX_COLUMNS])
     return spread
 
 
-def _number(written: str | None) -> int:
+def _span_count(written: str | None) -> int:
     return min(max(int(written or 1), 1), 1000)
 
 
 def _blocks(cell: etree._Element) -> list[etree._Element]:
-    return [part for part in cell if part.tag in {"p", "ul", "ol"} and text_of(part).strip()]
+    return [part for part in cell if part.tag in {"p", "ul", "ol"} and text_content(part).strip()]
 
 
-def _line(cell: etree._Element | None) -> list[Span]:
+def _cell_spans(cell: etree._Element | None) -> list[InlineSpan]:
     """The words of a cell on one line."""
-    return [] if cell is None else settle_spans(_flatten(cell))
+    return [] if cell is None else normalise_spans(_flatten_cell(cell))
 
 
-def _flatten(cell: etree._Element) -> Iterator[Span]:
+def _flatten_cell(cell: etree._Element) -> Iterator[InlineSpan]:
     for span in read_spans(cell):
-        yield Span(text=" ") if span.text == BREAK else span
+        yield InlineSpan(text=" ") if span.text == LINE_BREAK else span

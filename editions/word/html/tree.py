@@ -2,16 +2,16 @@
 
 from lxml import etree
 
-_BREAKS = frozenset({"br", "p", "li", "td", "th", "tr", "ul", "ol", "blockquote"})
+_SPACED_AFTER = frozenset({"br", "p", "li", "td", "th", "tr", "ul", "ol", "blockquote"})
 
 
-def text_of(element: etree._Element) -> str:
+def text_content(element: etree._Element) -> str:
     """The words of ``element``; the end of a block or line is a space, and note marks are none of them."""
     if element.tag == "sup" and element.find("a[@href]") is not None:
         return ""
     parts = [element.text or ""]
     for child in element:
-        parts += [text_of(child), " " if child.tag in _BREAKS else "", child.tail or ""]
+        parts += [text_content(child), " " if child.tag in _SPACED_AFTER else "", child.tail or ""]
     return "".join(parts)
 
 

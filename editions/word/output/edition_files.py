@@ -8,20 +8,20 @@ from unicodedata import east_asian_width
 
 from lxml import etree
 
-from editions.new_edition import quote_value
-from editions.word.html.tree import text_of
-from editions.word.omissions import shorten
-from editions.word.output.letter import Letter
+from editions.new_edition import quote_yaml
+from editions.word.html.tree import text_content
+from editions.word.omissions import shorten_quotation
+from editions.word.output.letter import ExtractedLetter
 from editions.word.output.markdown_writer import write_markdown
 
-_LONGEST_SUBJECT = 70
-_PREHEADER = (40, 130)
-UNDECIDED = "choose-one"
+_MAX_SUBJECT_WIDTH = 70
+_PREHEADER_WIDTHS = (40, 130)
+SECTOR_PLACEHOLDER = "choose-one"
 """Stands for a story's sector until a person says it."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class PlacedPicture:
+class UsedImage:
     """A picture as a story's front matter names it. ``alt`` is empty where Word had none worth keeping."""
 
     file: str
@@ -30,7 +30,7 @@ class PlacedPicture:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Frame:
+class EditionDetails:
     """What frames an edition. ``source`` is the document's file name."""
 
     source: str
@@ -43,68 +43,70 @@ class Frame:
     preheader: str
 
 
-def compose_edition(frame: Frame, letter: Letter | None, portrait: PlacedPicture | None) -> str:
+def format_edition_file(
+    details: EditionDetails, letter: ExtractedLetter | None, portrait: UsedImage | None
+) -> str:
     """``edition.md``."""
     lines = [
         "---",
-        f"# Made from {quote_value(frame.source)}. Text after a # is a note to you.",
-        f"title: {quote_value(frame.title)}",
-        f"number: {quote_value(frame.number)}  # The number of the issue.",
-        f"period: {quote_value(frame.period)}  # The period it covers.",
-        f"date: {frame.date.isoformat()}  # The day of issue.",
-        f"language: {frame.language}",
-        f"subject: {quote_value(frame.subject)}  # At most {_LONGEST_SUBJECT} characters.",
-        f"preheader: {quote_value(frame.preheader)}  # The text inboxes show after the subject.",
+        f"# Made from {quote_yaml(details.source)}. Text after a # is a note to you.",
+        f"title: {quote_yaml(details.title)}",
+        f"number: {quote_yaml(details.number)}  # The number of the issue.",
+        f"period: {quote_yaml(details.period)}  # The period it covers.",
+        f"date: {details.date.isoformat()}  # The day of issue.",
+        f"language: {details.language}",
+        f"subject: {quote_yaml(details.subject)}  # At most {_MAX_SUBJECT_WIDTH} characters.",
+        f"preheader: {quote_yaml(details.preheader)}  # The text inboxes show after the subject.",
     ]
     if letter:
-        lines += _compose_letter(letter, portrait)
-    body = write_markdown(letter.blocks, language=frame.language) if letter else ""
+        lines += _letter_lines(letter, portrait)
+    body = write_markdown(letter.blocks, language=details.language) if letter else ""
     return _join(lines, body)
 
 
-def _compose_letter(letter: Letter, portrait: PlacedPicture | None) -> list[str]:
+def _letter_lines(letter: ExtractedLetter, portrait: UsedImage | None) -> list[str]:
     lines = [
         "letter:",
-        _line("  title", letter.title, "The letter’s heading, such as Dear colleagues."),
-        _line("  name", letter.name, "Who signs the letter."),
+        _key_line("  title", letter.title, "The letter’s heading, such as Dear colleagues."),
+        _key_line("  name", letter.name, "Who signs the letter."),
     ]
     if letter.titles:
-        lines += ["  titles:", *(f"    - {quote_value(title)}" for title in letter.titles)]
+        lines += ["  titles:", *(f"    - {quote_yaml(title)}" for title in letter.titles)]
     if portrait:
-        lines += ["  portrait:", *(f"  {line}" for line in _compose_picture(portrait))]
+        lines += ["  portrait:", *(f"  {line}" for line in _image_lines(portrait))]
     return lines
 
 
-def compose_story(
+def format_story_file(
     title: str,
     blocks: Sequence[etree._Element],
-    picture: PlacedPicture | None,
+    image: UsedImage | None,
     *,
     sectors: Collection[str],
     language: str,
 ) -> str:
     """``stories/NNN-slug.md``, whose sector is one of ``sectors``, once a person has chosen it."""
-    lines = ["---", f"title: {quote_value(title)}"]
+    lines = ["---", f"title: {quote_yaml(title)}"]
     if sectors:
         choice = f"One of {', '.join(sectors)}; delete this line for office news."
-        lines.append(f"sector: {UNDECIDED}  # {choice}")
+        lines.append(f"sector: {SECTOR_PLACEHOLDER}  # {choice}")
     lines.append("# countries: [MN, CN]  # The countries it is about, as two-letter codes.")
-    if picture:
-        lines += ["image:", *_compose_picture(picture)]
+    if image:
+        lines += ["image:", *_image_lines(image)]
     return _join(lines, write_markdown(blocks, language=language))
 
 
-def _compose_picture(picture: PlacedPicture) -> list[str]:
+def _image_lines(image: UsedImage) -> list[str]:
     return [
-        f"  file: {picture.file}",
-        _line("  alt", picture.alt, "What the picture shows, for readers who cannot see it."),
-        *([f"  caption: {quote_value(picture.caption)}"] if picture.caption else []),
+        f"  file: {image.file}",
+        _key_line("  alt", image.alt, "What the picture shows, for readers who cannot see it."),
+        *([f"  caption: {quote_yaml(image.caption)}"] if image.caption else []),
     ]
 
 
-def _line(key: str, value: str, advice: str) -> str:
+def _key_line(key: str, value: str, advice: str) -> str:
     """``key: value``, or the key left open with ``advice``."""
-    return f"{key}: {quote_value(value)}" if value else f"{key}:  # To do: {advice[0].lower()}{advice[1:]}"
+    return f"{key}: {quote_yaml(value)}" if value else f"{key}:  # To do: {advice[0].lower()}{advice[1:]}"
 
 
 def _join(lines: Sequence[str], body: str) -> str:
@@ -114,29 +116,29 @@ def _join(lines: Sequence[str], body: str) -> str:
 def choose_subject(title: str, stories: Sequence[str]) -> str:
     """The newsletter's name and its first story, as far as an inbox shows them."""
     full = f"{title}: {stories[0]}"
-    return full if _columns(full) <= _LONGEST_SUBJECT else _cut(title, _LONGEST_SUBJECT)
+    return full if _display_width(full) <= _MAX_SUBJECT_WIDTH else _truncate(title, _MAX_SUBJECT_WIDTH)
 
 
 def choose_preheader(subject: str, stories: Sequence[str], first: Sequence[etree._Element]) -> str:
     """The titles of the stories that are not in the ``subject``, and words of the first if those are few."""
-    fewest, most = _PREHEADER
+    fewest, most = _PREHEADER_WIDTHS
     titles = "; ".join([title for title in stories if title not in subject] or stories)
-    if _columns(titles) < fewest:
-        titles = f"{titles}. {shorten(' '.join(text_of(block) for block in first))}"
-    return _cut(titles, most)
+    if _display_width(titles) < fewest:
+        titles = f"{titles}. {shorten_quotation(' '.join(text_content(block) for block in first))}"
+    return _truncate(titles, most)
 
 
-def _cut(text: str, most: int) -> str:
+def _truncate(text: str, most: int) -> str:
     """``text`` in at most ``most`` columns, cut between words where it has spaces."""
-    if _columns(text) <= most:
+    if _display_width(text) <= most:
         return text
     kept = text
-    while _columns(kept) >= most:
+    while _display_width(kept) >= most:
         kept = kept[:-1]
     whole, space, _ = kept.rpartition(" ")
     return f"{(whole if space and len(whole) > len(kept) / 2 else kept).rstrip(' ,;:.')}…"
 
 
-def _columns(text: str) -> int:
+def _display_width(text: str) -> int:
     """How wide ``text`` is drawn in an inbox."""
     return sum(2 if east_asian_width(sign) in {"W", "F"} else 1 for sign in text)

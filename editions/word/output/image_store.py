@@ -8,27 +8,31 @@ from PIL import Image
 
 from editions.errors import ImageError
 from editions.images.files import FORMATS, open_image
-from editions.images.prepare import read_image
-from editions.word.docx.drawings import Picture
-from editions.word.docx.package import LARGEST_PICTURE, Package
-from editions.word.omissions import Losses, quoted
+from editions.images.prepare import measure_image
+from editions.word.docx.drawings import EmbeddedImage
+from editions.word.docx.package import MAX_IMAGE_BYTES, DocxPackage
+from editions.word.omissions import OmissionLog, quote
 
-_CONVERTED = ("WEBP", "TIFF", "BMP")
+_CONVERTED_FORMATS = ("WEBP", "TIFF", "BMP")
 _ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}
-_DRAWN = {".emf": "a Windows drawing (EMF)", ".wmf": "a Windows drawing (WMF)", ".svg": "an SVG drawing"}
-_DIGITS = 12
+_VECTOR_FORMATS = {
+    ".emf": "a Windows drawing (EMF)",
+    ".wmf": "a Windows drawing (WMF)",
+    ".svg": "an SVG drawing",
+}
+_NAME_DIGITS = 12
 
 
-class PictureStore:
+class ImageStore:
     """Puts pictures of one document into ``folder``, each once."""
 
-    def __init__(self, package: Package, folder: Path, losses: Losses) -> None:
+    def __init__(self, package: DocxPackage, folder: Path, omissions: OmissionLog) -> None:
         self._package = package
         self._folder = folder
-        self._losses = losses
+        self._losses = omissions
         self._names: dict[tuple[str, tuple[float, ...]], str | None] = {}
 
-    def save(self, picture: Picture) -> str | None:
+    def save(self, picture: EmbeddedImage) -> str | None:
         """The name of the file ``picture`` is in now; None when no mail can carry it, which is noted.
 
         Raises:
@@ -39,19 +43,19 @@ class PictureStore:
             self._names[key] = self._write(picture)
         return self._names[key]
 
-    def _write(self, picture: Picture) -> str | None:
+    def _write(self, picture: EmbeddedImage) -> str | None:
         part = Path(picture.part)
-        refused = _DRAWN.get(part.suffix.lower())
-        if self._package.size(picture.part) > LARGEST_PICTURE:
-            refused = f"a picture of more than {LARGEST_PICTURE // 1_000_000} MB"
+        refused = _VECTOR_FORMATS.get(part.suffix.lower())
+        if self._package.part_size(picture.part) > MAX_IMAGE_BYTES:
+            refused = f"a picture of more than {MAX_IMAGE_BYTES // 1_000_000} MB"
         if not refused:
             try:
-                return self._keep(*_make_sendable(part.name, self._package.data(picture.part), picture.crop))
+                return self._keep(
+                    *_make_sendable(part.name, self._package.read_part(picture.part), picture.crop)
+                )
             except ImageError as error:
                 refused = f"a picture that cannot be used ({error.code.replace('-', ' ')})"
-        self._losses.note(
-            f"{refused}, {part.name}{quoted(picture.alt)}; save it as PNG and add it to images/"
-        )
+        self._losses.add(f"{refused}, {part.name}{quote(picture.alt)}; save it as PNG and add it to images/")
         return None
 
     def _keep(self, data: bytes, ending: str) -> str:
@@ -60,11 +64,11 @@ class PictureStore:
         Raises:
             ImageError: it is broken somewhere behind its first bytes.
         """
-        path = self._folder / f"{hashlib.sha256(data).hexdigest()[:_DIGITS]}{ending}"
+        path = self._folder / f"{hashlib.sha256(data).hexdigest()[:_NAME_DIGITS]}{ending}"
         self._folder.mkdir(exist_ok=True)
         path.write_bytes(data)
         try:
-            read_image(path)
+            measure_image(path)
         except ImageError:
             path.unlink()
             raise
@@ -77,12 +81,12 @@ def _make_sendable(name: str, data: bytes, crop: tuple[float, float, float, floa
     Raises:
         ImageError: it is no picture Pillow can read, or too large.
     """
-    with open_image(name, data, formats=(*FORMATS, *_CONVERTED)) as image:
+    with open_image(name, data, formats=(*FORMATS, *_CONVERTED_FORMATS)) as image:
         kind = str(image.format)
         if kind in FORMATS and not any(crop):
             return data, _ENDINGS[kind]
         kind = "JPEG" if kind == "JPEG" else "PNG"
-        shown = _cut(image, crop)
+        shown = _crop(image, crop)
         out = io.BytesIO()
         if kind == "JPEG":
             shown.convert("RGB").save(out, kind, quality=92)
@@ -91,7 +95,7 @@ def _make_sendable(name: str, data: bytes, crop: tuple[float, float, float, floa
         return out.getvalue(), _ENDINGS[kind]
 
 
-def _cut(image: Image.Image, crop: tuple[float, float, float, float]) -> Image.Image:
+def _crop(image: Image.Image, crop: tuple[float, float, float, float]) -> Image.Image:
     """What Word shows of ``image``. The rest was cut off, perhaps for a reason, and must not come back."""
     left, top = round(image.width * crop[0]), round(image.height * crop[1])
     right, bottom = round(image.width * (1 - crop[2])), round(image.height * (1 - crop[3]))

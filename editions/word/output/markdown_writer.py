@@ -15,14 +15,14 @@ from lxml import etree
 from markdownify import ATX, BACKSLASH, MarkdownConverter
 
 from editions.markdown.renderer import render_markdown
-from editions.word.html.inline_spans import Span, read_own_spans, write_spans
-from editions.word.html.tree import text_of
+from editions.word.html.inline_spans import InlineSpan, read_own_spans, write_spans
+from editions.word.html.tree import text_content
 
 _TAG = re.compile(r"<[^>]*>")
 _SPACE = re.compile(r"\s+")
-_ANY_SIGN = re.compile(r"[!-/:-@\[-`{-~]")
+_ANY_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
 # Each wherever it stands; at an end of the words, because what follows may complete it.
-_ALWAYS = re.compile(
+_ALWAYS_ESCAPED = re.compile(
     r"[\\`*\[\]]"
     r"|(?<![^\W_])_|_(?![^\W_])"
     r"|~(?=~)|(?<=~)~|^~|~$"
@@ -30,14 +30,14 @@ _ALWAYS = re.compile(
     r"|&(?=#?\w*(?:;|$))"
     r"|!$"
 )
-_AT_START = re.compile(r"#{1,6}(?=\s|$)|[>|]|[-+](?=\s|$)|[-:](?=[-|:\s]*$)|=(?==*\s*$)")
+_ESCAPED_AT_START = re.compile(r"#{1,6}(?=\s|$)|[>|]|[-+](?=\s|$)|[-:](?=[-|:\s]*$)|=(?==*\s*$)")
 _NUMBER_AT_START = re.compile(r"^(\d{1,9})([.)])(?=\s|$)")
 _BLOCKS = frozenset({"p", "li", "td", "th", "h2", "h3"})
 
 
 def write_markdown(blocks: Sequence[etree._Element], *, language: str) -> str:
-    """``blocks``, as :func:`~editions.word.html.cleaner.tidy_chapter` leaves them, as Markdown."""
-    return "\n\n".join(_write_surely(block, language) for block in blocks)
+    """``blocks``, as :func:`~editions.word.html.cleaner.clean_chapter` leaves them, as Markdown."""
+    return "\n\n".join(_write_verified(block, language) for block in blocks)
 
 
 def escape_text(text: str, *, at_start: bool, in_cell: bool) -> str:
@@ -46,47 +46,47 @@ def escape_text(text: str, *, at_start: bool, in_cell: bool) -> str:
     >>> escape_text("1. *Not* a list", at_start=True, in_cell=False)
     '1\\\\. \\\\*Not\\\\* a list'
     """
-    escaped = _ALWAYS.sub(r"\\\g<0>", text)
+    escaped = _ALWAYS_ESCAPED.sub(r"\\\g<0>", text)
     if in_cell:
         return escaped.replace("|", "\\|")
-    if at_start and _AT_START.match(escaped):
+    if at_start and _ESCAPED_AT_START.match(escaped):
         return f"\\{escaped}"
     return _NUMBER_AT_START.sub(r"\1\\\2", escaped) if at_start else escaped
 
 
-def _write_surely(block: etree._Element, language: str) -> str:
-    wanted = _letters(text_of(block))
+def _write_verified(block: etree._Element, language: str) -> str:
+    wanted = _without_spaces(text_content(block))
     written = _write(block, escape_text)
-    if _letters(_read(written, language)) == wanted:
+    if _without_spaces(_rendered_text(written, language)) == wanted:
         return written
     plain = deepcopy(block)
     for around in plain.iter(*_BLOCKS):
         if around.find("p") is None:
-            write_spans([Span(text=span.text) for span in read_own_spans(around)], around)
-    return _write(plain, _escape_every_sign)
+            write_spans([InlineSpan(text=span.text) for span in read_own_spans(around)], around)
+    return _write(plain, _escape_all_punctuation)
 
 
-def _read(written: str, language: str) -> str:
+def _rendered_text(written: str, language: str) -> str:
     return html.unescape(_TAG.sub("", render_markdown(written, language=language).html))
 
 
-def _letters(text: str) -> str:
+def _without_spaces(text: str) -> str:
     return _SPACE.sub("", text)
 
 
-def _escape_every_sign(text: str, *, at_start: bool, in_cell: bool) -> str:  # noqa: ARG001 - as escape_text
-    return _ANY_SIGN.sub(r"\\\g<0>", text)
+def _escape_all_punctuation(text: str, *, at_start: bool, in_cell: bool) -> str:  # noqa: ARG001 - as escape_text
+    return _ANY_PUNCTUATION.sub(r"\\\g<0>", text)
 
 
 def _write(block: etree._Element, escape: Any) -> str:
-    converter = _Writer(
+    converter = _MarkdownConverter(
         heading_style=ATX, newline_style=BACKSLASH, bullets="-", autolinks=False, escape_misc=False
     )
     converter.escape_words = escape
     return converter.convert(etree.tostring(block, encoding="unicode", with_tail=False)).strip("\n")
 
 
-class _Writer(MarkdownConverter):
+class _MarkdownConverter(MarkdownConverter):
     """markdownify, with our own escapes."""
 
     escape_words: Any = staticmethod(escape_text)
@@ -94,7 +94,7 @@ class _Writer(MarkdownConverter):
     def process_text(self, el: Any, parent_tags: Any = None) -> str:
         return str(
             self.escape_words(
-                str(el), at_start=_begins_line(el), in_cell=bool({"td", "th"} & set(parent_tags or ()))
+                str(el), at_start=_is_at_line_start(el), in_cell=bool({"td", "th"} & set(parent_tags or ()))
             )
         )
 
@@ -107,7 +107,7 @@ class _Writer(MarkdownConverter):
         return " " if "_inline" in parent_tags else "\\\n"
 
 
-def _begins_line(node: Any) -> bool:
+def _is_at_line_start(node: Any) -> bool:
     """Whether nothing stands before ``node`` on its line."""
     while node.previous_sibling is None and node.parent is not None and node.parent.name not in _BLOCKS:
         node = node.parent

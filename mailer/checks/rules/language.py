@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from babel import Locale
 
-from editions.markdown.lang_spans import canonical_language, mark_runs
+from editions.markdown.lang_spans import canonical_language, mark_languages_in_text
 from mailer.checks.document.parsed_mail import ParsedMail, TextRun
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.rendering.themes.theme import Theme
@@ -83,7 +83,7 @@ def _find_foreign_runs(text: TextRun) -> list[tuple[str, str]]:
     """Language and words of every run of ``text`` that the language around it does not write."""
     if text.words.isascii():
         return []
-    return _MARKED.findall(mark_runs(text.words, language=text.node.language or "en"))
+    return _MARKED.findall(mark_languages_in_text(text.words, language=text.node.language or "en"))
 
 
 def check_fonts(mail: ParsedMail) -> Iterator[Finding]:

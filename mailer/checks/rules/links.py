@@ -4,8 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from urllib.parse import parse_qsl, urlsplit
 
-from editions.checks.content import is_vague
-from editions.markdown.links import is_shortened, judge_link
+from editions.checks.content import is_vague_link_text
+from editions.markdown.links import find_link_fault, uses_link_shortener
 from mailer.checks.document.dom import Node
 from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding
@@ -23,7 +23,7 @@ def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:
                 "silent-link",
                 f"a link to {excerpt(target, 60)} has no words, so nobody can follow it. Say where it leads.",
             )
-        elif is_vague(link.text):
+        elif is_vague_link_text(link.text):
             yield finding(
                 "vague-link",
                 f"“{link.text}” says nothing when links are read out one by one. Say what is behind the "
@@ -77,9 +77,9 @@ def _check_anchor(
 def _check_address(target: str, words: str) -> Iterator[Finding]:
     if target.lower().startswith("tel:"):
         return
-    if fault := judge_link(target):
+    if fault := find_link_fault(target):
         yield finding(fault.code, f"“{words}”: {fault.reason}")
-    elif is_shortened(target):
+    elif uses_link_shortener(target):
         yield finding(
             "short-link",
             f"“{words}” goes through a shortener, {target}. Write the address of the page itself.",

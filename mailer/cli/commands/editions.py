@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from editions.problem import Problem
-    from editions.word.importer import Imported
+    from editions.word.importer import ImportedEdition
 
 
 @click.command()
@@ -188,11 +188,11 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 
     Example: mailer new 2026-2
     """
-    from editions.skeleton.create import write_skeleton
+    from editions.skeleton.create import create_skeleton
 
     workspace = context.open_workspace()
     settings = workspace.settings
-    folder = write_skeleton(
+    folder = create_skeleton(
         workspace.editions,
         slug,
         organisation=settings.sender.organisation,
@@ -253,12 +253,12 @@ def import_(context: CliContext, file: Path, slug: str, language: str, as_json: 
     _print_imported(context, imported)
 
 
-def _print_imported(context: CliContext, imported: Imported) -> None:
+def _print_imported(context: CliContext, imported: ImportedEdition) -> None:
     made = f"{_pluralise(len(imported.stories), 'story')}, {_pluralise(len(imported.images), 'picture')}"
     say(f"Created the edition {imported.slug}, “{imported.title}”: {made}.")
-    if imported.left_behind:
-        say(f"{_pluralise(len(imported.left_behind), 'thing')} in the document could not be kept unchanged:")
-    for left in imported.left_behind:
+    if imported.omissions:
+        say(f"{_pluralise(len(imported.omissions), 'thing')} in the document could not be kept unchanged:")
+    for left in imported.omissions:
         say(f"  {left}")
     say(
         f"Check {imported.folder / 'edition.md'} first: the subject and preheader were made from the titles, "

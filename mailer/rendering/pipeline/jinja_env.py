@@ -15,7 +15,7 @@ from jinja2.loaders import split_template_path
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 import templates
-from editions.source.file_stamp import Stamp, stamp_file
+from editions.source.file_stamp import FileStamp, stamp_file
 from mailer.errors import TemplateError
 from mailer.rendering.body.fragments import mark_begin, mark_begin_text, mark_end, mark_end_text
 from mailer.rendering.pipeline.mjml import mark_origin
@@ -71,7 +71,7 @@ class _TemplateLoader(BaseLoader):
         )
 
 
-def _find_file(places: tuple[str, ...]) -> tuple[str, Stamp] | None:
+def _find_file(places: tuple[str, ...]) -> tuple[str, FileStamp] | None:
     """The first of ``places`` where there is a file, and what tells whether it has changed. A mail asks this
     of some twenty templates."""
     for place in places:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from markupsafe import Markup
 
-from editions.markdown.lang_spans import mark_runs
+from editions.markdown.lang_spans import mark_languages_in_text
 from mailer.i18n import SOURCE_LANGUAGE
 from mailer.settings import SenderSettings
 
@@ -33,7 +33,7 @@ def embed_sender_text(text: str, sender: SenderSettings, surrounding: str) -> Ma
 
 def mark_text(text: str, language: str) -> Markup:
     """Plain ``text`` of ``language`` as markup, its words in other scripts marked."""
-    return Markup(mark_runs(text, language=language))  # noqa: S704 - it escapes
+    return Markup(mark_languages_in_text(text, language=language))  # noqa: S704 - it escapes
 
 
 def embed_html(html: Markup, language: str, surrounding: str) -> Markup:

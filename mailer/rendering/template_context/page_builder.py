@@ -7,18 +7,18 @@ from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from editions.cache import Latest
+from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage, prepare_image
 from editions.model import (
     Edition,
     EditionText,
-    Follow,
+    FollowLink,
     Image,
-    Kind,
     Letter,
     ReadMore,
     Section,
     Story,
+    StoryKind,
     StoryText,
 )
 from editions.sections import arrange_sections
@@ -46,7 +46,7 @@ from mailer.settings import Settings
 from subscribers.country import country_name
 
 # Most stories are what they were when the edition was laid out last.
-_story_views: Latest[StoryView] = Latest(2000)
+_story_views: LatestCache[StoryView] = LatestCache(2000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,9 +129,9 @@ class PageBuilder:
     def _build_story(self, story: Story, accent: Accent) -> StoryView:
         """As drawn last time, unless the story is another, or something else that its view depends on."""
         pictures = self.theme.pictures
-        width = pictures.feature if story.kind is Kind.feature else pictures.story
+        width = pictures.feature if story.kind is StoryKind.feature else pictures.story
         picture = self._prepare_picture(story.image.path, width) if story.image else None
-        return _story_views.recall(
+        return _story_views.get_or_create(
             (self.edition.folder, self.language, story.source),
             (story, accent, picture, self._story_context),
             lambda: self._make_story_view(story, accent, picture),
@@ -233,7 +233,7 @@ class PageBuilder:
             label_html=self._embed_phrase(escape(pattern).format(what=what), around),
         )
 
-    def _build_follow(self, follow: Follow) -> FollowView:
+    def _build_follow(self, follow: FollowLink) -> FollowView:
         return FollowView(
             name=follow.name, handle=follow.handle, handle_html=self._mark_text(follow.handle), url=follow.url
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import templates
-from editions.source.file_stamp import Stamp, is_settled, read_stamp
+from editions.source.file_stamp import FileStamp, is_settled, stamp_from_stat
 from mailer.errors import TemplateError
 
 
@@ -16,7 +16,7 @@ def template_folders(overrides: Path | None) -> tuple[Path, ...]:
     return (templates.ROOT,) if overrides is None else (overrides, templates.ROOT)
 
 
-FileStamps: TypeAlias = tuple[tuple[str, Stamp], ...]
+FileStamps: TypeAlias = tuple[tuple[str, FileStamp], ...]
 """The files that templates may be made of, by path, and the state each is in."""
 
 
@@ -27,7 +27,7 @@ class _UnknownStateError(Exception):
 def stamp_templates(overrides: Path | None) -> FileStamps | None:
     """What tells whether any template has changed; None while it cannot be told, because one has just been
     written or deleted, or is reached through a link."""
-    stamps: list[tuple[str, Stamp]] = []
+    stamps: list[tuple[str, FileStamp]] = []
     try:
         for folder in (overrides, templates.ROOT / "email"):
             if folder is not None and folder.is_dir():
@@ -37,7 +37,7 @@ def stamp_templates(overrides: Path | None) -> FileStamps | None:
     return tuple(stamps) if all(is_settled(stamp) for _, stamp in stamps) else None
 
 
-def _stamp_files(folder: str, stamps: list[tuple[str, Stamp]]) -> None:
+def _stamp_files(folder: str, stamps: list[tuple[str, FileStamp]]) -> None:
     """Add the files below ``folder`` to ``stamps``."""
     with os.scandir(folder) as entries:
         for entry in entries:
@@ -45,7 +45,7 @@ def _stamp_files(folder: str, stamps: list[tuple[str, Stamp]]) -> None:
                 if entry.name != "__pycache__":
                     _stamp_files(entry.path, stamps)
             elif entry.is_file():
-                stamps.append((entry.path, read_stamp(entry.stat())))
+                stamps.append((entry.path, stamp_from_stat(entry.stat())))
             elif entry.is_symlink() and entry.is_dir():
                 # It may lead anywhere, in a circle too.
                 raise _UnknownStateError

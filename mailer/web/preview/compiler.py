@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from editions.checks.disabled import SwitchedOff
+from editions.checks.disabled import DisabledCheckResult
 from editions.images.prepare import PreparedImage
 from editions.model import Edition
 from editions.problem import Level, Problem
@@ -29,7 +29,7 @@ class CompiledPreview:
     edition: Edition | None
     mails: dict[str, CompiledEdition]
     problems: tuple[Problem, ...]
-    switched_off: tuple[SwitchedOff, ...] = ()
+    switched_off: tuple[DisabledCheckResult, ...] = ()
 
     @property
     def errors(self) -> int:
