@@ -27,7 +27,7 @@ def run(root: Path, *words: str, code: int = 0) -> Result:
 def test_a_segment_is_saved_shown_used_and_deleted(root: Path) -> None:
     assert "There are no saved segments yet" in run(root, "segments", "list").stderr
     saved = run(root, "segments", "save", "East", "country:MN,CN or tag:press")
-    assert "segment:east is saved: partners in Mongolia or China, or partners who" in saved.stderr
+    assert "Saved segment:east: partners in Mongolia or China, or partners who" in saved.stderr
     (listed,) = json.loads(run(root, "segments", "list", "--json").stdout)
     assert (listed["name"], listed["count"], listed["fault"]) == ("east", 33, "")
     assert run(root, "subscribers", "count", "--segment", "segment:east").stdout == "33\n"
@@ -59,7 +59,7 @@ def test_a_segment_is_said_in_words_wherever_one_is_given(root: Path) -> None:
     counted = run(root, "subscribers", "count", "--segment", query)
     assert (counted.stdout, counted.stderr) == ("13\n", f"subscribers: {words}.\n")
     assert run(root, "subscribers", "list", "--segment", query).stderr == f"13 subscribers: {words}.\n"
-    assert f"that is     {words}\n" in run(root, "send", EDITION, "--segment", query).stdout
+    assert f"in words    {words}\n" in run(root, "send", EDITION, "--segment", query).stdout
     plan = json.loads(run(root, "send", EDITION, "--segment", query, "--json").stdout)
     assert plan["segment_in_words"] == words
 
