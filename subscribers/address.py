@@ -55,7 +55,7 @@ def _refuse_unsafe(text: str, stripped: str) -> None:
         raise AddressError(text, "it is empty")
     for char in stripped:
         if category(char) in _INVISIBLE:
-            raise AddressError(text, f"it contains an invisible character (U+{ord(char):04X}); type it anew")
+            raise AddressError(text, f"it contains an invisible character (U+{ord(char):04X}); retype it")
     if stripped.startswith("-"):
         # A mail program that hands the address to a command would read it as an option (CVE-2026-45068).
         raise AddressError(text, "it begins with a hyphen")
@@ -63,11 +63,11 @@ def _refuse_unsafe(text: str, stripped: str) -> None:
 
 def _in_plain_words(stripped: str, error: EmailNotValidError) -> str:
     if "<" in stripped or ">" in stripped:
-        return "a cell holds the address alone, without a name or < and >"
+        return "write the address alone, without a name or < and >"
     if any(char.isspace() for char in stripped) and stripped.count("@") == 1:
-        return "there is a space in it"
+        return "it contains a space"
     if stripped.count("@") > 1:
-        return "there is more than one @ in it, and one cell holds one address"
+        return "it contains more than one @; put one address in each cell"
     words = str(error).strip().rstrip(".")
     if not isinstance(error, EmailSyntaxError) or not words:
         return "it does not look like name@example.org"

@@ -182,7 +182,7 @@ def resubscribe(
         return Change(changed=False, status=subscriber.status)
     suppression = session.get(Suppression, key.digest(subscriber.email))
     if suppression is not None and suppression.reason is Event.suppressed:
-        raise StatusError("The team took this address off the list. Write to them to be put back on it.")
+        raise StatusError("The team removed this address from the list. Contact them to be added again.")
     forget(session, key, subscriber.email)
     change_status(session, subscriber, Status.active, event=Event.subscribed, **circumstances)
     return Change(changed=True, status=Status.active)

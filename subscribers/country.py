@@ -36,7 +36,7 @@ def resolve_country(text: str) -> str:
     if len(codes) == 1:
         return codes[0]
     if codes:
-        message = f"{reprinted(text)} could be {_listed(codes, 'or')}. Write the two-letter code."
+        message = f"{reprinted(text)} could be {_listed(codes, 'or')}. Use the two-letter code."
         raise CountryError(text, message, codes)
     raise _unknown(text, key)
 
@@ -60,7 +60,7 @@ def _unknown(text: str, key: str) -> CountryError:
     question = f" Did you mean {_listed(candidates, 'or')}?" if candidates else ""
     return CountryError(
         text,
-        f"{reprinted(text)} is no country we know.{question} Write the two-letter code, such as MN.",
+        f"{reprinted(text)} is not a country we know.{question} Use the two-letter code, such as MN.",
         candidates,
     )
 

@@ -35,7 +35,7 @@ def clean_line(text: str, field: str, limit: int = NAME_LENGTH) -> str:
     if not (line.isascii() and line.isprintable()):
         _refuse_unprintable(line, field)
     if len(line) > limit:
-        raise DetailError(field, f"it is {len(line)} characters long; there is room for {limit}.")
+        raise DetailError(field, f"it is {len(line)} characters long; the limit is {limit}.")
     return line
 
 
@@ -55,7 +55,7 @@ def clean_language(text: str) -> str | None:
         if all(not part or part in known for part, known in zip(parts, _subtags(), strict=True)):
             return "-".join(part for part in parts if part)
     raise DetailError(
-        "language", f"{reprinted(text)} is no language code. Write one such as en, mn, zh-Hans or pt-BR."
+        "language", f"{reprinted(text)} is not a language code. Use one such as en, mn, zh-Hans or pt-BR."
     )
 
 
@@ -84,11 +84,12 @@ def clean_tag(text: str) -> str:
     """
     tag = normalize("NFC", clean_line(text, "tags", TAG_LENGTH).lower())
     if len(tag) > TAG_LENGTH:
-        raise DetailError("tags", f"a tag has room for {TAG_LENGTH} characters.")
+        raise DetailError("tags", f"a tag can have at most {TAG_LENGTH} characters.")
     if tag[:1] in _BEGINS_NO_TAG or not _IN_NO_TAG.isdisjoint(tag):
         raise DetailError(
             "tags",
-            f"{reprinted(text)} cannot be a tag: no comma, semicolon or quotation mark, no = + - @ ' first.",
+            f"{reprinted(text)} is not a valid tag. A tag cannot contain a comma, semicolon or quotation "
+            "mark, or begin with = + - @ or '.",
         )
     return tag
 
@@ -109,18 +110,18 @@ def _is_clean(text: str) -> bool:
 def _refuse_unprintable(line: str, field: str) -> None:
     for char in line:
         if reason := _refusal(char):
-            raise DetailError(field, f"it contains {reason} (U+{ord(char):04X}). Type it anew.")
+            raise DetailError(field, f"it contains {reason} (U+{ord(char):04X}). Retype it.")
 
 
 def _refusal(char: str) -> str | None:
     if category(char) in {"Cc", "Cs", "Zl", "Zp"}:
         return "a control character"
     if char in _DIRECTION:
-        return "a mark that turns the direction of the text"
+        return "a mark that changes the direction of text"
     if char == "\ufffd":
-        return "the sign for a lost letter, from a file saved in the wrong encoding"
+        return "a replacement character, from a file saved in the wrong encoding"
     if ord(char) & 0xFFFE == 0xFFFE or 0xFDD0 <= ord(char) <= 0xFDEF or char == "\ufeff":
-        return "a sign that is no letter"
+        return "a code that does not stand for a character"
     return None
 
 
@@ -131,9 +132,12 @@ def _slug(name: str) -> str:
 def _unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str:
     near = [slugs[match] for match in get_close_matches(slug, slugs, n=2, cutoff=0.6)]
     question = f" Did you mean {' or '.join(near)}?" if near else ""
-    known = ", ".join(slugs.values()) or "none; name them in mailer.toml under [sectors]"
+    if not slugs:
+        return f"{reprinted(name)} is not a sector. Set your sectors in mailer.toml under [sectors]."
+    known = ", ".join(slugs.values())
     return (
-        f"{reprinted(name)} is no sector.{question} There are: {known}. Several are separated by semicolons."
+        f"{reprinted(name)} is not a sector.{question} Choose from: {known}. "
+        "Separate several with semicolons."
     )
 
 

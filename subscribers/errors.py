@@ -80,14 +80,14 @@ class UnknownSubscriberError(SubscriberError):
 
     def __init__(self, who: str | int) -> None:
         self.who = who
-        super().__init__(f"{who}: nobody on the list. See who is there with: mailer subscribers list")
+        super().__init__(f"There is no subscriber {who}. To see who is on the list: mailer subscribers list")
 
 
 class TokenError(SubscriberError):
     """A link's token was not made by us for this purpose, or was damaged on its way."""
 
     def __init__(self) -> None:
-        super().__init__("This link is not complete. Open it again from the mail, or copy all of it.")
+        super().__init__("This link is incomplete. Open it again from the email, or copy the whole link.")
 
 
 class SpentLinkError(TokenError):
@@ -95,7 +95,7 @@ class SpentLinkError(TokenError):
 
     def __init__(self) -> None:
         SubscriberError.__init__(
-            self, "This link was used already or is too old. Ask for a new one on the page where you began."
+            self, "This link has been used or has expired. Ask for a new one on the page where you started."
         )
 
 

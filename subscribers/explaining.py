@@ -19,7 +19,7 @@ _ADJECTIVES = frozenset({Status.pending, Status.active, Status.paused, Status.un
 def explain(segment: Segment, vocabulary: Vocabulary = _NO_WORDS) -> str:
     """Who is in ``segment``, as a part of a sentence; countries and languages by their CLDR names."""
     if not segment.terms:
-        return "everybody on the list"
+        return "everyone on the list"
     if len(segment.terms) == 1 and _is_choice(segment.terms[0]):
         group = segment.terms[0]
         assert isinstance(group, Group)  # noqa: S101 - it is a choice

@@ -105,7 +105,7 @@ def _write_workbook(header: Sequence[str], rows: Iterator[list[str]], stream: Bi
     for number, row in enumerate(rows, start=1):
         if number > _MOST_ROWS:
             raise SubscriberError(
-                f"A sheet has room for {_MOST_ROWS:,} people. Export CSV, or a smaller segment."
+                f"An Excel sheet holds at most {_MOST_ROWS:,} subscribers. Export CSV, or a smaller segment."
             )
         write(row)
     workbook.save(stream)

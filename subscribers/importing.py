@@ -294,8 +294,8 @@ class _Intake:
             first = min(self.refused, key=lambda refusal: refusal.row)
             raise ImportFileError(
                 self.batch.source,
-                f"more than {_MOST_REFUSED:,} rows cannot be used, so nothing was imported. The first: "
-                f"{first.reason} Is it the right file, and are its columns what their titles say?",
+                f"more than {_MOST_REFUSED:,} rows cannot be used, so nothing was imported. The first error: "
+                f"{first.reason} Check that it is the right file and that its columns match their titles.",
                 first.row,
             )
 

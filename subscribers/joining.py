@@ -83,6 +83,6 @@ def confirm_joining(
     if subscriber.status in {Status.active, Status.paused}:
         return Change(changed=False, status=subscriber.status)
     if is_suppressed(session, key, subscriber.email):
-        raise StatusError("This address must not get mail any more. Write to the team to be put back on.")
+        raise StatusError("This address can no longer receive mail. Contact the team to be added again.")
     change_status(session, subscriber, Status.active, event=Event.subscribed, **circumstances)
     return Change(changed=True, status=Status.active)

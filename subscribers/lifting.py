@@ -22,7 +22,7 @@ from subscribers.suppression import SuppressionKey, hold_suppression, read_suppr
 _OWN_WISHES: Mapping[Event, str] = MappingProxyType(
     {
         Event.complained: "its owner reported our mail as spam",
-        Event.unsubscribed: "its owner left",
+        Event.unsubscribed: "its owner unsubscribed",
     }
 )
 
@@ -82,16 +82,18 @@ def unsuppress(
 def _judge(email: str, suppression: Suppression | None, subscriber: Subscriber | None) -> Suppression:
     if suppression is None:
         raise SuppressionError(
-            f"{email} is not suppressed. See whether it is on the list with: mailer subscribers show {email}"
+            f"{email} is not suppressed. To see whether it is on the list: mailer subscribers show {email}"
         )
     if suppression.reason in _OWN_WISHES:
         # Without a subscriber there is nobody whom a link could bring back.
         way = (
-            "by another address" if subscriber is None else "through the link in a newsletter that they have"
+            "with another address"
+            if subscriber is None
+            else "through the link in any newsletter they have received"
         )
         raise SuppressionError(
             f"{email} stays suppressed: {_OWN_WISHES[suppression.reason]} on {suppression.at:%Y-%m-%d}, and "
-            f"nobody else may undo that. They can come back by their own hand, {way}."
+            f"only its owner can undo that, {way}."
         )
     return suppression
 
@@ -120,5 +122,5 @@ def _find(session: Session, email: str) -> Subscriber | None:
 def _read(text: str, field: str) -> str:
     line = clean_line(text, field)
     if not line:
-        raise DetailError(field, "say it in a few words; it is kept.")
+        raise DetailError(field, "enter a few words; they are kept on record.")
     return line

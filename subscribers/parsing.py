@@ -38,8 +38,8 @@ _OPENING = "(（"
 _CLOSING = ")）"
 _QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "＂": "＂", "“": "”", "「": "」"})
 _STRAY = re.compile(r"[^\s()（）]+")
-_KNOWN_KEYS = f"There are: {', '.join(KEYS)}."
-_IN_SAVED = "This is the saved segment"
+_KNOWN_KEYS = f"Choose from: {', '.join(KEYS)}."
+_IN_SAVED = "In the saved segment"
 
 _Item = TypeVar("_Item")
 
@@ -64,11 +64,11 @@ def parse_expression(text: str, known: Known, path: tuple[str, ...] = ()) -> Und
     tree = reader.whole()
     # What saved segments came to is held to the same limits, so that it can be kept and read again.
     if sum(len(term.values) for term in walk(tree)) > MOST_VALUES:
-        reader.fail(f"A segment has room for {MOST_VALUES} values in all; make it of fewer.", 0)
+        reader.fail(f"A segment can have at most {MOST_VALUES} values in all. Use fewer.", 0)
     if depth(tree) > DEEPEST:
-        reader.fail(f"Groups can stand in each other {DEEPEST} deep; this is deeper.", 0)
+        reader.fail(f"Groups can be nested at most {DEEPEST} deep.", 0)
     if reader.named and len(write(tree)) > LONGEST:
-        reader.fail(f"With its saved segments written out it is longer than {LONGEST} characters.", 0)
+        reader.fail(f"With its saved segments expanded, it is longer than {LONGEST} characters.", 0)
     return Understood(tree=tree, named=frozenset(reader.named))
 
 
@@ -83,7 +83,7 @@ class _Reader:
         self.open: list[int] = []
         self.named: set[str] = set()
         if len(text) > LONGEST:
-            raise SegmentError(text[:60], 60, f"A segment has room for {LONGEST} characters.")
+            raise SegmentError(text[:60], 60, f"A segment can have at most {LONGEST} characters.")
         for place, char in enumerate(text):
             if not (char.isprintable() or char.isspace()):
                 self.fail(f"There is an invisible character here (U+{ord(char):04X}). Delete it.", place)
@@ -96,7 +96,7 @@ class _Reader:
     def whole(self) -> Expression:
         expression = self.either()
         if self.char:
-            self.fail("This parenthesis closes none. Delete it, or open one before it.")
+            self.fail("This parenthesis has no opening one. Delete it, or add one before it.")
         return expression
 
     def either(self) -> Expression:
@@ -123,18 +123,18 @@ class _Reader:
         self.at += negated
         expression = self.group() if self.char and self.char in _OPENING else self.term()
         if self.char and not self.char.isspace() and self.char not in _CLOSING:
-            self.fail("A space is missing here: it separates one term from the next.")
+            self.fail("Put a space here, between one term and the next.")
         return negate(expression) if negated else expression
 
     def group(self) -> Expression:
         self.open.append(self.at)
         if len(self.open) > DEEPEST:
-            self.fail(f"Parentheses can stand in each other {DEEPEST} deep; this one is deeper.")
+            self.fail(f"Parentheses can be nested at most {DEEPEST} deep.")
         self.at += 1
         expression = self.either()
         start = self.open.pop()
         if not self.char:
-            self.fail("This parenthesis is opened and never closed.", start)
+            self.fail("This parenthesis is never closed.", start)
         self.at += 1
         return expression
 
@@ -178,31 +178,34 @@ class _Reader:
         """What a saved segment means now."""
         start, name = self.at, normalize("NFC", self.word(SAVED).strip()).casefold()
         if self.known.saved is None:
-            self.fail("Saved segments are not at hand here. Write out what it means.", start)
+            self.fail("Saved segments cannot be used here. Write out what this one stands for.", start)
         text = self.known.saved.find(name)
         self.named.add(name)
         if text is None:
             names = self.known.saved.names()
-            none = "None has been saved yet: `mailer segments save NAME QUERY`."
+            none = "None has been saved yet. To save one: mailer segments save NAME QUERY"
             self.fail(f'No segment is saved as "{name}".{guess(name, names)} {listed(names, none)}', start)
         path = (*self.path, name)
         if name in self.path:
-            self.fail(f"This leads back to itself: {' → '.join(path[path.index(name) :])}.", start)
+            self.fail(f"This saved segment refers to itself: {' → '.join(path[path.index(name) :])}.", start)
         if len(path) > DEEPEST:
-            self.fail(f"Saved segments can lead to each other {DEEPEST} times; this is one more.", start)
+            self.fail(f"Saved segments can refer to each other at most {DEEPEST} deep.", start)
         try:
             return parse_expression(text, self.known, path).tree
         except SegmentError as error:
             if error.reason.startswith(_IN_SAVED):
                 raise
-            raise SegmentError(error.text, error.position, f'{_IN_SAVED} "{name}". {error.reason}') from error
+            raise SegmentError(error.text, error.position, f'{_IN_SAVED} "{name}": {error.reason}') from error
 
     def word(self, key: str) -> str:
         """A value as it stands there, in quotation marks or not."""
         start = self.at
         word = self.quoted() if self.char and self.char in _QUOTES else self.bare()
         if not word.strip():
-            self.fail(f"A value is missing here, as in {EXAMPLES[key]}; no spaces around : and ,.", start)
+            self.fail(
+                f"A value is missing here. Write it as in {EXAMPLES[key]}, with no spaces around : and ,.",
+                start,
+            )
         return word
 
     def bare(self) -> str:
@@ -211,7 +214,7 @@ class _Reader:
         opened: list[int] = []
         while self.char and not self.char.isspace() and self.char not in _COMMAS:
             if self.char in _QUOTES:
-                self.fail("A quotation mark can only stand around a whole value.")
+                self.fail("Quotation marks must enclose a whole value.")
             if self.char in _CLOSING and not opened:
                 break
             if self.char in _OPENING:
@@ -221,8 +224,8 @@ class _Reader:
             self.at += 1
         if opened:
             self.fail(
-                "This parenthesis in a value is not closed in it. Alternatives are separated by commas, as "
-                "in country:MN,CN; parentheses group whole terms, as in (country:MN or tag:press).",
+                "This parenthesis is not closed within its value. Separate alternatives with commas, as in "
+                "country:MN,CN. Parentheses group whole terms, as in (country:MN or tag:press).",
                 opened[0],
             )
         return self.text[start : self.at]
@@ -231,7 +234,7 @@ class _Reader:
         start = self.at
         end = self.text.find(_QUOTES[self.char], start + 1)
         if end < 0:
-            self.fail("This quotation mark is opened and never closed.", start)
+            self.fail("This quotation mark is never closed.", start)
         self.at = end + 1
         return self.text[start + 1 : end]
 
@@ -254,9 +257,9 @@ class _Reader:
 
     def missing_term(self) -> str:
         if self.at_or():
-            return 'A term is missing before this "or". It joins two, as in country:MN or tag:press.'
+            return 'A term is missing before this "or", which joins two terms, as in country:MN or tag:press.'
         if self.char:
-            return "There is nothing in these parentheses. Write a term into them, or delete them."
+            return "These parentheses are empty. Write a term in them, or delete them."
         return f"A term is missing here, such as {EXAMPLES[Key.country]}."
 
     def fail(self, reason: str, position: int | None = None) -> NoReturn:
@@ -268,12 +271,12 @@ def _not_a_term(stray: re.Match[str] | None, word: str) -> str:
     folded = normalize("NFKC", word).casefold()
     if folded in {"and", "not"}:
         return (
-            'Terms are joined by "and" without a word for it; write "or" between two terms for "or", '
-            'and a hyphen, as in -tag:press, for "not".'
+            'Terms side by side already mean "and". Write "or" between two terms for "or", and a hyphen '
+            'for "not", as in -tag:press.'
         )
     if folded == EVERYBODY:
-        return f'"{word}" means everybody and stands alone.'
+        return f'"{word}" means everyone and cannot be combined with other terms.'
     if not word:
         shown = f'"{whole}"' if whole else "A hyphen alone"
-        return f"{shown} is no term. A term is a key, a colon and values, such as {EXAMPLES[Key.country]}."
+        return f"{shown} is not a term. A term is a key, a colon and values, such as {EXAMPLES[Key.country]}."
     return f'"{whole}" has no key and colon. Write it as in {EXAMPLES[Key.country]}. {_KNOWN_KEYS}'

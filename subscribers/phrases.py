@@ -75,7 +75,7 @@ def _status(term: Term, _: Vocabulary) -> str:
     being = [_BEING[status] for status in term.values if status in _BEING]
     said = [f"are {_not(term)}{listing(being)}"] if being else []
     if Status.bounced in term.values:
-        said.append(f"{_do_not(term)}have a dead address")
+        said.append(f"{_do_not(term)}have an address that bounced")
     if Status.complained in term.values:
         said.append(f"have {_not(term)}complained")
     return listing(said, "and" if term.negated else "or")

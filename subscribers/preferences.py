@@ -118,7 +118,7 @@ def _pause(
         change_status(session, subscriber, Status.active, event=Event.resumed, **circumstances)
         return
     if subscriber.status not in {Status.active, Status.paused}:
-        raise DetailError("paused_until", "you get no mail at present, so there is nothing to pause.")
+        raise DetailError("paused_until", "you are not receiving mail at present, so you cannot pause it.")
     change_status(
         session, subscriber, Status.paused, event=Event.paused, paused_until=paused_until, **circumstances
     )

@@ -39,7 +39,7 @@ def change_address(
     taken = session.exec(select(Subscriber.id).where(Subscriber.email == normalised.email)).first()
     if barred or taken is not None:
         # One answer for both, and for nothing else: the page that shows it was opened from that mailbox.
-        raise AddressError(address, "it is on the list already or must not get mail; write to the team")
+        raise AddressError(address, "it is already on the list or must not receive mail; contact the team")
     subscriber.email, subscriber.envelope = normalised.email, normalised.envelope
     subscriber.updated_at = circumstances["now"]
     session.add(subscriber)

@@ -70,9 +70,9 @@ def roll_back(session: Session, import_id: int, *, now: datetime) -> RollbackRep
     """
     batch = session.get(ImportBatch, import_id, with_for_update=True)
     if batch is None:
-        raise RollbackError(f"There is no import {import_id}. See them with: mailer subscribers imports")
+        raise RollbackError(f"There is no import {import_id}. To list imports: mailer subscribers imports")
     if batch.rolled_back_at is not None:
-        raise RollbackError(f"Import {import_id} was taken back already. Nothing was changed.")
+        raise RollbackError(f"Import {import_id} has already been rolled back. Nothing was changed.")
     removed, stayed = _remove_added(session, import_id)
     restored, changed_since = _restore_changed(session, batch, now)
     batch.rolled_back_at = now

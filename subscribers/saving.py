@@ -70,7 +70,7 @@ def find_saved(connection: Connection, name: str) -> Saved:
     row = connection.execute(select(*_COLUMNS).where(col(SavedSegment.name) == _folded(name))).first()
     if row is None:
         names = SavedSegments(connection).names()
-        there_are = listed(names, "None has been saved yet: `mailer segments save NAME QUERY`.")
+        there_are = listed(names, "None has been saved yet. To save one: mailer segments save NAME QUERY")
         raise SavedSegmentError(f"No segment is saved as {reprinted(name)}.{guess(name, names)} {there_are}")
     return Saved(**row._mapping)
 
@@ -84,7 +84,7 @@ def save(connection: Connection, name: str, text: str, known: Known, *, now: dat
     """
     key, written = _check_name(name), text.strip()
     if written.casefold() in {"", EVERYBODY}:
-        raise SavedSegmentError(f'"{EVERYBODY}" means everybody already and needs no other name.')
+        raise SavedSegmentError(f'"{EVERYBODY}" already means everyone and does not need another name.')
     before = next((saved for saved in list_saved(connection) if saved.name == key), None)
     parse_expression(written, known, (key,))
     if before is None:
@@ -105,8 +105,8 @@ def remove(connection: Connection, name: str, known: Known) -> Saved:
     others = [other for other in list_saved(connection) if _is_part_of(saved.name, other, known)]
     if others:
         raise SavedSegmentError(
-            f'"{saved.name}" is part of {", ".join(other.name for other in others)}. '
-            "Save those without it first, or delete them."
+            f'"{saved.name}" is used in {", ".join(other.name for other in others)}. '
+            "First save those without it, or delete them."
         )
     connection.execute(delete(SavedSegment).where(col(SavedSegment.name) == saved.name))
     return saved
@@ -117,8 +117,8 @@ def _insert(connection: Connection, row: dict[str, Any]) -> None:
         connection.execute(insert(SavedSegment).values(row))
     except IntegrityError as error:
         raise SavedSegmentError(
-            f'Somebody else saved "{row["name"]}" at this moment. '
-            f"Look with `mailer segments show {row['name']}`, then save again."
+            f'Someone else has just saved "{row["name"]}". '
+            f"Check it with `mailer segments show {row['name']}`, then save again."
         ) from error
 
 
@@ -134,7 +134,7 @@ def _check_name(name: str) -> str:
     folded = _folded(name)
     if not _NAME.fullmatch(folded) or len(folded) > _LONGEST_NAME:
         raise SavedSegmentError(
-            f"{reprinted(name)} cannot be a name. Use letters, digits, - . and _, at most {_LONGEST_NAME}, "
+            f"{reprinted(name)} is not a valid name. Use at most {_LONGEST_NAME} letters, digits and - . _, "
             "such as east-asia."
         )
     return folded

@@ -65,7 +65,9 @@ def read_span(text: str) -> Span:
     sign, rest = match.groups() if match else ("", "")
     first, dots, last = rest.partition("..")
     if dots and sign:
-        raise ValueError(f'"{text}" has a sign and an end; write one of them, as in 2024-01..2024-06.')
+        raise ValueError(
+            f'"{text}" has both a sign and an end date. Use only one of them, as in 2024-01..2024-06.'
+        )
     start, end = _read_period(first, text), _read_period(last, text) if dots else None
     if end is not None and end.last < start.first:
         raise ValueError(f'"{text}" ends before it begins. Write the earlier date first.')
@@ -76,16 +78,16 @@ def _read_period(words: str, whole: str) -> Period:
     match = _PERIOD.fullmatch(words.strip())
     if match is None:
         raise ValueError(
-            f'"{whole}" is no date. Write a day, a month or a year, such as >2024-01-31, 2024-05 or '
+            f'"{whole}" is not a date. Write a day, a month or a year, such as >2024-01-31, 2024-05 or '
             "2023..2024-06."
         )
     year, month, day = (int(part or 0) for part in match.groups())
     if year not in _YEARS:
-        raise ValueError(f"{year} is no year that anybody joined in. Write one from 1900 to 2200.")
+        raise ValueError(f"The year {year} is out of range. Use one from 1900 to 2200.")
     try:
         first = date(year, month or 1, day or 1)
     except ValueError as error:
-        raise ValueError(f"There is no {words.strip()} in the calendar.") from error
+        raise ValueError(f"{words.strip()} is not a date in the calendar.") from error
     if day:
         return Period(text=first.isoformat(), first=first, last=first)
     last = date(year, month or 12, calendar.monthrange(year, month or 12)[1])

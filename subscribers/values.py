@@ -60,7 +60,7 @@ def listed(names: Iterable[str], none: str) -> str:
         return none
     more = len(all_names) - _MOST_LISTED
     shown = ", ".join(all_names[:_MOST_LISTED])
-    return f"There are: {shown}{f' and {more} more' if more > 0 else ''}."
+    return f"Choose from: {shown}{f' and {more} more' if more > 0 else ''}."
 
 
 def _country_value(word: str, _: Known) -> str:
@@ -71,7 +71,7 @@ def _country_value(word: str, _: Known) -> str:
         meant = resolve_country(word)
     except CountryError as error:
         raise ValueError(str(error)) from error
-    raise ValueError(f'A country is written as its two-letter code: for "{word}" write {meant}.')
+    raise ValueError(f'Write countries as two-letter codes: for "{word}", use {meant}.')
 
 
 def _sector_value(word: str, known: Known) -> str:
@@ -82,9 +82,9 @@ def _sector_value(word: str, known: Known) -> str:
         if sector.casefold() == slug:
             return sector
     there_are = (
-        f"There are: {', '.join(known.sectors)}."
+        f"Choose from: {', '.join(known.sectors)}."
         if known.sectors
-        else "None is set in mailer.toml under [sectors]."
+        else "No sectors are set in mailer.toml under [sectors]."
     )
     raise ValueError(f'There is no sector "{word}".{guess(slug, known.sectors)} {there_are}')
 
@@ -92,7 +92,7 @@ def _sector_value(word: str, known: Known) -> str:
 def _language_value(word: str, _: Known) -> str:
     tag = word.strip().lower().replace("_", "-")
     if not _LANGUAGE.fullmatch(tag):
-        raise ValueError(f'"{word}" is no language code. Write one such as en, mn or zh-Hans.')
+        raise ValueError(f'"{word}" is not a language code. Use one such as en, mn or zh-Hans.')
     return tag
 
 
@@ -100,7 +100,7 @@ def _status_value(word: str, _: Known) -> str:
     status = word.strip().casefold()
     if status in Status.__members__:
         return status
-    raise ValueError(f'There is no status "{word}".{guess(status, Status)} There are: {", ".join(Status)}.')
+    raise ValueError(f'There is no status "{word}".{guess(status, Status)} Choose from: {", ".join(Status)}.')
 
 
 def _tag_value(word: str, _: Known) -> str:
@@ -116,7 +116,7 @@ def _org_value(word: str, _: Known) -> str:
     except DetailError as error:
         raise ValueError(error.reason) from error
     if '"' in words:
-        raise ValueError("A quotation mark cannot be looked for. Leave it out.")
+        raise ValueError("You cannot search for a quotation mark. Leave it out.")
     return words
 
 
@@ -126,12 +126,12 @@ def _joined_value(word: str, _: Known) -> str:
 
 def _got_value(word: str, known: Known) -> str:
     if known.deliveries is None:
-        raise ValueError("got: asks what was sent, which is not known here. Leave it out.")
+        raise ValueError("got: cannot be used here, because deliveries are not known. Leave it out.")
     name, editions = word.strip(), known.deliveries.editions()
     if name in editions:
         return name
-    there_are = listed(editions, "No campaign has been made yet.")
-    raise ValueError(f'No campaign has sent an edition "{word}".{guess(name, editions)} {there_are}')
+    there_are = listed(editions, "No campaign has been created yet.")
+    raise ValueError(f'No campaign has sent the edition "{word}".{guess(name, editions)} {there_are}')
 
 
 def _consent_value(word: str, _: Known) -> str:
@@ -141,10 +141,10 @@ def _consent_value(word: str, _: Known) -> str:
     # Methods are whatever wrote the record; only what is nearly a word we know is taken for a slip.
     near = get_close_matches(said, (*Event, *_METHODS), n=1, cutoff=0.8)
     if near:
-        raise ValueError(f'There is no "{word}" in consent records. Did you mean {near[0]}?')
+        raise ValueError(f'"{word}" is not in any consent record. Did you mean {near[0]}?')
     if not _METHOD.fullmatch(said):
         raise ValueError(
-            f'"{word}" cannot be in a consent record. Write an event ({", ".join(Event)}) or a method, '
+            f'"{word}" is not a consent event or method. Use an event ({", ".join(Event)}) or a method, '
             f"such as {', '.join(_METHODS)}."
         )
     return said

@@ -353,7 +353,7 @@ def test_an_import_is_shown_before_it_is_believed_and_can_be_taken_back(root: Pa
     assert run(root, "subscribers", "show", "chen@example.org").exit_code == 1
     again = run(root, "subscribers", "rollback", str(newest["id"]))
     assert again.exit_code == 1
-    assert "taken back already" in again.stderr
+    assert "already been rolled back" in again.stderr
 
 
 def test_doctor_names_a_relay_that_does_not_answer(root: Path) -> None:

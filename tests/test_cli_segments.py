@@ -75,7 +75,7 @@ def test_a_plan_and_its_campaign_keep_what_a_name_meant(root: Path) -> None:
 
 
 def test_an_edition_with_a_campaign_can_be_asked_for_and_no_other(root: Path) -> None:
-    assert "No campaign has been made yet." in run(root, "segments", "explain", "got:x", code=1).stderr
+    assert "No campaign has been created yet." in run(root, "segments", "explain", "got:x", code=1).stderr
     run(root, "send", EDITION, "--segment", "all", "--confirm", "--at", "2099-01-01T09:00Z")
     assert run(root, "subscribers", "count", "--segment", f"got:{EDITION}").stdout == "0\n"
     assert run(root, "subscribers", "count", "--segment", f"-got:{EDITION}").stdout == "60\n"

@@ -128,5 +128,5 @@ def test_an_import_that_is_not_there_or_was_taken_back_is_named(
         roll_back_import(engine, 7, now=now)
     number = take(engine, tmp_path, "email\nann@example.org\n", now)
     roll_back_import(engine, number, now=now)
-    with pytest.raises(RollbackError, match="taken back already"):
+    with pytest.raises(RollbackError, match="already been rolled back"):
         roll_back_import(engine, number, now=now)

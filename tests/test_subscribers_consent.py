@@ -123,7 +123,7 @@ def test_nothing_is_kept_unless_the_caller_commits(session: Session, now: dateti
 
 
 def test_a_stranger_cannot_leave(session: Session, now: datetime) -> None:
-    with pytest.raises(UnknownSubscriberError, match="999: nobody on the list"):
+    with pytest.raises(UnknownSubscriberError, match="There is no subscriber 999"):
         unsubscribe(session, 999, method="one-click", source="", now=now)
 
 
@@ -285,7 +285,7 @@ def test_erasing_leaves_no_personal_data_and_keeps_the_address_out(session: Sess
     kept = " ".join(str(row.model_dump()) for row in session.exec(select(ConsentRecord))).casefold()
     assert "ann" not in kept.replace("command line", "")
     assert is_suppressed(session, KEY, "ann@example.org")
-    with pytest.raises(UnknownSubscriberError, match=r"ann@example\.org: nobody on the list"):
+    with pytest.raises(UnknownSubscriberError, match=r"There is no subscriber ann@example\.org"):
         erase(session, "ann@example.org", key=KEY, method="command line", now=now)
 
 
@@ -321,7 +321,7 @@ def test_coming_back_forgets_a_bounce_but_not_what_the_team_decided(session: Ses
 
     banned = add(session, now, email="c@example.org")
     suppress(session, "c@example.org", key=KEY, method="command line", now=now)
-    with pytest.raises(StatusError, match="The team took this address off the list"):
+    with pytest.raises(StatusError, match="The team removed this address from the list"):
         resubscribe(session, banned, key=KEY, method="page", source="", now=now)
     erased = add(session, now, email="d@example.org")
     erase(session, "d@example.org", key=KEY, method="command line", now=now)

@@ -40,10 +40,10 @@ def test_a_name_becomes_one_tidy_line(text: str, line: str) -> None:
         ("\ud800", "control"),
         ("\u202e", "direction"),
         ("\u2066", "direction"),
-        ("\ufffd", "lost letter"),
-        ("\ufeff", "no letter"),
-        ("\uffff", "no letter"),
-        ("\U0010ffff", "no letter"),
+        ("\ufffd", "replacement character"),
+        ("\ufeff", "does not stand for a character"),
+        ("\uffff", "does not stand for a character"),
+        ("\U0010ffff", "does not stand for a character"),
     ],
 )
 def test_a_character_that_a_mail_must_not_carry_is_refused_by_name(char: str, reason: str) -> None:
@@ -54,7 +54,7 @@ def test_a_character_that_a_mail_must_not_carry_is_refused_by_name(char: str, re
 
 def test_a_name_that_does_not_fit_is_refused_with_its_length() -> None:
     assert len(clean_line("é" * 300, "name")) == 300
-    with pytest.raises(DetailError, match="it is 301 characters long; there is room for 300"):
+    with pytest.raises(DetailError, match="it is 301 characters long; the limit is 300"):
         clean_line("é" * 301, "name")
 
 
@@ -92,7 +92,7 @@ def test_a_language_is_kept_in_its_usual_spelling(text: str, tag: str | None) ->
     "text", ["English", "xx", "en-XX9", "zh-Hanx", "en US", "e", "en@euro", "en-", "中文", "en\0"]
 )
 def test_what_is_no_language_code_is_refused_with_an_example(text: str) -> None:
-    with pytest.raises(DetailError, match=r"no language code\. Write one such as en, mn, zh-Hans"):
+    with pytest.raises(DetailError, match=r"not a language code\. Use one such as en, mn, zh-Hans"):
         clean_language(text)
 
 
@@ -103,10 +103,10 @@ def test_sectors_are_found_by_their_slug_however_it_is_typed() -> None:
 
 def test_an_unknown_sector_is_refused_and_the_nearest_is_named() -> None:
     with pytest.raises(
-        DetailError, match=r'"eduction" is no sector\. Did you mean education\? There are: educ'
+        DetailError, match=r'"eduction" is not a sector\. Did you mean education\? Choose from: educ'
     ):
         clean_sectors(["eduction"], SECTORS)
-    with pytest.raises(DetailError, match=r"name them in mailer\.toml"):
+    with pytest.raises(DetailError, match=r"Set your sectors in mailer\.toml"):
         clean_sectors(["education"], {})
 
 

@@ -20,7 +20,7 @@ WORDS = Vocabulary(
 @pytest.mark.parametrize(
     ("query", "words"),
     [
-        ("all", "everybody on the list"),
+        ("all", "everyone on the list"),
         (
             "status:active country:MN,CN sector:education",
             "active partners in Mongolia or China who follow Education",
@@ -43,14 +43,15 @@ WORDS = Vocabulary(
         ("-language:xx,zh-hk", "partners who do not read “xx” or Chinese (Traditional, Hong Kong SAR China)"),
         ("status:paused,active", "paused or active partners"),
         ("-status:active", "partners who are not active"),
-        ("status:bounced", "partners who have a dead address"),
+        ("status:bounced", "partners who have an address that bounced"),
         (
             "status:active,paused,bounced,complained",
-            "partners who are active or paused, have a dead address or have complained",
+            "partners who are active or paused, have an address that bounced or have complained",
         ),
         (
             "-status:pending,bounced,complained",
-            "partners who are not waiting to confirm, do not have a dead address and have not complained",
+            "partners who are not waiting to confirm, do not have an address that bounced and have not "
+            "complained",
         ),
         ("status:active status:paused", "active partners who are paused"),
         ('tag:press,"50% off"', "partners who are tagged “press” or “50% off”"),

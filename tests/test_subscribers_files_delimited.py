@@ -108,7 +108,7 @@ def test_unicode_is_known_for_certain_with_or_without_its_mark(tmp_path: Path, e
 
 def test_one_broken_byte_does_not_turn_a_whole_file_into_something_else(tmp_path: Path) -> None:
     text = "email,name\na@example.org,陈\nb@example.org,Zoë\n".encode() + b"c@example.org,Jos\xe9\n"
-    with pytest.raises(ImportFileError, match=r"line 4 holds bytes that are not UTF-8, .*--encoding"):
+    with pytest.raises(ImportFileError, match=r"line 4 contains bytes that are not UTF-8, .*--encoding"):
         read(write(tmp_path, text))
 
 
@@ -116,7 +116,7 @@ def test_one_broken_byte_does_not_turn_a_whole_file_into_something_else(tmp_path
     ("wanted", "reason"),
     [
         ("utf-8", "line 2 is not UTF-8 text"),
-        ("klingon", 'no encoding "klingon"'),
+        ("klingon", 'unknown encoding "klingon"'),
         ("ascii", "line 2 is not ASCII"),
     ],
 )
@@ -140,7 +140,7 @@ def test_a_line_longer_than_any_row_is_refused_before_it_fills_the_memory(tmp_pa
             3,
             "opened in this row and never",
         ),
-        ('email,name\na@example.org,"Ann" Li\n', 2, "follows a closing quotation mark"),
+        ('email,name\na@example.org,"Ann" Li\n', 2, "after a closing quotation mark"),
         ('"email,name\n' + "a@example.org,Ann\n" * 20_000, 1, "opened in this row and never closed"),
     ],
 )

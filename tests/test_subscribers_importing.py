@@ -114,13 +114,13 @@ def test_bad_rows_are_refused_by_number_and_good_ones_go_in(session: Session, ta
     reasons = {refusal.row: refusal.reason for refusal in report.refused}
     assert list(reasons) == [3, 5, 6, 7, 8, 9, 10, 11]
     for row, words in {
-        3: "there is a space in it|@-sign",
+        3: "it contains a space|@-sign",
         5: r'country: "Korea" could be South Korea \(KR\) or North Korea \(KP\)',
-        6: r'sectors: "eduction" is no sector\. Did you mean education\?',
-        7: 'language: "Danish" is no language code',
+        6: r'sectors: "eduction" is not a sector\. Did you mean education\?',
+        7: 'language: "Danish" is not a language code',
         8: r"name: it contains a control character \(U\+2028\)",
-        9: "name: it is 301 characters long; there is room for 300",
-        10: "row: it has 8 cells, and the header names 7",
+        9: "name: it is 301 characters long; the limit is 300",
+        10: "row: it has 8 cells but the header has 7",
         11: r"same address as row 2\.",
     }.items():
         assert re.search(words, reasons[row]), reasons[row]
@@ -233,13 +233,13 @@ def test_a_dry_run_reports_everything_and_changes_nothing(session: Session, take
     [
         ("", "row 1: the first row must name the columns: email, name, organisation, country, sectors"),
         ("\nemail\nann@example.org\n", "row 1: the first row must name the columns"),
-        ("name,country\nAnn,MN\n", "there is no column email, and it is the one that is needed"),
-        ("e-mail\nann@example.org\n", 'no column "e-mail"\\. Did you mean "email"'),
-        ("Adresse,Name\n", 'no column "adresse"\\..*--columns'),
-        ("email,organization\n", 'no column "organization"\\. Did you mean "organisation"'),
-        ("ann@example.org,Ann\n", 'no column "ann@example.org"'),
-        ("email,,name\n", 'no column ""'),
-        ("email,name,EMAIL\n", 'the column "email" is there twice'),
+        ("name,country\nAnn,MN\n", "there is no email column, and it is required"),
+        ("e-mail\nann@example.org\n", '"e-mail" is not a column we know\\. Did you mean "email"'),
+        ("Adresse,Name\n", '"adresse" is not a column we know\\..*--columns'),
+        ("email,organization\n", '"organization" is not a column we know\\. Did you mean "organisation"'),
+        ("ann@example.org,Ann\n", '"ann@example.org" is not a column we know'),
+        ("email,,name\n", '"" is not a column we know'),
+        ("email,name,EMAIL\n", 'the column "email" appears twice'),
         ('email,name\nann@example.org,"Ann\n', "row 2: a quotation mark is opened"),
     ],
 )
@@ -442,7 +442,7 @@ def test_a_file_of_nothing_but_faults_is_refused_whole(
 ) -> None:
     monkeypatch.setattr(importing, "_MOST_REFUSED", 10)
     with pytest.raises(
-        ImportFileError, match=r"row 2: more than 10 rows cannot be used.*Is it the right file"
+        ImportFileError, match=r"row 2: more than 10 rows cannot be used.*Check that it is the right file"
     ):
         take("email\n" + "nobody\n" * 11)
     session.rollback()

@@ -86,7 +86,7 @@ def test_asking_for_an_erased_address_does_nothing_at_all(session: Session, now:
 def test_who_was_suppressed_since_asking_cannot_confirm(session: Session, now: datetime) -> None:
     asked = ask(session, now)
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
-    with pytest.raises(StatusError, match="must not get mail any more"):
+    with pytest.raises(StatusError, match="can no longer receive mail"):
         confirm(session, asked.subscriber_id, now)
 
 
@@ -112,7 +112,7 @@ def test_nobody_moves_to_an_address_that_is_taken_or_suppressed(session: Session
     join(session, now, "bob@example.org")
     suppress(session, "eve@example.org", key=KEY, method="command line", now=now)
     for address in ("bob@example.org", "eve@example.org"):
-        with pytest.raises(AddressError, match="on the list already or must not get mail"):
+        with pytest.raises(AddressError, match="already on the list or must not receive mail"):
             change_address(session, number, address, key=KEY, method="page", now=now)
 
 

@@ -72,13 +72,16 @@ def test_an_address_on_no_list_is_taken_off_with_its_reason_kept(session: Sessio
 
 
 @pytest.mark.parametrize(
-    ("reason", "story"), [(Event.complained, "reported our mail as spam"), (Event.unsubscribed, "owner left")]
+    ("reason", "story"),
+    [(Event.complained, "reported our mail as spam"), (Event.unsubscribed, "owner unsubscribed")],
 )
 def test_what_its_owner_wished_nobody_else_takes_off(
     session: Session, now: datetime, reason: Event, story: str
 ) -> None:
     let_leave(session, [Leaver("bob@example.org", reason)], key=KEY, now=now, source="old.csv")
-    with pytest.raises(SuppressionError, match=rf"{story} on 2026-03-01.*own hand, by another address"):
+    with pytest.raises(
+        SuppressionError, match=rf"{story} on 2026-03-01.*only its owner can.*another address"
+    ):
         unsuppress(session, "bob@example.org", now=now, **TAKEN_OFF)
     assert is_suppressed(session, KEY, "bob@example.org")
     assert list_lifted(session, KEY, "bob@example.org") == []
@@ -90,7 +93,7 @@ def test_whoever_reported_our_mail_is_told_to_come_back_by_their_link(
     id_ = add(session, now)
     suppress(session, "ann@example.org", key=KEY, reason=Event.complained, method="complaint", now=now)
     for act in (partial(unsuppress, now=now, **TAKEN_OFF), partial(look_at_suppression, key=KEY)):
-        with pytest.raises(SuppressionError, match="own hand, through the link in a newsletter"):
+        with pytest.raises(SuppressionError, match=r"only its owner .* the link in any newsletter"):
             act(session, "ann@example.org")
     assert status_of(session, id_) is Status.complained
     assert events(session) == [Event.complained]
@@ -104,7 +107,7 @@ def test_only_a_suppressed_address_is_taken_off_and_not_without_a_reason(
         unsuppress(session, "ann@example.org", now=now, **TAKEN_OFF)
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
     for unsaid in ("why", "by"):
-        with pytest.raises(DetailError, match="say it in a few words"):
+        with pytest.raises(DetailError, match="enter a few words"):
             unsuppress(session, "ann@example.org", now=now, **(TAKEN_OFF | {unsaid: " \n"}))
     assert is_suppressed(session, KEY, "ann@example.org")
     assert events(session) == [Event.suppressed]

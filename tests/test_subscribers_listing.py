@@ -92,7 +92,7 @@ def test_everything_known_about_one_person_is_told_and_fits_into_json(
 
 def test_a_stranger_is_told_from_a_wrong_address(session: Session) -> None:
     with pytest.raises(
-        UnknownSubscriberError, match=r"nobody@example\.org: nobody on the list.*subscribers list"
+        UnknownSubscriberError, match=r"There is no subscriber nobody@example\.org.*subscribers list"
     ):
         facts(session, "nobody@example.org")
     with pytest.raises(AddressError):

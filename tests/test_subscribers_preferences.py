@@ -122,7 +122,7 @@ def test_choosing_never_brings_back_somebody_who_left(session: Session, now: dat
     save_preferences(session, ann, wanted, sectors=SECTORS, method="page", now=now)
     session.commit()
     assert get_status(session, ann) is Status.unsubscribed
-    with pytest.raises(DetailError, match="nothing to pause"):
+    with pytest.raises(DetailError, match="cannot pause"):
         save_preferences(session, ann, replace(wanted, paused_until=date(2099, 1, 1)), method="page", now=now)
 
 
@@ -130,11 +130,11 @@ def test_choosing_never_brings_back_somebody_who_left(session: Session, now: dat
     ("field", "value", "reason"),
     [
         ("name", "Ann\0", "control character"),
-        ("name", "x" * 301, "room for 300"),
+        ("name", "x" * 301, "the limit is 300"),
         ("country", "XX", "one of the countries offered"),
         ("country", "mn", "one of the countries offered"),
-        ("sectors", frozenset({"gardening"}), '"gardening" is no sector'),
-        ("language", "Mongolian", "no language code"),
+        ("sectors", frozenset({"gardening"}), '"gardening" is not a sector'),
+        ("language", "Mongolian", "not a language code"),
     ],
 )
 def test_a_choice_that_cannot_be_kept_is_refused_by_name_and_nothing_is_saved(

@@ -128,7 +128,7 @@ def test_the_addresses_to_choose_from_are_those_that_get_mail(preview: Preview) 
 
 
 @pytest.mark.parametrize(
-    ("address", "reason"), [("nobody@example.org", "nobody on the list"), ("x", "is not an address")]
+    ("address", "reason"), [("nobody@example.org", "There is no subscriber"), ("x", "is not an address")]
 )
 def test_an_address_that_is_on_no_list_is_named(preview: Preview, address: str, reason: str) -> None:
     page = preview.get("/", **{"for": address})

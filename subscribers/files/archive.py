@@ -57,7 +57,7 @@ def open_archive(material: Material) -> Iterator[Archive]:
             yield Archive(name=material.name, zip=opened)
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         raise ImportFileError(
-            material.name, f"the archive is damaged: {str(error).rstrip('.')}. Fetch it again."
+            material.name, f"the archive is damaged: {str(error).rstrip('.')}. Download it again."
         ) from error
     except OSError as error:
         raise ImportFileError(material.name, f"it cannot be read: {error.strerror}.") from error
@@ -66,7 +66,7 @@ def open_archive(material: Material) -> Iterator[Archive]:
 def _refuse_hostile(name: str, members: list[zipfile.ZipInfo]) -> None:
     if len(members) > _MOST_MEMBERS:
         raise ImportFileError(
-            name, f"the archive has {len(members):,} members, and {_MOST_MEMBERS:,} are the most."
+            name, f"the archive has {len(members):,} files; the limit is {_MOST_MEMBERS:,}."
         )
     whole = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
@@ -77,14 +77,14 @@ def _refuse_hostile(name: str, members: list[zipfile.ZipInfo]) -> None:
     for member in members:
         if reason := _refusal(member):
             raise ImportFileError(
-                name, f"the archive's member {member.filename!r} {reason}, so it was not opened."
+                name, f"the archive's file {member.filename!r} {reason}, so the archive was not opened."
             )
 
 
 def _refusal(member: zipfile.ZipInfo) -> str | None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     if ".." in path.parts or path.is_absolute() or PureWindowsPath(member.filename).drive:
-        return "has a name that leads out of a folder"
+        return "has a name that points outside the archive"
     if stat.S_ISLNK(member.external_attr >> 16):
         return "is a link to another file"
     if member.flag_bits & _ENCRYPTED:

@@ -57,7 +57,7 @@ def read_columns(path: Path) -> ColumnTable:
         raise ImportFileError(path.name, f"it cannot be read: {error.strerror}.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ImportFileError(
-            path.name, f"it is no TOML: {error}. It looks like this:\n{_EXAMPLE}"
+            path.name, f"it is not valid TOML: {error}. Write it like this:\n{_EXAMPLE}"
         ) from error
     for key in written:
         _choose(path.name, key, _KEYS)
@@ -82,10 +82,12 @@ def _columns(name: str, written: Any) -> dict[str, tuple[str, ...]]:
     for column, titles in columns.items():
         _choose(name, column, COLUMNS)
         if len(titles) > 1 and column != "name":
-            raise ImportFileError(name, f"[columns] {column}: only a name can stand in several columns.")
+            raise ImportFileError(
+                name, f"[columns] {column}: only the name can be spread over several columns."
+            )
     if "email" not in columns:
         raise ImportFileError(
-            name, f"[columns] does not say which column is email. It looks like this:\n{_EXAMPLE}"
+            name, f"[columns] does not say which column is email. Write it like this:\n{_EXAMPLE}"
         )
     return columns
 
@@ -100,7 +102,7 @@ def _separators(name: str, written: Any) -> dict[str, str]:
 def _values(name: str, written: Any) -> dict[str, dict[str, str]]:
     if not isinstance(written, dict):
         raise ImportFileError(
-            name, '[values] holds tables, such as [values.country] with "Deutschl." = "DE".'
+            name, '[values] must contain tables, such as [values.country] with "Deutschl." = "DE".'
         )
     return {
         _choose(name, column, COLUMNS[2:]): {
@@ -114,14 +116,14 @@ def _status_column(name: str, status: dict[str, tuple[str, ...]]) -> str | None:
     if not status:
         return None
     if "column" not in status:
-        raise ImportFileError(name, '[status] does not say which column it is about: column = "Status".')
+        raise ImportFileError(name, '[status] does not name its column. Add, for example: column = "Status"')
     return status.pop("column")[0]
 
 
 def _texts(name: str, table: str, written: Any) -> list[tuple[str, tuple[str, ...]]]:
     """The lines of a table, each with one text or several."""
     if not isinstance(written, dict):
-        raise ImportFileError(name, f"[{table}] is no table. It looks like this:\n{_EXAMPLE}")
+        raise ImportFileError(name, f"[{table}] is not a table. Write it like this:\n{_EXAMPLE}")
     lines = []
     for key, value in written.items():
         texts = value if isinstance(value, list) else [value]
@@ -135,5 +137,5 @@ def _texts(name: str, table: str, written: Any) -> list[tuple[str, tuple[str, ..
 
 def _choose(name: str, word: str, known: tuple[str, ...]) -> str:
     if word not in known:
-        raise ImportFileError(name, f"there is no {reprinted(word)} here. There are: {', '.join(known)}.")
+        raise ImportFileError(name, f"{reprinted(word)} is not known here. Choose from: {', '.join(known)}.")
     return word

@@ -39,7 +39,7 @@ def read_delimited(material: Material, *, encoding: str, delimiter: str) -> Iter
                 if len(cells) > MOST_COLUMNS:
                     raise ImportFileError(
                         material.name,
-                        f"it has {len(cells):,} columns; a list has {MOST_COLUMNS:,} at most.",
+                        f"it has {len(cells):,} columns; the limit is {MOST_COLUMNS:,}.",
                         number,
                     )
                 yield Row(number, tuple(cells))
@@ -49,8 +49,8 @@ def read_delimited(material: Material, *, encoding: str, delimiter: str) -> Iter
 
 def _quotation(error: csv.Error) -> str:
     if "expected after" in str(error):
-        return 'text follows a closing quotation mark. Write quotation marks inside a cell twice: "".'
+        return 'there is text after a closing quotation mark. Double any quotation mark inside a cell: "".'
     return (
-        "a quotation mark is opened in this row and never closed. Close it, or, if it belongs to the text, "
-        'write it twice: "".'
+        "a quotation mark is opened in this row and never closed. Close it or, if it is part of the text, "
+        'double it: "".'
     )

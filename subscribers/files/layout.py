@@ -111,9 +111,9 @@ def _ours(titles: list[str], name: str) -> Layout:
         if column not in COLUMNS:
             raise ImportFileError(name, _unknown_column(column), 1)
         if columns.count(column) > 1:
-            raise ImportFileError(name, f'the column "{column}" is there twice. Keep one of them.', 1)
+            raise ImportFileError(name, f'the column "{column}" appears twice. Remove one of them.', 1)
     if "email" not in columns:
-        raise ImportFileError(name, "there is no column email, and it is the one that is needed.", 1)
+        raise ImportFileError(name, "there is no email column, and it is required.", 1)
     places = {column: (columns.index(column),) for column in COLUMNS if column in columns}
     return _layout(Maker.ours, titles, places, _reader(len(titles), places))
 
@@ -156,7 +156,7 @@ def _listmonk(titles: list[str]) -> Layout:
         entry = plain(row)
         said = _cell(row, status).strip().casefold() if status is not None else ""
         if said not in _LISTMONK_STATUSES:
-            raise DetailError("status", f"{reprinted(said)} is no status of listmonk.")
+            raise DetailError("status", f"{reprinted(said)} is not a listmonk status.")
         return _attributed(entry, restore(_cell(row, attributes)))._replace(leave=_LISTMONK_STATUSES[said])
 
     shown = places | dict.fromkeys(COLUMNS[2:], (attributes,))
@@ -170,14 +170,16 @@ def _explained(titles: list[str], name: str, table: ColumnTable) -> Layout:
         for title in wanted:
             if title.casefold() not in folded:
                 raise ImportFileError(
-                    name, f"there is no column {reprinted(title)}, which {table.name} names.", 1
+                    name, f"there is no column {reprinted(title)}, although {table.name} names it.", 1
                 )
         places[column] = tuple(folded.index(title.casefold()) for title in wanted)
     status = None
     if table.status_column:
         if table.status_column.casefold() not in folded:
             raise ImportFileError(
-                name, f"there is no column {reprinted(table.status_column)}, which {table.name} names.", 1
+                name,
+                f"there is no column {reprinted(table.status_column)}, although {table.name} names it.",
+                1,
             )
         status = folded.index(table.status_column.casefold())
     plain = _reader(len(titles), places)
@@ -248,8 +250,8 @@ def _fitted(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
     if any(cell.strip() for cell in cells[width:]):
         raise DetailError(
             "row",
-            f"it has {len(cells)} cells, and the header names {width}. "
-            "A cell that holds the delimiter stands in quotation marks.",
+            f"it has {len(cells)} cells but the header has {width}. "
+            "Put a cell that contains the delimiter in quotation marks.",
         )
     # A row may be shorter than the header: spreadsheets leave empty cells at its end away.
     return (*cells[:width], *("",) * (width - len(cells)))
@@ -264,7 +266,7 @@ def _leaving(read: Callable[[Row], Entry], leave: Event) -> Callable[[Row], Entr
 
 
 def _refuse_stranger(row: Row) -> Entry:  # noqa: ARG001 - whoever it is
-    raise DetailError("row", "Mailchimp knows this address and says that it never subscribed.")
+    raise DetailError("row", "Mailchimp lists this address as never subscribed.")
 
 
 def _comma_tags(cell: str) -> str:
@@ -282,10 +284,10 @@ def _attributed(entry: Entry, attributes: str) -> Entry:
         known: Any = json.loads(attributes)
     except (ValueError, RecursionError) as error:
         raise DetailError(
-            "attributes", "this is no JSON. A cell of listmonk's holds an object such as {}."
+            "attributes", "this is not JSON. listmonk writes an object here, such as {}."
         ) from error
     if not isinstance(known, dict):
-        raise DetailError("attributes", "this is no object of JSON, such as {}.")
+        raise DetailError("attributes", "this is not a JSON object, such as {}.")
     folded = {str(key).casefold(): value for key, value in known.items()}
     changes: dict[str, Any] = {column: _joined(folded.get(column)) for column in COLUMNS[2:]}
     return entry._replace(**changes)
@@ -301,7 +303,7 @@ def _unknown_column(column: str) -> str:
     near = get_close_matches(column, COLUMNS, n=1, cutoff=0.6)
     question = f' Did you mean "{near[0]}"?' if near else ""
     return (
-        f"there is no column {reprinted(column)}.{question} The first row names the columns: "
-        f"{', '.join(COLUMNS)}; only email is needed. Rename it, take it out, or say in a table of columns "
-        "what each means (--columns)."
+        f"{reprinted(column)} is not a column we know.{question} The first row must name the columns: "
+        f"{', '.join(COLUMNS)}; only email is required. Rename the column, remove it, or describe your "
+        "columns in a file (--columns)."
     )

@@ -88,7 +88,8 @@ def _known(material: Material, wanted: str) -> str:
         "".encode(name)
     except LookupError as error:
         raise ImportFileError(
-            material.name, f'there is no encoding "{wanted}". Known are utf-8, gb18030, cp932, cp949, cp1252.'
+            material.name,
+            f'unknown encoding "{wanted}". Use one such as utf-8, gb18030, cp932, cp949 or cp1252.',
         ) from error
     return "utf-8-sig" if name == "utf-8" else name
 
@@ -106,8 +107,8 @@ def _prove(material: Material, lettering: Lettering) -> Lettering:
     if (line := _misfit(material, lettering.encoding)) is not None:
         raise ImportFileError(
             material.name,
-            f"line {line} is not {lettering.words} text. Name the right encoding with --encoding; often it "
-            "is gb18030, cp932, cp949 or cp1252.",
+            f"line {line} is not {lettering.words} text. Give the right encoding with --encoding, often "
+            "gb18030, cp932, cp949 or cp1252.",
         )
     return lettering
 
@@ -139,7 +140,8 @@ def _blocks(material: Material) -> Iterator[bytes]:
             while block := stream.read(_BLOCK):
                 if len(block) == _BLOCK and b"\n" not in block and b"\r" not in block:
                     raise ImportFileError(
-                        material.name, "a line is longer than a million bytes, so this is no list of people."
+                        material.name,
+                        "a line is longer than a million bytes, so this is not a list of people.",
                     )
                 yield block
     except OSError as error:
@@ -186,8 +188,8 @@ def _refuse_broken_utf_8(material: Material, cells: list[bytes]) -> None:
         line = _misfit(material, "utf-8")
         raise ImportFileError(
             material.name,
-            f"line {line} holds bytes that are not UTF-8, as the rest of the file is. Mend that line, or "
-            "name the encoding of the whole file with --encoding.",
+            f"line {line} contains bytes that are not UTF-8, unlike the rest of the file. Fix that line, or "
+            "give the encoding of the whole file with --encoding.",
         )
 
 

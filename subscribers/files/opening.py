@@ -85,15 +85,15 @@ def _role(name: str) -> Role | None:
 def _read_text(material: Material, reading: Reading, *, member: str = "", role: Role | None = None) -> Part:
     if material.begins(4) == _OLE:
         raise ImportFileError(
-            material.name, "it is a workbook of Excel 97. Save it as .xlsx or as CSV UTF-8."
+            material.name, "it is an Excel 97 workbook (.xls). Save it as .xlsx or as CSV UTF-8."
         )
     lettering = find_lettering(material, wanted=reading.encoding)
     encoding = lettering.encoding
     if not (lettering.certain or reading.believes):
         raise ImportFileError(
             material.name,
-            f"its encoding is only likely ({lettering.words}), and nothing was imported. Look at the names "
-            f"with --dry-run; where they are right, import it with --encoding {encoding}.",
+            f"its encoding is probably {lettering.words}, but this is not certain, so nothing was imported. "
+            f"Check the names with --dry-run. If they are right, import it with --encoding {encoding}.",
         )
     if is_vcard(material, encoding):
         form, rows = f"vCard, {lettering.words}", read_vcards(material, encoding=encoding)

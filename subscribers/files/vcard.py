@@ -56,7 +56,7 @@ def _cards(material: Material, encoding: str) -> Iterator[defaultdict[str, list[
         if card is not None and length > _LONGEST_CARD:
             break
     if card is not None:
-        raise ImportFileError(material.name, "a card begins and never ends (END:VCARD).")
+        raise ImportFileError(material.name, "a card has no end (END:VCARD).")
 
 
 def _unfolded(material: Material, encoding: str) -> Iterator[str]:

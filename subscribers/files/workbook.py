@@ -40,7 +40,7 @@ def read_workbook(material: Material, archive: Archive) -> Iterator[Row]:
         for number, values in enumerate(sheet.iter_rows(), start=1):
             yield Row(number, tuple(map(_text, values)))
     except (CalamineError, ValueError, IndexError) as error:
-        raise ImportFileError(material.name, f"it is no workbook that can be read: {error}.") from error
+        raise ImportFileError(material.name, f"it is not a readable workbook: {error}.") from error
 
 
 def _text(value: Any) -> str:
@@ -62,9 +62,9 @@ def _refuse_vast(material: Material, archive: Archive) -> None:
             if columns > MOST_COLUMNS or columns * rows > _MOST_CELLS:
                 raise ImportFileError(
                     material.name,
-                    f"a sheet reaches to column {columns:,} and row {rows:,}; a list has {MOST_COLUMNS:,} "
-                    f"columns and {_MOST_CELLS:,} cells at most. Copy the list into a new workbook, or "
-                    "save it as CSV.",
+                    f"a sheet reaches to column {columns:,} and row {rows:,}; the limits are "
+                    f"{MOST_COLUMNS:,} columns and {_MOST_CELLS:,} cells. Copy the list into a new workbook, "
+                    "or save it as CSV.",
                 )
 
 
@@ -74,7 +74,9 @@ def _extent(sheet: Material) -> tuple[int, int]:
     with sheet.open() as stream:
         while block := stream.read(_BLOCK):
             if b"\0" in block:
-                raise ImportFileError(sheet.name, "a sheet of it is not written in UTF-8. Save it anew.")
+                raise ImportFileError(
+                    sheet.name, "one of its sheets is not in UTF-8. Save the workbook again."
+                )
             text = rest + block
             for letters, number in set(_PLACE.findall(text)):
                 columns = max(columns, _column(letters))
