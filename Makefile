@@ -62,20 +62,20 @@ bench: bench-rendering bench-dispatch bench-list bench-pages ## Measure all of i
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
-	$(BIN)/python -m bench.rendering
+	$(BIN)/python -m bench.render
 
 .PHONY: bench-dispatch
 bench-dispatch: setup servers ## Measure what sending costs (BENCH="large small", or BENCH="--quick dkim", "--profile 60k")
-	$(BIN)/python -m bench.dispatching $(BENCH)
+	$(BIN)/python -m bench.dispatch $(BENCH)
 
 .PHONY: bench-list
 bench-list: setup servers ## Measure what the list costs, a million people in it (BENCH="--rows 100000")
-	$(BIN)/python -m bench.importing $(BENCH)
-	$(BIN)/python -m bench.segments
+	$(BIN)/python -m bench.list_import $(BENCH)
+	$(BIN)/python -m bench.segment_queries
 
 .PHONY: bench-pages
 bench-pages: setup servers ## Measure the readers' pages, by themselves and while a campaign is sent
-	$(BIN)/python -m bench.pages $(BENCH)
+	$(BIN)/python -m bench.public_pages $(BENCH)
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mailer.errors import ConfigurationError
-from subscribers.suppression import SuppressionKey
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.tokens import TokenSigner
 
 KEYS_FILE = "keys.toml"

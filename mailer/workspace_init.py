@@ -14,7 +14,7 @@ from mailer.database.schema import upgrade
 from mailer.errors import MailerError
 from mailer.settings import SETTINGS_FILE
 from mailer.workspace import KEYS_FILE, Workspace, open_workspace, write_keys
-from subscribers.importing import import_file
+from subscribers.imports.importer import import_file
 
 SAMPLE_EDITIONS = Path(editions.__file__).parent / "samples"
 SAMPLE_PARTNERS = Path(subscribers.__file__).parent / "samples" / "partners.csv"

@@ -25,8 +25,8 @@ from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
-from scripts.pagewalk import describe_pages, take_pages
-from scripts.sheets import put_below, save_drawing
+from scripts.image_grid import put_below, save_drawing
+from scripts.page_screenshots import describe_pages, take_pages
 
 DOCS = Path(__file__).parent.parent / "docs"
 THEMES = {

@@ -1,7 +1,7 @@
 """The tables of the list: who gets it, what they asked for, what happened and when.
 
 Table models do not validate (SQLModel skips pydantic for ``table=True``): everything that reaches them has
-gone through :mod:`subscribers.address`, :mod:`subscribers.country` or :mod:`subscribers.details` first, and
+gone through :mod:`subscribers.address`, :mod:`subscribers.country` or :mod:`subscribers.validation` first, and
 the CHECK constraints below are the last line.
 """
 
@@ -42,7 +42,7 @@ def text_enum(members: type[StrEnum], name: str) -> Enum:
 
 
 class Status(StrEnum):
-    """Where a subscriber stands. Only :mod:`subscribers.consent` changes it."""
+    """Where a subscriber stands. Only :mod:`subscribers.consent.status_changes` changes it."""
 
     pending = "pending"
     """Asked to join and has not confirmed."""
@@ -213,7 +213,7 @@ class ConsentRecord(SQLModel, table=True):
 
     ``method`` names the hand ("one-click", "page", "import", "command line"), ``source`` the place (a
     campaign, a file's name), ``wording`` and ``wording_version`` the words the person saw, in ``language``;
-    ``evidence`` whatever proves it, such as where it came from (:mod:`subscribers.origin`). ``basis`` is why
+    ``evidence`` whatever proves it, such as where it came from (:mod:`subscribers.consent.ip_evidence`). ``basis`` is why
     somebody whom others brought in may be written to, as those declared; empty if they did not.
     ``import_id`` is the import that did it.
 

@@ -7,7 +7,7 @@ A token is 29 bytes, 39 characters in a URL, of one of two kinds:
   reads it;
 - a mailed link, for what a forwarded newsletter must not open: key number (1), link (8), the second it
   expires (4), 16 bytes of the same HMAC. Only the current key reads it, so a rotation ends those that are
-  under way. What makes it work once and no more is in :mod:`subscribers.links`.
+  under way. What makes it work once and no more is in :mod:`subscribers.one_time_links`.
 
 The purpose is signed and not written: a token for one purpose is no token for another.
 """
@@ -134,7 +134,7 @@ class TokenSigner:
         return self._sign(purpose, link_id, int(expires_at.timestamp()))
 
     def read_link(self, token: str, purpose: Purpose) -> LinkClaim:
-        """What the mailed link ``token`` says. Whether it may still be used, :mod:`subscribers.links` knows.
+        """What the mailed link ``token`` says. Whether it may still be used, :mod:`subscribers.one_time_links` knows.
 
         Raises:
             TokenError: it was not made by :meth:`sign_link` with the current key for this purpose.

@@ -29,7 +29,7 @@ from mailer.rendering.reader import message_id
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.ledgers import add_subscribers
 from tests.servers import wait_until
 from tests.small_edition import SLUG, write_edition

@@ -15,7 +15,6 @@ from sqlalchemy import ColumnElement, Connection, insert
 from sqlmodel import col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
-from subscribers.expression import Expression, Group, Joiner, join
 from subscribers.models import (
     ConsentRecord,
     Event,
@@ -24,7 +23,8 @@ from subscribers.models import (
     SubscriberSector,
     SubscriberTag,
 )
-from subscribers.terms import Key, Term
+from subscribers.segments.syntax_tree import Expression, Group, Joiner, join
+from subscribers.segments.terms import Key, Term
 
 SECTORS = ("education", "sciences", "culture")
 EDITIONS = ("2021-1", "2021-2")

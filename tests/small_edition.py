@@ -5,7 +5,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from subscribers.consent import record
+from subscribers.consent.status_changes import record
 from subscribers.models import Event, Status, Subscriber, SubscriberSector
 from tests.ledgers import START
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from bench import rendering
-from bench.figure import Bar, Figure, print_table
-from bench.peers import NoPeersError
+from bench import render
+from bench.measurement import Bar, Figure, print_table
+from bench.npm_renderer import NoPeersError
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_without_node_the_table_says_which_figures_are_missing(monkeypatch: pyte
     def refuse() -> None:
         raise NoPeersError("Node is not installed")
 
-    monkeypatch.setattr(rendering, "install_peers", refuse)
-    figures = list(rendering.measure_against_node(None))  # type: ignore[arg-type]  # nothing is measured
+    monkeypatch.setattr(render, "install_peers", refuse)
+    figures = list(render.measure_against_node(None))  # type: ignore[arg-type]  # nothing is measured
     assert [figure.verdict for figure in figures] == ["not measured"] * 3
     assert {figure.note for figure in figures} == {"Node is not installed."}

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from bench.segments import measure
+from bench.segment_queries import measure
 
 
 def test_every_figure_of_segments_has_its_bar_and_what_is_compared_agrees(tmp_path: Path) -> None:

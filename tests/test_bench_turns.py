@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bench.relays import running_slow_sink
-from bench.turns import Run, Turns, cpu_each, each, rate
+from bench.runs import Run, Turns, cpu_each, each, rate
 
 
 def run_of(seconds: float, *, cpu: float = 0.5, messages: int = 1000) -> Run:

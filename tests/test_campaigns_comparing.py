@@ -15,8 +15,8 @@ from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError
-from subscribers.expression import Expression
 from subscribers.models import Status, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.segments.syntax_tree import Expression
 from tests.segments import NOW, Person, add_campaigns, asks_status, fill, holds, people, spelt
 
 TODAY = NOW.date()

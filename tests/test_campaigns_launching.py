@@ -23,7 +23,7 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.models import Status
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.ledgers import read_campaign, read_deliveries, read_states, set_campaign_state, set_status
 from tests.small_edition import SLUG, add_people, write_edition
 

@@ -20,11 +20,11 @@ from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState
 from mailer.settings import LawSettings, Settings, SmtpSettings
 from mailer.workspace import Workspace
-from subscribers.consent import record, unsubscribe
-from subscribers.importing import import_file
-from subscribers.joining import ask_to_join, confirm_joining
+from subscribers.consent.opt_in import ask_to_join, confirm_joining
+from subscribers.consent.status_changes import record, unsubscribe
+from subscribers.imports.importer import import_file
 from subscribers.models import Event, Subscriber
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.ledgers import FakeClock, add_subscribers, read_campaign, read_states
 from tests.servers import MisbehavingServer
 from tests.small_edition import SLUG, write_edition

@@ -19,7 +19,7 @@ from mailer.errors import ConfigurationError
 from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Workspace
 from subscribers.models import Status
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.ledgers import set_campaign_state, set_status
 from tests.small_edition import SLUG, add_people, write_edition, write_second_story
 

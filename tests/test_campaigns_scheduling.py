@@ -31,7 +31,7 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.models import Status
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.ledgers import FakeClock, add_campaign, add_subscribers, read_campaign, read_states, set_status
 from tests.small_edition import SLUG, add_people, write_edition
 

@@ -29,7 +29,7 @@ from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 from subscribers.models import Status
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.ledgers import add_campaign, add_subscribers, read_states, set_status
 from tests.servers import DROP, MisbehavingServer, Stage, smtp_sink
 from tests.small_edition import SLUG, add_people, write_edition, write_second_story

@@ -31,7 +31,7 @@ from mailer.database.models import (
 )
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.ledgers import (
     FakeClock,
     add_campaign,

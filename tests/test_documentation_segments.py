@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from subscribers.explaining import explain
-from subscribers.phrases import Vocabulary
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
+from subscribers.segments.segment_description import explain
+from subscribers.segments.term_description import Vocabulary
 from tests.segments import SENT
 from tests.test_documentation import ROOT, read_console_blocks, run_shell
 

@@ -16,9 +16,9 @@ from mailer.selfservice.preferences import (
     save_form,
 )
 from mailer.workspace import Keys
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Event, Status, SubscriberSector
-from subscribers.suppression import SuppressionKey
 from subscribers.tokens import TokenSigner
 from tests.website import NOW, add_reader, dump_tables, find_reader
 

@@ -33,13 +33,13 @@ from mailer.privacy.erasure import ErasureError, erase_person, plan_erasure
 from mailer.privacy.file_scan import FileAction, scan_files
 from mailer.settings import LogSettings, SmtpSettings
 from mailer.workspace import Workspace
-from subscribers.consent import suppress
+from subscribers.consent.status_changes import suppress
 from subscribers.errors import UnknownSubscriberError
-from subscribers.exporting import Format, export_people
-from subscribers.importing import import_file
-from subscribers.links import issue_link
+from subscribers.export import Format, export_people
+from subscribers.imports.importer import import_file
 from subscribers.models import ConsentRecord, Event, MailedLink, Status, Subscriber
-from subscribers.segment import parse_segment
+from subscribers.one_time_links import issue_link
+from subscribers.segments.segment import parse_segment
 from subscribers.tokens import Purpose
 from tests.servers import MisbehavingServer, Stage
 from tests.small_edition import SLUG, write_edition

@@ -7,9 +7,9 @@ from sqlmodel import Session, select
 
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.workspace import Keys
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Status, Subscriber
-from subscribers.suppression import SuppressionKey
 from subscribers.tokens import Purpose, TokenSigner
 from tests.website import NOW, add_reader
 

@@ -16,10 +16,9 @@ from mailer.database.models import Delivery, LetterKind, QueuedLetter
 from mailer.privacy import data_export
 from mailer.privacy.data_export import export_personal_data, list_personal_tables
 from mailer.workspace import Workspace
-from subscribers.consent import record, suppress
+from subscribers.consent.status_changes import record, suppress
+from subscribers.consent.unsuppression import unsuppress
 from subscribers.errors import UnknownSubscriberError
-from subscribers.lifting import unsuppress
-from subscribers.links import issue_link
 from subscribers.models import (
     Event,
     ImportBatch,
@@ -29,6 +28,7 @@ from subscribers.models import (
     SubscriberSector,
     SubscriberTag,
 )
+from subscribers.one_time_links import issue_link
 from subscribers.tokens import Purpose
 from tests.ledgers import add_campaign
 

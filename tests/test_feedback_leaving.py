@@ -17,10 +17,10 @@ from mailer.selfservice.unsubscribe import (
     unsubscribe_by_link,
 )
 from mailer.workspace import Keys
-from subscribers.consent import suppress
+from subscribers.consent.status_changes import suppress
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import StatusError, TokenError
 from subscribers.models import ConsentRecord, Event, Status
-from subscribers.suppression import SuppressionKey
 from subscribers.tokens import Purpose, TokenSigner
 from tests.website import NOW, add_reader, dump_tables, find_reader
 

@@ -15,7 +15,7 @@ from mailer.selfservice.last_edition import find_last_edition, has_last_edition
 from mailer.selfservice.preferences import PreferenceOptions, PreferencesForm, save_form
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberCountry
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.website import NOW, add_reader, add_sent, dump_tables
 
 FORM = PreferencesForm(name="", country="MN", sectors=frozenset(), language="", frequency="every", until="")

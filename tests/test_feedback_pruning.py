@@ -17,11 +17,11 @@ from mailer.privacy import retention
 from mailer.privacy.retention import months_before, plan_pruning, prune
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
-from subscribers.consent import unsubscribe
-from subscribers.importing import import_file
-from subscribers.joining import ask_to_join, confirm_joining
-from subscribers.links import issue_link
+from subscribers.consent.opt_in import ask_to_join, confirm_joining
+from subscribers.consent.status_changes import unsubscribe
+from subscribers.imports.importer import import_file
 from subscribers.models import ConsentRecord, MailedLink, Status, Subscriber
+from subscribers.one_time_links import issue_link
 from subscribers.tokens import Purpose
 from tests.ledgers import add_campaign
 

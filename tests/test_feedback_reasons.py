@@ -7,9 +7,9 @@ from sqlmodel import Session, col, select
 from mailer.selfservice.unsubscribe import resubscribe_by_link, unsubscribe_by_link
 from mailer.selfservice.unsubscribe_reasons import REASON_LABELS, UnsubscribeReason, record_reason
 from mailer.workspace import Keys
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Status
-from subscribers.suppression import SuppressionKey
 from subscribers.tokens import TokenSigner
 from tests.website import NOW, add_reader, dump_tables
 

@@ -9,12 +9,12 @@ from sqlmodel import Session, select
 
 from mailer.campaigns.import_rollback import roll_back_import
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
-from subscribers.consent import erase, unsubscribe
+from subscribers.consent.status_changes import erase, unsubscribe
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import RollbackError
-from subscribers.importing import import_file, list_imports
-from subscribers.listing import facts, find_subscriber
+from subscribers.imports.importer import import_file, list_imports
 from subscribers.models import ConsentRecord, ImportChange, Status, Subscriber
-from subscribers.suppression import SuppressionKey
+from subscribers.queries import facts, find_subscriber
 
 SECTORS = {"education": "Education", "culture": "Culture"}
 KEY = SuppressionKey(b"s" * 32)

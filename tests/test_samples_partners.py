@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session
 
+from subscribers.consent.suppression import SuppressionKey
 from subscribers.country import resolve_country
-from subscribers.importing import import_file
-from subscribers.listing import count
-from subscribers.segment import parse_segment
-from subscribers.suppression import SuppressionKey
+from subscribers.imports.importer import import_file
+from subscribers.queries import count
+from subscribers.segments.segment import parse_segment
 
 PARTNERS = Path(__file__).parents[1] / "subscribers" / "samples" / "partners.csv"
 COUNTRIES = {"CN", "JP", "KP", "KR", "MN"}

@@ -14,7 +14,7 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.schedule import ScheduleError, parse_start_time, schedule_campaign, start_due_campaigns
 from mailer.database.models import CampaignState
 from mailer.workspace import Workspace
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.ledgers import FakeClock, add_subscribers, read_campaign, read_states
 from tests.office import addresses
 from tests.small_edition import SLUG, write_edition

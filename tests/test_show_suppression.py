@@ -27,16 +27,16 @@ from mailer.privacy.retention import prune
 from mailer.selfservice.unsubscribe import resubscribe_by_link, unsubscribe_by_link
 from mailer.settings import LawSettings, RetentionSettings
 from mailer.workspace import Workspace
-from subscribers.consent import suppress
+from subscribers.consent.address_change import change_address
+from subscribers.consent.opt_in import ask_to_join, confirm_joining
+from subscribers.consent.preferences import Preferences, save_preferences
+from subscribers.consent.status_changes import suppress
+from subscribers.consent.unsuppression import unsuppress
 from subscribers.errors import AddressError, StatusError, SubscriberError, TokenError
-from subscribers.importing import import_file
-from subscribers.joining import ask_to_join, confirm_joining
-from subscribers.lifting import unsuppress
-from subscribers.links import issue_link, use_link
+from subscribers.imports.importer import import_file
 from subscribers.models import Event, LiftedSuppression, Status, Subscriber, Suppression
-from subscribers.preferences import Preferences, save_preferences
-from subscribers.readdressing import change_address
-from subscribers.segment import EVERYBODY, Segment, parse_segment
+from subscribers.one_time_links import issue_link, use_link
+from subscribers.segments.segment import EVERYBODY, Segment, parse_segment
 from subscribers.tokens import Purpose
 from tests.ledgers import FakeClock, begin
 

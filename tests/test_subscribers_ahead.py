@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from subscribers.ahead import reading_ahead
+from subscribers.imports.read_ahead import reading_ahead
 
 _PATIENCE = 10
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_engine
-from subscribers.consent import (
+from subscribers.consent.status_changes import (
     GONE,
     Change,
     change_status,
@@ -21,6 +21,7 @@ from subscribers.consent import (
     suppress,
     unsubscribe,
 )
+from subscribers.consent.suppression import SuppressionKey, find_suppressed, is_suppressed
 from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
 from subscribers.models import (
     ConsentRecord,
@@ -31,7 +32,6 @@ from subscribers.models import (
     SubscriberTag,
     Suppression,
 )
-from subscribers.suppression import SuppressionKey, find_suppressed, is_suppressed
 from tests.servers import is_somebody_waiting, wait_until
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -475,7 +475,7 @@ def test_no_other_module_writes_a_status() -> None:
         for path in (ROOT / package).rglob("*.py")
         if (writers := list_status_writers(path.read_text(encoding="utf-8")))
     }
-    assert list(found) == ["subscribers/consent.py"]
+    assert list(found) == ["subscribers/consent/status_changes.py"]
     planted = "subscriber.status = 1\nupdate(Subscriber).values(status=1)"
     assert len(list_status_writers(planted)) == 2
 

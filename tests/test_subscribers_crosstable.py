@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from sqlmodel import Session
 
-from subscribers.crosstable import CrossTable, count_table
+from subscribers.cross_table import CrossTable, count_table
 from subscribers.models import Status
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 from tests.segments import NOW, SECTORS, Person, add_campaigns, fill, people
 
 ASKED = ("education", "culture")

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.details import clean_language, clean_line, clean_sectors, clean_tag, clean_tags
 from subscribers.errors import DetailError
+from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tag, clean_tags
 
 SECTORS = {"education": "Education", "natural-sciences": "Natural Sciences", "social_human": "Social"}
 

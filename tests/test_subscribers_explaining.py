@@ -5,10 +5,10 @@ import re
 import pytest
 from hypothesis import given, settings
 
-from subscribers.explaining import explain
-from subscribers.expression import Expression, conjuncts, write
-from subscribers.phrases import Vocabulary
-from subscribers.segment import Segment, parse_segment
+from subscribers.segments.segment import Segment, parse_segment
+from subscribers.segments.segment_description import explain
+from subscribers.segments.syntax_tree import Expression, conjuncts, write
+from subscribers.segments.term_description import Vocabulary
 from tests.segments import SENT, expressions
 
 WORDS = Vocabulary(

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, create_engine, event
 from sqlmodel import Session, SQLModel, select
 
-from subscribers.consent import erase, suppress, unsubscribe
-from subscribers.exporting import Format, export_people
-from subscribers.importing import import_file
-from subscribers.listing import list_facts
+from subscribers.consent.status_changes import erase, suppress, unsubscribe
+from subscribers.consent.suppression import SuppressionKey
+from subscribers.export import Format, export_people
+from subscribers.imports.importer import import_file
 from subscribers.models import Event, Status, Subscriber
-from subscribers.segment import parse_segment
-from subscribers.suppression import SuppressionKey
+from subscribers.queries import list_facts
+from subscribers.segments.segment import parse_segment
 
 SECTORS = {"education": "Education", "sciences": "Natural Sciences", "culture": "Culture"}
 KEY = SuppressionKey(b"s" * 32)

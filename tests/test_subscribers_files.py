@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from sqlmodel import Session, select
 
+from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.errors import ImportFileError
-from subscribers.files.columns import read_columns
-from subscribers.files.opening import Reading
-from subscribers.importing import ImportReport, import_file
-from subscribers.listing import facts
+from subscribers.imports.files.columns_file import read_columns
+from subscribers.imports.files.format_detection import Reading
+from subscribers.imports.importer import ImportReport, import_file
 from subscribers.models import Event, Status, Subscriber, Suppression
-from subscribers.suppression import SuppressionKey, is_suppressed
+from subscribers.queries import facts
 from tests.spreadsheets import HOSTILE, SPREADSHEETS, Spreadsheet
 
 SECTORS = {"education": "Education", "culture": "Culture"}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from subscribers.csv_format import Row
 from subscribers.errors import ImportFileError
-from subscribers.files.delimited import find_delimiter, read_delimited
-from subscribers.files.lettering import find_lettering
-from subscribers.files.material import read_material
-from subscribers.sheet import Row
+from subscribers.imports.files.delimited_text import find_delimiter, read_delimited
+from subscribers.imports.files.file_source import read_material
+from subscribers.imports.files.text_encoding import find_lettering
 
 CORPUS = Path(__file__).resolve().parent.parent.parent / "shared" / "corpora" / "csv-spectrum"
 

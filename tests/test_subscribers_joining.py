@@ -9,13 +9,13 @@ import pytest
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_engine
-from subscribers.consent import Change, erase, resubscribe, suppress, unsubscribe
+from subscribers.consent.address_change import change_address
+from subscribers.consent.opt_in import NOBODY, Asked, ask_to_join, confirm_joining
+from subscribers.consent.status_changes import Change, erase, resubscribe, suppress, unsubscribe
+from subscribers.consent.suppression import SuppressionKey, remember
 from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
-from subscribers.joining import NOBODY, Asked, ask_to_join, confirm_joining
-from subscribers.links import issue_link
 from subscribers.models import ConsentRecord, Event, MailedLink, Status, Subscriber
-from subscribers.readdressing import change_address
-from subscribers.suppression import SuppressionKey, remember
+from subscribers.one_time_links import issue_link
 from subscribers.tokens import Purpose, TokenSigner
 from tests.servers import is_somebody_waiting, wait_until
 

@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from subscribers.consent import GONE, erase, suppress
+from subscribers.consent.opt_in import ask_to_join
+from subscribers.consent.status_changes import GONE, erase, suppress
+from subscribers.consent.suppression import SuppressionKey, is_suppressed, list_lifted
+from subscribers.consent.unsuppression import Suppressed, look_at_suppression, unsuppress
 from subscribers.errors import DetailError, SuppressionError
-from subscribers.joining import ask_to_join
-from subscribers.leaving import Leaver, let_leave
-from subscribers.lifting import Suppressed, look_at_suppression, unsuppress
+from subscribers.imports.suppressed_rows import Leaver, let_leave
 from subscribers.models import ConsentRecord, Event, Status, Subscriber
-from subscribers.suppression import SuppressionKey, is_suppressed, list_lifted
 
 KEY = SuppressionKey(b"s" * 32)
 

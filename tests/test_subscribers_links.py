@@ -11,8 +11,16 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from subscribers.errors import SpentLinkError, TokenError
-from subscribers.links import LIFETIMES, Errand, forget_links, issue_link, last_issued, look_at_link, use_link
 from subscribers.models import MailedLink
+from subscribers.one_time_links import (
+    LIFETIMES,
+    Errand,
+    forget_links,
+    issue_link,
+    last_issued,
+    look_at_link,
+    use_link,
+)
 from subscribers.tokens import Purpose, TokenSigner
 from tests.ledgers import add_subscribers
 

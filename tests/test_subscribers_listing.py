@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from sqlmodel import Session, select
 
-from subscribers.consent import change_status, unsubscribe
+from subscribers.consent.status_changes import change_status, unsubscribe
 from subscribers.errors import AddressError, UnknownSubscriberError
-from subscribers.listing import count, facts, find_subscriber, list_facts, select_subscribers
 from subscribers.models import Event, Status, Subscriber, SubscriberSector, SubscriberTag
-from subscribers.segment import parse_segment
+from subscribers.queries import count, facts, find_subscriber, list_facts, select_subscribers
+from subscribers.segments.segment import parse_segment
 
 
 def add(session: Session, now: datetime, number: int, **details: Any) -> int:

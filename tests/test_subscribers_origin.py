@@ -2,8 +2,8 @@
 
 import pytest
 
-from subscribers.origin import Keeping, describe_origin
-from subscribers.suppression import SuppressionKey
+from subscribers.consent.ip_evidence import Keeping, describe_origin
+from subscribers.consent.suppression import SuppressionKey
 
 KEY = SuppressionKey(b"s" * 32)
 

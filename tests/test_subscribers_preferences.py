@@ -6,10 +6,10 @@ from datetime import date, datetime, timedelta
 import pytest
 from sqlmodel import Session, col, select
 
-from subscribers.consent import unsubscribe
+from subscribers.consent.preferences import Preferences, read_preferences, save_preferences
+from subscribers.consent.status_changes import unsubscribe
 from subscribers.errors import DetailError, UnknownSubscriberError
 from subscribers.models import ConsentRecord, Event, Status, Subscriber, SubscriberSector
-from subscribers.preferences import Preferences, read_preferences, save_preferences
 
 SECTORS = {"education": "Education", "sciences": "Natural Sciences", "culture": "Culture"}
 

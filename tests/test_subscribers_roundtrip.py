@@ -15,17 +15,17 @@ from sqlmodel import Session, SQLModel, select
 
 from mailer.database.engine import open_engine
 from subscribers.address import normalise_address
-from subscribers.consent import erase, suppress, unsubscribe
-from subscribers.details import clean_line
-from subscribers.draft import DraftReader
+from subscribers.consent.status_changes import erase, suppress, unsubscribe
+from subscribers.consent.suppression import SuppressionKey
+from subscribers.csv_format import COLUMNS
 from subscribers.errors import AddressError, DetailError, UnknownSubscriberError
-from subscribers.exporting import Format, export_people
-from subscribers.importing import ImportReport, import_file
-from subscribers.listing import find_subscriber, list_facts
+from subscribers.export import Format, export_people
+from subscribers.imports.importer import ImportReport, import_file
+from subscribers.imports.row_parser import DraftReader
 from subscribers.models import Event, Status, Subscriber
-from subscribers.segment import parse_segment
-from subscribers.sheet import COLUMNS
-from subscribers.suppression import SuppressionKey
+from subscribers.queries import find_subscriber, list_facts
+from subscribers.segments.segment import parse_segment
+from subscribers.validation import clean_line
 from tests.naughty import NAUGHTY
 
 SECTORS = {"education": "Education", "sciences": "Natural Sciences", "culture": "Culture"}

@@ -5,10 +5,17 @@ from datetime import datetime, timedelta
 import pytest
 from sqlmodel import Session
 
-from subscribers.answering import Known
 from subscribers.errors import SegmentError
-from subscribers.saving import SavedSegmentError, SavedSegments, find_saved, list_saved, remove, save
-from subscribers.segment import Segment, parse_segment
+from subscribers.segments.lookups import Known
+from subscribers.segments.saved_segments import (
+    SavedSegmentError,
+    SavedSegments,
+    find_saved,
+    list_saved,
+    remove,
+    save,
+)
+from subscribers.segments.segment import Segment, parse_segment
 
 SECTORS = ("education", "culture")
 

@@ -11,10 +11,10 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session, col, select
 
 from subscribers.errors import SegmentError
-from subscribers.expression import Expression
 from subscribers.models import Status, Subscriber, SubscriberSector, SubscriberTag
-from subscribers.segment import Segment, eligible, parse_segment
-from subscribers.terms import Key
+from subscribers.segments.segment import Segment, eligible, parse_segment
+from subscribers.segments.syntax_tree import Expression
+from subscribers.segments.terms import Key
 from tests.segments import SENT, spelt
 
 SECTORS = ("education", "sciences", "culture")

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, Engine, select
 
 from mailer.campaigns.audiences.segments import DeliveryHistory
-from subscribers.expression import Expression, conjuncts, write
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
+from subscribers.segments.syntax_tree import Expression, conjuncts, write
 from tests.segments import ID, SECTORS, SENT, Person, add_campaigns, fill, holds, people, spelt
 
 _QUIET = settings(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.sheet import neutralise, restore
+from subscribers.csv_format import neutralise, restore
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from mailer.selfservice.letter_requests import MAX_REQUESTS_PER_NETWORK
 from mailer.selfservice.letter_worker import claim_letter, run_letter_worker, send_due_letters
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
-from subscribers.consent import suppress
+from subscribers.consent.status_changes import suppress
 from subscribers.models import ConsentRecord, Event, Status, Subscriber
 from tests.servers import MisbehavingServer, Stage, wait_until
 from tests.website import Answer, add_reader, ask, dump_tables, find_reader, opened_engine, served

@@ -18,7 +18,7 @@ from mailer.web.app import create_app
 from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.web.security import MAX_BODY_BYTES
 from mailer.workspace import Workspace, open_workspace
-from subscribers.consent import suppress
+from subscribers.consent.status_changes import suppress
 from subscribers.models import ConsentRecord, Status
 from subscribers.tokens import Purpose
 from tests.website import NOW, Answer, add_reader, ask, dump_tables, find_reader, opened_engine, served

@@ -21,8 +21,8 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition
 from mailer.web.server import RunningServer, start_in_thread
 from mailer.workspace import Keys, Workspace
-from subscribers.links import issue_link
 from subscribers.models import Status, Subscriber, SubscriberSector
+from subscribers.one_time_links import issue_link
 from subscribers.tokens import Purpose
 from tests.drafts import Draft
 

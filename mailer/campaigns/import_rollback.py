@@ -9,8 +9,8 @@ from sqlmodel import Session, col, select
 from mailer.database.engine import open_session
 from mailer.database.models import Delivery
 from subscribers.errors import RollbackError
+from subscribers.imports.rollback import RollbackReport, added_by, roll_back
 from subscribers.models import Subscriber
-from subscribers.rollback import RollbackReport, added_by, roll_back
 
 
 def roll_back_import(

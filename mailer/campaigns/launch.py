@@ -27,7 +27,7 @@ from mailer.rendering.media import write_media
 from mailer.settings import CampaignSettings, LawSettings, Settings
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
-from subscribers.segment import Segment
+from subscribers.segments.segment import Segment
 
 _DELIVERY_COLUMNS = SQLModel.metadata.tables["delivery"].columns
 

@@ -23,8 +23,8 @@ from mailer.rendering.media import write_media
 from mailer.rendering.message import MessageBuilder
 from mailer.rendering.reader import Reader
 from mailer.workspace import Workspace
-from subscribers.listing import find_subscriber
 from subscribers.models import Subscriber
+from subscribers.queries import find_subscriber
 
 
 class NotInAudienceError(MailerError):

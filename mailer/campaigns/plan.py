@@ -27,9 +27,9 @@ from mailer.database.engine import open_session
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.workspace import Workspace
-from subscribers.explaining import explain
 from subscribers.models import Subscriber, SubscriberSector
-from subscribers.segment import EVERYBODY, Segment, eligible
+from subscribers.segments.segment import EVERYBODY, Segment, eligible
+from subscribers.segments.segment_description import explain
 
 
 @dataclass(frozen=True, kw_only=True)

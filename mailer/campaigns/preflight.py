@@ -36,7 +36,7 @@ from mailer.rendering.themes.phrases import find_phrase_language
 from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import Settings
 from mailer.workspace import Workspace
-from subscribers.segment import eligible
+from subscribers.segments.segment import eligible
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,8 +31,8 @@ from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import message_id
 from mailer.smtp.reply_classifier import is_dead_address
 from mailer.workspace import Workspace
+from subscribers.csv_format import neutralise
 from subscribers.models import Subscriber
-from subscribers.sheet import neutralise
 
 _STATES_WITH_REASON = (
     DeliveryState.rejected,

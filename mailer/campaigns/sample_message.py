@@ -18,7 +18,7 @@ from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message
 from mailer.rendering.reader import Reader, anonymous_reader
 from mailer.workspace import Workspace
-from subscribers.listing import find_subscriber
+from subscribers.queries import find_subscriber
 
 
 @dataclass(frozen=True, kw_only=True)

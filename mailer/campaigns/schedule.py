@@ -34,7 +34,7 @@ from mailer.errors import MailerError
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
-from subscribers.segment import Segment
+from subscribers.segments.segment import Segment
 
 
 class ScheduleError(MailerError):

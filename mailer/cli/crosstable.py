@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.table import Table
 
 from subscribers.country import country_name
-from subscribers.crosstable import Counts, CrossTable
-from subscribers.phrases import Vocabulary
+from subscribers.cross_table import Counts, CrossTable
+from subscribers.segments.term_description import Vocabulary
 
 # Output that does not go to a terminal is never wrapped.
 _UNLIMITED_WIDTH = 1000

@@ -1,6 +1,6 @@
 """Taking somebody out of a database for good: out of the words others wrote, and out of the pages it freed.
 
-Whose rows are whose, :mod:`subscribers.consent` knows. Here are the two things beneath: columns of words in
+Whose rows are whose, :mod:`subscribers.consent.status_changes` knows. Here are the two things beneath: columns of words in
 which an address may have been quoted, and a file that keeps what was deleted until it is overwritten.
 """
 

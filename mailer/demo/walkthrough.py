@@ -31,7 +31,7 @@ from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace
-from subscribers.segment import parse_segment
+from subscribers.segments.segment import parse_segment
 
 _MARKER = ".made-by-mailer-demo"
 _SEGMENT = "country:MN,CN sector:education"

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from mailer.database.models import Campaign
-from subscribers.listing import find_subscriber
+from subscribers.consent.suppression import SuppressionKey, list_lifted, read_suppression
 from subscribers.models import LiftedSuppression, Subscriber
-from subscribers.suppression import SuppressionKey, list_lifted, read_suppression
+from subscribers.queries import find_subscriber
 
 _SUBSCRIBER_TABLE = "subscriber"
 

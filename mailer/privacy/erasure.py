@@ -31,10 +31,10 @@ from mailer.privacy.address_matcher import (
 from mailer.privacy.file_scan import FileAction, FileMatch, clean_file, scan_files
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
-from subscribers.consent import erase
+from subscribers.consent.status_changes import erase
 from subscribers.errors import UnknownSubscriberError
-from subscribers.listing import find_subscriber
 from subscribers.models import ConsentRecord, Event, Subscriber, Suppression
+from subscribers.queries import find_subscriber
 
 OUT_OF_REACH = (
     "mail that was delivered, and the relay's own log and queue",

@@ -17,8 +17,8 @@ from mailer.database.models import Delivery, DeliveryState
 from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, overwrite_freed_pages
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
-from subscribers.links import forget_links
 from subscribers.models import MailedLink, Status, Subscriber
+from subscribers.one_time_links import forget_links
 
 EXPIRED_LINKS_KEPT = timedelta(days=30)
 """For how long a mailed link is remembered after it expired, to tell somebody that it was genuine."""

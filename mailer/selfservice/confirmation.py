@@ -10,10 +10,10 @@ from mailer.database.engine import open_session
 from mailer.i18n import gettext_noop
 from mailer.selfservice.unsubscribe import SubscriptionSummary, mask_address, summarise_subscription
 from mailer.workspace import Keys
+from subscribers.consent.opt_in import confirm_joining
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
-from subscribers.joining import confirm_joining
-from subscribers.links import look_at_link, use_link
 from subscribers.models import MailedLink, Status, Subscriber
+from subscribers.one_time_links import look_at_link, use_link
 from subscribers.tokens import Purpose, TokenClaim
 
 CONFIRMATION_SENTENCES = (

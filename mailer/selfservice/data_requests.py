@@ -16,10 +16,10 @@ from mailer.privacy.erasure import erase_person
 from mailer.selfservice.letter_requests import Visitor, request_address_confirmation
 from mailer.selfservice.unsubscribe import SubscriptionSummary, mask_address, summarise_subscription
 from mailer.workspace import Keys, Workspace
+from subscribers.consent.address_change import change_address
 from subscribers.errors import AddressError, TokenError, UnknownSubscriberError
-from subscribers.links import look_at_link, use_link
 from subscribers.models import Status, Subscriber
-from subscribers.readdressing import change_address
+from subscribers.one_time_links import look_at_link, use_link
 from subscribers.tokens import Purpose, TokenClaim
 
 

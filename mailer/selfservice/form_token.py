@@ -7,7 +7,7 @@ import struct
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from subscribers.suppression import SuppressionKey
+from subscribers.consent.suppression import SuppressionKey
 
 MIN_AGE = timedelta(seconds=2)
 """Nobody reads the page and writes an address in less."""

@@ -29,11 +29,11 @@ from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
-from subscribers.consent import GONE
-from subscribers.joining import ask_to_join
-from subscribers.links import issue_link
+from subscribers.consent.opt_in import ask_to_join
+from subscribers.consent.status_changes import GONE
+from subscribers.consent.suppression import is_suppressed
 from subscribers.models import Status, Subscriber
-from subscribers.suppression import is_suppressed
+from subscribers.one_time_links import issue_link
 from subscribers.tokens import Purpose
 
 LETTER_WINDOW = timedelta(days=1)

@@ -17,10 +17,10 @@ from mailer.selfservice.unsubscribe import (
     summarise_subscription,
 )
 from mailer.workspace import Keys
-from subscribers.details import NAME_LENGTH, clean_line
+from subscribers.consent.preferences import Preferences, read_preferences, save_preferences
 from subscribers.errors import DetailError, TokenError
 from subscribers.models import Status
-from subscribers.preferences import Preferences, read_preferences, save_preferences
+from subscribers.validation import NAME_LENGTH, clean_line
 
 MAX_NAME_LENGTH = NAME_LENGTH
 MAX_PAUSE = timedelta(days=730)

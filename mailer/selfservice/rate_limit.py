@@ -12,7 +12,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import SQLModel, col
 
 from mailer.database.models import Throttle
-from subscribers.suppression import SuppressionKey
+from subscribers.consent.suppression import SuppressionKey
 
 _TABLE = SQLModel.metadata.tables["throttle"]
 _DOTLESS_DOMAINS = frozenset({"gmail.com", "googlemail.com"})

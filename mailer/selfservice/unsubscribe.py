@@ -13,7 +13,7 @@ from mailer.dispatch.deliveries.in_doubt import RETURN_EVIDENCE, UNSUBSCRIBE_EVI
 from mailer.i18n import gettext_noop
 from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Keys
-from subscribers.consent import GONE, resubscribe, unsubscribe
+from subscribers.consent.status_changes import GONE, resubscribe, unsubscribe
 from subscribers.errors import TokenError, UnknownSubscriberError
 from subscribers.models import Event, Status, Subscriber, Suppression
 from subscribers.tokens import Purpose, TokenClaim

@@ -15,7 +15,7 @@ from mailer.selfservice.unsubscribe import (
     summarise_subscription,
 )
 from mailer.workspace import Keys
-from subscribers.consent import record
+from subscribers.consent.status_changes import record
 from subscribers.models import ConsentRecord, Event, Status, Subscriber
 
 _EVIDENCE_PREFIX = "reason for leaving: "

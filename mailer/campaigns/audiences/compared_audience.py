@@ -20,10 +20,10 @@ from mailer.database.models import Campaign, Delivery
 from mailer.errors import MailerError
 from mailer.settings import Settings
 from subscribers.errors import SegmentError
-from subscribers.explaining import explain
-from subscribers.segment import Segment, eligible
-from subscribers.terms import Key
-from subscribers.values import guess, listed
+from subscribers.segments.segment import Segment, eligible
+from subscribers.segments.segment_description import explain
+from subscribers.segments.term_values import guess, listed
+from subscribers.segments.terms import Key
 
 _SENT_QUERY = re.compile(r"(campaign|edition)\s*[:：]\s*(\S+)", re.IGNORECASE)
 

@@ -19,12 +19,12 @@ from mailer.campaigns.audiences.compared_audience import ComparedAudience, read_
 from mailer.campaigns.audiences.segments import has_delivery, has_got, vocabulary_of
 from mailer.database.models import Delivery, DeliveryState
 from mailer.settings import Settings
-from subscribers.explaining import explain_part
-from subscribers.expression import Expression, Group, negate
 from subscribers.models import Status, Subscriber
-from subscribers.phrases import Vocabulary
-from subscribers.segment import eligible
-from subscribers.terms import Key
+from subscribers.segments.segment import eligible
+from subscribers.segments.segment_description import explain_part
+from subscribers.segments.syntax_tree import Expression, Group, negate
+from subscribers.segments.term_description import Vocabulary
+from subscribers.segments.terms import Key
 
 _DELIVERY_REASONS = (
     ("their mail server refused it", (DeliveryState.rejected,)),

@@ -14,9 +14,9 @@ from sqlmodel import Session, col
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from subscribers.models import Subscriber
-from subscribers.phrases import Vocabulary
-from subscribers.saving import SavedSegments
-from subscribers.segment import Segment, parse_segment
+from subscribers.segments.saved_segments import SavedSegments
+from subscribers.segments.segment import Segment, parse_segment
+from subscribers.segments.term_description import Vocabulary
 
 RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 """The states of a delivery whose reader has the edition, or may have it."""

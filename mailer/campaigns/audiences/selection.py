@@ -19,10 +19,10 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.reader import Reader, interests_of, reader_for
 from mailer.settings import LawSettings
 from mailer.workspace import Workspace
-from subscribers.listing import read_sectors
+from subscribers.consent.preferences import read_countries
 from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
-from subscribers.preferences import read_countries
-from subscribers.segment import Segment, eligible
+from subscribers.queries import read_sectors
+from subscribers.segments.segment import Segment, eligible
 
 
 def is_in_audience(

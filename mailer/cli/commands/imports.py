@@ -17,7 +17,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
-    from subscribers.importing import ImportReport, PartAccount
+    from subscribers.imports.importer import ImportReport, PartAccount
 
 _OUTCOMES = ("added", "updated", "unchanged", "suppressed", "refused")
 _MAX_CELL_WIDTH = 28
@@ -59,9 +59,9 @@ def import_(
     unsubscribed here stay unsubscribed, and people marked as unsubscribed in the file get no mail. Start with
     --dry-run. See docs/import.md.
     """
-    from subscribers.files.columns import read_columns
-    from subscribers.files.opening import Reading
-    from subscribers.importing import import_file
+    from subscribers.imports.files.columns_file import read_columns
+    from subscribers.imports.files.format_detection import Reading
+    from subscribers.imports.importer import import_file
 
     reading = Reading(
         encoding=encoding,
@@ -102,7 +102,7 @@ def _read_delimiter(text: str | None) -> str | None:
 @pass_context
 def imports(context: CliContext, as_json: bool) -> None:
     """List past imports and their results, newest first."""
-    from subscribers.importing import list_imports
+    from subscribers.imports.importer import list_imports
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:

@@ -14,7 +14,7 @@ from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from mailer.privacy.erasure import ErasureReport
-    from subscribers.lifting import Suppressed
+    from subscribers.consent.unsuppression import Suppressed
 
 
 @click.command()
@@ -46,7 +46,7 @@ def data(context: CliContext, address: str, output: Path | None) -> None:
 @pass_context
 def suppress(context: CliContext, address: str) -> None:
     """Block an address from ever getting mail, whether or not it is on the list."""
-    from subscribers.consent import suppress as suppress_address
+    from subscribers.consent.status_changes import suppress as suppress_address
 
     workspace = context.open_workspace()
     with context.write_session(workspace) as opened:
@@ -75,8 +75,8 @@ def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bo
     unsubscribed or reported spam stay suppressed until they subscribe again themselves. It does not subscribe
     anybody again.
     """
-    from subscribers.lifting import look_at_suppression
-    from subscribers.lifting import unsuppress as unsuppress_address
+    from subscribers.consent.unsuppression import look_at_suppression
+    from subscribers.consent.unsuppression import unsuppress as unsuppress_address
 
     workspace, now = context.open_workspace(), datetime.now(UTC)
     key = workspace.keys.suppression

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from mailer.campaigns.audiences.comparison import AudienceChange, Difference
     from mailer.workspace import Workspace
-    from subscribers.answering import Known
-    from subscribers.segment import Segment
+    from subscribers.segments.lookups import Known
+    from subscribers.segments.segment import Segment
 
 _WIDE_HYPHEN = "－"
 
@@ -57,7 +57,7 @@ def segments() -> None:
 @pass_context
 def list_(context: CliContext, as_json: bool) -> None:
     """List the saved segments and how many subscribers each has now."""
-    from subscribers.saving import list_saved
+    from subscribers.segments.saved_segments import list_saved
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
@@ -89,8 +89,8 @@ def save(context: CliContext, name: str, query: str) -> None:
 
     Campaigns keep the meaning the name had when they were created.
     """
-    from subscribers.saving import find_saved
-    from subscribers.saving import save as save_segment
+    from subscribers.segments.saved_segments import find_saved
+    from subscribers.segments.saved_segments import save as save_segment
 
     workspace = context.open_workspace()
     with context.write_session(workspace) as opened:
@@ -109,7 +109,7 @@ def save(context: CliContext, name: str, query: str) -> None:
 @pass_context
 def show(context: CliContext, name: str, as_json: bool) -> None:
     """Show a saved segment: as written, expanded, in words, and with its number of subscribers."""
-    from subscribers.saving import find_saved
+    from subscribers.segments.saved_segments import find_saved
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
@@ -133,7 +133,7 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
 @pass_context
 def delete(context: CliContext, name: str) -> None:
     """Delete a saved segment. No subscriber is removed, and campaigns keep what it meant."""
-    from subscribers.saving import remove
+    from subscribers.segments.saved_segments import remove
 
     workspace = context.open_workspace()
     with context.write_session(workspace) as opened:
@@ -199,7 +199,7 @@ def _write_changes_csv(people: Iterator[AudienceChange]) -> None:
     import csv
     import sys
 
-    from subscribers.sheet import neutralise
+    from subscribers.csv_format import neutralise
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("change", "reason", "email", "name", "organisation", "country"))
@@ -224,8 +224,8 @@ def _print_difference(difference: Difference) -> None:
 
 def _describe(workspace: Workspace, session: Session, segment: Segment) -> dict[str, Any]:
     from mailer.campaigns.audiences.segments import vocabulary_of
-    from subscribers.explaining import explain as explain_segment
-    from subscribers.listing import count
+    from subscribers.queries import count
+    from subscribers.segments.segment_description import explain as explain_segment
 
     return {
         "written_out": segment.canonical,
@@ -248,8 +248,8 @@ def _describe_saved(workspace: Workspace, session: Session, text: str) -> dict[s
 
 def _known(workspace: Workspace, session: Session) -> Known:
     from mailer.campaigns.audiences.segments import DeliveryHistory
-    from subscribers.answering import Known
-    from subscribers.saving import SavedSegments
+    from subscribers.segments.lookups import Known
+    from subscribers.segments.saved_segments import SavedSegments
 
     connection = session.connection()
     return Known(

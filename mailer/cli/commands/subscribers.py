@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mailer.settings import Settings
     from mailer.workspace import Workspace
-    from subscribers.segment import Segment
+    from subscribers.segments.segment import Segment
 
 
 def segment_option(command: Callable[..., None]) -> Callable[..., None]:
@@ -43,7 +43,7 @@ def read_segment(settings: Settings, query: str, session: Session | None = None)
         SegmentError: the segment is invalid; the message shows where.
     """
     if session is None:
-        from subscribers.segment import parse_segment
+        from subscribers.segments.segment import parse_segment
 
         return parse_segment(query, sectors=settings.sectors)
     from mailer.campaigns.audiences.segments import read_segment as read
@@ -62,7 +62,7 @@ def subscribers() -> None:
 @pass_context
 def list_(context: CliContext, query: str, as_json: bool) -> None:
     """List all subscribers, or those of a segment."""
-    from subscribers.listing import list_facts
+    from subscribers.queries import list_facts
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
@@ -91,7 +91,7 @@ def list_(context: CliContext, query: str, as_json: bool) -> None:
 @pass_context
 def count(context: CliContext, query: str, as_json: bool) -> None:
     """Count all subscribers, or those of a segment."""
-    from subscribers.listing import count as count_subscribers
+    from subscribers.queries import count as count_subscribers
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
@@ -108,7 +108,7 @@ def count(context: CliContext, query: str, as_json: bool) -> None:
 def _segment_in_words(workspace: Workspace, segment: Segment) -> str:
     """The segment in words, after a colon; empty for all subscribers."""
     from mailer.campaigns.audiences.segments import vocabulary_of
-    from subscribers.explaining import explain
+    from subscribers.segments.segment_description import explain
 
     return f": {explain(segment, vocabulary_of(workspace.settings))}" if segment.terms else ""
 
@@ -124,8 +124,8 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
     """
     from mailer.campaigns.audiences.segments import vocabulary_of
     from mailer.cli.crosstable import as_dict, print_table
-    from subscribers.crosstable import count_table
-    from subscribers.terms import Key
+    from subscribers.cross_table import count_table
+    from subscribers.segments.terms import Key
 
     workspace = context.open_workspace()
     settings, vocabulary = workspace.settings, vocabulary_of(workspace.settings)
@@ -160,7 +160,7 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
     import codecs
 
     from mailer.cli.output import writing_file
-    from subscribers.exporting import Format, export_people
+    from subscribers.export import Format, export_people
 
     wanted = Format(form)
     if output is None and wanted is Format.xlsx:
@@ -185,7 +185,7 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
 @pass_context
 def show(context: CliContext, address: str, as_json: bool) -> None:
     """Show everything stored about one subscriber."""
-    from subscribers.listing import facts
+    from subscribers.queries import facts
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:

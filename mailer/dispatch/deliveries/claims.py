@@ -11,7 +11,7 @@ from sqlmodel import SQLModel, col
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.errors import MailerError
 from subscribers.models import Subscriber, SubscriberCountry, SubscriberSector
-from subscribers.segment import eligible
+from subscribers.segments.segment import eligible
 
 
 class LostClaimError(MailerError):

@@ -13,9 +13,9 @@ from mailer.rendering.reader import Reader, anonymous_reader
 from mailer.web.preview.query import PreviewQuery
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
-from subscribers.listing import count, find_subscriber, select_subscribers
 from subscribers.models import Subscriber
-from subscribers.segment import eligible
+from subscribers.queries import count, find_subscriber, select_subscribers
+from subscribers.segments.segment import eligible
 
 _MAX_ADDRESSES = 500
 """Addresses offered while typing; a browser shows a handful, and any other can be typed whole."""

@@ -30,8 +30,8 @@ from mailer.web.language import (
     read_requested_language,
 )
 from mailer.web.public.preferences import parse_own_form, render_reader_page
+from subscribers.consent.ip_evidence import Keeping, describe_origin
 from subscribers.errors import AddressError, TokenError
-from subscribers.origin import Keeping, describe_origin
 
 _READ_METHODS = ("GET", "HEAD")
 

@@ -1,0 +1,108 @@
+"""``make bench-dispatch``: how fast campaigns are sent, one table, each figure with its bar.
+
+Every figure is the product's: a workspace as a user has it, the links and tokens of each reader, the ledger
+in SQLite with ``synchronous=FULL`` (or PostgreSQL where said), a progress bar, no signature unless said.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from bench.bench_context import Ground
+from bench.large_audience import measure_growth
+from bench.launch_cost import measure_launch
+from bench.measurement import Figure, print_table
+from bench.newsletters import Size
+from bench.prepared_campaigns import Campaigns
+from bench.relays import NoRelayError, running_sink
+from bench.runs import Run
+from bench.send_rate import (
+    measure_dkim,
+    measure_large,
+    measure_ordinary,
+    measure_postfix,
+    measure_slow,
+    measure_small,
+)
+from bench.worker_process import FailedRunError
+from bench.worker_scaling import measure_machines
+
+_FIGURES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
+    "large": measure_large,
+    "small": measure_small,
+    "slow": measure_slow,
+    "ordinary": measure_ordinary,
+    "postfix": measure_postfix,
+    "dkim": measure_dkim,
+    "growth": measure_growth,
+    "machines": measure_machines,
+    "launch": measure_launch,
+}
+_PROFILED = {Size.large: 6_000, Size.small: 20_000}
+_ABOUT = """\
+Ratios are medians over rounds in turn, after one that does not count; times are this machine's, just now.
+Ours: from the call that sends to its end, with the database opened and the frozen content read; not the
+start of Python. smtp-source: all of its process, with -d, so its connections stay open, and so do ours. It
+sends one body of the same length to one reader, and keeps no record. Ours keeps a durable ledger.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _read_arguments(arguments)
+    with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:
+        ground = Ground(
+            campaigns=Campaigns(Path(folder)),
+            rounds=3 if options.quick else options.rounds,
+            scale=options.scale,
+            full=options.full,
+        )
+        if options.profile:
+            profile(ground, Size(options.profile))
+            return
+        print(_ABOUT)
+        # Told as they come: all of them together take minutes.
+        print_table(figure for name in options.figures or _FIGURES for figure in measure(ground, name))
+
+
+def measure(ground: Ground, name: str) -> Iterator[Figure]:
+    """The figures of one measurement; what cannot be measured here is told as such."""
+    try:
+        yield from _FIGURES[name](ground)
+    except (NoRelayError, FailedRunError) as error:
+        yield Figure(what=name, note=f"{error}.")
+
+
+def profile(ground: Ground, size: Size) -> None:
+    """One run without and one with the profiler, whose 25 longest functions go to stderr."""
+    campaign = ground.prepare(size, _PROFILED[size])
+    with running_sink() as port:
+        campaign.send(port)
+        _tell(campaign.send(port))
+        _tell(campaign.send(port, profiled=True))
+
+
+def _tell(run: Run) -> None:
+    print(
+        f"{run.messages:,} messages, {run.rate:,.0f}/s, {run.cpu_each:,.0f} µs CPU each, {run.peak:.0f} MB",
+        flush=True,
+    )
+
+
+def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.dispatch", description="Measure dispatch.")
+    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"which of {', '.join(_FIGURES)}; all")
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")
+    parser.add_argument("--quick", action="store_true", help="3 rounds")
+    parser.add_argument("--scale", type=float, default=1, help="shorter (0.1) or longer (2) runs")
+    parser.add_argument("--full", action="store_true", help="send the million to its end")
+    parser.add_argument("--profile", choices=list(Size), help="profile one run instead")
+    parser.add_argument("--dir", type=Path, help="where workspaces and queues are made; its disk counts")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.figures) - set(_FIGURES):
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}. There are {', '.join(_FIGURES)}.")
+    return options
+
+
+if __name__ == "__main__":
+    main()

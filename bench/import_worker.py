@@ -1,0 +1,44 @@
+"""One import of a list in a process of its own, asked for by ``bench.list_import``."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlmodel import Session
+
+from bench.worker_process import answer
+from mailer.database.engine import open_engine
+from subscribers.consent.suppression import SuppressionKey
+from subscribers.imports.importer import import_file
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """Import ``file`` into the database at ``url``, for a workspace with these sectors."""
+
+    url: str
+    file: Path
+    sectors: tuple[str, ...]
+
+
+def prepare(errand: Errand):  # type: ignore[no-untyped-def] # bench is not typed
+    def work() -> int:
+        engine = open_engine(errand.url, root=errand.file.parent)
+        with Session(engine) as session:
+            report = import_file(
+                session,
+                errand.file,
+                sectors=errand.sectors,
+                key=SuppressionKey(b"bench" * 8),
+                now=datetime.now(UTC),
+            )
+            session.commit()
+        # Closing folds what was written into the file, as the end of the command does.
+        engine.dispose()
+        return report.added
+
+    return work
+
+
+if __name__ == "__main__":
+    answer(prepare)

@@ -1,0 +1,85 @@
+"""What a launch costs beside the bare statement that writes the same rows."""
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from sqlalchemy import Engine, text
+
+from bench.bench_context import Ground
+from bench.measurement import Bar, Figure
+from bench.newsletters import Size
+from bench.prepared_campaigns import Audience
+from bench.runs import Run, each
+from bench.worker_process import FailedRunError
+from mailer.campaigns.launch import launch
+from mailer.campaigns.plan import Plan
+from mailer.database.engine import open_session
+from mailer.database.models import Campaign
+from tests.servers import find_postgres, running_postgres
+
+_READERS = 1_000_000
+_ROWS = """\
+INSERT INTO delivery (campaign_id, subscriber_id, state, attempts, deferrals, doubted, reason, updated_at)
+SELECT 1, id, 'queued', 0, 0, false, '', :now FROM subscriber ORDER BY id
+"""
+
+
+def measure_launch(ground: Ground) -> Iterator[Figure]:
+    """A launch to 1,000,000 readers, on SQLite; PostgreSQL is told, without a bar."""
+    readers = ground.many(_READERS)
+    what = f"launch to {readers:,} beside a bare INSERT … SELECT"
+    yield _measure(ground, ground.campaigns.gather("launch", Size.small, readers), f"{what}, SQLite", bar=1.5)
+    if (programs := find_postgres()) is not None:
+        with running_postgres(programs, durable=True) as server:
+            audience = ground.campaigns.gather("launch_postgres", Size.small, readers, server=server)
+            yield _measure(ground, audience, "    the same, PostgreSQL", bar=None)
+
+
+def _measure(ground: Ground, audience: Audience, what: str, *, bar: float | None) -> Figure:
+    audience.store.keep()
+    plan = audience.plan()
+    works = {"launch": lambda: _launch(audience, plan), "bare": lambda: _insert(audience)}
+    turns = ground.compare(works)
+    ratio, million = turns.ratio("launch", "bare", each), audience.readers / 1e6
+    seconds = [turns.median(name, each) * million for name in works]
+    return Figure(
+        what=what,
+        measured=ratio.median,
+        side=Bar.most,
+        bar=bar,
+        note=f"{seconds[0]:.2f} s against {seconds[1]:.2f} s; {ratio}; same table, indexes and pragmas",
+    )
+
+
+def _launch(audience: Audience, plan: Plan) -> Run:
+    """The whole launch: checks, pictures, frozen content, deliveries."""
+    audience.store.restore()
+    engine = audience.workspace.open_database(durable=True)
+    began = time.monotonic()
+    launch(engine, audience.workspace, plan, now=datetime.now(UTC))
+    return _conclude(audience, engine, began)
+
+
+def _insert(audience: Audience) -> Run:
+    """The statement alone, for a campaign that stands there already."""
+    audience.store.restore()
+    engine = audience.workspace.open_database(durable=True)
+    now = datetime.now(UTC)
+    with open_session(engine) as rows:
+        rows.add(Campaign(id=1, edition="", title="", segment="", digest="", created_at=now))
+        rows.commit()
+    began = time.monotonic()
+    with engine.begin() as connection:
+        connection.execute(text(_ROWS), {"now": now.isoformat(" ")})
+    return _conclude(audience, engine, began)
+
+
+def _conclude(audience: Audience, engine: Engine, began: float) -> Run:
+    ended = time.monotonic()
+    with engine.connect() as connection:
+        written = connection.scalar(text("SELECT count(*) FROM delivery"))
+    engine.dispose()
+    if written != audience.readers:
+        raise FailedRunError(f"{written} deliveries were written for {audience.readers} readers")
+    return Run(messages=audience.readers, began=began, ended=ended, cpu=0)

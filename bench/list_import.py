@@ -1,0 +1,166 @@
+"""``make bench-list``: what an import of a million rows costs, beside the shell of SQLite.
+
+The shell's ``.import`` puts the same file into a bare table of seven texts: no check, no index, no consent
+record. Ours reads every cell by the rules, and keeps addresses, sectors, tags and a consent record for each.
+"""
+
+import argparse
+import csv
+import random
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.import_worker import Errand
+from bench.measurement import Bar, Figure, print_table
+from bench.runs import Run, Turns, cpu_each, each, peak
+from bench.worker_process import FailedRunError, run_apart
+from mailer.database.engine import open_engine
+from mailer.database.schema import upgrade
+from subscribers.csv_format import COLUMNS
+from tests.servers import find_postgres, running_postgres
+
+_ROWS = 1_000_000
+_SECTORS = ("education", "culture", "natural-sciences", "social-and-human-sciences", "communication")
+_FIRST = ("Ann", "Bat", "Chen", "Dorj", "Fang", "José", "陈晓", "Батсүх", "健一", "철수")
+_LAST = ("Li", "Wang", "Ganbold", "Kim", "Sato", "Martin", "Tuya", "Nguyen", "Müller", "Ganbaatar")
+_COUNTRIES = ("MN", "CN", "JP", "KR", "KP", "Mongolia", "China", "République de Corée")
+_ABOUT = """\
+Ratios are medians over rounds in turn, after one that does not count; times are this machine's, just now.
+Ours: from opening the database to closing it, not the start of Python. The shell: all of its process.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """A file of ``rows`` people in a folder of our own, and how often everything is done."""
+
+    folder: Path
+    rows: int
+    rounds: int
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "people.csv"
+
+    def write(self) -> None:
+        """The file: 115 bytes a row, one sector or two, a tag for every other; ten thousand domains."""
+        chance = random.Random(5)
+        with self.file.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(COLUMNS)
+            for number in range(self.rows):
+                writer.writerow(
+                    [
+                        f"p{chance.getrandbits(40):x}.{number}@dept{number % 9973}.example.org",
+                        f"{chance.choice(_FIRST)} {chance.choice(_LAST)}",
+                        f"Institute {number % 5000} of Learning",
+                        chance.choice(_COUNTRIES),
+                        ";".join(chance.sample(_SECTORS, chance.choice([1, 1, 2]))),
+                        chance.choice(["en", "mn", "zh-Hans", "ko"]),
+                        chance.choice(["", "press"]),
+                    ]
+                )
+
+
+def measure_import(ground: Ground) -> Iterator[Figure]:
+    """The time beside the shell's, and the memory; PostgreSQL is told, without a bar."""
+    name, yardstick = _find_yardstick()
+    turns = Turns({"ours": lambda: _import(ground), "bare": lambda: yardstick(ground)}, rounds=ground.rounds)
+    million = ground.rows / 1e6
+    ratio = turns.ratio("ours", "bare", each)
+    seconds = [turns.median(work, each) * million for work in ("ours", "bare")]
+    cpu = turns.median("ours", cpu_each) * million
+    yield Figure(
+        what=f"import of {ground.rows:,} rows beside {name}, SQLite",
+        measured=ratio.median,
+        side=Bar.most,
+        bar=8,
+        note=f"{seconds[0]:.1f} s against {seconds[1]:.2f} s; {cpu:.1f} s CPU; {ratio}",
+    )
+    yield Figure(
+        what="    the most memory of the process",
+        measured=turns.most("ours", peak),
+        unit="MB",
+        side=Bar.most,
+        bar=200,
+    )
+    if (programs := find_postgres()) is not None:
+        with running_postgres(programs) as server:
+            run = _import(ground, server)
+        yield Figure(
+            what="    the same, PostgreSQL", measured=run.each * million, unit="s", note="one run; no bar"
+        )
+
+
+def _import(ground: Ground, url: str = "sqlite:///list.db") -> Run:
+    for path in ground.folder.glob("list.db*"):
+        path.unlink()
+    engine = open_engine(url, root=ground.folder)
+    upgrade(engine)
+    engine.dispose()
+    run = run_apart("bench.import_worker", Errand(url=url, file=ground.file, sectors=_SECTORS))
+    if run.messages != ground.rows:
+        raise FailedRunError(f"{run.messages:,} of {ground.rows:,} people came in")
+    return run
+
+
+def _find_yardstick():  # type: ignore[no-untyped-def] # bench is not typed
+    if shutil.which("sqlite3"):
+        return "sqlite3's .import", _run_shell
+    return "Python's csv and executemany (no sqlite3 shell here)", _run_driver
+
+
+def _run_shell(ground: Ground) -> Run:
+    database = _bare(ground)
+    began = time.monotonic()
+    subprocess.run(
+        ["sqlite3", database, _TABLE, f".import --csv --skip 1 {ground.file} people"],
+        check=True,
+        stdin=subprocess.DEVNULL,
+    )
+    return Run(messages=ground.rows, began=began, ended=time.monotonic(), cpu=0)
+
+
+def _run_driver(ground: Ground) -> Run:
+    database = _bare(ground)
+    began = time.monotonic()
+    connection = sqlite3.connect(database)
+    connection.execute(_TABLE)
+    with ground.file.open(encoding="utf-8", newline="") as stream, connection:
+        rows = csv.reader(stream)
+        next(rows)
+        connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+    connection.close()
+    return Run(messages=ground.rows, began=began, ended=time.monotonic(), cpu=0)
+
+
+_TABLE = "CREATE TABLE people (email, name, organisation, country, sectors, language, tags)"
+
+
+def _bare(ground: Ground) -> Path:
+    database = ground.folder / "bare.db"
+    database.unlink(missing_ok=True)
+    return database
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.list_import", description="Measure the list.")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds that count (3)")
+    parser.add_argument("--rows", type=int, default=_ROWS, help="rows of the file (1,000,000)")
+    parser.add_argument("--dir", type=Path, help="where the databases are made; its disk counts")
+    options = parser.parse_args(arguments)
+    print(_ABOUT)
+    with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:
+        ground = Ground(folder=Path(folder), rows=options.rows, rounds=options.rounds)
+        ground.write()
+        print_table(measure_import(ground))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""What one reader's message costs."""
+
+import dataclasses
+import hashlib
+import itertools
+import logging
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from bench.conventional_mailer import ClassicMailer
+from bench.measurement import Bar, Figure
+from bench.sample_workspace import Sample
+from bench.timed_rounds import Rounds, clock
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.message import MessageBuilder, build_message
+
+_KILOBYTES = 60
+
+
+def measure_messages(sample: Sample) -> Iterator[Figure]:
+    """One message beside the usual way, and beside the SHA-256 of its own bytes."""
+    # cssutils speaks up about every rule of mail it finds odd.
+    logging.getLogger("CSSUTILS").setLevel(logging.CRITICAL)
+    yield measure_classic(sample)
+    yield measure_hash(sample)
+
+
+def measure_classic(sample: Sample) -> Figure:
+    compiled = sample.compile()
+    classic = ClassicMailer(compiled, sample.mjml(), sample.inline_css())
+    readers, others = itertools.cycle(sample.readers), itertools.cycle(sample.readers)
+    builder, now = MessageBuilder([compiled], sample.settings), datetime.now(UTC)
+    rounds = Rounds(
+        {
+            "ours": clock(lambda: builder.build(next(readers), now=now), 200),
+            "classic": clock(lambda: classic.build(next(others))),
+        },
+        rounds=9,
+        warmup=2,
+    )
+    return Figure(
+        what="one reader's message, faster than Jinja2, MJML, premailer, as_bytes",
+        measured=rounds.ratio("classic", "ours"),
+        bar=1000,
+        note=f"{rounds.median('ours') * 1000:,.1f} µs against {rounds.median('classic'):,.0f} ms; "
+        f"{len(compiled.stories)} stories",
+    )
+
+
+def measure_hash(sample: Sample) -> Figure:
+    now, readers = datetime.now(UTC), itertools.cycle(sample.readers)
+    builder = MessageBuilder([_compile_to_size(sample, now)], sample.settings)
+    message = builder.build(sample.readers[0], now=now)
+    rounds = Rounds(
+        {
+            "ours": clock(lambda: builder.build(next(readers), now=now), 500),
+            "sha256": clock(lambda: hashlib.sha256(message).digest(), 500),
+        },
+        rounds=15,
+        warmup=2,
+    )
+    return Figure(
+        what=f"one reader's message of {len(message) / 1000:.0f} kB, beside sha256 of its bytes",
+        measured=rounds.ratio("ours", "sha256"),
+        side=Bar.most,
+        bar=0.5,
+        note=f"{rounds.median('ours') * 1000:,.1f} µs against {rounds.median('sha256') * 1000:,.1f} µs",
+    )
+
+
+def _compile_to_size(sample: Sample, now: datetime) -> CompiledEdition:
+    """The sample with as many of its stories as make a message of some 60 kB."""
+
+    def compile_first(count: int) -> CompiledEdition:
+        return sample.compile(dataclasses.replace(sample.edition, stories=sample.edition.stories[:count]))
+
+    def miss(compiled: CompiledEdition) -> int:
+        size = len(build_message(compiled, sample.readers[0], sample.settings, now=now))
+        return abs(size - _KILOBYTES * 1000)
+
+    return min(map(compile_first, range(1, len(sample.edition.stories) + 1)), key=miss)

@@ -1,0 +1,65 @@
+"""npm's mjml and juice, installed here and kept warm in a process of their own."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bench.timed_rounds import Timed
+
+_FOLDER = Path(__file__).parent / "peers"
+
+
+class NoPeersError(Exception):
+    """The peers cannot be measured; the words say why."""
+
+
+def install_peers() -> None:
+    """Install what ``peers/package-lock.json`` names, unless it is there.
+
+    Raises:
+        NoPeersError: Node is missing, or the packages cannot be fetched.
+    """
+    if not shutil.which("node") or not shutil.which("npm"):
+        raise NoPeersError("Node is not installed")
+    lock, done = _FOLDER / "package-lock.json", _FOLDER / "node_modules" / ".package-lock.json"
+    if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
+        return
+    command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
+    found = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=False)
+    if found.returncode:
+        raise NoPeersError(f"npm ci failed: {found.stderr.strip().splitlines()[-1:] or found.returncode}")
+
+
+class Renderer:
+    """The warm process; it answers one question at a time."""
+
+    def __enter__(self) -> Self:
+        self._process = subprocess.Popen(
+            ["node", "renderer.mjs"],
+            cwd=_FOLDER,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            encoding="utf-8",
+        )
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.communicate()
+
+    def ask(self, task: str, mjml: str, css: str = "") -> tuple[float, str]:
+        """The milliseconds it took by its own clock, and the HTML."""
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps({"task": task, "mjml": mjml, "css": css}) + "\n")
+        self._process.stdin.flush()
+        answer = json.loads(self._process.stdout.readline())
+        return answer["milliseconds"], answer["html"]
+
+    def timed(self, task: str, mjml: str, css: str = "") -> Timed:
+        return lambda: self.ask(task, mjml, css)[0]

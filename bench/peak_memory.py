@@ -1,0 +1,94 @@
+"""How much memory assembling takes, for few readers and for many, each in a process of its own."""
+
+import itertools
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from bench.measurement import Bar, Figure
+from bench.sample_workspace import Sample
+from bench.worker_process import read_peak
+from mailer.rendering.body.variants import Interests
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.message import MessageBuilder
+from mailer.rendering.reader import Reader
+from mailer.settings import Settings
+
+_FEW, _MANY, _VARIANTS = 1_000, 100_000, 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """What the process is asked to do: make the message of ``count`` readers, who share ``interests``."""
+
+    compiled: bytes
+    settings: Settings
+    reader: Reader
+    interests: tuple[Interests, ...]
+    count: int
+
+
+def measure_memory(sample: Sample) -> Iterator[Figure]:
+    """The peak of assembling for 100,000 readers over 64 variants, above that for 1,000."""
+    compiled = sample.compile_for_interests()
+    errand = Errand(
+        compiled=compiled.to_bytes(),
+        settings=sample.settings,
+        reader=sample.readers[0],
+        interests=tuple(itertools.islice(_distinct_interests(sample, compiled), _VARIANTS)),
+        count=_FEW,
+    )
+    few, many = _run(errand), _run(replace(errand, count=_MANY))
+    yield Figure(
+        what=f"memory of {_MANY:,} readers over {len(errand.interests)} variants, above that of {_FEW:,}",
+        measured=many - few,
+        unit="MB",
+        side=Bar.most,
+        bar=20,
+        note=f"peaks of {many:.0f} MB and {few:.0f} MB",
+    )
+
+
+def _distinct_interests(sample: Sample, compiled: CompiledEdition) -> Iterator[Interests]:
+    """Interests that each make a variant of their own."""
+    countries = sorted({code for story in sample.edition.stories for code in story.countries})
+    seen = set()
+    for many in range(len(countries) + 1):
+        for sector, codes in itertools.product(
+            sorted(sample.settings.sectors), itertools.combinations(countries, many)
+        ):
+            interests = Interests(sectors=frozenset({sector}), countries=frozenset(codes))
+            variant = compiled.variant_for(interests)
+            if variant.stories not in seen:
+                seen.add(variant.stories)
+                yield interests
+
+
+def _run(errand: Errand) -> float:
+    """The peak in megabytes."""
+    command = [sys.executable, "-m", "bench.peak_memory"]
+    done = subprocess.run(command, input=pickle.dumps(errand), stdout=subprocess.PIPE, check=True)
+    return float(done.stdout)
+
+
+def main() -> None:
+    errand: Errand = pickle.load(sys.stdin.buffer)
+    builder = MessageBuilder([CompiledEdition.from_bytes(errand.compiled)], errand.settings)
+    now = datetime.now(UTC)
+    for number, interests in zip(range(errand.count), itertools.cycle(errand.interests), strict=False):
+        reader = replace(
+            errand.reader,
+            subscriber_id=number,
+            name=f"Reader {number}",
+            message_id=f"<{number:012d}@example.org>",
+            interests=interests,
+        )
+        builder.build(reader, now=now)
+    print(read_peak())
+
+
+if __name__ == "__main__":
+    main()

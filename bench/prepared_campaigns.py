@@ -1,0 +1,146 @@
+"""Campaigns launched once and kept, so that each round sends the same one from its beginning."""
+
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+
+from sqlmodel import select
+
+from bench.database_snapshots import PostgresStore, SqliteStore, Store
+from bench.newsletters import Size, found_newsletter
+from bench.runs import Run
+from bench.send_worker import Errand
+from bench.synthetic_readers import add_readers
+from bench.worker_process import Apart, run_together
+from mailer.campaigns.launch import launch
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.database.engine import open_session
+from mailer.database.models import CampaignContent
+from mailer.database.schema import upgrade
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.message import MessageBuilder
+from mailer.rendering.reader import reader_for
+from mailer.workspace import Workspace, open_workspace
+from subscribers.models import Subscriber
+from subscribers.segments.segment import parse_segment
+
+_LOOKED_AT = 50
+# smtp-source never renews a connection, so ours are not renewed either.
+_NEVER_RENEWED = str(10**9)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Audience:
+    """A newsletter and its readers, with nothing launched: what a launch begins with."""
+
+    workspace: Workspace
+    edition: str
+    readers: int
+    store: Store
+
+    def plan(self) -> Plan:
+        engine = self.workspace.open_database()
+        plan = plan_campaign(
+            self.workspace, engine, self.edition, parse_segment("all"), now=datetime.now(UTC)
+        )
+        engine.dispose()
+        return plan
+
+
+@dataclass(frozen=True)
+class PreparedCampaign:
+    """A campaign that has been launched, with its database kept as it then was."""
+
+    audience: Audience
+    campaign_id: int
+
+    @property
+    def readers(self) -> int:
+        return self.audience.readers
+
+    @cached_property
+    def message_bytes(self) -> int:
+        """How long a message is: the median over some readers."""
+        return int(statistics.median(len(message) for message in islice(self.messages(), _LOOKED_AT)))
+
+    def messages(self) -> Iterator[bytes]:
+        """The message of each reader, as the builder makes it."""
+        workspace, engine = self.audience.workspace, self.audience.workspace.open_database()
+        with open_session(engine, read_only=True) as rows:
+            contents = [CompiledEdition.from_bytes(row.body) for row in rows.exec(select(CampaignContent))]
+            builder = MessageBuilder(contents, workspace.settings)
+            for subscriber in rows.exec(select(Subscriber).limit(_LOOKED_AT)):
+                reader = reader_for(subscriber, self.campaign_id, workspace.settings, workspace.keys.tokens)
+                yield builder.build(reader, now=datetime.now(UTC))
+        engine.dispose()
+
+    def send(
+        self,
+        port: int,
+        *,
+        connections: int = 10,
+        processes: int = 1,
+        enough: int | None = None,
+        profiled: bool = False,
+        environ: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Send it from its beginning to ``port`` of this machine, from so many processes at once."""
+        self.audience.store.restore()
+        errand = Errand(
+            root=self.audience.workspace.root,
+            campaign_id=self.campaign_id,
+            enough=enough,
+            profiled=profiled,
+            environ={
+                "MAILER_DATABASE__URL": self.audience.store.url,
+                "MAILER_SMTP__URL": f"smtp://127.0.0.1:{port}",
+                "MAILER_SMTP__CONNECTIONS": str(connections),
+                "MAILER_SMTP__MESSAGES_PER_CONNECTION": _NEVER_RENEWED,
+                **(environ or {}),
+            },
+        )
+        return run_together([Apart("bench.send_worker", errand) for _ in range(processes)])
+
+
+class Campaigns:
+    """Makes audiences and campaigns below ``folder``, each at most once."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._made: dict[str, PreparedCampaign] = {}
+
+    def prepare(self, size: Size, readers: int, *, server: str | None = None) -> PreparedCampaign:
+        """A launched campaign; in SQLite, or on the PostgreSQL at ``server``."""
+        name = f"{size}_{readers}{'_postgres' if server else ''}"
+        if name not in self._made:
+            audience = self.gather(f"campaign_{name}", size, readers, server=server)
+            engine = audience.workspace.open_database()
+            number = launch(engine, audience.workspace, audience.plan(), now=datetime.now(UTC))
+            engine.dispose()
+            audience.store.keep()
+            self._made[name] = PreparedCampaign(audience, number)
+        return self._made[name]
+
+    def gather(self, name: str, size: Size, readers: int, *, server: str | None = None) -> Audience:
+        """A new workspace ``name`` with so many readers. Its store is not kept yet."""
+        now = datetime.now(UTC)
+        founded, edition = found_newsletter(self.folder / name, size, now=now)
+        store = _make_store(founded, name, server)
+        workspace = open_workspace(founded.root, environ={"MAILER_DATABASE__URL": store.url})
+        engine = workspace.open_database()
+        upgrade(engine)
+        add_readers(engine, readers, sectors=tuple(workspace.settings.sectors), now=now)
+        engine.dispose()
+        return Audience(workspace=workspace, edition=edition, readers=readers, store=store)
+
+
+def _make_store(workspace: Workspace, name: str, server: str | None) -> Store:
+    if server is None:
+        return SqliteStore(workspace.root / "mailer.db")
+    store = PostgresStore(server, name.replace("-", "_"))
+    store.create()
+    return store

@@ -1,0 +1,294 @@
+"""``make bench-pages``: the readers' pages while a campaign is sent, and what a page costs by itself.
+
+The campaign is sent as fast as it goes, by a process of its own into smtp-sink, with the durable ledger in
+SQLite; the pages are `mailer serve`. Readers leave through their own links at a steady rate, each by a new
+connection, as mail providers press the button, and a wait is counted from the moment they meant to press.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fastapi import FastAPI
+from sqlmodel import Session, col, func, select
+
+from bench.measurement import Bar, Figure, print_table
+from bench.newsletters import Size
+from bench.prepared_campaigns import Campaigns, PreparedCampaign
+from bench.relays import NoRelayError, running_sink
+from bench.send_worker import Errand
+from bench.worker_process import Apart, FailedRunError, run_together
+from mailer.database.models import Campaign, Delivery, DeliveryState
+from mailer.web.app import create_app
+from mailer.workspace import Workspace, open_workspace
+from subscribers.models import Status, Subscriber
+from subscribers.tokens import Purpose
+from tests.servers import free_port, wait_until
+
+READERS = 150_000
+A_SECOND = 200
+SECONDS = 15
+_LOOKS = 300
+_BODY = b"List-Unsubscribe=One-Click"
+_HEAD = (
+    "POST /u/{token} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
+    "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Presses:
+    """How long each press of the button took, in milliseconds, and what was answered."""
+
+    milliseconds: Sequence[float]
+    statuses: Sequence[int]
+
+    def percentile(self, share: float) -> float:
+        return sorted(self.milliseconds)[min(int(share * len(self.milliseconds)), len(self.milliseconds) - 1)]
+
+
+def measure_leaving(campaign: PreparedCampaign) -> Iterator[Figure]:
+    """Readers leave while their campaign is sent."""
+    workspace = campaign.audience.workspace
+    with running_sink() as port, sending(campaign, port), serving(workspace) as web:
+        number = A_SECOND * SECONDS
+        # Those who come last in the ledger: most have left before their turn comes, and get nothing.
+        tokens = [
+            workspace.keys.tokens.sign(
+                Purpose.subscription, subscriber_id=campaign.readers - n, campaign_id=campaign.campaign_id
+            )
+            for n in range(number)
+        ]
+        asyncio.run(press_all(web, tokens[:50]))
+        was_sending = _count_sent(workspace)
+        presses = asyncio.run(press_all(web, tokens[50:]))
+        sent = _count_sent(workspace) - was_sending
+        lost = number - _count_gone(workspace)
+    note = f"{sent:,} messages were sent meanwhile; p50 {presses.percentile(0.5):.1f} ms"
+    yield Figure(
+        what=f"unsubscribe POST, p99, at {A_SECOND} a second while sending",
+        measured=presses.percentile(0.99),
+        unit="ms",
+        side=Bar.most,
+        bar=100,
+        note=note,
+    )
+    failed = sum(status != 200 for status in presses.statuses)
+    yield Figure(
+        what=f"unsubscribe POST, lost of {number:,}", measured=lost + failed, unit="", side=Bar.most, bar=0
+    )
+
+
+@contextmanager
+def sending(campaign: PreparedCampaign, port: int) -> Iterator[None]:
+    """The campaign on its way, from when its first messages are out."""
+    workspace = campaign.audience.workspace
+    campaign.audience.store.restore()
+    thread = threading.Thread(target=_send, args=(campaign, port), daemon=True)
+    thread.start()
+    wait_until(lambda: _count_sent(workspace) > 0, what="the first message", seconds=120)
+    yield
+    # What is left is of no interest; the sender stops when its campaign does.
+    _pause(workspace)
+    thread.join(120)
+
+
+def _send(campaign: PreparedCampaign, port: int) -> None:
+    errand = Errand(
+        root=campaign.audience.workspace.root,
+        campaign_id=campaign.campaign_id,
+        environ={"MAILER_SMTP__URL": f"smtp://127.0.0.1:{port}"},
+    )
+    # It is paused before its end and readers leave, both of which the bench's own sender takes for failures.
+    with contextlib.suppress(FailedRunError):
+        run_together([Apart("bench.send_worker", errand)])
+
+
+@contextmanager
+def serving(workspace: Workspace) -> Iterator[int]:
+    """`mailer serve` in a process of its own; its port."""
+    port = free_port()
+    command = [
+        sys.executable,
+        "-m",
+        "mailer",
+        "-C",
+        str(workspace.root),
+        "serve",
+        "--no-work",
+        "--port",
+        str(port),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_until(lambda: asyncio.run(_answers(port)), what="mailer serve", seconds=60)
+        yield port
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+async def press_all(port: int, tokens: Sequence[str]) -> Presses:
+    """Press each button at its own moment, ``A_SECOND`` of them a second, however long answers take."""
+    loop = asyncio.get_running_loop()
+    began = loop.time() + 0.1
+
+    async def press(place: int, token: str) -> tuple[float, int]:
+        due = began + place / A_SECOND
+        await asyncio.sleep(max(0.0, due - loop.time()))
+        status = await _post(port, token)
+        return (loop.time() - due) * 1000, status
+
+    ended = await asyncio.gather(*(press(place, token) for place, token in enumerate(tokens)))
+    return Presses(milliseconds=[wait for wait, _ in ended], statuses=[status for _, status in ended])
+
+
+async def _post(port: int, token: str) -> int:
+    try:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(_HEAD.format(token=token, length=len(_BODY)).encode() + _BODY)
+        answer = await reader.read()
+        writer.close()
+        return int(answer.split(b" ", 2)[1])
+    except (OSError, IndexError, ValueError):
+        return 0
+
+
+async def _answers(port: int) -> bool:
+    return await _post(port, "wrong") == 404
+
+
+def measure_pages(workspace: Workspace) -> Iterator[Figure]:
+    """What the application itself takes for a page, from the request to the last byte of the answer."""
+    app = create_app(workspace)
+    token = workspace.keys.tokens.sign(Purpose.subscription, subscriber_id=1, campaign_id=1)
+    paths = {
+        "leaving": f"/u/{token}",
+        "preferences": f"/p/{token}",
+        "list of editions": "/e/",
+        "link": "/link",
+    }
+    medians = asyncio.run(_look(app, paths))
+    slowest = max(medians, key=lambda name: medians[name])
+    yield Figure(
+        what="public page, p50 of the application's own time",
+        measured=medians[slowest],
+        unit="ms",
+        side=Bar.most,
+        bar=5,
+        note="the slowest of " + ", ".join(f"{name} {taken:.2f}" for name, taken in medians.items()),
+    )
+
+
+async def _look(app: FastAPI, paths: Mapping[str, str]) -> dict[str, float]:
+    async with app.router.lifespan_context(app):
+        return {name: await _median(app, path) for name, path in paths.items()}
+
+
+async def _median(app: FastAPI, path: str) -> float:
+    taken = []
+    for _ in range(_LOOKS):
+        began = time.perf_counter()
+        assert await _get(app, path) == 200
+        taken.append((time.perf_counter() - began) * 1000)
+    return statistics.median(taken[_LOOKS // 10 :])
+
+
+async def _get(app: FastAPI, path: str) -> int:
+    status = 0
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "GET",
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode(),
+        "query_string": b"",
+        "headers": [(b"host", b"127.0.0.1"), (b"accept-language", b"mn,en;q=0.5")],
+        "client": ("127.0.0.1", 1),
+        "server": ("127.0.0.1", 80),
+        "root_path": "",
+    }
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Any) -> None:
+        nonlocal status
+        if message["type"] == "http.response.start":
+            status = message["status"]
+
+    await app(scope, receive, send)
+    return status
+
+
+def _count_sent(workspace: Workspace) -> int:
+    return _count(workspace, select(func.count()).where(col(Delivery.state) == DeliveryState.sent))
+
+
+def _count_gone(workspace: Workspace) -> int:
+    return _count(workspace, select(func.count()).where(col(Subscriber.status) == Status.unsubscribed))
+
+
+def _count(workspace: Workspace, statement: Any) -> int:
+    engine = workspace.open_database()
+    try:
+        with Session(engine.execution_options(read_only=True)) as session:
+            return int(session.exec(statement).one())
+    finally:
+        engine.dispose()
+
+
+def _pause(workspace: Workspace) -> None:
+    from datetime import UTC, datetime
+
+    from mailer.campaigns.lifecycle import CampaignStateError, pause_campaign
+
+    engine = workspace.open_database()
+    try:
+        with Session(engine) as session:
+            number = session.exec(select(Campaign.id)).one() or 0
+            pause_campaign(session, number, now=datetime.now(UTC))
+            session.commit()
+    except CampaignStateError:
+        # It is through already.
+        return
+    finally:
+        engine.dispose()
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.public_pages", description="Measure the readers' pages."
+    )
+    parser.add_argument("--readers", type=int, default=READERS, help=f"of the campaign ({READERS:,})")
+    parser.add_argument("--dir", type=Path, help="where the workspace is made; its disk counts")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:
+        campaign = Campaigns(Path(folder)).prepare(Size.small, options.readers)
+        print_table(measure(campaign))
+
+
+def measure(campaign: PreparedCampaign) -> Iterator[Figure]:
+    """All figures; what cannot be measured here is told as such."""
+    yield from measure_pages(open_workspace(campaign.audience.workspace.root, environ={}))
+    try:
+        yield from measure_leaving(campaign)
+    except NoRelayError as error:
+        yield Figure(what="unsubscribe POST while sending", note=f"{error}.")
+
+
+if __name__ == "__main__":
+    main()

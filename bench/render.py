@@ -1,0 +1,49 @@
+"""``make bench``: what rendering costs beside what others cost, one table, each figure with its bar."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from bench.compile_time import measure_change, measure_conversion, measure_growth
+from bench.html_size import measure_size
+from bench.measurement import Figure, print_table
+from bench.message_cost import measure_messages
+from bench.npm_renderer import NoPeersError, Renderer, install_peers
+from bench.peak_memory import measure_memory
+from bench.sample_workspace import Sample, prepare_sample
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        sample = prepare_sample(Path(folder) / "workspace")
+        print(f"{sample.edition.title}: {len(sample.edition.stories)} stories.")
+        print("Ratios are medians over rounds in turn; times are this machine's, at this moment.\n")
+        # Beside the peers first: after the other figures, the same work took a third longer in this process.
+        print_table([*measure_against_node(sample), *measure_own(sample, Path(folder))])
+
+
+def measure_own(sample: Sample, folder: Path) -> Iterator[Figure]:
+    """What is measured without Node."""
+    yield from measure_messages(sample)
+    yield from measure_growth(sample, folder)
+    yield from measure_memory(sample)
+
+
+def measure_against_node(sample: Sample) -> Iterator[Figure]:
+    try:
+        install_peers()
+    except NoPeersError as error:
+        for what in (
+            "MJML to inlined HTML, faster than npm mjml + juice",
+            "the whole compile after one story changed, beside npm mjml alone",
+            "HTML of the sample, beside npm mjml with a section for each story",
+        ):
+            yield Figure(what=what, note=f"{error}.")
+        return
+    for measure in (measure_conversion, measure_change, measure_size):
+        with Renderer() as peer:
+            yield from measure(sample, peer)
+
+
+if __name__ == "__main__":
+    main()

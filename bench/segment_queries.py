@@ -1,0 +1,141 @@
+"""What asking the list costs beside SQL written by hand, over a million subscribers, on both databases.
+
+Ours is all of it: reading the text of the segment, making the statement, asking, and the answer in Python.
+By hand is the driver alone, with the quickest of the ways that a person would write it.
+"""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine
+from sqlmodel import Session
+
+from bench.measurement import Bar, Figure, print_table
+from bench.synthetic_partners import SECTORS, add_partners
+from bench.timed_rounds import Rounds, Timed, clock
+from mailer.database.engine import open_engine, open_session
+from mailer.database.schema import upgrade
+from subscribers.cross_table import count_table
+from subscribers.queries import count
+from subscribers.segments.segment import parse_segment
+from tests.servers import find_postgres, running_postgres
+
+_SEGMENT = "country:MN,CN sector:education -tag:press"
+_TODAY = date(2026, 3, 1)
+_BY_HAND = {
+    "EXISTS": """\
+SELECT count(*) FROM subscriber s WHERE s.country IN ('MN', 'CN')
+AND EXISTS (SELECT 1 FROM subscriber_sector f WHERE f.subscriber_id = s.id AND f.sector = 'education')
+AND NOT EXISTS (SELECT 1 FROM subscriber_tag t WHERE t.subscriber_id = s.id AND t.tag = 'press')""",
+    "JOIN": """\
+SELECT count(*) FROM subscriber s
+JOIN subscriber_sector f ON f.subscriber_id = s.id AND f.sector = 'education'
+LEFT JOIN subscriber_tag t ON t.subscriber_id = s.id AND t.tag = 'press'
+WHERE s.country IN ('MN', 'CN') AND t.subscriber_id IS NULL""",
+    "IN": """\
+SELECT count(*) FROM subscriber s WHERE s.country IN ('MN', 'CN')
+AND s.id IN (SELECT subscriber_id FROM subscriber_sector WHERE sector = 'education')
+AND s.id NOT IN (SELECT subscriber_id FROM subscriber_tag WHERE tag = 'press')""",
+}
+_JOIN = """\
+SELECT count(*) FROM subscriber s LEFT JOIN subscriber_sector f ON f.subscriber_id = s.id
+WHERE s.status = 'active' OR (s.status = 'paused' AND s.paused_until <= '2026-03-01')"""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _read_arguments(arguments)
+    with tempfile.TemporaryDirectory(prefix="mailer-bench-") as folder:
+        print_table(measure(Path(folder), options.subscribers, options.rounds))
+
+
+def measure(folder: Path, subscribers: int, rounds: int) -> Iterator[Figure]:
+    """The figures of both databases; of PostgreSQL where it is installed."""
+    with _filled(f"sqlite:///{folder / 'mailer.db'}", folder, subscribers) as engine:
+        yield from _measure(engine, "SQLite", subscribers, rounds)
+    if (programs := find_postgres()) is None:
+        yield Figure(what="the same, PostgreSQL", note="PostgreSQL is not installed.")
+        return
+    with running_postgres(programs) as url, _filled(url, folder, subscribers) as engine:
+        yield from _measure(engine, "PostgreSQL", subscribers, rounds)
+
+
+@contextmanager
+def _filled(url: str, folder: Path, subscribers: int) -> Iterator[Engine]:
+    engine = open_engine(url, root=folder)
+    upgrade(engine)
+    add_partners(engine, subscribers)
+    yield engine
+    engine.dispose()
+
+
+def _measure(engine: Engine, name: str, subscribers: int, rounds: int) -> Iterator[Figure]:
+    with open_session(engine, read_only=True) as reading:
+        connection = reading.connection()
+        _agree(reading, connection)
+        yield _measure_count(reading, connection, f"three terms over {subscribers:,}, {name}", rounds)
+        yield _measure_table(reading, connection, f"country × sector over {subscribers:,}, {name}", rounds)
+
+
+def _measure_count(reading: Session, connection: Connection, what: str, rounds: int) -> Figure:
+    works: Mapping[str, Timed] = {
+        "ours": clock(lambda: _count(reading)),
+        **{form: clock(_asking(connection, statement)) for form, statement in _BY_HAND.items()},
+    }
+    taken = Rounds(works, rounds=rounds, warmup=1)
+    best = min(_BY_HAND, key=taken.median)
+    each = ", ".join(f"{form} {taken.median(form):.0f} ms" for form in _BY_HAND)
+    return Figure(
+        what=f"{what}, beside SQL by hand",
+        measured=taken.ratio("ours", best),
+        side=Bar.most,
+        bar=1.3,
+        note=f"{taken.median('ours'):.0f} ms; by hand, the quickest of {each}: {best}",
+    )
+
+
+def _measure_table(reading: Session, connection: Connection, what: str, rounds: int) -> Figure:
+    works: Mapping[str, Timed] = {
+        "ours": clock(lambda: count_table(reading, parse_segment("all"), SECTORS, today=_TODAY)),
+        "join": clock(_asking(connection, _JOIN)),
+    }
+    taken = Rounds(works, rounds=rounds, warmup=1)
+    return Figure(
+        what=f"{what}, beside count(*)",
+        measured=taken.ratio("ours", "join"),
+        side=Bar.most,
+        bar=3,
+        note=f"{taken.median('ours'):.0f} ms in one query; SELECT count(*) over the join "
+        f"{taken.median('join'):.0f} ms",
+    )
+
+
+def _count(reading: Session) -> int:
+    return count(reading, parse_segment(_SEGMENT, sectors=SECTORS))
+
+
+def _asking(connection: Connection, statement: str) -> Callable[[], int]:
+    return lambda: int(connection.exec_driver_sql(statement).scalar_one())
+
+
+def _agree(reading: Session, connection: Connection) -> None:
+    """What is compared has the same answer, or nothing is measured."""
+    answers = {_count(reading), *(_asking(connection, statement)() for statement in _BY_HAND.values())}
+    table = count_table(reading, parse_segment("all"), SECTORS, today=_TODAY)
+    rows = sum(table.total.by_sector) + table.total.other + table.total.none
+    if len(answers) != 1 or rows != _asking(connection, _JOIN)():
+        raise AssertionError(f"ours and the statements by hand disagree: {answers}, {rows} rows")
+
+
+def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.segment_queries", description="Measure segments.")
+    parser.add_argument("--subscribers", type=int, default=1_000_000, help="how many are on the list")
+    parser.add_argument("--rounds", type=int, default=9, help="rounds that count (9)")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()

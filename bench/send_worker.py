@@ -1,0 +1,70 @@
+"""One process that sends a campaign, as ``mailer send`` does, and measures its own sending.
+
+The clock and the CPU are those of ``send_campaign`` alone, which opens the database and reads the frozen
+content; starting Python, importing and reading the settings are left out, as they are for every rival.
+"""
+
+import cProfile
+import pstats
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench.worker_process import FailedRunError, answer
+from mailer.campaigns.send import send_campaign
+from mailer.dispatch.deliveries.counts import Counts
+from mailer.workspace import open_workspace
+
+_SHOWN = 25
+
+
+@dataclass(frozen=True, kw_only=True)
+class Errand:
+    """Send the campaign in the workspace ``root``, whose settings ``environ`` overrides.
+
+    ``enough`` is after how many messages it is asked to stop, None for never. With ``profiled`` the functions
+    that took the most time of their own are written to stderr.
+    """
+
+    root: Path
+    campaign_id: int
+    environ: Mapping[str, str] = field(default_factory=dict)
+    enough: int | None = None
+    profiled: bool = False
+
+
+def prepare(errand: Errand) -> Callable[[], int]:
+    workspace = open_workspace(errand.root, environ=errand.environ)
+    stop = threading.Event()
+
+    def watch(counts: Counts) -> None:
+        # A user sees a progress bar, so it is counted here as for one.
+        if errand.enough is not None and counts.sent >= errand.enough:
+            stop.set()
+
+    def send() -> int:
+        ending = send_campaign(workspace, errand.campaign_id, on_progress=watch, stop=stop)
+        counts = ending.counts
+        wrong = counts.rejected + counts.failed + counts.suppressed + counts.in_doubt + counts.deferred
+        if wrong or ending.reason or counts.sent < (errand.enough or counts.audience):
+            raise FailedRunError(f"the campaign did not go through: {ending}")
+        return counts.sent
+
+    return _profiling(send) if errand.profiled else send
+
+
+def _profiling(work: Callable[[], int]) -> Callable[[], int]:
+    def profiled() -> int:
+        profile = cProfile.Profile()
+        try:
+            return profile.runcall(work)
+        finally:
+            pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(_SHOWN)
+
+    return profiled
+
+
+if __name__ == "__main__":
+    answer(prepare)

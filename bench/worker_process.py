@@ -1,0 +1,114 @@
+"""Programs of this folder in processes of their own: given an errand, begun together, asked for their run."""
+
+import contextlib
+import json
+import pickle
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from bench.runs import Run
+
+# Seconds; to send a million takes some minutes.
+_PATIENCE = 1800
+
+
+class FailedRunError(Exception):
+    """A run did not do what it was asked to, so there is nothing to measure."""
+
+
+class Apart:
+    """``module`` in a process of its own, with its imports done, waiting for the word to begin."""
+
+    def __init__(self, module: str, errand: object) -> None:
+        self._module = module
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        assert self._process.stdin
+        assert self._process.stdout
+        pickle.dump(errand, self._process.stdin)
+        self._process.stdin.flush()
+        if self._process.stdout.readline() != b"ready\n":
+            raise FailedRunError(f"{module} did not start")
+
+    def begin(self) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(b"go\n")
+        self._process.stdin.flush()
+
+    def finish(self) -> Run:
+        """What it did.
+
+        Raises:
+            FailedRunError: it failed, or took longer than anything here should.
+        """
+        try:
+            answer, _ = self._process.communicate(timeout=_PATIENCE)
+        except subprocess.TimeoutExpired as error:
+            self._process.kill()
+            self._process.communicate()
+            raise FailedRunError(f"{self._module} was not done after {_PATIENCE} s") from error
+        if self._process.returncode:
+            raise FailedRunError(f"{self._module} ended with {self._process.returncode}")
+        return Run(**json.loads(answer))
+
+
+def run_together(workers: Iterable[Apart]) -> Run:
+    """Let ``workers`` begin at one moment; the time from the first beginning to the last end, the CPU of all.
+
+    ``messages`` is the largest that one of them tells, because each reads it in the ledger they share.
+    """
+    waiting = list(workers)
+    for worker in waiting:
+        worker.begin()
+    runs = [worker.finish() for worker in waiting]
+    return Run(
+        messages=max(run.messages for run in runs),
+        began=min(run.began for run in runs),
+        ended=max(run.ended for run in runs),
+        cpu=sum(run.cpu for run in runs),
+        peak=max(run.peak for run in runs),
+    )
+
+
+def run_apart(module: str, errand: object) -> Run:
+    return run_together([Apart(module, errand)])
+
+
+def answer(prepare: Callable[[Any], Callable[[], int]]) -> None:
+    """The other side: take the errand, ``prepare``, wait for the word, work, and tell how it went.
+
+    What ``prepare`` returns does the work and says how many messages it was; only that is measured, by the
+    clock and in CPU.
+    """
+    work = prepare(pickle.load(sys.stdin.buffer))
+    print("ready", flush=True)
+    sys.stdin.buffer.readline()
+    began, spent = time.monotonic(), _read_cpu()
+    messages = work()
+    ended, cpu = time.monotonic(), _read_cpu() - spent
+    print(json.dumps(asdict(Run(messages=messages, began=began, ended=ended, cpu=cpu, peak=read_peak()))))
+
+
+def _read_cpu() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def read_peak() -> float:
+    """The most memory this process ever had, in megabytes.
+
+    Not ru_maxrss where there is a choice: a process begins with that of the one that started it.
+    """
+    with contextlib.suppress(OSError):
+        found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text(encoding="ascii"))
+        if found:
+            return int(found[1]) / 1000
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1000

@@ -1,0 +1,54 @@
+"""Whether two processes that send from one PostgreSQL are twice as fast as one."""
+
+from collections.abc import Iterator
+from functools import partial
+
+from bench.bench_context import Ground
+from bench.measurement import Figure
+from bench.newsletters import Size
+from bench.prepared_campaigns import PreparedCampaign
+from bench.relays import running_slow_sink
+from bench.runs import rate
+from tests.servers import find_postgres, running_postgres
+
+# Some seconds for two processes too: in the last half second one of them may hold what the other could do.
+_READERS, _CONNECTIONS, _MILLISECONDS = 12_000, 10, 10
+
+
+def measure_machines(ground: Ground) -> Iterator[Figure]:
+    """60 kB from a durable PostgreSQL to two relays that answer after 10 ms, by one process and by two."""
+    what = "PostgreSQL, 2 processes beside 1, two sinks of 10 ms"
+    programs = find_postgres()
+    if programs is None:
+        yield Figure(what=what, note="PostgreSQL is not installed.")
+        return
+    with (
+        running_postgres(programs, durable=True) as server,
+        running_slow_sink(_MILLISECONDS) as first,
+        running_slow_sink(_MILLISECONDS) as second,
+    ):
+        campaign = ground.campaigns.prepare(Size.large, ground.many(_READERS), server=server)
+        _name_relays(campaign, first, second)
+        works = {
+            str(count): partial(campaign.send, first, connections=_CONNECTIONS, processes=count)
+            for count in (1, 2)
+        }
+        turns = ground.compare(works)
+    ratio = turns.ratio("2", "1", rate)
+    yield Figure(
+        what=what,
+        measured=ratio.median,
+        bar=1.8,
+        note=f"{turns.median('2', rate):,.0f}/s against {turns.median('1', rate):,.0f}/s; {ratio}; "
+        f"{_CONNECTIONS} connections a process, fsync and synchronous_commit on",
+    )
+
+
+def _name_relays(campaign: PreparedCampaign, *ports: int) -> None:
+    """Write two relays of equal weight into the settings of the campaign's workspace."""
+    tables = [
+        f'\n[[smtp.relays]]\nname = "sink-{number}"\nurl = "smtp://127.0.0.1:{port}"\n'
+        for number, port in enumerate(ports, start=1)
+    ]
+    with (campaign.audience.workspace.root / "mailer.toml").open("a", encoding="utf-8") as settings:
+        settings.writelines(tables)

@@ -1,0 +1,151 @@
+"""What a subscriber asks for, read and saved: the page behind the link in every mail."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Unpack
+
+from sqlmodel import Session, col, delete, select
+
+from subscribers.consent.status_changes import Circumstances, change_status, lock_subscriber, record
+from subscribers.country import is_country
+from subscribers.errors import DetailError, UnknownSubscriberError
+from subscribers.models import Event, Status, Subscriber, SubscriberCountry, SubscriberSector
+from subscribers.queries import read_sectors
+from subscribers.validation import clean_language, clean_line, clean_sectors
+
+
+@dataclass(frozen=True, kw_only=True)
+class Preferences:
+    """A subscriber's choices. ``country`` is alpha-2, ``language`` a BCP 47 tag, either None when unknown.
+
+    ``paused_until`` is the first day of mail again, None for every edition; ``countries`` are those followed
+    besides one's own.
+    """
+
+    name: str
+    country: str | None
+    sectors: frozenset[str]
+    language: str | None
+    paused_until: date | None
+    countries: frozenset[str] = frozenset()
+
+
+_CHOICES = tuple(choice.name for choice in fields(Preferences))
+
+
+def read_preferences(session: Session, subscriber_id: int) -> Preferences:
+    """The choices of a subscriber, those who left included.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber, or it was erased.
+    """
+    subscriber = session.get(Subscriber, subscriber_id)
+    if subscriber is None or subscriber.status is Status.erased:
+        raise UnknownSubscriberError(subscriber_id)
+    return _preferences_of(session, subscriber)
+
+
+def save_preferences(
+    session: Session,
+    subscriber_id: int,
+    preferences: Preferences,
+    *,
+    sectors: Collection[str] | None = None,
+    **circumstances: Unpack[Circumstances],
+) -> frozenset[str]:
+    """Keep a subscriber's choices, with a consent record, and say which changed. The caller commits.
+
+    ``sectors`` are the configured slugs; None leaves them unchecked. A pause until today or before ends a
+    pause.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber, or it was erased.
+        DetailError: a choice cannot be kept; nothing was.
+    """
+    subscriber = lock_subscriber(session, subscriber_id)
+    if subscriber.status is Status.erased:
+        raise UnknownSubscriberError(subscriber_id)
+    before = _preferences_of(session, subscriber)
+    after = _checked(preferences, sectors, today=circumstances["now"].date())
+    changed = frozenset(name for name in _CHOICES if getattr(before, name) != getattr(after, name))
+    if "paused_until" in changed:
+        _pause(session, subscriber, after.paused_until, **circumstances)
+    if details := changed - {"paused_until"}:
+        _keep(session, subscriber, after, details, **circumstances)
+    return changed
+
+
+def _preferences_of(session: Session, subscriber: Subscriber) -> Preferences:
+    return Preferences(
+        name=subscriber.name,
+        country=subscriber.country,
+        sectors=frozenset(read_sectors(session, [subscriber])[subscriber.id or 0]),
+        language=subscriber.language,
+        paused_until=subscriber.paused_until,
+        countries=read_countries(session, subscriber.id or 0),
+    )
+
+
+def read_countries(session: Session, subscriber_id: int) -> frozenset[str]:
+    """The countries a subscriber follows besides their own."""
+    wanted = select(SubscriberCountry.country).where(SubscriberCountry.subscriber_id == subscriber_id)
+    return frozenset(session.exec(wanted))
+
+
+def _checked(preferences: Preferences, sectors: Collection[str] | None, *, today: date) -> Preferences:
+    country = preferences.country or None
+    if not all(map(is_country, preferences.countries | frozenset([country] if country else []))):
+        raise DetailError("country", "choose one of the countries offered.")
+    paused_until = preferences.paused_until
+    return Preferences(
+        name=clean_line(preferences.name, "name"),
+        country=country,
+        sectors=clean_sectors(preferences.sectors, preferences.sectors if sectors is None else sectors),
+        language=clean_language(preferences.language or ""),
+        paused_until=paused_until if paused_until is not None and paused_until > today else None,
+        countries=preferences.countries,
+    )
+
+
+def _pause(
+    session: Session,
+    subscriber: Subscriber,
+    paused_until: date | None,
+    **circumstances: Unpack[Circumstances],
+) -> None:
+    if paused_until is None:
+        change_status(session, subscriber, Status.active, event=Event.resumed, **circumstances)
+        return
+    if subscriber.status not in {Status.active, Status.paused}:
+        raise DetailError("paused_until", "you are not receiving mail at present, so you cannot pause it.")
+    change_status(
+        session, subscriber, Status.paused, event=Event.paused, paused_until=paused_until, **circumstances
+    )
+
+
+def _keep(
+    session: Session,
+    subscriber: Subscriber,
+    wanted: Preferences,
+    changed: frozenset[str],
+    **circumstances: Unpack[Circumstances],
+) -> None:
+    subscriber.name, subscriber.country, subscriber.language = wanted.name, wanted.country, wanted.language
+    subscriber.updated_at = circumstances["now"]
+    session.add(subscriber)
+    if "sectors" in changed:
+        session.exec(delete(SubscriberSector).where(col(SubscriberSector.subscriber_id) == subscriber.id))
+        session.add_all(
+            SubscriberSector(subscriber_id=subscriber.id or 0, sector=sector)
+            for sector in sorted(wanted.sectors)
+        )
+    if "countries" in changed:
+        session.exec(delete(SubscriberCountry).where(col(SubscriberCountry.subscriber_id) == subscriber.id))
+        session.add_all(
+            SubscriberCountry(subscriber_id=subscriber.id or 0, country=country)
+            for country in sorted(wanted.countries)
+        )
+    said = circumstances.get("evidence", "")
+    circumstances["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()
+    record(session, subscriber, Event.updated, **circumstances)

@@ -1,0 +1,295 @@
+"""The only place where a status changes, and where what happened is written down in the same transaction.
+
+Three rules hold here whatever the caller wants: somebody who left, bounced or complained becomes active
+again only by their own hand; an erased subscriber stays erased; and every change leaves a record. Nothing
+here commits.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from types import MappingProxyType
+from typing import Any, Required, TypedDict, Unpack
+
+from sqlmodel import Session, col, delete, select, update
+
+from subscribers.address import normalise_address
+from subscribers.consent.suppression import SuppressionKey, blank_lifted, forget, keep_others_out, remember
+from subscribers.errors import StatusError, UnknownSubscriberError
+from subscribers.models import (
+    ConsentRecord,
+    Event,
+    ImportChange,
+    MailedLink,
+    Status,
+    Subscriber,
+    SubscriberCountry,
+    SubscriberSector,
+    SubscriberTag,
+    Suppression,
+)
+
+GONE = frozenset({Status.unsubscribed, Status.bounced, Status.complained, Status.erased})
+"""Those who get nothing until they come back by their own hand; the erased never do."""
+
+_ANY = frozenset(Status) - {Status.erased}
+
+_MOVES: Mapping[Event, tuple[frozenset[Status], frozenset[Status]]] = MappingProxyType(
+    {
+        Event.subscribed: (_ANY, frozenset({Status.pending, Status.active})),
+        Event.paused: (frozenset({Status.active, Status.paused}), frozenset({Status.paused})),
+        Event.resumed: (frozenset({Status.paused}), frozenset({Status.active})),
+        Event.unsubscribed: (_ANY, frozenset({Status.unsubscribed})),
+        Event.bounced: (_ANY, frozenset({Status.bounced})),
+        Event.complained: (_ANY, frozenset({Status.complained})),
+        Event.suppressed: (_ANY, frozenset({Status.unsubscribed})),
+        Event.erased: (_ANY, frozenset({Status.erased})),
+    }
+)
+"""From which statuses an event may lead to which. Importing, updating and unsuppressing lead nowhere."""
+
+_STATUS_BY_REASON: Mapping[Event, Status] = MappingProxyType(
+    {
+        Event.suppressed: Status.unsubscribed,
+        Event.bounced: Status.bounced,
+        Event.complained: Status.complained,
+    }
+)
+
+
+class Circumstances(TypedDict, total=False):
+    """How something happened, as a consent record keeps it; see :class:`subscribers.models.ConsentRecord`."""
+
+    method: Required[str]
+    now: Required[datetime]
+    source: str
+    wording: str
+    wording_version: str
+    language: str
+    evidence: str
+    basis: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Change:
+    """What a request came to. ``status`` is the subscriber's now, None for an address on no list."""
+
+    changed: bool
+    status: Status | None
+
+
+def change_status(
+    session: Session,
+    subscriber: Subscriber,
+    status: Status,
+    *,
+    event: Event,
+    paused_until: date | None = None,
+    **circumstances: Unpack[Circumstances],
+) -> None:
+    """Move ``subscriber`` to ``status`` because of ``event``, and record it. The caller commits.
+
+    ``paused_until`` belongs to the status paused alone. Bounces and complaints come through :func:`suppress`,
+    which also remembers the address.
+
+    Raises:
+        StatusError: that event may not lead there.
+    """
+    session.flush()
+    # Two hands at once on PostgreSQL: the second waits here and then sees what the first did.
+    session.refresh(subscriber, with_for_update=True)
+    before, after = _MOVES.get(event, (frozenset(), frozenset()))
+    if subscriber.status not in before or status not in after:
+        raise StatusError(
+            f"{subscriber.email} is {subscriber.status}; the event {event} cannot make that {status}."
+        )
+    subscriber.status = status
+    subscriber.paused_until = paused_until if status is Status.paused else None
+    subscriber.updated_at = circumstances["now"]
+    session.add(subscriber)
+    record(session, subscriber, event, **circumstances)
+
+
+def record(
+    session: Session, subscriber: Subscriber, event: Event, **circumstances: Unpack[Circumstances]
+) -> None:
+    """Write down what happened to ``subscriber``, changing no status. The caller commits."""
+    if subscriber.id is None:
+        raise ValueError("a subscriber is flushed before anything is recorded of it")
+    session.add(ConsentRecord(**consent_record(subscriber.id, event, **circumstances)))
+    session.flush()
+
+
+def consent_record(
+    subscriber_id: int,
+    event: Event,
+    *,
+    method: str,
+    now: datetime,
+    source: str = "",
+    wording: str = "",
+    wording_version: str = "",
+    language: str = "",
+    evidence: str = "",
+    basis: str = "",
+) -> dict[str, Any]:
+    """The columns of a consent record, all of them fit to be stored on either database."""
+    return {
+        "subscriber_id": subscriber_id,
+        "event": event,
+        "at": now,
+        "method": _storable(method, 64),
+        "source": _storable(source, 300),
+        "wording": _storable(wording),
+        "wording_version": _storable(wording_version, 32),
+        "language": _storable(language, 35),
+        "evidence": _storable(evidence),
+        "basis": _storable(basis, 300),
+    }
+
+
+def unsubscribe(session: Session, subscriber_id: int, **circumstances: Unpack[Circumstances]) -> Change:
+    """Let a subscriber leave. Asking again changes nothing and leaves no second record.
+
+    The address is not suppressed: its owner may come back by their own hand, and no import brings them back.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber.
+    """
+    subscriber = lock_subscriber(session, subscriber_id)
+    if subscriber.status in {Status.unsubscribed, Status.complained, Status.erased}:
+        return Change(changed=False, status=subscriber.status)
+    change_status(session, subscriber, Status.unsubscribed, event=Event.unsubscribed, **circumstances)
+    return Change(changed=True, status=Status.unsubscribed)
+
+
+def resubscribe(
+    session: Session, subscriber_id: int, *, key: SuppressionKey, **circumstances: Unpack[Circumstances]
+) -> Change:
+    """Let somebody who left come back: by their own hand, so a page may call this and an import never.
+
+    What a bounce or a complaint made us remember of the address is forgotten again.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber, or it was erased.
+        StatusError: a person of the team put the address on the suppression list.
+    """
+    keep_others_out(session)
+    subscriber = lock_subscriber(session, subscriber_id)
+    if subscriber.status is Status.erased:
+        raise UnknownSubscriberError(subscriber_id)
+    if subscriber.status in {Status.active, Status.paused}:
+        return Change(changed=False, status=subscriber.status)
+    suppression = session.get(Suppression, key.digest(subscriber.email))
+    if suppression is not None and suppression.reason is Event.suppressed:
+        raise StatusError("The team removed this address from the list. Contact them to be added again.")
+    forget(session, key, subscriber.email)
+    change_status(session, subscriber, Status.active, event=Event.subscribed, **circumstances)
+    return Change(changed=True, status=Status.active)
+
+
+def suppress(
+    session: Session,
+    address: str,
+    *,
+    key: SuppressionKey,
+    reason: Event = Event.suppressed,
+    **circumstances: Unpack[Circumstances],
+) -> Change:
+    """Remember that ``address`` must never get mail again, and move its subscriber if it has one.
+
+    ``reason`` is suppressed (by a person: the subscriber becomes unsubscribed), bounced or complained.
+    Whoever is gone already stays as they are, and so does the first reason. The caller commits.
+
+    Raises:
+        AddressError: it is no address.
+        ValueError: another reason was given.
+    """
+    if reason not in _STATUS_BY_REASON:
+        raise ValueError(f"an address is not suppressed because it was {reason}")
+    email = normalise_address(address).email
+    remembered = remember(session, key, email, reason=reason, now=circumstances["now"])
+    subscriber = _find(session, email)
+    if subscriber is None:
+        return Change(changed=remembered, status=None)
+    if subscriber.status not in GONE:
+        change_status(session, subscriber, _STATUS_BY_REASON[reason], event=reason, **circumstances)
+    elif remembered:
+        record(session, subscriber, reason, **circumstances)
+    else:
+        return Change(changed=False, status=subscriber.status)
+    return Change(changed=True, status=subscriber.status)
+
+
+def erase(
+    session: Session, address: str, *, key: SuppressionKey, **circumstances: Unpack[Circumstances]
+) -> Change:
+    """Forget the person at ``address``: every personal detail goes, here and in old records.
+
+    The row itself stays, nameless, because deliveries count it; a keyed hash of the address stays too, so
+    that no import brings it back. The one exception to records being append-only, and the database lets it
+    through only for the erased: so the status comes first. The caller commits.
+
+    Raises:
+        AddressError: it is no address.
+        UnknownSubscriberError: nobody on the list has it.
+    """
+    email = normalise_address(address).email
+    subscriber = _find(session, email)
+    if subscriber is None:
+        raise UnknownSubscriberError(email)
+    remember(session, key, email, reason=Event.erased, now=circumstances["now"])
+    change_status(session, subscriber, Status.erased, event=Event.erased, **circumstances)
+    blank_lifted(session, key, email)
+    _blank_records(session, subscriber)
+    _blank_details(session, subscriber)
+    return Change(changed=True, status=Status.erased)
+
+
+def _blank_records(session: Session, subscriber: Subscriber) -> None:
+    """Empty the words of what happened before; the record of the erasure itself names nobody and stays."""
+    blank = {"source": "", "wording": "", "language": "", "evidence": "", "basis": ""}
+    session.exec(
+        update(ConsentRecord)
+        .where(col(ConsentRecord.subscriber_id) == subscriber.id, col(ConsentRecord.event) != Event.erased)
+        .values(**blank)
+    )
+    # What imports overwrote is personal too.
+    session.exec(delete(ImportChange).where(col(ImportChange.subscriber_id) == subscriber.id))
+
+
+def _blank_details(session: Session, subscriber: Subscriber) -> None:
+    for table in (SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink):
+        session.exec(delete(table).where(col(table.subscriber_id) == subscriber.id))
+    # Also a link by which somebody else wanted to take over the address.
+    session.exec(delete(MailedLink).where(col(MailedLink.detail) == subscriber.email))
+    # ".invalid" can never be delivered to (RFC 2606), should a bug ever try.
+    subscriber.email = subscriber.envelope = f"erased-{subscriber.id}@erased.invalid"
+    subscriber.name = subscriber.organisation = ""
+    subscriber.country = subscriber.language = None
+    session.add(subscriber)
+    session.flush()
+
+
+def lock_subscriber(session: Session, subscriber_id: int) -> Subscriber:
+    """The subscriber with that number, held until the transaction ends.
+
+    Raises:
+        UnknownSubscriberError: there is none.
+    """
+    subscriber = session.get(Subscriber, subscriber_id, populate_existing=True, with_for_update=True)
+    if subscriber is None:
+        raise UnknownSubscriberError(subscriber_id)
+    return subscriber
+
+
+def _find(session: Session, email: str) -> Subscriber | None:
+    wanted = select(Subscriber).where(Subscriber.email == email).with_for_update()
+    return session.exec(wanted, execution_options={"populate_existing": True}).one_or_none()
+
+
+def _storable(text: str, limit: int | None = None) -> str:
+    """``text`` without what a database refuses (NUL, surrogates) or a screen obeys (control characters)."""
+    if not text.isprintable():
+        text = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
+    return text[:limit]

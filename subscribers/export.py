@@ -1,0 +1,166 @@
+"""Writing the list as a file that can be imported again: ours, Excel's, Mailchimp's or listmonk's.
+
+Whatever the format, a cell that a spreadsheet would run is made harmless, and our own import takes it back as
+it was. Who left, bounced or complained is not handed on unless the segment itself asks about status.
+"""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any, BinaryIO, TextIO
+
+from sqlmodel import Session
+
+from subscribers.csv_format import COLUMNS, SEPARATOR, neutralise
+from subscribers.errors import SubscriberError
+from subscribers.models import Status
+from subscribers.queries import list_facts
+from subscribers.segments.segment import Segment
+from subscribers.segments.terms import Key, Term
+
+_ON_THE_LIST = Term(key=Key.status, values=(Status.active, Status.paused), negated=False)
+_NOT_ERASED = Term(key=Key.status, values=(Status.erased,), negated=True)
+_MOST_ROWS = 1_048_575
+_MAILCHIMP_COLUMNS = (
+    *("Email Address", "First Name", "Last Name", "Organisation"),
+    *("Country", "Sectors", "Language", "TAGS"),
+)
+# Excel reads _x0041_ as the letter A; an underscore written this way is only itself.
+_LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
+
+
+class Format(StrEnum):
+    """Whose format to write."""
+
+    csv = "csv"
+    """Our own columns."""
+
+    xlsx = "xlsx"
+    """Our own columns as an Excel workbook."""
+
+    mailchimp = "mailchimp"
+    """A CSV file that Mailchimp imports."""
+
+    listmonk = "listmonk"
+    """A CSV file that listmonk imports."""
+
+
+def export_people(session: Session, segment: Segment, form: Format, stream: BinaryIO) -> int:
+    """Write the subscribers of a segment to ``stream``; how many there were.
+
+    No format holds a status, and importing the file elsewhere makes everybody in it active. So those who
+    have not confirmed, left, bounced or complained are written only if the segment itself asks about
+    ``status``; the erased never are. An importing of the file into the same list changes nothing.
+
+    Raises:
+        SubscriberError: there are more people than a sheet has rows.
+    """
+    header, cells_of = _FORMS[form]
+    rows = ([neutralise(cell) for cell in cells_of(person)] for person in _people(session, segment))
+    if form is Format.xlsx:
+        return _write_workbook(header, rows, stream)
+    text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
+    try:
+        return _write_csv(header, rows, text)
+    finally:
+        text.detach()
+
+
+def _people(session: Session, segment: Segment) -> Iterator[dict[str, Any]]:
+    guard = _NOT_ERASED if segment.asks_about(Key.status) else _ON_THE_LIST
+    return list_facts(session, Segment(text=segment.text, terms=(*segment.terms, guard)))
+
+
+def _write_csv(header: Sequence[str], rows: Iterator[list[str]], stream: TextIO) -> int:
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(header)
+    number = 0
+    for number, row in enumerate(rows, start=1):  # noqa: B007 - the last is how many there were
+        writer.writerow(row)
+    return number
+
+
+def _write_workbook(header: Sequence[str], rows: Iterator[list[str]], stream: BinaryIO) -> int:
+    from openpyxl import Workbook
+    from openpyxl.cell import WriteOnlyCell
+
+    workbook = Workbook(write_only=True)
+    sheet = workbook.create_sheet("Subscribers")
+
+    def write(values: Sequence[str]) -> None:
+        cells = []
+        for value in values:
+            cell = WriteOnlyCell(sheet, _LOOKS_ESCAPED.sub("_x005F_", value))
+            # Or a value that begins with = becomes a formula.
+            cell.data_type = "s"
+            cells.append(cell)
+        sheet.append(cells)
+
+    write(header)
+    number = 0
+    for number, row in enumerate(rows, start=1):
+        if number > _MOST_ROWS:
+            raise SubscriberError(
+                f"An Excel sheet holds at most {_MOST_ROWS:,} subscribers. Export CSV, or a smaller segment."
+            )
+        write(row)
+    workbook.save(stream)
+    return number
+
+
+def _address(person: dict[str, Any]) -> str:
+    # The local part in the case it was given, the domain for people to read: importing makes the same pair
+    # of it.
+    local, _, _ = person["envelope"].rpartition("@")
+    _, _, domain = person["email"].rpartition("@")
+    return f"{local}@{domain}"
+
+
+def _our_cells(person: dict[str, Any]) -> list[str]:
+    return [
+        _address(person),
+        person["name"],
+        person["organisation"],
+        person["country"] or "",
+        SEPARATOR.join(person["sectors"]),
+        person["language"] or "",
+        SEPARATOR.join(person["tags"]),
+    ]
+
+
+def _mailchimp_cells(person: dict[str, Any]) -> list[str]:
+    email, name, organisation, country, sectors, language, _ = _our_cells(person)
+    # No tag holds a comma or a quotation mark.
+    tags = ",".join(f'"{tag}"' for tag in person["tags"])
+    return [email, name, "", organisation, country, sectors, language, tags]
+
+
+def _listmonk_cells(person: dict[str, Any]) -> list[str]:
+    attributes = {column: person[column] for column in COLUMNS[2:] if person[column]}
+    return [_address(person), person["name"], json.dumps(attributes, ensure_ascii=False)]
+
+
+_FORMS: Mapping[Format, tuple[Sequence[str], Callable[[dict[str, Any]], list[str]]]] = MappingProxyType(
+    {
+        Format.csv: (COLUMNS, _our_cells),
+        Format.xlsx: (COLUMNS, _our_cells),
+        Format.mailchimp: (
+            (
+                "Email Address",
+                "First Name",
+                "Last Name",
+                "Organisation",
+                "Country",
+                "Sectors",
+                "Language",
+                "TAGS",
+            ),
+            _mailchimp_cells,
+        ),
+        Format.listmonk: (("email", "name", "attributes"), _listmonk_cells),
+    }
+)

@@ -1,0 +1,1 @@
+"""Imports: a file's rows read, checked and stored, and an import taken back."""

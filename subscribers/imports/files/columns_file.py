@@ -1,0 +1,141 @@
+"""A person's own table of columns, in TOML: which column of their file is which of ours."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from subscribers.csv_format import COLUMNS, SEPARATOR
+from subscribers.errors import ImportFileError, reprinted
+from subscribers.imports.files.raw_row import Entry
+from subscribers.models import Event
+
+_KEYS = ("columns", "separators", "values", "status")
+_LEAVES = {
+    event.value: event for event in (Event.unsubscribed, Event.bounced, Event.complained, Event.suppressed)
+}
+_EXAMPLE = '[columns]\nemail = "E-Mail"\nname = ["Vorname", "Nachname"]'
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnTable:
+    """``columns`` maps ours to titles in the file, several for a name that stands in several cells.
+
+    ``separators`` says what stands between sectors or tags, ``values`` what a cell means (folded), and
+    ``leaves`` which values of ``status_column`` (folded) are people who must get no mail.
+    """
+
+    name: str
+    columns: Mapping[str, tuple[str, ...]]
+    separators: Mapping[str, str]
+    values: Mapping[str, Mapping[str, str]]
+    status_column: str | None
+    leaves: Mapping[str, Event]
+
+    def translate(self, entry: Entry) -> Entry:
+        """``entry`` with separators and values of ours."""
+        changes: dict[str, Any] = {}
+        for column in self.separators.keys() | self.values.keys():
+            cells = [getattr(entry, column)]
+            if column in {"sectors", "tags"}:
+                cells = cells[0].split(self.separators.get(column, SEPARATOR))
+            known = self.values.get(column, {})
+            changes[column] = SEPARATOR.join(known.get(cell.strip().casefold(), cell) for cell in cells)
+        return entry._replace(**changes) if changes else entry
+
+
+def read_columns(path: Path) -> ColumnTable:
+    """The table in the file at ``path``.
+
+    Raises:
+        ImportFileError: it cannot be read, or says something that it cannot say.
+    """
+    try:
+        written = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ImportFileError(path.name, f"it cannot be read: {error.strerror}.") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ImportFileError(
+            path.name, f"it is not valid TOML: {error}. Write it like this:\n{_EXAMPLE}"
+        ) from error
+    for key in written:
+        _choose(path.name, key, _KEYS)
+    columns = _columns(path.name, written.get("columns", {}))
+    status = dict(_texts(path.name, "status", written.get("status", {})))
+    return ColumnTable(
+        name=path.name,
+        columns=columns,
+        separators=_separators(path.name, written.get("separators", {})),
+        values=_values(path.name, written.get("values", {})),
+        status_column=_status_column(path.name, status),
+        leaves={
+            said.casefold(): _LEAVES[_choose(path.name, word, tuple(_LEAVES))]
+            for word, several in status.items()
+            for said in several
+        },
+    )
+
+
+def _columns(name: str, written: Any) -> dict[str, tuple[str, ...]]:
+    columns = dict(_texts(name, "columns", written))
+    for column, titles in columns.items():
+        _choose(name, column, COLUMNS)
+        if len(titles) > 1 and column != "name":
+            raise ImportFileError(
+                name, f"[columns] {column}: only the name can be spread over several columns."
+            )
+    if "email" not in columns:
+        raise ImportFileError(
+            name, f"[columns] does not say which column is email. Write it like this:\n{_EXAMPLE}"
+        )
+    return columns
+
+
+def _separators(name: str, written: Any) -> dict[str, str]:
+    separators = {column: texts[0] for column, texts in _texts(name, "separators", written)}
+    for column in separators:
+        _choose(name, column, ("sectors", "tags"))
+    return separators
+
+
+def _values(name: str, written: Any) -> dict[str, dict[str, str]]:
+    if not isinstance(written, dict):
+        raise ImportFileError(
+            name, '[values] must contain tables, such as [values.country] with "Deutschl." = "DE".'
+        )
+    return {
+        _choose(name, column, COLUMNS[2:]): {
+            said.strip().casefold(): texts[0] for said, texts in _texts(name, f"values.{column}", meaning)
+        }
+        for column, meaning in written.items()
+    }
+
+
+def _status_column(name: str, status: dict[str, tuple[str, ...]]) -> str | None:
+    if not status:
+        return None
+    if "column" not in status:
+        raise ImportFileError(name, '[status] does not name its column. Add, for example: column = "Status"')
+    return status.pop("column")[0]
+
+
+def _texts(name: str, table: str, written: Any) -> list[tuple[str, tuple[str, ...]]]:
+    """The lines of a table, each with one text or several."""
+    if not isinstance(written, dict):
+        raise ImportFileError(name, f"[{table}] is not a table. Write it like this:\n{_EXAMPLE}")
+    lines = []
+    for key, value in written.items():
+        texts = value if isinstance(value, list) else [value]
+        if not texts or not all(isinstance(text, str) and text for text in texts):
+            raise ImportFileError(
+                name, f"[{table}] {key}: write a text in quotation marks, or a list of them."
+            )
+        lines.append((key, tuple(texts)))
+    return lines
+
+
+def _choose(name: str, word: str, known: tuple[str, ...]) -> str:
+    if word not in known:
+        raise ImportFileError(name, f"{reprinted(word)} is not known here. Choose from: {', '.join(known)}.")
+    return word

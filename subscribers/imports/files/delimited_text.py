@@ -1,0 +1,56 @@
+"""Rows of a delimited text, counted as a spreadsheet counts them.
+
+The header is row 1, empty rows count, and a cell with line breaks in quotation marks makes no new row.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+
+from subscribers.csv_format import Row
+from subscribers.errors import ImportFileError
+from subscribers.imports.files.file_source import Material
+
+DELIMITERS = ",;\t|"
+MOST_COLUMNS = 1000
+
+
+def find_delimiter(material: Material, encoding: str) -> str:
+    """The delimiter, by how often each is in the first line.
+
+    csv.Sniffer takes "m" for the delimiter of a file whose only column is "email".
+    """
+    with io.TextIOWrapper(material.open(), encoding=encoding, newline="") as stream:
+        header = stream.readline()
+    return max(DELIMITERS, key=header.count)
+
+
+def read_delimited(material: Material, *, encoding: str, delimiter: str) -> Iterator[Row]:
+    """Every row of ``material``, which :func:`subscribers.imports.files.text_encoding.find_lettering` has proven.
+
+    Raises:
+        ImportFileError: its quotation marks do not match, or it has more columns than any list.
+    """
+    with io.TextIOWrapper(material.open(), encoding=encoding, newline="") as stream:
+        reader = csv.reader(stream, delimiter=delimiter, strict=True)
+        number = 0
+        try:
+            for number, cells in enumerate(reader, start=1):
+                if len(cells) > MOST_COLUMNS:
+                    raise ImportFileError(
+                        material.name,
+                        f"it has {len(cells):,} columns; the limit is {MOST_COLUMNS:,}.",
+                        number,
+                    )
+                yield Row(number, tuple(cells))
+        except csv.Error as error:
+            raise ImportFileError(material.name, _quotation(error), number + 1) from error
+
+
+def _quotation(error: csv.Error) -> str:
+    if "expected after" in str(error):
+        return 'there is text after a closing quotation mark. Double any quotation mark inside a cell: "".'
+    return (
+        "a quotation mark is opened in this row and never closed. Close it or, if it is part of the text, "
+        'double it: "".'
+    )

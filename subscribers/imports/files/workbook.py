@@ -1,0 +1,92 @@
+"""The first sheet of an Excel workbook as rows of text."""
+
+import re
+from collections.abc import Iterator
+from datetime import date, datetime, time
+from io import BytesIO
+from typing import Any
+
+from subscribers.csv_format import Row
+from subscribers.errors import ImportFileError
+from subscribers.imports.files.delimited_text import MOST_COLUMNS
+from subscribers.imports.files.file_source import Material
+from subscribers.imports.files.zip_archive import Archive
+
+_MOST_CELLS = 20_000_000
+_PLACE = re.compile(rb"""\br(?:ef)?\s*=\s*["'](?:[A-Z]{1,3}[0-9]+:)?([A-Z]{1,3})([0-9]{1,7})["']""")
+_LONGEST_PLACE = 64
+_BLOCK = 1 << 20
+
+
+def is_workbook(names: tuple[str, ...]) -> bool:
+    """Whether an archive with members of these names is a workbook."""
+    return "xl/workbook.xml" in names
+
+
+def read_workbook(material: Material, archive: Archive) -> Iterator[Row]:
+    """The rows of the first sheet. Whole numbers are written without a point, days as ISO 8601.
+
+    Raises:
+        ImportFileError: it is damaged, or claims more rows and columns than any list has.
+    """
+    _refuse_vast(material, archive)
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    with material.open() as stream:
+        data = BytesIO(stream.read())
+    try:
+        workbook = CalamineWorkbook.from_filelike(data)
+        sheet = workbook.get_sheet_by_index(0)
+        for number, values in enumerate(sheet.iter_rows(), start=1):
+            yield Row(number, tuple(map(_text, values)))
+    except (CalamineError, ValueError, IndexError) as error:
+        raise ImportFileError(material.name, f"it is not a readable workbook: {error}.") from error
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, float) and value.is_integer():
+        # Excel knows only one kind of number: a telephone number comes as 976000000.0.
+        return str(int(value))
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, date | datetime | time):
+        return value.isoformat()
+    return str(value)
+
+
+def _refuse_vast(material: Material, archive: Archive) -> None:
+    """A cell far to the right and below makes a reader set aside all the room before it."""
+    for name in archive.names:
+        if name.startswith("xl/worksheets/") and name.endswith(".xml"):
+            columns, rows = _extent(archive.member(name))
+            if columns > MOST_COLUMNS or columns * rows > _MOST_CELLS:
+                raise ImportFileError(
+                    material.name,
+                    f"a sheet reaches to column {columns:,} and row {rows:,}; the limits are "
+                    f"{MOST_COLUMNS:,} columns and {_MOST_CELLS:,} cells. Copy the list into a new workbook, "
+                    "or save it as CSV.",
+                )
+
+
+def _extent(sheet: Material) -> tuple[int, int]:
+    columns = rows = 0
+    rest = b""
+    with sheet.open() as stream:
+        while block := stream.read(_BLOCK):
+            if b"\0" in block:
+                raise ImportFileError(
+                    sheet.name, "one of its sheets is not in UTF-8. Save the workbook again."
+                )
+            text = rest + block
+            for letters, number in set(_PLACE.findall(text)):
+                columns = max(columns, _column(letters))
+                rows = max(rows, int(number))
+            rest = text[-_LONGEST_PLACE:]
+    return columns, rows
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number

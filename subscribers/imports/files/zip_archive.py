@@ -1,0 +1,92 @@
+"""ZIP archives, read member by member and never unpacked onto the disk."""
+
+import stat
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePosixPath, PureWindowsPath
+
+from subscribers.errors import ImportFileError
+from subscribers.imports.files.file_source import Material
+
+_MOST_MEMBERS = 1000
+_MOST_BYTES = 1 << 30
+# Lists shrink to a fifth, a sheet's XML to a thirtieth; what shrinks to a two-hundredth is made to hurt.
+_MOST_SHRUNK = 200
+_SMALL = 10 << 20
+_ENCRYPTED = 0x1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Archive:
+    """An archive whose members were looked at and found harmless."""
+
+    name: str
+    zip: zipfile.ZipFile
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(member.filename for member in self.zip.infolist() if not member.is_dir())
+
+    def member(self, name: str) -> Material:
+        """One of them, as bytes that come out while they are read, and no more than was claimed."""
+        info = self.zip.getinfo(name)
+        return Material(
+            name=f"{self.name}/{name}",
+            size=info.file_size,
+            open=lambda: self.zip.open(info),  # type: ignore[arg-type, return-value] # an IO of bytes
+        )
+
+
+def is_archive(material: Material) -> bool:
+    return material.begins(4) == b"PK\x03\x04"
+
+
+@contextmanager
+def open_archive(material: Material) -> Iterator[Archive]:
+    """The archive in ``material``, open while the block runs.
+
+    Raises:
+        ImportFileError: it is damaged, encrypted, far too large inside, or has a member with a name that
+            would leave a folder.
+    """
+    try:
+        with material.open() as stream, zipfile.ZipFile(stream) as opened:
+            _refuse_hostile(material.name, opened.infolist())
+            yield Archive(name=material.name, zip=opened)
+    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+        raise ImportFileError(
+            material.name, f"the archive is damaged: {str(error).rstrip('.')}. Download it again."
+        ) from error
+    except OSError as error:
+        raise ImportFileError(material.name, f"it cannot be read: {error.strerror}.") from error
+
+
+def _refuse_hostile(name: str, members: list[zipfile.ZipInfo]) -> None:
+    if len(members) > _MOST_MEMBERS:
+        raise ImportFileError(
+            name, f"the archive has {len(members):,} files; the limit is {_MOST_MEMBERS:,}."
+        )
+    whole = sum(member.file_size for member in members)
+    packed = sum(member.compress_size for member in members)
+    if whole > _MOST_BYTES or (whole > _SMALL and whole > packed * _MOST_SHRUNK):
+        raise ImportFileError(
+            name, f"the archive of {packed:,} bytes claims to hold {whole:,}, so it was not opened."
+        )
+    for member in members:
+        if reason := _refusal(member):
+            raise ImportFileError(
+                name, f"the archive's file {member.filename!r} {reason}, so the archive was not opened."
+            )
+
+
+def _refusal(member: zipfile.ZipInfo) -> str | None:
+    path = PurePosixPath(member.filename.replace("\\", "/"))
+    if ".." in path.parts or path.is_absolute() or PureWindowsPath(member.filename).drive:
+        return "has a name that points outside the archive"
+    if stat.S_ISLNK(member.external_attr >> 16):
+        return "is a link to another file"
+    if member.flag_bits & _ENCRYPTED:
+        return "is encrypted"
+    return None

@@ -1,0 +1,162 @@
+"""Taking an import back: who came with it goes, what it overwrote is put back, unless somebody acted since.
+
+Whoever left, chose or was changed since the import is left alone: what a person did is worth more than what a
+file said. The import itself stays listed, as one that was taken back; suppressions that came with it stay.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, update
+from sqlalchemy.orm import aliased
+from sqlmodel import Session, SQLModel, col, select
+from sqlmodel.sql.expression import Select
+
+from subscribers.consent.status_changes import consent_record
+from subscribers.errors import RollbackError
+from subscribers.models import (
+    ConsentRecord,
+    Event,
+    ImportBatch,
+    ImportChange,
+    Status,
+    Subscriber,
+    SubscriberSector,
+    SubscriberTag,
+)
+
+_SOME = 500
+_DETAILS = ("name", "organisation", "country", "language")
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollbackReport:
+    """What taking an import back came to: people ``removed``, people whose details were ``restored``, and
+    those ``kept`` as they are because something has happened since.
+    """
+
+    import_id: int
+    removed: int
+    restored: int
+    kept: int
+
+    def as_dict(self) -> dict[str, int]:
+        """The report as JSON can hold it."""
+        return {
+            "import": self.import_id,
+            "removed": self.removed,
+            "restored": self.restored,
+            "kept": self.kept,
+        }
+
+
+def added_by(import_id: int) -> ColumnElement[bool]:
+    """Whether a subscriber came with that import."""
+    return col(Subscriber.id).in_(
+        select(ConsentRecord.subscriber_id).where(
+            col(ConsentRecord.import_id) == import_id, col(ConsentRecord.event) == Event.imported
+        )
+    )
+
+
+def roll_back(session: Session, import_id: int, *, now: datetime) -> RollbackReport:
+    """Take the import back. The caller has made sure that nobody it added was written to, and commits.
+
+    Raises:
+        RollbackError: there is no such import, or it was taken back already.
+    """
+    batch = session.get(ImportBatch, import_id, with_for_update=True)
+    if batch is None:
+        raise RollbackError(f"There is no import {import_id}. To list imports: mailer subscribers imports")
+    if batch.rolled_back_at is not None:
+        raise RollbackError(f"Import {import_id} has already been rolled back. Nothing was changed.")
+    removed, stayed = _remove_added(session, import_id)
+    restored, changed_since = _restore_changed(session, batch, now)
+    batch.rolled_back_at = now
+    session.add(batch)
+    session.flush()
+    session.expire_all()
+    return RollbackReport(
+        import_id=import_id, removed=removed, restored=restored, kept=stayed + changed_since
+    )
+
+
+def _remove_added(session: Session, import_id: int) -> tuple[int, int]:
+    """How many went, and how many stay."""
+    came = session.exec(select(func.count()).select_from(Subscriber).where(added_by(import_id))).one()
+    lived = exists().where(
+        col(ConsentRecord.subscriber_id) == Subscriber.id,
+        func.coalesce(col(ConsentRecord.import_id), 0) != import_id,
+    )
+    gone = session.connection().execute(
+        delete(Subscriber).where(added_by(import_id), ~lived).execution_options(synchronize_session=False)
+    )
+    return gone.rowcount, came - gone.rowcount
+
+
+def _restore_changed(session: Session, batch: ImportBatch, now: datetime) -> tuple[int, int]:
+    """How many were put back, and how many were not, because something has happened since."""
+    changes = session.exec(
+        select(func.count()).select_from(ImportChange).where(col(ImportChange.import_id) == batch.id)
+    ).one()
+    restored, last = 0, 0
+    while some := session.execute(_restorable(batch.id or 0, after=last)).all():
+        for number, before in some:
+            _put_back(session, number, json.loads(before), now)
+        session.execute(
+            insert(ConsentRecord), [_record(number, before, batch, now) for number, before in some]
+        )
+        restored, last = restored + len(some), some[-1][0]
+    return restored, changes - restored
+
+
+def _restorable(import_id: int, *, after: int) -> Select[int, str]:
+    """The next of those about whom nothing was recorded after the import."""
+    later, number = aliased(ConsentRecord), col(ImportChange.subscriber_id)
+    theirs = and_(col(ConsentRecord.subscriber_id) == number, col(ConsentRecord.import_id) == import_id)
+    lived = exists().where(col(later.subscriber_id) == number, col(later.id) > ConsentRecord.id)
+    return (
+        select(ImportChange.subscriber_id, ImportChange.before)
+        .join(ConsentRecord, theirs)
+        .join(Subscriber, col(Subscriber.id) == number)
+        .where(
+            col(ImportChange.import_id) == import_id,
+            number > after,
+            col(Subscriber.status) != Status.erased,
+            ~lived,
+        )
+        .order_by(number)
+        .limit(_SOME)
+    )
+
+
+def _put_back(session: Session, number: int, before: dict[str, Any], now: datetime) -> None:
+    details = {name: before[name] for name in _DETAILS if name in before}
+    session.execute(update(Subscriber).where(col(Subscriber.id) == number).values(**details, updated_at=now))
+    for name, table in (("sectors", SubscriberSector), ("tags", SubscriberTag)):
+        if name in before:
+            _replace_list(session, table, number, before[name])
+
+
+def _replace_list(
+    session: Session, table: type[SubscriberSector | SubscriberTag], number: int, values: Sequence[str]
+) -> None:
+    plain = SQLModel.metadata.tables[str(table.__tablename__)]
+    owner, value = plain.c
+    session.execute(plain.delete().where(owner == number))
+    if values:
+        session.execute(plain.insert(), [{owner.name: number, value.name: word} for word in values])
+
+
+def _record(number: int, before: str, batch: ImportBatch, now: datetime) -> dict[str, Any]:
+    return consent_record(
+        number,
+        Event.updated,
+        method="rollback",
+        now=now,
+        source=batch.source,
+        evidence=f"import {batch.id} taken back; changed: {', '.join(sorted(json.loads(before)))}",
+    )

@@ -1,0 +1,145 @@
+"""A row of somebody's file, understood: what it says about one subscriber, before anything is stored.
+
+A list of a million people names forty countries, six languages and a few thousand domains and organisations,
+so what a cell was found to mean is remembered. Ordinary addresses take a short way, which is held to the
+rules of :mod:`subscribers.address` by a test with addresses of every kind.
+"""
+
+import re
+from collections.abc import Callable, Collection
+from typing import NamedTuple, TypeVar
+
+from email_validator import SPECIAL_USE_DOMAIN_NAMES
+
+from subscribers.address import Address, normalise_address
+from subscribers.country import resolve_country
+from subscribers.csv_format import SEPARATOR
+from subscribers.errors import CountryError, DetailError, SubscriberError
+from subscribers.imports.files.raw_row import Entry
+from subscribers.models import Event
+from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags
+
+Meaning = TypeVar("Meaning")
+
+_MOST_REMEMBERED = 20_000
+# What every mail server takes as it is: no rule of normalise_address changes or refuses such a local part.
+_ORDINARY_LOCAL = re.compile(r"[A-Za-z0-9]+(?:[._+][A-Za-z0-9]+)*", re.ASCII)
+# And such a domain: no rule does more than write it in small letters, unless its last label is reserved.
+_ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})")
+_LONGEST_LOCAL, _LONGEST_DOMAIN, _LONGEST = 64, 253, 254
+
+
+class Draft(NamedTuple):
+    """A good row. ``email`` and ``envelope`` are those of an :class:`subscribers.address.Address`; what the
+    row does not say is empty. ``leave`` is why the address must get no mail.
+    """
+
+    row: int
+    email: str
+    envelope: str
+    name: str
+    organisation: str
+    country: str
+    language: str
+    sectors: frozenset[str]
+    tags: frozenset[str]
+    leave: Event | None
+
+
+class DraftReader:
+    """Understands entries for a workspace with these sectors."""
+
+    def __init__(self, sectors: Collection[str]) -> None:
+        self._domain = _Memory(_read_domain)
+        self._organisation = _Memory(lambda cell: clean_line(cell, "organisation"))
+        self._country = _Memory(_read_country)
+        self._language = _Memory(lambda cell: clean_language(cell) or "")
+        self._sectors = _Memory(lambda cell: clean_sectors(cell.split(SEPARATOR), sectors))
+        self._tags = _Memory(lambda cell: clean_tags(cell.split(SEPARATOR)))
+
+    def read(self, number: int, entry: Entry) -> Draft:
+        """What the row with that number says.
+
+        Raises:
+            SubscriberError: it cannot be used; the message is the reason to give.
+        """
+        email, envelope = self.read_address(entry.email)
+        if entry.leave is not None:
+            # Nothing else of somebody who left is kept, so nothing else can be wrong.
+            return Draft(number, email, envelope, "", "", "", "", frozenset(), frozenset(), entry.leave)
+        return Draft(
+            number,
+            email,
+            envelope,
+            clean_line(entry.name, "name"),
+            self._organisation[entry.organisation],
+            self._country[entry.country],
+            self._language[entry.language],
+            self._sectors[entry.sectors],
+            self._tags[entry.tags],
+            None,
+        )
+
+    def read_address(self, text: str) -> tuple[str, str]:
+        """``email`` and ``envelope``, as :func:`subscribers.address.normalise_address` finds them.
+
+        Raises:
+            AddressError: as there.
+        """
+        local, _, domain = text.partition("@")
+        if _ORDINARY_LOCAL.fullmatch(local) and len(local) <= _LONGEST_LOCAL and len(text) <= _LONGEST:
+            known = self._domain[domain]
+            if known is not None and len(local) + 1 + len(known[1]) <= _LONGEST:
+                return f"{local.lower()}@{known[0]}", f"{local}@{known[1]}"
+        address: Address = normalise_address(text)
+        return address.email, address.envelope
+
+
+class _Memory(dict[str, Meaning]):
+    """What a function finds for a cell, remembered, faults included; it forgets all when it knows a lot.
+
+    A dictionary, because a million cells are looked up in it.
+    """
+
+    def __init__(self, find: Callable[[str], Meaning]) -> None:
+        super().__init__()
+        self._find = find
+        self._faults: dict[str, SubscriberError] = {}
+
+    def __missing__(self, cell: str) -> Meaning:
+        if cell in self._faults:
+            raise self._faults[cell]
+        if len(self) + len(self._faults) >= _MOST_REMEMBERED:
+            self.clear()
+            self._faults.clear()
+        try:
+            found = self[cell] = self._find(cell)
+        except SubscriberError as fault:
+            self._faults[cell] = fault
+            raise
+        return found
+
+
+def _read_domain(domain: str) -> tuple[str, str] | None:
+    """A domain as read and as sent to; None for one whose addresses all take the long way."""
+    if not domain.isascii() or domain != domain.strip():
+        return None
+    # With two hyphens it may be one in Punycode.
+    if (found := _ORDINARY_DOMAIN.fullmatch(domain)) and "--" not in domain:
+        small = domain.lower()
+        if found[1].lower() not in SPECIAL_USE_DOMAIN_NAMES and len(small) <= _LONGEST_DOMAIN:
+            return small, small
+    try:
+        address = normalise_address(f"a@{domain}")
+    except SubscriberError:
+        return None
+    return address.email.removeprefix("a@"), address.envelope.removeprefix("a@")
+
+
+def _read_country(cell: str) -> str:
+    if not cell.strip():
+        return ""
+    try:
+        return resolve_country(cell)
+    except CountryError as error:
+        raise DetailError("country", str(error)) from error

@@ -1,0 +1,100 @@
+"""Details of people on the list that a file knows better: overwritten, with what they were kept beside."""
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from sqlalchemy import Row, bindparam, insert, select, update
+from sqlmodel import Session, SQLModel
+
+from subscribers.consent.status_changes import consent_record
+from subscribers.imports.staging_table import Origin, Stage
+from subscribers.models import (
+    ConsentRecord,
+    Event,
+    ImportChange,
+    SubscriberSector,
+    SubscriberTag,
+)
+
+_SOME = 500
+_DETAILS = ("name", "organisation", "country", "language")
+
+
+def change_details(session: Session, stage: Stage, changed: Sequence[Row[Any]], origin: Origin) -> None:
+    """Store what the rows say, as :meth:`subscribers.imports.staging_table.Stage.differences` found them, and record it."""
+    if not changed:
+        return
+    before = _read_before(session, changed)
+    people = SQLModel.metadata.tables["subscriber"]
+    session.connection().execute(
+        update(people)
+        .where(people.c.id == bindparam("number"))
+        .values({name: bindparam(f"new_{name}") for name in _DETAILS} | {"updated_at": origin.now}),
+        [_new_details(row) for row in changed],
+    )
+    stage.replace_lists(
+        sectors=[row.id for row in changed if row.other_sectors],
+        tags=[row.id for row in changed if row.other_tags],
+    )
+    session.execute(
+        insert(ImportChange),
+        [
+            {
+                "import_id": origin.import_id,
+                "subscriber_id": row.id,
+                "before": json.dumps(before[row.id], ensure_ascii=False),
+            }
+            for row in changed
+        ],
+    )
+    session.execute(insert(ConsentRecord), [_record(row, before[row.id], origin) for row in changed])
+
+
+def _new_details(row: Row[Any]) -> dict[str, Any]:
+    known = row._mapping
+    return {"number": row.id} | {f"new_{name}": known[name] or known[f"old_{name}"] for name in _DETAILS}
+
+
+def _read_before(session: Session, changed: Sequence[Row[Any]]) -> dict[int, dict[str, Any]]:
+    """The old values of what each row changes, by the subscriber's number."""
+    before: dict[int, dict[str, Any]] = {
+        row.id: {
+            name: row._mapping[f"old_{name}"]
+            for name in _DETAILS
+            if row._mapping[name] and row._mapping[name] != (row._mapping[f"old_{name}"] or "")
+        }
+        for row in changed
+    }
+    for name, table, other in (
+        ("sectors", SubscriberSector, "other_sectors"),
+        ("tags", SubscriberTag, "other_tags"),
+    ):
+        for number, values in _read_lists(session, table, [row.id for row in changed if row._mapping[other]]):
+            before[number][name] = values
+    return before
+
+
+def _read_lists(
+    session: Session, table: type[SubscriberSector | SubscriberTag], ids: Sequence[int]
+) -> Iterator[tuple[int, list[str]]]:
+    """The sectors or tags of each of these subscribers, in order."""
+    owner, value = SQLModel.metadata.tables[str(table.__tablename__)].c
+    for start in range(0, len(ids), _SOME):
+        some = ids[start : start + _SOME]
+        known: dict[int, list[str]] = {number: [] for number in some}
+        for number, word in session.execute(select(owner, value).where(owner.in_(some)).order_by(value)):
+            known[number].append(word)
+        yield from known.items()
+
+
+def _record(row: Row[Any], before: dict[str, Any], origin: Origin) -> dict[str, Any]:
+    record = consent_record(
+        row.id,
+        Event.updated,
+        method="import",
+        now=origin.now,
+        source=origin.source,
+        evidence=f"row {row.row}; changed: {', '.join(sorted(before))}",
+    )
+    return record | {"import_id": origin.import_id}

@@ -1,0 +1,126 @@
+"""Looking at the list: counting, finding, and everything known about one person. Nothing here writes."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import func
+from sqlmodel import Session, col, select
+from sqlmodel.sql.expression import SelectOfScalar
+
+from subscribers.address import normalise_address
+from subscribers.errors import UnknownSubscriberError
+from subscribers.models import ConsentRecord, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.segments.segment import Segment, eligible
+
+_CHUNK = 500
+"""Subscribers whose sectors and tags are read in one statement."""
+
+
+def select_subscribers(segment: Segment, *, today: date | None = None) -> SelectOfScalar[Subscriber]:
+    """A segment's subscribers in the order of their numbers; with ``today``, those who get mail then."""
+    wanted = select(Subscriber).where(segment.where()).order_by(col(Subscriber.id))
+    return wanted if today is None else wanted.where(eligible(today))
+
+
+def count(session: Session, segment: Segment, *, today: date | None = None) -> int:
+    """How many there are in a segment; with ``today``, how many of them get mail that day."""
+    wanted = select(func.count()).select_from(Subscriber).where(segment.where())
+    return session.exec(wanted if today is None else wanted.where(eligible(today))).one()
+
+
+def list_facts(session: Session, segment: Segment, *, today: date | None = None) -> Iterator[dict[str, Any]]:
+    """The details of each subscriber in a segment, as JSON can hold them; see :func:`facts`."""
+    found = session.exec(
+        select_subscribers(segment, today=today).execution_options(yield_per=_CHUNK, stream_results=True)
+    )
+    for chunk in found.partitions(_CHUNK):
+        sectors, tags = read_sectors(session, chunk), read_tags(session, chunk)
+        for subscriber in chunk:
+            yield _details(subscriber, sectors[subscriber.id or 0], tags[subscriber.id or 0])
+
+
+def find_subscriber(session: Session, address: str) -> Subscriber:
+    """The subscriber with ``address``, however it is spelt.
+
+    Raises:
+        AddressError: it is no address.
+        UnknownSubscriberError: nobody on the list has it.
+    """
+    email = normalise_address(address).email
+    subscriber = session.exec(select(Subscriber).where(Subscriber.email == email)).one_or_none()
+    if subscriber is None:
+        raise UnknownSubscriberError(email)
+    return subscriber
+
+
+def facts(session: Session, address: str) -> dict[str, Any]:
+    """Everything known about the subscriber with ``address``, as JSON can hold it.
+
+    Times are ISO 8601 in UTC, sectors and tags sorted; ``consent`` holds the records, oldest first. Raises as
+    :func:`find_token_subscriber` does.
+    """
+    subscriber = find_subscriber(session, address)
+    sectors, tags = read_sectors(session, [subscriber]), read_tags(session, [subscriber])
+    records = session.exec(
+        select(ConsentRecord)
+        .where(ConsentRecord.subscriber_id == subscriber.id)
+        .order_by(col(ConsentRecord.at), col(ConsentRecord.id))
+    )
+    known = _details(subscriber, sectors[subscriber.id or 0], tags[subscriber.id or 0])
+    return known | {"consent": [_record(record) for record in records]}
+
+
+def read_sectors(session: Session, subscribers: Sequence[Subscriber]) -> defaultdict[int, set[str]]:
+    """The sectors of some hundreds of subscribers, by subscriber number."""
+    ids = [subscriber.id for subscriber in subscribers]
+    sectors: defaultdict[int, set[str]] = defaultdict(set)
+    for row in session.exec(select(SubscriberSector).where(col(SubscriberSector.subscriber_id).in_(ids))):
+        sectors[row.subscriber_id].add(row.sector)
+    return sectors
+
+
+def read_tags(session: Session, subscribers: Sequence[Subscriber]) -> defaultdict[int, set[str]]:
+    """The tags of some hundreds of subscribers, by subscriber number."""
+    ids = [subscriber.id for subscriber in subscribers]
+    tags: defaultdict[int, set[str]] = defaultdict(set)
+    for row in session.exec(select(SubscriberTag).where(col(SubscriberTag.subscriber_id).in_(ids))):
+        tags[row.subscriber_id].add(row.tag)
+    return tags
+
+
+def _details(subscriber: Subscriber, sectors: set[str], tags: set[str]) -> dict[str, Any]:
+    return {
+        "id": subscriber.id,
+        "email": subscriber.email,
+        "envelope": subscriber.envelope,
+        "name": subscriber.name,
+        "organisation": subscriber.organisation,
+        "country": subscriber.country,
+        "language": subscriber.language,
+        "sectors": sorted(sectors),
+        "tags": sorted(tags),
+        "status": subscriber.status.value,
+        "paused_until": subscriber.paused_until and subscriber.paused_until.isoformat(),
+        "created_at": _instant(subscriber.created_at),
+        "updated_at": _instant(subscriber.updated_at),
+    }
+
+
+def _record(record: ConsentRecord) -> dict[str, Any]:
+    return {
+        "at": _instant(record.at),
+        "event": record.event.value,
+        "method": record.method,
+        "source": record.source,
+        "language": record.language,
+        "wording_version": record.wording_version,
+        "wording": record.wording,
+        "evidence": record.evidence,
+        "basis": record.basis,
+    }
+
+
+def _instant(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")

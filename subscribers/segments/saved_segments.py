@@ -1,0 +1,151 @@
+"""Segments that are saved by name, to be used as ``segment:NAME``.
+
+A name stands for a text, and what it means is looked up when it is used. Nothing that was sent or approved
+changes with it: a campaign keeps what the name meant.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from unicodedata import normalize
+
+from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import col
+
+from subscribers.errors import SegmentError, SubscriberError, reprinted
+from subscribers.models import SavedSegment
+from subscribers.segments.lookups import Known
+from subscribers.segments.parser import EVERYBODY, parse_expression
+from subscribers.segments.term_values import guess, listed
+
+_NAME = re.compile(r"\w[\w.-]*")
+_LONGEST_NAME = 64
+
+
+class SavedSegmentError(SubscriberError):
+    """A segment cannot be saved, found or deleted under that name."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Saved:
+    """A segment with a name. ``text`` is as it was written."""
+
+    name: str
+    text: str
+    created_at: datetime
+    updated_at: datetime
+
+
+class SavedSegments:
+    """The saved segments in the database of ``connection``."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def find(self, name: str) -> str | None:
+        """The text saved under ``name``, None where there is none."""
+        wanted = select(col(SavedSegment.text)).where(col(SavedSegment.name) == name)
+        return self._connection.scalar(wanted)
+
+    def names(self) -> Sequence[str]:
+        """All names there are, in order."""
+        return [saved.name for saved in list_saved(self._connection)]
+
+
+def list_saved(connection: Connection) -> list[Saved]:
+    """All saved segments, by name."""
+    rows = connection.execute(select(*_COLUMNS).order_by(col(SavedSegment.name)))
+    return [Saved(**row._mapping) for row in rows]
+
+
+def find_saved(connection: Connection, name: str) -> Saved:
+    """The segment saved as ``name``.
+
+    Raises:
+        SavedSegmentError: there is none.
+    """
+    row = connection.execute(select(*_COLUMNS).where(col(SavedSegment.name) == _folded(name))).first()
+    if row is None:
+        names = SavedSegments(connection).names()
+        there_are = listed(names, "None has been saved yet. To save one: mailer segments save NAME QUERY")
+        raise SavedSegmentError(f"No segment is saved as {reprinted(name)}.{guess(name, names)} {there_are}")
+    return Saved(**row._mapping)
+
+
+def save(connection: Connection, name: str, text: str, known: Known, *, now: datetime) -> Saved | None:
+    """Save ``text`` as ``name``; what was saved under it before, if anything was. The caller commits.
+
+    Raises:
+        SavedSegmentError: it is no name, or ``text`` means everybody.
+        SegmentError: ``text`` cannot be understood, or would lead back to itself.
+    """
+    key, written = _check_name(name), text.strip()
+    if written.casefold() in {"", EVERYBODY}:
+        raise SavedSegmentError(f'"{EVERYBODY}" already means everyone and does not need another name.')
+    before = next((saved for saved in list_saved(connection) if saved.name == key), None)
+    parse_expression(written, known, (key,))
+    if before is None:
+        _insert(connection, {"name": key, "text": written, "created_at": now, "updated_at": now})
+    elif before.text != written:
+        changed = update(SavedSegment).where(col(SavedSegment.name) == key)
+        connection.execute(changed.values(text=written, updated_at=now))
+    return before
+
+
+def remove(connection: Connection, name: str, known: Known) -> Saved:
+    """Delete the segment saved as ``name``; what it was. The caller commits.
+
+    Raises:
+        SavedSegmentError: there is none, or others are made of it; they are named.
+    """
+    saved = find_saved(connection, name)
+    others = [other for other in list_saved(connection) if _is_part_of(saved.name, other, known)]
+    if others:
+        raise SavedSegmentError(
+            f'"{saved.name}" is used in {", ".join(other.name for other in others)}. '
+            "First save those without it, or delete them."
+        )
+    connection.execute(delete(SavedSegment).where(col(SavedSegment.name) == saved.name))
+    return saved
+
+
+def _insert(connection: Connection, row: dict[str, Any]) -> None:
+    try:
+        connection.execute(insert(SavedSegment).values(row))
+    except IntegrityError as error:
+        raise SavedSegmentError(
+            f'Someone else has just saved "{row["name"]}". '
+            f"Check it with `mailer segments show {row['name']}`, then save again."
+        ) from error
+
+
+def _is_part_of(name: str, other: Saved, known: Known) -> bool:
+    try:
+        return name in parse_expression(other.text, known).named
+    except SegmentError:
+        # It cannot be read any more, such as after a sector was renamed; it may still want the name.
+        return name in other.text.casefold()
+
+
+def _check_name(name: str) -> str:
+    folded = _folded(name)
+    if not _NAME.fullmatch(folded) or len(folded) > _LONGEST_NAME:
+        raise SavedSegmentError(
+            f"{reprinted(name)} is not a valid name. Use at most {_LONGEST_NAME} letters, digits and - . _, "
+            "such as east-asia."
+        )
+    return folded
+
+
+def _folded(name: str) -> str:
+    """A name as it is stored: case does not matter."""
+    return normalize("NFC", name.strip()).casefold()
+
+
+_COLUMNS = (
+    *(col(SavedSegment.name), col(SavedSegment.text)),
+    *(col(SavedSegment.created_at), col(SavedSegment.updated_at)),
+)

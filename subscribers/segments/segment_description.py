@@ -1,0 +1,76 @@
+"""A segment in words: "active partners in Mongolia or China who follow Education".
+
+English has no parentheses, so groups within groups are told by "either … or" and "both … and"; it stays
+grammatical whatever is joined, and the tests hold it to that.
+"""
+
+from collections.abc import Sequence
+
+from subscribers.models import Status
+from subscribers.segments.segment import Segment
+from subscribers.segments.syntax_tree import Expression, Group, Joiner, conjuncts
+from subscribers.segments.term_description import Vocabulary, listing, phrase, place
+from subscribers.segments.terms import Key, Term
+
+_NO_WORDS = Vocabulary()
+_ADJECTIVES = frozenset({Status.pending, Status.active, Status.paused, Status.unsubscribed, Status.erased})
+
+
+def explain(segment: Segment, vocabulary: Vocabulary = _NO_WORDS) -> str:
+    """Who is in ``segment``, as a part of a sentence; countries and languages by their CLDR names."""
+    if not segment.terms:
+        return "everyone on the list"
+    if len(segment.terms) == 1 and _is_choice(segment.terms[0]):
+        group = segment.terms[0]
+        assert isinstance(group, Group)  # noqa: S101 - it is a choice
+        return ", or ".join(_partners(conjuncts(part), vocabulary) for part in group.parts)
+    return _partners(segment.terms, vocabulary)
+
+
+def explain_part(expression: Expression, vocabulary: Vocabulary = _NO_WORDS) -> str:
+    """What one part of a segment says of partners: "are in Mongolia or China"."""
+    return _verb(expression, vocabulary)
+
+
+def _partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> str:
+    """ "active partners in Mongolia who follow Education and who read Chinese"."""
+    adjective = next((part for part in parts if _is_adjective(part)), None)
+    country = next((part for part in parts if _is_place(part)), None)
+    said = ["partners"]
+    if isinstance(adjective, Term):
+        said.insert(0, listing(adjective.values))
+    if isinstance(country, Term):
+        said.append(place(country, vocabulary))
+    rest = [part for part in parts if part is not adjective and part is not country]
+    # Groups last: after an "or", an "and" would be heard as part of it.
+    rest.sort(key=lambda part: isinstance(part, Group))
+    clauses = [f"who {_verb(part, vocabulary)}" for part in rest]
+    return " ".join([*said, listing(clauses, "and")] if clauses else said)
+
+
+def _verb(expression: Expression, vocabulary: Vocabulary) -> str:
+    if isinstance(expression, Term):
+        return phrase(expression, vocabulary)
+    parts = [_verb(part, vocabulary) for part in expression.parts]
+    if expression.joiner is Joiner.any:
+        together = f"either {', '.join(parts[:-1])}, or {parts[-1]}"
+    else:
+        together = f"{'both' if len(parts) == 2 else 'at the same time'} {listing(parts, 'and')}"
+    return f"are not among those who {together}" if expression.negated else together
+
+
+def _is_choice(expression: Expression) -> bool:
+    return isinstance(expression, Group) and expression.joiner is Joiner.any and not expression.negated
+
+
+def _is_adjective(expression: Expression) -> bool:
+    return (
+        isinstance(expression, Term)
+        and expression.key is Key.status
+        and not expression.negated
+        and _ADJECTIVES.issuperset(expression.values)
+    )
+
+
+def _is_place(expression: Expression) -> bool:
+    return isinstance(expression, Term) and expression.key is Key.country and not expression.negated

@@ -1,0 +1,150 @@
+"""The terms of a segment: what may be asked about, how a term is written, and its condition in SQL.
+
+No value ever becomes part of the SQL text: everything a person writes is a bound parameter.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+
+from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, true
+from sqlmodel import col
+
+from subscribers.models import ConsentRecord, Event, Status, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.segments.case_insensitive_search import contains
+from subscribers.segments.date_range import read_span
+from subscribers.segments.lookups import Deliveries
+
+# What the reader of a segment would take for the end of a value, or for a group.
+_NOT_BARE = re.compile(r'[\s,，、()（）"＂“”「」]')
+
+
+class Key(StrEnum):
+    """What a term may ask about."""
+
+    country = "country"
+    """Where the subscriber is, alpha-2."""
+
+    sector = "sector"
+    """A sector they follow."""
+
+    language = "language"
+    """The language they read; ``zh`` includes ``zh-Hans``."""
+
+    status = "status"
+    """Where they stand."""
+
+    tag = "tag"
+    """A word the team put on them."""
+
+    org = "org"
+    """Words in the name of their organisation, whatever the capitals."""
+
+    joined = "joined"
+    """When they came on the list, by days in UTC: ``2024``, ``>=2024-05``, ``2023-01-01..2024-06-30``."""
+
+    got = "got"
+    """An edition they got, or may have got: the relay took it, or nobody knows."""
+
+    consent = "consent"
+    """What is in their consent record: an event such as ``imported``, or a method such as ``one-click``."""
+
+
+SAVED = "segment"
+"""Not a key of a term: it stands for the segment that was saved under a name, and is replaced by it."""
+
+KEYS = (*Key, SAVED)
+"""All that may stand before a colon."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Term:
+    """One condition. ``values`` are alternatives, as stored."""
+
+    key: Key
+    values: tuple[str, ...]
+    negated: bool = False
+
+    @property
+    def text(self) -> str:
+        """The term as it is written, values in quotation marks where they need them."""
+        values = ",".join(f'"{value}"' if _NOT_BARE.search(value) else value for value in self.values)
+        return f"{'-' if self.negated else ''}{self.key}:{values}"
+
+    def where(self, deliveries: Deliveries | None = None) -> ColumnElement[bool]:
+        """The condition. Whoever has no country or no language is never in it, and always in its negation.
+
+        Raises:
+            ValueError: it asks about deliveries, and none were handed in.
+        """
+        if self.key is Key.got:
+            if deliveries is None:
+                raise ValueError("got: is answered by deliveries, and none were handed in")
+            condition = deliveries.has_got(self.values)
+        else:
+            condition = _CONDITIONS[self.key](self.values)
+        return not_(condition) if self.negated else condition
+
+
+def _in_country(codes: tuple[str, ...]) -> ColumnElement[bool]:
+    country = col(Subscriber.country)
+    return and_(country.is_not(None), country.in_(codes))
+
+
+def _follows(sectors: tuple[str, ...]) -> ColumnElement[bool]:
+    mine = col(SubscriberSector.subscriber_id) == col(Subscriber.id)
+    return exists().where(mine, col(SubscriberSector.sector).in_(sectors)).correlate(Subscriber)
+
+
+def _reads(languages: tuple[str, ...]) -> ColumnElement[bool]:
+    language = func.lower(col(Subscriber.language))
+    variants = [language.startswith(f"{wanted}-", autoescape=True) for wanted in languages]
+    return and_(col(Subscriber.language).is_not(None), or_(language.in_(languages), *variants))
+
+
+def _stands(statuses: tuple[str, ...]) -> ColumnElement[bool]:
+    return col(Subscriber.status).in_([Status(status) for status in statuses])
+
+
+def _tagged(tags: tuple[str, ...]) -> ColumnElement[bool]:
+    mine = col(SubscriberTag.subscriber_id) == col(Subscriber.id)
+    return exists().where(mine, col(SubscriberTag.tag).in_(tags)).correlate(Subscriber)
+
+
+def _works_at(words: tuple[str, ...]) -> ColumnElement[bool]:
+    return or_(*(contains(col(Subscriber.organisation), word) for word in words))
+
+
+def _joined(spans: tuple[str, ...]) -> ColumnElement[bool]:
+    return or_(*map(_joined_in, spans))
+
+
+def _joined_in(text: str) -> ColumnElement[bool]:
+    span, at = read_span(text), col(Subscriber.created_at)
+    begins = true() if span.begins is None else at >= span.begins
+    return and_(begins, true() if span.ends is None else at < span.ends)
+
+
+def _consented(words: tuple[str, ...]) -> ColumnElement[bool]:
+    mine = col(ConsentRecord.subscriber_id) == col(Subscriber.id)
+    events = [Event(word) for word in words if word in Event.__members__]
+    # "command line" in a record is command-line in a segment, where a value has no spaces.
+    method = func.replace(func.lower(col(ConsentRecord.method)), " ", "-")
+    said = [method.in_(words), *([col(ConsentRecord.event).in_(events)] if events else [])]
+    return exists().where(mine, or_(*said)).correlate(Subscriber)
+
+
+_CONDITIONS: Mapping[Key, Callable[[tuple[str, ...]], ColumnElement[bool]]] = MappingProxyType(
+    {
+        Key.country: _in_country,
+        Key.sector: _follows,
+        Key.language: _reads,
+        Key.status: _stands,
+        Key.tag: _tagged,
+        Key.org: _works_at,
+        Key.joined: _joined,
+        Key.consent: _consented,
+    }
+)
