@@ -14,13 +14,13 @@ from email.utils import formatdate, make_msgid
 import aiosmtplib
 import uvloop
 
-from bench.worker_process import answer
+from bench.worker_process import serve_job
 
 _SENDER = "news@example.org"
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class AiosmtplibJob:
     """Send so many messages over so many connections; ``headers``, ``text`` and ``html`` are one reader's."""
 
     port: int
@@ -31,39 +31,39 @@ class Errand:
     html: str
 
 
-def build(errand: Errand, number: int) -> EmailMessage:
+def build(job: AiosmtplibJob, number: int) -> EmailMessage:
     name = f"Rina Okafor {number}"
     message = EmailMessage(policy=SMTP)
     message["From"] = f"UNESCO Beijing Office <{_SENDER}>"
     message["To"] = f"{name} <reader{number}@example.org>"
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(str(number), "example.org")
-    for header, value in errand.headers.items():
+    for header, value in job.headers.items():
         message[header] = value
-    message.set_content(errand.text.replace("Rina Okafor 1", name))
-    message.add_alternative(errand.html.replace("Rina Okafor 1", name), subtype="html")
+    message.set_content(job.text.replace("Rina Okafor 1", name))
+    message.add_alternative(job.html.replace("Rina Okafor 1", name), subtype="html")
     return message
 
 
-async def send_all(errand: Errand) -> int:
-    numbers = itertools.islice(itertools.count(1), errand.messages)
-    await asyncio.gather(*(_work(errand, numbers) for _ in range(errand.connections)))
-    return errand.messages
+async def send_all(job: AiosmtplibJob) -> int:
+    numbers = itertools.islice(itertools.count(1), job.messages)
+    await asyncio.gather(*(_work(job, numbers) for _ in range(job.connections)))
+    return job.messages
 
 
-async def _work(errand: Errand, numbers: Iterator[int]) -> None:
-    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=errand.port, start_tls=False) as client:
+async def _work(job: AiosmtplibJob, numbers: Iterator[int]) -> None:
+    async with aiosmtplib.SMTP(hostname="127.0.0.1", port=job.port, start_tls=False) as client:
         for number in numbers:
-            await client.send_message(build(errand, number))
+            await client.send_message(build(job, number))
 
 
-def prepare(errand: Errand) -> Callable[[], int]:
+def prepare(job: AiosmtplibJob) -> Callable[[], int]:
     def work() -> int:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            return runner.run(send_all(errand))
+            return runner.run(send_all(job))
 
     return work
 
 
 if __name__ == "__main__":
-    answer(prepare)
+    serve_job(prepare)

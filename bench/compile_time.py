@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from bench.measurement import Bar, Figure
-from bench.npm_renderer import Renderer
+from bench.measurement import Bound, Measurement
+from bench.npm_renderer import NpmRenderer
 from bench.sample_workspace import Sample
-from bench.timed_rounds import Rounds, clock
+from bench.timed_rounds import TimedRounds, time_call
 from mailer.rendering.pipeline.css_inliner import inline_styles
 from mailer.rendering.pipeline.mjml import check_mjml, convert_mjml
 
@@ -21,14 +21,14 @@ _SIZES = (10, 50, 200)
 _NUMBERED = re.compile(r"\d{3}-(.+)\.md")
 
 
-def measure_conversion(sample: Sample, peer: Renderer) -> Iterator[Figure]:
+def measure_conversion(sample: Sample, peer: NpmRenderer) -> Iterator[Measurement]:
     """MJML to inlined HTML, beside npm's mjml and juice from the same MJML."""
     mjml, css = sample.mjml(), sample.inline_css()
     both, same = "mjml and juice", "mjml and juice, the same rules"
-    rounds = Rounds(
+    rounds = TimedRounds(
         {
-            "ours": clock(lambda: inline_styles(convert_mjml(mjml, template="sample"), css)),
-            "check": clock(lambda: check_mjml(mjml, template="sample")),
+            "ours": time_call(lambda: inline_styles(convert_mjml(mjml, template="sample"), css)),
+            "check": time_call(lambda: check_mjml(mjml, template="sample")),
             both: peer.timed(both, mjml, css),
             same: peer.timed(same, mjml, css),
         },
@@ -36,20 +36,20 @@ def measure_conversion(sample: Sample, peer: Renderer) -> Iterator[Figure]:
         warmup=_WARMUP,
     )
     ours = f"{rounds.median('ours'):.1f} ms, {rounds.median('check'):.1f} ms of it the check of the MJML"
-    yield Figure(
+    yield Measurement(
         what=f"MJML of {len(sample.edition.stories)} stories to inlined HTML, faster than npm mjml + juice",
         measured=rounds.ratio(both, "ours"),
         bar=5,
         note=f"{ours}; against {rounds.median(both):.1f} ms",
     )
-    yield Figure(
+    yield Measurement(
         what="    the same, with juice told to take our rules only",
         measured=rounds.ratio(same, "ours"),
         note=f"against {rounds.median(same):.1f} ms",
     )
 
 
-def measure_change(sample: Sample, peer: Renderer) -> Iterator[Figure]:
+def measure_change(sample: Sample, peer: NpmRenderer) -> Iterator[Measurement]:
     """Reading and compiling the edition after a sentence of one story changed, beside npm's mjml alone."""
     mjml, changed = sample.mjml(), itertools.count()
     stories = sorted((sample.folder / "stories").glob("*.md"))
@@ -59,40 +59,40 @@ def measure_change(sample: Sample, peer: Renderer) -> Iterator[Figure]:
         text = f"{written}\nThis sentence was changed {next(changed)} times.\n"
         stories[len(stories) // 2].write_text(text, encoding="utf-8")
 
-    rounds = Rounds(
+    rounds = TimedRounds(
         {
-            "ours": _after(change, clock(partial(sample.read_and_compile, sample.folder))),
+            "ours": _after(change, time_call(partial(sample.read_and_compile, sample.folder))),
             "mjml": peer.timed("mjml", mjml),
         },
         rounds=31,
         warmup=_WARMUP,
     )
-    yield Figure(
+    yield Measurement(
         what="the whole compile after one story changed, beside npm mjml alone",
         measured=rounds.ratio("ours", "mjml"),
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=1,
         note=f"{rounds.median('ours'):.1f} ms against {rounds.median('mjml'):.1f} ms",
     )
 
 
-def measure_growth(sample: Sample, folder: Path) -> Iterator[Figure]:
+def measure_scaling(sample: Sample, folder: Path) -> Iterator[Measurement]:
     """The time per story of editions that grow, every story changed before each compile."""
     folders = {count: _grow_edition(sample, folder / f"stories-{count}", count) for count in _SIZES}
     time.sleep(2.5)  # until the pictures have settled, see editions.source.file_stamp
-    rounds = Rounds(
+    rounds = TimedRounds(
         {
-            str(count): _after(_changing(grown), clock(partial(sample.read_and_compile, grown)))
+            str(count): _after(_make_change(grown), time_call(partial(sample.read_and_compile, grown)))
             for count, grown in folders.items()
         },
         rounds=5,
         warmup=1,
     )
     per_story = {count: rounds.median(str(count)) / count for count in _SIZES}
-    yield Figure(
+    yield Measurement(
         what="time per story of 50 and of 200 stories, beside that of 10",
         measured=max(per_story[count] for count in _SIZES[1:]) / per_story[_SIZES[0]],
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=1.3,
         note="; ".join(f"{count} stories: {taken:.2f} ms each" for count, taken in per_story.items()),
     )
@@ -120,7 +120,7 @@ def _grow_edition(sample: Sample, folder: Path, count: int) -> Path:
     return folder
 
 
-def _changing(folder: Path) -> Callable[[], None]:
+def _make_change(folder: Path) -> Callable[[], None]:
     texts = {story: story.read_text(encoding="utf-8") for story in (folder / "stories").glob("*.md")}
     changed = itertools.count()
 

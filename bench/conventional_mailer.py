@@ -10,7 +10,7 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.reader import Reader
 
 
-class ClassicMailer:
+class ConventionalMailer:
     """Makes messages from the MJML of the sample, whose holes are the variables of a template here."""
 
     def __init__(self, compiled: CompiledEdition, mjml: str, css: str) -> None:

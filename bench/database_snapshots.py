@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import create_engine, make_url, text
 
 
-class Store(Protocol):
+class RestorableDatabase(Protocol):
     """The database of a workspace."""
 
     @property
@@ -19,7 +19,7 @@ class Store(Protocol):
         """Its address, as settings have it."""
         ...
 
-    def keep(self) -> None:
+    def save(self) -> None:
         """Remember how it is now."""
         ...
 
@@ -29,7 +29,7 @@ class Store(Protocol):
 
 
 @dataclass(frozen=True)
-class SqliteStore:
+class SqliteDatabase:
     """A file, and a copy of it beside it."""
 
     path: Path
@@ -42,7 +42,7 @@ class SqliteStore:
     def _copy(self) -> Path:
         return self.path.with_suffix(".kept")
 
-    def keep(self) -> None:
+    def save(self) -> None:
         with contextlib.closing(sqlite3.connect(self.path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         shutil.copyfile(self.path, self._copy)
@@ -57,7 +57,7 @@ class SqliteStore:
 
 
 @dataclass(frozen=True)
-class PostgresStore:
+class PostgresDatabase:
     """A database on the server of ``server`` (the address of another one), and a template of it."""
 
     server: str
@@ -70,7 +70,7 @@ class PostgresStore:
     def create(self) -> None:
         self._command(f"CREATE DATABASE {self.name}")
 
-    def keep(self) -> None:
+    def save(self) -> None:
         self._command(f"CREATE DATABASE {self.name}_kept TEMPLATE {self.name}")
 
     def restore(self) -> None:

@@ -9,12 +9,12 @@ import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from bench.bench_context import Ground
-from bench.large_audience import measure_growth
+from bench.bench_context import BenchContext
+from bench.large_audience import measure_large_audience
 from bench.launch_cost import measure_launch
-from bench.measurement import Figure, print_table
-from bench.newsletters import Size
-from bench.prepared_campaigns import Campaigns
+from bench.measurement import Measurement, print_table
+from bench.newsletters import NewsletterSize
+from bench.prepared_campaigns import CampaignFactory
 from bench.relays import NoRelayError, running_sink
 from bench.runs import Run
 from bench.send_rate import (
@@ -26,20 +26,20 @@ from bench.send_rate import (
     measure_small,
 )
 from bench.worker_process import FailedRunError
-from bench.worker_scaling import measure_machines
+from bench.worker_scaling import measure_worker_scaling
 
-_FIGURES: dict[str, Callable[[Ground], Iterator[Figure]]] = {
+_FIGURES: dict[str, Callable[[BenchContext], Iterator[Measurement]]] = {
     "large": measure_large,
     "small": measure_small,
     "slow": measure_slow,
     "ordinary": measure_ordinary,
     "postfix": measure_postfix,
     "dkim": measure_dkim,
-    "growth": measure_growth,
-    "machines": measure_machines,
+    "growth": measure_large_audience,
+    "machines": measure_worker_scaling,
     "launch": measure_launch,
 }
-_PROFILED = {Size.large: 6_000, Size.small: 20_000}
+_PROFILED = {NewsletterSize.large: 6_000, NewsletterSize.small: 20_000}
 _ABOUT = """\
 Ratios are medians over rounds in turn, after one that does not count; times are this machine's, just now.
 Ours: from the call that sends to its end, with the database opened and the frozen content read; not the
@@ -51,38 +51,38 @@ sends one body of the same length to one reader, and keeps no record. Ours keeps
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _read_arguments(arguments)
     with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:
-        ground = Ground(
-            campaigns=Campaigns(Path(folder)),
+        ground = BenchContext(
+            campaigns=CampaignFactory(Path(folder)),
             rounds=3 if options.quick else options.rounds,
             scale=options.scale,
             full=options.full,
         )
         if options.profile:
-            profile(ground, Size(options.profile))
+            profile(ground, NewsletterSize(options.profile))
             return
         print(_ABOUT)
         # Told as they come: all of them together take minutes.
         print_table(figure for name in options.figures or _FIGURES for figure in measure(ground, name))
 
 
-def measure(ground: Ground, name: str) -> Iterator[Figure]:
+def measure(context: BenchContext, name: str) -> Iterator[Measurement]:
     """The figures of one measurement; what cannot be measured here is told as such."""
     try:
-        yield from _FIGURES[name](ground)
+        yield from _FIGURES[name](context)
     except (NoRelayError, FailedRunError) as error:
-        yield Figure(what=name, note=f"{error}.")
+        yield Measurement(what=name, note=f"{error}.")
 
 
-def profile(ground: Ground, size: Size) -> None:
+def profile(context: BenchContext, size: NewsletterSize) -> None:
     """One run without and one with the profiler, whose 25 longest functions go to stderr."""
-    campaign = ground.prepare(size, _PROFILED[size])
+    campaign = context.prepare(size, _PROFILED[size])
     with running_sink() as port:
         campaign.send(port)
-        _tell(campaign.send(port))
-        _tell(campaign.send(port, profiled=True))
+        _print_run(campaign.send(port))
+        _print_run(campaign.send(port, profiled=True))
 
 
-def _tell(run: Run) -> None:
+def _print_run(run: Run) -> None:
     print(
         f"{run.messages:,} messages, {run.rate:,.0f}/s, {run.cpu_each:,.0f} µs CPU each, {run.peak:.0f} MB",
         flush=True,
@@ -96,7 +96,7 @@ def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="3 rounds")
     parser.add_argument("--scale", type=float, default=1, help="shorter (0.1) or longer (2) runs")
     parser.add_argument("--full", action="store_true", help="send the million to its end")
-    parser.add_argument("--profile", choices=list(Size), help="profile one run instead")
+    parser.add_argument("--profile", choices=list(NewsletterSize), help="profile one run instead")
     parser.add_argument("--dir", type=Path, help="where workspaces and queues are made; its disk counts")
     options = parser.parse_args(arguments)
     if unknown := set(options.figures) - set(_FIGURES):

@@ -6,14 +6,14 @@ from pathlib import Path
 
 from sqlmodel import Session
 
-from bench.worker_process import answer
+from bench.worker_process import serve_job
 from mailer.database.engine import open_engine
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.imports.importer import import_file
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class ImportJob:
     """Import ``file`` into the database at ``url``, for a workspace with these sectors."""
 
     url: str
@@ -21,14 +21,14 @@ class Errand:
     sectors: tuple[str, ...]
 
 
-def prepare(errand: Errand):  # type: ignore[no-untyped-def] # bench is not typed
+def prepare(job: ImportJob):  # type: ignore[no-untyped-def] # bench is not typed
     def work() -> int:
-        engine = open_engine(errand.url, root=errand.file.parent)
+        engine = open_engine(job.url, root=job.file.parent)
         with Session(engine) as session:
             report = import_file(
                 session,
-                errand.file,
-                sectors=errand.sectors,
+                job.file,
+                sectors=job.sectors,
                 key=SuppressionKey(b"bench" * 8),
                 now=datetime.now(UTC),
             )
@@ -41,4 +41,4 @@ def prepare(errand: Errand):  # type: ignore[no-untyped-def] # bench is not type
 
 
 if __name__ == "__main__":
-    answer(prepare)
+    serve_job(prepare)

@@ -6,11 +6,11 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Engine, text
 
-from bench.bench_context import Ground
-from bench.measurement import Bar, Figure
-from bench.newsletters import Size
-from bench.prepared_campaigns import Audience
-from bench.runs import Run, each
+from bench.bench_context import BenchContext
+from bench.measurement import Bound, Measurement
+from bench.newsletters import NewsletterSize
+from bench.prepared_campaigns import PreparedAudience
+from bench.runs import Run, time_each
 from bench.worker_process import FailedRunError
 from mailer.campaigns.launch import launch
 from mailer.campaigns.plan import Plan
@@ -25,45 +25,54 @@ SELECT 1, id, 'queued', 0, 0, false, '', :now FROM subscriber ORDER BY id
 """
 
 
-def measure_launch(ground: Ground) -> Iterator[Figure]:
+def measure_launch(context: BenchContext) -> Iterator[Measurement]:
     """A launch to 1,000,000 readers, on SQLite; PostgreSQL is told, without a bar."""
-    readers = ground.many(_READERS)
+    readers = context.scaled(_READERS)
     what = f"launch to {readers:,} beside a bare INSERT … SELECT"
-    yield _measure(ground, ground.campaigns.gather("launch", Size.small, readers), f"{what}, SQLite", bar=1.5)
+    yield _measure(
+        context,
+        context.campaigns.make_audience("launch", NewsletterSize.small, readers),
+        f"{what}, SQLite",
+        bar=1.5,
+    )
     if (programs := find_postgres()) is not None:
         with running_postgres(programs, durable=True) as server:
-            audience = ground.campaigns.gather("launch_postgres", Size.small, readers, server=server)
-            yield _measure(ground, audience, "    the same, PostgreSQL", bar=None)
+            audience = context.campaigns.make_audience(
+                "launch_postgres", NewsletterSize.small, readers, server=server
+            )
+            yield _measure(context, audience, "    the same, PostgreSQL", bar=None)
 
 
-def _measure(ground: Ground, audience: Audience, what: str, *, bar: float | None) -> Figure:
-    audience.store.keep()
+def _measure(
+    context: BenchContext, audience: PreparedAudience, what: str, *, bar: float | None
+) -> Measurement:
+    audience.database.save()
     plan = audience.plan()
     works = {"launch": lambda: _launch(audience, plan), "bare": lambda: _insert(audience)}
-    turns = ground.compare(works)
-    ratio, million = turns.ratio("launch", "bare", each), audience.readers / 1e6
-    seconds = [turns.median(name, each) * million for name in works]
-    return Figure(
+    turns = context.compare(works)
+    ratio, million = turns.ratio("launch", "bare", time_each), audience.readers / 1e6
+    seconds = [turns.median(name, time_each) * million for name in works]
+    return Measurement(
         what=what,
         measured=ratio.median,
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=bar,
         note=f"{seconds[0]:.2f} s against {seconds[1]:.2f} s; {ratio}; same table, indexes and pragmas",
     )
 
 
-def _launch(audience: Audience, plan: Plan) -> Run:
+def _launch(audience: PreparedAudience, plan: Plan) -> Run:
     """The whole launch: checks, pictures, frozen content, deliveries."""
-    audience.store.restore()
+    audience.database.restore()
     engine = audience.workspace.open_database(durable=True)
     began = time.monotonic()
     launch(engine, audience.workspace, plan, now=datetime.now(UTC))
     return _conclude(audience, engine, began)
 
 
-def _insert(audience: Audience) -> Run:
+def _insert(audience: PreparedAudience) -> Run:
     """The statement alone, for a campaign that stands there already."""
-    audience.store.restore()
+    audience.database.restore()
     engine = audience.workspace.open_database(durable=True)
     now = datetime.now(UTC)
     with open_session(engine) as rows:
@@ -75,7 +84,7 @@ def _insert(audience: Audience) -> Run:
     return _conclude(audience, engine, began)
 
 
-def _conclude(audience: Audience, engine: Engine, began: float) -> Run:
+def _conclude(audience: PreparedAudience, engine: Engine, began: float) -> Run:
     ended = time.monotonic()
     with engine.connect() as connection:
         written = connection.scalar(text("SELECT count(*) FROM delivery"))

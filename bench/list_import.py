@@ -16,10 +16,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.import_worker import Errand
-from bench.measurement import Bar, Figure, print_table
-from bench.runs import Run, Turns, cpu_each, each, peak
-from bench.worker_process import FailedRunError, run_apart
+from bench.import_worker import ImportJob
+from bench.measurement import Bound, Measurement, print_table
+from bench.runs import Run, RunComparison, cpu_each, peak, time_each
+from bench.worker_process import FailedRunError, run_worker
 from mailer.database.engine import open_engine
 from mailer.database.schema import upgrade
 from subscribers.csv_format import COLUMNS
@@ -37,7 +37,7 @@ Ours: from opening the database to closing it, not the start of Python. The shel
 
 
 @dataclass(frozen=True, kw_only=True)
-class Ground:
+class ImportBench:
     """A file of ``rows`` people in a folder of our own, and how often everything is done."""
 
     folder: Path
@@ -68,83 +68,88 @@ class Ground:
                 )
 
 
-def measure_import(ground: Ground) -> Iterator[Figure]:
+def measure_import(bench: ImportBench) -> Iterator[Measurement]:
     """The time beside the shell's, and the memory; PostgreSQL is told, without a bar."""
-    name, yardstick = _find_yardstick()
-    turns = Turns({"ours": lambda: _import(ground), "bare": lambda: yardstick(ground)}, rounds=ground.rounds)
-    million = ground.rows / 1e6
-    ratio = turns.ratio("ours", "bare", each)
-    seconds = [turns.median(work, each) * million for work in ("ours", "bare")]
+    name, yardstick = _find_reference()
+    turns = RunComparison(
+        {"ours": lambda: _import(bench), "bare": lambda: yardstick(bench)}, rounds=bench.rounds
+    )
+    million = bench.rows / 1e6
+    ratio = turns.ratio("ours", "bare", time_each)
+    seconds = [turns.median(work, time_each) * million for work in ("ours", "bare")]
     cpu = turns.median("ours", cpu_each) * million
-    yield Figure(
-        what=f"import of {ground.rows:,} rows beside {name}, SQLite",
+    yield Measurement(
+        what=f"import of {bench.rows:,} rows beside {name}, SQLite",
         measured=ratio.median,
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=8,
         note=f"{seconds[0]:.1f} s against {seconds[1]:.2f} s; {cpu:.1f} s CPU; {ratio}",
     )
-    yield Figure(
+    yield Measurement(
         what="    the most memory of the process",
-        measured=turns.most("ours", peak),
+        measured=turns.highest("ours", peak),
         unit="MB",
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=200,
     )
     if (programs := find_postgres()) is not None:
         with running_postgres(programs) as server:
-            run = _import(ground, server)
-        yield Figure(
-            what="    the same, PostgreSQL", measured=run.each * million, unit="s", note="one run; no bar"
+            run = _import(bench, server)
+        yield Measurement(
+            what="    the same, PostgreSQL",
+            measured=run.time_each * million,
+            unit="s",
+            note="one run; no bar",
         )
 
 
-def _import(ground: Ground, url: str = "sqlite:///list.db") -> Run:
-    for path in ground.folder.glob("list.db*"):
+def _import(bench: ImportBench, url: str = "sqlite:///list.db") -> Run:
+    for path in bench.folder.glob("list.db*"):
         path.unlink()
-    engine = open_engine(url, root=ground.folder)
+    engine = open_engine(url, root=bench.folder)
     upgrade(engine)
     engine.dispose()
-    run = run_apart("bench.import_worker", Errand(url=url, file=ground.file, sectors=_SECTORS))
-    if run.messages != ground.rows:
-        raise FailedRunError(f"{run.messages:,} of {ground.rows:,} people came in")
+    run = run_worker("bench.import_worker", ImportJob(url=url, file=bench.file, sectors=_SECTORS))
+    if run.messages != bench.rows:
+        raise FailedRunError(f"{run.messages:,} of {bench.rows:,} people came in")
     return run
 
 
-def _find_yardstick():  # type: ignore[no-untyped-def] # bench is not typed
+def _find_reference():  # type: ignore[no-untyped-def] # bench is not typed
     if shutil.which("sqlite3"):
         return "sqlite3's .import", _run_shell
     return "Python's csv and executemany (no sqlite3 shell here)", _run_driver
 
 
-def _run_shell(ground: Ground) -> Run:
-    database = _bare(ground)
+def _run_shell(bench: ImportBench) -> Run:
+    database = _bare(bench)
     began = time.monotonic()
     subprocess.run(
-        ["sqlite3", database, _TABLE, f".import --csv --skip 1 {ground.file} people"],
+        ["sqlite3", database, _TABLE, f".import --csv --skip 1 {bench.file} people"],
         check=True,
         stdin=subprocess.DEVNULL,
     )
-    return Run(messages=ground.rows, began=began, ended=time.monotonic(), cpu=0)
+    return Run(messages=bench.rows, began=began, ended=time.monotonic(), cpu=0)
 
 
-def _run_driver(ground: Ground) -> Run:
-    database = _bare(ground)
+def _run_driver(bench: ImportBench) -> Run:
+    database = _bare(bench)
     began = time.monotonic()
     connection = sqlite3.connect(database)
     connection.execute(_TABLE)
-    with ground.file.open(encoding="utf-8", newline="") as stream, connection:
+    with bench.file.open(encoding="utf-8", newline="") as stream, connection:
         rows = csv.reader(stream)
         next(rows)
         connection.executemany("INSERT INTO people VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
     connection.close()
-    return Run(messages=ground.rows, began=began, ended=time.monotonic(), cpu=0)
+    return Run(messages=bench.rows, began=began, ended=time.monotonic(), cpu=0)
 
 
 _TABLE = "CREATE TABLE people (email, name, organisation, country, sectors, language, tags)"
 
 
-def _bare(ground: Ground) -> Path:
-    database = ground.folder / "bare.db"
+def _bare(bench: ImportBench) -> Path:
+    database = bench.folder / "bare.db"
     database.unlink(missing_ok=True)
     return database
 
@@ -157,7 +162,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     print(_ABOUT)
     with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:
-        ground = Ground(folder=Path(folder), rows=options.rows, rounds=options.rounds)
+        ground = ImportBench(folder=Path(folder), rows=options.rows, rounds=options.rounds)
         ground.write()
         print_table(measure_import(ground))
 

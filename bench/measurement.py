@@ -5,18 +5,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 
-class Bar(StrEnum):
+class Bound(StrEnum):
     """Which side of the bar is the good one."""
 
-    least = "at least"
+    at_least = "at least"
     """The figure must not fall below the bar."""
 
-    most = "at most"
+    at_most = "at most"
     """The figure must not rise above the bar."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Figure:
+class Measurement:
     """One line of the table. ``measured`` is None where it could not be; ``bar`` None where none is set.
 
     ``note`` says what it was measured with, or why it was not.
@@ -25,7 +25,7 @@ class Figure:
     what: str
     measured: float | None = None
     unit: str = "×"
-    side: Bar = Bar.least
+    bound: Bound = Bound.at_least
     bar: float | None = None
     note: str = ""
 
@@ -35,20 +35,20 @@ class Figure:
             return "not measured"
         if self.bar is None:
             return ""
-        good = self.measured >= self.bar if self.side is Bar.least else self.measured <= self.bar
+        good = self.measured >= self.bar if self.bound is Bound.at_least else self.measured <= self.bar
         return "met" if good else "BELOW THE BAR"
 
 
-def print_table(figures: Iterable[Figure]) -> None:
+def print_table(figures: Iterable[Measurement]) -> None:
     print(f"{'':<62}{'measured':>12}{'bar':>20}", flush=True)
     for figure in figures:
-        measured = "–" if figure.measured is None else _written(figure.measured, figure.unit)
-        bar = "" if figure.bar is None else f"{figure.side} {_written(figure.bar, figure.unit)}"
+        measured = "–" if figure.measured is None else _format_number(figure.measured, figure.unit)
+        bar = "" if figure.bar is None else f"{figure.bound} {_format_number(figure.bar, figure.unit)}"
         print(f"{figure.what:<62}{measured:>12}{bar:>20}  {figure.verdict}".rstrip(), flush=True)
         if figure.note:
             print(f"    {figure.note}", flush=True)
 
 
-def _written(number: float, unit: str) -> str:
+def _format_number(number: float, unit: str) -> str:
     digits = 0 if number >= 100 else 1 if number >= 10 else 2
     return f"{number:,.{digits}f} {unit}"

@@ -7,38 +7,38 @@ import logging
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from bench.conventional_mailer import ClassicMailer
-from bench.measurement import Bar, Figure
+from bench.conventional_mailer import ConventionalMailer
+from bench.measurement import Bound, Measurement
 from bench.sample_workspace import Sample
-from bench.timed_rounds import Rounds, clock
+from bench.timed_rounds import TimedRounds, time_call
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.message import MessageBuilder, build_message
 
 _KILOBYTES = 60
 
 
-def measure_messages(sample: Sample) -> Iterator[Figure]:
+def measure_messages(sample: Sample) -> Iterator[Measurement]:
     """One message beside the usual way, and beside the SHA-256 of its own bytes."""
     # cssutils speaks up about every rule of mail it finds odd.
     logging.getLogger("CSSUTILS").setLevel(logging.CRITICAL)
-    yield measure_classic(sample)
+    yield measure_conventional(sample)
     yield measure_hash(sample)
 
 
-def measure_classic(sample: Sample) -> Figure:
+def measure_conventional(sample: Sample) -> Measurement:
     compiled = sample.compile()
-    classic = ClassicMailer(compiled, sample.mjml(), sample.inline_css())
+    classic = ConventionalMailer(compiled, sample.mjml(), sample.inline_css())
     readers, others = itertools.cycle(sample.readers), itertools.cycle(sample.readers)
     builder, now = MessageBuilder([compiled], sample.settings), datetime.now(UTC)
-    rounds = Rounds(
+    rounds = TimedRounds(
         {
-            "ours": clock(lambda: builder.build(next(readers), now=now), 200),
-            "classic": clock(lambda: classic.build(next(others))),
+            "ours": time_call(lambda: builder.build(next(readers), now=now), 200),
+            "classic": time_call(lambda: classic.build(next(others))),
         },
         rounds=9,
         warmup=2,
     )
-    return Figure(
+    return Measurement(
         what="one reader's message, faster than Jinja2, MJML, premailer, as_bytes",
         measured=rounds.ratio("classic", "ours"),
         bar=1000,
@@ -47,22 +47,22 @@ def measure_classic(sample: Sample) -> Figure:
     )
 
 
-def measure_hash(sample: Sample) -> Figure:
+def measure_hash(sample: Sample) -> Measurement:
     now, readers = datetime.now(UTC), itertools.cycle(sample.readers)
     builder = MessageBuilder([_compile_to_size(sample, now)], sample.settings)
     message = builder.build(sample.readers[0], now=now)
-    rounds = Rounds(
+    rounds = TimedRounds(
         {
-            "ours": clock(lambda: builder.build(next(readers), now=now), 500),
-            "sha256": clock(lambda: hashlib.sha256(message).digest(), 500),
+            "ours": time_call(lambda: builder.build(next(readers), now=now), 500),
+            "sha256": time_call(lambda: hashlib.sha256(message).digest(), 500),
         },
         rounds=15,
         warmup=2,
     )
-    return Figure(
+    return Measurement(
         what=f"one reader's message of {len(message) / 1000:.0f} kB, beside sha256 of its bytes",
         measured=rounds.ratio("ours", "sha256"),
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=0.5,
         note=f"{rounds.median('ours') * 1000:,.1f} µs against {rounds.median('sha256') * 1000:,.1f} µs",
     )

@@ -35,7 +35,7 @@ Sixty teachers met to share what works in their classrooms.
 """
 
 
-class Size(StrEnum):
+class NewsletterSize(StrEnum):
     """Which newsletter."""
 
     large = "60k"
@@ -45,11 +45,11 @@ class Size(StrEnum):
     """One story, in a theme of the workspace that is next to none."""
 
 
-def found_newsletter(root: Path, size: Size, *, now: datetime) -> tuple[Workspace, str]:
+def create_newsletter(root: Path, size: NewsletterSize, *, now: datetime) -> tuple[Workspace, str]:
     """A new workspace and the edition in it that is to be sent. Its list is empty."""
     founded = create_workspace(root, sample=False, now=now)
     workspace = open_workspace(founded.root, environ={})
-    slug = _write_short(workspace) if size is Size.small else _copy_sample(workspace)
+    slug = _write_short(workspace) if size is NewsletterSize.small else _copy_sample(workspace)
     return workspace, slug
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.timed_rounds import Timed
+from bench.timed_rounds import TimedCall
 
 _FOLDER = Path(__file__).parent / "peers"
 
 
-class NoPeersError(Exception):
+class NpmUnavailableError(Exception):
     """The peers cannot be measured; the words say why."""
 
 
@@ -20,20 +20,22 @@ def install_peers() -> None:
     """Install what ``peers/package-lock.json`` names, unless it is there.
 
     Raises:
-        NoPeersError: Node is missing, or the packages cannot be fetched.
+        NpmUnavailableError: Node is missing, or the packages cannot be fetched.
     """
     if not shutil.which("node") or not shutil.which("npm"):
-        raise NoPeersError("Node is not installed")
+        raise NpmUnavailableError("Node is not installed")
     lock, done = _FOLDER / "package-lock.json", _FOLDER / "node_modules" / ".package-lock.json"
     if done.exists() and done.stat().st_mtime >= lock.stat().st_mtime:
         return
     command = ["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"]
     found = subprocess.run(command, cwd=_FOLDER, capture_output=True, text=True, check=False)
     if found.returncode:
-        raise NoPeersError(f"npm ci failed: {found.stderr.strip().splitlines()[-1:] or found.returncode}")
+        raise NpmUnavailableError(
+            f"npm ci failed: {found.stderr.strip().splitlines()[-1:] or found.returncode}"
+        )
 
 
-class Renderer:
+class NpmRenderer:
     """The warm process; it answers one question at a time."""
 
     def __enter__(self) -> Self:
@@ -52,7 +54,7 @@ class Renderer:
     ) -> None:
         self._process.communicate()
 
-    def ask(self, task: str, mjml: str, css: str = "") -> tuple[float, str]:
+    def render(self, task: str, mjml: str, css: str = "") -> tuple[float, str]:
         """The milliseconds it took by its own clock, and the HTML."""
         assert self._process.stdin
         assert self._process.stdout
@@ -61,5 +63,5 @@ class Renderer:
         answer = json.loads(self._process.stdout.readline())
         return answer["milliseconds"], answer["html"]
 
-    def timed(self, task: str, mjml: str, css: str = "") -> Timed:
-        return lambda: self.ask(task, mjml, css)[0]
+    def timed(self, task: str, mjml: str, css: str = "") -> TimedCall:
+        return lambda: self.render(task, mjml, css)[0]

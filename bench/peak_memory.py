@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from bench.measurement import Bar, Figure
+from bench.measurement import Bound, Measurement
 from bench.sample_workspace import Sample
 from bench.worker_process import read_peak
 from mailer.rendering.body.variants import Interests
@@ -21,7 +21,7 @@ _FEW, _MANY, _VARIANTS = 1_000, 100_000, 64
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class BuildJob:
     """What the process is asked to do: make the message of ``count`` readers, who share ``interests``."""
 
     compiled: bytes
@@ -31,10 +31,10 @@ class Errand:
     count: int
 
 
-def measure_memory(sample: Sample) -> Iterator[Figure]:
+def measure_memory(sample: Sample) -> Iterator[Measurement]:
     """The peak of assembling for 100,000 readers over 64 variants, above that for 1,000."""
     compiled = sample.compile_for_interests()
-    errand = Errand(
+    errand = BuildJob(
         compiled=compiled.to_bytes(),
         settings=sample.settings,
         reader=sample.readers[0],
@@ -42,11 +42,11 @@ def measure_memory(sample: Sample) -> Iterator[Figure]:
         count=_FEW,
     )
     few, many = _run(errand), _run(replace(errand, count=_MANY))
-    yield Figure(
+    yield Measurement(
         what=f"memory of {_MANY:,} readers over {len(errand.interests)} variants, above that of {_FEW:,}",
         measured=many - few,
         unit="MB",
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=20,
         note=f"peaks of {many:.0f} MB and {few:.0f} MB",
     )
@@ -67,15 +67,15 @@ def _distinct_interests(sample: Sample, compiled: CompiledEdition) -> Iterator[I
                 yield interests
 
 
-def _run(errand: Errand) -> float:
+def _run(job: BuildJob) -> float:
     """The peak in megabytes."""
     command = [sys.executable, "-m", "bench.peak_memory"]
-    done = subprocess.run(command, input=pickle.dumps(errand), stdout=subprocess.PIPE, check=True)
+    done = subprocess.run(command, input=pickle.dumps(job), stdout=subprocess.PIPE, check=True)
     return float(done.stdout)
 
 
 def main() -> None:
-    errand: Errand = pickle.load(sys.stdin.buffer)
+    errand: BuildJob = pickle.load(sys.stdin.buffer)
     builder = MessageBuilder([CompiledEdition.from_bytes(errand.compiled)], errand.settings)
     now = datetime.now(UTC)
     for number, interests in zip(range(errand.count), itertools.cycle(errand.interests), strict=False):

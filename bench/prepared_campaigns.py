@@ -10,12 +10,12 @@ from pathlib import Path
 
 from sqlmodel import select
 
-from bench.database_snapshots import PostgresStore, SqliteStore, Store
-from bench.newsletters import Size, found_newsletter
+from bench.database_snapshots import PostgresDatabase, RestorableDatabase, SqliteDatabase
+from bench.newsletters import NewsletterSize, create_newsletter
 from bench.runs import Run
-from bench.send_worker import Errand
+from bench.send_worker import SendJob
 from bench.synthetic_readers import add_readers
-from bench.worker_process import Apart, run_together
+from bench.worker_process import WorkerProcess, run_together
 from mailer.campaigns.launch import launch
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.database.engine import open_session
@@ -28,19 +28,19 @@ from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment
 
-_LOOKED_AT = 50
+_SAMPLE_SIZE = 50
 # smtp-source never renews a connection, so ours are not renewed either.
-_NEVER_RENEWED = str(10**9)
+_UNLIMITED = str(10**9)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Audience:
+class PreparedAudience:
     """A newsletter and its readers, with nothing launched: what a launch begins with."""
 
     workspace: Workspace
     edition: str
     readers: int
-    store: Store
+    database: RestorableDatabase
 
     def plan(self) -> Plan:
         engine = self.workspace.open_database()
@@ -55,7 +55,7 @@ class Audience:
 class PreparedCampaign:
     """A campaign that has been launched, with its database kept as it then was."""
 
-    audience: Audience
+    audience: PreparedAudience
     campaign_id: int
 
     @property
@@ -65,7 +65,7 @@ class PreparedCampaign:
     @cached_property
     def message_bytes(self) -> int:
         """How long a message is: the median over some readers."""
-        return int(statistics.median(len(message) for message in islice(self.messages(), _LOOKED_AT)))
+        return int(statistics.median(len(message) for message in islice(self.messages(), _SAMPLE_SIZE)))
 
     def messages(self) -> Iterator[bytes]:
         """The message of each reader, as the builder makes it."""
@@ -73,7 +73,7 @@ class PreparedCampaign:
         with open_session(engine, read_only=True) as rows:
             contents = [CompiledEdition.from_bytes(row.body) for row in rows.exec(select(CampaignContent))]
             builder = MessageBuilder(contents, workspace.settings)
-            for subscriber in rows.exec(select(Subscriber).limit(_LOOKED_AT)):
+            for subscriber in rows.exec(select(Subscriber).limit(_SAMPLE_SIZE)):
                 reader = reader_for(subscriber, self.campaign_id, workspace.settings, workspace.keys.tokens)
                 yield builder.build(reader, now=datetime.now(UTC))
         engine.dispose()
@@ -84,63 +84,65 @@ class PreparedCampaign:
         *,
         connections: int = 10,
         processes: int = 1,
-        enough: int | None = None,
+        stop_after: int | None = None,
         profiled: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Run:
         """Send it from its beginning to ``port`` of this machine, from so many processes at once."""
-        self.audience.store.restore()
-        errand = Errand(
+        self.audience.database.restore()
+        errand = SendJob(
             root=self.audience.workspace.root,
             campaign_id=self.campaign_id,
-            enough=enough,
+            stop_after=stop_after,
             profiled=profiled,
             environ={
-                "MAILER_DATABASE__URL": self.audience.store.url,
+                "MAILER_DATABASE__URL": self.audience.database.url,
                 "MAILER_SMTP__URL": f"smtp://127.0.0.1:{port}",
                 "MAILER_SMTP__CONNECTIONS": str(connections),
-                "MAILER_SMTP__MESSAGES_PER_CONNECTION": _NEVER_RENEWED,
+                "MAILER_SMTP__MESSAGES_PER_CONNECTION": _UNLIMITED,
                 **(environ or {}),
             },
         )
-        return run_together([Apart("bench.send_worker", errand) for _ in range(processes)])
+        return run_together([WorkerProcess("bench.send_worker", errand) for _ in range(processes)])
 
 
-class Campaigns:
+class CampaignFactory:
     """Makes audiences and campaigns below ``folder``, each at most once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._made: dict[str, PreparedCampaign] = {}
 
-    def prepare(self, size: Size, readers: int, *, server: str | None = None) -> PreparedCampaign:
+    def prepare(self, size: NewsletterSize, readers: int, *, server: str | None = None) -> PreparedCampaign:
         """A launched campaign; in SQLite, or on the PostgreSQL at ``server``."""
         name = f"{size}_{readers}{'_postgres' if server else ''}"
         if name not in self._made:
-            audience = self.gather(f"campaign_{name}", size, readers, server=server)
+            audience = self.make_audience(f"campaign_{name}", size, readers, server=server)
             engine = audience.workspace.open_database()
             number = launch(engine, audience.workspace, audience.plan(), now=datetime.now(UTC))
             engine.dispose()
-            audience.store.keep()
+            audience.database.save()
             self._made[name] = PreparedCampaign(audience, number)
         return self._made[name]
 
-    def gather(self, name: str, size: Size, readers: int, *, server: str | None = None) -> Audience:
+    def make_audience(
+        self, name: str, size: NewsletterSize, readers: int, *, server: str | None = None
+    ) -> PreparedAudience:
         """A new workspace ``name`` with so many readers. Its store is not kept yet."""
         now = datetime.now(UTC)
-        founded, edition = found_newsletter(self.folder / name, size, now=now)
-        store = _make_store(founded, name, server)
+        founded, edition = create_newsletter(self.folder / name, size, now=now)
+        store = _make_database(founded, name, server)
         workspace = open_workspace(founded.root, environ={"MAILER_DATABASE__URL": store.url})
         engine = workspace.open_database()
         upgrade(engine)
         add_readers(engine, readers, sectors=tuple(workspace.settings.sectors), now=now)
         engine.dispose()
-        return Audience(workspace=workspace, edition=edition, readers=readers, store=store)
+        return PreparedAudience(workspace=workspace, edition=edition, readers=readers, database=store)
 
 
-def _make_store(workspace: Workspace, name: str, server: str | None) -> Store:
+def _make_database(workspace: Workspace, name: str, server: str | None) -> RestorableDatabase:
     if server is None:
-        return SqliteStore(workspace.root / "mailer.db")
-    store = PostgresStore(server, name.replace("-", "_"))
+        return SqliteDatabase(workspace.root / "mailer.db")
+    store = PostgresDatabase(server, name.replace("-", "_"))
     store.create()
     return store

@@ -23,32 +23,32 @@ from typing import Any
 from fastapi import FastAPI
 from sqlmodel import Session, col, func, select
 
-from bench.measurement import Bar, Figure, print_table
-from bench.newsletters import Size
-from bench.prepared_campaigns import Campaigns, PreparedCampaign
+from bench.measurement import Bound, Measurement, print_table
+from bench.newsletters import NewsletterSize
+from bench.prepared_campaigns import CampaignFactory, PreparedCampaign
 from bench.relays import NoRelayError, running_sink
-from bench.send_worker import Errand
-from bench.worker_process import Apart, FailedRunError, run_together
+from bench.send_worker import SendJob
+from bench.worker_process import FailedRunError, WorkerProcess, run_together
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status, Subscriber
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.servers import free_port, wait_until
 
 READERS = 150_000
-A_SECOND = 200
+REQUESTS_PER_SECOND = 200
 SECONDS = 15
-_LOOKS = 300
+_REQUESTS = 300
 _BODY = b"List-Unsubscribe=One-Click"
-_HEAD = (
+_REQUEST_HEAD = (
     "POST /u/{token} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
     "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {length}\r\n\r\n"
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Presses:
+class UnsubscribeTimes:
     """How long each press of the button took, in milliseconds, and what was answered."""
 
     milliseconds: Sequence[float]
@@ -58,35 +58,39 @@ class Presses:
         return sorted(self.milliseconds)[min(int(share * len(self.milliseconds)), len(self.milliseconds) - 1)]
 
 
-def measure_leaving(campaign: PreparedCampaign) -> Iterator[Figure]:
+def measure_unsubscribe(campaign: PreparedCampaign) -> Iterator[Measurement]:
     """Readers leave while their campaign is sent."""
     workspace = campaign.audience.workspace
     with running_sink() as port, sending(campaign, port), serving(workspace) as web:
-        number = A_SECOND * SECONDS
+        number = REQUESTS_PER_SECOND * SECONDS
         # Those who come last in the ledger: most have left before their turn comes, and get nothing.
         tokens = [
             workspace.keys.tokens.sign(
-                Purpose.subscription, subscriber_id=campaign.readers - n, campaign_id=campaign.campaign_id
+                LinkPurpose.subscription, subscriber_id=campaign.readers - n, campaign_id=campaign.campaign_id
             )
             for n in range(number)
         ]
-        asyncio.run(press_all(web, tokens[:50]))
+        asyncio.run(unsubscribe_all(web, tokens[:50]))
         was_sending = _count_sent(workspace)
-        presses = asyncio.run(press_all(web, tokens[50:]))
+        presses = asyncio.run(unsubscribe_all(web, tokens[50:]))
         sent = _count_sent(workspace) - was_sending
-        lost = number - _count_gone(workspace)
+        lost = number - _count_unsubscribed(workspace)
     note = f"{sent:,} messages were sent meanwhile; p50 {presses.percentile(0.5):.1f} ms"
-    yield Figure(
-        what=f"unsubscribe POST, p99, at {A_SECOND} a second while sending",
+    yield Measurement(
+        what=f"unsubscribe POST, p99, at {REQUESTS_PER_SECOND} a second while sending",
         measured=presses.percentile(0.99),
         unit="ms",
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=100,
         note=note,
     )
     failed = sum(status != 200 for status in presses.statuses)
-    yield Figure(
-        what=f"unsubscribe POST, lost of {number:,}", measured=lost + failed, unit="", side=Bar.most, bar=0
+    yield Measurement(
+        what=f"unsubscribe POST, lost of {number:,}",
+        measured=lost + failed,
+        unit="",
+        bound=Bound.at_most,
+        bar=0,
     )
 
 
@@ -94,7 +98,7 @@ def measure_leaving(campaign: PreparedCampaign) -> Iterator[Figure]:
 def sending(campaign: PreparedCampaign, port: int) -> Iterator[None]:
     """The campaign on its way, from when its first messages are out."""
     workspace = campaign.audience.workspace
-    campaign.audience.store.restore()
+    campaign.audience.database.restore()
     thread = threading.Thread(target=_send, args=(campaign, port), daemon=True)
     thread.start()
     wait_until(lambda: _count_sent(workspace) > 0, what="the first message", seconds=120)
@@ -105,14 +109,14 @@ def sending(campaign: PreparedCampaign, port: int) -> Iterator[None]:
 
 
 def _send(campaign: PreparedCampaign, port: int) -> None:
-    errand = Errand(
+    errand = SendJob(
         root=campaign.audience.workspace.root,
         campaign_id=campaign.campaign_id,
         environ={"MAILER_SMTP__URL": f"smtp://127.0.0.1:{port}"},
     )
     # It is paused before its end and readers leave, both of which the bench's own sender takes for failures.
     with contextlib.suppress(FailedRunError):
-        run_together([Apart("bench.send_worker", errand)])
+        run_together([WorkerProcess("bench.send_worker", errand)])
 
 
 @contextmanager
@@ -139,25 +143,27 @@ def serving(workspace: Workspace) -> Iterator[int]:
         process.wait(30)
 
 
-async def press_all(port: int, tokens: Sequence[str]) -> Presses:
+async def unsubscribe_all(port: int, tokens: Sequence[str]) -> UnsubscribeTimes:
     """Press each button at its own moment, ``A_SECOND`` of them a second, however long answers take."""
     loop = asyncio.get_running_loop()
     began = loop.time() + 0.1
 
     async def press(place: int, token: str) -> tuple[float, int]:
-        due = began + place / A_SECOND
+        due = began + place / REQUESTS_PER_SECOND
         await asyncio.sleep(max(0.0, due - loop.time()))
         status = await _post(port, token)
         return (loop.time() - due) * 1000, status
 
     ended = await asyncio.gather(*(press(place, token) for place, token in enumerate(tokens)))
-    return Presses(milliseconds=[wait for wait, _ in ended], statuses=[status for _, status in ended])
+    return UnsubscribeTimes(
+        milliseconds=[wait for wait, _ in ended], statuses=[status for _, status in ended]
+    )
 
 
 async def _post(port: int, token: str) -> int:
     try:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        writer.write(_HEAD.format(token=token, length=len(_BODY)).encode() + _BODY)
+        writer.write(_REQUEST_HEAD.format(token=token, length=len(_BODY)).encode() + _BODY)
         answer = await reader.read()
         writer.close()
         return int(answer.split(b" ", 2)[1])
@@ -169,40 +175,40 @@ async def _answers(port: int) -> bool:
     return await _post(port, "wrong") == 404
 
 
-def measure_pages(workspace: Workspace) -> Iterator[Figure]:
+def measure_pages(workspace: Workspace) -> Iterator[Measurement]:
     """What the application itself takes for a page, from the request to the last byte of the answer."""
     app = create_app(workspace)
-    token = workspace.keys.tokens.sign(Purpose.subscription, subscriber_id=1, campaign_id=1)
+    token = workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=1)
     paths = {
         "leaving": f"/u/{token}",
         "preferences": f"/p/{token}",
         "list of editions": "/e/",
         "link": "/link",
     }
-    medians = asyncio.run(_look(app, paths))
+    medians = asyncio.run(_time_pages(app, paths))
     slowest = max(medians, key=lambda name: medians[name])
-    yield Figure(
+    yield Measurement(
         what="public page, p50 of the application's own time",
         measured=medians[slowest],
         unit="ms",
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=5,
         note="the slowest of " + ", ".join(f"{name} {taken:.2f}" for name, taken in medians.items()),
     )
 
 
-async def _look(app: FastAPI, paths: Mapping[str, str]) -> dict[str, float]:
+async def _time_pages(app: FastAPI, paths: Mapping[str, str]) -> dict[str, float]:
     async with app.router.lifespan_context(app):
-        return {name: await _median(app, path) for name, path in paths.items()}
+        return {name: await _time_page(app, path) for name, path in paths.items()}
 
 
-async def _median(app: FastAPI, path: str) -> float:
+async def _time_page(app: FastAPI, path: str) -> float:
     taken = []
-    for _ in range(_LOOKS):
+    for _ in range(_REQUESTS):
         began = time.perf_counter()
         assert await _get(app, path) == 200
         taken.append((time.perf_counter() - began) * 1000)
-    return statistics.median(taken[_LOOKS // 10 :])
+    return statistics.median(taken[_REQUESTS // 10 :])
 
 
 async def _get(app: FastAPI, path: str) -> int:
@@ -238,7 +244,7 @@ def _count_sent(workspace: Workspace) -> int:
     return _count(workspace, select(func.count()).where(col(Delivery.state) == DeliveryState.sent))
 
 
-def _count_gone(workspace: Workspace) -> int:
+def _count_unsubscribed(workspace: Workspace) -> int:
     return _count(workspace, select(func.count()).where(col(Subscriber.status) == Status.unsubscribed))
 
 
@@ -277,17 +283,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--dir", type=Path, help="where the workspace is made; its disk counts")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:
-        campaign = Campaigns(Path(folder)).prepare(Size.small, options.readers)
+        campaign = CampaignFactory(Path(folder)).prepare(NewsletterSize.small, options.readers)
         print_table(measure(campaign))
 
 
-def measure(campaign: PreparedCampaign) -> Iterator[Figure]:
+def measure(campaign: PreparedCampaign) -> Iterator[Measurement]:
     """All figures; what cannot be measured here is told as such."""
     yield from measure_pages(open_workspace(campaign.audience.workspace.root, environ={}))
     try:
-        yield from measure_leaving(campaign)
+        yield from measure_unsubscribe(campaign)
     except NoRelayError as error:
-        yield Figure(what="unsubscribe POST while sending", note=f"{error}.")
+        yield Measurement(what="unsubscribe POST while sending", note=f"{error}.")
 
 
 if __name__ == "__main__":

@@ -9,18 +9,18 @@ import time
 from email.message import EmailMessage
 from pathlib import Path
 
-from bench.aiosmtplib_worker import Errand
+from bench.aiosmtplib_worker import AiosmtplibJob
 from bench.prepared_campaigns import PreparedCampaign
 from bench.relays import NoRelayError
 from bench.runs import Run
-from bench.worker_process import FailedRunError, run_apart
+from bench.worker_process import FailedRunError, run_worker
 
 _SENDER, _READER = "news@example.org", "reader@example.org"
 # What smtp-source writes above the bytes it is asked for: From, To, Date, Message-Id.
 _HEADERS = 133
 
 
-def find_source() -> str:
+def find_smtp_source() -> str:
     """
     Raises:
         NoRelayError: it is not installed.
@@ -31,13 +31,22 @@ def find_source() -> str:
     return found
 
 
-def run_source(port: int, *, messages: int, length: int, connections: int) -> Run:
+def run_smtp_source(port: int, *, messages: int, length: int, connections: int) -> Run:
     """Send with smtp-source, whose sessions stay open to the end (``-d``); all of its process counts.
 
     Raises:
         FailedRunError: it failed.
     """
-    command = [find_source(), "-d", "-s", str(connections), "-l", str(length - _HEADERS), "-m", str(messages)]
+    command = [
+        find_smtp_source(),
+        "-d",
+        "-s",
+        str(connections),
+        "-l",
+        str(length - _HEADERS),
+        "-m",
+        str(messages),
+    ]
     began = time.monotonic()
     process = subprocess.Popen([*command, "-f", _SENDER, "-t", _READER, f"127.0.0.1:{port}"])
     _, status, usage = os.wait4(process.pid, 0)
@@ -48,14 +57,14 @@ def run_source(port: int, *, messages: int, length: int, connections: int) -> Ru
     return Run(messages=messages, began=began, ended=ended, cpu=usage.ru_utime + usage.ru_stime)
 
 
-def run_ordinary(port: int, campaign: PreparedCampaign, *, messages: int, connections: int) -> Run:
+def run_aiosmtplib(port: int, campaign: PreparedCampaign, *, messages: int, connections: int) -> Run:
     """Send the same words with aiosmtplib and an ``EmailMessage`` for each reader, and no ledger."""
     message = email.message_from_bytes(next(campaign.messages()), policy=email.policy.SMTP)
     assert isinstance(message, EmailMessage)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     assert text
     assert html
-    errand = Errand(
+    errand = AiosmtplibJob(
         port=port,
         messages=messages,
         connections=connections,
@@ -63,4 +72,4 @@ def run_ordinary(port: int, campaign: PreparedCampaign, *, messages: int, connec
         text=text.get_content(),
         html=html.get_content(),
     )
-    return run_apart("bench.aiosmtplib_worker", errand)
+    return run_worker("bench.aiosmtplib_worker", errand)

@@ -4,11 +4,11 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from bench.compile_time import measure_change, measure_conversion, measure_growth
+from bench.compile_time import measure_change, measure_conversion, measure_scaling
 from bench.html_size import measure_size
-from bench.measurement import Figure, print_table
+from bench.measurement import Measurement, print_table
 from bench.message_cost import measure_messages
-from bench.npm_renderer import NoPeersError, Renderer, install_peers
+from bench.npm_renderer import NpmRenderer, NpmUnavailableError, install_peers
 from bench.peak_memory import measure_memory
 from bench.sample_workspace import Sample, prepare_sample
 
@@ -22,26 +22,26 @@ def main() -> None:
         print_table([*measure_against_node(sample), *measure_own(sample, Path(folder))])
 
 
-def measure_own(sample: Sample, folder: Path) -> Iterator[Figure]:
+def measure_own(sample: Sample, folder: Path) -> Iterator[Measurement]:
     """What is measured without Node."""
     yield from measure_messages(sample)
-    yield from measure_growth(sample, folder)
+    yield from measure_scaling(sample, folder)
     yield from measure_memory(sample)
 
 
-def measure_against_node(sample: Sample) -> Iterator[Figure]:
+def measure_against_node(sample: Sample) -> Iterator[Measurement]:
     try:
         install_peers()
-    except NoPeersError as error:
+    except NpmUnavailableError as error:
         for what in (
             "MJML to inlined HTML, faster than npm mjml + juice",
             "the whole compile after one story changed, beside npm mjml alone",
             "HTML of the sample, beside npm mjml with a section for each story",
         ):
-            yield Figure(what=what, note=f"{error}.")
+            yield Measurement(what=what, note=f"{error}.")
         return
     for measure in (measure_conversion, measure_change, measure_size):
-        with Renderer() as peer:
+        with NpmRenderer() as peer:
             yield from measure(sample, peer)
 
 

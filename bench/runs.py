@@ -23,7 +23,7 @@ class Run:
         return self.messages / (self.ended - self.began)
 
     @property
-    def each(self) -> float:
+    def time_each(self) -> float:
         """Microseconds by the clock for one message."""
         return 1e6 / self.rate
 
@@ -33,7 +33,7 @@ class Run:
         return self.cpu / self.messages * 1e6
 
 
-Of = Callable[[Run], float]
+Metric = Callable[[Run], float]
 """What is looked at in a run."""
 
 
@@ -41,8 +41,8 @@ def rate(run: Run) -> float:
     return run.rate
 
 
-def each(run: Run) -> float:
-    return run.each
+def time_each(run: Run) -> float:
+    return run.time_each
 
 
 def cpu_each(run: Run) -> float:
@@ -65,20 +65,20 @@ class Ratio:
         return f"{self.least:.2f} to {self.most:.2f} over the rounds"
 
 
-class Turns:
+class RunComparison:
     """The runs of several works, done in turn. The first ``warmup`` rounds do not count."""
 
     def __init__(self, works: Mapping[str, Callable[[], Run]], *, rounds: int, warmup: int = 1) -> None:
         taken = [{name: work() for name, work in works.items()} for _ in range(warmup + rounds)]
         self._rounds = taken[warmup:]
 
-    def median(self, name: str, of: Of) -> float:
+    def median(self, name: str, of: Metric) -> float:
         return statistics.median(of(taken[name]) for taken in self._rounds)
 
-    def most(self, name: str, of: Of) -> float:
+    def highest(self, name: str, of: Metric) -> float:
         return max(of(taken[name]) for taken in self._rounds)
 
-    def ratio(self, name: str, other: str, of: Of) -> Ratio:
+    def ratio(self, name: str, other: str, of: Metric) -> Ratio:
         """``name`` beside ``other``, each round by itself."""
         ratios = [of(taken[name]) / of(taken[other]) for taken in self._rounds]
         return Ratio(median=statistics.median(ratios), least=min(ratios), most=max(ratios))

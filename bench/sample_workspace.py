@@ -25,7 +25,7 @@ from mailer.workspace_init import create_workspace
 from subscribers.models import Subscriber
 
 # A file that changed a moment ago is read anew each time, see editions.source.file_stamp: nothing to measure.
-_SETTLING = 2.5
+_SETTLE_SECONDS = 2.5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +82,6 @@ def prepare_sample(folder: Path) -> Sample:
             reader_for(subscriber, 1, workspace.settings, workspace.keys.tokens) for subscriber in subscribers
         )
     engine.dispose()
-    time.sleep(_SETTLING)
+    time.sleep(_SETTLE_SECONDS)
     edition = read_edition(source, sectors=workspace.settings.sectors)
     return Sample(workspace=workspace, folder=source, edition=edition, readers=readers)

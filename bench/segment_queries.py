@@ -14,13 +14,13 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine
 from sqlmodel import Session
 
-from bench.measurement import Bar, Figure, print_table
+from bench.measurement import Bound, Measurement, print_table
 from bench.synthetic_partners import SECTORS, add_partners
-from bench.timed_rounds import Rounds, Timed, clock
+from bench.timed_rounds import TimedCall, TimedRounds, time_call
 from mailer.database.engine import open_engine, open_session
 from mailer.database.schema import upgrade
-from subscribers.cross_table import count_table
-from subscribers.queries import count
+from subscribers.cross_table import make_cross_table
+from subscribers.queries import count_subscribers
 from subscribers.segments.segment import parse_segment
 from tests.servers import find_postgres, running_postgres
 
@@ -52,19 +52,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print_table(measure(Path(folder), options.subscribers, options.rounds))
 
 
-def measure(folder: Path, subscribers: int, rounds: int) -> Iterator[Figure]:
+def measure(folder: Path, subscribers: int, rounds: int) -> Iterator[Measurement]:
     """The figures of both databases; of PostgreSQL where it is installed."""
-    with _filled(f"sqlite:///{folder / 'mailer.db'}", folder, subscribers) as engine:
+    with _open_filled(f"sqlite:///{folder / 'mailer.db'}", folder, subscribers) as engine:
         yield from _measure(engine, "SQLite", subscribers, rounds)
     if (programs := find_postgres()) is None:
-        yield Figure(what="the same, PostgreSQL", note="PostgreSQL is not installed.")
+        yield Measurement(what="the same, PostgreSQL", note="PostgreSQL is not installed.")
         return
-    with running_postgres(programs) as url, _filled(url, folder, subscribers) as engine:
+    with running_postgres(programs) as url, _open_filled(url, folder, subscribers) as engine:
         yield from _measure(engine, "PostgreSQL", subscribers, rounds)
 
 
 @contextmanager
-def _filled(url: str, folder: Path, subscribers: int) -> Iterator[Engine]:
+def _open_filled(url: str, folder: Path, subscribers: int) -> Iterator[Engine]:
     engine = open_engine(url, root=folder)
     upgrade(engine)
     add_partners(engine, subscribers)
@@ -72,41 +72,41 @@ def _filled(url: str, folder: Path, subscribers: int) -> Iterator[Engine]:
     engine.dispose()
 
 
-def _measure(engine: Engine, name: str, subscribers: int, rounds: int) -> Iterator[Figure]:
+def _measure(engine: Engine, name: str, subscribers: int, rounds: int) -> Iterator[Measurement]:
     with open_session(engine, read_only=True) as reading:
         connection = reading.connection()
-        _agree(reading, connection)
+        _check_agreement(reading, connection)
         yield _measure_count(reading, connection, f"three terms over {subscribers:,}, {name}", rounds)
         yield _measure_table(reading, connection, f"country × sector over {subscribers:,}, {name}", rounds)
 
 
-def _measure_count(reading: Session, connection: Connection, what: str, rounds: int) -> Figure:
-    works: Mapping[str, Timed] = {
-        "ours": clock(lambda: _count(reading)),
-        **{form: clock(_asking(connection, statement)) for form, statement in _BY_HAND.items()},
+def _measure_count(reading: Session, connection: Connection, what: str, rounds: int) -> Measurement:
+    works: Mapping[str, TimedCall] = {
+        "ours": time_call(lambda: _count(reading)),
+        **{form: time_call(_make_query(connection, statement)) for form, statement in _BY_HAND.items()},
     }
-    taken = Rounds(works, rounds=rounds, warmup=1)
+    taken = TimedRounds(works, rounds=rounds, warmup=1)
     best = min(_BY_HAND, key=taken.median)
     each = ", ".join(f"{form} {taken.median(form):.0f} ms" for form in _BY_HAND)
-    return Figure(
+    return Measurement(
         what=f"{what}, beside SQL by hand",
         measured=taken.ratio("ours", best),
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=1.3,
         note=f"{taken.median('ours'):.0f} ms; by hand, the quickest of {each}: {best}",
     )
 
 
-def _measure_table(reading: Session, connection: Connection, what: str, rounds: int) -> Figure:
-    works: Mapping[str, Timed] = {
-        "ours": clock(lambda: count_table(reading, parse_segment("all"), SECTORS, today=_TODAY)),
-        "join": clock(_asking(connection, _JOIN)),
+def _measure_table(reading: Session, connection: Connection, what: str, rounds: int) -> Measurement:
+    works: Mapping[str, TimedCall] = {
+        "ours": time_call(lambda: make_cross_table(reading, parse_segment("all"), SECTORS, today=_TODAY)),
+        "join": time_call(_make_query(connection, _JOIN)),
     }
-    taken = Rounds(works, rounds=rounds, warmup=1)
-    return Figure(
+    taken = TimedRounds(works, rounds=rounds, warmup=1)
+    return Measurement(
         what=f"{what}, beside count(*)",
         measured=taken.ratio("ours", "join"),
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=3,
         note=f"{taken.median('ours'):.0f} ms in one query; SELECT count(*) over the join "
         f"{taken.median('join'):.0f} ms",
@@ -114,19 +114,19 @@ def _measure_table(reading: Session, connection: Connection, what: str, rounds: 
 
 
 def _count(reading: Session) -> int:
-    return count(reading, parse_segment(_SEGMENT, sectors=SECTORS))
+    return count_subscribers(reading, parse_segment(_SEGMENT, sectors=SECTORS))
 
 
-def _asking(connection: Connection, statement: str) -> Callable[[], int]:
+def _make_query(connection: Connection, statement: str) -> Callable[[], int]:
     return lambda: int(connection.exec_driver_sql(statement).scalar_one())
 
 
-def _agree(reading: Session, connection: Connection) -> None:
+def _check_agreement(reading: Session, connection: Connection) -> None:
     """What is compared has the same answer, or nothing is measured."""
-    answers = {_count(reading), *(_asking(connection, statement)() for statement in _BY_HAND.values())}
-    table = count_table(reading, parse_segment("all"), SECTORS, today=_TODAY)
+    answers = {_count(reading), *(_make_query(connection, statement)() for statement in _BY_HAND.values())}
+    table = make_cross_table(reading, parse_segment("all"), SECTORS, today=_TODAY)
     rows = sum(table.total.by_sector) + table.total.other + table.total.none
-    if len(answers) != 1 or rows != _asking(connection, _JOIN)():
+    if len(answers) != 1 or rows != _make_query(connection, _JOIN)():
         raise AssertionError(f"ours and the statements by hand disagree: {answers}, {rows} rows")
 
 

@@ -7,13 +7,13 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bench.bench_context import Ground
-from bench.measurement import Bar, Figure
-from bench.newsletters import Size
+from bench.bench_context import BenchContext
+from bench.measurement import Bound, Measurement
+from bench.newsletters import NewsletterSize
 from bench.prepared_campaigns import PreparedCampaign
-from bench.reference_senders import run_ordinary, run_source
+from bench.reference_senders import run_aiosmtplib, run_smtp_source
 from bench.relays import NoRelayError, Postfix, running_postfix, running_sink, running_slow_sink
-from bench.runs import Run, Turns, cpu_each, rate
+from bench.runs import Run, RunComparison, cpu_each, rate
 from tests.servers import smtp_sink
 
 # Some seconds each: what a run takes to begin and to end is no part of a rate.
@@ -21,55 +21,59 @@ _LARGE, _SMALL, _SLOW, _WHOLE, _ORDINARY = 12_000, 40_000, 4_000, 4_000, 400
 _MILLISECONDS = 10
 
 
-def measure_large(ground: Ground) -> Iterator[Figure]:
+def measure_large(context: BenchContext) -> Iterator[Measurement]:
     """60 kB over 10 connections to smtp-sink: the rate, and the CPU of each message."""
-    campaign = ground.prepare(Size.large, _LARGE)
+    campaign = context.prepare(NewsletterSize.large, _LARGE)
     with running_sink() as port:
-        turns = _beside_source(ground, campaign, port, connections=10, source=campaign.readers)
-    yield _figure_of_rate(turns, f"{_of(campaign)}, 10 connections: messages/s beside smtp-source", bar=1.0)
+        turns = _compare_with_source(context, campaign, port, connections=10, source=campaign.readers)
+    yield _make_rate_measurement(
+        turns, f"{_describe_size(campaign)}, 10 connections: messages/s beside smtp-source", bar=1.0
+    )
     ratio = turns.ratio("ours", "source", cpu_each)
     ours, theirs = turns.median("ours", cpu_each), turns.median("source", cpu_each)
-    yield Figure(
+    yield Measurement(
         what="    CPU of a message beside smtp-source",
         measured=ratio.median,
-        side=Bar.most,
+        bound=Bound.at_most,
         bar=2.6,
         note=f"{ours:,.0f} µs against {theirs:,.0f} µs; {ratio}",
     )
 
 
-def measure_small(ground: Ground) -> Iterator[Figure]:
+def measure_small(context: BenchContext) -> Iterator[Measurement]:
     """5 kB over 10 and over 20 connections to smtp-sink."""
-    campaign = ground.prepare(Size.small, _SMALL)
+    campaign = context.prepare(NewsletterSize.small, _SMALL)
     for connections, bar in ((10, 0.9), (20, 1.2)):
         with running_sink() as port:
-            turns = _beside_source(ground, campaign, port, connections=connections, source=campaign.readers)
-        what = f"{_of(campaign)}, {connections} connections: messages/s beside smtp-source"
-        yield _figure_of_rate(turns, what, bar=bar)
+            turns = _compare_with_source(
+                context, campaign, port, connections=connections, source=campaign.readers
+            )
+        what = f"{_describe_size(campaign)}, {connections} connections: messages/s beside smtp-source"
+        yield _make_rate_measurement(turns, what, bar=bar)
 
 
-def measure_slow(ground: Ground) -> Iterator[Figure]:
+def measure_slow(context: BenchContext) -> Iterator[Measurement]:
     """60 kB over 10 connections to a server that answers after 10 ms."""
-    campaign = ground.prepare(Size.large, _SLOW)
+    campaign = context.prepare(NewsletterSize.large, _SLOW)
     with running_slow_sink(_MILLISECONDS) as port:
         # It waits four times for each message, and needs a quarter of them for a round as long.
-        turns = _beside_source(ground, campaign, port, connections=10, source=campaign.readers // 4)
-    what = f"{_of(campaign)}, replies after {_MILLISECONDS} ms: messages/s beside smtp-source"
-    yield _figure_of_rate(turns, what, bar=3.5)
+        turns = _compare_with_source(context, campaign, port, connections=10, source=campaign.readers // 4)
+    what = f"{_describe_size(campaign)}, replies after {_MILLISECONDS} ms: messages/s beside smtp-source"
+    yield _make_rate_measurement(turns, what, bar=3.5)
 
 
-def measure_ordinary(ground: Ground) -> Iterator[Figure]:
+def measure_ordinary(context: BenchContext) -> Iterator[Measurement]:
     """60 kB over 10 connections to smtp-sink, beside aiosmtplib and ``EmailMessage`` with no ledger."""
-    campaign, few = ground.prepare(Size.large, _LARGE), ground.many(_ORDINARY)
+    campaign, few = context.prepare(NewsletterSize.large, _LARGE), context.scaled(_ORDINARY)
     with running_sink() as port:
         works = {
             "ours": partial(campaign.send, port),
-            "usual": partial(run_ordinary, port, campaign, messages=few, connections=10),
+            "usual": partial(run_aiosmtplib, port, campaign, messages=few, connections=10),
         }
-        turns = ground.compare(works)
+        turns = context.compare(works)
     ratio = turns.ratio("ours", "usual", rate)
-    yield Figure(
-        what=f"{_of(campaign)}: messages/s beside aiosmtplib, no ledger",
+    yield Measurement(
+        what=f"{_describe_size(campaign)}: messages/s beside aiosmtplib, no ledger",
         measured=ratio.median,
         bar=15,
         note=f"{turns.median('ours', rate):,.0f}/s against {turns.median('usual', rate):,.0f}/s; {ratio}; "
@@ -77,39 +81,39 @@ def measure_ordinary(ground: Ground) -> Iterator[Figure]:
     )
 
 
-def measure_postfix(ground: Ground) -> Iterator[Figure]:
+def measure_postfix(context: BenchContext) -> Iterator[Measurement]:
     """60 kB over 10 connections into a real Postfix, which has emptied its queue before each round."""
     what = "60 kB into a real Postfix: messages/s beside smtp-source"
-    campaign = ground.prepare(Size.large, _WHOLE)
+    campaign = context.prepare(NewsletterSize.large, _WHOLE)
     try:
-        with running_postfix(ground.campaigns.folder) as postfix:
+        with running_postfix(context.campaigns.folder) as postfix:
             works = {
-                "ours": lambda: _drained(postfix, campaign.send(postfix.port)),
-                "source": lambda: _drained(postfix, _send_source(campaign, postfix.port, campaign.readers)),
+                "ours": lambda: _drain(postfix, campaign.send(postfix.port)),
+                "source": lambda: _drain(postfix, _send_source(campaign, postfix.port, campaign.readers)),
             }
-            turns = ground.compare(works)
+            turns = context.compare(works)
     except NoRelayError as error:
-        yield Figure(what=what, note=f"{error}.")
+        yield Measurement(what=what, note=f"{error}.")
         return
-    yield _figure_of_rate(turns, what, bar=0.8)
+    yield _make_rate_measurement(turns, what, bar=0.8)
 
 
-def measure_dkim(ground: Ground) -> Iterator[Figure]:
+def measure_dkim(context: BenchContext) -> Iterator[Measurement]:
     """60 kB over 10 connections to smtp-sink, signed with RSA-2048 and not."""
     what = "60 kB signed with RSA-2048: messages/s beside unsigned"
-    campaign = ground.prepare(Size.large, _LARGE)
-    environ = _make_key(ground.campaigns.folder / "dkim.pem")
-    if not _is_signed(ground, environ):
-        yield Figure(what=what, note="The messages carry no signature.")
+    campaign = context.prepare(NewsletterSize.large, _LARGE)
+    environ = _make_key(context.campaigns.folder / "dkim.pem")
+    if not _is_signed(context, environ):
+        yield Measurement(what=what, note="The messages carry no signature.")
         return
     with running_sink() as port:
         works = {
             "signed": partial(campaign.send, port, environ=environ),
             "plain": partial(campaign.send, port),
         }
-        turns = ground.compare(works)
+        turns = context.compare(works)
     ratio = turns.ratio("signed", "plain", rate)
-    yield Figure(
+    yield Measurement(
         what=what,
         measured=ratio.median,
         bar=0.55,
@@ -117,10 +121,10 @@ def measure_dkim(ground: Ground) -> Iterator[Figure]:
     )
 
 
-def _beside_source(
-    ground: Ground, campaign: PreparedCampaign, port: int, *, connections: int, source: int
-) -> Turns:
-    return ground.compare(
+def _compare_with_source(
+    context: BenchContext, campaign: PreparedCampaign, port: int, *, connections: int, source: int
+) -> RunComparison:
+    return context.compare(
         {
             "ours": partial(campaign.send, port, connections=connections),
             "source": partial(_send_source, campaign, port, source, connections=connections),
@@ -129,12 +133,12 @@ def _beside_source(
 
 
 def _send_source(campaign: PreparedCampaign, port: int, messages: int, *, connections: int = 10) -> Run:
-    return run_source(port, messages=messages, length=campaign.message_bytes, connections=connections)
+    return run_smtp_source(port, messages=messages, length=campaign.message_bytes, connections=connections)
 
 
-def _figure_of_rate(turns: Turns, what: str, *, bar: float) -> Figure:
+def _make_rate_measurement(turns: RunComparison, what: str, *, bar: float) -> Measurement:
     ratio = turns.ratio("ours", "source", rate)
-    return Figure(
+    return Measurement(
         what=what,
         measured=ratio.median,
         bar=bar,
@@ -142,11 +146,11 @@ def _figure_of_rate(turns: Turns, what: str, *, bar: float) -> Figure:
     )
 
 
-def _of(campaign: PreparedCampaign) -> str:
+def _describe_size(campaign: PreparedCampaign) -> str:
     return f"{campaign.message_bytes / 1000:.1f} kB"
 
 
-def _drained(postfix: Postfix, run: Run) -> Run:
+def _drain(postfix: Postfix, run: Run) -> Run:
     postfix.drain()
     return run
 
@@ -159,9 +163,9 @@ def _make_key(path: Path) -> dict[str, str]:
     return {"MAILER_DKIM__SELECTOR": "bench", "MAILER_DKIM__KEY_FILE": str(path)}
 
 
-def _is_signed(ground: Ground, environ: dict[str, str]) -> bool:
+def _is_signed(context: BenchContext, environ: dict[str, str]) -> bool:
     """Whether every message of a short campaign arrives with a signature."""
-    campaign = ground.campaigns.prepare(Size.large, 20)
+    campaign = context.campaigns.prepare(NewsletterSize.large, 20)
     with smtp_sink() as sink:
         campaign.send(sink.port, environ=environ)
         messages = sink.messages()

@@ -12,16 +12,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bench.worker_process import FailedRunError, answer
+from bench.worker_process import FailedRunError, serve_job
 from mailer.campaigns.send import send_campaign
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.workspace import open_workspace
 
-_SHOWN = 25
+_PROFILE_LINES = 25
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class SendJob:
     """Send the campaign in the workspace ``root``, whose settings ``environ`` overrides.
 
     ``enough`` is after how many messages it is asked to stop, None for never. With ``profiled`` the functions
@@ -31,40 +31,40 @@ class Errand:
     root: Path
     campaign_id: int
     environ: Mapping[str, str] = field(default_factory=dict)
-    enough: int | None = None
+    stop_after: int | None = None
     profiled: bool = False
 
 
-def prepare(errand: Errand) -> Callable[[], int]:
-    workspace = open_workspace(errand.root, environ=errand.environ)
+def prepare(job: SendJob) -> Callable[[], int]:
+    workspace = open_workspace(job.root, environ=job.environ)
     stop = threading.Event()
 
     def watch(counts: Counts) -> None:
         # A user sees a progress bar, so it is counted here as for one.
-        if errand.enough is not None and counts.sent >= errand.enough:
+        if job.stop_after is not None and counts.sent >= job.stop_after:
             stop.set()
 
     def send() -> int:
-        ending = send_campaign(workspace, errand.campaign_id, on_progress=watch, stop=stop)
+        ending = send_campaign(workspace, job.campaign_id, on_progress=watch, stop=stop)
         counts = ending.counts
         wrong = counts.rejected + counts.failed + counts.suppressed + counts.in_doubt + counts.deferred
-        if wrong or ending.reason or counts.sent < (errand.enough or counts.audience):
+        if wrong or ending.reason or counts.sent < (job.stop_after or counts.audience):
             raise FailedRunError(f"the campaign did not go through: {ending}")
         return counts.sent
 
-    return _profiling(send) if errand.profiled else send
+    return _with_profile(send) if job.profiled else send
 
 
-def _profiling(work: Callable[[], int]) -> Callable[[], int]:
+def _with_profile(work: Callable[[], int]) -> Callable[[], int]:
     def profiled() -> int:
         profile = cProfile.Profile()
         try:
             return profile.runcall(work)
         finally:
-            pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(_SHOWN)
+            pstats.Stats(profile, stream=sys.stderr).sort_stats("tottime").print_stats(_PROFILE_LINES)
 
     return profiled
 
 
 if __name__ == "__main__":
-    answer(prepare)
+    serve_job(prepare)

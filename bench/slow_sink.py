@@ -17,7 +17,7 @@ _REPLIES = {
 }
 
 
-class Line(asyncio.Protocol):
+class SinkConnection(asyncio.Protocol):
     """One connection."""
 
     def __init__(self, delay: float) -> None:
@@ -75,7 +75,7 @@ class Line(asyncio.Protocol):
 
 async def serve(port: int, delay: float) -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Line(delay), "127.0.0.1", port)
+    server = await loop.create_server(lambda: SinkConnection(delay), "127.0.0.1", port)
     await server.serve_forever()
 
 

@@ -5,11 +5,11 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
-Timed = Callable[[], float]
+TimedCall = Callable[[], float]
 """Does its work once and says how many milliseconds it took."""
 
 
-def clock(work: Callable[[], object], times: int = 1) -> Timed:
+def time_call(work: Callable[[], object], times: int = 1) -> TimedCall:
     """``work``, timed by the clock on the wall; what is very short is done ``times`` times in a row."""
 
     def timed() -> float:
@@ -21,10 +21,10 @@ def clock(work: Callable[[], object], times: int = 1) -> Timed:
     return timed
 
 
-class Rounds:
+class TimedRounds:
     """The milliseconds of several works, done in turn."""
 
-    def __init__(self, works: Mapping[str, Timed], *, rounds: int, warmup: int) -> None:
+    def __init__(self, works: Mapping[str, TimedCall], *, rounds: int, warmup: int) -> None:
         # As in the process that draws: what was made before is not looked through again and again.
         gc.collect()
         gc.freeze()

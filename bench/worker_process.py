@@ -16,29 +16,29 @@ from typing import Any
 from bench.runs import Run
 
 # Seconds; to send a million takes some minutes.
-_PATIENCE = 1800
+_TIMEOUT = 1800
 
 
 class FailedRunError(Exception):
     """A run did not do what it was asked to, so there is nothing to measure."""
 
 
-class Apart:
+class WorkerProcess:
     """``module`` in a process of its own, with its imports done, waiting for the word to begin."""
 
-    def __init__(self, module: str, errand: object) -> None:
+    def __init__(self, module: str, job: object) -> None:
         self._module = module
         self._process = subprocess.Popen(
             [sys.executable, "-m", module], stdin=subprocess.PIPE, stdout=subprocess.PIPE
         )
         assert self._process.stdin
         assert self._process.stdout
-        pickle.dump(errand, self._process.stdin)
+        pickle.dump(job, self._process.stdin)
         self._process.stdin.flush()
         if self._process.stdout.readline() != b"ready\n":
             raise FailedRunError(f"{module} did not start")
 
-    def begin(self) -> None:
+    def start(self) -> None:
         assert self._process.stdin
         self._process.stdin.write(b"go\n")
         self._process.stdin.flush()
@@ -50,24 +50,24 @@ class Apart:
             FailedRunError: it failed, or took longer than anything here should.
         """
         try:
-            answer, _ = self._process.communicate(timeout=_PATIENCE)
+            answer, _ = self._process.communicate(timeout=_TIMEOUT)
         except subprocess.TimeoutExpired as error:
             self._process.kill()
             self._process.communicate()
-            raise FailedRunError(f"{self._module} was not done after {_PATIENCE} s") from error
+            raise FailedRunError(f"{self._module} was not done after {_TIMEOUT} s") from error
         if self._process.returncode:
             raise FailedRunError(f"{self._module} ended with {self._process.returncode}")
         return Run(**json.loads(answer))
 
 
-def run_together(workers: Iterable[Apart]) -> Run:
+def run_together(workers: Iterable[WorkerProcess]) -> Run:
     """Let ``workers`` begin at one moment; the time from the first beginning to the last end, the CPU of all.
 
     ``messages`` is the largest that one of them tells, because each reads it in the ledger they share.
     """
     waiting = list(workers)
     for worker in waiting:
-        worker.begin()
+        worker.start()
     runs = [worker.finish() for worker in waiting]
     return Run(
         messages=max(run.messages for run in runs),
@@ -78,11 +78,11 @@ def run_together(workers: Iterable[Apart]) -> Run:
     )
 
 
-def run_apart(module: str, errand: object) -> Run:
-    return run_together([Apart(module, errand)])
+def run_worker(module: str, job: object) -> Run:
+    return run_together([WorkerProcess(module, job)])
 
 
-def answer(prepare: Callable[[Any], Callable[[], int]]) -> None:
+def serve_job(prepare: Callable[[Any], Callable[[], int]]) -> None:
     """The other side: take the errand, ``prepare``, wait for the word, work, and tell how it went.
 
     What ``prepare`` returns does the work and says how many messages it was; only that is measured, by the

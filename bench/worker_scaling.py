@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from functools import partial
 
-from bench.bench_context import Ground
-from bench.measurement import Figure
-from bench.newsletters import Size
+from bench.bench_context import BenchContext
+from bench.measurement import Measurement
+from bench.newsletters import NewsletterSize
 from bench.prepared_campaigns import PreparedCampaign
 from bench.relays import running_slow_sink
 from bench.runs import rate
@@ -15,27 +15,27 @@ from tests.servers import find_postgres, running_postgres
 _READERS, _CONNECTIONS, _MILLISECONDS = 12_000, 10, 10
 
 
-def measure_machines(ground: Ground) -> Iterator[Figure]:
+def measure_worker_scaling(context: BenchContext) -> Iterator[Measurement]:
     """60 kB from a durable PostgreSQL to two relays that answer after 10 ms, by one process and by two."""
     what = "PostgreSQL, 2 processes beside 1, two sinks of 10 ms"
     programs = find_postgres()
     if programs is None:
-        yield Figure(what=what, note="PostgreSQL is not installed.")
+        yield Measurement(what=what, note="PostgreSQL is not installed.")
         return
     with (
         running_postgres(programs, durable=True) as server,
         running_slow_sink(_MILLISECONDS) as first,
         running_slow_sink(_MILLISECONDS) as second,
     ):
-        campaign = ground.campaigns.prepare(Size.large, ground.many(_READERS), server=server)
+        campaign = context.campaigns.prepare(NewsletterSize.large, context.scaled(_READERS), server=server)
         _name_relays(campaign, first, second)
         works = {
             str(count): partial(campaign.send, first, connections=_CONNECTIONS, processes=count)
             for count in (1, 2)
         }
-        turns = ground.compare(works)
+        turns = context.compare(works)
     ratio = turns.ratio("2", "1", rate)
-    yield Figure(
+    yield Measurement(
         what=what,
         measured=ratio.median,
         bar=1.8,

@@ -77,7 +77,7 @@ def read_keys(path: Path) -> Keys:
         suppression = SuppressionKey(bytes.fromhex(values["suppression"]))
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise _unreadable(path, error) from error
-    return Keys(suppression=suppression, tokens=replace(signer, look_again=lambda: _reload(path, stamp)))
+    return Keys(suppression=suppression, tokens=replace(signer, reload=lambda: _reload(path, stamp)))
 
 
 def rotate_keys(path: Path, *, now: datetime) -> int:
@@ -118,7 +118,7 @@ def _reload(path: Path, known: tuple[int, int]) -> TokenSigner | None:
     try:
         if _file_stamp(path) == known:
             return None
-        return replace(read_keys(path).tokens, look_again=None)
+        return replace(read_keys(path).tokens, reload=None)
     except (ConfigurationError, OSError):
         return None
 

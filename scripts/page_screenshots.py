@@ -51,10 +51,10 @@ TITLES = {
 }
 """Each page by its template, in the order of the walk; ``saved`` is what preferences come to."""
 
-_STATIONS = {"preferences saved": "saved", "data asked for": "mailed", "not found": "error"}
+_TEMPLATE_NAMES = {"preferences saved": "saved", "data asked for": "mailed", "not found": "error"}
 """What the walk calls a page where that is not its template."""
 
-BRIEF = ("mailed", "export", "move", "moved", "erased", "spent", "confirmed")
+SHORT_PAGES = ("mailed", "export", "move", "moved", "erased", "spent", "confirmed")
 """Pages of a sentence or two."""
 
 _IN_A_ROW = 3
@@ -94,10 +94,10 @@ def take_pages(browser: Browser, root: Path, output: Path) -> None:
 
 def choose_languages(name: str) -> tuple[str, ...]:
     """The languages a page is pictured in: all of them, or for a brief one English and another in turn."""
-    if name not in BRIEF:
+    if name not in SHORT_PAGES:
         return LANGUAGES
     source, *others = LANGUAGES
-    return source, others[BRIEF.index(name) % len(others)]
+    return source, others[SHORT_PAGES.index(name) % len(others)]
 
 
 def describe_pages() -> Iterator[str]:
@@ -109,7 +109,7 @@ def describe_pages() -> Iterator[str]:
     for name, title in TITLES.items():
         tags = choose_languages(name)
         names = [Locale.parse(tag, sep="-").get_language_name("en") for tag in tags]
-        languages = "six languages" if name not in BRIEF else " and ".join(map(str, names))
+        languages = "six languages" if name not in SHORT_PAGES else " and ".join(map(str, names))
         yield f"\n### {title}\n\n![{title}, in {languages}](images/page-{name}.png)\n"
 
 
@@ -124,7 +124,7 @@ def _walk(browser: Browser, walk: Callable[[Page], Walk], *, is_dark: bool) -> d
     page = browser.new_page(viewport=_PHONE, color_scheme="dark" if is_dark else "light")
     pictures = {}
     for station in walk(page).take():
-        if (name := _STATIONS.get(station, station)) in TITLES:
+        if (name := _TEMPLATE_NAMES.get(station, station)) in TITLES:
             pictures[name] = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     page.close()
     return pictures

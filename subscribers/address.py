@@ -37,11 +37,11 @@ def normalise_address(text: str) -> Address:
         AddressError: it is none, or none that mail can be sent to safely. No DNS is asked.
     """
     stripped = normalize("NFKC", text).strip()
-    _refuse_unsafe(text, stripped)
+    _reject_unsafe(text, stripped)
     try:
         valid = validate_email(stripped, check_deliverability=False, strict=True)
     except EmailNotValidError as error:
-        raise AddressError(text, _in_plain_words(stripped, error)) from error
+        raise AddressError(text, _describe_error(stripped, error)) from error
     local = normalize("NFC", valid.local_part)
     return Address(
         email=f"{normalize('NFC', local.lower())}@{valid.domain}",
@@ -50,7 +50,7 @@ def normalise_address(text: str) -> Address:
     )
 
 
-def _refuse_unsafe(text: str, stripped: str) -> None:
+def _reject_unsafe(text: str, stripped: str) -> None:
     if not stripped:
         raise AddressError(text, "it is empty")
     for char in stripped:
@@ -61,7 +61,7 @@ def _refuse_unsafe(text: str, stripped: str) -> None:
         raise AddressError(text, "it begins with a hyphen")
 
 
-def _in_plain_words(stripped: str, error: EmailNotValidError) -> str:
+def _describe_error(stripped: str, error: EmailNotValidError) -> str:
     if "<" in stripped or ">" in stripped:
         return "write the address alone, without a name or < and >"
     if any(char.isspace() for char in stripped) and stripped.count("@") == 1:

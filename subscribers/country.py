@@ -16,7 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 from unicodedata import combining, normalize
 
-from subscribers.errors import CountryError, reprinted
+from subscribers.errors import CountryError, quote_for_message
 
 _LANGUAGES = ("en", "zh_Hans", "zh_Hant", "ja", "ko", "mn", "fr", "es", "ru", "ar")
 _DATA = Path(__file__).with_name("countries.toml")
@@ -36,7 +36,7 @@ def resolve_country(text: str) -> str:
     if len(codes) == 1:
         return codes[0]
     if codes:
-        message = f"{reprinted(text)} could be {_listed(codes, 'or')}. Use the two-letter code."
+        message = f"{quote_for_message(text)} could be {_listed(codes, 'or')}. Use the two-letter code."
         raise CountryError(text, message, codes)
     raise _unknown(text, key)
 
@@ -60,7 +60,7 @@ def _unknown(text: str, key: str) -> CountryError:
     question = f" Did you mean {_listed(candidates, 'or')}?" if candidates else ""
     return CountryError(
         text,
-        f"{reprinted(text)} is not a country we know.{question} Use the two-letter code, such as MN.",
+        f"{quote_for_message(text)} is not a country we know.{question} Use the two-letter code, such as MN.",
         candidates,
     )
 

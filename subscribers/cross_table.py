@@ -13,7 +13,7 @@ from subscribers.segments.segment import Segment, eligible
 
 
 @dataclass(frozen=True, kw_only=True)
-class Counts:
+class CrossTableRow:
     """How many people of a country, or of all.
 
     ``by_sector`` goes with the sectors of the table: whoever follows two is in both, so that the fields of a
@@ -35,36 +35,36 @@ class CrossTable:
     """
 
     sectors: tuple[str, ...]
-    countries: dict[str | None, Counts]
-    total: Counts
+    countries: dict[str | None, CrossTableRow]
+    total: CrossTableRow
 
 
-def count_table(
+def make_cross_table(
     session: Session, segment: Segment, sectors: Sequence[str], *, today: date | None = None
 ) -> CrossTable:
     """The people of ``segment`` by country and each of ``sectors``; with ``today``, those who get mail then.
 
     One statement, and so one moment: nobody comes or goes between two numbers.
     """
-    counted = session.connection().execute(_statement(segment, sectors, today))
+    counted = session.connection().execute(_make_statement(segment, sectors, today))
     fields: dict[str | None, list[int]] = {}
     people: dict[str | None, int] = {}
     for row in counted:
         if row.kind == _PEOPLE:
             people[row.country] = row.people
         else:
-            fields[row.country] = _fields(row)
+            fields[row.country] = _read_fields(row)
     ordered = sorted(people, key=lambda code: (code is None, -people[code], code or ""))
-    countries = {code: _counts(fields[code], people[code]) for code in ordered}
+    countries = {code: _make_row(fields[code], people[code]) for code in ordered}
     columns = zip(*fields.values(), strict=True) if fields else [(0,)] * (len(sectors) + 2)
-    total = _counts([sum(column) for column in columns], sum(people.values()))
+    total = _make_row([sum(column) for column in columns], sum(people.values()))
     return CrossTable(sectors=tuple(sectors), countries=countries, total=total)
 
 
 _FIELDS, _PEOPLE = "fields", "people"
 
 
-def _statement(segment: Segment, sectors: Sequence[str], today: date | None) -> Any:
+def _make_statement(segment: Segment, sectors: Sequence[str], today: date | None) -> Any:
     """The fields of each country from the list joined with what is followed, and its people from the list.
 
     Columns and not rows for the sectors: the index has the countries in order, so nothing is sorted.
@@ -89,10 +89,10 @@ def _statement(segment: Segment, sectors: Sequence[str], today: date | None) -> 
     return union_all(*(part.where(audience).group_by(country) for part in parts))
 
 
-def _fields(row: Row[Any]) -> list[int]:
+def _read_fields(row: Row[Any]) -> list[int]:
     return [int(number) for number in list(row)[3:]]
 
 
-def _counts(fields: Sequence[int], people: int) -> Counts:
+def _make_row(fields: Sequence[int], people: int) -> CrossTableRow:
     *by_sector, other, none = fields
-    return Counts(by_sector=tuple(by_sector), other=other, none=none, people=people)
+    return CrossTableRow(by_sector=tuple(by_sector), other=other, none=none, people=people)

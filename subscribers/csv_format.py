@@ -11,10 +11,10 @@ SEPARATOR = ";"
 # beginning. The wide forms are formulas to East Asian versions. Apostrophes that are there already get one
 # more, so that restoring takes away exactly what was added.
 _FORMULA = re.compile(r"(^|;)('*)(?=[=+\-@\t\r＝＋－＠])")
-_NEUTRALISED = re.compile(r"(^|;)'('*)(?=[=+\-@\t\r＝＋－＠])")
+_ESCAPED_FORMULA = re.compile(r"(^|;)'('*)(?=[=+\-@\t\r＝＋－＠])")
 
 
-class Row(NamedTuple):
+class SheetRow(NamedTuple):
     """One row of a sheet. ``number`` counts from 1 and includes the header."""
 
     number: int
@@ -25,11 +25,11 @@ class Row(NamedTuple):
         return not any(cell.strip() for cell in self.cells)
 
 
-def neutralise(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """``cell`` with an apostrophe where a spreadsheet would see a formula; :func:`restore` takes it away."""
     return _FORMULA.sub(r"\1'\2", cell)
 
 
-def restore(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     """What :func:`neutralise` was given."""
-    return _NEUTRALISED.sub(r"\1\2", cell)
+    return _ESCAPED_FORMULA.sub(r"\1\2", cell)

@@ -16,7 +16,7 @@ class AddressError(SubscriberError):
     def __init__(self, text: str, reason: str) -> None:
         self.text = text
         self.reason = reason
-        super().__init__(f"{reprinted(text)} is not an address we can write to: {reason}.")
+        super().__init__(f"{quote_for_message(text)} is not an address we can write to: {reason}.")
 
 
 class CountryError(SubscriberError):
@@ -99,7 +99,7 @@ class SpentLinkError(TokenError):
         )
 
 
-def reprinted(text: str, limit: int = 60) -> str:
+def quote_for_message(text: str, limit: int = 60) -> str:
     """``text`` in quotation marks, shortened to ``limit`` characters, everything invisible made visible."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in shown) + '"'

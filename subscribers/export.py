@@ -15,16 +15,16 @@ from typing import Any, BinaryIO, TextIO
 
 from sqlmodel import Session
 
-from subscribers.csv_format import COLUMNS, SEPARATOR, neutralise
+from subscribers.csv_format import COLUMNS, SEPARATOR, escape_formula
 from subscribers.errors import SubscriberError
 from subscribers.models import Status
-from subscribers.queries import list_facts
+from subscribers.queries import list_subscriber_details
 from subscribers.segments.segment import Segment
-from subscribers.segments.terms import Key, Term
+from subscribers.segments.terms import Term, TermKey
 
-_ON_THE_LIST = Term(key=Key.status, values=(Status.active, Status.paused), negated=False)
-_NOT_ERASED = Term(key=Key.status, values=(Status.erased,), negated=True)
-_MOST_ROWS = 1_048_575
+_ON_THE_LIST = Term(key=TermKey.status, values=(Status.active, Status.paused), negated=False)
+_NOT_ERASED = Term(key=TermKey.status, values=(Status.erased,), negated=True)
+_MAX_ROWS = 1_048_575
 _MAILCHIMP_COLUMNS = (
     *("Email Address", "First Name", "Last Name", "Organisation"),
     *("Country", "Sectors", "Language", "TAGS"),
@@ -33,7 +33,7 @@ _MAILCHIMP_COLUMNS = (
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
-class Format(StrEnum):
+class ExportFormat(StrEnum):
     """Whose format to write."""
 
     csv = "csv"
@@ -49,7 +49,9 @@ class Format(StrEnum):
     """A CSV file that listmonk imports."""
 
 
-def export_people(session: Session, segment: Segment, form: Format, stream: BinaryIO) -> int:
+def export_subscribers(
+    session: Session, segment: Segment, export_format: ExportFormat, stream: BinaryIO
+) -> int:
     """Write the subscribers of a segment to ``stream``; how many there were.
 
     No format holds a status, and importing the file elsewhere makes everybody in it active. So those who
@@ -59,9 +61,11 @@ def export_people(session: Session, segment: Segment, form: Format, stream: Bina
     Raises:
         SubscriberError: there are more people than a sheet has rows.
     """
-    header, cells_of = _FORMS[form]
-    rows = ([neutralise(cell) for cell in cells_of(person)] for person in _people(session, segment))
-    if form is Format.xlsx:
+    header, cells_of = _FORMATS[export_format]
+    rows = (
+        [escape_formula(cell) for cell in cells_of(person)] for person in _list_subscribers(session, segment)
+    )
+    if export_format is ExportFormat.xlsx:
         return _write_workbook(header, rows, stream)
     text = io.TextIOWrapper(stream, encoding="utf-8", newline="", write_through=True)
     try:
@@ -70,9 +74,9 @@ def export_people(session: Session, segment: Segment, form: Format, stream: Bina
         text.detach()
 
 
-def _people(session: Session, segment: Segment) -> Iterator[dict[str, Any]]:
-    guard = _NOT_ERASED if segment.asks_about(Key.status) else _ON_THE_LIST
-    return list_facts(session, Segment(text=segment.text, terms=(*segment.terms, guard)))
+def _list_subscribers(session: Session, segment: Segment) -> Iterator[dict[str, Any]]:
+    guard = _NOT_ERASED if segment.asks_about(TermKey.status) else _ON_THE_LIST
+    return list_subscriber_details(session, Segment(text=segment.text, terms=(*segment.terms, guard)))
 
 
 def _write_csv(header: Sequence[str], rows: Iterator[list[str]], stream: TextIO) -> int:
@@ -103,16 +107,16 @@ def _write_workbook(header: Sequence[str], rows: Iterator[list[str]], stream: Bi
     write(header)
     number = 0
     for number, row in enumerate(rows, start=1):
-        if number > _MOST_ROWS:
+        if number > _MAX_ROWS:
             raise SubscriberError(
-                f"An Excel sheet holds at most {_MOST_ROWS:,} subscribers. Export CSV, or a smaller segment."
+                f"An Excel sheet holds at most {_MAX_ROWS:,} subscribers. Export CSV, or a smaller segment."
             )
         write(row)
     workbook.save(stream)
     return number
 
 
-def _address(person: dict[str, Any]) -> str:
+def _format_address(person: dict[str, Any]) -> str:
     # The local part in the case it was given, the domain for people to read: importing makes the same pair
     # of it.
     local, _, _ = person["envelope"].rpartition("@")
@@ -122,7 +126,7 @@ def _address(person: dict[str, Any]) -> str:
 
 def _our_cells(person: dict[str, Any]) -> list[str]:
     return [
-        _address(person),
+        _format_address(person),
         person["name"],
         person["organisation"],
         person["country"] or "",
@@ -141,26 +145,28 @@ def _mailchimp_cells(person: dict[str, Any]) -> list[str]:
 
 def _listmonk_cells(person: dict[str, Any]) -> list[str]:
     attributes = {column: person[column] for column in COLUMNS[2:] if person[column]}
-    return [_address(person), person["name"], json.dumps(attributes, ensure_ascii=False)]
+    return [_format_address(person), person["name"], json.dumps(attributes, ensure_ascii=False)]
 
 
-_FORMS: Mapping[Format, tuple[Sequence[str], Callable[[dict[str, Any]], list[str]]]] = MappingProxyType(
-    {
-        Format.csv: (COLUMNS, _our_cells),
-        Format.xlsx: (COLUMNS, _our_cells),
-        Format.mailchimp: (
-            (
-                "Email Address",
-                "First Name",
-                "Last Name",
-                "Organisation",
-                "Country",
-                "Sectors",
-                "Language",
-                "TAGS",
+_FORMATS: Mapping[ExportFormat, tuple[Sequence[str], Callable[[dict[str, Any]], list[str]]]] = (
+    MappingProxyType(
+        {
+            ExportFormat.csv: (COLUMNS, _our_cells),
+            ExportFormat.xlsx: (COLUMNS, _our_cells),
+            ExportFormat.mailchimp: (
+                (
+                    "Email Address",
+                    "First Name",
+                    "Last Name",
+                    "Organisation",
+                    "Country",
+                    "Sectors",
+                    "Language",
+                    "TAGS",
+                ),
+                _mailchimp_cells,
             ),
-            _mailchimp_cells,
-        ),
-        Format.listmonk: (("email", "name", "attributes"), _listmonk_cells),
-    }
+            ExportFormat.listmonk: (("email", "name", "attributes"), _listmonk_cells),
+        }
+    )
 )

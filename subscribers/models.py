@@ -12,7 +12,7 @@ from typing import ClassVar
 from sqlalchemy import BigInteger, CheckConstraint, Column, Enum, ForeignKey, Index, Integer
 from sqlmodel import Field, SQLModel
 
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 
 # Set before the first table so that every constraint has one name on SQLite and on PostgreSQL; Alembic's
 # batch mode cannot drop a constraint that has none.
@@ -66,7 +66,7 @@ class Status(StrEnum):
     """Asked to be forgotten; the row keeps no personal data."""
 
 
-class Event(StrEnum):
+class ConsentEvent(StrEnum):
     """What a consent record says happened."""
 
     imported = "imported"
@@ -139,7 +139,7 @@ class Subscriber(SQLModel, table=True):
     updated_at: datetime
 
 
-def _of_subscriber() -> Column[int]:
+def _subscriber_id_column() -> Column[int]:
     return Column(Integer, ForeignKey("subscriber.id", ondelete="CASCADE"), primary_key=True)
 
 
@@ -150,7 +150,7 @@ class SubscriberSector(SQLModel, table=True):
     # Without row numbers, SQLite keeps one tree less; an import writes more rows here than anywhere else.
     __table_args__ = (Index(None, "sector", "subscriber_id"), {"sqlite_with_rowid": False})
 
-    subscriber_id: int = Field(sa_column=_of_subscriber())
+    subscriber_id: int = Field(sa_column=_subscriber_id_column())
     sector: str = Field(primary_key=True, max_length=64)
 
 
@@ -163,7 +163,7 @@ class SubscriberCountry(SQLModel, table=True):
         Index(None, "country", "subscriber_id"),
     )
 
-    subscriber_id: int = Field(sa_column=_of_subscriber())
+    subscriber_id: int = Field(sa_column=_subscriber_id_column())
     country: str = Field(primary_key=True, max_length=2)
 
 
@@ -173,7 +173,7 @@ class SubscriberTag(SQLModel, table=True):
     __tablename__: ClassVar[str] = "subscriber_tag"
     __table_args__ = (Index(None, "tag", "subscriber_id"), {"sqlite_with_rowid": False})
 
-    subscriber_id: int = Field(sa_column=_of_subscriber())
+    subscriber_id: int = Field(sa_column=_subscriber_id_column())
     tag: str = Field(primary_key=True, max_length=64)
 
 
@@ -225,7 +225,7 @@ class ConsentRecord(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE", index=True)
-    event: Event = Field(sa_column=Column(text_enum(Event, "event"), nullable=False))
+    event: ConsentEvent = Field(sa_column=Column(text_enum(ConsentEvent, "event"), nullable=False))
     at: datetime
     method: str = Field(max_length=64)
     source: str = Field(default="", max_length=300)
@@ -243,7 +243,7 @@ class Suppression(SQLModel, table=True):
     __tablename__: ClassVar[str] = "suppression"
 
     digest: str = Field(primary_key=True, max_length=64)
-    reason: Event = Field(sa_column=Column(text_enum(Event, "reason"), nullable=False))
+    reason: ConsentEvent = Field(sa_column=Column(text_enum(ConsentEvent, "reason"), nullable=False))
     at: datetime
 
 
@@ -258,7 +258,7 @@ class LiftedSuppression(SQLModel, table=True):
 
     id: int | None = Field(default=None, primary_key=True)
     digest: str = Field(max_length=64, index=True)
-    reason: Event = Field(sa_column=Column(text_enum(Event, "reason"), nullable=False))
+    reason: ConsentEvent = Field(sa_column=Column(text_enum(ConsentEvent, "reason"), nullable=False))
     since: datetime
     lifted_at: datetime
     method: str = Field(max_length=64)
@@ -289,7 +289,7 @@ class MailedLink(SQLModel, table=True):
 
     id: int = Field(sa_column=Column(BigInteger, primary_key=True, autoincrement=False))
     subscriber_id: int = Field(foreign_key="subscriber.id", ondelete="CASCADE")
-    purpose: Purpose = Field(sa_column=Column(text_enum(Purpose, "purpose"), nullable=False))
+    purpose: LinkPurpose = Field(sa_column=Column(text_enum(LinkPurpose, "purpose"), nullable=False))
     issued_at: datetime
     expires_at: datetime = Field(index=True)
     used_at: datetime | None = None

@@ -15,35 +15,35 @@ from sqlmodel import Session, col, delete, func, select, update
 
 from subscribers.errors import SpentLinkError, TokenError
 from subscribers.models import MailedLink
-from subscribers.tokens import Purpose, TokenSigner
+from subscribers.tokens import LinkPurpose, TokenSigner
 
-LIFETIMES: Mapping[Purpose, timedelta] = MappingProxyType(
+LIFETIMES: Mapping[LinkPurpose, timedelta] = MappingProxyType(
     {
         # A sign-up is mailed once a day at most and read when there is time; the others are asked for by
         # somebody who waits for them.
-        Purpose.confirm: timedelta(days=3),
-        Purpose.export: timedelta(hours=1),
-        Purpose.erase: timedelta(hours=1),
-        Purpose.address: timedelta(hours=1),
-        Purpose.new_address: timedelta(hours=1),
+        LinkPurpose.confirm: timedelta(days=3),
+        LinkPurpose.export: timedelta(hours=1),
+        LinkPurpose.erase: timedelta(hours=1),
+        LinkPurpose.address: timedelta(hours=1),
+        LinkPurpose.new_address: timedelta(hours=1),
     }
 )
 """For how long a link works."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Errand:
+class OneTimeLink:
     """What a mailed link was sent out for. ``detail`` is the new address, for ``new_address``."""
 
     subscriber_id: int
-    purpose: Purpose
+    purpose: LinkPurpose
     detail: str
 
 
 def issue_link(
     session: Session,
     signer: TokenSigner,
-    purpose: Purpose,
+    purpose: LinkPurpose,
     *,
     subscriber_id: int,
     now: datetime,
@@ -82,9 +82,9 @@ def issue_link(
     return token
 
 
-def look_at_link(
-    session: Session, signer: TokenSigner, token: str, purpose: Purpose, *, now: datetime
-) -> Errand:
+def check_link(
+    session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, *, now: datetime
+) -> OneTimeLink:
     """What the link is for. Writes nothing, so it is safe to call for a GET; pressing uses :func:`use_link`.
 
     Raises:
@@ -94,14 +94,16 @@ def look_at_link(
     link = _find(session, signer, token, purpose, now)
     if link.used_at is not None:
         raise SpentLinkError
-    return _errand(link)
+    return _make_one_time_link(link)
 
 
-def use_link(session: Session, signer: TokenSigner, token: str, purpose: Purpose, *, now: datetime) -> Errand:
+def use_link(
+    session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, *, now: datetime
+) -> OneTimeLink:
     """Use the link up and say what it is for. Of all who try, on all machines, exactly one gets through.
 
     It is used only if the caller's transaction commits: what fails may be tried again. Raises as
-    :func:`look_at_link` does.
+    :func:`check_link` does.
     """
     link = _find(session, signer, token, purpose, now)
     used = session.exec(
@@ -113,10 +115,10 @@ def use_link(session: Session, signer: TokenSigner, token: str, purpose: Purpose
     )
     if used.rowcount != 1:
         raise SpentLinkError
-    return _errand(link)
+    return _make_one_time_link(link)
 
 
-def last_issued(session: Session, subscriber_id: int, purpose: Purpose) -> datetime | None:
+def last_issued(session: Session, subscriber_id: int, purpose: LinkPurpose) -> datetime | None:
     """When a subscriber was last sent a link of that purpose; None if never, or longer ago than we keep."""
     newest = select(func.max(MailedLink.issued_at)).where(
         col(MailedLink.subscriber_id) == subscriber_id, col(MailedLink.purpose) == purpose
@@ -124,13 +126,15 @@ def last_issued(session: Session, subscriber_id: int, purpose: Purpose) -> datet
     return session.exec(newest).one()
 
 
-def forget_links(session: Session, *, expired_before: datetime) -> int:
+def delete_expired_links(session: Session, *, expired_before: datetime) -> int:
     """Delete the links that expired before that; how many there were."""
     gone = session.exec(delete(MailedLink).where(col(MailedLink.expires_at) < expired_before))
     return gone.rowcount
 
 
-def _find(session: Session, signer: TokenSigner, token: str, purpose: Purpose, now: datetime) -> MailedLink:
+def _find(
+    session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, now: datetime
+) -> MailedLink:
     claim = signer.read_link(token, purpose)
     if claim.expires_at <= now:
         raise SpentLinkError
@@ -142,5 +146,7 @@ def _find(session: Session, signer: TokenSigner, token: str, purpose: Purpose, n
     return link
 
 
-def _errand(link: MailedLink) -> Errand:
-    return Errand(subscriber_id=link.subscriber_id, purpose=Purpose(link.purpose), detail=link.detail)
+def _make_one_time_link(link: MailedLink) -> OneTimeLink:
+    return OneTimeLink(
+        subscriber_id=link.subscriber_id, purpose=LinkPurpose(link.purpose), detail=link.detail
+    )

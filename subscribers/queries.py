@@ -24,13 +24,15 @@ def select_subscribers(segment: Segment, *, today: date | None = None) -> Select
     return wanted if today is None else wanted.where(eligible(today))
 
 
-def count(session: Session, segment: Segment, *, today: date | None = None) -> int:
+def count_subscribers(session: Session, segment: Segment, *, today: date | None = None) -> int:
     """How many there are in a segment; with ``today``, how many of them get mail that day."""
     wanted = select(func.count()).select_from(Subscriber).where(segment.where())
     return session.exec(wanted if today is None else wanted.where(eligible(today))).one()
 
 
-def list_facts(session: Session, segment: Segment, *, today: date | None = None) -> Iterator[dict[str, Any]]:
+def list_subscriber_details(
+    session: Session, segment: Segment, *, today: date | None = None
+) -> Iterator[dict[str, Any]]:
     """The details of each subscriber in a segment, as JSON can hold them; see :func:`facts`."""
     found = session.exec(
         select_subscribers(segment, today=today).execution_options(yield_per=_CHUNK, stream_results=True)
@@ -38,7 +40,7 @@ def list_facts(session: Session, segment: Segment, *, today: date | None = None)
     for chunk in found.partitions(_CHUNK):
         sectors, tags = read_sectors(session, chunk), read_tags(session, chunk)
         for subscriber in chunk:
-            yield _details(subscriber, sectors[subscriber.id or 0], tags[subscriber.id or 0])
+            yield _details_as_dict(subscriber, sectors[subscriber.id or 0], tags[subscriber.id or 0])
 
 
 def find_subscriber(session: Session, address: str) -> Subscriber:
@@ -55,7 +57,7 @@ def find_subscriber(session: Session, address: str) -> Subscriber:
     return subscriber
 
 
-def facts(session: Session, address: str) -> dict[str, Any]:
+def read_subscriber_details(session: Session, address: str) -> dict[str, Any]:
     """Everything known about the subscriber with ``address``, as JSON can hold it.
 
     Times are ISO 8601 in UTC, sectors and tags sorted; ``consent`` holds the records, oldest first. Raises as
@@ -68,8 +70,8 @@ def facts(session: Session, address: str) -> dict[str, Any]:
         .where(ConsentRecord.subscriber_id == subscriber.id)
         .order_by(col(ConsentRecord.at), col(ConsentRecord.id))
     )
-    known = _details(subscriber, sectors[subscriber.id or 0], tags[subscriber.id or 0])
-    return known | {"consent": [_record(record) for record in records]}
+    known = _details_as_dict(subscriber, sectors[subscriber.id or 0], tags[subscriber.id or 0])
+    return known | {"consent": [_record_as_dict(record) for record in records]}
 
 
 def read_sectors(session: Session, subscribers: Sequence[Subscriber]) -> defaultdict[int, set[str]]:
@@ -90,7 +92,7 @@ def read_tags(session: Session, subscribers: Sequence[Subscriber]) -> defaultdic
     return tags
 
 
-def _details(subscriber: Subscriber, sectors: set[str], tags: set[str]) -> dict[str, Any]:
+def _details_as_dict(subscriber: Subscriber, sectors: set[str], tags: set[str]) -> dict[str, Any]:
     return {
         "id": subscriber.id,
         "email": subscriber.email,
@@ -103,14 +105,14 @@ def _details(subscriber: Subscriber, sectors: set[str], tags: set[str]) -> dict[
         "tags": sorted(tags),
         "status": subscriber.status.value,
         "paused_until": subscriber.paused_until and subscriber.paused_until.isoformat(),
-        "created_at": _instant(subscriber.created_at),
-        "updated_at": _instant(subscriber.updated_at),
+        "created_at": _format_utc(subscriber.created_at),
+        "updated_at": _format_utc(subscriber.updated_at),
     }
 
 
-def _record(record: ConsentRecord) -> dict[str, Any]:
+def _record_as_dict(record: ConsentRecord) -> dict[str, Any]:
     return {
-        "at": _instant(record.at),
+        "at": _format_utc(record.at),
         "event": record.event.value,
         "method": record.method,
         "source": record.source,
@@ -122,5 +124,5 @@ def _record(record: ConsentRecord) -> dict[str, Any]:
     }
 
 
-def _instant(at: datetime) -> str:
+def _format_utc(at: datetime) -> str:
     return at.isoformat().replace("+00:00", "Z")

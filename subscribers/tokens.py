@@ -26,14 +26,14 @@ from subscribers.errors import TokenError
 
 _PAYLOAD = struct.Struct(">BQI")
 _SIGNATURE_BYTES = 16
-_LEAST_KEY_BYTES = 16
-_BLOCK = 64
+_MIN_KEY_BYTES = 16
+_BLOCK_BYTES = 64
 _INNER_PAD = bytes(byte ^ 0x36 for byte in range(256))
 _OUTER_PAD = bytes(byte ^ 0x5C for byte in range(256))
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
-class Purpose(StrEnum):
+class LinkPurpose(StrEnum):
     """What a token may be used for. It is signed, so a token for one purpose never opens another."""
 
     subscription = "subscription"
@@ -57,11 +57,11 @@ class Purpose(StrEnum):
     @property
     def is_mailed(self) -> bool:
         """Whether its link comes in a mail of its own, expires, and works once."""
-        return self is not Purpose.subscription
+        return self is not LinkPurpose.subscription
 
 
 @dataclass(frozen=True, kw_only=True)
-class TokenClaim:
+class TokenPayload:
     """What a genuine token says."""
 
     subscriber_id: int
@@ -69,7 +69,7 @@ class TokenClaim:
 
 
 @dataclass(frozen=True, kw_only=True)
-class LinkClaim:
+class LinkPayload:
     """What a genuine mailed link says: the number of its link, and until when (aware, UTC, whole seconds)."""
 
     link_id: int
@@ -80,7 +80,7 @@ class LinkClaim:
 class TokenSigner:
     """Signs and reads tokens. ``keys`` maps key numbers (0 to 255) to secrets; ``current`` signs.
 
-    ``look_again`` is asked when a token names a key that is not known: a program that has run since before a
+    ``reload`` is asked when a token names a key that is not known: a program that has run since before a
     rotation is shown links that were signed after it. It answers with a newer signer, or None.
 
     Raises:
@@ -89,9 +89,9 @@ class TokenSigner:
 
     keys: Mapping[int, bytes] = field(repr=False)
     current: int
-    look_again: Callable[[], "TokenSigner | None"] | None = field(default=None, repr=False, compare=False)
-    _seals: "dict[tuple[int, Purpose], _Seal]" = field(init=False, repr=False, compare=False)
-    _oldest: "_Seal" = field(init=False, repr=False, compare=False)
+    reload: Callable[[], "TokenSigner | None"] | None = field(default=None, repr=False, compare=False)
+    _hmacs: "dict[tuple[int, LinkPurpose], _PrefixHmac]" = field(init=False, repr=False, compare=False)
+    _oldest_hmac: "_PrefixHmac" = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.current not in self.keys:
@@ -99,31 +99,31 @@ class TokenSigner:
         for number, key in self.keys.items():
             if not 0 <= number <= 255:
                 raise ValueError(f"token key number {number} is not between 0 and 255")
-            if len(key) < _LEAST_KEY_BYTES:
-                raise ValueError(f"token key number {number} is shorter than {_LEAST_KEY_BYTES} bytes")
+            if len(key) < _MIN_KEY_BYTES:
+                raise ValueError(f"token key number {number} is shorter than {_MIN_KEY_BYTES} bytes")
         # The NUL ends the purpose, so that no purpose can be the beginning of another with its payload.
         seals = {
-            (number, purpose): _Seal(key, b"token\0" + purpose.value.encode() + b"\0")
+            (number, purpose): _PrefixHmac(key, b"token\0" + purpose.value.encode() + b"\0")
             for number, key in self.keys.items()
-            for purpose in Purpose
+            for purpose in LinkPurpose
         }
         object.__setattr__(self, "_seals", seals)
-        object.__setattr__(self, "_oldest", _Seal(self.keys[min(self.keys)], b""))
+        object.__setattr__(self, "_oldest", _PrefixHmac(self.keys[min(self.keys)], b""))
 
-    def sign(self, purpose: Purpose, *, subscriber_id: int, campaign_id: int) -> str:
+    def sign(self, purpose: LinkPurpose, *, subscriber_id: int, campaign_id: int) -> str:
         """A token of 39 characters, all safe in a URL."""
         return self._sign(purpose, subscriber_id, campaign_id)
 
-    def read(self, token: str, purpose: Purpose) -> TokenClaim:
+    def read(self, token: str, purpose: LinkPurpose) -> TokenPayload:
         """What ``token`` says.
 
         Raises:
             TokenError: it was not made by :meth:`sign` with one of our keys for this purpose, or was changed.
         """
-        _, subscriber_id, campaign_id = self._knowing(token)._read(token, purpose)
-        return TokenClaim(subscriber_id=subscriber_id, campaign_id=campaign_id)
+        _, subscriber_id, campaign_id = self._signer_for(token)._verify(token, purpose)
+        return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id)
 
-    def sign_link(self, purpose: Purpose, *, link_id: int, expires_at: datetime) -> str:
+    def sign_link(self, purpose: LinkPurpose, *, link_id: int, expires_at: datetime) -> str:
         """A token of 39 characters for a mailed link; ``expires_at`` loses its fraction of a second.
 
         Raises:
@@ -133,51 +133,51 @@ class TokenSigner:
             raise ValueError(f"a link for {purpose} is not mailed on its own and does not expire")
         return self._sign(purpose, link_id, int(expires_at.timestamp()))
 
-    def read_link(self, token: str, purpose: Purpose) -> LinkClaim:
+    def read_link(self, token: str, purpose: LinkPurpose) -> LinkPayload:
         """What the mailed link ``token`` says. Whether it may still be used, :mod:`subscribers.one_time_links` knows.
 
         Raises:
             TokenError: it was not made by :meth:`sign_link` with the current key for this purpose.
         """
-        signer = self._knowing(token)
-        number, link_id, seconds = signer._read(token, purpose)
+        signer = self._signer_for(token)
+        number, link_id, seconds = signer._verify(token, purpose)
         # Whoever got hold of an old key may let people leave, and nothing more.
         if not purpose.is_mailed or number != signer.current:
             raise TokenError
-        return LinkClaim(link_id=link_id, expires_at=datetime.fromtimestamp(seconds, UTC))
+        return LinkPayload(link_id=link_id, expires_at=datetime.fromtimestamp(seconds, UTC))
 
-    def digest_for_good(self, message: bytes) -> bytes:
+    def permanent_digest(self, message: bytes) -> bytes:
         """The HMAC-SHA256 of ``message``, for what must be the same after a rotation: by the oldest key."""
-        return self._oldest.digest(message)
+        return self._oldest_hmac.digest(message)
 
-    def _sign(self, purpose: Purpose, subject: int, detail: int) -> str:
+    def _sign(self, purpose: LinkPurpose, subject: int, detail: int) -> str:
         payload = _PAYLOAD.pack(self.current, subject, detail)
-        return _encode(payload + self._seals[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES])
+        return _encode(payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES])
 
-    def _knowing(self, token: str) -> "TokenSigner":
+    def _signer_for(self, token: str) -> "TokenSigner":
         """The signer that knows the key of ``token``, or this one."""
-        if self.look_again is None or _decode(token)[0] in self.keys:
+        if self.reload is None or _decode(token)[0] in self.keys:
             return self
-        return self.look_again() or self
+        return self.reload() or self
 
-    def _read(self, token: str, purpose: Purpose) -> tuple[int, int, int]:
+    def _verify(self, token: str, purpose: LinkPurpose) -> tuple[int, int, int]:
         signed = _decode(token)
         payload, signature = signed[: _PAYLOAD.size], signed[_PAYLOAD.size :]
         number, subject, detail = _PAYLOAD.unpack(payload)
-        seal = self._seals.get((number, purpose))
+        seal = self._hmacs.get((number, purpose))
         if seal is None or not hmac.compare_digest(signature, seal.digest(payload)[:_SIGNATURE_BYTES]):
             raise TokenError
         return number, subject, detail
 
 
-class _Seal:
+class _PrefixHmac:
     """HMAC-SHA256 (RFC 2104) of messages that begin alike. The key and the beginning are hashed once: for a
     token that leaves half of what ``hmac.digest`` takes, and there are two of them in every mail.
     """
 
     def __init__(self, key: bytes, beginning: bytes) -> None:
         # Keys are shorter than a block (64 bytes); a longer one is hashed first, as the RFC has it.
-        block = (hashlib.sha256(key).digest() if len(key) > _BLOCK else key).ljust(_BLOCK, b"\0")
+        block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
         self._inner = hashlib.sha256(block.translate(_INNER_PAD) + beginning)
         self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
 

@@ -9,21 +9,21 @@ from difflib import get_close_matches
 from functools import cache
 from unicodedata import category, is_normalized, normalize
 
-from subscribers.errors import DetailError, reprinted
+from subscribers.errors import DetailError, quote_for_message
 
-NAME_LENGTH = 300
-TAG_LENGTH = 64
+MAX_NAME_LENGTH = 300
+MAX_TAG_LENGTH = 64
 
 _SPACES = " \t\r\n\u00a0\u3000"
 _LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
 # Overrides of the text direction reach beyond the name and turn the rest of a page or mail around.
-_DIRECTION = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_DIRECTION_MARKS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # A tag stands in segments and in cells of spreadsheets; what means something there cannot begin or be in one.
-_IN_NO_TAG = set(',;"')
-_BEGINS_NO_TAG = set("=+-@'＝＋－＠")
+_FORBIDDEN_IN_TAG = set(',;"')
+_FORBIDDEN_AT_TAG_START = set("=+-@'＝＋－＠")
 
 
-def clean_line(text: str, field: str, limit: int = NAME_LENGTH) -> str:
+def clean_line(text: str, field: str, limit: int = MAX_NAME_LENGTH) -> str:
     """``text`` as one line: NFC, runs of white space as one space, none at the ends.
 
     Raises:
@@ -33,7 +33,7 @@ def clean_line(text: str, field: str, limit: int = NAME_LENGTH) -> str:
         return text
     line = normalize("NFC", " ".join(re.split(f"[{_SPACES}]+", text)).strip(" "))
     if not (line.isascii() and line.isprintable()):
-        _refuse_unprintable(line, field)
+        _reject_unprintable(line, field)
     if len(line) > limit:
         raise DetailError(field, f"it is {len(line)} characters long; the limit is {limit}.")
     return line
@@ -55,7 +55,8 @@ def clean_language(text: str) -> str | None:
         if all(not part or part in known for part, known in zip(parts, _subtags(), strict=True)):
             return "-".join(part for part in parts if part)
     raise DetailError(
-        "language", f"{reprinted(text)} is not a language code. Use one such as en, mn, zh-Hans or pt-BR."
+        "language",
+        f"{quote_for_message(text)} is not a language code. Use one such as en, mn, zh-Hans or pt-BR.",
     )
 
 
@@ -65,13 +66,13 @@ def clean_sectors(names: Iterable[str], sectors: Collection[str]) -> frozenset[s
     Raises:
         DetailError: one of them is not configured; the nearest that are, are named.
     """
-    slugs = {_slug(sector): sector for sector in sectors}
+    slugs = {_slugify(sector): sector for sector in sectors}
     found = set()
     for name in names:
-        if not (slug := _slug(name)):
+        if not (slug := _slugify(name)):
             continue
         if slug not in slugs:
-            raise DetailError("sectors", _unknown_sector(name, slug, slugs))
+            raise DetailError("sectors", _describe_unknown_sector(name, slug, slugs))
         found.add(slugs[slug])
     return frozenset(found)
 
@@ -82,13 +83,13 @@ def clean_tag(text: str) -> str:
     Raises:
         DetailError: it is too long or holds characters that mean something in segments or spreadsheets.
     """
-    tag = normalize("NFC", clean_line(text, "tags", TAG_LENGTH).lower())
-    if len(tag) > TAG_LENGTH:
-        raise DetailError("tags", f"a tag can have at most {TAG_LENGTH} characters.")
-    if tag[:1] in _BEGINS_NO_TAG or not _IN_NO_TAG.isdisjoint(tag):
+    tag = normalize("NFC", clean_line(text, "tags", MAX_TAG_LENGTH).lower())
+    if len(tag) > MAX_TAG_LENGTH:
+        raise DetailError("tags", f"a tag can have at most {MAX_TAG_LENGTH} characters.")
+    if tag[:1] in _FORBIDDEN_AT_TAG_START or not _FORBIDDEN_IN_TAG.isdisjoint(tag):
         raise DetailError(
             "tags",
-            f"{reprinted(text)} is not a valid tag. A tag cannot contain a comma, semicolon or quotation "
+            f"{quote_for_message(text)} is not a valid tag. A tag cannot contain a comma, semicolon or quotation "
             "mark, or begin with = + - @ or '.",
         )
     return tag
@@ -107,16 +108,16 @@ def _is_clean(text: str) -> bool:
     return text.isascii() or ("\ufffd" not in text and is_normalized("NFC", text))
 
 
-def _refuse_unprintable(line: str, field: str) -> None:
+def _reject_unprintable(line: str, field: str) -> None:
     for char in line:
-        if reason := _refusal(char):
+        if reason := _describe_forbidden(char):
             raise DetailError(field, f"it contains {reason} (U+{ord(char):04X}). Retype it.")
 
 
-def _refusal(char: str) -> str | None:
+def _describe_forbidden(char: str) -> str | None:
     if category(char) in {"Cc", "Cs", "Zl", "Zp"}:
         return "a control character"
-    if char in _DIRECTION:
+    if char in _DIRECTION_MARKS:
         return "a mark that changes the direction of text"
     if char == "\ufffd":
         return "a replacement character, from a file saved in the wrong encoding"
@@ -125,18 +126,18 @@ def _refusal(char: str) -> str | None:
     return None
 
 
-def _slug(name: str) -> str:
+def _slugify(name: str) -> str:
     return "-".join(re.split(r"[\s_-]+", normalize("NFKC", name).strip().casefold()))
 
 
-def _unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str:
+def _describe_unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str:
     near = [slugs[match] for match in get_close_matches(slug, slugs, n=2, cutoff=0.6)]
     question = f" Did you mean {' or '.join(near)}?" if near else ""
     if not slugs:
-        return f"{reprinted(name)} is not a sector. Set your sectors in mailer.toml under [sectors]."
+        return f"{quote_for_message(name)} is not a sector. Set your sectors in mailer.toml under [sectors]."
     known = ", ".join(slugs.values())
     return (
-        f"{reprinted(name)} is not a sector.{question} Choose from: {known}. "
+        f"{quote_for_message(name)} is not a sector.{question} Choose from: {known}. "
         "Separate several with semicolons."
     )
 

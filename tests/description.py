@@ -14,20 +14,20 @@ from fastapi.openapi.utils import get_openapi
 
 from mailer.i18n import LANGUAGES
 from mailer.selfservice.unsubscribe_reasons import UnsubscribeReason
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 
 Described = dict[str, Any]
 Words = Mapping[str, Sequence[str]]
 """What means something, by the name of a field, or for links by their purpose."""
 
 _PURPOSES = {
-    "/u/": Purpose.subscription,
-    "/p/": Purpose.subscription,
-    "/confirm/": Purpose.confirm,
-    "/d/export/": Purpose.export,
-    "/d/erase/": Purpose.erase,
-    "/d/address/": Purpose.address,
-    "/d/move/": Purpose.new_address,
+    "/u/": LinkPurpose.subscription,
+    "/p/": LinkPurpose.subscription,
+    "/confirm/": LinkPurpose.confirm,
+    "/d/export/": LinkPurpose.export,
+    "/d/erase/": LinkPurpose.erase,
+    "/d/address/": LinkPurpose.address,
+    "/d/move/": LinkPurpose.new_address,
 }
 _KINDS = {
     "/healthz": "text/plain",

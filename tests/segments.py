@@ -16,15 +16,15 @@ from sqlmodel import col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
 from subscribers.models import (
+    ConsentEvent,
     ConsentRecord,
-    Event,
     Status,
     Subscriber,
     SubscriberSector,
     SubscriberTag,
 )
-from subscribers.segments.syntax_tree import Expression, Group, Joiner, join
-from subscribers.segments.terms import Key, Term
+from subscribers.segments.syntax_tree import BooleanOperator, Expression, Group, join
+from subscribers.segments.terms import Term, TermKey
 
 SECTORS = ("education", "sciences", "culture")
 EDITIONS = ("2021-1", "2021-2")
@@ -60,7 +60,7 @@ class Person:
     created_at: datetime
     sectors: frozenset[str]
     tags: frozenset[str]
-    consent: frozenset[tuple[Event, str]]
+    consent: frozenset[tuple[ConsentEvent, str]]
     got: frozenset[tuple[str, DeliveryState]]
 
 
@@ -73,37 +73,49 @@ people = st.builds(
     created_at=st.sampled_from(MOMENTS),
     sectors=st.frozensets(st.sampled_from(SECTORS)),
     tags=st.frozensets(st.sampled_from(TAGS), max_size=2),
-    consent=st.frozensets(st.tuples(st.sampled_from(list(Event)), st.sampled_from(METHODS)), max_size=2),
+    consent=st.frozensets(
+        st.tuples(st.sampled_from(list(ConsentEvent)), st.sampled_from(METHODS)), max_size=2
+    ),
     got=st.frozensets(
         st.tuples(st.sampled_from(EDITIONS), st.sampled_from(list(DeliveryState))), max_size=2
     ).map(lambda got: frozenset({edition: (edition, state) for edition, state in sorted(got)}.values())),
 )
 
-_VALUES: dict[Key, tuple[str, ...]] = {
-    Key.country: (*COUNTRIES, "NO"),
-    Key.language: ("zh", "zh-hans", "zh-hant", "en", "mn", "fr"),
-    Key.status: tuple(Status),
-    Key.sector: SECTORS,
-    Key.tag: (*TAGS, "%", "_", "x') or 1=1 --"),
-    Key.org: ("ministry", "MINISTRY of e", "яам", "боловсролын", "[beijing]", "%*?", "a\\b ^", "日本", "x'"),
-    Key.joined: (
+_VALUES: dict[TermKey, tuple[str, ...]] = {
+    TermKey.country: (*COUNTRIES, "NO"),
+    TermKey.language: ("zh", "zh-hans", "zh-hant", "en", "mn", "fr"),
+    TermKey.status: tuple(Status),
+    TermKey.sector: SECTORS,
+    TermKey.tag: (*TAGS, "%", "_", "x') or 1=1 --"),
+    TermKey.org: (
+        "ministry",
+        "MINISTRY of e",
+        "яам",
+        "боловсролын",
+        "[beijing]",
+        "%*?",
+        "a\\b ^",
+        "日本",
+        "x'",
+    ),
+    TermKey.joined: (
         *("2024", "2023", "2024-01", "2024-02-29", "2023-12-31..2024-02"),
         *(">2023", ">2024-03-01", ">=2024-02-29", "<2024-03-01", "<=2024-03"),
     ),
-    Key.got: EDITIONS,
-    Key.consent: ("imported", "unsubscribed", "one-click", "command-line", "page"),
+    TermKey.got: EDITIONS,
+    TermKey.consent: ("imported", "unsubscribed", "one-click", "command-line", "page"),
 }
 
 
 @st.composite
 def _terms(draw: st.DrawFn) -> Term:
-    key = draw(st.sampled_from(list(Key)))
+    key = draw(st.sampled_from(list(TermKey)))
     values = draw(st.lists(st.sampled_from(_VALUES[key]), min_size=1, max_size=3, unique=True))
     return Term(key=key, values=tuple(values), negated=draw(st.booleans()))
 
 
 def _groups(parts: st.SearchStrategy[Expression]) -> st.SearchStrategy[Expression]:
-    joined = st.builds(join, st.sampled_from(Joiner), st.lists(parts, min_size=2, max_size=3))
+    joined = st.builds(join, st.sampled_from(BooleanOperator), st.lists(parts, min_size=2, max_size=3))
     return joined | joined.map(_turned)
 
 
@@ -119,7 +131,7 @@ expressions: st.SearchStrategy[Expression] = st.recursive(_terms(), _groups, max
 def holds(person: Person, expression: Expression) -> bool:
     """Whether ``person`` is in ``expression``."""
     if isinstance(expression, Group):
-        together = all if expression.joiner is Joiner.all else any
+        together = all if expression.joiner is BooleanOperator.all else any
         return together(holds(person, part) for part in expression.parts) is not expression.negated
     return any(_has(person, expression.key, value) for value in expression.values) is not expression.negated
 
@@ -128,23 +140,23 @@ def asks_status(expression: Expression) -> bool:
     """Whether nobody is in ``expression`` without a question about their status: an "or" is as good as the
     worst of its parts, an "and" as the best."""
     if isinstance(expression, Group):
-        worst = (expression.joiner is Joiner.any) is not expression.negated
+        worst = (expression.joiner is BooleanOperator.any) is not expression.negated
         return (min if worst else max)(asks_status(part) for part in expression.parts)
-    return expression.key is Key.status
+    return expression.key is TermKey.status
 
 
-def _has(person: Person, key: Key, value: str) -> bool:
+def _has(person: Person, key: TermKey, value: str) -> bool:
     language = (person.language or "").lower()
     return {
-        Key.country: lambda: person.country == value,
-        Key.language: lambda: f"{language}-".startswith(f"{value.lower()}-"),
-        Key.status: lambda: person.status == value,
-        Key.sector: lambda: value in person.sectors,
-        Key.tag: lambda: value in person.tags,
-        Key.org: lambda: value.lower() in person.organisation.lower(),
-        Key.joined: lambda: _joined(person.created_at.date().isoformat(), value),
-        Key.got: lambda: any(edition == value and state in _HAVING for edition, state in person.got),
-        Key.consent: lambda: any(
+        TermKey.country: lambda: person.country == value,
+        TermKey.language: lambda: f"{language}-".startswith(f"{value.lower()}-"),
+        TermKey.status: lambda: person.status == value,
+        TermKey.sector: lambda: value in person.sectors,
+        TermKey.tag: lambda: value in person.tags,
+        TermKey.org: lambda: value.lower() in person.organisation.lower(),
+        TermKey.joined: lambda: _joined(person.created_at.date().isoformat(), value),
+        TermKey.got: lambda: any(edition == value and state in _HAVING for edition, state in person.got),
+        TermKey.consent: lambda: any(
             value in {event, method.replace(" ", "-")} for event, method in person.consent
         ),
     }[key]()
@@ -185,7 +197,9 @@ def spell(draw: st.DrawFn, expression: Expression) -> str:
     ]
     space = st.sampled_from([" ", "  ", "\u3000", "\n"])
     word = (
-        "" if expression.joiner is Joiner.all else draw(st.sampled_from(["or", "OR", "ｏｒ"])) + draw(space)
+        ""
+        if expression.joiner is BooleanOperator.all
+        else draw(st.sampled_from(["or", "OR", "ｏｒ"])) + draw(space)
     )
     text = "".join(itertools.chain(*((part, draw(space), word) for part in inner[:-1]), [inner[-1]]))
     if not expression.negated:
@@ -194,7 +208,9 @@ def spell(draw: st.DrawFn, expression: Expression) -> str:
 
 
 def _is_choice(expression: Expression) -> bool:
-    return isinstance(expression, Group) and expression.joiner is Joiner.any and not expression.negated
+    return (
+        isinstance(expression, Group) and expression.joiner is BooleanOperator.any and not expression.negated
+    )
 
 
 def _in_brackets(draw: st.DrawFn, text: str) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from subscribers.consent.status_changes import record
-from subscribers.models import Event, Status, Subscriber, SubscriberSector
+from subscribers.consent.status_changes import add_consent_record
+from subscribers.models import ConsentEvent, Status, Subscriber, SubscriberSector
 from tests.ledgers import START
 
 SLUG = "2026-1"
@@ -121,5 +121,5 @@ def add_people(engine: Engine) -> None:
                 SubscriberSector(subscriber_id=person.id or 0, sector=sector) for sector in sectors
             )
             if country == "JP":
-                record(session, person, Event.subscribed, method="page", now=START)
+                add_consent_record(session, person, ConsentEvent.subscribed, method="page", now=START)
         session.commit()

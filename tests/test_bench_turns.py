@@ -6,7 +6,7 @@ import time
 import pytest
 
 from bench.relays import running_slow_sink
-from bench.runs import Run, Turns, cpu_each, each, rate
+from bench.runs import Run, RunComparison, cpu_each, rate, time_each
 
 
 def run_of(seconds: float, *, cpu: float = 0.5, messages: int = 1000) -> Run:
@@ -15,13 +15,13 @@ def run_of(seconds: float, *, cpu: float = 0.5, messages: int = 1000) -> Run:
 
 def test_a_run_tells_its_rate_and_what_a_message_costs() -> None:
     run = run_of(2)
-    assert (rate(run), each(run), cpu_each(run)) == (500, 2000, 500)
+    assert (rate(run), time_each(run), cpu_each(run)) == (500, 2000, 500)
 
 
 def test_ratios_are_taken_round_by_round_and_without_the_first() -> None:
     ours, theirs = iter([100.0, 1, 2, 6]), iter([1.0, 1, 1, 2])
     works = {"ours": lambda: run_of(next(ours)), "theirs": lambda: run_of(next(theirs))}
-    ratio = Turns(works, rounds=3).ratio("ours", "theirs", each)
+    ratio = RunComparison(works, rounds=3).ratio("ours", "theirs", time_each)
     assert (ratio.least, ratio.median, ratio.most) == pytest.approx((1, 2, 3))
 
 

@@ -20,10 +20,10 @@ from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState
 from mailer.settings import LawSettings, Settings, SmtpSettings
 from mailer.workspace import Workspace
-from subscribers.consent.opt_in import ask_to_join, confirm_joining
-from subscribers.consent.status_changes import record, unsubscribe
+from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
+from subscribers.consent.status_changes import add_consent_record, unsubscribe
 from subscribers.imports.importer import import_file
-from subscribers.models import Event, Subscriber
+from subscribers.models import ConsentEvent, Subscriber
 from subscribers.segments.segment import parse_segment
 from tests.ledgers import FakeClock, add_subscribers, read_campaign, read_states
 from tests.servers import MisbehavingServer
@@ -99,19 +99,19 @@ def test_a_declared_basis_is_consent_on_record(workspace: Workspace, engine: Eng
 def test_ones_own_hand_is_consent_on_record(workspace: Workspace, engine: Engine, now: datetime) -> None:
     key = workspace.keys.suppression
     with Session(engine) as session:
-        asked = ask_to_join(session, "sato@example.org", key=key, method="page", now=now)
-        confirm_joining(session, asked.subscriber_id or 0, key=key, method="page", now=now)
+        asked = request_opt_in(session, "sato@example.org", key=key, method="page", now=now)
+        confirm_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=now)
         session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one().country = "JP"
         session.commit()
     assert make_plan(workspace, engine, now).audience == 3
 
 
-@pytest.mark.parametrize("happened", [Event.updated, Event.requested, Event.resumed])
-def test_nothing_else_is(workspace: Workspace, engine: Engine, now: datetime, happened: Event) -> None:
+@pytest.mark.parametrize("happened", [ConsentEvent.updated, ConsentEvent.requested, ConsentEvent.resumed])
+def test_nothing_else_is(workspace: Workspace, engine: Engine, now: datetime, happened: ConsentEvent) -> None:
     bring_in(workspace, engine, "sato@example.org", "JP", basis="")
     with Session(engine) as session:
         person = session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one()
-        record(session, person, happened, method="page", now=now, basis="said so")
+        add_consent_record(session, person, happened, method="page", now=now, basis="said so")
         session.commit()
     assert make_plan(workspace, engine, now).left_out == {REASON: 1}
 

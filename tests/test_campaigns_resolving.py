@@ -16,7 +16,7 @@ from mailer.rendering.reader import message_id
 from mailer.selfservice.preferences import PreferenceOptions, parse_form, save_form
 from mailer.selfservice.unsubscribe import read_subscription, resubscribe_by_link, unsubscribe_by_link
 from mailer.workspace import Workspace
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.ledgers import add_campaign, read_campaign, read_deliveries, read_states
 from tests.maillogs import Relay
 
@@ -258,7 +258,7 @@ def token(either_workspace: Workspace, engine: Engine, campaign: int) -> str:
     """The token in the first reader's mail."""
     first = next(iter(read_deliveries(engine).values()))
     signer = either_workspace.keys.tokens
-    return signer.sign(Purpose.subscription, subscriber_id=first.subscriber_id, campaign_id=campaign)
+    return signer.sign(LinkPurpose.subscription, subscriber_id=first.subscriber_id, campaign_id=campaign)
 
 
 def first(engine: Engine) -> Delivery:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from subscribers.segments.segment import parse_segment
-from subscribers.segments.segment_description import explain
+from subscribers.segments.segment_description import describe_segment
 from subscribers.segments.term_description import Vocabulary
 from tests.segments import SENT
 from tests.test_documentation import ROOT, read_console_blocks, run_shell
@@ -41,4 +41,4 @@ def test_the_page_has_examples_of_every_key() -> None:
 
 @pytest.mark.parametrize(("query", "words"), EXAMPLES)
 def test_an_example_means_what_the_page_says(query: str, words: str) -> None:
-    assert explain(parse_segment(query, deliveries=SENT), WORDS) == words
+    assert describe_segment(parse_segment(query, deliveries=SENT), WORDS) == words

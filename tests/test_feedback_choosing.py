@@ -18,7 +18,7 @@ from mailer.selfservice.preferences import (
 from mailer.workspace import Keys
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import TokenError
-from subscribers.models import ConsentRecord, Event, Status, SubscriberSector
+from subscribers.models import ConsentEvent, ConsentRecord, Status, SubscriberSector
 from subscribers.tokens import TokenSigner
 from tests.website import NOW, add_reader, dump_tables, find_reader
 
@@ -73,7 +73,7 @@ def test_what_is_chosen_is_kept_with_a_record(engine: Engine) -> None:
     assert read_sectors(engine) == {"culture"}
     with Session(engine) as session:
         record = session.exec(select(ConsentRecord)).one()
-    assert (record.event, record.method, record.source) == (Event.updated, "page", "campaign 7")
+    assert (record.event, record.method, record.source) == (ConsentEvent.updated, "page", "campaign 7")
 
 
 def test_a_rest_from_mail_begins_and_ends(engine: Engine) -> None:

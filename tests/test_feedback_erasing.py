@@ -35,12 +35,12 @@ from mailer.settings import LogSettings, SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import suppress
 from subscribers.errors import UnknownSubscriberError
-from subscribers.export import Format, export_people
+from subscribers.export import ExportFormat, export_subscribers
 from subscribers.imports.importer import import_file
-from subscribers.models import ConsentRecord, Event, MailedLink, Status, Subscriber
+from subscribers.models import ConsentEvent, ConsentRecord, MailedLink, Status, Subscriber
 from subscribers.one_time_links import issue_link
 from subscribers.segments.segment import parse_segment
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.servers import MisbehavingServer, Stage
 from tests.small_edition import SLUG, write_edition
 
@@ -89,7 +89,7 @@ def live(workspace: Workspace, engine: Engine) -> None:
         )
         opened.commit()
         person = opened.exec(select(Subscriber).where(Subscriber.email == EMAIL)).one()
-        issue_link(opened, workspace.keys.tokens, Purpose.export, subscriber_id=person.id or 0, now=now)
+        issue_link(opened, workspace.keys.tokens, LinkPurpose.export, subscriber_id=person.id or 0, now=now)
         opened.commit()
     plan = plan_campaign(workspace, engine, SLUG, parse_segment("all"), now=now)
     write_outbox(workspace, engine, plan, addresses=[ADDRESS], now=now)
@@ -103,7 +103,7 @@ def live(workspace: Workspace, engine: Engine) -> None:
         opened.commit()
         with (workspace.root / "export.csv").open("wb") as stream:
             stream.write(codecs.BOM_UTF8)
-            export_people(opened, parse_segment("all"), Format.csv, stream)
+            export_subscribers(opened, parse_segment("all"), ExportFormat.csv, stream)
     (workspace.root / "utf16.csv").write_bytes(PARTNERS.encode("utf-16"))
     with (workspace.root / "mailer.log").open("a") as log:
         log.write(f'event=old words="{ADDRESS} and j{EMAIL}"\n')
@@ -172,7 +172,7 @@ def test_everybody_else_and_every_count_stays(workspace: Workspace, engine: Engi
         assert {row.state_reason for row in opened.exec(select(Campaign))} == {"<…> was refused"}
         assert opened.exec(select(MailedLink)).all() == []
         events = opened.exec(select(ConsentRecord.event).where(ConsentRecord.subscriber_id == 2)).all()
-    assert sorted(events) == [Event.erased, Event.imported]
+    assert sorted(events) == [ConsentEvent.erased, ConsentEvent.imported]
 
 
 def test_what_was_still_to_be_mailed_to_them_is_not(workspace: Workspace, engine: Engine) -> None:

@@ -10,7 +10,7 @@ from mailer.workspace import Keys
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import TokenError
 from subscribers.models import ConsentRecord, Status, Subscriber
-from subscribers.tokens import Purpose, TokenSigner
+from subscribers.tokens import LinkPurpose, TokenSigner
 from tests.website import NOW, add_reader
 
 KEYS = Keys(suppression=SuppressionKey(b"s" * 32), tokens=TokenSigner(keys={1: b"t" * 32}, current=1))
@@ -20,8 +20,8 @@ NUMBER = 30
 def test_everybody_of_a_crowd_leaves_and_a_stranger_among_them_spoils_nothing(engine: Engine) -> None:
     desk = UnsubscribeBatcher(engine, KEYS)
     tokens = [add_reader(engine, KEYS, f"reader{n}@example.org") for n in range(NUMBER)]
-    unknown = KEYS.tokens.sign(Purpose.subscription, subscriber_id=9999, campaign_id=1)
-    beyond = KEYS.tokens.sign(Purpose.subscription, subscriber_id=2**40, campaign_id=1)
+    unknown = KEYS.tokens.sign(LinkPurpose.subscription, subscriber_id=9999, campaign_id=1)
+    beyond = KEYS.tokens.sign(LinkPurpose.subscription, subscriber_id=2**40, campaign_id=1)
     refused: list[str] = []
 
     def press(token: str) -> None:

@@ -16,11 +16,11 @@ from mailer.database.models import Delivery, LetterKind, QueuedLetter
 from mailer.privacy import data_export
 from mailer.privacy.data_export import export_personal_data, list_personal_tables
 from mailer.workspace import Workspace
-from subscribers.consent.status_changes import record, suppress
+from subscribers.consent.status_changes import add_consent_record, suppress
 from subscribers.consent.unsuppression import unsuppress
 from subscribers.errors import UnknownSubscriberError
 from subscribers.models import (
-    Event,
+    ConsentEvent,
     ImportBatch,
     ImportChange,
     Subscriber,
@@ -29,7 +29,7 @@ from subscribers.models import (
     SubscriberTag,
 )
 from subscribers.one_time_links import issue_link
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.ledgers import add_campaign
 
 ADDRESS = "mei@example.org"
@@ -62,8 +62,10 @@ def engine(workspace: Workspace, now: datetime) -> Iterator[Engine]:
                     kind=LetterKind.export, subscriber_id=number, language="en", asked_at=now, not_before=now
                 )
             )
-            record(session, person, Event.imported, method="import", now=now, basis=f"basis {number}")
-            issue_link(session, workspace.keys.tokens, Purpose.export, subscriber_id=number, now=now)
+            add_consent_record(
+                session, person, ConsentEvent.imported, method="import", now=now, basis=f"basis {number}"
+            )
+            issue_link(session, workspace.keys.tokens, LinkPurpose.export, subscriber_id=number, now=now)
         for delivery in session.exec(select(Delivery)).all():
             delivery.reason = f"550 no such user {delivery.subscriber_id}"
         session.commit()
@@ -135,7 +137,7 @@ def test_a_table_two_steps_away_belongs_to_the_person_too(monkeypatch: pytest.Mo
 def test_why_an_address_gets_no_mail_is_told(workspace: Workspace, engine: Engine, now: datetime) -> None:
     later, key = now + timedelta(hours=1), workspace.keys.suppression
     with Session(engine) as session:
-        suppress(session, ADDRESS, key=key, reason=Event.bounced, method="bounce", now=later)
+        suppress(session, ADDRESS, key=key, reason=ConsentEvent.bounced, method="bounce", now=later)
         session.commit()
         known = export_personal_data(session, ADDRESS, key=key, now=now)
     assert known["suppression"] == {"reason": "bounced", "at": "2026-03-01T10:00:00Z"}

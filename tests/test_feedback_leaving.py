@@ -20,8 +20,8 @@ from mailer.workspace import Keys
 from subscribers.consent.status_changes import suppress
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import StatusError, TokenError
-from subscribers.models import ConsentRecord, Event, Status
-from subscribers.tokens import Purpose, TokenSigner
+from subscribers.models import ConsentEvent, ConsentRecord, Status
+from subscribers.tokens import LinkPurpose, TokenSigner
 from tests.website import NOW, add_reader, dump_tables, find_reader
 
 KEYS = Keys(suppression=SuppressionKey(b"s" * 32), tokens=TokenSigner(keys={1: b"t" * 32}, current=1))
@@ -61,7 +61,7 @@ def test_the_record_says_how_where_and_under_which_words(engine: Engine) -> None
     token = add_reader(engine, KEYS, "mei@example.org")
     unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
     (record,) = read_records(engine)
-    assert (record.event, record.method, record.source) == (Event.unsubscribed, "page", "campaign 7")
+    assert (record.event, record.method, record.source) == (ConsentEvent.unsubscribed, "page", "campaign 7")
     assert (record.wording, record.language) == (UNSUBSCRIBE_WORDING, "en")
 
 
@@ -78,7 +78,10 @@ def test_a_reader_comes_back_by_their_own_hand(engine: Engine) -> None:
     unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
     later = datetime(2026, 3, 2, tzinfo=UTC)
     assert resubscribe_by_link(engine, KEYS, token, words=UNDO_WORDING, now=later).status is Status.active
-    assert [record.event for record in read_records(engine)] == [Event.unsubscribed, Event.subscribed]
+    assert [record.event for record in read_records(engine)] == [
+        ConsentEvent.unsubscribed,
+        ConsentEvent.subscribed,
+    ]
     assert read_records(engine)[1].wording == UNDO_WORDING
 
 
@@ -105,7 +108,7 @@ def test_an_erased_reader_stays_erased_and_nameless(engine: Engine) -> None:
 @pytest.mark.parametrize("number", [2, 2**31, 2**63, 2**64 - 1])
 def test_a_genuine_token_of_nobody_is_answered_like_a_wrong_one(engine: Engine, number: int) -> None:
     add_reader(engine, KEYS, "mei@example.org")
-    token = KEYS.tokens.sign(Purpose.subscription, subscriber_id=number, campaign_id=7)
+    token = KEYS.tokens.sign(LinkPurpose.subscription, subscriber_id=number, campaign_id=7)
     for act in (
         lambda: read_subscription(engine, KEYS, token),
         lambda: unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW),

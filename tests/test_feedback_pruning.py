@@ -17,12 +17,12 @@ from mailer.privacy import retention
 from mailer.privacy.retention import months_before, plan_pruning, prune
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
-from subscribers.consent.opt_in import ask_to_join, confirm_joining
+from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentRecord, MailedLink, Status, Subscriber
 from subscribers.one_time_links import issue_link
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.ledgers import add_campaign
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -50,9 +50,9 @@ def engine(workspace: Workspace) -> Iterator[Engine]:
             ("new.asker@example.org", NOW - timedelta(days=5)),
             ("confirmed@example.org", LONG_AGO),
         ):
-            asked = ask_to_join(session, address, key=key, method="page", now=at, wording="Join us")
-            issue_link(session, signer, Purpose.confirm, subscriber_id=asked.subscriber_id or 0, now=at)
-        confirm_joining(session, asked.subscriber_id or 0, key=key, method="page", now=LONG_AGO)
+            asked = request_opt_in(session, address, key=key, method="page", now=at, wording="Join us")
+            issue_link(session, signer, LinkPurpose.confirm, subscriber_id=asked.subscriber_id or 0, now=at)
+        confirm_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=LONG_AGO)
         states = (DeliveryState.rejected, DeliveryState.in_doubt, DeliveryState.sent)
         for delivery, state in zip(session.exec(select(Delivery).order_by(Delivery.id)), states, strict=True):  # type: ignore[arg-type]
             delivery.state, delivery.reason, delivery.updated_at = state, "250 ok", LONG_AGO

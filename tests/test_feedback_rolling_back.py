@@ -14,7 +14,7 @@ from subscribers.consent.suppression import SuppressionKey
 from subscribers.errors import RollbackError
 from subscribers.imports.importer import import_file, list_imports
 from subscribers.models import ConsentRecord, ImportChange, Status, Subscriber
-from subscribers.queries import facts, find_subscriber
+from subscribers.queries import find_subscriber, read_subscriber_details
 
 SECTORS = {"education": "Education", "culture": "Culture"}
 KEY = SuppressionKey(b"s" * 32)
@@ -32,7 +32,7 @@ def take(engine: Engine, folder: Path, text: str, at: datetime) -> int:
 
 def know(engine: Engine, address: str) -> dict[str, object]:
     with Session(engine) as session:
-        known = facts(session, address)
+        known = read_subscriber_details(session, address)
         return {name: value for name, value in known.items() if name not in {"updated_at", "consent"}}
 
 
@@ -53,7 +53,7 @@ def test_who_came_goes_and_what_was_overwritten_is_put_back(
     assert know(engine, "ann@example.org") == before
     with Session(engine) as session:
         assert [person.email for person in session.exec(select(Subscriber))] == ["ann@example.org"]
-        records = facts(session, "ann@example.org")["consent"]
+        records = read_subscriber_details(session, "ann@example.org")["consent"]
         assert [(record["event"], record["method"]) for record in records] == [
             ("imported", "import"),
             ("updated", "import"),

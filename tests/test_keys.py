@@ -17,10 +17,10 @@ from mailer.keys import list_keys, read_keys, rotate_keys, write_keys
 from mailer.rendering.reader import message_id
 from mailer.workspace import Workspace
 from subscribers.errors import TokenError
-from subscribers.tokens import Purpose, TokenClaim
+from subscribers.tokens import LinkPurpose, TokenPayload
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
-CLAIM = TokenClaim(subscriber_id=7, campaign_id=3)
+CLAIM = TokenPayload(subscriber_id=7, campaign_id=3)
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def path(tmp_path: Path) -> Path:
 
 
 def sign(path: Path) -> str:
-    return read_keys(path).tokens.sign(Purpose.subscription, subscriber_id=7, campaign_id=3)
+    return read_keys(path).tokens.sign(LinkPurpose.subscription, subscriber_id=7, campaign_id=3)
 
 
 def test_after_many_rotations_every_link_that_is_out_still_works(path: Path) -> None:
@@ -41,7 +41,7 @@ def test_after_many_rotations_every_link_that_is_out_still_works(path: Path) -> 
         tokens.append(sign(path))
     after = read_keys(path)
     assert after.tokens.current == 5
-    assert [after.tokens.read(token, Purpose.subscription) for token in tokens] == [CLAIM] * 5
+    assert [after.tokens.read(token, LinkPurpose.subscription) for token in tokens] == [CLAIM] * 5
     assert after.suppression == before.suppression
     identity = message_id(3, 7, "example.org", before.tokens)
     assert message_id(3, 7, "example.org", after.tokens) == identity
@@ -65,12 +65,12 @@ def test_a_program_that_has_run_since_before_reads_links_of_the_new_key(path: Pa
     running = read_keys(path)
     rotate_keys(path, now=NOW)
     token = sign(path)
-    assert running.tokens.read(token, Purpose.subscription) == CLAIM
-    link = read_keys(path).tokens.sign_link(Purpose.erase, link_id=9, expires_at=NOW)
-    assert running.tokens.read_link(link, Purpose.erase).link_id == 9
+    assert running.tokens.read(token, LinkPurpose.subscription) == CLAIM
+    link = read_keys(path).tokens.sign_link(LinkPurpose.erase, link_id=9, expires_at=NOW)
+    assert running.tokens.read_link(link, LinkPurpose.erase).link_id == 9
     path.write_text("damaged")
     with pytest.raises(TokenError):
-        running.tokens.read(token, Purpose.subscription)
+        running.tokens.read(token, LinkPurpose.subscription)
 
 
 def test_a_key_nobody_made_is_looked_for_only_where_the_file_has_changed(
@@ -82,7 +82,7 @@ def test_a_key_nobody_made_is_looked_for_only_where_the_file_has_changed(
     rotate_keys(stranger, now=NOW)
     monkeypatch.setattr("mailer.keys.read_keys", lambda _: pytest.fail("the file was read again"))
     with pytest.raises(TokenError):
-        running.tokens.read(sign_with(stranger), Purpose.subscription)
+        running.tokens.read(sign_with(stranger), LinkPurpose.subscription)
 
 
 def sign_with(path: Path) -> str:
@@ -91,7 +91,9 @@ def sign_with(path: Path) -> str:
     from subscribers.tokens import TokenSigner
 
     key = bytes.fromhex(tomllib.loads(path.read_text())["tokens"]["2"])
-    return TokenSigner(keys={2: key}, current=2).sign(Purpose.subscription, subscriber_id=7, campaign_id=3)
+    return TokenSigner(keys={2: key}, current=2).sign(
+        LinkPurpose.subscription, subscriber_id=7, campaign_id=3
+    )
 
 
 def test_a_full_disk_leaves_the_old_keys(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

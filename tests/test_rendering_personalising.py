@@ -14,7 +14,7 @@ from mailer.rendering.mail_merge import personalise
 from mailer.rendering.reader import Reader, anonymous_reader, message_id, reader_for
 from mailer.settings import Settings
 from subscribers.models import Subscriber
-from subscribers.tokens import Purpose, TokenSigner
+from subscribers.tokens import LinkPurpose, TokenSigner
 
 TEXT = (
     "Newsletter\n\n\x1ebegin greeting \x1f\n@@greeting@@\n\n\x1eend greeting\x1f\nStories\n\n"
@@ -157,7 +157,7 @@ def _subscriber(**changes: object) -> Subscriber:
 
 def test_a_subscriber_becomes_a_reader_with_signed_links() -> None:
     reader = reader_for(_subscriber(), 3, SETTINGS, SIGNER)
-    token = SIGNER.sign(Purpose.subscription, subscriber_id=12, campaign_id=3)
+    token = SIGNER.sign(LinkPurpose.subscription, subscriber_id=12, campaign_id=3)
     assert reader.unsubscribe_url == f"https://news.example.org/u/{token}"
     assert reader.preferences_url == f"https://news.example.org/p/{token}"
     assert reader.token == token

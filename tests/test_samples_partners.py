@@ -12,7 +12,7 @@ from sqlmodel import Session
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.country import resolve_country
 from subscribers.imports.importer import import_file
-from subscribers.queries import count
+from subscribers.queries import count_subscribers
 from subscribers.segments.segment import parse_segment
 
 PARTNERS = Path(__file__).parents[1] / "subscribers" / "samples" / "partners.csv"
@@ -116,4 +116,4 @@ def test_import_takes_all_of_them_and_finds_the_desks_for_education(session: Ses
     report = import_file(session, PARTNERS, sectors=SECTORS, key=SuppressionKey(bytes(32)), now=now)
 
     assert (report.added, report.refused) == (60, ())
-    assert count(session, parse_segment("country:MN,CN sector:education", sectors=SECTORS)) >= 8
+    assert count_subscribers(session, parse_segment("country:MN,CN sector:education", sectors=SECTORS)) >= 8

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.website import add_reader, ask, issue, opened_engine, served
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
@@ -58,7 +58,7 @@ def tokens(workspace: Workspace) -> list[str]:
         return [
             add_reader(engine, keys, mei, name="Mei"),
             make_form_token(keys.suppression, datetime.now(UTC) - timedelta(minutes=1)),
-            *(issue(engine, keys, mei, purpose) for purpose in Purpose if purpose.is_mailed),
+            *(issue(engine, keys, mei, purpose) for purpose in LinkPurpose if purpose.is_mailed),
         ]
 
 

@@ -16,7 +16,7 @@ import pytest
 from mailer.web.app import create_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
-from subscribers.tokens import Purpose, TokenSigner
+from subscribers.tokens import LinkPurpose, TokenSigner
 from tests.office import Office
 from tests.servers import MisbehavingServer
 from tests.website import ask, dump_tables, find_reader, served
@@ -142,7 +142,7 @@ def test_a_link_of_years_ago_still_leaves_after_the_keys_were_renewed(either_wor
     try:
         office = Office(workspace=workspace, engine=engine, url="smtp://127.0.0.1:9")
         office.launch(["mei@example.org"])
-        token = old.sign(Purpose.subscription, subscriber_id=1, campaign_id=1)
+        token = old.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=1)
         with served(create_app(workspace)) as running:
             headers = {"content-type": "application/x-www-form-urlencoded"}
             assert ask(running.url, "POST", f"/u/{token}", ONE_CLICK, headers).status == 200

@@ -23,7 +23,7 @@ from mailer.web.page_renderer import TEMPLATE_FOLDER
 from mailer.web.public.preferences import is_one_click
 from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.models import Status
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.description import Described, Words, describe, list_fields
 from tests.website import add_reader, issue, opened_engine, put_on_shelf, served
 
@@ -89,13 +89,13 @@ ON_THE_SHELF: Words = {
 
 def collect_links(engine: Engine, keys: Keys) -> dict[str, list[str]]:
     """Genuine links of every kind, to readers of every status, and the stamps of forms a minute old."""
-    links: dict[str, list[str]] = {purpose: [] for purpose in Purpose}
+    links: dict[str, list[str]] = {purpose: [] for purpose in LinkPurpose}
     for status in Status:
-        links[Purpose.subscription].append(
+        links[LinkPurpose.subscription].append(
             add_reader(engine, keys, f"{status}@example.org", status=status, name="Mei")
         )
-    for purpose in Purpose:
-        status = Status.pending if purpose is Purpose.confirm else Status.active
+    for purpose in LinkPurpose:
+        status = Status.pending if purpose is LinkPurpose.confirm else Status.active
         for number in range(MANY if purpose.is_mailed else 0):
             email = f"{purpose}{number}@example.org"
             add_reader(engine, keys, email, status=status)
@@ -141,7 +141,7 @@ def break_on_a_foreign_word(word: str = "") -> Response:
 
 
 def break_on_a_genuine_form(site: SiteDep, token: str, body: BodyDep) -> Response:
-    data_requests.read_link_summary(site.engine, site.workspace.keys, token, Purpose.erase)
+    data_requests.read_link_summary(site.engine, site.workspace.keys, token, LinkPurpose.erase)
     return HTMLResponse(f"{1 // (not is_one_click(body))}")
 
 

@@ -28,16 +28,16 @@ from mailer.selfservice.unsubscribe import resubscribe_by_link, unsubscribe_by_l
 from mailer.settings import LawSettings, RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.consent.address_change import change_address
-from subscribers.consent.opt_in import ask_to_join, confirm_joining
+from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
 from subscribers.consent.preferences import Preferences, save_preferences
 from subscribers.consent.status_changes import suppress
 from subscribers.consent.unsuppression import unsuppress
 from subscribers.errors import AddressError, StatusError, SubscriberError, TokenError
 from subscribers.imports.importer import import_file
-from subscribers.models import Event, LiftedSuppression, Status, Subscriber, Suppression
+from subscribers.models import ConsentEvent, LiftedSuppression, Status, Subscriber, Suppression
 from subscribers.one_time_links import issue_link, use_link
 from subscribers.segments.segment import EVERYBODY, Segment, parse_segment
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.ledgers import FakeClock, begin
 
 ADDRESSES = ("ann@example.org", "bob@example.org", "eve@ex\u00e4mple.org")
@@ -71,7 +71,7 @@ class Newsletter(RuleBasedStateMachine):
         """Erased, or suppressed by the team: nothing brings them back before the team takes that back."""
         self.until_they_return: set[str] = set()
         """Bounced, complained or left: their own hand alone does."""
-        self.reasons: dict[str, Event] = {}
+        self.reasons: dict[str, ConsentEvent] = {}
         """Why an address is suppressed, of those of both that are; the first reason stays."""
         self.links: dict[str, str] = {}
         """The newest confirming link of an address, whoever asked for it."""
@@ -118,7 +118,7 @@ class Newsletter(RuleBasedStateMachine):
         if person is None or person.id is None:
             return None
         signer = self.workspace.keys.tokens
-        return signer.sign(Purpose.subscription, subscriber_id=person.id, campaign_id=1)
+        return signer.sign(LinkPurpose.subscription, subscriber_id=person.id, campaign_id=1)
 
     # --- what the team does
 
@@ -131,8 +131,11 @@ class Newsletter(RuleBasedStateMachine):
         self._do(lambda to: import_file(to, people, sectors=(), key=key, now=self.now, basis=basis))
         people.unlink()
 
-    @rule(address=whose, reason=st.sampled_from([Event.suppressed, Event.bounced, Event.complained]))
-    def shut_out(self, address: str, reason: Event) -> None:
+    @rule(
+        address=whose,
+        reason=st.sampled_from([ConsentEvent.suppressed, ConsentEvent.bounced, ConsentEvent.complained]),
+    )
+    def shut_out(self, address: str, reason: ConsentEvent) -> None:
         key = self.workspace.keys.suppression
         known = address in self.reasons
         assert self._do(
@@ -142,7 +145,9 @@ class Newsletter(RuleBasedStateMachine):
         )
         self.reasons.setdefault(address, reason)
         # The first reason stays: whom the team took off after a bounce has bounced, and may come back.
-        (self.for_ever if reason is Event.suppressed and not known else self.until_they_return).add(address)
+        (self.for_ever if reason is ConsentEvent.suppressed and not known else self.until_they_return).add(
+            address
+        )
 
     @rule(address=whose)
     def erase(self, address: str) -> None:
@@ -151,7 +156,7 @@ class Newsletter(RuleBasedStateMachine):
         except SubscriberError:
             return
         self.for_ever.add(address)
-        self.reasons.setdefault(address, Event.erased)
+        self.reasons.setdefault(address, ConsentEvent.erased)
 
     @rule(address=whose)
     def take_back(self, address: str) -> None:
@@ -159,7 +164,9 @@ class Newsletter(RuleBasedStateMachine):
         key, before = self.workspace.keys.suppression, self._status(address)
         act = partial(unsuppress, key=key, by="Bat", why="asked by letter", method="command line")
         done = self._do(lambda to: act(to, SPELLINGS[address], now=self.now))
-        assert done is (self.reasons.get(address) in {Event.suppressed, Event.bounced, Event.erased})
+        assert done is (
+            self.reasons.get(address) in {ConsentEvent.suppressed, ConsentEvent.bounced, ConsentEvent.erased}
+        )
         assert self._status(address) == before
         if done:
             del self.reasons[address]
@@ -176,7 +183,7 @@ class Newsletter(RuleBasedStateMachine):
         # Who had left is erased by it; who had only asked is as unknown as before.
         erased = lost & self.barred
         self.for_ever |= erased
-        self.reasons = dict.fromkeys(erased, Event.erased) | self.reasons
+        self.reasons = dict.fromkeys(erased, ConsentEvent.erased) | self.reasons
 
     # --- what people do
 
@@ -185,12 +192,12 @@ class Newsletter(RuleBasedStateMachine):
         key, signer = self.workspace.keys.suppression, self.workspace.keys.tokens
 
         def act(to: Session) -> None:
-            asked = ask_to_join(to, SPELLINGS[address], key=key, method="page", now=self.now)
+            asked = request_opt_in(to, SPELLINGS[address], key=key, method="page", now=self.now)
             assert (asked.subscriber_id is None) is (address in self.suppressed)
             if asked.subscriber_id is not None:
                 number = asked.subscriber_id
                 self.links[address] = issue_link(
-                    to, signer, Purpose.confirm, subscriber_id=number, now=self.now
+                    to, signer, LinkPurpose.confirm, subscriber_id=number, now=self.now
                 )
 
         assert self._do(act)
@@ -201,8 +208,8 @@ class Newsletter(RuleBasedStateMachine):
         key, signer = self.workspace.keys.suppression, self.workspace.keys.tokens
 
         def act(to: Session) -> None:
-            errand = use_link(to, signer, token, Purpose.confirm, now=self.now)
-            confirm_joining(to, errand.subscriber_id, key=key, method="page", now=self.now)
+            errand = use_link(to, signer, token, LinkPurpose.confirm, now=self.now)
+            confirm_opt_in(to, errand.subscriber_id, key=key, method="page", now=self.now)
 
         if self._do(act):
             assert address not in self.suppressed

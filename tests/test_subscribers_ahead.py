@@ -5,7 +5,7 @@ from collections.abc import Generator
 
 import pytest
 
-from subscribers.imports.read_ahead import reading_ahead
+from subscribers.imports.read_ahead import read_ahead
 
 _PATIENCE = 10
 
@@ -27,21 +27,21 @@ class Maker:
 
 
 def test_every_item_comes_once_and_in_order() -> None:
-    with reading_ahead(Maker(5).make()) as ahead:
+    with read_ahead(Maker(5).make()) as ahead:
         taken = []
         for number in ahead:
             taken.append(number)
             if number % 2:
-                ahead.go_on()
-                ahead.go_on()
+                ahead.prefetch()
+                ahead.prefetch()
     assert taken == [0, 1, 2, 3, 4]
 
 
 def test_the_next_item_is_made_while_the_last_is_worked_on() -> None:
     maker = Maker(3)
-    with reading_ahead(maker.make()) as ahead:
+    with read_ahead(maker.make()) as ahead:
         assert next(iter(ahead)) == 0
-        ahead.go_on()
+        ahead.prefetch()
         assert maker.begun[1].wait(_PATIENCE)
         # One ahead and no more: a chunk takes memory.
         assert not maker.begun[2].is_set()
@@ -49,7 +49,7 @@ def test_the_next_item_is_made_while_the_last_is_worked_on() -> None:
 
 def test_nothing_is_made_until_somebody_says_so() -> None:
     maker = Maker(2)
-    with reading_ahead(maker.make()) as ahead:
+    with read_ahead(maker.make()) as ahead:
         for number in ahead:
             assert [begun.is_set() for begun in maker.begun] == [True, number == 1]
 
@@ -59,10 +59,10 @@ def test_what_goes_wrong_is_told_to_who_takes_it() -> None:
         yield 0
         raise ValueError("row 7")
 
-    with reading_ahead(make()) as ahead:
+    with read_ahead(make()) as ahead:
         items = iter(ahead)
         assert next(items) == 0
-        ahead.go_on()
+        ahead.prefetch()
         with pytest.raises(ValueError, match="row 7"):
             next(items)
 
@@ -70,9 +70,9 @@ def test_what_goes_wrong_is_told_to_who_takes_it() -> None:
 def test_who_leaves_early_leaves_nothing_behind() -> None:
     maker = Maker(3)
     before = threading.active_count()
-    with pytest.raises(KeyError), reading_ahead(maker.make()) as ahead:  # noqa: PT012 - it fails while reading
+    with pytest.raises(KeyError), read_ahead(maker.make()) as ahead:  # noqa: PT012 - it fails while reading
         for _ in ahead:
-            ahead.go_on()
+            ahead.prefetch()
             raise KeyError("the database failed")
     assert maker.is_closed
     assert threading.active_count() == before

@@ -12,11 +12,11 @@ from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_engine
 from subscribers.consent.status_changes import (
-    GONE,
-    Change,
+    GONE_STATUSES,
+    StatusChange,
+    add_consent_record,
     change_status,
     erase,
-    record,
     resubscribe,
     suppress,
     unsubscribe,
@@ -24,8 +24,8 @@ from subscribers.consent.status_changes import (
 from subscribers.consent.suppression import SuppressionKey, find_suppressed, is_suppressed
 from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
 from subscribers.models import (
+    ConsentEvent,
     ConsentRecord,
-    Event,
     Status,
     Subscriber,
     SubscriberSector,
@@ -68,7 +68,7 @@ def get(session: Session, id_: int) -> Subscriber:
     return subscriber
 
 
-def events(session: Session, id_: int) -> list[Event]:
+def events(session: Session, id_: int) -> list[ConsentEvent]:
     records = select(ConsentRecord).where(ConsentRecord.subscriber_id == id_).order_by(col(ConsentRecord.id))
     return [record.event for record in session.exec(records)]
 
@@ -82,12 +82,12 @@ def test_leaving_twice_changes_and_records_once(session: Session, now: datetime)
     session.commit()
     second = unsubscribe(session, id_, method="page", source="campaign 3", now=later + timedelta(hours=1))
     session.commit()
-    assert first == Change(changed=True, status=Status.unsubscribed)
-    assert second == Change(changed=False, status=Status.unsubscribed)
+    assert first == StatusChange(changed=True, status=Status.unsubscribed)
+    assert second == StatusChange(changed=False, status=Status.unsubscribed)
     assert get(session, id_).updated_at == later
     kept = session.exec(select(ConsentRecord)).one()
     assert (kept.event, kept.method, kept.source, kept.at) == (
-        Event.unsubscribed,
+        ConsentEvent.unsubscribed,
         "one-click",
         "campaign 3",
         later,
@@ -127,7 +127,7 @@ def test_a_stranger_cannot_leave(session: Session, now: datetime) -> None:
         unsubscribe(session, 999, method="one-click", source="", now=now)
 
 
-def may(session: Session, subscriber: Subscriber, status: Status, event: Event, now: datetime) -> bool:
+def may(session: Session, subscriber: Subscriber, status: Status, event: ConsentEvent, now: datetime) -> bool:
     """Whether the event may lead there; what it did is taken back."""
     savepoint = session.begin_nested()
     try:
@@ -143,16 +143,16 @@ def may(session: Session, subscriber: Subscriber, status: Status, event: Event, 
 def test_only_their_own_hand_makes_somebody_who_is_gone_active(session: Session, now: datetime) -> None:
     for status in Status:
         subscriber = get(session, add(session, now, status=status, email=f"{status}@example.org"))
-        leads = {event for event in Event if may(session, subscriber, Status.active, event, now)}
-        expected = {Event.subscribed} if status is not Status.erased else set()
-        assert leads == expected | ({Event.resumed} if status is Status.paused else set()), status
+        leads = {event for event in ConsentEvent if may(session, subscriber, Status.active, event, now)}
+        expected = {ConsentEvent.subscribed} if status is not Status.erased else set()
+        assert leads == expected | ({ConsentEvent.resumed} if status is Status.paused else set()), status
 
 
 def test_the_erased_stay_erased(session: Session, now: datetime) -> None:
     subscriber = get(session, add(session, now, status=Status.erased))
     assert not [
         (event, status)
-        for event in Event
+        for event in ConsentEvent
         for status in Status
         if may(session, subscriber, status, event, now)
     ]
@@ -160,7 +160,7 @@ def test_the_erased_stay_erased(session: Session, now: datetime) -> None:
 
 def test_importing_and_updating_lead_nowhere(session: Session, now: datetime) -> None:
     subscriber = get(session, add(session, now))
-    for event in (Event.imported, Event.updated):
+    for event in (ConsentEvent.imported, ConsentEvent.updated):
         assert not any(may(session, subscriber, status, event, now) for status in Status)
 
 
@@ -168,12 +168,18 @@ def test_a_pause_has_a_day_and_its_end_takes_it_away(session: Session, now: date
     subscriber = get(session, add(session, now))
     until = date(2026, 9, 1)
     change_status(
-        session, subscriber, Status.paused, event=Event.paused, paused_until=until, method="page", now=now
+        session,
+        subscriber,
+        Status.paused,
+        event=ConsentEvent.paused,
+        paused_until=until,
+        method="page",
+        now=now,
     )
     assert (subscriber.status, subscriber.paused_until) == (Status.paused, until)
-    change_status(session, subscriber, Status.active, event=Event.resumed, method="page", now=now)
+    change_status(session, subscriber, Status.active, event=ConsentEvent.resumed, method="page", now=now)
     assert (subscriber.status, subscriber.paused_until) == (Status.active, None)
-    assert events(session, subscriber.id or 0) == [Event.paused, Event.resumed]
+    assert events(session, subscriber.id or 0) == [ConsentEvent.paused, ConsentEvent.resumed]
 
 
 def test_a_change_sees_what_another_session_did_meanwhile(engine: Engine, now: datetime) -> None:
@@ -189,7 +195,7 @@ def test_a_change_sees_what_another_session_did_meanwhile(engine: Engine, now: d
                 one,
                 subscriber,
                 Status.paused,
-                event=Event.paused,
+                event=ConsentEvent.paused,
                 paused_until=date(2026, 9, 1),
                 method="page",
                 now=now,
@@ -215,40 +221,40 @@ def test_ten_hands_at_once_leave_one_record(engine: Engine, now: datetime) -> No
         thread.join()
     assert sorted(changes) == [False] * 9 + [True]
     with Session(engine) as session:
-        assert events(session, id_) == [Event.unsubscribed]
+        assert events(session, id_) == [ConsentEvent.unsubscribed]
 
 
 @pytest.mark.parametrize(
     ("reason", "status"),
     [
-        (Event.suppressed, Status.unsubscribed),
-        (Event.bounced, Status.bounced),
-        (Event.complained, Status.complained),
+        (ConsentEvent.suppressed, Status.unsubscribed),
+        (ConsentEvent.bounced, Status.bounced),
+        (ConsentEvent.complained, Status.complained),
     ],
 )
 def test_suppressing_moves_the_subscriber_and_remembers_the_address(
-    session: Session, now: datetime, reason: Event, status: Status
+    session: Session, now: datetime, reason: ConsentEvent, status: Status
 ) -> None:
     id_ = add(session, now)
     change = suppress(session, " ANN@Example.org", key=KEY, reason=reason, method="command line", now=now)
-    assert change == Change(changed=True, status=status)
+    assert change == StatusChange(changed=True, status=status)
     assert get(session, id_).status is status
     assert is_suppressed(session, KEY, "ann@example.org")
     assert events(session, id_) == [reason]
     again = suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
-    assert again == Change(changed=False, status=status)
+    assert again == StatusChange(changed=False, status=status)
     assert events(session, id_) == [reason]
 
 
 def test_an_address_on_no_list_can_be_suppressed(session: Session, now: datetime) -> None:
-    assert suppress(session, "bob@example.org", key=KEY, method="command line", now=now) == Change(
+    assert suppress(session, "bob@example.org", key=KEY, method="command line", now=now) == StatusChange(
         changed=True, status=None
     )
     assert not suppress(session, "bob@example.org", key=KEY, method="command line", now=now).changed
     with pytest.raises(AddressError):
         suppress(session, "bob", key=KEY, method="command line", now=now)
     with pytest.raises(ValueError, match="not suppressed because it was resumed"):
-        suppress(session, "bob@example.org", key=KEY, reason=Event.resumed, method="x", now=now)
+        suppress(session, "bob@example.org", key=KEY, reason=ConsentEvent.resumed, method="x", now=now)
 
 
 def test_suppressing_somebody_who_is_gone_records_it_and_keeps_their_status(
@@ -257,15 +263,15 @@ def test_suppressing_somebody_who_is_gone_records_it_and_keeps_their_status(
     id_ = add(session, now, status=Status.complained)
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
     assert get(session, id_).status is Status.complained
-    assert events(session, id_) == [Event.suppressed]
+    assert events(session, id_) == [ConsentEvent.suppressed]
 
 
 def test_erasing_leaves_no_personal_data_and_keeps_the_address_out(session: Session, now: datetime) -> None:
     id_ = add(session, now)
-    record(
+    add_consent_record(
         session,
         get(session, id_),
-        Event.imported,
+        ConsentEvent.imported,
         method="import",
         now=now,
         source="ann.csv",
@@ -275,13 +281,13 @@ def test_erasing_leaves_no_personal_data_and_keeps_the_address_out(session: Sess
     )
     change = erase(session, "Ann@example.org", key=KEY, method="command line", now=now)
     session.commit()
-    assert change == Change(changed=True, status=Status.erased)
+    assert change == StatusChange(changed=True, status=Status.erased)
     erased = get(session, id_)
     assert erased.email == erased.envelope == f"erased-{id_}@erased.invalid"
     assert (erased.name, erased.organisation, erased.country, erased.language) == ("", "", None, None)
     assert list(session.exec(select(SubscriberSector))) == []
     assert list(session.exec(select(SubscriberTag))) == []
-    assert events(session, id_) == [Event.imported, Event.erased]
+    assert events(session, id_) == [ConsentEvent.imported, ConsentEvent.erased]
     kept = " ".join(str(row.model_dump()) for row in session.exec(select(ConsentRecord))).casefold()
     assert "ann" not in kept.replace("command line", "")
     assert is_suppressed(session, KEY, "ann@example.org")
@@ -305,16 +311,16 @@ def test_an_erased_address_cannot_be_found_in_the_database_file(
 def test_somebody_who_left_may_come_back_by_their_own_hand(session: Session, now: datetime) -> None:
     id_ = add(session, now)
     unsubscribe(session, id_, method="one-click", source="", now=now)
-    assert resubscribe(session, id_, key=KEY, method="page", source="", now=now) == Change(
+    assert resubscribe(session, id_, key=KEY, method="page", source="", now=now) == StatusChange(
         changed=True, status=Status.active
     )
     assert not resubscribe(session, id_, key=KEY, method="page", source="", now=now).changed
-    assert events(session, id_) == [Event.unsubscribed, Event.subscribed]
+    assert events(session, id_) == [ConsentEvent.unsubscribed, ConsentEvent.subscribed]
 
 
 def test_coming_back_forgets_a_bounce_but_not_what_the_team_decided(session: Session, now: datetime) -> None:
     bounced = add(session, now, email="b@example.org")
-    suppress(session, "b@example.org", key=KEY, reason=Event.bounced, method="bounce", now=now)
+    suppress(session, "b@example.org", key=KEY, reason=ConsentEvent.bounced, method="bounce", now=now)
     resubscribe(session, bounced, key=KEY, method="page", source="", now=now)
     assert get(session, bounced).status is Status.active
     assert not is_suppressed(session, KEY, "b@example.org")
@@ -355,7 +361,9 @@ def test_evidence_from_outside_is_kept_in_a_form_both_databases_take(session: Se
 def keep_one_record(session: Session, now: datetime) -> int:
     id_ = add(session, now)
     subscriber = get(session, id_)
-    record(session, subscriber, Event.imported, method="import", now=now, source="a.csv", basis="partners")
+    add_consent_record(
+        session, subscriber, ConsentEvent.imported, method="import", now=now, source="a.csv", basis="partners"
+    )
     session.commit()
     return id_
 
@@ -385,8 +393,8 @@ def test_a_record_of_somebody_erased_can_be_emptied_and_nothing_else(session: Se
     session.commit()
     kept = session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id))).all()
     assert [(one.event, one.source, one.basis) for one in kept] == [
-        (Event.imported, "", ""),
-        (Event.erased, "", ""),
+        (ConsentEvent.imported, "", ""),
+        (ConsentEvent.erased, "", ""),
     ]
     with pytest.raises(IntegrityError, match="only ever added to"):
         session.execute(text("UPDATE consent_record SET event = 'subscribed'"))
@@ -432,7 +440,7 @@ def test_an_address_cannot_slip_in_while_it_is_shut_out(
         change = suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
         session.commit()
     importer.join()
-    assert change == Change(changed=True, status=Status.unsubscribed)
+    assert change == StatusChange(changed=True, status=Status.unsubscribed)
     engine.dispose()
 
 
@@ -481,4 +489,4 @@ def test_no_other_module_writes_a_status() -> None:
 
 
 def test_the_gone_are_all_who_must_get_nothing() -> None:
-    assert set(Status) - GONE == {Status.pending, Status.active, Status.paused}
+    assert set(Status) - GONE_STATUSES == {Status.pending, Status.active, Status.paused}

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, event
 from sqlmodel import Session
 
-from subscribers.cross_table import CrossTable, count_table
+from subscribers.cross_table import CrossTable, make_cross_table
 from subscribers.models import Status
 from subscribers.segments.segment import parse_segment
 from tests.segments import NOW, SECTORS, Person, add_campaigns, fill, people
@@ -49,8 +49,8 @@ def numbers(table: CrossTable) -> dict[str | None, tuple[int, ...]]:
 @given(st.lists(people, max_size=14))
 def test_a_table_counts_what_plain_python_counts_and_adds_up(opened: Session, listed: list[Person]) -> None:
     fill(opened.connection(), listed)
-    everybody = count_table(opened, parse_segment("all"), ASKED)
-    some = count_table(opened, parse_segment("-country:JP -tag:press"), ASKED, today=NOW.date())
+    everybody = make_cross_table(opened, parse_segment("all"), ASKED)
+    some = make_cross_table(opened, parse_segment("-country:JP -tag:press"), ASKED, today=NOW.date())
     opened.rollback()
     assert numbers(everybody) == add_up(listed)
     active = [person for person in listed if person.status is Status.active]
@@ -73,5 +73,5 @@ def test_a_table_is_one_query(opened: Session, engine: Engine) -> None:
     def count(*arguments: object) -> None:
         statements.append(str(arguments[2]))
 
-    count_table(opened, parse_segment("country:MN sector:education"), SECTORS, today=NOW.date())
+    make_cross_table(opened, parse_segment("country:MN sector:education"), SECTORS, today=NOW.date())
     assert len([statement for statement in statements if not statement.startswith("BEGIN")]) == 1

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 
 from subscribers.segments.segment import Segment, parse_segment
-from subscribers.segments.segment_description import explain
-from subscribers.segments.syntax_tree import Expression, conjuncts, write
+from subscribers.segments.segment_description import describe_segment
+from subscribers.segments.syntax_tree import Expression, conjuncts, to_text
 from subscribers.segments.term_description import Vocabulary
 from tests.segments import SENT, expressions
 
@@ -123,14 +123,14 @@ WORDS = Vocabulary(
     ],
 )
 def test_a_segment_is_said_in_words(query: str, words: str) -> None:
-    assert explain(parse_segment(query, deliveries=SENT), WORDS) == words
+    assert describe_segment(parse_segment(query, deliveries=SENT), WORDS) == words
 
 
 @settings(deadline=None, max_examples=300)
 @given(expressions)
 def test_whatever_is_joined_stays_a_sentence(tree: Expression) -> None:
-    segment = Segment(text=write(tree), terms=conjuncts(tree))
-    words = re.sub("“[^”]*”", "“x”", explain(segment, WORDS))
+    segment = Segment(text=to_text(tree), terms=conjuncts(tree))
+    words = re.sub("“[^”]*”", "“x”", describe_segment(segment, WORDS))
     assert re.match(r"([a-z]+(, | or ))*([a-z]+ )?partners\b", words)
     assert not re.search(r"  | ,|,,|\b(\w+) \1\b|\bor and\b|\band or\b|\bdo not are\b|[ ,]$", words)
     # Every "who" is followed by a verb in the plural, and so is every "either" and "both".

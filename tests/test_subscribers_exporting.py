@@ -15,10 +15,10 @@ from sqlmodel import Session, SQLModel, select
 
 from subscribers.consent.status_changes import erase, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
-from subscribers.export import Format, export_people
+from subscribers.export import ExportFormat, export_subscribers
 from subscribers.imports.importer import import_file
-from subscribers.models import Event, Status, Subscriber
-from subscribers.queries import list_facts
+from subscribers.models import ConsentEvent, Status, Subscriber
+from subscribers.queries import list_subscriber_details
 from subscribers.segments.segment import parse_segment
 
 SECTORS = {"education": "Education", "sciences": "Natural Sciences", "culture": "Culture"}
@@ -29,7 +29,7 @@ COLUMNS = ["email", "name", "organisation", "country", "sectors", "language", "t
 
 def export(session: Session, query: str = "") -> str:
     stream = io.BytesIO()
-    export_people(session, parse_segment(query), Format.csv, stream)
+    export_subscribers(session, parse_segment(query), ExportFormat.csv, stream)
     return stream.getvalue().decode("utf-8")
 
 
@@ -44,7 +44,7 @@ def take(session: Session, folder: Path, text: str) -> tuple[int, int, int, int,
 def list_details(session: Session) -> list[dict[str, Any]]:
     return [
         {name: value for name, value in person.items() if name != "id"}
-        for person in list_facts(session, parse_segment("all"))
+        for person in list_subscriber_details(session, parse_segment("all"))
     ]
 
 
@@ -75,8 +75,10 @@ def test_those_who_left_are_not_handed_on_unless_they_are_asked_for(session: Ses
     take(session, tmp_path, "email\n" + "".join(f"{name}@example.org\n" for name in names))
     people = {person.email: person for person in session.exec(select(Subscriber))}
     unsubscribe(session, people["left@example.org"].id or 0, method="page", source="", now=NOW)
-    suppress(session, "dead@example.org", key=KEY, reason=Event.bounced, method="bounce", now=NOW)
-    suppress(session, "cross@example.org", key=KEY, reason=Event.complained, method="complaint", now=NOW)
+    suppress(session, "dead@example.org", key=KEY, reason=ConsentEvent.bounced, method="bounce", now=NOW)
+    suppress(
+        session, "cross@example.org", key=KEY, reason=ConsentEvent.complained, method="complaint", now=NOW
+    )
     erase(session, "gone@example.org", key=KEY, method="command line", now=NOW)
     session.add(
         Subscriber(
@@ -96,7 +98,7 @@ def test_those_who_left_are_not_handed_on_unless_they_are_asked_for(session: Ses
 def test_it_says_how_many_were_written(session: Session, tmp_path: Path) -> None:
     take(session, tmp_path, "email\n" + "".join(f"p{number}@example.org\n" for number in range(1203)))
     stream = io.BytesIO()
-    assert export_people(session, parse_segment("all"), Format.csv, stream) == 1203
+    assert export_subscribers(session, parse_segment("all"), ExportFormat.csv, stream) == 1203
     assert len(stream.getvalue().splitlines()) == 1204
 
 

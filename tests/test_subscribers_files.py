@@ -9,11 +9,11 @@ from sqlmodel import Session, select
 
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.columns_file import read_columns
-from subscribers.imports.files.format_detection import Reading
+from subscribers.imports.files.columns_file import read_columns_file
+from subscribers.imports.files.format_detection import ReadOptions
 from subscribers.imports.importer import ImportReport, import_file
-from subscribers.models import Event, Status, Subscriber, Suppression
-from subscribers.queries import facts
+from subscribers.models import ConsentEvent, Status, Subscriber, Suppression
+from subscribers.queries import read_subscriber_details
 from tests.spreadsheets import HOSTILE, SPREADSHEETS, Spreadsheet
 
 SECTORS = {"education": "Education", "culture": "Culture"}
@@ -22,11 +22,11 @@ GUIDE = Path(__file__).resolve().parent.parent / "docs" / "import.md"
 
 
 def take(
-    session: Session, folder: Path, name: str, data: bytes, now: datetime, reading: Reading | None = None
+    session: Session, folder: Path, name: str, data: bytes, now: datetime, reading: ReadOptions | None = None
 ) -> ImportReport:
     path = folder / name
     path.write_bytes(data)
-    report = import_file(session, path, sectors=SECTORS, key=KEY, now=now, reading=reading)
+    report = import_file(session, path, sectors=SECTORS, key=KEY, now=now, options=reading)
     session.commit()
     return report
 
@@ -78,14 +78,14 @@ def test_who_left_at_mailchimp_is_remembered_and_who_is_in_two_files_left(
     (sheet,) = [sheet for sheet in SPREADSHEETS if sheet.file == "mailchimp.zip"]
     report = take(session, tmp_path, sheet.file, sheet.data(), now)
     assert [person.email for person in session.exec(select(Subscriber))] == ["ann@example.org"]
-    known = facts(session, "ann@example.org")
+    known = read_subscriber_details(session, "ann@example.org")
     assert (known["name"], known["country"], known["tags"]) == ("Ann Li", "MN", ["press", "vip"])
     for name in ("left", "both", "dead"):
         assert is_suppressed(session, KEY, f"{name}@example.org")
     assert sorted(suppression.reason for suppression in session.exec(select(Suppression))) == [
-        Event.bounced,
-        Event.unsubscribed,
-        Event.unsubscribed,
+        ConsentEvent.bounced,
+        ConsentEvent.unsubscribed,
+        ConsentEvent.unsubscribed,
     ]
     (refusal,) = report.refused
     assert refusal.file == "nonsubscribed_members_export_1a2b.csv"
@@ -105,9 +105,9 @@ def test_a_file_takes_people_off_the_list_and_never_puts_them_back(
     take(session, tmp_path, "ours.csv", b"email,name\nann@example.org,Ann\n", now)
     text = f"email,name,attributes,status\nann@example.org,Ann,{{}},{status}\n".encode()
     take(session, tmp_path, "listmonk.csv", text, now)
-    assert facts(session, "ann@example.org")["status"] == then
+    assert read_subscriber_details(session, "ann@example.org")["status"] == then
     take(session, tmp_path, "ours.csv", b"email,name\nann@example.org,Anna\n", now)
-    assert facts(session, "ann@example.org")["status"] == then
+    assert read_subscriber_details(session, "ann@example.org")["status"] == then
 
 
 TABLE = """\
@@ -143,12 +143,12 @@ SHEET = (
 
 def test_a_table_of_columns_explains_any_other_file(session: Session, tmp_path: Path, now: datetime) -> None:
     (tmp_path / "columns.toml").write_text(TABLE, encoding="utf-8")
-    reading = Reading(columns=read_columns(tmp_path / "columns.toml"))
+    reading = ReadOptions(columns=read_columns_file(tmp_path / "columns.toml"))
     report = take(session, tmp_path, "other.csv", SHEET.encode(), now, reading)
     assert describe(report) == "1 added, 2 suppressed"
     assert report.parts[0].unused == ["Fax"]
     assert report.parts[0].meaning["name"] == ["Vorname", "Nachname"]
-    known = facts(session, "ann@example.org")
+    known = read_subscriber_details(session, "ann@example.org")
     assert (known["name"], known["country"], known["sectors"]) == ("Ann Li", "DE", ["culture", "education"])
 
 
@@ -177,7 +177,7 @@ def test_a_table_that_is_wrong_says_where(
             "other.csv",
             SHEET.encode(),
             now,
-            Reading(columns=read_columns(tmp_path / "columns.toml")),
+            ReadOptions(columns=read_columns_file(tmp_path / "columns.toml")),
         )
 
 
@@ -196,7 +196,7 @@ def test_a_person_may_name_the_encoding_and_the_delimiter(
     session: Session, tmp_path: Path, now: datetime
 ) -> None:
     data = "email#name\nann@example.org#José\n".encode("cp1252")
-    reading = Reading(encoding="cp1252", delimiter="#")
+    reading = ReadOptions(encoding="cp1252", delimiter="#")
     report = take(session, tmp_path, "people.csv", data, now, reading)
     assert report.parts[0].certain
-    assert facts(session, "ann@example.org")["name"] == "José"
+    assert read_subscriber_details(session, "ann@example.org")["name"] == "José"

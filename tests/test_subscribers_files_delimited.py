@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from subscribers.csv_format import Row
+from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.delimited_text import find_delimiter, read_delimited
-from subscribers.imports.files.file_source import read_material
-from subscribers.imports.files.text_encoding import find_lettering
+from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
+from subscribers.imports.files.file_source import make_file_source
+from subscribers.imports.files.text_encoding import detect_encoding
 
 CORPUS = Path(__file__).resolve().parent.parent.parent / "shared" / "corpora" / "csv-spectrum"
 
@@ -20,10 +20,10 @@ def write(tmp_path: Path, data: str | bytes) -> Path:
     return path
 
 
-def read_rows(path: Path) -> list[Row]:
-    material = read_material(path)
-    encoding = find_lettering(material).encoding
-    delimiter = find_delimiter(material, encoding)
+def read_rows(path: Path) -> list[SheetRow]:
+    material = make_file_source(path)
+    encoding = detect_encoding(material).encoding
+    delimiter = detect_delimiter(material, encoding)
     return list(read_delimited(material, encoding=encoding, delimiter=delimiter))
 
 
@@ -89,7 +89,7 @@ def test_the_encoding_is_found_by_the_few_cells_that_tell_it(tmp_path: Path, enc
     lines = ["email,name", *(f"p{number}@example.org,Person {number}" for number in range(300))]
     lines += [f"n{number}@example.org,{name}" for number, name in enumerate(NAMES[encoding])]
     path = write(tmp_path, "\n".join(lines).encode(encoding))
-    lettering = find_lettering(read_material(path))
+    lettering = detect_encoding(make_file_source(path))
     assert (lettering.encoding, lettering.certain) == (encoding, False)
     assert [cells[1] for _, cells in read(path)[-3:]] == NAMES[encoding]
 
@@ -102,7 +102,7 @@ def test_a_single_foreign_letter_is_taken_for_windows_1252(tmp_path: Path) -> No
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "utf-8"])
 def test_unicode_is_known_for_certain_with_or_without_its_mark(tmp_path: Path, encoding: str) -> None:
     path = write(tmp_path, "email,name\na@example.org,陈\n".encode(encoding))
-    assert find_lettering(read_material(path)).certain
+    assert detect_encoding(make_file_source(path)).certain
     assert read(path) == [(1, ("email", "name")), (2, ("a@example.org", "陈"))]
 
 
@@ -123,8 +123,8 @@ def test_one_broken_byte_does_not_turn_a_whole_file_into_something_else(tmp_path
 def test_an_encoding_that_a_person_names_is_proven(tmp_path: Path, wanted: str, reason: str) -> None:
     path = write(tmp_path, "email,name\na@example.org,José\n".encode("cp1252"))
     with pytest.raises(ImportFileError, match=reason):
-        find_lettering(read_material(path), wanted=wanted)
-    assert find_lettering(read_material(path), wanted="latin-1").certain
+        detect_encoding(make_file_source(path), wanted=wanted)
+    assert detect_encoding(make_file_source(path), wanted="latin-1").certain
 
 
 def test_a_line_longer_than_any_row_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:

@@ -18,12 +18,19 @@ from sqlmodel import Session, col, select
 from mailer.database.engine import open_engine
 from subscribers.consent.status_changes import erase, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
-from subscribers.csv_format import restore
+from subscribers.csv_format import unescape_formula
 from subscribers.errors import ImportFileError
 from subscribers.imports import importer
-from subscribers.imports.importer import ImportReport, Refusal, import_file
-from subscribers.models import ConsentRecord, Event, Status, Subscriber, SubscriberSector, SubscriberTag
-from subscribers.queries import facts
+from subscribers.imports.importer import ImportReport, RefusedRow, import_file
+from subscribers.models import (
+    ConsentEvent,
+    ConsentRecord,
+    Status,
+    Subscriber,
+    SubscriberSector,
+    SubscriberTag,
+)
+from subscribers.queries import read_subscriber_details
 
 SECTORS = {"education": "Education", "sciences": "Natural Sciences", "culture": "Culture"}
 KEY = SuppressionKey(b"s" * 32)
@@ -65,7 +72,7 @@ def test_a_full_row_becomes_a_subscriber_with_a_record_of_consent(
         + "Ann.Li@Example.org, Ann  Li ,Ministry of Education,Mongolia,education; Culture,mn,press;VIP\n"
     )
     assert tell(report) == (1, 0, 0, 0, 0)
-    known = facts(session, "ann.li@example.org")
+    known = read_subscriber_details(session, "ann.li@example.org")
     (record,) = known.pop("consent")
     known.pop("id")
     assert known == {
@@ -149,7 +156,7 @@ def test_only_cells_that_say_something_overwrite(session: Session, now: datetime
     later = now + timedelta(days=1)
     assert tell(take(HEADER + "ann@example.org,,University,,sciences,,\n", at=later)) == (0, 1, 0, 0, 0)
     assert tell(take("email\nann@example.org\n", at=later)) == (0, 0, 1, 0, 0)
-    known = facts(session, "ann@example.org")
+    known = read_subscriber_details(session, "ann@example.org")
     assert (known["name"], known["organisation"], known["country"]) == ("Ann", "University", "MN")
     assert (known["sectors"], known["tags"], known["language"]) == (["sciences"], ["press"], "mn")
     assert known["updated_at"] == "2026-03-02T09:00:00Z"
@@ -173,7 +180,7 @@ def test_an_import_never_changes_a_status(
     (ann,) = list_all(session)
     assert ann.status is status
     assert ann.name == ("" if gone else "Ann")
-    assert not session.exec(select(ConsentRecord).where(ConsentRecord.event == Event.imported)).all()
+    assert not session.exec(select(ConsentRecord).where(ConsentRecord.event == ConsentEvent.imported)).all()
 
 
 def test_nobody_who_left_bounced_complained_or_was_erased_is_resurrected(
@@ -185,8 +192,10 @@ def test_nobody_who_left_bounced_complained_or_was_erased_is_resurrected(
     take(text)
     ids = {person.email: person.id or 0 for person in list_all(session)}
     unsubscribe(session, ids["left@example.org"], method="one-click", source="", now=now)
-    suppress(session, "dead@example.org", key=KEY, reason=Event.bounced, method="bounce", now=now)
-    suppress(session, "cross@example.org", key=KEY, reason=Event.complained, method="complaint", now=now)
+    suppress(session, "dead@example.org", key=KEY, reason=ConsentEvent.bounced, method="bounce", now=now)
+    suppress(
+        session, "cross@example.org", key=KEY, reason=ConsentEvent.complained, method="complaint", now=now
+    )
     suppress(session, "banned@example.org", key=KEY, method="command line", now=now)
     suppress(session, "stranger@example.org", key=KEY, method="command line", now=now)
     erase(session, "gone@example.org", key=KEY, method="command line", now=now)
@@ -311,7 +320,7 @@ def test_thousands_of_rows_need_a_handful_of_statements(session: Session, take: 
 
 def test_the_report_has_the_shape_that_checks_rely_on() -> None:
     report = ImportReport(
-        added=1, updated=2, unchanged=3, suppressed=4, refused=(Refusal(row=7, reason="no address."),)
+        added=1, updated=2, unchanged=3, suppressed=4, refused=(RefusedRow(row=7, reason="no address."),)
     )
     assert report.as_dict() == {
         "added": 1,
@@ -366,7 +375,7 @@ def test_naughty_strings_are_stored_as_they_are_or_refused_with_a_reason(
 
 def importing_form(text: str) -> str:
     """What must be left of a cell but for white space: NFC, our apostrophe before a formula gone."""
-    return "".join(normalize("NFC", restore(text)).split())
+    return "".join(normalize("NFC", unescape_formula(text)).split())
 
 
 cells = st.text(st.characters(codec="utf-8"), max_size=12) | st.sampled_from(

@@ -10,28 +10,28 @@ from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_engine
 from subscribers.consent.address_change import change_address
-from subscribers.consent.opt_in import NOBODY, Asked, ask_to_join, confirm_joining
-from subscribers.consent.status_changes import Change, erase, resubscribe, suppress, unsubscribe
-from subscribers.consent.suppression import SuppressionKey, remember
+from subscribers.consent.opt_in import NO_RECIPIENT, OptInRequest, confirm_opt_in, request_opt_in
+from subscribers.consent.status_changes import StatusChange, erase, resubscribe, suppress, unsubscribe
+from subscribers.consent.suppression import SuppressionKey, add_suppression
 from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
-from subscribers.models import ConsentRecord, Event, MailedLink, Status, Subscriber
+from subscribers.models import ConsentEvent, ConsentRecord, MailedLink, Status, Subscriber
 from subscribers.one_time_links import issue_link
-from subscribers.tokens import Purpose, TokenSigner
+from subscribers.tokens import LinkPurpose, TokenSigner
 from tests.servers import is_somebody_waiting, wait_until
 
 KEY = SuppressionKey(b"s" * 32)
 SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
 
 
-def ask(session: Session, now: datetime, address: str = "ann@example.org") -> Asked:
-    return ask_to_join(
+def ask(session: Session, now: datetime, address: str = "ann@example.org") -> OptInRequest:
+    return request_opt_in(
         session, address, key=KEY, method="page", now=now, wording="Join", wording_version="1", language="mn"
     )
 
 
-def confirm(session: Session, number: int | None, now: datetime) -> Change:
+def confirm(session: Session, number: int | None, now: datetime) -> StatusChange:
     assert number is not None
-    return confirm_joining(session, number, key=KEY, method="page", now=now)
+    return confirm_opt_in(session, number, key=KEY, method="page", now=now)
 
 
 def join(session: Session, now: datetime, address: str = "ann@example.org") -> int:
@@ -42,7 +42,7 @@ def join(session: Session, now: datetime, address: str = "ann@example.org") -> i
     return asked.subscriber_id
 
 
-def events(session: Session) -> list[Event]:
+def events(session: Session) -> list[ConsentEvent]:
     return list(session.exec(select(ConsentRecord.event).order_by(col(ConsentRecord.id))))
 
 
@@ -50,10 +50,10 @@ def test_asking_makes_nobody_active_and_confirming_does(session: Session, now: d
     asked = ask(session, now, " Ann@Example.org")
     assert asked.status is Status.pending
     assert ask(session, now) == asked
-    assert confirm(session, asked.subscriber_id, now) == Change(changed=True, status=Status.active)
-    assert confirm(session, asked.subscriber_id, now) == Change(changed=False, status=Status.active)
-    assert ask(session, now) == Asked(subscriber_id=asked.subscriber_id, status=Status.active)
-    assert events(session) == [Event.requested, Event.requested, Event.subscribed]
+    assert confirm(session, asked.subscriber_id, now) == StatusChange(changed=True, status=Status.active)
+    assert confirm(session, asked.subscriber_id, now) == StatusChange(changed=False, status=Status.active)
+    assert ask(session, now) == OptInRequest(subscriber_id=asked.subscriber_id, status=Status.active)
+    assert events(session) == [ConsentEvent.requested, ConsentEvent.requested, ConsentEvent.subscribed]
     first = session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id))).first()
     assert first is not None
     assert (first.wording, first.wording_version, first.language) == ("Join", "1", "mn")
@@ -62,23 +62,23 @@ def test_asking_makes_nobody_active_and_confirming_does(session: Session, now: d
 def test_whoever_left_stays_gone_until_they_confirm(session: Session, now: datetime) -> None:
     number = join(session, now)
     unsubscribe(session, number, method="one-click", now=now)
-    assert ask(session, now) == Asked(subscriber_id=number, status=Status.unsubscribed)
+    assert ask(session, now) == OptInRequest(subscriber_id=number, status=Status.unsubscribed)
     assert confirm(session, number, now).status is Status.active
 
 
-@pytest.mark.parametrize("reason", [Event.suppressed, Event.bounced, Event.complained])
+@pytest.mark.parametrize("reason", [ConsentEvent.suppressed, ConsentEvent.bounced, ConsentEvent.complained])
 def test_asking_for_a_suppressed_address_does_nothing_at_all(
-    session: Session, now: datetime, reason: Event
+    session: Session, now: datetime, reason: ConsentEvent
 ) -> None:
     suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
-    assert ask(session, now) == NOBODY
+    assert ask(session, now) == NO_RECIPIENT
     assert session.exec(select(Subscriber)).all() == []
 
 
 def test_asking_for_an_erased_address_does_nothing_at_all(session: Session, now: datetime) -> None:
     number = join(session, now)
     erase(session, "ann@example.org", key=KEY, method="page", now=now)
-    assert ask(session, now) == NOBODY
+    assert ask(session, now) == NO_RECIPIENT
     with pytest.raises(UnknownSubscriberError):
         confirm(session, number, now)
 
@@ -92,7 +92,7 @@ def test_who_was_suppressed_since_asking_cannot_confirm(session: Session, now: d
 
 def test_an_address_is_changed_with_a_record_that_quotes_neither(session: Session, now: datetime) -> None:
     number = join(session, now)
-    issue_link(session, SIGNER, Purpose.export, subscriber_id=number, now=now)
+    issue_link(session, SIGNER, LinkPurpose.export, subscriber_id=number, now=now)
     assert change_address(session, number, "Ann.Li@Exämple.org", key=KEY, method="page", now=now)
     session.commit()
     moved = session.exec(select(Subscriber)).one()
@@ -102,7 +102,7 @@ def test_an_address_is_changed_with_a_record_that_quotes_neither(session: Sessio
         Status.active,
     )
     assert session.exec(select(MailedLink)).all() == []
-    kept = session.exec(select(ConsentRecord).where(ConsentRecord.event == Event.updated)).one()
+    kept = session.exec(select(ConsentRecord).where(ConsentRecord.event == ConsentEvent.updated)).one()
     assert kept.evidence == "address changed"
     assert not change_address(session, number, "ann.li@exämple.org", key=KEY, method="page", now=now)
 
@@ -118,7 +118,7 @@ def test_nobody_moves_to_an_address_that_is_taken_or_suppressed(session: Session
 
 def test_nobody_who_is_gone_comes_back_under_another_address(session: Session, now: datetime) -> None:
     number = join(session, now)
-    suppress(session, "ann@example.org", key=KEY, reason=Event.bounced, method="bounce", now=now)
+    suppress(session, "ann@example.org", key=KEY, reason=ConsentEvent.bounced, method="bounce", now=now)
     with pytest.raises(UnknownSubscriberError):
         change_address(session, number, "ann.li@example.org", key=KEY, method="page", now=now)
 
@@ -128,15 +128,15 @@ def test_erasing_takes_the_links_along_also_those_to_an_address_wanted_by_anothe
 ) -> None:
     join(session, now)
     other = join(session, now, "bob@example.org")
-    token_for = {"signer": SIGNER, "purpose": Purpose.new_address, "subscriber_id": other, "now": now}
+    token_for = {"signer": SIGNER, "purpose": LinkPurpose.new_address, "subscriber_id": other, "now": now}
     issue_link(session, **token_for, detail="ann@example.org")  # type: ignore[arg-type]
     erase(session, "ann@example.org", key=KEY, method="page", now=now)
     assert session.exec(select(MailedLink)).all() == []
 
 
-@pytest.mark.parametrize("come", [confirm_joining, resubscribe], ids=["confirming", "coming back"])
+@pytest.mark.parametrize("come", [confirm_opt_in, resubscribe], ids=["confirming", "coming back"])
 def test_who_comes_and_who_shuts_them_out_do_not_wait_for_each_other(
-    postgres_database: str, tmp_path: Path, now: datetime, come: Callable[..., Change]
+    postgres_database: str, tmp_path: Path, now: datetime, come: Callable[..., StatusChange]
 ) -> None:
     engine = open_engine(postgres_database, root=tmp_path)
     with Session(engine) as session:
@@ -149,7 +149,7 @@ def test_who_comes_and_who_shuts_them_out_do_not_wait_for_each_other(
 
     with Session(engine) as session, ThreadPoolExecutor(1) as pool:
         # Halfway through a suppression: it is on the list, and its subscriber has yet to be found.
-        remember(session, KEY, "ann@example.org", reason=Event.suppressed, now=now)
+        add_suppression(session, KEY, "ann@example.org", reason=ConsentEvent.suppressed, now=now)
         arriving = pool.submit(arrive)
         wait_until(lambda: is_somebody_waiting(engine), what="somebody at the door")
         suppress(session, "ann@example.org", key=KEY, method="command line", now=now)

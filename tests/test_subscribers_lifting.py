@@ -8,13 +8,13 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from subscribers.consent.opt_in import ask_to_join
-from subscribers.consent.status_changes import GONE, erase, suppress
-from subscribers.consent.suppression import SuppressionKey, is_suppressed, list_lifted
-from subscribers.consent.unsuppression import Suppressed, look_at_suppression, unsuppress
+from subscribers.consent.opt_in import request_opt_in
+from subscribers.consent.status_changes import GONE_STATUSES, erase, suppress
+from subscribers.consent.suppression import SuppressionKey, is_suppressed, list_lifted_suppressions
+from subscribers.consent.unsuppression import SuppressedAddress, preview_unsuppress, unsuppress
 from subscribers.errors import DetailError, SuppressionError
-from subscribers.imports.suppressed_rows import Leaver, let_leave
-from subscribers.models import ConsentRecord, Event, Status, Subscriber
+from subscribers.imports.suppressed_rows import SuppressedRow, suppress_rows
+from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 
 KEY = SuppressionKey(b"s" * 32)
 
@@ -31,31 +31,33 @@ def status_of(session: Session, number: int) -> Status:
     return session.get_one(Subscriber, number, populate_existing=True).status
 
 
-def events(session: Session) -> list[Event]:
+def events(session: Session) -> list[ConsentEvent]:
     return list(session.exec(select(ConsentRecord.event).order_by(ConsentRecord.id)))
 
 
 TAKEN_OFF = {"key": KEY, "by": "Bat", "why": " asked  by letter ", "method": "command line"}
 
 
-@pytest.mark.parametrize("reason", [Event.suppressed, Event.bounced])
+@pytest.mark.parametrize("reason", [ConsentEvent.suppressed, ConsentEvent.bounced])
 def test_an_address_taken_off_the_list_is_told_of_and_its_subscriber_stays_gone(
-    session: Session, now: datetime, reason: Event
+    session: Session, now: datetime, reason: ConsentEvent
 ) -> None:
     id_ = add(session, now)
     suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
     before = status_of(session, id_)
     later = now + timedelta(days=9)
-    expected = Suppressed(email="ann@example.org", reason=reason, since=now, status=before)
-    assert look_at_suppression(session, "Ann@example.org", key=KEY) == expected
+    expected = SuppressedAddress(email="ann@example.org", reason=reason, since=now, status=before)
+    assert preview_unsuppress(session, "Ann@example.org", key=KEY) == expected
     assert is_suppressed(session, KEY, "ann@example.org")
     assert unsuppress(session, "Ann@example.org", now=later, **TAKEN_OFF) == expected
     session.commit()
     assert not is_suppressed(session, KEY, "ann@example.org")
     assert status_of(session, id_) is before
-    assert before in GONE
-    assert events(session) == [reason, Event.unsuppressed]
-    record_ = session.exec(select(ConsentRecord).where(ConsentRecord.event == Event.unsuppressed)).one()
+    assert before in GONE_STATUSES
+    assert events(session) == [reason, ConsentEvent.unsuppressed]
+    record_ = session.exec(
+        select(ConsentRecord).where(ConsentRecord.event == ConsentEvent.unsuppressed)
+    ).one()
     assert (record_.at, record_.method) == (later, "command line")
     assert record_.evidence == f"Bat: asked by letter (was {reason} since 2026-03-01)"
 
@@ -65,38 +67,41 @@ def test_an_address_on_no_list_is_taken_off_with_its_reason_kept(session: Sessio
     later = now + timedelta(days=9)
     assert unsuppress(session, "bob@example.org", now=later, **TAKEN_OFF).status is None
     assert not is_suppressed(session, KEY, "bob@example.org")
-    (kept,) = list_lifted(session, KEY, "bob@example.org")
-    assert (kept.reason, kept.since, kept.lifted_at) == (Event.suppressed, now, later)
+    (kept,) = list_lifted_suppressions(session, KEY, "bob@example.org")
+    assert (kept.reason, kept.since, kept.lifted_at) == (ConsentEvent.suppressed, now, later)
     assert (kept.lifted_by, kept.why, kept.method) == ("Bat", "asked by letter", "command line")
-    assert list_lifted(session, KEY, "ann@example.org") == []
+    assert list_lifted_suppressions(session, KEY, "ann@example.org") == []
 
 
 @pytest.mark.parametrize(
     ("reason", "story"),
-    [(Event.complained, "reported our mail as spam"), (Event.unsubscribed, "owner unsubscribed")],
+    [
+        (ConsentEvent.complained, "reported our mail as spam"),
+        (ConsentEvent.unsubscribed, "owner unsubscribed"),
+    ],
 )
 def test_what_its_owner_wished_nobody_else_takes_off(
-    session: Session, now: datetime, reason: Event, story: str
+    session: Session, now: datetime, reason: ConsentEvent, story: str
 ) -> None:
-    let_leave(session, [Leaver("bob@example.org", reason)], key=KEY, now=now, source="old.csv")
+    suppress_rows(session, [SuppressedRow("bob@example.org", reason)], key=KEY, now=now, source="old.csv")
     with pytest.raises(
         SuppressionError, match=rf"{story} on 2026-03-01.*only its owner can.*another address"
     ):
         unsuppress(session, "bob@example.org", now=now, **TAKEN_OFF)
     assert is_suppressed(session, KEY, "bob@example.org")
-    assert list_lifted(session, KEY, "bob@example.org") == []
+    assert list_lifted_suppressions(session, KEY, "bob@example.org") == []
 
 
 def test_whoever_reported_our_mail_is_told_to_come_back_by_their_link(
     session: Session, now: datetime
 ) -> None:
     id_ = add(session, now)
-    suppress(session, "ann@example.org", key=KEY, reason=Event.complained, method="complaint", now=now)
-    for act in (partial(unsuppress, now=now, **TAKEN_OFF), partial(look_at_suppression, key=KEY)):
+    suppress(session, "ann@example.org", key=KEY, reason=ConsentEvent.complained, method="complaint", now=now)
+    for act in (partial(unsuppress, now=now, **TAKEN_OFF), partial(preview_unsuppress, key=KEY)):
         with pytest.raises(SuppressionError, match=r"only its owner .* the link in any newsletter"):
             act(session, "ann@example.org")
     assert status_of(session, id_) is Status.complained
-    assert events(session) == [Event.complained]
+    assert events(session) == [ConsentEvent.complained]
 
 
 def test_only_a_suppressed_address_is_taken_off_and_not_without_a_reason(
@@ -110,7 +115,7 @@ def test_only_a_suppressed_address_is_taken_off_and_not_without_a_reason(
         with pytest.raises(DetailError, match="enter a few words"):
             unsuppress(session, "ann@example.org", now=now, **(TAKEN_OFF | {unsaid: " \n"}))
     assert is_suppressed(session, KEY, "ann@example.org")
-    assert events(session) == [Event.suppressed]
+    assert events(session) == [ConsentEvent.suppressed]
 
 
 def test_an_erased_address_comes_back_only_after_it_was_taken_off(session: Session, now: datetime) -> None:
@@ -118,11 +123,11 @@ def test_an_erased_address_comes_back_only_after_it_was_taken_off(session: Sessi
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
     unsuppress(session, "ann@example.org", now=now, **TAKEN_OFF)
     erase(session, "ann@example.org", key=KEY, method="command line", now=now)
-    assert [one.why for one in list_lifted(session, KEY, "ann@example.org")] == [""]
+    assert [one.why for one in list_lifted_suppressions(session, KEY, "ann@example.org")] == [""]
     found = unsuppress(session, "ann@example.org", now=now, **TAKEN_OFF)
-    assert (found.reason, found.status) == (Event.erased, None)
+    assert (found.reason, found.status) == (ConsentEvent.erased, None)
     assert status_of(session, id_) is Status.erased
-    assert ask_to_join(session, "ann@example.org", key=KEY, method="page", now=now).subscriber_id != id_
+    assert request_opt_in(session, "ann@example.org", key=KEY, method="page", now=now).subscriber_id != id_
 
 
 def test_of_all_who_take_an_address_off_one_does(engine: Engine, now: datetime) -> None:
@@ -142,4 +147,4 @@ def test_of_all_who_take_an_address_off_one_does(engine: Engine, now: datetime) 
     with ThreadPoolExecutor(4) as pool:
         done = list(pool.map(take_off, range(4)))
     with Session(engine) as opened:
-        assert len(list_lifted(opened, KEY, "bob@example.org")) == sum(done) == 1
+        assert len(list_lifted_suppressions(opened, KEY, "bob@example.org")) == sum(done) == 1

@@ -9,8 +9,14 @@ from sqlmodel import Session, select
 
 from subscribers.consent.status_changes import change_status, unsubscribe
 from subscribers.errors import AddressError, UnknownSubscriberError
-from subscribers.models import Event, Status, Subscriber, SubscriberSector, SubscriberTag
-from subscribers.queries import count, facts, find_subscriber, list_facts, select_subscribers
+from subscribers.models import ConsentEvent, Status, Subscriber, SubscriberSector, SubscriberTag
+from subscribers.queries import (
+    count_subscribers,
+    find_subscriber,
+    list_subscriber_details,
+    read_subscriber_details,
+    select_subscribers,
+)
 from subscribers.segments.segment import parse_segment
 
 
@@ -27,8 +33,8 @@ def test_a_segment_is_counted_and_listed_in_the_order_of_joining(session: Sessio
     for number in range(5):
         add(session, now, number, country="MN" if number % 2 else "CN")
     segment = parse_segment("country:MN")
-    assert count(session, segment) == 2
-    assert count(session, parse_segment("")) == 5
+    assert count_subscribers(session, segment) == 2
+    assert count_subscribers(session, parse_segment("")) == 5
     found = session.exec(select_subscribers(segment)).all()
     assert [person.email for person in found] == ["p1@example.org", "p3@example.org"]
 
@@ -40,9 +46,9 @@ def test_with_a_day_only_those_who_get_mail_are_counted_and_listed(session: Sess
     add(session, now, 2, status=Status.paused, paused_until=today + timedelta(days=1))
     add(session, now, 3, status=Status.paused, paused_until=today)
     everybody = parse_segment("all")
-    assert count(session, everybody) == 4
-    assert count(session, everybody, today=today) == 2
-    assert [person["email"] for person in list_facts(session, everybody, today=today)] == [
+    assert count_subscribers(session, everybody) == 4
+    assert count_subscribers(session, everybody, today=today) == 2
+    assert [person["email"] for person in list_subscriber_details(session, everybody, today=today)] == [
         "p0@example.org",
         "p3@example.org",
     ]
@@ -56,7 +62,7 @@ def test_more_people_than_one_statement_reads_are_listed_with_their_own_sectors(
         session.add(SubscriberSector(subscriber_id=id_, sector=f"s{number % 3}"))
         session.add(SubscriberTag(subscriber_id=id_, tag=f"t{number % 5}"))
     session.commit()
-    people = list(list_facts(session, parse_segment("all")))
+    people = list(list_subscriber_details(session, parse_segment("all")))
     assert len(people) == 1100
     for number, person in enumerate(people):
         assert (person["sectors"], person["tags"]) == ([f"s{number % 3}"], [f"t{number % 5}"])
@@ -69,13 +75,19 @@ def test_everything_known_about_one_person_is_told_and_fits_into_json(
     subscriber = session.exec(select(Subscriber)).one()
     until = date(2026, 6, 1)
     change_status(
-        session, subscriber, Status.paused, event=Event.paused, paused_until=until, method="page", now=now
+        session,
+        subscriber,
+        Status.paused,
+        event=ConsentEvent.paused,
+        paused_until=until,
+        method="page",
+        now=now,
     )
     unsubscribe(
         session, id_, method="one-click", source="campaign 3", now=now + timedelta(days=1), evidence="POST"
     )
     session.commit()
-    known = facts(session, " P7@EXAMPLE.org ")
+    known = read_subscriber_details(session, " P7@EXAMPLE.org ")
     assert json.loads(json.dumps(known)) == known
     assert (known["id"], known["name"], known["status"], known["paused_until"]) == (
         id_,
@@ -94,6 +106,6 @@ def test_a_stranger_is_told_from_a_wrong_address(session: Session) -> None:
     with pytest.raises(
         UnknownSubscriberError, match=r"There is no subscriber nobody@example\.org.*subscribers list"
     ):
-        facts(session, "nobody@example.org")
+        read_subscriber_details(session, "nobody@example.org")
     with pytest.raises(AddressError):
         find_subscriber(session, "nobody")

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from subscribers.consent.preferences import Preferences, read_preferences, save_preferences
 from subscribers.consent.status_changes import unsubscribe
 from subscribers.errors import DetailError, UnknownSubscriberError
-from subscribers.models import ConsentRecord, Event, Status, Subscriber, SubscriberSector
+from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber, SubscriberSector
 
 SECTORS = {"education": "Education", "sciences": "Natural Sciences", "culture": "Culture"}
 
@@ -63,7 +63,7 @@ def test_what_was_saved_is_read_again(session: Session, now: datetime, ann: int)
     )
     (kept,) = list_records(session)
     assert (kept.event, kept.method, kept.wording_version, kept.language) == (
-        Event.updated,
+        ConsentEvent.updated,
         "page",
         "2",
         "zh",
@@ -95,7 +95,11 @@ def test_a_pause_begins_and_ends_through_consent(session: Session, now: datetime
     save_preferences(session, ann, later, method="page", now=now)
     save_preferences(session, ann, before, method="page", now=now)
     assert get_status(session, ann) is Status.active
-    assert [record.event for record in list_records(session)] == [Event.paused, Event.paused, Event.resumed]
+    assert [record.event for record in list_records(session)] == [
+        ConsentEvent.paused,
+        ConsentEvent.paused,
+        ConsentEvent.resumed,
+    ]
 
 
 @pytest.mark.parametrize("days", [0, -1])

@@ -19,11 +19,11 @@ from subscribers.consent.status_changes import erase, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS
 from subscribers.errors import AddressError, DetailError, UnknownSubscriberError
-from subscribers.export import Format, export_people
+from subscribers.export import ExportFormat, export_subscribers
 from subscribers.imports.importer import ImportReport, import_file
-from subscribers.imports.row_parser import DraftReader
-from subscribers.models import Event, Status, Subscriber
-from subscribers.queries import find_subscriber, list_facts
+from subscribers.imports.row_parser import RowParser
+from subscribers.models import ConsentEvent, Status, Subscriber
+from subscribers.queries import find_subscriber, list_subscriber_details
 from subscribers.segments.segment import parse_segment
 from subscribers.validation import clean_line
 from tests.naughty import NAUGHTY
@@ -49,16 +49,16 @@ def write_csv(rows: list[dict[str, str]]) -> bytes:
     return stream.getvalue().encode("utf-8", "surrogatepass")
 
 
-def export(session: Session, form: Format) -> bytes:
+def export(session: Session, form: ExportFormat) -> bytes:
     stream = io.BytesIO()
-    export_people(session, parse_segment("all"), form, stream)
+    export_subscribers(session, parse_segment("all"), form, stream)
     return stream.getvalue()
 
 
 def list_details(session: Session) -> list[dict[str, Any]]:
     return [
         {name: value for name, value in person.items() if name != "id"}
-        for person in list_facts(session, parse_segment("all"))
+        for person in list_subscriber_details(session, parse_segment("all"))
     ]
 
 
@@ -97,11 +97,15 @@ people = st.fixed_dictionaries(
 )
 
 
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", ExportFormat)
 @settings(max_examples=40, **QUIET)
 @given(rows=st.lists(people, max_size=8))
 def test_an_import_undoes_an_export(
-    sqlite_engine: Engine, other_engine: Engine, tmp_path: Path, form: Format, rows: list[dict[str, str]]
+    sqlite_engine: Engine,
+    other_engine: Engine,
+    tmp_path: Path,
+    form: ExportFormat,
+    rows: list[dict[str, str]],
 ) -> None:
     with Session(sqlite_engine) as one, Session(other_engine) as two:
         clear(one)
@@ -115,9 +119,9 @@ def test_an_import_undoes_an_export(
         assert (again.added, again.updated, again.refused) == (0, 0, ())
 
 
-@pytest.mark.parametrize("form", Format)
+@pytest.mark.parametrize("form", ExportFormat)
 def test_naughty_strings_come_back_as_they_were_or_never_went_in(
-    session: Session, other_engine: Engine, tmp_path: Path, form: Format
+    session: Session, other_engine: Engine, tmp_path: Path, form: ExportFormat
 ) -> None:
     rows = [
         {"email": f"n{number}{place}@example.org", place: text}
@@ -134,7 +138,7 @@ def test_naughty_strings_come_back_as_they_were_or_never_went_in(
 
 # --- the short ways ----------------------------------------------------------------------------------------
 
-READER = DraftReader(SECTORS)
+READER = RowParser(SECTORS)
 locals_ = st.text("abcXYZ019._+-'=\"李ß @", max_size=12) | st.text("a1.", min_size=60, max_size=66)
 domains = st.sampled_from(
     [
@@ -184,7 +188,7 @@ def attempt(read: Callable[[str], tuple[str, str]], text: str) -> tuple[str, str
 @settings(max_examples=1500, deadline=None)
 @given(text=addresses)
 def test_the_short_way_of_an_address_ends_where_the_long_one_does(text: str) -> None:
-    assert attempt(READER.read_address, text) == attempt(read_long, text)
+    assert attempt(READER.parse_address, text) == attempt(read_long, text)
 
 
 @settings(max_examples=500, deadline=None)
@@ -230,9 +234,11 @@ def act(session: Session, kind: str, name: str) -> None:
         elif kind == "erase":
             erase(session, address, key=KEY, **how)  # type: ignore[arg-type]
         else:
-            reason = {"bounce": Event.bounced, "complain": Event.complained, "suppress": Event.suppressed}[
-                kind
-            ]
+            reason = {
+                "bounce": ConsentEvent.bounced,
+                "complain": ConsentEvent.complained,
+                "suppress": ConsentEvent.suppressed,
+            }[kind]
             suppress(session, address, key=KEY, reason=reason, **how)  # type: ignore[arg-type]
     except UnknownSubscriberError:
         return

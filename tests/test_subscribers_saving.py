@@ -6,14 +6,14 @@ import pytest
 from sqlmodel import Session
 
 from subscribers.errors import SegmentError
-from subscribers.segments.lookups import Known
+from subscribers.segments.lookups import Lookups
 from subscribers.segments.saved_segments import (
     SavedSegmentError,
-    SavedSegments,
-    find_saved,
-    list_saved,
-    remove,
-    save,
+    SavedSegmentStore,
+    delete_segment,
+    find_saved_segment,
+    list_saved_segments,
+    save_segment,
 )
 from subscribers.segments.segment import Segment, parse_segment
 
@@ -25,11 +25,11 @@ class Shelf:
 
     def __init__(self, session: Session, now: datetime) -> None:
         self.connection = session.connection()
-        self.known = Known(sectors=SECTORS, saved=SavedSegments(self.connection))
+        self.known = Lookups(sectors=SECTORS, saved=SavedSegmentStore(self.connection))
         self.now = now
 
     def save(self, name: str, text: str) -> None:
-        save(self.connection, name, text, self.known, now=self.now)
+        save_segment(self.connection, name, text, self.known, now=self.now)
 
     def parse(self, text: str) -> Segment:
         return parse_segment(text, sectors=SECTORS, saved=self.known.saved)
@@ -59,20 +59,20 @@ def test_a_later_change_of_a_name_does_not_change_what_was_written_out(shelf: Sh
 
 
 def test_saving_again_says_what_it_was_and_keeps_when_it_was_made(shelf: Shelf) -> None:
-    assert save(shelf.connection, "east", "country:MN", shelf.known, now=shelf.now) is None
+    assert save_segment(shelf.connection, "east", "country:MN", shelf.known, now=shelf.now) is None
     later = shelf.now + timedelta(days=1)
-    before = save(shelf.connection, "EAST", " country:JP ", shelf.known, now=later)
+    before = save_segment(shelf.connection, "EAST", " country:JP ", shelf.known, now=later)
     assert before is not None
     assert before.text == "country:MN"
-    after = find_saved(shelf.connection, "east")
+    after = find_saved_segment(shelf.connection, "east")
     assert (after.text, after.created_at, after.updated_at) == ("country:JP", shelf.now, later)
-    assert [saved.name for saved in list_saved(shelf.connection)] == ["east"]
+    assert [saved.name for saved in list_saved_segments(shelf.connection)] == ["east"]
 
 
 def test_saving_the_same_again_changes_nothing(shelf: Shelf) -> None:
     shelf.save("east", "country:MN")
-    save(shelf.connection, "east", "country:MN", shelf.known, now=shelf.now + timedelta(days=1))
-    assert find_saved(shelf.connection, "east").updated_at == shelf.now
+    save_segment(shelf.connection, "east", "country:MN", shelf.known, now=shelf.now + timedelta(days=1))
+    assert find_saved_segment(shelf.connection, "east").updated_at == shelf.now
 
 
 def test_no_segment_can_lead_back_to_itself(shelf: Shelf) -> None:
@@ -124,7 +124,7 @@ def test_everybody_needs_no_name_and_a_wrong_segment_gets_none(shelf: Shelf) -> 
         shelf.save("everyone", " ALL ")
     with pytest.raises(SegmentError, match="no sector"):
         shelf.save("wrong", "sector:eduction")
-    assert list_saved(shelf.connection) == []
+    assert list_saved_segments(shelf.connection) == []
 
 
 def test_a_name_nobody_saved_is_told_with_the_nearest(shelf: Shelf) -> None:
@@ -134,12 +134,12 @@ def test_a_name_nobody_saved_is_told_with_the_nearest(shelf: Shelf) -> None:
     with pytest.raises(SegmentError, match=r'saved as "eastasia". Did you mean east-asia. Choose from: east'):
         shelf.parse("segment:eastasia")
     with pytest.raises(SavedSegmentError, match=r'saved as "eastasia". Did you mean east-asia'):
-        find_saved(shelf.connection, "eastasia")
+        find_saved_segment(shelf.connection, "eastasia")
 
 
 def test_a_saved_segment_that_cannot_be_read_any_more_is_named(shelf: Shelf, session: Session) -> None:
     shelf.save("teachers", "sector:education")
-    renamed = Known(sectors=("learning",), saved=SavedSegments(session.connection()))
+    renamed = Lookups(sectors=("learning",), saved=SavedSegmentStore(session.connection()))
     reason = r'saved segment "teachers": There is no sector "education"'
     with pytest.raises(SegmentError, match=reason) as caught:
         parse_segment("tag:x segment:teachers", sectors=renamed.sectors, saved=renamed.saved)
@@ -150,15 +150,15 @@ def test_a_segment_others_are_made_of_is_not_deleted(shelf: Shelf) -> None:
     shelf.save("a", "tag:x")
     shelf.save("b", "segment:a sector:education")
     for sectors in (SECTORS, ("learning",)):  # also when b cannot be read any more
-        known = Known(sectors=sectors, saved=shelf.known.saved)
+        known = Lookups(sectors=sectors, saved=shelf.known.saved)
         with pytest.raises(SavedSegmentError, match='"a" is used in b'):
-            remove(shelf.connection, "a", known)
-    assert remove(shelf.connection, "b", shelf.known).text == "segment:a sector:education"
-    assert remove(shelf.connection, "A", shelf.known).name == "a"
-    assert list_saved(shelf.connection) == []
+            delete_segment(shelf.connection, "a", known)
+    assert delete_segment(shelf.connection, "b", shelf.known).text == "segment:a sector:education"
+    assert delete_segment(shelf.connection, "A", shelf.known).name == "a"
+    assert list_saved_segments(shelf.connection) == []
 
 
-class Rival(SavedSegments):
+class Rival(SavedSegmentStore):
     """Somebody who saves the same name while our text is being read."""
 
     def __init__(self, shelf: Shelf) -> None:
@@ -172,6 +172,6 @@ class Rival(SavedSegments):
 
 def test_two_who_save_the_same_name_at_once_do_not_overwrite_each_other(shelf: Shelf) -> None:
     shelf.save("a", "tag:x")
-    known = Known(sectors=SECTORS, saved=Rival(shelf))
+    known = Lookups(sectors=SECTORS, saved=Rival(shelf))
     with pytest.raises(SavedSegmentError, match='Someone else has just saved "east"'):
-        save(shelf.connection, "east", "segment:a", known, now=shelf.now)
+        save_segment(shelf.connection, "east", "segment:a", known, now=shelf.now)

@@ -14,7 +14,7 @@ from subscribers.errors import SegmentError
 from subscribers.models import Status, Subscriber, SubscriberSector, SubscriberTag
 from subscribers.segments.segment import Segment, eligible, parse_segment
 from subscribers.segments.syntax_tree import Expression
-from subscribers.segments.terms import Key
+from subscribers.segments.terms import TermKey
 from tests.segments import SENT, spelt
 
 SECTORS = ("education", "sciences", "culture")
@@ -177,8 +177,8 @@ def test_sectors_are_not_checked_when_none_are_given() -> None:
 def test_values_are_kept_as_they_are_stored() -> None:
     segment = parse_segment('country:mn STATUS:Active tag:"Ulaan  Baatar",PRESS', sectors=SECTORS)
     assert [term.values for term in segment.terms] == [("MN",), ("active",), ("ulaan baatar", "press")]
-    assert segment.asks_about(Key.status)
-    assert not segment.asks_about(Key.sector)
+    assert segment.asks_about(TermKey.status)
+    assert not segment.asks_about(TermKey.sector)
 
 
 @pytest.mark.parametrize(
@@ -192,7 +192,7 @@ def test_values_are_kept_as_they_are_stored() -> None:
     ],
 )
 def test_a_segment_asks_about_status_where_nobody_in_it_escapes_the_question(text: str, asks: bool) -> None:
-    assert parse_segment(text).asks_about(Key.status) is asks
+    assert parse_segment(text).asks_about(TermKey.status) is asks
 
 
 def test_those_who_get_mail_are_active_or_paused_until_a_day_that_has_come(

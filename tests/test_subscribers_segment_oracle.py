@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, select
 
 from mailer.campaigns.audiences.segments import DeliveryHistory
 from subscribers.segments.segment import parse_segment
-from subscribers.segments.syntax_tree import Expression, conjuncts, write
+from subscribers.segments.syntax_tree import Expression, conjuncts, to_text
 from tests.segments import ID, SECTORS, SENT, Person, add_campaigns, fill, holds, people, spelt
 
 _QUIET = settings(
@@ -48,7 +48,7 @@ def test_what_is_written_is_read_as_the_same_tree_and_so_is_what_we_print(
     asked: tuple[Expression, str],
 ) -> None:
     tree, text = asked
-    for written in (text, write(tree)):
+    for written in (text, to_text(tree)):
         segment = parse_segment(written, sectors=SECTORS, deliveries=SENT)
         assert segment.terms == conjuncts(tree)
-        assert segment.canonical == write(tree)
+        assert segment.canonical == to_text(tree)

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from subscribers.csv_format import neutralise, restore
+from subscribers.csv_format import escape_formula, unescape_formula
 
 
 @pytest.mark.parametrize(
@@ -26,14 +26,14 @@ from subscribers.csv_format import neutralise, restore
     ],
 )
 def test_a_formula_becomes_text_and_nothing_else_changes(cell: str, safe: str) -> None:
-    assert neutralise(cell) == safe
-    assert restore(safe) == cell
+    assert escape_formula(cell) == safe
+    assert unescape_formula(safe) == cell
 
 
 @given(st.text() | st.text(";'=+-@\t\rab＝", max_size=12))
 def test_restoring_takes_away_exactly_what_was_added(cell: str) -> None:
-    safe = neutralise(cell)
-    assert restore(safe) == cell
+    safe = escape_formula(cell)
+    assert unescape_formula(safe) == cell
     # Some spreadsheets split our lines at semicolons too: no piece may begin like a formula.
     for piece in [safe, *safe.split(";")]:
         assert piece[:1] not in {*"=+-@\t\r＝＋－＠"}

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from subscribers.errors import TokenError
-from subscribers.tokens import Purpose, TokenClaim, TokenSigner
+from subscribers.tokens import LinkPurpose, TokenPayload, TokenSigner
 
 SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
 ALPHABET = string.ascii_letters + string.digits + "-_"
@@ -22,46 +22,46 @@ campaign_ids = st.integers(0, 2**31 - 1)
 
 @given(subscriber_ids, campaign_ids)
 def test_a_token_says_what_was_signed_in_39_characters_safe_in_a_url(subscriber: int, campaign: int) -> None:
-    token = SIGNER.sign(Purpose.subscription, subscriber_id=subscriber, campaign_id=campaign)
+    token = SIGNER.sign(LinkPurpose.subscription, subscriber_id=subscriber, campaign_id=campaign)
     assert len(token) == 39
     assert set(token) <= set(ALPHABET)
-    claim = SIGNER.read(token, Purpose.subscription)
-    assert claim == TokenClaim(subscriber_id=subscriber, campaign_id=campaign)
+    claim = SIGNER.read(token, LinkPurpose.subscription)
+    assert claim == TokenPayload(subscriber_id=subscriber, campaign_id=campaign)
 
 
 @given(subscriber_ids, campaign_ids, st.integers(0, 38), st.sampled_from(ALPHABET + "=+/ \n\0é"))
 def test_any_changed_character_is_refused(subscriber: int, campaign: int, place: int, char: str) -> None:
-    token = SIGNER.sign(Purpose.subscription, subscriber_id=subscriber, campaign_id=campaign)
+    token = SIGNER.sign(LinkPurpose.subscription, subscriber_id=subscriber, campaign_id=campaign)
     changed = token[:place] + char + token[place + 1 :]
     if changed != token:
         with pytest.raises(TokenError):
-            SIGNER.read(changed, Purpose.subscription)
+            SIGNER.read(changed, LinkPurpose.subscription)
 
 
 @given(st.text(max_size=60))
 def test_anything_else_is_refused_and_never_crashes(text: str) -> None:
     with pytest.raises(TokenError, match="copy all of it"):
-        SIGNER.read(text, Purpose.subscription)
+        SIGNER.read(text, LinkPurpose.subscription)
 
 
 @given(st.binary(min_size=29, max_size=29))
 def test_no_29_bytes_of_chance_are_taken_for_a_token(data: bytes) -> None:
     with pytest.raises(TokenError):
-        SIGNER.read(base64.urlsafe_b64encode(data).rstrip(b"=").decode(), Purpose.subscription)
+        SIGNER.read(base64.urlsafe_b64encode(data).rstrip(b"=").decode(), LinkPurpose.subscription)
 
 
 def test_only_one_spelling_of_a_token_is_genuine() -> None:
-    token = SIGNER.sign(Purpose.subscription, subscriber_id=7, campaign_id=3)
+    token = SIGNER.sign(LinkPurpose.subscription, subscriber_id=7, campaign_id=3)
     last = ALPHABET_INDEX[token[-1]]
     assert last % 4 == 0  # the last two bits carry nothing
     for spare in (1, 2, 3):
         other = token[:-1] + BASE64[last + spare]
         assert base64.urlsafe_b64decode(other + "=") == base64.urlsafe_b64decode(token + "=")
         with pytest.raises(TokenError):
-            SIGNER.read(other, Purpose.subscription)
+            SIGNER.read(other, LinkPurpose.subscription)
     for padded in (token + "=", f" {token}", f"{token}\n"):
         with pytest.raises(TokenError):
-            SIGNER.read(padded, Purpose.subscription)
+            SIGNER.read(padded, LinkPurpose.subscription)
 
 
 BASE64 = string.ascii_uppercase + string.ascii_lowercase + string.digits + "-_"
@@ -73,7 +73,7 @@ def test_a_token_carries_half_of_an_hmac_of_its_purpose_and_its_numbers(
     key: bytes, subscriber: int, campaign: int
 ) -> None:
     signer = TokenSigner(keys={7: key}, current=7)
-    token = signer.sign(Purpose.subscription, subscriber_id=subscriber, campaign_id=campaign)
+    token = signer.sign(LinkPurpose.subscription, subscriber_id=subscriber, campaign_id=campaign)
     numbers = struct.pack(">BQI", 7, subscriber, campaign)
     expected = hmac.digest(key, b"token\0subscription\0" + numbers, "sha256")[:16]
     assert base64.urlsafe_b64decode(token + "=") == numbers + expected
@@ -81,33 +81,35 @@ def test_a_token_carries_half_of_an_hmac_of_its_purpose_and_its_numbers(
 
 def test_what_must_stay_the_same_is_digested_with_the_oldest_key() -> None:
     digest = hmac.digest(b"k" * 32, b"anything", "sha256")
-    assert SIGNER.digest_for_good(b"anything") == digest
+    assert SIGNER.permanent_digest(b"anything") == digest
     rotated = TokenSigner(keys={2: b"n" * 32, 1: b"k" * 32}, current=2)
-    assert rotated.digest_for_good(b"anything") == digest
+    assert rotated.permanent_digest(b"anything") == digest
 
 
 def test_a_token_for_one_purpose_does_not_open_another() -> None:
     class Other(StrEnum):
         erasure = "erasure"
 
-    token = SIGNER.sign(Purpose.subscription, subscriber_id=7, campaign_id=3)
+    token = SIGNER.sign(LinkPurpose.subscription, subscriber_id=7, campaign_id=3)
     with pytest.raises(TokenError):
         SIGNER.read(token, Other.erasure)  # type: ignore[arg-type]
 
 
 def test_after_a_rotation_old_tokens_still_read_and_new_ones_use_the_new_key() -> None:
-    old = SIGNER.sign(Purpose.subscription, subscriber_id=7, campaign_id=3)
+    old = SIGNER.sign(LinkPurpose.subscription, subscriber_id=7, campaign_id=3)
     rotated = TokenSigner(keys={1: b"k" * 32, 2: b"n" * 32}, current=2)
-    new = rotated.sign(Purpose.subscription, subscriber_id=7, campaign_id=3)
-    assert rotated.read(old, Purpose.subscription) == rotated.read(new, Purpose.subscription)
+    new = rotated.sign(LinkPurpose.subscription, subscriber_id=7, campaign_id=3)
+    assert rotated.read(old, LinkPurpose.subscription) == rotated.read(new, LinkPurpose.subscription)
     with pytest.raises(TokenError):  # the key number 2 is not known here
-        SIGNER.read(new, Purpose.subscription)
+        SIGNER.read(new, LinkPurpose.subscription)
 
 
 def test_a_token_signed_by_somebody_elses_key_is_refused() -> None:
     forger = TokenSigner(keys={1: b"x" * 32}, current=1)
     with pytest.raises(TokenError):
-        SIGNER.read(forger.sign(Purpose.subscription, subscriber_id=7, campaign_id=3), Purpose.subscription)
+        SIGNER.read(
+            forger.sign(LinkPurpose.subscription, subscriber_id=7, campaign_id=3), LinkPurpose.subscription
+        )
 
 
 @pytest.mark.parametrize(

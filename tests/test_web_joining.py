@@ -20,7 +20,7 @@ from mailer.selfservice.letter_worker import claim_letter, run_letter_worker, se
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.status_changes import suppress
-from subscribers.models import ConsentRecord, Event, Status, Subscriber
+from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 from tests.servers import MisbehavingServer, Stage, wait_until
 from tests.website import Answer, add_reader, ask, dump_tables, find_reader, opened_engine, served
 
@@ -102,7 +102,7 @@ def test_somebody_signs_up_and_confirms(door: Door) -> None:
     reader = find_reader(door.engine, "mei.lin@example.org")
     assert (reader.status, reader.language) == (Status.active, "fr")
     requested, subscribed = door.records("mei.lin@example.org")
-    assert (requested.event, subscribed.event) == (Event.requested, Event.subscribed)
+    assert (requested.event, subscribed.event) == (ConsentEvent.requested, ConsentEvent.subscribed)
     assert "Je souhaite recevoir par courriel" in requested.wording
     assert requested.evidence.startswith("from hmac-sha256:")
     assert (subscribed.method, subscribed.language) == ("page", "fr")
@@ -115,7 +115,10 @@ def test_a_second_press_is_the_first(door: Door) -> None:
     door.post("/subscribe", email="mei@example.org")
     link = door.link()
     assert [door.post(link).status for _ in range(2)] == [200, 200]
-    assert [record.event for record in door.records("mei@example.org")] == [Event.requested, Event.subscribed]
+    assert [record.event for record in door.records("mei@example.org")] == [
+        ConsentEvent.requested,
+        ConsentEvent.subscribed,
+    ]
 
 
 def test_opening_the_link_confirms_nothing(door: Door) -> None:
@@ -226,7 +229,7 @@ def fill_list(door: Door) -> dict[str, str]:
             session,
             "spammed@example.org",
             key=keys.suppression,
-            reason=Event.complained,
+            reason=ConsentEvent.complained,
             method="feedback loop",
             now=datetime.now(UTC),
         )

@@ -14,7 +14,7 @@ from mailer.rendering.compiler import compile_edition
 from mailer.web.app import create_app
 from mailer.web.language import choose_translator, parse_accept_language
 from mailer.workspace import Workspace
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.drafts import Draft
 from tests.website import Answer, add_reader, add_sent, ask, find_reader, opened_engine, served
 
@@ -84,7 +84,7 @@ def test_a_page_speaks_the_language_of_the_mail_the_reader_came_from(workspace: 
         numbers = {name: find_reader(engine, f"{name}@example.org").id or 0 for name in ("mei", "bat")}
     sign = workspace.keys.tokens.sign
     tokens = {
-        name: sign(Purpose.subscription, subscriber_id=number, campaign_id=1)
+        name: sign(LinkPurpose.subscription, subscriber_id=number, campaign_id=1)
         for name, number in numbers.items()
     }
     french = {"accept-language": "fr"}
@@ -93,7 +93,7 @@ def test_a_page_speaks_the_language_of_the_mail_the_reader_came_from(workspace: 
         assert language_of(ask(url, "GET", path + tokens["mei"], headers=french)) == "zh-Hans"
         assert language_of(ask(url, "GET", path + tokens["bat"], headers=french)) == "en"
         assert language_of(ask(url, "GET", f"{path}{tokens['mei']}?lang=ja", headers=french)) == "ja"
-    elsewhere = sign(Purpose.subscription, subscriber_id=numbers["bat"], campaign_id=99)
+    elsewhere = sign(LinkPurpose.subscription, subscriber_id=numbers["bat"], campaign_id=99)
     assert language_of(ask(url, "GET", f"/u/{elsewhere}", headers=french)) == "mn"
 
 

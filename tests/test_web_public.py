@@ -20,7 +20,7 @@ from mailer.web.security import MAX_BODY_BYTES
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.status_changes import suppress
 from subscribers.models import ConsentRecord, Status
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.website import NOW, Answer, add_reader, ask, dump_tables, find_reader, opened_engine, served
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
@@ -277,8 +277,8 @@ def test_every_wrong_token_gets_the_same_answer(site: Site) -> None:
     ]
     keys = site.workspace.keys
     stranger = replace(keys.tokens, keys={1: b"the key of a stranger"})
-    forged = [stranger.sign(Purpose.subscription, subscriber_id=1, campaign_id=7)]
-    unknown = [keys.tokens.sign(Purpose.subscription, subscriber_id=999, campaign_id=7)]
+    forged = [stranger.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=7)]
+    unknown = [keys.tokens.sign(LinkPurpose.subscription, subscriber_id=999, campaign_id=7)]
     wrong = [
         *flipped,
         *forged,

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from mailer.selfservice.form_token import make_form_token
 from mailer.workspace import Workspace
 from subscribers.models import Status
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.website import add_reader, issue
 
 Step = Callable[[], object]
@@ -66,16 +66,19 @@ class Walk:
 
     def _errands(self) -> Iterator[tuple[str, Step]]:
         self._reader("moves")
-        yield "address", lambda: self._open(f"/d/address/{self._link('moves', Purpose.address)}")
+        yield "address", lambda: self._open(f"/d/address/{self._link('moves', LinkPurpose.address)}")
         yield "address with a fault", lambda: (self.page.locator("#email").fill("nonsense"), self._press())
         yield "address asked for", lambda: (self.page.locator("#email").fill("n@example.org"), self._press())
         new = f"{self.name}.new@example.org"
-        yield "move", lambda: self._open(f"/d/move/{self._link('moves', Purpose.new_address, detail=new)}")
+        yield (
+            "move",
+            lambda: self._open(f"/d/move/{self._link('moves', LinkPurpose.new_address, detail=new)}"),
+        )
         yield "moved", self._press
         self._reader("exports")
-        yield "export", lambda: self._open(f"/d/export/{self._link('exports', Purpose.export)}")
+        yield "export", lambda: self._open(f"/d/export/{self._link('exports', LinkPurpose.export)}")
         self._reader("erases")
-        erasing = self._link("erases", Purpose.erase)
+        erasing = self._link("erases", LinkPurpose.erase)
         yield "erase", lambda: self._open(f"/d/erase/{erasing}")
         yield "erased", self._press
         yield "spent", lambda: self._open(f"/d/erase/{erasing}")
@@ -90,7 +93,7 @@ class Walk:
         yield "subscribe asked for", lambda: self._write_an_address(f"{self.name}.asks@example.org")
         yield "link", lambda: self._open("/link")
         self._reader("joins", status=Status.pending)
-        yield "confirm", lambda: self._open(f"/confirm/{self._link('joins', Purpose.confirm)}")
+        yield "confirm", lambda: self._open(f"/confirm/{self._link('joins', LinkPurpose.confirm)}")
         yield "confirmed", self._press
 
     def _open(self, path: str) -> None:
@@ -123,5 +126,5 @@ class Walk:
     def _email(self, what: str) -> str:
         return f"{self.name}.{what}@example.org"
 
-    def _link(self, what: str, purpose: Purpose, detail: str = "") -> str:
+    def _link(self, what: str, purpose: LinkPurpose, detail: str = "") -> str:
         return issue(self.engine, self.workspace.keys, self._email(what), purpose, detail=detail)

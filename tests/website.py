@@ -23,7 +23,7 @@ from mailer.web.server import RunningServer, start_in_thread
 from mailer.workspace import Keys, Workspace
 from subscribers.models import Status, Subscriber, SubscriberSector
 from subscribers.one_time_links import issue_link
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 from tests.drafts import Draft
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -51,10 +51,10 @@ def add_reader(
         session.flush()
         session.add_all(SubscriberSector(subscriber_id=subscriber.id, sector=sector) for sector in sectors)
         session.commit()
-        return keys.tokens.sign(Purpose.subscription, subscriber_id=subscriber.id or 0, campaign_id=7)
+        return keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber.id or 0, campaign_id=7)
 
 
-def issue(engine: Engine, keys: Keys, email: str, purpose: Purpose, *, detail: str = "") -> str:
+def issue(engine: Engine, keys: Keys, email: str, purpose: LinkPurpose, *, detail: str = "") -> str:
     """The token of a link that was mailed to a subscriber this moment: it is the clock that ends it."""
     number = find_reader(engine, email).id or 0
     with Session(engine) as session:

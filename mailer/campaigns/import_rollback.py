@@ -9,7 +9,7 @@ from sqlmodel import Session, col, select
 from mailer.database.engine import open_session
 from mailer.database.models import Delivery
 from subscribers.errors import RollbackError
-from subscribers.imports.rollback import RollbackReport, added_by, roll_back
+from subscribers.imports.rollback import RollbackReport, roll_back, was_added_by
 from subscribers.models import Subscriber
 
 
@@ -40,7 +40,7 @@ def _count_mailed(opened: Session, import_id: int) -> int:
     wanted = (
         select(func.count(func.distinct(Delivery.subscriber_id)))
         .join(Subscriber, col(Subscriber.id) == Delivery.subscriber_id)
-        .where(added_by(import_id))
+        .where(was_added_by(import_id))
     )
     return opened.exec(wanted).one()
 

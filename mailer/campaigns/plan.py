@@ -29,7 +29,7 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
 from subscribers.segments.segment import EVERYBODY, Segment, eligible
-from subscribers.segments.segment_description import explain
+from subscribers.segments.segment_description import describe_segment
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ def plan_campaign(
         return Plan(
             edition=edition,
             segment=segment,
-            in_words=explain(segment, vocabulary_of(workspace.settings)),
+            in_words=describe_segment(segment, vocabulary_of(workspace.settings)),
             again=again,
             compiled=compiled,
             problems=examination.problems,

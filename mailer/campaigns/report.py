@@ -31,7 +31,7 @@ from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import message_id
 from mailer.smtp.reply_classifier import is_dead_address
 from mailer.workspace import Workspace
-from subscribers.csv_format import neutralise
+from subscribers.csv_format import escape_formula
 from subscribers.models import Subscriber
 
 _STATES_WITH_REASON = (
@@ -288,12 +288,12 @@ def _in_states(states: Collection[DeliveryState]) -> list[ColumnElement[bool]]:
 
 def _csv_cells(row: Row[Any], identity: str) -> list[str]:
     return [
-        neutralise(row.email),
-        neutralise(row.name),
+        escape_formula(row.email),
+        escape_formula(row.name),
         row.country or "",
         row.state.value,
         "" if row.code is None else str(row.code),
-        neutralise(row.reason),
+        escape_formula(row.reason),
         str(row.attempts),
         "yes" if row.doubted else "",
         identity,

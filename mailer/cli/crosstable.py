@@ -7,7 +7,7 @@ from rich.console import Console
 from rich.table import Table
 
 from subscribers.country import country_name
-from subscribers.cross_table import Counts, CrossTable
+from subscribers.cross_table import CrossTable, CrossTableRow
 from subscribers.segments.term_description import Vocabulary
 
 # Output that does not go to a terminal is never wrapped.
@@ -49,7 +49,7 @@ def _build_table(table: CrossTable, vocabulary: Vocabulary) -> Table:
     return drawn
 
 
-def _numbers(table: CrossTable, counts: Counts) -> dict[str, Any]:
+def _numbers(table: CrossTable, counts: CrossTableRow) -> dict[str, Any]:
     return {
         "sectors": dict(zip(table.sectors, counts.by_sector, strict=True)),
         "other": counts.other,

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Table, or_
 from sqlmodel import Session, SQLModel, col, select
 
 from mailer.database.models import Campaign
-from subscribers.consent.suppression import SuppressionKey, list_lifted, read_suppression
+from subscribers.consent.suppression import SuppressionKey, list_lifted_suppressions, read_suppression
 from subscribers.models import LiftedSuppression, Subscriber
 from subscribers.queries import find_subscriber
 
@@ -42,7 +42,9 @@ def export_personal_data(
         "subscriber": own,
         "suppression": suppression
         and {"reason": suppression.reason.value, "at": _to_json_value(suppression.at)},
-        "lifted_suppressions": [_describe_lifted(one) for one in list_lifted(reading, key, person.email)],
+        "lifted_suppressions": [
+            _describe_lifted(one) for one in list_lifted_suppressions(reading, key, person.email)
+        ],
         **{name: _add_campaign_names(reading, found) for name, found in rows.items()},
         "tables": {table.name: _describe_table(table) for table in tables},
     }

@@ -33,7 +33,7 @@ from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent.status_changes import erase
 from subscribers.errors import UnknownSubscriberError
-from subscribers.models import ConsentRecord, Event, Subscriber, Suppression
+from subscribers.models import ConsentEvent, ConsentRecord, Subscriber, Suppression
 from subscribers.queries import find_subscriber
 
 OUT_OF_REACH = (
@@ -188,7 +188,7 @@ def _find_person(reading: Session, workspace: Workspace, address: str) -> Subscr
     except UnknownSubscriberError:
         digest = workspace.keys.suppression.digest(normalise_address(address).email)
         suppression = reading.get(Suppression, digest)
-        if suppression is None or suppression.reason is not Event.erased:
+        if suppression is None or suppression.reason is not ConsentEvent.erased:
             raise
         return None
 

@@ -18,7 +18,7 @@ from mailer.privacy.erasure import clean_files_naming, erase_files_and_rows, ove
 from mailer.settings import RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.models import MailedLink, Status, Subscriber
-from subscribers.one_time_links import forget_links
+from subscribers.one_time_links import delete_expired_links
 
 EXPIRED_LINKS_KEPT = timedelta(days=30)
 """For how long a mailed link is remembered after it expired, to tell somebody that it was genuine."""
@@ -68,7 +68,7 @@ def prune(
     with open_session(engine) as writing:
         if (old := _has_old_reply(rules, now)) is not None:
             writing.connection().execute(update(Delivery).where(old).values(reason=""))
-        forget_links(writing, expired_before=now - EXPIRED_LINKS_KEPT)
+        delete_expired_links(writing, expired_before=now - EXPIRED_LINKS_KEPT)
         writing.commit()
     if any(rule.number for rule in planned):
         overwrite_freed_pages(engine)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from mailer.errors import BuildError
 from mailer.rendering.body.variants import NO_INTERESTS, Interests
 from mailer.settings import Settings
-from subscribers.tokens import Purpose, TokenSigner
+from subscribers.tokens import LinkPurpose, TokenSigner
 
 _MESSAGE_ID_DIGITS = 12
 DIGEST_DIGITS = 16
@@ -96,7 +96,7 @@ def reader_for(
         subscriber.name,
         subscriber.language or "",
         settings.web.base_url,
-        signer.sign(Purpose.subscription, subscriber_id=subscriber.id, campaign_id=campaign_id),
+        signer.sign(LinkPurpose.subscription, subscriber_id=subscriber.id, campaign_id=campaign_id),
         message_id(campaign_id, subscriber.id, settings.sender.domain, signer),
         interests_of(subscriber.country, sectors, countries),
         subscriber.country or "",
@@ -146,7 +146,7 @@ def message_id(campaign_id: int, subscriber_id: int, domain: str, signer: TokenS
     keys were renewed must have the id of the first try.
     """
     message = f"message-id\0{campaign_id}\0{subscriber_id}\0{domain}".encode()
-    digits = signer.digest_for_good(message).hex()[:_MESSAGE_ID_DIGITS]
+    digits = signer.permanent_digest(message).hex()[:_MESSAGE_ID_DIGITS]
     return f"<c{campaign_id}.s{subscriber_id}.{digits}@{_ascii_domain(domain)}>"
 
 

@@ -10,11 +10,11 @@ from mailer.database.engine import open_session
 from mailer.i18n import gettext_noop
 from mailer.selfservice.unsubscribe import SubscriptionSummary, mask_address, summarise_subscription
 from mailer.workspace import Keys
-from subscribers.consent.opt_in import confirm_joining
+from subscribers.consent.opt_in import confirm_opt_in
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
 from subscribers.models import MailedLink, Status, Subscriber
-from subscribers.one_time_links import look_at_link, use_link
-from subscribers.tokens import Purpose, TokenClaim
+from subscribers.one_time_links import check_link, use_link
+from subscribers.tokens import LinkPurpose, TokenPayload
 
 CONFIRMATION_SENTENCES = (
     gettext_noop("You can unsubscribe at any time with one click."),
@@ -41,7 +41,7 @@ def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
     """
     with open_session(engine, read_only=True) as opened:
         now = read_clock(opened.connection())
-        errand = look_at_link(opened, keys.tokens, token, Purpose.confirm, now=now)
+        errand = check_link(opened, keys.tokens, token, LinkPurpose.confirm, now=now)
         subscriber = opened.get(Subscriber, errand.subscriber_id)
         if subscriber is None or subscriber.status is Status.erased:
             raise TokenError
@@ -59,12 +59,12 @@ def confirm_subscription(
     with open_session(engine) as opened:
         now = read_clock(opened.connection())
         try:
-            subscriber_id = use_link(opened, keys.tokens, token, Purpose.confirm, now=now).subscriber_id
+            subscriber_id = use_link(opened, keys.tokens, token, LinkPurpose.confirm, now=now).subscriber_id
         except SpentLinkError:
             subscriber_id = _find_confirmed_subscriber(opened, keys, token)
         else:
             try:
-                confirm_joining(
+                confirm_opt_in(
                     opened,
                     subscriber_id,
                     key=keys.suppression,
@@ -78,13 +78,13 @@ def confirm_subscription(
                 )
             except (StatusError, UnknownSubscriberError) as error:
                 raise TokenError from error
-        claim = TokenClaim(subscriber_id=subscriber_id, campaign_id=0)
+        claim = TokenPayload(subscriber_id=subscriber_id, campaign_id=0)
         subscriber = opened.get(Subscriber, subscriber_id)
         if subscriber is None:
             raise TokenError
         standing = summarise_subscription(opened, keys, subscriber, claim)
         opened.commit()
-    own = keys.tokens.sign(Purpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
+    own = keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
     return ConfirmedSubscription(subscription=standing, token=own)
 
 
@@ -94,7 +94,7 @@ def _find_confirmed_subscriber(opened: Session, keys: Keys, token: str) -> int:
     Raises:
         SpentLinkError: nobody is.
     """
-    link = opened.get(MailedLink, keys.tokens.read_link(token, Purpose.confirm).link_id)
+    link = opened.get(MailedLink, keys.tokens.read_link(token, LinkPurpose.confirm).link_id)
     subscriber = None if link is None or link.used_at is None else opened.get(Subscriber, link.subscriber_id)
     if subscriber is None or subscriber.id is None or subscriber.status is not Status.active:
         raise SpentLinkError

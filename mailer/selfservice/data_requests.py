@@ -19,8 +19,8 @@ from mailer.workspace import Keys, Workspace
 from subscribers.consent.address_change import change_address
 from subscribers.errors import AddressError, TokenError, UnknownSubscriberError
 from subscribers.models import Status, Subscriber
-from subscribers.one_time_links import look_at_link, use_link
-from subscribers.tokens import Purpose, TokenClaim
+from subscribers.one_time_links import check_link, use_link
+from subscribers.tokens import LinkPurpose, TokenPayload
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +39,7 @@ class AddressChanged:
     token: str
 
 
-def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: Purpose) -> LinkSummary:
+def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: LinkPurpose) -> LinkSummary:
     """What a mailed link is about. Writes nothing.
 
     Raises:
@@ -47,10 +47,10 @@ def read_link_summary(engine: Engine, keys: Keys, token: str, purpose: Purpose) 
     """
     with open_session(engine, read_only=True) as opened:
         now = read_clock(opened.connection())
-        errand = look_at_link(opened, keys.tokens, token, purpose, now=now)
+        errand = check_link(opened, keys.tokens, token, purpose, now=now)
         subscriber = _find_subscriber(opened, errand.subscriber_id)
         standing = summarise_subscription(
-            opened, keys, subscriber, TokenClaim(subscriber_id=errand.subscriber_id, campaign_id=0)
+            opened, keys, subscriber, TokenPayload(subscriber_id=errand.subscriber_id, campaign_id=0)
         )
         return LinkSummary(
             subscription=standing, new_address=mask_address(errand.detail) if errand.detail else ""
@@ -66,7 +66,7 @@ def export_data(workspace: Workspace, engine: Engine, token: str) -> dict[str, A
     keys = workspace.keys
     with open_session(engine) as opened:
         now = read_clock(opened.connection())
-        errand = use_link(opened, keys.tokens, token, Purpose.export, now=now)
+        errand = use_link(opened, keys.tokens, token, LinkPurpose.export, now=now)
         subscriber = _find_subscriber(opened, errand.subscriber_id)
         known = export_personal_data(opened, subscriber.email, key=keys.suppression, now=now)
         opened.commit()
@@ -82,7 +82,7 @@ def erase_data(workspace: Workspace, engine: Engine, token: str, *, evidence: st
     keys = workspace.keys
     with open_session(engine, read_only=True) as opened:
         now = read_clock(opened.connection())
-        errand = look_at_link(opened, keys.tokens, token, Purpose.erase, now=now)
+        errand = check_link(opened, keys.tokens, token, LinkPurpose.erase, now=now)
         address = _find_subscriber(opened, errand.subscriber_id).email
     # The links of the erased go with them, in the same transaction: nothing is left to be used a second time.
     erase_person(workspace, engine, address, method="page", source="mailed link", evidence=evidence, now=now)
@@ -97,7 +97,7 @@ def request_address_change(engine: Engine, keys: Keys, token: str, email: str, v
     """
     with open_session(engine) as opened:
         now = read_clock(opened.connection())
-        errand = use_link(opened, keys.tokens, token, Purpose.address, now=now)
+        errand = use_link(opened, keys.tokens, token, LinkPurpose.address, now=now)
         request_address_confirmation(opened, errand.subscriber_id, email, visitor)
         opened.commit()
 
@@ -112,7 +112,7 @@ def confirm_address_change(
     """
     with open_session(engine) as opened:
         now = read_clock(opened.connection())
-        errand = use_link(opened, keys.tokens, token, Purpose.new_address, now=now)
+        errand = use_link(opened, keys.tokens, token, LinkPurpose.new_address, now=now)
         try:
             change_address(
                 opened,
@@ -127,10 +127,10 @@ def confirm_address_change(
             )
         except (AddressError, UnknownSubscriberError) as error:
             raise TokenError from error
-        claim = TokenClaim(subscriber_id=errand.subscriber_id, campaign_id=0)
+        claim = TokenPayload(subscriber_id=errand.subscriber_id, campaign_id=0)
         standing = summarise_subscription(opened, keys, _find_subscriber(opened, errand.subscriber_id), claim)
         opened.commit()
-    own = keys.tokens.sign(Purpose.subscription, subscriber_id=errand.subscriber_id, campaign_id=0)
+    own = keys.tokens.sign(LinkPurpose.subscription, subscriber_id=errand.subscriber_id, campaign_id=0)
     return AddressChanged(subscription=standing, token=own)
 
 

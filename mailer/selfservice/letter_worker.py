@@ -29,12 +29,12 @@ from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
-from subscribers.consent.opt_in import ask_to_join
-from subscribers.consent.status_changes import GONE
+from subscribers.consent.opt_in import request_opt_in
+from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.consent.suppression import is_suppressed
 from subscribers.models import Status, Subscriber
 from subscribers.one_time_links import issue_link
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 
 LETTER_WINDOW = timedelta(days=1)
 """An address gets one letter of a kind in it, whoever asks however often; a letter is tried for as long."""
@@ -176,7 +176,7 @@ def _prepare_sign_up(opened: Session, workspace: Workspace, letter: QueuedLetter
     key = workspace.keys.suppression
     if not _is_within_limit(opened, workspace, "join", letter.email, now):
         return False
-    asked = ask_to_join(
+    asked = request_opt_in(
         opened,
         letter.email,
         key=key,
@@ -201,7 +201,7 @@ def _prepare_sign_up(opened: Session, workspace: Workspace, letter: QueuedLetter
         subscriber.language = letter.language
         opened.add(subscriber)
     letter.token = issue_link(
-        opened, workspace.keys.tokens, Purpose.confirm, subscriber_id=asked.subscriber_id, now=now
+        opened, workspace.keys.tokens, LinkPurpose.confirm, subscriber_id=asked.subscriber_id, now=now
     )
     return True
 
@@ -233,7 +233,7 @@ def _prepare_data_link(opened: Session, workspace: Workspace, letter: QueuedLett
         return False
     if letter.kind is LetterKind.new_address:
         taken = opened.exec(select(Subscriber.id).where(Subscriber.email == letter.detail)).first()
-        if taken is not None or subscriber.status in GONE:
+        if taken is not None or subscriber.status in GONE_STATUSES:
             return False
     most = 1 if letter.kind is LetterKind.new_address else MAX_DATA_LINKS
     if not _is_within_limit(opened, workspace, str(letter.kind), letter.email, now, most=most):
@@ -241,7 +241,7 @@ def _prepare_data_link(opened: Session, workspace: Workspace, letter: QueuedLett
     letter.token = issue_link(
         opened,
         workspace.keys.tokens,
-        Purpose(letter.kind.value),
+        LinkPurpose(letter.kind.value),
         subscriber_id=subscriber.id,
         now=now,
         detail=letter.detail,
@@ -258,7 +258,7 @@ def _is_within_limit(
 
 def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
     # Of no campaign: what is done through it proves no delivery.
-    return workspace.keys.tokens.sign(Purpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
+    return workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
 
 
 def _send(workspace: Workspace, engine: Engine, ready: ClaimedLetter, clock: Clock) -> bool:

@@ -20,9 +20,8 @@ from mailer.workspace import Keys
 from subscribers.consent.preferences import Preferences, read_preferences, save_preferences
 from subscribers.errors import DetailError, TokenError
 from subscribers.models import Status
-from subscribers.validation import NAME_LENGTH, clean_line
+from subscribers.validation import MAX_NAME_LENGTH, clean_line
 
-MAX_NAME_LENGTH = NAME_LENGTH
 MAX_PAUSE = timedelta(days=730)
 
 

@@ -13,10 +13,10 @@ from mailer.dispatch.deliveries.in_doubt import RETURN_EVIDENCE, UNSUBSCRIBE_EVI
 from mailer.i18n import gettext_noop
 from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Keys
-from subscribers.consent.status_changes import GONE, resubscribe, unsubscribe
+from subscribers.consent.status_changes import GONE_STATUSES, resubscribe, unsubscribe
 from subscribers.errors import TokenError, UnknownSubscriberError
-from subscribers.models import Event, Status, Subscriber, Suppression
-from subscribers.tokens import Purpose, TokenClaim
+from subscribers.models import ConsentEvent, Status, Subscriber, Suppression
+from subscribers.tokens import LinkPurpose, TokenPayload
 
 UNSUBSCRIBE_SENTENCES = (
     gettext_noop("Stop these emails?"),
@@ -50,7 +50,7 @@ class SubscriptionSummary:
 
     @property
     def is_member(self) -> bool:
-        return self.status not in GONE
+        return self.status not in GONE_STATUSES
 
     @property
     def gets_mail(self) -> bool:
@@ -106,7 +106,7 @@ def unsubscribe_by_link(
         return standing
 
 
-def unsubscribe_one_click(opened: Session, claim: TokenClaim, *, now: datetime) -> None:
+def unsubscribe_one_click(opened: Session, claim: TokenPayload, *, now: datetime) -> None:
     """As :func:`leave` for a mail program's own button (RFC 8058), which has no use for a page, in a
     transaction of the caller's.
 
@@ -163,16 +163,16 @@ def resubscribe_by_link(
         return standing
 
 
-def read_token(keys: Keys, token: str) -> TokenClaim:
+def read_token(keys: Keys, token: str) -> TokenPayload:
     """Whom the token of a reader's page is about.
 
     Raises:
         TokenError: it is not ours.
     """
-    return keys.tokens.read(token, Purpose.subscription)
+    return keys.tokens.read(token, LinkPurpose.subscription)
 
 
-def find_token_subscriber(opened: Session, claim: TokenClaim) -> Subscriber:
+def find_token_subscriber(opened: Session, claim: TokenPayload) -> Subscriber:
     """The subscriber a genuine token names.
 
     Raises:
@@ -185,7 +185,7 @@ def find_token_subscriber(opened: Session, claim: TokenClaim) -> Subscriber:
     return subscriber
 
 
-def confirm_delivery(opened: Session, claim: TokenClaim, evidence: str, now: datetime) -> None:
+def confirm_delivery(opened: Session, claim: TokenPayload, evidence: str, now: datetime) -> None:
     """Whoever acts through the link of a mail has the mail: if its delivery was in doubt, it is no more.
 
     Only for what a POST brings. A scanner that opens links has the mail too, but looking changes nothing.
@@ -194,7 +194,7 @@ def confirm_delivery(opened: Session, claim: TokenClaim, evidence: str, now: dat
 
 
 def summarise_subscription(
-    opened: Session, keys: Keys, subscriber: Subscriber, claim: TokenClaim
+    opened: Session, keys: Keys, subscriber: Subscriber, claim: TokenPayload
 ) -> SubscriptionSummary:
     """Where ``subscriber`` stands in this transaction, whose link is that of ``claim``."""
     erased = subscriber.status is Status.erased
@@ -202,7 +202,7 @@ def summarise_subscription(
         address="" if erased else mask_address(subscriber.email),
         status=subscriber.status,
         may_return=not erased
-        and subscriber.status in GONE
+        and subscriber.status in GONE_STATUSES
         and not _is_suppressed_by_team(opened, keys, subscriber),
         language=_read_mail_language(opened, subscriber, claim),
     )
@@ -215,7 +215,7 @@ def mask_address(address: str) -> str:
     return f"{local[:1]}…@{first[:1]}…{last}"
 
 
-def _read_mail_language(opened: Session, subscriber: Subscriber, claim: TokenClaim) -> str:
+def _read_mail_language(opened: Session, subscriber: Subscriber, claim: TokenPayload) -> str:
     """The language of the mail a link came in: what the reader gets of its campaign; else their own."""
     own = subscriber.language or ""
     campaign = opened.get(Campaign, claim.campaign_id) if claim.campaign_id < 2**31 else None
@@ -229,4 +229,4 @@ def _read_mail_language(opened: Session, subscriber: Subscriber, claim: TokenCla
 def _is_suppressed_by_team(opened: Session, keys: Keys, subscriber: Subscriber) -> bool:
     """Whether the team itself put the address on the suppression list."""
     suppression = opened.get(Suppression, keys.suppression.digest(subscriber.email))
-    return suppression is not None and suppression.reason is Event.suppressed
+    return suppression is not None and suppression.reason is ConsentEvent.suppressed

@@ -15,14 +15,14 @@ from mailer.database.engine import open_session
 from mailer.selfservice.unsubscribe import read_token, unsubscribe_one_click
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
-from subscribers.tokens import TokenClaim
+from subscribers.tokens import TokenPayload
 
 
 @dataclass
 class _Request:
     """One press: whose, when, and what became of it."""
 
-    claim: TokenClaim
+    claim: TokenPayload
     now: datetime
     is_done: bool = False
     error: Exception | None = None

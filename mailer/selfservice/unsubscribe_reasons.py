@@ -15,8 +15,8 @@ from mailer.selfservice.unsubscribe import (
     summarise_subscription,
 )
 from mailer.workspace import Keys
-from subscribers.consent.status_changes import record
-from subscribers.models import ConsentRecord, Event, Status, Subscriber
+from subscribers.consent.status_changes import add_consent_record
+from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
 
 _EVIDENCE_PREFIX = "reason for leaving: "
 
@@ -72,10 +72,10 @@ def record_reason(
             evidence = f"{_EVIDENCE_PREFIX}{reason}"
             if _read_last_reason(opened, subscriber) != evidence:
                 source = f"campaign {claim.campaign_id}"
-                record(
+                add_consent_record(
                     opened,
                     subscriber,
-                    Event.updated,
+                    ConsentEvent.updated,
                     method="page",
                     source=source,
                     now=now,

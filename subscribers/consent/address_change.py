@@ -5,10 +5,15 @@ from typing import Unpack
 from sqlmodel import Session, col, delete, select
 
 from subscribers.address import normalise_address
-from subscribers.consent.status_changes import GONE, Circumstances, lock_subscriber, record
+from subscribers.consent.status_changes import (
+    GONE_STATUSES,
+    ConsentContext,
+    add_consent_record,
+    lock_subscriber,
+)
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.errors import AddressError, UnknownSubscriberError
-from subscribers.models import Event, MailedLink, Status, Subscriber
+from subscribers.models import ConsentEvent, MailedLink, Status, Subscriber
 
 
 def change_address(
@@ -17,7 +22,7 @@ def change_address(
     address: str,
     *,
     key: SuppressionKey,
-    **circumstances: Unpack[Circumstances],
+    **context: Unpack[ConsentContext],
 ) -> bool:
     """Let the subscriber get mail at ``address`` from now on; whether that changed anything.
 
@@ -32,7 +37,7 @@ def change_address(
     normalised = normalise_address(address)
     barred = is_suppressed(session, key, normalised.email)
     subscriber = lock_subscriber(session, subscriber_id)
-    if subscriber.status in GONE or subscriber.status is Status.pending:
+    if subscriber.status in GONE_STATUSES or subscriber.status is Status.pending:
         raise UnknownSubscriberError(subscriber_id)
     if normalised.email == subscriber.email:
         return False
@@ -41,9 +46,9 @@ def change_address(
         # One answer for both, and for nothing else: the page that shows it was opened from that mailbox.
         raise AddressError(address, "it is already on the list or must not receive mail; contact the team")
     subscriber.email, subscriber.envelope = normalised.email, normalised.envelope
-    subscriber.updated_at = circumstances["now"]
+    subscriber.updated_at = context["now"]
     session.add(subscriber)
     session.exec(delete(MailedLink).where(col(MailedLink.subscriber_id) == subscriber_id))
-    circumstances.setdefault("evidence", "address changed")
-    record(session, subscriber, Event.updated, **circumstances)
+    context.setdefault("evidence", "address changed")
+    add_consent_record(session, subscriber, ConsentEvent.updated, **context)
     return True

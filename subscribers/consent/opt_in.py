@@ -11,14 +11,20 @@ from typing import Unpack
 from sqlmodel import Session, select
 
 from subscribers.address import normalise_address
-from subscribers.consent.status_changes import Change, Circumstances, change_status, lock_subscriber, record
-from subscribers.consent.suppression import SuppressionKey, is_suppressed, keep_others_out
+from subscribers.consent.status_changes import (
+    ConsentContext,
+    StatusChange,
+    add_consent_record,
+    change_status,
+    lock_subscriber,
+)
+from subscribers.consent.suppression import SuppressionKey, is_suppressed, lock_suppressions_shared
 from subscribers.errors import StatusError, UnknownSubscriberError
-from subscribers.models import Event, Status, Subscriber
+from subscribers.models import ConsentEvent, Status, Subscriber
 
 
 @dataclass(frozen=True, kw_only=True)
-class Asked:
+class OptInRequest:
     """What asking came to. ``subscriber_id`` is whom a mail may go to, None where none must.
 
     ``status`` is where they stand: pending or gone, and a confirming link is what to mail; active or paused,
@@ -29,12 +35,12 @@ class Asked:
     status: Status | None
 
 
-NOBODY = Asked(subscriber_id=None, status=None)
+NO_RECIPIENT = OptInRequest(subscriber_id=None, status=None)
 
 
-def ask_to_join(
-    session: Session, address: str, *, key: SuppressionKey, **circumstances: Unpack[Circumstances]
-) -> Asked:
+def request_opt_in(
+    session: Session, address: str, *, key: SuppressionKey, **context: Unpack[ConsentContext]
+) -> OptInRequest:
     """Note that somebody asked for the newsletter at ``address``: a new subscriber is pending.
 
     Whoever left stays gone until they confirm, so that a request forgotten later leaves no gap through which
@@ -45,11 +51,11 @@ def ask_to_join(
     """
     normalised = normalise_address(address)
     if is_suppressed(session, key, normalised.email):
-        return NOBODY
+        return NO_RECIPIENT
     wanted = select(Subscriber).where(Subscriber.email == normalised.email).with_for_update()
     subscriber = session.exec(wanted, execution_options={"populate_existing": True}).one_or_none()
     if subscriber is None:
-        now = circumstances["now"]
+        now = context["now"]
         subscriber = Subscriber(
             email=normalised.email,
             envelope=normalised.envelope,
@@ -59,30 +65,30 @@ def ask_to_join(
         )
         session.add(subscriber)
         session.flush()
-        record(session, subscriber, Event.requested, **circumstances)
+        add_consent_record(session, subscriber, ConsentEvent.requested, **context)
     elif subscriber.status not in {Status.active, Status.paused}:
         # What is pending is deleted some time after it was last asked for.
-        subscriber.updated_at = circumstances["now"]
-        record(session, subscriber, Event.requested, **circumstances)
-    return Asked(subscriber_id=subscriber.id, status=Status(subscriber.status))
+        subscriber.updated_at = context["now"]
+        add_consent_record(session, subscriber, ConsentEvent.requested, **context)
+    return OptInRequest(subscriber_id=subscriber.id, status=Status(subscriber.status))
 
 
-def confirm_joining(
-    session: Session, subscriber_id: int, *, key: SuppressionKey, **circumstances: Unpack[Circumstances]
-) -> Change:
+def confirm_opt_in(
+    session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
+) -> StatusChange:
     """Put somebody on the list who has shown that the mailbox is theirs. Confirming again changes nothing.
 
     Raises:
         UnknownSubscriberError: there is no such subscriber any more, or it was erased.
         StatusError: the address was suppressed since.
     """
-    keep_others_out(session)
+    lock_suppressions_shared(session)
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(subscriber_id)
     if subscriber.status in {Status.active, Status.paused}:
-        return Change(changed=False, status=subscriber.status)
+        return StatusChange(changed=False, status=subscriber.status)
     if is_suppressed(session, key, subscriber.email):
         raise StatusError("This address can no longer receive mail. Contact the team to be added again.")
-    change_status(session, subscriber, Status.active, event=Event.subscribed, **circumstances)
-    return Change(changed=True, status=Status.active)
+    change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
+    return StatusChange(changed=True, status=Status.active)

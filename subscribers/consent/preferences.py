@@ -7,10 +7,15 @@ from typing import Unpack
 
 from sqlmodel import Session, col, delete, select
 
-from subscribers.consent.status_changes import Circumstances, change_status, lock_subscriber, record
+from subscribers.consent.status_changes import (
+    ConsentContext,
+    add_consent_record,
+    change_status,
+    lock_subscriber,
+)
 from subscribers.country import is_country
 from subscribers.errors import DetailError, UnknownSubscriberError
-from subscribers.models import Event, Status, Subscriber, SubscriberCountry, SubscriberSector
+from subscribers.models import ConsentEvent, Status, Subscriber, SubscriberCountry, SubscriberSector
 from subscribers.queries import read_sectors
 from subscribers.validation import clean_language, clean_line, clean_sectors
 
@@ -31,7 +36,7 @@ class Preferences:
     countries: frozenset[str] = frozenset()
 
 
-_CHOICES = tuple(choice.name for choice in fields(Preferences))
+_FIELD_NAMES = tuple(choice.name for choice in fields(Preferences))
 
 
 def read_preferences(session: Session, subscriber_id: int) -> Preferences:
@@ -43,7 +48,7 @@ def read_preferences(session: Session, subscriber_id: int) -> Preferences:
     subscriber = session.get(Subscriber, subscriber_id)
     if subscriber is None or subscriber.status is Status.erased:
         raise UnknownSubscriberError(subscriber_id)
-    return _preferences_of(session, subscriber)
+    return _make_preferences(session, subscriber)
 
 
 def save_preferences(
@@ -52,7 +57,7 @@ def save_preferences(
     preferences: Preferences,
     *,
     sectors: Collection[str] | None = None,
-    **circumstances: Unpack[Circumstances],
+    **context: Unpack[ConsentContext],
 ) -> frozenset[str]:
     """Keep a subscriber's choices, with a consent record, and say which changed. The caller commits.
 
@@ -66,17 +71,17 @@ def save_preferences(
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(subscriber_id)
-    before = _preferences_of(session, subscriber)
-    after = _checked(preferences, sectors, today=circumstances["now"].date())
-    changed = frozenset(name for name in _CHOICES if getattr(before, name) != getattr(after, name))
+    before = _make_preferences(session, subscriber)
+    after = _validate(preferences, sectors, today=context["now"].date())
+    changed = frozenset(name for name in _FIELD_NAMES if getattr(before, name) != getattr(after, name))
     if "paused_until" in changed:
-        _pause(session, subscriber, after.paused_until, **circumstances)
+        _pause(session, subscriber, after.paused_until, **context)
     if details := changed - {"paused_until"}:
-        _keep(session, subscriber, after, details, **circumstances)
+        _store(session, subscriber, after, details, **context)
     return changed
 
 
-def _preferences_of(session: Session, subscriber: Subscriber) -> Preferences:
+def _make_preferences(session: Session, subscriber: Subscriber) -> Preferences:
     return Preferences(
         name=subscriber.name,
         country=subscriber.country,
@@ -93,7 +98,7 @@ def read_countries(session: Session, subscriber_id: int) -> frozenset[str]:
     return frozenset(session.exec(wanted))
 
 
-def _checked(preferences: Preferences, sectors: Collection[str] | None, *, today: date) -> Preferences:
+def _validate(preferences: Preferences, sectors: Collection[str] | None, *, today: date) -> Preferences:
     country = preferences.country or None
     if not all(map(is_country, preferences.countries | frozenset([country] if country else []))):
         raise DetailError("country", "choose one of the countries offered.")
@@ -112,27 +117,27 @@ def _pause(
     session: Session,
     subscriber: Subscriber,
     paused_until: date | None,
-    **circumstances: Unpack[Circumstances],
+    **context: Unpack[ConsentContext],
 ) -> None:
     if paused_until is None:
-        change_status(session, subscriber, Status.active, event=Event.resumed, **circumstances)
+        change_status(session, subscriber, Status.active, event=ConsentEvent.resumed, **context)
         return
     if subscriber.status not in {Status.active, Status.paused}:
         raise DetailError("paused_until", "you are not receiving mail at present, so you cannot pause it.")
     change_status(
-        session, subscriber, Status.paused, event=Event.paused, paused_until=paused_until, **circumstances
+        session, subscriber, Status.paused, event=ConsentEvent.paused, paused_until=paused_until, **context
     )
 
 
-def _keep(
+def _store(
     session: Session,
     subscriber: Subscriber,
     wanted: Preferences,
     changed: frozenset[str],
-    **circumstances: Unpack[Circumstances],
+    **context: Unpack[ConsentContext],
 ) -> None:
     subscriber.name, subscriber.country, subscriber.language = wanted.name, wanted.country, wanted.language
-    subscriber.updated_at = circumstances["now"]
+    subscriber.updated_at = context["now"]
     session.add(subscriber)
     if "sectors" in changed:
         session.exec(delete(SubscriberSector).where(col(SubscriberSector.subscriber_id) == subscriber.id))
@@ -146,6 +151,6 @@ def _keep(
             SubscriberCountry(subscriber_id=subscriber.id or 0, country=country)
             for country in sorted(wanted.countries)
         )
-    said = circumstances.get("evidence", "")
-    circumstances["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()
-    record(session, subscriber, Event.updated, **circumstances)
+    said = context.get("evidence", "")
+    context["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()
+    add_consent_record(session, subscriber, ConsentEvent.updated, **context)

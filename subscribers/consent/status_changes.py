@@ -14,11 +14,17 @@ from typing import Any, Required, TypedDict, Unpack
 from sqlmodel import Session, col, delete, select, update
 
 from subscribers.address import normalise_address
-from subscribers.consent.suppression import SuppressionKey, blank_lifted, forget, keep_others_out, remember
+from subscribers.consent.suppression import (
+    SuppressionKey,
+    add_suppression,
+    blank_lifted_suppressions,
+    lock_suppressions_shared,
+    remove_suppression,
+)
 from subscribers.errors import StatusError, UnknownSubscriberError
 from subscribers.models import (
+    ConsentEvent,
     ConsentRecord,
-    Event,
     ImportChange,
     MailedLink,
     Status,
@@ -29,35 +35,35 @@ from subscribers.models import (
     Suppression,
 )
 
-GONE = frozenset({Status.unsubscribed, Status.bounced, Status.complained, Status.erased})
+GONE_STATUSES = frozenset({Status.unsubscribed, Status.bounced, Status.complained, Status.erased})
 """Those who get nothing until they come back by their own hand; the erased never do."""
 
-_ANY = frozenset(Status) - {Status.erased}
+_ANY_BUT_ERASED = frozenset(Status) - {Status.erased}
 
-_MOVES: Mapping[Event, tuple[frozenset[Status], frozenset[Status]]] = MappingProxyType(
+_TRANSITIONS: Mapping[ConsentEvent, tuple[frozenset[Status], frozenset[Status]]] = MappingProxyType(
     {
-        Event.subscribed: (_ANY, frozenset({Status.pending, Status.active})),
-        Event.paused: (frozenset({Status.active, Status.paused}), frozenset({Status.paused})),
-        Event.resumed: (frozenset({Status.paused}), frozenset({Status.active})),
-        Event.unsubscribed: (_ANY, frozenset({Status.unsubscribed})),
-        Event.bounced: (_ANY, frozenset({Status.bounced})),
-        Event.complained: (_ANY, frozenset({Status.complained})),
-        Event.suppressed: (_ANY, frozenset({Status.unsubscribed})),
-        Event.erased: (_ANY, frozenset({Status.erased})),
+        ConsentEvent.subscribed: (_ANY_BUT_ERASED, frozenset({Status.pending, Status.active})),
+        ConsentEvent.paused: (frozenset({Status.active, Status.paused}), frozenset({Status.paused})),
+        ConsentEvent.resumed: (frozenset({Status.paused}), frozenset({Status.active})),
+        ConsentEvent.unsubscribed: (_ANY_BUT_ERASED, frozenset({Status.unsubscribed})),
+        ConsentEvent.bounced: (_ANY_BUT_ERASED, frozenset({Status.bounced})),
+        ConsentEvent.complained: (_ANY_BUT_ERASED, frozenset({Status.complained})),
+        ConsentEvent.suppressed: (_ANY_BUT_ERASED, frozenset({Status.unsubscribed})),
+        ConsentEvent.erased: (_ANY_BUT_ERASED, frozenset({Status.erased})),
     }
 )
 """From which statuses an event may lead to which. Importing, updating and unsuppressing lead nowhere."""
 
-_STATUS_BY_REASON: Mapping[Event, Status] = MappingProxyType(
+_STATUS_BY_REASON: Mapping[ConsentEvent, Status] = MappingProxyType(
     {
-        Event.suppressed: Status.unsubscribed,
-        Event.bounced: Status.bounced,
-        Event.complained: Status.complained,
+        ConsentEvent.suppressed: Status.unsubscribed,
+        ConsentEvent.bounced: Status.bounced,
+        ConsentEvent.complained: Status.complained,
     }
 )
 
 
-class Circumstances(TypedDict, total=False):
+class ConsentContext(TypedDict, total=False):
     """How something happened, as a consent record keeps it; see :class:`subscribers.models.ConsentRecord`."""
 
     method: Required[str]
@@ -71,7 +77,7 @@ class Circumstances(TypedDict, total=False):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
+class StatusChange:
     """What a request came to. ``status`` is the subscriber's now, None for an address on no list."""
 
     changed: bool
@@ -83,9 +89,9 @@ def change_status(
     subscriber: Subscriber,
     status: Status,
     *,
-    event: Event,
+    event: ConsentEvent,
     paused_until: date | None = None,
-    **circumstances: Unpack[Circumstances],
+    **context: Unpack[ConsentContext],
 ) -> None:
     """Move ``subscriber`` to ``status`` because of ``event``, and record it. The caller commits.
 
@@ -98,31 +104,31 @@ def change_status(
     session.flush()
     # Two hands at once on PostgreSQL: the second waits here and then sees what the first did.
     session.refresh(subscriber, with_for_update=True)
-    before, after = _MOVES.get(event, (frozenset(), frozenset()))
+    before, after = _TRANSITIONS.get(event, (frozenset(), frozenset()))
     if subscriber.status not in before or status not in after:
         raise StatusError(
             f"{subscriber.email} is {subscriber.status}; the event {event} cannot make that {status}."
         )
     subscriber.status = status
     subscriber.paused_until = paused_until if status is Status.paused else None
-    subscriber.updated_at = circumstances["now"]
+    subscriber.updated_at = context["now"]
     session.add(subscriber)
-    record(session, subscriber, event, **circumstances)
+    add_consent_record(session, subscriber, event, **context)
 
 
-def record(
-    session: Session, subscriber: Subscriber, event: Event, **circumstances: Unpack[Circumstances]
+def add_consent_record(
+    session: Session, subscriber: Subscriber, event: ConsentEvent, **context: Unpack[ConsentContext]
 ) -> None:
     """Write down what happened to ``subscriber``, changing no status. The caller commits."""
     if subscriber.id is None:
         raise ValueError("a subscriber is flushed before anything is recorded of it")
-    session.add(ConsentRecord(**consent_record(subscriber.id, event, **circumstances)))
+    session.add(ConsentRecord(**consent_record_values(subscriber.id, event, **context)))
     session.flush()
 
 
-def consent_record(
+def consent_record_values(
     subscriber_id: int,
-    event: Event,
+    event: ConsentEvent,
     *,
     method: str,
     now: datetime,
@@ -138,17 +144,17 @@ def consent_record(
         "subscriber_id": subscriber_id,
         "event": event,
         "at": now,
-        "method": _storable(method, 64),
-        "source": _storable(source, 300),
-        "wording": _storable(wording),
-        "wording_version": _storable(wording_version, 32),
-        "language": _storable(language, 35),
-        "evidence": _storable(evidence),
-        "basis": _storable(basis, 300),
+        "method": _clean_text(method, 64),
+        "source": _clean_text(source, 300),
+        "wording": _clean_text(wording),
+        "wording_version": _clean_text(wording_version, 32),
+        "language": _clean_text(language, 35),
+        "evidence": _clean_text(evidence),
+        "basis": _clean_text(basis, 300),
     }
 
 
-def unsubscribe(session: Session, subscriber_id: int, **circumstances: Unpack[Circumstances]) -> Change:
+def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentContext]) -> StatusChange:
     """Let a subscriber leave. Asking again changes nothing and leaves no second record.
 
     The address is not suppressed: its owner may come back by their own hand, and no import brings them back.
@@ -158,14 +164,14 @@ def unsubscribe(session: Session, subscriber_id: int, **circumstances: Unpack[Ci
     """
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status in {Status.unsubscribed, Status.complained, Status.erased}:
-        return Change(changed=False, status=subscriber.status)
-    change_status(session, subscriber, Status.unsubscribed, event=Event.unsubscribed, **circumstances)
-    return Change(changed=True, status=Status.unsubscribed)
+        return StatusChange(changed=False, status=subscriber.status)
+    change_status(session, subscriber, Status.unsubscribed, event=ConsentEvent.unsubscribed, **context)
+    return StatusChange(changed=True, status=Status.unsubscribed)
 
 
 def resubscribe(
-    session: Session, subscriber_id: int, *, key: SuppressionKey, **circumstances: Unpack[Circumstances]
-) -> Change:
+    session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
+) -> StatusChange:
     """Let somebody who left come back: by their own hand, so a page may call this and an import never.
 
     What a bounce or a complaint made us remember of the address is forgotten again.
@@ -174,18 +180,18 @@ def resubscribe(
         UnknownSubscriberError: there is no such subscriber, or it was erased.
         StatusError: a person of the team put the address on the suppression list.
     """
-    keep_others_out(session)
+    lock_suppressions_shared(session)
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
         raise UnknownSubscriberError(subscriber_id)
     if subscriber.status in {Status.active, Status.paused}:
-        return Change(changed=False, status=subscriber.status)
+        return StatusChange(changed=False, status=subscriber.status)
     suppression = session.get(Suppression, key.digest(subscriber.email))
-    if suppression is not None and suppression.reason is Event.suppressed:
+    if suppression is not None and suppression.reason is ConsentEvent.suppressed:
         raise StatusError("The team removed this address from the list. Contact them to be added again.")
-    forget(session, key, subscriber.email)
-    change_status(session, subscriber, Status.active, event=Event.subscribed, **circumstances)
-    return Change(changed=True, status=Status.active)
+    remove_suppression(session, key, subscriber.email)
+    change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
+    return StatusChange(changed=True, status=Status.active)
 
 
 def suppress(
@@ -193,9 +199,9 @@ def suppress(
     address: str,
     *,
     key: SuppressionKey,
-    reason: Event = Event.suppressed,
-    **circumstances: Unpack[Circumstances],
-) -> Change:
+    reason: ConsentEvent = ConsentEvent.suppressed,
+    **context: Unpack[ConsentContext],
+) -> StatusChange:
     """Remember that ``address`` must never get mail again, and move its subscriber if it has one.
 
     ``reason`` is suppressed (by a person: the subscriber becomes unsubscribed), bounced or complained.
@@ -208,22 +214,22 @@ def suppress(
     if reason not in _STATUS_BY_REASON:
         raise ValueError(f"an address is not suppressed because it was {reason}")
     email = normalise_address(address).email
-    remembered = remember(session, key, email, reason=reason, now=circumstances["now"])
-    subscriber = _find(session, email)
+    remembered = add_suppression(session, key, email, reason=reason, now=context["now"])
+    subscriber = _find_subscriber(session, email)
     if subscriber is None:
-        return Change(changed=remembered, status=None)
-    if subscriber.status not in GONE:
-        change_status(session, subscriber, _STATUS_BY_REASON[reason], event=reason, **circumstances)
+        return StatusChange(changed=remembered, status=None)
+    if subscriber.status not in GONE_STATUSES:
+        change_status(session, subscriber, _STATUS_BY_REASON[reason], event=reason, **context)
     elif remembered:
-        record(session, subscriber, reason, **circumstances)
+        add_consent_record(session, subscriber, reason, **context)
     else:
-        return Change(changed=False, status=subscriber.status)
-    return Change(changed=True, status=subscriber.status)
+        return StatusChange(changed=False, status=subscriber.status)
+    return StatusChange(changed=True, status=subscriber.status)
 
 
 def erase(
-    session: Session, address: str, *, key: SuppressionKey, **circumstances: Unpack[Circumstances]
-) -> Change:
+    session: Session, address: str, *, key: SuppressionKey, **context: Unpack[ConsentContext]
+) -> StatusChange:
     """Forget the person at ``address``: every personal detail goes, here and in old records.
 
     The row itself stays, nameless, because deliveries count it; a keyed hash of the address stays too, so
@@ -235,15 +241,15 @@ def erase(
         UnknownSubscriberError: nobody on the list has it.
     """
     email = normalise_address(address).email
-    subscriber = _find(session, email)
+    subscriber = _find_subscriber(session, email)
     if subscriber is None:
         raise UnknownSubscriberError(email)
-    remember(session, key, email, reason=Event.erased, now=circumstances["now"])
-    change_status(session, subscriber, Status.erased, event=Event.erased, **circumstances)
-    blank_lifted(session, key, email)
+    add_suppression(session, key, email, reason=ConsentEvent.erased, now=context["now"])
+    change_status(session, subscriber, Status.erased, event=ConsentEvent.erased, **context)
+    blank_lifted_suppressions(session, key, email)
     _blank_records(session, subscriber)
     _blank_details(session, subscriber)
-    return Change(changed=True, status=Status.erased)
+    return StatusChange(changed=True, status=Status.erased)
 
 
 def _blank_records(session: Session, subscriber: Subscriber) -> None:
@@ -251,7 +257,9 @@ def _blank_records(session: Session, subscriber: Subscriber) -> None:
     blank = {"source": "", "wording": "", "language": "", "evidence": "", "basis": ""}
     session.exec(
         update(ConsentRecord)
-        .where(col(ConsentRecord.subscriber_id) == subscriber.id, col(ConsentRecord.event) != Event.erased)
+        .where(
+            col(ConsentRecord.subscriber_id) == subscriber.id, col(ConsentRecord.event) != ConsentEvent.erased
+        )
         .values(**blank)
     )
     # What imports overwrote is personal too.
@@ -283,12 +291,12 @@ def lock_subscriber(session: Session, subscriber_id: int) -> Subscriber:
     return subscriber
 
 
-def _find(session: Session, email: str) -> Subscriber | None:
+def _find_subscriber(session: Session, email: str) -> Subscriber | None:
     wanted = select(Subscriber).where(Subscriber.email == email).with_for_update()
     return session.exec(wanted, execution_options={"populate_existing": True}).one_or_none()
 
 
-def _storable(text: str, limit: int | None = None) -> str:
+def _clean_text(text: str, limit: int | None = None) -> str:
     """``text`` without what a database refuses (NUL, surrogates) or a screen obeys (control characters)."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() or char == "\n" else " " for char in text)

@@ -12,13 +12,13 @@ from datetime import datetime
 from sqlalchemy import text
 from sqlmodel import Session, col, select, update
 
-from subscribers.models import Event, LiftedSuppression, Suppression
+from subscribers.models import ConsentEvent, LiftedSuppression, Suppression
 
-_LEAST_KEY_BYTES = 16
+_MIN_KEY_BYTES = 16
 _CHUNK = 500
 """Values in one IN list: far below SQLite's limit of bound parameters."""
 
-_DOOR = 0x70_6D_73_75
+_ADVISORY_LOCK = 0x70_6D_73_75
 """An advisory lock of PostgreSQL, any number of our own: whoever lets addresses in shares it, whoever shuts
 one out has it alone, both until their transaction ends. Otherwise an address could come onto the list at the
 very moment it is suppressed, each of the two not seeing the other. SQLite's writers wait anyhow."""
@@ -35,26 +35,26 @@ class SuppressionKey:
     key: bytes = field(repr=False)
 
     def __post_init__(self) -> None:
-        if len(self.key) < _LEAST_KEY_BYTES:
-            raise ValueError(f"the suppression key is shorter than {_LEAST_KEY_BYTES} bytes")
+        if len(self.key) < _MIN_KEY_BYTES:
+            raise ValueError(f"the suppression key is shorter than {_MIN_KEY_BYTES} bytes")
 
     def digest(self, email: str) -> str:
         """HMAC-SHA256 of a normalised address (:attr:`subscribers.address.Address.email`), 64 hex digits."""
         return hmac.digest(self.key, b"suppression\0" + email.encode("utf-8"), "sha256").hex()
 
 
-def keep_others_out(session: Session) -> None:
+def lock_suppressions_shared(session: Session) -> None:
     """Let nobody put an address on the list before the transaction ends.
 
     Whoever looks at the list and holds a subscriber calls it before they take hold: so do those who put
     somebody on it, and in two orders each could wait for the other.
     """
-    _stand_at_door(session, "SELECT pg_advisory_xact_lock_shared(:door)")
+    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock_shared(:door)")
 
 
 def is_suppressed(session: Session, key: SuppressionKey, email: str) -> bool:
     """Whether the normalised address ``email`` must never get mail. A no holds until the transaction ends."""
-    keep_others_out(session)
+    lock_suppressions_shared(session)
     return session.get(Suppression, key.digest(email)) is not None
 
 
@@ -64,7 +64,7 @@ def find_suppressed(session: Session, key: SuppressionKey, emails: Iterable[str]
     Nobody can be shut out before the transaction ends, so whoever adds the others meanwhile adds no
     suppressed one.
     """
-    keep_others_out(session)
+    lock_suppressions_shared(session)
     by_digest = {key.digest(email): email for email in emails}
     digests = list(by_digest)
     found: set[str] = set()
@@ -74,12 +74,14 @@ def find_suppressed(session: Session, key: SuppressionKey, emails: Iterable[str]
     return frozenset(by_digest[digest] for digest in found)
 
 
-def remember(session: Session, key: SuppressionKey, email: str, *, reason: Event, now: datetime) -> bool:
+def add_suppression(
+    session: Session, key: SuppressionKey, email: str, *, reason: ConsentEvent, now: datetime
+) -> bool:
     """Put the normalised address on the list; whether it was not there yet. The first reason stays.
 
     On PostgreSQL it waits for those who are letting addresses in; look for its subscriber afterwards.
     """
-    _stand_at_door(session, "SELECT pg_advisory_xact_lock(:door)")
+    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:door)")
     digest = key.digest(email)
     if session.get(Suppression, digest) is not None:
         return False
@@ -88,7 +90,7 @@ def remember(session: Session, key: SuppressionKey, email: str, *, reason: Event
     return True
 
 
-def forget(session: Session, key: SuppressionKey, email: str) -> None:
+def remove_suppression(session: Session, key: SuppressionKey, email: str) -> None:
     """Take the normalised address off the list; its owner came back by their own hand."""
     suppression = session.get(Suppression, key.digest(email))
     if suppression is not None:
@@ -101,24 +103,26 @@ def read_suppression(session: Session, key: SuppressionKey, email: str) -> Suppr
     return session.get(Suppression, key.digest(email), populate_existing=True)
 
 
-def hold_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
+def lock_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
     """As :func:`read_suppression`; nobody else changes it before the transaction ends."""
-    _stand_at_door(session, "SELECT pg_advisory_xact_lock(:door)")
+    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:door)")
     return read_suppression(session, key, email)
 
 
-def list_lifted(session: Session, key: SuppressionKey, email: str) -> Sequence[LiftedSuppression]:
+def list_lifted_suppressions(
+    session: Session, key: SuppressionKey, email: str
+) -> Sequence[LiftedSuppression]:
     """Each time a person took the normalised address off the list, the first time first."""
     theirs = select(LiftedSuppression).where(LiftedSuppression.digest == key.digest(email))
     return session.exec(theirs.order_by(col(LiftedSuppression.id))).all()
 
 
-def blank_lifted(session: Session, key: SuppressionKey, email: str) -> None:
+def blank_lifted_suppressions(session: Session, key: SuppressionKey, email: str) -> None:
     """Empty what was written about the owner of the normalised address, who is being erased."""
     theirs = col(LiftedSuppression.digest) == key.digest(email)
     session.exec(update(LiftedSuppression).where(theirs).values(why=""))
 
 
-def _stand_at_door(session: Session, statement: str) -> None:
+def _take_advisory_lock(session: Session, statement: str) -> None:
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(statement), {"door": _DOOR})
+        session.execute(text(statement), {"door": _ADVISORY_LOCK})

@@ -13,32 +13,32 @@ from typing import Unpack
 from sqlmodel import Session, select
 
 from subscribers.address import normalise_address
-from subscribers.consent.status_changes import Circumstances, record
-from subscribers.consent.suppression import SuppressionKey, hold_suppression, read_suppression
+from subscribers.consent.status_changes import ConsentContext, add_consent_record
+from subscribers.consent.suppression import SuppressionKey, lock_suppression, read_suppression
 from subscribers.errors import DetailError, SuppressionError
-from subscribers.models import Event, LiftedSuppression, Status, Subscriber, Suppression
+from subscribers.models import ConsentEvent, LiftedSuppression, Status, Subscriber, Suppression
 from subscribers.validation import clean_line
 
-_OWN_WISHES: Mapping[Event, str] = MappingProxyType(
+_OWNER_REASONS: Mapping[ConsentEvent, str] = MappingProxyType(
     {
-        Event.complained: "its owner reported our mail as spam",
-        Event.unsubscribed: "its owner unsubscribed",
+        ConsentEvent.complained: "its owner reported our mail as spam",
+        ConsentEvent.unsubscribed: "its owner unsubscribed",
     }
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Suppressed:
+class SuppressedAddress:
     """A suppressed address: ``reason`` and ``since`` when, and the ``status`` of its subscriber, None for an
     address that is nobody's on the list."""
 
     email: str
-    reason: Event
+    reason: ConsentEvent
     since: datetime
     status: Status | None
 
 
-def look_at_suppression(session: Session, address: str, *, key: SuppressionKey) -> Suppressed:
+def preview_unsuppress(session: Session, address: str, *, key: SuppressionKey) -> SuppressedAddress:
     """What :func:`unsuppress` would take off the list. Writes nothing.
 
     Raises:
@@ -46,8 +46,8 @@ def look_at_suppression(session: Session, address: str, *, key: SuppressionKey) 
         SuppressionError: it is not suppressed, or its owner alone may end that.
     """
     email = normalise_address(address).email
-    suppression, subscriber = read_suppression(session, key, email), _find(session, email)
-    return _describe(email, _judge(email, suppression, subscriber), subscriber)
+    suppression, subscriber = read_suppression(session, key, email), _find_subscriber(session, email)
+    return _describe(email, _require_liftable(email, suppression, subscriber), subscriber)
 
 
 def unsuppress(
@@ -57,34 +57,36 @@ def unsuppress(
     key: SuppressionKey,
     by: str,
     why: str,
-    **circumstances: Unpack[Circumstances],
-) -> Suppressed:
+    **context: Unpack[ConsentContext],
+) -> SuppressedAddress:
     """Take ``address`` off the list of those that must never get mail; ``by`` whom and ``why`` is kept.
 
-    The caller commits. Raises as :func:`look_at_suppression` does, and:
+    The caller commits. Raises as :func:`preview_unsuppress` does, and:
 
     Raises:
         DetailError: ``by`` or ``why`` is empty, too long or cannot be shown.
     """
-    by, why, email = _read(by, "by"), _read(why, "reason"), normalise_address(address).email
-    held, subscriber = hold_suppression(session, key, email), _find(session, email)
-    suppression = _judge(email, held, subscriber)
+    by, why, email = _require_text(by, "by"), _require_text(why, "reason"), normalise_address(address).email
+    held, subscriber = lock_suppression(session, key, email), _find_subscriber(session, email)
+    suppression = _require_liftable(email, held, subscriber)
     found = _describe(email, suppression, subscriber)
-    session.add(_lift(suppression, by, why, circumstances["method"], circumstances["now"]))
+    session.add(_make_lifted_record(suppression, by, why, context["method"], context["now"]))
     session.delete(suppression)
     session.flush()
     if subscriber is not None:
-        circumstances.setdefault("evidence", f"{by}: {why} (was {found.reason} since {found.since:%Y-%m-%d})")
-        record(session, subscriber, Event.unsuppressed, **circumstances)
+        context.setdefault("evidence", f"{by}: {why} (was {found.reason} since {found.since:%Y-%m-%d})")
+        add_consent_record(session, subscriber, ConsentEvent.unsuppressed, **context)
     return found
 
 
-def _judge(email: str, suppression: Suppression | None, subscriber: Subscriber | None) -> Suppression:
+def _require_liftable(
+    email: str, suppression: Suppression | None, subscriber: Subscriber | None
+) -> Suppression:
     if suppression is None:
         raise SuppressionError(
             f"{email} is not suppressed. To see whether it is on the list: mailer subscribers show {email}"
         )
-    if suppression.reason in _OWN_WISHES:
+    if suppression.reason in _OWNER_REASONS:
         # Without a subscriber there is nobody whom a link could bring back.
         way = (
             "with another address"
@@ -92,18 +94,22 @@ def _judge(email: str, suppression: Suppression | None, subscriber: Subscriber |
             else "through the link in any newsletter they have received"
         )
         raise SuppressionError(
-            f"{email} stays suppressed: {_OWN_WISHES[suppression.reason]} on {suppression.at:%Y-%m-%d}, and "
+            f"{email} stays suppressed: {_OWNER_REASONS[suppression.reason]} on {suppression.at:%Y-%m-%d}, and "
             f"only its owner can undo that, {way}."
         )
     return suppression
 
 
-def _describe(email: str, suppression: Suppression, subscriber: Subscriber | None) -> Suppressed:
+def _describe(email: str, suppression: Suppression, subscriber: Subscriber | None) -> SuppressedAddress:
     status = None if subscriber is None else Status(subscriber.status)
-    return Suppressed(email=email, reason=Event(suppression.reason), since=suppression.at, status=status)
+    return SuppressedAddress(
+        email=email, reason=ConsentEvent(suppression.reason), since=suppression.at, status=status
+    )
 
 
-def _lift(suppression: Suppression, by: str, why: str, method: str, now: datetime) -> LiftedSuppression:
+def _make_lifted_record(
+    suppression: Suppression, by: str, why: str, method: str, now: datetime
+) -> LiftedSuppression:
     return LiftedSuppression(
         digest=suppression.digest,
         reason=suppression.reason,
@@ -115,11 +121,11 @@ def _lift(suppression: Suppression, by: str, why: str, method: str, now: datetim
     )
 
 
-def _find(session: Session, email: str) -> Subscriber | None:
+def _find_subscriber(session: Session, email: str) -> Subscriber | None:
     return session.exec(select(Subscriber).where(Subscriber.email == email)).one_or_none()
 
 
-def _read(text: str, field: str) -> str:
+def _require_text(text: str, field: str) -> str:
     line = clean_line(text, field)
     if not line:
         raise DetailError(field, "enter a few words; they are kept on record.")

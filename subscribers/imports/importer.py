@@ -16,28 +16,28 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from subscribers.consent.suppression import SuppressionKey
-from subscribers.csv_format import COLUMNS, Row
+from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import ImportFileError, SubscriberError
-from subscribers.imports.files.format_detection import Part, Reading, open_parts
-from subscribers.imports.files.raw_row import Entry
-from subscribers.imports.read_ahead import Ahead, reading_ahead
-from subscribers.imports.row_parser import Draft, DraftReader
-from subscribers.imports.staging_table import Origin, Stage, staging
-from subscribers.imports.suppressed_rows import Leaver, let_leave
-from subscribers.imports.updates import change_details
+from subscribers.imports.files.format_detection import FilePart, ReadOptions, open_parts
+from subscribers.imports.files.raw_row import RawRow
+from subscribers.imports.read_ahead import ReadAhead, read_ahead
+from subscribers.imports.row_parser import ParsedRow, RowParser
+from subscribers.imports.staging_table import ImportOrigin, StagingTable, staging_tables
+from subscribers.imports.suppressed_rows import SuppressedRow, suppress_rows
+from subscribers.imports.updates import update_details
 from subscribers.models import ImportBatch, Suppression
 
 _CHUNK = 20_000
 """Rows stored together, with a handful of statements."""
 _MOST_REFUSED = 100_000
-_SAMPLES = 5
+_SAMPLE_ROWS = 5
 
 OnProgress = Callable[[int], None]
 """Called with the number of rows that are done."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Refusal:
+class RefusedRow:
     """A row that was not taken. ``row`` is its number in a spreadsheet, the header being row 1; ``file`` the
     member of an archive it stands in, empty for a file by itself.
     """
@@ -51,7 +51,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, kw_only=True)
-class PartAccount:
+class PartReport:
     """What a file was found to be: ``form`` in words, ``certain`` False where its encoding is only likely,
     ``meaning`` which of its columns is which of ours, ``unused`` the others, ``samples`` its first rows as
     they were understood, by our columns.
@@ -81,9 +81,9 @@ class ImportReport:
     updated: int
     unchanged: int
     suppressed: int
-    refused: tuple[Refusal, ...]
+    refused: tuple[RefusedRow, ...]
     import_id: int | None = None
-    parts: tuple[PartAccount, ...] = ()
+    parts: tuple[PartReport, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON can hold it."""
@@ -106,7 +106,7 @@ def import_file(
     now: datetime,
     dry_run: bool = False,
     basis: str = "",
-    reading: Reading | None = None,
+    options: ReadOptions | None = None,
     on_progress: OnProgress | None = None,
 ) -> ImportReport:
     """Take in a file of any kind that :mod:`subscribers.imports.files` knows: all good rows, or none.
@@ -118,13 +118,13 @@ def import_file(
     Raises:
         ImportFileError: the file as a whole cannot be used.
     """
-    with open_parts(path, reading or Reading()) as parts:
+    with open_parts(path, options or ReadOptions()) as parts:
         savepoint = session.begin_nested()
         try:
             batch = _open_batch(session, path, parts, basis=basis, now=now)
-            with staging(session.connection()):
-                intake = _Intake(session=session, sectors=sectors, key=key, batch=batch, now=now)
-                intake.take(parts, on_progress or (lambda _: None))
+            with staging_tables(session.connection()):
+                intake = _Importer(session=session, sectors=sectors, key=key, batch=batch, now=now)
+                intake.run(parts, on_progress or (lambda _: None))
             _close_batch(session, batch.id or 0, intake)
         except BaseException:
             savepoint.rollback()
@@ -145,9 +145,9 @@ def list_imports(session: Session) -> list[ImportBatch]:
 
 
 def _open_batch(
-    session: Session, path: Path, parts: Sequence[Part], *, basis: str, now: datetime
+    session: Session, path: Path, parts: Sequence[FilePart], *, basis: str, now: datetime
 ) -> ImportBatch:
-    form = f"{parts[0].form}, {parts[0].layout.maker}"
+    form = f"{parts[0].form}, {parts[0].mapping.maker}"
     batch = ImportBatch(source=_one_line(path.name)[:300], form=form[:300], basis=basis, at=now)
     session.add(batch)
     session.flush()
@@ -159,12 +159,12 @@ def _one_line(name: str) -> str:
     return "".join(char if char.isprintable() else " " for char in name)
 
 
-def _close_batch(session: Session, number: int, intake: "_Intake") -> None:
-    numbers = {name: getattr(intake, name) for name in ("added", "updated", "unchanged", "suppressed")}
+def _close_batch(session: Session, number: int, importer: "_Importer") -> None:
+    numbers = {name: getattr(importer, name) for name in ("added", "updated", "unchanged", "suppressed")}
     session.execute(
         update(ImportBatch)
         .where(col(ImportBatch.id) == number)
-        .values(**numbers, refused=len(intake.refused))
+        .values(**numbers, refused=len(importer.refused))
     )
 
 
@@ -176,14 +176,14 @@ class _Chunk:
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     lists: list[tuple[int, str]] = field(default_factory=list)
-    leavers: list[Leaver] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
-    twice: list[tuple[int, int]] = field(default_factory=list)
+    suppressed: list[SuppressedRow] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+    duplicates: list[tuple[int, int]] = field(default_factory=list)
     last: int = 0
 
 
 @dataclass(kw_only=True)
-class _Intake:
+class _Importer:
     """One import under way: what it was asked, and what it has come to so far."""
 
     session: Session
@@ -195,17 +195,17 @@ class _Intake:
     updated: int = 0
     unchanged: int = 0
     suppressed: int = 0
-    refused: list[Refusal] = field(default_factory=list)
-    accounts: list[PartAccount] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+    part_reports: list[PartReport] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.origin = Origin(
+        self.origin = ImportOrigin(
             import_id=self.batch.id or 0, source=self.batch.source, basis=self.batch.basis, now=self.now
         )
-        self.stage = Stage(self.session.connection(), self.origin)
-        self.shut: dict[str, int] = {}
-        self.twice: dict[int, int] = {}
-        self.counts_on_hash = True
+        self.stage = StagingTable(self.session.connection(), self.origin)
+        self.suppressed_rows: dict[str, int] = {}
+        self.duplicates: dict[int, int] = {}
+        self.checks_suppressions = True
 
     def report(self, *, import_id: int | None) -> ImportReport:
         return ImportReport(
@@ -215,82 +215,86 @@ class _Intake:
             suppressed=self.suppressed,
             refused=tuple(sorted(self.refused, key=lambda refusal: (refusal.file, refusal.row))),
             import_id=import_id,
-            parts=tuple(self.accounts),
+            parts=tuple(self.part_reports),
         )
 
-    def take(self, parts: Sequence[Part], on_progress: OnProgress) -> None:
-        self.counts_on_hash = (
-            any(part.layout.may_leave for part in parts)
+    def run(self, parts: Sequence[FilePart], on_progress: OnProgress) -> None:
+        self.checks_suppressions = (
+            any(part.mapping.may_suppress for part in parts)
             or self.session.get_bind().dialect.name != "sqlite"
             or self.session.exec(select(Suppression.digest).limit(1)).first() is not None
         )
-        reader = _Reader(
-            drafts=DraftReader(self.sectors),
-            key=self.key if self.counts_on_hash else None,
-            offset=self.stage.first_id(),
+        reader = _ChunkReader(
+            drafts=RowParser(self.sectors),
+            key=self.key if self.checks_suppressions else None,
+            offset=self.stage.last_used_id(),
         )
         done = 0
         for part in parts:
             before = done
-            with reading_ahead(reader.read(part)) as chunks:
+            with read_ahead(reader.read(part)) as chunks:
                 for chunk in chunks:
-                    if not done and len(chunk.rows) > _CHUNK // 2 and not part.layout.may_leave:
-                        self.stage.begin_great()
+                    if not done and len(chunk.rows) > _CHUNK // 2 and not part.mapping.may_suppress:
+                        self.stage.defer_index()
                     self._store(chunk, chunks)
                     done = before + chunk.last
                     on_progress(done)
-            self.accounts.append(reader.account(part))
+            self.part_reports.append(reader.report(part))
             self._end_part(part.member)
 
     def _end_part(self, file: str) -> None:
-        later = self.stage.end_great()
+        later = self.stage.create_deferred_index()
         self.added -= len(later)
-        self.twice.update(later)
+        self.duplicates.update(later)
         # A row that is no first itself was met as one in its chunk.
-        firsts = ((row, self.twice.get(first, first)) for row, first in self.twice.items())
+        firsts = ((row, self.duplicates.get(first, first)) for row, first in self.duplicates.items())
         self._refuse(
-            [Refusal(row=row, reason=f"same address as row {first}.", file=file) for row, first in firsts]
+            [RefusedRow(row=row, reason=f"same address as row {first}.", file=file) for row, first in firsts]
         )
-        self.twice.clear()
+        self.duplicates.clear()
 
-    def _store(self, chunk: _Chunk, chunks: Ahead[_Chunk]) -> None:
+    def _store(self, chunk: _Chunk, chunks: ReadAhead[_Chunk]) -> None:
         self._refuse(chunk.refused)
-        self.twice.update(chunk.twice)
-        self.suppressed += let_leave(
-            self.session, chunk.leavers, key=self.key, now=self.now, source=self.origin.source
+        self.duplicates.update(chunk.duplicates)
+        self.suppressed += suppress_rows(
+            self.session, chunk.suppressed, key=self.key, now=self.now, source=self.origin.source
         )
         if not chunk.rows:
             return
-        self.stage.fill(chunk.rows, chunk.lists)
-        chunks.go_on()
-        waiting = len(chunk.rows) - (self._suppress() if self.counts_on_hash else 0)
-        added = self.stage.add(waiting)
+        self.stage.load(chunk.rows, chunk.lists)
+        chunks.prefetch()
+        waiting = len(chunk.rows) - (self._mark_suppressed() if self.checks_suppressions else 0)
+        added = self.stage.insert_new(waiting)
         if added < waiting:
-            self._update()
+            self._update_known()
         if added:
-            self.stage.record_added()
+            self.stage.record_new()
         self.added += added
 
-    def _suppress(self) -> int:
+    def _mark_suppressed(self) -> int:
         """Count those whose address must get no mail; how many rows are decided by it."""
-        found = self.stage.suppress()
-        twice = {row: first for row, digest in found if (first := self.shut.setdefault(digest, row)) != row}
-        self.twice.update(twice)
+        found = self.stage.mark_suppressed()
+        twice = {
+            row: first
+            for row, digest in found
+            if (first := self.suppressed_rows.setdefault(digest, row)) != row
+        }
+        self.duplicates.update(twice)
         self.suppressed += len(found) - len(twice)
         return len(found)
 
-    def _update(self) -> None:
-        self.twice.update(self.stage.refuse_twice())
-        self.suppressed += self.stage.leave_gone()
-        met = self.stage.count_met()
-        changed = self.stage.differences()
-        change_details(self.session, self.stage, changed, self.origin)
+    def _update_known(self) -> None:
+        self.duplicates.update(self.stage.mark_duplicates())
+        self.suppressed += self.stage.mark_gone()
+        met = self.stage.count_matched()
+        changed = self.stage.list_changed()
+        update_details(self.session, self.stage, changed, self.origin)
         self.updated += len(changed)
         self.unchanged += met - len(changed)
 
-    def _refuse(self, refusals: Sequence[Refusal]) -> None:
+    def _refuse(self, refusals: Sequence[RefusedRow]) -> None:
         self.refused.extend(refusals)
-        if len(self.refused) + len(self.twice) > _MOST_REFUSED and self.refused:
+        if len(self.refused) + len(self.duplicates) > _MOST_REFUSED and self.refused:
             first = min(self.refused, key=lambda refusal: refusal.row)
             raise ImportFileError(
                 self.batch.source,
@@ -300,15 +304,15 @@ class _Intake:
             )
 
 
-def _sample(entry: Entry) -> dict[str, str]:
+def _sample(entry: RawRow) -> dict[str, str]:
     return {name: cell for name, cell in zip(COLUMNS, entry, strict=False) if cell}
 
 
-class _Reader:
+class _ChunkReader:
     """Reads the parts of a file into chunks, in a thread beside the one that stores them."""
 
-    def __init__(self, *, drafts: DraftReader, key: SuppressionKey | None, offset: int) -> None:
-        self._drafts = drafts
+    def __init__(self, *, drafts: RowParser, key: SuppressionKey | None, offset: int) -> None:
+        self._parser = drafts
         self._key = key
         self._offset = offset
         self._lists: dict[frozenset[str], int] = {}
@@ -316,10 +320,10 @@ class _Reader:
         self._last_list = 0
         self._samples: list[dict[str, str]] = []
 
-    def account(self, part: Part) -> PartAccount:
+    def report(self, part: FilePart) -> PartReport:
         """What the part that was read last was found to be."""
-        layout = part.layout
-        return PartAccount(
+        layout = part.mapping
+        return PartReport(
             file=part.member,
             form=part.form,
             certain=part.certain,
@@ -329,7 +333,7 @@ class _Reader:
             samples=self._samples,
         )
 
-    def read(self, part: Part) -> Generator[_Chunk, None, None]:
+    def read(self, part: FilePart) -> Generator[_Chunk, None, None]:
         self._samples = []
         last = 0
         while chunk := self._read_chunk(part):
@@ -337,41 +341,41 @@ class _Reader:
             last = chunk.last
         self._offset += last
 
-    def _read_chunk(self, part: Part) -> _Chunk | None:
+    def _read_chunk(self, part: FilePart) -> _Chunk | None:
         """The next rows, None where there are no more.
 
         Each is understood and let go before the next is read: a heap of rows that are kept sends Python's
         collector through everything there is, time and again.
         """
         chunk = _Chunk()
-        understand, entry_of = self._drafts.read, part.layout.read
+        understand, entry_of = self._parser.parse, part.mapping.read_row
         first_rows: dict[str, int] = {}
-        row: Row | None = None
+        row: SheetRow | None = None
         for row in islice(part.rows, _CHUNK):
             try:
                 entry = entry_of(row)
                 draft = understand(row.number, entry)
             except SubscriberError as error:
                 if not row.is_empty:
-                    chunk.refused.append(Refusal(row=row.number, reason=str(error), file=part.member))
+                    chunk.refused.append(RefusedRow(row=row.number, reason=str(error), file=part.member))
                 continue
-            if len(self._samples) < _SAMPLES:
+            if len(self._samples) < _SAMPLE_ROWS:
                 self._samples.append(_sample(entry))
             if draft.leave is not None:
-                chunk.leavers.append(Leaver(email=draft.email, reason=draft.leave))
+                chunk.suppressed.append(SuppressedRow(email=draft.email, reason=draft.leave))
                 continue
             first = first_rows.setdefault(draft.email, draft.row)
             if first == draft.row:
-                chunk.rows.append(self._staged(draft))
+                chunk.rows.append(self._staging_values(draft))
             else:
-                chunk.twice.append((draft.row, first))
+                chunk.duplicates.append((draft.row, first))
         if row is None:
             return None
         chunk.last = row.number
         chunk.lists, self._new_lists = self._new_lists, []
         return chunk
 
-    def _staged(self, draft: Draft) -> tuple[Any, ...]:
+    def _staging_values(self, draft: ParsedRow) -> tuple[Any, ...]:
         row = (
             draft.row,
             self._offset + draft.row - 1,

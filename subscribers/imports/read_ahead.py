@@ -8,7 +8,7 @@ from typing import Final, Generic, TypeVar
 
 Item = TypeVar("Item")
 
-_SWITCH = 0.0001
+_SWITCH_INTERVAL = 0.0001
 """Seconds after which Python lets the other thread go on; 0.005 if nobody says so."""
 
 
@@ -19,8 +19,8 @@ class _End:
 _END: Final = _End()
 
 
-class Ahead(Generic[Item]):
-    """The items of an iterator, each made when it is asked for, or one ahead after :meth:`go_on`.
+class ReadAhead(Generic[Item]):
+    """The items of an iterator, each made when it is asked for, or one ahead after :meth:`prefetch`.
 
     Python runs one thread at a time and hands over every five milliseconds. Whoever calls into C for every
     one of many rows, as a driver does, waits so long each time. So the iterator rests from the moment its
@@ -32,14 +32,14 @@ class Ahead(Generic[Item]):
         self._thread = thread
         self._next: Future[Item | _End] | None = None
 
-    def go_on(self) -> None:
+    def prefetch(self) -> None:
         """Have the next item made while the caller goes on with the last."""
         if self._next is None:
             self._next = self._thread.submit(next, self._items, _END)
 
     def __iter__(self) -> Iterator[Item]:
         while True:
-            self.go_on()
+            self.prefetch()
             assert self._next is not None  # noqa: S101 - it has just been asked for
             item = self._next.result()
             self._next = None
@@ -49,14 +49,14 @@ class Ahead(Generic[Item]):
 
 
 @contextmanager
-def reading_ahead(items: Generator[Item, None, None]) -> Iterator[Ahead[Item]]:
+def read_ahead(items: Generator[Item, None, None]) -> Iterator[ReadAhead[Item]]:
     """The items of a generator, read ahead while the block runs; the generator is closed at its end."""
     usual = sys.getswitchinterval()
     # Every statement ends with a wait for the reader to let go: some hundreds of them take a second.
-    sys.setswitchinterval(_SWITCH)
+    sys.setswitchinterval(_SWITCH_INTERVAL)
     try:
         with ThreadPoolExecutor(1, thread_name_prefix="reading ahead") as thread:
-            yield Ahead(items, thread)
+            yield ReadAhead(items, thread)
     finally:
         sys.setswitchinterval(usual)
         items.close()

@@ -15,11 +15,11 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, SQLModel, col, select
 from sqlmodel.sql.expression import Select
 
-from subscribers.consent.status_changes import consent_record
+from subscribers.consent.status_changes import consent_record_values
 from subscribers.errors import RollbackError
 from subscribers.models import (
+    ConsentEvent,
     ConsentRecord,
-    Event,
     ImportBatch,
     ImportChange,
     Status,
@@ -28,7 +28,7 @@ from subscribers.models import (
     SubscriberTag,
 )
 
-_SOME = 500
+_CHUNK = 500
 _DETAILS = ("name", "organisation", "country", "language")
 
 
@@ -53,11 +53,11 @@ class RollbackReport:
         }
 
 
-def added_by(import_id: int) -> ColumnElement[bool]:
+def was_added_by(import_id: int) -> ColumnElement[bool]:
     """Whether a subscriber came with that import."""
     return col(Subscriber.id).in_(
         select(ConsentRecord.subscriber_id).where(
-            col(ConsentRecord.import_id) == import_id, col(ConsentRecord.event) == Event.imported
+            col(ConsentRecord.import_id) == import_id, col(ConsentRecord.event) == ConsentEvent.imported
         )
     )
 
@@ -86,13 +86,13 @@ def roll_back(session: Session, import_id: int, *, now: datetime) -> RollbackRep
 
 def _remove_added(session: Session, import_id: int) -> tuple[int, int]:
     """How many went, and how many stay."""
-    came = session.exec(select(func.count()).select_from(Subscriber).where(added_by(import_id))).one()
+    came = session.exec(select(func.count()).select_from(Subscriber).where(was_added_by(import_id))).one()
     lived = exists().where(
         col(ConsentRecord.subscriber_id) == Subscriber.id,
         func.coalesce(col(ConsentRecord.import_id), 0) != import_id,
     )
     gone = session.connection().execute(
-        delete(Subscriber).where(added_by(import_id), ~lived).execution_options(synchronize_session=False)
+        delete(Subscriber).where(was_added_by(import_id), ~lived).execution_options(synchronize_session=False)
     )
     return gone.rowcount, came - gone.rowcount
 
@@ -103,17 +103,17 @@ def _restore_changed(session: Session, batch: ImportBatch, now: datetime) -> tup
         select(func.count()).select_from(ImportChange).where(col(ImportChange.import_id) == batch.id)
     ).one()
     restored, last = 0, 0
-    while some := session.execute(_restorable(batch.id or 0, after=last)).all():
+    while some := session.execute(_select_restorable(batch.id or 0, after=last)).all():
         for number, before in some:
-            _put_back(session, number, json.loads(before), now)
+            _restore(session, number, json.loads(before), now)
         session.execute(
-            insert(ConsentRecord), [_record(number, before, batch, now) for number, before in some]
+            insert(ConsentRecord), [_make_record(number, before, batch, now) for number, before in some]
         )
         restored, last = restored + len(some), some[-1][0]
     return restored, changes - restored
 
 
-def _restorable(import_id: int, *, after: int) -> Select[int, str]:
+def _select_restorable(import_id: int, *, after: int) -> Select[int, str]:
     """The next of those about whom nothing was recorded after the import."""
     later, number = aliased(ConsentRecord), col(ImportChange.subscriber_id)
     theirs = and_(col(ConsentRecord.subscriber_id) == number, col(ConsentRecord.import_id) == import_id)
@@ -129,11 +129,11 @@ def _restorable(import_id: int, *, after: int) -> Select[int, str]:
             ~lived,
         )
         .order_by(number)
-        .limit(_SOME)
+        .limit(_CHUNK)
     )
 
 
-def _put_back(session: Session, number: int, before: dict[str, Any], now: datetime) -> None:
+def _restore(session: Session, number: int, before: dict[str, Any], now: datetime) -> None:
     details = {name: before[name] for name in _DETAILS if name in before}
     session.execute(update(Subscriber).where(col(Subscriber.id) == number).values(**details, updated_at=now))
     for name, table in (("sectors", SubscriberSector), ("tags", SubscriberTag)):
@@ -151,10 +151,10 @@ def _replace_list(
         session.execute(plain.insert(), [{owner.name: number, value.name: word} for word in values])
 
 
-def _record(number: int, before: str, batch: ImportBatch, now: datetime) -> dict[str, Any]:
-    return consent_record(
+def _make_record(number: int, before: str, batch: ImportBatch, now: datetime) -> dict[str, Any]:
+    return consent_record_values(
         number,
-        Event.updated,
+        ConsentEvent.updated,
         method="rollback",
         now=now,
         source=batch.source,

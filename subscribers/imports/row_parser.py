@@ -15,21 +15,21 @@ from subscribers.address import Address, normalise_address
 from subscribers.country import resolve_country
 from subscribers.csv_format import SEPARATOR
 from subscribers.errors import CountryError, DetailError, SubscriberError
-from subscribers.imports.files.raw_row import Entry
-from subscribers.models import Event
+from subscribers.imports.files.raw_row import RawRow
+from subscribers.models import ConsentEvent
 from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags
 
-Meaning = TypeVar("Meaning")
+Parsed = TypeVar("Parsed")
 
-_MOST_REMEMBERED = 20_000
+_MAX_CACHED = 20_000
 # What every mail server takes as it is: no rule of normalise_address changes or refuses such a local part.
 _ORDINARY_LOCAL = re.compile(r"[A-Za-z0-9]+(?:[._+][A-Za-z0-9]+)*", re.ASCII)
 # And such a domain: no rule does more than write it in small letters, unless its last label is reserved.
 _ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})")
-_LONGEST_LOCAL, _LONGEST_DOMAIN, _LONGEST = 64, 253, 254
+_MAX_LOCAL, _MAX_DOMAIN, _MAX_ADDRESS = 64, 253, 254
 
 
-class Draft(NamedTuple):
+class ParsedRow(NamedTuple):
     """A good row. ``email`` and ``envelope`` are those of an :class:`subscribers.address.Address`; what the
     row does not say is empty. ``leave`` is why the address must get no mail.
     """
@@ -43,91 +43,91 @@ class Draft(NamedTuple):
     language: str
     sectors: frozenset[str]
     tags: frozenset[str]
-    leave: Event | None
+    leave: ConsentEvent | None
 
 
-class DraftReader:
+class RowParser:
     """Understands entries for a workspace with these sectors."""
 
     def __init__(self, sectors: Collection[str]) -> None:
-        self._domain = _Memory(_read_domain)
-        self._organisation = _Memory(lambda cell: clean_line(cell, "organisation"))
-        self._country = _Memory(_read_country)
-        self._language = _Memory(lambda cell: clean_language(cell) or "")
-        self._sectors = _Memory(lambda cell: clean_sectors(cell.split(SEPARATOR), sectors))
-        self._tags = _Memory(lambda cell: clean_tags(cell.split(SEPARATOR)))
+        self._domain = _Cache(_parse_domain)
+        self._organisation = _Cache(lambda cell: clean_line(cell, "organisation"))
+        self._country = _Cache(_parse_country)
+        self._language = _Cache(lambda cell: clean_language(cell) or "")
+        self._sectors = _Cache(lambda cell: clean_sectors(cell.split(SEPARATOR), sectors))
+        self._tags = _Cache(lambda cell: clean_tags(cell.split(SEPARATOR)))
 
-    def read(self, number: int, entry: Entry) -> Draft:
+    def parse(self, number: int, row: RawRow) -> ParsedRow:
         """What the row with that number says.
 
         Raises:
             SubscriberError: it cannot be used; the message is the reason to give.
         """
-        email, envelope = self.read_address(entry.email)
-        if entry.leave is not None:
+        email, envelope = self.parse_address(row.email)
+        if row.leave is not None:
             # Nothing else of somebody who left is kept, so nothing else can be wrong.
-            return Draft(number, email, envelope, "", "", "", "", frozenset(), frozenset(), entry.leave)
-        return Draft(
+            return ParsedRow(number, email, envelope, "", "", "", "", frozenset(), frozenset(), row.leave)
+        return ParsedRow(
             number,
             email,
             envelope,
-            clean_line(entry.name, "name"),
-            self._organisation[entry.organisation],
-            self._country[entry.country],
-            self._language[entry.language],
-            self._sectors[entry.sectors],
-            self._tags[entry.tags],
+            clean_line(row.name, "name"),
+            self._organisation[row.organisation],
+            self._country[row.country],
+            self._language[row.language],
+            self._sectors[row.sectors],
+            self._tags[row.tags],
             None,
         )
 
-    def read_address(self, text: str) -> tuple[str, str]:
+    def parse_address(self, text: str) -> tuple[str, str]:
         """``email`` and ``envelope``, as :func:`subscribers.address.normalise_address` finds them.
 
         Raises:
             AddressError: as there.
         """
         local, _, domain = text.partition("@")
-        if _ORDINARY_LOCAL.fullmatch(local) and len(local) <= _LONGEST_LOCAL and len(text) <= _LONGEST:
+        if _ORDINARY_LOCAL.fullmatch(local) and len(local) <= _MAX_LOCAL and len(text) <= _MAX_ADDRESS:
             known = self._domain[domain]
-            if known is not None and len(local) + 1 + len(known[1]) <= _LONGEST:
+            if known is not None and len(local) + 1 + len(known[1]) <= _MAX_ADDRESS:
                 return f"{local.lower()}@{known[0]}", f"{local}@{known[1]}"
         address: Address = normalise_address(text)
         return address.email, address.envelope
 
 
-class _Memory(dict[str, Meaning]):
+class _Cache(dict[str, Parsed]):
     """What a function finds for a cell, remembered, faults included; it forgets all when it knows a lot.
 
     A dictionary, because a million cells are looked up in it.
     """
 
-    def __init__(self, find: Callable[[str], Meaning]) -> None:
+    def __init__(self, find: Callable[[str], Parsed]) -> None:
         super().__init__()
-        self._find = find
-        self._faults: dict[str, SubscriberError] = {}
+        self._parse = find
+        self._errors: dict[str, SubscriberError] = {}
 
-    def __missing__(self, cell: str) -> Meaning:
-        if cell in self._faults:
-            raise self._faults[cell]
-        if len(self) + len(self._faults) >= _MOST_REMEMBERED:
+    def __missing__(self, cell: str) -> Parsed:
+        if cell in self._errors:
+            raise self._errors[cell]
+        if len(self) + len(self._errors) >= _MAX_CACHED:
             self.clear()
-            self._faults.clear()
+            self._errors.clear()
         try:
-            found = self[cell] = self._find(cell)
+            found = self[cell] = self._parse(cell)
         except SubscriberError as fault:
-            self._faults[cell] = fault
+            self._errors[cell] = fault
             raise
         return found
 
 
-def _read_domain(domain: str) -> tuple[str, str] | None:
+def _parse_domain(domain: str) -> tuple[str, str] | None:
     """A domain as read and as sent to; None for one whose addresses all take the long way."""
     if not domain.isascii() or domain != domain.strip():
         return None
     # With two hyphens it may be one in Punycode.
     if (found := _ORDINARY_DOMAIN.fullmatch(domain)) and "--" not in domain:
         small = domain.lower()
-        if found[1].lower() not in SPECIAL_USE_DOMAIN_NAMES and len(small) <= _LONGEST_DOMAIN:
+        if found[1].lower() not in SPECIAL_USE_DOMAIN_NAMES and len(small) <= _MAX_DOMAIN:
             return small, small
     try:
         address = normalise_address(f"a@{domain}")
@@ -136,7 +136,7 @@ def _read_domain(domain: str) -> tuple[str, str] | None:
     return address.email.removeprefix("a@"), address.envelope.removeprefix("a@")
 
 
-def _read_country(cell: str) -> str:
+def _parse_country(cell: str) -> str:
     if not cell.strip():
         return ""
     try:

@@ -37,15 +37,15 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import SQLModel
 
-from subscribers.consent.status_changes import GONE
+from subscribers.consent.status_changes import GONE_STATUSES
 from subscribers.models import (
-    Event,
+    ConsentEvent,
     Status,
 )
 
 _TEMPORARY = MetaData()
 
-STAGE = Table(
+STAGING = Table(
     "import_stage",
     _TEMPORARY,
     Column("row", Integer, primary_key=True, autoincrement=False),
@@ -83,9 +83,9 @@ _LIST = Table(
 )
 """What is in a list of sectors or tags; few lists serve many rows."""
 
-_SOME = 500
+_CHUNK = 500
 """Numbers in one IN list: far below SQLite's limit of bound parameters."""
-_SUPPRESSED, _MET, _TWICE = "suppressed", "met", "twice"
+_SUPPRESSED, _MATCHED, _DUPLICATE = "suppressed", "met", "twice"
 _DETAILS = ("name", "organisation", "country", "language")
 # The index of a million addresses takes 45 MB, and without room for it every address is a page read again.
 _SQLITE_CACHE = -24 * 1024
@@ -95,11 +95,11 @@ _by_email = next(index for index in _subscriber.indexes if index.name == "uq_sub
 _sector: Table = SQLModel.metadata.tables["subscriber_sector"]
 _tag: Table = SQLModel.metadata.tables["subscriber_tag"]
 _suppression: Table = SQLModel.metadata.tables["suppression"]
-_record: Table = SQLModel.metadata.tables["consent_record"]
+_consent_record: Table = SQLModel.metadata.tables["consent_record"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Origin:
+class ImportOrigin:
     """Which import it is, as every row of it says."""
 
     import_id: int
@@ -109,16 +109,16 @@ class Origin:
 
 
 @contextmanager
-def staging(connection: Connection) -> Iterator[None]:
+def staging_tables(connection: Connection) -> Iterator[None]:
     """The temporary tables, there while the block runs. What fails inside takes them away with all else."""
     _TEMPORARY.create_all(connection, checkfirst=False)
-    with _roomy(connection):
+    with _larger_cache(connection):
         yield
     _TEMPORARY.drop_all(connection, checkfirst=False)
 
 
 @contextmanager
-def _roomy(connection: Connection) -> Iterator[None]:
+def _larger_cache(connection: Connection) -> Iterator[None]:
     if connection.dialect.name != "sqlite":
         yield
         return
@@ -130,26 +130,26 @@ def _roomy(connection: Connection) -> Iterator[None]:
         connection.exec_driver_sql(f"PRAGMA cache_size={int(before):d}")
 
 
-class Stage:
+class StagingTable:
     """A chunk of rows being decided. Every method does its step for all rows that are still undecided."""
 
-    def __init__(self, connection: Connection, origin: Origin) -> None:
+    def __init__(self, connection: Connection, origin: ImportOrigin) -> None:
         self._connection = connection
         self._origin = origin
         self._is_sqlite = connection.dialect.name == "sqlite"
         self._is_indexed = True
 
-    def begin_great(self) -> None:
-        """Put the index of addresses off until :meth:`end_great`, where the list is empty and in SQLite.
+    def defer_index(self) -> None:
+        """Put the index of addresses off until :meth:`create_deferred_index`, where the list is empty and in SQLite.
 
         A million addresses in their own order go each to another place of the index, which takes as long as
         all else together; sorted once at the end, they take a fifth of that.
         """
-        if self._is_sqlite and self.first_id() == 0:
+        if self._is_sqlite and self.last_used_id() == 0:
             _by_email.drop(self._connection)
             self._is_indexed = False
 
-    def end_great(self) -> list[tuple[int, int]]:
+    def create_deferred_index(self) -> list[tuple[int, int]]:
         """Make the index that was put off. Those whose address an earlier row had are taken off again; the
         row of each, and the first.
         """
@@ -159,16 +159,16 @@ class Stage:
         try:
             _by_email.create(self._connection)
         except IntegrityError:
-            twice = self._find_twice()
+            twice = self._find_duplicates()
         else:
             return []
-        for start in range(0, len(twice), _SOME):
-            ids = [number for number, _, _ in twice[start : start + _SOME]]
+        for start in range(0, len(twice), _CHUNK):
+            ids = [number for number, _, _ in twice[start : start + _CHUNK]]
             self._connection.execute(delete(_subscriber).where(_subscriber.c.id.in_(ids)))
         _by_email.create(self._connection)
         return [(row, first) for _, row, first in twice]
 
-    def _find_twice(self) -> list[tuple[int, int, int]]:
+    def _find_duplicates(self) -> list[tuple[int, int, int]]:
         """The number and the row of everybody whose address is there before, and the row that had it."""
         number, email = _subscriber.c.id, _subscriber.c.email
         several = select(email).group_by(email).having(func.count() > 1)
@@ -181,153 +181,159 @@ class Stage:
         # On an empty list a person's number is that of their row, the header not counted.
         return [(number, number + 1, first + 1) for number, first in self._connection.execute(later)]
 
-    def first_id(self) -> int:
+    def last_used_id(self) -> int:
         """The number before the first that is free."""
         return int(self._connection.scalar(select(func.coalesce(func.max(_subscriber.c.id), 0))) or 0)
 
-    def fill(self, rows: Sequence[tuple[Any, ...]], lists: Sequence[tuple[int, str]]) -> None:
+    def load(self, rows: Sequence[tuple[Any, ...]], lists: Sequence[tuple[int, str]]) -> None:
         """Put a chunk in place of the one before; a row has the first columns of :data:`STAGE`, in order."""
-        self._connection.execute(delete(STAGE))
-        self._write(STAGE, rows)
+        self._connection.execute(delete(STAGING))
+        self._write(STAGING, rows)
         self._write(_LIST, lists)
 
-    def suppress(self) -> list[tuple[int, str]]:
+    def mark_suppressed(self) -> list[tuple[int, str]]:
         """Set those aside whose address must get no mail; the row and the digest of each."""
         shut = select(_suppression.c.digest)
-        self._connection.execute(update(STAGE).where(STAGE.c.digest.in_(shut)).values(fate=_SUPPRESSED))
-        found = select(STAGE.c.row, STAGE.c.digest).where(STAGE.c.fate == _SUPPRESSED).order_by(STAGE.c.row)
+        self._connection.execute(update(STAGING).where(STAGING.c.digest.in_(shut)).values(fate=_SUPPRESSED))
+        found = (
+            select(STAGING.c.row, STAGING.c.digest)
+            .where(STAGING.c.fate == _SUPPRESSED)
+            .order_by(STAGING.c.row)
+        )
         return [(row, digest) for row, digest in self._connection.execute(found)]
 
-    def add(self, waiting: int) -> int:
+    def insert_new(self, waiting: int) -> int:
         """Put the ``waiting`` undecided on the list unless they are there; how many were not.
 
         Those who were have the fate "met" and their own number from here on.
         """
-        known = exists().where(_subscriber.c.email == STAGE.c.email)
+        known = exists().where(_subscriber.c.email == STAGING.c.email)
         if not self._is_sqlite:
             # Numbers of a sequence are spent for good, so they are drawn for those alone who need one.
-            waiting -= self._meet(known)
+            waiting -= self._match(known)
             drawn = func.nextval(func.pg_get_serial_sequence("subscriber", "id"))
-            self._connection.execute(update(STAGE).where(STAGE.c.fate.is_(None)).values(id=drawn))
+            self._connection.execute(update(STAGING).where(STAGING.c.fate.is_(None)).values(id=drawn))
         counted = {"preserve_rowcount": True}
-        added = self._connection.execute(self._additions(), execution_options=counted).rowcount
+        added = self._connection.execute(self._make_insert(), execution_options=counted).rowcount
         if added < waiting:
-            self._meet(~exists().where(_subscriber.c.id == STAGE.c.id))
+            self._match(~exists().where(_subscriber.c.id == STAGING.c.id))
         return added
 
-    def _meet(self, condition: ColumnElement[bool]) -> int:
-        theirs = select(_subscriber.c.id).where(_subscriber.c.email == STAGE.c.email).scalar_subquery()
-        met = update(STAGE).where(STAGE.c.fate.is_(None), condition).values(id=theirs, fate=_MET)
+    def _match(self, condition: ColumnElement[bool]) -> int:
+        theirs = select(_subscriber.c.id).where(_subscriber.c.email == STAGING.c.email).scalar_subquery()
+        met = update(STAGING).where(STAGING.c.fate.is_(None), condition).values(id=theirs, fate=_MATCHED)
         return self._connection.execute(met).rowcount
 
-    def _additions(self) -> Insert:
+    def _make_insert(self) -> Insert:
         at = literal(self._origin.now, _subscriber.c.created_at.type)
         active = literal(Status.active, _subscriber.c.status.type)
         values = {
-            "id": STAGE.c.id,
-            "email": STAGE.c.email,
-            "envelope": STAGE.c.envelope,
-            "name": STAGE.c.name,
-            "organisation": STAGE.c.organisation,
-            "country": func.nullif(STAGE.c.country, ""),
-            "language": func.nullif(STAGE.c.language, ""),
+            "id": STAGING.c.id,
+            "email": STAGING.c.email,
+            "envelope": STAGING.c.envelope,
+            "name": STAGING.c.name,
+            "organisation": STAGING.c.organisation,
+            "country": func.nullif(STAGING.c.country, ""),
+            "language": func.nullif(STAGING.c.language, ""),
             "status": active,
             "created_at": at,
             "updated_at": at,
         }
-        chosen = select(*values.values()).where(STAGE.c.fate.is_(None)).order_by(STAGE.c.row)
+        chosen = select(*values.values()).where(STAGING.c.fate.is_(None)).order_by(STAGING.c.row)
         if not self._is_indexed:
             return insert(_subscriber).from_select(list(values), chosen)
         into = (sqlite.insert if self._is_sqlite else postgresql.insert)(_subscriber)
         return into.from_select(list(values), chosen).on_conflict_do_nothing(index_elements=["email"])
 
-    def refuse_twice(self) -> list[tuple[int, int]]:
+    def mark_duplicates(self) -> list[tuple[int, int]]:
         """Set those aside whose address an earlier row had; the row of each, and the first."""
         seen = select(_SEEN.c.id)
-        again = update(STAGE).where(STAGE.c.fate == _MET, STAGE.c.id.in_(seen)).values(fate=_TWICE)
+        again = (
+            update(STAGING).where(STAGING.c.fate == _MATCHED, STAGING.c.id.in_(seen)).values(fate=_DUPLICATE)
+        )
         self._connection.execute(again)
         twice = (
-            select(STAGE.c.row, _SEEN.c.row)
-            .where(STAGE.c.fate == _TWICE, STAGE.c.id == _SEEN.c.id)
-            .order_by(STAGE.c.row)
+            select(STAGING.c.row, _SEEN.c.row)
+            .where(STAGING.c.fate == _DUPLICATE, STAGING.c.id == _SEEN.c.id)
+            .order_by(STAGING.c.row)
         )
         return [(row, first) for row, first in self._connection.execute(twice)]
 
-    def leave_gone(self) -> int:
+    def mark_gone(self) -> int:
         """Set those aside who left, bounced or complained; how many."""
-        gone = select(_subscriber.c.id).where(_subscriber.c.status.in_(sorted(GONE)))
-        self._note_seen(STAGE.c.fate == _MET)
+        gone = select(_subscriber.c.id).where(_subscriber.c.status.in_(sorted(GONE_STATUSES)))
+        self._remember_seen(STAGING.c.fate == _MATCHED)
         return self._connection.execute(
-            update(STAGE)
-            .where(STAGE.c.fate == _MET, STAGE.c.id.in_(gone.where(_subscriber.c.id == STAGE.c.id)))
+            update(STAGING)
+            .where(STAGING.c.fate == _MATCHED, STAGING.c.id.in_(gone.where(_subscriber.c.id == STAGING.c.id)))
             .values(fate=_SUPPRESSED)
         ).rowcount
 
-    def count_met(self) -> int:
-        counted = select(func.count()).select_from(STAGE).where(STAGE.c.fate == _MET)
+    def count_matched(self) -> int:
+        counted = select(func.count()).select_from(STAGING).where(STAGING.c.fate == _MATCHED)
         return int(self._connection.scalar(counted) or 0)
 
-    def differences(self) -> list[Row[Any]]:
+    def list_changed(self) -> list[Row[Any]]:
         """The rows of those on the list that say something else than is known: all columns of the stage, the
         known details as ``old_…``, and ``other_sectors`` and ``other_tags``."""
-        sectors = _lists_differ(STAGE.c.sectors, _sector, _sector.c.sector)
-        tags = _lists_differ(STAGE.c.tags, _tag, _tag.c.tag)
+        sectors = _lists_differ(STAGING.c.sectors, _sector, _sector.c.sector)
+        tags = _lists_differ(STAGING.c.tags, _tag, _tag.c.tag)
         known = [_subscriber.c[name].label(f"old_{name}") for name in _DETAILS]
         details = [
-            (STAGE.c[name] != "") & (func.coalesce(_subscriber.c[name], "") != STAGE.c[name])
+            (STAGING.c[name] != "") & (func.coalesce(_subscriber.c[name], "") != STAGING.c[name])
             for name in _DETAILS
         ]
         return list(
             self._connection.execute(
-                select(STAGE, *known, sectors.label("other_sectors"), tags.label("other_tags"))
-                .join(_subscriber, _subscriber.c.id == STAGE.c.id)
-                .where(STAGE.c.fate == _MET, or_(*details, sectors, tags))
-                .order_by(STAGE.c.row)
+                select(STAGING, *known, sectors.label("other_sectors"), tags.label("other_tags"))
+                .join(_subscriber, _subscriber.c.id == STAGING.c.id)
+                .where(STAGING.c.fate == _MATCHED, or_(*details, sectors, tags))
+                .order_by(STAGING.c.row)
             )
         )
 
-    def record_added(self) -> None:
+    def record_new(self) -> None:
         """Write the consent records, sectors and tags of the new ones."""
-        new = STAGE.c.fate.is_(None)
+        new = STAGING.c.fate.is_(None)
         if self._is_indexed:
-            self._note_seen(new)
+            self._remember_seen(new)
         values = {
-            "subscriber_id": STAGE.c.id,
-            "event": literal(Event.imported, _record.c.event.type),
-            "at": literal(self._origin.now, _record.c.at.type),
+            "subscriber_id": STAGING.c.id,
+            "event": literal(ConsentEvent.imported, _consent_record.c.event.type),
+            "at": literal(self._origin.now, _consent_record.c.at.type),
             "method": literal("import"),
             "source": literal(self._origin.source),
             "wording": literal(""),
             "wording_version": literal(""),
             "language": literal(""),
-            "evidence": literal("row ") + cast(STAGE.c.row, String),
+            "evidence": literal("row ") + cast(STAGING.c.row, String),
             "basis": literal(self._origin.basis),
             "import_id": literal(self._origin.import_id),
         }
-        chosen = select(*values.values()).where(new).order_by(STAGE.c.row)
-        self._connection.execute(insert(_record).from_select(list(values), chosen))
-        self._write_lists(_sector, STAGE.c.sectors, new)
-        self._write_lists(_tag, STAGE.c.tags, new)
+        chosen = select(*values.values()).where(new).order_by(STAGING.c.row)
+        self._connection.execute(insert(_consent_record).from_select(list(values), chosen))
+        self._write_lists(_sector, STAGING.c.sectors, new)
+        self._write_lists(_tag, STAGING.c.tags, new)
 
     def replace_lists(self, *, sectors: Sequence[int], tags: Sequence[int]) -> None:
         """Put the lists of the chunk in place of what these subscribers had."""
-        for table, column, ids in ((_sector, STAGE.c.sectors, sectors), (_tag, STAGE.c.tags, tags)):
-            for start in range(0, len(ids), _SOME):
-                some = ids[start : start + _SOME]
+        for table, column, ids in ((_sector, STAGING.c.sectors, sectors), (_tag, STAGING.c.tags, tags)):
+            for start in range(0, len(ids), _CHUNK):
+                some = ids[start : start + _CHUNK]
                 self._connection.execute(delete(table).where(table.c.subscriber_id.in_(some)))
-                self._write_lists(table, column, STAGE.c.id.in_(some) & (STAGE.c.fate == _MET))
+                self._write_lists(table, column, STAGING.c.id.in_(some) & (STAGING.c.fate == _MATCHED))
 
     def _write_lists(self, table: Table, column: Column[Any], condition: ColumnElement[bool]) -> None:
         chosen = (
-            select(STAGE.c.id, _LIST.c.value)
+            select(STAGING.c.id, _LIST.c.value)
             .join(_LIST, _LIST.c.number == column)
             .where(condition)
-            .order_by(STAGE.c.row)
+            .order_by(STAGING.c.row)
         )
         self._connection.execute(insert(table).from_select([column.name for column in table.c], chosen))
 
-    def _note_seen(self, condition: ColumnElement[bool]) -> None:
-        chosen = select(STAGE.c.id, STAGE.c.row).where(condition)
+    def _remember_seen(self, condition: ColumnElement[bool]) -> None:
+        chosen = select(STAGING.c.id, STAGING.c.row).where(condition)
         self._connection.execute(insert(_SEEN).from_select(["id", "row"], chosen))
 
     def _write(self, table: Table, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -361,16 +367,16 @@ def _copy(
 
 def _lists_differ(number: Column[Any], table: Table, value: Column[Any]) -> ColumnElement[bool]:
     """Whether a list of the chunk is not empty and not what a subscriber has."""
-    theirs = table.c.subscriber_id == STAGE.c.id
+    theirs = table.c.subscriber_id == STAGING.c.id
     missing = exists().where(
-        theirs, ~exists().where(_LIST.c.number == number, _LIST.c.value == value).correlate(STAGE, table)
+        theirs, ~exists().where(_LIST.c.number == number, _LIST.c.value == value).correlate(STAGING, table)
     )
-    have = select(func.count()).select_from(table).where(theirs).correlate(STAGE).scalar_subquery()
+    have = select(func.count()).select_from(table).where(theirs).correlate(STAGING).scalar_subquery()
     want = (
         select(func.count())
         .select_from(_LIST)
         .where(_LIST.c.number == number)
-        .correlate(STAGE)
+        .correlate(STAGING)
         .scalar_subquery()
     )
-    return (number > 0) & (missing.correlate(STAGE) | (have != want))
+    return (number > 0) & (missing.correlate(STAGING) | (have != want))

@@ -7,25 +7,27 @@ from typing import Any
 from sqlalchemy import Row, bindparam, insert, select, update
 from sqlmodel import Session, SQLModel
 
-from subscribers.consent.status_changes import consent_record
-from subscribers.imports.staging_table import Origin, Stage
+from subscribers.consent.status_changes import consent_record_values
+from subscribers.imports.staging_table import ImportOrigin, StagingTable
 from subscribers.models import (
+    ConsentEvent,
     ConsentRecord,
-    Event,
     ImportChange,
     SubscriberSector,
     SubscriberTag,
 )
 
-_SOME = 500
+_CHUNK = 500
 _DETAILS = ("name", "organisation", "country", "language")
 
 
-def change_details(session: Session, stage: Stage, changed: Sequence[Row[Any]], origin: Origin) -> None:
-    """Store what the rows say, as :meth:`subscribers.imports.staging_table.Stage.differences` found them, and record it."""
+def update_details(
+    session: Session, staging: StagingTable, changed: Sequence[Row[Any]], origin: ImportOrigin
+) -> None:
+    """Store what the rows say, as :meth:`subscribers.imports.staging_table.Stage.list_changed` found them, and record it."""
     if not changed:
         return
-    before = _read_before(session, changed)
+    before = _read_old_values(session, changed)
     people = SQLModel.metadata.tables["subscriber"]
     session.connection().execute(
         update(people)
@@ -33,7 +35,7 @@ def change_details(session: Session, stage: Stage, changed: Sequence[Row[Any]], 
         .values({name: bindparam(f"new_{name}") for name in _DETAILS} | {"updated_at": origin.now}),
         [_new_details(row) for row in changed],
     )
-    stage.replace_lists(
+    staging.replace_lists(
         sectors=[row.id for row in changed if row.other_sectors],
         tags=[row.id for row in changed if row.other_tags],
     )
@@ -48,7 +50,7 @@ def change_details(session: Session, stage: Stage, changed: Sequence[Row[Any]], 
             for row in changed
         ],
     )
-    session.execute(insert(ConsentRecord), [_record(row, before[row.id], origin) for row in changed])
+    session.execute(insert(ConsentRecord), [_make_record(row, before[row.id], origin) for row in changed])
 
 
 def _new_details(row: Row[Any]) -> dict[str, Any]:
@@ -56,7 +58,7 @@ def _new_details(row: Row[Any]) -> dict[str, Any]:
     return {"number": row.id} | {f"new_{name}": known[name] or known[f"old_{name}"] for name in _DETAILS}
 
 
-def _read_before(session: Session, changed: Sequence[Row[Any]]) -> dict[int, dict[str, Any]]:
+def _read_old_values(session: Session, changed: Sequence[Row[Any]]) -> dict[int, dict[str, Any]]:
     """The old values of what each row changes, by the subscriber's number."""
     before: dict[int, dict[str, Any]] = {
         row.id: {
@@ -80,18 +82,18 @@ def _read_lists(
 ) -> Iterator[tuple[int, list[str]]]:
     """The sectors or tags of each of these subscribers, in order."""
     owner, value = SQLModel.metadata.tables[str(table.__tablename__)].c
-    for start in range(0, len(ids), _SOME):
-        some = ids[start : start + _SOME]
+    for start in range(0, len(ids), _CHUNK):
+        some = ids[start : start + _CHUNK]
         known: dict[int, list[str]] = {number: [] for number in some}
         for number, word in session.execute(select(owner, value).where(owner.in_(some)).order_by(value)):
             known[number].append(word)
         yield from known.items()
 
 
-def _record(row: Row[Any], before: dict[str, Any], origin: Origin) -> dict[str, Any]:
-    record = consent_record(
+def _make_record(row: Row[Any], before: dict[str, Any], origin: ImportOrigin) -> dict[str, Any]:
+    record = consent_record_values(
         row.id,
-        Event.updated,
+        ConsentEvent.updated,
         method="import",
         now=origin.now,
         source=origin.source,

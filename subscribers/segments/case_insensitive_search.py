@@ -15,7 +15,7 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 
-class _Contains(FunctionElement[bool]):
+class _ContainsWords(FunctionElement[bool]):
     """``column``, a GLOB pattern for SQLite, and a regular expression for PostgreSQL."""
 
     name = "contains_words"
@@ -23,15 +23,15 @@ class _Contains(FunctionElement[bool]):
     inherit_cache = True
 
 
-def contains(column: Mapped[str], words: str) -> ColumnElement[bool]:
+def contains_words(column: Mapped[str], words: str) -> ColumnElement[bool]:
     """Whether ``column`` holds ``words``, whatever the case. Both patterns are bound parameters."""
-    letters = list(_spellings(words))
+    letters = list(_case_variants(words))
     glob = "".join(f"[{letter}]" if len(letter) > 1 or letter in "*?[" else letter for letter in letters)
-    regex = "".join(f"[{letter}]" if len(letter) > 1 else _literal(letter) for letter in letters)
-    return _Contains(column, literal(f"*{glob}*"), literal(regex))
+    regex = "".join(f"[{letter}]" if len(letter) > 1 else _escape_regex(letter) for letter in letters)
+    return _ContainsWords(column, literal(f"*{glob}*"), literal(regex))
 
 
-def _spellings(words: str) -> Iterator[str]:
+def _case_variants(words: str) -> Iterator[str]:
     """Each character with its other case beside it; alone where it has none of one character."""
     for char in words:
         lower, upper = char.lower(), char.upper()
@@ -41,18 +41,18 @@ def _spellings(words: str) -> Iterator[str]:
         yield both if is_pair else char
 
 
-def _literal(char: str) -> str:
+def _escape_regex(char: str) -> str:
     # What is no letter or digit may mean something in a pattern. A space stays as it is: "\ " is no escape.
     return char if char.isalnum() or char == "_" or not char.isascii() or char == " " else f"\\{char}"
 
 
-@compiles(_Contains, "sqlite")
-def _glob(element: _Contains, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_ContainsWords, "sqlite")
+def _compile_glob(element: _ContainsWords, compiler: SQLCompiler, **options: Any) -> str:
     column, glob, _ = element.clauses
     return f"({compiler.process(column, **options)} GLOB {compiler.process(glob, **options)})"
 
 
-@compiles(_Contains, "postgresql")
-def _regex(element: _Contains, compiler: SQLCompiler, **options: Any) -> str:
+@compiles(_ContainsWords, "postgresql")
+def _compile_regex(element: _ContainsWords, compiler: SQLCompiler, **options: Any) -> str:
     column, _, regex = element.clauses
     return f"({compiler.process(column, **options)} ~ {compiler.process(regex, **options)})"

@@ -13,7 +13,7 @@ _SIGN = re.compile(r"(>=|<=|=>|=<|>|<|=|)(.*)", re.DOTALL)
 _PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
 # Beyond these a date is a slip of the finger, and the day after the last of all has no date any more.
 _YEARS = range(1900, 2201)
-_TURNED = {"=>": ">=", "=<": "<=", "=": ""}
+_SIGN_ALIASES = {"=>": ">=", "=<": "<=", "=": ""}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class Period:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Span:
+class DateRange:
     """Some days in a row. ``sign`` is empty, ``>``, ``>=``, ``<`` or ``<=``; with ``end`` it is empty."""
 
     sign: str
@@ -39,14 +39,14 @@ class Span:
         return f"{self.sign}{self.start.text}" + (f"..{self.end.text}" if self.end else "")
 
     @property
-    def begins(self) -> datetime | None:
+    def starts_at(self) -> datetime | None:
         """The first moment in it, in UTC; None where it has no beginning."""
         if self.sign.startswith("<"):
             return None
         return _midnight(self.start.last + timedelta(1) if self.sign == ">" else self.start.first)
 
     @property
-    def ends(self) -> datetime | None:
+    def ends_before(self) -> datetime | None:
         """The first moment after it, in UTC; None where it has no end."""
         if self.sign.startswith(">"):
             return None
@@ -55,7 +55,7 @@ class Span:
         )
 
 
-def read_span(text: str) -> Span:
+def parse_date_range(text: str) -> DateRange:
     """What ``text`` means; full-width digits and signs are as good as ASCII ones.
 
     Raises:
@@ -68,13 +68,13 @@ def read_span(text: str) -> Span:
         raise ValueError(
             f'"{text}" has both a sign and an end date. Use only one of them, as in 2024-01..2024-06.'
         )
-    start, end = _read_period(first, text), _read_period(last, text) if dots else None
+    start, end = _parse_period(first, text), _parse_period(last, text) if dots else None
     if end is not None and end.last < start.first:
         raise ValueError(f'"{text}" ends before it begins. Write the earlier date first.')
-    return Span(sign=_TURNED.get(sign, sign), start=start, end=end)
+    return DateRange(sign=_SIGN_ALIASES.get(sign, sign), start=start, end=end)
 
 
-def _read_period(words: str, whole: str) -> Period:
+def _parse_period(words: str, whole: str) -> Period:
     match = _PERIOD.fullmatch(words.strip())
     if match is None:
         raise ValueError(

@@ -11,7 +11,7 @@ from typing import Protocol
 from sqlalchemy import ColumnElement
 
 
-class Deliveries(Protocol):
+class DeliveryLookup(Protocol):
     """What was sent."""
 
     def editions(self) -> Collection[str]:
@@ -23,7 +23,7 @@ class Deliveries(Protocol):
         ...
 
 
-class SavedSegments(Protocol):
+class SavedSegmentLookup(Protocol):
     """Segments with names."""
 
     def find(self, name: str) -> str | None:
@@ -36,12 +36,12 @@ class SavedSegments(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Known:
+class Lookups:
     """What the reader of a segment can look things up in; what is None is not at hand.
 
     ``sectors`` are the configured slugs; where they are None, any word is taken for one.
     """
 
     sectors: Collection[str] | None = None
-    deliveries: Deliveries | None = None
-    saved: SavedSegments | None = None
+    deliveries: DeliveryLookup | None = None
+    saved: SavedSegmentLookup | None = None

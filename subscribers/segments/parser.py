@@ -18,17 +18,17 @@ from typing import NoReturn, TypeVar
 from unicodedata import normalize
 
 from subscribers.errors import SegmentError
-from subscribers.segments.lookups import Known
-from subscribers.segments.syntax_tree import Expression, Joiner, depth, join, negate, walk, write
-from subscribers.segments.term_values import EXAMPLES, guess, listed, read_value
-from subscribers.segments.terms import KEYS, SAVED, Key, Term
+from subscribers.segments.lookups import Lookups
+from subscribers.segments.syntax_tree import BooleanOperator, Expression, depth, join, negate, to_text, walk
+from subscribers.segments.term_values import EXAMPLES, did_you_mean, list_choices, parse_value
+from subscribers.segments.terms import KEYS, SAVED_KEY, Term, TermKey
 
 EVERYBODY = "all"
-LONGEST = 4000
+MAX_LENGTH = 4000
 """Characters in a segment, written or expanded."""
-DEEPEST = 20
+MAX_DEPTH = 20
 """Parentheses in each other, and saved segments that lead to others."""
-MOST_VALUES = 600
+MAX_VALUES = 600
 """Values in all terms together; SQLite refuses conditions nested deeper than 1000."""
 
 _HYPHENS = "-－"
@@ -37,22 +37,22 @@ _COMMAS = ",，、"
 _OPENING = "(（"
 _CLOSING = ")）"
 _QUOTES: Mapping[str, str] = MappingProxyType({'"': '"', "＂": "＂", "“": "”", "「": "」"})
-_STRAY = re.compile(r"[^\s()（）]+")
-_KNOWN_KEYS = f"Choose from: {', '.join(KEYS)}."
+_WORD = re.compile(r"[^\s()（）]+")
+_KEYS_SENTENCE = f"Choose from: {', '.join(KEYS)}."
 _IN_SAVED = "In the saved segment"
 
 _Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Understood:
+class ParsedExpression:
     """What a text means: ``tree``, with the saved segments written out that the text itself named."""
 
     tree: Expression
     named: frozenset[str]
 
 
-def parse_expression(text: str, known: Known, path: tuple[str, ...] = ()) -> Understood:
+def parse_expression(text: str, lookups: Lookups, path: tuple[str, ...] = ()) -> ParsedExpression:
     """The tree that ``text`` means, saved segments in it replaced by what they mean now.
 
     ``path`` names the saved segments that led here, so that none leads back to itself.
@@ -60,30 +60,30 @@ def parse_expression(text: str, known: Known, path: tuple[str, ...] = ()) -> Und
     Raises:
         SegmentError: it cannot be understood; the error shows where and says what to try.
     """
-    reader = _Reader(text, known, path)
-    tree = reader.whole()
+    reader = _Parser(text, lookups, path)
+    tree = reader.parse()
     # What saved segments came to is held to the same limits, so that it can be kept and read again.
-    if sum(len(term.values) for term in walk(tree)) > MOST_VALUES:
-        reader.fail(f"A segment can have at most {MOST_VALUES} values in all. Use fewer.", 0)
-    if depth(tree) > DEEPEST:
-        reader.fail(f"Groups can be nested at most {DEEPEST} deep.", 0)
-    if reader.named and len(write(tree)) > LONGEST:
-        reader.fail(f"With its saved segments expanded, it is longer than {LONGEST} characters.", 0)
-    return Understood(tree=tree, named=frozenset(reader.named))
+    if sum(len(term.values) for term in walk(tree)) > MAX_VALUES:
+        reader.fail(f"A segment can have at most {MAX_VALUES} values in all. Use fewer.", 0)
+    if depth(tree) > MAX_DEPTH:
+        reader.fail(f"Groups can be nested at most {MAX_DEPTH} deep.", 0)
+    if reader.named and len(to_text(tree)) > MAX_LENGTH:
+        reader.fail(f"With its saved segments expanded, it is longer than {MAX_LENGTH} characters.", 0)
+    return ParsedExpression(tree=tree, named=frozenset(reader.named))
 
 
-class _Reader:
+class _Parser:
     """Reads one text; ``at`` is the place it has come to, ``open`` the places of open parentheses."""
 
-    def __init__(self, text: str, known: Known, path: tuple[str, ...]) -> None:
+    def __init__(self, text: str, lookups: Lookups, path: tuple[str, ...]) -> None:
         self.text = text
-        self.known = known
+        self.lookups = lookups
         self.path = path
-        self.at = 0
-        self.open: list[int] = []
+        self.position = 0
+        self.open_parentheses: list[int] = []
         self.named: set[str] = set()
-        if len(text) > LONGEST:
-            raise SegmentError(text[:60], 60, f"A segment can have at most {LONGEST} characters.")
+        if len(text) > MAX_LENGTH:
+            raise SegmentError(text[:60], 60, f"A segment can have at most {MAX_LENGTH} characters.")
         for place, char in enumerate(text):
             if not (char.isprintable() or char.isspace()):
                 self.fail(f"There is an invisible character here (U+{ord(char):04X}). Delete it.", place)
@@ -91,116 +91,119 @@ class _Reader:
     @property
     def char(self) -> str:
         """The character at the place; empty at the end."""
-        return self.text[self.at : self.at + 1]
+        return self.text[self.position : self.position + 1]
 
-    def whole(self) -> Expression:
-        expression = self.either()
+    def parse(self) -> Expression:
+        expression = self.parse_or()
         if self.char:
             self.fail("This parenthesis has no opening one. Delete it, or add one before it.")
         return expression
 
-    def either(self) -> Expression:
-        parts = [self.both()]
+    def parse_or(self) -> Expression:
+        parts = [self.parse_and()]
         while self.skip_or():
-            parts.append(self.both())
-        return join(Joiner.any, parts)
+            parts.append(self.parse_and())
+        return join(BooleanOperator.any, parts)
 
-    def both(self) -> Expression:
+    def parse_and(self) -> Expression:
         parts = []
-        while self.more():
-            parts.append(self.item())
+        while self.has_more():
+            parts.append(self.parse_item())
         if not parts:
-            self.fail(self.missing_term())
-        return join(Joiner.all, parts)
+            self.fail(self.describe_missing_term())
+        return join(BooleanOperator.all, parts)
 
-    def more(self) -> bool:
+    def has_more(self) -> bool:
         """Whether another item stands before the next "or", parenthesis or end."""
         self.skip_spaces()
-        return bool(self.char) and self.char not in _CLOSING and not self.at_or()
+        return bool(self.char) and self.char not in _CLOSING and not self.is_at_or()
 
-    def item(self) -> Expression:
+    def parse_item(self) -> Expression:
         negated = self.char in _HYPHENS
-        self.at += negated
-        expression = self.group() if self.char and self.char in _OPENING else self.term()
+        self.position += negated
+        expression = self.parse_group() if self.char and self.char in _OPENING else self.parse_term()
         if self.char and not self.char.isspace() and self.char not in _CLOSING:
             self.fail("Put a space here, between one term and the next.")
         return negate(expression) if negated else expression
 
-    def group(self) -> Expression:
-        self.open.append(self.at)
-        if len(self.open) > DEEPEST:
-            self.fail(f"Parentheses can be nested at most {DEEPEST} deep.")
-        self.at += 1
-        expression = self.either()
-        start = self.open.pop()
+    def parse_group(self) -> Expression:
+        self.open_parentheses.append(self.position)
+        if len(self.open_parentheses) > MAX_DEPTH:
+            self.fail(f"Parentheses can be nested at most {MAX_DEPTH} deep.")
+        self.position += 1
+        expression = self.parse_or()
+        start = self.open_parentheses.pop()
         if not self.char:
             self.fail("This parenthesis is never closed.", start)
-        self.at += 1
+        self.position += 1
         return expression
 
-    def term(self) -> Expression:
-        key = self.key()
-        if key == SAVED:
-            return join(Joiner.any, self.list_of(self.saved))
-        asked = Key(key)
-        values = self.list_of(lambda: self.value(asked))
+    def parse_term(self) -> Expression:
+        key = self.parse_key()
+        if key == SAVED_KEY:
+            return join(BooleanOperator.any, self.parse_list(self.parse_saved))
+        asked = TermKey(key)
+        values = self.parse_list(lambda: self.parse_value(asked))
         return Term(key=asked, values=tuple(dict.fromkeys(values)))
 
-    def list_of(self, read: Callable[[], _Item]) -> list[_Item]:
+    def parse_list(self, read: Callable[[], _Item]) -> list[_Item]:
         """What ``read`` reads, once and again after each comma."""
         items = [read()]
         while self.char and self.char in _COMMAS:
-            self.at += 1
+            self.position += 1
             items.append(read())
         return items
 
-    def key(self) -> str:
-        start = self.at
+    def parse_key(self) -> str:
+        start = self.position
         while self.char.isalnum() or self.char == "_":
-            self.at += 1
-        word = self.text[start : self.at]
+            self.position += 1
+        word = self.text[start : self.position]
         if not self.char or self.char not in _COLONS:
-            self.fail(_not_a_term(_STRAY.match(self.text, start), word), start)
+            self.fail(_describe_stray_word(_WORD.match(self.text, start), word), start)
         key = normalize("NFKC", word).casefold()
         if key not in KEYS:
-            self.fail(f'There is no key "{word}".{guess(word, KEYS)} {_KNOWN_KEYS}', start)
-        self.at += 1
+            self.fail(f'There is no key "{word}".{did_you_mean(word, KEYS)} {_KEYS_SENTENCE}', start)
+        self.position += 1
         return key
 
-    def value(self, key: Key) -> str:
-        start, word = self.at, self.word(key)
+    def parse_value(self, key: TermKey) -> str:
+        start, word = self.position, self.parse_word(key)
         try:
-            return read_value(key, word, self.known)
+            return parse_value(key, word, self.lookups)
         except ValueError as error:
             self.fail(str(error), start)
 
-    def saved(self) -> Expression:
+    def parse_saved(self) -> Expression:
         """What a saved segment means now."""
-        start, name = self.at, normalize("NFC", self.word(SAVED).strip()).casefold()
-        if self.known.saved is None:
+        start, name = self.position, normalize("NFC", self.parse_word(SAVED_KEY).strip()).casefold()
+        if self.lookups.saved is None:
             self.fail("Saved segments cannot be used here. Write out what this one stands for.", start)
-        text = self.known.saved.find(name)
+        text = self.lookups.saved.find(name)
         self.named.add(name)
         if text is None:
-            names = self.known.saved.names()
+            names = self.lookups.saved.names()
             none = "None has been saved yet. To save one: mailer segments save NAME QUERY"
-            self.fail(f'No segment is saved as "{name}".{guess(name, names)} {listed(names, none)}', start)
+            self.fail(
+                f'No segment is saved as "{name}".{did_you_mean(name, names)} {list_choices(names, none)}',
+                start,
+            )
         path = (*self.path, name)
         if name in self.path:
             self.fail(f"This saved segment refers to itself: {' → '.join(path[path.index(name) :])}.", start)
-        if len(path) > DEEPEST:
-            self.fail(f"Saved segments can refer to each other at most {DEEPEST} deep.", start)
+        if len(path) > MAX_DEPTH:
+            self.fail(f"Saved segments can refer to each other at most {MAX_DEPTH} deep.", start)
         try:
-            return parse_expression(text, self.known, path).tree
+            return parse_expression(text, self.lookups, path).tree
         except SegmentError as error:
             if error.reason.startswith(_IN_SAVED):
                 raise
             raise SegmentError(error.text, error.position, f'{_IN_SAVED} "{name}": {error.reason}') from error
 
-    def word(self, key: str) -> str:
+    def parse_word(self, key: str) -> str:
         """A value as it stands there, in quotation marks or not."""
-        start = self.at
-        word = self.quoted() if self.char and self.char in _QUOTES else self.bare()
+        start = self.position
+        word = self.parse_quoted() if self.char and self.char in _QUOTES else self.parse_bare()
         if not word.strip():
             self.fail(
                 f"A value is missing here. Write it as in {EXAMPLES[key]}, with no spaces around : and ,.",
@@ -208,9 +211,9 @@ class _Reader:
             )
         return word
 
-    def bare(self) -> str:
+    def parse_bare(self) -> str:
         """A value without quotation marks; parentheses that it opens and closes are part of it."""
-        start = self.at
+        start = self.position
         opened: list[int] = []
         while self.char and not self.char.isspace() and self.char not in _COMMAS:
             if self.char in _QUOTES:
@@ -218,55 +221,55 @@ class _Reader:
             if self.char in _CLOSING and not opened:
                 break
             if self.char in _OPENING:
-                opened.append(self.at)
+                opened.append(self.position)
             elif self.char in _CLOSING:
                 opened.pop()
-            self.at += 1
+            self.position += 1
         if opened:
             self.fail(
                 "This parenthesis is not closed within its value. Separate alternatives with commas, as in "
                 "country:MN,CN. Parentheses group whole terms, as in (country:MN or tag:press).",
                 opened[0],
             )
-        return self.text[start : self.at]
+        return self.text[start : self.position]
 
-    def quoted(self) -> str:
-        start = self.at
+    def parse_quoted(self) -> str:
+        start = self.position
         end = self.text.find(_QUOTES[self.char], start + 1)
         if end < 0:
             self.fail("This quotation mark is never closed.", start)
-        self.at = end + 1
+        self.position = end + 1
         return self.text[start + 1 : end]
 
     def skip_spaces(self) -> None:
         while self.char.isspace():
-            self.at += 1
+            self.position += 1
 
-    def at_or(self) -> bool:
+    def is_at_or(self) -> bool:
         """Whether the word at the place is "or"."""
-        match = _STRAY.match(self.text, self.at)
-        return match is not None and normalize("NFKC", match.group()).casefold() == Joiner.any
+        match = _WORD.match(self.text, self.position)
+        return match is not None and normalize("NFKC", match.group()).casefold() == BooleanOperator.any
 
     def skip_or(self) -> bool:
         """Go past an "or", if one stands here."""
-        found = self.at_or()
+        found = self.is_at_or()
         if found:
-            match = _STRAY.match(self.text, self.at)
-            self.at = match.end() if match else self.at
+            match = _WORD.match(self.text, self.position)
+            self.position = match.end() if match else self.position
         return found
 
-    def missing_term(self) -> str:
-        if self.at_or():
+    def describe_missing_term(self) -> str:
+        if self.is_at_or():
             return 'A term is missing before this "or", which joins two terms, as in country:MN or tag:press.'
         if self.char:
             return "These parentheses are empty. Write a term in them, or delete them."
-        return f"A term is missing here, such as {EXAMPLES[Key.country]}."
+        return f"A term is missing here, such as {EXAMPLES[TermKey.country]}."
 
     def fail(self, reason: str, position: int | None = None) -> NoReturn:
-        raise SegmentError(self.text, self.at if position is None else position, reason)
+        raise SegmentError(self.text, self.position if position is None else position, reason)
 
 
-def _not_a_term(stray: re.Match[str] | None, word: str) -> str:
+def _describe_stray_word(stray: re.Match[str] | None, word: str) -> str:
     whole = stray.group() if stray else ""
     folded = normalize("NFKC", word).casefold()
     if folded in {"and", "not"}:
@@ -278,5 +281,5 @@ def _not_a_term(stray: re.Match[str] | None, word: str) -> str:
         return f'"{word}" means everyone and cannot be combined with other terms.'
     if not word:
         shown = f'"{whole}"' if whole else "A hyphen alone"
-        return f"{shown} is not a term. A term is a key, a colon and values, such as {EXAMPLES[Key.country]}."
-    return f'"{whole}" has no key and colon. Write it as in {EXAMPLES[Key.country]}. {_KNOWN_KEYS}'
+        return f"{shown} is not a term. A term is a key, a colon and values, such as {EXAMPLES[TermKey.country]}."
+    return f'"{whole}" has no key and colon. Write it as in {EXAMPLES[TermKey.country]}. {_KEYS_SENTENCE}'

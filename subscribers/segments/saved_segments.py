@@ -15,14 +15,14 @@ from sqlalchemy import Connection, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col
 
-from subscribers.errors import SegmentError, SubscriberError, reprinted
+from subscribers.errors import SegmentError, SubscriberError, quote_for_message
 from subscribers.models import SavedSegment
-from subscribers.segments.lookups import Known
+from subscribers.segments.lookups import Lookups
 from subscribers.segments.parser import EVERYBODY, parse_expression
-from subscribers.segments.term_values import guess, listed
+from subscribers.segments.term_values import did_you_mean, list_choices
 
 _NAME = re.compile(r"\w[\w.-]*")
-_LONGEST_NAME = 64
+_MAX_NAME_LENGTH = 64
 
 
 class SavedSegmentError(SubscriberError):
@@ -30,7 +30,7 @@ class SavedSegmentError(SubscriberError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Saved:
+class NamedSegment:
     """A segment with a name. ``text`` is as it was written."""
 
     name: str
@@ -39,7 +39,7 @@ class Saved:
     updated_at: datetime
 
 
-class SavedSegments:
+class SavedSegmentStore:
     """The saved segments in the database of ``connection``."""
 
     def __init__(self, connection: Connection) -> None:
@@ -52,41 +52,47 @@ class SavedSegments:
 
     def names(self) -> Sequence[str]:
         """All names there are, in order."""
-        return [saved.name for saved in list_saved(self._connection)]
+        return [saved.name for saved in list_saved_segments(self._connection)]
 
 
-def list_saved(connection: Connection) -> list[Saved]:
+def list_saved_segments(connection: Connection) -> list[NamedSegment]:
     """All saved segments, by name."""
     rows = connection.execute(select(*_COLUMNS).order_by(col(SavedSegment.name)))
-    return [Saved(**row._mapping) for row in rows]
+    return [NamedSegment(**row._mapping) for row in rows]
 
 
-def find_saved(connection: Connection, name: str) -> Saved:
+def find_saved_segment(connection: Connection, name: str) -> NamedSegment:
     """The segment saved as ``name``.
 
     Raises:
         SavedSegmentError: there is none.
     """
-    row = connection.execute(select(*_COLUMNS).where(col(SavedSegment.name) == _folded(name))).first()
+    row = connection.execute(select(*_COLUMNS).where(col(SavedSegment.name) == _normalise_name(name))).first()
     if row is None:
-        names = SavedSegments(connection).names()
-        there_are = listed(names, "None has been saved yet. To save one: mailer segments save NAME QUERY")
-        raise SavedSegmentError(f"No segment is saved as {reprinted(name)}.{guess(name, names)} {there_are}")
-    return Saved(**row._mapping)
+        names = SavedSegmentStore(connection).names()
+        there_are = list_choices(
+            names, "None has been saved yet. To save one: mailer segments save NAME QUERY"
+        )
+        raise SavedSegmentError(
+            f"No segment is saved as {quote_for_message(name)}.{did_you_mean(name, names)} {there_are}"
+        )
+    return NamedSegment(**row._mapping)
 
 
-def save(connection: Connection, name: str, text: str, known: Known, *, now: datetime) -> Saved | None:
+def save_segment(
+    connection: Connection, name: str, text: str, lookups: Lookups, *, now: datetime
+) -> NamedSegment | None:
     """Save ``text`` as ``name``; what was saved under it before, if anything was. The caller commits.
 
     Raises:
         SavedSegmentError: it is no name, or ``text`` means everybody.
         SegmentError: ``text`` cannot be understood, or would lead back to itself.
     """
-    key, written = _check_name(name), text.strip()
+    key, written = _validate_name(name), text.strip()
     if written.casefold() in {"", EVERYBODY}:
         raise SavedSegmentError(f'"{EVERYBODY}" already means everyone and does not need another name.')
-    before = next((saved for saved in list_saved(connection) if saved.name == key), None)
-    parse_expression(written, known, (key,))
+    before = next((saved for saved in list_saved_segments(connection) if saved.name == key), None)
+    parse_expression(written, lookups, (key,))
     if before is None:
         _insert(connection, {"name": key, "text": written, "created_at": now, "updated_at": now})
     elif before.text != written:
@@ -95,14 +101,14 @@ def save(connection: Connection, name: str, text: str, known: Known, *, now: dat
     return before
 
 
-def remove(connection: Connection, name: str, known: Known) -> Saved:
+def delete_segment(connection: Connection, name: str, lookups: Lookups) -> NamedSegment:
     """Delete the segment saved as ``name``; what it was. The caller commits.
 
     Raises:
         SavedSegmentError: there is none, or others are made of it; they are named.
     """
-    saved = find_saved(connection, name)
-    others = [other for other in list_saved(connection) if _is_part_of(saved.name, other, known)]
+    saved = find_saved_segment(connection, name)
+    others = [other for other in list_saved_segments(connection) if _is_part_of(saved.name, other, lookups)]
     if others:
         raise SavedSegmentError(
             f'"{saved.name}" is used in {", ".join(other.name for other in others)}. '
@@ -122,25 +128,25 @@ def _insert(connection: Connection, row: dict[str, Any]) -> None:
         ) from error
 
 
-def _is_part_of(name: str, other: Saved, known: Known) -> bool:
+def _is_part_of(name: str, other: NamedSegment, lookups: Lookups) -> bool:
     try:
-        return name in parse_expression(other.text, known).named
+        return name in parse_expression(other.text, lookups).named
     except SegmentError:
         # It cannot be read any more, such as after a sector was renamed; it may still want the name.
         return name in other.text.casefold()
 
 
-def _check_name(name: str) -> str:
-    folded = _folded(name)
-    if not _NAME.fullmatch(folded) or len(folded) > _LONGEST_NAME:
+def _validate_name(name: str) -> str:
+    folded = _normalise_name(name)
+    if not _NAME.fullmatch(folded) or len(folded) > _MAX_NAME_LENGTH:
         raise SavedSegmentError(
-            f"{reprinted(name)} is not a valid name. Use at most {_LONGEST_NAME} letters, digits and - . _, "
+            f"{quote_for_message(name)} is not a valid name. Use at most {_MAX_NAME_LENGTH} letters, digits and - . _, "
             "such as east-asia."
         )
     return folded
 
 
-def _folded(name: str) -> str:
+def _normalise_name(name: str) -> str:
     """A name as it is stored: case does not matter."""
     return normalize("NFC", name.strip()).casefold()
 

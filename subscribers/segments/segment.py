@@ -15,10 +15,10 @@ from sqlalchemy import ColumnElement, and_, or_, true
 from sqlmodel import col
 
 from subscribers.models import Status, Subscriber
-from subscribers.segments.lookups import Deliveries, Known, SavedSegments
+from subscribers.segments.lookups import DeliveryLookup, Lookups, SavedSegmentLookup
 from subscribers.segments.parser import EVERYBODY, parse_expression
-from subscribers.segments.syntax_tree import Expression, Joiner, conjuncts, join, settles, write
-from subscribers.segments.terms import Key
+from subscribers.segments.syntax_tree import BooleanOperator, Expression, conjuncts, constrains, join, to_text
+from subscribers.segments.terms import TermKey
 
 __all__ = ["EVERYBODY", "Segment", "eligible", "parse_segment"]
 
@@ -34,30 +34,30 @@ class Segment:
 
     text: str
     terms: tuple[Expression, ...]
-    deliveries: Deliveries | None = field(default=None, compare=False, repr=False)
+    deliveries: DeliveryLookup | None = field(default=None, compare=False, repr=False)
 
     @property
     def canonical(self) -> str:
         """The text as the tree writes it: terms in their usual spelling, and no parentheses too many."""
-        return write(join(Joiner.all, self.terms)) if self.terms else EVERYBODY
+        return to_text(join(BooleanOperator.all, self.terms)) if self.terms else EVERYBODY
 
     def where(self) -> ColumnElement[bool]:
         """The condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
         return and_(true(), *(term.where(self.deliveries) for term in self.terms))
 
-    def asks_about(self, key: Key) -> bool:
+    def asks_about(self, key: TermKey) -> bool:
         """Whether everybody in it is chosen by ``key`` too; ``status:pending or country:MN`` has people whose
         status nobody asked about.
         """
-        return any(settles(term, key) for term in self.terms)
+        return any(constrains(term, key) for term in self.terms)
 
 
 def parse_segment(
     text: str,
     *,
     sectors: Collection[str] | None = None,
-    deliveries: Deliveries | None = None,
-    saved: SavedSegments | None = None,
+    deliveries: DeliveryLookup | None = None,
+    saved: SavedSegmentLookup | None = None,
 ) -> Segment:
     """Understand ``text``. Sectors are checked against ``sectors`` unless that is None.
 
@@ -70,10 +70,10 @@ def parse_segment(
     stripped = text.strip()
     if stripped.casefold() in {"", EVERYBODY}:
         return Segment(text=EVERYBODY, terms=())
-    known = Known(sectors=sectors, deliveries=deliveries, saved=saved)
+    known = Lookups(sectors=sectors, deliveries=deliveries, saved=saved)
     understood = parse_expression(stripped, known)
     tree = understood.tree
-    written = write(tree) if understood.named else stripped
+    written = to_text(tree) if understood.named else stripped
     return Segment(text=written, terms=conjuncts(tree), deliveries=deliveries)
 
 

@@ -8,69 +8,71 @@ from collections.abc import Sequence
 
 from subscribers.models import Status
 from subscribers.segments.segment import Segment
-from subscribers.segments.syntax_tree import Expression, Group, Joiner, conjuncts
-from subscribers.segments.term_description import Vocabulary, listing, phrase, place
-from subscribers.segments.terms import Key, Term
+from subscribers.segments.syntax_tree import BooleanOperator, Expression, Group, conjuncts
+from subscribers.segments.term_description import Vocabulary, describe_countries, describe_term, join_words
+from subscribers.segments.terms import Term, TermKey
 
-_NO_WORDS = Vocabulary()
+_NO_VOCABULARY = Vocabulary()
 _ADJECTIVES = frozenset({Status.pending, Status.active, Status.paused, Status.unsubscribed, Status.erased})
 
 
-def explain(segment: Segment, vocabulary: Vocabulary = _NO_WORDS) -> str:
+def describe_segment(segment: Segment, vocabulary: Vocabulary = _NO_VOCABULARY) -> str:
     """Who is in ``segment``, as a part of a sentence; countries and languages by their CLDR names."""
     if not segment.terms:
         return "everyone on the list"
-    if len(segment.terms) == 1 and _is_choice(segment.terms[0]):
+    if len(segment.terms) == 1 and _is_or_group(segment.terms[0]):
         group = segment.terms[0]
         assert isinstance(group, Group)  # noqa: S101 - it is a choice
-        return ", or ".join(_partners(conjuncts(part), vocabulary) for part in group.parts)
-    return _partners(segment.terms, vocabulary)
+        return ", or ".join(_describe_partners(conjuncts(part), vocabulary) for part in group.parts)
+    return _describe_partners(segment.terms, vocabulary)
 
 
-def explain_part(expression: Expression, vocabulary: Vocabulary = _NO_WORDS) -> str:
+def describe_expression(expression: Expression, vocabulary: Vocabulary = _NO_VOCABULARY) -> str:
     """What one part of a segment says of partners: "are in Mongolia or China"."""
-    return _verb(expression, vocabulary)
+    return _describe_predicate(expression, vocabulary)
 
 
-def _partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> str:
+def _describe_partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> str:
     """ "active partners in Mongolia who follow Education and who read Chinese"."""
-    adjective = next((part for part in parts if _is_adjective(part)), None)
-    country = next((part for part in parts if _is_place(part)), None)
+    adjective = next((part for part in parts if _is_status_adjective(part)), None)
+    country = next((part for part in parts if _is_country_term(part)), None)
     said = ["partners"]
     if isinstance(adjective, Term):
-        said.insert(0, listing(adjective.values))
+        said.insert(0, join_words(adjective.values))
     if isinstance(country, Term):
-        said.append(place(country, vocabulary))
+        said.append(describe_countries(country, vocabulary))
     rest = [part for part in parts if part is not adjective and part is not country]
     # Groups last: after an "or", an "and" would be heard as part of it.
     rest.sort(key=lambda part: isinstance(part, Group))
-    clauses = [f"who {_verb(part, vocabulary)}" for part in rest]
-    return " ".join([*said, listing(clauses, "and")] if clauses else said)
+    clauses = [f"who {_describe_predicate(part, vocabulary)}" for part in rest]
+    return " ".join([*said, join_words(clauses, "and")] if clauses else said)
 
 
-def _verb(expression: Expression, vocabulary: Vocabulary) -> str:
+def _describe_predicate(expression: Expression, vocabulary: Vocabulary) -> str:
     if isinstance(expression, Term):
-        return phrase(expression, vocabulary)
-    parts = [_verb(part, vocabulary) for part in expression.parts]
-    if expression.joiner is Joiner.any:
+        return describe_term(expression, vocabulary)
+    parts = [_describe_predicate(part, vocabulary) for part in expression.parts]
+    if expression.joiner is BooleanOperator.any:
         together = f"either {', '.join(parts[:-1])}, or {parts[-1]}"
     else:
-        together = f"{'both' if len(parts) == 2 else 'at the same time'} {listing(parts, 'and')}"
+        together = f"{'both' if len(parts) == 2 else 'at the same time'} {join_words(parts, 'and')}"
     return f"are not among those who {together}" if expression.negated else together
 
 
-def _is_choice(expression: Expression) -> bool:
-    return isinstance(expression, Group) and expression.joiner is Joiner.any and not expression.negated
+def _is_or_group(expression: Expression) -> bool:
+    return (
+        isinstance(expression, Group) and expression.joiner is BooleanOperator.any and not expression.negated
+    )
 
 
-def _is_adjective(expression: Expression) -> bool:
+def _is_status_adjective(expression: Expression) -> bool:
     return (
         isinstance(expression, Term)
-        and expression.key is Key.status
+        and expression.key is TermKey.status
         and not expression.negated
         and _ADJECTIVES.issuperset(expression.values)
     )
 
 
-def _is_place(expression: Expression) -> bool:
-    return isinstance(expression, Term) and expression.key is Key.country and not expression.negated
+def _is_country_term(expression: Expression) -> bool:
+    return isinstance(expression, Term) and expression.key is TermKey.country and not expression.negated

@@ -12,11 +12,11 @@ from typing import TypeAlias
 
 from sqlalchemy import ColumnElement, and_, not_, or_, true
 
-from subscribers.segments.lookups import Deliveries
-from subscribers.segments.terms import Key, Term
+from subscribers.segments.lookups import DeliveryLookup
+from subscribers.segments.terms import Term, TermKey
 
 
-class Joiner(StrEnum):
+class BooleanOperator(StrEnum):
     """How the parts of a group are joined."""
 
     all = "and"
@@ -30,21 +30,21 @@ class Joiner(StrEnum):
 class Group:
     """Parts that are joined, and the whole turned around where ``negated``."""
 
-    joiner: Joiner
+    joiner: BooleanOperator
     parts: "tuple[Expression, ...]"
     negated: bool = False
 
-    def where(self, deliveries: Deliveries | None = None) -> ColumnElement[bool]:
+    def where(self, deliveries: DeliveryLookup | None = None) -> ColumnElement[bool]:
         """The condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
         parts = [part.where(deliveries) for part in self.parts]
-        joined = and_(true(), *parts) if self.joiner is Joiner.all else or_(*parts)
+        joined = and_(true(), *parts) if self.joiner is BooleanOperator.all else or_(*parts)
         return not_(joined) if self.negated else joined
 
 
 Expression: TypeAlias = Term | Group
 
 
-def join(joiner: Joiner, parts: Iterable[Expression]) -> Expression:
+def join(joiner: BooleanOperator, parts: Iterable[Expression]) -> Expression:
     """``parts`` joined; a part of the same kind gives its own parts, and one part alone stays as it is."""
     flat = tuple(inner for part in parts for inner in _parts_of(part, joiner))
     return flat[0] if len(flat) == 1 else Group(joiner=joiner, parts=flat)
@@ -57,7 +57,7 @@ def negate(expression: Expression) -> Expression:
 
 def conjuncts(expression: Expression) -> tuple[Expression, ...]:
     """The parts that all have to hold."""
-    return tuple(_parts_of(expression, Joiner.all))
+    return tuple(_parts_of(expression, BooleanOperator.all))
 
 
 def walk(expression: Expression) -> Iterator[Term]:
@@ -69,15 +69,15 @@ def walk(expression: Expression) -> Iterator[Term]:
             yield from walk(part)
 
 
-def settles(expression: Expression, key: Key) -> bool:
+def constrains(expression: Expression, key: TermKey) -> bool:
     """Whether all whom ``expression`` chooses are chosen by ``key`` too: in an "and" one part asks about it,
     in an "or" every part.
     """
     if isinstance(expression, Term):
         return expression.key is key
-    answers = (settles(part, key) for part in expression.parts)
+    answers = (constrains(part, key) for part in expression.parts)
     # "Not (a or b)" is "not a" and "not b".
-    is_choice = (expression.joiner is Joiner.any) is not expression.negated
+    is_choice = (expression.joiner is BooleanOperator.any) is not expression.negated
     return all(answers) if is_choice else any(answers)
 
 
@@ -86,24 +86,28 @@ def depth(expression: Expression) -> int:
     return 0 if isinstance(expression, Term) else 1 + max(map(depth, expression.parts), default=0)
 
 
-def write(expression: Expression) -> str:
+def to_text(expression: Expression) -> str:
     """The text of ``expression``; reading it again makes the same tree."""
     if isinstance(expression, Term):
         return expression.text
-    if expression.joiner is Joiner.any:
-        text = " or ".join(map(write, expression.parts))
+    if expression.joiner is BooleanOperator.any:
+        text = " or ".join(map(to_text, expression.parts))
     else:
         # "or" binds weaker than standing side by side.
-        text = " ".join(f"({write(part)})" if _is_choice(part) else write(part) for part in expression.parts)
+        text = " ".join(
+            f"({to_text(part)})" if _is_or_group(part) else to_text(part) for part in expression.parts
+        )
     return f"-({text})" if expression.negated else text
 
 
-def _parts_of(expression: Expression, joiner: Joiner) -> Iterator[Expression]:
+def _parts_of(expression: Expression, joiner: BooleanOperator) -> Iterator[Expression]:
     if isinstance(expression, Group) and expression.joiner is joiner and not expression.negated:
         yield from expression.parts
     else:
         yield expression
 
 
-def _is_choice(expression: Expression) -> bool:
-    return isinstance(expression, Group) and expression.joiner is Joiner.any and not expression.negated
+def _is_or_group(expression: Expression) -> bool:
+    return (
+        isinstance(expression, Group) and expression.joiner is BooleanOperator.any and not expression.negated
+    )

@@ -7,15 +7,15 @@ from types import MappingProxyType
 
 from subscribers.country import country_name
 from subscribers.models import Status
-from subscribers.segments.date_range import Period, Span, read_span
-from subscribers.segments.terms import Key, Term
+from subscribers.segments.date_range import DateRange, Period, parse_date_range
+from subscribers.segments.terms import Term, TermKey
 
 # Countries that English gives an article, by how CLDR's English names of them look.
 _WITH_ARTICLE = re.compile(
     r".*(Islands|Territor(y|ies)|Republic|Emirates|States|Kingdom|Netherlands|Virgin Islands)"
     r"|Bahamas|Comoros|Gambia|Isle of Man|Maldives|Philippines|Seychelles|Vatican City"
 )
-_BEING: Mapping[str, str] = MappingProxyType(
+_STATUS_WORDS: Mapping[str, str] = MappingProxyType(
     {
         Status.pending: "waiting to confirm",
         Status.active: "active",
@@ -42,78 +42,78 @@ class Vocabulary:
         return f"the {name}" if _WITH_ARTICLE.fullmatch(name) else name
 
 
-def listing(words: Sequence[str], joiner: str = "or") -> str:
+def join_words(words: Sequence[str], joiner: str = "or") -> str:
     """``A``, ``A or B``, ``A, B or C``."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {joiner} {words[-1]}"
 
 
-def phrase(term: Term, vocabulary: Vocabulary) -> str:
+def describe_term(term: Term, vocabulary: Vocabulary) -> str:
     """What ``term`` says, a plural verb first: "follow Education", "are not tagged “press”"."""
-    return _PHRASES[term.key](term, vocabulary)
+    return _DESCRIBERS[term.key](term, vocabulary)
 
 
-def place(term: Term, vocabulary: Vocabulary) -> str:
+def describe_countries(term: Term, vocabulary: Vocabulary) -> str:
     """The countries of a term: "in Mongolia or China"."""
-    return f"in {listing([vocabulary.country(code) for code in term.values])}"
+    return f"in {join_words([vocabulary.country(code) for code in term.values])}"
 
 
-def _country(term: Term, vocabulary: Vocabulary) -> str:
-    return f"are {_not(term)}{place(term, vocabulary)}"
+def _describe_country(term: Term, vocabulary: Vocabulary) -> str:
+    return f"are {_not(term)}{describe_countries(term, vocabulary)}"
 
 
-def _sector(term: Term, vocabulary: Vocabulary) -> str:
-    return f"{_do_not(term)}follow {listing([vocabulary.sector(slug) for slug in term.values])}"
+def _describe_sector(term: Term, vocabulary: Vocabulary) -> str:
+    return f"{_do_not(term)}follow {join_words([vocabulary.sector(slug) for slug in term.values])}"
 
 
-def _language(term: Term, _: Vocabulary) -> str:
-    return f"{_do_not(term)}read {listing([_language_name(tag) for tag in term.values])}"
+def _describe_language(term: Term, _: Vocabulary) -> str:
+    return f"{_do_not(term)}read {join_words([_language_name(tag) for tag in term.values])}"
 
 
-def _status(term: Term, _: Vocabulary) -> str:
-    being = [_BEING[status] for status in term.values if status in _BEING]
-    said = [f"are {_not(term)}{listing(being)}"] if being else []
+def _describe_status(term: Term, _: Vocabulary) -> str:
+    being = [_STATUS_WORDS[status] for status in term.values if status in _STATUS_WORDS]
+    said = [f"are {_not(term)}{join_words(being)}"] if being else []
     if Status.bounced in term.values:
         said.append(f"{_do_not(term)}have an address that bounced")
     if Status.complained in term.values:
         said.append(f"have {_not(term)}complained")
-    return listing(said, "and" if term.negated else "or")
+    return join_words(said, "and" if term.negated else "or")
 
 
-def _tag(term: Term, _: Vocabulary) -> str:
-    return f"are {_not(term)}tagged {_quoted(term)}"
+def _describe_tag(term: Term, _: Vocabulary) -> str:
+    return f"are {_not(term)}tagged {_quote_values(term)}"
 
 
-def _org(term: Term, _: Vocabulary) -> str:
-    return f"{_do_not(term)}belong to an organisation with {_quoted(term)} in its name"
+def _describe_organisation(term: Term, _: Vocabulary) -> str:
+    return f"{_do_not(term)}belong to an organisation with {_quote_values(term)} in its name"
 
 
-def _joined(term: Term, _: Vocabulary) -> str:
-    when = listing([_days(read_span(text)) for text in term.values])
+def _describe_joined(term: Term, _: Vocabulary) -> str:
+    when = join_words([_describe_range(parse_date_range(text)) for text in term.values])
     return f"did not join {when}" if term.negated else f"joined {when}"
 
 
-def _got(term: Term, _: Vocabulary) -> str:
-    editions = listing(term.values)
+def _describe_got(term: Term, _: Vocabulary) -> str:
+    editions = join_words(term.values)
     return f"did not get edition {editions}" if term.negated else f"got edition {editions}"
 
 
-def _consent(term: Term, _: Vocabulary) -> str:
-    return f"{_do_not(term)}have {_quoted(term)} in their consent record"
+def _describe_consent(term: Term, _: Vocabulary) -> str:
+    return f"{_do_not(term)}have {_quote_values(term)} in their consent record"
 
 
-_PHRASES: Mapping[Key, Callable[[Term, Vocabulary], str]] = MappingProxyType(
+_DESCRIBERS: Mapping[TermKey, Callable[[Term, Vocabulary], str]] = MappingProxyType(
     {
-        Key.country: _country,
-        Key.sector: _sector,
-        Key.language: _language,
-        Key.status: _status,
-        Key.tag: _tag,
-        Key.org: _org,
-        Key.joined: _joined,
-        Key.got: _got,
-        Key.consent: _consent,
+        TermKey.country: _describe_country,
+        TermKey.sector: _describe_sector,
+        TermKey.language: _describe_language,
+        TermKey.status: _describe_status,
+        TermKey.tag: _describe_tag,
+        TermKey.org: _describe_organisation,
+        TermKey.joined: _describe_joined,
+        TermKey.got: _describe_got,
+        TermKey.consent: _describe_consent,
     }
 )
 
@@ -126,8 +126,8 @@ def _do_not(term: Term) -> str:
     return "do not " if term.negated else ""
 
 
-def _quoted(term: Term) -> str:
-    return listing([f"“{value}”" for value in term.values])
+def _quote_values(term: Term) -> str:
+    return join_words([f"“{value}”" for value in term.values])
 
 
 def _language_name(tag: str) -> str:
@@ -145,15 +145,15 @@ def _language_name(tag: str) -> str:
     return name or f"“{tag}”"
 
 
-def _days(span: Span) -> str:
+def _describe_range(span: DateRange) -> str:
     if span.end is not None:
-        return f"from {_period(span.start)} to {_period(span.end)}"
+        return f"from {_describe_period(span.start)} to {_describe_period(span.end)}"
     on = "on" if span.start.first == span.start.last else "in"
     before = {"": on, ">": "after", ">=": f"{on} or after", "<": "before", "<=": f"{on} or before"}
-    return f"{before[span.sign]} {_period(span.start)}"
+    return f"{before[span.sign]} {_describe_period(span.start)}"
 
 
-def _period(period: Period) -> str:
+def _describe_period(period: Period) -> str:
     from babel.dates import format_date
 
     forms = {4: "y", 7: "MMMM y", 10: "d MMMM y"}

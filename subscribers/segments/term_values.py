@@ -8,43 +8,43 @@ from unicodedata import normalize
 
 from subscribers.country import is_country, resolve_country
 from subscribers.errors import CountryError, DetailError
-from subscribers.models import Event, Status
-from subscribers.segments.date_range import read_span
-from subscribers.segments.lookups import Known
-from subscribers.segments.terms import SAVED, Key
+from subscribers.models import ConsentEvent, Status
+from subscribers.segments.date_range import parse_date_range
+from subscribers.segments.lookups import Lookups
+from subscribers.segments.terms import SAVED_KEY, TermKey
 from subscribers.validation import clean_line, clean_tag
 
 _LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 _METHOD = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 _METHODS = ("import", "page", "one-click", "command-line", "sign-up", "double-opt-in")
-_MOST_LISTED = 12
+_MAX_LISTED = 12
 
 EXAMPLES: Mapping[str, str] = MappingProxyType(
     {
-        Key.country: "country:MN,CN",
-        Key.sector: "sector:education",
-        Key.language: "language:zh",
-        Key.status: "status:active",
-        Key.tag: "tag:press",
-        Key.org: 'org:"ministry of education"',
-        Key.joined: "joined:>2024-01-01",
-        Key.got: "got:2021-1",
-        Key.consent: "consent:imported",
-        SAVED: "segment:east-asia",
+        TermKey.country: "country:MN,CN",
+        TermKey.sector: "sector:education",
+        TermKey.language: "language:zh",
+        TermKey.status: "status:active",
+        TermKey.tag: "tag:press",
+        TermKey.org: 'org:"ministry of education"',
+        TermKey.joined: "joined:>2024-01-01",
+        TermKey.got: "got:2021-1",
+        TermKey.consent: "consent:imported",
+        SAVED_KEY: "segment:east-asia",
     }
 )
 
 
-def read_value(key: Key, word: str, known: Known) -> str:
+def parse_value(key: TermKey, word: str, lookups: Lookups) -> str:
     """A value of a term as stored.
 
     Raises:
         ValueError: there is no such value; the message says what to write.
     """
-    return _VALUES[key](word, known)
+    return _PARSERS[key](word, lookups)
 
 
-def guess(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str]) -> str:
     """A question after a mistyped word, with a space before it; empty when nothing known is near."""
     near = get_close_matches(word.casefold(), [str(name) for name in known], n=2, cutoff=0.6)
     # The second is named where it is about as near as the first.
@@ -53,17 +53,17 @@ def guess(word: str, known: Iterable[str]) -> str:
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
-def listed(names: Iterable[str], none: str) -> str:
+def list_choices(names: Iterable[str], none: str) -> str:
     """The names there are, in a sentence; the first dozen of many. ``none`` where there are none."""
     all_names = list(names)
     if not all_names:
         return none
-    more = len(all_names) - _MOST_LISTED
-    shown = ", ".join(all_names[:_MOST_LISTED])
+    more = len(all_names) - _MAX_LISTED
+    shown = ", ".join(all_names[:_MAX_LISTED])
     return f"Choose from: {shown}{f' and {more} more' if more > 0 else ''}."
 
 
-def _country_value(word: str, _: Known) -> str:
+def _parse_country(word: str, _: Lookups) -> str:
     code = word.strip().upper()
     if is_country(code):
         return code
@@ -74,43 +74,45 @@ def _country_value(word: str, _: Known) -> str:
     raise ValueError(f'Write countries as two-letter codes: for "{word}", use {meant}.')
 
 
-def _sector_value(word: str, known: Known) -> str:
+def _parse_sector(word: str, lookups: Lookups) -> str:
     slug = word.strip().casefold()
-    if known.sectors is None:
+    if lookups.sectors is None:
         return slug
-    for sector in known.sectors:
+    for sector in lookups.sectors:
         if sector.casefold() == slug:
             return sector
     there_are = (
-        f"Choose from: {', '.join(known.sectors)}."
-        if known.sectors
+        f"Choose from: {', '.join(lookups.sectors)}."
+        if lookups.sectors
         else "No sectors are set in mailer.toml under [sectors]."
     )
-    raise ValueError(f'There is no sector "{word}".{guess(slug, known.sectors)} {there_are}')
+    raise ValueError(f'There is no sector "{word}".{did_you_mean(slug, lookups.sectors)} {there_are}')
 
 
-def _language_value(word: str, _: Known) -> str:
+def _parse_language(word: str, _: Lookups) -> str:
     tag = word.strip().lower().replace("_", "-")
     if not _LANGUAGE.fullmatch(tag):
         raise ValueError(f'"{word}" is not a language code. Use one such as en, mn or zh-Hans.')
     return tag
 
 
-def _status_value(word: str, _: Known) -> str:
+def _parse_status(word: str, _: Lookups) -> str:
     status = word.strip().casefold()
     if status in Status.__members__:
         return status
-    raise ValueError(f'There is no status "{word}".{guess(status, Status)} Choose from: {", ".join(Status)}.')
+    raise ValueError(
+        f'There is no status "{word}".{did_you_mean(status, Status)} Choose from: {", ".join(Status)}.'
+    )
 
 
-def _tag_value(word: str, _: Known) -> str:
+def _parse_tag(word: str, _: Lookups) -> str:
     try:
         return clean_tag(word)
     except DetailError as error:
         raise ValueError(error.reason) from error
 
 
-def _org_value(word: str, _: Known) -> str:
+def _parse_organisation(word: str, _: Lookups) -> str:
     try:
         words = clean_line(word, "org")
     except DetailError as error:
@@ -120,46 +122,46 @@ def _org_value(word: str, _: Known) -> str:
     return words
 
 
-def _joined_value(word: str, _: Known) -> str:
-    return read_span(word).text
+def _parse_joined(word: str, _: Lookups) -> str:
+    return parse_date_range(word).text
 
 
-def _got_value(word: str, known: Known) -> str:
-    if known.deliveries is None:
+def _parse_edition(word: str, lookups: Lookups) -> str:
+    if lookups.deliveries is None:
         raise ValueError("got: cannot be used here, because deliveries are not known. Leave it out.")
-    name, editions = word.strip(), known.deliveries.editions()
+    name, editions = word.strip(), lookups.deliveries.editions()
     if name in editions:
         return name
-    there_are = listed(editions, "No campaign has been created yet.")
-    raise ValueError(f'No campaign has sent the edition "{word}".{guess(name, editions)} {there_are}')
+    there_are = list_choices(editions, "No campaign has been created yet.")
+    raise ValueError(f'No campaign has sent the edition "{word}".{did_you_mean(name, editions)} {there_are}')
 
 
-def _consent_value(word: str, _: Known) -> str:
+def _parse_consent(word: str, _: Lookups) -> str:
     said = re.sub(r"[\s_-]+", "-", normalize("NFKC", word).strip().casefold())
-    if said in Event.__members__ or said in _METHODS:
+    if said in ConsentEvent.__members__ or said in _METHODS:
         return said
     # Methods are whatever wrote the record; only what is nearly a word we know is taken for a slip.
-    near = get_close_matches(said, (*Event, *_METHODS), n=1, cutoff=0.8)
+    near = get_close_matches(said, (*ConsentEvent, *_METHODS), n=1, cutoff=0.8)
     if near:
         raise ValueError(f'"{word}" is not in any consent record. Did you mean {near[0]}?')
     if not _METHOD.fullmatch(said):
         raise ValueError(
-            f'"{word}" is not a consent event or method. Use an event ({", ".join(Event)}) or a method, '
+            f'"{word}" is not a consent event or method. Use an event ({", ".join(ConsentEvent)}) or a method, '
             f"such as {', '.join(_METHODS)}."
         )
     return said
 
 
-_VALUES: Mapping[Key, Callable[[str, Known], str]] = MappingProxyType(
+_PARSERS: Mapping[TermKey, Callable[[str, Lookups], str]] = MappingProxyType(
     {
-        Key.country: _country_value,
-        Key.sector: _sector_value,
-        Key.language: _language_value,
-        Key.status: _status_value,
-        Key.tag: _tag_value,
-        Key.org: _org_value,
-        Key.joined: _joined_value,
-        Key.got: _got_value,
-        Key.consent: _consent_value,
+        TermKey.country: _parse_country,
+        TermKey.sector: _parse_sector,
+        TermKey.language: _parse_language,
+        TermKey.status: _parse_status,
+        TermKey.tag: _parse_tag,
+        TermKey.org: _parse_organisation,
+        TermKey.joined: _parse_joined,
+        TermKey.got: _parse_edition,
+        TermKey.consent: _parse_consent,
     }
 )

@@ -12,16 +12,23 @@ from types import MappingProxyType
 from sqlalchemy import ColumnElement, and_, exists, func, not_, or_, true
 from sqlmodel import col
 
-from subscribers.models import ConsentRecord, Event, Status, Subscriber, SubscriberSector, SubscriberTag
-from subscribers.segments.case_insensitive_search import contains
-from subscribers.segments.date_range import read_span
-from subscribers.segments.lookups import Deliveries
+from subscribers.models import (
+    ConsentEvent,
+    ConsentRecord,
+    Status,
+    Subscriber,
+    SubscriberSector,
+    SubscriberTag,
+)
+from subscribers.segments.case_insensitive_search import contains_words
+from subscribers.segments.date_range import parse_date_range
+from subscribers.segments.lookups import DeliveryLookup
 
 # What the reader of a segment would take for the end of a value, or for a group.
-_NOT_BARE = re.compile(r'[\s,，、()（）"＂“”「」]')
+_NEEDS_QUOTES = re.compile(r'[\s,，、()（）"＂“”「」]')
 
 
-class Key(StrEnum):
+class TermKey(StrEnum):
     """What a term may ask about."""
 
     country = "country"
@@ -52,10 +59,10 @@ class Key(StrEnum):
     """What is in their consent record: an event such as ``imported``, or a method such as ``one-click``."""
 
 
-SAVED = "segment"
+SAVED_KEY = "segment"
 """Not a key of a term: it stands for the segment that was saved under a name, and is replaced by it."""
 
-KEYS = (*Key, SAVED)
+KEYS = (*TermKey, SAVED_KEY)
 """All that may stand before a colon."""
 
 
@@ -63,23 +70,23 @@ KEYS = (*Key, SAVED)
 class Term:
     """One condition. ``values`` are alternatives, as stored."""
 
-    key: Key
+    key: TermKey
     values: tuple[str, ...]
     negated: bool = False
 
     @property
     def text(self) -> str:
         """The term as it is written, values in quotation marks where they need them."""
-        values = ",".join(f'"{value}"' if _NOT_BARE.search(value) else value for value in self.values)
+        values = ",".join(f'"{value}"' if _NEEDS_QUOTES.search(value) else value for value in self.values)
         return f"{'-' if self.negated else ''}{self.key}:{values}"
 
-    def where(self, deliveries: Deliveries | None = None) -> ColumnElement[bool]:
+    def where(self, deliveries: DeliveryLookup | None = None) -> ColumnElement[bool]:
         """The condition. Whoever has no country or no language is never in it, and always in its negation.
 
         Raises:
             ValueError: it asks about deliveries, and none were handed in.
         """
-        if self.key is Key.got:
+        if self.key is TermKey.got:
             if deliveries is None:
                 raise ValueError("got: is answered by deliveries, and none were handed in")
             condition = deliveries.has_got(self.values)
@@ -88,63 +95,63 @@ class Term:
         return not_(condition) if self.negated else condition
 
 
-def _in_country(codes: tuple[str, ...]) -> ColumnElement[bool]:
+def _has_country(codes: tuple[str, ...]) -> ColumnElement[bool]:
     country = col(Subscriber.country)
     return and_(country.is_not(None), country.in_(codes))
 
 
-def _follows(sectors: tuple[str, ...]) -> ColumnElement[bool]:
+def _follows_sector(sectors: tuple[str, ...]) -> ColumnElement[bool]:
     mine = col(SubscriberSector.subscriber_id) == col(Subscriber.id)
     return exists().where(mine, col(SubscriberSector.sector).in_(sectors)).correlate(Subscriber)
 
 
-def _reads(languages: tuple[str, ...]) -> ColumnElement[bool]:
+def _reads_language(languages: tuple[str, ...]) -> ColumnElement[bool]:
     language = func.lower(col(Subscriber.language))
     variants = [language.startswith(f"{wanted}-", autoescape=True) for wanted in languages]
     return and_(col(Subscriber.language).is_not(None), or_(language.in_(languages), *variants))
 
 
-def _stands(statuses: tuple[str, ...]) -> ColumnElement[bool]:
+def _has_status(statuses: tuple[str, ...]) -> ColumnElement[bool]:
     return col(Subscriber.status).in_([Status(status) for status in statuses])
 
 
-def _tagged(tags: tuple[str, ...]) -> ColumnElement[bool]:
+def _has_tag(tags: tuple[str, ...]) -> ColumnElement[bool]:
     mine = col(SubscriberTag.subscriber_id) == col(Subscriber.id)
     return exists().where(mine, col(SubscriberTag.tag).in_(tags)).correlate(Subscriber)
 
 
-def _works_at(words: tuple[str, ...]) -> ColumnElement[bool]:
-    return or_(*(contains(col(Subscriber.organisation), word) for word in words))
+def _has_organisation(words: tuple[str, ...]) -> ColumnElement[bool]:
+    return or_(*(contains_words(col(Subscriber.organisation), word) for word in words))
 
 
-def _joined(spans: tuple[str, ...]) -> ColumnElement[bool]:
+def _joined_in_any(spans: tuple[str, ...]) -> ColumnElement[bool]:
     return or_(*map(_joined_in, spans))
 
 
 def _joined_in(text: str) -> ColumnElement[bool]:
-    span, at = read_span(text), col(Subscriber.created_at)
-    begins = true() if span.begins is None else at >= span.begins
-    return and_(begins, true() if span.ends is None else at < span.ends)
+    span, at = parse_date_range(text), col(Subscriber.created_at)
+    begins = true() if span.starts_at is None else at >= span.starts_at
+    return and_(begins, true() if span.ends_before is None else at < span.ends_before)
 
 
-def _consented(words: tuple[str, ...]) -> ColumnElement[bool]:
+def _has_consent_record(words: tuple[str, ...]) -> ColumnElement[bool]:
     mine = col(ConsentRecord.subscriber_id) == col(Subscriber.id)
-    events = [Event(word) for word in words if word in Event.__members__]
+    events = [ConsentEvent(word) for word in words if word in ConsentEvent.__members__]
     # "command line" in a record is command-line in a segment, where a value has no spaces.
     method = func.replace(func.lower(col(ConsentRecord.method)), " ", "-")
     said = [method.in_(words), *([col(ConsentRecord.event).in_(events)] if events else [])]
     return exists().where(mine, or_(*said)).correlate(Subscriber)
 
 
-_CONDITIONS: Mapping[Key, Callable[[tuple[str, ...]], ColumnElement[bool]]] = MappingProxyType(
+_CONDITIONS: Mapping[TermKey, Callable[[tuple[str, ...]], ColumnElement[bool]]] = MappingProxyType(
     {
-        Key.country: _in_country,
-        Key.sector: _follows,
-        Key.language: _reads,
-        Key.status: _stands,
-        Key.tag: _tagged,
-        Key.org: _works_at,
-        Key.joined: _joined,
-        Key.consent: _consented,
+        TermKey.country: _has_country,
+        TermKey.sector: _follows_sector,
+        TermKey.language: _reads_language,
+        TermKey.status: _has_status,
+        TermKey.tag: _has_tag,
+        TermKey.org: _has_organisation,
+        TermKey.joined: _joined_in_any,
+        TermKey.consent: _has_consent_record,
     }
 )

@@ -21,9 +21,9 @@ from mailer.errors import MailerError
 from mailer.settings import Settings
 from subscribers.errors import SegmentError
 from subscribers.segments.segment import Segment, eligible
-from subscribers.segments.segment_description import explain
-from subscribers.segments.term_values import guess, listed
-from subscribers.segments.terms import Key
+from subscribers.segments.segment_description import describe_segment
+from subscribers.segments.term_values import did_you_mean, list_choices
+from subscribers.segments.terms import TermKey
 
 _SENT_QUERY = re.compile(r"(campaign|edition)\s*[:：]\s*(\S+)", re.IGNORECASE)
 
@@ -75,10 +75,10 @@ def _read_current_segment(
     query: str, settings: Settings, connection: Connection, today: date
 ) -> ComparedAudience:
     segment = read_segment(query, settings, connection)
-    gets_mail = not segment.asks_about(Key.status)
+    gets_mail = not segment.asks_about(TermKey.status)
     return ComparedAudience(
         text=segment.text,
-        in_words=explain(segment, vocabulary_of(settings)),
+        in_words=describe_segment(segment, vocabulary_of(settings)),
         condition=and_(segment.where(), eligible(today)) if gets_mail else segment.where(),
         segment=segment,
         mailable_only=gets_mail,
@@ -100,8 +100,8 @@ def _find_campaigns(kind: str, name: str, connection: Connection) -> Sequence[An
     rows = connection.execute(wanted.where(col(Campaign.edition) == name).order_by(col(Campaign.id))).all()
     if not rows:
         editions = DeliveryHistory(connection).editions()
-        there_are = listed(editions, "No campaign has been made yet.")
-        raise ComparisonError(f"Nobody was sent an edition {name}.{guess(name, editions)} {there_are}")
+        there_are = list_choices(editions, "No campaign has been made yet.")
+        raise ComparisonError(f"Nobody was sent an edition {name}.{did_you_mean(name, editions)} {there_are}")
     return rows
 
 

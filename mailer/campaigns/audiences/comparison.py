@@ -21,10 +21,10 @@ from mailer.database.models import Delivery, DeliveryState
 from mailer.settings import Settings
 from subscribers.models import Status, Subscriber
 from subscribers.segments.segment import eligible
-from subscribers.segments.segment_description import explain_part
+from subscribers.segments.segment_description import describe_expression
 from subscribers.segments.syntax_tree import Expression, Group, negate
 from subscribers.segments.term_description import Vocabulary
-from subscribers.segments.terms import Key
+from subscribers.segments.terms import TermKey
 
 _DELIVERY_REASONS = (
     ("their mail server refused it", (DeliveryState.rejected,)),
@@ -40,7 +40,7 @@ _STATUS_REASONS = (
     ("are paused", Status.paused),
     ("have not confirmed", Status.pending),
 )
-_CHANGEABLE_KEYS = frozenset({Key.country, Key.sector, Key.language, Key.tag, Key.org})
+_CHANGEABLE_KEYS = frozenset({TermKey.country, TermKey.sector, TermKey.language, TermKey.tag, TermKey.org})
 _VERB_PATTERN = re.compile(r"(are|do) not |(are) |(?=follow|read|belong)")
 
 
@@ -198,7 +198,7 @@ class _AbsenceReasons:
         segment = self._side.segment
         for part in segment.terms if segment else ():
             opposite = negate(part)
-            words = explain_part(opposite, vocabulary)
+            words = describe_expression(opposite, vocabulary)
             if self._held_before(part):
                 words = _phrase_as_change(words)
             yield words, opposite.where(segment.deliveries if segment else None)

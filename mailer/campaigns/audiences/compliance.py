@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, and_, exists, or_
 from sqlmodel import Session, col, func, select
 
 from mailer.settings import LawSettings, Settings
-from subscribers.models import ConsentRecord, Event, Subscriber
+from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 
 _MAX_EXAMPLES = 3
 
@@ -140,8 +140,8 @@ def has_consent_on_record() -> ColumnElement[bool]:
     return exists().where(
         col(ConsentRecord.subscriber_id) == col(Subscriber.id),
         or_(
-            col(ConsentRecord.event) == Event.subscribed,
-            and_(col(ConsentRecord.event) == Event.imported, col(ConsentRecord.basis) != ""),
+            col(ConsentRecord.event) == ConsentEvent.subscribed,
+            and_(col(ConsentRecord.event) == ConsentEvent.imported, col(ConsentRecord.basis) != ""),
         ),
     )
 

@@ -14,7 +14,7 @@ from sqlmodel import Session, col
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from subscribers.models import Subscriber
-from subscribers.segments.saved_segments import SavedSegments
+from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.segment import Segment, parse_segment
 from subscribers.segments.term_description import Vocabulary
 
@@ -65,7 +65,7 @@ def read_segment(query: str, settings: Settings, database: Session | Connection)
         query,
         sectors=settings.sectors,
         deliveries=DeliveryHistory(connection),
-        saved=SavedSegments(connection),
+        saved=SavedSegmentStore(connection),
     )
 
 

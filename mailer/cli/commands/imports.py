@@ -17,7 +17,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
-    from subscribers.imports.importer import ImportReport, PartAccount
+    from subscribers.imports.importer import ImportReport, PartReport
 
 _OUTCOMES = ("added", "updated", "unchanged", "suppressed", "refused")
 _MAX_CELL_WIDTH = 28
@@ -59,16 +59,16 @@ def import_(
     unsubscribed here stay unsubscribed, and people marked as unsubscribed in the file get no mail. Start with
     --dry-run. See docs/import.md.
     """
-    from subscribers.imports.files.columns_file import read_columns
-    from subscribers.imports.files.format_detection import Reading
+    from subscribers.imports.files.columns_file import read_columns_file
+    from subscribers.imports.files.format_detection import ReadOptions
     from subscribers.imports.importer import import_file
 
-    reading = Reading(
+    reading = ReadOptions(
         encoding=encoding,
         delimiter=_read_delimiter(delimiter),
-        columns=None if table is None else read_columns(table),
+        columns=None if table is None else read_columns_file(table),
         # A guess about the file counts only where a person sees it before anything changes.
-        believes=dry_run,
+        accepts_likely_encoding=dry_run,
     )
     workspace = context.open_workspace()
     with context.write_session(workspace) as opened, show_row_progress(file) as on_progress:
@@ -80,7 +80,7 @@ def import_(
             now=datetime.now(UTC),
             dry_run=dry_run,
             basis=basis,
-            reading=reading,
+            options=reading,
             on_progress=on_progress,
         )
     if as_json:
@@ -146,7 +146,7 @@ def rollback(context: CliContext, import_id: int, dry_run: bool, as_json: bool) 
     say(f"{verb} {report.removed} removed, {report.restored} restored, {report.kept} kept as they are.")
 
 
-def print_parts(parts: Sequence[PartAccount]) -> None:
+def print_parts(parts: Sequence[PartReport]) -> None:
     """Print the format found in each part of the file, and the first rows as they were read."""
     for part in parts:
         say(f"{part.file + ': ' if part.file else ''}{part.form}. Column layout: {part.maker}.")

@@ -14,7 +14,7 @@ from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from mailer.privacy.erasure import ErasureReport
-    from subscribers.consent.unsuppression import Suppressed
+    from subscribers.consent.unsuppression import SuppressedAddress
 
 
 @click.command()
@@ -75,14 +75,14 @@ def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bo
     unsubscribed or reported spam stay suppressed until they subscribe again themselves. It does not subscribe
     anybody again.
     """
-    from subscribers.consent.unsuppression import look_at_suppression
+    from subscribers.consent.unsuppression import preview_unsuppress
     from subscribers.consent.unsuppression import unsuppress as unsuppress_address
 
     workspace, now = context.open_workspace(), datetime.now(UTC)
     key = workspace.keys.suppression
     if not confirm:
         with context.read_session(workspace) as opened:
-            _print_suppressed(look_at_suppression(opened, address, key=key))
+            _print_suppressed(preview_unsuppress(opened, address, key=key))
         say(f"Would remove {address} from the suppression list. Add --confirm to do it.")
         return
     with context.write_session(workspace) as opened:
@@ -159,14 +159,14 @@ def prune(context: CliContext, dry_run: bool, confirm: bool, as_json: bool) -> N
     say("Done." if really else "Nothing has changed. Add --confirm to do it.")
 
 
-def _print_suppressed(found: Suppressed) -> None:
+def _print_suppressed(found: SuppressedAddress) -> None:
     """Print why the address is suppressed, and what removing it from the list means."""
-    from subscribers.models import Event
+    from subscribers.models import ConsentEvent
 
     stories = {
-        Event.suppressed: "by the team",
-        Event.bounced: "because mail to it bounced",
-        Event.erased: "because its owner was erased",
+        ConsentEvent.suppressed: "by the team",
+        ConsentEvent.bounced: "because mail to it bounced",
+        ConsentEvent.erased: "because its owner was erased",
     }
     emit(f"{found.email}: suppressed since {found.since:%Y-%m-%d}, {stories[found.reason]}")
     if found.status is None:

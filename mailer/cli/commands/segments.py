@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mailer.campaigns.audiences.comparison import AudienceChange, Difference
     from mailer.workspace import Workspace
-    from subscribers.segments.lookups import Known
+    from subscribers.segments.lookups import Lookups
     from subscribers.segments.segment import Segment
 
 _WIDE_HYPHEN = "－"
@@ -57,13 +57,13 @@ def segments() -> None:
 @pass_context
 def list_(context: CliContext, as_json: bool) -> None:
     """List the saved segments and how many subscribers each has now."""
-    from subscribers.segments.saved_segments import list_saved
+    from subscribers.segments.saved_segments import list_saved_segments
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
         rows = [
             {"name": saved.name, "segment": saved.text, **_describe_saved(workspace, opened, saved.text)}
-            for saved in list_saved(opened.connection())
+            for saved in list_saved_segments(opened.connection())
         ]
     if as_json:
         emit_json(rows)
@@ -89,14 +89,14 @@ def save(context: CliContext, name: str, query: str) -> None:
 
     Campaigns keep the meaning the name had when they were created.
     """
-    from subscribers.segments.saved_segments import find_saved
-    from subscribers.segments.saved_segments import save as save_segment
+    from subscribers.segments.saved_segments import find_saved_segment
+    from subscribers.segments.saved_segments import save_segment as save_segment
 
     workspace = context.open_workspace()
     with context.write_session(workspace) as opened:
         known = _known(workspace, opened)
         before = save_segment(opened.connection(), name, query, known, now=datetime.now(UTC))
-        saved = find_saved(opened.connection(), name)
+        saved = find_saved_segment(opened.connection(), name)
         meaning = _describe_saved(workspace, opened, saved.text)
     if before is not None and before.text != saved.text:
         say(f"Before, {saved.name} was: {before.text}")
@@ -109,11 +109,11 @@ def save(context: CliContext, name: str, query: str) -> None:
 @pass_context
 def show(context: CliContext, name: str, as_json: bool) -> None:
     """Show a saved segment: as written, expanded, in words, and with its number of subscribers."""
-    from subscribers.segments.saved_segments import find_saved
+    from subscribers.segments.saved_segments import find_saved_segment
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
-        saved = find_saved(opened.connection(), name)
+        saved = find_saved_segment(opened.connection(), name)
         meaning = _describe_saved(workspace, opened, saved.text)
     facts = {"name": saved.name, "segment": saved.text, **meaning}
     facts |= {
@@ -133,11 +133,11 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
 @pass_context
 def delete(context: CliContext, name: str) -> None:
     """Delete a saved segment. No subscriber is removed, and campaigns keep what it meant."""
-    from subscribers.segments.saved_segments import remove
+    from subscribers.segments.saved_segments import delete_segment
 
     workspace = context.open_workspace()
     with context.write_session(workspace) as opened:
-        saved = remove(opened.connection(), name, _known(workspace, opened))
+        saved = delete_segment(opened.connection(), name, _known(workspace, opened))
     say(f"Deleted {saved.name}. It was: {saved.text}")
 
 
@@ -199,12 +199,12 @@ def _write_changes_csv(people: Iterator[AudienceChange]) -> None:
     import csv
     import sys
 
-    from subscribers.csv_format import neutralise
+    from subscribers.csv_format import escape_formula
 
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("change", "reason", "email", "name", "organisation", "country"))
     for moved in people:
-        writer.writerow([neutralise(str(cell or "")) for cell in asdict(moved).values()])
+        writer.writerow([escape_formula(str(cell or "")) for cell in asdict(moved).values()])
 
 
 def _print_difference(difference: Difference) -> None:
@@ -224,14 +224,14 @@ def _print_difference(difference: Difference) -> None:
 
 def _describe(workspace: Workspace, session: Session, segment: Segment) -> dict[str, Any]:
     from mailer.campaigns.audiences.segments import vocabulary_of
-    from subscribers.queries import count
-    from subscribers.segments.segment_description import explain as explain_segment
+    from subscribers.queries import count_subscribers
+    from subscribers.segments.segment_description import describe_segment as explain_segment
 
     return {
         "written_out": segment.canonical,
         "in_words": explain_segment(segment, vocabulary_of(workspace.settings)),
-        "count": count(session, segment),
-        "get_mail": count(session, segment, today=datetime.now(UTC).date()),
+        "count": count_subscribers(session, segment),
+        "get_mail": count_subscribers(session, segment, today=datetime.now(UTC).date()),
     }
 
 
@@ -246,16 +246,16 @@ def _describe_saved(workspace: Workspace, session: Session, text: str) -> dict[s
         return nothing | {"fault": str(error)}
 
 
-def _known(workspace: Workspace, session: Session) -> Known:
+def _known(workspace: Workspace, session: Session) -> Lookups:
     from mailer.campaigns.audiences.segments import DeliveryHistory
-    from subscribers.segments.lookups import Known
-    from subscribers.segments.saved_segments import SavedSegments
+    from subscribers.segments.lookups import Lookups
+    from subscribers.segments.saved_segments import SavedSegmentStore
 
     connection = session.connection()
-    return Known(
+    return Lookups(
         sectors=workspace.settings.sectors,
         deliveries=DeliveryHistory(connection),
-        saved=SavedSegments(connection),
+        saved=SavedSegmentStore(connection),
     )
 
 

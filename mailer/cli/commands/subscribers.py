@@ -62,12 +62,12 @@ def subscribers() -> None:
 @pass_context
 def list_(context: CliContext, query: str, as_json: bool) -> None:
     """List all subscribers, or those of a segment."""
-    from subscribers.queries import list_facts
+    from subscribers.queries import list_subscriber_details
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
         segment = read_segment(workspace.settings, query, opened)
-        people = list(list_facts(opened, segment))
+        people = list(list_subscriber_details(opened, segment))
     if as_json:
         emit_json(people)
         return
@@ -91,7 +91,7 @@ def list_(context: CliContext, query: str, as_json: bool) -> None:
 @pass_context
 def count(context: CliContext, query: str, as_json: bool) -> None:
     """Count all subscribers, or those of a segment."""
-    from subscribers.queries import count as count_subscribers
+    from subscribers.queries import count_subscribers as count_subscribers
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
@@ -108,9 +108,9 @@ def count(context: CliContext, query: str, as_json: bool) -> None:
 def _segment_in_words(workspace: Workspace, segment: Segment) -> str:
     """The segment in words, after a colon; empty for all subscribers."""
     from mailer.campaigns.audiences.segments import vocabulary_of
-    from subscribers.segments.segment_description import explain
+    from subscribers.segments.segment_description import describe_segment
 
-    return f": {explain(segment, vocabulary_of(workspace.settings))}" if segment.terms else ""
+    return f": {describe_segment(segment, vocabulary_of(workspace.settings))}" if segment.terms else ""
 
 
 @subscribers.command()
@@ -124,15 +124,15 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
     """
     from mailer.campaigns.audiences.segments import vocabulary_of
     from mailer.cli.crosstable import as_dict, print_table
-    from subscribers.cross_table import count_table
-    from subscribers.segments.terms import Key
+    from subscribers.cross_table import make_cross_table
+    from subscribers.segments.terms import TermKey
 
     workspace = context.open_workspace()
     settings, vocabulary = workspace.settings, vocabulary_of(workspace.settings)
     with context.read_session(workspace) as opened:
         segment = read_segment(settings, query, opened)
-        today = None if segment.asks_about(Key.status) else datetime.now(UTC).date()
-        table = count_table(opened, segment, tuple(settings.sectors), today=today)
+        today = None if segment.asks_about(TermKey.status) else datetime.now(UTC).date()
+        table = make_cross_table(opened, segment, tuple(settings.sectors), today=today)
     if as_json:
         emit_json({"segment": segment.text, **as_dict(table, vocabulary)})
         return
@@ -160,22 +160,22 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
     import codecs
 
     from mailer.cli.output import writing_file
-    from subscribers.export import Format, export_people
+    from subscribers.export import ExportFormat, export_subscribers
 
-    wanted = Format(form)
-    if output is None and wanted is Format.xlsx:
+    wanted = ExportFormat(form)
+    if output is None and wanted is ExportFormat.xlsx:
         raise click.UsageError("A workbook cannot be printed. Give a file name, such as -o partners.xlsx")
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
         segment = read_segment(workspace.settings, query, opened)
         if output is None:
-            export_people(opened, segment, wanted, sys.stdout.buffer)
+            export_subscribers(opened, segment, wanted, sys.stdout.buffer)
             return
         with writing_file(output) as file:
-            if wanted is Format.csv:
+            if wanted is ExportFormat.csv:
                 # Without this mark Excel reads the file in the system's own encoding instead of UTF-8.
                 file.write(codecs.BOM_UTF8)
-            number = export_people(opened, segment, wanted, file)
+            number = export_subscribers(opened, segment, wanted, file)
     say(f"Wrote {output}: {number} subscriber{'' if number == 1 else 's'}.")
 
 
@@ -185,11 +185,11 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
 @pass_context
 def show(context: CliContext, address: str, as_json: bool) -> None:
     """Show everything stored about one subscriber."""
-    from subscribers.queries import facts
+    from subscribers.queries import read_subscriber_details
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
-        known = facts(opened, address)
+        known = read_subscriber_details(opened, address)
     if as_json:
         emit_json(known)
         return

@@ -14,7 +14,7 @@ from mailer.web.preview.query import PreviewQuery
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError
 from subscribers.models import Subscriber
-from subscribers.queries import count, find_subscriber, select_subscribers
+from subscribers.queries import count_subscribers, find_subscriber, select_subscribers
 from subscribers.segments.segment import eligible
 
 _MAX_ADDRESSES = 500
@@ -81,7 +81,7 @@ class RecipientFinder:
             segment = read_segment(view.segment, self.workspace.settings, opened)
         except SegmentError as error:
             return replace(self.nobody, segment_error=str(error))
-        number = count(opened, segment, today=today)
+        number = count_subscribers(opened, segment, today=today)
         n = min(view.n, number)
         if n == 0:
             return replace(self.nobody, words=f"Nobody in this segment gets mail today. {self.nobody.words}")

@@ -15,7 +15,7 @@ from mailer.web.language import choose_translator, read_form_language
 from mailer.web.public.preferences import make_reader_paths, parse_own_form, render_reader_page
 from mailer.web.public.signup import read_visitor, render_expired_link, render_public_page
 from subscribers.errors import AddressError, TokenError
-from subscribers.tokens import Purpose
+from subscribers.tokens import LinkPurpose
 
 _READ_METHODS = ("GET", "HEAD")
 _LETTER_KINDS = {
@@ -54,7 +54,7 @@ def post_data_request(site: SiteDep, request: Request, token: str, body: BodyDep
 
 def show_export(site: SiteDep, request: Request, token: str) -> Response:
     """The button that downloads a copy of one's data."""
-    return _render_link_page(site, request, token, Purpose.export, "export.html")
+    return _render_link_page(site, request, token, LinkPurpose.export, "export.html")
 
 
 def post_export(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
@@ -73,7 +73,7 @@ def post_export(site: SiteDep, request: Request, token: str, body: BodyDep) -> R
 
 def show_erasure(site: SiteDep, request: Request, token: str) -> Response:
     """What erasing means, and the button."""
-    return _render_link_page(site, request, token, Purpose.erase, "erase.html")
+    return _render_link_page(site, request, token, LinkPurpose.erase, "erase.html")
 
 
 def post_erasure(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
@@ -89,7 +89,7 @@ def post_erasure(site: SiteDep, request: Request, token: str, body: BodyDep) -> 
 
 def show_address_form(site: SiteDep, request: Request, token: str) -> Response:
     """The form for a new address."""
-    return _render_link_page(site, request, token, Purpose.address, "address.html", email="", hint="")
+    return _render_link_page(site, request, token, LinkPurpose.address, "address.html", email="", hint="")
 
 
 def post_address_form(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
@@ -106,7 +106,7 @@ def post_address_form(site: SiteDep, request: Request, token: str, body: BodyDep
             site,
             request,
             token,
-            Purpose.address,
+            LinkPurpose.address,
             "address.html",
             said=said,
             status=422,
@@ -120,7 +120,7 @@ def post_address_form(site: SiteDep, request: Request, token: str, body: BodyDep
 
 def show_address_confirmation(site: SiteDep, request: Request, token: str) -> Response:
     """The page behind the link of the letter to a new address. It writes nothing."""
-    return _render_link_page(site, request, token, Purpose.new_address, "move.html")
+    return _render_link_page(site, request, token, LinkPurpose.new_address, "move.html")
 
 
 def post_address_confirmation(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
@@ -155,7 +155,7 @@ def _render_link_page(
     site: Site,
     request: Request,
     token: str,
-    purpose: Purpose,
+    purpose: LinkPurpose,
     template: str,
     *,
     said: str = "",

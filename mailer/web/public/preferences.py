@@ -12,7 +12,6 @@ from mailer.i18n import NATIVE_NAMES, Translator
 from mailer.selfservice import unsubscribe
 from mailer.selfservice.last_edition import find_last_edition, has_last_edition
 from mailer.selfservice.preferences import (
-    MAX_NAME_LENGTH,
     FormResult,
     PreferenceOptions,
     PreferencesForm,
@@ -39,6 +38,7 @@ from mailer.web.language import (
 )
 from mailer.web.mail_html import render_without_reader, rewrite_media_urls
 from mailer.web.security import make_mail_policy
+from subscribers.validation import MAX_NAME_LENGTH
 
 _READ_METHODS = ("GET", "HEAD")
 _MAX_FIELDS = 200

@@ -30,7 +30,7 @@ from mailer.web.language import (
     read_requested_language,
 )
 from mailer.web.public.preferences import parse_own_form, render_reader_page
-from subscribers.consent.ip_evidence import Keeping, describe_origin
+from subscribers.consent.ip_evidence import IpRetention, describe_ip_address
 from subscribers.errors import AddressError, TokenError
 
 _READ_METHODS = ("GET", "HEAD")
@@ -130,8 +130,8 @@ def render_expired_link(site: Site, request: Request, *, said: str = "") -> Resp
 def read_visitor(site: Site, request: Request, tongue: Translator) -> Visitor:
     """Who asks: the network address as a proxy on this machine says it, or the one that is connected."""
     address = request.client.host if request.client is not None else ""
-    keeping = Keeping(site.workspace.settings.consent.origin)
-    evidence = describe_origin(address, key=site.workspace.keys.suppression, keeping=keeping)
+    keeping = IpRetention(site.workspace.settings.consent.origin)
+    evidence = describe_ip_address(address, key=site.workspace.keys.suppression, retention=keeping)
     return Visitor(address=address, evidence=evidence, language=tongue.tag)
 
 

@@ -9,11 +9,11 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from subscribers.csv_format import COLUMNS, SEPARATOR, Row, restore
-from subscribers.errors import DetailError, ImportFileError, reprinted
-from subscribers.imports.files.columns_file import ColumnTable
-from subscribers.imports.files.raw_row import Entry
-from subscribers.models import Event
+from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formula
+from subscribers.errors import DetailError, ImportFileError, quote_for_message
+from subscribers.imports.files.columns_file import ColumnsFile
+from subscribers.imports.files.raw_row import RawRow
+from subscribers.models import ConsentEvent
 
 
 class Maker(StrEnum):
@@ -32,10 +32,10 @@ class Maker(StrEnum):
     """Anything else, explained by a person."""
 
 
-class Role(StrEnum):
+class MailchimpFile(StrEnum):
     """Who is in a file of an archive, which Mailchimp tells by its name alone."""
 
-    members = "subscribed"
+    subscribed = "subscribed"
     """People who get the newsletter."""
 
     unsubscribed = "unsubscribed"
@@ -44,7 +44,7 @@ class Role(StrEnum):
     cleaned = "cleaned"
     """Dead addresses."""
 
-    strangers = "nonsubscribed"
+    nonsubscribed = "nonsubscribed"
     """People who never asked for the newsletter."""
 
 
@@ -59,18 +59,18 @@ _MAILCHIMP: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "tags": ("tags",),
     }
 )
-_LISTMONK_STATUSES: Mapping[str, Event | None] = MappingProxyType(
-    {"": None, "enabled": None, "disabled": Event.unsubscribed, "blocklisted": Event.suppressed}
+_LISTMONK_STATUSES: Mapping[str, ConsentEvent | None] = MappingProxyType(
+    {"": None, "enabled": None, "disabled": ConsentEvent.unsubscribed, "blocklisted": ConsentEvent.suppressed}
 )
-_LEAVES: Mapping[Role, Event] = MappingProxyType(
-    {Role.unsubscribed: Event.unsubscribed, Role.cleaned: Event.bounced}
+_SUPPRESS_REASONS: Mapping[MailchimpFile, ConsentEvent] = MappingProxyType(
+    {MailchimpFile.unsubscribed: ConsentEvent.unsubscribed, MailchimpFile.cleaned: ConsentEvent.bounced}
 )
 
 
 @dataclass(frozen=True, kw_only=True)
-class Layout:
+class ColumnMapping:
     """How rows become entries. ``meaning`` maps our columns to those of the file, for a person to look at;
-    ``unused`` are the file's other columns. ``may_leave`` says whether a row can be about somebody who left.
+    ``unused`` are the file's other columns. ``may_suppress`` says whether a row can be about somebody who left.
 
     ``read`` raises :class:`subscribers.errors.DetailError` for a row that cannot be used.
     """
@@ -78,13 +78,17 @@ class Layout:
     maker: Maker
     meaning: Mapping[str, tuple[str, ...]]
     unused: tuple[str, ...]
-    may_leave: bool
-    read: Callable[[Row], Entry]
+    may_suppress: bool
+    read_row: Callable[[SheetRow], RawRow]
 
 
-def find_layout(
-    header: Row | None, name: str, *, table: ColumnTable | None = None, role: Role | None = None
-) -> Layout:
+def find_mapping(
+    header: SheetRow | None,
+    name: str,
+    *,
+    columns_file: ColumnsFile | None = None,
+    mailchimp_file: MailchimpFile | None = None,
+) -> ColumnMapping:
     """The layout that ``header`` announces, or that ``table`` explains.
 
     Raises:
@@ -96,29 +100,29 @@ def find_layout(
     while titles[-1] == "":  # spreadsheets leave empty columns at the end
         titles.pop()
     known = {title.casefold() for title in titles}
-    if table is not None:
-        return _explained(titles, name, table)
+    if columns_file is not None:
+        return _map_by_columns_file(titles, name, columns_file)
     if "email address" in known:
-        return _mailchimp(titles, role)
+        return _map_mailchimp(titles, mailchimp_file)
     if {"email", "attributes"} <= known:
-        return _listmonk(titles)
-    return _ours(titles, name)
+        return _map_listmonk(titles)
+    return _map_own(titles, name)
 
 
-def _ours(titles: list[str], name: str) -> Layout:
+def _map_own(titles: list[str], name: str) -> ColumnMapping:
     columns = [title.casefold() for title in titles]
     for column in columns:
         if column not in COLUMNS:
-            raise ImportFileError(name, _unknown_column(column), 1)
+            raise ImportFileError(name, _describe_unknown_column(column), 1)
         if columns.count(column) > 1:
             raise ImportFileError(name, f'the column "{column}" appears twice. Remove one of them.', 1)
     if "email" not in columns:
         raise ImportFileError(name, "there is no email column, and it is required.", 1)
     places = {column: (columns.index(column),) for column in COLUMNS if column in columns}
-    return _layout(Maker.ours, titles, places, _reader(len(titles), places))
+    return _make_mapping(Maker.ours, titles, places, _make_reader(len(titles), places))
 
 
-def _mailchimp(titles: list[str], role: Role | None) -> Layout:
+def _map_mailchimp(titles: list[str], mailchimp_file: MailchimpFile | None) -> ColumnMapping:
     folded = [title.casefold() for title in titles]
     places = {
         column: tuple(folded.index(title) for title in names if title in folded)[
@@ -126,99 +130,109 @@ def _mailchimp(titles: list[str], role: Role | None) -> Layout:
         ]
         for column, names in _MAILCHIMP.items()
     }
-    read = _reader(len(titles), places, tags=_comma_tags)
-    leave = _LEAVES.get(role) if role else None
+    read = _make_reader(len(titles), places, tags=_convert_mailchimp_tags)
+    leave = _SUPPRESS_REASONS.get(mailchimp_file) if mailchimp_file else None
     if leave is None:
         leave = (
-            Event.bounced
+            ConsentEvent.bounced
             if "clean_time" in folded
-            else Event.unsubscribed
+            else ConsentEvent.unsubscribed
             if "unsub_time" in folded
             else None
         )
-    if role is Role.strangers:
-        read = _refuse_stranger
-    return _layout(
-        Maker.mailchimp, titles, places, _leaving(read, leave) if leave else read, may_leave=leave is not None
+    if mailchimp_file is MailchimpFile.nonsubscribed:
+        read = _refuse_nonsubscribed
+    return _make_mapping(
+        Maker.mailchimp,
+        titles,
+        places,
+        _with_suppress_reason(read, leave) if leave else read,
+        may_leave=leave is not None,
     )
 
 
-def _listmonk(titles: list[str]) -> Layout:
+def _map_listmonk(titles: list[str]) -> ColumnMapping:
     folded = [title.casefold() for title in titles]
     places = {"email": (folded.index("email"),)} | (
         {"name": (folded.index("name"),)} if "name" in folded else {}
     )
-    plain = _reader(len(titles), places)
+    plain = _make_reader(len(titles), places)
     attributes = folded.index("attributes")
     status = folded.index("status") if "status" in folded else None
 
-    def read(row: Row) -> Entry:
+    def read(row: SheetRow) -> RawRow:
         entry = plain(row)
-        said = _cell(row, status).strip().casefold() if status is not None else ""
+        said = _get_cell(row, status).strip().casefold() if status is not None else ""
         if said not in _LISTMONK_STATUSES:
-            raise DetailError("status", f"{reprinted(said)} is not a listmonk status.")
-        return _attributed(entry, restore(_cell(row, attributes)))._replace(leave=_LISTMONK_STATUSES[said])
+            raise DetailError("status", f"{quote_for_message(said)} is not a listmonk status.")
+        return _apply_attributes(entry, unescape_formula(_get_cell(row, attributes)))._replace(
+            leave=_LISTMONK_STATUSES[said]
+        )
 
     shown = places | dict.fromkeys(COLUMNS[2:], (attributes,))
-    return _layout(Maker.listmonk, titles, shown, read, may_leave=status is not None, used=(status,))
+    return _make_mapping(Maker.listmonk, titles, shown, read, may_leave=status is not None, used=(status,))
 
 
-def _explained(titles: list[str], name: str, table: ColumnTable) -> Layout:
+def _map_by_columns_file(titles: list[str], name: str, columns_file: ColumnsFile) -> ColumnMapping:
     folded = [title.casefold() for title in titles]
     places: dict[str, tuple[int, ...]] = {}
-    for column, wanted in table.columns.items():
+    for column, wanted in columns_file.columns.items():
         for title in wanted:
             if title.casefold() not in folded:
                 raise ImportFileError(
-                    name, f"there is no column {reprinted(title)}, although {table.name} names it.", 1
+                    name,
+                    f"there is no column {quote_for_message(title)}, although {columns_file.name} names it.",
+                    1,
                 )
         places[column] = tuple(folded.index(title.casefold()) for title in wanted)
     status = None
-    if table.status_column:
-        if table.status_column.casefold() not in folded:
+    if columns_file.status_column:
+        if columns_file.status_column.casefold() not in folded:
             raise ImportFileError(
                 name,
-                f"there is no column {reprinted(table.status_column)}, although {table.name} names it.",
+                f"there is no column {quote_for_message(columns_file.status_column)}, although {columns_file.name} names it.",
                 1,
             )
-        status = folded.index(table.status_column.casefold())
-    plain = _reader(len(titles), places)
+        status = folded.index(columns_file.status_column.casefold())
+    plain = _make_reader(len(titles), places)
 
-    def read(row: Row) -> Entry:
-        entry = table.translate(plain(row))
+    def read(row: SheetRow) -> RawRow:
+        entry = columns_file.translate(plain(row))
         return (
             entry
             if status is None
-            else entry._replace(leave=table.leaves.get(_cell(row, status).strip().casefold()))
+            else entry._replace(
+                leave=columns_file.suppress_reasons.get(_get_cell(row, status).strip().casefold())
+            )
         )
 
-    return _layout(Maker.other, titles, places, read, may_leave=status is not None, used=(status,))
+    return _make_mapping(Maker.other, titles, places, read, may_leave=status is not None, used=(status,))
 
 
-def _layout(
+def _make_mapping(
     maker: Maker,
     titles: list[str],
     places: Mapping[str, tuple[int, ...]],
-    read: Callable[[Row], Entry],
+    read: Callable[[SheetRow], RawRow],
     *,
     may_leave: bool = False,
     used: tuple[int | None, ...] = (),
-) -> Layout:
+) -> ColumnMapping:
     taken = {place for several in places.values() for place in several} | set(used)
-    return Layout(
+    return ColumnMapping(
         maker=maker,
         meaning={
             column: tuple(titles[place] for place in several) for column, several in places.items() if several
         },
         unused=tuple(title for place, title in enumerate(titles) if place not in taken and title),
-        may_leave=may_leave,
-        read=read,
+        may_suppress=may_leave,
+        read_row=read,
     )
 
 
-def _reader(
+def _make_reader(
     width: int, places: Mapping[str, tuple[int, ...]], *, tags: Callable[[str], str] | None = None
-) -> Callable[[Row], Entry]:
+) -> Callable[[SheetRow], RawRow]:
     """A function that takes a row apart; it runs a million times, so it does little."""
     single = all(len(places.get(column, ())) <= 1 for column in COLUMNS)
     # A column that is not there is read from beyond the last, where an empty cell is put.
@@ -226,14 +240,14 @@ def _reader(
     email, name, organisation, country, sectors, language, tag = order
     names = places.get("name", ())
 
-    def read(row: Row) -> Entry:
+    def read(row: SheetRow) -> RawRow:
         cells = row.cells
         if len(cells) != width:
-            cells = _fitted(cells, width)
+            cells = _fit_width(cells, width)
         cells = (*cells, "")
         if "'" in "".join(cells):
-            cells = tuple(map(restore, cells))
-        return Entry(
+            cells = tuple(map(unescape_formula, cells))
+        return RawRow(
             cells[email],
             cells[name] if single else " ".join(filter(None, (cells[place].strip() for place in names))),
             cells[organisation],
@@ -246,7 +260,7 @@ def _reader(
     return read
 
 
-def _fitted(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
+def _fit_width(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
     if any(cell.strip() for cell in cells[width:]):
         raise DetailError(
             "row",
@@ -257,29 +271,31 @@ def _fitted(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
     return (*cells[:width], *("",) * (width - len(cells)))
 
 
-def _cell(row: Row, place: int) -> str:
+def _get_cell(row: SheetRow, place: int) -> str:
     return row.cells[place] if place < len(row.cells) else ""
 
 
-def _leaving(read: Callable[[Row], Entry], leave: Event) -> Callable[[Row], Entry]:
-    return lambda row: read(row)._replace(leave=leave)
+def _with_suppress_reason(
+    read: Callable[[SheetRow], RawRow], reason: ConsentEvent
+) -> Callable[[SheetRow], RawRow]:
+    return lambda row: read(row)._replace(leave=reason)
 
 
-def _refuse_stranger(row: Row) -> Entry:  # noqa: ARG001 - whoever it is
+def _refuse_nonsubscribed(row: SheetRow) -> RawRow:  # noqa: ARG001 - whoever it is
     raise DetailError("row", "Mailchimp lists this address as never subscribed.")
 
 
-def _comma_tags(cell: str) -> str:
+def _convert_mailchimp_tags(cell: str) -> str:
     """Mailchimp's tags, ``"press","Beijing, China"``, as ours."""
     if "," not in cell and '"' not in cell:
         return cell
     return SEPARATOR.join(tag for tags in csv.reader([cell], skipinitialspace=True) for tag in tags)
 
 
-def _attributed(entry: Entry, attributes: str) -> Entry:
+def _apply_attributes(row: RawRow, attributes: str) -> RawRow:
     """``entry`` with what listmonk keeps as JSON."""
     if not attributes.strip():
-        return entry
+        return row
     try:
         known: Any = json.loads(attributes)
     except (ValueError, RecursionError) as error:
@@ -289,21 +305,21 @@ def _attributed(entry: Entry, attributes: str) -> Entry:
     if not isinstance(known, dict):
         raise DetailError("attributes", "this is not a JSON object, such as {}.")
     folded = {str(key).casefold(): value for key, value in known.items()}
-    changes: dict[str, Any] = {column: _joined(folded.get(column)) for column in COLUMNS[2:]}
-    return entry._replace(**changes)
+    changes: dict[str, Any] = {column: _join_values(folded.get(column)) for column in COLUMNS[2:]}
+    return row._replace(**changes)
 
 
-def _joined(value: Any) -> str:
+def _join_values(value: Any) -> str:
     if isinstance(value, list):
-        return SEPARATOR.join(map(_joined, value))
+        return SEPARATOR.join(map(_join_values, value))
     return value if isinstance(value, str) else "" if value is None or isinstance(value, dict) else str(value)
 
 
-def _unknown_column(column: str) -> str:
+def _describe_unknown_column(column: str) -> str:
     near = get_close_matches(column, COLUMNS, n=1, cutoff=0.6)
     question = f' Did you mean "{near[0]}"?' if near else ""
     return (
-        f"{reprinted(column)} is not a column we know.{question} The first row must name the columns: "
+        f"{quote_for_message(column)} is not a column we know.{question} The first row must name the columns: "
         f"{', '.join(COLUMNS)}; only email is required. Rename the column, remove it, or describe your "
         "columns in a file (--columns)."
     )

@@ -7,19 +7,25 @@ from pathlib import Path
 from typing import Any
 
 from subscribers.csv_format import COLUMNS, SEPARATOR
-from subscribers.errors import ImportFileError, reprinted
-from subscribers.imports.files.raw_row import Entry
-from subscribers.models import Event
+from subscribers.errors import ImportFileError, quote_for_message
+from subscribers.imports.files.raw_row import RawRow
+from subscribers.models import ConsentEvent
 
 _KEYS = ("columns", "separators", "values", "status")
-_LEAVES = {
-    event.value: event for event in (Event.unsubscribed, Event.bounced, Event.complained, Event.suppressed)
+_SUPPRESS_REASONS = {
+    event.value: event
+    for event in (
+        ConsentEvent.unsubscribed,
+        ConsentEvent.bounced,
+        ConsentEvent.complained,
+        ConsentEvent.suppressed,
+    )
 }
 _EXAMPLE = '[columns]\nemail = "E-Mail"\nname = ["Vorname", "Nachname"]'
 
 
 @dataclass(frozen=True, kw_only=True)
-class ColumnTable:
+class ColumnsFile:
     """``columns`` maps ours to titles in the file, several for a name that stands in several cells.
 
     ``separators`` says what stands between sectors or tags, ``values`` what a cell means (folded), and
@@ -31,21 +37,21 @@ class ColumnTable:
     separators: Mapping[str, str]
     values: Mapping[str, Mapping[str, str]]
     status_column: str | None
-    leaves: Mapping[str, Event]
+    suppress_reasons: Mapping[str, ConsentEvent]
 
-    def translate(self, entry: Entry) -> Entry:
+    def translate(self, row: RawRow) -> RawRow:
         """``entry`` with separators and values of ours."""
         changes: dict[str, Any] = {}
         for column in self.separators.keys() | self.values.keys():
-            cells = [getattr(entry, column)]
+            cells = [getattr(row, column)]
             if column in {"sectors", "tags"}:
                 cells = cells[0].split(self.separators.get(column, SEPARATOR))
             known = self.values.get(column, {})
             changes[column] = SEPARATOR.join(known.get(cell.strip().casefold(), cell) for cell in cells)
-        return entry._replace(**changes) if changes else entry
+        return row._replace(**changes) if changes else row
 
 
-def read_columns(path: Path) -> ColumnTable:
+def read_columns_file(path: Path) -> ColumnsFile:
     """The table in the file at ``path``.
 
     Raises:
@@ -60,27 +66,27 @@ def read_columns(path: Path) -> ColumnTable:
             path.name, f"it is not valid TOML: {error}. Write it like this:\n{_EXAMPLE}"
         ) from error
     for key in written:
-        _choose(path.name, key, _KEYS)
-    columns = _columns(path.name, written.get("columns", {}))
-    status = dict(_texts(path.name, "status", written.get("status", {})))
-    return ColumnTable(
+        _require_known(path.name, key, _KEYS)
+    columns = _read_columns(path.name, written.get("columns", {}))
+    status = dict(_read_texts(path.name, "status", written.get("status", {})))
+    return ColumnsFile(
         name=path.name,
         columns=columns,
-        separators=_separators(path.name, written.get("separators", {})),
-        values=_values(path.name, written.get("values", {})),
-        status_column=_status_column(path.name, status),
-        leaves={
-            said.casefold(): _LEAVES[_choose(path.name, word, tuple(_LEAVES))]
+        separators=_read_separators(path.name, written.get("separators", {})),
+        values=_read_values(path.name, written.get("values", {})),
+        status_column=_take_status_column(path.name, status),
+        suppress_reasons={
+            said.casefold(): _SUPPRESS_REASONS[_require_known(path.name, word, tuple(_SUPPRESS_REASONS))]
             for word, several in status.items()
             for said in several
         },
     )
 
 
-def _columns(name: str, written: Any) -> dict[str, tuple[str, ...]]:
-    columns = dict(_texts(name, "columns", written))
+def _read_columns(name: str, written: Any) -> dict[str, tuple[str, ...]]:
+    columns = dict(_read_texts(name, "columns", written))
     for column, titles in columns.items():
-        _choose(name, column, COLUMNS)
+        _require_known(name, column, COLUMNS)
         if len(titles) > 1 and column != "name":
             raise ImportFileError(
                 name, f"[columns] {column}: only the name can be spread over several columns."
@@ -92,27 +98,28 @@ def _columns(name: str, written: Any) -> dict[str, tuple[str, ...]]:
     return columns
 
 
-def _separators(name: str, written: Any) -> dict[str, str]:
-    separators = {column: texts[0] for column, texts in _texts(name, "separators", written)}
+def _read_separators(name: str, written: Any) -> dict[str, str]:
+    separators = {column: texts[0] for column, texts in _read_texts(name, "separators", written)}
     for column in separators:
-        _choose(name, column, ("sectors", "tags"))
+        _require_known(name, column, ("sectors", "tags"))
     return separators
 
 
-def _values(name: str, written: Any) -> dict[str, dict[str, str]]:
+def _read_values(name: str, written: Any) -> dict[str, dict[str, str]]:
     if not isinstance(written, dict):
         raise ImportFileError(
             name, '[values] must contain tables, such as [values.country] with "Deutschl." = "DE".'
         )
     return {
-        _choose(name, column, COLUMNS[2:]): {
-            said.strip().casefold(): texts[0] for said, texts in _texts(name, f"values.{column}", meaning)
+        _require_known(name, column, COLUMNS[2:]): {
+            said.strip().casefold(): texts[0]
+            for said, texts in _read_texts(name, f"values.{column}", meaning)
         }
         for column, meaning in written.items()
     }
 
 
-def _status_column(name: str, status: dict[str, tuple[str, ...]]) -> str | None:
+def _take_status_column(name: str, status: dict[str, tuple[str, ...]]) -> str | None:
     if not status:
         return None
     if "column" not in status:
@@ -120,7 +127,7 @@ def _status_column(name: str, status: dict[str, tuple[str, ...]]) -> str | None:
     return status.pop("column")[0]
 
 
-def _texts(name: str, table: str, written: Any) -> list[tuple[str, tuple[str, ...]]]:
+def _read_texts(name: str, table: str, written: Any) -> list[tuple[str, tuple[str, ...]]]:
     """The lines of a table, each with one text or several."""
     if not isinstance(written, dict):
         raise ImportFileError(name, f"[{table}] is not a table. Write it like this:\n{_EXAMPLE}")
@@ -135,7 +142,9 @@ def _texts(name: str, table: str, written: Any) -> list[tuple[str, tuple[str, ..
     return lines
 
 
-def _choose(name: str, word: str, known: tuple[str, ...]) -> str:
+def _require_known(name: str, word: str, known: tuple[str, ...]) -> str:
     if word not in known:
-        raise ImportFileError(name, f"{reprinted(word)} is not known here. Choose from: {', '.join(known)}.")
+        raise ImportFileError(
+            name, f"{quote_for_message(word)} is not known here. Choose from: {', '.join(known)}."
+        )
     return word

@@ -7,47 +7,47 @@ import csv
 import io
 from collections.abc import Iterator
 
-from subscribers.csv_format import Row
+from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.file_source import Material
+from subscribers.imports.files.file_source import FileSource
 
 DELIMITERS = ",;\t|"
-MOST_COLUMNS = 1000
+MAX_COLUMNS = 1000
 
 
-def find_delimiter(material: Material, encoding: str) -> str:
+def detect_delimiter(source: FileSource, encoding: str) -> str:
     """The delimiter, by how often each is in the first line.
 
     csv.Sniffer takes "m" for the delimiter of a file whose only column is "email".
     """
-    with io.TextIOWrapper(material.open(), encoding=encoding, newline="") as stream:
+    with io.TextIOWrapper(source.open(), encoding=encoding, newline="") as stream:
         header = stream.readline()
     return max(DELIMITERS, key=header.count)
 
 
-def read_delimited(material: Material, *, encoding: str, delimiter: str) -> Iterator[Row]:
-    """Every row of ``material``, which :func:`subscribers.imports.files.text_encoding.find_lettering` has proven.
+def read_delimited(source: FileSource, *, encoding: str, delimiter: str) -> Iterator[SheetRow]:
+    """Every row of ``material``, which :func:`subscribers.imports.files.text_encoding.detect_encoding` has proven.
 
     Raises:
         ImportFileError: its quotation marks do not match, or it has more columns than any list.
     """
-    with io.TextIOWrapper(material.open(), encoding=encoding, newline="") as stream:
+    with io.TextIOWrapper(source.open(), encoding=encoding, newline="") as stream:
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
         number = 0
         try:
             for number, cells in enumerate(reader, start=1):
-                if len(cells) > MOST_COLUMNS:
+                if len(cells) > MAX_COLUMNS:
                     raise ImportFileError(
-                        material.name,
-                        f"it has {len(cells):,} columns; the limit is {MOST_COLUMNS:,}.",
+                        source.name,
+                        f"it has {len(cells):,} columns; the limit is {MAX_COLUMNS:,}.",
                         number,
                     )
-                yield Row(number, tuple(cells))
+                yield SheetRow(number, tuple(cells))
         except csv.Error as error:
-            raise ImportFileError(material.name, _quotation(error), number + 1) from error
+            raise ImportFileError(source.name, _describe_quote_error(error), number + 1) from error
 
 
-def _quotation(error: csv.Error) -> str:
+def _describe_quote_error(error: csv.Error) -> str:
     if "expected after" in str(error):
         return 'there is text after a closing quotation mark. Double any quotation mark inside a cell: "".'
     return (

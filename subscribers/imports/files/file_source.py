@@ -9,20 +9,20 @@ from subscribers.errors import ImportFileError
 
 
 @dataclass(frozen=True, kw_only=True)
-class Material:
+class FileSource:
     """``name`` is for people, ``size`` in bytes; ``open`` gives the bytes from the beginning."""
 
     name: str
     size: int
     open: Callable[[], BinaryIO] = field(repr=False)
 
-    def begins(self, length: int) -> bytes:
+    def read_start(self, length: int) -> bytes:
         """The first bytes."""
         with self.open() as stream:
             return stream.read(length)
 
 
-def read_material(path: Path) -> Material:
+def make_file_source(path: Path) -> FileSource:
     """The file at ``path``.
 
     Raises:
@@ -33,4 +33,4 @@ def read_material(path: Path) -> Material:
             size = stream.seek(0, 2)
     except OSError as error:
         raise ImportFileError(path.name, f"it cannot be read: {error.strerror}.") from error
-    return Material(name=path.name, size=size, open=lambda: path.open("rb"))
+    return FileSource(name=path.name, size=size, open=lambda: path.open("rb"))

@@ -2,10 +2,10 @@
 
 from typing import NamedTuple
 
-from subscribers.models import Event
+from subscribers.models import ConsentEvent
 
 
-class Entry(NamedTuple):
+class RawRow(NamedTuple):
     """Cells as they are written. Several sectors or tags stand apart by semicolons.
 
     ``leave`` is why this address must get no mail, None for somebody who wants it.
@@ -18,4 +18,4 @@ class Entry(NamedTuple):
     sectors: str
     language: str
     tags: str
-    leave: Event | None = None
+    leave: ConsentEvent | None = None

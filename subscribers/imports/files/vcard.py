@@ -5,18 +5,18 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator
 
-from subscribers.csv_format import COLUMNS, SEPARATOR, Row
+from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.file_source import Material
+from subscribers.imports.files.file_source import FileSource
 
-_PLAIN = re.compile(r"(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;[^:]*)?):(?P<value>.*)", re.DOTALL)
-_LONGEST_CARD = 20_000
+_PROPERTY = re.compile(r"(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;[^:]*)?):(?P<value>.*)", re.DOTALL)
+_MAX_CARD_LINES = 20_000
 """Lines. A photograph in a card has some thousands."""
 
 
-def is_vcard(material: Material, encoding: str) -> bool:
+def is_vcard(source: FileSource, encoding: str) -> bool:
     return (
-        material.begins(64)
+        source.read_start(64)
         .decode(encoding, errors="ignore")
         .lstrip("\ufeff\r\n ")
         .upper()
@@ -24,28 +24,28 @@ def is_vcard(material: Material, encoding: str) -> bool:
     )
 
 
-def read_vcards(material: Material, *, encoding: str) -> Iterator[Row]:
+def read_vcards(source: FileSource, *, encoding: str) -> Iterator[SheetRow]:
     """A header of our columns, then one row for each card that has an address, numbered by the cards.
 
     Raises:
         ImportFileError: a card has no end.
     """
-    yield Row(1, COLUMNS)
+    yield SheetRow(1, COLUMNS)
     number = 1
-    for card in _cards(material, encoding):
+    for card in _read_cards(source, encoding):
         number += 1
-        yield Row(number, _cells(card))
+        yield SheetRow(number, _make_cells(card))
 
 
-def _cards(material: Material, encoding: str) -> Iterator[defaultdict[str, list[str]]]:
+def _read_cards(source: FileSource, encoding: str) -> Iterator[defaultdict[str, list[str]]]:
     card: defaultdict[str, list[str]] | None = None
     length = 0
-    for line in _unfolded(material, encoding):
+    for line in _unfold_lines(source, encoding):
         length += 1
-        match = _PLAIN.fullmatch(line)
+        match = _PROPERTY.fullmatch(line)
         if match is None:
             continue
-        name, value = match["name"].upper(), _value(match["parameters"].upper(), match["value"])
+        name, value = match["name"].upper(), _decode_value(match["parameters"].upper(), match["value"])
         if name == "BEGIN":
             card, length = defaultdict(list), 0
         elif name == "END" and card is not None:
@@ -53,18 +53,18 @@ def _cards(material: Material, encoding: str) -> Iterator[defaultdict[str, list[
             card = None
         elif card is not None:
             card[name].append(value)
-        if card is not None and length > _LONGEST_CARD:
+        if card is not None and length > _MAX_CARD_LINES:
             break
     if card is not None:
-        raise ImportFileError(material.name, "a card has no end (END:VCARD).")
+        raise ImportFileError(source.name, "a card has no end (END:VCARD).")
 
 
-def _unfolded(material: Material, encoding: str) -> Iterator[str]:
+def _unfold_lines(source: FileSource, encoding: str) -> Iterator[str]:
     """Lines, those that were broken put together again: by a blank, or by = in quoted-printable."""
     import io
 
     held = ""
-    with io.TextIOWrapper(material.open(), encoding=encoding) as stream:
+    with io.TextIOWrapper(source.open(), encoding=encoding) as stream:
         for raw in stream:
             line = raw.rstrip("\r\n")
             if line[:1] in {" ", "\t"} and len(held) < 1 << 20:
@@ -77,7 +77,7 @@ def _unfolded(material: Material, encoding: str) -> Iterator[str]:
     yield held
 
 
-def _value(parameters: str, value: str) -> str:
+def _decode_value(parameters: str, value: str) -> str:
     if "QUOTED-PRINTABLE" not in parameters:
         return value
     found = re.search(r"CHARSET=\"?([\w-]+)", parameters)
@@ -88,30 +88,32 @@ def _value(parameters: str, value: str) -> str:
         return raw.decode("utf-8", "replace")
 
 
-def _cells(card: defaultdict[str, list[str]]) -> tuple[str, ...]:
+def _make_cells(card: defaultdict[str, list[str]]) -> tuple[str, ...]:
     names = card["N"]
-    name = _first(card["FN"]) or (" ".join(filter(None, reversed(_parts(names[0])[:2]))) if names else "")
-    organisation = ", ".join(filter(None, _parts(card["ORG"][0]))) if card["ORG"] else ""
-    countries = [parts[6] for parts in map(_parts, card["ADR"]) if len(parts) > 6 and parts[6]]
+    name = _first_value(card["FN"]) or (
+        " ".join(filter(None, reversed(_split_components(names[0])[:2]))) if names else ""
+    )
+    organisation = ", ".join(filter(None, _split_components(card["ORG"][0]))) if card["ORG"] else ""
+    countries = [parts[6] for parts in map(_split_components, card["ADR"]) if len(parts) > 6 and parts[6]]
     tags = [tag for line in card["CATEGORIES"] for tag in re.split(r"(?<!\\),", line)]
     return (
-        _first(card["EMAIL"]),
+        _first_value(card["EMAIL"]),
         name,
         organisation,
         countries[0] if countries else "",
         "",
-        _first(card["LANG"]),
-        SEPARATOR.join(map(_unescaped, tags)),
+        _first_value(card["LANG"]),
+        SEPARATOR.join(map(_unescape, tags)),
     )
 
 
-def _first(values: list[str]) -> str:
-    return _unescaped(values[0]).removeprefix("mailto:") if values else ""
+def _first_value(values: list[str]) -> str:
+    return _unescape(values[0]).removeprefix("mailto:") if values else ""
 
 
-def _parts(value: str) -> list[str]:
-    return [_unescaped(part) for part in re.split(r"(?<!\\);", value)]
+def _split_components(value: str) -> list[str]:
+    return [_unescape(part) for part in re.split(r"(?<!\\);", value)]
 
 
-def _unescaped(text: str) -> str:
+def _unescape(text: str) -> str:
     return re.sub(r"\\([\\,;nN])", lambda found: " " if found[1] in "nN" else found[1], text).strip()

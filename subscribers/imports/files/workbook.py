@@ -6,15 +6,15 @@ from datetime import date, datetime, time
 from io import BytesIO
 from typing import Any
 
-from subscribers.csv_format import Row
+from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.delimited_text import MOST_COLUMNS
-from subscribers.imports.files.file_source import Material
-from subscribers.imports.files.zip_archive import Archive
+from subscribers.imports.files.delimited_text import MAX_COLUMNS
+from subscribers.imports.files.file_source import FileSource
+from subscribers.imports.files.zip_archive import ZipArchive
 
-_MOST_CELLS = 20_000_000
-_PLACE = re.compile(rb"""\br(?:ef)?\s*=\s*["'](?:[A-Z]{1,3}[0-9]+:)?([A-Z]{1,3})([0-9]{1,7})["']""")
-_LONGEST_PLACE = 64
+_MAX_CELLS = 20_000_000
+_CELL_REFERENCE = re.compile(rb"""\br(?:ef)?\s*=\s*["'](?:[A-Z]{1,3}[0-9]+:)?([A-Z]{1,3})([0-9]{1,7})["']""")
+_MAX_REFERENCE_BYTES = 64
 _BLOCK = 1 << 20
 
 
@@ -23,27 +23,27 @@ def is_workbook(names: tuple[str, ...]) -> bool:
     return "xl/workbook.xml" in names
 
 
-def read_workbook(material: Material, archive: Archive) -> Iterator[Row]:
+def read_workbook(source: FileSource, archive: ZipArchive) -> Iterator[SheetRow]:
     """The rows of the first sheet. Whole numbers are written without a point, days as ISO 8601.
 
     Raises:
         ImportFileError: it is damaged, or claims more rows and columns than any list has.
     """
-    _refuse_vast(material, archive)
+    _refuse_oversized(source, archive)
     from python_calamine import CalamineError, CalamineWorkbook
 
-    with material.open() as stream:
+    with source.open() as stream:
         data = BytesIO(stream.read())
     try:
         workbook = CalamineWorkbook.from_filelike(data)
         sheet = workbook.get_sheet_by_index(0)
         for number, values in enumerate(sheet.iter_rows(), start=1):
-            yield Row(number, tuple(map(_text, values)))
+            yield SheetRow(number, tuple(map(_format_value, values)))
     except (CalamineError, ValueError, IndexError) as error:
-        raise ImportFileError(material.name, f"it is not a readable workbook: {error}.") from error
+        raise ImportFileError(source.name, f"it is not a readable workbook: {error}.") from error
 
 
-def _text(value: Any) -> str:
+def _format_value(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
         # Excel knows only one kind of number: a telephone number comes as 976000000.0.
         return str(int(value))
@@ -54,21 +54,21 @@ def _text(value: Any) -> str:
     return str(value)
 
 
-def _refuse_vast(material: Material, archive: Archive) -> None:
+def _refuse_oversized(source: FileSource, archive: ZipArchive) -> None:
     """A cell far to the right and below makes a reader set aside all the room before it."""
     for name in archive.names:
         if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-            columns, rows = _extent(archive.member(name))
-            if columns > MOST_COLUMNS or columns * rows > _MOST_CELLS:
+            columns, rows = _find_extent(archive.member(name))
+            if columns > MAX_COLUMNS or columns * rows > _MAX_CELLS:
                 raise ImportFileError(
-                    material.name,
+                    source.name,
                     f"a sheet reaches to column {columns:,} and row {rows:,}; the limits are "
-                    f"{MOST_COLUMNS:,} columns and {_MOST_CELLS:,} cells. Copy the list into a new workbook, "
+                    f"{MAX_COLUMNS:,} columns and {_MAX_CELLS:,} cells. Copy the list into a new workbook, "
                     "or save it as CSV.",
                 )
 
 
-def _extent(sheet: Material) -> tuple[int, int]:
+def _find_extent(sheet: FileSource) -> tuple[int, int]:
     columns = rows = 0
     rest = b""
     with sheet.open() as stream:
@@ -78,14 +78,14 @@ def _extent(sheet: Material) -> tuple[int, int]:
                     sheet.name, "one of its sheets is not in UTF-8. Save the workbook again."
                 )
             text = rest + block
-            for letters, number in set(_PLACE.findall(text)):
-                columns = max(columns, _column(letters))
+            for letters, number in set(_CELL_REFERENCE.findall(text)):
+                columns = max(columns, _column_number(letters))
                 rows = max(rows, int(number))
-            rest = text[-_LONGEST_PLACE:]
+            rest = text[-_MAX_REFERENCE_BYTES:]
     return columns, rows
 
 
-def _column(letters: bytes) -> int:
+def _column_number(letters: bytes) -> int:
     number = 0
     for letter in letters:
         number = number * 26 + letter - 64

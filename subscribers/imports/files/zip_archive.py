@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath, PureWindowsPath
 
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.file_source import Material
+from subscribers.imports.files.file_source import FileSource
 
-_MOST_MEMBERS = 1000
-_MOST_BYTES = 1 << 30
+_MAX_MEMBERS = 1000
+_MAX_BYTES = 1 << 30
 # Lists shrink to a fifth, a sheet's XML to a thirtieth; what shrinks to a two-hundredth is made to hurt.
-_MOST_SHRUNK = 200
-_SMALL = 10 << 20
+_MAX_RATIO = 200
+_SMALL_BYTES = 10 << 20
 _ENCRYPTED = 0x1
 
 
 @dataclass(frozen=True, kw_only=True)
-class Archive:
+class ZipArchive:
     """An archive whose members were looked at and found harmless."""
 
     name: str
@@ -29,22 +29,22 @@ class Archive:
     def names(self) -> tuple[str, ...]:
         return tuple(member.filename for member in self.zip.infolist() if not member.is_dir())
 
-    def member(self, name: str) -> Material:
+    def member(self, name: str) -> FileSource:
         """One of them, as bytes that come out while they are read, and no more than was claimed."""
         info = self.zip.getinfo(name)
-        return Material(
+        return FileSource(
             name=f"{self.name}/{name}",
             size=info.file_size,
             open=lambda: self.zip.open(info),  # type: ignore[arg-type, return-value] # an IO of bytes
         )
 
 
-def is_archive(material: Material) -> bool:
-    return material.begins(4) == b"PK\x03\x04"
+def is_zip(source: FileSource) -> bool:
+    return source.read_start(4) == b"PK\x03\x04"
 
 
 @contextmanager
-def open_archive(material: Material) -> Iterator[Archive]:
+def open_archive(source: FileSource) -> Iterator[ZipArchive]:
     """The archive in ``material``, open while the block runs.
 
     Raises:
@@ -52,36 +52,34 @@ def open_archive(material: Material) -> Iterator[Archive]:
             would leave a folder.
     """
     try:
-        with material.open() as stream, zipfile.ZipFile(stream) as opened:
-            _refuse_hostile(material.name, opened.infolist())
-            yield Archive(name=material.name, zip=opened)
+        with source.open() as stream, zipfile.ZipFile(stream) as opened:
+            _refuse_hostile(source.name, opened.infolist())
+            yield ZipArchive(name=source.name, zip=opened)
     except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
         raise ImportFileError(
-            material.name, f"the archive is damaged: {str(error).rstrip('.')}. Download it again."
+            source.name, f"the archive is damaged: {str(error).rstrip('.')}. Download it again."
         ) from error
     except OSError as error:
-        raise ImportFileError(material.name, f"it cannot be read: {error.strerror}.") from error
+        raise ImportFileError(source.name, f"it cannot be read: {error.strerror}.") from error
 
 
 def _refuse_hostile(name: str, members: list[zipfile.ZipInfo]) -> None:
-    if len(members) > _MOST_MEMBERS:
-        raise ImportFileError(
-            name, f"the archive has {len(members):,} files; the limit is {_MOST_MEMBERS:,}."
-        )
+    if len(members) > _MAX_MEMBERS:
+        raise ImportFileError(name, f"the archive has {len(members):,} files; the limit is {_MAX_MEMBERS:,}.")
     whole = sum(member.file_size for member in members)
     packed = sum(member.compress_size for member in members)
-    if whole > _MOST_BYTES or (whole > _SMALL and whole > packed * _MOST_SHRUNK):
+    if whole > _MAX_BYTES or (whole > _SMALL_BYTES and whole > packed * _MAX_RATIO):
         raise ImportFileError(
             name, f"the archive of {packed:,} bytes claims to hold {whole:,}, so it was not opened."
         )
     for member in members:
-        if reason := _refusal(member):
+        if reason := _describe_hostile(member):
             raise ImportFileError(
                 name, f"the archive's file {member.filename!r} {reason}, so the archive was not opened."
             )
 
 
-def _refusal(member: zipfile.ZipInfo) -> str | None:
+def _describe_hostile(member: zipfile.ZipInfo) -> str | None:
     path = PurePosixPath(member.filename.replace("\\", "/"))
     if ".." in path.parts or path.is_absolute() or PureWindowsPath(member.filename).drive:
         return "has a name that points outside the archive"
