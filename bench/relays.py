@@ -11,7 +11,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers import SMTP_SINK, free_port, wait_until
+from tests.servers.programs import SMTP_SINK, free_port, wait_until
 
 _MAIN = """\
 compatibility_level = 3.6

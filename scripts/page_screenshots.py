@@ -23,7 +23,7 @@ from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
 from scripts.image_grid import put_in_rows, save_page
 from subscribers.segments.segment import parse_segment
-from tests.walks import Walk
+from tests.web.reader_walk import Walk
 
 TITLES = {
     "leave": "Leaving: what is behind the link in every mail",

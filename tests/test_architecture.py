@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.paths import ROOT
+
 PACKAGES = ("editions", "subscribers", "templates", "mailer")
 GENERIC = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 

@@ -12,8 +12,8 @@ import pytest
 import templates
 from mailer.errors import ConfigurationError
 from mailer.settings import Settings, load_settings
+from tests.paths import ROOT
 
-ROOT = Path(__file__).resolve().parent.parent
 STARTING_FILE = templates.ROOT / "workspace" / "mailer.toml"
 PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)

@@ -1,0 +1,149 @@
+"""Every public page in six languages on a phone, with and without JavaScript, and what judges say of it."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, Response
+from sqlalchemy import Engine
+
+from mailer.i18n import LANGUAGES
+from mailer.web.app import create_app
+from mailer.web.page_renderer import TEMPLATE_FOLDER
+from mailer.workspace import Workspace, open_workspace
+from tests.judges.axe import find_faults
+from tests.judges.html_validate import judge_page_habits
+from tests.judges.nu import judge_page_markup
+from tests.judges.packages import are_installed
+from tests.web.reader_walk import Walk
+from tests.web.site import chromium, collect_complaints, opened_engine, put_on_shelf, served
+
+Figure = Callable[[str], None]
+PHONE = {"width": 375, "height": 740}
+HEAVIEST = 30_000
+# A mail is judged as a mail, by its own judges.
+MAILS = {"edition", "last edition"}
+SOME_NOW_AND_ALL_IN_THE_SOAK = [
+    tag if tag in {"en", "mn"} else pytest.param(tag, marks=pytest.mark.soak) for tag in LANGUAGES
+]
+TARGETS = "a:visible, button:visible, input:not([type=hidden], [type=checkbox], [type=radio]):visible"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def open_house(workspace: Workspace) -> Workspace:
+    environ = {
+        "MAILER_WEB__SIGN_UP": "true",
+        "MAILER_COUNTRIES__CN": "China",
+        "MAILER_COUNTRIES__MN": "Mongolia",
+    }
+    return open_workspace(workspace.root, environ=environ)
+
+
+@pytest.fixture
+def engine(open_house: Workspace) -> Iterator[Engine]:
+    with opened_engine(open_house) as engine:
+        put_on_shelf(open_house, engine)
+        yield engine
+
+
+@pytest.fixture
+def url(open_house: Workspace) -> Iterator[str]:
+    with served(create_app(open_house)) as running:
+        yield running.url
+
+
+def look_over(page: Page, name: str, language: str) -> None:
+    """What holds on every page of ours, however it is judged."""
+    if name in MAILS:
+        return
+    assert page.locator("html").get_attribute("lang") == language, name
+    assert page.locator("h1").count() == 1, name
+    assert page.locator("script, style, [onclick]").count() == 0, name
+    for target in page.locator(TARGETS).all():
+        box = target.bounding_box()
+        if box is not None and target.get_attribute("tabindex") != "-1":
+            assert box["height"] >= 44, f"{name}: {target.inner_text()!r} is {box['height']} px high"
+    for choice in page.locator("label.choice").all():
+        box = choice.bounding_box()
+        assert box is not None
+        assert box["height"] >= 44, name
+
+
+@pytest.mark.parametrize("language", SOME_NOW_AND_ALL_IN_THE_SOAK)
+@pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
+def test_a_phone_shows_every_page_in_every_language(
+    open_house: Workspace, engine: Engine, url: str, browser: Browser, language: str, script: bool
+) -> None:
+    with browser.new_context(viewport=PHONE, java_script_enabled=script) as context:
+        page = context.new_page()
+        complaints = collect_complaints(page)
+        walk = Walk(open_house, engine, url, page, language, "w")
+        shown = []
+        for name in walk.take():
+            look_over(page, name, language)
+            for width in (320, 375):
+                page.set_viewport_size({"width": width, "height": 740})
+                wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+                assert name in MAILS or not wide, f"{name} is wider than {width} px"
+            shown.append(name)
+        assert context.cookies() == []
+    assert len(shown) >= 25
+    assert [words for words in complaints if "status of 4" not in words] == []
+
+
+def test_no_page_is_heavier_than_a_bad_line_bears(
+    open_house: Workspace, engine: Engine, url: str, browser: Browser, figure: Figure
+) -> None:
+    files = sum((TEMPLATE_FOLDER / name).stat().st_size for name in ("site.css", "icon.svg"))
+    heaviest = ("", 0)
+    with browser.new_context(viewport=PHONE) as context:
+        page = context.new_page()
+        for language in LANGUAGES:
+            for name in Walk(open_house, engine, url, page, language, language.lower()).take():
+                if name not in MAILS:
+                    weight = len(page.content().encode()) + files
+                    heaviest = max(heaviest, (f"{name}, {language}", weight), key=lambda one: one[1])
+                    assert weight <= HEAVIEST, f"{name} in {language} weighs {weight}"
+    figure(f"the heaviest public page with its files: {heaviest[0]}, {heaviest[1] / 1000:.1f} of 30 kB")
+
+
+@pytest.mark.judges
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_page_pleases_axe_and_both_html_checkers(
+    open_house: Workspace, engine: Engine, url: str, browser: Browser, language: str, tmp_path: Path
+) -> None:
+    if not are_installed():
+        answer = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        answer("the judges are not installed: `make judge`")
+    complaints: list[str] = []
+    files: list[Path] = []
+    with browser.new_context(viewport=PHONE) as context:
+        page = context.new_page()
+        answers: list[Response] = []
+        page.on("response", lambda answer: answers.append(answer) if is_page(answer) else None)
+        for name in Walk(open_house, engine, url, page, language, "w").take():
+            if name in MAILS:
+                continue
+            file = tmp_path / f"{name.replace(' ', '-')}.html"
+            file.write_text(answers[-1].text(), "utf-8")
+            files.append(file)
+            for scheme in ("light", "dark"):
+                page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+                complaints += [f"{name}, {scheme}: {fault}" for fault in find_faults(page)]
+    complaints += [
+        f"{fault.file.stem}: {fault.message}"
+        for fault in judge_page_markup([*files, TEMPLATE_FOLDER / "site.css"])
+    ]
+    complaints += [f"{fault.file.stem}: {fault.message}" for fault in judge_page_habits(files)]
+    assert complaints == [], "\n".join(complaints)
+
+
+def is_page(answer: Response) -> bool:
+    return answer.request.is_navigation_request()

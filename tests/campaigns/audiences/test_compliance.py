@@ -1,0 +1,235 @@
+"""What the law of a reader's country asks, before a launch and again at the hour of a schedule."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+from email import message_from_bytes, policy
+
+import pytest
+from pydantic import ValidationError
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from mailer.campaigns.audiences.compliance import RULES, Enforcement, Requirement, find_rule, list_countries
+from mailer.campaigns.launch import LaunchRefusedError, launch
+from mailer.campaigns.outbox import NotInAudienceError, write_outbox
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
+from mailer.campaigns.send import send_campaign
+from mailer.database.models import CampaignState
+from mailer.settings import LawSettings, Settings, SmtpSettings
+from mailer.workspace import Workspace
+from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
+from subscribers.consent.status_changes import add_consent_record, unsubscribe
+from subscribers.imports.importer import import_file
+from subscribers.models import ConsentEvent, Subscriber
+from subscribers.segments.segment import parse_segment
+from tests.factories.deliveries import FakeClock, add_subscribers, read_campaign, read_states
+from tests.factories.small_edition import SLUG, write_edition
+from tests.paths import ROOT
+from tests.servers.programs import MisbehavingServer
+
+REASON = "in JP without consent on record"
+
+
+@pytest.fixture
+def workspace(either_workspace: Workspace) -> Workspace:
+    write_edition(either_workspace.editions)
+    return either_workspace
+
+
+@pytest.fixture
+def engine(workspace: Workspace) -> Iterator[Engine]:
+    engine = workspace.open_database(durable=True)
+    add_subscribers(engine, ["bat@example.org"], country="MN")
+    add_subscribers(engine, ["nobody@example.org"])
+    yield engine
+    engine.dispose()
+
+
+def make_plan(workspace: Workspace, engine: Engine, now: datetime) -> Plan:
+    return plan_campaign(workspace, engine, SLUG, parse_segment("all"), now=now)
+
+
+def bring_in(workspace: Workspace, engine: Engine, address: str, country: str, basis: str) -> None:
+    people = workspace.root / "people.csv"
+    people.write_text(f"email,country\n{address},{country}\n")
+    with Session(engine) as session:
+        key = workspace.keys.suppression
+        now = datetime.fromisoformat("2026-02-01T00:00Z")
+        assert import_file(session, people, sectors=(), key=key, now=now, basis=basis).added == 1
+        session.commit()
+
+
+def with_law(workspace: Workspace, **law: object) -> Workspace:
+    settings = LawSettings.model_validate(law)
+    return replace(workspace, settings=workspace.settings.model_copy(update={"law": settings}))
+
+
+def with_sender(workspace: Workspace, **sender: str) -> Workspace:
+    changed = workspace.settings.sender.model_copy(update=sender)
+    return replace(workspace, settings=workspace.settings.model_copy(update={"sender": changed}))
+
+
+def test_a_reader_in_japan_without_consent_on_record_is_held_back_and_the_others_are_not(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    bring_in(workspace, engine, "sato@example.org", "JP", basis="")
+    plan = make_plan(workspace, engine, now)
+    assert (plan.audience, plan.left_out) == (2, {REASON: 1})
+    (held,) = plan.held_back
+    assert str(held) == (
+        f"1 {REASON} (Act on Regulation of Transmission of Specified Electronic Mail, as amended 2008, "
+        "Art. 3): sato@example.org"
+    )
+    assert plan.as_dict()["held_back"] == [held.as_dict()]
+    assert held.as_dict()["source"] == "Act No. 26 of 2002; also for mail to Japan from abroad"
+    launch(engine, workspace, plan, now=now)
+    assert set(read_states(engine)) == {"bat@example.org", "nobody@example.org"}
+    with pytest.raises(NotInAudienceError, match="held back by the law of their country"):
+        write_outbox(workspace, engine, plan, addresses=["sato@example.org"], now=now)
+
+
+def test_a_declared_basis_is_consent_on_record(workspace: Workspace, engine: Engine, now: datetime) -> None:
+    bring_in(workspace, engine, "sato@example.org", "JP", basis="cards exchanged at the 2025 forum")
+    plan = make_plan(workspace, engine, now)
+    assert (plan.audience, plan.left_out, plan.held_back) == (3, {}, ())
+
+
+def test_ones_own_hand_is_consent_on_record(workspace: Workspace, engine: Engine, now: datetime) -> None:
+    key = workspace.keys.suppression
+    with Session(engine) as session:
+        asked = request_opt_in(session, "sato@example.org", key=key, method="page", now=now)
+        confirm_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=now)
+        session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one().country = "JP"
+        session.commit()
+    assert make_plan(workspace, engine, now).audience == 3
+
+
+@pytest.mark.parametrize("happened", [ConsentEvent.updated, ConsentEvent.requested, ConsentEvent.resumed])
+def test_nothing_else_is(workspace: Workspace, engine: Engine, now: datetime, happened: ConsentEvent) -> None:
+    bring_in(workspace, engine, "sato@example.org", "JP", basis="")
+    with Session(engine) as session:
+        person = session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one()
+        add_consent_record(session, person, happened, method="page", now=now, basis="said so")
+        session.commit()
+    assert make_plan(workspace, engine, now).left_out == {REASON: 1}
+
+
+def test_consent_on_record_brings_nobody_back_who_left(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    bring_in(workspace, engine, "sato@example.org", "JP", basis="partners")
+    with Session(engine) as session:
+        person = session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one()
+        unsubscribe(session, person.id or 0, method="one-click", now=now)
+        session.commit()
+    assert make_plan(workspace, engine, now).left_out == {"unsubscribed": 1}
+
+
+def test_the_countries_are_a_setting(workspace: Workspace, engine: Engine, now: datetime) -> None:
+    bring_in(workspace, engine, "sato@example.org", "JP", basis="")
+    bring_in(workspace, engine, "li@example.org", "CN", basis="")
+    plan = make_plan(with_law(workspace, opt_in=["CN"]), engine, now)
+    assert plan.left_out == {"in CN without consent on record": 1}
+    assert "Personal Information Protection Law" in str(plan.held_back[0])
+    assert make_plan(with_law(workspace, opt_in=[]), engine, now).audience == 4
+    unlisted = make_plan(with_law(workspace, opt_in=["MN"]), engine, now).held_back[0]
+    assert str(unlisted) == "1 in MN without consent on record: bat@example.org"
+
+
+def test_the_law_is_asked_again_at_the_hour_of_a_schedule(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    clock = FakeClock(now)
+    plan = make_plan(workspace, engine, now)
+    number = schedule_campaign(engine, workspace, plan, at=now + timedelta(hours=1), clock=clock).campaign_id
+    bring_in(workspace, engine, "sato@example.org", "JP", basis="")
+    bring_in(workspace, engine, "mori@example.org", "JP", basis="partners")
+    clock.advance(hours=2)
+    (started,) = start_due_campaigns(engine, workspace, clock=clock)
+    assert (started.campaign_id, started.state, started.audience) == (number, CampaignState.sending, 3)
+    assert set(read_states(engine)) == {"bat@example.org", "nobody@example.org", "mori@example.org"}
+
+
+@pytest.mark.parametrize("sender", [{"organisation": " "}, {"postal_address": "-----"}])
+def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where(
+    workspace: Workspace, engine: Engine, now: datetime, sender: dict[str, str]
+) -> None:
+    nameless = with_sender(workspace, **sender)
+    with pytest.raises(LaunchRefusedError, match=rf"\[sender\] {next(iter(sender))} say nothing"):
+        launch(engine, nameless, make_plan(nameless, engine, now), now=now)
+    assert read_states(engine) == {}
+
+    clock = FakeClock(now)
+    plan = make_plan(workspace, engine, now)
+    number = schedule_campaign(engine, workspace, plan, at=now + timedelta(hours=1), clock=clock).campaign_id
+    clock.advance(hours=2)
+    (started,) = start_due_campaigns(engine, nameless, clock=clock)
+    assert started.state is CampaignState.paused
+    assert f"mailer campaigns resume {number}" in read_campaign(engine, number).state_reason
+
+
+def test_a_mail_that_does_not_say_who_sends_it_from_where_is_never_launched(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    # The check is essential: an edition that switches it off has an error of its own.
+    edition = workspace.editions / SLUG / "edition.md"
+    text = edition.read_text().replace(
+        "language: en", "language: en\nchecks:\n  no-postal-address: we like it"
+    )
+    edition.write_text(text)
+    with pytest.raises(LaunchRefusedError, match="has errors and is not sent"):
+        launch(engine, workspace, make_plan(workspace, engine, now), now=now)
+
+
+def test_a_label_stands_before_the_subject_for_the_readers_of_its_country_alone(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    bring_in(workspace, engine, "li@example.org", "CN", basis="")
+    labels = {"CN": "广告", "KR": "(광고)"}
+    labelled = replace(workspace, settings=workspace.settings.model_copy(update={"subject_labels": labels}))
+    plan = make_plan(labelled, engine, now)
+    number = launch(engine, labelled, plan, now=now)
+    with MisbehavingServer() as server:
+        smtp = SmtpSettings(url=server.url, timeout=5, final_timeout=5)
+        settings = labelled.settings.model_copy(update={"smtp": smtp})
+        send_campaign(replace(labelled, settings=settings), number)
+    subjects = {
+        mail.recipient: message_from_bytes(mail.content, policy=policy.default)["Subject"]
+        for mail in server.received
+    }
+    assert subjects == {
+        "bat@example.org": "News from the field",
+        "nobody@example.org": "News from the field",
+        "li@example.org": "广告 News from the field",
+    }
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"law": {"opt_in": ["Japan"]}},
+        {"subject_labels": {"cn": "AD"}},
+        {"subject_labels": {"CN": "A\nBcc: x@example.org"}},
+    ],
+)
+def test_what_is_no_country_or_no_label_is_refused(workspace: Workspace, settings: dict[str, object]) -> None:
+    sender = workspace.settings.sender.model_dump()
+    with pytest.raises(ValidationError):
+        Settings.model_validate({"sender": sender, **settings})
+
+
+def test_every_rule_names_its_law_and_its_source() -> None:
+    assert all(rule.law and rule.source for rule in RULES)
+    assert {rule.requirement for rule in RULES} == set(Requirement)
+    assert LawSettings().opt_in == list_countries(Requirement.opt_in, [Enforcement.hold_back]) == ("JP",)
+    assert find_rule(Requirement.label, "CN") is not None
+    assert find_rule(Requirement.label, "JP") is None
+
+
+def test_the_page_on_consent_tells_of_every_rule() -> None:
+    page = (ROOT / "docs" / "consent.md").read_text(encoding="utf-8")
+    for rule in RULES:
+        assert rule.law in page, rule.law
+        assert rule.source in page, rule.source

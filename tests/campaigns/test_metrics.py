@@ -1,0 +1,123 @@
+"""Figures for Prometheus, as they are counted and as they are served."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+import pytest
+from click.testing import CliRunner
+from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import Engine, insert, select, update
+from sqlmodel import Session, col
+
+from mailer.campaigns.metrics import CONTENT_TYPE, export_metrics
+from mailer.cli import mailer
+from mailer.database.clock import read_clock
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
+from mailer.web.app import create_app
+from mailer.web.server import RunningServer
+from mailer.workspace import Workspace
+from tests.factories.deliveries import START, add_campaign
+from tests.web.site import ask, served
+
+Figures = dict[tuple[str, ...], float]
+
+
+@pytest.fixture
+def engine(either_workspace: Workspace) -> Iterator[Engine]:
+    engine = either_workspace.open_database()
+    yield engine
+    engine.dispose()
+
+
+def read(text: str) -> Figures:
+    """Every figure by its name and the values of its labels."""
+    return {
+        (sample.name, *sample.labels.values()): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+def test_everything_is_counted_in_the_database(engine: Engine) -> None:
+    add_campaign(engine, 3, launched_at=START)
+    with engine.begin() as connection:
+        now = read_clock(connection)
+        first, second, _ = connection.scalars(select(col(Delivery.id)).order_by(col(Delivery.id))).all()
+        connection.execute(update(Delivery).values(updated_at=now - timedelta(minutes=5)))
+        for number, owner in ((first, None), (second, "a")):
+            values = {"state": DeliveryState.in_doubt, "owner": owner}
+            connection.execute(update(Delivery).where(col(Delivery.id) == number).values(**values))
+        for name, age in (("alive", 5), ("dead", 90)):
+            beat = now - timedelta(seconds=age)
+            connection.execute(
+                insert(Dispatcher).values(id=name, host="h", started_at=beat, heartbeat_at=beat, notice="")
+            )
+        connection.execute(
+            insert(RateBucket).values(name="relay:main", next_at=now + timedelta(seconds=60), used=0)
+        )
+    found = read(export_metrics(engine).decode())
+    assert found["mailer_campaigns", "sending"] == 1
+    assert found["mailer_campaigns", "paused"] == 0
+    assert found["mailer_subscribers", "active"] == 3
+    assert found["mailer_deliveries", "1", "2026-1", "queued"] == 1
+    assert found["mailer_deliveries", "1", "2026-1", "in_doubt"] == 2
+    assert found["mailer_deliveries", "1", "2026-1", "sent"] == 0
+    assert found["mailer_deliveries_in_doubt_unowned", "1", "2026-1"] == 1
+    assert 300 <= found["mailer_oldest_queued_seconds", "1", "2026-1"] < 400
+    assert found["mailer_dispatchers_alive",] == 1
+    assert 0 < found["mailer_lane_lag_seconds", "relay:main"] <= 60
+    assert found["mailer_database_bytes",] > 10_000
+
+
+def test_only_campaigns_that_go_on_and_the_last_twenty_are_counted(engine: Engine) -> None:
+    row = {"edition": "e", "title": "t", "segment": "all", "digest": "d", "created_at": START}
+    states = [CampaignState.paused, *[CampaignState.finished] * 30]
+    with Session(engine) as session:
+        for state in states:
+            session.add(Campaign(**row, state=state, launched_at=START))
+            session.flush()
+        session.add(Campaign(**row, state=CampaignState.draft))
+        session.commit()
+    counted = {int(key[1]) for key in read(export_metrics(engine).decode()) if key[0] == "mailer_deliveries"}
+    assert counted == {1, *range(12, 32)}
+
+
+def test_the_command_prints_what_the_page_shows(either_workspace: Workspace, engine: Engine) -> None:
+    add_campaign(engine, 2)
+    environ = {"MAILER_DATABASE__URL": either_workspace.settings.database.url}
+    done = CliRunner().invoke(mailer, ["-C", str(either_workspace.root), "campaigns", "metrics"], env=environ)
+    assert done.exit_code == 0
+    assert read(done.stdout)["mailer_subscribers", "active"] == 2
+
+
+@pytest.fixture
+def site(workspace: Workspace) -> Iterator[RunningServer]:
+    with served(create_app(workspace)) as running:
+        yield running
+
+
+def test_a_program_on_this_machine_gets_the_figures(site: RunningServer) -> None:
+    answer = ask(site.url, "GET", "/metrics")
+    assert (answer.status, answer.headers["content-type"]) == (200, CONTENT_TYPE)
+    assert read(answer.text)["mailer_dispatchers_alive",] == 0
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"X-Forwarded-For": "198.51.100.7"},
+        {"X-Forwarded-For": "127.0.0.1"},
+        {"Forwarded": "for=198.51.100.7"},
+        {"X-Real-IP": "198.51.100.7"},
+        {"Via": "1.1 proxy"},
+        {"Host": "news.example.org"},
+        {"Host": "127.0.0.1.example.org"},
+        {"Host": ""},
+    ],
+)
+def test_whoever_comes_through_a_proxy_finds_no_such_page(
+    site: RunningServer, headers: dict[str, str]
+) -> None:
+    answer = ask(site.url, "GET", "/metrics", headers=headers)
+    assert answer.status in {400, 404}
+    assert "mailer_" not in answer.text

@@ -1,0 +1,201 @@
+"""An edition examined: in its files, in every mail it becomes, with what it does without and why."""
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from editions.problem import Level
+from mailer.campaigns.preflight import locate_links, run_preflight
+from mailer.cli import mailer
+from mailer.rendering.body.variants import Variant
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.themes.theme import theme_names
+from mailer.workspace import Workspace, open_workspace
+from mailer.workspace_init import create_workspace
+from tests.factories.small_edition import SLUG, write_edition
+
+SAMPLE = "unesco-beijing-2021-2"
+
+
+@pytest.fixture
+def edition(workspace: Workspace) -> Path:
+    """The small edition without a fault, in English alone."""
+    folder = write_edition(workspace.editions)
+    (folder / "edition.zh.md").unlink()
+    (folder / "stories" / "010-teachers.zh.md").unlink()
+    return folder
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def switch_off(edition: Path, *lines: str) -> None:
+    change(
+        edition / "edition.md",
+        "letter:\n",
+        "checks:\n" + "".join(f"  {line}\n" for line in lines) + "letter:\n",
+    )
+
+
+def run(workspace: Workspace, *arguments: str) -> tuple[int, str, str]:
+    done = CliRunner().invoke(mailer, ["-C", str(workspace.root), "check", *arguments])
+    return done.exit_code, done.stdout, done.stderr
+
+
+# --- the sample ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("template", theme_names())
+def test_the_sample_is_clean_in_every_theme(tmp_path: Path, template: str, now: datetime) -> None:
+    founded = create_workspace(tmp_path / "sample", sample=True, now=now)
+    workspace = open_workspace(tmp_path / "sample", environ={})
+    change(
+        workspace.edition_folder(founded.editions[0]) / "edition.md",
+        "template: periodical",
+        f"template: {template}",
+    )
+    examination = run_preflight(workspace, SAMPLE)
+    assert [str(problem) for problem in examination.problems] == []
+    assert {off.code: len(off.problems) for off in examination.switched_off} == {"plain-http": 6}
+
+
+def test_a_small_edition_in_two_languages_is_without_errors(workspace: Workspace) -> None:
+    write_edition(workspace.editions)
+    examination = run_preflight(workspace, SLUG)
+    assert [str(problem) for problem in examination.problems if problem.level is Level.error] == []
+    assert [mail.language for mail in examination.mails] == ["en", "zh"]
+
+
+# --- variants -----------------------------------------------------------------------------------------------
+
+
+def test_every_variant_that_is_named_is_examined(workspace: Workspace, edition: Path) -> None:
+    second = edition / "stories" / "020-forum.md"
+    second.write_text(
+        (edition / "stories" / "010-teachers.md").read_text().replace("Teachers meet", "A forum met")
+    )
+
+    def each_story(mails: Sequence[CompiledEdition]) -> list[Variant]:
+        return [
+            Variant(language=mail.language, stories=(story.slug,)) for mail in mails for story in mail.stories
+        ]
+
+    examination = run_preflight(workspace, SLUG, choose_variants=each_story)
+    assert [mail.variant for mail in examination.mails] == [
+        "the whole edition",
+        "that of 1 story from teachers on",
+        "that of 1 story from forum on",
+    ]
+    assert [mail.message is None for mail in examination.mails] == [False, True, True]
+
+
+# --- doing without a check ----------------------------------------------------------------------------------
+
+
+def test_a_check_that_is_switched_off_is_told_with_its_reason_and_counts_no_more(
+    workspace: Workspace, edition: Path
+) -> None:
+    switch_off(edition, "plain-http: our partners have no https yet")
+    change(
+        edition / "stories" / "010-teachers.md", "classrooms.", "classrooms, as [told](http://example.org/)."
+    )
+    code, data, talk = run(workspace, SLUG, "--json")
+    assert code == 0
+    shown = json.loads(data)
+    assert "plain-http" not in {problem["code"] for problem in shown["problems"]}
+    assert shown["switched_off"] == [
+        {"code": "plain-http", "reason": "our partners have no https yet", "problems": 1}
+    ]
+    _, _, talk = run(workspace, SLUG)
+    assert "Switched off: plain-http (1 problem): our partners have no https yet" in talk
+
+
+def test_an_error_about_words_can_be_switched_off_and_the_edition_goes_on(
+    workspace: Workspace, edition: Path
+) -> None:
+    story = edition / "stories" / "010-teachers.md"
+    change(story, "Sixty teachers", "## \n\nSixty teachers")
+    assert run_preflight(workspace, SLUG).edition is None
+    switch_off(edition, "empty-heading: it is a rule between two parts", "silent-heading: the same")
+    examination = run_preflight(workspace, SLUG)
+    assert not examination.has_errors
+    assert len(examination.compiled) == 1
+
+
+def test_a_check_of_the_mail_can_be_switched_off_too(workspace: Workspace, edition: Path) -> None:
+    own = workspace.root / "templates" / "email" / "blocks" / "preheader.mjml.j2"
+    own.parent.mkdir(parents=True)
+    own.write_text("<mj-section><mj-column><mj-text>Hello to all of you.</mj-text></mj-column></mj-section>")
+    assert {problem.code for problem in run_preflight(workspace, SLUG).problems} == {"no-preheader"}
+    switch_off(edition, "no-preheader: we greet first")
+    examination = run_preflight(workspace, SLUG)
+    assert examination.problems == ()
+    assert [str(off) for off in examination.switched_off] == ["no-preheader (1 problem): we greet first"]
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "words"),
+    [
+        ("no-such-check: why", "unknown-check", "there is no check `no-such-check`"),
+        ("No Such: why", "unknown-check", "there is no check `No Such`"),
+        ("no-unsubscribe: why", "essential-check", "protects your readers and cannot be switched off"),
+        ("mail-too-large: why", "essential-check", "Gmail hides what comes after"),
+        ("unknown-country: why", "essential-check", "Nobody would be matched by it"),
+        ("long-story:", "check-without-reason", "`long-story` is switched off without a reason"),
+        ('long-story: "  "', "check-without-reason", "`long-story` is switched off without a reason"),
+    ],
+)
+def test_a_line_that_switches_off_nothing_or_too_much_is_an_error_at_its_line(
+    workspace: Workspace, edition: Path, line: str, code: str, words: str
+) -> None:
+    switch_off(edition, line)
+    (problem,) = run_preflight(workspace, SLUG).problems
+    assert (problem.path, problem.line, problem.code, problem.level) == ("edition.md", 10, code, Level.error)
+    assert words in problem.message
+
+
+# --- the command --------------------------------------------------------------------------------------------
+
+
+def test_problems_stand_in_columns_and_end_with_their_code(workspace: Workspace, edition: Path) -> None:
+    change(edition / "edition.md", "News from the field", "NEWS FROM THE FIELD")
+    change(edition / "stories" / "010-teachers.md", "[MN]", "[XX]")
+    code, data, talk = run(workspace, SLUG)
+    assert code == 1
+    first, second = data.splitlines()
+    assert (first.index("edition.md"), second.index("stories/")) == (9, 9)
+    assert (first[-18:], second[-17:]) == ("[shouting-subject]", "[unknown-country]")
+    assert talk.endswith("2026-1: 1 error, 1 warning.\n")
+
+
+def test_explain_prints_the_page_of_a_check_without_a_workspace(tmp_path: Path) -> None:
+    runner = CliRunner()
+    done = runner.invoke(mailer, ["-C", str(tmp_path), "check", "--explain", "low-contrast"])
+    assert done.exit_code == 0
+    assert done.stdout.startswith("# low-contrast\n")
+    done = runner.invoke(mailer, ["check", "--explain", "contrast"])
+    assert done.exit_code == 2
+    assert "there is no check 'contrast'. Did you mean low-contrast?" in done.stderr
+    assert runner.invoke(mailer, ["check"]).exit_code == 2
+
+
+# --- links --------------------------------------------------------------------------------------------------
+
+
+def test_links_are_found_on_the_line_they_were_written_on(workspace: Workspace, edition: Path) -> None:
+    change(
+        edition / "stories" / "010-teachers.md",
+        "Sixty teachers",
+        "[About](https://example.org/about) and [all](https://example.org/a).\n\nSixty teachers",
+    )
+    assert locate_links(run_preflight(workspace, SLUG)) == {
+        "https://example.org/about": ("stories/010-teachers.md", 7),
+        "https://example.org/a": ("stories/010-teachers.md", 7),
+    }

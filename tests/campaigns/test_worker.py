@@ -1,0 +1,419 @@
+"""Workers: what is due is started and sent, by one or many, and none of them sends twice."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from sqlalchemy import Engine, text, update
+from sqlmodel import Session, col
+
+from mailer.campaigns.launch import LaunchOptions, launch
+from mailer.campaigns.lifecycle import resume_campaign
+from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.schedule import schedule_campaign
+from mailer.campaigns.send import send_campaign
+from mailer.campaigns.worker import count_workers, find_workable, requeue_in_doubt, run_worker
+from mailer.database.models import (
+    Campaign,
+    CampaignContent,
+    CampaignState,
+    Delivery,
+    DeliveryState,
+    Dispatcher,
+)
+from mailer.settings import SmtpSettings
+from mailer.workspace import Workspace
+from subscribers.segments.segment import parse_segment
+from tests.factories.deliveries import (
+    FakeClock,
+    add_campaign,
+    add_subscribers,
+    read_campaign,
+    read_deliveries,
+    read_states,
+    set_campaign_state,
+)
+from tests.factories.small_edition import SLUG, add_people, write_edition
+from tests.servers.programs import MisbehavingServer, Sink, Stage, smtp_sink, wait_until
+
+C = CampaignState
+S = DeliveryState
+PEOPLE = {"bat@example.org", "li@example.org", "kim@example.org", "sato@example.org"}
+
+
+@pytest.fixture
+def workspace(either_workspace: Workspace) -> Workspace:
+    write_edition(either_workspace.editions)
+    return either_workspace
+
+
+@pytest.fixture
+def engine(workspace: Workspace) -> Iterator[Engine]:
+    engine = workspace.open_database(durable=True)
+    add_people(engine)
+    yield engine
+    engine.dispose()
+
+
+def to_server(workspace: Workspace, url: str) -> Workspace:
+    smtp = SmtpSettings(url=url, timeout=5, final_timeout=5, connections=2)
+    return replace(workspace, settings=workspace.settings.model_copy(update={"smtp": smtp}))
+
+
+def make_plan(workspace: Workspace, engine: Engine) -> Plan:
+    return plan_campaign(workspace, engine, SLUG, parse_segment("all"), now=datetime.now(UTC))
+
+
+def start(workspace: Workspace, engine: Engine, terms: LaunchOptions = LaunchOptions()) -> int:  # noqa: B008 - frozen
+    return launch(engine, workspace, make_plan(workspace, engine), now=datetime.now(UTC), options=terms)
+
+
+def is_in(engine: Engine, number: int, state: CampaignState) -> bool:
+    return read_campaign(engine, number).state is state
+
+
+@dataclass
+class Working:
+    """A worker in a thread of the test: what it said, and how to stop it."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    said: list[str] = field(default_factory=list)
+
+
+@contextmanager
+def working(workspace: Workspace, *, tickets: bool = True) -> Iterator[Working]:
+    worker = Working()
+    words = {"stop": worker.stop, "say": worker.said.append, "tickets": tickets}
+    thread = threading.Thread(target=run_worker, args=(workspace,), kwargs=words)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def mailer(workspace: Workspace, url: str, *words: str) -> "subprocess.Popen[str]":
+    environ = {
+        **os.environ,
+        "MAILER_DATABASE__URL": workspace.settings.database.url,
+        "MAILER_SMTP__URL": url,
+        "MAILER_SMTP__CONNECTIONS": "2",
+    }
+    return subprocess.Popen(
+        [sys.executable, "-m", "mailer", "-C", str(workspace.root), *words],
+        env=environ,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def workers(workspace: Workspace, url: str, number: int) -> "Iterator[list[subprocess.Popen[str]]]":
+    """Processes of `mailer work`, ended at the end."""
+    processes = [mailer(workspace, url, "work") for _ in range(number)]
+    try:
+        yield processes
+    finally:
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+def count_mails(sink: Sink) -> int:
+    return sum(1 for _ in sink.folder.iterdir())
+
+
+# --- one worker
+
+
+@pytest.mark.parametrize("tickets", [True, False])
+def test_a_scheduled_campaign_is_started_and_sent_by_a_worker(
+    workspace: Workspace, engine: Engine, tickets: bool
+) -> None:
+    plan = make_plan(workspace, engine)
+    at = datetime.now(UTC) + timedelta(seconds=2)
+    number = schedule_campaign(engine, workspace, plan, at=at).campaign_id
+    with MisbehavingServer() as server, working(to_server(workspace, server.url), tickets=tickets) as worker:
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    assert sorted(server.recipients) == sorted(PEOPLE)
+    assert any("starts: 4 readers" in line for line in worker.said)
+    campaign = read_campaign(engine, number)
+    assert campaign.launched_at is not None
+    assert campaign.scheduled_at is not None
+    assert campaign.launched_at >= campaign.scheduled_at
+
+
+def test_a_campaign_launched_beside_a_worker_is_taken_up(workspace: Workspace, engine: Engine) -> None:
+    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
+        number = start(workspace, engine)
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+def test_deferred_readers_are_tried_again_when_they_are_due(workspace: Workspace, engine: Engine) -> None:
+    number = start(workspace, engine)
+    with MisbehavingServer() as server:
+        server.answer(Stage.rcpt, "450 4.2.0 Come back later", times=1, only="li@")
+        with working(to_server(workspace, server.url)):
+            wait_until(lambda: read_states(engine)["li@example.org"] is S.deferred, what="a deferral")
+            wait_until(lambda: len(server.received) == 3, what="the others")
+            with engine.begin() as connection:
+                connection.execute(
+                    update(Delivery)
+                    .where(col(Delivery.state) == S.deferred)
+                    .values(not_before=datetime.now(UTC))
+                )
+            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+    assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+def test_a_paused_campaign_is_left_alone_until_resumed(workspace: Workspace, engine: Engine) -> None:
+    number = start(workspace, engine)
+    set_campaign_state(engine, number, C.paused)
+    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
+        time.sleep(1.5)
+        assert server.connections == 0
+        with Session(engine) as session:
+            resume_campaign(session, number, now=datetime.now(UTC))
+            session.commit()
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+def test_a_campaign_after_its_canary_goes_on_when_its_time_has_come(
+    workspace: Workspace, engine: Engine
+) -> None:
+    number = start(workspace, engine)
+    waits = {"state": C.paused, "canary": 1, "canary_until": datetime.now(UTC) + timedelta(seconds=1)}
+    with engine.begin() as connection:
+        connection.execute(update(Campaign).values(waits))
+    with MisbehavingServer() as server, working(to_server(workspace, server.url)) as worker:
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    assert f"Campaign {number} goes on after its canary." in worker.said
+    assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+def test_trouble_with_one_campaign_is_told_and_does_not_end_the_worker(
+    workspace: Workspace, engine: Engine
+) -> None:
+    broken = add_campaign(engine, 1)
+    with Session(engine) as session:
+        session.add(CampaignContent(campaign_id=broken, language="en", body=b"not what was written"))
+        session.commit()
+    number = start(workspace, engine)
+    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
+        wait_until(lambda: is_in(engine, number, C.finished), what="the other campaign to finish")
+    assert "reader0@example.org" not in server.recipients
+    assert read_campaign(engine, broken).state is not C.finished
+
+
+def test_in_doubt_left_to_workers_are_sent_to_again(workspace: Workspace, engine: Engine) -> None:
+    number = start(workspace, engine)
+    with engine.begin() as connection:
+        connection.execute(update(Delivery).values(state=S.in_doubt, doubted=True))
+    set_campaign_state(engine, number, C.finished)
+    assert requeue_in_doubt(engine, number) == 4
+    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+def test_only_a_living_worker_is_counted(workspace: Workspace, engine: Engine) -> None:
+    assert count_workers(workspace, engine) == 0
+    with working(workspace):
+        wait_until(lambda: count_workers(workspace, engine) == 1, what="the worker to be counted")
+    assert count_workers(workspace, engine) == 0
+
+
+# --- what there is to do
+
+
+def find(engine: Engine, clock: FakeClock, dead: frozenset[str] = frozenset()) -> list[int]:
+    with engine.connect().execution_options(read_only=True) as connection:
+        return find_workable(connection, dead, clock=clock)
+
+
+def change(engine: Engine, **values: object) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Delivery).values(values))
+
+
+def test_what_is_queued_due_left_behind_or_over_is_work(engine: Engine) -> None:
+    clock = FakeClock()
+    number = add_campaign(engine, 1)
+    assert find(engine, clock) == [number]
+    change(engine, state=S.deferred, not_before=clock.now + timedelta(minutes=1))
+    assert find(engine, clock) == []
+    clock.advance(minutes=1)
+    assert find(engine, clock) == [number]
+    change(engine, state=S.claimed, not_before=None, owner="somebody")
+    assert find(engine, clock) == [number], "its owner is not written down"
+    with Session(engine) as session:
+        session.add(Dispatcher(id="somebody", host="h", started_at=clock.now, heartbeat_at=clock.now))
+        session.commit()
+    assert find(engine, clock) == []
+    assert find(engine, clock, frozenset({"somebody"})) == [number]
+    change(engine, state=S.sent, owner=None)
+    assert find(engine, clock) == [number], "it only has to be called finished"
+
+
+@pytest.mark.parametrize("state", [state for state in C if state is not C.sending])
+def test_a_campaign_that_is_not_sending_is_no_work(engine: Engine, state: CampaignState) -> None:
+    add_campaign(engine, 1, state=state)
+    assert find(engine, FakeClock()) == []
+
+
+def test_looking_walks_the_partial_indexes(sqlite_engine: Engine) -> None:
+    statements: list[str] = []
+    from sqlalchemy import event
+
+    event.listen(
+        sqlite_engine,
+        "before_cursor_execute",
+        lambda *words: statements.append((words[2], words[3])),  # type: ignore[arg-type]
+    )
+    find(sqlite_engine, FakeClock())
+    statement, values = next(words for words in statements if "campaign.state" in words[0])
+    with sqlite_engine.connect() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).fetchall()
+    assert "SCAN delivery" not in str(plan)
+    assert "ix_delivery_queued" in str(plan)
+
+
+# --- several
+
+
+def test_a_worker_beside_a_foreground_send_reaches_nobody_twice(workspace: Workspace, engine: Engine) -> None:
+    add_subscribers(engine, [f"desk{n}@example.org" for n in range(150)])
+    number = start(workspace, engine)
+    with smtp_sink() as sink:
+        there = to_server(workspace, sink.url)
+        with working(there), working(there, tickets=False):
+            send_campaign(there, number)
+            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+        assert len(sink.recipients()) == len(set(sink.recipients())) == 154
+
+
+def test_two_worker_processes_one_killed_and_everybody_gets_it_once(
+    workspace: Workspace, engine: Engine
+) -> None:
+    add_subscribers(engine, [f"desk{n}@example.org" for n in range(396)])
+    with smtp_sink() as sink, workers(workspace, sink.url, 2) as processes:
+        wait_until(lambda: count_workers(workspace, engine) == 2, what="both workers", seconds=60)
+        number = start(workspace, engine, LaunchOptions(rate=150))
+        wait_until(lambda: count_mails(sink) >= 100, what="a hundred mails", seconds=60)
+        processes[0].kill()
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+        deliveries = read_deliveries(engine)
+        in_doubt = {address for address, delivery in deliveries.items() if delivery.state is S.in_doubt}
+        sent = {address for address, delivery in deliveries.items() if delivery.state is S.sent}
+        arrived = sink.recipients()
+    assert len(arrived) == len(set(arrived))
+    assert sent | in_doubt == set(deliveries)
+    assert sent <= set(arrived)
+    assert len(in_doubt) <= 2, "one for each open connection of the killed worker"
+
+
+def test_a_worker_ends_in_order_when_told_to_and_the_next_one_goes_on(
+    workspace: Workspace, engine: Engine
+) -> None:
+    add_subscribers(engine, [f"desk{n}@example.org" for n in range(96)])
+    number = start(workspace, engine, LaunchOptions(rate=40))
+    with smtp_sink() as sink:
+        with workers(workspace, sink.url, 1) as (first,):
+            wait_until(lambda: count_mails(sink) >= 10, what="ten mails", seconds=60)
+            first.send_signal(signal.SIGTERM)
+            _, said = first.communicate(timeout=30)
+            assert first.returncode == 0, said
+            assert "Stopped; nothing is in hand." in said
+        states = set(read_states(engine).values())
+        assert states == {S.sent, S.queued}
+        with workers(workspace, sink.url, 1):
+            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+        assert len(sink.recipients()) == len(set(sink.recipients())) == 100
+
+
+# --- the commands
+
+
+def run(workspace: Workspace, url: str, *words: str) -> tuple[int, str, str]:
+    process = mailer(workspace, url, *words)
+    out, err = process.communicate(timeout=120)
+    return process.returncode, out, err
+
+
+def test_send_at_a_time_says_it_in_utc_and_that_nobody_works(workspace: Workspace, engine: Engine) -> None:
+    words = ("send", SLUG, "--segment", "all", "--at", "2126-12-01T09:00+08:00")
+    code, _, said = run(workspace, "smtp://127.0.0.1:9", *words, "--confirm")
+    assert code == 0, said
+    assert "starts at 2126-12-01 01:00 UTC (2126-12-01 09:00 UTC+08:00)" in said
+    assert "no `mailer work` is running. Start one with `mailer -C" in said
+    assert read_campaign(engine, 1).state is C.scheduled
+    code, _, said = run(workspace, "smtp://127.0.0.1:9", *words[:-1], "2020-01-01T09:00Z", "--confirm")
+    assert (code, "has passed" in said) == (1, True)
+
+
+def test_send_detached_is_left_to_the_worker(workspace: Workspace, engine: Engine) -> None:
+    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
+        wait_until(lambda: count_workers(workspace, engine) == 1, what="the worker to be counted")
+        code, _, said = run(
+            workspace, server.url, "send", SLUG, "--segment", "all", "--confirm", "--detach", "--json"
+        )
+        assert code == 0, said
+        assert "is sent in the background: 1 process is running" in said
+        wait_until(lambda: is_in(engine, 1, C.finished), what="the campaign to finish")
+    assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+def test_resume_detached_is_left_to_the_worker(workspace: Workspace, engine: Engine) -> None:
+    number = start(workspace, engine)
+    set_campaign_state(engine, number, C.paused)
+    code, out, said = run(workspace, "smtp://127.0.0.1:9", "campaigns", "resume", str(number), "--detach")
+    assert code == 0, said
+    assert "4" in out
+    assert "no process is running to send it" in said
+    assert read_campaign(engine, number).state is C.sending
+
+
+def test_serve_works_too_unless_told_not_to(workspace: Workspace, engine: Engine) -> None:
+    number = start(workspace, engine)
+    with MisbehavingServer() as server:
+        serve = mailer(workspace, server.url, "serve", "--port", "0")
+        try:
+            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+        finally:
+            serve.send_signal(signal.SIGTERM)
+            _, said = serve.communicate(timeout=30)
+        assert serve.returncode == 0, said
+        assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+# --- PostgreSQL's tickets
+
+
+def count_tickets(engine: Engine) -> int:
+    with engine.connect() as connection:
+        found: int = connection.execute(text("SELECT count(*) FROM procrastinate_jobs")).scalar_one()
+        return found
+
+
+def test_tickets_are_carried_out_and_not_kept(workspace: Workspace, engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no tickets")
+    number = start(workspace, engine)
+    assert count_tickets(engine) == 1
+    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+        wait_until(lambda: count_tickets(engine) == 0, what="the ticket to go")

@@ -1,0 +1,133 @@
+"""The catalogue: whatever can be said is in it, whatever is in it can be said, and it says enough."""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from editions.checks.registry import SOURCE_CHECKS, Check
+from editions.problem import Level
+from mailer.checks.client_features import Use, known_features
+from mailer.checks.docs import describe_check, list_pages
+from mailer.checks.registry import CHECK_NUMBERS, CHECKS, MAIL_CHECKS
+from tests.paths import ROOT
+
+CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+# What a problem, an error or a finding is made by; one of its arguments is the code.
+REPORTERS = {
+    "_error", "_problem", "_warning", "fault", "finding", "found", "LinkFault", "Problem", "refuse", "report"
+}  # fmt: skip
+
+
+def list_modules() -> Iterator[Path]:
+    for folder in ("editions", "mailer/checks", "mailer/campaigns", "mailer/web"):
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if path.name not in {"catalogue.py", "registry.py"}:
+                yield path
+
+
+def read_reported(path: Path) -> set[str]:
+    """The codes that a module reports, known or not; a code has a hyphen, or it could be any word."""
+    reported: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Call):
+            name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+            if name in REPORTERS or name.endswith("Error"):
+                reported |= read_texts(
+                    *node.args, *(word.value for word in node.keywords if word.arg == "code")
+                )
+    return {code for code in reported if "-" in code and CODE.fullmatch(code)} - {"utf-8"}
+
+
+def read_texts(*nodes: ast.AST) -> set[str]:
+    """Every text that stands in ``nodes``."""
+    return {
+        node.value
+        for root in nodes
+        for node in ast.walk(root)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def test_every_code_that_can_be_emitted_is_in_the_catalogue() -> None:
+    reported = set().union(*(read_reported(path) for path in list_modules()))
+    assert reported - set(CHECKS) == set()
+    # Otherwise the test would prove nothing.
+    assert len(reported) > 100
+
+
+def test_every_code_in_the_catalogue_can_be_emitted() -> None:
+    written = set().union(*(read_texts(ast.parse(path.read_text("utf-8"))) for path in list_modules()))
+    put_together = {f"untranslated-{key}" for key in ("alt", "caption")}
+    assert set(CHECKS) - written - put_together == set()
+
+
+def test_a_code_that_is_not_in_the_catalogue_is_found(tmp_path: Path) -> None:
+    module = tmp_path / "planted.py"
+    module.write_text('def check():\n    yield _error(document, 1, "planted-fault", "Oh.")\n')
+    assert read_reported(module) == {"planted-fault"}
+
+
+def test_no_code_is_a_check_of_the_files_and_of_the_mail_at_once() -> None:
+    assert set(SOURCE_CHECKS) & set(MAIL_CHECKS) == set()
+
+
+def test_every_one_of_the_39_questions_is_asked() -> None:
+    assert {check.number for check in CHECKS.values()} - {None} == set(CHECK_NUMBERS)
+    assert len(CHECK_NUMBERS) == 39
+
+
+@pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.code)
+def test_a_check_says_what_why_and_what_to_do_in_whole_sentences(check: Check) -> None:
+    assert CODE.fullmatch(check.code)
+    for words in (check.title, check.why, check.advice):
+        assert len(words) >= 9
+        assert words[0].isupper() or words[0] in "`!"
+        assert words.rstrip("`*")[-1] in ".;?" or words.endswith(("`.", "`"))
+    for source in check.sources:
+        assert source.startswith("https://")
+    # A number comes from somewhere, and so does a duty that cannot be switched off.
+    assert check.sources or check.number is None or check.code in {"reserved-sign", "long-subject"}
+
+
+def test_a_page_has_the_reason_the_cure_the_sources_and_how_to_do_without() -> None:
+    page = describe_check(CHECKS["low-contrast"])
+    for part in (
+        CHECKS["low-contrast"].why,
+        CHECKS["low-contrast"].advice,
+        "number 9 of 39",
+        "checks:\n  low-contrast:",
+    ):
+        assert part in page
+    assert all(f"<{source}>" in page for source in CHECKS["low-contrast"].sources)
+    assert "It cannot be switched off" in describe_check(CHECKS["no-unsubscribe"])
+
+
+def test_every_check_has_its_page_and_its_row() -> None:
+    pages = list_pages()
+    assert set(pages) == {"README.md", "support.md", *(f"{code}.md" for code in CHECKS)}
+    assert all(f"[{code}]({code}.md)" in pages["README.md"] for code in CHECKS)
+
+
+@pytest.mark.parametrize(
+    "code", ["no-unsubscribe", "mail-too-large", "no-text", "jinja-left", "no-postal-address"]
+)
+def test_what_protects_readers_is_an_essential_error(code: str) -> None:
+    assert CHECKS[code].essential
+    assert CHECKS[code].level is Level.error
+
+
+def test_a_feature_that_must_not_be_used_says_what_to_do_instead() -> None:
+    silent = [
+        feature.name for feature in known_features().values() if feature.use is Use.never and not feature.note
+    ]
+    assert silent == []
+    assert {feature.kind for feature in known_features().values()} == {
+        "element",
+        "property",
+        "value",
+        "at-rule",
+        "pseudo",
+    }

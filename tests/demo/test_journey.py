@@ -1,0 +1,103 @@
+"""`mailer demo`, run as a stranger would run it, and looked at afterwards."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mailer.demo.smtp_sink import run_sink
+from tests.paths import ROOT
+
+
+def mailer(*words: str, cwd: Path) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [sys.executable, "-m", "mailer", *words],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def ask(root: Path, *words: str) -> Any:
+    """What a command answers as JSON."""
+    return json.loads(mailer("-C", str(root), *words, "--json", cwd=root).stdout)
+
+
+@pytest.fixture(scope="module")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """The folder a demo ran in, and what it printed."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = mailer("demo", "--no-browser", "--dir", "D", cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder / "D", done.stdout
+
+
+def test_the_demo_ends_with_a_closing_equation_that_holds(journey: tuple[Path, str]) -> None:
+    line = next(line for line in journey[1].splitlines() if "Closing equation" in line)
+    audience, *parts = (int(number) for number in re.findall(r"\d+", line))
+    assert audience == sum(parts) > 0
+
+
+def test_the_preview_sends_nothing(journey: tuple[Path, str]) -> None:
+    assert "the SMTP server has received 0 messages" in journey[1]
+
+
+def test_everybody_got_it_once_before_it_was_sent_again(journey: tuple[Path, str]) -> None:
+    root, _ = journey
+    received = [path.read_bytes() for path in sorted((root / "received" / "new").iterdir())]
+    recipients = [re.search(rb"^X-Envelope-To: (.*?)\r?$", mail, re.M)[1] for mail in received]  # type: ignore[index]
+    assert len(set(recipients[:60])) == 60
+    assert len(recipients) == 60 + 59
+
+
+def test_the_reader_who_left_is_suppressed_and_got_nothing_more(journey: tuple[Path, str]) -> None:
+    root, _ = journey
+    shown = ask(root, "campaigns", "show", "3")
+    assert (shown["suppressed"], shown["sent"]) == (1, 59)
+    (person,) = ask(root, "subscribers", "list", "--segment", "status:unsubscribed")
+    known = ask(root, "subscribers", "show", person["email"])
+    assert "one-click" in {record["method"] for record in known["consent"]}
+    # Lower-case, because the envelope keeps the address as its owner writes it.
+    received = [path.read_bytes().lower() for path in (root / "received" / "new").iterdir()]
+    assert sum(f"x-envelope-to: {person['email']}\r\n".encode() in mail for mail in received) == 1
+
+
+def test_the_readme_shows_what_the_demo_prints(journey: tuple[Path, str]) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    shown = re.search(r"```text\n(4  .*?)```", readme, re.DOTALL)
+    assert shown is not None
+    assert shown[1].rstrip() in journey[1]
+
+
+def test_the_page_it_points_to_shows_its_pictures_from_disk(journey: tuple[Path, str]) -> None:
+    root, _ = journey
+    page = (root / "outbox" / "unesco-beijing-2021-2.html").read_text(encoding="utf-8")
+    sources = re.findall(r'<img[^>]* src="([^"]+)"', page)
+    assert len(sources) >= 26
+    assert all((root / "outbox" / source).resolve().is_file() for source in sources)
+
+
+def test_it_can_be_run_again_in_its_own_folder_and_in_no_other(tmp_path: Path) -> None:
+    (tmp_path / "D").mkdir()
+    (tmp_path / "D" / "thesis.txt").write_text("mine")
+    refused = mailer("demo", "--no-browser", "--dir", "D", cwd=tmp_path)
+    assert refused.returncode == 1
+    assert "--dir" in refused.stderr
+    assert (tmp_path / "D" / "thesis.txt").read_text() == "mine"
+
+
+def test_the_sink_has_a_message_on_disk_before_it_says_so(tmp_path: Path) -> None:
+    import smtplib
+
+    with run_sink(tmp_path / "box") as sink:
+        client = smtplib.SMTP("127.0.0.1", int(sink.url.rpartition(":")[2]))
+        client.sendmail("a@example.org", ["b@example.org"], b"Subject: one\r\n\r\n.dot\r\n")
+        assert [message["Subject"] for message in sink.messages()] == ["one"]
+        assert sink.messages()[0].get_content().splitlines() == [".dot"]
+        client.quit()

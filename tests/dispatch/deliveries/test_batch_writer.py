@@ -1,0 +1,342 @@
+"""The journal: one transaction for each group, and no move that the table does not allow."""
+
+import itertools
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text, update
+from sqlmodel import col
+
+from mailer.database.engine import open_engine
+from mailer.database.models import CampaignState, Delivery, DeliveryState
+from mailer.dispatch.deliveries.batch_writer import (
+    Batch,
+    BatchResult,
+    BatchWriter,
+    Transition,
+    open_batch_writer,
+)
+from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.deliveries.transitions import DELIVERY_TRANSITIONS
+from subscribers.models import Status, Subscriber
+from tests.factories.deliveries import (
+    START,
+    FakeClock,
+    add_campaign,
+    read_deliveries,
+    set_campaign_state,
+    set_status,
+)
+
+S = DeliveryState
+SENT = (("code", 250), ("reason", "2.0.0 queued"))
+NOW = START + timedelta(minutes=1)
+HELD = {S.claimed, S.in_doubt}
+PUT_OFF = (("not_before", NOW),)
+
+
+@pytest.fixture
+def campaign(engine: Engine) -> int:
+    return add_campaign(engine, 4)
+
+
+@pytest.fixture
+def journal(engine: Engine, campaign: int) -> Iterator[BatchWriter]:
+    journal = open_batch_writer(engine, campaign, "us")
+    yield journal
+    journal.close()
+
+
+@pytest.fixture
+def deliveries(engine: Engine, campaign: int) -> list[int]:
+    """Four deliveries that we have claimed."""
+    numbers = [delivery.id or 0 for delivery in read_deliveries(engine).values()]
+    place(engine, numbers, S.claimed)
+    return numbers
+
+
+def place(engine: Engine, numbers: list[int], state: DeliveryState, owner: str | None = "us") -> None:
+    """Put deliveries where a test wants them, behind everybody's back. Only what is in hand has an owner."""
+    values = {
+        "state": state,
+        "owner": owner if state in HELD else None,
+        "not_before": NOW if state is S.deferred else None,
+    }
+    with engine.begin() as connection:
+        connection.execute(update(Delivery).where(col(Delivery.id).in_(numbers)).values(**values))
+
+
+def look(engine: Engine, number: int) -> Delivery:
+    return next(delivery for delivery in read_deliveries(engine).values() if delivery.id == number)
+
+
+def sent(number: int) -> tuple[int, int, str]:
+    """As a group holds a delivery that was sent."""
+    return number, 250, "2.0.0 queued"
+
+
+def states(engine: Engine) -> list[DeliveryState]:
+    return [delivery.state for delivery in read_deliveries(engine).values()]
+
+
+# Beginning
+
+
+def test_what_may_begin_is_in_doubt_and_counted_as_tried(
+    engine: Engine, journal: BatchWriter, deliveries: list[int]
+) -> None:
+    written = journal.write(Batch(starting=deliveries[:2]), NOW)
+    assert written == BatchResult(started=frozenset(deliveries[:2]))
+    assert states(engine) == [S.in_doubt, S.in_doubt, S.claimed, S.claimed]
+    begun = look(engine, deliveries[0])
+    assert (begun.owner, begun.attempts, begun.updated_at) == ("us", 1, NOW)
+    assert look(engine, deliveries[2]).attempts == 0
+
+
+def test_nothing_begins_unless_the_campaign_is_sending_but_ends_are_kept(
+    engine: Engine, campaign: int, journal: BatchWriter, deliveries: list[int]
+) -> None:
+    first, second, *_ = deliveries
+    for state in set(CampaignState) - {CampaignState.sending}:
+        place(engine, [first], S.in_doubt)
+        set_campaign_state(engine, campaign, state)
+        written = journal.write(Batch(sent=[sent(first)], starting=[second]), NOW)
+        assert written == BatchResult()
+        assert states(engine)[:2] == [S.sent, S.claimed]
+
+
+def test_a_reader_who_left_gets_nothing(engine: Engine, journal: BatchWriter, deliveries: list[int]) -> None:
+    for status in set(Status) - {Status.active}:
+        set_status(engine, "reader1@example.org", status)
+        written = journal.write(Batch(starting=deliveries), NOW, again=True)
+        assert written.started == frozenset(deliveries) - {deliveries[1]}
+        assert states(engine)[1] is S.claimed
+
+
+@pytest.mark.parametrize(
+    ("until", "may_begin"), [(NOW.date(), True), (date(2026, 3, 2), False), (None, False)]
+)
+def test_a_reader_who_is_away_gets_mail_from_the_day_they_are_back(
+    engine: Engine, journal: BatchWriter, deliveries: list[int], until: date | None, may_begin: bool
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Subscriber).values(status=Status.paused, paused_until=until))
+    assert journal.write(Batch(starting=deliveries), NOW).started == frozenset(
+        deliveries if may_begin else []
+    )
+
+
+def test_what_is_not_ours_neither_begins_nor_ends(
+    engine: Engine, journal: BatchWriter, deliveries: list[int]
+) -> None:
+    first, second, third, _ = deliveries
+    place(engine, [first], S.claimed, "them")
+    ends = [Transition(third, S.deferred, True, PUT_OFF)]
+    # What is settled as in doubt has no owner.
+    for again, owner in ((False, "them"), (True, "them"), (False, None), (True, None)):
+        place(engine, [second, third], S.in_doubt, owner)
+        group = Batch(sent=[sent(second)], transitions=ends, starting=[first, second])
+        written = journal.write(group, NOW, again=again)
+        assert written == BatchResult(lost=frozenset({second, third}))
+    assert states(engine) == [S.claimed, S.in_doubt, S.in_doubt, S.claimed]
+
+
+def test_only_what_is_claimed_begins(engine: Engine, journal: BatchWriter, deliveries: list[int]) -> None:
+    for state in set(S) - {S.claimed}:
+        place(engine, deliveries, state)
+        assert journal.write(Batch(starting=deliveries), NOW) == BatchResult()
+        assert set(states(engine)) == {state}
+
+
+def test_what_began_in_a_try_that_failed_begins_when_it_is_written_again(
+    engine: Engine, journal: BatchWriter, deliveries: list[int]
+) -> None:
+    # The database may have committed what it could not confirm. Nothing was sent in between.
+    first, second, third, fourth = deliveries
+    place(engine, [third], S.in_doubt)
+    group = Batch(sent=[sent(third)], starting=[first, second])
+    journal.write(Batch(sent=group.sent, starting=[first]), NOW)
+    written = journal.write(group, NOW, again=True)
+    assert written.started == {first, second}
+    assert [look(engine, number).attempts for number in (first, second, fourth)] == [1, 1, 0]
+    assert states(engine) == [S.in_doubt, S.in_doubt, S.sent, S.claimed]
+
+
+def test_writing_again_begins_nothing_that_has_ended(
+    engine: Engine, journal: BatchWriter, deliveries: list[int]
+) -> None:
+    for state in set(S) - HELD:
+        place(engine, deliveries, state)
+        assert journal.write(Batch(starting=deliveries), NOW, again=True) == BatchResult()
+
+
+# Ending
+
+
+ENDS = [S.queued, S.in_doubt, S.deferred, S.rejected, S.failed, S.sent]
+
+
+def test_only_moves_of_the_table_are_made(
+    engine: Engine, journal: BatchWriter, deliveries: list[int]
+) -> None:
+    number = deliveries[0]
+    for start, end, words in itertools.product(S, ENDS, ((), SENT)):
+        place(engine, [number], start)
+        values = words + PUT_OFF if end is S.deferred else words
+        usual = [sent(number)] if end is S.sent and words else []
+        ends = [] if usual else [Transition(number, end, False, values)]
+        written = journal.write(Batch(sent=usual, transitions=ends), NOW)
+        # What nobody has in hand, the journal leaves alone, even where others may move it.
+        may_move = start in HELD and end in DELIVERY_TRANSITIONS[start]
+        # What never began cannot have arrived.
+        may_move = may_move and (start, end) != (S.claimed, S.in_doubt)
+        assert written.lost == frozenset([] if may_move else [number])
+        found = look(engine, number)
+        assert found.state is (end if may_move else start)
+        assert found.owner == ("us" if start in HELD and not may_move else None)
+
+
+def test_the_columns_of_an_end_are_set(engine: Engine, journal: BatchWriter, deliveries: list[int]) -> None:
+    first, second, third, fourth = deliveries
+    place(engine, [first, third], S.in_doubt)
+    later = NOW + timedelta(hours=2)
+    deferred = (
+        ("deferrals", 3),
+        ("deferred_since", START),
+        ("code", None),
+        ("reason", 'the line\'s "end"; was lost -- ünd'),
+        ("not_before", later),
+    )
+    ends = [
+        Transition(second, S.deferred, True, deferred),
+        Transition(third, S.in_doubt, False, (("reason", "lost"), ("doubted", True))),
+        Transition(fourth, S.queued, True),
+    ]
+    assert journal.write(Batch(sent=[sent(first)], transitions=ends), NOW) == BatchResult()
+    taken, put_off, doubted, back = (look(engine, number) for number in deliveries)
+    assert (taken.state, taken.code, taken.reason, taken.attempts) == (S.sent, 250, "2.0.0 queued", 0)
+    assert (put_off.state, put_off.deferrals, put_off.attempts) == (S.deferred, 3, 1)
+    assert (put_off.deferred_since, put_off.not_before, put_off.code) == (START, later, None)
+    assert put_off.reason == deferred[3][1]
+    assert (doubted.state, doubted.doubted, doubted.reason) == (S.in_doubt, True, "lost")
+    assert (back.state, back.attempts) == (S.queued, 1)
+    assert {delivery.owner for delivery in (taken, put_off, doubted, back)} == {None}
+    assert {delivery.updated_at for delivery in (taken, put_off, doubted, back)} == {NOW}
+
+
+@pytest.mark.parametrize(("tried", "attempts"), [(True, 1), (False, 0)])
+def test_a_try_is_counted_where_none_was_when_it_began(
+    engine: Engine, journal: BatchWriter, deliveries: list[int], tried: bool, attempts: int
+) -> None:
+    first, second, *_ = deliveries
+    journal.write(Batch(starting=[second]), NOW)
+    ends = [Transition(number, S.deferred, tried, PUT_OFF) for number in (first, second)]
+    journal.write(Batch(transitions=ends), NOW)
+    assert look(engine, first).attempts == attempts
+    assert look(engine, second).attempts == 1
+
+
+def test_a_group_carries_ends_and_beginnings_of_every_kind(
+    engine: Engine, journal: BatchWriter, deliveries: list[int]
+) -> None:
+    first, second, third, fourth = deliveries
+    place(engine, [first, second], S.in_doubt)
+    ends = [Transition(second, S.rejected, True, SENT)]
+    written = journal.write(Batch(sent=[sent(first), sent(99_999)], transitions=ends, starting=[third]), NOW)
+    assert written == BatchResult(started=frozenset({third}), lost=frozenset({99_999}))
+    assert states(engine) == [S.sent, S.rejected, S.in_doubt, S.claimed]
+    assert look(engine, fourth).owner == "us"
+
+
+def test_an_empty_group_is_no_trouble(engine: Engine, journal: BatchWriter, deliveries: list[int]) -> None:
+    assert journal.write(Batch(), NOW) == BatchResult()
+    assert set(states(engine)) == {S.claimed}
+
+
+def test_a_group_is_one_transaction(engine: Engine, journal: BatchWriter, deliveries: list[int]) -> None:
+    first, second, third, fourth = deliveries
+    place(engine, [first, second], S.in_doubt)
+    broken = Transition(second, S.deferred, True, (("no_such_column", 1),))
+    usual, ends = [sent(first)], [Transition(fourth, S.queued), broken]
+    with pytest.raises(engine.dialect.loaded_dbapi.Error):  # type: ignore[union-attr]
+        journal.write(Batch(sent=usual, transitions=ends, starting=[third]), NOW)
+    assert states(engine) == [S.in_doubt, S.in_doubt, S.claimed, S.claimed]
+    # And the journal can be written after it.
+    assert journal.write(Batch(sent=usual, transitions=ends[:1], starting=[third]), NOW).started == {third}
+    assert states(engine) == [S.sent, S.in_doubt, S.in_doubt, S.queued]
+
+
+def test_another_connection_sees_a_group_at_once(
+    engine: Engine, journal: BatchWriter, deliveries: list[int]
+) -> None:
+    journal.write(Batch(starting=deliveries), NOW)
+    with engine.connect() as connection:
+        count = connection.execute(text("SELECT count(*) FROM delivery WHERE state = 'in_doubt'")).scalar()
+    assert count == 4
+
+
+def test_closing_twice_is_closing_once(journal: BatchWriter) -> None:
+    journal.close()
+    journal.close()
+
+
+# A database that goes away
+
+
+def end_other_backends(engine: Engine) -> None:
+    """End every session of the database but the one that asks."""
+    with engine.connect() as connection:
+        connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            )
+        )
+
+
+@pytest.fixture
+def postgres_engine(postgres_database: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(postgres_database, root=tmp_path)
+    yield engine
+    engine.dispose()
+
+
+def test_the_journal_writes_again_after_its_session_was_ended(
+    postgres_engine: Engine,
+) -> None:
+    campaign = add_campaign(postgres_engine, 2)
+    numbers = [delivery.id or 0 for delivery in read_deliveries(postgres_engine).values()]
+    place(postgres_engine, numbers, S.claimed)
+    journal = open_batch_writer(postgres_engine, campaign, "us")
+    assert journal.write(Batch(starting=numbers[:1]), NOW).started == set(numbers[:1])
+    end_other_backends(postgres_engine)
+    with pytest.raises(postgres_engine.dialect.loaded_dbapi.Error):  # type: ignore[union-attr]
+        journal.write(Batch(starting=numbers), NOW)
+    assert journal.write(Batch(starting=numbers), NOW, again=True).started == set(numbers)
+    assert [look(postgres_engine, number).attempts for number in numbers] == [1, 1]
+    journal.close()
+
+
+def test_the_ledger_does_not_notice_that_its_session_was_ended(postgres_engine: Engine) -> None:
+    campaign = add_campaign(postgres_engine, 3)
+    ledger = Ledger(postgres_engine, campaign, "us")
+    numbers = [claim.delivery_id for claim in ledger.claim(3)]
+    assert ledger.record(Batch(starting=numbers[:1])).started == set(numbers[:1])
+    for number in numbers[1:]:
+        end_other_backends(postgres_engine)
+        written = ledger.record(Batch(sent=[sent(numbers[0])], starting=[number]))
+        assert written.started == {number}
+    assert states(postgres_engine) == [S.sent, S.in_doubt, S.in_doubt]
+    ledger.close()
+
+
+def test_a_lasting_failure_is_told(engine: Engine, campaign: int) -> None:
+    ledger = Ledger(engine, campaign, "us", clock=FakeClock())
+    ledger.now()
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE delivery RENAME TO elsewhere"))
+    with pytest.raises(LedgerUnreachableError, match="delivery"):
+        ledger.record(Batch(starting=[1]))
+    ledger.close()

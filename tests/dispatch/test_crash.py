@@ -1,0 +1,172 @@
+"""kill -9 of a process that is sending, again and again, judged by what the server got."""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, func, select, text
+from sqlmodel import Session, col
+
+from mailer.campaigns.lifecycle import reopen_for_doubts
+from mailer.database.models import Delivery, DeliveryState, InDoubtPolicy
+from tests.factories.deliveries import add_campaign, read_deliveries, read_states
+from tests.servers.programs import Sink, smtp_sink, wait_until
+
+S = DeliveryState
+
+# A process of its own: it opens the database durably and dispatches campaign 1, as `mailer send` does.
+PROGRAM = """
+import sys
+from pathlib import Path
+from mailer.database.engine import open_engine
+from mailer.dispatch.dispatcher import dispatch
+from mailer.dispatch.relays import open_relays
+from mailer.settings import SenderSettings, Settings, SmtpSettings
+from tests.factories.deliveries import build_plain
+url, root, smtp, again = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4] == "resend"
+sender = SenderSettings(name="N", address="news@example.org", organisation="O", postal_address="1 Street")
+settings = Settings(sender=sender, smtp=SmtpSettings(url=smtp, connections=4))
+ending = dispatch(open_engine(url, root=root, durable=True), 1, relays=open_relays(settings, root),
+                  settings=settings, root=root, build=build_plain, resend_in_doubt=again)
+print(ending.how.value)
+"""
+
+
+class Killer:
+    """Starts dispatchers on a campaign, kills them, and keeps the addresses that were ever in doubt."""
+
+    def __init__(self, engine: Engine, url: str, root: Path, sink: Sink) -> None:
+        self.engine = engine
+        self.sink = sink
+        self.command = [sys.executable, "-c", PROGRAM, url, str(root), sink.url]
+        self.doubted: set[str] = set()
+
+    def start(self, how: str = "hold") -> "subprocess.Popen[str]":
+        return subprocess.Popen([*self.command, how], stdout=subprocess.PIPE, text=True)
+
+    def count_sent(self) -> int:
+        with self.engine.connect().execution_options(read_only=True) as connection:
+            counted = select(func.count()).select_from(Delivery).where(col(Delivery.state) == S.sent)
+            return connection.execute(counted).scalar_one()
+
+    def kill_in_the_middle(self, at_least: int) -> None:
+        """Start one and kill it at some moment after the ledger knows of ``at_least`` sent."""
+        process = self.start()
+        wait_until(lambda: self.count_sent() >= at_least, what=f"{at_least} sent", seconds=120)
+        time.sleep(random.uniform(0, 0.02))  # a moment nobody chose
+        process.kill()
+        process.communicate()
+        assert process.returncode == -9, "it ended before it was killed"
+        self.await_its_backends()
+        self.note_doubts()
+
+    def await_its_backends(self) -> None:
+        """PostgreSQL still commits what a killed client asked for; then the ledger is what it left."""
+        if self.engine.dialect.name == "postgresql":
+            self.engine.dispose()
+            wait_until(lambda: self.count_other_backends() == 0, what="the killed one's backends to end")
+
+    def count_other_backends(self) -> int:
+        others = (
+            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' "
+            "AND datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        with self.engine.connect() as connection:
+            return connection.execute(text(others)).scalar_one()
+
+    def note_doubts(self) -> None:
+        """What a report would name now."""
+        states = read_states(self.engine)
+        in_doubt = {address for address, state in states.items() if state is S.in_doubt}
+        # One per open connection, by construction.
+        assert len(in_doubt - self.doubted) <= 4
+        self.doubted |= in_doubt
+
+    def finish(self, how: str = "hold") -> None:
+        process = self.start(how)
+        assert process.communicate()[0].strip() == "finished"
+
+    @property
+    def received(self) -> Counter[str]:
+        return Counter(self.sink.recipients())
+
+
+def crash(engine: Engine, url: str, root: Path, *, readers: int, kills: int, policy: InDoubtPolicy) -> None:
+    add_campaign(engine, readers, in_doubt_policy=policy)
+    with smtp_sink() as sink:
+        killer = Killer(engine, url, root, sink)
+        for turn in range(kills):
+            killer.kill_in_the_middle(at_least=(turn + 1) * readers // (kills + 2))
+        killer.finish()
+        deliveries = read_deliveries(engine)
+        states = Counter(delivery.state for delivery in deliveries.values())
+        received = killer.received
+        sent = {address for address, found in deliveries.items() if found.state is S.sent}
+        twice = {address for address, times in received.items() if times > 1}
+
+        assert set(states) <= {S.sent, S.in_doubt}
+        assert sent <= set(received), "the ledger says sent and the server has never seen it"
+        assert set(deliveries) - set(received) <= killer.doubted, "somebody is lost and not named"
+        assert twice <= killer.doubted, "somebody got it twice and was never named as in doubt"
+        assert all(deliveries[address].doubted for address in killer.doubted)
+        if policy is InDoubtPolicy.hold:
+            assert twice == set()
+            resend_what_is_in_doubt(killer)
+        assert Counter(read_states(killer.engine).values()) == {S.sent: readers}
+        assert set(killer.received) == set(deliveries)
+        ids = Counter(sink.message_ids())
+        assert len(ids) == readers, "a second try had another Message-ID"
+        assert {address for address, times in killer.received.items() if times > 1} <= killer.doubted
+
+
+def resend_what_is_in_doubt(killer: Killer) -> None:
+    """What `mailer campaigns resume --resend-in-doubt` does to a finished campaign."""
+    if S.in_doubt in read_states(killer.engine).values():
+        with Session(killer.engine) as session:
+            assert reopen_for_doubts(session, 1)
+            session.commit()
+        killer.finish("resend")
+
+
+def test_ten_kills_lose_nobody_and_name_every_duplicate(
+    sqlite_engine: Engine, sqlite_database: str, tmp_path: Path
+) -> None:
+    hold = InDoubtPolicy.hold
+    crash(sqlite_engine, sqlite_database, tmp_path, readers=2000, kills=10, policy=hold)
+
+
+def test_kills_of_a_campaign_that_resends_lose_nobody_and_name_every_duplicate(
+    engine: Engine, database: str, tmp_path: Path
+) -> None:
+    crash(engine, database, tmp_path, readers=400, kills=5, policy=InDoubtPolicy.resend)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("policy", InDoubtPolicy)
+def test_fifty_kills_lose_nobody_and_name_every_duplicate(
+    engine: Engine, database: str, tmp_path: Path, policy: InDoubtPolicy
+) -> None:
+    crash(engine, database, tmp_path, readers=10_000, kills=50, policy=policy)
+
+
+def test_of_two_processes_on_one_campaign_one_may_die_and_nobody_gets_it_twice(
+    engine: Engine, database: str, tmp_path: Path
+) -> None:
+    add_campaign(engine, 600)
+    with smtp_sink() as sink:
+        killer = Killer(engine, database, tmp_path, sink)
+        processes = [killer.start() for _ in range(3)]
+        wait_until(lambda: killer.count_sent() >= 100, what="some messages", seconds=60)
+        processes[0].kill()
+        # The others find the dead one's deliveries by themselves, without a restart.
+        assert [process.communicate()[0].strip() for process in processes] == ["", "finished", "finished"]
+        killer.note_doubts()
+        states = Counter(read_states(engine).values())
+        assert states[S.sent] + states[S.in_doubt] == 600
+        assert max(killer.received.values()) == 1
+        missing = set(read_states(engine)) - set(killer.received)
+        assert missing <= killer.doubted

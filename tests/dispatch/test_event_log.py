@@ -1,0 +1,195 @@
+"""The chronicle: one line for each refusal and each trouble, no address in any, none for what went well."""
+
+import io
+import json
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress
+
+from mailer.database.models import CampaignState
+from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.dispatcher import RunOutcome, RunResult
+from mailer.dispatch.event_log import EventLog, NullEventLog, mask_recipient
+from mailer.settings import LogSettings
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
+from subscribers.models import Subscriber
+from tests.factories.deliveries import START
+
+REFUSED = classify_reply(Stage.rcpt, 550, "5.1.1 <mei.lin@example.org>: mailbox mei.lin is unknown")
+LOST = Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text="connection lost at dot")
+SENT = classify_reply(Stage.dot, 250, "2.0.0 queued as 4F2")
+COUNTS = Counts(audience=10, sent=4, rejected=1, queued=5)
+
+
+@pytest.fixture
+def claim() -> Claim:
+    reader = Subscriber(
+        id=7, email="mei.lin@example.org", envelope="mei.lin@example.org", created_at=START, updated_at=START
+    )
+    return Claim(delivery_id=3, campaign_id=1, subscriber=reader)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "mailer.log"
+
+
+def write(path: Path, act: Callable[[EventLog], None], **values: str) -> list[dict[str, object]]:
+    """The lines that ``act`` leaves in a file."""
+    settings = LogSettings(**{"format": "json", "file": path.name, "level": "debug", **values})
+    with EventLog(settings, path.parent, clock=lambda: START) as chronicle:
+        act(chronicle)
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_refusal_is_one_line_with_the_servers_words_and_no_address(path: Path, claim: Claim) -> None:
+    (line,) = write(path, lambda chronicle: chronicle.delivery_not_sent(claim, REFUSED, "main"))
+    assert line == {
+        "timestamp": "2026-03-01T09:00:00.000Z",
+        "level": "info",
+        "event": "rejected",
+        "campaign": 1,
+        "delivery": 3,
+        "subscriber": 7,
+        "domain": "example.org",
+        "stage": "rcpt",
+        "code": 550,
+        "enhanced": "5.1.1",
+        "words": "5.1.1 <…>: mailbox <…> is unknown",
+        "relay": "main",
+    }
+    assert "mei" not in path.read_text()
+
+
+def test_a_message_that_was_sent_leaves_no_line(path: Path, claim: Claim) -> None:
+    assert write(path, lambda chronicle: chronicle.delivery_not_sent(claim, SENT, "main")) == []
+
+
+def test_doubt_is_louder_than_a_refusal(path: Path, claim: Claim) -> None:
+    def act(chronicle: EventLog) -> None:
+        chronicle.delivery_not_sent(claim, REFUSED)
+        chronicle.delivery_not_sent(claim, LOST)
+
+    (line,) = write(path, act, level="warning")
+    assert (line["event"], line["level"]) == ("in_doubt", "warning")
+    assert "code" not in line
+
+
+def test_trouble_with_a_relay_a_pause_and_the_ends_of_a_run_are_written_down(path: Path) -> None:
+    ending = RunResult(
+        outcome=RunOutcome.waiting,
+        state=CampaignState.sending,
+        counts=COUNTS,
+        reason="",
+        next_try=START + timedelta(minutes=5),
+    )
+
+    def act(chronicle: EventLog) -> None:
+        chronicle.run_started(1, COUNTS, connections=5, relays=["a", "b"])
+        chronicle.connection_failed("a", classify_reply(Stage.login, 535, "5.7.8 no, news@example.org"))
+        chronicle.relay_set_aside("a", "The mail server refuses the login: 535 no, news@example.org")
+        chronicle.relay_back("a")
+        chronicle.campaign_paused(1, "20 of the last 25")
+        chronicle.campaign_finished(1)
+        chronicle.run_ended(1, ending)
+
+    lines = write(path, act)
+    assert [line["event"] for line in lines] == [
+        "run_started",
+        "connection_failed",
+        "relay_set_aside",
+        "relay_back",
+        "campaign_paused",
+        "campaign_finished",
+        "run_ended",
+    ]
+    assert (lines[0]["audience"], lines[0]["relays"]) == (10, ["a", "b"])
+    assert (lines[1]["stage"], lines[1]["code"], lines[1]["enhanced"]) == ("login", 535, "5.7.8")
+    assert "news@" not in path.read_text()
+    assert (lines[-1]["how"], lines[-1]["next_try"]) == ("waiting", "2026-03-01T09:05:00+00:00")
+
+
+def test_lines_for_people_are_one_line_each_whatever_the_server_says(path: Path, claim: Claim) -> None:
+    odd = replace_words(REFUSED, 'say "no"\nand = more 很抱歉')
+    settings = LogSettings(format="text", file=Path(path.name))
+    with EventLog(settings, path.parent, clock=lambda: START) as chronicle:
+        chronicle.delivery_not_sent(claim, odd, "main")
+    (line,) = path.read_text(encoding="utf-8").splitlines()
+    assert line.startswith("timestamp=2026-03-01T09:00:00.000Z level=info event=rejected campaign=1")
+    assert "很抱歉" in line
+
+
+def replace_words(outcome: Outcome, words: str) -> Outcome:
+    return Outcome(verdict=outcome.verdict, stage=outcome.stage, code=outcome.code, text=words)
+
+
+def test_two_chronicles_share_a_file(path: Path) -> None:
+    settings = LogSettings(format="json", file=Path(path.name))
+    with EventLog(settings, path.parent) as one, EventLog(settings, path.parent) as two:
+        for number in range(50):
+            one.relay_back(f"one{number}")
+            two.relay_back(f"two{number}")
+    assert len([json.loads(line) for line in path.read_text().splitlines()]) == 100
+
+
+def test_without_a_file_lines_go_to_stderr_and_never_to_stdout(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with EventLog(LogSettings(), tmp_path) as chronicle:
+        chronicle.relay_set_aside("main", "it refuses the login")
+    told = capsys.readouterr()
+    assert (told.out, "event=relay_set_aside relay=main" in told.err) == ("", True)
+
+
+def test_without_a_file_only_trouble_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with EventLog(LogSettings(), tmp_path) as chronicle:
+        chronicle.relay_back("main")
+    with EventLog(LogSettings(level="info"), tmp_path) as chronicle:
+        chronicle.relay_back("spare")
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "event=relay_back relay=spare" in line
+
+
+def test_a_line_does_not_tear_a_progress_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    screen = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", screen)
+    console = Console(stderr=True, force_terminal=True, width=100)
+    with (
+        Progress(console=console, redirect_stdout=False) as progress,
+        EventLog(LogSettings(), tmp_path) as chronicle,
+    ):
+        progress.add_task("Campaign 1", total=10)
+        progress.refresh()
+        chronicle.relay_set_aside("main", "it refuses the login")
+    rows = screen.getvalue().replace("\r", "\n").split("\n")
+    (row,) = [row for row in rows if "relay_set_aside" in row]
+    assert "Campaign" not in row
+
+
+def test_a_null_chronicle_writes_nothing_and_needs_no_settings(
+    claim: Claim, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with NullEventLog() as chronicle:
+        chronicle.delivery_not_sent(claim, REFUSED, "main")
+        chronicle.campaign_paused(1, "because")
+        chronicle.run_started(1, COUNTS)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "masked"),
+    [
+        ("no mailbox for Mei.Lin here", "no mailbox for <…> here"),
+        ("mei.lin@example.org", "<…>"),
+        ("user (mei.lin+news@gmail.example) unknown", "user <…> unknown"),
+        ("mei.linden is somebody else", "mei.linden is somebody else"),
+    ],
+)
+def test_addresses_and_the_readers_own_name_are_masked(words: str, masked: str) -> None:
+    assert mask_recipient(words, "mei.lin@example.org") == masked

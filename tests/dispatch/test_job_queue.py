@@ -1,0 +1,158 @@
+"""The engine for many machines: tickets that wake workers, and nothing that depends on them."""
+
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+
+from mailer.database.engine import open_engine
+from mailer.dispatch.job_queue import (
+    JobHandlers,
+    enqueue_jobs,
+    has_unfinished_job,
+    prepare_job_queue,
+    process_jobs,
+)
+from tests.servers.programs import wait_until
+
+
+@pytest.fixture
+def postgres(postgres_database: str, tmp_path: Path) -> Iterator[Engine]:
+    engine = open_engine(postgres_database, root=tmp_path)
+    yield engine
+    engine.dispose()
+
+
+def hand_out(engine: Engine, campaign_id: int, audience: int) -> int:
+    with engine.begin() as connection:
+        return enqueue_jobs(connection, campaign_id, audience)
+
+
+def count(engine: Engine, condition: str = "true") -> int:
+    with engine.connect() as connection:
+        statement = text(
+            f"SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'dispatch' AND {condition}"
+        )
+        found: int = connection.execute(statement).scalar_one()
+        return found
+
+
+class Running:
+    """An engine in a thread of the test; ``worked`` are the campaigns it was given."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.worked: list[int] = []
+        self.stop = threading.Event()
+        self.hold = threading.Event()
+        self.hold.set()
+        calls = JobHandlers(run_campaign=self._work_on, run_tick=lambda: None)
+        words = {"stop": self.stop, "campaigns": 2}
+        self._thread = threading.Thread(target=process_jobs, args=(engine, calls), kwargs=words)
+
+    def _work_on(self, campaign_id: int) -> None:
+        self.worked.append(campaign_id)
+        self.hold.wait(20)
+
+    def __enter__(self) -> "Running":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.hold.set()
+        self.stop.set()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+
+@pytest.mark.parametrize(
+    ("audience", "tickets"), [(0, 0), (1, 1), (500, 1), (501, 2), (16_000, 32), (1_000_000, 32)]
+)
+def test_there_is_a_ticket_for_each_five_hundred_readers_up_to_a_bound(
+    postgres: Engine, audience: int, tickets: int
+) -> None:
+    assert hand_out(postgres, 7, audience) == tickets
+    assert count(postgres) == tickets
+
+
+def test_tickets_are_handed_out_with_the_transaction_or_not_at_all(postgres: Engine) -> None:
+    with postgres.connect() as connection:
+        enqueue_jobs(connection, 7, 100)
+        connection.rollback()
+    assert count(postgres) == 0
+
+
+def test_sqlite_has_no_tickets(sqlite_engine: Engine) -> None:
+    assert hand_out(sqlite_engine, 7, 100) == 0
+    assert not prepare_job_queue(sqlite_engine)
+
+
+def test_a_database_without_the_tables_gets_them_when_a_worker_starts(
+    empty_postgres_database: str, tmp_path: Path
+) -> None:
+    engine = open_engine(empty_postgres_database, root=tmp_path)
+    assert hand_out(engine, 7, 100) == 0
+    assert prepare_job_queue(engine)
+    assert prepare_job_queue(engine)
+    assert hand_out(engine, 7, 100) == 1
+    engine.dispose()
+
+
+def test_a_ticket_handed_out_beside_a_worker_is_carried_out_and_forgotten(postgres: Engine) -> None:
+    with Running(postgres) as running:
+        hand_out(postgres, 7, 1_200)
+        wait_until(lambda: running.worked == [7, 7, 7], what="three tickets")
+        wait_until(lambda: count(postgres) == 0, what="the tickets to go")
+
+
+def test_a_ticket_in_hand_is_known_and_ends_in_order(postgres: Engine) -> None:
+    with Running(postgres) as running:
+        running.hold.clear()
+        hand_out(postgres, 7, 1)
+        wait_until(lambda: running.worked == [7], what="the ticket")
+        with postgres.connect() as connection:
+            assert has_unfinished_job(connection, 7)
+            assert not has_unfinished_job(connection, 8)
+    assert count(postgres) == 0
+
+
+def test_two_tickets_for_one_campaign_are_carried_out_at_once(postgres: Engine) -> None:
+    with Running(postgres) as running:
+        running.hold.clear()
+        hand_out(postgres, 7, 600)
+        wait_until(lambda: running.worked == [7, 7], what="both tickets")
+
+
+def test_the_ticket_of_a_dead_worker_is_given_back_and_a_stuck_one_stops_nobody(postgres: Engine) -> None:
+    hand_out(postgres, 7, 1)
+    hand_out(postgres, 8, 1)
+    long_ago = datetime.now(UTC) - timedelta(minutes=5)
+    with postgres.begin() as connection:
+        # As a worker that was killed leaves it; one of the tickets has a twin that waits under its lock.
+        connection.execute(
+            text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (:at)"), {"at": long_ago}
+        )
+        connection.execute(
+            text(
+                "UPDATE procrastinate_jobs SET status = 'doing', "
+                "queueing_lock = CASE args ->> 'campaign_id' WHEN '7' THEN 'stuck' END, "
+                "worker_id = (SELECT max(id) FROM procrastinate_workers)"
+            )
+        )
+        connection.execute(
+            text(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, queueing_lock) "
+                "VALUES ('elsewhere', 'dispatch', 'stuck')"
+            )
+        )
+        # Due now: the tick of this minute.
+        connection.execute(
+            text(
+                "INSERT INTO procrastinate_jobs (queue_name, task_name, args) "
+                "VALUES ('dispatch', 'tick', '{\"timestamp\": 0}')"
+            )
+        )
+    with Running(postgres) as running:
+        wait_until(lambda: running.worked == [8], what="the ticket of campaign 8")

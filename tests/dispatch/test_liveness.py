@@ -1,0 +1,134 @@
+"""Who is alive and who is dead."""
+
+import signal
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text, update
+from sqlalchemy.exc import OperationalError
+from sqlmodel import col
+
+from mailer.database.engine import open_engine
+from mailer.database.models import Delivery, DeliveryState, Dispatcher
+from mailer.dispatch.liveness import Presence
+from tests.factories.deliveries import FakeClock, add_campaign
+from tests.servers.programs import wait_until
+
+
+@pytest.fixture
+def clock() -> FakeClock:
+    return FakeClock()
+
+
+def make_presence(engine: Engine, tmp_path: Path, clock: FakeClock) -> Presence:
+    return Presence(engine, tmp_path, 1, clock=clock)
+
+
+def test_the_living_are_not_dead(engine: Engine, tmp_path: Path, clock: FakeClock) -> None:
+    with make_presence(engine, tmp_path, clock) as one, make_presence(engine, tmp_path, clock) as two:
+        # On this machine the lock decides: a process that is suspended for an hour still holds its messages.
+        clock.advance(hours=1)
+        assert one.find_dead() == two.find_dead() == set()
+
+
+PROGRAM = """
+import sys, time
+from pathlib import Path
+from mailer.database.engine import open_engine
+from mailer.dispatch.liveness import Presence
+engine = open_engine(sys.argv[1], root=Path(sys.argv[2]))
+with Presence(engine, Path(sys.argv[2]), 1) as presence:
+    print(presence.id, flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_killed_dispatcher_is_dead_at_once_and_forgotten(
+    database: str, engine: Engine, tmp_path: Path, clock: FakeClock
+) -> None:
+    command = [sys.executable, "-c", PROGRAM, database, str(tmp_path)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    name = process.stdout.readline().strip()
+    with make_presence(engine, tmp_path, clock) as presence:
+        assert presence.find_dead() == set()
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        assert presence.find_dead() == {name}
+        presence.remove({name})
+        assert presence.find_dead() == set()
+        assert [path.stem for path in (tmp_path / "run").iterdir()] == [presence.id]
+
+
+def test_on_another_machine_the_heartbeat_decides(engine: Engine, tmp_path: Path, clock: FakeClock) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = make_presence(engine, tmp_path / "elsewhere", clock)
+    with make_presence(engine, tmp_path, clock) as here, elsewhere:
+        clock.advance(seconds=60)
+        assert here.find_dead() == set()
+        clock.advance(seconds=1)
+        assert here.find_dead() == {elsewhere.id}
+        elsewhere.send_heartbeat()
+        assert here.find_dead() == set()
+
+
+def test_who_was_taken_for_dead_and_lives_is_written_down_again(
+    engine: Engine, tmp_path: Path, clock: FakeClock
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = make_presence(engine, tmp_path / "elsewhere", clock)
+    with make_presence(engine, tmp_path, clock) as here, elsewhere:
+        here.remove({elsewhere.id})
+        elsewhere.send_heartbeat()
+        with engine.connect() as connection:
+            assert connection.scalar(text("SELECT count(*) FROM dispatcher")) == 2
+
+
+def test_a_lock_file_that_somebody_removed_proves_nothing(
+    engine: Engine, tmp_path: Path, clock: FakeClock
+) -> None:
+    with make_presence(engine, tmp_path, clock) as one, make_presence(engine, tmp_path, clock) as two:
+        (tmp_path / "run" / f"{two.id}.lock").unlink()
+        assert one.find_dead() == set()
+        clock.advance(seconds=61)
+        assert one.find_dead() == {two.id}
+
+
+def test_an_owner_nobody_has_written_down_is_dead(engine: Engine, tmp_path: Path, clock: FakeClock) -> None:
+    add_campaign(engine, 2)
+    with engine.begin() as connection:
+        first = col(Delivery.subscriber_id) == 1
+        claimed = {"state": DeliveryState.claimed, "owner": "nobody"}
+        connection.execute(update(Delivery).where(first).values(claimed))
+    with make_presence(engine, tmp_path, clock) as presence:
+        assert presence.find_dead() == {"nobody"}
+
+
+def test_a_row_of_a_process_of_an_earlier_boot_is_judged_by_its_heartbeat(
+    engine: Engine, tmp_path: Path, clock: FakeClock
+) -> None:
+    with make_presence(engine, tmp_path, clock) as presence, engine.begin() as connection:
+        row = {"id": "old", "host": "same earlier-boot 1:2", "started_at": clock.now}
+        row |= {"heartbeat_at": clock.now - timedelta(seconds=61)}
+        connection.execute(Dispatcher.__table__.insert().values(row))  # type: ignore[attr-defined]
+        connection.commit()
+        assert presence.find_dead() == {"old"}
+
+
+def test_without_a_database_no_lock_is_left(tmp_path: Path, clock: FakeClock) -> None:
+    engine = open_engine("sqlite:///empty.db", root=tmp_path)
+    with pytest.raises(OperationalError), make_presence(engine, tmp_path, clock):
+        pass
+    engine.dispose()
+    assert list((tmp_path / "run").iterdir()) == []
+
+
+def test_nothing_is_left_after_the_end(engine: Engine, tmp_path: Path, clock: FakeClock) -> None:
+    with make_presence(engine, tmp_path, clock):
+        wait_until(lambda: any((tmp_path / "run").iterdir()), what="the lock file")
+    assert list((tmp_path / "run").iterdir()) == []
+    with engine.connect() as connection:
+        assert connection.scalar(text("SELECT count(*) FROM dispatcher")) == 0

@@ -1,0 +1,221 @@
+"""What we tell people is true: commands run, pages say what the program says, links lead somewhere."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from mailer.cli import mailer
+from tests.paths import ROOT
+
+COMMANDS = Path(sys.executable).parent
+
+
+def walk_commands(
+    command: click.Command, words: tuple[str, ...]
+) -> Iterator[tuple[tuple[str, ...], click.Command]]:
+    yield words, command
+    if isinstance(command, click.Group):
+        for word, member in command.commands.items():
+            yield from walk_commands(member, (*words, word))
+
+
+ALL_COMMANDS = dict(walk_commands(mailer, ("mailer",)))
+
+
+# --- the commands people copy -------------------------------------------------------------------------------
+
+
+def read_console_blocks(document: Path) -> list[tuple[str, list[str]]]:
+    """The commands of a document's console blocks, those after a ``$``, with the output shown below each."""
+    text = document.read_text(encoding="utf-8")
+    shown: list[tuple[str, list[str]]] = []
+    for block in re.findall(r"^```console\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            if line.startswith("$ "):
+                shown.append((line.removeprefix("$ "), []))
+            else:
+                shown[-1][1].append(line)
+    return shown
+
+
+def run_shell(line: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+    environ = {**os.environ, "PATH": f"{COMMANDS}{os.pathsep}{os.environ['PATH']}"}
+    return subprocess.run(
+        ["bash", "-c", line],
+        cwd=cwd,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+
+
+def test_the_commands_of_the_readme_run_in_the_order_they_stand_and_print_what_it_shows(
+    tmp_path: Path,
+) -> None:
+    shown = [
+        (line, output)
+        for line, output in read_console_blocks(ROOT / "README.md")
+        if line.startswith("mailer ")
+    ]
+    assert len(shown) >= 4
+    # These stay until somebody stops them; tests of their own start them.
+    stays = {"preview", "serve", "work"}
+    for line, output in shown:
+        if not stays & set(shlex.split(line)):
+            done = run_shell(line, tmp_path)
+            assert done.returncode == 0, f"$ {line}\n{done.stdout}"
+            printed = done.stdout.splitlines()
+            assert [expected for expected in output if expected not in printed] == [], (
+                f"$ {line}\n{done.stdout}"
+            )
+
+
+@pytest.mark.parametrize("document", ["README.md", "CONTRIBUTING.md"])
+def test_every_make_command_we_name_is_one(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    named = set(re.findall(r"(?:^\$ |`)make ([a-z-]+)", text, re.MULTILINE))
+    assert "test" in named
+    for target in sorted(named):
+        done = subprocess.run(["make", "--dry-run", target], cwd=ROOT, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+
+
+def test_the_readme_starts_with_the_two_commands() -> None:
+    named = {line for line, _ in read_console_blocks(ROOT / "README.md")}
+    assert {"make demo", "make test"} <= named
+
+
+@pytest.mark.parametrize(
+    "document", sorted(path.relative_to(ROOT).as_posix() for path in ROOT.glob("docs/*.md"))
+)
+def test_every_mailer_command_a_page_names_exists(document: str) -> None:
+    text = (ROOT / document).read_text(encoding="utf-8")
+    for line in re.findall(r"`(mailer [a-z][^`\n]*)`", text):
+        words = ["mailer", *(word for word in line.split()[1:] if re.fullmatch(r"[a-z-]+", word))]
+        command: click.Command = mailer
+        for word in words[1:]:
+            if not isinstance(command, click.Group):
+                break
+            assert word in command.commands, f"{document} names `{line}`, and there is no such command"
+            command = command.commands[word]
+
+
+# --- help ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("words", ALL_COMMANDS, ids=" ".join)
+def test_every_command_has_help_and_is_documented(words: tuple[str, ...]) -> None:
+    command = ALL_COMMANDS[words]
+    assert (command.help or "").strip()
+    assert f"\n## {' '.join(words)}\n" in (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("words", ALL_COMMANDS, ids=" ".join)
+def test_every_option_says_what_it_does(words: tuple[str, ...]) -> None:
+    silent = [
+        option.name
+        for option in ALL_COMMANDS[words].params
+        if isinstance(option, click.Option) and not option.help
+    ]
+    assert silent == []
+
+
+# --- the documents themselves -------------------------------------------------------------------------------
+
+
+def check_documents(root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, ROOT / "scripts" / "check_docs.py", root], cwd=root, capture_output=True, text=True
+    )
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The documents, to plant faults in."""
+    for path in [*ROOT.glob("*.md"), ROOT / "pyproject.toml", ROOT / "LICENSE"]:
+        shutil.copy(path, tmp_path)
+    shutil.copytree(ROOT / "docs", tmp_path / "docs")
+    for link in re.findall(r"\]\(([\w./-]+)\)", (ROOT / "README.md").read_text(encoding="utf-8")):
+        if (ROOT / link).exists() and not (tmp_path / link).exists():
+            (tmp_path / link).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / link).touch()
+    return tmp_path
+
+
+def test_the_documents_are_true() -> None:
+    done = check_documents()
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_copy_of_the_documents_is_true_too(copy: Path) -> None:
+    # Otherwise the planted faults below would prove nothing.
+    done = check_documents(copy)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("document", "old", "new", "complaint"),
+    [
+        (
+            "docs/cli.md",
+            "Show the version and exit",
+            "Show the weather",
+            "docs/cli.md: not what the program says",
+        ),
+        (
+            "docs/settings.md",
+            "MAILER_SMTP__URL` |",
+            "MAILER_URL` |",
+            "docs/settings.md: not what the program says",
+        ),
+        (
+            "docs/checks/long-alt.md",
+            "one breath",
+            "two",
+            "docs/checks/long-alt.md: not what the program says",
+        ),
+        ("CONTRIBUTING.md", "(docs/architecture.md)", "(docs/gone.md)", "there is no docs/gone.md"),
+        ("docs/README.md", "(cli.md)", "(cli.md#nowhere)", "cli.md has no heading for #nowhere"),
+        ("docs/dependencies.md", "| `rich` |", "| `poor` |", "rich is in pyproject.toml and has no row"),
+        ("docs/dependencies.md", "| `rich` |", "| `poor` |", "poor has a row and is not in pyproject.toml"),
+        (
+            "docs/dependencies.md",
+            "on a terminal. | MIT |",
+            "on a terminal. |  |",
+            "rich needs a reason and a licence",
+        ),
+        ("CHANGELOG.md", "## [Unreleased]", "## [9.9.9]", 'the first section must be "## [Unreleased]"'),
+    ],
+)
+def test_a_planted_untruth_turns_the_check_red(
+    copy: Path, document: str, old: str, new: str, complaint: str
+) -> None:
+    path = copy / document
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+    done = check_documents(copy)
+    assert done.returncode == 1
+    assert complaint in done.stderr
+
+
+def test_a_page_that_the_program_does_not_write_any_more_is_found_and_make_docs_writes_the_others(
+    copy: Path,
+) -> None:
+    stray, missing = copy / "docs" / "checks" / "gone.md", copy / "docs" / "checks" / "long-alt.md"
+    stray.write_text("# gone\n", encoding="utf-8")
+    missing.unlink()
+    done = check_documents(copy)
+    assert "docs/checks/gone.md: the program does not write this page any more. Delete it." in done.stderr
+    assert "docs/checks/long-alt.md: not what the program says any more" in done.stderr

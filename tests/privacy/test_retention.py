@@ -1,0 +1,158 @@
+"""Keeping no longer than needed: told first, then done, and nobody half forgotten."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from mailer.cli import mailer
+from mailer.database.models import Delivery, DeliveryState
+from mailer.privacy import retention
+from mailer.privacy.retention import months_before, plan_pruning, prune
+from mailer.settings import RetentionSettings
+from mailer.workspace import Workspace
+from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
+from subscribers.consent.status_changes import unsubscribe
+from subscribers.imports.importer import import_file
+from subscribers.models import ConsentRecord, MailedLink, Status, Subscriber
+from subscribers.one_time_links import issue_link
+from subscribers.tokens import LinkPurpose
+from tests.factories.deliveries import add_campaign
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+LONG_AGO = datetime(2025, 1, 31, tzinfo=UTC)
+RULES = RetentionSettings(pending_days=30, gone_months=12, reply_months=6)
+
+
+@pytest.fixture
+def workspace(either_workspace: Workspace) -> Workspace:
+    settings = either_workspace.settings.model_copy(update={"retention": RULES})
+    return replace(either_workspace, settings=settings)
+
+
+@pytest.fixture
+def engine(workspace: Workspace) -> Iterator[Engine]:
+    """Two who got mail and left, long ago and lately; two who asked and never confirmed, likewise; links."""
+    engine = workspace.open_database()
+    add_campaign(engine, ["old.leaver@example.org", "new.leaver@example.org", "stays@example.org"])
+    key, signer = workspace.keys.suppression, workspace.keys.tokens
+    with Session(engine) as session:
+        unsubscribe(session, 1, method="one-click", now=LONG_AGO)
+        unsubscribe(session, 2, method="one-click", now=NOW - timedelta(days=20))
+        for address, at in (
+            ("old.asker@example.org", LONG_AGO),
+            ("new.asker@example.org", NOW - timedelta(days=5)),
+            ("confirmed@example.org", LONG_AGO),
+        ):
+            asked = request_opt_in(session, address, key=key, method="page", now=at, wording="Join us")
+            issue_link(session, signer, LinkPurpose.confirm, subscriber_id=asked.subscriber_id or 0, now=at)
+        confirm_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=LONG_AGO)
+        states = (DeliveryState.rejected, DeliveryState.in_doubt, DeliveryState.sent)
+        for delivery, state in zip(session.exec(select(Delivery).order_by(Delivery.id)), states, strict=True):  # type: ignore[arg-type]
+            delivery.state, delivery.reason, delivery.updated_at = state, "250 ok", LONG_AGO
+        session.commit()
+    yield engine
+    engine.dispose()
+
+
+def list_statuses(engine: Engine) -> dict[str, Status]:
+    with Session(engine) as session:
+        return {person.email: Status(person.status) for person in session.exec(select(Subscriber))}
+
+
+def test_it_says_first_what_it_would_do_and_changes_nothing(workspace: Workspace, engine: Engine) -> None:
+    before = list_statuses(engine)
+    assert [str(rule) for rule in plan_pruning(engine, RULES, now=NOW)] == [
+        "1 sign-ups to delete: nobody confirmed them for 30 days",
+        "1 people to erase but for a keyed hash: they left, bounced or complained, and nothing changed for "
+        "12 months",
+        "2 deliveries to take the servers' words from: they were settled more than 6 months ago; their state "
+        "stays",
+        "2 mailed links to delete: they expired more than 30 days ago",
+    ]
+    assert list_statuses(engine) == before
+
+
+def test_it_does_what_it_said_and_nothing_twice(workspace: Workspace, engine: Engine) -> None:
+    (workspace.root / "list.csv").write_text("email\nold.leaver@example.org\nold.asker@example.org\n")
+    forgotten: list[None] = []
+    done = prune(workspace, engine, now=NOW, on_person=lambda: forgotten.append(None))
+    assert [rule.number for rule in done] == [1, 1, 2, 2]
+    assert len(forgotten) == 2
+    assert list_statuses(engine) == {
+        "erased-1@erased.invalid": Status.erased,
+        "new.leaver@example.org": Status.unsubscribed,
+        "stays@example.org": Status.active,
+        "new.asker@example.org": Status.pending,
+        "confirmed@example.org": Status.active,
+    }
+    with Session(engine) as session:
+        reasons = {delivery.state: delivery.reason for delivery in session.exec(select(Delivery))}
+        assert len(session.exec(select(MailedLink)).all()) == 1
+        assert "old.asker" not in str(session.exec(select(ConsentRecord)).all())
+    assert reasons == {DeliveryState.rejected: "", DeliveryState.sent: "", DeliveryState.in_doubt: "250 ok"}
+    assert (workspace.root / "list.csv").read_text() == "email\n"
+    for path in workspace.root.glob("mailer.db*"):
+        assert b"old.leaver" not in path.read_bytes()
+        assert b"old.asker" not in path.read_bytes()
+    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 0, 0, 0]
+
+
+def test_no_import_brings_back_somebody_who_left_and_was_pruned(workspace: Workspace, engine: Engine) -> None:
+    prune(workspace, engine, now=NOW)
+    people = workspace.root / "people.csv"
+    people.write_text("email\nold.leaver@example.org\nold.asker@example.org\n")
+    with Session(engine) as session:
+        report = import_file(session, people, sectors=(), key=workspace.keys.suppression, now=NOW)
+    assert (report.added, report.suppressed) == (1, 1)
+
+
+def test_a_cut_leaves_the_rest_for_the_next_time(
+    workspace: Workspace, engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(retention, "erase_files_and_rows", lambda *_, **__: pytest.fail("cut"))
+        with pytest.raises(pytest.fail.Exception):
+            prune(workspace, engine, now=NOW)
+    assert [rule.number for rule in prune(workspace, engine, now=NOW)] == [0, 1, 2, 1]
+
+
+def test_rules_that_are_off_do_nothing(workspace: Workspace, engine: Engine) -> None:
+    off = RetentionSettings(pending_days=None)
+    assert [rule.setting for rule in plan_pruning(engine, off, now=NOW)] == [""]
+
+
+@pytest.mark.parametrize(
+    ("day", "months", "before"),
+    [("2026-11-25", 12, "2025-11-25"), ("2026-03-31", 1, "2026-02-28"), ("2026-01-15", 1, "2025-12-15")],
+)
+def test_months_are_those_of_the_calendar(day: str, months: int, before: str) -> None:
+    assert months_before(datetime.fromisoformat(day), months) == datetime.fromisoformat(before)
+
+
+def run(workspace: Workspace, *words: str) -> Result:
+    environ = {
+        "MAILER_DATABASE__URL": workspace.settings.database.url,
+        "MAILER_RETENTION__GONE_MONTHS": "12",
+    }
+    return CliRunner().invoke(
+        mailer, ["-C", str(workspace.root), "subscribers", "prune", *words], env=environ
+    )
+
+
+def test_the_command_does_nothing_without_confirm(
+    workspace: Workspace, engine: Engine, tmp_path: Path
+) -> None:
+    before = list_statuses(engine)
+    assert "Add --confirm" in run(workspace).stderr
+    assert json.loads(run(workspace, "--dry-run", "--confirm", "--json").stdout)["done"] is False
+    assert list_statuses(engine) == before
+    done = json.loads(run(workspace, "--confirm", "--json").stdout)
+    assert done["done"] is True
+    assert "old.leaver@example.org" not in list_statuses(engine)

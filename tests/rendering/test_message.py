@@ -1,0 +1,371 @@
+"""One reader's message as bytes: headers nobody can bend, bodies any server takes."""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from email import message_from_bytes, policy
+from email.header import decode_header, make_header
+from email.message import EmailMessage, Message
+from email.utils import getaddresses
+from html import escape
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mailer.errors import BuildError, ConfigurationError
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.headers import format_mailbox, format_text, plain_phrase, write_header
+from mailer.rendering.message import MessageBuilder, build_message, names_survive_folding
+from mailer.rendering.reader import Reader, anonymous_reader
+from mailer.settings import Settings
+from tests.paths import ROOT
+
+Build = Callable[..., bytes]
+TOKEN = "AQAAAAAAAAAMAAAAA0fZHi1L3ZvbZZ3oHDvAK5k"
+COMPILED = CompiledEdition(
+    slug="2021-2",
+    language="en",
+    title="News",
+    subject="Living in harmony with nature",
+    preheader="",
+    sender_name="UNESCO Beijing",
+    greeting="Dear {name},",
+    one_story="1 story",
+    many_stories="{count} stories",
+    html="<!DOCTYPE html>\n<!--@begin greeting --><p>@@greeting@@ 看见</p><!--@end greeting-->"
+    '<a href="@@unsubscribe_url@@">leave</a>\n',
+    text="\x1ebegin greeting \x1f\n@@greeting@@\n\n\x1eend greeting\x1f\n"
+    "News from Beijing\n\n@@unsubscribe_url@@\n",
+    stories=(),
+    digest="5fbeae7c85f8",
+)
+SENDER = {
+    "name": "Us",
+    "address": "news@example.org",
+    "organisation": "Us",
+    "postal_address": "Beijing 100600",
+    "list_id": "newsletter.example.org",
+}
+READER = Reader(
+    subscriber_id=12,
+    campaign_id=3,
+    email="li@example.org",
+    envelope="li@example.org",
+    name="Li Wei",
+    language="en",
+    token=TOKEN,
+    base_url="https://news.example.org",
+    message_id="<c3.s12.5fbeae7c85f8@example.org>",
+)
+CORPUS = ROOT.parent / "shared" / "corpora" / "naughty-strings" / "blns.json"
+
+
+def _settings(**sender: str) -> Settings:
+    return Settings.model_validate(
+        {"sender": SENDER | sender, "web": {"base_url": "https://news.example.org"}}
+    )
+
+
+@pytest.fixture
+def build(now: datetime) -> Build:
+    def build_for(compiled: CompiledEdition = COMPILED, reader: Reader = READER, **sender: str) -> bytes:
+        return build_message(compiled, reader, _settings(**sender), now=now)
+
+    return build_for
+
+
+def _parse(data: bytes) -> EmailMessage:
+    message = message_from_bytes(data, policy=policy.default)
+    assert isinstance(message, EmailMessage)
+    return message
+
+
+def _lines(part: Message) -> str:
+    assert isinstance(part, EmailMessage)
+    return str(part.get_content()).replace("\r\n", "\n")
+
+
+def _header_lines(data: bytes) -> list[str]:
+    return data.partition(b"\r\n\r\n")[0].decode().split("\r\n")
+
+
+def test_the_headers_are_these_and_no_others(build: Build) -> None:
+    assert _header_lines(build(reply_to="desk@example.org")) == [
+        "From: UNESCO Beijing <news@example.org>",
+        "To: Li Wei <li@example.org>",
+        "Reply-To: desk@example.org",
+        "Subject: Living in harmony with nature",
+        "Date: Sun, 01 Mar 2026 09:00:00 +0000",
+        "Message-ID: <c3.s12.5fbeae7c85f8@example.org>",
+        "MIME-Version: 1.0",
+        f"List-Unsubscribe: <https://news.example.org/u/{TOKEN}>, "
+        f"<mailto:desk@example.org?subject=unsubscribe%20{TOKEN}>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "List-Id: <newsletter.example.org>",
+        "List-Post: NO",
+        "Precedence: bulk",
+        "X-Auto-Response-Suppress: OOF, AutoReply",
+        "Content-Language: en",
+        'Content-Type: multipart/alternative; boundary="=_5fbeae7c85f8"',
+    ]
+
+
+def test_the_same_arguments_give_the_same_bytes(build: Build) -> None:
+    assert build() == build()
+
+
+def test_one_click_needs_its_header_whole_and_readable(build: Build) -> None:
+    long = READER._replace(token="A" * 300)
+    (line,) = [line for line in _header_lines(build(reader=long)) if line.startswith("List-Unsubscribe:")]
+    assert f"<{long.unsubscribe_url}>" in line
+    assert line.count("<https:") == 1
+    assert "=?" not in line
+    # As the standard library writes it, no mail program would find the address.
+    theirs = EmailMessage(policy=policy.SMTP)
+    theirs["List-Unsubscribe"] = f"<{long.unsubscribe_url}>"
+    assert long.unsubscribe_url.encode() not in theirs.as_bytes()
+
+
+def test_both_parts_arrive_as_they_were_plain_first(build: Build) -> None:
+    message = _parse(build())
+    plain, html = message.iter_parts()
+    assert [part.get_content_type() for part in (plain, html)] == ["text/plain", "text/html"]
+    assert _lines(plain) == f"Dear Li Wei,\n\nNews from Beijing\n\nhttps://news.example.org/u/{TOKEN}\n"
+    assert "Dear Li Wei, 看见" in _lines(html)
+    assert f'href="https://news.example.org/u/{TOKEN}"' in _lines(html)
+    assert message.defects == plain.defects == html.defects == []
+
+
+def test_lines_end_in_crlf_and_are_short(build: Build) -> None:
+    long = replace(COMPILED, html="<p>" + "word 看见 = " * 3000 + "</p>@@unsubscribe_url@@", text="x" * 5000)
+    for data in (build(), build(long)):
+        assert not re.search(rb"(?<!\r)\n|\r(?!\n)|\0", data)
+        _, _, bodies = data.partition(b"\r\n\r\n")
+        assert max(map(len, bodies.split(b"\r\n"))) <= 76
+        assert data.isascii()
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"), [("plain words " * 100, "quoted-printable"), ("看见残障人" * 100, "base64")]
+)
+def test_each_part_takes_the_smaller_encoding(build: Build, body: str, encoding: str) -> None:
+    plain, html = _parse(build(replace(COMPILED, text=f"{body}@@greeting@@ end\n"))).iter_parts()
+    assert plain["Content-Transfer-Encoding"] == encoding
+    assert html["Content-Transfer-Encoding"] == "quoted-printable"
+    assert _lines(plain) == f"{body}Dear Li Wei, end\n"
+
+
+@pytest.mark.parametrize("name", ["", "L", "Li", "Li W", "李", "李伟", "<b>\"&'", "." * 90, "From here"])
+def test_a_name_of_any_length_shifts_no_byte_of_a_body_in_base64(build: Build, name: str) -> None:
+    chinese = "看见残障人" * 300
+    text = f"{chinese}\n@@greeting@@\n{chinese}\n@@preferences_url@@\n@@unsubscribe_url@@ 再见\n"
+    plain, html = _parse(
+        build(replace(COMPILED, text=text, html=text), READER._replace(name=name))
+    ).iter_parts()
+    for part, greeting in (
+        (plain, f"Dear {name}," if name else ""),
+        (html, escape(f"Dear {name},") if name else ""),
+    ):
+        assert part["Content-Transfer-Encoding"] == "base64"
+        assert _lines(part) == (
+            f"{chinese}\n{greeting}\n{chinese}\nhttps://news.example.org/p/{TOKEN}\n"
+            f"https://news.example.org/u/{TOKEN} 再见\n"
+        )
+
+
+def test_a_reader_without_a_name_gets_no_line_for_it(build: Build) -> None:
+    plain, html = _parse(build(reader=READER._replace(name=" \u202e"))).iter_parts()
+    assert _lines(plain).startswith("News from Beijing")
+    assert "看见" not in _lines(html)
+
+
+@pytest.mark.parametrize("start", [".", "..", ".hidden", "From here", "From ", ">From"])
+@pytest.mark.parametrize("width", [1, 60, 76, 77, 200])
+def test_no_line_begins_as_smtp_and_mailbox_files_read_otherwise(
+    build: Build, start: str, width: int
+) -> None:
+    body = f"{start}{'x' * width}\n{start}\nword {start} word\n" * 3
+    data = build(replace(COMPILED, text=body, html=f"<pre>{body}</pre>\n"))
+    plain, _ = _parse(data).iter_parts()
+    assert _lines(plain) == body
+    bodies = data.partition(b"\r\n\r\n")[2].split(b"\r\n")
+    assert not [line for line in bodies if line.startswith((b".", b"From "))]
+    assert max(map(len, bodies)) <= 76
+
+
+@pytest.mark.parametrize(
+    "name", [".", "..", "From Li", "From", "a=b", "Li ", "x" * 71, "x" * 72, "x" * 73, "<b>"]
+)
+def test_no_name_begins_a_line_as_it_must_not_or_makes_one_too_long(build: Build, name: str) -> None:
+    data = build(replace(COMPILED, greeting="{name}"), READER._replace(name=name))
+    lines = data.partition(b"\r\n\r\n")[2].split(b"\r\n")
+    assert not [line for line in lines if line.startswith((b".", b"From "))]
+    assert max(map(len, lines)) <= 76
+    plain, _ = _parse(data).iter_parts()
+    assert _lines(plain).startswith(f"{name.strip()}\n\nNews")
+
+
+def test_a_builder_writes_what_is_written_for_one(now: datetime) -> None:
+    builder = MessageBuilder([COMPILED], _settings())
+    for reader in (READER, READER._replace(name=""), READER._replace(name="李伟")):
+        assert builder.build(reader, now=now) == build_message(COMPILED, reader, _settings(), now=now)
+
+
+def test_a_reader_gets_their_language_or_the_edition_s_own(now: datetime) -> None:
+    chinese = replace(COMPILED, language="zh-Hans", subject="北京通讯")
+    builder = MessageBuilder([COMPILED, chinese], _settings())
+    asked = {"zh": "zh-Hans", "zh-Hans": "zh-Hans", "en": "en", "mn": "en", "": "en"}
+    for wanted, got in asked.items():
+        message = _parse(builder.build(READER._replace(language=wanted), now=now))
+        assert message["Content-Language"] == got
+
+
+def test_a_nul_builds_no_mail(build: Build) -> None:
+    with pytest.raises(BuildError, match="no message can be built of this edition: the body holds a NUL"):
+        build(replace(COMPILED, text="a\0b"))
+
+
+NAMES = [
+    "",
+    "Li Wei",
+    "李伟",
+    "Wolfgang Müller-Lüdenscheidt, Prof. Dr. Dr. h.c. mult., Generaldirektor für Internationales",
+    'Smith, John "Jack" (Ministry)',
+    "evil@example.com, " + "x" * 80,
+    "a" * 300,
+    "日本" * 60,
+    "=?utf-8?Q?Bcc=3A_x?=",
+    "a\r\nBcc: x@example.com",
+    "a\nBcc: x@example.com",
+    "a\u2028b\u0085c\x0bd",
+    "x\0y",
+    "Ministry <boss@example.com>",
+    "\u202egro.elpmaxe",
+    "👩\u200d🏫 Teacher",
+    "\ud800 half",
+]
+
+
+def _check_name(data: bytes, name: str) -> None:
+    raw = message_from_bytes(data, policy=policy.compat32)
+    assert [address for _, address in getaddresses([str(raw["To"])])] == ["li@example.org"]
+    assert [address.addr_spec for address in _parse(data)["To"].addresses] == ["li@example.org"]
+    assert len(raw.keys()) == len({key.lower() for key in raw}) == 14
+    assert raw["Bcc"] is None
+    shown = "".join(str(make_header(decode_header(str(raw["To"])))).rpartition("<")[0])
+    if plain_phrase(name):
+        assert " ".join(shown.split()) == plain_phrase(name)
+    # RFC 2047 allows an encoded word 75 characters, RFC 5322 a line 998.
+    assert all(len(line) <= 998 for line in _header_lines(data))
+    assert all(len(word) <= 75 for line in _header_lines(data) for word in re.findall(r"=\?\S+\?=", line))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_changes_who_a_mail_is_to(build: Build, name: str) -> None:
+    _check_name(build(reader=READER._replace(name=name)), name)
+
+
+def test_no_naughty_name_changes_who_a_mail_is_to(build: Build) -> None:
+    if not CORPUS.is_file():
+        pytest.skip("the corpus of naughty strings is not beside the project")
+    for name in json.loads(CORPUS.read_text(encoding="utf-8")):
+        _check_name(build(reader=READER._replace(name=name)), name)
+
+
+@given(name=st.text(max_size=200))
+def test_any_name_is_one_mailbox_on_lines_that_fold(name: str) -> None:
+    value = format_mailbox(name, "li@example.org")
+    assert write_header("To", value) == f"To: {value}\r\n"
+    assert all(line.startswith(" ") for line in value.split("\r\n")[1:])
+    assert [address for _, address in getaddresses([value.replace("\r\n", "")])] == ["li@example.org"]
+    assert value.isascii()
+
+
+@given(text=st.text(max_size=300))
+def test_any_subject_comes_back_on_lines_that_fold(text: str) -> None:
+    value = format_text(text)
+    decoded = str(make_header(decode_header(value.replace("\r\n", ""))))
+    assert " ".join(decoded.split()) == plain_phrase(text)
+    assert all(line.startswith(" ") for line in value.split("\r\n")[1:])
+    assert all(len(line) <= 76 for line in value.split("\r\n"))
+    assert value.isascii()
+
+
+def test_a_long_plain_subject_is_folded_and_not_encoded() -> None:
+    subject = "Living in harmony with nature: 26 stories from UNESCO Beijing and its partners"
+    assert format_text(subject).replace("\r\n", "") == subject
+    assert "\r\n " in format_text(subject)
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["a b@example.org", "a@example.org, b@example.org", "a@example.org>\r\nBcc: b", "<a@example.org", "a",
+     "a@b@example.org", '"a"@example.org', "a@bücher.example", "a\u00a0b@example.org", "\0@example.org"],
+)  # fmt: skip
+def test_an_address_that_would_bend_a_header_builds_no_mail(build: Build, address: str) -> None:
+    with pytest.raises(BuildError, match="cannot be written in a header"):
+        build(reader=READER._replace(envelope=address))
+
+
+def test_a_local_part_beyond_ascii_is_written_as_it_is(build: Build) -> None:
+    data = build(reader=READER._replace(envelope="李@xn--bcher-kva.example", name="李伟"))
+    assert "\r\n <李@xn--bcher-kva.example>\r\n".encode() in data
+    assert b"=?utf-8?B?" in data
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("List-Unsubscribe", "<https://e.org>\r\nBcc: x@example.com"),
+        ("List-Unsubscribe", "<https://e.org>\nBcc: x@example.com"),
+        ("Message-ID", "<a\0@example.org>"),
+        ("List-Id", "<bücher.example>"),
+        ("Subject", "x" * 1200),
+        ("Subject", "a\r\n\r\nbody"),
+        ("Subject", "a\r\n \r\n"),
+    ],
+)
+def test_no_header_ends_early(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        write_header(name, value)
+
+
+def test_a_link_that_would_bend_a_header_builds_no_mail(build: Build) -> None:
+    with pytest.raises(BuildError):
+        build(reader=READER._replace(token="x>\r\nBcc: x@example.com"))
+    with pytest.raises(BuildError):
+        build(reader=READER._replace(token="x" * 1000))
+
+
+@pytest.mark.parametrize(
+    ("sender", "words"),
+    [
+        ({"address": "näws@example.org"}, "must be ASCII before the @"),
+        ({"reply_to": "no address"}, "[sender] no address"),
+        ({"list_id": "our list"}, "must look like newsletter.example.org"),
+        ({"list_id": "简报.example.org"}, "must look like newsletter.example.org"),
+    ],
+)
+def test_a_wrong_sender_is_a_matter_of_settings(build: Build, sender: dict[str, str], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(words)):
+        build(**sender)
+
+
+def test_a_domain_of_our_own_beyond_ascii_is_written_in_ascii(build: Build) -> None:
+    lines = _header_lines(build(address="news@bücher.example", list_id=""))
+    assert "From: UNESCO Beijing <news@xn--bcher-kva.example>" in lines
+    assert "List-Id: <newsletter.xn--bcher-kva.example>" in lines
+
+
+def test_a_mail_for_nobody_can_be_looked_at(now: datetime) -> None:
+    settings = _settings()
+    message = _parse(build_message(COMPILED, anonymous_reader(settings), settings, now=now))
+    assert message["To"] == "undisclosed-recipients:;"
+    assert message["Message-ID"] == "<c0.s0@example.org>"
+
+
+def test_this_program_writes_names_that_survive() -> None:
+    assert names_survive_folding()

@@ -1,0 +1,306 @@
+"""The scripts behind the two commands, on machines that lack this or that."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.paths import ROOT
+
+# What the scripts take for granted: a shell and the ordinary commands of any Linux.
+ORDINARY = [
+    "awk",
+    "bash",
+    "cat",
+    "cksum",
+    "cut",
+    "dirname",
+    "env",
+    "grep",
+    "id",
+    "ln",
+    "make",
+    "mkdir",
+    "rm",
+    "sed",
+    "sh",
+]
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Path:
+    """A copy of what setting up reads, and beside it ``bin``, the only folder on PATH."""
+    tree = tmp_path / "tree"
+    shutil.copytree(ROOT / "scripts", tree / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(ROOT / ".ci", tree / ".ci")
+    for name in ("pyproject.toml", "uv.lock"):
+        shutil.copy(ROOT / name, tree)
+    commands = tmp_path / "bin"
+    commands.mkdir()
+    for name in ORDINARY:
+        (commands / name).symlink_to(shutil.which(name) or f"/usr/bin/{name}")
+    return tree
+
+
+def place_command(tree: Path, name: str, script: str) -> None:
+    """Put a command on the bare machine's PATH."""
+    path = tree.parent / "bin" / name
+    # It may be a link to the machine's own command, which writing would overwrite.
+    path.unlink(missing_ok=True)
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o755)
+
+
+def run_script(tree: Path, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(tree / words[0]), *words[1:]],
+        env={"PATH": str(tree.parent / "bin"), "HOME": str(tree.parent), **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+    )
+
+
+def read_calls(tree: Path) -> list[str]:
+    log = tree.parent / "calls"
+    return log.read_text().splitlines() if log.exists() else []
+
+
+def place_uv(tree: Path, version: str) -> None:
+    """A uv that notes how it is called, and makes the environment it is asked for."""
+    place_command(
+        tree,
+        "uv",
+        f'if [ "$1" = --version ]; then echo "uv {version}"; exit; fi\n'
+        f'echo "$* downloads=$UV_PYTHON_DOWNLOADS into=$UV_PROJECT_ENVIRONMENT" >>"{tree.parent}/calls"\n'
+        f"mkdir -p .venv/bin && ln -sf {sys.executable} .venv/bin/python",
+    )
+
+
+def test_without_a_python_the_setup_says_which_package_to_install(bare: Path) -> None:
+    done = run_script(bare, "scripts/setup")
+    assert done.returncode == 1
+    assert "no Python of at least 3.11" in done.stderr
+    assert "apt-get install python3" in done.stderr
+
+
+def test_a_command_that_only_looks_like_python_is_passed_over(bare: Path) -> None:
+    # Version managers put such commands on PATH.
+    place_command(bare, "python3", "echo 'python3: not selected' >&2; exit 127")
+    place_command(bare, "python3.12", f'exec {sys.executable} "$@"')
+    place_uv(bare, "0.13.9")
+    assert run_script(bare, "scripts/setup", "test").returncode == 0
+    assert f"--python {bare.parent}/bin/python3.12" in read_calls(bare)[0]
+
+
+def test_without_any_pip_the_setup_says_which_package_to_install(bare: Path) -> None:
+    refuse = 'case "$*" in *ensurepip*|"-m pip"*) exit 1 ;; esac'
+    place_command(bare, "python3", f'{refuse}\nexec {sys.executable} "$@"')
+    packed = list(Path("/usr/share/python-wheels").glob("pip-*.whl"))
+    if packed:
+        # This machine has the packed pip, which would be found: point the script elsewhere.
+        script = bare / "scripts" / "setup"
+        script.write_text(script.read_text().replace("/usr/share/python-wheels", "/nowhere"))
+    done = run_script(bare, "scripts/setup")
+    assert done.returncode == 1
+    assert "neither venv nor pip" in done.stderr
+    assert "apt-get install python3-venv" in done.stderr
+
+
+@pytest.mark.parametrize(("kind", "wanted"), [("demo", "--no-dev --inexact"), ("test", "")])
+def test_the_locked_dependencies_are_installed_and_no_python_is_downloaded(
+    bare: Path, kind: str, wanted: str
+) -> None:
+    place_command(bare, "python3", f'exec {sys.executable} "$@"')
+    place_uv(bare, "0.13.9")
+    done = run_script(bare, "scripts/setup", kind, VIRTUAL_ENV="/somebody/elses")
+    assert done.returncode == 0, done.stderr
+    (call,) = read_calls(bare)
+    assert call.startswith("sync --frozen ")
+    assert wanted in call
+    assert call.endswith("downloads=never into=.venv")
+
+
+def test_a_second_setup_does_nothing_until_the_dependencies_change(bare: Path) -> None:
+    place_command(bare, "python3", f'exec {sys.executable} "$@"')
+    place_uv(bare, "0.13.9")
+    for kind in ("test", "test", "demo"):
+        assert run_script(bare, "scripts/setup", kind).returncode == 0
+    assert len(read_calls(bare)) == 1
+    with (bare / "uv.lock").open("a") as lock:
+        lock.write("\n")
+    assert run_script(bare, "scripts/setup", "demo").returncode == 0
+    assert len(read_calls(bare)) == 2
+
+
+def test_a_setup_for_the_demo_is_not_enough_for_the_tests(bare: Path) -> None:
+    place_command(bare, "python3", f'exec {sys.executable} "$@"')
+    place_uv(bare, "0.13.9")
+    for kind in ("demo", "test"):
+        assert run_script(bare, "scripts/setup", kind).returncode == 0
+    assert len(read_calls(bare)) == 2
+
+
+def test_a_setup_that_failed_is_tried_again(bare: Path) -> None:
+    place_command(bare, "python3", f'exec {sys.executable} "$@"')
+    place_command(bare, "uv", 'if [ "$1" = --version ]; then echo "uv 0.13.9"; exit; fi; exit 2')
+    assert run_script(bare, "scripts/setup").returncode == 2
+    place_uv(bare, "0.13.9")
+    assert run_script(bare, "scripts/setup").returncode == 0
+    assert len(read_calls(bare)) == 1
+
+
+# --- system packages ----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def machine(bare: Path) -> Path:
+    """The script on a machine that has nothing: its /usr, /etc are folders of the test."""
+    script = bare / "scripts" / "system-packages"
+    text = script.read_text().replace("/usr/", f"{bare.parent}/usr/").replace("/etc/", f"{bare.parent}/etc/")
+    script.write_text(text)
+    (bare.parent / "usr" / "sbin").mkdir(parents=True)
+    (bare.parent / "etc").mkdir()
+    for name in ("chmod", "tee", "true"):
+        (bare.parent / "bin" / name).symlink_to(shutil.which(name) or f"/usr/bin/{name}")
+    return bare
+
+
+def place_apt(tree: Path, *, code: int = 0) -> None:
+    """An apt-get that notes how it is called, and whether services were forbidden to start meanwhile."""
+    policy = tree.parent / "usr" / "sbin" / "policy-rc.d"
+    place_command(
+        tree,
+        "apt-get",
+        f"[ -x {policy} ] && forbidden=yes\n"
+        f'echo "$* $DEBIAN_FRONTEND forbidden=$forbidden" >>"{tree.parent}/calls"\n'
+        f"exit {code}",
+    )
+
+
+def test_an_ordinary_user_is_told_what_will_be_skipped(machine: Path) -> None:
+    place_command(machine, "id", "echo 1000")
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages")
+    assert done.returncode == 0
+    assert read_calls(machine) == []
+    assert "skipped by name" in done.stderr
+    for package in ("postfix", "dovecot-core", "postgresql", "chromium", "fonts-noto-cjk"):
+        assert f"{package}: " in done.stderr
+
+
+def test_root_is_told_before_anything_is_installed_and_no_service_starts(machine: Path) -> None:
+    place_command(machine, "id", "echo 0")
+    place_command(machine, "debconf-set-selections", f'cat >>"{machine.parent}/preseed"')
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages")
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.startswith(
+        "system packages: installing postfix dovecot-core postgresql chromium fonts-noto-cjk "
+        "(no service is started)"
+    )
+    update, install = read_calls(machine)
+    assert "update" in update
+    assert install.endswith(
+        "postfix dovecot-core postgresql chromium fonts-noto-cjk noninteractive forbidden=yes"
+    )
+    assert "No configuration" in (machine.parent / "preseed").read_text()
+    assert not (machine.parent / "usr" / "sbin" / "policy-rc.d").exists()
+
+
+def test_the_judges_have_packages_of_their_own(machine: Path) -> None:
+    place_command(machine, "id", "echo 0")
+    place_command(machine, "java", "exit 0")
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages", "judges")
+    assert done.returncode == 0, done.stderr
+    _, install = read_calls(machine)
+    assert "nodejs npm chromium spamassassin w3m noninteractive forbidden=yes" in install
+    assert "postfix" not in install
+    assert "default-jre-headless" not in install
+
+
+def test_a_judge_that_cannot_be_installed_is_named(machine: Path) -> None:
+    place_command(machine, "id", "echo 1000")
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages", "judges")
+    assert done.returncode == 0
+    assert "The judges that need these are left out by name" in done.stderr
+    assert "default-jre-headless: the Nu HTML checker" in done.stderr
+
+
+def test_a_kind_of_packages_nobody_knows_is_refused(machine: Path) -> None:
+    done = run_script(machine, "scripts/system-packages", "everything")
+    assert done.returncode == 2
+    assert "usage: scripts/system-packages [tests|judges]" in done.stderr
+
+
+def test_a_failed_installation_leaves_no_ban_on_services_and_names_what_is_skipped(machine: Path) -> None:
+    place_command(machine, "id", "echo 0")
+    place_apt(machine, code=100)
+    done = run_script(machine, "scripts/system-packages")
+    assert done.returncode == 0
+    assert "the installation failed" in done.stderr
+    assert "postfix: " in done.stderr
+    assert not (machine.parent / "usr" / "sbin" / "policy-rc.d").exists()
+
+
+def test_sudo_is_used_only_where_it_asks_for_no_password(machine: Path) -> None:
+    place_command(machine, "id", "echo 1000")
+    place_command(machine, "sudo", '[ "$1" = -n ] || exit 1; shift; exec "$@"')
+    place_apt(machine)
+    assert run_script(machine, "scripts/system-packages").returncode == 0
+    assert len(read_calls(machine)) == 2
+
+
+def test_on_ubuntu_whose_chromium_is_a_snap_the_browser_is_left_to_the_person(machine: Path) -> None:
+    (machine.parent / "etc" / "os-release").write_text("NAME=Ubuntu\nID=ubuntu\n")
+    place_command(machine, "id", "echo 0")
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages")
+    assert "the browser tests need one" in done.stderr
+    assert "chromium" not in read_calls(machine)[1]
+
+
+def test_what_is_there_is_not_installed_again(machine: Path) -> None:
+    place_command(machine, "id", "echo 0")
+    for command in ("smtp-sink", "dovecot", "postgres", "initdb", "chromium"):
+        place_command(machine, command, "exit 0")
+    place_command(machine, "fc-list", "echo Some Font")
+    place_apt(machine)
+    done = run_script(machine, "scripts/system-packages")
+    assert (done.returncode, done.stderr, read_calls(machine)) == (0, "", [])
+
+
+# --- what CI runs -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("tests", "judges", "found", "soak", "code"),
+    [
+        (0, 0, 0, 0, 0),  # all well
+        (0, 0, 5, 0, 0),  # there are no soak tests
+        (2, 0, 0, 0, 2),  # make's own code where the tests failed
+        (0, 2, 0, 0, 2),  # a judge complained
+        (0, 0, 0, 2, 2),  # the soak tests failed
+        (0, 0, 4, 0, 4),  # pytest could not even collect
+    ],
+)
+def test_ci_ends_with_the_code_of_what_failed(
+    bare: Path, tests: int, judges: int, found: int, soak: int, code: int
+) -> None:
+    pytest_ = bare / ".venv" / "bin" / "pytest"
+    pytest_.parent.mkdir(parents=True)
+    pytest_.write_text(f"#!/bin/sh\nexit {found}\n")
+    pytest_.chmod(0o755)
+    (bare / "Makefile").write_text(
+        f"test:\n\t@exit {tests}\njudge:\n\t@exit {judges}\nsoak:\n\t@echo the soak tests; exit {soak}\n"
+    )
+    done = run_script(
+        bare, ".ci/run", CI="true", PATH=f"{bare.parent}/bin{os.pathsep}/usr/bin{os.pathsep}/bin"
+    )
+    assert done.returncode == code, done.stdout + done.stderr
+    assert ("the soak tests" in done.stdout) == (tests == judges == found == 0)

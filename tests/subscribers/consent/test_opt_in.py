@@ -1,0 +1,159 @@
+"""Joining by one's own hand: asking, confirming, and moving to another address."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from pathlib import Path
+
+import pytest
+from sqlmodel import Session, col, select
+
+from mailer.database.engine import open_engine
+from subscribers.consent.address_change import change_address
+from subscribers.consent.opt_in import NO_RECIPIENT, OptInRequest, confirm_opt_in, request_opt_in
+from subscribers.consent.status_changes import StatusChange, erase, resubscribe, suppress, unsubscribe
+from subscribers.consent.suppression import SuppressionKey, add_suppression
+from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
+from subscribers.models import ConsentEvent, ConsentRecord, MailedLink, Status, Subscriber
+from subscribers.one_time_links import issue_link
+from subscribers.tokens import LinkPurpose, TokenSigner
+from tests.servers.programs import is_somebody_waiting, wait_until
+
+KEY = SuppressionKey(b"s" * 32)
+SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
+
+
+def ask(session: Session, now: datetime, address: str = "ann@example.org") -> OptInRequest:
+    return request_opt_in(
+        session, address, key=KEY, method="page", now=now, wording="Join", wording_version="1", language="mn"
+    )
+
+
+def confirm(session: Session, number: int | None, now: datetime) -> StatusChange:
+    assert number is not None
+    return confirm_opt_in(session, number, key=KEY, method="page", now=now)
+
+
+def join(session: Session, now: datetime, address: str = "ann@example.org") -> int:
+    asked = ask(session, now, address)
+    assert asked.subscriber_id is not None
+    confirm(session, asked.subscriber_id, now)
+    session.commit()
+    return asked.subscriber_id
+
+
+def events(session: Session) -> list[ConsentEvent]:
+    return list(session.exec(select(ConsentRecord.event).order_by(col(ConsentRecord.id))))
+
+
+def test_asking_makes_nobody_active_and_confirming_does(session: Session, now: datetime) -> None:
+    asked = ask(session, now, " Ann@Example.org")
+    assert asked.status is Status.pending
+    assert ask(session, now) == asked
+    assert confirm(session, asked.subscriber_id, now) == StatusChange(changed=True, status=Status.active)
+    assert confirm(session, asked.subscriber_id, now) == StatusChange(changed=False, status=Status.active)
+    assert ask(session, now) == OptInRequest(subscriber_id=asked.subscriber_id, status=Status.active)
+    assert events(session) == [ConsentEvent.requested, ConsentEvent.requested, ConsentEvent.subscribed]
+    first = session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id))).first()
+    assert first is not None
+    assert (first.wording, first.wording_version, first.language) == ("Join", "1", "mn")
+
+
+def test_whoever_left_stays_gone_until_they_confirm(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    unsubscribe(session, number, method="one-click", now=now)
+    assert ask(session, now) == OptInRequest(subscriber_id=number, status=Status.unsubscribed)
+    assert confirm(session, number, now).status is Status.active
+
+
+@pytest.mark.parametrize("reason", [ConsentEvent.suppressed, ConsentEvent.bounced, ConsentEvent.complained])
+def test_asking_for_a_suppressed_address_does_nothing_at_all(
+    session: Session, now: datetime, reason: ConsentEvent
+) -> None:
+    suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
+    assert ask(session, now) == NO_RECIPIENT
+    assert session.exec(select(Subscriber)).all() == []
+
+
+def test_asking_for_an_erased_address_does_nothing_at_all(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    erase(session, "ann@example.org", key=KEY, method="page", now=now)
+    assert ask(session, now) == NO_RECIPIENT
+    with pytest.raises(UnknownSubscriberError):
+        confirm(session, number, now)
+
+
+def test_who_was_suppressed_since_asking_cannot_confirm(session: Session, now: datetime) -> None:
+    asked = ask(session, now)
+    suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+    with pytest.raises(StatusError, match="can no longer receive mail"):
+        confirm(session, asked.subscriber_id, now)
+
+
+def test_an_address_is_changed_with_a_record_that_quotes_neither(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    issue_link(session, SIGNER, LinkPurpose.export, subscriber_id=number, now=now)
+    assert change_address(session, number, "Ann.Li@Exämple.org", key=KEY, method="page", now=now)
+    session.commit()
+    moved = session.exec(select(Subscriber)).one()
+    assert (moved.email, moved.envelope, moved.status) == (
+        "ann.li@exämple.org",
+        "Ann.Li@xn--exmple-cua.org",
+        Status.active,
+    )
+    assert session.exec(select(MailedLink)).all() == []
+    kept = session.exec(select(ConsentRecord).where(ConsentRecord.event == ConsentEvent.updated)).one()
+    assert kept.evidence == "address changed"
+    assert not change_address(session, number, "ann.li@exämple.org", key=KEY, method="page", now=now)
+
+
+def test_nobody_moves_to_an_address_that_is_taken_or_suppressed(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    join(session, now, "bob@example.org")
+    suppress(session, "eve@example.org", key=KEY, method="command line", now=now)
+    for address in ("bob@example.org", "eve@example.org"):
+        with pytest.raises(AddressError, match="already on the list or must not receive mail"):
+            change_address(session, number, address, key=KEY, method="page", now=now)
+
+
+def test_nobody_who_is_gone_comes_back_under_another_address(session: Session, now: datetime) -> None:
+    number = join(session, now)
+    suppress(session, "ann@example.org", key=KEY, reason=ConsentEvent.bounced, method="bounce", now=now)
+    with pytest.raises(UnknownSubscriberError):
+        change_address(session, number, "ann.li@example.org", key=KEY, method="page", now=now)
+
+
+def test_erasing_takes_the_links_along_also_those_to_an_address_wanted_by_another(
+    session: Session, now: datetime
+) -> None:
+    join(session, now)
+    other = join(session, now, "bob@example.org")
+    token_for = {"signer": SIGNER, "purpose": LinkPurpose.new_address, "subscriber_id": other, "now": now}
+    issue_link(session, **token_for, detail="ann@example.org")  # type: ignore[arg-type]
+    erase(session, "ann@example.org", key=KEY, method="page", now=now)
+    assert session.exec(select(MailedLink)).all() == []
+
+
+@pytest.mark.parametrize("come", [confirm_opt_in, resubscribe], ids=["confirming", "coming back"])
+def test_who_comes_and_who_shuts_them_out_do_not_wait_for_each_other(
+    postgres_database: str, tmp_path: Path, now: datetime, come: Callable[..., StatusChange]
+) -> None:
+    engine = open_engine(postgres_database, root=tmp_path)
+    with Session(engine) as session:
+        number = ask(session, now).subscriber_id
+        session.commit()
+
+    def arrive() -> None:
+        with Session(engine) as session, pytest.raises(StatusError):
+            come(session, number, key=KEY, method="page", now=now)
+
+    with Session(engine) as session, ThreadPoolExecutor(1) as pool:
+        # Halfway through a suppression: it is on the list, and its subscriber has yet to be found.
+        add_suppression(session, KEY, "ann@example.org", reason=ConsentEvent.suppressed, now=now)
+        arriving = pool.submit(arrive)
+        wait_until(lambda: is_somebody_waiting(engine), what="somebody at the door")
+        suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+        session.commit()
+        arriving.result(20)
+        assert session.get_one(Subscriber, number).status is not Status.active
+    engine.dispose()

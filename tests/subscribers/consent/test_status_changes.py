@@ -1,0 +1,492 @@
+"""The one place where a status changes, and what it writes down."""
+
+import ast
+import threading
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, text
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from mailer.database.engine import open_engine
+from subscribers.consent.status_changes import (
+    GONE_STATUSES,
+    StatusChange,
+    add_consent_record,
+    change_status,
+    erase,
+    resubscribe,
+    suppress,
+    unsubscribe,
+)
+from subscribers.consent.suppression import SuppressionKey, find_suppressed, is_suppressed
+from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
+from subscribers.models import (
+    ConsentEvent,
+    ConsentRecord,
+    Status,
+    Subscriber,
+    SubscriberSector,
+    SubscriberTag,
+    Suppression,
+)
+from tests.paths import ROOT
+from tests.servers.programs import is_somebody_waiting, wait_until
+
+KEY = SuppressionKey(b"s" * 32)
+
+
+def add(
+    session: Session, now: datetime, *, status: Status = Status.active, email: str = "ann@example.org"
+) -> int:
+    subscriber = Subscriber(
+        email=email,
+        envelope=email,
+        name="Ann Li",
+        organisation="Ministry of Education",
+        country="MN",
+        language="mn",
+        status=status,
+        paused_until=date(2026, 6, 1) if status is Status.paused else None,
+        created_at=now,
+        updated_at=now,
+    )
+    session.add(subscriber)
+    session.flush()
+    assert subscriber.id is not None
+    session.add(SubscriberSector(subscriber_id=subscriber.id, sector="education"))
+    session.add(SubscriberTag(subscriber_id=subscriber.id, tag="press"))
+    session.commit()
+    return subscriber.id
+
+
+def get(session: Session, id_: int) -> Subscriber:
+    subscriber = session.get(Subscriber, id_, populate_existing=True)
+    assert subscriber is not None
+    return subscriber
+
+
+def events(session: Session, id_: int) -> list[ConsentEvent]:
+    records = select(ConsentRecord).where(ConsentRecord.subscriber_id == id_).order_by(col(ConsentRecord.id))
+    return [record.event for record in session.exec(records)]
+
+
+def test_leaving_twice_changes_and_records_once(session: Session, now: datetime) -> None:
+    id_ = add(session, now)
+    later = now + timedelta(hours=1)
+    first = unsubscribe(
+        session, id_, method="one-click", source="campaign 3", now=later, wording="Leave", wording_version="1"
+    )
+    session.commit()
+    second = unsubscribe(session, id_, method="page", source="campaign 3", now=later + timedelta(hours=1))
+    session.commit()
+    assert first == StatusChange(changed=True, status=Status.unsubscribed)
+    assert second == StatusChange(changed=False, status=Status.unsubscribed)
+    assert get(session, id_).updated_at == later
+    kept = session.exec(select(ConsentRecord)).one()
+    assert (kept.event, kept.method, kept.source, kept.at) == (
+        ConsentEvent.unsubscribed,
+        "one-click",
+        "campaign 3",
+        later,
+    )
+    assert (kept.wording, kept.wording_version) == ("Leave", "1")
+
+
+def test_leaving_does_not_suppress_the_address(session: Session, now: datetime) -> None:
+    unsubscribe(session, add(session, now), method="one-click", source="campaign 3", now=now)
+    assert not is_suppressed(session, KEY, "ann@example.org")
+
+
+@pytest.mark.parametrize("status", list(Status))
+def test_whoever_leaves_gets_nothing_and_the_graver_status_stays(
+    session: Session, now: datetime, status: Status
+) -> None:
+    id_ = add(session, now, status=status)
+    change = unsubscribe(session, id_, method="one-click", source="campaign 3", now=now)
+    stays = {Status.unsubscribed, Status.complained, Status.erased}
+    assert change.changed is (status not in stays)
+    assert get(session, id_).status is (status if status in stays else Status.unsubscribed)
+    assert get(session, id_).paused_until is None
+
+
+def test_nothing_is_kept_unless_the_caller_commits(session: Session, now: datetime) -> None:
+    id_ = add(session, now)
+    unsubscribe(session, id_, method="one-click", source="", now=now)
+    suppress(session, "bob@example.org", key=KEY, method="command line", now=now)
+    session.rollback()
+    assert get(session, id_).status is Status.active
+    assert events(session, id_) == []
+    assert session.exec(select(Suppression)).all() == []
+
+
+def test_a_stranger_cannot_leave(session: Session, now: datetime) -> None:
+    with pytest.raises(UnknownSubscriberError, match="There is no subscriber 999"):
+        unsubscribe(session, 999, method="one-click", source="", now=now)
+
+
+def may(session: Session, subscriber: Subscriber, status: Status, event: ConsentEvent, now: datetime) -> bool:
+    """Whether the event may lead there; what it did is taken back."""
+    savepoint = session.begin_nested()
+    try:
+        change_status(session, subscriber, status, event=event, method="test", now=now)
+    except StatusError:
+        return False
+    finally:
+        savepoint.rollback()
+        session.refresh(subscriber)
+    return True
+
+
+def test_only_their_own_hand_makes_somebody_who_is_gone_active(session: Session, now: datetime) -> None:
+    for status in Status:
+        subscriber = get(session, add(session, now, status=status, email=f"{status}@example.org"))
+        leads = {event for event in ConsentEvent if may(session, subscriber, Status.active, event, now)}
+        expected = {ConsentEvent.subscribed} if status is not Status.erased else set()
+        assert leads == expected | ({ConsentEvent.resumed} if status is Status.paused else set()), status
+
+
+def test_the_erased_stay_erased(session: Session, now: datetime) -> None:
+    subscriber = get(session, add(session, now, status=Status.erased))
+    assert not [
+        (event, status)
+        for event in ConsentEvent
+        for status in Status
+        if may(session, subscriber, status, event, now)
+    ]
+
+
+def test_importing_and_updating_lead_nowhere(session: Session, now: datetime) -> None:
+    subscriber = get(session, add(session, now))
+    for event in (ConsentEvent.imported, ConsentEvent.updated):
+        assert not any(may(session, subscriber, status, event, now) for status in Status)
+
+
+def test_a_pause_has_a_day_and_its_end_takes_it_away(session: Session, now: datetime) -> None:
+    subscriber = get(session, add(session, now))
+    until = date(2026, 9, 1)
+    change_status(
+        session,
+        subscriber,
+        Status.paused,
+        event=ConsentEvent.paused,
+        paused_until=until,
+        method="page",
+        now=now,
+    )
+    assert (subscriber.status, subscriber.paused_until) == (Status.paused, until)
+    change_status(session, subscriber, Status.active, event=ConsentEvent.resumed, method="page", now=now)
+    assert (subscriber.status, subscriber.paused_until) == (Status.active, None)
+    assert events(session, subscriber.id or 0) == [ConsentEvent.paused, ConsentEvent.resumed]
+
+
+def test_a_change_sees_what_another_session_did_meanwhile(engine: Engine, now: datetime) -> None:
+    with Session(engine, expire_on_commit=False) as one:
+        id_ = add(one, now)
+        subscriber = get(one, id_)
+        one.commit()
+        with Session(engine) as two:
+            unsubscribe(two, id_, method="one-click", source="", now=now)
+            two.commit()
+        with pytest.raises(StatusError, match="is unsubscribed"):
+            change_status(
+                one,
+                subscriber,
+                Status.paused,
+                event=ConsentEvent.paused,
+                paused_until=date(2026, 9, 1),
+                method="page",
+                now=now,
+            )
+
+
+def test_ten_hands_at_once_leave_one_record(engine: Engine, now: datetime) -> None:
+    with Session(engine) as session:
+        id_ = add(session, now)
+    changes: list[bool] = []
+    start = threading.Barrier(10)
+
+    def leave() -> None:
+        start.wait()
+        with Session(engine) as session:
+            changes.append(unsubscribe(session, id_, method="one-click", source="", now=now).changed)
+            session.commit()
+
+    threads = [threading.Thread(target=leave) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(changes) == [False] * 9 + [True]
+    with Session(engine) as session:
+        assert events(session, id_) == [ConsentEvent.unsubscribed]
+
+
+@pytest.mark.parametrize(
+    ("reason", "status"),
+    [
+        (ConsentEvent.suppressed, Status.unsubscribed),
+        (ConsentEvent.bounced, Status.bounced),
+        (ConsentEvent.complained, Status.complained),
+    ],
+)
+def test_suppressing_moves_the_subscriber_and_remembers_the_address(
+    session: Session, now: datetime, reason: ConsentEvent, status: Status
+) -> None:
+    id_ = add(session, now)
+    change = suppress(session, " ANN@Example.org", key=KEY, reason=reason, method="command line", now=now)
+    assert change == StatusChange(changed=True, status=status)
+    assert get(session, id_).status is status
+    assert is_suppressed(session, KEY, "ann@example.org")
+    assert events(session, id_) == [reason]
+    again = suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
+    assert again == StatusChange(changed=False, status=status)
+    assert events(session, id_) == [reason]
+
+
+def test_an_address_on_no_list_can_be_suppressed(session: Session, now: datetime) -> None:
+    assert suppress(session, "bob@example.org", key=KEY, method="command line", now=now) == StatusChange(
+        changed=True, status=None
+    )
+    assert not suppress(session, "bob@example.org", key=KEY, method="command line", now=now).changed
+    with pytest.raises(AddressError):
+        suppress(session, "bob", key=KEY, method="command line", now=now)
+    with pytest.raises(ValueError, match="not suppressed because it was resumed"):
+        suppress(session, "bob@example.org", key=KEY, reason=ConsentEvent.resumed, method="x", now=now)
+
+
+def test_suppressing_somebody_who_is_gone_records_it_and_keeps_their_status(
+    session: Session, now: datetime
+) -> None:
+    id_ = add(session, now, status=Status.complained)
+    suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+    assert get(session, id_).status is Status.complained
+    assert events(session, id_) == [ConsentEvent.suppressed]
+
+
+def test_erasing_leaves_no_personal_data_and_keeps_the_address_out(session: Session, now: datetime) -> None:
+    id_ = add(session, now)
+    add_consent_record(
+        session,
+        get(session, id_),
+        ConsentEvent.imported,
+        method="import",
+        now=now,
+        source="ann.csv",
+        wording="Dear Ann",
+        language="mn",
+        evidence="from ann@example.org",
+    )
+    change = erase(session, "Ann@example.org", key=KEY, method="command line", now=now)
+    session.commit()
+    assert change == StatusChange(changed=True, status=Status.erased)
+    erased = get(session, id_)
+    assert erased.email == erased.envelope == f"erased-{id_}@erased.invalid"
+    assert (erased.name, erased.organisation, erased.country, erased.language) == ("", "", None, None)
+    assert list(session.exec(select(SubscriberSector))) == []
+    assert list(session.exec(select(SubscriberTag))) == []
+    assert events(session, id_) == [ConsentEvent.imported, ConsentEvent.erased]
+    kept = " ".join(str(row.model_dump()) for row in session.exec(select(ConsentRecord))).casefold()
+    assert "ann" not in kept.replace("command line", "")
+    assert is_suppressed(session, KEY, "ann@example.org")
+    with pytest.raises(UnknownSubscriberError, match=r"There is no subscriber ann@example\.org"):
+        erase(session, "ann@example.org", key=KEY, method="command line", now=now)
+
+
+def test_an_erased_address_cannot_be_found_in_the_database_file(
+    sqlite_engine: Engine, tmp_path: Path, now: datetime
+) -> None:
+    with Session(sqlite_engine) as session:
+        add(session, now, email="very.secret@example.org")
+        erase(session, "very.secret@example.org", key=KEY, method="command line", now=now)
+        session.commit()
+    sqlite_engine.dispose()  # the last connection folds the write-ahead log in and removes it
+    for path in tmp_path.glob("mailer.db*"):
+        assert b"very.secret" not in path.read_bytes()
+        assert b"Ministry of Education" not in path.read_bytes()
+
+
+def test_somebody_who_left_may_come_back_by_their_own_hand(session: Session, now: datetime) -> None:
+    id_ = add(session, now)
+    unsubscribe(session, id_, method="one-click", source="", now=now)
+    assert resubscribe(session, id_, key=KEY, method="page", source="", now=now) == StatusChange(
+        changed=True, status=Status.active
+    )
+    assert not resubscribe(session, id_, key=KEY, method="page", source="", now=now).changed
+    assert events(session, id_) == [ConsentEvent.unsubscribed, ConsentEvent.subscribed]
+
+
+def test_coming_back_forgets_a_bounce_but_not_what_the_team_decided(session: Session, now: datetime) -> None:
+    bounced = add(session, now, email="b@example.org")
+    suppress(session, "b@example.org", key=KEY, reason=ConsentEvent.bounced, method="bounce", now=now)
+    resubscribe(session, bounced, key=KEY, method="page", source="", now=now)
+    assert get(session, bounced).status is Status.active
+    assert not is_suppressed(session, KEY, "b@example.org")
+
+    banned = add(session, now, email="c@example.org")
+    suppress(session, "c@example.org", key=KEY, method="command line", now=now)
+    with pytest.raises(StatusError, match="The team removed this address from the list"):
+        resubscribe(session, banned, key=KEY, method="page", source="", now=now)
+    erased = add(session, now, email="d@example.org")
+    erase(session, "d@example.org", key=KEY, method="command line", now=now)
+    with pytest.raises(UnknownSubscriberError):
+        resubscribe(session, erased, key=KEY, method="page", source="", now=now)
+
+
+def test_evidence_from_outside_is_kept_in_a_form_both_databases_take(session: Session, now: datetime) -> None:
+    id_ = add(session, now)
+    unsubscribe(
+        session,
+        id_,
+        method="m" * 100,
+        source="s" * 400,
+        now=now,
+        language="l" * 50,
+        wording_version="w" * 50,
+        evidence="agent\0\ud800\x1b[31m\nline two",
+    )
+    session.commit()
+    kept = session.exec(select(ConsentRecord)).one()
+    assert kept.evidence == "agent   [31m\nline two"
+    assert [len(kept.method), len(kept.source), len(kept.language), len(kept.wording_version)] == [
+        64,
+        300,
+        35,
+        32,
+    ]
+
+
+def keep_one_record(session: Session, now: datetime) -> int:
+    id_ = add(session, now)
+    subscriber = get(session, id_)
+    add_consent_record(
+        session, subscriber, ConsentEvent.imported, method="import", now=now, source="a.csv", basis="partners"
+    )
+    session.commit()
+    return id_
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE consent_record SET at = '2020-01-01 00:00:00+00:00'",
+        "UPDATE consent_record SET basis = 'written consent'",
+        "UPDATE consent_record SET source = '', wording = '', language = '', evidence = '', basis = ''",
+        "DELETE FROM consent_record",
+    ],
+)
+def test_the_database_lets_nobody_change_or_delete_a_record(
+    session: Session, now: datetime, statement: str
+) -> None:
+    keep_one_record(session, now)
+    with pytest.raises(IntegrityError, match="only ever added to"):
+        session.execute(text(statement))
+    session.rollback()
+    assert session.exec(select(ConsentRecord)).one().basis == "partners"
+
+
+def test_a_record_of_somebody_erased_can_be_emptied_and_nothing_else(session: Session, now: datetime) -> None:
+    keep_one_record(session, now)
+    erase(session, "ann@example.org", key=KEY, method="command line", now=now)
+    session.commit()
+    kept = session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id))).all()
+    assert [(one.event, one.source, one.basis) for one in kept] == [
+        (ConsentEvent.imported, "", ""),
+        (ConsentEvent.erased, "", ""),
+    ]
+    with pytest.raises(IntegrityError, match="only ever added to"):
+        session.execute(text("UPDATE consent_record SET event = 'subscribed'"))
+    session.rollback()
+    with pytest.raises(IntegrityError, match="only ever added to"):
+        session.execute(text("UPDATE consent_record SET source = 'a.csv'"))
+
+
+def test_a_record_goes_with_its_subscriber(session: Session, now: datetime) -> None:
+    id_ = keep_one_record(session, now)
+    session.delete(get(session, id_))
+    session.commit()
+    assert session.exec(select(ConsentRecord)).all() == []
+
+
+def test_records_cannot_be_truncated(postgres_database: str, tmp_path: Path, now: datetime) -> None:
+    engine = open_engine(postgres_database, root=tmp_path)
+    with Session(engine) as session:
+        keep_one_record(session, now)
+        with pytest.raises(IntegrityError, match="only ever added to"):
+            session.execute(text("TRUNCATE consent_record"))
+    engine.dispose()
+
+
+def test_an_address_cannot_slip_in_while_it_is_shut_out(
+    postgres_database: str, tmp_path: Path, now: datetime
+) -> None:
+    # The import has looked and not yet stored; the suppression must wait for it and then find its subscriber.
+    engine = open_engine(postgres_database, root=tmp_path)
+    looked = threading.Event()
+
+    def bring_in() -> None:
+        with Session(engine) as session:
+            assert find_suppressed(session, KEY, ["ann@example.org"]) == frozenset()
+            looked.set()
+            wait_until(lambda: is_somebody_waiting(engine), what="a suppression that waits")
+            add(session, now)
+
+    importer = threading.Thread(target=bring_in)
+    importer.start()
+    looked.wait()
+    with Session(engine) as session:
+        change = suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+        session.commit()
+    importer.join()
+    assert change == StatusChange(changed=True, status=Status.unsubscribed)
+    engine.dispose()
+
+
+def test_the_suppression_list_holds_no_address(session: Session, now: datetime) -> None:
+    suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+    kept = session.exec(select(Suppression)).one()
+    assert len(kept.digest) == 64
+    assert "ann" not in str(kept.model_dump())
+    assert kept.digest == KEY.digest("ann@example.org") != SuppressionKey(b"x" * 32).digest("ann@example.org")
+    assert not is_suppressed(session, SuppressionKey(b"x" * 32), "ann@example.org")
+
+
+def test_thousands_of_addresses_are_looked_up_at_once(session: Session, now: datetime) -> None:
+    suppress(session, "a1700@example.org", key=KEY, method="command line", now=now)
+    asked = [f"a{number}@example.org" for number in range(2000)]
+    assert find_suppressed(session, KEY, asked) == {"a1700@example.org"}
+
+
+def test_a_weak_suppression_key_is_refused_and_a_good_one_is_not_printed() -> None:
+    with pytest.raises(ValueError, match="shorter than 16 bytes"):
+        SuppressionKey(b"short")
+    assert "sss" not in repr(KEY)
+
+
+def list_status_writers(source: str) -> list[str]:
+    """Statements that set a subscriber's status."""
+    writers = []
+    for node in ast.walk(ast.parse(source)):
+        targets = node.targets if isinstance(node, ast.Assign) else []
+        writers += [ast.unparse(node) for target in targets if ast.unparse(target).endswith(".status")]
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith(".values"):
+            writers += [ast.unparse(node) for keyword in node.keywords if keyword.arg == "status"]
+    return writers
+
+
+def test_no_other_module_writes_a_status() -> None:
+    found = {
+        str(path.relative_to(ROOT)): writers
+        for package in ("subscribers", "mailer")
+        for path in (ROOT / package).rglob("*.py")
+        if (writers := list_status_writers(path.read_text(encoding="utf-8")))
+    }
+    assert list(found) == ["subscribers/consent/status_changes.py"]
+    planted = "subscriber.status = 1\nupdate(Subscriber).values(status=1)"
+    assert len(list_status_writers(planted)) == 2
+
+
+def test_the_gone_are_all_who_must_get_nothing() -> None:
+    assert set(Status) - GONE_STATUSES == {Status.pending, Status.active, Status.paused}

@@ -1,0 +1,166 @@
+"""Delimited texts as numbered rows, in whatever encoding they were saved."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from subscribers.csv_format import SheetRow
+from subscribers.errors import ImportFileError
+from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
+from subscribers.imports.files.file_source import make_file_source
+from subscribers.imports.files.text_encoding import detect_encoding
+from tests.paths import ROOT
+
+CORPUS = ROOT.parent / "shared" / "corpora" / "csv-spectrum"
+
+
+def write(tmp_path: Path, data: str | bytes) -> Path:
+    path = tmp_path / "partners.csv"
+    path.write_bytes(data.encode("utf-8") if isinstance(data, str) else data)
+    return path
+
+
+def read_rows(path: Path) -> list[SheetRow]:
+    material = make_file_source(path)
+    encoding = detect_encoding(material).encoding
+    delimiter = detect_delimiter(material, encoding)
+    return list(read_delimited(material, encoding=encoding, delimiter=delimiter))
+
+
+def read(path: Path) -> list[tuple[int, tuple[str, ...]]]:
+    return [(row.number, row.cells) for row in read_rows(path)]
+
+
+def test_every_file_of_csv_spectrum_reads_as_its_authors_say() -> None:
+    if not CORPUS.is_dir():
+        pytest.skip("csv-spectrum is not here")
+    paths = sorted((CORPUS / "csvs").glob("*.csv"))
+    assert len(paths) == 11
+    for path in paths:
+        header, *rows = [row.cells for row in read_rows(path) if not row.is_empty]
+        found = [dict(zip(header, cells, strict=True)) for cells in rows]
+        expected = json.loads((CORPUS / "json" / f"{path.stem}.json").read_text(encoding="utf-8"))
+        # Line ends inside cells stay as written; the answers were made with one of them.
+        assert json.dumps(found).replace(r"\r\n", r"\n") == json.dumps(expected).replace(r"\r\n", r"\n"), path
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_rows_are_counted_as_a_spreadsheet_counts_them(
+    tmp_path: Path, end: str, delimiter: str, mark: str
+) -> None:
+    lines = ["email,name", "a@example.org,Ann", "", 'b@example.org,"Bob\nLi"', "c@example.org,陈"]
+    text = mark + end.join(line.replace(",", delimiter) for line in lines)
+    assert read(write(tmp_path, text)) == [
+        (1, ("email", "name")),
+        (2, ("a@example.org", "Ann")),
+        (3, ()),
+        (4, ("b@example.org", "Bob\nLi")),
+        (5, ("c@example.org", "陈")),
+    ]
+
+
+def test_a_file_of_one_column_has_no_delimiter_to_guess(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "email\nann@example.org\n"))[1] == (2, ("ann@example.org",))
+
+
+def test_a_zero_byte_in_a_cell_does_not_make_a_file_utf_16(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "email,name\na@example.org,A\0nn\n"))[1][1][1] == "A\0nn"
+
+
+def test_an_empty_file_has_no_rows(tmp_path: Path) -> None:
+    assert read(write(tmp_path, "")) == []
+
+
+NAMES = {
+    "gb18030": ["陈晓明", "北京师范大学", "李娜"],
+    "cp932": ["髙橋健一", "日本ユネスコ国内委員会", "佐藤さくら"],
+    "cp949": ["김철수", "한국 유네스코 위원회", "이영희"],
+    "big5hkscs": ["王小明", "台北市教育局", "陳大文"],
+    "cp1251": ["Батсүх".replace("ү", "у"), "Министерство образования", "Иванова"],
+    "cp1252": ["José Peña", "Université de Genève", "Müller"],
+}
+
+
+@pytest.mark.parametrize("encoding", NAMES)
+def test_the_encoding_is_found_by_the_few_cells_that_tell_it(tmp_path: Path, encoding: str) -> None:
+    # Three names among three hundred rows of ASCII: what the whole file would hide from a detector.
+    lines = ["email,name", *(f"p{number}@example.org,Person {number}" for number in range(300))]
+    lines += [f"n{number}@example.org,{name}" for number, name in enumerate(NAMES[encoding])]
+    path = write(tmp_path, "\n".join(lines).encode(encoding))
+    lettering = detect_encoding(make_file_source(path))
+    assert (lettering.encoding, lettering.certain) == (encoding, False)
+    assert [cells[1] for _, cells in read(path)[-3:]] == NAMES[encoding]
+
+
+def test_a_single_foreign_letter_is_taken_for_windows_1252(tmp_path: Path) -> None:
+    path = write(tmp_path, "email,name\na@example.org,José\n".encode("cp1252"))
+    assert read(path)[1][1] == ("a@example.org", "José")
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "utf-8"])
+def test_unicode_is_known_for_certain_with_or_without_its_mark(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path, "email,name\na@example.org,陈\n".encode(encoding))
+    assert detect_encoding(make_file_source(path)).certain
+    assert read(path) == [(1, ("email", "name")), (2, ("a@example.org", "陈"))]
+
+
+def test_one_broken_byte_does_not_turn_a_whole_file_into_something_else(tmp_path: Path) -> None:
+    text = "email,name\na@example.org,陈\nb@example.org,Zoë\n".encode() + b"c@example.org,Jos\xe9\n"
+    with pytest.raises(ImportFileError, match=r"line 4 contains bytes that are not UTF-8, .*--encoding"):
+        read(write(tmp_path, text))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "reason"),
+    [
+        ("utf-8", "line 2 is not UTF-8 text"),
+        ("klingon", 'unknown encoding "klingon"'),
+        ("ascii", "line 2 is not ASCII"),
+    ],
+)
+def test_an_encoding_that_a_person_names_is_proven(tmp_path: Path, wanted: str, reason: str) -> None:
+    path = write(tmp_path, "email,name\na@example.org,José\n".encode("cp1252"))
+    with pytest.raises(ImportFileError, match=reason):
+        detect_encoding(make_file_source(path), wanted=wanted)
+    assert detect_encoding(make_file_source(path), wanted="latin-1").certain
+
+
+def test_a_line_longer_than_any_row_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
+    with pytest.raises(ImportFileError, match="a line is longer than a million bytes"):
+        read(write(tmp_path, b"email," + b"x" * (3 << 20)))
+
+
+@pytest.mark.parametrize(
+    ("text", "row", "reason"),
+    [
+        (
+            'email,name\na@example.org,Ann\nb@example.org,"Bob\nc@example.org,Cy\n',
+            3,
+            "opened in this row and never",
+        ),
+        ('email,name\na@example.org,"Ann" Li\n', 2, "after a closing quotation mark"),
+        ('"email,name\n' + "a@example.org,Ann\n" * 20_000, 1, "opened in this row and never closed"),
+    ],
+)
+def test_quotation_marks_that_do_not_match_are_refused_with_the_row(
+    tmp_path: Path, text: str, row: int, reason: str
+) -> None:
+    with pytest.raises(ImportFileError, match=reason) as caught:
+        read(write(tmp_path, text))
+    assert caught.value.row == row
+
+
+def test_quotation_marks_inside_a_plain_cell_are_text(tmp_path: Path) -> None:
+    assert (
+        read(write(tmp_path, 'email,organisation\na@b.org,Acme "Best" Ltd\n'))[1][1][1] == 'Acme "Best" Ltd'
+    )
+
+
+def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ImportFileError, match=r"nothing\.csv: it cannot be read: No such file"):
+        read(tmp_path / "nothing.csv")
+    with pytest.raises(ImportFileError, match="cannot be read"):
+        read(tmp_path)

@@ -1,0 +1,264 @@
+"""Every theme in a real browser: two columns where there is room and the theme wants them, one where not,
+readable in the dark, and whole where pictures are not shown.
+
+Left out, saying so, where no Chromium is installed.
+"""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from editions.reader import read_edition
+from mailer.rendering.compiler import compile_edition
+from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme import load_theme, theme_names
+from mailer.settings import Settings
+from tests.factories.sample_edition import SAMPLE
+from tests.paths import ROOT
+
+RIGHT_TO_LEFT = ROOT / "tests" / "golden" / "right-to-left"
+SECTORS = (
+    "education",
+    "culture",
+    "natural-sciences",
+    "social-and-human-sciences",
+    "communication-and-information",
+)
+SETTINGS = Settings.model_validate({
+    "sender": {
+        "name": "Us", "address": "news@example.org", "organisation": "UNESCO Beijing Office",
+        "postal_address": "Beijing 100600",
+    },
+    "web": {"base_url": "https://news.example.org"},
+})  # fmt: skip
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ARGUMENTS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync",
+]  # fmt: skip
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
+
+# The colours of every run of text that can be seen, and of the nearest painted ground below it.
+READ_COLOURS = """() => {
+  const pair = number => (+number).toString(16).padStart(2, '0');
+  const hex = colour => '#' + colour.match(/\\d+/g).slice(0, 3).map(pair).join('');
+  const clear = colour => colour === 'transparent' || /, 0\\)$/.test(colour);
+  const found = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement, text = walker.currentNode.data.trim();
+    if (!text || !element.offsetParent) continue;
+    let ground = element;
+    while (ground && clear(getComputedStyle(ground).backgroundColor)) ground = ground.parentElement;
+    const painted = ground ? hex(getComputedStyle(ground).backgroundColor) : '#ffffff';
+    found.push([hex(getComputedStyle(element).color), painted, text]);
+  }
+  return found;
+}"""
+
+
+@pytest.fixture(scope="module")
+def mails() -> dict[str, str]:
+    """The mail in each theme: one story of each kind."""
+    edition = read_edition(SAMPLE, sectors=SECTORS)
+    kinds = {story.kind: story for story in edition.stories}
+    short = replace(edition, stories=tuple(kinds.values()))
+    compiled = {name: compile_edition(replace(short, template=name), SETTINGS) for name in theme_names()}
+    return {name: one.assemble(one.full_variant).html for name, one in compiled.items()}
+
+
+@pytest.fixture(scope="module")
+def mails_from_the_right() -> dict[str, str]:
+    """An edition in Arabic, in each theme."""
+    edition = read_edition(RIGHT_TO_LEFT, sectors=SECTORS)
+    compiled = {name: compile_edition(replace(edition, template=name), SETTINGS) for name in theme_names()}
+    return {name: one.assemble(one.full_variant).html for name, one in compiled.items()}
+
+
+@pytest.fixture(params=theme_names())
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def mail(mails: dict[str, str], theme: str) -> str:
+    return mails[theme]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield started
+        started.close()
+
+
+def _open(browser: Browser, mail: str, *, width: int, scheme: Any = "light") -> Page:
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    page.route("**/*", lambda route: route.abort())
+    page.set_content(mail)
+    return page
+
+
+def _boxes(page: Page) -> list[tuple[dict[str, float], dict[str, float]]]:
+    """Where the picture and the title of every story with a picture beside it are."""
+    pairs = []
+    for picture in page.locator("div.f").all():
+        title = picture.locator("xpath=following-sibling::div").locator("h3")
+        boxes = picture.bounding_box(), title.bounding_box()
+        assert boxes[0]
+        assert boxes[1]
+        pairs.append((dict(boxes[0]), dict(boxes[1])))
+    assert pairs
+    return pairs
+
+
+def test_picture_and_words_stand_side_by_side_on_a_desk(browser: Browser, mails: dict[str, str]) -> None:
+    page = _open(browser, mails["periodical"], width=700)
+    for picture, title in _boxes(page):
+        assert title["x"] >= picture["x"] + picture["width"] - 1
+        assert abs(title["y"] - picture["y"]) < 60
+    page.close()
+
+
+@pytest.mark.parametrize("width", [700, 1200])
+def test_in_one_column_the_picture_stands_above_the_words_on_a_desk_too(
+    browser: Browser, mails: dict[str, str], width: int
+) -> None:
+    page = _open(browser, mails["bulletin"], width=width)
+    for picture, title in _boxes(page):
+        assert title["y"] >= picture["y"] + picture["height"] - 1
+        assert abs(title["x"] - picture["x"]) < 1
+    widths = page.locator(".f img").evaluate_all("images => images.map(image => image.clientWidth)")
+    assert set(widths) == {load_theme("bulletin").pictures.shown}
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 375, 480, 599])
+def test_the_picture_stands_above_the_words_on_a_phone(
+    browser: Browser, mail: str, theme: str, width: int
+) -> None:
+    page = _open(browser, mail, width=width)
+    for picture, title in _boxes(page):
+        assert title["y"] >= picture["y"] + picture["height"] - 1
+        assert abs(title["x"] - picture["x"]) < 1
+        assert picture["width"] > width - 2 * load_theme(theme).spacing.gutter - 12
+    page.close()
+
+
+def test_it_does_so_too_where_no_sheet_is_read(browser: Browser, mail: str) -> None:
+    """Some programs throw the whole head away: the row must still break."""
+    page = _open(browser, mail, width=375)
+    page.evaluate("document.querySelectorAll('style').forEach(sheet => sheet.remove())")
+    for picture, title in _boxes(page):
+        assert title["y"] >= picture["y"] + picture["height"] - 1
+    assert page.evaluate("document.documentElement.scrollWidth") <= 376
+    page.close()
+
+
+@pytest.mark.parametrize("width", [375, 700])
+def test_a_right_to_left_edition_begins_at_the_right(
+    browser: Browser, mails_from_the_right: dict[str, str], theme: str, width: int
+) -> None:
+    page = _open(browser, mails_from_the_right[theme], width=width)
+    sides = page.locator("h1,h2,h3,p,li,.e").evaluate_all(
+        """places => places.map(place => {
+          const style = getComputedStyle(place);
+          return [style.direction, style.textAlign.replace('-webkit-', ''), place.lang];
+        })"""
+    )
+    # English phrases stand in, read from the left and set from the right.
+    assert {(direction, language) for direction, _, language in sides} == {("rtl", ""), ("ltr", "en")}
+    assert {side for _, side, _ in sides} <= {"right", "start"}
+    for picture, title in _boxes(page):
+        edges = [box["x"] + box["width"] for box in (picture, title)]
+        if load_theme(theme).layout.columns == 2 and width == 700:
+            assert title["x"] + title["width"] <= picture["x"] + 1
+        else:
+            assert abs(edges[0] - edges[1]) < 1
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 375, 600, 700, 1200])
+def test_nothing_is_wider_than_the_window(browser: Browser, mail: str, width: int) -> None:
+    page = _open(browser, mail, width=width)
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    page.close()
+
+
+@pytest.mark.parametrize("width", [320, 375, 700])
+def test_a_line_of_the_contents_that_goes_on_below_begins_where_it_began(
+    browser: Browser, mail: str, theme: str, width: int
+) -> None:
+    page = _open(
+        browser, mail.replace(">Communication", ">" + "Long words and " * 5 + "Communication"), width=width
+    )
+    lefts = page.locator(".e a").evaluate_all(
+        "links => links.map(link => Array.from(link.getClientRects(), line => line.left))"
+    )
+    assert max(map(len, lefts)) > 1
+    assert all(max(lines) - min(lines) < 0.5 for lines in lefts), lefts
+    space = load_theme(theme)
+    bullets = page.locator(".e b").evaluate_all(
+        "marks => marks.map(mark => mark.getBoundingClientRect().width)"
+    )
+    assert set(bullets) == ({space.spacing.indent} if space.layout.bullet else set())
+    page.close()
+
+
+@pytest.mark.parametrize("width", [375, 700])
+def test_the_words_in_place_of_a_picture_are_whole(browser: Browser, mail: str, width: int) -> None:
+    page = _open(browser, mail, width=width)
+    boxes = page.locator("img").evaluate_all(
+        """images => images.map(image => {
+          const probe = document.createElement('div');
+          // The browser's sign for a missing picture comes first.
+          probe.innerHTML = '<i style="display:inline-block;width:16px"></i>';
+          probe.append(image.alt);
+          probe.style.cssText = `width:${image.clientWidth}px;font:${getComputedStyle(image).font}`;
+          image.after(probe);
+          const needed = probe.offsetHeight;
+          probe.remove();
+          return [image.clientHeight, needed, image.alt];
+        })"""
+    )
+    assert len(boxes) > 5
+    for height, needed, words in boxes:
+        assert height >= needed, words
+    radii = page.locator("img").evaluate_all(
+        "images => images.map(image => getComputedStyle(image).borderRadius)"
+    )
+    assert not any("%" in radius for radius in radii)
+    page.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_can_be_read_on_its_ground(browser: Browser, mail: str, theme: str, scheme: str) -> None:
+    page = _open(browser, mail, width=700, scheme=scheme)
+    colours = page.evaluate(READ_COLOURS)
+    assert len(colours) > 100
+    for ink, ground, text in colours:
+        assert measure_contrast(ink, ground) >= MIN_TEXT_CONTRAST, (ink, ground, text)
+    palette = load_theme(theme).light if scheme == "light" else load_theme(theme).dark
+    assert {ground for _, ground, _ in colours} == {palette.page, palette.sheet}
+    page.close()
+
+
+def test_outlook_com_in_the_dark_can_be_read_too(browser: Browser, mail: str, theme: str) -> None:
+    page = _open(browser, mail, width=700)
+    page.evaluate(
+        "document.documentElement.setAttribute('data-ogsc', '');"
+        "document.documentElement.setAttribute('data-ogsb', '')"
+    )
+    colours = page.evaluate(READ_COLOURS)
+    for ink, ground, text in colours:
+        assert measure_contrast(ink, ground) >= MIN_TEXT_CONTRAST, (ink, ground, text)
+    dark = load_theme(theme).dark
+    assert {ground for _, ground, _ in colours} == {dark.page, dark.sheet}
+    page.close()

@@ -1,0 +1,53 @@
+"""The gallery shows every theme at each width and in each look, and every page of the readers; and it is no
+heavier than a page may be."""
+
+import re
+
+import pytest
+from PIL import Image
+
+from mailer.rendering.themes.theme import theme_names
+from mailer.web.page_renderer import TEMPLATE_FOLDER
+from tests.paths import ROOT
+
+DOCS = ROOT / "docs"
+SHOWN = re.findall(r"!\[([^\]]+)\]\(([^)]+)\)", (DOCS / "gallery.md").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("theme", theme_names())
+def test_a_theme_is_shown_at_both_widths_in_light_and_dark_and_without_pictures(theme: str) -> None:
+    shown = [name for _, name in SHOWN if f"/{theme}-" in name]
+    assert sorted(shown) == sorted(
+        f"images/{theme}-{width}-{look}.png" for width in (700, 375) for look in ("light", "dark", "off")
+    )
+    for name in shown:
+        with Image.open(DOCS / name) as picture:
+            assert picture.width == int(name.split("-")[1])
+
+
+def test_every_picture_says_what_it_shows() -> None:
+    look = re.compile(r", (\d+ px, (light|dark|pictures not shown)|in (six languages|English and [A-Z]\w+))$")
+    assert all(look.search(words) for words, _ in SHOWN)
+
+
+def test_every_page_of_the_readers_is_shown_on_a_phone() -> None:
+    templates = {page.stem for page in TEMPLATE_FOLDER.glob("*.html")} - {"base", "preview"}
+    pages = {name: words for words, name in SHOWN if "/page-" in name}
+    # What preferences come to is the same template.
+    assert set(pages) == {f"images/page-{name}.png" for name in templates | {"saved"}}
+    for name, words in pages.items():
+        with Image.open(DOCS / name) as picture:
+            in_six = picture.size == (3 * 375 + 2 * 12, 2 * 740 + 12)
+            assert in_six or picture.size == (2 * 375 + 12, 740), name
+            assert in_six is words.endswith("six languages")
+
+
+def test_every_picture_is_shown_somewhere() -> None:
+    said = "".join(
+        page.read_text(encoding="utf-8") for page in (*DOCS.glob("*.md"), DOCS.parent / "README.md")
+    )
+    assert [path.name for path in (DOCS / "images").iterdir() if f"images/{path.name}" not in said] == []
+
+
+def test_the_pictures_of_the_documents_are_light() -> None:
+    assert sum(path.stat().st_size for path in (DOCS / "images").iterdir()) < 4_000_000

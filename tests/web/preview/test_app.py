@@ -1,0 +1,319 @@
+"""The preview, asked over a real connection."""
+
+import html
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from urllib.parse import urlencode
+
+import pytest
+from sqlalchemy import Engine
+
+from mailer.errors import ConfigurationError
+from mailer.web.preview.app import create_preview_app
+from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownWindows, parse_query
+from mailer.workspace import Workspace, open_workspace
+from subscribers.models import Status
+from tests.factories.draft_edition import STORY, Draft
+from tests.web.site import NOW, Answer, add_reader, ask, dump_tables, opened_engine, served
+
+STORY_FILE = "stories/010-youth-forum.md"
+
+
+class Preview:
+    """A running preview of a small edition, and a list of three readers."""
+
+    def __init__(self, workspace: Workspace, engine: Engine, draft: Draft, url: str) -> None:
+        self.workspace = workspace
+        self.engine = engine
+        self.draft = draft
+        self.url = url
+        keys = workspace.keys
+        add_reader(engine, keys, "mei@example.org", name="Mei Lin", country="CN", language="zh")
+        add_reader(engine, keys, "bat@example.org", name="Bat", country="MN", language="en")
+        add_reader(engine, keys, "gone@example.org", country="MN", status=Status.unsubscribed)
+
+    def get(self, path: str = "/", **query: str) -> Answer:
+        return ask(self.url, "GET", f"{path}?{urlencode(query)}" if query else path)
+
+    def words(self, **query: str) -> str:
+        text = re.sub(r"<[^>]+>", " ", self.get("/", **query).text)
+        return " ".join(html.unescape(text).split())
+
+
+@pytest.fixture
+def preview(workspace: Workspace) -> Iterator[Preview]:
+    draft = Draft(workspace.editions / "2021-2")
+    app = create_preview_app(workspace, "2021-2", clock=lambda: NOW)
+    with opened_engine(workspace) as engine, served(app) as running:
+        yield Preview(workspace, engine, draft, running.url)
+
+
+def test_there_must_be_such_an_edition(workspace: Workspace) -> None:
+    with pytest.raises(ConfigurationError, match="no such edition"):
+        create_preview_app(workspace, "2021-3")
+
+
+def test_it_shows_the_mail_beside_what_the_inbox_shows(preview: Preview) -> None:
+    page = preview.get()
+    assert page.status == 200
+    for shown in ("What we did this autumn", "Forums, workshops and four campaigns", "UNESCO Beijing"):
+        assert shown in page.text
+    assert re.findall(r'<iframe[^>]* width="(\d+)"', page.text) == ["700", "375"]
+    assert page.text.count('sandbox="allow-popups allow-popups-to-escape-sandbox"') == 2
+    assert "The forum met in October." in preview.get("/frame").text
+
+
+@pytest.mark.parametrize(("show", "widths"), [("desktop", ["700"]), ("phone", ["375"]), ("text", [])])
+def test_one_window_at_a_time(preview: Preview, show: str, widths: list[str]) -> None:
+    page = preview.get(show=show).text
+    assert re.findall(r'<iframe[^>]* width="(\d+)"', page) == widths
+    assert ('<pre class="text"' in page) is (show == "text")
+
+
+def test_the_text_part_is_the_mails(preview: Preview) -> None:
+    words = preview.words(show="text")
+    assert "The forum met in October." in words
+    assert "https://example.org/forum" in words
+
+
+def test_dark_and_no_images_are_made_here(preview: Preview) -> None:
+    light, dark = preview.get("/frame").text, preview.get("/frame", scheme="dark").text
+    assert "prefers-color-scheme" not in light + dark
+    assert "(min-width:0)" in dark
+    assert "(min-width:0)" not in light
+    assert re.search(r"<img[^>]*\ssrc=", light)
+    bare = preview.get("/frame", images="off").text
+    assert not re.search(r"<img[^>]*\ssrc=", bare)
+    assert 'alt="Young people around a table"' in bare
+
+
+def test_a_frame_can_run_nothing_and_stands_on_our_page_only(preview: Preview) -> None:
+    policy = preview.get("/frame").headers["content-security-policy"]
+    assert policy.startswith("sandbox ")
+    assert "allow-scripts" not in policy
+    assert "frame-ancestors 'self'" in policy
+
+
+def test_its_pictures_come_from_memory(preview: Preview) -> None:
+    (name,) = set(re.findall(r'src="/media/([^"]+)"', preview.get("/frame").text))
+    picture = preview.get(f"/media/{name}")
+    assert (picture.status, picture.headers["content-type"]) == (200, "image/jpeg")
+    assert picture.body.startswith(b"\xff\xd8")
+    assert not preview.workspace.media.exists()
+    assert preview.get("/media/0123456789abcdef.jpg").status == 404
+
+
+def test_a_picture_outlives_a_file_saved_between_a_frame_and_its_pictures(preview: Preview) -> None:
+    (name,) = set(re.findall(r'src="/media/([^"]+)"', preview.get("/frame").text))
+    preview.draft.write(STORY_FILE, STORY.replace("sector: culture", "sector: cultur"))
+    assert "no mail to show" in preview.get("/frame").text
+    assert preview.get(f"/media/{name}").status == 200
+
+
+def test_it_is_shown_as_a_subscriber_gets_it_without_their_keys(preview: Preview) -> None:
+    words = preview.words(**{"for": "MEI@example.org"})
+    assert "Shown as Mei Lin, mei@example.org gets it." in words
+    frame = preview.get("/frame", **{"for": "mei@example.org"}).text
+    assert "Dear Mei Lin," in frame
+    for page in (frame, preview.get("/", show="text", **{"for": "mei@example.org"}).text):
+        assert "/u/" not in page
+        assert "/p/" not in page
+
+
+def test_the_addresses_to_choose_from_are_those_that_get_mail(preview: Preview) -> None:
+    offered = re.findall(r'<option value="([^"]+@[^"]+)">', preview.get().text)
+    assert offered == ["bat@example.org", "mei@example.org"]
+
+
+@pytest.mark.parametrize(
+    ("address", "reason"), [("nobody@example.org", "There is no subscriber"), ("x", "is not an address")]
+)
+def test_an_address_that_is_on_no_list_is_named(preview: Preview, address: str, reason: str) -> None:
+    page = preview.get("/", **{"for": address})
+    assert page.status == 200
+    assert reason in html.unescape(page.text)
+    assert 'aria-invalid="true" aria-describedby="for-error"' in page.text
+    assert preview.get("/frame", **{"for": address}).status == 200
+
+
+def test_a_segment_is_gone_through_reader_by_reader(preview: Preview) -> None:
+    first = preview.words(segment="country:MN,CN")
+    assert "2 readers today. Shown as number 1 gets it: Mei Lin, mei@example.org." in first
+    assert "Next reader" in first
+    assert "Previous reader" not in first
+    second = preview.words(segment="country:MN,CN", n="2")
+    assert "Shown as number 2 gets it: Bat, bat@example.org." in second
+    assert "Previous reader" in second
+    assert "Dear Bat," in preview.get("/frame", segment="country:MN,CN", n="2").text
+    assert "Shown as number 2" in preview.words(segment="country:MN,CN", n="99")
+
+
+def test_a_segment_without_readers_says_so(preview: Preview) -> None:
+    assert "Nobody in this segment gets mail today." in preview.words(segment="country:JP")
+
+
+def test_a_segment_that_cannot_be_understood_shows_the_place(preview: Preview) -> None:
+    page = preview.get(segment="country:MN contry:CN")
+    assert page.status == 200
+    error = html.unescape(re.search(r'<pre class="complaint"[^>]*>(.*?)</pre>', page.text, re.DOTALL)[1])  # type: ignore[index]
+    _, query, caret, reason = error.splitlines()[:4]
+    assert query.index("contry") == caret.index("^")
+    assert "country" in reason
+
+
+def test_the_language_is_the_readers_or_the_one_asked_for(preview: Preview) -> None:
+    preview.draft.translate()
+    assert "The forum met in October." in preview.get("/frame").text
+    assert "论坛于十月举行。" in preview.get("/frame", **{"for": "mei@example.org"}).text
+    assert "论坛于十月举行。" in preview.get("/frame", language="zh").text
+    assert "The forum met in October." in preview.get("/frame", language="tlh").text
+    assert '<option value="zh" lang="zh" selected>中文</option>' in preview.get(language="zh").text
+
+
+def test_errors_stand_on_the_page_with_their_file_and_line(preview: Preview) -> None:
+    preview.draft.change(STORY_FILE, "sector: culture", "sector: cultur")
+    page = preview.get()
+    assert page.status == 200
+    assert f"<code>{STORY_FILE}</code>" in page.text
+    words = preview.words()
+    assert "Error, line 3" in words
+    assert "unknown-sector" in words
+    assert "Nothing to show yet" in words
+    assert "<title>(1) " in page.text
+    assert "no mail to show" in preview.get("/frame").text
+
+
+def test_a_template_that_is_wrong_is_an_error_like_any_other(preview: Preview) -> None:
+    own = preview.workspace.root / "templates" / "email" / "blocks"
+    own.mkdir(parents=True)
+    (own / "masthead.mjml.j2").write_text("{{ page.nothing }}", encoding="utf-8")
+    words = preview.words()
+    assert "masthead.mjml.j2:1" in words
+    assert "Nothing to show yet" in words
+
+
+def test_an_edition_that_vanishes_is_an_error_like_any_other(preview: Preview) -> None:
+    preview.draft.folder.rename(preview.draft.folder.with_name("moved"))
+    page = preview.get()
+    assert page.status == 200
+    assert "no such edition" in page.text
+
+
+def test_a_problem_is_words_and_never_markup(preview: Preview) -> None:
+    preview.draft.change(STORY_FILE, "sector: culture", 'sector: "<img src=x onerror=alert(1)>"')
+    page = preview.get().text
+    assert "<img src=x" not in page
+    assert "&lt;img src=x" in page
+
+
+def test_a_check_the_edition_does_without_is_named_with_its_reason(preview: Preview) -> None:
+    assert "Done without" not in preview.get().text
+    preview.draft.change(
+        "edition.md", "language: en", "language: en\nchecks:\n  long-subject: Our <name> is long."
+    )
+    page = preview.get().text
+    assert "<code>long-subject</code>" in page
+    assert "Our &lt;name&gt; is long." in page
+
+
+def test_the_version_follows_the_files(preview: Preview) -> None:
+    versions = [preview.get("/version").text]
+    for change in (
+        lambda: preview.draft.write(STORY_FILE, STORY.replace("October", "November")),
+        lambda: preview.draft.write("stories/020-more.md", STORY),
+        lambda: (preview.draft.folder / "stories/020-more.md").unlink(),
+        lambda: preview.draft.draw("forum.jpg", 1200, 800),
+    ):
+        change()
+        versions.append(preview.get("/version").text)
+    assert all(before != after for before, after in pairwise(versions))
+    assert f'data-version="{versions[-1]}"' in preview.get().text
+    assert "The forum met in November." in preview.get("/frame").text
+
+
+def test_without_a_list_it_shows_the_mail_all_the_same(workspace: Workspace) -> None:
+    Draft(workspace.editions / "2021-2")
+    (workspace.root / "mailer.db").unlink()
+    with served(create_preview_app(workspace, "2021-2")) as running:
+        page = ask(running.url, "GET", "/?segment=all")
+        assert (page.status, ask(running.url, "GET", "/frame").status) == (200, 200)
+    assert "mailer db upgrade" in page.text
+    assert not (workspace.root / "mailer.db").exists()
+
+
+def test_a_list_made_by_another_program_is_left_alone(workspace: Workspace) -> None:
+    Draft(workspace.editions / "2021-2")
+    (workspace.root / "mailer.db").write_bytes(b"")
+    with served(create_preview_app(workspace, "2021-2")) as running:
+        assert "mailer db upgrade" in ask(running.url, "GET", "/?for=mei@example.org").text
+
+
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8026"])
+def test_it_answers_to_this_machines_names_only(preview: Preview, host: str) -> None:
+    for path in ("/", "/frame", "/version"):
+        answer = ask(preview.url, "GET", path, headers={"host": host})
+        assert answer.status == 421
+        assert "Mei" not in answer.text
+
+
+def test_it_takes_nothing(preview: Preview) -> None:
+    for method in ("POST", "PUT", "DELETE"):
+        headers = {"sec-fetch-site": "same-origin"}
+        assert ask(preview.url, method, "/", headers=headers).status == 405
+        assert ask(preview.url, method, "/").status == 403
+
+
+def test_looking_changes_neither_the_list_nor_the_files(workspace: Workspace, database: str) -> None:
+    workspace = open_workspace(workspace.root, environ={"MAILER_DATABASE__URL": database})
+    draft = Draft(workspace.editions / "2021-2")
+    app = create_preview_app(workspace, "2021-2", clock=lambda: NOW)
+    with opened_engine(workspace) as engine, served(app) as running:
+        preview = Preview(workspace, engine, draft, running.url)
+        before, files = dump_tables(engine), list_files(workspace.root)
+        for path in ("/", "/frame", "/version"):
+            for query in ({}, {"for": "mei@example.org"}, {"segment": "all", "show": "text"}):
+                assert preview.get(path, **query).status == 200
+        assert (dump_tables(engine), list_files(workspace.root)) == (before, files)
+
+
+def list_files(folder: Path) -> set[str]:
+    # SQLite's own two files come and go with the connections.
+    return {str(path) for path in folder.rglob("*") if not path.name.endswith(("-wal", "-shm"))}
+
+
+def test_a_view_is_its_address() -> None:
+    view = PreviewQuery(
+        show=ShownWindows.phone,
+        scheme=ColourScheme.dark,
+        images=ImageLoading.off,
+        segment="country:MN -tag:a&b",
+        n=3,
+    )
+    query = dict(pair.split("=", 1) for pair in view.encode().split("&"))
+    assert query["show"] == "phone"
+    assert PreviewQuery().encode() == ""
+    assert (
+        parse_query(
+            {"show": "phone", "scheme": "dark", "images": "off", "segment": "country:MN -tag:a&b", "n": "3"}
+        )
+        == view
+    )
+
+
+@pytest.mark.parametrize(
+    "query", [{"n": "0"}, {"n": "-1"}, {"n": "9" * 30}, {"n": "²"}, {"show": "all"}, {"scheme": ""}]
+)
+def test_a_view_that_makes_no_sense_is_the_usual_one(query: dict[str, str]) -> None:
+    assert parse_query(query) == PreviewQuery()
+
+
+def test_a_hole_that_nothing_fills_is_an_error_like_any_other(preview: Preview) -> None:
+    own = preview.workspace.root / "templates" / "email" / "blocks"
+    own.mkdir(parents=True)
+    (own / "logo.mjml.j2").write_text("<mj-text><p>@@surprise@@</p></mj-text>", encoding="utf-8")
+    assert preview.get("/frame").status == 200
+    words = preview.words()
+    assert "@@surprise@@" in words
+    assert "Nothing to show yet" in words

@@ -1,0 +1,522 @@
+"""The readers' pages, asked over a real connection."""
+
+import html
+import re
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from urllib.parse import urlencode
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from mailer.selfservice.unsubscribe import RESUBSCRIBE_WORDING, UNDO_WORDING, UNSUBSCRIBE_WORDING
+from mailer.web.app import create_app
+from mailer.web.page_renderer import TEMPLATE_FOLDER
+from mailer.web.security import MAX_BODY_BYTES
+from mailer.workspace import Workspace, open_workspace
+from subscribers.consent.status_changes import suppress
+from subscribers.models import ConsentRecord, Status
+from subscribers.tokens import LinkPurpose
+from tests.web.site import NOW, Answer, add_reader, ask, dump_tables, find_reader, opened_engine, served
+
+FORM = {"content-type": "application/x-www-form-urlencoded"}
+OWN_FORM = {**FORM, "sec-fetch-site": "same-origin"}
+ONE_CLICK = b"List-Unsubscribe=One-Click"
+ONE_CLICK_PARTS = (
+    b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\nOne-Click\r\n--b--\r\n'
+)
+FILLED = "lang=en&name=Mei+Lin&country=MN&sector=culture&language=zh&frequency=every&until="
+
+
+class Site:
+    """A running site with one reader."""
+
+    def __init__(self, workspace: Workspace, engine: Engine, url: str) -> None:
+        self.workspace = workspace
+        self.engine = engine
+        self.url = url
+        self.token = self.add("mei.lin@example.org", name="Mei Lin", sectors=("education",))
+
+    def add(self, email: str, **details: object) -> str:
+        return add_reader(self.engine, self.workspace.keys, email, **details)  # type: ignore[arg-type]
+
+    def get(self, path: str, **headers: str) -> Answer:
+        return ask(self.url, "GET", path, headers=headers)
+
+    def post(self, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
+        return ask(self.url, "POST", path, body, FORM if headers is None else headers)
+
+    def status(self, email: str = "mei.lin@example.org") -> Status:
+        return find_reader(self.engine, email).status
+
+    def records(self) -> list[ConsentRecord]:
+        with Session(self.engine) as session:
+            return list(session.exec(select(ConsentRecord)))
+
+
+@pytest.fixture
+def site(workspace: Workspace) -> Iterator[Site]:
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        yield Site(workspace, engine, running.url)
+
+
+def words_of(answer: Answer) -> str:
+    """What a person reads on the page."""
+    text = re.sub(r"<(style|script|head)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def has_all(answer: Answer, words: str) -> bool:
+    """Whether the page says every sentence that a consent record claims it says."""
+    return all(sentence in words_of(answer) for sentence in re.split(r"(?<=[.?]) ", words))
+
+
+@pytest.mark.parametrize(
+    ("asked", "own", "said"), [("mn", "", "en"), ("en", "", ""), ("en", "fr", "fr"), ("fr", "fr", "")]
+)
+def test_what_the_office_wrote_is_said_in_its_own_language(
+    workspace: Workspace, asked: str, own: str, said: str
+) -> None:
+    environ = {"MAILER_SENDER__LANGUAGE": own, "MAILER_WEB__SIGN_UP": "true"}
+    workspace = open_workspace(workspace.root, environ=environ)
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        site = Site(workspace, engine, running.url)
+        page, sign_up = (site.get(f"{path}?lang={asked}").text for path in (f"/u/{site.token}", "/subscribe"))
+    sender = workspace.settings.sender
+    marked = f'<span lang="{said}">{{}}</span>' if said else "{}"
+    for text in (page, sign_up):
+        assert f'<p class="postal">{marked.format(sender.postal_address)}</p>' in text
+        assert f"<p>{marked.format(sender.organisation)}</p>" in text
+        assert f'<p class="masthead">{marked.format(sender.name)}</p>' in text
+    assert sign_up.count(marked.format(sender.organisation)) == 2
+    assert f" · {sender.name}</title>" in page
+
+
+# --- looking ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD"])
+def test_looking_at_any_page_changes_nothing(workspace: Workspace, database: str, method: str) -> None:
+    workspace = open_workspace(workspace.root, environ={"MAILER_DATABASE__URL": database})
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        site = Site(workspace, engine, running.url)
+        gone = site.add("gone@example.org", status=Status.unsubscribed)
+        before = dump_tables(engine)
+        for token in (site.token, gone, "wrong"):
+            for path in ("/u/{}", "/u/{}/undo", "/p/{}", "/u/{}?undo=1", "/e/{}/en", "/media/{}"):
+                assert ask(running.url, method, path.format(token)).status in {200, 404}
+        for path in ("/", "/e/", "/healthz", "/favicon.ico", "/static/site.css", "/nothing"):
+            ask(running.url, method, path)
+        assert dump_tables(engine) == before
+
+
+def test_head_is_get_without_its_body(site: Site) -> None:
+    for path in (f"/u/{site.token}", f"/p/{site.token}", "/", "/u/wrong", "/healthz"):
+        got, head = site.get(path), ask(site.url, "HEAD", path)
+        assert (head.status, head.body) == (got.status, b"")
+        assert {**head.headers, "date": ""} == {**got.headers, "date": ""}
+
+
+def test_the_page_names_its_reader_without_giving_the_address_away(site: Site) -> None:
+    for path in (f"/u/{site.token}", f"/p/{site.token}"):
+        page = site.get(path)
+        assert "m…@e…org" in words_of(page)
+        assert "mei.lin@" not in page.text
+        assert "Mei" not in page.text
+
+
+def test_a_page_of_a_reader_is_kept_nowhere_and_passed_on_nowhere(site: Site) -> None:
+    headers = site.get(f"/u/{site.token}").headers
+    assert headers["cache-control"] == "no-store"
+    assert headers["referrer-policy"] == "no-referrer"
+    assert headers["x-robots-tag"] == "noindex, nofollow"
+    assert headers["x-content-type-options"] == "nosniff"
+    assert "default-src 'none'" in headers["content-security-policy"]
+    assert "script-src" not in headers["content-security-policy"]
+    assert "set-cookie" not in headers
+    assert "strict-transport-security" not in headers
+
+
+def test_an_https_site_says_so_to_browsers(workspace: Workspace) -> None:
+    environ = {"MAILER_WEB__BASE_URL": "https://news.example.org/letters"}
+    workspace = open_workspace(workspace.root, environ=environ)
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        site = Site(workspace, engine, running.url)
+        page = site.get(f"/u/{site.token}")
+        assert page.headers["strict-transport-security"] == "max-age=31536000"
+        assert f'action="/letters/u/{site.token}"' in page.text
+        assert 'href="/letters/static/site.' in page.text
+        saved = site.post(f"/p/{site.token}", FILLED.encode(), {**FORM, "origin": "https://news.example.org"})
+        assert saved.status == 200
+
+
+def test_no_page_is_heavy_and_none_has_a_script(site: Site) -> None:
+    for path in (f"/u/{site.token}", f"/p/{site.token}", "/", "/u/wrong"):
+        page = site.get(path)
+        assert "<script" not in page.text
+        files = re.findall(r'(?:href|src)="(/static/[^"]+)"', page.text)
+        assert len(files) == 2
+        assert len(page.body) + sum(len(site.get(file).body) for file in files) <= 30_000
+
+
+# --- leaving ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("body", "content_type"),
+    [
+        (ONE_CLICK, "application/x-www-form-urlencoded"),
+        (ONE_CLICK_PARTS, "multipart/form-data; boundary=b"),
+    ],
+)
+def test_one_click_works_without_cookie_or_context_in_both_encodings(
+    site: Site, body: bytes, content_type: str
+) -> None:
+    headers = {"content-type": content_type, "origin": "https://mail.example", "sec-fetch-site": "cross-site"}
+    answer = site.post(f"/u/{site.token}", body, headers)
+    assert (answer.status, "location" in answer.headers) == (200, False)
+    assert site.status() is Status.unsubscribed
+    (record,) = site.records()
+    assert (record.method, record.source) == ("one-click", "campaign 7")
+
+
+def test_one_click_repeated_ten_times_is_one_leaving(site: Site) -> None:
+    answers = [site.post(f"/u/{site.token}", ONE_CLICK) for _ in range(10)]
+    assert {answer.status for answer in answers} == {200}
+    assert len({answer.body for answer in answers}) == 1
+    assert len(site.records()) == 1
+
+
+def test_one_click_ten_times_at_once_is_one_leaving(site: Site) -> None:
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda: statuses.append(site.post(f"/u/{site.token}", ONE_CLICK).status))
+        for _ in range(10)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert statuses == [200] * 10
+    assert len(site.records()) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"\xff\xfe%%%", b"a=b&" * 500, b"--b\r\nbroken"])
+def test_a_wish_to_leave_is_granted_however_it_is_written(site: Site, body: bytes) -> None:
+    answer = site.post(f"/u/{site.token}", body, {"content-type": "multipart/form-data"})
+    assert answer.status == 200
+    assert site.status() is Status.unsubscribed
+
+
+def test_the_button_records_the_words_the_page_says(site: Site) -> None:
+    assert has_all(site.get(f"/u/{site.token}"), UNSUBSCRIBE_WORDING)
+    answer = site.post(f"/u/{site.token}", b"", OWN_FORM)
+    assert "You are unsubscribed" in words_of(answer)
+    (record,) = site.records()
+    assert (record.method, record.wording) == ("page", UNSUBSCRIBE_WORDING)
+
+
+def test_leaving_can_be_undone(site: Site) -> None:
+    left = site.post(f"/u/{site.token}", b"", OWN_FORM)
+    assert has_all(left, UNDO_WORDING)
+    assert f'action="/u/{site.token}/undo"' in left.text
+    for _ in range(2):
+        back = site.post(f"/u/{site.token}/undo", b"from=undo", OWN_FORM)
+        assert (back.status, site.status()) == (200, Status.active)
+    assert "Welcome back" in words_of(back)
+    assert [record.wording for record in site.records()] == [UNSUBSCRIBE_WORDING, UNDO_WORDING]
+
+
+def test_whoever_left_is_told_and_may_come_back(site: Site) -> None:
+    token = site.add("gone@example.org", status=Status.unsubscribed)
+    page = site.get(f"/u/{token}")
+    assert "You are not subscribed" in words_of(page)
+    assert has_all(page, RESUBSCRIBE_WORDING)
+    assert has_all(site.get(f"/p/{token}"), RESUBSCRIBE_WORDING)
+    site.post(f"/u/{token}/undo", b"from=again", OWN_FORM)
+    assert site.status("gone@example.org") is Status.active
+    assert site.records()[0].wording == RESUBSCRIBE_WORDING
+
+
+def test_an_erased_reader_gets_no_mail_and_is_told_so(site: Site) -> None:
+    token = site.add("erased-1@invalid", status=Status.erased)
+    for answer in (site.get(f"/u/{token}"), site.post(f"/u/{token}", ONE_CLICK)):
+        assert answer.status == 200
+        assert "erased-1" not in answer.text
+        assert "/undo" not in answer.text
+    assert site.post(f"/u/{token}/undo", b"", OWN_FORM).status == 404
+    assert site.get(f"/p/{token}").status == 404
+    assert site.status("erased-1@invalid") is Status.erased
+
+
+def test_an_address_the_team_barred_finds_no_way_back(site: Site) -> None:
+    with Session(site.engine) as session:
+        suppress(
+            session,
+            "mei.lin@example.org",
+            key=site.workspace.keys.suppression,
+            method="command line",
+            now=NOW,
+        )
+        session.commit()
+    assert "/undo" not in site.get(f"/u/{site.token}").text
+    assert site.post(f"/u/{site.token}/undo", b"", OWN_FORM).status == 409
+    assert site.status() is Status.unsubscribed
+
+
+# --- tokens -------------------------------------------------------------------------------------------------
+
+
+def test_every_wrong_token_gets_the_same_answer(site: Site) -> None:
+    flipped = [
+        site.token[:place] + "AB"[site.token[place] == "A"] + site.token[place + 1 :] for place in range(39)
+    ]
+    keys = site.workspace.keys
+    stranger = replace(keys.tokens, keys={1: b"the key of a stranger"})
+    forged = [stranger.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=7)]
+    unknown = [keys.tokens.sign(LinkPurpose.subscription, subscriber_id=999, campaign_id=7)]
+    wrong = [
+        *flipped,
+        *forged,
+        *unknown,
+        "x",
+        site.token + "=",
+        site.token.upper(),
+        site.token[:-1],
+        "%F0%9F",
+        "a" * 900,
+    ]
+    before = dump_tables(site.engine)
+    answers = set()
+    for token in wrong:
+        for method, path in (("GET", "/u/"), ("POST", "/u/"), ("GET", "/p/")):
+            answer = ask(site.url, method, f"{path}{token}")
+            fields = {
+                name: value
+                for name, value in answer.headers.items()
+                if name not in {"date", "referrer-policy"}
+            }
+            answers.add((answer.status, answer.body, tuple(sorted(fields.items()))))
+    assert len(answers) == 1
+    assert answers.pop()[0] == 404
+    assert dump_tables(site.engine) == before
+
+
+def test_no_path_breaks_the_site(site: Site) -> None:
+    @settings(max_examples=150, deadline=None)
+    @given(
+        prefix=st.sampled_from(["/u/", "/p/", "/e/", "/media/", "/static/", "/", "/e/x/"]),
+        rest=st.text(st.sampled_from("abzAZ09-_=%/.;?#@~&+é字\x7f"), max_size=60) | st.text(max_size=20),
+        method=st.sampled_from(["GET", "HEAD", "POST"]),
+    )
+    @example(prefix="/media/", rest="%00", method="GET")
+    @example(prefix="/media/", rest="..%2f..%2fkeys.toml", method="GET")
+    @example(prefix="/u/", rest="%ff%fe", method="POST")
+    @example(prefix="/e/", rest="\udcff/%", method="GET")
+    def ask_for(prefix: str, rest: str, method: str) -> None:
+        path = prefix + "".join(
+            char
+            if 32 < ord(char) < 127
+            else "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
+            for char in rest
+        )
+        answer = ask(site.url, method, path)
+        assert answer.status < 500, path
+        assert "suppression" not in answer.body.decode("utf-8", "replace")
+
+    ask_for()
+
+
+@pytest.mark.parametrize(
+    "variant", ["/U/{}", "/u/{}/", "//u/{}", "/u//{}", "/u%2f{}", "/%75%2f{}", "/u/{};x", "/u/{}%2fundo"]
+)
+def test_a_path_written_otherwise_is_no_page_for_anybody(site: Site, variant: str) -> None:
+    before = dump_tables(site.engine)
+    path = variant.format(site.token)
+    assert site.get(path).status == 404
+    assert site.post(path, ONE_CLICK, OWN_FORM).status in {403, 404}
+    assert dump_tables(site.engine) == before
+
+
+def test_other_methods_are_not_allowed_and_the_answer_says_which_are(site: Site) -> None:
+    answer = ask(site.url, "PUT", f"/u/{site.token}", b"", OWN_FORM)
+    assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, POST")
+    for method in ("DELETE", "PATCH", "OPTIONS", "TRACE"):
+        assert ask(site.url, method, f"/p/{site.token}", headers=OWN_FORM).status == 405
+    assert ask(site.url, "POST", "/e/", headers=OWN_FORM).headers["allow"] == "GET, HEAD"
+    assert site.status() is Status.active
+
+
+# --- preferences --------------------------------------------------------------------------------------------
+
+
+def test_preferences_are_shown_and_saved(site: Site) -> None:
+    shown = site.get(f"/p/{site.token}").text
+    assert "begins with M." in shown
+    assert re.search(r'value="education" checked', shown)
+    saved = site.post(f"/p/{site.token}", FILLED.encode(), OWN_FORM)
+    assert saved.status == 200
+    assert "Saved." in words_of(saved)
+    assert re.search(r'value="MN" selected', saved.text)
+    reader = find_reader(site.engine, "mei.lin@example.org")
+    assert (reader.country, reader.language) == ("MN", "zh")
+
+
+def test_a_rest_is_confirmed_with_its_day(site: Site) -> None:
+    filled = FILLED.replace("every", "pause") + "2026-12-24"
+    with served(create_app(site.workspace, clock=lambda: NOW)) as running:
+        saved = ask(running.url, "POST", f"/p/{site.token}", filled.encode(), OWN_FORM)
+    assert "We will send you nothing until 24 December 2026." in words_of(saved)
+    assert site.status() is Status.paused
+
+
+def test_a_form_with_a_fault_comes_back_whole_with_the_fault_at_its_field(site: Site) -> None:
+    before = dump_tables(site.engine)
+    filled = (
+        FILLED.replace("Mei+Lin", "%3Cb%3EM%3C%2Fb%3E").replace("MN", "XX").replace("every", "pause")
+        + "yesterday"
+    )
+    answer = site.post(f"/p/{site.token}", filled.encode(), OWN_FORM)
+    assert answer.status == 422
+    assert 'value="&lt;b&gt;M&lt;/b&gt;"' in answer.text
+    assert re.search(r'value="culture" checked', answer.text)
+    assert re.search(r'value="pause" checked', answer.text)
+    assert 'value="yesterday"' in answer.text
+    for field in ("country", "until"):
+        assert f'href="#{field}"' in answer.text
+        assert re.search(
+            rf'id="{field}"[^>]*aria-describedby="{field}-complaint"[^>]*aria-invalid="true"', answer.text
+        )
+    assert dump_tables(site.engine) == before
+
+
+def test_a_name_is_never_more_than_a_name(site: Site) -> None:
+    for name in (
+        "<script>alert(1)</script>",
+        '"><img src=x onerror=alert(1)>',
+        "{{ 7*7 }}",
+        "' autofocus onfocus=alert(1)",
+    ):
+        typed = urlencode({"lang": "en", "name": name, "country": "XX", "frequency": "every"})
+        page = site.post(f"/p/{site.token}", typed.encode(), OWN_FORM).text
+        assert "<script" not in page
+        assert "<img" not in page
+        assert f'value="{html.escape(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}"' in page
+
+
+def test_who_holds_a_forwarded_link_learns_how_a_name_begins_and_no_more(site: Site) -> None:
+    assert "Lin" not in site.get(f"/p/{site.token}").text
+    saved = site.post(f"/p/{site.token}", FILLED.replace("Mei+Lin", "").encode(), OWN_FORM)
+    assert "Saved." in words_of(saved)
+    assert find_reader(site.engine, "mei.lin@example.org").name == "Mei Lin"
+    site.post(f"/p/{site.token}", f"{FILLED.replace('Mei+Lin', '')}&nameless=yes".encode(), OWN_FORM)
+    assert find_reader(site.engine, "mei.lin@example.org").name == ""
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        FORM,
+        {**FORM, "sec-fetch-site": "cross-site", "origin": "https://evil.example"},
+        {**FORM, "origin": "null"},
+        {**FORM, "origin": "https://evil.example"},
+    ],
+)
+def test_preferences_are_saved_from_our_own_page_only(site: Site, headers: dict[str, str]) -> None:
+    before = dump_tables(site.engine)
+    assert site.post(f"/p/{site.token}", FILLED.encode(), headers).status == 403
+    assert dump_tables(site.engine) == before
+
+
+@pytest.mark.parametrize(
+    "content_type", ["text/plain", "application/json", "multipart/form-data; boundary=b", ""]
+)
+def test_preferences_take_the_forms_own_encoding_only(site: Site, content_type: str) -> None:
+    headers = {"sec-fetch-site": "same-origin", "content-type": content_type}
+    assert site.post(f"/p/{site.token}", FILLED.encode(), headers).status == 415
+
+
+def test_a_body_larger_than_any_form_is_refused(site: Site) -> None:
+    before = dump_tables(site.engine)
+    large = b"x" * (MAX_BODY_BYTES + 1)
+    for path in (f"/u/{site.token}", f"/p/{site.token}"):
+        assert site.post(path, large, OWN_FORM).status == 413
+    assert site.post(f"/p/{site.token}", b"a=b&" * 300, OWN_FORM).status == 400
+    assert dump_tables(site.engine) == before
+
+
+def test_a_body_that_grows_past_the_limit_without_saying_so_is_refused(site: Site) -> None:
+    chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
+    headers = {**OWN_FORM, "transfer-encoding": "chunked"}
+    answer = ask(site.url, "POST", f"/u/{site.token}", chunk * 5 + b"0\r\n\r\n", headers)
+    assert answer.status == 413
+    assert site.status() is Status.active
+
+
+# --- what goes wrong ----------------------------------------------------------------------------------------
+
+
+def test_an_error_repeats_nothing_and_tells_nothing(site: Site) -> None:
+    answer = site.get("/%3Cscript%3Ealert(1)%3C/script%3E?q=%3Cscript%3E")
+    assert answer.status == 404
+    assert "alert" not in answer.text
+    assert "news@example.org" in answer.text
+
+
+def test_a_failure_of_ours_is_one_plain_page_under_the_same_guard(
+    site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    (site.workspace.root / "mailer.db").rename(site.workspace.root / "gone.db")
+    with served(create_app(site.workspace)) as running:
+        answer = ask(running.url, "GET", f"/p/{site.token}")
+        health = ask(running.url, "GET", "/healthz")
+    assert answer.status == 500
+    assert "This is our fault" in words_of(answer)
+    assert not re.search(r"Traceback|sqlite|SELECT|subscriber", answer.text, re.IGNORECASE)
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
+    assert answer.headers["cache-control"] == "no-store"
+    assert health.status == 200
+    assert site.token not in caplog.text
+
+
+def test_health_is_told_in_one_word(site: Site) -> None:
+    answer = site.get("/healthz")
+    assert (answer.status, answer.text) == (200, "ok\n")
+
+
+def test_files_carry_their_hash_and_the_right_type(site: Site) -> None:
+    page = site.get("/").text
+    for file, media_type in re.findall(r'href="(/static/[^"]+\.(css|svg))"', page):
+        answer = site.get(file)
+        expected = {"css": "text/css; charset=utf-8", "svg": "image/svg+xml"}[media_type]
+        assert (answer.status, answer.headers["content-type"]) == (200, expected)
+        assert "immutable" in answer.headers["cache-control"]
+    for name in ("site.css", "preview.html", "..%2fbase.html", "base.html"):
+        assert site.get(f"/static/{name}").status == 404
+
+
+def test_there_is_no_way_to_the_inside(site: Site) -> None:
+    for path in (
+        "/docs",
+        "/redoc",
+        "/openapi.json",
+        "/keys.toml",
+        "/mailer.db",
+        "/static/",
+        "/media/",
+        "/u/",
+        "/p/",
+    ):
+        assert site.get(path).status == 404
+
+
+def test_the_templates_hold_no_script_and_no_style_of_their_own() -> None:
+    for template in TEMPLATE_FOLDER.glob("*.html"):
+        text = template.read_text(encoding="utf-8")
+        assert not re.search(r"\son\w+=|\sstyle=|<style|javascript:|\|\s*safe", text), template
+        if template.name != "preview.html":
+            assert "<script" not in text, template

@@ -1,0 +1,190 @@
+"""Readers behind links, editions on the shelf, and a server to ask: what tests of the pages need."""
+
+import contextlib
+import http.client
+import os
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+import pytest
+from fastapi import FastAPI
+from playwright.sync_api import Browser, Page, sync_playwright
+from sqlalchemy import Engine
+from sqlmodel import Session, SQLModel, select
+
+from editions.reader import read_edition
+from mailer.database.models import Campaign, CampaignContent, CampaignState
+from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiler import compile_edition
+from mailer.web.server import RunningServer, start_in_thread
+from mailer.workspace import Keys, Workspace
+from subscribers.models import Status, Subscriber, SubscriberSector
+from subscribers.one_time_links import issue_link
+from subscribers.tokens import LinkPurpose
+from tests.factories.draft_edition import Draft
+
+NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
+_CHROMIUM = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+def add_reader(
+    engine: Engine, keys: Keys, email: str, *, sectors: tuple[str, ...] = (), **details: object
+) -> str:
+    """Put a subscriber on the list and return the token of their links, from campaign 7."""
+    status = details.pop("status", Status.active)
+    with Session(engine) as session:
+        subscriber = Subscriber(
+            email=email, envelope=email, status=status, created_at=NOW, updated_at=NOW, **details
+        )
+        session.add(subscriber)
+        session.flush()
+        session.add_all(SubscriberSector(subscriber_id=subscriber.id, sector=sector) for sector in sectors)
+        session.commit()
+        return keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber.id or 0, campaign_id=7)
+
+
+def issue(engine: Engine, keys: Keys, email: str, purpose: LinkPurpose, *, detail: str = "") -> str:
+    """The token of a link that was mailed to a subscriber this moment: it is the clock that ends it."""
+    number = find_reader(engine, email).id or 0
+    with Session(engine) as session:
+        token = issue_link(
+            session, keys.tokens, purpose, subscriber_id=number, now=datetime.now(UTC), detail=detail
+        )
+        session.commit()
+        return token
+
+
+def put_on_shelf(workspace: Workspace, engine: Engine) -> CompiledEdition:
+    """A small edition that was sent and may be read, pictures and all."""
+    draft = Draft(workspace.editions / "2021-2")
+    settings = workspace.settings
+    mail = compile_edition(read_edition(draft.folder, sectors=settings.sectors), settings)
+    workspace.media.mkdir()
+    for image in mail.images:
+        (workspace.media / image.name).write_bytes(image.data)
+    add_sent(engine, [mail])
+    return mail
+
+
+def add_sent(
+    engine: Engine,
+    contents: list[CompiledEdition],
+    *,
+    state: CampaignState = CampaignState.finished,
+    archived: bool = True,
+) -> None:
+    """Put a campaign with its frozen contents into the ledger."""
+    first = contents[0]
+    with Session(engine) as session:
+        campaign = Campaign(
+            edition=first.slug,
+            title=first.title,
+            segment="all",
+            state=state,
+            digest=first.digest,
+            created_at=NOW,
+            launched_at=NOW,
+            language=first.language,
+            archived=archived,
+        )
+        session.add(campaign)
+        session.flush()
+        session.add_all(
+            CampaignContent(campaign_id=campaign.id, language=content.language, body=content.to_bytes())
+            for content in contents
+        )
+        session.commit()
+
+
+def find_reader(engine: Engine, email: str) -> Subscriber:
+    with Session(engine) as session:
+        return session.exec(select(Subscriber).where(Subscriber.email == email)).one()
+
+
+def dump_tables(engine: Engine) -> dict[str, list[tuple[object, ...]]]:
+    """Every row of every table."""
+    with engine.connect().execution_options(read_only=True) as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
+            for table in SQLModel.metadata.sorted_tables
+        }
+
+
+@contextlib.contextmanager
+def opened_engine(workspace: Workspace) -> Iterator[Engine]:
+    engine = workspace.open_database()
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+@contextlib.contextmanager
+def served(app: FastAPI) -> Iterator[RunningServer]:
+    running = start_in_thread(app)
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back, byte for byte. Header names are in lower case."""
+
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def text(self) -> str:
+        return self.body.decode()
+
+
+def ask(
+    url: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+) -> Answer:
+    """Ask for ``path`` exactly as it is written; a usual client would tidy it up first."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
+    try:
+        connection.request(method, path, body=body, headers=headers or {})
+        answer = connection.getresponse()
+        fields = {name.lower(): value for name, value in answer.getheaders()}
+        return Answer(status=answer.status, headers=fields, body=answer.read())
+    finally:
+        connection.close()
+
+
+@contextlib.contextmanager
+def chromium() -> Iterator[Browser]:
+    """A real browser; the test is skipped where there is none, and fails where CI=true."""
+    executable = shutil.which("chromium")
+    if executable is None:
+        message = "Chromium is not installed (no `chromium` in PATH)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(message)
+        pytest.skip(message)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(_CHROMIUM))
+        yield browser
+        browser.close()
+
+
+def collect_complaints(page: Page) -> list[str]:
+    """A list that fills with what the browser finds wrong: refused by a policy, failed, thrown."""
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
