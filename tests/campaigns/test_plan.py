@@ -108,7 +108,7 @@ def test_an_edition_with_errors_has_a_plan_that_says_so(
 def test_there_is_no_plan_for_an_edition_that_is_not_there(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    with pytest.raises(ConfigurationError, match="no such edition"):
+    with pytest.raises(ConfigurationError, match="There is no edition 2099-1"):
         plan_campaign(workspace, engine, "2099-1", parse_segment("all"), now=now)
 
 
