@@ -21,6 +21,19 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
 	$(BIN)/pytest -n auto --dist loadfile -m "not soak and not judges" $(ARGS)
 
+# Not what takes long and hardly depends on Python: browsers, PostgreSQL, campaigns that are killed in the middle.
+QUICK := -m "not soak and not judges" -k "not postgres and not browser and not show and not acceptance"
+
+.PHONY: test-newer
+test-newer: setup servers ## The quick tests again, on the newest Python here, if .venv has an older one
+	@scripts/setup newer
+	@if [ -d .venv-newer ]; then set -x; \
+	  .venv-newer/bin/pytest -n auto --dist loadfile $(QUICK) $(ARGS); fi
+
+.PHONY: bare
+bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstrap; ROOT=/var/tmp/bare RELEASES="12")
+	scripts/bare $(or $(ROOT),/var/tmp/partner-mailer-bare) $(RELEASES)
+
 .PHONY: soak
 soak: setup servers ## The minutes-long tests
 	$(BIN)/pytest -m soak $(ARGS)
@@ -91,5 +104,5 @@ servers: ## What the tests send to, store in and look with: system packages, whe
 
 .PHONY: clean
 clean: ## Remove what was made here: .venv, .tools, caches, builds
-	rm -rf .venv .tools dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-newer .tools dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
