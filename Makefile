@@ -22,7 +22,7 @@ test: setup servers check ## Prove it: checks, then every test but the minutes-l
 	$(BIN)/pytest -n auto --dist loadfile -m "not soak and not judges" $(ARGS)
 
 # Not what takes long and hardly depends on Python: browsers, PostgreSQL, campaigns that are killed in the middle.
-QUICK := -m "not soak and not judges" -k "not postgres and not browser and not show and not acceptance"
+QUICK := -m "not soak and not judges" -k "not postgres and not browser and not acceptance"
 
 .PHONY: test-newer
 test-newer: setup servers ## The quick tests again, on the newest Python here, if .venv has an older one
