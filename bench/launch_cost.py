@@ -16,7 +16,7 @@ from mailer.campaigns.launch import launch
 from mailer.campaigns.plan import Plan
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
 _READERS = 1_000_000
 _ROWS = """\

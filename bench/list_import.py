@@ -23,7 +23,7 @@ from bench.worker_process import FailedRunError, run_worker
 from mailer.database.engine import open_engine
 from mailer.database.schema import upgrade
 from subscribers.csv_format import COLUMNS
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
 _ROWS = 1_000_000
 _SECTORS = ("education", "culture", "natural-sciences", "social-and-human-sciences", "communication")

@@ -34,7 +34,7 @@ from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status, Subscriber
 from subscribers.tokens import LinkPurpose
-from tests.servers.programs import free_port, wait_until
+from tests.servers.process import free_port, wait_until
 
 READERS = 150_000
 REQUESTS_PER_SECOND = 200

@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.programs import SMTP_SINK, free_port, wait_until
+from tests.servers.process import free_port, wait_until
+from tests.servers.smtp_sink import SMTP_SINK
 
 _MAIN = """\
 compatibility_level = 3.6

@@ -22,7 +22,7 @@ from mailer.database.schema import upgrade
 from subscribers.cross_table import make_cross_table
 from subscribers.queries import count_subscribers
 from subscribers.segments.segment import parse_segment
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
 _SEGMENT = "country:MN,CN sector:education -tag:press"
 _TODAY = date(2026, 3, 1)

@@ -14,7 +14,7 @@ from bench.prepared_campaigns import PreparedCampaign
 from bench.reference_senders import run_aiosmtplib, run_smtp_source
 from bench.relays import NoRelayError, Postfix, running_postfix, running_sink, running_slow_sink
 from bench.runs import Run, RunComparison, cpu_each, rate
-from tests.servers.programs import smtp_sink
+from tests.servers.smtp_sink import smtp_sink
 
 # Some seconds each: what a run takes to begin and to end is no part of a rate.
 _LARGE, _SMALL, _SLOW, _WHOLE, _ORDINARY = 12_000, 40_000, 4_000, 4_000, 400

@@ -9,7 +9,7 @@ from bench.newsletters import NewsletterSize
 from bench.prepared_campaigns import PreparedCampaign
 from bench.relays import running_slow_sink
 from bench.runs import rate
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
 # Some seconds for two processes too: in the last half second one of them may hold what the other could do.
 _READERS, _CONNECTIONS, _MILLISECONDS = 12_000, 10, 10

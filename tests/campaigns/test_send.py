@@ -32,7 +32,8 @@ from subscribers.models import Status
 from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import add_campaign, add_subscribers, read_states, set_status
 from tests.factories.small_edition import SLUG, add_people, write_edition, write_second_story
-from tests.servers.programs import DROP, MisbehavingServer, Stage, smtp_sink
+from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
+from tests.servers.smtp_sink import smtp_sink
 
 
 @pytest.fixture

@@ -42,7 +42,9 @@ from tests.factories.deliveries import (
     set_campaign_state,
 )
 from tests.factories.small_edition import SLUG, add_people, write_edition
-from tests.servers.programs import MisbehavingServer, Sink, Stage, smtp_sink, wait_until
+from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
+from tests.servers.process import wait_until
+from tests.servers.smtp_sink import Sink, smtp_sink
 
 C = CampaignState
 S = DeliveryState

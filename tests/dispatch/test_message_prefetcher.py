@@ -17,7 +17,7 @@ from mailer.errors import BuildError
 from mailer.settings import DkimSettings, SenderSettings, Settings
 from mailer.smtp.dkim import DkimSigner, load_signer
 from subscribers.models import Subscriber
-from tests.servers.programs import wait_until
+from tests.servers.process import wait_until
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 

@@ -42,7 +42,7 @@ from subscribers.one_time_links import issue_link
 from subscribers.segments.segment import parse_segment
 from subscribers.tokens import LinkPurpose
 from tests.factories.small_edition import SLUG, write_edition
-from tests.servers.programs import MisbehavingServer, Stage
+from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 
 ADDRESS = "Very.Secret-Desk@Geheim.example.org"
 EMAIL = ADDRESS.lower()

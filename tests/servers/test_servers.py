@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import dovecot
 from tests.servers.dovecot import read_version, require_dovecot, running_dovecot, write_settings
-from tests.servers.programs import await_server, end_server
+from tests.servers.process import await_server, end_server
 
 # Debian 12, Ubuntu 24.04, Debian 13.
 OLD = ["2.3.19.1 (9b53102964)\n", "2.3.21 (47349e2482)\n"]

@@ -14,8 +14,9 @@ from mailer.smtp.interfaces import OutgoingMessage
 from mailer.smtp.reply_classifier import Stage as Reached
 from mailer.smtp.reply_classifier import Verdict
 from mailer.smtp.transport import SmtpTransport
-from tests.servers.programs import DROP, HANG, MisbehavingServer, Stage, smtp_sink
+from tests.servers.misbehaving_smtp import DROP, HANG, MisbehavingServer, Stage
 from tests.servers.scripted_smtp import EXTENSIONS, Act, Script, ScriptedServer, answering
+from tests.servers.smtp_sink import smtp_sink
 from tests.smtp.fake_source import (
     LOOPS,
     MESSAGE,

@@ -26,7 +26,7 @@ from mailer.smtp.maildir import MaildirTransport
 from mailer.smtp.reply_classifier import Stage as Reached
 from mailer.smtp.reply_classifier import Verdict
 from mailer.smtp.transport import SmtpTransport
-from tests.servers.programs import MisbehavingServer
+from tests.servers.misbehaving_smtp import MisbehavingServer
 from tests.smtp.fake_source import (
     LOOPS,
     MESSAGE,

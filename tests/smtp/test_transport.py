@@ -16,8 +16,10 @@ from mailer.smtp.interfaces import ConnectionFailedError, Transport
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.smtp.reply_classifier import Stage as Reached
 from mailer.smtp.transport import SmtpTransport
-from tests.servers.programs import DROP, HANG, MisbehavingServer, Stage, free_port, smtp_sink
+from tests.servers.misbehaving_smtp import DROP, HANG, MisbehavingServer, Stage
+from tests.servers.process import free_port
 from tests.servers.scripted_smtp import Act, Script, ScriptedServer, answering
+from tests.servers.smtp_sink import smtp_sink
 from tests.smtp.fake_source import LOOPS, FakeSource, await_that, deliver, make_message, run, run_connection
 
 PASSWORD = "correct horse"

@@ -33,7 +33,8 @@ from subscribers.models import (
     Suppression,
 )
 from tests.paths import ROOT
-from tests.servers.programs import is_somebody_waiting, wait_until
+from tests.servers.postgres import has_lock_waiter
+from tests.servers.process import wait_until
 
 KEY = SuppressionKey(b"s" * 32)
 
@@ -430,7 +431,7 @@ def test_an_address_cannot_slip_in_while_it_is_shut_out(
         with Session(engine) as session:
             assert find_suppressed(session, KEY, ["ann@example.org"]) == frozenset()
             looked.set()
-            wait_until(lambda: is_somebody_waiting(engine), what="a suppression that waits")
+            wait_until(lambda: has_lock_waiter(engine), what="a suppression that waits")
             add(session, now)
 
     importer = threading.Thread(target=bring_in)
