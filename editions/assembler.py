@@ -57,6 +57,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
         texts=MappingProxyType(texts),
         personalise=header.personalise,
         checks=MappingProxyType(dict(header.checks)),
+        authors=tuple(author for author in header.authors if author),
     )
 
 

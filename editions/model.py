@@ -148,7 +148,7 @@ class Edition:
     ``language`` is a BCP 47 tag; ``languages`` are those every reader-visible text exists in, the edition's
     own first. ``introductions`` holds sanitised text per section key. ``stories`` are in reading order.
     ``texts`` has title, subject and the like for each of ``languages``. ``checks`` are those to do without,
-    by code, with the reason.
+    by code, with the reason. ``authors`` wrote it, which no reader sees.
     """
 
     folder: Path
@@ -170,6 +170,7 @@ class Edition:
     personalise: Personalisation = Personalisation.off
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))
+    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -49,6 +49,7 @@ def edition_example(slug: str, organisation: str, sectors: Sequence[str], today:
         commented_out={
             "template": "periodical",
             "sender": organisation,
+            "authors": ["Your name"],
             "personalise": "off",
             "letter": {
                 "portrait": {

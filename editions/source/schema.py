@@ -154,6 +154,10 @@ def _wrap_in_list(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
+def _wrap_name(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _pattern_schema(pattern: str) -> WithJsonSchema:
     """What an editor is told of a text; only reading it says whether such a thing exists."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
@@ -238,6 +242,10 @@ class EditionHeader(_FrontMatterModel):
         default="periodical", description="How it looks."
     )
     sender: SingleLine = Field(default="", description="The sender's name, if not the one of mailer.toml.")
+    authors: Annotated[list[SingleLine], BeforeValidator(_wrap_name)] = Field(
+        default_factory=list,
+        description="Who wrote it, so that another person approves it. Readers do not see it.",
+    )
     personalise: Annotated[Personalisation, BeforeValidator(_check_personalisation)] = Field(
         default=Personalisation.off,
         description="What the sectors and countries a reader follows do: off, order (theirs first), or "

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, text, update
 from sqlmodel import SQLModel, col
 
+from mailer.campaigns.approval import find_approval, find_approval_fault
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.selection import is_in_audience
 from mailer.campaigns.plan import Plan
@@ -55,7 +56,7 @@ class LaunchOptions:
 
     ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is how many readers
     go first (0 for no canary whatever the settings say), and ``canary_minutes`` how long the rest waits then.
-    ``archived`` says whether the edition stands in the public archive.
+    ``archived`` says whether the edition stands in the public archive. ``by`` is who launches it, by name.
     """
 
     rate: float | None = None
@@ -63,6 +64,7 @@ class LaunchOptions:
     canary: int | None = None
     canary_minutes: float | None = None
     archived: bool | None = None
+    by: str = ""
 
     def column_values(self, settings: CampaignSettings) -> dict[str, Any]:
         """The columns of the campaign that hold them."""
@@ -107,7 +109,7 @@ def launch(
             approval is required and missing.
     """
     with launch_lock(engine, workspace, plan) as connection:
-        return _launch(connection, workspace.settings, plan, now=now, options=options)
+        return _launch(connection, workspace, plan, now=now, options=options)
 
 
 def launch_or_continue(
@@ -129,16 +131,10 @@ def launch_or_continue(
     with launch_lock(engine, workspace, plan) as connection:
         found = find_unfinished_campaign(connection, plan)
         if found is None:
-            new = _launch(connection, workspace.settings, plan, now=now, options=options)
+            new = _launch(connection, workspace, plan, now=now, options=options)
             return LaunchResult(campaign_id=new, continued=False)
         _continue(connection, found, options)
         return LaunchResult(campaign_id=found.id, continued=True)
-
-
-def draft_campaign(engine: Engine, plan: Plan, *, now: datetime) -> int:
-    """Write the plan down as a draft to be approved; its number. Launching the same plan finds it."""
-    with engine.begin() as connection:
-        return _insert_campaign(connection, plan, CampaignState.draft, now)
 
 
 def _check_launchable(settings: Settings, plan: Plan) -> None:
@@ -190,6 +186,7 @@ class UnfinishedCampaign:
     reason: str
     canary: int | None
     audience: int
+    again: bool
     scheduled_at: datetime | None
 
 
@@ -203,7 +200,7 @@ def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCa
     statement = (
         select(
             *(col(Campaign.id), col(Campaign.digest), col(Campaign.state), col(Campaign.state_reason)),
-            *(col(Campaign.canary), col(Campaign.audience), col(Campaign.scheduled_at)),
+            *(col(Campaign.canary), col(Campaign.audience), col(Campaign.again), col(Campaign.scheduled_at)),
         )
         .where(
             col(Campaign.edition) == plan.edition,
@@ -223,6 +220,7 @@ def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCa
         reason=row.state_reason,
         canary=row.canary,
         audience=row.audience,
+        again=row.again,
         scheduled_at=row.scheduled_at,
     )
 
@@ -265,59 +263,62 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
 
 
 def _launch(
-    connection: Connection, settings: Settings, plan: Plan, *, now: datetime, options: LaunchOptions
+    connection: Connection, workspace: Workspace, plan: Plan, *, now: datetime, options: LaunchOptions
 ) -> int:
-    campaign_id = find_or_create_campaign(connection, settings, plan, now)
+    settings = workspace.settings
+    campaign_id = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
     audience = insert_deliveries(connection, campaign_id, plan, now, settings.law)
     if audience == 0:
         raise LaunchRefusedError(_explain_empty_audience(plan))
     values = {**options.column_values(settings.campaigns), "again": plan.again, "audience": audience}
-    change_campaign_state(connection, campaign_id, CampaignState.sending, launched_at=now, **values)
+    if not change_campaign_state(connection, campaign_id, CampaignState.sending, launched_at=now, **values):
+        raise LaunchRefusedError(explain_gone(campaign_id))
     enqueue_jobs(connection, campaign_id, audience)
     return campaign_id
 
 
-def find_or_create_campaign(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> int:
+def explain_gone(campaign_id: int) -> str:
+    """Why a campaign is not launched that was approved when we looked, and is not now."""
+    return (
+        f"Campaign {campaign_id} was cancelled or launched at the same moment. "
+        f"`mailer campaigns show {campaign_id}` says which."
+    )
+
+
+def find_or_create_campaign(
+    connection: Connection, workspace: Workspace, plan: Plan, now: datetime, *, by: str
+) -> int:
     """The campaign that was approved with exactly this plan, or a new draft of it; its number.
 
     Raises:
-        LaunchRefusedError: an approval is required and missing.
+        LaunchRefusedError: an approval is required and missing, or it is that of ``by``, who launches, or of
+            an author, where another person has to approve.
     """
-    approved = _find_approved(connection, plan)
-    if approved is not None:
-        return approved
-    if settings.campaigns.approval == "required":
-        raise LaunchRefusedError(
-            "[campaigns] approval is required, and nobody has approved exactly this content for this "
-            "segment. An approval given before the last change does not count. Approving in the browser "
-            'comes with a later version; until then approval = "optional" lets a launch through.'
-        )
-    return _insert_campaign(connection, plan, CampaignState.draft, now)
+    approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
+    if workspace.settings.campaigns.approval == "required" and (
+        fault := find_approval_fault(workspace.settings, plan, approval, launched_by=by)
+    ):
+        raise LaunchRefusedError(fault)
+    if approval is not None and approval.holds:
+        return approval.campaign_id
+    return write_draft(connection, plan, now)
 
 
-def _find_approved(connection: Connection, plan: Plan) -> int | None:
-    statement = select(func.max(col(Campaign.id))).where(
-        col(Campaign.state) == CampaignState.approved,
-        col(Campaign.approved_digest) == col(Campaign.digest),
-        col(Campaign.digest) == plan.digest,
-    )
-    return connection.scalar(statement)
-
-
-def _insert_campaign(connection: Connection, plan: Plan, state: CampaignState, now: datetime) -> int:
-    """The campaign's row and its frozen content."""
+def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
+    """Write down a draft of ``plan`` with its frozen content; its number."""
     values = {
         "edition": plan.edition,
         "title": plan.title,
         "segment": plan.segment.text,
         "language": plan.language,
-        "state": state,
+        "state": CampaignState.draft,
         "state_reason": "",
         "in_doubt_policy": InDoubtPolicy.hold,
         "digest": plan.digest,
         "audience": 0,
         "approved_by": "",
         "approved_digest": "",
+        "approved_settings": "",
         "created_at": now,
     }
     (campaign_id,) = connection.execute(insert(Campaign).values(values)).inserted_primary_key or (0,)

@@ -1,4 +1,4 @@
-"""A campaign's life: approving, pausing, resuming, cancelling. What is allowed is in one table of moves.
+"""A campaign's life: pausing, resuming, cancelling. What is allowed is in one table of moves.
 
 Doing a thing twice is doing it once; what cannot be done is refused with a reason. The caller commits.
 """
@@ -31,28 +31,6 @@ class CampaignStateError(MailerError):
         super().__init__(
             f"Campaign {campaign_id} is {state.value} and cannot be {verb}.{hint and f' {hint}'}"
         )
-
-
-def approve_campaign(session: Session, campaign_id: int, *, by: str, now: datetime) -> None:
-    """Record that ``by`` approved exactly the content and audience rule the campaign holds.
-
-    Raises:
-        UnknownCampaignError: there is none.
-        CampaignStateError: it is launched already, or over.
-    """
-    campaign = find_campaign(session, campaign_id)
-    if campaign.state is CampaignState.approved:
-        return
-    digest = campaign.digest
-    _change_state(
-        session,
-        campaign,
-        CampaignState.approved,
-        "approved",
-        approved_by=by,
-        approved_at=now,
-        approved_digest=digest,
-    )
 
 
 def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:

@@ -1,7 +1,7 @@
 """A plan: who would get what, before anything is written down or sent."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -36,13 +36,13 @@ from subscribers.segments.segment_description import describe_segment
 class Plan:
     """What sending an edition to a segment would come to.
 
-    ``text_pattern`` says who is in the segment. ``compiled`` holds the edition in each of its languages, its own
+    ``in_words`` says who is in the segment. ``compiled`` holds the edition in each of its languages, its own
     first; it is empty where ``problems`` say why. ``disabled_results`` are the checks the edition does without.
     The three ``by_…`` count the audience: by ISO country ("" for unknown), by sector followed (a reader may
     follow several), by the language they would get. ``left_out`` counts those of the segment who get nothing,
     by reason; ``held_back`` says more of those whom the law of their country keeps out. ``variants`` are the
     different newsletters this makes, the one with the most readers first, each with the circle of readers who
-    get it (its first reader stands for all).
+    get it (its first reader stands for all). ``authors`` are those whom the edition names as its own.
     """
 
     edition: str
@@ -59,6 +59,7 @@ class Plan:
     left_out: Mapping[str, int]
     held_back: tuple[HeldBack, ...]
     variants: Mapping[Variant, Cohort]
+    authors: tuple[str, ...] = ()
 
     def mail_in(self, language: str) -> CompiledEdition:
         """The edition in one of its ``languages``."""
@@ -95,12 +96,7 @@ class Plan:
     @property
     def digest(self) -> str:
         """SHA-256 over the edition, all it says in every language, and the segment: what is approved."""
-        parts = [
-            self.edition,
-            self.segment.text,
-            *(f"{mail.language} {mail.digest}" for mail in self.compiled),
-        ]
-        return sha256("\n".join(parts).encode()).hexdigest()
+        return digest_plan(self.edition, self.segment.text, self.compiled)
 
     def as_dict(self) -> dict[str, Any]:
         """The plan as JSON shows it."""
@@ -127,6 +123,12 @@ class Plan:
             ],
             "switched_off": [off.as_dict() for off in self.switched_off],
         }
+
+
+def digest_plan(edition: str, segment: str, compiled: Iterable[CompiledEdition]) -> str:
+    """The digest of a plan: of ``compiled``, its own language first, for the text of a segment."""
+    parts = [edition, segment, *(f"{mail.language} {mail.digest}" for mail in compiled)]
+    return sha256("\n".join(parts).encode()).hexdigest()
 
 
 def plan_campaign(
@@ -171,6 +173,7 @@ def plan_campaign(
             left_out=left_out | {held.reason: held.count for held in held_back},
             held_back=held_back,
             variants=find_variants(circles, compiled),
+            authors=examination.edition.authors if examination.edition else (),
         )
 
 

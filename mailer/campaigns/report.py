@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal_colum
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
+from mailer.campaigns.approval import Approval, read_approval
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.database.clock import read_clock
 from mailer.database.models import (
@@ -25,6 +26,7 @@ from mailer.database.models import (
     DeliveryState,
     Dispatcher,
 )
+from mailer.dispatch.dead_addresses import METHOD, name_campaign
 from mailer.dispatch.deliveries.counts import Counts, count_deliveries
 from mailer.dispatch.liveness import DEAD_AFTER
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
@@ -32,7 +34,7 @@ from mailer.rendering.reader import message_id
 from mailer.smtp.reply_classifier import is_dead_address
 from mailer.workspace import Workspace
 from subscribers.csv_format import escape_formula
-from subscribers.models import Subscriber
+from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 
 _STATES_WITH_REASON = (
     DeliveryState.rejected,
@@ -102,7 +104,8 @@ class Timing:
 @dataclass(frozen=True, kw_only=True)
 class CampaignSummary:
     """One campaign and its numbers. ``reason`` says why it stands still, if it does. ``notices`` are those of
-    the dispatchers that are alive while it sends.
+    the dispatchers that are alive while it sends. ``approval`` is the one it was given, if any; whether it
+    still holds is for :func:`mailer.campaigns.approval.check_approval` to say.
     """
 
     id: int
@@ -114,13 +117,15 @@ class CampaignSummary:
     counts: Counts
     timing: Timing = field(default_factory=Timing)
     notices: tuple[Notice, ...] = ()
+    approval: Approval | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """The summary as JSON shows it: the numbers beside the names."""
         words = {"edition": self.edition, "title": self.title, "segment": self.segment, "reason": self.reason}
         numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
         notices = [notice.as_dict() for notice in self.notices]
-        return {**numbers, **words, **self.timing.as_dict(), "notices": notices}
+        approval = {"approval": self.approval.as_dict() if self.approval else None}
+        return {**numbers, **words, **self.timing.as_dict(), "notices": notices, **approval}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -158,12 +163,14 @@ class CampaignReport:
     """A campaign with what went wrong, the largest group first, and those in doubt by name, the first 1,000.
 
     ``disabled_results`` are the checks it was sent without, by code, with the reason its writers gave.
+    ``bounced`` is how many readers were given the status bounced because of it: their address is dead.
     """
 
     summary: CampaignSummary
     reasons: tuple[ReasonGroup, ...]
     in_doubt: tuple[InDoubtReader, ...]
     switched_off: Mapping[str, str]
+    bounced: int = 0
 
     def as_dict(self) -> dict[str, Any]:
         """The report as JSON shows it."""
@@ -173,6 +180,7 @@ class CampaignReport:
             "reasons": [group.as_dict() for group in self.reasons],
             "in_doubt": [doubt.as_dict() for doubt in self.in_doubt],
             "switched_off": dict(self.switched_off),
+            "bounced": self.bounced,
         }
 
 
@@ -234,6 +242,7 @@ def report_campaign(session: Session, campaign_id: int, workspace: Workspace) ->
         reasons=_group_reasons(session.connection(), campaign_id),
         in_doubt=_read_in_doubt(session.connection(), campaign_id, workspace),
         switched_off=_read_switched_off(session, campaign_id),
+        bounced=_count_bounced(session.connection(), campaign_id),
     )
 
 
@@ -365,6 +374,20 @@ def _read_in_doubt(
     )
 
 
+def _count_bounced(connection: Connection, campaign_id: int) -> int:
+    """How many readers were given the status bounced because of their refusal in this campaign."""
+    ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected)
+    marked = (
+        col(ConsentRecord.event) == ConsentEvent.bounced,
+        *(col(ConsentRecord.method) == METHOD, col(ConsentRecord.source) == name_campaign(campaign_id)),
+    )
+    refused = select_columns(col(Delivery.subscriber_id)).where(*ours)
+    counted = select_columns(func.count(col(ConsentRecord.subscriber_id).distinct()))
+    return connection.execute(
+        counted.where(col(ConsentRecord.subscriber_id).in_(refused), *marked)
+    ).scalar_one()
+
+
 def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:
     content = session.exec(
         select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id).limit(1)
@@ -390,6 +413,7 @@ def _build_summary(session: Session, campaign: Campaign) -> CampaignSummary:
         counts=count_deliveries(connection, campaign.id),
         timing=_read_timing(connection, campaign),
         notices=_read_notices(connection) if sends else (),
+        approval=read_approval(campaign),
     )
 
 

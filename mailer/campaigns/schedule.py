@@ -12,6 +12,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
+from mailer.campaigns.approval import approve_command, find_void
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import (
@@ -20,6 +21,7 @@ from mailer.campaigns.launch import (
     LaunchRefusedError,
     UnfinishedCampaign,
     acquire_launch_lock,
+    explain_gone,
     find_or_create_campaign,
     find_unfinished_campaign,
     insert_deliveries,
@@ -31,7 +33,6 @@ from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
-from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 from subscribers.segments.segment import Segment
@@ -116,8 +117,9 @@ def schedule_campaign(
         if found is not None:
             _reschedule(connection, found, {**values, "again": plan.again})
             return ScheduleResult(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
-        number = find_or_create_campaign(connection, workspace.settings, plan, now)
-        change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values)
+        number = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
+        if not change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values):
+            raise LaunchRefusedError(explain_gone(number))
         return ScheduleResult(campaign_id=number, at=at.astimezone(UTC), moved=False)
 
 
@@ -220,7 +222,7 @@ def _insert_audience(
         return StartResult(campaign_id=campaign_id, state=state, reason=reason, audience=audience)
 
     row = connection.execute(select(*_PLAN_COLUMNS).where(col(Campaign.id) == campaign_id)).one()
-    if fault := _find_void_approval(row, workspace.settings):
+    if fault := _find_void_approval(row, workspace):
         return stop(CampaignState.cancelled, fault)
     try:
         segment = read_segment(row.segment, workspace.settings, connection)
@@ -245,19 +247,27 @@ def _insert_audience(
 
 _PLAN_COLUMNS = (
     *(col(Campaign.edition), col(Campaign.segment), col(Campaign.again)),
-    *(col(Campaign.digest), col(Campaign.approved_digest)),
+    *(col(Campaign.digest), col(Campaign.approved_digest), col(Campaign.approved_settings)),
 )
 
 
-def _find_void_approval(row: Row[str, str, bool, str, str], settings: Settings) -> str:
+def _find_void_approval(row: Row[str, str, bool, str, str, str], workspace: Workspace) -> str:
     """Why the approval does not hold; empty if it does, or none is needed."""
-    if row.approved_digest == row.digest:
-        return ""
-    if row.approved_digest:
-        return "What was approved is not what was scheduled. Have it approved, then schedule it again."
-    if settings.campaigns.approval == "required":
+    approve = f"`{approve_command(row.edition, row.segment, again=row.again)}`"
+    if row.approved_digest and row.approved_digest != row.digest:
         return (
-            "At its hour an approval was required, and nobody had given it. Approve, then schedule it again."
+            f"What was approved is not what was scheduled. Approve it with {approve}, then schedule it again."
+        )
+    if row.approved_digest:
+        changes = "; ".join(find_void(row, workspace))
+        return changes and (
+            f"This has changed since it was approved: {changes}. Approve it with {approve}, then schedule it "
+            "again."
+        )
+    if workspace.settings.campaigns.approval == "required":
+        return (
+            "At its hour an approval was required, and nobody had given it. "
+            f"Approve it with {approve}, then schedule it again."
         )
     return ""
 

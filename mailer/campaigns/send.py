@@ -75,6 +75,7 @@ def send_campaign(
                 wait=wait,
                 resend_in_doubt=resend_in_doubt,
                 event_log=chronicle,
+                suppression=workspace.keys.suppression,
             )
     finally:
         engine.dispose()

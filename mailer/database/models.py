@@ -93,8 +93,9 @@ class Campaign(SQLModel, table=True):
     """One edition sent to one segment. ``language`` is the edition's own, for readers of any it is not in.
 
     ``state_reason`` says why it is paused, in words for a person. ``digest`` covers the frozen content and
-    the audience rule; an approval counts only while ``approved_digest`` equals it. ``rate`` is in messages
-    per second over all machines. ``scheduled_at`` is when a scheduled campaign starts; only then its audience
+    the audience rule; an approval counts only while ``approved_digest`` equals it. ``approved_settings`` is
+    JSON: what settings and theme an approval was given under, each as a hash. ``rate`` is in messages per
+    second over all machines. ``scheduled_at`` is when a scheduled campaign starts; only then its audience
     is written down, including those who have the edition already where ``again`` says so. ``canary`` is how
     many readers go first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later,
     or without those for a person. ``archived`` says whether anybody may read the edition in the archive.
@@ -126,6 +127,7 @@ class Campaign(SQLModel, table=True):
     approved_by: str = Field(default="", max_length=200)
     approved_at: datetime | None = None
     approved_digest: str = Field(default="", max_length=64)
+    approved_settings: str = ""
     created_at: datetime
     launched_at: datetime | None = None
     finished_at: datetime | None = None

@@ -248,6 +248,29 @@ def is_dead_address(code: int | None, text: str) -> bool:
     return _SENDER_FAULT.search(text) is None
 
 
+_SAYS_DEAD = re.compile(
+    r"(?:no such|unknown|invalid|non-?existent|unrouteable|bad destination) "
+    r"(?:e?-?mail |local )?(?:user|recipient|mailbox|address|account|person|domain|host|part)\b|"
+    r"\b(?:user|recipient|mailbox|address|account|domain|host)\b.{0,60}"
+    r"(?:n[’']t exist|\b(?:unknown|not (?:found|exist|known|here)|no longer|disabled|inactive|invalid))\b|"
+    r"\bno mailbox\b",
+    re.IGNORECASE,
+)
+_SAYS_SOMETHING_ELSE = re.compile(r"\brate\b|quota|\bfull\b|too many|\bsender\b|verif", re.IGNORECASE)
+
+
+def is_certainly_dead(code: int | None, words: str) -> bool:
+    """Whether a refusal says in so many words that there is no such mailbox, or no such domain.
+
+    Stricter than :func:`is_dead_address`, because it costs the reader their mail for good: without an
+    enhanced code the words must name a dead address, and "550 Rejected" does not. Gmail says 5.2.1 also of a
+    mailbox that gets too much at once.
+    """
+    if not is_dead_address(code, words) or _SAYS_SOMETHING_ELSE.search(words):
+        return False
+    return bool(find_enhanced_code(code or 0, words)) or _SAYS_DEAD.search(words) is not None
+
+
 _MAX_DELAY = timedelta(hours=4)
 _MIN_DELAY = timedelta(seconds=30)
 _INITIAL_DELAY = timedelta(minutes=5)

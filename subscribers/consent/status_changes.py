@@ -18,6 +18,7 @@ from subscribers.consent.suppression import (
     SuppressionKey,
     add_suppression,
     blank_lifted_suppressions,
+    lock_both_lists,
     lock_suppressions_shared,
     remove_suppression,
 )
@@ -188,7 +189,7 @@ def resubscribe(
         return StatusChange(changed=False, status=subscriber.status)
     suppression = session.get(Suppression, key.digest(subscriber.email))
     if suppression is not None and suppression.reason is ConsentEvent.suppressed:
-        raise StatusError("The team removed this address from the list. Contact them to be added again.")
+        raise StatusError("The team took this address off the list. Write to them to be put back on it.")
     remove_suppression(session, key, subscriber.email)
     change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
     return StatusChange(changed=True, status=Status.active)
@@ -225,6 +226,35 @@ def suppress(
     else:
         return StatusChange(changed=False, status=subscriber.status)
     return StatusChange(changed=True, status=subscriber.status)
+
+
+def mark_bounced(
+    session: Session,
+    subscriber_id: int,
+    *,
+    refused_at: datetime,
+    key: SuppressionKey,
+    **circumstances: Unpack[ConsentContext],
+) -> bool:
+    """Give a subscriber whose address was refused as dead at ``refused_at`` the status bounced, and suppress
+    the address; whether that changed anything. The caller commits.
+
+    Nothing happens to somebody who is gone already, or of whom there is a newer record that no import made:
+    they may have come back, or have another address by now.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber.
+    """
+    lock_both_lists(session)
+    subscriber = lock_subscriber(session, subscriber_id)
+    newer = select(ConsentRecord.id).where(
+        col(ConsentRecord.subscriber_id) == subscriber_id,
+        col(ConsentRecord.at) > refused_at,
+        col(ConsentRecord.method) != "import",
+    )
+    if subscriber.status in GONE_STATUSES or session.exec(newer.limit(1)).first() is not None:
+        return False
+    return suppress(session, subscriber.email, key=key, reason=ConsentEvent.bounced, **circumstances).changed
 
 
 def erase(

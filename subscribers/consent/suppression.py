@@ -52,6 +52,14 @@ def lock_suppressions_shared(session: Session) -> None:
     _take_advisory_lock(session, "SELECT pg_advisory_xact_lock_shared(:door)")
 
 
+def lock_both_lists(session: Session) -> None:
+    """Let nobody put an address on the list, or on that of suppressions, before the transaction ends.
+
+    Whoever suppresses the address of a subscriber they hold calls it before they take hold.
+    """
+    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:door)")
+
+
 def is_suppressed(session: Session, key: SuppressionKey, email: str) -> bool:
     """Whether the normalised address ``email`` must never get mail. A no holds until the transaction ends."""
     lock_suppressions_shared(session)
@@ -81,7 +89,7 @@ def add_suppression(
 
     On PostgreSQL it waits for those who are letting addresses in; look for its subscriber afterwards.
     """
-    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:door)")
+    lock_both_lists(session)
     digest = key.digest(email)
     if session.get(Suppression, digest) is not None:
         return False
@@ -105,7 +113,7 @@ def read_suppression(session: Session, key: SuppressionKey, email: str) -> Suppr
 
 def lock_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
     """As :func:`read_suppression`; nobody else changes it before the transaction ends."""
-    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:door)")
+    lock_both_lists(session)
     return read_suppression(session, key, email)
 
 

@@ -12,11 +12,9 @@ from sqlmodel import Session, select
 from mailer.campaigns.launch import (
     LaunchOptions,
     LaunchRefusedError,
-    draft_campaign,
     launch,
     launch_or_continue,
 )
-from mailer.campaigns.lifecycle import approve_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.database.models import Campaign, CampaignContent, CampaignState, DeliveryState, InDoubtPolicy
 from mailer.rendering.compiled import CompiledEdition
@@ -146,31 +144,6 @@ def test_an_empty_audience_is_refused_and_explained(
     with pytest.raises(LaunchRefusedError, match="Nobody in the segment 'country:FR'"):
         launch(engine, workspace, make_plan(workspace, engine, now, "country:FR"), now=now)
     assert count_campaigns(engine) == 1
-
-
-def test_a_required_approval_binds_to_exactly_what_is_sent(
-    workspace: Workspace, engine: Engine, now: datetime
-) -> None:
-    workspace = with_settings(workspace, campaigns=CampaignSettings(approval="required"))
-    plan = make_plan(workspace, engine, now)
-    with pytest.raises(LaunchRefusedError, match="approval is required"):
-        launch(engine, workspace, plan, now=now)
-    draft = draft_campaign(engine, plan, now=now)
-    with pytest.raises(LaunchRefusedError, match="approval is required"):
-        launch(engine, workspace, plan, now=now)
-    with Session(engine) as session:
-        approve_campaign(session, draft, by="Director", now=now)
-        session.commit()
-    # Another audience, or another word, is not what was approved.
-    with pytest.raises(LaunchRefusedError, match="before the last change does not count"):
-        launch(engine, workspace, make_plan(workspace, engine, now, "country:MN"), now=now)
-    write_edition(workspace.editions, subject="One more word")
-    with pytest.raises(LaunchRefusedError, match="before the last change does not count"):
-        launch(engine, workspace, make_plan(workspace, engine, now), now=now)
-    write_edition(workspace.editions)
-    assert launch(engine, workspace, make_plan(workspace, engine, now), now=now) == draft
-    campaign = read_campaign(engine, draft)
-    assert (campaign.state, campaign.approved_by) == (CampaignState.sending, "Director")
 
 
 @pytest.mark.parametrize("state", [CampaignState.sending, CampaignState.paused])
