@@ -57,6 +57,10 @@ check: setup ## Lint, format, types, import rules and documents
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_docs.py
 
+.PHONY: names
+names: setup ## Report module and class names that repeat, long modules and module names in -ing
+	@$(BIN)/python scripts/names.py
+
 .PHONY: format
 format: setup ## Lay the code out, and put imports in order
 	$(BIN)/ruff check --fix --select I $(CODE)
