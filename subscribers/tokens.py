@@ -102,13 +102,13 @@ class TokenSigner:
             if len(key) < _MIN_KEY_BYTES:
                 raise ValueError(f"token key number {number} is shorter than {_MIN_KEY_BYTES} bytes")
         # The NUL ends the purpose, so that no purpose can be the beginning of another with its payload.
-        seals = {
+        hmacs = {
             (number, purpose): _PrefixHmac(key, b"token\0" + purpose.value.encode() + b"\0")
             for number, key in self.keys.items()
             for purpose in LinkPurpose
         }
-        object.__setattr__(self, "_seals", seals)
-        object.__setattr__(self, "_oldest", _PrefixHmac(self.keys[min(self.keys)], b""))
+        object.__setattr__(self, "_hmacs", hmacs)
+        object.__setattr__(self, "_oldest_hmac", _PrefixHmac(self.keys[min(self.keys)], b""))
 
     def sign(self, purpose: LinkPurpose, *, subscriber_id: int, campaign_id: int) -> str:
         """A token of 39 characters, all safe in a URL."""
@@ -164,8 +164,8 @@ class TokenSigner:
         signed = _decode(token)
         payload, signature = signed[: _PAYLOAD.size], signed[_PAYLOAD.size :]
         number, subject, detail = _PAYLOAD.unpack(payload)
-        seal = self._hmacs.get((number, purpose))
-        if seal is None or not hmac.compare_digest(signature, seal.digest(payload)[:_SIGNATURE_BYTES]):
+        known = self._hmacs.get((number, purpose))
+        if known is None or not hmac.compare_digest(signature, known.digest(payload)[:_SIGNATURE_BYTES]):
             raise TokenError
         return number, subject, detail
 
