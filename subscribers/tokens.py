@@ -25,6 +25,8 @@ from enum import StrEnum
 from subscribers.errors import TokenError
 
 _PAYLOAD = struct.Struct(">BQI")
+_MAX_ID = 2**31 - 1
+"""The largest ID of a subscriber or campaign in either database. A token has room for larger ones."""
 _SIGNATURE_BYTES = 16
 _MIN_KEY_BYTES = 16
 _BLOCK_BYTES = 64
@@ -121,6 +123,8 @@ class TokenSigner:
             TokenError: it was not made by :meth:`sign` with one of our keys for this purpose, or was changed.
         """
         _, subscriber_id, campaign_id = self._signer_for(token)._verify(token, purpose)
+        if max(subscriber_id, campaign_id) > _MAX_ID:
+            raise TokenError
         return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id)
 
     def sign_link(self, purpose: LinkPurpose, *, link_id: int, expires_at: datetime) -> str:

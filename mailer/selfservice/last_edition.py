@@ -61,8 +61,6 @@ def find_last_edition(engine: Engine, keys: Keys, token: str, form: PreferencesF
 
 
 def _find_last_campaign(opened: Session, subscriber_id: int) -> Campaign | None:
-    if subscriber_id >= 2**31:
-        return None
     got_it = exists().where(
         col(Delivery.campaign_id) == col(Campaign.id),
         col(Delivery.subscriber_id) == subscriber_id,

@@ -113,9 +113,6 @@ def unsubscribe_one_click(opened: Session, claim: TokenPayload, *, now: datetime
     Raises:
         TokenError: nobody on our list is behind the claim; nothing was written.
     """
-    # The number in a token has eight bytes and both databases count in signed ones.
-    if claim.subscriber_id >= 2**31:
-        raise TokenError
     try:
         unsubscribe(
             opened,
@@ -178,8 +175,7 @@ def find_token_subscriber(opened: Session, claim: TokenPayload) -> Subscriber:
     Raises:
         TokenError: there is none any more; as for a wrong token, so that neither tells anything.
     """
-    # The number in a token has eight bytes and both databases count in signed ones.
-    subscriber = opened.get(Subscriber, claim.subscriber_id) if claim.subscriber_id < 2**31 else None
+    subscriber = opened.get(Subscriber, claim.subscriber_id)
     if subscriber is None:
         raise TokenError
     return subscriber
@@ -218,7 +214,7 @@ def mask_address(address: str) -> str:
 def _read_mail_language(opened: Session, subscriber: Subscriber, claim: TokenPayload) -> str:
     """The language of the mail a link came in: what the reader gets of its campaign; else their own."""
     own = subscriber.language or ""
-    campaign = opened.get(Campaign, claim.campaign_id) if claim.campaign_id < 2**31 else None
+    campaign = opened.get(Campaign, claim.campaign_id)
     if campaign is None:
         return own
     frozen = select(CampaignContent.language).where(CampaignContent.campaign_id == campaign.id)

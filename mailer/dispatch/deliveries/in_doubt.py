@@ -31,8 +31,6 @@ RETURN_EVIDENCE = "a return to the list through its link"
 
 _IN_DOUBT = (DeliveryState.in_doubt,)
 _BATCH_SIZE = 500
-# The number in a token has four bytes, and both databases count in signed ones.
-_CAMPAIGN_ID_LIMIT = 2**31
 _COLUMNS: tuple[Any, ...] = (
     col(Delivery.id).label("number"),
     col(Delivery.subscriber_id),
@@ -59,8 +57,6 @@ def mark_sent_by_evidence(
     ``evidence`` is what only a reader of the mail, or a server that took it, can have caused, in words for
     the ledger: "a bounce that quotes its Message-ID".
     """
-    if campaign_id >= _CAMPAIGN_ID_LIMIT:
-        return False
     reason = f"proved by {evidence}, {now:%Y-%m-%d %H:%M} UTC"
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.subscriber_id) == subscriber_id)
     return _update_state(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1
