@@ -1,4 +1,4 @@
-"""Handing one letter to a relay, through the same transports as campaigns."""
+"""Sending one letter to a relay, through the same transports as campaigns."""
 
 import asyncio
 from collections.abc import Callable
@@ -18,14 +18,14 @@ from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 _POLL_SECONDS = 1.0
 _FINAL_VERDICTS = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
-"""After these no other relay is asked: it took it, it knows the address is dead, or it may have taken it."""
+"""After these no other relay is tried: the relay accepted the letter, may have, or refused the address."""
 
 
 def send_letter(settings: Settings, root: Path, *, recipient: str, message: bytes) -> Outcome:
-    """Hand ``message`` to the first relay that takes it, by priority, and say how that ended.
+    """Send ``message`` to the first relay that accepts it, by priority, and return the outcome.
 
     Raises:
-        ConfigurationError: an address of a relay or its password cannot be used.
+        ConfigurationError: a relay's address or password cannot be used.
         BuildError: a line of the message does not end in CRLF.
     """
     parcel = OutgoingMessage(
@@ -34,7 +34,7 @@ def send_letter(settings: Settings, root: Path, *, recipient: str, message: byte
         recipient=recipient,
         payload=apply_dot_stuffing(message),
     )
-    outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="there is no relay")
+    outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="no relay is configured")
     for relay in sorted(list_relays(settings.smtp), key=lambda relay: relay.priority):
         transport = make_transport(merge_relay_settings(settings.smtp, relay), root)
         outcome = asyncio.run(_deliver(transport, parcel))
@@ -62,7 +62,7 @@ async def _deliver(transport: Transport, parcel: OutgoingMessage) -> Outcome:
 
 
 class _OneMessageSource:
-    """Feeds a line with one parcel."""
+    """A message source with a single message."""
 
     def __init__(self, parcel: OutgoingMessage, loop: asyncio.AbstractEventLoop) -> None:
         self._unsent: OutgoingMessage | None = parcel
@@ -75,7 +75,7 @@ class _OneMessageSource:
         return parcel
 
     def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:  # noqa: ARG002 - there is one
-        # Its row says that it is being tried; that was committed before there was a line.
+        # The claim on its row was committed before the connection was opened.
         self._loop.call_soon(proceed, True)
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:  # noqa: ARG002 - there is one

@@ -114,7 +114,7 @@ def test_a_picture_outlives_a_file_saved_between_a_frame_and_its_pictures(previe
 
 def test_it_is_shown_as_a_subscriber_gets_it_without_their_keys(preview: Preview) -> None:
     words = preview.words(**{"for": "MEI@example.org"})
-    assert "Shown as Mei Lin, mei@example.org gets it." in words
+    assert "Shown for Mei Lin, mei@example.org." in words
     frame = preview.get("/frame", **{"for": "mei@example.org"}).text
     assert "Dear Mei Lin," in frame
     for page in (frame, preview.get("/", show="text", **{"for": "mei@example.org"}).text):
@@ -140,14 +140,14 @@ def test_an_address_that_is_on_no_list_is_named(preview: Preview, address: str, 
 
 def test_a_segment_is_gone_through_reader_by_reader(preview: Preview) -> None:
     first = preview.words(segment="country:MN,CN")
-    assert "2 readers today. Shown as number 1 gets it: Mei Lin, mei@example.org." in first
+    assert "2 readers today. Shown for number 1: Mei Lin, mei@example.org." in first
     assert "Next reader" in first
     assert "Previous reader" not in first
     second = preview.words(segment="country:MN,CN", n="2")
-    assert "Shown as number 2 gets it: Bat, bat@example.org." in second
+    assert "Shown for number 2: Bat, bat@example.org." in second
     assert "Previous reader" in second
     assert "Dear Bat," in preview.get("/frame", segment="country:MN,CN", n="2").text
-    assert "Shown as number 2" in preview.words(segment="country:MN,CN", n="99")
+    assert "Shown for number 2" in preview.words(segment="country:MN,CN", n="99")
 
 
 def test_a_segment_without_readers_says_so(preview: Preview) -> None:
@@ -209,7 +209,7 @@ def test_a_problem_is_words_and_never_markup(preview: Preview) -> None:
 
 
 def test_a_check_the_edition_does_without_is_named_with_its_reason(preview: Preview) -> None:
-    assert "Done without" not in preview.get().text
+    assert "Checks switched off" not in preview.get().text
     preview.draft.change(
         "edition.md", "language: en", "language: en\nchecks:\n  long-subject: Our <name> is long."
     )

@@ -359,7 +359,7 @@ def test_letters_go_out_by_themselves_beside_the_pages(door: Door) -> None:
     thread = threading.Thread(
         target=run_letter_worker,
         args=(door.workspace,),
-        kwargs={"stop": stop, "say": said.append, "seconds": 0.01},
+        kwargs={"stop": stop, "report": said.append, "poll_seconds": 0.01},
     )
     thread.start()
     try:
