@@ -44,8 +44,8 @@ _PROFILED = {NewsletterSize.large: 6_000, NewsletterSize.small: 20_000}
 _ABOUT = """\
 Ratios are medians over alternating rounds, after one that does not count; times are specific to this machine.
 Ours: the call that sends, including opening the database and reading the frozen content, without starting
-Python. smtp-source: its whole process, with -d, so its connections stay open, as ours do. It sends one body of
-the same length to one reader and keeps no record. Ours keeps a durable ledger.
+Python. smtp-source: its whole process, with -d, so its connections stay open, as ours do. It sends one body
+of the same length to one reader and keeps no record. Ours keeps a durable ledger.
 """
 
 

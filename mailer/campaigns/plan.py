@@ -28,7 +28,7 @@ from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
-from subscribers.segments.segment import EVERYBODY, Segment, eligible
+from subscribers.segments.segment import EVERYONE, Segment, eligible
 from subscribers.segments.segment_description import describe_segment
 
 
@@ -91,7 +91,7 @@ class Plan:
     @property
     def segment_label(self) -> str:
         """The segment as a person reads it."""
-        return "everybody" if self.segment.text == EVERYBODY else self.segment.text
+        return "everybody" if self.segment.text == EVERYONE else self.segment.text
 
     @property
     def digest(self) -> str:

@@ -37,7 +37,7 @@ from subscribers.errors import AddressError, StatusError, SubscriberError, Token
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, LiftedSuppression, Status, Subscriber, Suppression
 from subscribers.one_time_links import issue_link, use_link
-from subscribers.segments.segment import EVERYBODY, Segment, parse_segment
+from subscribers.segments.segment import EVERYONE, Segment, parse_segment
 from subscribers.tokens import LinkPurpose
 from tests.factories.deliveries import FakeClock, begin
 
@@ -277,7 +277,7 @@ class Newsletter(RuleBasedStateMachine):
             campaign = Campaign(
                 edition=f"e{len(self.ledgers)}",
                 title="t",
-                segment=EVERYBODY,
+                segment=EVERYONE,
                 state=CampaignState.sending,
                 digest="d",
                 created_at=self.now,
