@@ -18,7 +18,7 @@ from subscribers.consent.suppression import (
     SuppressionKey,
     add_suppression,
     blank_lifted_suppressions,
-    lock_both_lists,
+    lock_suppressions_exclusively,
     lock_suppressions_shared,
     remove_suppression,
 )
@@ -245,7 +245,7 @@ def mark_bounced(
     Raises:
         UnknownSubscriberError: there is no such subscriber.
     """
-    lock_both_lists(session)
+    lock_suppressions_exclusively(session)
     subscriber = lock_subscriber(session, subscriber_id)
     newer = select(ConsentRecord.id).where(
         col(ConsentRecord.subscriber_id) == subscriber_id,

@@ -50,11 +50,8 @@ def lock_suppressions_shared(session: Session) -> None:
     _take_advisory_lock(session, "SELECT pg_advisory_xact_lock_shared(:number)")
 
 
-def lock_both_lists(session: Session) -> None:
-    """Keep other transactions from adding or suppressing an address until this one ends.
-
-    Call this before locking a subscriber whose address is to be suppressed.
-    """
+def lock_suppressions_exclusively(session: Session) -> None:
+    """Keep other transactions from adding a subscriber or suppressing an address until this one ends."""
     _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:number)")
 
 
@@ -71,7 +68,7 @@ def add_suppression(
 
     On PostgreSQL this waits for transactions that add subscribers, so look for the subscriber afterwards.
     """
-    lock_both_lists(session)
+    lock_suppressions_exclusively(session)
     digest = key.digest(email)
     if session.get(Suppression, digest) is not None:
         return False
@@ -95,7 +92,7 @@ def read_suppression(session: Session, key: SuppressionKey, email: str) -> Suppr
 
 def lock_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
     """As :func:`read_suppression`, locked until the transaction ends."""
-    lock_both_lists(session)
+    lock_suppressions_exclusively(session)
     return read_suppression(session, key, email)
 
 

@@ -13,7 +13,11 @@ from pathlib import Path
 from sqlalchemy import update
 from sqlmodel import Session, col, select
 
-from subscribers.consent.suppression import SuppressionKey
+from subscribers.consent.suppression import (
+    SuppressionKey,
+    lock_suppressions_exclusively,
+    lock_suppressions_shared,
+)
 from subscribers.errors import ImportFileError
 from subscribers.imports.chunk_reader import Chunk, ChunkReader
 from subscribers.imports.files.format_detection import FilePart, ReadOptions, open_parts
@@ -140,6 +144,10 @@ class _Importer:
 
     def run(self, parts: Sequence[FilePart], on_progress: OnProgress) -> None:
         may_suppress = any(part.mapping.may_suppress for part in parts)
+        # Take the exclusive lock at the start if it is needed later: two imports that both upgrade from the
+        # shared lock would deadlock.
+        lock = lock_suppressions_exclusively if may_suppress else lock_suppressions_shared
+        lock(self.session)
         self.checks_suppressions = (
             may_suppress
             or self.session.get_bind().dialect.name != "sqlite"

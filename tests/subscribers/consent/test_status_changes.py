@@ -23,6 +23,7 @@ from subscribers.consent.status_changes import (
 )
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
+from subscribers.imports.importer import import_file
 from subscribers.models import (
     ConsentEvent,
     ConsentRecord,
@@ -33,6 +34,7 @@ from subscribers.models import (
     Suppression,
 )
 from tests.paths import ROOT
+from tests.servers.programs import is_somebody_waiting, wait_until
 
 KEY = SuppressionKey(b"s" * 32)
 
@@ -415,6 +417,33 @@ def test_records_cannot_be_truncated(postgres_database: str, tmp_path: Path, now
         keep_one_record(session, now)
         with pytest.raises(IntegrityError, match="only ever added to"):
             session.execute(text("TRUNCATE consent_record"))
+    engine.dispose()
+
+
+def test_an_address_cannot_slip_in_while_it_is_shut_out(
+    postgres_database: str, tmp_path: Path, now: datetime
+) -> None:
+    # The import has stored the address and not committed yet: the suppression must wait, then find it.
+    engine = open_engine(postgres_database, root=tmp_path)
+    stored = threading.Event()
+    path = tmp_path / "people.csv"
+    path.write_text("email\nann@example.org\n", encoding="utf-8")
+
+    def bring_in() -> None:
+        with Session(engine) as session:
+            import_file(session, path, sectors=(), key=KEY, now=now)
+            stored.set()
+            wait_until(lambda: is_somebody_waiting(engine), what="a suppression that waits")
+            session.commit()
+
+    importer = threading.Thread(target=bring_in)
+    importer.start()
+    stored.wait()
+    with Session(engine) as session:
+        change = suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
+        session.commit()
+    importer.join()
+    assert change == StatusChange(changed=True, status=Status.unsubscribed)
     engine.dispose()
 
 
