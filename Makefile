@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # Named, because in a tree that is no git clone ruff would also read the tools that scripts/setup fetches.
-CODE := editions subscribers templates mailer tests scripts bench
+CODE := locales editions subscribers templates mailer tests scripts bench
 # A uv that scripts/setup fetched, for the tests that build the package.
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 

@@ -13,6 +13,7 @@ from babel.dates import format_skeleton
 
 from editions.errors import NewEditionError
 from editions.source.folder import is_slug
+from locales.languages import find_locale
 
 # A letter or digit first; then anything but what ends a value or begins a comment.
 _PLAIN_SCALAR = re.compile(r"[^\W_](?:[^\n:#]|:(?=\S)|(?<=\S)#)*(?<![\s:])")
@@ -60,8 +61,8 @@ def guess_issue_number(slug: str, today: date) -> str:
 
 
 def guess_period(today: date, language: str) -> str:
-    """The month of ``today`` in the words of ``language``."""
-    return format_skeleton("yMMMM", today, locale=language.replace("-", "_"))
+    """The month of ``today``, written in ``language``, or in English where CLDR does not know its months."""
+    return format_skeleton("yMMMM", today, locale=find_locale(language) or "en")
 
 
 @contextmanager

@@ -6,16 +6,15 @@ Each function takes text as entered and returns the value to store, or raises an
 import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
-from functools import cache
 from unicodedata import category, is_normalized, normalize
 
+from locales.languages import canonical_language
 from subscribers.errors import DetailError, quote_for_message
 
 MAX_NAME_LENGTH = 300
 MAX_TAG_LENGTH = 64
 
 _SPACES = " \t\r\n\u00a0\u3000"
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
 # Direction overrides affect the text after the name and reverse the rest of a page or mail.
 _DIRECTION_MARKS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 # Tags appear in segments and spreadsheet cells, where these characters have a meaning.
@@ -45,19 +44,15 @@ def clean_language(text: str) -> str | None:
     Raises:
         DetailError: it is not a tag, or its language, script or region is unknown.
     """
-    written = normalize("NFKC", text).strip().replace("_", "-")
-    if not written:
+    if not text.strip():
         return None
-    match = _LANGUAGE.fullmatch(written)
-    if match is not None:
-        language, script, region = (part or "" for part in match.groups())
-        parts = (language.lower(), script.title(), region.upper())
-        if all(not part or part in known for part, known in zip(parts, _subtags(), strict=True)):
-            return "-".join(part for part in parts if part)
-    raise DetailError(
-        "language",
-        f"{quote_for_message(text)} is not a language code. Use one such as en, mn, zh-Hans or pt-BR.",
-    )
+    tag = canonical_language(text)
+    if tag is None:
+        raise DetailError(
+            "language",
+            f"{quote_for_message(text)} is not a language code. Use one such as en, mn, zh-Hans or pt-BR.",
+        )
+    return tag
 
 
 def clean_sectors(names: Iterable[str], sectors: Collection[str]) -> frozenset[str]:
@@ -140,12 +135,3 @@ def _describe_unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str
         f"{quote_for_message(name)} is not a sector.{question} Choose from: {known}. "
         "Separate several with semicolons."
     )
-
-
-@cache
-def _subtags() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """Return the languages, scripts and regions that have an English name in CLDR."""
-    from babel import Locale
-
-    english = Locale("en")
-    return frozenset(english.languages), frozenset(english.scripts), frozenset(english.territories)

@@ -15,7 +15,7 @@ import pytest
 
 from tests.paths import ROOT
 
-PACKAGES = ("editions", "subscribers", "templates", "mailer")
+PACKAGES = ("locales", "editions", "subscribers", "templates", "mailer")
 GENERIC = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 
 

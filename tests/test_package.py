@@ -128,7 +128,7 @@ def test_every_data_file_of_the_tree_is_in_the_wheel(wheel: Path) -> None:
         packed = set(archive.namelist())
     tree = {
         path.relative_to(ROOT).as_posix()
-        for package in ("editions", "subscribers", "templates", "mailer")
+        for package in ("locales", "editions", "subscribers", "templates", "mailer")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }

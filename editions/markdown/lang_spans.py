@@ -11,10 +11,6 @@ from functools import cache, lru_cache
 from html import escape
 from typing import TypeAlias
 
-from babel import Locale, UnknownLocaleError
-
-_TAG = re.compile(r"(?P<language>[A-Za-z]{2,3})(?:-(?P<script>[A-Za-z]{4}))?(?:-(?P<region>[A-Za-z]{2}))?")
-
 _HAN = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
     "\U00020000-\U0003fffd"
@@ -51,25 +47,11 @@ _MARKUP = re.compile("(<[^>]*>)")
 _INLINE = re.compile(r"</?(a|em|strong|s|code|span)\b")
 
 
-def canonical_language(tag: str) -> str | None:
-    """``tag`` as BCP 47 writes it (``zh-hans`` is ``zh-Hans``); None when there is no such language."""
-    found = _TAG.fullmatch(tag.strip())
-    if not found:
-        return None
-    language, script, region = found["language"].lower(), found["script"], found["region"]
-    tag = "-".join(filter(None, (language, script and script.title(), region and region.upper())))
-    try:
-        Locale.parse(tag, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return None
-    return tag
-
-
 @lru_cache(maxsize=4096)
 def mark_languages_in_text(text: str, *, language: str) -> str:
     """Plain ``text`` of ``language`` as HTML, its words in other scripts in ``<span lang="…">``.
 
-    >>> mark_runs("Visible (看见) & heard", language="en")
+    >>> mark_languages_in_text("Visible (看见) & heard", language="en")
     'Visible (<span lang="zh-Hans">看见</span>) &amp; heard'
     """
     return _wrap_runs(text, 0, _find_runs(text, language), escape)

@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel
 
 from editions.cache import BoundedCache
-from editions.markdown.lang_spans import canonical_language
 from editions.markdown.renderer import (
     LETTER_HEADING_LEVEL,
     STORY_HEADING_LEVEL,
@@ -21,6 +20,7 @@ from editions.source.file_stamp import FileStamp
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile, read_text_file
 from editions.source.validation_errors import validate_front_matter
+from locales.languages import canonical_language
 
 H_co = TypeVar("H_co", bound=BaseModel, covariant=True)
 _DEFAULT_LANGUAGE = "en"

@@ -7,9 +7,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from editions.markdown.lang_spans import canonical_language
 from editions.problem import Level, Problem
 from editions.source.file_stamp import FileStamp, stamp_from_stat
+from locales.languages import canonical_language
 
 EDITION_FILE = "edition.md"
 STORIES_FOLDER = "stories"

@@ -20,10 +20,10 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from editions.markdown.lang_spans import canonical_language
 from editions.markdown.links import find_link_fault
 from editions.model import Personalisation, StoryKind
-from editions.territories import country_codes, country_name, suggest_countries
+from locales.countries import country_name, is_country, suggest_countries
+from locales.languages import canonical_language
 
 FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office")
 
@@ -81,9 +81,9 @@ def _reject_date(value: str) -> Any:
 
 
 def _check_country(value: str) -> str:
-    if value in country_codes():
+    if is_country(value):
         return value
-    codes = suggest_countries(value)
+    codes = suggest_countries(value, names=1)
     if codes == (value.upper(),):
         raise validation_error(
             "country-case",
@@ -170,7 +170,9 @@ CountryCode = Annotated[str, AfterValidator(_check_country), _pattern_schema("^[
 SectorSlug = Annotated[str, AfterValidator(_check_sector)]
 SectionKey = Annotated[str, AfterValidator(_check_section)]
 LanguageTag = Annotated[
-    str, AfterValidator(_check_language), _pattern_schema("^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-[A-Za-z]{2})?$")
+    str,
+    AfterValidator(_check_language),
+    _pattern_schema("^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"),
 ]
 YesNo = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
 IsoDate = Annotated[datetime.date, BeforeValidator(_check_date)]

@@ -9,7 +9,6 @@ from pathlib import Path
 
 from editions.checks.content import is_file_name
 from editions.images.prepare import measure_image
-from editions.markdown.lang_spans import canonical_language
 from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from editions.word.document import WordContent, read_word_document
@@ -27,6 +26,7 @@ from editions.word.output.edition_files import (
 )
 from editions.word.output.image_store import ImageStore
 from editions.word.output.letter import extract_letter, is_letter
+from locales.languages import canonical_language
 
 _MAX_STORIES = 999
 _NUMBER_STEP = 10

@@ -2,8 +2,8 @@
 
 import re
 
-from editions.markdown.lang_spans import canonical_language
 from editions.word.docx.styles import Styles
+from locales.languages import canonical_language
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3041-\u30fa]")

@@ -7,8 +7,6 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from babel import Locale
-
 from editions.checks.disabled import (
     DisabledCheckResult,
     apply_disabled_checks,
@@ -19,6 +17,7 @@ from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
+from locales.languages import text_direction
 from mailer.campaigns.audiences.selection import find_database_problem, find_variants, list_cohorts
 from mailer.checks.document.mail import Mail
 from mailer.checks.document.parsed_mail import ParsedMail
@@ -172,7 +171,7 @@ def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, t
     )
     return Mail(
         language=compiled.language,
-        direction=Locale.parse(compiled.language, sep="-").text_direction,
+        direction=text_direction(compiled.language),
         html=assembled.html,
         text=assembled.text,
         subject=compiled.subject,

@@ -2,15 +2,15 @@
 
 import unicodedata
 from collections.abc import Iterable, Mapping
-from functools import cache, lru_cache
+from functools import lru_cache
 
-from babel import Locale, UnknownLocaleError
 from markupsafe import Markup
 
+from locales.countries import country_codes, is_country
+from locales.languages import language_name
 from mailer.i18n import Translator
 from mailer.rendering.themes.phrases import load_phrases
 from mailer.settings import Settings
-from subscribers.country import is_country
 
 MAIL_LANGUAGES = ("en", "zh", "ja", "ko", "mn", "fr")
 """The languages newsletters can be written in, as BCP 47 tags."""
@@ -67,22 +67,13 @@ def own_country_names(settings: Settings) -> dict[str, Mapping[str, str]]:
 def list_languages(current: str) -> list[tuple[str, str]]:
     """List the languages of newsletters as (tag, own name), and ``current`` too if it is another."""
     tags = MAIL_LANGUAGES if current in {"", *MAIL_LANGUAGES} else (*MAIL_LANGUAGES, current)
-    return [(tag, language_name(tag)) for tag in tags]
+    return [(tag, own_language_name(tag)) for tag in tags]
 
 
-def language_name(tag: str) -> str:
-    """Return a language's own name, such as ``中文`` or ``Français``; the tag if CLDR has none."""
-    try:
-        name = Locale.parse(tag, sep="-").get_display_name()
-    except (UnknownLocaleError, ValueError):
-        return tag
-    return f"{name[:1].upper()}{name[1:]}" if name else tag
-
-
-@cache
-def country_codes() -> tuple[str, ...]:
-    """Return the code of every country."""
-    return tuple(code for code in map(str, Locale("en").territories) if is_country(code))
+def own_language_name(tag: str) -> str:
+    """Return a language's own name, capitalised, such as ``中文`` or ``Français``; the tag if CLDR has none."""
+    name = language_name(tag)
+    return name if name == tag else f"{name[:1].upper()}{name[1:]}"
 
 
 def _sort_key(name: str) -> str:

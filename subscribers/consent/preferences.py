@@ -7,13 +7,13 @@ from typing import Unpack
 
 from sqlmodel import Session, col, delete, select
 
+from locales.countries import is_country
 from subscribers.consent.status_changes import (
     ConsentContext,
     add_consent_record,
     change_status,
     lock_subscriber,
 )
-from subscribers.country import is_country
 from subscribers.errors import DetailError, UnknownSubscriberError
 from subscribers.models import ConsentEvent, Status, Subscriber, SubscriberCountry, SubscriberSector
 from subscribers.queries import read_sectors

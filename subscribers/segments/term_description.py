@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from subscribers.country import country_name
+from locales.countries import country_name
+from locales.languages import canonical_language, language_name
 from subscribers.models import Status
 from subscribers.segments.date_range import DateRange, Period, parse_date_range
 from subscribers.segments.terms import Term, TermKey
@@ -131,18 +132,8 @@ def _quote_values(term: Term) -> str:
 
 
 def _language_name(tag: str) -> str:
-    # Late, as in subscribers.country: Babel's locales are slow to load.
-    from babel import Locale, UnknownLocaleError
-
-    language, *rest = tag.split("-")
-    parts = [language, *(part.title() if len(part) == 4 else part.upper() for part in rest)]
-    name = Locale("en").languages.get("_".join(parts))
-    if name is None:
-        try:
-            name = Locale.parse("-".join(parts), sep="-").get_display_name("en")
-        except (UnknownLocaleError, ValueError):
-            name = None
-    return name or f"“{tag}”"
+    known = canonical_language(tag)
+    return f"“{tag}”" if known is None else language_name(known, "en")
 
 
 def _describe_range(span: DateRange) -> str:

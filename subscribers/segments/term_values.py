@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from unicodedata import normalize
 
-from subscribers.country import is_country, resolve_country
+from locales.countries import is_country
+from subscribers.country import resolve_country
 from subscribers.errors import CountryError, DetailError
 from subscribers.models import ConsentEvent, Status
 from subscribers.segments.date_range import parse_date_range

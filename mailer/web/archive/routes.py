@@ -8,19 +8,19 @@ from sqlmodel import select
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
+from locales.countries import is_country
 from mailer.database.engine import open_session
 from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
 from mailer.web.archive_store import ArchivedEdition, find_content, list_editions
 from mailer.web.dependencies import Site, SiteDep
-from mailer.web.form_options import language_name, list_countries, list_sectors, own_country_names
+from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.mail_html import render_without_reader, rewrite_media_urls
 from mailer.web.page_context import PageDep
 from mailer.web.routing import GET, Route
 from mailer.web.security import make_mail_policy
-from subscribers.country import is_country
 
 _IMAGE_NAME = re.compile(r"[0-9a-f]{16}\.(?:jpg|png|gif)")
 _CACHE_ONE_HOUR = "public, max-age=3600"
@@ -35,7 +35,7 @@ def show_editions(page: PageDep) -> Response:
     answer = page.render(
         "editions.html",
         editions=editions,
-        names={tag: language_name(tag) for edition in editions for tag in edition.languages},
+        names={tag: own_language_name(tag) for edition in editions for tag in edition.languages},
         feeds=_list_feeds(page.translator, page.settings, editions),
     )
     return _set_robots_header(answer, page.settings)

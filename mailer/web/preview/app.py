@@ -19,7 +19,7 @@ from mailer.rendering.mail_merge import PersonalisedMail, personalise
 from mailer.rendering.reader import Reader
 from mailer.web.assembly import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
-from mailer.web.form_options import language_name
+from mailer.web.form_options import own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.mail_html import force_colour_scheme, open_links_in_new_tab, remove_images, rewrite_media_urls
 from mailer.web.page_renderer import PageRenderer
@@ -119,7 +119,7 @@ def show_preview(request: Request, preview: PreviewDep) -> Response:
         size=measure_mail(mail, recipient.reader) if mail and shown else 0,
         large=WARN_HTML_BYTES,
         largest=MAX_HTML_BYTES,
-        languages=[(tag, language_name(tag)) for tag in compiled.mails],
+        languages=[(tag, own_language_name(tag)) for tag in compiled.mails],
         addresses=[] if fault else preview.list_addresses(),
         list_note=fault,
         recipient=recipient,

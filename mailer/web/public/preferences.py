@@ -3,6 +3,7 @@
 from starlette.exceptions import HTTPException
 from starlette.responses import HTMLResponse, Response
 
+from locales.countries import country_codes
 from mailer.selfservice.last_edition import find_last_edition, has_last_edition
 from mailer.selfservice.preferences import (
     FormResult,
@@ -14,7 +15,6 @@ from mailer.selfservice.preferences import (
 )
 from mailer.web.dependencies import Site
 from mailer.web.form_options import (
-    country_codes,
     list_countries,
     list_languages,
     list_sectors,

@@ -9,6 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
+from tests.servers.programs import is_somebody_waiting, wait_until
 
 from mailer.database.engine import open_engine
 from subscribers.consent.status_changes import (
@@ -34,7 +35,6 @@ from subscribers.models import (
     Suppression,
 )
 from tests.paths import ROOT
-from tests.servers.programs import is_somebody_waiting, wait_until
 
 KEY = SuppressionKey(b"s" * 32)
 
