@@ -89,7 +89,7 @@ def elsewhere(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_the_wheel_brings_these_four_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_brings_these_five_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {
@@ -97,8 +97,9 @@ def test_the_wheel_brings_these_four_packages_and_nothing_else(wheel: Path) -> N
         "subscribers",
         "templates",
         "mailer",
+        "locales",
     }
-    assert len(tops) == 5
+    assert len(tops) == 6
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,8 @@ def test_the_wheel_brings_these_four_packages_and_nothing_else(wheel: Path) -> N
         r"editions/samples/.+/stories/.+\.md",
         r"editions/samples/.+/images/.+\.(jpg|png)",
         r"subscribers/samples/partners\.csv",
-        r"subscribers/countries\.toml",
+        r"locales/countries\.toml",
+        r"editions/checks/checks\.toml",
         r"mailer/database/migrations/versions/0001_.+\.py",
         r"mailer/database/migrations/script\.py\.mako",
         r".+\.dist-info/licenses/LICENSE",
