@@ -1,4 +1,4 @@
-"""From documents without errors to an :class:`~editions.model.Edition`."""
+"""Building an :class:`~editions.model.Edition` from documents without errors."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,18 +17,18 @@ from editions.source.schema import (
     EditionTranslation,
     ImageHeader,
     LetterHeader,
-    LetterWords,
+    LetterTranslation,
     ReadMoreHeader,
     StoryHeader,
     StoryTranslation,
 )
 
-# An edition of some dozens of stories is assembled each time one of them has changed.
+# An edition of dozens of stories is assembled again whenever one of them has changed.
 _cached_stories: LatestCache[Story] = LatestCache(1000)
 
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
-    """The edition of ``folder`` from its ``library``, in which every header is valid."""
+    """The edition in ``folder`` from its ``documents``, in which every header is valid."""
     document = documents.edition
     if document is None or document.header is None:
         raise ValueError("an edition without a valid edition.md cannot be assembled")
@@ -84,7 +84,7 @@ def _letter(
         return None
     texts = {}
     for language, document in framed.items():
-        heading: LetterHeader | LetterWords | None = _valid_header(document).letter
+        heading: LetterHeader | LetterTranslation | None = _valid_header(document).letter
         if heading:
             texts[language] = _text(language, heading.title, document.body)
     return Letter(
@@ -125,7 +125,7 @@ def _story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
 
 
 def _story_text(document: Document[StoryHeader | StoryTranslation], original: StoryHeader) -> StoryText:
-    """The story in one language, with the original's words where a translation is silent."""
+    """The story in one language, with the original's text where the translation has none."""
     header, image = _valid_header(document), original.image
     return StoryText(
         language=document.language,

@@ -1,4 +1,4 @@
-"""Whether the translations of an edition are whole, and still say what their originals say."""
+"""Checks of translations: whether they are complete, and whether their originals have changed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,14 +23,14 @@ class StoryDocuments:
 
 @dataclass(frozen=True, kw_only=True)
 class EditionDocuments:
-    """Every file of an edition that could be read. ``edition`` is None when ``edition.md`` could not."""
+    """The files of an edition that could be read. ``edition`` is None if ``edition.md`` could not."""
 
     edition: Document[EditionHeader] | None
     translations: Mapping[str, Document[EditionTranslation]]
     stories: Sequence[StoryDocuments]
 
     def list_missing(self, language: str) -> list[str]:
-        """What of the edition is not there in ``language``: files, and the letter."""
+        """The parts of the edition that are missing in ``language``: files, and the letter."""
         missing = [
             f"{STORIES_FOLDER}/{story.number}-{story.slug}.{language}.md"
             for story in self.stories
@@ -44,7 +44,7 @@ class EditionDocuments:
         return missing
 
     def complete_languages(self) -> tuple[str, ...]:
-        """The languages everything is there in, the edition's own first."""
+        """The languages that the edition is complete in, its own first."""
         if self.edition is None:
             return ()
         return (
@@ -54,7 +54,7 @@ class EditionDocuments:
 
 
 def check_translations(documents: EditionDocuments) -> list[Problem]:
-    """Every complaint about the translations of an edition, each by the file it is about."""
+    """All problems of the translations of an edition."""
     problems = [*_check_completeness(documents)]
     if documents.edition:
         for translation in documents.translations.values():

@@ -1,4 +1,4 @@
-"""The pictures an edition's files name, found and looked at."""
+"""The pictures that an edition's files use: finding and checking them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from editions.source.folder import IMAGES_FOLDER
 from editions.source.yaml_parser import KeyPath
 
 MIN_STORY_IMAGE_WIDTH = 592
-"""Pixels a story's picture should have: the width of the sheet less its gutters."""
+"""The least width of a story's picture in pixels: that of the email without its margins."""
 
 _MIN_PORTRAIT_WIDTH = 192
 _IMAGE_KEYS: tuple[KeyPath, ...] = (("image",), ("letter", "portrait"))
@@ -28,7 +28,7 @@ ImageSizes: TypeAlias = Mapping[str, ImageSize]
 
 @dataclass(frozen=True, kw_only=True)
 class _ImageReference:
-    """A picture named in the file ``path`` on ``line``, where it needs ``narrowest`` pixels."""
+    """A picture used in the file ``path`` on ``line``, where it needs ``min_width`` pixels."""
 
     name: str
     path: str
@@ -46,11 +46,11 @@ def read_used_images(
     present: Collection[str],
     stamps: Mapping[str, FileStamp],
 ) -> tuple[ImageSizes, list[Problem]]:
-    """Look at every picture the ``documents`` name; ``present`` are the names in ``images/``, and ``stamps``
-    those of the edition's files, just taken.
+    """Measure every picture that the ``documents`` use; ``present`` are the names in ``images/``, and
+    ``stamps`` are the current ones of the edition's files.
 
-    The names are taken from what was written, so that a picture is found even where the rest of a header is
-    wrong.
+    The names are taken from what was written, so that a picture is found even if the rest of a header is
+    not valid.
     """
     sizes: dict[str, ImageSize] = {}
     problems: list[Problem] = []

@@ -1,4 +1,4 @@
-"""One Markdown file, read: its front matter, its header where that is valid, and its body."""
+"""One Markdown file of an edition: its front matter, validated, and its body, rendered."""
 
 import re
 from collections.abc import Collection, Mapping
@@ -29,9 +29,10 @@ _BLOCK_SCALAR = re.compile(r"[|>][+-]?\s*$")
 
 @dataclass(frozen=True, kw_only=True)
 class Document(Generic[H_co]):
-    """A file of the edition. ``header`` is None when the front matter is not valid; ``front`` is as written.
+    """A file of the edition.
 
-    ``introductions`` are the words of its key of that name, rendered, by section.
+    ``front_matter`` is as written, ``header`` the same validated, or None when it is not valid.
+    ``introductions`` are the texts of that key by section, rendered.
     """
 
     name: str
@@ -45,15 +46,15 @@ class Document(Generic[H_co]):
 
 @dataclass(frozen=True, kw_only=True)
 class _ParsedDocument:
-    """What was found in one text; shared by all who read the same, so nobody may change it."""
+    """A parsed document and its problems; shared between readings of the same text, so never changed."""
 
     document: Document[Any]
     problems: tuple[Problem, ...]
 
 
-# By all that stands before the body, which a writer at work changes less often.
+# By everything before the body, which changes less often while someone writes.
 _validated_headers: BoundedCache[tuple[BaseModel | None, tuple[Problem, ...]]] = BoundedCache(2000)
-# What is kept of a text is some three times its length.
+# A parsed document takes about three times the length of its text.
 _parsed_documents: BoundedCache[_ParsedDocument] = BoundedCache(
     16_000_000, measure=lambda found: len(found.document.text) + 2000
 )
@@ -71,8 +72,8 @@ def read_document(
 ) -> tuple[Document[H_co] | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``.
 
-    ``language`` is the language of its words; without one, its own key ``language`` says it. ``heading`` is
-    the level of the body's highest headings, ``stamp`` as in :func:`~editions.source.text_file.read_text_file`.
+    ``language`` is its language; without one, its own key ``language`` decides. ``heading`` is the level of
+    the body's highest headings, ``stamp`` as in :func:`~editions.source.text_file.read_text_file`.
     """
     source, problems = read_text_file(folder, name, stamp)
     if source is None:
@@ -132,7 +133,7 @@ def _render_introductions(
     for key, words in written.items():
         if isinstance(words, str):
             line = front_matter.line_of("introductions", key)
-            # Words after `|` or `>` begin on the next line.
+            # After `|` or `>` the text begins on the next line.
             line += bool(_BLOCK_SCALAR.search(lines[line - 1]))
             rendered[key] = render_markdown(
                 words, language=language, path=source.name, line=line, heading=LETTER_HEADING_LEVEL

@@ -1,4 +1,4 @@
-"""From a file on disk to its text, or to the reason why it is none."""
+"""Reading a text file of an edition, or explaining why it cannot be read."""
 
 import hashlib
 import re
@@ -12,16 +12,16 @@ from editions.source.file_stamp import FileStamp, is_settled, stamp_file
 from editions.source.folder import leads_outside
 
 MAX_BYTES = 1_000_000
-"""Bytes a Markdown file may have. A whole mail must stay below 100 kB, so this is generous."""
+"""The most bytes a Markdown file may have. An email must stay below 100 kB, so this is generous."""
 
-# Forbidden in XML 1.0 and never meant: control characters, surrogates, non-characters. U+2028 and U+2029
-# break lines in some clients and in no others; U+202A to U+202E and U+2066 to U+2069 turn the reading
+# Not allowed in XML 1.0 and never intended: control characters, surrogates, non-characters. U+2028 and U+2029
+# break lines in some programs and not in others; U+202A to U+202E and U+2066 to U+2069 change the writing
 # direction of what follows.
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
 )
 _MAX_PROBLEMS = 20
-UNSAFE_MESSAGE = "{} is an invisible control character, which mail programs handle badly. Delete it."
+UNSAFE_MESSAGE = "{} is an invisible control character, which email programs handle badly. Delete it."
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
@@ -33,27 +33,27 @@ class TextFile:
     text: str
 
 
-# Files that have lain untouched, by name and stamp.
+# Files that have not changed for a while, by name and stamp.
 _unchanged_files: BoundedCache[tuple[TextFile, tuple[Problem, ...]]] = BoundedCache(
     16_000_000, measure=lambda found: len(found[0].text) + 1000
 )
 
 
 def text_digest(text: str) -> str:
-    """The short name of a text's exact wording: 12 hexadecimal digits, the same for every kind of line end.
+    """A short digest of a text: 12 hexadecimal digits, the same for every kind of line end.
 
-    A translation names the digest of what it was made from in ``translated_from``.
+    A translation has the digest of its original in ``translated_from``.
     """
     return hashlib.sha256(normalise_line_ends(text).strip().encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def normalise_line_ends(text: str) -> str:
-    """``text`` without a byte order mark and with ``\\n`` for every kind of line end."""
+    """``text`` without a byte order mark, with ``\\n`` for every kind of line end."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
 def find_unsafe_character(text: str) -> str | None:
-    """The name (``U+0007``) of the first character of ``text`` that has no place in a mail."""
+    """The name (``U+0007``) of the first character of ``text`` that is not allowed in an email."""
     found = _UNSAFE.search(text)
     return f"U+{ord(found.group()):04X}" if found else None
 
@@ -65,9 +65,9 @@ def remove_unsafe_characters(text: str) -> str:
 def read_text_file(
     folder: Path, name: str, stamp: FileStamp | None = None
 ) -> tuple[TextFile | None, list[Problem]]:
-    """Read the file ``name`` of the edition in ``folder``; what is wrong with it comes as problems.
+    """Read the file ``name`` of the edition in ``folder``; what is wrong with it is returned as problems.
 
-    ``stamp`` is that of an ordinary file, where somebody has just looked at it.
+    ``stamp`` is its current stamp, if it is known to be an ordinary file.
     """
     try:
         stamp = stamp or _check_and_stamp(folder, name)
@@ -156,7 +156,7 @@ def _encoding_problem(name: str, data: bytes, error: UnicodeDecodeError) -> Prob
 
 
 def _unsafe_character_problems(name: str, text: str) -> list[Problem]:
-    """One problem for each line that has unsafe characters, as far as a person would read on."""
+    """One problem for each line that has unsafe characters, for the first lines only."""
     found = ((number, find_unsafe_character(line)) for number, line in enumerate(text.split("\n"), start=1))
     lines = [(number, character) for number, character in found if character]
     return [
