@@ -5,12 +5,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from editions.cache import LatestCache
-from editions.checks.translations import EditionDocuments, StoryDocuments
 from editions.images.used import ImageSizes
 from editions.markdown.renderer import RenderedMarkdown
 from editions.model import Edition, EditionText, FollowLink, Image, Letter, ReadMore, Story, StoryText
 from editions.source.document import Document
+from editions.source.edition_documents import EditionDocuments, StoryDocuments
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.schema import (
     EditionHeader,
@@ -22,9 +21,6 @@ from editions.source.schema import (
     StoryHeader,
     StoryTranslation,
 )
-
-# An edition of dozens of stories is assembled again whenever one of them has changed.
-_cached_stories: LatestCache[Story] = LatestCache(1000)
 
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
@@ -49,7 +45,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
         template=header.template,
         sender_name=header.sender,
         letter=_letter(folder, framed, header.letter, images),
-        stories=tuple(_cached_story(folder, story, images) for story in documents.stories),
+        stories=tuple(_story(folder, story, images) for story in documents.stories),
         introductions=texts[document.language].introductions,
         follow=tuple(
             FollowLink(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
@@ -92,16 +88,6 @@ def _letter(
         name=signed.name,
         titles=tuple(title for title in signed.titles if title),
         portrait=_image(folder, signed.portrait, images),
-    )
-
-
-def _cached_story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
-    image = _valid_header(story.original).image
-    size = images[image.file] if image else None
-    return _cached_stories.get_or_create(
-        (folder, story.original.name),
-        (story.original, story.translations, size),
-        lambda: _story(folder, story, images),
     )
 
 

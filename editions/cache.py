@@ -50,11 +50,6 @@ class BoundedCache(Generic[V]):
         with self._lock:
             self._kept.clear()
 
-    @property
-    def size(self) -> int:
-        """The size of all cached values together."""
-        return int(self._kept.currsize)
-
 
 class LatestCache(Generic[V]):
     """The latest value for each slot, with its inputs; for inputs that are too large to be a key.

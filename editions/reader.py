@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from editions.assembler import assemble_edition
-from editions.checks.content import AnyDocument, check_documents
+from editions.checks.content import check_documents
 from editions.checks.disabled import (
     DisabledCheck,
     DisabledCheckResult,
@@ -16,13 +16,14 @@ from editions.checks.disabled import (
     read_disabled_checks,
 )
 from editions.checks.registry import SOURCE_CHECKS
-from editions.checks.translations import EditionDocuments, StoryDocuments, check_translations
+from editions.checks.translations import check_translations
 from editions.errors import EditionError
 from editions.images.used import read_used_images
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.model import Edition
 from editions.problem import Level, Problem
-from editions.source.document import Document, read_document
+from editions.source.document import AnyDocument, Document, read_document
+from editions.source.edition_documents import EditionDocuments, StoryDocuments
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
@@ -50,7 +51,7 @@ def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
     library = reading.read()
     documents = reading.documents
     images = contents.images if reading.is_complete else ()
-    pictures, problems = read_used_images(folder, documents, present=images, stamps=contents.stamps)
+    pictures, problems = read_used_images(folder, documents, present=images)
     problems += [
         *contents.problems,
         *reading.problems,
@@ -129,7 +130,6 @@ class _EditionFileReader:
             sectors=self.sectors,
             language=language,
             heading=heading,
-            stamp=self.contents.stamps.get(name),
         )
         self.problems += problems
         if document:

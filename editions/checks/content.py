@@ -8,15 +8,12 @@ import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeAlias
 
-from editions.cache import BoundedCache
 from editions.checks.disabled import CHECKS_KEY, read_disabled_checks
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from editions.markdown.renderer import BodyLink
 from editions.problem import Level, Problem
-from editions.source.document import Document
+from editions.source.document import AnyDocument
 from editions.source.folder import STORIES_FOLDER
 from editions.source.yaml_parser import KeyPath, YamlValue
 
@@ -47,8 +44,6 @@ _FILE_NAME = re.compile(
     r"\S+\.(jpe?g|png|gif|webp|heic|tiff?|bmp)|(img|dsc[nf]?|image|picture|photo)[ _-]?\d+", re.IGNORECASE
 )
 
-AnyDocument: TypeAlias = Document[Any]
-
 
 @dataclass(frozen=True, kw_only=True)
 class _LinkInList:
@@ -68,21 +63,9 @@ class _CheckedDocument:
     links: tuple[_LinkInList, ...]
 
 
-# Most documents have not changed since they were last checked.
-_checked_documents: BoundedCache[_CheckedDocument] = BoundedCache(5000)
-
-
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
     """The problems in the content of ``documents``, the files of one edition."""
-    found = [
-        (
-            document,
-            _checked_documents.get_or_create(
-                (document.name, document.language, document.text), partial(_check_document, document)
-            ),
-        )
-        for document in documents
-    ]
+    found = [(document, _check_document(document)) for document in documents]
     alone = [problem for _, checked in found for problem in checked.problems]
     return [*alone, *_check_duplicate_link_texts((document, checked.links) for document, checked in found)]
 
@@ -104,11 +87,10 @@ def _check_document(document: AnyDocument) -> _CheckedDocument:
 
 
 def _check_merge_tag_delimiter(document: AnyDocument) -> Iterator[Problem]:
-    lines = [
-        number
-        for number, line in enumerate(document.text.split("\n"), start=1)
-        if MERGE_TAG_DELIMITER in line
-    ]
+    lines = []
+    if MERGE_TAG_DELIMITER in document.text:
+        numbered = enumerate(document.text.split("\n"), start=1)
+        lines = [number for number, line in numbered if MERGE_TAG_DELIMITER in line]
     if not lines:
         # Written as &#64;@ or @\\@, so it only shows in the rendered text.
         front = document.front_matter
@@ -224,7 +206,7 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
 
 
 def _check_body(document: AnyDocument) -> Iterator[Problem]:
-    if not has_body_text(document):
+    if not document.has_text:
         yield _error(
             document,
             document.front_matter.body_line,
@@ -245,14 +227,14 @@ def _check_letter(document: AnyDocument) -> Iterator[Problem]:
     """The body is the letter: it needs a heading, and the heading needs a body."""
     if document.front_matter.values is None:
         return
-    if "letter" in document.front_matter.values and not has_body_text(document):
+    if "letter" in document.front_matter.values and not document.has_text:
         yield _error(
             document,
             document.front_matter.line_of("letter"),
             "empty-letter",
             "the letter has a heading but no text. Write it below the front matter, or delete `letter`.",
         )
-    if "letter" not in document.front_matter.values and has_body_text(document):
+    if "letter" not in document.front_matter.values and document.has_text:
         yield _error(
             document,
             document.front_matter.body_line,
@@ -388,11 +370,6 @@ def _item_paths(document: AnyDocument, key: str) -> list[KeyPath]:
 def is_vague_link_text(text: str) -> bool:
     """Whether ``text`` means nothing as a link text, in any of our languages."""
     return _normalise(text) in _VAGUE_LINK_TEXTS
-
-
-def has_body_text(document: AnyDocument) -> bool:
-    """Whether the body has any text; a horizontal line is not text."""
-    return bool(document.body.text.replace("*", "").strip())
 
 
 def is_file_name(text: str) -> bool:

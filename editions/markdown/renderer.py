@@ -23,7 +23,7 @@ from editions.markdown.lang_spans import mark_languages_in_html
 from editions.markdown.links import find_link_fault
 from editions.markdown.plain_text import render_plain_text
 from editions.problem import Level, Problem
-from editions.source.text_file import remove_unsafe_characters
+from editions.unsafe_characters import remove_unsafe_characters
 
 _BLOCKS = {"p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br"}
 _TABLES = {"table", "thead", "tbody", "tr", "th", "td"}

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
@@ -16,7 +16,6 @@ from editions.markdown.renderer import (
     render_markdown,
 )
 from editions.problem import Problem
-from editions.source.file_stamp import FileStamp
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile, read_text_file
 from editions.source.validation_errors import validate_front_matter
@@ -43,6 +42,14 @@ class Document(Generic[H_co]):
     body: RenderedMarkdown
     introductions: Mapping[str, RenderedMarkdown]
 
+    @property
+    def has_text(self) -> bool:
+        """Whether the body has any text; a horizontal line is not text."""
+        return bool(self.body.text.replace("*", "").strip())
+
+
+AnyDocument: TypeAlias = Document[Any]
+
 
 @dataclass(frozen=True, kw_only=True)
 class _ParsedDocument:
@@ -52,9 +59,8 @@ class _ParsedDocument:
     problems: tuple[Problem, ...]
 
 
-# By everything before the body, which changes less often while someone writes.
-_validated_headers: BoundedCache[tuple[BaseModel | None, tuple[Problem, ...]]] = BoundedCache(2000)
-# A parsed document takes about three times the length of its text.
+# Writers save one story at a time, and parsing all the others again would take a second. A parsed document
+# takes about three times the length of its text.
 _parsed_documents: BoundedCache[_ParsedDocument] = BoundedCache(
     16_000_000, measure=lambda found: len(found.document.text) + 2000
 )
@@ -68,14 +74,13 @@ def read_document(
     sectors: Collection[str],
     language: str | None = None,
     heading: int = STORY_HEADING_LEVEL,
-    stamp: FileStamp | None = None,
 ) -> tuple[Document[H_co] | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``.
 
     ``language`` is its language; without one, its own key ``language`` decides. ``heading`` is the level of
-    the body's highest headings, ``stamp`` as in :func:`~editions.source.text_file.read_text_file`.
+    the body's highest headings.
     """
-    source, problems = read_text_file(folder, name, stamp)
+    source, problems = read_text_file(folder, name)
     if source is None:
         return None, problems
     known = tuple(sectors)
@@ -90,10 +95,7 @@ def _parse(
     source: TextFile, schema: type[BaseModel], sectors: tuple[str, ...], language: str | None, heading: int
 ) -> _ParsedDocument:
     front, problems = read_front_matter(source)
-    head = source.text.removesuffix(front.body)
-    header, faults = _validated_headers.get_or_create(
-        (schema, source.name, head, sectors), lambda: _validate_header(schema, front, source.name, sectors)
-    )
+    header, faults = validate_front_matter(schema, front, path=source.name, sectors=sectors)
     language = language or canonical_language(front.text("language")) or _DEFAULT_LANGUAGE
     prose = render_markdown(
         front.body, language=language, path=source.name, line=front.body_line, heading=heading
@@ -113,13 +115,6 @@ def _parse(
         document=document,
         problems=(*problems, *faults, *(problem for prose in rendered for problem in prose.problems)),
     )
-
-
-def _validate_header(
-    schema: type[BaseModel], front_matter: FrontMatter, name: str, sectors: tuple[str, ...]
-) -> tuple[BaseModel | None, tuple[Problem, ...]]:
-    header, faults = validate_front_matter(schema, front_matter, path=name, sectors=sectors)
-    return header, tuple(faults)
 
 
 def _render_introductions(

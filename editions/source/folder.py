@@ -3,12 +3,10 @@
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from editions.problem import Level, Problem
-from editions.source.file_stamp import FileStamp, stamp_from_stat
 from locales.languages import canonical_language
 
 EDITION_FILE = "edition.md"
@@ -38,8 +36,7 @@ class StoryFiles:
 class FolderContents:
     """The files of an edition; ``problems`` has those that do not belong to it.
 
-    ``slug`` is the folder's own name. ``stamps`` are those of the ordinary files in the folder, by name;
-    links, and files behind links, have none.
+    ``slug`` is the folder's own name.
     """
 
     slug: str = ""
@@ -47,7 +44,6 @@ class FolderContents:
     translations: Mapping[str, str] = field(default_factory=dict)
     stories: tuple[StoryFiles, ...] = ()
     images: tuple[str, ...] = ()
-    stamps: Mapping[str, FileStamp] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
@@ -86,18 +82,16 @@ def scan_folder(folder: Path) -> FolderContents:
         translations=translations,
         stories=stories,
         images=images,
-        stamps=listing.stamps,
         problems=tuple(listing.problems),
     )
 
 
 class _FolderScanner:
-    """Scans a folder once, and collects problems and stamps on the way."""
+    """Scans a folder once, and collects problems on the way."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._taken: set[int] = set()
-        self.stamps: dict[str, FileStamp] = {}
         self.problems: list[Problem] = []
 
     def report(self, path: str, code: str, message: str, level: Level = Level.error) -> None:
@@ -107,11 +101,7 @@ class _FolderScanner:
         """The names in a folder of the edition, sorted, without those of file managers."""
         path = self.folder / name
         try:
-            with os.scandir(path) as found:
-                entries = [entry for entry in found if not _is_system_file(entry.name)]
-            if name == "." or not path.is_symlink():
-                self._collect_stamps("" if name == "." else f"{name}/", entries)
-            return sorted([entry.name for entry in entries])
+            return sorted(entry.name for entry in path.iterdir() if not _is_system_file(entry.name))
         except (FileNotFoundError, NotADirectoryError):
             what = "is not a folder" if path.exists() else "does not exist"
             self.report(name, "not-an-edition", f"{path} {what}. Give the folder of an edition.")
@@ -123,14 +113,6 @@ class _FolderScanner:
                 f"{path} cannot be read ({why}). Check its permissions and try again.",
             )
         return []
-
-    def _collect_stamps(self, place: str, entries: list[os.DirEntry[str]]) -> None:
-        """Keep the stamps of the files among ``entries``, whose names in the edition begin with ``place``."""
-        # If one of them is gone by now, the others get their stamps when they are read.
-        with suppress(OSError):
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    self.stamps[place + entry.name] = stamp_from_stat(entry.stat(follow_symlinks=False))
 
     def check_names(self, slug: str, names: list[str]) -> None:
         if not is_slug(slug):

@@ -22,7 +22,7 @@ from ruamel.yaml.events import (
 )
 
 from editions.problem import Level, Problem
-from editions.source.text_file import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
+from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 
 YamlValue: TypeAlias = "str | list[YamlValue] | dict[str, YamlValue]"
 KeyPath: TypeAlias = tuple[str | int, ...]
@@ -57,20 +57,17 @@ _NO_HINT = "Compare the line with its neighbours: `key: value`, indented with sp
 
 
 class YamlParser:
-    """Parses one text of ``length`` characters into ``values`` (None if it is not valid YAML), ``lines`` by
-    key path, and ``problems``."""
+    """Parses one text into ``values`` (None if it is not valid YAML), ``lines`` and ``problems``."""
 
     def __init__(self, name: str, first_line: int) -> None:
         self.values: dict[str, YamlValue] | None = None
         self.lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
-        self.length = 0
         self._name = name
         self._first_line = first_line
         self._events: Iterator[Event] = iter(())
 
     def parse(self, text: str) -> None:
-        self.length = len(text)
         self._events = YAML(typ="base", pure=True).parse(text)
         try:
             self.values = self._parse_document()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from editions.markdown.cjk import is_cjk
-from editions.source.text_file import remove_unsafe_characters
+from editions.unsafe_characters import remove_unsafe_characters
 
 LINE_BREAK = "\v"
 """Stands for a line break; Word never writes this character."""
