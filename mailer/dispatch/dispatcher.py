@@ -34,8 +34,8 @@ from mailer.dispatch.rate.limiter import RateLimiter, campaign_bucket, relay_buc
 from mailer.dispatch.rate.scheduler import SendScheduler
 from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay, Relays
+from mailer.dispatch.signing import load_signer
 from mailer.settings import Settings
-from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
+from mailer.dispatch.relay_settings import make_smtp_options
 from mailer.settings import SmtpSettings
 from mailer.smtp.interfaces import ConnectionFailedError, Transport
 from mailer.smtp.reply_classifier import Outcome, Verdict
@@ -32,9 +33,8 @@ def loop(request: pytest.FixtureRequest) -> str:
 
 
 def open_to(url: str, root: Path, **values: object) -> SmtpTransport:
-    return SmtpTransport(
-        SmtpSettings.model_validate({"url": url, "timeout": 5, "final_timeout": 5, **values}), root
-    )
+    settings = SmtpSettings.model_validate({"url": url, "timeout": 5, "final_timeout": 5, **values})
+    return SmtpTransport(make_smtp_options(settings, root))
 
 
 def verdicts(transport: Transport, loop: str = "asyncio") -> list[Verdict]:
