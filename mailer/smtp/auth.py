@@ -148,8 +148,9 @@ def _require_mechanism(
 class AuthExchange:
     """One authentication exchange. Use a new one for every connection.
 
-    The connection writes ``AUTH <mechanism>``, followed by a space and :meth:`initial_response` if that is not empty;
-    then, for each 334, a line with what :meth:`respond` returns. Any other reply ends the exchange.
+    The connection writes ``AUTH <mechanism>``, followed by a space and :meth:`initial_response` if that is
+    not empty; then, for each 334, a line with what :meth:`respond` returns. Any other reply ends the
+    exchange.
     """
 
     def __init__(self, mechanism: AuthMechanism, responses: list[str]) -> None:
@@ -163,7 +164,8 @@ class AuthExchange:
         return self._error_detail
 
     def initial_response(self) -> str:
-        """Return what follows ``AUTH`` and the mechanism on the same line, in base64; "" to wait for a 334."""
+        """Return what follows ``AUTH`` and the mechanism on the same line, in base64; "" to wait for a 334.
+        """
         if self.mechanism is AuthMechanism.login:
             # LOGIN has no initial response; only some servers accept one anyway.
             return ""

@@ -91,8 +91,8 @@ def make_dkim_record(
 class SigningKey:
     """A private key ready to sign.
 
-    ``sign`` signs bytes, ``header_start`` is its header up to the time, and ``is_slow`` says that signing is worth
-    a thread.
+    ``sign`` signs bytes, ``header_start`` is its header up to the time, and ``is_slow`` says that signing is
+    worth a thread.
     """
 
     record: DkimRecord

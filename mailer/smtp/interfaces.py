@@ -1,7 +1,7 @@
 """What connects a sender to a server, a folder or anything else that accepts messages.
 
-A connection pulls. It takes the next message from its source, asks for permission to send it, and reports how it
-ended. So the next envelope can be on its way while the server still reads the message before.
+A connection pulls. It takes the next message from its source, asks for permission to send it, and reports how
+it ended. So the next envelope can be on its way while the server still reads the message before.
 """
 
 from collections.abc import Callable, Hashable
@@ -47,7 +47,8 @@ class MessageSource(Protocol):
         """Learn how a message ended. Called once for each, except those for which ``proceed`` got False."""
 
     def closed(self, outcome: Outcome | None) -> None:
-        """Learn that the connection is closed; ``outcome`` says why, None if it was used up or told to close."""
+        """Learn that the connection is closed; ``outcome`` says why, None if it was used up or told to close.
+        """
 
 
 class Connection(Protocol):
@@ -81,8 +82,8 @@ def apply_dot_stuffing(message: bytes) -> bytes:
     """Return ``message`` as it may follow DATA: dots that begin a line are doubled (RFC 5321 §4.5.2).
 
     Raises:
-        MessageFormatError: a line does not end in CRLF (§2.3.8). A server may take a lone CR or LF for the end of
-            the message.
+        MessageFormatError: a line does not end in CRLF (§2.3.8). A server may take a lone CR or LF for the
+            end of the message.
     """
     lines = message.count(b"\r\n")
     if not message.endswith(b"\r\n") or not message.count(b"\n") == lines == message.count(b"\r"):

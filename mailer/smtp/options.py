@@ -13,9 +13,9 @@ _SMTP_PORT, _SUBMISSION_PORT, _SUBMISSIONS_PORT = 25, 587, 465
 class SmtpOptions:
     """The options of one server. Times are in seconds.
 
-    ``implicit_tls`` speaks TLS from the first byte; ``starttls`` says whether a connection without it must, may
-    or must not be upgraded. ``timeout`` is for ordinary replies, ``final_timeout`` for the reply to the final
-    dot (RFC 5321 §4.5.3.2). A connection is renewed after ``messages_per_connection`` messages or
+    ``implicit_tls`` speaks TLS from the first byte; ``starttls`` says whether a connection without it must,
+    may or must not be upgraded. ``timeout`` is for ordinary replies, ``final_timeout`` for the reply to the
+    final dot (RFC 5321 §4.5.3.2). A connection is renewed after ``messages_per_connection`` messages or
     ``connection_seconds``.
     """
 
@@ -35,8 +35,8 @@ class SmtpOptions:
     def from_url(cls, url: str, *, credentials: Credentials | None = None, **options: Any) -> Self:
         """Return the options for ``smtp://host:587`` or ``smtps://host:465``, with ``options`` as above.
 
-        Without a port it is 465 for ``smtps``, 587 for ``smtp`` with a user, else 25. The user and password in
-        the URL are used unless ``credentials`` are given.
+        Without a port it is 465 for ``smtps``, 587 for ``smtp`` with a user, else 25. The user and password
+        in the URL are used unless ``credentials`` are given.
 
         Raises:
             ValueError: the URL names neither scheme, no host, or an invalid port.
@@ -68,7 +68,7 @@ class SmtpOptions:
     def needs_trusted_certificate(self) -> bool:
         """Whether the server's certificate must be valid.
 
-        It must be for implicit TLS, for ``starttls = "require"`` and whenever a password is sent. Otherwise an
-        unverified certificate is still better than clear text (RFC 7435).
+        It must be for implicit TLS, for ``starttls = "require"`` and whenever a password is sent. Otherwise
+        an unverified certificate is still better than clear text (RFC 7435).
         """
         return self.implicit_tls or self.starttls == "require" or self.credentials is not None

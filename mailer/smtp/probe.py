@@ -1,4 +1,5 @@
-"""Probe an SMTP server without sending: does it answer, what does it offer, does it accept our credentials?"""
+"""Probe an SMTP server without sending: does it answer, what does it offer, does it accept our credentials?
+"""
 
 import asyncio
 import ssl

@@ -1,8 +1,8 @@
 """Classify SMTP replies: what each means for the recipient, the connection and the campaign.
 
 One table and one pure function. The question is always whose fault a refusal is. A server that refuses the
-sender, the login or the content has said nothing about the recipient, and treating every 5xx as a dead address
-would drop two valid subscribers for each dead one.
+sender, the login or the content has said nothing about the recipient, and treating every 5xx as a dead
+address would drop two valid subscribers for each dead one.
 """
 
 import random
@@ -146,8 +146,8 @@ class _Rule:
 
 
 _BEFORE_DOT = frozenset(Stage) - {Stage.dot}
-# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled (5.2.1).
-# The other 5.1.x codes are about the sender's address.
+# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled
+# (5.2.1). The other 5.1.x codes are about the sender's address.
 _DEAD_ADDRESS_CODES = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
 # "Too many messages in this session" asks for a new connection, not for a lower rate.
 _SESSION_FULL = r"\b(?:per|this|one|single) (?:smtp )?(?:session|connection)\b"
@@ -168,7 +168,8 @@ RULES: Final = (
     # Size, content, policy: the next recipient would get the same reply.
     _Rule(stages=_stages(Stage.dot), code="5..", verdict=Verdict.stop),
     _Rule(stages=_stages(Stage.dot), code=".*", verdict=Verdict.in_doubt, reconnect=True),
-    # Too many messages from us, said to RCPT: put back in the queue, this recipient would get the same reply for ever.
+    # Too many messages from us, said to RCPT: put back in the queue, this recipient would get the same reply
+    # for ever.
     _Rule(
         stages=_stages(Stage.rcpt),
         code="421",
@@ -223,7 +224,8 @@ def classify_reply(stage: Stage, code: int, text: str) -> Outcome:
 
 
 def find_enhanced_code(code: int, text: str) -> str:
-    """Return the enhanced status code ("5.1.1") at the start of ``words``, if it has the class of ``code``, else ""."""
+    """Return the enhanced status code ("5.1.1") at the start of ``words``, if it has the class of ``code``,
+    else ""."""
     found = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", text)
     return found[1] if found and found[1][0] == str(code)[0] else ""
 

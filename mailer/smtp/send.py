@@ -13,7 +13,8 @@ _POLL_SECONDS = 1.0
 def send_messages(transport: Transport, messages: Iterable[OutgoingMessage]) -> dict[Hashable, Outcome]:
     """Send ``messages`` over one connection; return how each ended, by its key, which must be unique.
 
-    A message that was not sent because the connection failed or was used up has the outcome of the connection.
+    A message that was not sent because the connection failed or was used up has the outcome of the
+    connection.
     """
     return asyncio.run(_send(transport, list(messages)))
 
@@ -39,7 +40,10 @@ async def _send(transport: Transport, messages: list[OutgoingMessage]) -> dict[H
 
 
 class ListSource:
-    """Feeds a connection from a list. ``finished`` is set when every message has an outcome or none can follow."""
+    """Feeds a connection from a list.
+
+    ``finished`` is set when every message has an outcome or none can follow.
+    """
 
     def __init__(self, messages: Iterable[OutgoingMessage]) -> None:
         self._waiting = deque(messages)

@@ -38,7 +38,8 @@ class Session:
 class SmtpTransport:
     """Connects to the server that ``options`` name.
 
-    Its certificate is verified where the options need it to be trusted; ``verify_certificate`` says otherwise.
+    Its certificate is verified where the options need it to be trusted; ``verify_certificate`` says
+    otherwise.
     """
 
     def __init__(self, options: SmtpOptions, *, verify_certificate: bool | None = None) -> None:
