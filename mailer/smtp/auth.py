@@ -164,8 +164,7 @@ class AuthExchange:
         return self._error_detail
 
     def initial_response(self) -> str:
-        """Return what follows ``AUTH`` and the mechanism on the same line, in base64; "" to wait for a 334.
-        """
+        """Return what follows ``AUTH`` and the mechanism on the same line, in base64; "" to wait for a 334."""
         if self.mechanism is AuthMechanism.login:
             # LOGIN has no initial response; only some servers accept one anyway.
             return ""

@@ -171,7 +171,7 @@ def test_an_unfinished_campaign_of_older_content_is_not_passed_off_as_the_new(
 ) -> None:
     launch(engine, workspace, make_plan(workspace, engine, now), now=now)
     write_edition(workspace.editions, subject="Corrected")
-    with pytest.raises(LaunchRefusedError, match="sends an earlier version of 2026-1"):
+    with pytest.raises(LaunchRefusedError, match="is sending an earlier version of 2026-1"):
         launch_or_continue(engine, workspace, make_plan(workspace, engine, now), now=now)
 
 
