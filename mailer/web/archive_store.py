@@ -73,7 +73,7 @@ class SummaryCache:
         return self._summaries[key]
 
 
-def list_editions(session: Session, shelf: SummaryCache | None = None) -> list[ArchivedEdition]:
+def list_editions(session: Session, cache: SummaryCache | None = None) -> list[ArchivedEdition]:
     """List the latest editions of the archive, newest first."""
     campaign = func.max(Campaign.id)
     rows = session.exec(
@@ -89,7 +89,7 @@ def list_editions(session: Session, shelf: SummaryCache | None = None) -> list[A
     ).all()
     languages = _read_languages(session, [last for _, last, _ in rows if last is not None])
     found = (
-        _make_edition(session, shelf or SummaryCache(), slug, last, launched_at, languages[last])
+        _make_edition(session, cache or SummaryCache(), slug, last, launched_at, languages[last])
         for slug, last, launched_at in rows
         if last is not None and launched_at is not None
     )
@@ -130,7 +130,7 @@ def find_content(session: Session, slug: str, language: str, version: str = "") 
 
 def _make_edition(
     session: Session,
-    shelf: SummaryCache,
+    cache: SummaryCache,
     slug: str,
     campaign_id: int,
     sent_at: datetime,
@@ -139,7 +139,7 @@ def _make_edition(
     summaries = {
         language: summary
         for language in languages
-        if (summary := shelf.read_summary(session, campaign_id, language)) is not None
+        if (summary := cache.read_summary(session, campaign_id, language)) is not None
     }
     if not summaries:
         return None

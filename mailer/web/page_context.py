@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import wraps
-from typing import Annotated, Concatenate, ParamSpec
+from typing import Annotated
 
 from fastapi import Depends, Request
 from sqlalchemy import Engine
@@ -19,8 +19,6 @@ from mailer.web.language import LANGUAGE_PARAMETER, choose_translator, read_requ
 from mailer.workspace import Keys
 from subscribers.consent.ip_evidence import IpRetention, describe_ip_address
 from subscribers.errors import TokenError
-
-_Parameters = ParamSpec("_Parameters")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -143,15 +141,13 @@ OwnFormPageDep = Annotated[PageContext, Depends(_make_own_form_context)]
 """The context of the answer to a form of our own pages, in the language of the form's page."""
 
 
-def answers_expired_links(
-    endpoint: Callable[Concatenate[PageContext, _Parameters], Response],
-) -> Callable[Concatenate[PageContext, _Parameters], Response]:
+def answers_expired_links(endpoint: Callable[..., Response]) -> Callable[..., Response]:
     """Decorate the endpoint of a one-time link to answer links that do not work with a page of their own."""
 
     @wraps(endpoint)
-    def answer(page: PageContext, *args: _Parameters.args, **kwargs: _Parameters.kwargs) -> Response:
+    def answer(page: PageContext, **arguments: object) -> Response:
         try:
-            return endpoint(page, *args, **kwargs)
+            return endpoint(page, **arguments)
         except TokenError:
             return page.render_expired_link()
 

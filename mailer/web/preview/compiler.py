@@ -72,7 +72,7 @@ class PreviewCompiler:
         writer may have saved a file in between.
         """
         self.compile()
-        return next((pictures[name] for pictures in tuple(self._recent_images) if name in pictures), None)
+        return next((images[name] for images in tuple(self._recent_images) if name in images), None)
 
     def _compile(self, version: str) -> CompiledPreview:
         try:

@@ -51,7 +51,7 @@ def preview(workspace: Workspace) -> Iterator[Preview]:
 
 
 def test_there_must_be_such_an_edition(workspace: Workspace) -> None:
-    with pytest.raises(ConfigurationError, match="no such edition"):
+    with pytest.raises(ConfigurationError, match="There is no edition"):
         create_preview_app(workspace, "2021-3")
 
 
@@ -108,7 +108,7 @@ def test_its_pictures_come_from_memory(preview: Preview) -> None:
 def test_a_picture_outlives_a_file_saved_between_a_frame_and_its_pictures(preview: Preview) -> None:
     (name,) = set(re.findall(r'src="/media/([^"]+)"', preview.get("/frame").text))
     preview.draft.write(STORY_FILE, STORY.replace("sector: culture", "sector: cultur"))
-    assert "no mail to show" in preview.get("/frame").text
+    assert "no email to show" in preview.get("/frame").text
     assert preview.get(f"/media/{name}").status == 200
 
 
@@ -182,7 +182,7 @@ def test_errors_stand_on_the_page_with_their_file_and_line(preview: Preview) -> 
     assert "unknown-sector" in words
     assert "Nothing to show yet" in words
     assert "<title>(1) " in page.text
-    assert "no mail to show" in preview.get("/frame").text
+    assert "no email to show" in preview.get("/frame").text
 
 
 def test_a_template_that_is_wrong_is_an_error_like_any_other(preview: Preview) -> None:
@@ -198,7 +198,7 @@ def test_an_edition_that_vanishes_is_an_error_like_any_other(preview: Preview) -
     preview.draft.folder.rename(preview.draft.folder.with_name("moved"))
     page = preview.get()
     assert page.status == 200
-    assert "no such edition" in page.text
+    assert "There is no edition" in page.text
 
 
 def test_a_problem_is_words_and_never_markup(preview: Preview) -> None:
