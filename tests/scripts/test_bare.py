@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+from tests.paths import ROOT
+
 ORDINARY = ["awk", "bash", "cat", "cp", "dirname", "env", "grep", "mkdir"]
 ORDINARY += ["rm", "sed", "sort", "tail", "tar", "touch", "uname"]
 INDEXES = """\
@@ -36,7 +37,11 @@ esac
 """
 STANDINS = {
     "id": "echo 0",
-    "git": 'case "$*" in *archive*) tar -c -T /dev/null ;; *log*) echo "abc1234 (A subject)" ;; esac',
+    "git": """case "$*" in
+        *archive*) tar -c -T /dev/null ;;
+        *%H*) echo abc1234abc ;;
+        *log*) echo "abc1234 (A subject)" ;;
+    esac""",
     # All of its options are words without a value.
     "unshare": 'while [ "${1#--}" != "$1" ]; do shift; done; exec "$@"',
     "mount": "exit 0",
