@@ -15,10 +15,10 @@ from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from tests.factories.draft_edition import STORY, Draft
+from tests.servers.browser import chromium
 from tests.web.site import (
     add_reader,
     add_sent,
-    chromium,
     collect_complaints,
     find_reader,
     opened_engine,
