@@ -21,8 +21,9 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
 	$(BIN)/pytest -n auto --dist loadfile -m "not soak and not judges" $(ARGS)
 
-# Not what takes long and hardly depends on Python: browsers, PostgreSQL, campaigns that are killed in the middle.
-QUICK := -m "not soak and not judges" -k "not postgres and not browser and not acceptance"
+# Not what takes long and hardly depends on Python: PostgreSQL, browsers, whole campaigns and those killed in the middle.
+QUICK := -m "not soak and not judges" -k "not postgres and not browser and not crash" \
+  $(addprefix --ignore=tests/,acceptance bench demo docs judges scripts)
 
 .PHONY: test-newer
 test-newer: setup servers ## The quick tests again, on the newest Python here, if .venv has an older one
