@@ -58,7 +58,7 @@ def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
     """Check everything a campaign relies on. All checks always run, whatever the earlier ones found."""
     return tuple(
         finding
-        for look in (
+        for check in (
             _check_keys,
             _check_database,
             _check_web,
@@ -67,7 +67,7 @@ def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
             _check_dkim,
             _check_python,
         )
-        for finding in look(workspace)
+        for finding in check(workspace)
     )
 
 

@@ -45,12 +45,12 @@ def create_workspace(folder: Path, *, sample: bool, now: datetime) -> CreatedWor
     root.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
-        founded = _fill_workspace(building, sample=sample, now=now)
+        created = _fill_workspace(building, sample=sample, now=now)
         _move_into_place(building, root)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    return CreatedWorkspace(root=root, editions=founded.editions, partners=founded.partners)
+    return CreatedWorkspace(root=root, editions=created.editions, partners=created.partners)
 
 
 def _move_into_place(building: Path, root: Path) -> None:
@@ -104,16 +104,16 @@ def _prepare_database(workspace: Workspace, *, sample: bool, now: datetime) -> i
         upgrade(engine)
         if not sample:
             return 0
-        with open_session(engine) as opened:
+        with open_session(engine) as session:
             report = import_file(
-                opened,
+                session,
                 SAMPLE_PARTNERS,
                 sectors=workspace.settings.sectors,
                 key=workspace.keys.suppression,
                 now=now,
                 basis="sample data: invented desks",
             )
-            opened.commit()
+            session.commit()
         return report.added
     finally:
         engine.dispose()

@@ -171,9 +171,9 @@ def resolve_by_hand(
 
 
 def _load_campaign(engine: Engine, campaign_id: int, *, sends_again: bool) -> Campaign:
-    with open_session(engine, read_only=True) as reading:
-        campaign = find_campaign(reading, campaign_id)
-        reading.expunge(campaign)
+    with open_session(engine, read_only=True) as session:
+        campaign = find_campaign(session, campaign_id)
+        session.expunge(campaign)
     if sends_again and campaign.state is CampaignState.cancelled:
         hint = "You can still mark the deliveries in doubt as arrived."
         raise CampaignStateError(campaign_id, "sent again", campaign.state, hint)

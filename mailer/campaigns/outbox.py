@@ -66,10 +66,10 @@ def write_outbox(
     workspace.outbox.mkdir(exist_ok=True)
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
-    with open_session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as session:
         wanted = [
-            *_find_samples(reading, plan, workspace),
-            *_find_requested(reading, plan, workspace, addresses, now),
+            *_find_samples(session, plan, workspace),
+            *_find_requested(session, plan, workspace, addresses, now),
         ]
     builder = MessageBuilder(plan.compiled, workspace.settings) if plan.compiled else None
     files, pages = [], []
@@ -90,13 +90,13 @@ def _find_samples(session: Session, plan: Plan, workspace: Workspace) -> Iterato
     """The first reader of each variant, starting with the variant with the most readers."""
     alone = Counter(variant.language for variant in plan.variants)
     numbers: Counter[str] = Counter()
-    for variant, circle in plan.variants.items():
+    for variant, cohort in plan.variants.items():
         compiled = plan.mail_in(variant.language)
         numbers[variant.language] += 1
         name = f"{plan.edition}.{variant.language}"
         if alone[variant.language] > 1:
             name += f".{numbers[variant.language]:02d}"
-        subscriber = session.exec(select(Subscriber).where(col(Subscriber.id) == circle.first_id)).one()
+        subscriber = session.exec(select(Subscriber).where(col(Subscriber.id) == cohort.first_id)).one()
         yield name, compiled, load_reader(session, subscriber, workspace)
 
 

@@ -116,8 +116,8 @@ class Plan:
             "left_out": dict(self.left_out),
             "held_back": [held.as_dict() for held in self.held_back],
             "variants": [
-                {"language": variant.language, "stories": len(variant.stories), "readers": circle.size}
-                for variant, circle in self.variants.items()
+                {"language": variant.language, "stories": len(variant.stories), "readers": cohort.size}
+                for variant, cohort in self.variants.items()
             ],
             "problems": [
                 {"path": problem.path, "line": problem.line, "level": problem.level.value}
@@ -152,31 +152,31 @@ def plan_campaign(
     """
     law = workspace.settings.law
     audience = is_in_audience(segment, edition, now.date(), again=again, law=law)
-    with open_session(engine, read_only=True) as reading:
-        circles = list(list_cohorts(reading, audience))
-    examination = run_preflight(workspace, edition, choose_variants=partial(find_variants, circles))
-    compiled = _own_language_first(examination)
+    with open_session(engine, read_only=True) as session:
+        cohorts = list(list_cohorts(session, audience))
+    report = run_preflight(workspace, edition, choose_variants=partial(find_variants, cohorts))
+    compiled = _own_language_first(report)
     languages = tuple(mail.language for mail in compiled)
-    with open_session(engine, read_only=True) as reading:
+    with open_session(engine, read_only=True) as session:
         wished_for = is_in_audience(segment, edition, now.date(), again=again)
-        held_back = tuple(find_held_back(reading, law, wished_for))
-        left_out = _count_left_out(reading, segment, edition, now.date(), again=again)
+        held_back = tuple(find_held_back(session, law, wished_for))
+        left_out = _count_left_out(session, segment, edition, now.date(), again=again)
         return Plan(
             edition=edition,
             segment=segment,
             in_words=describe_segment(segment, vocabulary_of(workspace.settings)),
             again=again,
             compiled=compiled,
-            problems=examination.problems,
-            switched_off=examination.switched_off,
-            audience=reading.exec(select(func.count()).select_from(Subscriber).where(audience)).one(),
-            by_country=_count_by_country(reading, audience),
-            by_sector=_count_by_sector(reading, audience, tuple(workspace.settings.sectors)),
-            by_language=_count_by_language(reading, audience, languages),
+            problems=report.problems,
+            switched_off=report.switched_off,
+            audience=session.exec(select(func.count()).select_from(Subscriber).where(audience)).one(),
+            by_country=_count_by_country(session, audience),
+            by_sector=_count_by_sector(session, audience, tuple(workspace.settings.sectors)),
+            by_language=_count_by_language(session, audience, languages),
             left_out=left_out | {held.reason: held.count for held in held_back},
             held_back=held_back,
-            variants=find_variants(circles, compiled),
-            authors=examination.edition.authors if examination.edition else (),
+            variants=find_variants(cohorts, compiled),
+            authors=report.edition.authors if report.edition else (),
         )
 
 

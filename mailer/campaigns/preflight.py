@@ -100,9 +100,9 @@ def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> P
     try:
         if find_database_problem(engine):
             return run_preflight(workspace, slug)
-        with open_session(engine, read_only=True) as reading:
-            circles = list(list_cohorts(reading, eligible(today)))
-        return run_preflight(workspace, slug, choose_variants=partial(find_variants, circles))
+        with open_session(engine, read_only=True) as session:
+            cohorts = list(list_cohorts(session, eligible(today)))
+        return run_preflight(workspace, slug, choose_variants=partial(find_variants, cohorts))
     finally:
         engine.dispose()
 

@@ -94,7 +94,7 @@ def _load_reader_by_address(workspace: Workspace, address: str) -> Reader:
     engine = workspace.open_database()
     try:
         ensure_current(engine)
-        with open_session(engine, read_only=True) as opened:
-            return load_reader(opened, find_subscriber(opened, address), workspace)
+        with open_session(engine, read_only=True) as session:
+            return load_reader(session, find_subscriber(session, address), workspace)
     finally:
         engine.dispose()

@@ -86,14 +86,14 @@ def _prepare(
     engine: Engine, workspace: Workspace, campaign_id: int, *, resend_in_doubt: bool
 ) -> Callable[[Claim], bytes]:
     """Check the campaign, reopen it if deliveries in doubt are to be resent, and make its message builder."""
-    with open_session(engine) as work:
-        campaign = find_campaign(work, campaign_id)
+    with open_session(engine) as session:
+        campaign = find_campaign(session, campaign_id)
         if campaign.state not in _SENDABLE_STATES:
             raise CampaignStateError(campaign_id, "sent", campaign.state, "Launch it first.")
-        build = make_message_builder(work, campaign_id, campaign.language, workspace)
+        build = make_message_builder(session, campaign_id, campaign.language, workspace)
         if resend_in_doubt:
-            reopen_for_doubts(work, campaign_id)
-        work.commit()
+            reopen_for_doubts(session, campaign_id)
+        session.commit()
     return build
 
 

@@ -57,9 +57,9 @@ def run_worker(
 ) -> None:
     """Start and send what is due until ``stop`` is set, then finish what is in hand.
 
-    Lines for a person go to ``say``, from several threads. With ``tickets`` PostgreSQL wakes it, and with
-    ``listen`` at once (see :func:`mailer.dispatch.job_queue.process_jobs`). While the database is away it
-    waits.
+    Lines for a person go to ``say``, from several threads. With ``use_jobs``, PostgreSQL jobs wake it, and
+    with ``listen`` at once (see :func:`mailer.dispatch.job_queue.process_jobs`). While the database is away
+    it waits.
     """
     engine = workspace.open_database(durable=True)
     try:
@@ -185,8 +185,8 @@ class Worker:
 
     def join(self) -> None:
         """Wait until the running threads have finished."""
-        while hands := self._list_threads():
-            for thread in hands:
+        while threads := self._list_threads():
+            for thread in threads:
                 thread.join()
 
     def _list_threads(self) -> list[threading.Thread]:
@@ -195,8 +195,8 @@ class Worker:
 
     def _may_start(self, campaign_id: int) -> bool:
         with self._lock:
-            rest = self._backoffs.get(campaign_id)
-            return campaign_id not in self._threads and (rest is None or time.monotonic() >= rest.until)
+            backoff = self._backoffs.get(campaign_id)
+            return campaign_id not in self._threads and (backoff is None or time.monotonic() >= backoff.until)
 
     def _send(self, campaign_id: int) -> None:
         settled = -1
@@ -204,9 +204,9 @@ class Worker:
             if campaign_id not in self.find_workable():
                 return
             self.say(f"Campaign {campaign_id}: sending.")
-            ending = send_campaign(self.workspace, campaign_id, stop=self.stop)
-            settled = ending.counts.settled
-            self.say(_describe_result(campaign_id, ending))
+            result = send_campaign(self.workspace, campaign_id, stop=self.stop)
+            settled = result.counts.settled
+            self.say(_describe_result(campaign_id, result))
         except (MailerError, ConfigurationError, SQLAlchemyError) as error:
             self.say(f"Campaign {campaign_id}: {error}")
         except Exception:

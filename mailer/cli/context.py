@@ -60,17 +60,17 @@ class CliContext:
         """A read-only session, which never makes a campaign wait."""
         from mailer.database.engine import open_session
 
-        with self.open_database(workspace) as engine, open_session(engine, read_only=True) as opened:
-            yield opened
+        with self.open_database(workspace) as engine, open_session(engine, read_only=True) as session:
+            yield session
 
     @contextmanager
     def write_session(self, workspace: Workspace) -> Iterator[Session]:
         """A session that commits when the block ends normally and rolls back otherwise."""
         from mailer.database.engine import open_session
 
-        with self.open_database(workspace) as engine, open_session(engine) as opened:
-            yield opened
-            opened.commit()
+        with self.open_database(workspace) as engine, open_session(engine) as session:
+            yield session
+            session.commit()
 
 
 pass_context = click.make_pass_decorator(CliContext)

@@ -79,23 +79,23 @@ def _bar_progress(title: str) -> Iterator[ProgressCallback]:
         TextColumn("{task.description}", markup=False),
         BarColumn(complete_style="cyan", finished_style="cyan"),
         MofNCompleteColumn(),
-        TextColumn("{task.fields[pace]}", markup=False),
-        TextColumn("{task.fields[trouble]}", style="yellow", markup=False),
+        TextColumn("{task.fields[rate]}", markup=False),
+        TextColumn("{task.fields[problems]}", style="yellow", markup=False),
         console=Console(stderr=True),
         # stdout carries data, which must stay as it is.
         redirect_stdout=False,
     ) as progress:
-        task = progress.add_task(title, total=None, pace="", trouble="")
-        pace = RateMeter()
+        task = progress.add_task(title, total=None, rate="", problems="")
+        meter = RateMeter()
 
         def update(counts: Counts, notice: str = "") -> None:
-            pace.record(counts.settled)
+            meter.record(counts.settled)
             progress.update(
                 task,
                 total=counts.audience,
                 completed=counts.settled,
-                pace=describe_rate(pace, counts),
-                trouble=describe_problems(counts, notice),
+                rate=describe_rate(meter, counts),
+                problems=describe_problems(counts, notice),
             )
 
         yield update
@@ -103,15 +103,15 @@ def _bar_progress(title: str) -> Iterator[ProgressCallback]:
 
 def line_progress(title: str, *, monotonic: Callable[[], float] = time.monotonic) -> ProgressCallback:
     """A callback that prints plain lines on stderr: one every ten seconds and one for each new notice."""
-    last, told, pace = monotonic(), "", RateMeter(monotonic)
+    last, told, meter = monotonic(), "", RateMeter(monotonic)
 
     def update(counts: Counts, notice: str = "") -> None:
         nonlocal last, told
-        pace.record(counts.settled)
+        meter.record(counts.settled)
         if monotonic() - last < _LINE_SECONDS and notice in {"", told}:
             return
         last, told = monotonic(), notice
-        parts = (describe_rate(pace, counts), describe_problems(counts, notice))
+        parts = (describe_rate(meter, counts), describe_problems(counts, notice))
         say(", ".join([f"{title}: {counts.settled:,} of {counts.audience:,}", *filter(None, parts)]))
 
     return update

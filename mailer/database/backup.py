@@ -43,7 +43,7 @@ def _copy(engine: Engine, path: Path) -> None:
     try:
         with contextlib.closing(sqlite3.connect(path)) as target:
             driver = source.driver_connection
-            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect was looked at by the caller
+            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the caller has checked the dialect
             driver.backup(target)
     finally:
         source.close()

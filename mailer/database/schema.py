@@ -75,7 +75,7 @@ def _foreign_keys_off(connection: Connection) -> Iterator[None]:
     # Alembic changes a SQLite table by copying and dropping it, and dropping a table deletes its rows: with
     # foreign keys on, ON DELETE CASCADE would empty every table that refers to it.
     driver = connection.connection.driver_connection
-    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect was looked at by the caller
+    assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the caller has checked the dialect
     driver.execute("PRAGMA foreign_keys=OFF")
     # It also renames the copy while triggers of other tables refer to the dropped table; without this option,
     # SQLite checks the triggers at that moment and fails.

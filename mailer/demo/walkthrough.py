@@ -77,14 +77,14 @@ def run_walkthrough(folder: Path, output: DemoOutput, *, command: str = "mailer"
         environ = {"MAILER_SMTP__URL": sink.url, "MAILER_WEB__BASE_URL": f"http://127.0.0.1:{web_port}"}
         workspace = open_workspace(root, environ=environ)
         with _database(workspace) as engine:
-            stage = _DemoContext(
+            context = _DemoContext(
                 workspace=workspace, engine=engine, sink=sink, edition=edition, output=output
             )
-            _check(stage)
-            _preview(stage)
-            _send(stage, _SEGMENT, f"Send to the segment {_SEGMENT}")
-            _send(stage, "all", "Send to all other readers")
-            _unsubscribe_while_sending(stage, web_port)
+            _check(context)
+            _preview(context)
+            _send(context, _SEGMENT, f"Send to the segment {_SEGMENT}")
+            _send(context, "all", "Send to all other readers")
+            _unsubscribe_while_sending(context, web_port)
         page = _write_page(workspace, edition)
     _show_next_steps(folder, page, edition, output, command)
     return page
@@ -103,12 +103,12 @@ def _prepare_folder(folder: Path) -> Path:
 
 def _create_workspace(root: Path, output: DemoOutput) -> str:
     output.step("Create a workspace with the sample edition and the sample partners")
-    founded = create_workspace(root, sample=True, now=datetime.now(UTC))
+    created = create_workspace(root, sample=True, now=datetime.now(UTC))
     (root / _MARKER).touch()
     output.table(
-        [("workspace", root), ("edition", founded.editions[0]), ("partners imported", founded.partners)]
+        [("workspace", root), ("edition", created.editions[0]), ("partners imported", created.partners)]
     )
-    return founded.editions[0]
+    return created.editions[0]
 
 
 @contextmanager
@@ -122,10 +122,10 @@ def _database(workspace: Workspace) -> Iterator[Engine]:
 
 def _check(context: _DemoContext) -> None:
     context.output.step("Check and render the edition")
-    examination = run_preflight(context.workspace, context.edition)
-    if examination.has_errors or examination.edition is None:
-        raise MailerError("\n".join(str(problem) for problem in examination.problems))
-    context.output.table(_facts(examination, len(examination.edition.stories)))
+    report = run_preflight(context.workspace, context.edition)
+    if report.has_errors or report.edition is None:
+        raise MailerError("\n".join(str(problem) for problem in report.problems))
+    context.output.table(_facts(report, len(report.edition.stories)))
 
 
 def _facts(report: PreflightReport, stories: int) -> list[tuple[str, object]]:
@@ -172,10 +172,10 @@ def _send(context: _DemoContext, query: str, title: str) -> None:
 
 def _send_campaign(context: _DemoContext, campaign_id: int) -> Counts:
     with context.output.progress(f"Campaign {campaign_id}") as on_progress:
-        ending = send_campaign(context.workspace, campaign_id, on_progress=on_progress)
-    if ending.needs_attention:
-        raise MailerError(f"Campaign {campaign_id} is {ending.state}: {ending.reason}")
-    return ending.counts
+        result = send_campaign(context.workspace, campaign_id, on_progress=on_progress)
+    if result.needs_attention:
+        raise MailerError(f"Campaign {campaign_id} is {result.state}: {result.reason}")
+    return result.counts
 
 
 def _unsubscribe_while_sending(context: _DemoContext, web_port: int) -> None:

@@ -159,12 +159,12 @@ class Comparison:
         """One row for each person in either audience, with the kind of change and the index of its reason."""
         before, after = self.before.condition, self.after.condition
         change = case((and_(before, after), ChangeKind.both), (after, ChangeKind.new), else_=ChangeKind.gone)
-        reason = case((and_(before, after), -1), (after, self._new.number), else_=self._gone.number)
+        reason = case((and_(before, after), -1), (after, self._new.index), else_=self._gone.index)
         wanted: Select[Any] = select(change.label("change"), reason.label("reason"), *columns)
         return wanted.where(or_(before, after))
 
     def _describe_reason(self, change: str, number: int) -> str:
-        return "" if number < 0 else (self._new if change == ChangeKind.new else self._gone).words[number]
+        return "" if number < 0 else (self._new if change == ChangeKind.new else self._gone).reasons[number]
 
 
 def compare_audiences(
@@ -182,26 +182,26 @@ def compare_audiences(
 
 
 class _AbsenceReasons:
-    """Why a member of ``other`` is not in ``side``: the reasons in ``words``, and in SQL the ``number`` of
-    each.
+    """Why a member of ``other`` is not in ``audience``: the reasons in ``reasons``, and in SQL the ``index``
+    of each.
     """
 
     def __init__(
-        self, side: ComparedAudience, other: ComparedAudience, vocabulary: Vocabulary, today: date
+        self, audience: ComparedAudience, other: ComparedAudience, vocabulary: Vocabulary, today: date
     ) -> None:
-        self._side, self._other = side, other
+        self._audience, self._other = audience, other
         reasons = [
-            *(_delivery_reasons(side) if side.was_sent else _status_reasons(side, today)),
+            *(_delivery_reasons(audience) if audience.was_sent else _status_reasons(audience, today)),
             *self._unmatched_terms(vocabulary),
         ]
-        last = "returned, or changed their choices since" if side.was_sent else "for another reason"
-        self.words = (*(words for words, _ in reasons), last)
+        last = "returned, or changed their choices since" if audience.was_sent else "for another reason"
+        self.reasons = (*(words for words, _ in reasons), last)
         conditions = [(condition, literal(number)) for number, (_, condition) in enumerate(reasons)]
         end = literal(len(reasons))
-        self.number: ColumnElement[int] = case(*conditions, else_=end) if conditions else end
+        self.index: ColumnElement[int] = case(*conditions, else_=end) if conditions else end
 
     def _unmatched_terms(self, vocabulary: Vocabulary) -> Iterator[tuple[str, ColumnElement[bool]]]:
-        segment = self._side.segment
+        segment = self._audience.segment
         for part in segment.terms if segment else ():
             opposite = negate(part)
             words = describe_expression(opposite, vocabulary)

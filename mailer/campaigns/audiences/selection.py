@@ -111,11 +111,11 @@ def find_variants(cohorts: Iterable[Cohort], compiled: Sequence[CompiledEdition]
     """The variants that the cohorts get, largest first; cohorts with the same variant are merged."""
     mails = {mail.language: mail for mail in compiled}
     found: dict[Variant, Cohort] = {}
-    for circle in cohorts if mails else ():
-        variant = mails[choose_language(circle.language, tuple(mails))].variant_for(circle.interests)
-        same = found.get(variant, circle)
-        number = circle.size + (same.size if same is not circle else 0)
-        found[variant] = replace(same, size=number, first_id=min(same.first_id, circle.first_id))
+    for cohort in cohorts if mails else ():
+        variant = mails[choose_language(cohort.language, tuple(mails))].variant_for(cohort.interests)
+        same = found.get(variant, cohort)
+        number = cohort.size + (same.size if same is not cohort else 0)
+        found[variant] = replace(same, size=number, first_id=min(same.first_id, cohort.first_id))
     return dict(sorted(found.items(), key=lambda item: (-item[1].size, item[1].first_id)))
 
 

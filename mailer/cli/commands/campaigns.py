@@ -30,8 +30,8 @@ def list_(context: CliContext, as_json: bool) -> None:
     from mailer.campaigns.report import list_campaigns
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        summaries = [approve.check(opened, workspace, found) for found in list_campaigns(opened)]
+    with context.read_session(workspace) as session:
+        summaries = [approve.check(session, workspace, found) for found in list_campaigns(session)]
     if as_json:
         emit_json([summary.as_dict() for summary in summaries])
         return
@@ -65,9 +65,9 @@ def archive(context: CliContext, campaign_id: int, off: bool) -> None:
     from mailer.campaigns.lifecycle import set_archived
 
     workspace = context.open_workspace()
-    with context.open_database(workspace) as engine, Session(engine) as opened:
-        set_archived(opened, campaign_id, archived=not off)
-        opened.commit()
+    with context.open_database(workspace) as engine, Session(engine) as session:
+        set_archived(session, campaign_id, archived=not off)
+        session.commit()
     say(f"Campaign {campaign_id} is {'no longer' if off else 'now'} in the archive.")
 
 
@@ -80,8 +80,8 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     from mailer.campaigns.report import describe_counts, summarise_campaign
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        summary = approve.check(opened, workspace, summarise_campaign(opened, campaign_id))
+    with context.read_session(workspace) as session:
+        summary = approve.check(session, workspace, summarise_campaign(session, campaign_id))
     if as_json:
         emit_json(summary.as_dict())
         return

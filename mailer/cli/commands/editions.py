@@ -40,12 +40,12 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
         raise click.UsageError("Give the name of an edition, or a check to explain with --explain CODE.")
     from mailer.campaigns.preflight import run_preflight_for_list
 
-    examination = run_preflight_for_list(context.open_workspace(), edition, today=datetime.now(UTC).date())
+    report = run_preflight_for_list(context.open_workspace(), edition, today=datetime.now(UTC).date())
     if online:
         from mailer.campaigns.preflight import add_link_problems
 
-        examination = add_link_problems(examination)
-    problems, switched_off = examination.problems, examination.switched_off
+        report = add_link_problems(report)
+    problems, switched_off = report.problems, report.switched_off
     if as_json:
         emit_json(
             {
@@ -59,7 +59,7 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
         for off in switched_off:
             say(f"Switched off: {off}")
         say(_summarise_problems(edition, problems))
-    sys.exit(1 if examination.has_errors else 0)
+    sys.exit(1 if report.has_errors else 0)
 
 
 def _explain_check(code: str) -> str:

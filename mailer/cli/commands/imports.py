@@ -71,9 +71,9 @@ def import_(
         accepts_likely_encoding=dry_run,
     )
     workspace = context.open_workspace()
-    with context.write_session(workspace) as opened, show_row_progress(file) as on_progress:
+    with context.write_session(workspace) as session, show_row_progress(file) as on_progress:
         report = import_file(
-            opened,
+            session,
             file,
             sectors=workspace.settings.sectors,
             key=workspace.keys.suppression,
@@ -105,8 +105,8 @@ def imports(context: CliContext, as_json: bool) -> None:
     from subscribers.imports.importer import list_imports
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        known = [batch.model_dump() for batch in list_imports(opened)]
+    with context.read_session(workspace) as session:
+        known = [batch.model_dump() for batch in list_imports(session)]
     if as_json:
         emit_json(known)
         return

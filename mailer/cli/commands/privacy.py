@@ -29,8 +29,8 @@ def data(context: CliContext, address: str, output: Path | None) -> None:
     from mailer.privacy.data_export import export_personal_data
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        known = export_personal_data(opened, address, key=workspace.keys.suppression, now=datetime.now(UTC))
+    with context.read_session(workspace) as session:
+        known = export_personal_data(session, address, key=workspace.keys.suppression, now=datetime.now(UTC))
     if output is None:
         emit_json(known)
         return
@@ -49,9 +49,9 @@ def suppress(context: CliContext, address: str) -> None:
     from subscribers.consent.status_changes import suppress as suppress_address
 
     workspace = context.open_workspace()
-    with context.write_session(workspace) as opened:
+    with context.write_session(workspace) as session:
         suppress_address(
-            opened, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
+            session, address, key=workspace.keys.suppression, method="command line", now=datetime.now(UTC)
         )
     say(f"{address} is suppressed and will get no mail. Imports cannot bring it back.")
 
@@ -81,12 +81,12 @@ def unsuppress(context: CliContext, address: str, why: str, by: str, confirm: bo
     workspace, now = context.open_workspace(), datetime.now(UTC)
     key = workspace.keys.suppression
     if not confirm:
-        with context.read_session(workspace) as opened:
-            _print_suppressed(preview_unsuppress(opened, address, key=key))
+        with context.read_session(workspace) as session:
+            _print_suppressed(preview_unsuppress(session, address, key=key))
         say(f"Would remove {address} from the suppression list. Add --confirm to do it.")
         return
-    with context.write_session(workspace) as opened:
-        found = unsuppress_address(opened, address, key=key, by=by, why=why, method="command line", now=now)
+    with context.write_session(workspace) as session:
+        found = unsuppress_address(session, address, key=key, by=by, why=why, method="command line", now=now)
     _print_suppressed(found)
     say(f"Removed {address} from the suppression list. Recorded: {by}, {why}")
 

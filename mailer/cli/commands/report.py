@@ -68,11 +68,11 @@ def report(
     if states and output is None:
         raise click.UsageError("--state only works together with --csv FILE.")
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
+    with context.read_session(workspace) as session:
         if output is not None:
-            _write_csv(opened, campaign_id, workspace, output, states)
+            _write_csv(session, campaign_id, workspace, output, states)
             return
-        found = report_campaign(opened, campaign_id, workspace)
+        found = report_campaign(session, campaign_id, workspace)
     if as_json:
         emit_json(found.as_dict())
         return

@@ -60,10 +60,10 @@ def list_(context: CliContext, as_json: bool) -> None:
     from subscribers.segments.saved_segments import list_saved_segments
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
+    with context.read_session(workspace) as session:
         rows = [
-            {"name": saved.name, "segment": saved.text, **_describe_saved(workspace, opened, saved.text)}
-            for saved in list_saved_segments(opened.connection())
+            {"name": saved.name, "segment": saved.text, **_describe_saved(workspace, session, saved.text)}
+            for saved in list_saved_segments(session.connection())
         ]
     if as_json:
         emit_json(rows)
@@ -93,11 +93,11 @@ def save(context: CliContext, name: str, query: str) -> None:
     from subscribers.segments.saved_segments import save_segment as save_segment
 
     workspace = context.open_workspace()
-    with context.write_session(workspace) as opened:
-        known = _known(workspace, opened)
-        before = save_segment(opened.connection(), name, query, known, now=datetime.now(UTC))
-        saved = find_saved_segment(opened.connection(), name)
-        meaning = _describe_saved(workspace, opened, saved.text)
+    with context.write_session(workspace) as session:
+        known = _known(workspace, session)
+        before = save_segment(session.connection(), name, query, known, now=datetime.now(UTC))
+        saved = find_saved_segment(session.connection(), name)
+        meaning = _describe_saved(workspace, session, saved.text)
     if before is not None and before.text != saved.text:
         say(f"Before, {saved.name} was: {before.text}")
     say(f"Saved segment:{saved.name}: {meaning['in_words']}. Subscribers now: {meaning['count']}.")
@@ -112,9 +112,9 @@ def show(context: CliContext, name: str, as_json: bool) -> None:
     from subscribers.segments.saved_segments import find_saved_segment
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        saved = find_saved_segment(opened.connection(), name)
-        meaning = _describe_saved(workspace, opened, saved.text)
+    with context.read_session(workspace) as session:
+        saved = find_saved_segment(session.connection(), name)
+        meaning = _describe_saved(workspace, session, saved.text)
     facts = {"name": saved.name, "segment": saved.text, **meaning}
     facts |= {
         "created_at": _format_instant(saved.created_at),
@@ -136,8 +136,8 @@ def delete(context: CliContext, name: str) -> None:
     from subscribers.segments.saved_segments import delete_segment
 
     workspace = context.open_workspace()
-    with context.write_session(workspace) as opened:
-        saved = delete_segment(opened.connection(), name, _known(workspace, opened))
+    with context.write_session(workspace) as session:
+        saved = delete_segment(session.connection(), name, _known(workspace, session))
     say(f"Deleted {saved.name}. It was: {saved.text}")
 
 
@@ -151,9 +151,9 @@ def explain(context: CliContext, query: str, as_json: bool) -> None:
     Example: mailer segments explain 'country:MN,CN sector:education -tag:press'
     """
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        segment = read_segment(workspace.settings, query, opened)
-        meaning = _describe(workspace, opened, segment)
+    with context.read_session(workspace) as session:
+        segment = read_segment(workspace.settings, query, session)
+        meaning = _describe(workspace, session, segment)
     if as_json:
         emit_json({"segment": query, **meaning})
     else:
@@ -179,16 +179,16 @@ def compare(context: CliContext, before: str, after: str, as_csv: bool, as_json:
     if as_csv and as_json:
         raise click.UsageError("Choose one of --csv and --json.")
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
+    with context.read_session(workspace) as session:
         comparison = compare_audiences(
-            opened, workspace.settings, before, after, today=datetime.now(UTC).date()
+            session, workspace.settings, before, after, today=datetime.now(UTC).date()
         )
         if as_csv:
-            _write_changes_csv(comparison.list_changes(opened))
+            _write_changes_csv(comparison.list_changes(session))
             return
-        difference = comparison.count(opened)
+        difference = comparison.count(session)
         if as_json:
-            people = [asdict(moved) for moved in comparison.list_changes(opened)]
+            people = [asdict(moved) for moved in comparison.list_changes(session)]
             emit_json({**difference.as_dict(), "people": people})
             return
     _print_difference(difference)

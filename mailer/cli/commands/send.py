@@ -129,8 +129,8 @@ def send(
         rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes, archived=archived, by=by
     )
     with context.open_database(workspace) as engine:
-        with open_session(engine, read_only=True) as opened:
-            segment = read_segment(workspace.settings, query, opened)
+        with open_session(engine, read_only=True) as session:
+            segment = read_segment(workspace.settings, query, session)
         plan = plan_campaign(workspace, engine, edition, segment, again=again, now=datetime.now(UTC))
     if confirm and start is not None:
         _schedule(context, workspace, plan, start, terms, as_json=as_json)
@@ -161,8 +161,8 @@ def resume(
     from mailer.campaigns.worker import requeue_in_doubt
 
     workspace = context.open_workspace()
-    with context.write_session(workspace) as opened:
-        resume_campaign(opened, campaign_id, now=datetime.now(UTC))
+    with context.write_session(workspace) as session:
+        resume_campaign(session, campaign_id, now=datetime.now(UTC))
     if detach:
         if resend_in_doubt:
             with _durable_engine(workspace) as engine:
@@ -346,7 +346,7 @@ def _durable_engine(workspace: Workspace) -> Iterator[Engine]:
 
 
 def _send_in_foreground(
-    home: CliContext,
+    context: CliContext,
     workspace: Workspace,
     campaign_id: int,
     *,
@@ -359,22 +359,22 @@ def _send_in_foreground(
     from mailer.cli.progress import show_progress
 
     with show_progress(f"Campaign {campaign_id}") as on_progress:
-        ending = send_campaign(
+        result = send_campaign(
             workspace, campaign_id, on_progress=on_progress, wait=wait, resend_in_doubt=resend_in_doubt
         )
     until = _read_canary_end(workspace, campaign_id)
     if as_json:
         emit_json(
             {
-                **ending.counts.as_dict(),
+                **result.counts.as_dict(),
                 "id": campaign_id,
-                "state": str(ending.state),
-                "reason": ending.reason,
+                "state": str(result.state),
+                "reason": result.reason,
             }
         )
     else:
-        _print_result(home, campaign_id, ending, until)
-    if ending.needs_attention and until is None:
+        _print_result(context, campaign_id, result, until)
+    if result.needs_attention and until is None:
         sys.exit(1)
 
 
@@ -388,11 +388,11 @@ def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
 
 
 def _print_result(
-    home: CliContext, campaign_id: int, result: RunResult, canary_until: datetime | None
+    context: CliContext, campaign_id: int, result: RunResult, canary_until: datetime | None
 ) -> None:
     from mailer.campaigns.report import describe_counts
 
-    resume = home.command_line("campaigns", "resume", str(campaign_id))
+    resume = context.command_line("campaigns", "resume", str(campaign_id))
     emit(f"Campaign {campaign_id}, {describe_counts(result.counts)}")
     emit(result.counts.equation())
     if result.reason:
@@ -412,4 +412,4 @@ def _print_result(
             f"{result.counts.deferred} deferred: they can be tried again from "
             f"{format_utc(result.next_try)}, with: {resume}"
         )
-    say(f"For the details: {home.command_line('campaigns', 'report', str(campaign_id))}")
+    say(f"For the details: {context.command_line('campaigns', 'report', str(campaign_id))}")

@@ -37,7 +37,7 @@ def segment_option(command: Callable[..., None]) -> Callable[..., None]:
 def read_segment(settings: Settings, query: str, session: Session | None = None) -> Segment:
     """Parse a segment, with the workspace's sectors.
 
-    With the session ``opened`` it may also refer to campaigns and saved segments.
+    With the session ``session`` it may also refer to campaigns and saved segments.
 
     Raises:
         SegmentError: the segment is invalid; the message shows where.
@@ -65,9 +65,9 @@ def list_(context: CliContext, query: str, as_json: bool) -> None:
     from subscribers.queries import list_subscriber_details
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        segment = read_segment(workspace.settings, query, opened)
-        people = list(list_subscriber_details(opened, segment))
+    with context.read_session(workspace) as session:
+        segment = read_segment(workspace.settings, query, session)
+        people = list(list_subscriber_details(session, segment))
     if as_json:
         emit_json(people)
         return
@@ -94,9 +94,9 @@ def count(context: CliContext, query: str, as_json: bool) -> None:
     from subscribers.queries import count_subscribers as count_subscribers
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        segment = read_segment(workspace.settings, query, opened)
-        number = count_subscribers(opened, segment)
+    with context.read_session(workspace) as session:
+        segment = read_segment(workspace.settings, query, session)
+        number = count_subscribers(session, segment)
     if as_json:
         emit_json({"segment": query, "count": number})
         return
@@ -129,10 +129,10 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     settings, vocabulary = workspace.settings, vocabulary_of(workspace.settings)
-    with context.read_session(workspace) as opened:
-        segment = read_segment(settings, query, opened)
+    with context.read_session(workspace) as session:
+        segment = read_segment(settings, query, session)
         today = None if segment.asks_about(TermKey.status) else datetime.now(UTC).date()
-        table = make_cross_table(opened, segment, tuple(settings.sectors), today=today)
+        table = make_cross_table(session, segment, tuple(settings.sectors), today=today)
     if as_json:
         emit_json({"segment": segment.text, **as_dict(table, vocabulary)})
         return
@@ -167,16 +167,16 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
     if output is None and wanted is ExportFormat.xlsx:
         raise click.UsageError("A workbook cannot be printed. Give a file name, such as -o partners.xlsx")
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        segment = read_segment(workspace.settings, query, opened)
+    with context.read_session(workspace) as session:
+        segment = read_segment(workspace.settings, query, session)
         if output is None:
-            export_subscribers(opened, segment, wanted, sys.stdout.buffer)
+            export_subscribers(session, segment, wanted, sys.stdout.buffer)
             return
         with atomic_file(output) as file:
             if wanted is ExportFormat.csv:
                 # Without this mark Excel reads the file in the system's own encoding instead of UTF-8.
                 file.write(codecs.BOM_UTF8)
-            number = export_subscribers(opened, segment, wanted, file)
+            number = export_subscribers(session, segment, wanted, file)
     say(f"Wrote {output}: {number} subscriber{'' if number == 1 else 's'}.")
 
 
@@ -189,8 +189,8 @@ def show(context: CliContext, address: str, as_json: bool) -> None:
     from subscribers.queries import read_subscriber_details
 
     workspace = context.open_workspace()
-    with context.read_session(workspace) as opened:
-        known = read_subscriber_details(opened, address)
+    with context.read_session(workspace) as session:
+        known = read_subscriber_details(session, address)
     if as_json:
         emit_json(known)
         return

@@ -22,16 +22,16 @@ def init(folder: Path, sample: bool, as_json: bool) -> None:
     """Create a workspace in DIR, with settings, keys and a database."""
     from mailer.workspace_init import create_workspace
 
-    founded = create_workspace(folder, sample=sample, now=datetime.now(UTC))
+    created = create_workspace(folder, sample=sample, now=datetime.now(UTC))
     if as_json:
         emit_json(
-            {"workspace": str(founded.root), "editions": list(founded.editions), "partners": founded.partners}
+            {"workspace": str(created.root), "editions": list(created.editions), "partners": created.partners}
         )
         return
-    say(f"Created the workspace {founded.root}.")
-    if founded.editions:
-        say(f"It contains the edition {', '.join(founded.editions)} and {founded.partners} sample partners.")
-        say(f"Next: mailer -C {folder} check {founded.editions[0]}")
+    say(f"Created the workspace {created.root}.")
+    if created.editions:
+        say(f"It contains the edition {', '.join(created.editions)} and {created.partners} sample partners.")
+        say(f"Next: mailer -C {folder} check {created.editions[0]}")
     else:
         say(f"Next: fill in [sender] in {folder}/mailer.toml, then start with: mailer -C {folder} new 2026-1")
 
