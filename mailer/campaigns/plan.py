@@ -37,7 +37,7 @@ class Plan:
     """The result of sending an edition to a segment, worked out in advance.
 
     ``in_words`` describes the segment. ``compiled`` is the edition in each of its languages, its own
-    first; it is empty if there are errors, which are in ``problems``. ``disabled_results`` are the checks the
+    first; it is empty if there are errors, which are in ``problems``. ``switched_off`` are the checks the
     edition has switched off. The three ``by_…`` count the audience by ISO country ("" for unknown), by sector
     followed (a reader may follow several) and by the language of their mail. ``left_out`` counts the members
     of the segment who get nothing, by reason, and ``held_back`` has the details of those excluded by the law

@@ -43,7 +43,7 @@ class PreflightReport:
     """An edition with all its problems, sorted by place, and the compiled mail in each of its languages.
 
     ``edition`` is None if its files could not be read at all; ``compiled`` is empty if they contain errors.
-    ``mails`` are the mails that were checked: each variant in each language. ``disabled_results`` are the
+    ``mails`` are the mails that were checked: each variant in each language. ``switched_off`` are the
     checks the edition has switched off, with the reason and the problems they would have reported.
     """
 

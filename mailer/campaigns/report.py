@@ -163,7 +163,7 @@ class InDoubtReader:
 class CampaignReport:
     """A campaign with its problems, largest group first, and the first 1,000 readers in doubt.
 
-    ``disabled_results`` are the checks that were switched off when it was sent, by code, with the editors'
+    ``switched_off`` are the checks that were switched off when it was sent, by code, with the editors'
     reason.
     ``bounced`` is the number of readers whose address turned out to be dead.
     """

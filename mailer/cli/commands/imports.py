@@ -63,7 +63,7 @@ def import_(
     from subscribers.imports.files.format_detection import ReadOptions
     from subscribers.imports.importer import import_file
 
-    reading = ReadOptions(
+    options = ReadOptions(
         encoding=encoding,
         delimiter=_read_delimiter(delimiter),
         columns=None if table is None else read_columns_file(table),
@@ -80,7 +80,7 @@ def import_(
             now=datetime.now(UTC),
             dry_run=dry_run,
             basis=basis,
-            options=reading,
+            options=options,
             on_progress=on_progress,
         )
     if as_json:

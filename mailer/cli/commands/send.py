@@ -314,8 +314,8 @@ def _leave_to_workers(
 
     with context.open_database(workspace) as engine:
         workers = count_workers(workspace, engine)
-        with open_session(engine, read_only=True) as reading:
-            summary = summarise_campaign(reading, campaign_id)
+        with open_session(engine, read_only=True) as session:
+            summary = summarise_campaign(session, campaign_id)
     if as_json:
         start = {} if at is None else {"scheduled_at": at.isoformat()}
         emit_json({**summary.as_dict(), **start, "workers": workers})
@@ -383,8 +383,8 @@ def _read_canary_end(workspace: Workspace, campaign_id: int) -> datetime | None:
     from mailer.campaigns.lifecycle import find_campaign
     from mailer.database.engine import open_session
 
-    with _durable_engine(workspace) as engine, open_session(engine, read_only=True) as reading:
-        return find_campaign(reading, campaign_id).canary_until
+    with _durable_engine(workspace) as engine, open_session(engine, read_only=True) as session:
+        return find_campaign(session, campaign_id).canary_until
 
 
 def _print_result(
