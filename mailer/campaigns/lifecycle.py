@@ -60,13 +60,13 @@ def resume_campaign(
     *,
     now: datetime,
 ) -> None:
-    """Let it send again, to all that are left: a canary is over. Workers are woken with the commit.
+    """Resume a campaign and send to all remaining readers; a canary is over. The commit wakes the workers.
 
-    One that is finished goes on where doubts were put back in the queue; where deliveries are still in doubt
-    and none is queued, it is left as it is, for them to be resent.
+    A finished campaign resumes if deliveries in doubt were put back in the queue. If some are still in doubt
+    and none is queued, nothing changes, so that they can be resent.
 
     Raises:
-        UnknownCampaignError: there is none.
+        UnknownCampaignError: there is no such campaign.
         CampaignStateError: it was never launched, is cancelled, or has nothing left to do.
     """
     campaign = find_campaign(session, campaign_id)
@@ -107,7 +107,7 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
     """Cancel a campaign for good. Messages not yet sent are never sent.
 
     Raises:
-        UnknownCampaignError: there is none.
+        UnknownCampaignError: there is no such campaign.
         CampaignStateError: it is finished.
     """
     campaign = find_campaign(session, campaign_id)
@@ -120,7 +120,7 @@ def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
     """Add the edition of a campaign to the public archive, or remove it. The caller commits.
 
     Raises:
-        UnknownCampaignError: there is none.
+        UnknownCampaignError: there is no such campaign.
     """
     campaign = find_campaign(session, campaign_id)
     campaign.archived = archived
@@ -131,7 +131,7 @@ def find_campaign(session: Session, campaign_id: int) -> Campaign:
     """The campaign with this id, read from the database again.
 
     Raises:
-        UnknownCampaignError: there is none.
+        UnknownCampaignError: there is no such campaign.
     """
     campaign = session.get(Campaign, campaign_id, populate_existing=True)
     if campaign is None:
@@ -170,7 +170,7 @@ def _change_state(
 
 
 def _update_in_state(session: Session, campaign: Campaign, state: CampaignState, **values: object) -> bool:
-    """Change a campaign that stands in ``state`` and stays there; whether it still did."""
+    """Update a campaign that stays in ``state``; return whether it was still in that state."""
     assert campaign.id is not None  # noqa: S101 - it came from the database
     changed = update(Campaign).where(col(Campaign.id) == campaign.id, col(Campaign.state) == state)
     done = session.connection().execute(changed.values(values)).rowcount == 1

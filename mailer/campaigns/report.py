@@ -211,7 +211,7 @@ def summarise_campaign(session: Session, campaign_id: int) -> CampaignSummary:
     """Summarise a campaign: its state, numbers and timing.
 
     Raises:
-        UnknownCampaignError: there is none.
+        UnknownCampaignError: there is no such campaign.
     """
     return _build_summary(session, find_campaign(session, campaign_id))
 
@@ -226,7 +226,7 @@ def report_campaign(session: Session, campaign_id: int, workspace: Workspace) ->
     """Build the report of a campaign.
 
     Raises:
-        UnknownCampaignError: there is none.
+        UnknownCampaignError: there is no such campaign.
     """
     summary = summarise_campaign(session, campaign_id)
     return CampaignReport(

@@ -55,11 +55,11 @@ def run_worker(
     listen: bool = True,
     clock: Clock = read_clock,
 ) -> None:
-    """Start and send what is due until ``stop`` is set, then finish what is in hand.
+    """Start and send campaigns that are due until ``stop`` is set, then finish the messages being sent.
 
-    Lines for a person go to ``say``, from several threads. With ``use_jobs``, PostgreSQL jobs wake it, and
-    with ``listen`` at once (see :func:`mailer.dispatch.job_queue.process_jobs`). While the database is away
-    it waits.
+    Messages for the operator go to ``say``, from several threads. With ``use_jobs``, PostgreSQL jobs wake the
+    worker, with ``listen`` immediately (see :func:`mailer.dispatch.job_queue.process_jobs`). If the database
+    is unreachable, it waits.
     """
     engine = workspace.open_database(durable=True)
     try:
@@ -95,7 +95,7 @@ class _IdleBackoff:
 
 @dataclass
 class Worker:
-    """The campaigns this process works on, at most ``most`` at once, each in a thread of its own."""
+    """Sends up to ``max_campaigns`` campaigns at the same time, each in its own thread."""
 
     workspace: Workspace
     engine: Engine
@@ -110,12 +110,12 @@ class Worker:
 
     def poll(self) -> None:
         """Check for work once a second until told to stop."""
-        beaten, is_away = time.monotonic(), False
+        last_beat, is_away = time.monotonic(), False
         while not self.stop.is_set():
             try:
-                if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
+                if time.monotonic() - last_beat >= HEARTBEAT_SECONDS:
                     self.presence.send_heartbeat()
-                    beaten = time.monotonic()
+                    last_beat = time.monotonic()
                 self.tick()
                 is_away = False
             except SQLAlchemyError as error:
