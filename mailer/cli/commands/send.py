@@ -83,7 +83,7 @@ _MAX_FILES_NAMED = 3
     metavar="NAME",
     envvar=["LOGNAME", "USER"],
     default="",
-    help="Who sends it, where another person has to approve; whoever gives the command, unless said.",
+    help="Who sends it, if another person must approve. Default: the user running the command.",
 )
 @click.option(
     "--archive/--no-archive",
