@@ -178,7 +178,7 @@ def test_a_person_says_of_one_that_it_arrived_and_of_another_to_send_again(
     again = run(either_workspace, "resolve", "1", "reader1@example.org", "--send-again")
     assert list(read_states(engine).values()) == [S.sent, S.queued, S.in_doubt, S.in_doubt]
     reasons = [delivery.reason for delivery in read_deliveries(engine).values()]
-    assert reasons[:2] == ["decided by a person: it arrived", "decided by a person: to be sent again"]
+    assert reasons[:2] == ["a person decided: it arrived", "a person decided: send it again"]
     assert "campaigns resume 1" in again.stderr
 
 
@@ -192,7 +192,7 @@ def test_a_person_decides_about_everybody_at_once(
 def test_somebody_who_is_not_in_doubt_is_named(either_workspace: Workspace, campaign: int) -> None:
     result = run(either_workspace, "resolve", "1", "nobody@example.org", "--arrived")
     assert result.exit_code == 1
-    assert "nobody@example.org: not in doubt" in result.stderr
+    assert "nobody@example.org is not in doubt" in result.stderr
 
 
 def test_what_a_running_dispatcher_holds_is_left_to_it(

@@ -201,8 +201,8 @@ def test_every_newsletter_that_somebody_would_get_is_checked(
     looked_at = run_preflight_for_list(workspace, SLUG, today=now.date()).mails
     assert [mail.variant for mail in looked_at] == [
         "the whole edition",
-        "that of 1 story from teachers on",
-        "that of 1 story from museum on",
+        "the version with 1 story from teachers on",
+        "the version with 1 story from museum on",
     ]
 
 

@@ -90,8 +90,8 @@ def test_every_variant_that_is_named_is_examined(workspace: Workspace, edition: 
     examination = run_preflight(workspace, SLUG, choose_variants=each_story)
     assert [mail.variant for mail in examination.mails] == [
         "the whole edition",
-        "that of 1 story from teachers on",
-        "that of 1 story from forum on",
+        "the version with 1 story from teachers on",
+        "the version with 1 story from forum on",
     ]
     assert [mail.message is None for mail in examination.mails] == [False, True, True]
 
@@ -182,7 +182,7 @@ def test_explain_prints_the_page_of_a_check_without_a_workspace(tmp_path: Path) 
     assert done.stdout.startswith("# low-contrast\n")
     done = runner.invoke(mailer, ["check", "--explain", "contrast"])
     assert done.exit_code == 2
-    assert "there is no check 'contrast'. Did you mean low-contrast?" in done.stderr
+    assert "there is no check called 'contrast'. Did you mean low-contrast?" in done.stderr
     assert runner.invoke(mailer, ["check"]).exit_code == 2
 
 

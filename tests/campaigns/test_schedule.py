@@ -105,10 +105,10 @@ def test_a_time_without_an_offset_or_zone_is_the_machines() -> None:
 
 @pytest.mark.parametrize(
     ("words", "why"),
-    [("2026-03-29T02:30", "does not exist"), ("2026-10-25T02:30", "comes twice")],
+    [("2026-03-29T02:30", "does not exist"), ("2026-10-25T02:30", "occurs twice")],
 )
 def test_an_hour_that_the_clocks_skip_or_repeat_is_refused(words: str, why: str) -> None:
-    with pytest.raises(ScheduleError, match=rf"{words}: this time {why} .* Name its offset"):
+    with pytest.raises(ScheduleError, match=rf"{words} {why}, because the clocks change .* Add an offset"):
         parse_start_time(words, ZoneInfo("Europe/Paris"))
 
 
@@ -166,7 +166,7 @@ def test_a_time_that_has_passed_is_refused_and_nothing_is_written(
     workspace: Workspace, engine: Engine, clock: FakeClock
 ) -> None:
     with pytest.raises(
-        ScheduleError, match=r"2026-03-01 08:59:00 UTC has passed; .* it is 2026-03-01 09:00:00"
+        ScheduleError, match=r"2026-03-01 08:59:00 UTC is in the past: .* it is 2026-03-01 09:00:00"
     ):
         schedule_campaign(
             engine,
@@ -312,7 +312,7 @@ def test_a_schedule_that_finds_nobody_is_cancelled_with_the_reason(
     start_due_campaigns(engine, workspace, clock=clock)
     campaign = read_campaign(engine, number)
     assert (campaign.state, campaign.finished_at) == (C.cancelled, HOUR)
-    assert campaign.state_reason == "At its hour nobody of the segment would have got it."
+    assert campaign.state_reason == "No reader would have got it when the campaign was due."
 
 
 def test_pages_that_cannot_be_reached_pause_it_with_its_audience(
@@ -325,7 +325,7 @@ def test_pages_that_cannot_be_reached_pause_it_with_its_audience(
     )
     campaign = read_campaign(engine, number)
     assert (campaign.state, campaign.audience) == (C.paused, 4)
-    assert "one-click unsubscribe needs https" in campaign.state_reason
+    assert "one-click unsubscribe requires https" in campaign.state_reason
 
 
 def test_a_void_approval_cancels_it(workspace: Workspace, engine: Engine, clock: FakeClock) -> None:
@@ -359,7 +359,7 @@ def test_a_sector_that_is_gone_cancels_it_and_the_others_start(
     clock.now = HOUR
     start_due_campaigns(engine, with_settings(workspace, sectors={"culture": "Culture"}), clock=clock)
     assert read_campaign(engine, first).state is C.cancelled
-    assert read_campaign(engine, first).state_reason.startswith("At its hour the segment could not be read")
+    assert read_campaign(engine, first).state_reason.startswith("The segment was not valid when")
     assert read_campaign(engine, second).state is C.sending
 
 
@@ -396,5 +396,7 @@ def test_a_second_press_of_send_does_not_release_the_rest(
     with engine.begin() as connection:
         paused = {"state": C.paused, "state_reason": "One has it."}
         connection.execute(update(Campaign).where(col(Campaign.id) == number).values(paused))
-    with pytest.raises(LaunchRefusedError, match=r"in its canary: One has it. .* `mailer campaigns resume"):
+    with pytest.raises(
+        LaunchRefusedError, match=r"after its canary: One has it. .* `mailer campaigns resume"
+    ):
         launch_or_continue(engine, workspace, plan, now=now)

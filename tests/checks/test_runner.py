@@ -48,19 +48,19 @@ def test_what_all_mails_of_a_language_share_is_one_problem_of_the_language() -> 
 def test_what_some_variants_share_is_one_problem_that_counts_them_and_names_the_worst() -> None:
     mails = [
         padded(WARN_HTML_BYTES + 5, "a"),
-        padded(WARN_HTML_BYTES + 9, "that of 7 stories"),
+        padded(WARN_HTML_BYTES + 9, "the version with 7 stories"),
         GOOD,
         replace(GOOD, language="fr"),
     ]
     (problem,) = check_mails(mails)
     assert problem.message.startswith(
-        "en, 2 of 3 variants, such as that of 7 stories: the email has 85,009 bytes"
+        "en, 2 of 3 variants, such as the version with 7 stories: the email has 85,009 bytes"
     )
 
 
 def test_what_one_variant_has_alone_names_it() -> None:
-    (problem,) = check_mails([GOOD, padded(WARN_HTML_BYTES + 9, "that of 7 stories")])
-    assert problem.message.startswith("en, 1 of 2 variants (that of 7 stories): ")
+    (problem,) = check_mails([GOOD, padded(WARN_HTML_BYTES + 9, "the version with 7 stories")])
+    assert problem.message.startswith("en, 1 of 2 variants (the version with 7 stories): ")
 
 
 def test_what_every_mail_has_names_none() -> None:

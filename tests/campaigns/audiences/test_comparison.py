@@ -159,8 +159,8 @@ def test_whoever_is_gone_since_a_campaign_is_gone_for_a_reason(
     after = "country:MN sector:education -tag:press language:mn"
     comparison = compare_audiences(opened, configured, "campaign:1", after, today=TODAY)
     assert explain(comparison, opened) == {
-        "p1 gone": "left",
-        "p2 gone": "bounced: the address is dead",
+        "p1 gone": "unsubscribed",
+        "p2 gone": "bounced: the address does not work",
         "p3 gone": "are paused",
         "p5 gone": "are no longer in Mongolia",
         "p6 gone": "no longer follow Education",
@@ -168,12 +168,12 @@ def test_whoever_is_gone_since_a_campaign_is_gone_for_a_reason(
         # The campaign had not asked for the language, so nobody knows what they read then.
         "p8 gone": "do not read Mongolian",
         "p9 gone": "complained",
-        "p11 new": "came back, or changed their choices since",
-        "p12 new": "came back, or changed their choices since",
+        "p11 new": "returned, or changed their choices since",
+        "p12 new": "returned, or changed their choices since",
     }
     difference = comparison.count(opened)
     assert (difference.before_count, difference.both, difference.after_count) == (10, 2, 4)
-    assert difference.new == {"came back, or changed their choices since": 2}
+    assert difference.new == {"returned, or changed their choices since": 2}
     assert sum(difference.gone.values()) == 8
 
 
@@ -189,9 +189,9 @@ def test_whoever_is_new_since_a_campaign_is_new_for_a_reason(
     comparison = compare_audiences(opened, configured, "campaign:1", "sector:education", today=TODAY)
     assert explain(comparison, opened) == {
         "p1 new": "their mail server refused it",
-        "p2 new": "their message could not be made, or was given up",
+        "p2 new": "their message failed",
         "p3 new": "left before their turn",
-        "p4 new": "still wait for their turn",
+        "p4 new": "are still waiting for their turn",
         "p11 new": "joined since",
         "p12 new": "are tagged “press”",
     }
@@ -236,8 +236,8 @@ def test_a_campaign_that_asked_for_a_sector_that_is_no_more_is_still_compared(
 @pytest.mark.parametrize(
     ("query", "error", "reason"),
     [
-        ("campaign:9", ComparisonError, "no campaign 9 that has begun"),
-        ("campaign:x'", ComparisonError, "no campaign x' that has begun"),
+        ("campaign:9", ComparisonError, "No campaign 9 has been sent"),
+        ("campaign:x'", ComparisonError, "No campaign x' has been sent"),
         ("edition:2021-3", ComparisonError, r"Did you mean 2021-[12]"),
         ("county:MN", SegmentError, "Did you mean country"),
     ],

@@ -157,7 +157,7 @@ def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where(
     workspace: Workspace, engine: Engine, now: datetime, sender: dict[str, str]
 ) -> None:
     nameless = with_sender(workspace, **sender)
-    with pytest.raises(LaunchRefusedError, match=rf"\[sender\] {next(iter(sender))} say nothing"):
+    with pytest.raises(LaunchRefusedError, match=rf"\[sender\] {next(iter(sender))} missing"):
         launch(engine, nameless, make_plan(nameless, engine, now), now=now)
     assert read_states(engine) == {}
 
@@ -179,7 +179,7 @@ def test_a_mail_that_does_not_say_who_sends_it_from_where_is_never_launched(
         "language: en", "language: en\nchecks:\n  no-postal-address: we like it"
     )
     edition.write_text(text)
-    with pytest.raises(LaunchRefusedError, match="has errors and is not sent"):
+    with pytest.raises(LaunchRefusedError, match="has errors, so it was not sent"):
         launch(engine, workspace, make_plan(workspace, engine, now), now=now)
 
 

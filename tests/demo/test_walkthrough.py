@@ -1,4 +1,4 @@
-"""`mailer demo`, run as a stranger would run it, and looked at afterwards."""
+"""`mailer demo`, run as a new user would run it, and checked afterwards."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def ask(root: Path, *words: str) -> Any:
 
 
 @pytest.fixture(scope="module")
-def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """The folder a demo ran in, and what it printed."""
     folder = tmp_path_factory.mktemp("demo")
     done = mailer("demo", "--no-browser", "--dir", "D", cwd=folder)
@@ -38,26 +38,26 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder / "D", done.stdout
 
 
-def test_the_demo_ends_with_a_closing_equation_that_holds(journey: tuple[Path, str]) -> None:
-    line = next(line for line in journey[1].splitlines() if "Closing equation" in line)
+def test_the_demo_ends_with_a_closing_equation_that_holds(demo: tuple[Path, str]) -> None:
+    line = next(line for line in demo[1].splitlines() if "Closing equation" in line)
     audience, *parts = (int(number) for number in re.findall(r"\d+", line))
     assert audience == sum(parts) > 0
 
 
-def test_the_preview_sends_nothing(journey: tuple[Path, str]) -> None:
-    assert "the SMTP server has received 0 messages" in journey[1]
+def test_the_preview_sends_nothing(demo: tuple[Path, str]) -> None:
+    assert "the SMTP server has received 0 messages" in demo[1]
 
 
-def test_everybody_got_it_once_before_it_was_sent_again(journey: tuple[Path, str]) -> None:
-    root, _ = journey
+def test_everybody_got_it_once_before_it_was_sent_again(demo: tuple[Path, str]) -> None:
+    root, _ = demo
     received = [path.read_bytes() for path in sorted((root / "received" / "new").iterdir())]
     recipients = [re.search(rb"^X-Envelope-To: (.*?)\r?$", mail, re.M)[1] for mail in received]  # type: ignore[index]
     assert len(set(recipients[:60])) == 60
     assert len(recipients) == 60 + 59
 
 
-def test_the_reader_who_left_is_suppressed_and_got_nothing_more(journey: tuple[Path, str]) -> None:
-    root, _ = journey
+def test_the_reader_who_left_is_suppressed_and_got_nothing_more(demo: tuple[Path, str]) -> None:
+    root, _ = demo
     shown = ask(root, "campaigns", "show", "3")
     assert (shown["suppressed"], shown["sent"]) == (1, 59)
     (person,) = ask(root, "subscribers", "list", "--segment", "status:unsubscribed")
@@ -68,15 +68,15 @@ def test_the_reader_who_left_is_suppressed_and_got_nothing_more(journey: tuple[P
     assert sum(f"x-envelope-to: {person['email']}\r\n".encode() in mail for mail in received) == 1
 
 
-def test_the_readme_shows_what_the_demo_prints(journey: tuple[Path, str]) -> None:
+def test_the_readme_shows_what_the_demo_prints(demo: tuple[Path, str]) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     shown = re.search(r"```text\n(4  .*?)```", readme, re.DOTALL)
     assert shown is not None
-    assert shown[1].rstrip() in journey[1]
+    assert shown[1].rstrip() in demo[1]
 
 
-def test_the_page_it_points_to_shows_its_pictures_from_disk(journey: tuple[Path, str]) -> None:
-    root, _ = journey
+def test_the_page_it_points_to_shows_its_pictures_from_disk(demo: tuple[Path, str]) -> None:
+    root, _ = demo
     page = (root / "outbox" / "unesco-beijing-2021-2.html").read_text(encoding="utf-8")
     sources = re.findall(r'<img[^>]* src="([^"]+)"', page)
     assert len(sources) >= 26
