@@ -48,7 +48,7 @@ def describe_commands() -> str:
 
 
 def describe_layers() -> str:
-    """Markdown: the layers of the distribution and of ``mailer``, the highest first, as import-linter has them."""
+    """Markdown: the layers of import-linter for the distribution and for ``mailer``, the highest first."""
     project = tomllib.loads(_PYPROJECT.read_text(encoding="utf-8"))
     return "\n\n".join(
         "\n".join([f"“{contract['name']}”:", "", "```text", *contract["layers"], "```"])
