@@ -33,6 +33,12 @@ def list_packages() -> set[str]:
     }
 
 
+def list_modules_of_mailer() -> set[str]:
+    """The modules of ``mailer`` that are in no sub-package."""
+    paths = (ROOT / "mailer").glob("*.py")
+    return {path.relative_to(ROOT).as_posix() for path in paths if not path.name.startswith("__")}
+
+
 def read_section(text: str, heading: str) -> str:
     found = re.search(rf"^## {re.escape(heading)}\n(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     assert found, f"docs/architecture.md has no section {heading!r}"
@@ -60,7 +66,7 @@ def read_tree(text: str) -> dict[str, str]:
 
 def find_tree_faults(text: str) -> Iterator[str]:
     tree = read_tree(text)
-    for path in sorted(list_packages() - tree.keys()):
+    for path in sorted((list_packages() | list_modules_of_mailer()) - tree.keys()):
         yield f"{path} has no line in the tree"
     for path, sentence in tree.items():
         if not ((ROOT / path / "__init__.py").is_file() if path.endswith("/") else (ROOT / path).is_file()):
@@ -69,7 +75,7 @@ def find_tree_faults(text: str) -> Iterator[str]:
             yield f"{path}: {sentence!r} is not a sentence"
 
 
-def test_the_tree_has_a_line_for_each_package_and_no_other() -> None:
+def test_the_tree_has_a_line_for_each_package_and_for_nothing_else() -> None:
     assert list(find_tree_faults(TEXT)) == []
 
 
@@ -78,6 +84,7 @@ def test_the_tree_has_a_line_for_each_package_and_no_other() -> None:
     [
         (r"^  selfservice/.*\n", "", "mailer/selfservice/ has no line in the tree"),
         (r"^    docx/.*\n", "", "editions/word/docx/ has no line in the tree"),
+        (r"^  errors\.py .*\n", "", "mailer/errors.py has no line in the tree"),
         (
             r"^subscribers/ ",
             "subscriber/ ",
