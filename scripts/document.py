@@ -2,10 +2,12 @@
 
 import ast
 import inspect
+import tomllib
 import types
 from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from itertools import pairwise
+from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import click
@@ -21,6 +23,7 @@ from mailer.dispatch.deliveries.transitions import CAMPAIGN_TRANSITIONS, DELIVER
 from mailer.settings import Settings
 
 _WIDTH = 100
+_PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 
 
 def walk_commands(
@@ -42,6 +45,16 @@ def describe_commands() -> str:
         context.help_option_names = ["-h", "--help"]
         sections.append(f"## {name}\n\n```text\n{command.get_help(context).rstrip()}\n```")
     return "\n\n".join(sections)
+
+
+def describe_layers() -> str:
+    """Markdown: the layers of import-linter for the distribution and for ``mailer``, the highest first."""
+    project = tomllib.loads(_PYPROJECT.read_text(encoding="utf-8"))
+    return "\n\n".join(
+        "\n".join([f"“{contract['name']}”:", "", "```text", *contract["layers"], "```"])
+        for contract in project["tool"]["importlinter"]["contracts"]
+        if contract["type"] == "layers" and contract.get("containers", ["mailer"]) == ["mailer"]
+    )
 
 
 def describe_campaigns() -> str:

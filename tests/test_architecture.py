@@ -53,7 +53,7 @@ def copy(tmp_path: Path) -> Path:
         shutil.copytree(
             ROOT / package,
             tmp_path / package,
-            ignore=shutil.ignore_patterns("__pycache__", "samples", "images"),
+            ignore=shutil.ignore_patterns("__pycache__", "samples"),
         )
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path

@@ -181,8 +181,8 @@ def test_a_copy_of_the_documents_is_true_too(copy: Path) -> None:
         ),
         (
             "docs/checks/long-alt.md",
-            "one breath",
-            "two",
+            "without a pause",
+            "with one",
             "docs/checks/long-alt.md: not what the program says",
         ),
         ("CONTRIBUTING.md", "(docs/architecture.md)", "(docs/gone.md)", "there is no docs/gone.md"),
