@@ -26,35 +26,47 @@ from subscribers.segments.segment import parse_segment
 from tests.web.reader_walk import Walk
 
 TITLES = {
-    "leave": "Leaving: what is behind the link in every mail",
-    "left": "After one press: a way to undo it, and to say why",
-    "thanked": "Thanks for saying why",
-    "away": "The same link later",
-    "returned": "Coming back",
+    "unsubscribe": "Unsubscribe: the page behind the link in every email",
+    "unsubscribed": "After one press: undo, or say why",
+    "reason_recorded": "Thanks for saying why",
+    "not_subscribed": "The same link later",
+    "resubscribed": "Subscribed again",
     "preferences": "Preferences",
     "saved": "Preferences, saved",
-    "data": "One's data and one's address",
-    "mailed": "A fresh link is on its way",
-    "export": "A copy of one's data",
-    "address": "Another address",
-    "move": "The other address, to be confirmed from its mailbox",
-    "moved": "Moved",
-    "erase": "Being forgotten",
-    "erased": "Forgotten",
-    "spent": "A link that worked already",
-    "subscribe": "Signing up",
-    "confirm": "Confirming it from the mailbox",
-    "confirmed": "Welcome",
-    "link": "For people without a mail at hand",
+    "data_requests": "Your data and your address",
+    "check_email": "A one-time link is on its way",
+    "export": "A copy of the data",
+    "change_address": "A new address",
+    "confirm_address": "Confirming the new address",
+    "address_changed": "Address changed",
+    "erase": "Erasing the data",
+    "erased": "Data erased",
+    "expired_link": "A link that has been used",
+    "sign_up": "Signing up",
+    "confirm_sign_up": "Confirming the sign-up",
+    "sign_up_confirmed": "Welcome",
+    "request_link": "Requesting a link",
     "editions": "The archive",
-    "error": "No such page",
+    "error": "Page not found",
 }
 """Each page by its template, in the order of the walk; ``saved`` is what preferences come to."""
 
-_TEMPLATE_NAMES = {"preferences saved": "saved", "data asked for": "mailed", "not found": "error"}
+_TEMPLATE_NAMES = {
+    "preferences saved": "saved",
+    "data_requests asked for": "check_email",
+    "not found": "error",
+}
 """What the walk calls a page where that is not its template."""
 
-SHORT_PAGES = ("mailed", "export", "move", "moved", "erased", "spent", "confirmed")
+SHORT_PAGES = (
+    "check_email",
+    "export",
+    "confirm_address",
+    "address_changed",
+    "erased",
+    "expired_link",
+    "sign_up_confirmed",
+)
 """Pages of a sentence or two."""
 
 _IN_A_ROW = 3

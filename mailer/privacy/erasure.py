@@ -214,11 +214,11 @@ def _collect_personal_text(session: Session, person: Subscriber) -> frozenset[st
     """Collect the texts that would identify the person if one were left in a freed page."""
     replies = select(Delivery.reason).where(col(Delivery.subscriber_id) == person.id)
     records = select(ConsentRecord).where(col(ConsentRecord.subscriber_id) == person.id)
-    told = (
+    texts = (
         words for one in session.exec(records) for words in (one.source, one.wording, one.evidence, one.basis)
     )
     local = person.envelope.rpartition("@")[0]
-    return frozenset({person.email, person.envelope, local, person.name, *session.exec(replies), *told})
+    return frozenset({person.email, person.envelope, local, person.name, *session.exec(replies), *texts})
 
 
 def _clean_files(files: Sequence[FileMatch], matcher: AddressMatcher) -> None:

@@ -78,17 +78,17 @@ def run_letter_worker(
 ) -> None:
     """Send requested letters until ``stop`` is set. While the database is unavailable, wait and retry."""
     engine = workspace.open_database(durable=True)
-    complained = ""
+    last_message = ""
     try:
         while not stop.is_set():
             try:
                 send_due_letters(workspace, engine, stop=stop, clock=clock)
-                complained = ""
+                last_message = ""
             except (SQLAlchemyError, MailerError, ConfigurationError) as error:
-                words = f"Emails that readers asked for cannot be sent at the moment: {error}"
-                if words != complained:
-                    report(words)
-                complained = words
+                message = f"Emails that readers asked for cannot be sent at the moment: {error}"
+                if message != last_message:
+                    report(message)
+                last_message = message
             except Exception:
                 # A fault in one letter must not hold up the others.
                 _log.exception("Mailing a letter failed.")
@@ -111,9 +111,9 @@ def send_due_letters(
     """
     mailed = 0
     while (stop is None or not stop.is_set()) and has_due_letters(engine, clock):
-        ready = claim_letter(workspace, engine, clock)
-        if ready is not None:
-            mailed += _send(workspace, engine, ready, clock)
+        claimed = claim_letter(workspace, engine, clock)
+        if claimed is not None:
+            mailed += _send(workspace, engine, claimed, clock)
     return mailed
 
 
@@ -145,13 +145,13 @@ def claim_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock
         is_old = now - letter.asked_at > LETTER_WINDOW
         if is_old or not (letter.token or _prepare(session, workspace, letter, now)):
             session.delete(letter)
-            forget_attempts(session.connection(), current=now - 2 * LETTER_WINDOW)
+            forget_attempts(session.connection(), before=now - 2 * LETTER_WINDOW)
             session.commit()
             return None
         letter.attempts += 1
         letter.not_before = now + _LEASE
         session.add(letter)
-        ready = ClaimedLetter(
+        claimed = ClaimedLetter(
             letter_id=letter.id or 0,
             kind=LetterKind(letter.kind),
             envelope=normalise_address(letter.email).envelope,
@@ -160,7 +160,7 @@ def claim_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock
             attempts=letter.attempts,
         )
         session.commit()
-        return ready
+        return claimed
 
 
 def _prepare(session: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
@@ -176,7 +176,7 @@ def _prepare_sign_up(session: Session, workspace: Workspace, letter: QueuedLette
     key = workspace.keys.suppression
     if not _is_within_limit(session, workspace, "join", letter.email, now):
         return False
-    asked = request_opt_in(
+    opt_in = request_opt_in(
         session,
         letter.email,
         key=key,
@@ -188,20 +188,20 @@ def _prepare_sign_up(session: Session, workspace: Workspace, letter: QueuedLette
         language=letter.language,
         evidence=letter.origin,
     )
-    if asked.subscriber_id is None:
+    if opt_in.subscriber_id is None:
         return False
-    letter.subscriber_id = asked.subscriber_id
-    if asked.status in {Status.active, Status.paused}:
+    letter.subscriber_id = opt_in.subscriber_id
+    if opt_in.status in {Status.active, Status.paused}:
         letter.kind = LetterKind.already
-        letter.token = _sign_preferences_token(workspace, asked.subscriber_id)
+        letter.token = _sign_preferences_token(workspace, opt_in.subscriber_id)
         return True
-    subscriber = session.get(Subscriber, asked.subscriber_id)
-    if subscriber is not None and asked.status is Status.pending and subscriber.language is None:
+    subscriber = session.get(Subscriber, opt_in.subscriber_id)
+    if subscriber is not None and opt_in.status is Status.pending and subscriber.language is None:
         # The language of the page is the best guess at the language they read.
         subscriber.language = letter.language
         session.add(subscriber)
     letter.token = issue_link(
-        session, workspace.keys.tokens, LinkPurpose.confirm, subscriber_id=asked.subscriber_id, now=now
+        session, workspace.keys.tokens, LinkPurpose.confirm, subscriber_id=opt_in.subscriber_id, now=now
     )
     return True
 
@@ -235,8 +235,8 @@ def _prepare_data_link(session: Session, workspace: Workspace, letter: QueuedLet
         taken = session.exec(select(Subscriber.id).where(Subscriber.email == letter.detail)).first()
         if taken is not None or subscriber.status in GONE_STATUSES:
             return False
-    most = 1 if letter.kind is LetterKind.new_address else MAX_DATA_LINKS
-    if not _is_within_limit(session, workspace, str(letter.kind), letter.email, now, most=most):
+    limit = 1 if letter.kind is LetterKind.new_address else MAX_DATA_LINKS
+    if not _is_within_limit(session, workspace, str(letter.kind), letter.email, now, limit=limit):
         return False
     letter.token = issue_link(
         session,
@@ -250,10 +250,10 @@ def _prepare_data_link(session: Session, workspace: Workspace, letter: QueuedLet
 
 
 def _is_within_limit(
-    session: Session, workspace: Workspace, what: str, email: str, now: datetime, *, most: int = 1
+    session: Session, workspace: Workspace, purpose: str, email: str, now: datetime, *, limit: int = 1
 ) -> bool:
-    name = make_address_key(workspace.keys.suppression, what, email)
-    return count_attempt(session.connection(), name, limit=most, window=LETTER_WINDOW, now=now)
+    name = make_address_key(workspace.keys.suppression, purpose, email)
+    return count_attempt(session.connection(), name, limit=limit, window=LETTER_WINDOW, now=now)
 
 
 def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
@@ -261,37 +261,37 @@ def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
     return workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
 
 
-def _send(workspace: Workspace, engine: Engine, ready: ClaimedLetter, clock: Clock) -> bool:
+def _send(workspace: Workspace, engine: Engine, claimed: ClaimedLetter, clock: Clock) -> bool:
     """Send a claimed letter; return whether the relay accepted it."""
     settings = workspace.settings
     with open_session(engine, read_only=True) as session:
         now = clock(session.connection())
     message = build_letter(
-        ready.kind,
-        envelope=ready.envelope,
-        url=f"{settings.web.base_url}{_PATHS[ready.kind]}/{ready.token}",
-        translator=load_translator(match_language([ready.language]) or SOURCE_LANGUAGE),
+        claimed.kind,
+        envelope=claimed.envelope,
+        url=f"{settings.web.base_url}{_PATHS[claimed.kind]}/{claimed.token}",
+        translator=load_translator(match_language([claimed.language]) or SOURCE_LANGUAGE),
         settings=settings,
-        letter_id=ready.letter_id,
+        letter_id=claimed.letter_id,
         now=now,
     )
     signer = load_signer(settings, workspace.root)
     if signer is not None:
         message = signer.sign(message, now=now)
-    outcome = send_letter(settings, workspace.root, recipient=ready.envelope, message=message)
-    _record_outcome(engine, ready, outcome, clock)
+    outcome = send_letter(settings, workspace.root, recipient=claimed.envelope, message=message)
+    _record_outcome(engine, claimed, outcome, clock)
     return outcome.verdict is Verdict.sent
 
 
-def _record_outcome(engine: Engine, ready: ClaimedLetter, outcome: Outcome, clock: Clock) -> None:
+def _record_outcome(engine: Engine, claimed: ClaimedLetter, outcome: Outcome, clock: Clock) -> None:
     """Delete the row of a letter that is finished, or schedule the next attempt."""
     with engine.begin() as connection:
         if outcome.verdict in {Verdict.sent, Verdict.rejected, Verdict.failed}:
-            connection.execute(delete(QueuedLetter).where(col(QueuedLetter.id) == ready.letter_id))
+            connection.execute(delete(QueuedLetter).where(col(QueuedLetter.id) == claimed.letter_id))
             return
-        wait = min(_FIRST_RETRY_WAIT * 2 ** min(ready.attempts - 1, 10), _MAX_RETRY_WAIT)
+        wait = min(_FIRST_RETRY_WAIT * 2 ** min(claimed.attempts - 1, 10), _MAX_RETRY_WAIT)
         connection.execute(
             update(QueuedLetter)
-            .where(col(QueuedLetter.id) == ready.letter_id)
+            .where(col(QueuedLetter.id) == claimed.letter_id)
             .values(not_before=clock(connection) + wait, reason=outcome.reason)
         )

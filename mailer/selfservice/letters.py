@@ -166,14 +166,14 @@ def _letter_values(
         "organisation": sender.organisation,
         "postal_address": sender.postal_address,
     }
-    said = vars(LETTER_TEXTS[kind]).items()
+    texts = vars(LETTER_TEXTS[kind]).items()
     if subtype == "plain":
         return own | {
-            name: translator.translate(words, organisation=sender.organisation) for name, words in said
+            name: translator.translate(words, organisation=sender.organisation) for name, words in texts
         }
     marked = {name: embed_sender_text(text, sender, translator.tag) for name, text in own.items()}
     return marked | {
-        name: translator.translate_html(words, organisation=marked["organisation"]) for name, words in said
+        name: translator.translate_html(words, organisation=marked["organisation"]) for name, words in texts
     }
 
 

@@ -38,13 +38,13 @@ def count_attempt(connection: Connection, key: str, *, limit: int, window: timed
     return bool(connection.execute(counted).scalar_one() <= limit)
 
 
-def forget_attempts(connection: Connection, *, current: datetime) -> None:
+def forget_attempts(connection: Connection, *, before: datetime) -> None:
     """Delete the counters that started before that moment."""
-    connection.execute(delete(_TABLE).where(_TABLE.c.since < current))
+    connection.execute(delete(_TABLE).where(_TABLE.c.since < before))
 
 
-def make_address_key(key: SuppressionKey, what: str, email: str) -> str:
-    """Make the key that counts requests for ``what`` by email address.
+def make_address_key(key: SuppressionKey, purpose: str, email: str) -> str:
+    """Make the key that counts requests for ``purpose`` by email address.
 
     Only here are spellings of the same mailbox treated as one: ``+word`` is dropped, and so are the dots at
     Gmail.
@@ -53,22 +53,22 @@ def make_address_key(key: SuppressionKey, what: str, email: str) -> str:
     local = local.partition("+")[0] or local
     if domain in _DOTLESS_DOMAINS:
         local, domain = local.replace(".", ""), "gmail.com"
-    return _make_key(key, what, f"{local}@{domain}")
+    return _make_key(key, purpose, f"{local}@{domain}")
 
 
-def make_network_key(key: SuppressionKey, what: str, address: str) -> str:
-    """Make the key that counts requests for ``what`` by network: an IPv4 address or an IPv6 /64."""
+def make_network_key(key: SuppressionKey, purpose: str, address: str) -> str:
+    """Make the key that counts requests for ``purpose`` by network: an IPv4 address or an IPv6 /64."""
     try:
         origin = ip_address(address.partition("%")[0])
     except ValueError:
-        return _make_key(key, what, "nowhere")
+        return _make_key(key, purpose, "nowhere")
     if isinstance(origin, IPv6Address) and origin.ipv4_mapped is not None:
         origin = origin.ipv4_mapped
     if isinstance(origin, IPv6Address):
-        return _make_key(key, what, str(int(origin) >> (128 - _IPV6_PREFIX_BITS)))
-    return _make_key(key, what, str(origin))
+        return _make_key(key, purpose, str(int(origin) >> (128 - _IPV6_PREFIX_BITS)))
+    return _make_key(key, purpose, str(origin))
 
 
-def _make_key(key: SuppressionKey, what: str, who: str) -> str:
-    digest = hmac.digest(key.key, f"throttle\0{what}\0{who}".encode("utf-8", "replace"), "sha256")
-    return f"{what}:{digest.hex()[:_KEY_DIGITS]}"
+def _make_key(key: SuppressionKey, purpose: str, value: str) -> str:
+    digest = hmac.digest(key.key, f"throttle\0{purpose}\0{value}".encode("utf-8", "replace"), "sha256")
+    return f"{purpose}:{digest.hex()[:_KEY_DIGITS]}"

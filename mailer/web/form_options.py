@@ -71,7 +71,7 @@ def list_languages(current: str) -> list[tuple[str, str]]:
 
 
 def own_language_name(tag: str) -> str:
-    """Return a language's own name, capitalised, such as ``中文`` or ``Français``; the tag if CLDR has none."""
+    """Return a language's own name, capitalised, such as ``Français``; the tag if CLDR has none."""
     name = language_name(tag)
     return name if name == tag else f"{name[:1].upper()}{name[1:]}"
 

@@ -109,7 +109,7 @@ class PageContext:
 
     def render_expired_link(self) -> Response:
         """Render the one page for every one-time link that does not work: used, expired or invalid."""
-        return self.render("spent.html", status=404)
+        return self.render("expired_link.html", status=404)
 
     def _render(self, template: str, status: int, values: Mapping[str, object]) -> Response:
         # The answer to a POST cannot be reloaded in another language.

@@ -44,11 +44,11 @@ class Walk:
 
     def _leaving(self) -> Iterator[tuple[str, Step]]:
         token = self._reader("leaves", name="Mei Lin")
-        yield "leave", lambda: self._open(f"/u/{token}")
-        yield "left", self._press
-        yield "thanked", self._answer_why
-        yield "away", lambda: self._open(f"/u/{token}")
-        yield "returned", self._press
+        yield "unsubscribe", lambda: self._open(f"/u/{token}")
+        yield "unsubscribed", self._press
+        yield "reason_recorded", self._answer_why
+        yield "not_subscribed", lambda: self._open(f"/u/{token}")
+        yield "resubscribed", self._press
 
     def _choosing(self) -> Iterator[tuple[str, Step]]:
         token = self._reader("chooses", name="Mei Lin", country="MN", sectors=("education",))
@@ -59,40 +59,46 @@ class Walk:
             lambda: (self.page.locator("[name=until]").fill("2027-01-31"), self._press()),
         )
         yield "last edition", lambda: self._open(f"/p/{token}/look")
-        yield "data", lambda: self._open(f"/p/{token}/data")
-        yield "data asked for", self._press
+        yield "data_requests", lambda: self._open(f"/p/{token}/data")
+        yield "data_requests asked for", self._press
         gone = self._reader("gone", status=Status.unsubscribed)
         yield "preferences of somebody gone", lambda: self._open(f"/p/{gone}")
 
     def _errands(self) -> Iterator[tuple[str, Step]]:
         self._reader("moves")
-        yield "address", lambda: self._open(f"/d/address/{self._link('moves', LinkPurpose.address)}")
-        yield "address with a fault", lambda: (self.page.locator("#email").fill("nonsense"), self._press())
-        yield "address asked for", lambda: (self.page.locator("#email").fill("n@example.org"), self._press())
+        yield "change_address", lambda: self._open(f"/d/address/{self._link('moves', LinkPurpose.address)}")
+        yield (
+            "change_address with a fault",
+            lambda: (self.page.locator("#email").fill("nonsense"), self._press()),
+        )
+        yield (
+            "change_address asked for",
+            lambda: (self.page.locator("#email").fill("n@example.org"), self._press()),
+        )
         new = f"{self.name}.new@example.org"
         yield (
-            "move",
+            "confirm_address",
             lambda: self._open(f"/d/move/{self._link('moves', LinkPurpose.new_address, detail=new)}"),
         )
-        yield "moved", self._press
+        yield "address_changed", self._press
         self._reader("exports")
         yield "export", lambda: self._open(f"/d/export/{self._link('exports', LinkPurpose.export)}")
         self._reader("erases")
         erasing = self._link("erases", LinkPurpose.erase)
         yield "erase", lambda: self._open(f"/d/erase/{erasing}")
         yield "erased", self._press
-        yield "spent", lambda: self._open(f"/d/erase/{erasing}")
+        yield "expired_link", lambda: self._open(f"/d/erase/{erasing}")
 
     def _joining(self) -> Iterator[tuple[str, Step]]:
-        yield "subscribe", lambda: self._open("/subscribe")
+        yield "sign_up", lambda: self._open("/subscribe")
         # A stamp of the future is younger than any age, so this holds however slow the machine is.
-        yield "subscribe too soon", lambda: self._write_an_address("new@example.org", minutes=-1)
-        yield "subscribe with a fault", lambda: self._write_an_address("nonsense")
-        yield "subscribe asked for", lambda: self._write_an_address(f"{self.name}.asks@example.org")
-        yield "link", lambda: self._open("/link")
+        yield "sign_up too soon", lambda: self._write_an_address("new@example.org", minutes=-1)
+        yield "sign_up with a fault", lambda: self._write_an_address("nonsense")
+        yield "sign_up asked for", lambda: self._write_an_address(f"{self.name}.asks@example.org")
+        yield "request_link", lambda: self._open("/link")
         self._reader("joins", status=Status.pending)
-        yield "confirm", lambda: self._open(f"/confirm/{self._link('joins', LinkPurpose.confirm)}")
-        yield "confirmed", self._press
+        yield "confirm_sign_up", lambda: self._open(f"/confirm/{self._link('joins', LinkPurpose.confirm)}")
+        yield "sign_up_confirmed", self._press
 
     def _open(self, path: str) -> None:
         # As after a link in a mail: the language comes with the address.

@@ -39,7 +39,7 @@ def show_data_requests(page: PageDep, token: str) -> Response:
     subscription = read_subscription(page.engine, page.keys, token)
     if not subscription.address:
         raise TokenError
-    return page.render_for_reader("data.html", token, subscription)
+    return page.render_for_reader("data_requests.html", token, subscription)
 
 
 def post_data_request(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Response:
@@ -53,7 +53,7 @@ def post_data_request(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Res
         request_data_link(page.engine, page.keys, kind, token, visitor)
     except TooManyRequestsError as error:
         raise HTTPException(429) from error
-    return page.render_for_reader("mailed.html", token, subscription, message=DATA_LINK_REQUESTED)
+    return page.render_for_reader("check_email.html", token, subscription, message=DATA_LINK_REQUESTED)
 
 
 @answers_expired_links
@@ -88,7 +88,7 @@ def post_erasure(page: OwnFormPageDep, token: str) -> Response:
 @answers_expired_links
 def show_address_form(page: PageDep, token: str) -> Response:
     """Show the form for a new address."""
-    return _render_link_page(page, token, LinkPurpose.address, "address.html", email="", hint="")
+    return _render_link_page(page, token, LinkPurpose.address, "change_address.html", email="", hint="")
 
 
 @answers_expired_links
@@ -102,18 +102,18 @@ def post_address_form(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Res
             page,
             token,
             LinkPurpose.address,
-            "address.html",
+            "change_address.html",
             status=422,
             email=email[:320],
             hint=INVALID_ADDRESS,
         )
-    return page.render("mailed.html", message=ADDRESS_CHANGE_REQUESTED)
+    return page.render("check_email.html", message=ADDRESS_CHANGE_REQUESTED)
 
 
 @answers_expired_links
 def show_address_confirmation(page: PageDep, token: str) -> Response:
     """Show the page behind the link mailed to a new address. Writes nothing."""
-    return _render_link_page(page, token, LinkPurpose.new_address, "move.html")
+    return _render_link_page(page, token, LinkPurpose.new_address, "confirm_address.html")
 
 
 @answers_expired_links
@@ -121,7 +121,7 @@ def post_address_confirmation(page: OwnFormPageDep, token: str) -> Response:
     """Change the address to the new one."""
     language, evidence = page.translator.tag, page.read_visitor().evidence
     changed = confirm_address_change(page.engine, page.keys, token, language=language, evidence=evidence)
-    return page.render_for_reader("moved.html", changed.token, changed.subscription)
+    return page.render_for_reader("address_changed.html", changed.token, changed.subscription)
 
 
 def _render_link_page(

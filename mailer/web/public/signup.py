@@ -32,30 +32,30 @@ from subscribers.errors import AddressError
 def show_sign_up(page: PageDep) -> Response:
     """Show the sign-up form, if the settings allow it."""
     _require_sign_up(page)
-    return _render_form(page, "subscribe.html")
+    return _render_form(page, "sign_up.html")
 
 
 def post_sign_up(page: OwnFormPageDep, form: OwnFormDep) -> Response:
     """Request a confirmation email. The answer is the same for every address."""
     _require_sign_up(page)
     wording = page.join_sentences(SIGN_UP_SENTENCES)
-    return _post_form(page, form, "subscribe.html", LetterKind.confirm, SIGN_UP_REQUESTED, wording=wording)
+    return _post_form(page, form, "sign_up.html", LetterKind.confirm, SIGN_UP_REQUESTED, wording=wording)
 
 
 def show_link_form(page: PageDep) -> Response:
     """Show the form for people without an email from us to hand."""
-    return _render_form(page, "link.html")
+    return _render_form(page, "request_link.html")
 
 
 def post_link_form(page: OwnFormPageDep, form: OwnFormDep) -> Response:
     """Request the link to the preferences by email. The answer is the same for every address."""
-    return _post_form(page, form, "link.html", LetterKind.link, LINK_REQUESTED)
+    return _post_form(page, form, "request_link.html", LetterKind.link, LINK_REQUESTED)
 
 
 @answers_expired_links
 def show_confirmation(page: PageDep, token: str) -> Response:
     """Show the page behind the link of a confirmation email. Writes nothing."""
-    return page.render("confirm.html", address=read_masked_address(page.engine, page.keys, token))
+    return page.render("confirm_sign_up.html", address=read_masked_address(page.engine, page.keys, token))
 
 
 @answers_expired_links
@@ -69,7 +69,7 @@ def post_confirmation(page: OwnFormPageDep, token: str) -> Response:
         language=page.translator.tag,
         evidence=page.read_visitor().evidence,
     )
-    return page.render_for_reader("confirmed.html", confirmed.token, confirmed.subscription)
+    return page.render_for_reader("sign_up_confirmed.html", confirmed.token, confirmed.subscription)
 
 
 def _post_form(
@@ -88,7 +88,7 @@ def _post_form(
             )
         except TooManyRequestsError as error:
             raise HTTPException(429) from error
-    return page.render("mailed.html", message=answer)
+    return page.render("check_email.html", message=answer)
 
 
 def _render_form(

@@ -27,7 +27,7 @@ _RESUBSCRIBE_SENTENCES = MappingProxyType({"undo": UNDO_SENTENCES, "again": RESU
 def show_unsubscribe(page: PageDep, token: str) -> Response:
     """Show the page with the unsubscribe button. Scanners open it too, so it writes nothing."""
     subscription = read_subscription(page.engine, page.keys, token)
-    template = "leave.html" if subscription.is_member else "away.html"
+    template = "unsubscribe.html" if subscription.is_member else "not_subscribed.html"
     return page.render_for_reader(template, token, subscription)
 
 
@@ -49,7 +49,7 @@ def post_unsubscribe(page: PageDep, token: str, body: BodyDep) -> Response:
         wording=page.join_sentences(UNSUBSCRIBE_SENTENCES),
         language=page.translator.tag,
     )
-    return page.render_for_reader("left.html", token, subscription, reasons=REASON_LABELS.items())
+    return page.render_for_reader("unsubscribed.html", token, subscription, reasons=REASON_LABELS.items())
 
 
 def post_resubscribe(page: FormPageDep, form: FormDep, token: str) -> Response:
@@ -63,14 +63,14 @@ def post_resubscribe(page: FormPageDep, form: FormDep, token: str) -> Response:
         now=page.site.clock(),
         language=page.translator.tag,
     )
-    return page.render_for_reader("returned.html", token, subscription)
+    return page.render_for_reader("resubscribed.html", token, subscription)
 
 
 def post_reason(page: FormPageDep, form: FormDep, token: str) -> Response:
     """Record why a reader unsubscribed, if they say so."""
     reason = form.get("reason")
     subscription = record_reason(page.engine, page.keys, token, reason, now=page.site.clock())
-    return page.render_for_reader("thanked.html", token, subscription)
+    return page.render_for_reader("reason_recorded.html", token, subscription)
 
 
 def is_one_click(body: bytes) -> bool:
