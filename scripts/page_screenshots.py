@@ -1,6 +1,7 @@
-"""The readers' pages on a phone: one reader's walk through all of them, in each of their languages.
+"""Take screenshots of the public pages on a phone, in every language, following one reader through all of
+them.
 
-Every page is pictured in each language, by day and by night in turn, and the pictures make one sheet.
+Every page is shown in each language, alternately in light and dark mode, and the pictures form one image.
 """
 
 from __future__ import annotations
@@ -49,18 +50,18 @@ TITLES = {
     "editions": "The archive",
     "error": "No such page",
 }
-"""Each page by its template, in the order of the walk; ``saved`` is what preferences come to."""
+"""The title of each page by its template, in order; ``saved`` is the page after saving preferences."""
 
 _TEMPLATE_NAMES = {"preferences saved": "saved", "data asked for": "mailed", "not found": "error"}
-"""What the walk calls a page where that is not its template."""
+"""Names of pages in the walk that differ from the template."""
 
 SHORT_PAGES = ("mailed", "export", "move", "moved", "erased", "spent", "confirmed")
-"""Pages of a sentence or two."""
+"""Pages with a sentence or two."""
 
 _IN_A_ROW = 3
 _PHONE = {"width": 375, "height": 740}
 _SENT = datetime(2022, 1, 17, 9, 0, tzinfo=UTC)
-"""When the edition went out; the archive says so, and a picture must not change with the day it is taken."""
+"""When the edition was sent: the archive shows it, and the pictures must not change from day to day."""
 
 _ENVIRON = {
     "MAILER_WEB__SIGN_UP": "true",
@@ -70,7 +71,7 @@ _ENVIRON = {
 
 
 def take_pages(browser: Browser, root: Path, output: Path) -> None:
-    """Write page-*.png, a sheet of every page in all languages."""
+    """Write page-*.png, an image of every page in all languages."""
     workspace = open_workspace(root, environ=_ENVIRON)
     engine = workspace.open_database()
     _send_edition(workspace, engine)
@@ -93,7 +94,7 @@ def take_pages(browser: Browser, root: Path, output: Path) -> None:
 
 
 def choose_languages(name: str) -> tuple[str, ...]:
-    """The languages a page is pictured in: all of them, or for a brief one English and another in turn."""
+    """Return the languages to show a page in: all, or English and one other for a short page."""
     if name not in SHORT_PAGES:
         return LANGUAGES
     source, *others = LANGUAGES
@@ -101,7 +102,7 @@ def choose_languages(name: str) -> tuple[str, ...]:
 
 
 def describe_pages() -> Iterator[str]:
-    """Their part of docs/gallery.md."""
+    """Yield the part of docs/gallery.md about the pages."""
     yield (
         "\n## The readers' pages\n\nOn a phone, by day and by night: English, Chinese and Japanese above, "
         "Korean, Mongolian and French below; pages of a sentence or two in English and one of the others.\n"
@@ -114,7 +115,7 @@ def describe_pages() -> Iterator[str]:
 
 
 def _send_edition(workspace: Workspace, engine: Engine) -> None:
-    """Launch the edition of the workspace: the archive shows what is on its way, too."""
+    """Launch the edition, so that it appears in the archive."""
     slug = next(path.name for path in workspace.editions.iterdir())
     plan = plan_campaign(workspace, engine, slug, parse_segment("all"), now=_SENT)
     launch(engine, workspace, plan, now=_SENT)
