@@ -1,9 +1,9 @@
-"""Check that the documents are true: ``check_docs.py [FOLDER]``.
+"""Check the documentation: ``check_docs.py [FOLDER]``.
 
-With ``--write``, write the generated parts anew first.
+With ``--write``, regenerate the generated parts first.
 
-Looks at README, CHANGELOG, CONTRIBUTING and docs/: generated parts are what the program says today, links
-between documents lead somewhere, every dependency has its reason, the changelog has room for what is next.
+Checks README, CHANGELOG, CONTRIBUTING and docs/: generated parts are up to date, links between documents
+work, every dependency has a reason, and the changelog has an [Unreleased] section.
 """
 
 import argparse
@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote
 
-import document
+import generated_docs
 from cogapp import Cog
 
 _FENCE = re.compile(r"^(```|~~~).*?^\1\s*$", re.MULTILINE | re.DOTALL)
@@ -32,7 +32,7 @@ def list_documents(root: Path) -> list[Path]:
 
 
 def find_broken_links(root: Path) -> Iterator[str]:
-    """Relative links to files or headings that are not there."""
+    """Find relative links to files or headings that do not exist."""
     for page in list_documents(root):
         prose = _CODE.sub("", _FENCE.sub("", page.read_text(encoding="utf-8")))
         for match in _LINK.finditer(prose):
@@ -41,15 +41,15 @@ def find_broken_links(root: Path) -> Iterator[str]:
                 continue
             place, _, anchor = link.partition("#")
             target = page if not place else (page.parent / unquote(place))
-            where = f"{page.relative_to(root)}: the link {link} leads nowhere"
+            where = f"{page.relative_to(root)}: the link {link} is broken"
             if not target.exists():
-                yield f"{where}: there is no {place}."
+                yield f"{where}: {place} does not exist."
             elif anchor and target.suffix == ".md" and anchor not in list_anchors(target):
                 yield f"{where}: {target.name} has no heading for #{anchor}."
 
 
 def list_anchors(document: Path) -> set[str]:
-    """The anchors a forge makes of a document's headings: lower case, no punctuation, hyphens for spaces."""
+    """Return the anchors of a document's headings, as GitHub makes them."""
     prose = _FENCE.sub("", document.read_text(encoding="utf-8"))
     return {
         re.sub(r"[^\w\- ]", "", heading.replace("`", "").lower()).replace(" ", "-")
@@ -58,7 +58,7 @@ def list_anchors(document: Path) -> set[str]:
 
 
 def list_dependencies(root: Path) -> set[str]:
-    """Every distribution pyproject.toml asks for: to build, to run, optionally, and to develop."""
+    """Return every distribution in pyproject.toml: to build, to run, optional, and to develop."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     groups = [
         project["build-system"]["requires"],
@@ -71,14 +71,14 @@ def list_dependencies(root: Path) -> set[str]:
 
 
 def find_unexplained_dependencies(root: Path) -> Iterator[str]:
-    """Dependencies without their row in docs/dependencies.md, and rows without a dependency."""
+    """Find dependencies without a row in docs/dependencies.md, and rows without a dependency."""
     page = root / "docs" / "dependencies.md"
     rows = {name.lower(): cells.split("|") for name, cells in _ROW.findall(page.read_text(encoding="utf-8"))}
     wanted = list_dependencies(root)
     for name in sorted(wanted - rows.keys()):
-        yield f"docs/dependencies.md: {name} is in pyproject.toml and has no row. Add its reason and licence."
+        yield f"docs/dependencies.md: {name} is in pyproject.toml but has no row. Add its reason and licence."
     for name in sorted(rows.keys() - wanted):
-        yield f"docs/dependencies.md: {name} has a row and is not in pyproject.toml. Remove the row."
+        yield f"docs/dependencies.md: {name} has a row but is not in pyproject.toml. Remove the row."
     for name, cells in sorted(rows.items()):
         if len(cells) != 2 or not all(cell.strip() for cell in cells):
             yield f"docs/dependencies.md: {name} needs a reason and a licence."
@@ -91,33 +91,33 @@ def find_changelog_faults(root: Path) -> Iterator[str]:
 
 
 def run_cog(root: Path, *, write: bool) -> Iterator[str]:
-    """Compare the generated parts with what the program says, or write them."""
+    """Check that the generated parts are up to date, or regenerate them."""
     generated = [path for path in list_documents(root) if "[[[cog" in path.read_text(encoding="utf-8")]
     mode = ["-r"] if write else ["--check"]
     scripts = Path(__file__).resolve().parent
     for path in generated:
         if Cog().main(["cog", "-n", "utf-8", "--verbosity=0", "-I", str(scripts), *mode, str(path)]) != 0:
-            yield f"{path.relative_to(root)}: not what the program says any more. Run `make docs`."
+            yield f"{path.relative_to(root)}: out of date. Run `make docs`."
 
 
 def compare_files(root: Path, *, write: bool) -> Iterator[str]:
-    """Compare the files that are generated as a whole with what the program says, or write them; a folder of
-    theirs holds no others."""
-    files = document.list_files()
+    """Check that fully generated files are up to date, or regenerate them; their folders contain no
+    others."""
+    files = generated_docs.list_files()
     folders = {(root / name).parent for name in files}
     known = {root / name for name in files}
     strangers = {path for folder in folders for path in folder.glob("*") if path.is_file()} - known
     for path in sorted(strangers):
-        # docs/ itself also holds the pages that people write.
+        # docs/ itself also contains handwritten pages.
         if path.parent != root / "docs":
-            yield f"{path.relative_to(root)}: the program does not write this page any more. Delete it."
+            yield f"{path.relative_to(root)}: this page is no longer generated. Delete it."
     for name, content in files.items():
         path = root / name
         if write:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content, encoding="utf-8")
         elif not path.is_file() or path.read_text(encoding="utf-8") != content:
-            yield f"{name}: not what the program says any more. Run `make docs`."
+            yield f"{name}: out of date. Run `make docs`."
 
 
 def main() -> int:
@@ -125,7 +125,7 @@ def main() -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("folder", nargs="?", type=Path, default=Path(__file__).resolve().parent.parent)
-    parser.add_argument("--write", action="store_true", help="write the generated parts anew")
+    parser.add_argument("--write", action="store_true", help="regenerate the generated parts")
     arguments = parser.parse_args()
     root = arguments.folder.resolve()
     faults = [

@@ -1,7 +1,8 @@
-"""Have every mail judged: themes × editions × languages × variants, by every judge there is.
+"""Run every validator (judge) on every mail: themes × editions × languages × variants.
 
-Run with `make judge`, which installs the judges first. Prints a row per mail and a column per judge, and each
-complaint with its file and line below; ends with 1 on any. With CI=true a judge that is missing is one.
+Run with `make judge`, which installs the judges first. Prints a row per mail and a column per judge, then
+each complaint with its file and line. The exit status is 1 if there are any, or, with CI=true, if a judge is
+missing.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-# The judges stand beside the tests, which are no package that is installed.
+# The judges are part of the tests, which are not an installed package.
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from mailer.rendering.themes.theme import theme_names
@@ -29,12 +30,10 @@ _MOST_SHOWN = 10
 
 
 def main() -> None:
-    """Install the judges that npm brings, or write the mails and have them judged."""
+    """Install the judges from npm, or write the mails and judge them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--install", action="store_true", help="only install the judges that npm brings")
-    parser.add_argument(
-        "--output", type=Path, help="a new folder to write the mails to, and to leave them in"
-    )
+    parser.add_argument("--install", action="store_true", help="only install the judges from npm")
+    parser.add_argument("--output", type=Path, help="a new folder for the mails, which is kept")
     options = parser.parse_args()
     if options.install:
         sys.exit(install())
@@ -49,7 +48,7 @@ def main() -> None:
 
 
 def judge(folder: Path) -> int:
-    """Write every mail into ``folder``, have them judged and print the verdict; how many faults there are."""
+    """Write every mail to ``folder``, judge them and print the results; return the number of faults."""
     started = time.monotonic()
     workspace = found_newsroom(folder / "workspace")
     mails = write_mails(workspace, folder / "mails", list_editions(workspace), theme_names())
@@ -62,7 +61,7 @@ def judge(folder: Path) -> int:
 
 
 def is_strict() -> bool:
-    """Whether a missing judge is a failure and not a remark."""
+    """Return whether a missing judge is a failure."""
     return os.environ.get("CI") == "true"
 
 
@@ -76,7 +75,7 @@ def install() -> int:
 
 
 def describe(mails: Sequence[Mail]) -> str:
-    """What is judged, in a sentence."""
+    """Describe what is judged."""
     themes = sorted({mail.theme for mail in mails})
     editions = Counter(mail.edition for mail in mails)
     return f"{len(mails)} mails, in {len(themes)} themes ({', '.join(themes)}), of the editions " + ", ".join(
@@ -85,7 +84,7 @@ def describe(mails: Sequence[Mail]) -> str:
 
 
 def print_table(mails: Sequence[Mail], verdict: Verdict) -> None:
-    """A row per mail, a column per judge: how many complaints, ``ok`` for none, ``-`` from who is absent."""
+    """Print a row per mail and a column per judge: the complaints, ``ok`` for none, ``-`` if unavailable."""
     names = [judge.name for judge in JUDGES]
     width = max(len(mail.name) for mail in mails)
     print(" ".join(["".ljust(width), *names]))
@@ -98,7 +97,7 @@ def print_table(mails: Sequence[Mail], verdict: Verdict) -> None:
 
 
 def print_complaints(verdict: Verdict) -> int:
-    """Every judge's complaints, the same words once with how often; returns how many there are."""
+    """Print every judge's complaints, each message once with its count; return how many there are."""
     for name, why in verdict.absent.items():
         print(f"{name}: left out, because {why}.")
     for name, complaints in verdict.complaints.items():

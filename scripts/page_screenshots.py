@@ -56,7 +56,7 @@ _TEMPLATE_NAMES = {
     "data_requests asked for": "check_email",
     "not found": "error",
 }
-"""What the walk calls a page where that is not its template."""
+"""Names of pages in the walk that differ from the template."""
 
 SHORT_PAGES = (
     "check_email",
@@ -67,7 +67,7 @@ SHORT_PAGES = (
     "expired_link",
     "sign_up_confirmed",
 )
-"""Pages of a sentence or two."""
+"""Pages with a sentence or two."""
 
 _IN_A_ROW = 3
 _PHONE = {"width": 375, "height": 740}

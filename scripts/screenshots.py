@@ -1,5 +1,5 @@
-"""Take the pictures of the README and the gallery: the edition as readers see it in each theme, their pages,
-and the preview as the team sees it.
+"""Take the screenshots in the README and the gallery: the edition in each theme, the public pages, and the
+preview.
 
 Run with `make screenshots`; needs Chromium and a font with Chinese, Japanese and Korean characters.
 """
@@ -36,7 +36,7 @@ THEMES = {
 }
 WIDTHS = {700: "On a desk, 700 px", 375: "On a phone, 375 px"}
 LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
-# The top of the mail and its first stories, in pixels.
+# The heading each part starts at, and its height in pixels: the top of the mail, and its first stories.
 PARTS = ((None, 900), ("In focus", 1500))
 QUIET = [
     "--no-sandbox",
@@ -58,7 +58,7 @@ def main() -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
         sys.exit(
-            "scripts/screenshots.py: no Chromium here. Install it (apt-get install chromium) and try again."
+            "scripts/screenshots.py: Chromium is missing. Install (apt-get install chromium) and try again."
         )
     output.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, sync_playwright() as playwright:
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def take_edition(browser: Browser, root: Path, picture: Path) -> None:
-    """The mail at a desk, top and lead story, beside the same mail on a phone, by day and by night."""
+    """Show the mail on a desktop, top and lead story, next to the mail on a phone in light and dark mode."""
     page_file = _write_page(root, "edition")
     parts = [
         _take_part(browser, page_file, width=700, scheme="light", at=None),
@@ -86,7 +86,8 @@ def take_edition(browser: Browser, root: Path, picture: Path) -> None:
 
 
 def take_theme(browser: Browser, root: Path, theme: str, output: Path) -> None:
-    """The edition in ``theme`` at each width and in each look: its top, and below it its first stories."""
+    """Show the edition in ``theme`` at each width and in each mode: its top, and below it its first
+    stories."""
     workspace = open_workspace(root, environ={})
     source = next(workspace.editions.iterdir()) / "edition.md"
     text = source.read_text(encoding="utf-8")
@@ -102,7 +103,7 @@ def take_theme(browser: Browser, root: Path, theme: str, output: Path) -> None:
 
 
 def _write_page(root: Path, name: str) -> Path:
-    """The edition of the workspace as a page that finds its pictures on this disk."""
+    """Write the edition as a page that loads its pictures from disk."""
     workspace = open_workspace(root, environ={})
     slug = next(path.name for path in workspace.editions.iterdir())
     page_file = root / "outbox" / f"{name}.html"
@@ -115,7 +116,7 @@ def _write_page(root: Path, name: str) -> Path:
 def _take_part(
     browser: Browser, page_file: Path, *, width: int, scheme: str, at: str | None, height: int = 1300
 ) -> Image.Image:
-    """One screen of the mail, from the section called ``at``; where ``scheme`` is "off", without pictures."""
+    """Take a screenshot of the mail from the section ``at``; if ``scheme`` is "off", without pictures."""
     dark = "dark" if scheme == "dark" else "light"
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=dark)
     if scheme == "off":
@@ -131,7 +132,7 @@ def _take_part(
 
 
 def describe_gallery() -> Iterator[str]:
-    """docs/gallery.md."""
+    """Yield docs/gallery.md."""
     yield "# Gallery\n\n"
     yield (
         "The sample edition in each theme, as a browser draws it: the top of the mail, and below the grey "
@@ -158,12 +159,12 @@ def _beside(parts: list[Image.Image]) -> Image.Image:
     for part in parts:
         sheet.paste(part, (left, gap))
         left += part.width + gap
-    # A README is shown at most about 800 px wide: twice that is enough for any screen.
+    # A README is at most about 800 px wide: twice that is enough for any screen.
     return sheet.resize((1600, round(sheet.height * 1600 / sheet.width)), Image.Resampling.LANCZOS)
 
 
 def take_preview(browser: Browser, root: Path, picture: Path) -> None:
-    """The team's preview of the edition."""
+    """Take a screenshot of the preview."""
     workspace = open_workspace(root, environ={})
     slug = next(path.name for path in workspace.editions.iterdir())
     running = start_in_thread(create_preview_app(workspace, slug))

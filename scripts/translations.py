@@ -1,7 +1,7 @@
-"""Bring the catalogues of the pages up to what the templates and the program say, and compile them.
+"""Update the message catalogues of the pages from the templates and the program, and compile them.
 
-Run with `make translations`. New sentences are added empty, for a translator; those nobody says any more go.
-The tests fail until every sentence has its translation in every language.
+Run with `make translations`. New messages are added without a translation; unused ones are removed. The tests
+fail until every message is translated into every language.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _KEYWORDS = {"gettext_noop": None, "_": None, "gettext": None, "ngettext": (1, 2
 
 
 def extract_messages() -> Catalog:
-    """Every sentence that the pages and their letters say, with the files that say it."""
+    """Return every message of the pages and their emails, with the files that use it."""
     said = Catalog(project="partner-mailer", charset="utf-8")
     places = (
         (ROOT / "templates" / "web", [("**.html", "jinja2"), ("**.txt", "jinja2")]),
@@ -42,12 +42,12 @@ def extract_messages() -> Catalog:
 
 
 def find_file(tag: str, ending: str) -> Path:
-    """The catalogue of the language ``tag``, in the form of ``ending``."""
+    """Return the path of the catalogue of the language ``tag`` with the suffix ``ending``."""
     return LOCALE_FOLDER / tag.replace("-", "_") / "LC_MESSAGES" / f"{DOMAIN}.{ending}"
 
 
 def read_catalogue(tag: str) -> Catalog:
-    """The catalogue of ``tag`` as its translators left it; empty where there is none yet."""
+    """Read the catalogue of ``tag``; empty if there is none yet."""
     path = find_file(tag, "po")
     locale = tag.replace("-", "_")
     if not path.is_file():
@@ -57,34 +57,34 @@ def read_catalogue(tag: str) -> Catalog:
 
 
 def find_gaps(catalogue: Catalog) -> list[str]:
-    """The sentences that are not translated, or only guessed at."""
+    """Return the messages that are untranslated or fuzzy."""
     return [str(one.id) for one in catalogue if one.id and (not one.string or one.fuzzy)]
 
 
 def update_catalogue(tag: str, said: Catalog) -> Catalog:
-    """The catalogue of ``tag`` with exactly the sentences that are said."""
+    """Return the catalogue of ``tag`` with exactly the messages in use."""
     catalogue = read_catalogue(tag)
     catalogue.update(said, no_fuzzy_matching=True, update_header_comment=False)
     catalogue.obsolete.clear()
-    # Git knows when; a date in the file would change with every run.
+    # A date in the file would change with every run; Git knows it.
     catalogue.creation_date = catalogue.revision_date = _NO_DATE
     return catalogue
 
 
 def compile_catalogue(catalogue: Catalog) -> bytes:
-    """The catalogue as the program reads it."""
+    """Return the compiled catalogue."""
     buffer = io.BytesIO()
     write_mo(buffer, catalogue)
     return buffer.getvalue()
 
 
 def read_compiled(data: bytes) -> dict[str, str]:
-    """The sentences in a compiled catalogue."""
+    """Return the messages in a compiled catalogue."""
     return {str(one.id): str(one.string) for one in read_mo(io.BytesIO(data)) if one.id}
 
 
 def main() -> None:
-    """Write every .po anew and compile it."""
+    """Update and compile every catalogue."""
     said, gaps = extract_messages(), 0
     for tag in LANGUAGES:
         if tag == SOURCE_LANGUAGE:
@@ -99,7 +99,7 @@ def main() -> None:
         for gap in find_gaps(catalogue):
             gaps += 1
             print(f"{tag}: not translated: {gap}", file=sys.stderr)
-    print(f"{len(said)} sentences in {len(LANGUAGES) - 1} catalogues, {gaps} of them without a translation.")
+    print(f"{len(said)} messages in {len(LANGUAGES) - 1} catalogues, {gaps} translations missing.")
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ _MAILCHIMP_COLUMNS = (
     *("Email Address", "First Name", "Last Name", "Organisation"),
     *("Country", "Sectors", "Language", "TAGS"),
 )
+_LISTMONK_COLUMNS = ("email", "name", "attributes")
 # Excel reads _x0041_ as the letter A; escaping the underscore prevents that.
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
@@ -153,20 +154,8 @@ _FORMATS: Mapping[ExportFormat, tuple[Sequence[str], Callable[[dict[str, Any]], 
         {
             ExportFormat.csv: (COLUMNS, _our_cells),
             ExportFormat.xlsx: (COLUMNS, _our_cells),
-            ExportFormat.mailchimp: (
-                (
-                    "Email Address",
-                    "First Name",
-                    "Last Name",
-                    "Organisation",
-                    "Country",
-                    "Sectors",
-                    "Language",
-                    "TAGS",
-                ),
-                _mailchimp_cells,
-            ),
-            ExportFormat.listmonk: (("email", "name", "attributes"), _listmonk_cells),
+            ExportFormat.mailchimp: (_MAILCHIMP_COLUMNS, _mailchimp_cells),
+            ExportFormat.listmonk: (_LISTMONK_COLUMNS, _listmonk_cells),
         }
     )
 )

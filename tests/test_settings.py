@@ -65,19 +65,19 @@ def test_the_sender_s_language_is_a_tag(tmp_path: Path, tag: str) -> None:
     assert load_text(tmp_path, f'{SENDER}language = "zh-Hans"\n').sender.language == "zh-Hans"
 
 
-# --- the tables that scripts/document.py writes
+# --- the tables that scripts/generated_docs.py writes
 
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, list[str]]]:
     """Heading → key → the other cells of its row."""
     monkeypatch.syspath_prepend(str(ROOT / "scripts"))
-    document: Any = __import__("document")
+    generated_docs: Any = __import__("generated_docs")
     found: dict[str, dict[str, list[str]]] = {}
-    for section in re.split(r"^## ", document.describe_settings(), flags=re.MULTILINE)[1:]:
+    for section in re.split(r"^## ", generated_docs.describe_settings(), flags=re.MULTILINE)[1:]:
         rows = [re.split(r"(?<!\\) ?\| ?", line)[1:-1] for line in section.splitlines() if line[:2] == "| "]
         found[section.split("\n", 1)[0]] = {key.strip("`"): cells for key, *cells in rows[1:]}
-    sys.modules.pop("document", None)
+    sys.modules.pop("generated_docs", None)
     return found
 
 

@@ -35,9 +35,9 @@ def illustrations(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 @pytest.fixture
-def direction(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+def composer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     monkeypatch.syspath_prepend(SCRIPTS)
-    return importlib.import_module("drawing.direction")
+    return importlib.import_module("artwork.composer")
 
 
 def named_in_sample() -> list[str]:
@@ -72,59 +72,61 @@ def test_no_two_pictures_of_the_sample_are_the_same() -> None:
 
 @pytest.mark.parametrize("slug", ONE_OF_EACH)
 def test_the_sample_holds_what_the_script_draws(illustrations: ModuleType, slug: str) -> None:
-    commission = next(item for item in illustrations.list_commissions(SAMPLE) if item.slug == slug)
-    data = illustrations.draw_commission(commission)
+    illustration = next(item for item in illustrations.list_illustrations(SAMPLE) if item.slug == slug)
+    data = illustrations.draw_illustration(illustration)
 
     assert len(data) <= 120_000
     # Compared by eye, so to speak: another release of Pillow may spell the same picture in other bytes.
-    with Image.open(BytesIO(data)) as drawn, Image.open(SAMPLE / "images" / commission.file) as kept:
+    with Image.open(BytesIO(data)) as drawn, Image.open(SAMPLE / "images" / illustration.file) as kept:
         difference = ImageStat.Stat(ImageChops.difference(drawn, kept))
     assert max(difference.mean) < 1.5
 
 
 def test_the_same_story_gives_the_same_bytes(illustrations: ModuleType) -> None:
-    commission = illustrations.Commission(file="a.jpg", slug="a-story", sector="culture", kind="story")
+    illustration = illustrations.Illustration(file="a.jpg", slug="a-story", sector="culture", kind="story")
 
-    assert illustrations.draw_commission(commission) == illustrations.draw_commission(commission)
+    assert illustrations.draw_illustration(illustration) == illustrations.draw_illustration(illustration)
 
 
-def test_stories_of_one_sector_differ_from_one_another(direction: ModuleType) -> None:
-    for sector in direction.GRAMMARS:
-        pictures = {direction.illustrate_story(f"story-{n}", sector, SMALL).tobytes() for n in range(4)}
+def test_stories_of_one_sector_differ_from_one_another(composer: ModuleType) -> None:
+    for sector in composer.ARRANGEMENTS_BY_SECTOR:
+        pictures = {composer.illustrate_story(f"story-{n}", sector, SMALL).tobytes() for n in range(4)}
         assert len(pictures) == 4, sector
 
 
-def test_stories_in_the_same_arrangement_differ_in_more_than_grain(direction: ModuleType) -> None:
-    for sector, grammar in direction.GRAMMARS.items():
-        for name, arrangement in grammar.items():
-            one, other = (draw_arrangement(direction, arrangement, sector, slug) for slug in ("one", "other"))
+def test_stories_in_the_same_arrangement_differ_in_more_than_grain(composer: ModuleType) -> None:
+    for sector, arrangements in composer.ARRANGEMENTS_BY_SECTOR.items():
+        for name, arrangement in arrangements.items():
+            one, other = (draw_arrangement(composer, arrangement, sector, slug) for slug in ("one", "other"))
             assert max(ImageStat.Stat(ImageChops.difference(one, other)).mean) > 1.5, f"{sector}: {name}"
 
 
-def test_every_arrangement_draws_for_any_story(direction: ModuleType) -> None:
-    for sector, grammar in direction.GRAMMARS.items():
-        for arrangement in grammar.values():
+def test_every_arrangement_draws_for_any_story(composer: ModuleType) -> None:
+    for sector, arrangements in composer.ARRANGEMENTS_BY_SECTOR.items():
+        for arrangement in arrangements.values():
             for number in range(5):
-                picture = draw_arrangement(direction, arrangement, sector, f"any-{number}")
+                picture = draw_arrangement(composer, arrangement, sector, f"any-{number}")
                 assert picture.size == SMALL
 
 
-def test_a_sector_without_a_grammar_gets_the_cross_cutting_one(direction: ModuleType) -> None:
+def test_a_sector_without_a_arrangements_gets_the_cross_cutting_one(composer: ModuleType) -> None:
     unknown, without, known = (
-        direction.illustrate_story("a-story", sector, SMALL) for sector in ("health", "", "cross-cutting")
+        composer.illustrate_story("a-story", sector, SMALL) for sector in ("health", "", "cross-cutting")
     )
 
     assert unknown.tobytes() == without.tobytes() == known.tobytes()
 
 
 def test_every_choice_for_the_sample_is_an_arrangement_its_sector_has(
-    illustrations: ModuleType, direction: ModuleType
+    illustrations: ModuleType, composer: ModuleType
 ) -> None:
-    stories = [item for item in illustrations.list_commissions(SAMPLE) if item.kind != "portrait"]
+    stories = [item for item in illustrations.list_illustrations(SAMPLE) if item.kind != "portrait"]
 
-    assert {item.slug for item in stories} == set(direction.CHOSEN)
+    assert {item.slug for item in stories} == set(composer.CHOSEN)
     for story in stories:
-        assert direction.CHOSEN[story.slug] in direction.GRAMMARS[story.sector or "cross-cutting"], story.slug
+        assert (
+            composer.CHOSEN[story.slug] in composer.ARRANGEMENTS_BY_SECTOR[story.sector or "cross-cutting"]
+        ), story.slug
 
 
 def test_the_command_leaves_pictures_of_another_credit_alone(tmp_path: Path) -> None:
@@ -153,8 +155,8 @@ def test_the_command_says_when_a_folder_is_no_edition(tmp_path: Path) -> None:
     assert not (tmp_path / "images").exists()
 
 
-def draw_arrangement(direction: ModuleType, arrangement: object, sector: str, slug: str) -> Image.Image:
-    sheet = direction.take_sheet(slug, SMALL)
-    arrangement(sheet, direction.Palette.of(sector))  # type: ignore[operator]
-    picture: Image.Image = sheet.finish()
+def draw_arrangement(composer: ModuleType, arrangement: object, sector: str, slug: str) -> Image.Image:
+    canvas = composer.make_canvas(slug, SMALL)
+    arrangement(canvas, composer.Palette.of(sector))  # type: ignore[operator]
+    picture: Image.Image = canvas.finish()
     return picture

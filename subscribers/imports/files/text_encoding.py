@@ -42,8 +42,7 @@ _SUPERSETS = {
 _MIN_CONFIDENCE_MULTIBYTE, _MIN_CONFIDENCE_SINGLE_BYTE = 0.005, 0.08
 _FALLBACK = "cp1252"
 _BLOCK = 1 << 20
-MAX_LINE_BYTES = _BLOCK
-"""A longer line is not a row of a list, and reading it would use up the memory."""
+"""Bytes read at a time, and the longest line: longer ones are not rows of a list."""
 _MAX_CELLS = 2000
 # None of these can be the second byte of a character in an East Asian encoding, but "|" can.
 _BETWEEN_CELLS = re.compile(rb'[,;\t\r\n"]+')

@@ -1,4 +1,4 @@
-"""Write down the program's own account of itself: the generated parts of docs/, which cog puts in place."""
+"""Generate parts of docs/ from the program; cog inserts them."""
 
 import ast
 import inspect
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Literal, Union, get_args, get_origin
 
 import click
+from json_schemas import list_schemas
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
-from schemas import list_schemas
 
 from mailer.checks.docs import list_pages
 from mailer.cli import mailer
@@ -29,7 +29,7 @@ _PYPROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 def walk_commands(
     command: click.Command = mailer, name: str = "mailer"
 ) -> Iterator[tuple[str, click.Command]]:
-    """Every command below ``command`` and itself, as the words one types; groups before their members."""
+    """Yield ``command`` and every command below it with its full name; groups before their members."""
     yield name, command
     if isinstance(command, click.Group):
         for word, member in command.commands.items():
@@ -37,10 +37,10 @@ def walk_commands(
 
 
 def describe_commands() -> str:
-    """Markdown: one section per command, with its help as the terminal shows it."""
+    """Return Markdown: a section per command, with its help as shown in a terminal."""
     sections = []
     for name, command in walk_commands():
-        # A help page is shaped by the groups above it only through its name.
+        # Parent groups affect the help of a command only through its name.
         context = click.Context(command, info_name=name, terminal_width=_WIDTH, max_content_width=_WIDTH)
         context.help_option_names = ["-h", "--help"]
         sections.append(f"## {name}\n\n```text\n{command.get_help(context).rstrip()}\n```")
@@ -58,12 +58,12 @@ def describe_layers() -> str:
 
 
 def describe_campaigns() -> str:
-    """Markdown: a campaign's states, what each means, and where it may go from there."""
+    """Return Markdown: the states of a campaign, what each means, and the possible transitions."""
     return _describe_states(CampaignState, CAMPAIGN_TRANSITIONS)
 
 
 def describe_deliveries() -> str:
-    """Markdown: a delivery's states, what each means, and where it may go from there."""
+    """Return Markdown: the states of a delivery, what each means, and the possible transitions."""
     return _describe_states(DeliveryState, DELIVERY_TRANSITIONS)
 
 
@@ -79,7 +79,7 @@ def _describe_states(states: type[StrEnum], moves: Mapping[Any, frozenset[Any]])
 
 
 def read_meanings(states: type[StrEnum]) -> dict[str, str]:
-    """The sentence below each member of an enum; Python itself forgets it."""
+    """Return the docstring below each member of an enum, which Python does not keep."""
     (body,) = (
         node.body for node in ast.parse(inspect.getsource(states)).body if isinstance(node, ast.ClassDef)
     )
@@ -93,7 +93,7 @@ def read_meanings(states: type[StrEnum]) -> dict[str, str]:
 
 
 def describe_settings() -> str:
-    """Markdown: one section per table of ``mailer.toml``, nested ones included, one row per key."""
+    """Return Markdown: a section per table of ``mailer.toml``, including nested ones, with a row per key."""
     return "\n\n".join(
         _describe_table(heading, table)
         for name, field in Settings.model_fields.items()
@@ -103,9 +103,9 @@ def describe_settings() -> str:
 
 
 def _walk_tables(heading: str, model: type[BaseModel]) -> Iterator[tuple[str, type[BaseModel]]]:
-    """The table ``heading`` and those inside it, as one writes them: ``[a.b]``, and ``[[a.b]]`` in a list.
+    """Yield the table ``heading`` and those inside it as in TOML: ``[a.b]``, and ``[[a.b]]`` for a list.
 
-    The tables inside a list's are those of its parent again, and are not listed twice.
+    Tables inside a list are the same as those of its parent, and are not listed twice.
     """
     yield heading, model
     if heading.startswith("[["):
@@ -133,7 +133,7 @@ def _describe_table(heading: str, model: type[BaseModel]) -> str:
 
 def _describe_key(heading: str, key: str, field: FieldInfo) -> str:
     section = heading.strip("[]")
-    # A variable holds one value of a table that stands at the top.
+    # Environment variables can only set single values of top-level tables.
     has_variable = "." not in section and not _is_list(field.annotation) and not _model(field.annotation)
     variable = f"`MAILER_{section}__{key}`".upper() if has_variable else "–"
     cells = (f"`{key}`", _kind(field.annotation), _default(field), field.description or "", variable)
@@ -141,7 +141,7 @@ def _describe_key(heading: str, key: str, field: FieldInfo) -> str:
 
 
 def _parts(annotation: Any) -> tuple[Any, ...]:
-    """What ``annotation`` is made of: the members of a union, the item of a list, or itself."""
+    """Return the parts of ``annotation``: the members of a union, the item of a list, or itself."""
     if get_origin(annotation) in {Union, types.UnionType}:
         return tuple(part for part in get_args(annotation) if part is not type(None))
     return get_args(annotation)[:1] if _is_list(annotation) else (annotation,)
@@ -152,13 +152,13 @@ def _is_list(annotation: Any) -> bool:
 
 
 def _model(annotation: Any) -> type[BaseModel] | None:
-    """The table that ``annotation`` takes, or a list of, if it does."""
+    """Return the model that ``annotation`` accepts, alone or in a list; None if there is none."""
     models = [part for part in _parts(annotation) if isinstance(part, type) and issubclass(part, BaseModel)]
     return models[0] if models else None
 
 
 def _kind(annotation: Any) -> str:
-    """What kind of value a key takes, in words."""
+    """Describe the kind of value a key takes."""
     if _model(annotation) is not None:
         return "tables" if _is_list(annotation) else "table"
     if _is_list(annotation):
@@ -183,6 +183,6 @@ def _default(field: FieldInfo) -> str:
 
 
 def list_files() -> dict[str, str]:
-    """Every file of docs/ that is the program's own from first to last line, by its path from the root."""
+    """Return every fully generated file of docs/, by its path from the root."""
     checks = {f"docs/checks/{name}": page for name, page in list_pages().items()}
     return checks | {f"docs/{name}": text for name, text in list_schemas(read_meanings).items()}

@@ -1,4 +1,4 @@
-"""The inks: a sector's colour with three tints of it, one dark ink, one small warm accent, on one paper."""
+"""The colours: a sector's colour and three tints of it, one dark ink, one warm accent, and the paper."""
 
 from dataclasses import dataclass
 
@@ -6,12 +6,12 @@ Colour = tuple[int, int, int]
 
 
 def read_colour(text: str) -> Colour:
-    """``#0b6a8f`` as red, green and blue from 0 to 255."""
+    """Parse ``#0b6a8f`` into red, green and blue from 0 to 255."""
     return int(text[1:3], 16), int(text[3:5], 16), int(text[5:7], 16)
 
 
 def mix(colour: Colour, other: Colour, share: float) -> Colour:
-    """``share`` (0 to 1) of ``other`` in ``colour``."""
+    """Mix ``share`` (0 to 1) of ``other`` into ``colour``."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
     return red, green, blue
 
@@ -42,7 +42,7 @@ class Palette:
 
     @classmethod
     def of(cls, sector: str) -> "Palette":
-        """The palette of a sector; raises KeyError for one that has no colour."""
+        """Return the palette of a sector; raises KeyError if it has no colour."""
         deep = SECTOR_COLOURS[sector]
         return cls(
             deep=deep, mid=mix(deep, WHITE, 0.40), soft=mix(deep, WHITE, 0.66), faint=mix(deep, WHITE, 0.84)

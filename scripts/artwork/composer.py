@@ -1,4 +1,4 @@
-"""Which arrangement a picture gets: chosen to go with the words for the sample, by chance otherwise."""
+"""Draw the picture of a story: with a chosen arrangement for the sample, a random one otherwise."""
 
 from collections.abc import Mapping
 from hashlib import sha256
@@ -6,11 +6,11 @@ from random import Random
 
 from PIL import Image
 
-from drawing import arcs, circles, contours, grid, pages, portrait, weave
-from drawing.palette import Palette
-from drawing.sheet import Arrangement, Sheet
+from artwork import arcs, circles, contours, grid, pages, portrait, weave
+from artwork.canvas import Arrangement, Canvas
+from artwork.palette import Palette
 
-GRAMMARS: Mapping[str, Mapping[str, Arrangement]] = {
+ARRANGEMENTS_BY_SECTOR: Mapping[str, Mapping[str, Arrangement]] = {
     "education": pages.ARRANGEMENTS,
     "culture": weave.ARRANGEMENTS,
     "natural-sciences": contours.ARRANGEMENTS,
@@ -50,22 +50,22 @@ CHOSEN = {
 
 
 def illustrate_story(slug: str, sector: str, size: tuple[int, int]) -> Image.Image:
-    """The picture of a story, the same for the same slug; cross-cutting when its sector has no grammar."""
-    sector = sector if sector in GRAMMARS else "cross-cutting"
-    grammar, sheet = GRAMMARS[sector], take_sheet(slug, size)
-    by_chance = sheet.chance.choice(sorted(grammar))
-    chosen = CHOSEN.get(slug, by_chance)
-    grammar.get(chosen, grammar[by_chance])(sheet, Palette.of(sector))
-    return sheet.finish()
+    """Draw the picture of a story, always the same for a slug; unknown sectors count as cross-cutting."""
+    sector = sector if sector in ARRANGEMENTS_BY_SECTOR else "cross-cutting"
+    arrangements, canvas = ARRANGEMENTS_BY_SECTOR[sector], make_canvas(slug, size)
+    random_choice = canvas.random.choice(sorted(arrangements))
+    chosen = CHOSEN.get(slug, random_choice)
+    arrangements.get(chosen, arrangements[random_choice])(canvas, Palette.of(sector))
+    return canvas.finish()
 
 
 def illustrate_person(slug: str, side: int) -> Image.Image:
-    """The stand-in for a portrait, ``side`` pixels square."""
-    sheet = take_sheet(slug, (side, side))
-    portrait.draw_portrait(sheet)
-    return sheet.finish()
+    """Draw a placeholder for a portrait, ``side`` pixels square."""
+    canvas = make_canvas(slug, (side, side))
+    portrait.draw_portrait(canvas)
+    return canvas.finish()
 
 
-def take_sheet(slug: str, size: tuple[int, int]) -> Sheet:
-    """A sheet whose every chance follows from the slug, on any machine and in any year."""
-    return Sheet(*size, Random(int.from_bytes(sha256(slug.encode()).digest())))
+def make_canvas(slug: str, size: tuple[int, int]) -> Canvas:
+    """Return a canvas whose random numbers are seeded by the slug, so that they never change."""
+    return Canvas(*size, Random(int.from_bytes(sha256(slug.encode()).digest())))

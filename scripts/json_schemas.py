@@ -1,4 +1,4 @@
-"""JSON Schemas of front matter, by which editors complete and check it while somebody writes."""
+"""Generate JSON Schemas of front matter, which let editors complete and check it."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ from editions.source.schema import EditionHeader, EditionTranslation, StoryHeade
 
 
 def list_schemas(read_meanings: Callable[[type[StrEnum]], Mapping[str, str]]) -> dict[str, str]:
-    """The schemas by file name; ``read_meanings`` gives the sentence about each member of an enum."""
+    """Return the schemas by file name; ``read_meanings`` returns the docstring of each member of an enum."""
     kinds = {
         "edition": EditionHeader,
         "edition-translation": EditionTranslation,
@@ -32,8 +32,8 @@ def _write_schema(model: type[BaseModel], read_meanings: Callable[[type[StrEnum]
 
 
 def _trim_schema(part: Any) -> Any:
-    """A schema without what pydantic adds and no editor needs: titles made of names; and null, because an
-    empty value counts as not given."""
+    """Remove what pydantic adds and editors do not need: titles made from names, and null, because an empty
+    value counts as missing."""
     if isinstance(part, list):
         return [_trim_schema(item) for item in part]
     if not isinstance(part, dict):
@@ -44,7 +44,7 @@ def _trim_schema(part: Any) -> Any:
     dull = {"title"} if isinstance(part.get("title"), str) else set()
     trimmed = {key: _trim_schema(value) for key, value in part.items() if key not in dull}
     if trimmed.get("items", {}).get("$ref", "").endswith("ReadMoreHeader"):
-        # A single link may stand without the hyphen of a list.
+        # A single link may be written without a list.
         both = [trimmed["items"], {"type": "array", "items": trimmed["items"]}]
         return {"description": trimmed["description"], "anyOf": both}
     return trimmed

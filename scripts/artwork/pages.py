@@ -2,99 +2,99 @@
 
 from math import radians, sin
 
-from drawing.palette import INK, WARM, WHITE, Colour, Palette
-from drawing.sheet import Arrangement, Point, Sheet, box, turn
+from artwork.canvas import Arrangement, Canvas, Point, box, turn
+from artwork.palette import INK, WARM, WHITE, Colour, Palette
 
 
-def _fan_pages(sheet: Sheet, palette: Palette) -> None:
+def _fan_pages(canvas: Canvas, palette: Palette) -> None:
     """Leaves turning about one corner, as when a thumb runs through a book."""
-    w, h, chance = sheet.width, sheet.height, sheet.chance
-    mirrored = chance.random() < 0.5
-    pivot = (w * (0.70 if mirrored else 0.30), h * chance.uniform(1.10, 1.18))
-    broad, tall = h * chance.uniform(0.42, 0.48), h * chance.uniform(0.90, 0.98)
-    first, last = chance.uniform(-62, -52), chance.uniform(24, 34)
+    w, h, random = canvas.width, canvas.height, canvas.random
+    mirrored = random.random() < 0.5
+    pivot = (w * (0.70 if mirrored else 0.30), h * random.uniform(1.10, 1.18))
+    broad, tall = h * random.uniform(0.42, 0.48), h * random.uniform(0.90, 0.98)
+    first, last = random.uniform(-62, -52), random.uniform(24, 34)
     inks = [palette.faint, palette.soft, palette.soft, palette.mid, palette.mid, palette.deep]
     for number, ink in enumerate(inks):
         angle = first + (last - first) * number / (len(inks) - 1)
         leaf = _leaf(pivot, broad, tall, -angle if mirrored else angle, mirrored)
-        sheet.overprint(sheet.mask().polygon(leaf), ink)
+        canvas.overprint(canvas.mask().polygon(leaf), ink)
     angle = -last if mirrored else last
-    _rule_lines(sheet, _leaf(pivot, broad, tall, angle, mirrored), WHITE, rows=7, start=0.18, weight=0.011)
+    _rule_lines(canvas, _leaf(pivot, broad, tall, angle, mirrored), WHITE, rows=7, start=0.18, weight=0.011)
 
 
-def _step_pages(sheet: Sheet, palette: Palette) -> None:
+def _step_pages(canvas: Canvas, palette: Palette) -> None:
     """Upright sheets, each a step to the side of the last; a ribbon marks the place."""
-    w, h, chance = sheet.width, sheet.height, sheet.chance
-    count = chance.choice([4, 5])
+    w, h, random = canvas.width, canvas.height, canvas.random
+    count = random.choice([4, 5])
     broad, tall = h * 0.46, h * 0.60
-    across = chance.uniform(0.100, 0.125) * w
-    down = chance.choice([-1, 1]) * h * chance.uniform(0.045, 0.06)
-    left = chance.choice([0.12, 0.16, 0.22]) * w
+    across = random.uniform(0.100, 0.125) * w
+    down = random.choice([-1, 1]) * h * random.uniform(0.045, 0.06)
+    left = random.choice([0.12, 0.16, 0.22]) * w
     top = (h - tall - down * (count - 1)) / 2
     inks = [palette.soft, palette.mid, palette.soft, palette.mid, palette.deep][-count:]
     for number, ink in enumerate(inks):
         x, y = left + across * number, top + down * number
-        sheet.overprint(sheet.mask().polygon(box(x, y, broad, tall)), ink)
+        canvas.overprint(canvas.mask().polygon(box(x, y, broad, tall)), ink)
     x, y = left + across * (count - 1), top + down * (count - 1)
-    _rule_lines(sheet, box(x, y, broad, tall), WHITE, rows=6, start=0.36, weight=0.012)
-    sheet.fill(box(x + broad * 0.14, y - h * 0.02, broad * 0.10, tall * 0.26), WARM)
+    _rule_lines(canvas, box(x, y, broad, tall), WHITE, rows=6, start=0.36, weight=0.012)
+    canvas.fill(box(x + broad * 0.14, y - h * 0.02, broad * 0.10, tall * 0.26), WARM)
 
 
-def _shelve_pages(sheet: Sheet, palette: Palette) -> None:
+def _shelve_pages(canvas: Canvas, palette: Palette) -> None:
     """Spines on a shelf, their edges overprinting, one leaning on the rest."""
-    w, h, chance = sheet.width, sheet.height, sheet.chance
+    w, h, random = canvas.width, canvas.height, canvas.random
     floor = h * 0.84
-    x = w * chance.uniform(0.08, 0.18)
+    x = w * random.uniform(0.08, 0.18)
     inks = [palette.mid, palette.soft, palette.deep, palette.mid, palette.faint, palette.deep, palette.soft]
-    chance.shuffle(inks)
-    count = chance.choice([6, 7])
+    random.shuffle(inks)
+    count = random.choice([6, 7])
     for number, ink in enumerate(inks[:count]):
         last = number == count - 1
-        broad, tall = w * chance.uniform(0.065, 0.105), h * (0.66 if last else chance.uniform(0.42, 0.70))
-        sheet.overprint(sheet.mask().polygon(box(x, floor - tall, broad, tall)), ink)
-        sheet.fill(box(x + broad * 0.3, floor - tall * 0.82, broad * 0.4, h * 0.014), WHITE)
-        x += broad * (1 if last else chance.uniform(0.74, 0.86))
-    tall, lean = h * 0.58, chance.uniform(16, 24)
+        broad, tall = w * random.uniform(0.065, 0.105), h * (0.66 if last else random.uniform(0.42, 0.70))
+        canvas.overprint(canvas.mask().polygon(box(x, floor - tall, broad, tall)), ink)
+        canvas.fill(box(x + broad * 0.3, floor - tall * 0.82, broad * 0.4, h * 0.014), WHITE)
+        x += broad * (1 if last else random.uniform(0.74, 0.86))
+    tall, lean = h * 0.58, random.uniform(16, 24)
     foot = (x + tall * sin(radians(lean)), floor)
     leaning = turn(box(foot[0], floor - tall, w * 0.062, tall), -lean, foot)
-    sheet.overprint(sheet.mask().polygon(leaning), INK)
-    sheet.fill(box(0, floor, w, h * 0.010), INK)
-    sheet.cover(sheet.mask().disc(w * 0.91, floor - h * 0.045, h * 0.045), WARM)
+    canvas.overprint(canvas.mask().polygon(leaning), INK)
+    canvas.fill(box(0, floor, w, h * 0.010), INK)
+    canvas.cover(canvas.mask().disc(w * 0.91, floor - h * 0.045, h * 0.045), WARM)
 
 
-def _open_pages(sheet: Sheet, palette: Palette) -> None:
+def _open_pages(canvas: Canvas, palette: Palette) -> None:
     """A book lying open, its leaves rising from the spine."""
-    w, h, chance = sheet.width, sheet.height, sheet.chance
-    spine = w * chance.uniform(0.40, 0.60)
+    w, h, random = canvas.width, canvas.height, canvas.random
+    spine = w * random.uniform(0.40, 0.60)
     foot, tall = h * 0.80, h * 0.46
     sides = [(-1, [palette.faint, palette.soft, palette.mid]), (1, [palette.soft, palette.mid, palette.deep])]
     for side, inks in sides:
-        lift = chance.uniform(0.02, 0.05)
+        lift = random.uniform(0.02, 0.05)
         for number, ink in enumerate(inks):
             reach, rise = w * (0.36 - 0.085 * number), h * (lift + 0.085 * number)
             out = spine + side * reach
             page = [(spine, foot), (spine, foot - tall), (out, foot - tall - rise), (out, foot - rise)]
-            sheet.overprint(sheet.mask().polygon(page), ink)
-    sheet.fill(box(spine - 3, foot - tall, 6, tall + h * 0.02), INK)
-    x = spine + w * chance.choice([-0.26, 0.26])
-    sheet.cover(sheet.mask().disc(x, h * 0.16, h * 0.055), WARM)
+            canvas.overprint(canvas.mask().polygon(page), ink)
+    canvas.fill(box(spine - 3, foot - tall, 6, tall + h * 0.02), INK)
+    x = spine + w * random.choice([-0.26, 0.26])
+    canvas.cover(canvas.mask().disc(x, h * 0.16, h * 0.055), WARM)
 
 
-def _spread_pages(sheet: Sheet, palette: Palette) -> None:
+def _spread_pages(canvas: Canvas, palette: Palette) -> None:
     """Large sheets on a table, seen close, running off the edge of the picture."""
-    w, h, chance = sheet.width, sheet.height, sheet.chance
-    mirrored = chance.random() < 0.5
+    w, h, random = canvas.width, canvas.height, canvas.random
+    mirrored = random.random() < 0.5
     places = [(0.10, 0.30, -14, palette.soft), (0.36, 0.78, 9, palette.mid), (0.52, 0.34, -5, palette.deep)]
     for x, y, angle, ink in places:
         centre = (w * (1 - x if mirrored else x), h * y)
         broad, tall = h * 0.72, h * 0.92
         page = box(centre[0] - broad / 2, centre[1] - tall / 2, broad, tall)
-        turned = turn(page, (angle + chance.uniform(-3, 3)) * (-1 if mirrored else 1), centre)
-        sheet.overprint(sheet.mask().polygon(turned), ink)
-    _rule_lines(sheet, turned, WHITE, rows=6, start=0.30, weight=0.010)
+        turned = turn(page, (angle + random.uniform(-3, 3)) * (-1 if mirrored else 1), centre)
+        canvas.overprint(canvas.mask().polygon(turned), ink)
+    _rule_lines(canvas, turned, WHITE, rows=6, start=0.30, weight=0.010)
     x = w * (0.12 if mirrored else 0.88)
-    note = turn(box(x - h * 0.07, h * 0.66, h * 0.14, h * 0.14), chance.uniform(-10, 10), (x, h * 0.73))
-    sheet.overprint(sheet.mask().polygon(note), WARM)
+    note = turn(box(x - h * 0.07, h * 0.66, h * 0.14, h * 0.14), random.uniform(-10, 10), (x, h * 0.73))
+    canvas.overprint(canvas.mask().polygon(note), WARM)
 
 
 def _leaf(pivot: Point, broad: float, tall: float, angle: float, mirrored: bool) -> list[Point]:
@@ -103,15 +103,15 @@ def _leaf(pivot: Point, broad: float, tall: float, angle: float, mirrored: bool)
 
 
 def _rule_lines(
-    sheet: Sheet, page: list[Point], colour: Colour, *, rows: int, start: float, weight: float
+    canvas: Canvas, page: list[Point], colour: Colour, *, rows: int, start: float, weight: float
 ) -> None:
     """Rule a page (its corners from top left, clockwise) as if it were written on; the last row is short."""
-    half = weight / 2 * sheet.height / 500
+    half = weight / 2 * canvas.height / 500
     for row in range(rows):
         v = start + row * (0.84 - start) / max(1, rows - 1)
         end = 0.86 if row < rows - 1 else 0.50
         corners = ((0.14, v - half), (end, v - half), (end, v + half), (0.14, v + half))
-        sheet.fill([_inside(page, *corner) for corner in corners], colour)
+        canvas.fill([_inside(page, *corner) for corner in corners], colour)
 
 
 def _inside(page: list[Point], u: float, v: float) -> Point:

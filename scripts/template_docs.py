@@ -1,4 +1,4 @@
-"""Write down what a template may use: the generated parts of docs/templates.md."""
+"""Generate parts of docs/templates.md: what a template can use."""
 
 import types
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from dataclasses import is_dataclass
 from enum import StrEnum
 from typing import Any, Literal, Union, get_args, get_origin
 
-from document import read_meanings
+from generated_docs import read_meanings
 
 from mailer.rendering.body.fragments import FragmentKind
 from mailer.rendering.template_context.page import (
@@ -39,13 +39,13 @@ _PATHS: dict[type, str] = {
 
 
 def describe_page() -> str:
-    """Markdown: one section for every kind of value below ``page`` but its theme, one row for every field."""
+    """Return Markdown: a section for every type below ``page`` except its theme, with a row per field."""
     holders = [holder for holder in walk_dataclasses(Page) if holder not in _TOKENS]
     return "\n\n".join(_describe_holder(holder) for holder in holders)
 
 
 def describe_tokens() -> str:
-    """Markdown: one section per table of a theme's file, with what each shipped theme says."""
+    """Return Markdown: a section per table of a theme's file, with the values of each built-in theme."""
     return "\n\n".join(_describe_table(table) for table in describe_fields(Theme) if _is_table(table))
 
 
@@ -94,12 +94,12 @@ def _describe_members(members: type[StrEnum], head: str) -> str:
 
 
 def _is_table(field: FieldDoc) -> bool:
-    """Not ``content`` and ``beside``, which a theme reckons itself."""
+    """Not ``content`` and ``beside``, which a theme computes itself."""
     return field.type is not int
 
 
 def _show(value: Any) -> str:
-    """A token as a theme's file has it."""
+    """Format a token as in a theme's file."""
     if isinstance(value, TypeStep):
         return f"`{{ size = {value.size}, line = {value.line} }}`"
     if isinstance(value, tuple):
@@ -112,7 +112,7 @@ def _show(value: Any) -> str:
 
 
 def name_type(annotation: Any) -> str:
-    """What kind of value a field holds, in words."""
+    """Describe the kind of value a field holds."""
     if get_origin(annotation) is Literal:
         return " or ".join(f"`{choice}`" for choice in get_args(annotation))
     if get_origin(annotation) in {Union, types.UnionType}:

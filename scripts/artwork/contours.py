@@ -6,8 +6,8 @@ from itertools import pairwise
 from math import cos, exp, pi, sin
 from random import Random
 
-from drawing.palette import WARM, Palette, mix
-from drawing.sheet import Arrangement, Mask, Point, Sheet
+from artwork.canvas import Arrangement, Canvas, Mask, Point
+from artwork.palette import WARM, Palette, mix
 
 STEP = 4
 """Pixels between the heights that are computed; the lines are straight within a step."""
@@ -34,27 +34,27 @@ class Hill:
         return self.height * exp(-(u * u + v * v))
 
 
-def _map_massif(sheet: Sheet, palette: Palette) -> None:
+def _map_massif(canvas: Canvas, palette: Palette) -> None:
     """One great rise in tints that deepen with the height, up to a dot at the summit."""
-    w, h, chance = sheet.width, sheet.height, sheet.chance
-    side = chance.choice([-1, 1])
+    w, h, random = canvas.width, canvas.height, canvas.random
+    side = random.choice([-1, 1])
     x = w * (0.5 - 0.14 * side)
     hills = [
-        _hill(chance, x, h * 0.46, h * 0.52, 1.0),
-        _hill(chance, x + side * h * 0.52, h * chance.uniform(0.60, 0.74), h * 0.34, 0.42),
-        _hill(chance, x - side * h * 0.40, h * chance.uniform(0.24, 0.76), h * 0.26, 0.30),
+        _hill(random, x, h * 0.46, h * 0.52, 1.0),
+        _hill(random, x + side * h * 0.52, h * random.uniform(0.60, 0.74), h * 0.34, 0.42),
+        _hill(random, x - side * h * 0.40, h * random.uniform(0.24, 0.76), h * 0.26, 0.30),
     ]
-    heights = _survey(sheet, hills, 0.05)
+    heights = _survey(canvas, hills, 0.05)
     levels = [0.20 + 0.105 * step for step in range(8)]
     for number, level in enumerate(levels):
         tint = mix(palette.faint, palette.deep, number / (len(levels) - 1))
-        sheet.cover(_fill_above(sheet, heights, level), tint)
-    _mark_summit(sheet, heights)
+        canvas.cover(_fill_above(canvas, heights, level), tint)
+    _mark_summit(canvas, heights)
 
 
-def _map_islands(sheet: Sheet, palette: Palette) -> None:
+def _map_islands(canvas: Canvas, palette: Palette) -> None:
     """Islands in a sea of paper; lines follow the shore under water."""
-    w, h, chance = sheet.width, sheet.height, sheet.chance
+    w, h, random = canvas.width, canvas.height, canvas.random
     spots = [
         (0.22, 0.46, 0.25, 0.92),
         (0.62, 0.60, 0.30, 1.00),
@@ -62,53 +62,53 @@ def _map_islands(sheet: Sheet, palette: Palette) -> None:
         (0.38, 0.92, 0.12, 0.80),
         (0.47, 0.15, 0.12, 0.78),
     ]
-    if chance.random() < 0.5:
+    if random.random() < 0.5:
         spots = [(1 - x, y, size, height) for x, y, size, height in spots]
-    hills = [_hill(chance, w * x, h * y, h * size, height) for x, y, size, height in spots]
-    heights = _survey(sheet, hills, 0.02)
-    sheet.cover(_trace(sheet, heights, (0.19, 0.30), 4), palette.soft)
+    hills = [_hill(random, w * x, h * y, h * size, height) for x, y, size, height in spots]
+    heights = _survey(canvas, hills, 0.02)
+    canvas.cover(_trace(canvas, heights, (0.19, 0.30), 4), palette.soft)
     for level, ink in ((0.43, palette.soft), (0.54, palette.mid), (0.67, palette.deep)):
-        sheet.cover(_fill_above(sheet, heights, level), ink)
-    _mark_summit(sheet, heights)
+        canvas.cover(_fill_above(canvas, heights, level), ink)
+    _mark_summit(canvas, heights)
 
 
-def _map_lines(sheet: Sheet, palette: Palette) -> None:
+def _map_lines(canvas: Canvas, palette: Palette) -> None:
     """Lines alone, each fourth one heavy, and one lake."""
-    w, h, chance = sheet.width, sheet.height, sheet.chance
-    side = chance.choice([-1, 1])
+    w, h, random = canvas.width, canvas.height, canvas.random
+    side = random.choice([-1, 1])
     hills = [
-        _hill(chance, w * (0.5 + 0.24 * side), h * 0.58, h * 0.40, -1.0),
-        _hill(chance, w * (0.5 - 0.23 * side), h * chance.uniform(0.40, 0.54), h * 0.58, 1.0),
-        _hill(chance, w * (0.5 + 0.42 * side), h * -0.05, h * 0.40, 0.55),
+        _hill(random, w * (0.5 + 0.24 * side), h * 0.58, h * 0.40, -1.0),
+        _hill(random, w * (0.5 - 0.23 * side), h * random.uniform(0.40, 0.54), h * 0.58, 1.0),
+        _hill(random, w * (0.5 + 0.42 * side), h * -0.05, h * 0.40, 0.55),
     ]
-    heights = _survey(sheet, hills, 0.06)
-    sheet.cover(_trace(sheet, heights, [n * 0.105 for n in range(-7, 10) if n % 4], 4), palette.mid)
-    sheet.cover(_trace(sheet, heights, [n * 0.105 for n in range(-8, 9, 4)], 8), palette.deep)
-    water = _fill_above(sheet, [[-height for height in row] for row in heights], 0.60)
-    sheet.cover(water, palette.deep)
-    _mark_summit(sheet, heights)
+    heights = _survey(canvas, hills, 0.06)
+    canvas.cover(_trace(canvas, heights, [n * 0.105 for n in range(-7, 10) if n % 4], 4), palette.mid)
+    canvas.cover(_trace(canvas, heights, [n * 0.105 for n in range(-8, 9, 4)], 8), palette.deep)
+    water = _fill_above(canvas, [[-height for height in row] for row in heights], 0.60)
+    canvas.cover(water, palette.deep)
+    _mark_summit(canvas, heights)
 
 
-def _hill(chance: Random, x: float, y: float, reach: float, height: float) -> Hill:
-    stretch = chance.uniform(1.05, 1.45)
+def _hill(random: Random, x: float, y: float, reach: float, height: float) -> Hill:
+    stretch = random.uniform(1.05, 1.45)
     return Hill(
-        x=x + chance.uniform(-0.06, 0.06) * reach,
-        y=y + chance.uniform(-0.08, 0.08) * reach,
+        x=x + random.uniform(-0.06, 0.06) * reach,
+        y=y + random.uniform(-0.08, 0.08) * reach,
         along=reach * stretch,
         across=reach / stretch,
-        angle=chance.uniform(-0.7, 0.7),
+        angle=random.uniform(-0.7, 0.7),
         height=height,
     )
 
 
-def _survey(sheet: Sheet, hills: list[Hill], roughness: float) -> Heights:
+def _survey(canvas: Canvas, hills: list[Hill], roughness: float) -> Heights:
     """Heights every ``STEP`` pixels, a margin included, bent by slow waves and scaled to a summit of 1."""
-    chance = sheet.chance
+    random = canvas.random
     waves = [
         (
-            chance.uniform(0, 2 * pi),
-            2 * pi / sheet.height / chance.uniform(0.35, 0.9),
-            chance.uniform(0, 2 * pi),
+            random.uniform(0, 2 * pi),
+            2 * pi / canvas.height / random.uniform(0.35, 0.9),
+            random.uniform(0, 2 * pi),
         )
         for _ in range(5)
     ]
@@ -118,16 +118,16 @@ def _survey(sheet: Sheet, hills: list[Hill], roughness: float) -> Heights:
         x, y = x + 26 * slow[0] + 14 * slow[1], y + 26 * slow[2] + 14 * slow[3]
         return sum(hill.at(x, y) for hill in hills) + roughness * (slow[1] + slow[4]) / 2
 
-    rows = range(-2, sheet.height // STEP + 4)
-    columns = range(-2, sheet.width // STEP + 4)
+    rows = range(-2, canvas.height // STEP + 4)
+    columns = range(-2, canvas.width // STEP + 4)
     heights = [[height(column * STEP, row * STEP) for column in columns] for row in rows]
     top = max(max(row) for row in heights)
     return [[value / top for value in row] for row in heights]
 
 
-def _fill_above(sheet: Sheet, heights: Heights, level: float) -> Mask:
+def _fill_above(canvas: Canvas, heights: Heights, level: float) -> Mask:
     """Where the ground is at least ``level`` high."""
-    mask = sheet.mask()
+    mask = canvas.mask()
     for corners in _cells(heights):
         ground, _ = _cut(corners, level)
         if ground:
@@ -135,9 +135,9 @@ def _fill_above(sheet: Sheet, heights: Heights, level: float) -> Mask:
     return mask
 
 
-def _trace(sheet: Sheet, heights: Heights, levels: Sequence[float], width: float) -> Mask:
+def _trace(canvas: Canvas, heights: Heights, levels: Sequence[float], width: float) -> Mask:
     """The contour lines of all the levels."""
-    mask = sheet.mask()
+    mask = canvas.mask()
     for corners in _cells(heights):
         low, high = min(corner[2] for corner in corners), max(corner[2] for corner in corners)
         for level in levels:
@@ -187,9 +187,9 @@ def _cut(corners: Sequence[Corner], level: float) -> tuple[list[Point], list[Poi
     return ground, shore
 
 
-def _mark_summit(sheet: Sheet, heights: Heights) -> None:
-    """A warm dot on the highest place that is well inside the sheet."""
-    inset = sheet.height * 0.12
+def _mark_summit(canvas: Canvas, heights: Heights) -> None:
+    """A warm dot on the highest place that is well inside the canvas."""
+    inset = canvas.height * 0.12
     places = [
         (height, (column - 2) * STEP, (row - 2) * STEP)
         for row, line in enumerate(heights)
@@ -198,10 +198,10 @@ def _mark_summit(sheet: Sheet, heights: Heights) -> None:
     inside = [
         place
         for place in places
-        if inset < place[1] < sheet.width - inset and inset < place[2] < sheet.height - inset
+        if inset < place[1] < canvas.width - inset and inset < place[2] < canvas.height - inset
     ]
     _, x, y = max(inside)
-    sheet.cover(sheet.mask().disc(x, y, sheet.height * 0.034), WARM)
+    canvas.cover(canvas.mask().disc(x, y, canvas.height * 0.034), WARM)
 
 
 ARRANGEMENTS: dict[str, Arrangement] = {"islands": _map_islands, "lines": _map_lines, "massif": _map_massif}

@@ -1,1 +1,0 @@
-"""Drawing for print: paper, inks and a grammar of shapes per sector, for ``scripts/illustrations.py``."""
