@@ -1,4 +1,4 @@
-"""What email programs support of HTML and CSS: a small table of our own, ``support.toml``.
+"""The HTML and CSS that email programs support: a small table of our own, ``support.toml``.
 
 It lists what our themes use and what must not be used. A feature that is not in it is reported, so that no
 theme relies on one that has not been looked up.
@@ -16,21 +16,21 @@ _PAGES = "https://www.caniemail.com/features/"
 
 
 class Use(StrEnum):
-    """How far a feature may be relied on."""
+    """How far a feature can be relied on."""
 
     all = "all"
-    """Every mail program that matters shows it, or nothing is lost where one does not."""
+    """Every email program that matters supports it, or nothing is lost without it."""
 
     enhancement = "enhancement"
-    """Only within ``<style>``; the mail must work where it is dropped."""
+    """Only inside ``<style>``; the email must work without it."""
 
     never = "never"
-    """No mail program, or too few, let it through."""
+    """No email program supports it, or too few."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """A line of the table. ``page`` is a whole address, empty where caniemail.com has none."""
+    """A line of the table. ``page`` is a full address, empty if caniemail.com has no page."""
 
     kind: str
     name: str
@@ -41,7 +41,7 @@ class Feature:
 
 @cache
 def known_features() -> Mapping[tuple[str, str], Feature]:
-    """The table by kind (``element``, ``property``, ``value``, ``at-rule``, ``pseudo``) and name."""
+    """The table, by kind (``element``, ``property``, ``value``, ``at-rule``, ``pseudo``) and name."""
     data = tomllib.loads(_TABLE.read_text(encoding="utf-8"))
     return {
         (kind, name): Feature(

@@ -1,4 +1,5 @@
-"""The page of a check, in Markdown: the same in ``docs/checks/`` and from ``mailer check --explain``."""
+"""The documentation of a check in Markdown: the same in ``docs/checks/`` and from ``mailer check
+--explain``."""
 
 from collections.abc import Iterable
 
@@ -8,7 +9,7 @@ from mailer.checks.registry import CHECKS
 
 
 def describe_check(check: Check) -> str:
-    """All there is to know about a check."""
+    """The page of one check."""
     where = "files" if check.code in SOURCE_CHECKS else "finished mail"
     number = f", number {check.number} of 39" if check.number else ""
     lines = [
@@ -19,7 +20,7 @@ def describe_check(check: Check) -> str:
         f"{_article(check.level)} of the {where}{number}.",
     ]
     lines += ["", "## Why", "", check.why, "", "## What to do", "", check.advice, ""]
-    lines += ["## To do without it", "", _describe_switch(check)]
+    lines += ["## Switching it off", "", _describe_switch(check)]
     if check.sources:
         lines += ["", "## Sources", "", *(f"- <{source}>" for source in check.sources)]
     return "\n".join([*lines, ""])
@@ -31,15 +32,18 @@ def _article(level: str) -> str:
 
 def _describe_switch(check: Check) -> str:
     if check.essential:
-        return "It cannot be switched off: without it there is no mail, or one that harms its readers."
+        return (
+            "It cannot be switched off: no email could be made without it, or the email would harm its "
+            "readers."
+        )
     return (
-        "Name it in `edition.md` with a reason, which is shown to whoever approves the campaign:\n\n"
-        f"```yaml\nchecks:\n  {check.code}: the reason, in a sentence\n```"
+        "Name it in `edition.md` with a reason, which is shown to the person who approves the "
+        f"campaign:\n\n```yaml\nchecks:\n  {check.code}: the reason, in a sentence\n```"
     )
 
 
 def describe_checks() -> str:
-    """The index: every check in a table, by number, those about the files alone last."""
+    """The index: a table of all checks by number, those that are only about the files last."""
     ordered = sorted(CHECKS.values(), key=lambda check: (check.number or 99, check.code))
     rows = [
         f"| {check.number or '–'} | [{check.code}]({check.code}.md) | {check.level} | {check.title} |"
@@ -49,12 +53,13 @@ def describe_checks() -> str:
         [
             "# Checks",
             "",
-            "`mailer check EDITION` asks an edition all of this, in its files and in every mail it becomes. "
-            "An error keeps a campaign from starting; warnings are shown to whoever approves it. `mailer "
-            "check --explain CODE` prints the page of one of them, and `--online` also asks every link.",
+            "`mailer check EDITION` runs all of these checks, on the files of an edition and on every "
+            "email made from it. An error stops a campaign from starting; warnings are shown to the "
+            "person who approves it. `mailer check --explain CODE` prints the page of one check, and "
+            "`--online` also tests every link.",
             "",
-            "The numbers are those of the 39 questions that a newsletter is asked; a dash stands where a "
-            "check is about the files alone. [What mail programs know](support.md) is the table behind "
+            "The numbers refer to our list of 39 questions about a newsletter; a dash marks checks that "
+            "are only about the files. [What email programs support](support.md) is the table used by "
             "number 27.",
             "",
             "| | code | level | what is wrong |",
@@ -68,17 +73,17 @@ def describe_checks() -> str:
 def describe_support() -> str:
     """The table of features, by kind."""
     lines = [
-        "# What mail programs know",
+        "# What email programs support",
         "",
-        "What our themes use of HTML and CSS, and what must not be used. A feature that is not here is "
-        "reported as [unlisted-feature](unlisted-feature.md): look it up at <https://www.caniemail.com/> "
-        "and give it a line in `mailer/checks/support.toml`. *extra* means within `<style>` only, where the "
-        "mail works without it.",
+        "The HTML and CSS that our themes use, and what must not be used. A feature that is not listed "
+        "is reported as [unlisted-feature](unlisted-feature.md): look it up at "
+        "<https://www.caniemail.com/> and add it to `mailer/checks/support.toml`. *enhancement* means: "
+        "only inside `<style>`, where the email works without it.",
         "",
     ]
     features = known_features().values()
     for kind in dict.fromkeys(feature.kind for feature in features):
-        lines += [f"## {_PLURALS[kind]}", "", "| name | use | what to know |", "|---|---|---|"]
+        lines += [f"## {_PLURALS[kind]}", "", "| name | use | notes |", "|---|---|---|"]
         lines += [*_describe_features(feature for feature in features if feature.kind == kind), ""]
     return "\n".join(lines)
 
@@ -100,6 +105,6 @@ def _describe_features(features: Iterable[Feature]) -> Iterable[str]:
 
 
 def list_pages() -> dict[str, str]:
-    """Every generated page by its file name in ``docs/checks/``."""
+    """Every generated page, by its file name in ``docs/checks/``."""
     pages = {f"{code}.md": describe_check(check) for code, check in CHECKS.items()}
     return {"README.md": describe_checks(), "support.md": describe_support(), **pages}

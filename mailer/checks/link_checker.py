@@ -1,9 +1,8 @@
-"""Check 39: whether the pages that a mail leads to answer. The only check that uses the network, and only
-when it is asked for.
+"""Check 39: whether the pages that an email links to respond. It is the only check that uses the network, and
+it only runs on request.
 
-A link is somebody's text, so where it leads is not trusted: a name is resolved once, every address it has
-must be public, and the connection goes to that very address. This holds for every redirect, because each is
-a request of its own here.
+Links are not trusted: a host name is resolved once, all of its addresses must be public, and the connection
+goes to the resolved address. That also applies to every redirect, because each is a request of its own here.
 """
 
 import ipaddress
@@ -22,35 +21,35 @@ if TYPE_CHECKING:
 
 Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 AddressRule: TypeAlias = Callable[[Address], bool]
-"""Says which addresses may be asked."""
+"""Decides which addresses may be contacted."""
 
 _MAX_CONCURRENT = 8
 _TIMEOUT = 10.0
 _MAX_REDIRECTS = 5
-# Sites that do not know HEAD answer it with one of these; then GET decides.
+# Servers that do not support HEAD return one of these; then GET decides.
 _RETRY_WITH_GET = frozenset({400, 403, 404, 405, 429, 500, 501, 503})
 _USER_AGENT = "partner-mailer link check"
 
 
 class LinkStatus(StrEnum):
-    """What became of asking a link; each but the first is a check's code."""
+    """The result of testing a link; each value except the first is the code of a check."""
 
     ok = "fine"
-    """The page answered."""
+    """The page responded."""
 
     broken = "link-broken"
-    """The page answered with an error."""
+    """The page returned an error."""
 
     unreachable = "link-unreachable"
-    """Nothing answered."""
+    """There was no response."""
 
     refused = "link-refused"
-    """It leads to an address that we do not ask."""
+    """Its address is not one that we contact."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinkResult:
-    """What a link answered. ``detail`` is the status in digits, or why there is none."""
+    """The result for one link. ``detail`` is the status code, or why there is none."""
 
     link: str
     status: LinkStatus
@@ -58,12 +57,12 @@ class LinkResult:
 
 
 class _ForbiddenAddressError(Exception):
-    """A name leads to an address outside the public network."""
+    """A host name resolves to an address outside the public network."""
 
 
 def is_public(address: Address) -> bool:
-    """Whether readers everywhere can reach ``address``: it is neither private, nor this machine, nor set
-    aside. An IPv4 address within an IPv6 one is judged by itself."""
+    """Whether ``address`` is reachable from everywhere: not private, not loopback, not reserved. An IPv4
+    address embedded in an IPv6 one is judged by itself."""
     inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
     if inner is not None:
         return is_public(inner)
@@ -73,8 +72,8 @@ def is_public(address: Address) -> bool:
 def check_links(
     links: Mapping[str, tuple[str, int]], *, is_allowed: AddressRule = is_public, timeout: float = _TIMEOUT
 ) -> list[Problem]:
-    """Ask every one of ``links``, each with the file and line it stands on; a problem for each that does not
-    answer well."""
+    """Test all ``links``, each with the file and line it comes from; return a problem for each that does not
+    work."""
     problems = []
     for answer in probe_links(links, is_allowed=is_allowed, timeout=timeout):
         if answer.status is not LinkStatus.ok:
@@ -88,34 +87,38 @@ def check_links(
 
 
 _MESSAGES = {
-    LinkStatus.broken: "{link} answers with {detail}, so readers see an error. Open it, and correct the link.",
-    LinkStatus.unreachable: "{link} does not answer ({detail}). Open it from elsewhere, and correct the link.",
-    LinkStatus.refused: "{link} leads to {detail}, which readers cannot reach. Use the public address.",
+    LinkStatus.broken: "{link} returns {detail}, so readers see an error. Open it, and correct the link.",
+    LinkStatus.unreachable: (
+        "{link} does not respond ({detail}). Open it from another network, and correct the link if the "
+        "page is gone."
+    ),
+    LinkStatus.refused: "{link} points to {detail}, which readers cannot reach. Use the public address.",
 }
 
 
 def probe_links(
     links: Iterable[str], *, is_allowed: AddressRule = is_public, timeout: float = _TIMEOUT
 ) -> Iterator[LinkResult]:
-    """Ask ``links``, some at a time, each step within ``seconds``; the answers in the order of the links."""
+    """Test ``links``, several at a time, each step within ``timeout`` seconds; the results are in the order
+    of the links."""
     with _open_client(is_allowed, timeout) as client, ThreadPoolExecutor(_MAX_CONCURRENT) as pool:
         yield from pool.map(lambda link: _probe_link(client, link), links)
 
 
 def _probe_link(client: "httpx2.Client", link: str) -> LinkResult:
-    # Kept out of the module's head: it takes a tenth of a second to load.
+    # Not imported at the top: it takes a tenth of a second to load.
     import httpx2
 
     try:
         status = client.head(link).status_code
         if status in _RETRY_WITH_GET:
-            # Only the first bytes: some link to a film.
+            # The body is not read: some links lead to a film.
             with client.stream("GET", link) as response:
                 status = response.status_code
     except _ForbiddenAddressError as error:
         return LinkResult(link=link, status=LinkStatus.refused, detail=str(error))
     except httpx2.TooManyRedirects:
-        return LinkResult(link=link, status=LinkStatus.broken, detail="one redirect after the other")
+        return LinkResult(link=link, status=LinkStatus.broken, detail="too many redirects")
     except (httpx2.HTTPError, httpx2.InvalidURL, OSError, UnicodeError) as error:
         return LinkResult(link=link, status=LinkStatus.unreachable, detail=_explain(error))
     fate = LinkStatus.broken if status >= 400 else LinkStatus.ok
@@ -126,7 +129,7 @@ def _explain(error: Exception) -> str:
     import httpx2
 
     if isinstance(error, httpx2.TimeoutException):
-        return "no answer in time"
+        return "timed out"
     return str(error).strip() or type(error).__name__
 
 
@@ -137,7 +140,7 @@ def _open_client(is_allowed: AddressRule, timeout: float) -> "httpx2.Client":
         """Sends every request, also those that follow a redirect, to the address that was judged."""
 
         def __init__(self) -> None:
-            # A connection kept for one name must not serve another name at the same address.
+            # A connection kept open for one host must not be reused for another host at the same address.
             self._inner = httpx2.HTTPTransport(
                 trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0)
             )
@@ -146,7 +149,7 @@ def _open_client(is_allowed: AddressRule, timeout: float) -> "httpx2.Client":
             name = request.url.host
             port = request.url.port or (443 if request.url.scheme == "https" else 80)
             url = request.url.copy_with(host=str(resolve(name, port, is_allowed)))
-            # The name stays in the Host header, and is what the certificate is held to.
+            # The name stays in the Host header, and the certificate is verified against it.
             extensions = {**request.extensions, "sni_hostname": name}
             return self._inner.handle_request(
                 httpx2.Request(
@@ -168,11 +171,11 @@ def _open_client(is_allowed: AddressRule, timeout: float) -> "httpx2.Client":
 
 
 def resolve(host: str, port: int, is_allowed: AddressRule) -> Address:
-    """The address to ask for ``host``. A name that has one forbidden address has none that is trusted.
+    """The address to contact for ``host``. A host with one forbidden address is refused altogether.
 
     Raises:
-        OSError: the name is not known.
-        _RefusedAddressError: one of its addresses is not allowed.
+        OSError: the host name cannot be resolved.
+        _ForbiddenAddressError: one of its addresses is not allowed.
     """
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]

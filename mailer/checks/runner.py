@@ -1,4 +1,4 @@
-"""Asking a mail everything, and saying once what several mails have in common."""
+"""Runs all checks on emails, and reports once what several emails have in common."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -60,18 +60,14 @@ _RULES: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
     links.check_tracking_parameters,
     unprocessed_markup.check_unprocessed_markup,
 )
-"""In the order of the list of 39; 30 and parts of others look at the files, 38 at MJML, 39 at the network."""
-
-
-def check_mail(mail: Mail) -> list[Problem]:
-    """Everything that is wrong with ``mail``, errors and warnings; empty where all is well."""
-    return check_mails([mail])
+"""In the order of the list of 39; 30 and parts of others are about the files, 38 about MJML, 39 about the
+network."""
 
 
 def check_mails(mails: Iterable[Mail]) -> list[Problem]:
-    """Everything that is wrong with any of ``mails``, the distinct mails of one edition.
+    """All errors and warnings in any of ``mails``, the distinct emails of one edition.
 
-    What several of them have in common is one problem, which says which or how many.
+    What several of them have in common is one problem, which states which ones or how many.
     """
     seen = list(mails)
     merged: dict[tuple[str, str], list[tuple[Mail, Finding]]] = {}
@@ -82,7 +78,7 @@ def check_mails(mails: Iterable[Mail]) -> list[Problem]:
 
 
 def run_checks(mail: Mail) -> list[Finding]:
-    """Every finding of every check of one mail, each once."""
+    """Every finding of every check for one email, without duplicates."""
     parsed = ParsedMail(mail)
     faults: dict[tuple[str, str], Finding] = {}
     for question in _RULES:
@@ -92,7 +88,7 @@ def run_checks(mail: Mail) -> list[Finding]:
 
 
 def _merge_findings(occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence[Mail]) -> Problem:
-    """One problem for what was found in several mails, in the words of the heaviest finding."""
+    """One problem for the same finding in several emails, in the words of the heaviest."""
     worst, finding = max(occurrences, key=lambda occurrence: occurrence[1].weight)
     where = _describe_scope([mail for mail, _ in occurrences], worst, mails)
     return Problem(
@@ -100,13 +96,13 @@ def _merge_findings(occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence
         line=1,
         level=CHECKS[finding.code].level,
         code=finding.code,
-        # On one line, whatever an attribute held that is quoted in it.
+        # Always one line, whatever was in an attribute quoted in it.
         message=" ".join(f"{where}{finding.message}".split()),
     )
 
 
 def _describe_scope(found: Sequence[Mail], worst: Mail, mails: Sequence[Mail]) -> str:
-    """The beginning of a message: the language, and which of its variants where it is not all of them."""
+    """The start of a message: the language, and which of its variants unless it is all of them."""
     languages = {mail.language for mail in found}
     alike = [mail for mail in mails if mail.language in languages]
     if len(found) < len(alike):

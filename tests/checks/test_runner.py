@@ -11,7 +11,7 @@ from mailer.checks.document.mail import Mail
 from mailer.checks.finding import excerpt
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
-from mailer.checks.runner import check_mail, check_mails
+from mailer.checks.runner import check_mails
 from tests.checks.sample_mail import GOOD, PICTURE, plant
 
 FIRST = '<p class="first">'
@@ -23,26 +23,26 @@ def padded(size: int, variant: str = "the whole edition") -> Mail:
 
 
 def test_size_is_judged_in_bytes_by_what_gmail_shows() -> None:
-    assert check_mail(padded(WARN_HTML_BYTES)) == []
-    (warning,) = check_mail(padded(WARN_HTML_BYTES + 1))
+    assert check_mails([padded(WARN_HTML_BYTES)]) == []
+    (warning,) = check_mails([padded(WARN_HTML_BYTES + 1)])
     assert (warning.code, warning.level) == ("mail-large", Level.warning)
-    assert [problem.code for problem in check_mail(padded(MAX_HTML_BYTES))] == ["mail-large"]
-    (error,) = check_mail(padded(MAX_HTML_BYTES + 1))
+    assert [problem.code for problem in check_mails([padded(MAX_HTML_BYTES)])] == ["mail-large"]
+    (error,) = check_mails([padded(MAX_HTML_BYTES + 1)])
     assert (error.code, error.level) == ("mail-too-large", Level.error)
     assert "100,001 bytes" in error.message
 
 
 def test_a_problem_of_one_mail_names_its_language() -> None:
-    (problem,) = check_mail(replace(padded(WARN_HTML_BYTES + 1), language="zh-Hans"))
+    (problem,) = check_mails([replace(padded(WARN_HTML_BYTES + 1), language="zh-Hans")])
     assert (problem.path, problem.line) == ("edition.md", 1)
-    assert problem.message.startswith("zh-Hans: the mail is 85,001 bytes")
+    assert problem.message.startswith("zh-Hans: the email has 85,001 bytes")
 
 
 def test_what_all_mails_of_a_language_share_is_one_problem_of_the_language() -> None:
     broken = plant(f'{PICTURE}"', f'{PICTURE}" data-x="\\u{{3000}}"')
     mails = [replace(broken, variant=name) for name in ("a", "b", "c")]
     (problem,) = check_mails([*mails, replace(GOOD, language="fr")])
-    assert problem.message.startswith("en: the HTML part holds")
+    assert problem.message.startswith("en: the HTML part contains")
 
 
 def test_what_some_variants_share_is_one_problem_that_counts_them_and_names_the_worst() -> None:
@@ -54,7 +54,7 @@ def test_what_some_variants_share_is_one_problem_that_counts_them_and_names_the_
     ]
     (problem,) = check_mails(mails)
     assert problem.message.startswith(
-        "en, 2 of 3 variants, such as that of 7 stories: the mail is 85,009 bytes"
+        "en, 2 of 3 variants, such as that of 7 stories: the email has 85,009 bytes"
     )
 
 
@@ -66,12 +66,12 @@ def test_what_one_variant_has_alone_names_it() -> None:
 def test_what_every_mail_has_names_none() -> None:
     mails = [padded(WARN_HTML_BYTES + 9), replace(padded(WARN_HTML_BYTES + 9), language="fr")]
     (problem,) = check_mails(mails)
-    assert problem.message.startswith("the mail is 85,009 bytes")
+    assert problem.message.startswith("the email has 85,009 bytes")
 
 
 def test_a_fault_that_is_there_many_times_is_told_once() -> None:
     mail = plant('<p class="first">', '<p style="display:flex"></p><p style="display:flex"></p><p>')
-    assert [problem.code for problem in check_mail(mail)] == ["unsupported-style"]
+    assert [problem.code for problem in check_mails([mail])] == ["unsupported-style"]
 
 
 @pytest.mark.parametrize(("text", "short"), [("a  b\nc", "a b c"), ("x" * 50, "x" * 39 + "…")])
@@ -83,7 +83,7 @@ def test_a_quotation_is_one_short_line(text: str, short: str) -> None:
 @settings(max_examples=60, deadline=None)
 def test_no_mail_however_broken_stops_the_checks(place: int, length: int, text: str) -> None:
     broken = GOOD.html[:place] + text + GOOD.html[place + length :]
-    for problem in check_mail(replace(GOOD, html=broken)):
+    for problem in check_mails([replace(GOOD, html=broken)]):
         assert problem.code in CHECKS
         assert "\n" not in problem.message
 
@@ -91,5 +91,5 @@ def test_no_mail_however_broken_stops_the_checks(place: int, length: int, text: 
 @pytest.mark.parametrize("html", ["", " ", "<!DOCTYPE html>", "<!-- x -->", "x"])
 def test_a_mail_without_anything_in_it_has_problems_and_stops_no_check(html: str) -> None:
     assert {"no-language", "no-unsubscribe"} <= {
-        problem.code for problem in check_mail(replace(GOOD, html=html))
+        problem.code for problem in check_mails([replace(GOOD, html=html)])
     }

@@ -1,4 +1,4 @@
-"""Colours as style sheets write them, brought to ``#rrggbb``."""
+"""Colours as written in style sheets, converted to ``#rrggbb``."""
 
 import re
 from functools import lru_cache
@@ -11,8 +11,8 @@ _TOKENS = re.compile(r"[\w-]+\([^)]*\)|[^\s,]+")
 
 @lru_cache(maxsize=4096)
 def parse_colour(value: str, background: str = "#ffffff") -> str | None:
-    """``value`` as ``#rrggbb``, laid over ``ground`` where it lets light through; None where it paints
-    nothing or is no colour of its own (``transparent``, ``inherit``, ``none``)."""
+    """``value`` as ``#rrggbb``, blended with ``background`` if it is translucent; None if it is fully
+    transparent or not a colour of its own (``transparent``, ``inherit``, ``none``)."""
     word = value.strip().lower()
     if found := _PARTS.fullmatch(word):
         red, green, blue = (min(int(part), 255) for part in found.groups()[:3])
@@ -27,7 +27,7 @@ def parse_colour(value: str, background: str = "#ffffff") -> str | None:
 
 @lru_cache(maxsize=1024)
 def find_colour(value: str, background: str = "#ffffff") -> str | None:
-    """The colour within a shorthand such as ``background: #fff url(a.png)``."""
+    """The colour in a shorthand such as ``background: #fff url(a.png)``."""
     return next(filter(None, (parse_colour(token, background) for token in _TOKENS.findall(value))), None)
 
 

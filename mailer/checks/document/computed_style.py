@@ -1,7 +1,7 @@
-"""How a mail looks: the colours, sizes and grounds of every element, as a mail program would draw it.
+"""Computed styles: the colours, sizes and backgrounds of every element, as an email program would display it.
 
-Enough of the cascade to judge text by: inherited properties, ``!important``, specificity, order, and the
-nearest painted ground. Sizes are CSS pixels.
+It implements enough of the cascade to judge text by: inherited properties, ``!important``, specificity,
+order, and the nearest background. Sizes are in CSS pixels.
 """
 
 import re
@@ -26,16 +26,16 @@ _LINK_BLUE = "#0000ee"
 
 
 class Appearance(StrEnum):
-    """A way in which mail programs draw the same mail."""
+    """A way in which email programs display the same email."""
 
     bare = "without style sheets"
-    """Styles on the elements alone, as programs draw it that drop ``<style>``."""
+    """Only the styles on elements, as in programs that drop ``<style>``."""
 
     light = "light"
-    """With its sheets, on a light ground."""
+    """With its style sheets, in light mode."""
 
     dark = "dark"
-    """With its sheets, where the reader has chosen dark."""
+    """With its style sheets, in dark mode."""
 
 
 class ComputedStyle(NamedTuple):
@@ -61,7 +61,7 @@ class ComputedStyle(NamedTuple):
 
 
 def compute_styles(nodes: Sequence[Node], appearance: Appearance) -> dict[Node, ComputedStyle]:
-    """The look of every node, which must be in document order."""
+    """The computed style of every node; ``nodes`` must be in document order."""
     canvas = (
         ComputedStyle(ink="#e8e8e8", ground="#121212") if appearance is Appearance.dark else ComputedStyle()
     )
@@ -73,7 +73,7 @@ def compute_styles(nodes: Sequence[Node], appearance: Appearance) -> dict[Node, 
 
 
 class _StyleComputer:
-    """Draws element by element; elements that are alike in everything that counts share one look."""
+    """Computes element by element; elements that are alike in everything that matters share one style."""
 
     def __init__(self, appearance: Appearance) -> None:
         self.appearance = appearance
@@ -105,7 +105,7 @@ class _StyleComputer:
         return _apply_colours(look, won, bgcolor, is_link=is_link)
 
     def _cascade(self, node: Node) -> dict[str, "_WinningValue"]:
-        """The declaration that wins for each property."""
+        """The winning declaration for each property."""
         claims: list[tuple[tuple[object, ...], Declaration, bool]] = []
         if self.appearance is not Appearance.bare:
             for rule, specificity in node.matched:
@@ -133,7 +133,7 @@ class _StyleComputer:
 
 
 class _WinningValue(NamedTuple):
-    """The value a property came to have, whether a dark rule gave it, and how late it won."""
+    """The value of a property, whether a dark mode rule set it, and its rank in the cascade."""
 
     value: str
     dark: bool
@@ -141,7 +141,7 @@ class _WinningValue(NamedTuple):
 
 
 def _last_declared(won: dict[str, _WinningValue], longhand: str, shorthand: str) -> str:
-    """Which of a property and its shorthand had the last word; empty where neither is given."""
+    """Which of a property and its shorthand takes effect; empty if neither is declared."""
     given = [name for name in (longhand, shorthand) if name in won]
     return max(given, key=lambda name: won[name].rank, default="")
 
@@ -185,7 +185,7 @@ def _read_size(won: dict[str, _WinningValue], own: float, above: float) -> float
 
 @lru_cache(maxsize=512)
 def _read_length(written: str, whole: float) -> float:
-    """A length in pixels; ``em`` and ``%`` are of ``whole``."""
+    """A length in pixels; ``em`` and ``%`` are relative to ``whole``."""
     found = _LENGTH.fullmatch(written)
     if not found:
         return whole
@@ -213,7 +213,7 @@ def _is_heavy(word: str) -> bool:
 def _read_line(won: dict[str, _WinningValue], size: float, above: ComputedStyle) -> float | None:
     name = _last_declared(won, "line-height", "font")
     if not name:
-        # A height in pixels is inherited as pixels: the same lines around smaller words stand further apart.
+        # A height in pixels is inherited as pixels, which is a larger multiple of a smaller font size.
         return above.line * above.size / size if above.line and size else above.line
     written = won[name].value
     if name == "font":

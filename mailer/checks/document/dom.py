@@ -1,4 +1,4 @@
-"""The elements of a mail, in document order, and which rules of its sheets meet each of them."""
+"""The elements of an email in document order, and the style rules that match each of them."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -9,10 +9,10 @@ from mailer.checks.document.stylesheet import Compound, Selector, StyleRule
 
 
 class Node:
-    """An element with what selectors ask for: plain attributes are quicker than lxml's.
+    """An element with what selectors need: plain attributes are faster than lxml's.
 
-    ``language`` is the ``lang`` that holds here, empty where none is given. ``matched`` are the rules that
-    meet the element, each with its specificity.
+    ``language`` is the ``lang`` that applies, empty if none does. ``matched_rules`` are the rules that match
+    the element, each with its specificity.
     """
 
     __slots__ = (
@@ -38,11 +38,11 @@ class Node:
 
     @property
     def text(self) -> str:
-        """All text within, in single spaces."""
+        """All text inside, with single spaces."""
         return " ".join(self.element.text_content().split())
 
     def closest(self, *tags: str) -> "Node | None":
-        """This node or the nearest above it with one of ``tags``."""
+        """This node or its nearest ancestor with one of ``tags``."""
         node: Node | None = self
         while node is not None and node.tag not in tags:
             node = node.parent
@@ -50,7 +50,7 @@ class Node:
 
 
 def list_nodes(root: lxml_html.HtmlElement) -> list[Node]:
-    """Every element below ``root`` and itself, in document order."""
+    """``root`` and every element below it, in document order."""
     nodes: list[Node] = []
     stack: list[tuple[lxml_html.HtmlElement, Node | None]] = [(root, None)]
     while stack:
@@ -68,7 +68,7 @@ def list_nodes(root: lxml_html.HtmlElement) -> list[Node]:
 
 
 def match_rules(nodes: Sequence[Node], rules: Sequence[StyleRule]) -> None:
-    """Note on every node the rules that meet it, each with its specificity, in the order they stand."""
+    """Set ``matched_rules`` of every node: the rules that match it, each with its specificity, in order."""
     index = _RuleIndex(rules, nodes)
     for node in nodes:
         met: dict[StyleRule, tuple[int, int, int]] = {}
@@ -81,8 +81,9 @@ def match_rules(nodes: Sequence[Node], rules: Sequence[StyleRule]) -> None:
 
 
 class _RuleIndex:
-    """Rules by what their last compound asks for, so that a node is asked about few of them; without those
-    that ask for a class or an attribute no node has, as rules for the page of a single mail program do."""
+    """Rules indexed by the last compound of their selectors, so that few are tested for each node. Rules that
+    need a class or an attribute that no node has are left out, such as those for the page of one email
+    program."""
 
     def __init__(self, rules: Sequence[StyleRule], nodes: Sequence[Node]) -> None:
         self._classes = frozenset().union(*(node.classes for node in nodes))
@@ -158,7 +159,7 @@ def _matches_attribute(node: Node, name: str, operator: str, wanted: str) -> boo
 
 
 def _matches_pseudo(node: Node, name: str, argument: str) -> bool:
-    """Whether a pseudo-class holds in a mail that lies still; what needs a pointer or is unknown does not."""
+    """Whether a pseudo-class applies to a static email; those that need a pointer or are unknown do not."""
     if name == "root":
         return node.parent is None
     if name == "lang":

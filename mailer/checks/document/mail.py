@@ -1,4 +1,4 @@
-"""The mail that is checked: everything a reader gets, as one value."""
+"""The email to be checked: everything that a reader receives, as one value."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,14 +11,14 @@ from mailer.rendering.themes.theme import Theme
 
 @dataclass(frozen=True, kw_only=True)
 class Mail:
-    """One distinct mail: an edition in one language, as one variant of readers gets it.
+    """One distinct email: an edition in one language, as one variant of readers receives it.
 
-    ``html`` and ``text`` may still hold the holes of :mod:`mailer.rendering.body.merge_tags`; where the links to leave
-    and to choose are filled, ``unsubscribe_url`` and ``preferences_url`` say with what. ``message`` is the
-    whole message in bytes with CRLF, None where none was made; then its headers are not judged. ``images``
-    are the pictures by the last part of their address. ``variant`` names it in messages. What begins with
-    ``base_url`` is our own page: it may be on this machine while somebody tries the program out.
-    ``words_language`` is that of the phrases around the content, empty where it is not known.
+    ``html`` and ``text`` may still contain placeholders of :mod:`mailer.rendering.body.merge_tags`; if the
+    personal links are filled in, ``unsubscribe_url`` and ``preferences_url`` have their values. ``message``
+    is the whole message in bytes with CRLF, or None if none was built; then its headers are not checked.
+    ``images`` are the pictures, by the last part of their address. ``variant`` names the variant in messages.
+    Addresses that start with ``base_url`` are our own pages: they may be on this machine while the program is
+    being tried out. ``words_language`` is the language of the fixed phrases, empty if unknown.
     """
 
     language: str
@@ -39,6 +39,6 @@ class Mail:
     preferences_url: str = MergeTag.preferences_url.placeholder
 
     def is_own(self, url: str) -> bool:
-        """Whether ``url`` is one of our own pages, or a hole that will hold one."""
+        """Whether ``url`` is one of our own pages, or the placeholder for one."""
         own = (*(hole.placeholder for hole in MergeTag), self.unsubscribe_url, self.preferences_url)
         return url in own or url == self.base_url or url.startswith(f"{self.base_url}/")

@@ -1,4 +1,4 @@
-"""A mail, read once: its elements, texts, sheets and looks, for every check to ask."""
+"""An email, parsed once: its elements, text, style sheets and computed styles, for all checks."""
 
 import re
 from functools import cached_property
@@ -19,19 +19,19 @@ _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 
 class TextRun(NamedTuple):
-    """A run of text and the element whose text it is."""
+    """A run of text and the element it belongs to."""
 
     node: Node
     words: str
 
 
 class ParsedMail:
-    """``mail`` with everything that several checks ask about, worked out once and only when asked for."""
+    """``source`` with everything that several checks need, computed once and only when needed."""
 
     def __init__(self, mail: Mail) -> None:
         self.source = mail
-        # Text, since a declaration of another encoding would mislead the parser about bytes. Where a template
-        # writes nothing at all, lxml has no document; the checks have enough to say of an empty one.
+        # Parsed from text, because a declaration of another encoding would mislead the parser about bytes. If
+        # a template writes nothing, lxml has no document; the checks will report plenty about an empty one.
         try:
             self.root = lxml_html.document_fromstring(mail.html)
         except etree.ParserError:
@@ -49,7 +49,7 @@ class ParsedMail:
 
     @cached_property
     def sheets(self) -> tuple[StyleSheet, ...]:
-        """The ``<style>`` blocks that are not within a comment."""
+        """The ``<style>`` blocks that are not inside a comment."""
         sheets: list[StyleSheet] = []
         for element in self.root.iter("style"):
             first = sum(len(sheet.rules) for sheet in sheets)
@@ -63,7 +63,7 @@ class ParsedMail:
 
     @cached_property
     def light_styles(self) -> dict[Node, ComputedStyle]:
-        """The look of every element on a light ground."""
+        """The computed style of every element in light mode."""
         return compute_styles(self.nodes, Appearance.light)
 
     @cached_property
@@ -75,7 +75,7 @@ class ParsedMail:
         return compute_styles(self.nodes, Appearance.bare)
 
     def styles_in(self, appearance: Appearance) -> dict[Node, ComputedStyle]:
-        """The look of every element in ``appearance``."""
+        """The computed style of every element in ``appearance``."""
         return {Appearance.light: self.light_styles, Appearance.dark: self.dark_styles}.get(
             appearance
         ) or self.bare_styles
@@ -94,12 +94,12 @@ class ParsedMail:
 
     @cached_property
     def articles(self) -> list[Node]:
-        """The elements that say they are the mail itself."""
+        """The elements marked as the article itself."""
         return [node for node in self.find_all("div", "td", "table", "main") if node.get("role") == "article"]
 
     @cached_property
     def text_runs(self) -> list[TextRun]:
-        """Every text a reader can see, in document order."""
+        """Every run of text that a reader can see, in document order."""
         by_element = {node.element: node for node in self.nodes}
         found: list[TextRun] = []
         hidden = {node for node, look in self.light_styles.items() if look.is_hidden}
@@ -119,24 +119,25 @@ class ParsedMail:
 
     @cached_property
     def visible_text(self) -> str:
-        """All that a reader can see, blocks apart by spaces."""
+        """All text that a reader can see, separated by spaces."""
         return " ".join(text.words for text in self.text_runs)
 
     @cached_property
     def outlook_comments(self) -> str:
-        """What stands in comments for Outlook on Windows alone."""
+        """The content of comments for Outlook on Windows."""
         return "\n".join(
             content for condition, content in _CONDITION.findall(self.source.html) if "!" not in condition
         )
 
     @cached_property
     def outlook_view(self) -> str:
-        """The HTML as Outlook on Windows reads it: comments for it opened, those for others dropped."""
+        """The HTML as Outlook on Windows reads it: with the content of comments for it, without that for
+        others."""
         opened = _NOT_OUTLOOK.sub("", self.source.html)
         opened = _CONDITION.sub(lambda match: "" if "!" in match[1] else match[2], opened)
         return _COMMENT.sub("", opened)
 
     @cached_property
     def browser_view(self) -> str:
-        """The HTML as all others read it: without comments."""
+        """The HTML as all other programs read it: without comments."""
         return _COMMENT.sub("", self.source.html)

@@ -1,7 +1,7 @@
-"""Style sheets as our checks need them: rules with their selectors, declarations and media conditions.
+"""Parses style sheets for the checks: rules with their selectors, declarations and media conditions.
 
-A parser for the CSS that mails use, in a few milliseconds; it knows no namespaces and no nesting of rules.
-What it does not understand is left out of the rules and listed in ``unread``.
+It handles the CSS used in email, in a few milliseconds, without namespaces and nested rules. What it cannot
+parse is left out of the rules and listed in ``unparsed``.
 """
 
 import re
@@ -23,7 +23,7 @@ _FEATURE = re.compile(r"\([^()]*\)")
 
 @dataclass(frozen=True)
 class Declaration:
-    """``name: value``, the name in small letters; ``written`` is the value with its ``!important``."""
+    """``name: value``, the name in lower case; ``written`` is the value with its ``!important``."""
 
     name: str
     value: str
@@ -33,7 +33,7 @@ class Declaration:
 
 @dataclass(frozen=True)
 class Compound:
-    """What one element must be: its tag, ids, classes, attributes (name, operator, value), pseudo-classes."""
+    """What one element must match: tag, ids, classes, attributes (name, operator, value), pseudo-classes."""
 
     tag: str
     ids: tuple[str, ...]
@@ -44,7 +44,7 @@ class Compound:
 
 @dataclass(frozen=True)
 class Selector:
-    """What an element must be, and what must stand around it: compounds from right to left, each with its
+    """What an element and its surroundings must match: compounds from right to left, each with its
     combinator, one of space, ``>``, ``+`` and ``~``."""
 
     subject: Compound
@@ -54,7 +54,7 @@ class Selector:
 
 @dataclass(frozen=True, eq=False)
 class StyleRule:
-    """A rule with the conditions of every ``@media`` around it. ``order`` counts through the whole mail."""
+    """A rule with the conditions of every ``@media`` around it. ``order`` counts through the whole email."""
 
     selectors: tuple[Selector, ...]
     declarations: tuple[Declaration, ...]
@@ -63,7 +63,7 @@ class StyleRule:
 
     @property
     def is_dark(self) -> bool:
-        """Whether it holds in dark mode alone."""
+        """Whether it applies in dark mode only."""
         return any(
             "prefers-color-scheme" in condition and "dark" in condition for condition in self.conditions
         )
@@ -72,7 +72,7 @@ class StyleRule:
 @dataclass(frozen=True, eq=False)
 class StyleSheet:
     """A ``<style>`` block. ``at_rules`` are the names used (``media``), ``font_faces`` the families declared,
-    ``pseudos`` the pseudo-classes and -elements, ``unread`` what was not understood."""
+    ``pseudos`` the pseudo-classes and -elements, ``unparsed`` what could not be parsed."""
 
     text: str
     rules: tuple[StyleRule, ...]
@@ -84,7 +84,8 @@ class StyleSheet:
 
 @lru_cache(maxsize=64)
 def parse_sheet(text: str, media: str = "", first: int = 0) -> StyleSheet:
-    """The sheet in ``text``; ``media`` is its element's attribute, ``first`` the order of its first rule."""
+    """Parse the sheet ``text``; ``media`` is the attribute of its element, ``first`` the order of its first
+    rule."""
     return _SheetParser(first).read(text, (media.lower(),) if media.strip() else ())
 
 
@@ -130,7 +131,7 @@ class _SheetParser:
         if name.lower() == "media" and body is not None:
             self._read_block(body, (*conditions, f"{bracket}{rest}{condition}".strip().lower()))
         elif name.lower() == "supports" and body is not None:
-            # Whoever understands @supports may still not have what it asks for.
+            # A program that understands @supports may still lack the feature in question.
             self._read_block(body, (*conditions, "(supports)"))
         elif name.lower() == "font-face" and body is not None:
             families = (part.value for part in parse_declarations(body) if part.name == "font-family")
@@ -152,7 +153,7 @@ class _SheetParser:
 
 
 def _split_blocks(text: str) -> Iterator[tuple[str, str | None]]:
-    """Head and body of every block of ``text``; None for the body where ``;`` or the end comes first."""
+    """Head and body of every block of ``text``; the body is None if ``;`` or the end comes first."""
     place = 0
     while place < len(text):
         opening, semicolon = text.find("{", place), text.find(";", place)
@@ -180,7 +181,7 @@ def _find_end(text: str, opening: int) -> int:
 
 @lru_cache(maxsize=4096)
 def parse_declarations(text: str) -> tuple[Declaration, ...]:
-    """The declarations of a rule or of a ``style`` attribute."""
+    """Parse the declarations of a rule or of a ``style`` attribute."""
     read = []
     for part in _split_declarations(text):
         name, colon, value = part.partition(":")
@@ -192,7 +193,7 @@ def parse_declarations(text: str) -> tuple[Declaration, ...]:
 
 
 def _split_declarations(text: str) -> list[str]:
-    """``text`` cut at semicolons, but not at those within brackets or quotes, as in ``url(data:a;b)``."""
+    """``text`` split at semicolons, but not at those inside brackets or quotes, as in ``url(data:a;b)``."""
     if "(" not in text and '"' not in text and "'" not in text:
         return text.split(";")
     return re.findall(r"""(?:[^;"'(]|"[^"]*"|'[^']*'|\([^)]*\)|["'(])+""", text)
@@ -200,7 +201,7 @@ def _split_declarations(text: str) -> list[str]:
 
 @lru_cache(maxsize=4096)
 def parse_selector(text: str) -> Selector | None:
-    """One selector, or None where it uses what is not known here."""
+    """Parse one selector; None if it uses an unsupported feature."""
     pieces = _COMBINATORS.split(text.strip())
     compounds = [_parse_compound(piece) for piece in pieces[::2]]
     known = [compound for compound in compounds if compound]
@@ -247,7 +248,7 @@ def _parse_compound(text: str) -> Compound | None:
 
 @lru_cache(maxsize=1024)
 def media_applies(condition: str, *, dark: bool, width: int) -> bool:
-    """Whether a media condition holds on a screen ``width`` CSS pixels wide; what is not known does not."""
+    """Whether a media condition applies on a screen ``width`` CSS pixels wide; unknown conditions do not."""
     return any(_query_applies(query, dark=dark, width=width) for query in condition.split(","))
 
 

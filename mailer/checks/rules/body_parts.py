@@ -1,4 +1,4 @@
-"""Checks 29, 31 and 32: the text part, the words an inbox shows, and how to leave."""
+"""Checks 29, 31 and 32: the plain-text part, the preview text in an inbox, and the unsubscribe links."""
 
 import re
 from collections.abc import Iterator
@@ -15,33 +15,33 @@ _FEWEST = 20
 
 
 def check_text_part(mail: ParsedMail) -> Iterator[Finding]:
-    """31: there is a text part, and it says what the HTML says."""
+    """31: there is a plain-text part, with the same content as the HTML."""
     if not mail.source.text.strip():
-        yield finding("no-text", "there is no text part. Give the template its .txt.j2 twin.")
+        yield finding("no-text", "there is no plain-text part. Give the template a matching .txt.j2 file.")
         return
     shown, written = _words(mail.visible_text), _words(mail.source.text)
-    for one, other, what in ((shown, written, "text part lacks"), (written, shown, "HTML lacks")):
+    for one, other, what in ((shown, written, "plain-text part lacks"), (written, shown, "HTML part lacks")):
         missing = one - other
         if len(one) >= _FEWEST and len(missing) > _MOST_MISSING * len(one):
             yield finding(
                 "text-differs",
-                f"the {what} {len(missing)} of the {len(one)} different words of the other part, such as "
-                f"“{min(missing)}”; spam filters compare the two. Let both templates say the same.",
+                f"the {what} {len(missing)} of the {len(one)} different words in the other part, such as "
+                f"“{min(missing)}”; spam filters compare the two. Put the same text in both templates.",
                 key=what,
                 weight=len(missing),
             )
 
 
 def _words(text: str) -> set[str]:
-    """The words of ``text``; of scripts without spaces the letters, for the text part breaks its lines
-    between them."""
+    """The words of ``text``; for scripts without spaces the single characters, because the text part breaks
+    lines between them."""
     words = set(_WORD.findall(text.casefold()))
     unbroken = {word for word in words if not word.isascii() and _NO_SPACES.search(word)}
     return (words - unbroken) | {letter for word in unbroken for letter in word}
 
 
 def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
-    """29: the preheader is the first text, hidden by other means than its colour."""
+    """29: the preheader is the first text, and is not hidden by its colour."""
     wanted = "".join(mail.source.preheader.split())
     if not wanted:
         return
@@ -49,21 +49,21 @@ def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
     if holder is None:
         yield finding(
             "no-preheader",
-            "the preheader is not the first text of the mail, so inboxes show what is. Put the preheader "
-            "block at the top of the template.",
+            "the preheader is not the first text of the email, so inboxes show other text instead. Put "
+            "the preheader block at the top of the template.",
         )
         return
     look = mail.light_styles[holder]
     if not look.is_hidden and (look.ink == look.ground or look.size <= 1):
         yield finding(
             "coloured-preheader",
-            "the preheader is hidden by its colour or size, which spam filters count against the mail. Hide "
-            "it with display:none and mso-hide:all.",
+            "the preheader is hidden by its colour or size, which spam filters penalise. Hide it with "
+            "display:none and mso-hide:all.",
         )
 
 
 def _find_first(mail: ParsedMail, wanted: str) -> Node | None:
-    """The element that holds the preheader, if no other text comes before it."""
+    """The element with the preheader, if no other text comes before it."""
     first = next(
         (node for node in mail.nodes if (node.element.text or "").strip() and node.closest("body")), None
     )
@@ -73,22 +73,22 @@ def _find_first(mail: ParsedMail, wanted: str) -> Node | None:
 
 
 def check_unsubscribe_links(mail: ParsedMail) -> Iterator[Finding]:
-    """32: a link to leave and one to choose, for all to see, and who writes from where."""
+    """32: a visible unsubscribe link, a link to the preferences, and the name and address of the sender."""
     targets = (
-        ("no-unsubscribe", mail.source.unsubscribe_url, "to leave"),
-        ("no-preferences", mail.source.preferences_url, "to choose what to get"),
+        ("no-unsubscribe", mail.source.unsubscribe_url, "to unsubscribe"),
+        ("no-preferences", mail.source.preferences_url, "to the preferences"),
     )
     for code, url, what in targets:
         links = [link for link in mail.find_all("a") if link.get("href") == url]
         if not any(_is_visible(link, mail.light_styles[link]) for link in links):
             yield finding(
                 code,
-                f"the HTML part has no visible link {what} ({url}). Put it into the footer.",
+                f"the HTML part has no visible link {what} ({url}). Add it to the footer.",
                 key=f"HTML {what}",
             )
         if url not in mail.source.text and mail.source.text.strip():
             yield finding(
-                code, f"the text part has no link {what} ({url}). Put it into the footer.", key=f"text {what}"
+                code, f"the text part has no link {what} ({url}). Add it to the footer.", key=f"text {what}"
             )
     yield from _check_identity(mail)
 
@@ -109,6 +109,6 @@ def _check_identity(mail: ParsedMail) -> Iterator[Finding]:
             if "".join(words.split()) not in squeezed:
                 yield finding(
                     "no-postal-address",
-                    f"the {part} part does not name your {what}, as the law of most countries asks. Put it "
-                    "into the footer.",
+                    f"the {part} part does not contain your {what}, which the law of most countries "
+                    "requires. Add it to the footer.",
                 )

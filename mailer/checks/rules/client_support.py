@@ -15,13 +15,13 @@ from mailer.checks.finding import Finding, excerpt, finding
 
 _WORD = re.compile(r"[a-z-]+\(?", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|url\([^)]*\)")
-# Prefixed names are words to one program alone; all others pass them over.
+# Prefixed names concern one program only; all others ignore them.
 _PREFIXES = ("mso-", "-webkit-", "-ms-", "-moz-")
 
 
 @dataclass(frozen=True)
 class _Usage:
-    """A feature in use: ``is_carrier`` where nothing stands in for it, on the element itself."""
+    """A feature in use; ``is_carrier`` if it is on the element itself and nothing replaces it."""
 
     kind: str
     name: str
@@ -29,7 +29,7 @@ class _Usage:
 
 
 def check_support(mail: ParsedMail) -> Iterator[Finding]:
-    """27: nothing that mail programs take out, nothing that nobody has looked up."""
+    """27: nothing that email programs remove, and no feature whose support is unknown."""
     usages = dict.fromkeys(_list_usages(mail))
     unlisted: dict[str, None] = {}
     for usage in usages:
@@ -39,20 +39,20 @@ def check_support(mail: ParsedMail) -> Iterator[Finding]:
         elif feature.use is Use.never:
             code = "dead-element" if usage.kind == "element" else "unsupported-style"
             yield finding(
-                code, f"{_display_name(feature)} is not for mail. {feature.note} {feature.page}".rstrip()
+                code,
+                f"{_display_name(feature)} must not be used in email. {feature.note} {feature.page}".rstrip(),
             )
         elif feature.use is Use.enhancement and usage.is_carrier:
             yield finding(
                 "fragile-feature",
-                f"{_display_name(feature)} is on an element, and nothing takes its place where a program does not "
-                "know it. "
-                f"Move it into <style>. {feature.page}".rstrip(),
+                f"{_display_name(feature)} is set on an element, and nothing replaces it in programs "
+                f"that do not support it. Move it to <style>. {feature.page}".rstrip(),
             )
     for name in unlisted:
         yield finding(
             "unlisted-feature",
-            f"nobody has looked up whether mail programs know the {name}. Look at www.caniemail.com and "
-            "give it a line in mailer/checks/support.toml, or leave it out.",
+            f"it is not known whether email programs support the {name}. Look it up at www.caniemail.com "
+            "and add it to mailer/checks/support.toml, or do not use it.",
         )
 
 
@@ -62,7 +62,7 @@ def _display_name(feature: Feature) -> str:
 
 def _list_usages(mail: ParsedMail) -> Iterator[_Usage]:
     for tag in mail.by_tag:
-        # Names with a colon come from comments for Outlook that a parser has opened.
+        # Names with a colon come from comments for Outlook that the parser has treated as elements.
         if ":" not in tag:
             yield _Usage("element", tag, is_carrier=True)
     for style in {node.style for node in mail.nodes if node.style}:
@@ -72,7 +72,8 @@ def _list_usages(mail: ParsedMail) -> Iterator[_Usage]:
         yield from (_Usage("at-rule", name, is_carrier=False) for name in sorted(sheet.at_rules))
         yield from (_Usage("pseudo", name, is_carrier=False) for name in sorted(sheet.pseudos))
         for rule in sheet.rules:
-            # Within @media or @supports a feature cannot be the only carrier, so only its name counts.
+            # Inside @media or @supports a feature is never the only style, so it is only checked whether it
+            # is listed.
             for kind, name in _list_features(rule.declarations):
                 if not (rule.conditions and _is_refused(kind, name)):
                     yield _Usage(kind, name, is_carrier=False)
@@ -90,7 +91,7 @@ def _list_style_features(style: str) -> tuple[tuple[str, str], ...]:
 
 @lru_cache(maxsize=1024)
 def _list_features(declarations: tuple[Declaration, ...]) -> tuple[tuple[str, str], ...]:
-    """Kind and name of everything that ``declarations`` ask of a program."""
+    """Kind and name of every feature used by ``declarations``."""
     used: dict[tuple[str, str], None] = {}
     for part in declarations:
         if part.name.startswith("--"):
@@ -105,23 +106,24 @@ def _list_features(declarations: tuple[Declaration, ...]) -> tuple[tuple[str, st
 
 
 def check_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
-    """24: pictures as grounds have a colour below them and a drawing for Outlook."""
+    """24: background pictures have a background colour and a drawing for Outlook."""
     for node in mail.nodes:
         if (picture := _find_background(node)) and not (
             _has_background_colour(node) and "<v:" in mail.outlook_comments
         ):
             yield finding(
                 "bare-background",
-                f"the ground {excerpt(picture, 60)} has no colour below it or no VML for Outlook, so words "
-                "may stand on nothing. Add bgcolor and a v:fill in a comment for Outlook.",
+                f"the background picture {excerpt(picture, 60)} has no background colour or no VML for "
+                "Outlook, so text may be unreadable. Add bgcolor, and a v:fill in a comment for "
+                "Outlook.",
                 key=picture,
             )
     for sheet in mail.sheets:
         if "url(" in sheet.text:
             yield finding(
                 "url-in-sheet",
-                "a <style> block holds url(), for which Gmail drops the whole block. Write the picture on "
-                "the element.",
+                "a <style> block contains url(), so Gmail drops the whole block. Set the picture on the "
+                "element.",
             )
 
 

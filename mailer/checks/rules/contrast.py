@@ -1,4 +1,4 @@
-"""Checks 9 and 18: every text can be read on its ground, in the light palette and in the dark one."""
+"""Checks 9 and 18: all text is readable on its background, in the light palette and in the dark one."""
 
 from collections.abc import Iterator
 
@@ -12,13 +12,13 @@ _LARGE = 24
 _LARGE_BOLD = 18.66
 _KINDS = {
     Appearance.bare: "in programs that drop style sheets",
-    Appearance.light: "on a light ground",
+    Appearance.light: "on a light background",
     Appearance.dark: "in dark mode",
 }
 
 
 def check_contrast(mail: ParsedMail) -> Iterator[Finding]:
-    """9 and 18, for all three ways a mail is drawn."""
+    """9 and 18, for all three ways to display an email."""
     told: set[tuple[str, str]] = set()
     for appearance in (Appearance.light, Appearance.dark, Appearance.bare):
         looks = mail.styles_in(appearance)
@@ -26,7 +26,7 @@ def check_contrast(mail: ParsedMail) -> Iterator[Finding]:
         for text in mail.text_runs:
             look = looks[text.node]
             key = (look.ink, look.ground, _is_large(look))
-            # A light ink on a ground that stayed light is the fault of the ground, see check_grounds.
+            # Light text on a background that stayed light is reported by check_dark_backgrounds.
             if (
                 key not in worst
                 and not _is_light_on_light(look)
@@ -40,14 +40,16 @@ def check_contrast(mail: ParsedMail) -> Iterator[Finding]:
                 told.add((ink, ground))
                 yield finding(
                     "low-contrast",
-                    f"“{excerpt(text.words)}” is {ink} on {ground} {_KINDS[appearance]}: {ratio:.2f}:1, and "
-                    f"text of its size needs {least:g}:1. Take a colour further from its ground.",
+                    f"“{excerpt(text.words)}” is {ink} on {ground} {_KINDS[appearance]}: the contrast is "
+                    f"{ratio:.2f}:1, and text of this size needs {least:g}:1. Choose colours with more "
+                    "contrast.",
                     key=f"{ink} {ground}",
                 )
 
 
 def check_dark_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
-    """18: where a dark rule makes words light, every light ground below them has a dark rule too."""
+    """18: where a dark mode rule makes text light, every light background behind it has a dark mode rule
+    too."""
     looks = mail.styles_in(Appearance.dark)
     grounds: dict[str, TextRun] = {}
     for text in mail.text_runs:
@@ -57,8 +59,8 @@ def check_dark_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
     for ground, text in grounds.items():
         yield finding(
             "bright-ground",
-            f"“{excerpt(text.words)}” becomes light in dark mode and the ground {ground} below it does not "
-            "become dark. Give every painted ground a rule for dark mode.",
+            f"“{excerpt(text.words)}” turns light in dark mode, but its background {ground} does not "
+            "turn dark. Give every background a rule for dark mode.",
             key=ground,
         )
 

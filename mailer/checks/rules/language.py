@@ -1,5 +1,5 @@
-"""Checks 1, 2, 11 and 12: the language of the mail and of its parts, its direction, and fonts that have its
-letters."""
+"""Checks 1, 2, 11 and 12: the language and direction of the email, the language of its parts, and fonts that
+contain its characters."""
 
 import re
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ from mailer.rendering.themes.theme import Theme
 
 _MARKED = re.compile(r'<span lang="([^"]+)">([^<]*)</span>')
 _EAST_ASIAN = re.compile(r"[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7af]")
-# Beginnings of the names of families that have Chinese, Japanese or Korean letters.
+# Prefixes of font families that contain Chinese, Japanese or Korean characters.
 _EAST_ASIAN_FAMILIES = (
     "apple sd gothic", "arial unicode", "batang", "dotum", "gulim", "heiti", "hiragino", "malgun", "meiryo",
     "microsoft jhenghei", "microsoft yahei", "ms gothic", "ms mincho", "nanum", "nsimsun", "noto sans cjk",
@@ -24,54 +24,55 @@ _FAMILY = re.compile(r"\s*(?:\"([^\"]*)\"|'([^']*)'|([^,]+))\s*(?:,|$)")
 
 
 def check_language(mail: ParsedMail) -> Iterator[Finding]:
-    """1 and 2: lang and dir, on html and on the element within body that survives when html is taken off."""
+    """1 and 2: lang and dir, on html and on the element inside body that remains when html is stripped."""
     for node in [mail.nodes[0], *mail.articles]:
         language, direction = node.get("lang") or "", node.get("dir") or ""
         if not language:
             yield finding(
                 "no-language",
-                f"<{node.tag}> has no lang, by which screen readers choose their voice. Set lang on <mjml> "
-                "in the template.",
+                f"<{node.tag}> has no lang, which screen readers need to choose their voice. Set lang on "
+                "<mjml> in the template.",
             )
         elif canonical_language(language) is None:
             yield finding(
                 "bad-language",
-                f'<{node.tag} lang="{language}"> is no language. Write a tag such as en or zh-Hans.',
+                f'<{node.tag} lang="{language}"> has an unknown language tag. Use a tag such as en or '
+                "zh-Hans.",
             )
         if not direction:
             yield finding(
                 "no-direction",
-                f"<{node.tag}> has no dir, so a right-to-left text would begin on the wrong side. Set dir "
+                f"<{node.tag}> has no dir, so right-to-left text would start on the wrong side. Set dir "
                 "on <mjml> in the template.",
             )
         elif direction != mail.source.direction:
             yield finding(
                 "wrong-direction",
-                f'<{node.tag} dir="{direction}"> stands in a mail whose language runs {mail.source.direction}. '
-                "Set dir to page.direction in the template.",
+                f'<{node.tag} dir="{direction}"> does not match the language of the email, which runs '
+                f"{mail.source.direction}. Set dir to page.direction in the template.",
             )
 
 
 def check_foreign_words(mail: ParsedMail) -> Iterator[Finding]:
-    """11: words in another script say which language they are."""
+    """11: text in another script is marked with its language."""
     for text in mail.text_runs:
         for language, words in _find_foreign_runs(text):
             yield finding(
                 "unmarked-language",
-                f"“{excerpt(words)}” is read out by the voice for {text.node.language or 'no language'}. "
-                f'Put it into an element with lang="{language}".',
+                f"screen readers read “{excerpt(words)}” with the voice for "
+                f'{text.node.language or "no language"}. Put it in an element with lang="{language}".',
             )
 
 
 def check_phrases(mail: ParsedMail) -> Iterator[Finding]:
-    """11: what the program says around the content is in the reader's language too."""
+    """11: the fixed phrases are in the reader's language too."""
     spoken, wanted = (tag.partition("-")[0] for tag in (mail.source.words_language, mail.source.language))
     if spoken and spoken != wanted:
         yield finding(
             "no-words",
-            f"there are no phrases in {_name_language(wanted)}, such as “Read more” and “Unsubscribe”, so "
-            f"{_name_language(spoken)} ones were used. Write templates/email/words/{wanted}.toml in the "
-            "workspace; docs/templates.md has its keys.",
+            "phrases such as “Read more” and “Unsubscribe” are not available in "
+            f"{_name_language(wanted)}, so they appear in {_name_language(spoken)}. Add "
+            f"templates/email/words/{wanted}.toml to the workspace; docs/templates.md lists its keys.",
         )
 
 
@@ -80,14 +81,14 @@ def _name_language(tag: str) -> str:
 
 
 def _find_foreign_runs(text: TextRun) -> list[tuple[str, str]]:
-    """Language and words of every run of ``text`` that the language around it does not write."""
+    """Language and text of every run of ``text`` in a script that its language does not use."""
     if text.words.isascii():
         return []
     return _MARKED.findall(mark_languages_in_text(text.words, language=text.node.language or "en"))
 
 
 def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
-    """12: East Asian words have a family with their letters; Outlook meets no web font first."""
+    """12: East Asian text has a font with its characters, and no element lists a web font first."""
     known = _list_families(mail.source.theme)
     lacking: dict[str, TextRun] = {}
     for text in mail.text_runs:
@@ -97,9 +98,9 @@ def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
     for family, text in lacking.items():
         yield finding(
             "no-east-asian-font",
-            f"“{excerpt(text.words, 20)}” is set in {family or 'no font'}, which has no such letters, so "
-            "each mail program takes another. Name one such as PingFang SC or Microsoft YaHei before the "
-            "last.",
+            f"“{excerpt(text.words, 20)}” is set in {family or 'no font'}, which does not contain these "
+            "characters, so each email program substitutes another font. List one such as PingFang SC "
+            "or Microsoft YaHei before the last.",
         )
     yield from _check_web_fonts(mail)
 
@@ -113,13 +114,13 @@ def _check_web_fonts(mail: ParsedMail) -> Iterator[Finding]:
         if first in faces:
             yield finding(
                 "web-font-first",
-                f"the font stack {family} begins with a web font, and Outlook on Windows takes Times "
-                "instead of all of it. Name the web font within @media alone.",
+                f"the font stack {family} starts with a web font, so Outlook on Windows uses Times "
+                "instead of the whole list. Use the web font only inside @media.",
             )
 
 
 def _list_families(theme: Theme) -> frozenset[str]:
-    """What the theme names for languages, beside the families known to everybody."""
+    """The families that the theme names for languages, without the generic ones."""
     stacks = theme.fonts.languages.values()
     return frozenset(name for stack in stacks for name in _split_families(stack)) - {"sans-serif", "serif"}
 

@@ -1,4 +1,4 @@
-"""Checks 8, 28, 35 and 36: links lead somewhere, say where, and carry what they should."""
+"""Checks 8, 28, 35 and 36: links have a destination, describe it, and have the right parameters."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from mailer.checks.finding import Finding, excerpt, finding
 
 
 def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:
-    """8: every link has words, and they say something."""
+    """8: every link has text, and the text is meaningful."""
     for link in mail.find_all("a"):
         target = link.get("href")
         if target is None:
@@ -21,18 +21,19 @@ def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:
         if not link.text and not pictures:
             yield finding(
                 "silent-link",
-                f"a link to {excerpt(target, 60)} has no words, so nobody can follow it. Say where it leads.",
+                f"a link to {excerpt(target, 60)} has no text, so readers cannot follow it. Add text "
+                "that says where it goes.",
             )
         elif is_vague_link_text(link.text):
             yield finding(
                 "vague-link",
-                f"“{link.text}” says nothing when links are read out one by one. Say what is behind the "
-                "link.",
+                f"“{link.text}” means nothing when a screen reader lists the links. Say what the link "
+                "leads to.",
             )
 
 
 def check_targets(mail: ParsedMail) -> Iterator[Finding]:
-    """28 and 35: links to places in the mail are there, links out of it lead where readers can go."""
+    """28 and 35: targets inside the email exist, and links out of it are reachable for readers."""
     anchors = {node.get("id") for node in mail.nodes} | {node.get("name") for node in mail.find_all("a")}
     named = {node.get("name") for node in mail.find_all("a")}
     for link in mail.find_all("a"):
@@ -41,7 +42,7 @@ def check_targets(mail: ParsedMail) -> Iterator[Finding]:
             continue
         if target.strip() in {"", "#"}:
             yield finding(
-                "link-to-nowhere", f"the link “{words}” leads nowhere. Give it an address, or take it out."
+                "link-to-nowhere", f"the link “{words}” has no address. Add one, or remove the link."
             )
         elif target.startswith("#"):
             yield from _check_anchor(mail, target[1:], words, anchors, named)
@@ -52,8 +53,8 @@ def check_targets(mail: ParsedMail) -> Iterator[Finding]:
         if not source.startswith(("https://", "http://", "data:", "@@")):
             yield finding(
                 "relative-picture",
-                f"the picture {source!r} has no full web address, so nobody would see it. Begin it with "
-                "https://.",
+                f"the picture {source!r} does not have a full web address, so readers would not see it. "
+                "Start the address with https://.",
             )
 
 
@@ -63,14 +64,13 @@ def _check_anchor(
     if name not in anchors:
         yield finding(
             "dead-anchor",
-            f"the link “{words}” leads to #{name}, and there is no such place in the mail. Give the place "
-            "that id.",
+            f"the link “{words}” points to #{name}, which is not in the email. Give the place that id.",
         )
     elif name not in named and f'name="{name}"' not in mail.outlook_comments:
         yield finding(
             "anchor-without-name",
-            f"the link “{words}” leads to #{name}, which Outlook finds by a name only. "
-            f'Put <a name="{name}"></a> there.',
+            f"the link “{words}” points to #{name}, which Outlook can only find by name. Put <a "
+            f'name="{name}"></a> there.',
         )
 
 
@@ -82,28 +82,32 @@ def _check_address(target: str, words: str) -> Iterator[Finding]:
     elif uses_link_shortener(target):
         yield finding(
             "short-link",
-            f"“{words}” goes through a shortener, {target}. Write the address of the page itself.",
+            f"“{words}” goes through a link shortener, {target}. Use the address of the page itself.",
         )
     elif target.lower().startswith("http://"):
-        yield finding("plain-http", f"the link “{words}”, {target}, is not encrypted. Try it with https://.")
+        yield finding(
+            "plain-http",
+            f"the link “{words}”, {target}, is not encrypted. Check whether it works with https://.",
+        )
 
 
 def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
-    """36: what counts visits is on all links to a site or on none, escaped once, never on a personal link."""
+    """36: links to one site have the same ``utm_`` parameters, and personal links have none."""
     by_host: dict[str, dict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
     for link in mail.find_all("a"):
         target = link.get("href") or ""
         if "&amp;" in target:
             yield finding(
                 "escaped-twice",
-                f"the link {excerpt(target, 70)} holds &amp;, which has been escaped twice. Escape it once.",
+                f"the link {excerpt(target, 70)} contains &amp;, which has been escaped twice. Escape it "
+                "once.",
             )
         tags = _list_utm_parameters(target)
         if tags and (target.lower().startswith("mailto:") or _is_personal(mail, target)):
             yield finding(
                 "tagged-personal-link",
-                f"the link “{excerpt(link.text)}” is a reader’s own and carries "
-                f"{tags[0].partition('=')[0]}. Take what counts visits off it.",
+                f"the link “{excerpt(link.text)}” is personal to the reader and has "
+                f"{tags[0].partition('=')[0]}. Remove the tracking parameter.",
             )
         elif host := _host(target):
             by_host[host][tags].append(target)
@@ -111,14 +115,15 @@ def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
         if len(kinds) > 1:
             yield finding(
                 "uneven-tags",
-                f"links to {host} carry different utm_ parameters, so their visits are counted apart; "
-                f"{kinds[min(kinds)][0]} is one. Give all the same, or none.",
+                f"links to {host} have different utm_ parameters, so their visits are counted "
+                f"separately; {kinds[min(kinds)][0]} is one of them. Give all of them the same "
+                "parameters, or none.",
                 key=host,
             )
 
 
 def _list_utm_parameters(target: str) -> tuple[str, ...]:
-    """The ``utm_`` parameters that should be the same on every link of a mail."""
+    """The ``utm_`` parameters that should be the same on every link of an email."""
     try:
         query = urlsplit(target.replace("&amp;", "&")).query
     except ValueError:
@@ -141,7 +146,7 @@ def _host(target: str) -> str:
 
 
 def list_links(mail: ParsedMail) -> list[str]:
-    """The web addresses the mail leads to, each once, without our own pages, in the order of the mail."""
+    """The web addresses in the email, each once, without our own pages, in document order."""
     links: dict[str, Node] = {}
     for link in mail.find_all("a"):
         target = link.get("href") or ""

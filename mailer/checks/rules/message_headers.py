@@ -1,4 +1,4 @@
-"""Checks 33 and 34: the headers of the message, by which providers decide whether to take it."""
+"""Checks 33 and 34: the headers of the message, by which providers decide whether to accept it."""
 
 import re
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ _MUST_BE_SIGNED = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
 
 
 def check_headers(mail: ParsedMail) -> Iterator[Finding]:
-    """33 and 34, where a message was made."""
+    """33 and 34, if a message was built."""
     message = mail.source.message
     if message is None:
         return
@@ -30,8 +30,8 @@ def check_headers(mail: ParsedMail) -> Iterator[Finding]:
     if longest > _MAX_LINE:
         yield finding(
             "long-line",
-            f"a line of the message has {longest:,} bytes, more than the {_MAX_LINE} that SMTP allows, and "
-            "servers cut it. Encode the part as quoted-printable or base64.",
+            f"a line of the message has {longest:,} bytes, more than the {_MAX_LINE} that SMTP allows, "
+            "and servers break it. Encode the part as quoted-printable or base64.",
             key="",
             weight=longest,
         )
@@ -43,32 +43,33 @@ def _check_list_headers(headers: dict[str, str]) -> Iterator[Finding]:
     if not pages or not any(target.startswith("mailto:") for target in targets):
         yield finding(
             "no-list-unsubscribe",
-            "List-Unsubscribe must name an https page and a mail address, or Gmail and Yahoo refuse bulk "
-            "mail. Set web.base_url and sender.address.",
+            "List-Unsubscribe must contain an https page and an email address, or Gmail and Yahoo "
+            "reject bulk email. Set web.base_url and sender.address.",
         )
     if headers.get("list-unsubscribe-post") != "List-Unsubscribe=One-Click":
         yield finding(
             "no-one-click",
-            "List-Unsubscribe-Post must be List-Unsubscribe=One-Click, or the mail program offers no button "
-            "to leave.",
+            "List-Unsubscribe-Post must be List-Unsubscribe=One-Click, or the email program shows no "
+            "unsubscribe button.",
         )
     if not _LIST_ID.fullmatch(headers.get("list-id", "")):
         yield finding(
             "no-list-id",
-            "List-Id is missing or no name in <…>, by which readers sort and providers judge the list. Set "
-            "sender.list_id.",
+            "List-Id is missing or not a name in <…>; readers filter by it, and providers track the "
+            "list’s reputation by it. Set sender.list_id.",
         )
     signed = re.search(r"\bh=([^;]*)", headers.get("dkim-signature", ""))
     if signed and not {name.strip().lower() for name in signed[1].split(":")} >= _MUST_BE_SIGNED:
         yield finding(
             "dkim-gap",
             "the DKIM signature does not cover List-Unsubscribe and List-Unsubscribe-Post, so providers "
-            "ignore them. Let the relay sign both.",
+            "ignore them. Have the relay sign both.",
         )
 
 
 def _is_safe(target: str) -> bool:
-    """Whether one-click may use it: https, or this machine while somebody tries the program out."""
+    """Whether one-click unsubscribe may use it: https, or this machine while the program is being tried
+    out."""
     try:
         parts = urlsplit(target)
     except ValueError:
@@ -82,16 +83,16 @@ def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[Findi
         if number != 1 or not _is_valid(name, headers[name.lower()]):
             yield finding(
                 "message-header",
-                f"the message has {number or 'no'} valid {name}, and needs exactly one: providers take it "
-                "for forged.",
+                f"the message has {number or 'no'} valid {name} and needs exactly one, or providers "
+                "treat it as forged.",
             )
     identity = _MESSAGE_ID.fullmatch(headers.get("message-id", ""))
     sender = parseaddr(headers.get("from", ""))[1].rpartition("@")[2].lower()
     if identity and sender and not _are_related(identity[1].lower(), sender):
         yield finding(
             "foreign-message-id",
-            f"the Message-ID belongs to {identity[1]} and the sender to {sender}, as in forged mail. Let "
-            "both be the sender’s domain.",
+            f"the Message-ID belongs to {identity[1]} and the sender to {sender}, as in forged email. "
+            "Use the sender’s domain for both.",
         )
 
 

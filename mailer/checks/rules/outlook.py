@@ -1,4 +1,4 @@
-"""Checks 25 and 26: what Outlook on Windows, which draws with Word, asks for."""
+"""Checks 25 and 26: what Outlook on Windows, which renders with Word, needs."""
 
 import re
 from collections.abc import Iterator
@@ -7,15 +7,15 @@ from mailer.checks.document.dom import Node
 from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding
 
-# Every way in which such a comment begins or ends, right or wrong. The last is what a parser makes of <![if.
-# All begin with the same two signs, which makes the search ten times faster.
+# Every form in which such a comment starts or ends, right or wrong. The last is what a parser makes of <![if.
+# All start with the same two characters, which makes the search ten times faster.
 _MARKERS = re.compile(
     r"<!(?:--\[if [^\]]*\]>(?:<!-->)?|--<!\[endif\]-->|\[endif\]-->"
     r"|\[if\b[^>]*>|\[endif\]>|--\[endif\]-{2,}>)"
 )
 _TAGS = re.compile(r"<(/?)(table|tbody|thead|tr|td|th|div|center)\b[^>]*>", re.IGNORECASE)
 _VML = re.compile(r"<v:(?:rect|roundrect|shape|image)\b.*?</v:\w+>", re.IGNORECASE | re.DOTALL)
-# How the words of a button begin, in our languages.
+# How the text of a button starts, in our languages.
 _ACTIONS = re.compile(
     r"(read|learn|find out|see|register|sign up|subscribe|join|donate|download|book|watch|start)\b.*|lire\b.*"
     r"|s’inscrire.*|.*更多|报名.*|下载.*|登録.*|申し込.*|자세히.*|신청.*",
@@ -28,7 +28,7 @@ _NAMESPACES = {
 
 
 def check_resolution(mail: ParsedMail) -> Iterator[Finding]:
-    """26: without these Outlook draws everything larger on screens set to 120 dpi."""
+    """26: without these, Outlook enlarges everything on screens set to 120 dpi."""
     html = mail.nodes[0]
     missing = [name for name, value in _NAMESPACES.items() if html.get(name) != value]
     if "<o:PixelsPerInch>96</o:PixelsPerInch>" not in mail.outlook_comments:
@@ -36,21 +36,22 @@ def check_resolution(mail: ParsedMail) -> Iterator[Finding]:
     if missing:
         yield finding(
             "outlook-resolution",
-            f"{' and '.join(missing)} is missing, so Outlook draws pictures at another size than tables. "
-            "Add it to the head.",
+            f"{' and '.join(missing)} is missing, so Outlook scales pictures and tables differently. Add "
+            "it to the head.",
         )
 
 
 def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
-    """26: comments for Outlook open and close, in the form that HTML parsers leave alone."""
+    """26: comments for Outlook are opened and closed in the form that HTML parsers ignore."""
     is_open = False
     for marker in _MARKERS.finditer(mail.source.html):
         opens = marker[0].startswith("<!--[if")
         if marker[0].startswith(("<![if", "<!--[endif]", "<![endif]>")) or opens == is_open:
             yield finding(
                 "outlook-conditional",
-                "a comment for Outlook is not closed, not opened, or of the form <![if: "
-                f"“{_around(mail, marker.start())}”. Write <!--[if mso]>…<![endif]-->, one after the other.",
+                "a comment for Outlook is not closed, not opened, or has the form <![if: "
+                f"“{_around(mail, marker.start())}”. Write <!--[if mso]>…<![endif]-->, and do not nest "
+                "them.",
                 key="",
             )
             return
@@ -58,8 +59,8 @@ def check_conditionals(mail: ParsedMail) -> Iterator[Finding]:
     if is_open:
         yield finding(
             "outlook-conditional",
-            "the last comment for Outlook is never closed, so it swallows the rest. Close it with "
-            "<![endif]-->.",
+            "the last comment for Outlook is never closed, so it hides the rest of the email. Close it "
+            "with <![endif]-->.",
             key="",
         )
 
@@ -69,13 +70,13 @@ def _around(mail: ParsedMail, place: int) -> str:
 
 
 def check_tag_balance(mail: ParsedMail) -> Iterator[Finding]:
-    """26: tables close where they should, for Outlook and for all others."""
+    """26: elements are closed properly, for Outlook and for all other programs."""
     for view, html in (("Outlook on Windows", mail.outlook_view), ("all other programs", mail.browser_view)):
         if place := _find_imbalance(html):
             yield finding(
                 "unbalanced",
-                f"as {view} read it, the mail closes an element that is not open, or leaves one open, near "
-                f"“{place}”. Close every table, row, cell and div in the template.",
+                f"in the email as read by {view}, an element is closed without being open, or is left "
+                f"open, near “{place}”. Close every table, row, cell and div in the template.",
                 key=view,
             )
 
@@ -92,7 +93,7 @@ def _find_imbalance(html: str) -> str:
 
 
 def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
-    """25: buttons are links with words and room around them; drawings for Outlook hold nothing to follow."""
+    """25: buttons are links with text and padding; drawings for Outlook contain nothing to follow."""
     for link in mail.find_all("a"):
         pictures = list(link.element.iter("img"))
         if (
@@ -102,21 +103,21 @@ def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
         ):
             yield finding(
                 "picture-button",
-                f"the button “{excerpt(pictures[0].get('alt') or '')}” is a picture, and is gone where "
-                "pictures are off. Make it a link with words on a coloured cell.",
+                f"the button “{excerpt(pictures[0].get('alt') or '')}” is a picture, which disappears "
+                "when pictures are blocked. Make it a text link in a coloured cell.",
             )
         if _is_cramped(mail, link):
             yield finding(
                 "cramped-button",
-                f"the button “{excerpt(link.text)}” has a ground and no padding, so a thumb misses it. Put "
-                "padding on it and on its cell.",
+                f"the button “{excerpt(link.text)}” has a background but no padding, so it is hard to "
+                "tap. Add padding to the link and to its cell.",
             )
     for drawing in _VML.findall(mail.outlook_comments):
         if re.search(r"<(a|h[1-6])\b", drawing) or not re.search(r"\balt=", drawing):
             yield finding(
                 "vml-content",
-                "a drawing for Outlook (VML) holds a link or heading, or has no alt, and screen readers "
-                "skip what is in it. Give it alt, and keep links and headings out of it.",
+                "a drawing for Outlook (VML) contains a link or heading, or has no alt, and screen "
+                "readers skip what is inside it. Give it an alt, and keep links and headings out of it.",
                 key="",
             )
 

@@ -1,4 +1,4 @@
-"""Check 13: Gmail shows the first 102 kB of a mail and hides the rest, with the link to unsubscribe."""
+"""Check 13: Gmail shows the first 102 kB of an email and hides the rest, including the unsubscribe link."""
 
 from collections.abc import Iterator
 
@@ -6,29 +6,29 @@ from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, finding
 
 MAX_HTML_BYTES = 100_000
-"""Bytes of HTML above which a mail is refused: Gmail cuts off a little above 102,000 and hides the rest, with
-the link to unsubscribe."""
+"""Bytes of HTML above which an email is rejected: Gmail cuts it off a little above 102,000."""
 
 WARN_HTML_BYTES = 85_000
-"""Bytes of HTML above which a writer is warned: a translation or two more stories would be too much."""
+"""Bytes of HTML above which the author is warned: a translation or two more stories would be too much."""
 
 
 def check_size(mail: ParsedMail) -> Iterator[Finding]:
-    """13: measured in bytes of this very mail."""
+    """13: measured in bytes of this email."""
     size = len(mail.source.html.encode())
     if size > MAX_HTML_BYTES:
         yield finding(
             "mail-too-large",
-            f"the mail is {size:,} bytes of HTML, more than the {MAX_HTML_BYTES:,} that Gmail shows: it would hide "
-            "the rest and the link to unsubscribe. Shorten stories, or move some to the next edition.",
+            f"the email has {size:,} bytes of HTML, more than the {MAX_HTML_BYTES:,} that Gmail shows: "
+            "it would hide the rest, including the unsubscribe link. Shorten stories, or move some to "
+            "the next edition.",
             key="",
             weight=size,
         )
     elif size > WARN_HTML_BYTES:
         yield finding(
             "mail-large",
-            f"the mail is {size:,} bytes of HTML, close to the {MAX_HTML_BYTES:,} that Gmail shows. It can be "
-            "sent; a longer one, or a longer translation, could not.",
+            f"the email has {size:,} bytes of HTML, close to the {MAX_HTML_BYTES:,} that Gmail shows. It "
+            "can be sent, but a longer text or translation might not fit.",
             key="",
             weight=size,
         )

@@ -1,4 +1,4 @@
-"""Checks 3, 4 and 7: what a screen reader finds its way by: the title, tables, headings."""
+"""Checks 3, 4 and 7: what screen readers navigate by: the title, tables, headings."""
 
 import re
 from collections.abc import Iterator
@@ -13,30 +13,34 @@ _HAS_ROLE = re.compile(r"\brole\s*=\s*[\"']?(?:presentation|none)\b", re.IGNOREC
 
 
 def check_title(mail: ParsedMail) -> Iterator[Finding]:
-    """3: a title that the mail itself repeats as its name."""
+    """3: a title, and the same title as the label of the article."""
     title = " ".join((mail.root.findtext("head/title") or "").split())
     if not title:
         yield finding(
-            "no-title", "the mail has no <title>, which browsers and screen readers say first. Set mj-title."
+            "no-title",
+            (
+                "the email has no <title>, which browsers show and screen readers announce first. Set "
+                "mj-title in the template."
+            ),
         )
     if not mail.articles:
         yield finding(
             "no-article",
-            "nothing in the mail has role=article, by which screen readers tell it from the page around it. "
-            "Set mj-title in the template.",
+            "nothing in the email has role=article, which separates it from the page around it for "
+            "screen readers. Set mj-title in the template.",
         )
     for article in mail.articles:
         label = " ".join((article.get("aria-label") or "").split())
         if title and label != title:
             yield finding(
                 "title-differs",
-                f"the mail is called “{excerpt(title)}” in its head and “{excerpt(label)}” for whoever "
-                "listens. Set both from mj-title.",
+                f"the title is “{excerpt(title)}” in the head and “{excerpt(label)}” in the label that "
+                "screen readers announce. Set both with mj-title.",
             )
 
 
 def check_tables(mail: ParsedMail) -> Iterator[Finding]:
-    """4: layout tables say that they are layout, tables of data that they are data."""
+    """4: layout tables are marked as layout, data tables have proper header cells."""
     silent = [
         table
         for table in mail.find_all("table")
@@ -48,7 +52,7 @@ def check_tables(mail: ParsedMail) -> Iterator[Finding]:
         number = len(silent) + len(hidden)
         yield finding(
             "layout-table",
-            f"{number} of the tables that lay the mail out are read out as tables, the first of them {what}. "
+            f"screen readers announce {number} layout tables as data tables, the first of them {what}. "
             'Give each role="presentation".',
             key="",
             weight=number,
@@ -58,19 +62,18 @@ def check_tables(mail: ParsedMail) -> Iterator[Finding]:
         if heads and table.get("role") in _LAYOUT_ROLES:
             yield finding(
                 "data-table",
-                f"the table “{excerpt(table.text)}” holds data and says that it is layout. Take its role "
-                "out.",
+                f"the table “{excerpt(table.text)}” contains data but is marked as layout. Remove its role.",
             )
         elif any(head.get("scope") not in {"col", "row", "colgroup", "rowgroup"} for head in heads):
             yield finding(
                 "data-table",
-                f"a head of the table “{excerpt(table.text)}” does not say what it heads. "
-                'Give each <th> scope="col" or scope="row".',
+                f"a header cell of the table “{excerpt(table.text)}” has no scope. Give each <th> "
+                'scope="col" or scope="row".',
             )
 
 
 def _header_cells(table: Node) -> list[Node]:
-    """The ``<th>`` of ``table``, not of tables within it."""
+    """The ``<th>`` of ``table``, without those of nested tables."""
     return [
         cell
         for row in table.children
@@ -81,24 +84,24 @@ def _header_cells(table: Node) -> list[Node]:
 
 
 def check_headings(mail: ParsedMail) -> Iterator[Finding]:
-    """7: one first heading, no level left out, no heading without words."""
+    """7: one level 1 heading, no level skipped, no empty heading."""
     headings = [node for node in mail.nodes if re.fullmatch("h[1-6]", node.tag)]
     levels = [int(heading.tag[1]) for heading in headings]
     if levels.count(1) != 1:
         yield finding(
             "one-heading",
-            f"the mail has {levels.count(1)} headings of level 1, and whoever listens starts from the one. "
-            "Make the mail’s title the only <h1>.",
+            f"the email has {levels.count(1)} level 1 headings, and people using screen readers start "
+            "from a single one. Make the title of the email the only <h1>.",
         )
     for before, after, heading in zip(levels, levels[1:], headings[1:], strict=False):
         if after > before + 1:
             yield finding(
                 "heading-leap",
-                f"“{excerpt(heading.text)}” leaps from heading level {before} to {after}, as if something "
-                f"were missing. Make it <h{before + 1}>.",
+                f"“{excerpt(heading.text)}” skips from heading level {before} to {after}, as if a "
+                f"section were missing. Make it <h{before + 1}>.",
             )
     if any(not heading.text for heading in headings):
         yield finding(
             "silent-heading",
-            "a heading of the mail has no words, and is read out all the same. Leave it out.",
+            "a heading in the email is empty, and screen readers announce it all the same. Remove it.",
         )

@@ -1,4 +1,4 @@
-"""Check 37: traces of a step on the way that did not do its work."""
+"""Check 37: markup that a step of rendering should have processed."""
 
 import re
 from collections.abc import Iterator
@@ -7,36 +7,36 @@ from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.rendering.body.merge_tags import DELIMITER, TAG_PATTERN, MergeTag
 
-# The code of the finding, a sign without which it is not there, its traces, and whose they are.
+# The code of the finding, a substring to search for first because it is fast, a pattern, and a description.
 _TRACES = (
-    ("jinja-left", "{", re.compile(r"\{\{|\{%"), "a template’s own signs"),
-    ("jinja-left", "%7", re.compile(r"%7B%7B|%7B%25", re.IGNORECASE), "a template’s own signs"),
-    ("merge-left", "%%", re.compile(r"%%[A-Za-z_]\w*%%"), "another program’s field"),
-    ("merge-left", "*|", re.compile(r"\*\|[A-Z_:]+\|\*"), "another program’s field"),
-    ("merge-left", "${", re.compile(r"\$\{[a-z_.]+\}"), "another program’s field"),
+    ("jinja-left", "{", re.compile(r"\{\{|\{%"), "template code"),
+    ("jinja-left", "%7", re.compile(r"%7B%7B|%7B%25", re.IGNORECASE), "template code"),
+    ("merge-left", "%%", re.compile(r"%%[A-Za-z_]\w*%%"), "a merge tag of another program"),
+    ("merge-left", "*|", re.compile(r"\*\|[A-Z_:]+\|\*"), "a merge tag of another program"),
+    ("merge-left", "${", re.compile(r"\$\{[a-z_.]+\}"), "a merge tag of another program"),
     ("mjml-left", "mj-", re.compile(r"</?mj-[\w-]+"), "an MJML component"),
-    ("escape-left", "\\u{", re.compile(r"\\u\{[0-9a-f]+\}"), "the renderer’s escapes"),
+    ("escape-left", "\\u{", re.compile(r"\\u\{[0-9a-f]+\}"), "an escape sequence of the renderer"),
     (
         "escape-left",
         "\\n",
         re.compile(r"""=(?:"[^"<>]*\\n[^"<>]*"|'[^'<>]*\\n[^'<>]*')"""),
-        "the renderer’s escapes",
+        "an escape sequence of the renderer",
     ),
-    ("mark-left", "<!--@", re.compile("<!--@"), "the mark of a slice"),
-    ("mark-left", "\x1e", re.compile("\x1e"), "the mark of a slice"),
+    ("mark-left", "<!--@", re.compile("<!--@"), "the mark of a fragment"),
+    ("mark-left", "\x1e", re.compile("\x1e"), "the mark of a fragment"),
 )
 
 
 def check_unprocessed_markup(mail: ParsedMail) -> Iterator[Finding]:
-    """37: in either part."""
+    """37, in both parts."""
     for part, content in (("HTML", mail.source.html), ("text", mail.source.text)):
         for code, sign, trace, what in _TRACES:
             left = trace.search(content) if sign in content else None
             if left:
                 yield finding(
                     code,
-                    f"the {part} part holds {what}: “{_around(content, left.start())}”. Mend the template "
-                    "or the text.",
+                    f"the {part} part contains {what}: “{_around(content, left.start())}”. Fix the "
+                    "template or the text.",
                     key=f"{part} {left[0]}",
                 )
         yield from _check_merge_tags(part, content)
