@@ -1,7 +1,9 @@
-"""The language of a page or of a letter of ours: its sentences by gettext, its days and countries by CLDR.
+"""Languages of web pages and of the letters sent for them: sentences through gettext, dates and countries
+through CLDR.
 
-English is what the templates say. The other languages are catalogues under ``templates/locale``, compiled,
-and a test holds them to be whole. (What the newsletter itself says is in :mod:`mailer.rendering.themes.phrases`.)
+The templates are written in English. Catalogues for the other languages are in ``templates/locale``,
+compiled, and a test ensures that they are complete. (For the fixed phrases of the newsletter itself see
+:mod:`mailer.rendering.themes.phrases`.)
 """
 
 from collections.abc import Iterable, Mapping
@@ -28,51 +30,51 @@ LANGUAGES = ("en", "zh-Hans", "ja", "ko", "mn", "fr")
 NATIVE_NAMES: Mapping[str, str] = MappingProxyType(
     {"en": "English", "zh-Hans": "中文", "ja": "日本語", "ko": "한국어", "mn": "Монгол", "fr": "Français"}
 )
-"""What each of them calls itself, as short as it may be."""
+"""The short name of each language in that language."""
 
 
 def gettext_noop(message: str) -> str:
-    """``message`` as it is, marked for the catalogues; whoever shows it translates it then."""
+    """Return ``message`` unchanged; marks it for extraction. It is translated when it is shown."""
     return message
 
 
 @dataclass(frozen=True, kw_only=True)
 class Translator:
-    """One language: ``tag`` for ``lang`` attributes, and how things are said in it."""
+    """One language: ``tag`` for ``lang`` attributes, and methods to express things in it."""
 
     tag: str
     translations: NullTranslations = field(repr=False)
 
     @property
     def sentence_space(self) -> str:
-        """What stands between two sentences: nothing in Chinese and Japanese, whose full stop is wide."""
+        """The separator between two sentences: empty in Chinese and Japanese, which have a wide full stop."""
         return "" if self.tag.partition("-")[0] in {"zh", "ja"} else " "
 
     def translate(self, message: str, **values: object) -> str:
-        """``message``, which is English, in this language; ``%(name)s`` in it are filled with ``values``."""
+        """The English ``message`` in this language; ``%(name)s`` in it are filled in from ``values``."""
         said = self.translations.gettext(message)
         return said % values if values else said
 
     def translate_html(self, message: str, **values: object) -> Markup:
-        """As :meth:`say`, for HTML: what is no markup is escaped."""
+        """Like :meth:`translate`, for HTML: everything that is not markup is escaped."""
         said = escape(self.translations.gettext(message))
         return Markup(said % {name: escape(value) for name, value in values.items()})  # noqa: S704 - escaped
 
     def format_day(self, day: date) -> str:
-        """``day`` as a letter writes it: 5 March 2027, 2027年3月5日."""
+        """``day`` in the long form of the language: 5 March 2027, 2027年3月5日."""
         if self.tag == SOURCE_LANGUAGE:
             return f"{day.day} {day:%B %Y}"
         return format_date(day, "long", locale=self.tag.replace("-", "_"))
 
     def name_country(self, code: str, names: Mapping[str, Mapping[str, str]]) -> str:
-        """A country; ``names`` are the organisation's own by language, which come before CLDR's."""
+        """The name of a country; ``names`` are the organisation's own by language, used before CLDR's."""
         own = names.get(self.tag) or names.get(self.tag.partition("-")[0]) or {}
         return country_name(code, self.tag, own)
 
 
 @cache
 def load_translator(tag: str) -> Translator:
-    """The language of ``tag``, one of ``LANGUAGES``.
+    """The translator for ``tag``, one of ``LANGUAGES``.
 
     Raises:
         FileNotFoundError: it has no catalogue.
@@ -85,19 +87,19 @@ def load_translator(tag: str) -> Translator:
 
 
 def match_language(wanted: Iterable[str], available: Iterable[str] = LANGUAGES) -> str | None:
-    """The first language of ``wanted`` (BCP 47 tags) that we speak, as we tag it; None if it is none.
+    """The first language of ``wanted`` (BCP 47 tags) that is available, as we tag it; None if there is none.
 
-    Matched by language and likely script: ``zh-CN`` is written in Hans and taken for ``zh-Hans``, ``zh-TW``
-    is written in Hant, which a reader of Hans cannot be given in its place.
+    Matched by language and likely script: ``zh-CN`` is written in Hans and matches ``zh-Hans``; ``zh-TW`` is
+    written in Hant, which is not the same for a reader.
     """
     ours = {_likely_script(tag): tag for tag in available}
     return next((ours[script] for tag in wanted if (script := _likely_script(tag)) in ours), None)
 
 
-# Bounded: a stranger's browser says what it likes.
+# Bounded, because browsers can send anything.
 @lru_cache(512)
 def _likely_script(tag: str) -> tuple[str, str]:
-    """The language of a tag and the script it is most likely written in; two empty words for no tag."""
+    """The language of a tag and its likely script; two empty strings if it is not a valid tag."""
     try:
         locale = Locale.parse(tag.strip().replace("_", "-"), sep="-", resolve_likely_subtags=True)
     except (UnknownLocaleError, ValueError, TypeError):

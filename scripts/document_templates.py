@@ -49,8 +49,8 @@ def describe_tokens() -> str:
     return "\n\n".join(_describe_table(table) for table in describe_fields(Theme) if _is_table(table))
 
 
-def describe_slices() -> str:
-    """Markdown: the kinds of slices a template marks."""
+def describe_fragments() -> str:
+    """Markdown: the kinds of fragments that a template marks."""
     return _describe_members(FragmentKind, "kind")
 
 

@@ -1,4 +1,5 @@
-"""A compiled edition: all a campaign needs to send it, frozen, sliced, with holes where readers differ."""
+"""A compiled edition: everything a campaign needs to send it, frozen, cut into fragments, with merge tags for
+what differs per reader."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -18,19 +19,20 @@ FORMAT_VERSION = 2
 
 
 class CompiledVersionError(MailerError):
-    """A stored edition was compiled by a program of another kind. ``version`` is what it says of itself."""
+    """A stored edition was compiled by a different version of the program. ``version`` is the format it
+    states."""
 
     def __init__(self, version: object) -> None:
         self.version = version
         super().__init__(
-            f"this edition was compiled in format {version!r}, and this program reads format {FORMAT_VERSION}. "
-            "Compile it again, or finish the campaign with the program that launched it."
+            f"this edition was compiled in format {version!r}, and this program reads format "
+            f"{FORMAT_VERSION}. Compile it again, or finish the campaign with the program that launched it."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class AssembledMail:
-    """The mail of one variant as text. Its holes are still marks (``@@greeting@@``)."""
+    """The email of one variant as text. Its merge tags are still placeholders (``@@greeting@@``)."""
 
     html: str
     text: str
@@ -38,15 +40,15 @@ class AssembledMail:
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledEdition:
-    """An edition in one language, dressed and ready.
+    """An edition in one language, rendered and ready to send.
 
-    ``html`` and ``text`` hold the marks of :mod:`mailer.rendering.body.fragments` and the holes of
-    :mod:`mailer.rendering.body.merge_tags`; :meth:`assemble` makes the mail of a variant of them. ``greeting`` is the
-    pattern that fills the hole of that name ("Dear {name},"), ``one_story`` and ``many_stories`` count
-    ("{count} stories"). ``stories`` are in the edition's own order. ``images`` are the files its pictures
-    name; they go to the media folder, not into :meth:`to_bytes`. ``digest`` is a SHA-256 over everything a
-    reader could see and who sees it, in hex. ``disabled_results`` are the checks the edition does without, each
-    with its reason.
+    ``html`` and ``text`` contain the marks of :mod:`mailer.rendering.body.fragments` and the placeholders of
+    :mod:`mailer.rendering.body.merge_tags`; :meth:`assemble` makes the email of a variant from them.
+    ``greeting`` is the pattern for the merge tag of that name ("Dear {name},"), ``one_story`` and
+    ``many_stories`` are the phrases for counts ("{count} stories"). ``stories`` are in the edition's own
+    order. ``images`` are the files that its pictures refer to; they go to the media folder and are not part
+    of :meth:`to_bytes`. ``digest`` is a SHA-256 in hex over everything that a reader could see, and over who
+    sees it. ``switched_off`` are the checks that the edition has disabled, each with its reason.
     """
 
     slug: str
@@ -68,16 +70,17 @@ class CompiledEdition:
 
     @property
     def full_variant(self) -> Variant:
-        """All stories in the edition's own order: the archive's, and of readers who follow nothing."""
+        """All stories in the edition's own order: for the archive, and for readers who follow nothing in
+        particular."""
         return self.variant_for(NO_INTERESTS)
 
     def variant_for(self, interests: Interests, *, named: bool = True) -> Variant:
-        """The variant of a reader with these ``interests``; ``named`` if we know what to call them."""
+        """The variant for a reader with these ``interests``; ``named`` if the reader's name is known."""
         stories = choose_stories(self.stories, interests, self.personalise)
         return Variant(language=self.language, stories=stories, named=named)
 
     def assemble(self, variant: Variant) -> AssembledMail:
-        """The mail of ``variant``, which is of this language."""
+        """The email of ``variant``, which must be of this language."""
         selection = self.select(variant)
         return AssembledMail(
             html=join_text(self.html_parts, selection, markup=True),
@@ -85,7 +88,7 @@ class CompiledEdition:
         )
 
     def select(self, variant: Variant) -> Selection:
-        """What ``variant`` takes of this edition."""
+        """The fragments of this edition that ``variant`` contains."""
         return select_fragments(
             variant, self.stories, one_story=self.one_story, many_stories=self.many_stories
         )
@@ -110,11 +113,11 @@ class CompiledEdition:
 
     @cached_property
     def is_quoted_printable(self) -> bool:
-        """Whether both parts travel as quoted-printable."""
+        """Whether both parts are encoded as quoted-printable."""
         return self.html_body.encoding == self.text_body.encoding == "quoted-printable"
 
     def to_bytes(self) -> bytes:
-        """This edition for storing, without its images; :meth:`from_bytes` reads it."""
+        """Serialise this edition without its images; :meth:`from_bytes` reads it."""
         values = {name: value for name, value in asdict(self).items() if name != "images"}
         return json.dumps({"version": FORMAT_VERSION, **values}, ensure_ascii=False, sort_keys=True).encode()
 
@@ -123,7 +126,7 @@ class CompiledEdition:
         """Read what :meth:`to_bytes` wrote; ``images`` is empty.
 
         Raises:
-            CompiledVersionError: another version of this program wrote it.
+            CompiledVersionError: it was written in another format.
         """
         try:
             values = json.loads(data)
@@ -146,7 +149,8 @@ def _read_facts(values: dict[str, Any]) -> StoryFacts:
 
 
 def digest_parts(parts: Sequence[str]) -> str:
-    """SHA-256 in hex over ``parts`` in order; each with its length, so that no two lists are one."""
+    """SHA-256 in hex over ``parts`` in order, each preceded by its length, so that different lists have
+    different digests."""
     digest = sha256()
     for part in parts:
         encoded = part.encode()

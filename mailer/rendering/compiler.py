@@ -1,4 +1,5 @@
-"""Compiling: an edition and a theme become one mail per language, once, however many readers it has."""
+"""The compiler: makes one email per language from an edition and a theme, once, however many readers it
+has."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,7 +27,7 @@ from mailer.settings import Settings
 
 @dataclass(frozen=True, kw_only=True)
 class _PreparedPage:
-    """An edition laid out in one language, before a template has drawn it."""
+    """An edition laid out in one language, before a template has rendered it."""
 
     page: Page
     images: tuple[PreparedImage, ...]
@@ -42,7 +43,7 @@ class _PreparedPage:
 
 @dataclass(frozen=True, kw_only=True)
 class _ThemeBundle:
-    """What a mail of one language is dressed in, besides its templates."""
+    """What an email of one language needs besides its templates."""
 
     theme: Theme
     phrases: Phrases
@@ -55,11 +56,12 @@ _theme_bundles: LatestCache[_ThemeBundle] = LatestCache(64)
 def compile_edition(
     edition: Edition, settings: Settings, *, language: str | None = None, overrides: Path | None = None
 ) -> CompiledEdition:
-    """Compile ``edition`` in ``language`` (its own where None); templates in ``overrides`` come before ours.
+    """Compile ``edition`` in ``language`` (None means its own); templates in ``overrides`` take precedence
+    over ours.
 
     Raises:
-        TemplateError: a template or the theme is wrong, the edition does not speak the language, or a text
-            holds the mark of a hole; with template, story and line.
+        TemplateError: a template or the theme is wrong, the edition is not available in the language, or a
+            text contains a reserved mark; with template, story and line.
     """
     draft = _prepare_page(edition, settings, language=language, overrides=overrides)
     return _freeze(edition, settings, draft, draft.render())
@@ -79,8 +81,8 @@ def _freeze(
         "greeting": page.words.greeting,
         "one_story": page.words.one_story,
         "many_stories": page.words.stories,
-        # A body that ends with a line end needs no soft break before the boundary of its part. Not strip()
-        # alone: the separators that mark slices count as white space.
+        # A body that ends with a line end needs no soft break before the boundary of its part. Not plain
+        # strip(): the separators that mark fragments count as white space.
         "html": rendered.html.strip(" \n") + "\n",
         "text": rendered.text.strip(" \n") + "\n",
         "personalise": edition.personalise,
@@ -113,8 +115,8 @@ def _list_stories(edition: Edition, settings: Settings) -> tuple[StoryFacts, ...
 def compile_mjml(
     edition: Edition, settings: Settings, *, language: str | None = None, overrides: Path | None = None
 ) -> str:
-    """The MJML of :func:`compile_edition` with all its stories, as the templates write it; it raises the
-    same."""
+    """The MJML of :func:`compile_edition` with all stories, as the templates write it; raises the same
+    errors."""
     draft = _prepare_page(edition, settings, language=language, overrides=overrides)
     drawn = draft.render()
     compiled = _freeze(edition, settings, draft, drawn)
@@ -128,9 +130,10 @@ def _prepare_page(
     wanted = language or edition.language
     if wanted not in edition.languages:
         raise TemplateError(
-            f"{edition.slug}: there is no edition in {wanted}. There is: {', '.join(edition.languages)}."
+            f"{edition.slug}: the edition is not available in {wanted}. Its languages are: "
+            f"{', '.join(edition.languages)}."
         )
-    # Laying out takes about as long as the process that draws needs to be ready.
+    # Building the page takes about as long as the worker needs to be ready.
     start_worker()
     stamps = stamp_templates(overrides)
     dress = _load_theme_bundle(edition.template, wanted, overrides, stamps)
@@ -154,8 +157,8 @@ def _prepare_page(
 def _load_theme_bundle(
     template: str, language: str, overrides: Path | None, stamps: FileStamps | None
 ) -> _ThemeBundle:
-    """The theme ``template`` and the words of ``language``, read anew unless the ``stamps`` of all templates
-    say that nothing has changed."""
+    """The theme ``template`` and the phrases of ``language``, read again unless the ``stamps`` of all
+    templates show that nothing has changed."""
 
     def load() -> _ThemeBundle:
         theme = load_theme(template, overrides)

@@ -1,6 +1,6 @@
-"""Header values written by ourselves, so that what goes on the wire is what we meant.
+"""Writes header fields ourselves, so that the message contains exactly what was meant.
 
-The standard library folds headers anew when a message is written. Python 3.11's folding can let a long
+The standard library folds headers again when it writes a message. Python 3.11's folding can let a long
 display name add an address to ``To``, and every version turns a ``List-Unsubscribe`` of more than 78
 characters into an encoded word, which RFC 2369 does not allow and Gmail does not read.
 """
@@ -14,21 +14,22 @@ from collections.abc import Iterator
 _MAX_LINE = 998  # RFC 5322, section 2.1.1, without CRLF
 _BYTES_PER_WORD = 45  # 60 characters of base64; with =?utf-8?B? and ?= less than RFC 2047's 75
 _PLAIN_WIDTH = 60
-# Words a phrase may hold without quotes or encoding: RFC 5322 atext, less what looks like an encoded word.
+# Words that need neither quotes nor encoding in a phrase: RFC 5322 atext, except what looks like an encoded
+# word.
 _PLAIN_PHRASE = re.compile(r"[A-Za-z0-9!#$%&'*+/^_`{|}~-]+(?: [A-Za-z0-9!#$%&'*+/^_`{|}~-]+)*")
 _PLAIN_TEXT = re.compile(r"[!-~]+(?: [!-~]+)*")
-# A mailbox that needs no quoting: what subscribers.address lets through. Non-ASCII only in the local part.
+# A mailbox that needs no quoting, as accepted by subscribers.address. Non-ASCII only in the local part.
 _MAILBOX = re.compile(r"[^\x00-\x20\x7f\x80-\xa0\"(),:;<>@\[\\\]]+@[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 _FOLDED = re.compile(r"[^\r\n\x00]*(?:\r\n [^\r\n\x00]+)*")
 _BIDI_CONTROLS = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 
 def write_header(name: str, value: str) -> str:
-    """The header as it goes on the wire, with its line end.
+    """The header field as sent, with its line end.
 
     Raises:
-        ValueError: ``value`` would end the line early or start another header, holds what is not ASCII, or
-            has a line too long.
+        ValueError: ``value`` would end the line early or start another header, is not ASCII, or has a line
+            that is too long.
     """
     if not _FOLDED.fullmatch(value):
         raise ValueError(f"{name}: a line break or a NUL in the value")
@@ -41,10 +42,10 @@ def write_header(name: str, value: str) -> str:
 
 
 def plain_phrase(text: str) -> str:
-    """``text`` on one line, in single spaces, without control characters, halves of characters, and the
-    marks that turn the direction of what follows."""
+    """``text`` on one line with single spaces, without control characters, unpaired surrogates, and
+    characters that change the direction of what follows."""
     if text.isprintable():
-        # Nothing of what is taken out below is printable, and most names are.
+        # Nothing that is removed below is printable, and most names are.
         return " ".join(text.split())
     kept = (
         " " if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} else character
@@ -64,7 +65,7 @@ def format_mailbox(name: str, address: str) -> str:
 
 
 def format_phrase(phrase: str, address: str) -> str:
-    """As :func:`format_mailbox`, for a name that went through :func:`plain_phrase` already."""
+    """Like :func:`format_mailbox`, for a name already processed by :func:`plain_phrase`."""
     if not _MAILBOX.fullmatch(address):
         raise ValueError(f"{address!r} cannot be written in a header")
     if not phrase:
@@ -88,9 +89,9 @@ def format_text(text: str) -> str:
 
 
 def _encode_words(text: str) -> str:
-    """``text`` as encoded words, one a line; no character is split between two (RFC 2047, section 5)."""
+    """``text`` as encoded words, one per line; no character is split between two (RFC 2047, section 5)."""
     if 0 < len(whole := text.encode()) <= _BYTES_PER_WORD:
-        # Most names are one word.
+        # Most names fit in one encoded word.
         return _encode_word(whole)
     return "\r\n ".join(map(_encode_word, _split_words(text)))
 

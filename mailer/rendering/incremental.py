@@ -1,8 +1,8 @@
-"""Drawing a mail again after some of its stories changed: only those are drawn.
+"""Incremental rendering: when some stories of an email have changed, only those are rendered again.
 
-A slice says the same whatever stands beside it. That lets every reader have a mail of their own; and it lets
-a mail of twenty-six stories, one of them changed, be the mail drawn before with one slice from a mail of one
-story.
+A fragment is the same whatever surrounds it. That is why every reader can have an email of their own, and why
+an email of 26 stories, one of them changed, is the previous email with one fragment taken from an email of
+one story.
 """
 
 from collections.abc import Mapping
@@ -18,15 +18,15 @@ from mailer.rendering.template_context.reserved_marks import refuse_reserved_mar
 from mailer.rendering.themes.template_files import FileStamps
 from mailer.rendering.worker.client import render_in_worker
 
-# Mails kept: what one writer looks at in turn, and a few more.
+# Emails kept: the languages that one author previews in turn, and a few more.
 _MAX_CACHED = 8
-# Where more than this share of the stories changed, drawing all of them is as quick.
+# If more than this share of the stories changed, rendering all of them is as fast.
 _MAX_CHANGED_SHARE = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
 class _SplitPage:
-    """A page taken apart: the stories, their slugs by section, and the page without them."""
+    """A page split up: the stories, their slugs by section, and the page without them."""
 
     without_stories: Page
     slugs_by_section: tuple[tuple[str, ...], ...]
@@ -35,7 +35,7 @@ class _SplitPage:
 
 @dataclass(frozen=True, kw_only=True)
 class _CachedRender:
-    """A page as it was drawn, by templates in the state of ``stamps``."""
+    """A page and its rendering, made while the templates were in the state of ``stamps``."""
 
     page: _SplitPage
     stamps: FileStamps
@@ -43,7 +43,7 @@ class _CachedRender:
 
 
 class _MismatchError(Exception):
-    """The new slices do not fit into the mail drawn before."""
+    """The new fragments do not fit into the previous email."""
 
 
 _cached_renders: BoundedCache[_CachedRender] = BoundedCache(_MAX_CACHED)
@@ -52,12 +52,13 @@ _cached_renders: BoundedCache[_CachedRender] = BoundedCache(_MAX_CACHED)
 def render_incrementally(
     page: Page, *, template: str, overrides: Path | None, stamps: FileStamps | None
 ) -> RenderedPage:
-    """As :func:`mailer.rendering.worker.client.render_in_worker`, with what was drawn before where it is still right.
+    """Like :func:`mailer.rendering.worker.client.render_in_worker`, reusing the previous rendering where it
+    still applies.
 
-    ``stamps`` are those of the templates before ``page`` was made with their tokens and words.
+    ``stamps`` are those of the templates before ``page`` was made from their tokens and phrases.
 
     Raises:
-        TemplateError: as there; or a text holds a mark, or the template loses a slice.
+        TemplateError: as there; or a text contains a reserved mark, or the template loses a fragment.
     """
     pieces = _split_page(page)
     key = (template, overrides, page.language, page.title, page.issue)
@@ -84,7 +85,7 @@ def _split_page(page: Page) -> _SplitPage:
 def _update(
     cached: _CachedRender, split: _SplitPage, page: Page, *, template: str, overrides: Path | None
 ) -> RenderedPage | None:
-    """The mail of ``page`` from the one ``before``; None where it must be drawn whole."""
+    """The rendering of ``page`` made from the ``cached`` one; None if it has to be rendered completely."""
     known = cached.page
     if split.slugs_by_section != known.slugs_by_section or split.without_stories != known.without_stories:
         return None
@@ -97,13 +98,13 @@ def _update(
         few = _render_checked(_keep_stories(page, changed), template=template, overrides=overrides)
         return _replace_stories(cached.rendered, few, changed)
     except (TemplateError, _MismatchError):
-        # Of a fault, the whole mail tells the line.
+        # Rendering the whole email then reports the error with its line.
         return None
 
 
 def _render_checked(page: Page, *, template: str, overrides: Path | None) -> RenderedPage:
-    """``page`` drawn, and looked through before and after: what was drawn before need not be again."""
-    # Around the sections stands what was looked through with the whole.
+    """Render ``page``, checking it before and after; parts rendered before need no second check."""
+    # The parts around the sections were checked with the whole page.
     refuse_reserved_marks(page if page.whole else page.sections)
     drawn = render_in_worker(page, template=template, overrides=overrides)
     _refuse_lost_fragments(page, drawn, template=template)
@@ -111,7 +112,8 @@ def _render_checked(page: Page, *, template: str, overrides: Path | None) -> Ren
 
 
 def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str) -> None:
-    """A story or section outside every slice could not be left out or moved, and its numbers would lie."""
+    """Refuse a story or section outside every fragment: it could not be left out or moved, and the numbers
+    would be wrong."""
     wanted = {(FragmentKind.section, section.key) for section in page.sections}
     wanted |= {(FragmentKind.story, story.slug) for section in page.sections for story in section.stories}
     for marked, ending in ((rendered.html, "mjml"), (rendered.text, "txt")):
@@ -121,14 +123,14 @@ def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str)
         if lost:
             kind, key = min(lost)
             raise TemplateError(
-                f"{name}: the {kind} {key} is in no slice of its own. "
-                f'Write begin("{kind}", {kind}.{"slug" if kind is FragmentKind.story else "key"}) before it '
-                f'and end("{kind}") after it.'
+                f'{name}: the {kind} {key} is not in a fragment of its own. Write begin("{kind}", '
+                f'{kind}.{"slug" if kind is FragmentKind.story else "key"}) before it and end("{kind}") '
+                "after it."
             )
 
 
 def _keep_stories(page: Page, slugs: list[str]) -> Page:
-    """``page`` with the stories ``slugs`` alone, of which only their slices are wanted."""
+    """``page`` with only the stories ``slugs``, for their fragments alone."""
     sections = (
         replace(section, stories=tuple(story for story in section.stories if story.slug in slugs))
         for section in page.sections
@@ -137,10 +139,10 @@ def _keep_stories(page: Page, slugs: list[str]) -> Page:
 
 
 def _replace_stories(whole: RenderedPage, few: RenderedPage, slugs: list[str]) -> RenderedPage:
-    """``whole`` with the slices of ``few`` for the stories ``slugs``."""
+    """``whole`` with the fragments from ``few`` for the stories ``slugs``."""
     if not few.stories_isolated:
         raise _MismatchError
-    # What a component needs in the head is not in its slice.
+    # What a component adds to the head is not in its fragment.
     head = whole.html.find("</head>")
     if head != few.html.find("</head>") or whole.html[:head] != few.html[:head]:
         raise _MismatchError
@@ -153,7 +155,7 @@ def _replace_stories(whole: RenderedPage, few: RenderedPage, slugs: list[str]) -
 
 
 def _replace_story(whole: str, few: str, slug: str, *, markup: bool) -> str:
-    """``whole`` with the slice of the story ``slug`` that ``few`` has."""
+    """``whole`` with the fragment from ``few`` for the story ``slug``."""
     old = find_fragment(whole, FragmentKind.story, slug, markup=markup)
     new = find_fragment(few, FragmentKind.story, slug, markup=markup)
     if old is None or new is None:

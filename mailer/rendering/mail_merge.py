@@ -1,6 +1,6 @@
-"""Filling the holes of a compiled edition for one reader, as text: for whoever looks at a mail.
+"""Fills in the merge tags of a compiled edition for one reader, as text for display.
 
-The wire takes a shorter way to the same: :mod:`mailer.rendering.message`.
+Messages are built in a faster way with the same result: :mod:`mailer.rendering.message`.
 """
 
 import re
@@ -15,13 +15,13 @@ from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.headers import plain_phrase
 from mailer.rendering.reader import Reader
 
-# Visible ASCII that may stand in a URL, and no more of it than a header line can hold.
+# Visible ASCII characters allowed in a URL, and no more of them than fit in a header line.
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,900}")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PersonalisedMail:
-    """The two parts of one reader's mail, complete."""
+    """The two parts of one reader's email, complete."""
 
     html: str
     text: str
@@ -30,12 +30,13 @@ class PersonalisedMail:
 def personalise(
     compiled: CompiledEdition, reader: Reader, variant: Variant | None = None
 ) -> PersonalisedMail:
-    """The mail of ``reader``: the variant of their interests (or ``variant``), its holes filled.
+    """The email of ``reader``: the variant for their interests (or ``variant``), with its merge tags filled
+    in.
 
-    No value is looked at again, whatever it holds.
+    Values are inserted once and never scanned for merge tags themselves.
 
     Raises:
-        BuildError: a link is no URL.
+        BuildError: a link is not a valid URL.
     """
     values = merge_values(compiled, reader)
     if variant is None:
@@ -47,10 +48,10 @@ def personalise(
 
 
 def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag, str]:
-    """What fills each hole for ``reader``; the greeting is empty where we know no name.
+    """The value of each merge tag for ``reader``; the greeting is empty if the name is not known.
 
     Raises:
-        BuildError: a link is no URL.
+        BuildError: a link is not a valid URL.
     """
     values = {
         MergeTag.greeting: format_greeting(compiled, plain_phrase(reader.name)),
@@ -65,20 +66,21 @@ def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag,
 
 
 def format_greeting(compiled: CompiledEdition, name: str) -> str:
-    """The line that greets ``name`` (a plain phrase); empty without one."""
+    """The greeting for ``name`` (a plain phrase); empty without one."""
     return compiled.greeting.replace("{name}", name) if name else ""
 
 
 def check_url(value: str, tag: MergeTag, reader: Reader) -> None:
-    """Refuse what is no URL.
+    """Reject a value that is not a URL.
 
     Raises:
-        BuildError: saying which link, and whose.
+        BuildError: with the link and the reader.
     """
     if not _URL.fullmatch(value):
-        raise BuildError(f"{reader.email or 'a reader'}: {tag} is no URL: {value!r}.")
+        raise BuildError(f"{reader.email or 'a reader'}: {tag} is not a valid URL: {value!r}.")
 
 
 def fill_merge_tags(template: str, values: Mapping[MergeTag, str], written: Callable[[str], str]) -> str:
-    """``template`` with its holes filled in one pass, so that a name that looks like a hole stays a name."""
+    """``template`` with its merge tags filled in, in one pass, so that a name that looks like a merge tag
+    stays a name."""
     return TAG_PATTERN.sub(lambda match: written(values[MergeTag(match[1])]), template)

@@ -1,4 +1,4 @@
-"""The pictures of a compiled edition, put where the pages serve them from."""
+"""Writes the pictures of a compiled edition to the folder they are served from."""
 
 import os
 import tempfile
@@ -8,9 +8,9 @@ from mailer.rendering.compiled import CompiledEdition
 
 
 def write_media(compiled: CompiledEdition, folder: Path) -> tuple[Path, ...]:
-    """Write the pictures of ``compiled`` into ``folder``, each whole or not at all; returns their paths.
+    """Write the pictures of ``compiled`` to ``folder``, each atomically; return their paths.
 
-    A picture's name is made from its content, so one that is there already is the same and stays untouched.
+    A picture's name is derived from its content, so an existing file is the same and stays untouched.
     """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
@@ -31,7 +31,7 @@ def _write_atomically(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        # mkstemp's 0600 would keep a web server of another user from reading it.
+        # With mkstemp's 0600, a web server that runs as another user could not read it.
         beside.chmod(0o644)
         beside.replace(path)
     except BaseException:

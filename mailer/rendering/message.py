@@ -1,7 +1,7 @@
-"""One reader's message, as bytes for SMTP, joined from pieces that were encoded once.
+"""Builds one reader's message as bytes for SMTP, from pieces that were encoded once.
 
-No ``email.message`` here: it folds, encodes and checks the whole message anew for every reader, which takes
-several hundred times as long (3 to 10 ms against some microseconds) to say the same bytes.
+It does not use ``email.message``, which folds, encodes and checks the whole message for every reader and
+takes several hundred times as long (3 to 10 ms, against some microseconds) to produce the same bytes.
 """
 
 import re
@@ -29,18 +29,18 @@ from subscribers.errors import AddressError
 __all__ = ["MessageBuilder", "build_message", "message_id", "names_survive_folding"]
 
 _MAX_VARIANTS = 128
-"""Variants kept ready at a time, each some 1.3 times its mail: 16 MB for mails of 100 KB."""
+"""Variants kept at a time, each some 1.3 times the size of its email: 16 MB for emails of 100 KB."""
 
 _MAX_INTERESTS = 4096
-"""Sets of interests whose variant is remembered; a few hundred bytes each."""
+"""Sets of interests whose variant is cached; a few hundred bytes each."""
 
 _MAX_LINKS_LENGTH = 998 - len("List-Unsubscribe: <>\r\n")  # RFC 5322, section 2.1.1
 _READER_TAGS = (MergeTag.greeting, MergeTag.unsubscribe_url, MergeTag.preferences_url)
-# A link that needs no escape in HTML and fits on a line of quoted-printable with its soft break.
+# A link that needs no escaping in HTML and fits on a line of quoted-printable with its soft break.
 _PLAIN_LINK = re.compile(r"(?=.{1,75}\Z)https?://[A-Za-z0-9.:/_~-]+")
-# What HTML escapes; without these it says what plain text says.
+# Characters that HTML escapes; text without them is the same in HTML and plain text.
 _HTML_SPECIAL = frozenset("&<>\"'")
-# What To says in a preview for nobody (RFC 5322, appendix A.1.3).
+# The To header of a preview without a recipient (RFC 5322, appendix A.1.3).
 _NO_RECIPIENT = "undisclosed-recipients:;"
 
 
@@ -60,7 +60,7 @@ class _SharedParts:
 
 @dataclass(frozen=True, kw_only=True)
 class _MessageTemplate:
-    """The message of one variant, but for what its readers differ in."""
+    """The message of one variant, without what differs between its readers."""
 
     mail: CompiledEdition
     shared: _SharedParts
@@ -71,11 +71,11 @@ class _MessageTemplate:
 class MessageBuilder:
     """Builds the messages of one edition. ``mails`` are its languages, the edition's own first.
 
-    Variants are made as readers need them and kept, ``_MOST_VARIANTS`` of them at most. Safe to share between
+    Variants are made when first needed, and at most ``_MAX_VARIANTS`` of them are kept. Safe to share between
     threads.
 
     Raises:
-        BuildError: the edition holds what no mail may.
+        BuildError: the edition contains something that is not allowed in email.
         ConfigurationError: the sender's own address or list id cannot be used.
     """
 
@@ -93,23 +93,24 @@ class MessageBuilder:
                 for label in {"", *self._labels.values()}
             }
         except (ValueError, UnicodeError) as error:
-            raise BuildError(f"no message can be built of this edition: {error}.") from error
-        # Bounded, and one call into C a reader.
+            raise BuildError(f"no message can be built from this edition: {error}.") from error
+        # Bounded, and a single call into C for each reader.
         self._get_variant = lru_cache(_MAX_INTERESTS)(self.choose_variant)
         self._get_template = lru_cache(_MAX_VARIANTS)(self._make_template)
 
     def choose_variant(self, language: str, interests: Interests, named: bool = True) -> Variant:
-        """The variant a reader with this language and these interests gets."""
+        """The variant for a reader with this language and these interests."""
         mail = self._mails[choose_language(language, tuple(self._mails))]
         return mail.variant_for(interests, named=named)
 
     def build(self, reader: Reader, *, now: datetime) -> bytes:
-        """The message of ``reader``: multipart/alternative, CRLF throughout, bodies in lines of 76 at most.
+        """The message for ``reader``: multipart/alternative, CRLF throughout, body lines of at most 76
+        characters.
 
         The same arguments give the same bytes.
 
         Raises:
-            BuildError: no message can be made for this reader; the reason is in the words.
+            BuildError: no message can be built for this reader; the message gives the reason.
         """
         links = (reader.unsubscribe_url, reader.preferences_url)
         are_plain = _check_links(links, reader)
@@ -132,21 +133,22 @@ class MessageBuilder:
                 )
             )
         except (ValueError, UnicodeError) as error:
-            raise BuildError(f"{reader.email}: no message can be built: {error}.") from error
+            raise BuildError(f"{reader.email}: the message cannot be built: {error}.") from error
 
     def _write_head(
         self, shared: _SharedParts, reader: Reader, unsubscribe_url: str, name: str, now: datetime
     ) -> bytes:
         to = format_phrase(name, reader.envelope) if reader.envelope else _NO_RECIPIENT
-        # RFC 8058: exactly one https URI that a POST unsubscribes; RFC 2369: in order of preference. A long
-        # link takes the line for itself: it is the one that a POST unsubscribes.
+        # RFC 8058: exactly one https URI, for the POST request; RFC 2369: in order of preference. If the link
+        # is long, the mailto is left out: one-click needs the link.
         mailto = f", {self._mailto}{reader.token}>"
         if len(unsubscribe_url) + len(mailto) > _MAX_LINKS_LENGTH:
             mailto = ""
         return (
             f"{shared.before_to}To: {to}\r\n{shared.before_date}Date: {_format_date(now)}\r\n"
             f"Message-ID: {reader.message_id}\r\n"
-            f"{shared.before_unsubscribe}List-Unsubscribe: <{unsubscribe_url}>{mailto}\r\n{shared.after_unsubscribe}"
+            f"{shared.before_unsubscribe}List-Unsubscribe: <{unsubscribe_url}>{mailto}\r\n"
+            f"{shared.after_unsubscribe}"
         ).encode()
 
     def _make_template(self, variant: Variant) -> _MessageTemplate:
@@ -166,22 +168,22 @@ class MessageBuilder:
 
 
 def build_message(compiled: CompiledEdition, reader: Reader, settings: Settings, *, now: datetime) -> bytes:
-    """The whole message of one ``reader``; for many of them, keep a :class:`MessageBuilder`.
+    """The whole message for one ``reader``; for many readers, keep a :class:`MessageBuilder`.
 
     Raises:
-        BuildError: no message can be made for this reader; the reason is in the words.
+        BuildError: no message can be built for this reader; the message gives the reason.
         ConfigurationError: the sender's own address or list id cannot be used.
     """
     return MessageBuilder([compiled], settings).build(reader, now=now)
 
 
 def _check_links(links: tuple[str, str], reader: Reader) -> bool:
-    """Whether both links are so plain that HTML and quoted-printable write them as they are.
+    """Whether both links are so plain that HTML and quoted-printable leave them unchanged.
 
     Raises:
-        BuildError: one of them is no URL.
+        BuildError: one of them is not a valid URL.
     """
-    # They differ in one letter of the path, so one look tells of both.
+    # They differ in one letter of the path, so one test is enough for both.
     if _PLAIN_LINK.fullmatch(links[0]):
         return True
     check_url(links[0], MergeTag.unsubscribe_url, reader)
@@ -210,7 +212,7 @@ def _format_date(now: datetime) -> str:
 
 def _make_shared_parts(mail: CompiledEdition, settings: Settings, label: str) -> _SharedParts:
     sender, own_address = settings.sender, sender_address(settings.sender.address)
-    # "=_" occurs neither in quoted-printable nor in base64, so no body can hold the boundary.
+    # "=_" occurs neither in quoted-printable nor in base64, so no body can contain the boundary.
     boundary = f"=_{mail.digest[:32]}"
     return _SharedParts(
         before_to=_write_headers([("From", format_mailbox(mail.sender_name, own_address))]),
@@ -227,7 +229,8 @@ def _make_shared_parts(mail: CompiledEdition, settings: Settings, label: str) ->
                 ("List-Id", f"<{_list_id(settings)}>"),
                 ("List-Post", "NO"),
                 ("Precedence", "bulk"),
-                # Exchange's "no out-of-office, please". Auto-Submitted is for answers (RFC 3834).
+                # Asks Exchange for no out-of-office replies. Auto-Submitted is for automatic replies (RFC
+                # 3834).
                 ("X-Auto-Response-Suppress", "OOF, AutoReply"),
                 ("Content-Language", mail.language),
                 ("Content-Type", f'multipart/alternative; boundary="{boundary}"'),
@@ -250,10 +253,11 @@ def _write_part_headers(subtype: str, body: EncodedBody) -> str:
 
 @lru_cache(maxsize=8)
 def sender_address(address: str) -> str:
-    """One of our own addresses as headers take it, its domain in ASCII.
+    """One of our own addresses as used in headers, with its domain in ASCII.
 
     Raises:
-        ConfigurationError: it is no address, or its local part is not ASCII, which many servers refuse.
+        ConfigurationError: it is not a valid address, or its local part is not ASCII, which many servers
+            reject.
     """
     try:
         normalised = normalise_address(address)
@@ -261,13 +265,14 @@ def sender_address(address: str) -> str:
         raise ConfigurationError(f"[sender] {address}: {error}") from error
     if normalised.needs_smtputf8:
         raise ConfigurationError(
-            f"[sender] {address}: must be ASCII before the @, or many servers refuse the mail."
+            f"[sender] {address}: use only ASCII characters before the @; many servers reject other "
+            "addresses."
         )
     return normalised.envelope
 
 
 def _list_id(settings: Settings) -> str:
-    """The list's name for RFC 2919: never changes, looks like a domain, holds no encoded words."""
+    """The list's name for RFC 2919: never changes, looks like a domain name, contains no encoded words."""
     domain = sender_address(settings.sender.address).rpartition("@")[2]
     label = settings.sender.list_id or f"newsletter.{domain}"
     if not label.isascii() or any(character in label for character in "<> \t\r\n") or "." not in label:
@@ -276,7 +281,7 @@ def _list_id(settings: Settings) -> str:
 
 
 def names_survive_folding() -> bool:
-    """Whether a display name made to be taken for an address stays a name when others read our message."""
+    """Whether a display name crafted to look like an address is still read as a name by other programs."""
     to = write_header("To", format_mailbox("evil@example.com, " + "x" * 80, "reader@example.org"))
     addresses = message_from_bytes(to.encode(), policy=policy.default)["To"].addresses
     return [address.addr_spec for address in addresses] == ["reader@example.org"]

@@ -1,4 +1,4 @@
-"""One reader as the mail knows them: where it goes, how they are greeted, their own links."""
+"""A reader of a campaign: addresses, name, message id and personal links."""
 
 from collections.abc import Iterable
 from functools import lru_cache
@@ -12,11 +12,11 @@ from subscribers.tokens import LinkPurpose, TokenSigner
 
 _MESSAGE_ID_DIGITS = 12
 DIGEST_DIGITS = 16
-"""Digits of a content's digest in the address of an edition: 64 bits, which nobody tries out."""
+"""Digits of a content's digest in the address of an edition: 64 bits, too many to guess."""
 
 
 class SubscriberLike(Protocol):
-    """What is asked of a subscriber: the columns of ``Subscriber``, wherever they were read."""
+    """The attributes needed of a subscriber: the columns of ``Subscriber``, from any source."""
 
     @property
     def id(self) -> int | None: ...
@@ -33,10 +33,10 @@ class SubscriberLike(Protocol):
 
 
 class Reader(NamedTuple):
-    """A reader of one campaign. ``envelope`` is the address as SMTP and headers take it, domain in ASCII;
-    ``token`` is that of their links below ``base_url``, empty for nobody; ``interests`` are what the reader
-    follows, which decides about their variant; ``country`` is where they are, "" if unknown, which decides
-    about a label before the subject."""
+    """A reader of one campaign. ``envelope`` is the address as SMTP and headers use it, with the domain in
+    ASCII; ``token`` signs their links below ``base_url`` and is empty for the anonymous reader;
+    ``interests`` are what the reader follows, which determines their variant; ``country`` is where they
+    are, "" if unknown, which determines a label before the subject."""
 
     subscriber_id: int
     campaign_id: int
@@ -52,21 +52,21 @@ class Reader(NamedTuple):
 
     @property
     def needs_smtputf8(self) -> bool:
-        """Whether the server must offer SMTPUTF8 (RFC 6531): only for a local part that is not ASCII."""
+        """Whether the server must offer SMTPUTF8 (RFC 6531): only if the local part is not ASCII."""
         return not self.envelope.isascii()
 
     @property
     def unsubscribe_url(self) -> str:
-        """Where this reader leaves."""
+        """The page where this reader can unsubscribe."""
         return f"{self.base_url}/u/{self.token}" if self.token else f"{self.base_url}/"
 
     @property
     def preferences_url(self) -> str:
-        """Where this reader chooses what to get."""
+        """The page where this reader can choose what to receive."""
         return f"{self.base_url}/p/{self.token}" if self.token else f"{self.base_url}/"
 
     def archive_url(self, edition: str, language: str, digest: str = "") -> str:
-        """An edition in the browser."""
+        """The address of an edition in the archive."""
         return archive_url(self.base_url, edition, language, digest)
 
 
@@ -79,15 +79,17 @@ def reader_for(
     sectors: Iterable[str] = (),
     countries: Iterable[str] = (),
 ) -> Reader:
-    """The reader ``subscriber``, who follows ``sectors``, is in a campaign (0 for a preview).
+    """The reader for ``subscriber``, who follows ``sectors``, in a campaign (0 for a preview).
 
     ``countries`` are those they follow besides their own.
 
     Raises:
-        BuildError: the subscriber has not been saved, and so has no number to sign.
+        BuildError: the subscriber has not been saved, so there is no number to sign.
     """
     if subscriber.id is None:
-        raise BuildError(f"{subscriber.email}: not saved yet, so no link can be made for them.")
+        raise BuildError(
+            f"{subscriber.email}: the subscriber has not been saved yet, so no link can be made."
+        )
     return Reader(
         subscriber.id,
         campaign_id,
@@ -104,28 +106,28 @@ def reader_for(
 
 
 def archive_url(base_url: str, edition: str, language: str, digest: str = "") -> str:
-    """An edition in the browser, below ``base_url``.
+    """The address of an edition in the archive, below ``base_url``.
 
-    With the ``digest`` of its content it is the address that the mail itself gives. That opens the edition
-    for whoever has the mail, also where it is in no archive: nobody can guess it without the content.
+    With the ``digest`` of its content it is the address used in the email. That one opens the edition for
+    everyone who has the email, even if it is not in an archive; it cannot be guessed without the content.
     """
     path = f"{base_url}/e/{quote(edition, safe='')}/{quote(language, safe='')}"
     return f"{path}?v={digest[:DIGEST_DIGITS]}" if digest else path
 
 
 def interests_of(country: str | None, sectors: Iterable[str], countries: Iterable[str] = ()) -> Interests:
-    """What a subscriber of ``country`` cares for who follows ``sectors``, and ``countries`` besides."""
+    """The interests of a subscriber in ``country`` who follows ``sectors``, and also ``countries``."""
     return _interests_of(country, frozenset(sectors), frozenset(countries))
 
 
-# Few interests and many readers: the same object again is quickly found to be equal.
+# Few interests and many readers: comparing an object with itself is fast.
 @lru_cache(maxsize=4096)
 def _interests_of(country: str | None, sectors: frozenset[str], countries: frozenset[str]) -> Interests:
     return Interests(sectors=sectors, countries=countries | {country} if country else countries)
 
 
 def anonymous_reader(settings: Settings) -> Reader:
-    """The reader of the archive and of previews without one: no name, links to nobody's choices."""
+    """The reader used for the archive and for previews without a subscriber: no name, no personal links."""
     return Reader(
         subscriber_id=0,
         campaign_id=0,
@@ -140,10 +142,11 @@ def anonymous_reader(settings: Settings) -> Reader:
 
 
 def message_id(campaign_id: int, subscriber_id: int, domain: str, signer: TokenSigner) -> str:
-    """The Message-ID of a campaign's mail to a subscriber: always the same, so that a duplicate shows.
+    """The Message-ID of a campaign's message to a subscriber: always the same, so that duplicates can be
+    recognised.
 
-    The twelve digits keep others from making one up. They come from the oldest key, because a retry after the
-    keys were renewed must have the id of the first try.
+    Its twelve hex digits prevent forgery. They are derived from the oldest key, because a retry after a key
+    rotation must have the id of the first attempt.
     """
     message = f"message-id\0{campaign_id}\0{subscriber_id}\0{domain}".encode()
     digits = signer.permanent_digest(message).hex()[:_MESSAGE_ID_DIGITS]

@@ -165,12 +165,12 @@ def test_a_text_that_looks_like_a_hole_is_refused_with_its_file(
 ) -> None:
     edition = replace(sample, stories=sample.stories[:1])
     broken = _change(edition, lambda story: _reword(story, **{part: "Write to @@unsubscribe_url@@ now"}))
-    with pytest.raises(TemplateError, match=r"^stories/010-\S+\.md: .*holds @@"):
+    with pytest.raises(TemplateError, match=r"^stories/010-\S+\.md: .*contains @@"):
         compile_edition(broken, settings)
 
 
 def test_a_hole_in_the_frame_is_refused_too(small: Edition, settings: Settings) -> None:
-    with pytest.raises(TemplateError, match=r"^edition\.md: .*holds @@"):
+    with pytest.raises(TemplateError, match=r"^edition\.md: .*contains @@"):
         compile_edition(replace(small, follow=(FollowLink(name="X", handle="@@x", url=""),)), settings)
 
 
@@ -266,12 +266,12 @@ def test_what_surrounds_an_untranslated_story_is_marked_within_it(small: Edition
 
 
 def test_a_language_the_edition_does_not_speak_is_refused(small: Edition, settings: Settings) -> None:
-    with pytest.raises(TemplateError, match=r"there is no edition in fr\. There is: en"):
+    with pytest.raises(TemplateError, match=r"the edition is not available in fr\. Its languages are: en"):
         compile_edition(small, settings, language="fr")
 
 
 def test_an_unknown_template_is_refused(small: Edition, settings: Settings) -> None:
-    with pytest.raises(TemplateError, match=r"gazette: there is no such template.*bulletin, periodical"):
+    with pytest.raises(TemplateError, match=r"gazette: no such template.*bulletin, periodical"):
         compile_edition(replace(small, template="gazette"), settings)
 
 
@@ -296,7 +296,9 @@ def test_a_fault_in_an_offices_block_names_the_story_it_met(
     blocks = tmp_path / "email" / "blocks"
     blocks.mkdir(parents=True)
     (blocks / "story.mjml.j2").write_text("<mj-txt>{{ story.title_html }}</mj-txt>")
-    with pytest.raises(TemplateError, match=rf"\({small.stories[0].source}\): <mj-txt> is no component"):
+    with pytest.raises(
+        TemplateError, match=rf"\({small.stories[0].source}\): <mj-txt> is not a known component"
+    ):
         compile_edition(small, settings, overrides=tmp_path)
 
 

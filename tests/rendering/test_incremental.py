@@ -203,16 +203,16 @@ def test_a_mark_that_comes_into_a_story_is_refused_as_in_the_whole_mail(sample: 
     with pytest.raises(TemplateError) as whole:
         compile_anew(broken)
     assert str(first.value) == str(whole.value)
-    assert str(first.value).startswith(f"{sample.stories[4].source}: “Write to @@greeting@@” holds @@")
+    assert str(first.value).startswith(f"{sample.stories[4].source}: “Write to @@greeting@@” contains @@")
 
 
 @pytest.mark.parametrize(
     ("added", "message"),
     [
         ('{{ begin("greeting") }}Dear{{ end("greeting") }}', ""),
-        ("@@nobody@@", "@@nobody@@ is no hole"),
-        ('{{ end("story") }}', 'end("story") stands'),
-        ('{{ begin("entry", "x") }}', 'end("story") stands inside the entry x'),
+        ("@@nobody@@", "@@nobody@@ is an unknown merge tag"),
+        ('{{ end("story") }}', 'end("story") '),
+        ('{{ begin("entry", "x") }}', 'end("story") is inside the entry x'),
     ],
 )
 def test_what_varies_inside_a_story_is_left_to_the_whole_mail(

@@ -224,7 +224,9 @@ def test_a_reader_gets_their_language_or_the_edition_s_own(now: datetime) -> Non
 
 
 def test_a_nul_builds_no_mail(build: Build) -> None:
-    with pytest.raises(BuildError, match="no message can be built of this edition: the body holds a NUL"):
+    with pytest.raises(
+        BuildError, match="no message can be built from this edition: the body contains a NUL"
+    ):
         build(replace(COMPILED, text="a\0b"))
 
 
@@ -343,7 +345,7 @@ def test_a_link_that_would_bend_a_header_builds_no_mail(build: Build) -> None:
 @pytest.mark.parametrize(
     ("sender", "words"),
     [
-        ({"address": "näws@example.org"}, "must be ASCII before the @"),
+        ({"address": "näws@example.org"}, "use only ASCII characters before the @"),
         ({"reply_to": "no address"}, "[sender] no address"),
         ({"list_id": "our list"}, "must look like newsletter.example.org"),
         ({"list_id": "简报.example.org"}, "must look like newsletter.example.org"),

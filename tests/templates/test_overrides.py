@@ -106,9 +106,15 @@ def test_a_logo_stands_above_the_title_and_comes_with_the_mail(
 @pytest.mark.parametrize(
     ("lines", "complaint"),
     [
-        ('file = "gone.png"\nalt = "Us"', r"bulletin\.toml: logo\.file: there is no .*gone\.png\. Put the"),
-        ('file = "https://example.org/logo.png"\nalt = "Us"', r"logo\.file: .* will not do\. Write the name"),
-        ('file = "../logo.png"\nalt = "Us"', r"logo\.file: .* will not do"),
+        (
+            'file = "gone.png"\nalt = "Us"',
+            r"bulletin\.toml: logo\.file: .*gone\.png does not exist\. Put the",
+        ),
+        (
+            'file = "https://example.org/logo.png"\nalt = "Us"',
+            r"logo\.file: invalid value .*\. Write the name",
+        ),
+        ('file = "../logo.png"\nalt = "Us"', r"logo\.file: invalid value"),
         ('file = "logo.svg"\nalt = "Us"', r"logo\.file: .* JPEG, PNG or GIF"),
         ('file = "logo.png"', r"logo\.alt is empty\. Write what the logo says"),
     ],

@@ -1,6 +1,6 @@
-"""Assembling: from the slices of a compiled mail to the mail of one variant, by joining.
+"""Assembles the email of one variant by joining the fragments of a compiled email.
 
-The same walk serves text, for whoever looks at a mail, and transfer-encoded bytes, for the wire.
+The same code produces text, for display, and transfer-encoded bytes, for sending.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -30,9 +30,10 @@ from mailer.rendering.body.variants import StoryFacts, Variant
 
 @dataclass(frozen=True, kw_only=True)
 class Selection:
-    """What a variant takes of a mail: the places of its stories and sections, and what it counts.
+    """What a variant contains: its stories and sections with their positions, and its counts.
 
-    ``numbers`` has the stories of each section as digits and as words; a section that is not in it is gone.
+    ``numbers`` has the number of stories in each section, as digits and as words; a section that is not in it
+    is left out.
     """
 
     stories: Mapping[str, int]
@@ -42,7 +43,7 @@ class Selection:
     named: bool
 
     def arrange_fragments(self, fragments: Sequence[Fragment[T]]) -> list[Fragment[T]]:
-        """Those of ``slices``, a run, that the variant has, in its order."""
+        """The ``fragments`` of a group that the variant contains, in its order."""
         kind = fragments[0].kind
         if kind is FragmentKind.story:
             return _arrange(fragments, self.stories)
@@ -51,7 +52,8 @@ class Selection:
         return self._arrange_entries(fragments)
 
     def _arrange_entries(self, fragments: Sequence[Fragment[T]]) -> list[Fragment[T]]:
-        """The contents: entries of no section (the letter's) stay in front, the middle goes to the middle."""
+        """The contents: entries without a section (the letter's) stay first, the column break goes in the
+        middle."""
         middle = [one for one in fragments if one.kind is FragmentKind.middle]
         entries = [one for one in fragments if one.kind is FragmentKind.entry]
         fixed = [one for one in entries if one.key not in self.all_sections]
@@ -71,7 +73,7 @@ def _arrange(fragments: Sequence[Fragment[T]], places: Mapping[str, int]) -> lis
 def select_fragments(
     variant: Variant, facts: Sequence[StoryFacts], *, one_story: str, many_stories: str
 ) -> Selection:
-    """The selection of ``variant`` from an edition with these stories; the phrases count them."""
+    """The selection for ``variant`` from an edition with these stories; the phrases are for counting them."""
     section_of = {story.slug: story.section for story in facts}
     found: dict[str, int] = {}
     for slug in variant.stories:
@@ -90,7 +92,7 @@ def select_fragments(
 
 @dataclass(frozen=True)
 class CountText:
-    """A number of the variant, in words or digits, where the mail says it."""
+    """A number of stories, in words or digits."""
 
     text: str
 
@@ -98,7 +100,7 @@ class CountText:
 def walk_selected(
     parts: Parts[T], selection: Selection, section: str = ""
 ) -> Iterator[T | MergeTag | CountText]:
-    """The texts and holes of ``parts`` that the selection takes, in its order."""
+    """The texts and merge tags of ``parts`` that are in the selection, in its order."""
     for part in parts:
         if isinstance(part, FragmentGroup):
             for one in selection.arrange_fragments(part.fragments):
@@ -114,7 +116,7 @@ def walk_selected(
 
 
 def join_text(parts: Parts[str], selection: Selection, *, markup: bool) -> str:
-    """The mail of the selection as text, its holes as marks."""
+    """The email of the selection as text, with its merge tags as placeholders."""
     return "".join(_as_text(leaf, markup=markup) for leaf in walk_selected(parts, selection))
 
 
@@ -127,11 +129,11 @@ def _as_text(leaf: str | MergeTag | CountText, *, markup: bool) -> str:
 
 
 class EncodedBody:
-    """One part of a mail (HTML or plain text), its slices transfer-encoded once.
+    """One part of an email (HTML or plain text), with its fragments transfer-encoded once.
 
-    Quoted-printable pieces are joined as they are. Base64, for mainly Chinese, Japanese or Korean parts,
-    does not allow that: there the pieces stay bytes, and what stands between two holes is encoded once per
-    variant.
+    Quoted-printable pieces can be joined as they are. Base64, used for parts that are mainly Chinese,
+    Japanese or Korean, does not allow that: its pieces are kept as bytes, and the text between two merge tags
+    is encoded once per variant.
     """
 
     def __init__(self, parts: Parts[str], *, markup: bool) -> None:
@@ -149,18 +151,18 @@ class EncodedBody:
         return data if self._is_base64 else encode_quoted_printable(data)
 
     def encode_value(self, value: str) -> bytes:
-        """A value for a hole, escaped for this part and encoded.
+        """A value for a merge tag, escaped for this part and encoded.
 
         Raises:
-            ValueError: it holds a NUL.
+            ValueError: it contains a NUL.
         """
         return self._encode(escape(value) if self._markup else value)
 
     def make_template(
         self, selection: Selection, fixed: Mapping[MergeTag, str], varying: Sequence[MergeTag]
     ) -> "BodyTemplate":
-        """The body of a variant. Holes in ``fixed`` are the same for all its readers and filled now; those in
-        ``varying`` are filled for each, by values in this order."""
+        """The body of a variant. Merge tags in ``fixed`` are the same for all its readers and are filled in
+        now; those in ``varying`` are filled in for each reader, by values in this order."""
         pieces: list[list[bytes]] = [[]]
         places: list[int] = []
         for leaf in walk_selected(self._parts, selection):
@@ -178,28 +180,28 @@ class EncodedBody:
 
 
 class BodyTemplate:
-    """One part of a variant's mail, encoded, with holes for its readers.
+    """One part of a variant's email, encoded, with places for its readers' values.
 
-    ``pieces`` stand around the holes, one more of them; ``places`` say for each hole which of a reader's
-    values fills it.
+    ``pieces`` surround the merge tags, so there is one more of them; ``places`` are the index of the reader's
+    value for each merge tag.
     """
 
     def __init__(self, pieces: Sequence[bytes], places: Sequence[int]) -> None:
         self._places = tuple(places)
-        # Pieces at even places, their values' places between them.
+        # Pieces at even indexes, the places for values between them.
         self._frame = [b""] * (2 * len(pieces) - 1)
         self._frame[::2] = pieces
 
     def fill(self, values: Sequence[bytes]) -> Sequence[bytes]:
-        """The encoded body of one reader, in pieces to join; the values as :meth:`EncodedBody.encode_value`
-        makes them."""
+        """The encoded body for one reader, in pieces to be joined; ``values`` as made by
+        :meth:`EncodedBody.encode_value`."""
         filled = self._frame.copy()
         filled[1::2] = [values[place] for place in self._places]
         return filled
 
 
 class Base64BodyTemplate(BodyTemplate):
-    """A sheet in base64, where a value shifts all that comes after it by up to two bytes."""
+    """A body template in base64, where a value shifts everything after it by up to two bytes."""
 
     def __init__(self, pieces: Sequence[bytes], places: Sequence[int]) -> None:
         super().__init__(pieces, places)

@@ -1,9 +1,9 @@
-"""Slices: the parts of a compiled mail that some readers get and others do not, or in another order.
+"""Fragments: the parts of a compiled email that some readers get and others do not, or get in another order.
 
 A template marks them (:func:`mark_begin`, :func:`mark_end`), the marks pass through MJML and the inliner as
-comments, and :func:`parse_fragments` cuts the finished mail at them and at its holes. What comes of it is a
-tree: texts and holes, slices with parts of their own, and runs of slices that stand side by side and may
-change places.
+comments, and :func:`parse_fragments` cuts the rendered email at them and at its merge tags. The result is a
+tree: texts and merge tags, fragments with parts of their own, and groups of adjacent fragments that can be
+reordered.
 """
 
 import re
@@ -20,38 +20,40 @@ from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag, StoryCount
 T = TypeVar("T", str, bytes)
 U = TypeVar("U", str, bytes)
 
-# A comment is what MRML, premailer and lxml leave alone; no author can write one, for raw HTML is refused.
+# MRML, premailer and lxml leave comments alone; authors cannot write one, because raw HTML is refused.
 _IN_MARKUP = re.compile(r"<!--@(?P<edge>begin|end) (?P<kind>[a-z]+) ?(?P<key>[^ >]*)-->")
-# Plain text has no comments. Record and unit separator are taken out of everything authors write; a mark
-# stands on a line of its own, and the line goes with it.
+# Plain text has no comments. Record and unit separators are refused in everything authors write; a mark is on
+# a line of its own, which is removed with it.
 _IN_TEXT = re.compile("\x1e(?P<edge>begin|end) (?P<kind>[a-z]+) ?(?P<key>[^ \x1f]*)\x1f\n?")
 SEPARATORS = ("\x1e", "\x1f")
 _KEY = re.compile(r"[A-Za-z0-9._-]*")
 
 
 class FragmentKind(StrEnum):
-    """What a slice is, which decides when a reader gets it."""
+    """The kind of a fragment, which determines when a reader gets it."""
 
     section = "section"
-    """A section with its heading; gone when none of its stories is left. Its key is the section's."""
+    """A section with its heading; left out when the reader gets none of its stories. Its key is the
+    section's."""
 
     story = "story"
-    """One story, by its slug."""
+    """One story; its key is the slug."""
 
     entry = "entry"
-    """A line of the contents, for the section of its key; ``letter`` is always there."""
+    """A line of the contents, for the section with its key; ``letter`` is always included."""
 
     middle = "middle"
-    """Where the contents go on in the next column: put after half of the entries that are left."""
+    """Where the contents continue in the next column: placed after half of the entries that the reader
+    gets."""
 
     greeting = "greeting"
-    """What stands around the greeting; gone for a reader whose name we do not know."""
+    """Whatever surrounds the greeting; left out for a reader whose name is not known."""
 
 
-# Asked a thousand times a mail.
+# Tested a thousand times for each email.
 _KINDS, _MERGE_TAGS, _COUNTS = frozenset(FragmentKind), frozenset(MergeTag), frozenset(StoryCount)
 
-# What may change places with what: the kinds that form one run when they stand side by side.
+# Which kinds can be reordered together: those that form one group when they are adjacent.
 _GROUPS = {
     FragmentKind.section: "sections",
     FragmentKind.story: "stories",
@@ -62,7 +64,7 @@ _GROUPS = {
 
 @dataclass(frozen=True)
 class Fragment(Generic[T]):
-    """One slice: its ``parts`` in order."""
+    """One fragment: its ``parts`` in order."""
 
     kind: FragmentKind
     key: str
@@ -71,45 +73,45 @@ class Fragment(Generic[T]):
 
 @dataclass(frozen=True)
 class FragmentGroup(Generic[T]):
-    """Slices that stand side by side; a variant takes some of them, in its own order."""
+    """Adjacent fragments; a variant contains some of them, in its own order."""
 
     fragments: tuple[Fragment[T], ...]
 
 
 Part: TypeAlias = T | MergeTag | StoryCount | Fragment[T] | FragmentGroup[T]
 Parts: TypeAlias = tuple[Part[T], ...]
-"""A mail, or a part of it, in order: texts (``str``, or ``bytes`` once they are encoded) and what varies."""
+"""An email, or a part of it, in order: texts (``str``, or ``bytes`` once encoded) and what varies."""
 
 
 def mark_begin(kind: str, key: str = "") -> Markup:
-    """The mark that begins a slice in markup.
+    """The mark that begins a fragment in markup.
 
     Raises:
-        ValueError: there is no such kind, or the key holds a sign that no slug has.
+        ValueError: there is no such kind, or the key contains a character that no slug has.
     """
     return Markup(f"<!--@begin {_check(kind, key)} {key}-->")  # noqa: S704 - both are checked
 
 
 def mark_end(kind: str) -> Markup:
-    """The mark that ends the slice begun last, which must be of ``kind``."""
+    """The mark that ends the most recent fragment, which must be of ``kind``."""
     return Markup(f"<!--@end {_check(kind)}-->")  # noqa: S704 - checked
 
 
 def mark_begin_text(kind: str, key: str = "") -> str:
-    """As :func:`mark_begin`, for the plain-text part."""
+    """Like :func:`mark_begin`, for the plain-text part."""
     return f"\x1ebegin {_check(kind, key)} {key}\x1f"
 
 
 def mark_end_text(kind: str) -> str:
-    """As :func:`mark_end`, for the plain-text part."""
+    """Like :func:`mark_end`, for the plain-text part."""
     return f"\x1eend {_check(kind)}\x1f"
 
 
 def _check(kind: str, key: str = "") -> str:
     if kind not in _KINDS:
-        raise ValueError(f"{kind!r} is no kind of slice. There are: {', '.join(FragmentKind)}")
+        raise ValueError(f"{kind!r} is not a kind of fragment. The kinds are: {', '.join(FragmentKind)}")
     if not _KEY.fullmatch(key):
-        raise ValueError(f"{key!r} cannot be the key of a {kind} slice. Use letters, digits and hyphens")
+        raise ValueError(f"{key!r} is not a valid key for a {kind} fragment. Use letters, digits and hyphens")
     return kind
 
 
@@ -117,8 +119,8 @@ def parse_fragments(marked: str, *, what: str, markup: bool) -> Parts[str]:
     """Cut ``marked`` at its marks; ``what`` names it in messages.
 
     Raises:
-        TemplateError: a mark is missing or in the wrong place, two slices of one kind have one key, or there
-            is a hole that nothing fills.
+        TemplateError: a mark is missing or misplaced, two fragments of one kind have the same key, or there
+            is an unknown merge tag.
     """
     reading = _FragmentParser(what)
     end = 0
@@ -131,7 +133,8 @@ def parse_fragments(marked: str, *, what: str, markup: bool) -> Parts[str]:
 
 
 def find_fragment(marked: str, kind: FragmentKind, key: str, *, markup: bool) -> tuple[int, int] | None:
-    """Where in ``marked`` a slice's inside begins and ends; None where it is missing or holds another."""
+    """Where the content of a fragment starts and ends in ``marked``; None if it is missing or contains
+    another fragment."""
     begin, end, any_mark = (
         (mark_begin, mark_end, _IN_MARKUP) if markup else (mark_begin_text, mark_end_text, _IN_TEXT)
     )
@@ -144,7 +147,7 @@ def find_fragment(marked: str, kind: FragmentKind, key: str, *, markup: bool) ->
 
 
 class _FragmentParser:
-    """One pass over a marked mail: the slices that are open, outermost first, and what they hold so far."""
+    """One pass over a marked email: the open fragments, outermost first, and their parts so far."""
 
     def __init__(self, what: str) -> None:
         self.what = what
@@ -169,10 +172,10 @@ class _FragmentParser:
             return MergeTag(name)
         if name not in _COUNTS:
             known = ", ".join(one.placeholder for one in (*MergeTag, *StoryCount))
-            raise self._error(f"@@{name}@@ is no hole this program can fill. There are: {known}")
+            raise self._error(f"@@{name}@@ is an unknown merge tag. You can use: {known}")
         if not any(kind in {FragmentKind.section, FragmentKind.entry} for kind, _ in self.open):
             raise self._error(
-                f"@@{name}@@ counts the stories of a section, and stands in none. Put it between "
+                f"@@{name}@@ counts the stories of a section, but is outside any section. Put it between "
                 'begin("section", section.key) and end("section")'
             )
         return StoryCount(name)
@@ -186,15 +189,19 @@ class _FragmentParser:
 
     def _begin(self, kind: FragmentKind, key: str) -> None:
         if (kind, key) in self.seen and kind is not FragmentKind.greeting:
-            raise self._error(f"the {kind} {key!r} is marked twice. Each slice must be there once")
+            raise self._error(f"the {kind} {key!r} is marked twice. Mark each fragment once")
         self.seen.add((kind, key))
         self.open.append((kind, key))
         self.parts.append([])
 
     def _end(self, kind: FragmentKind) -> None:
         if not self.open or self.open[-1][0] is not kind:
-            inside = f"inside the {' '.join(self.open[-1]).strip()}" if self.open else "and none is open"
-            raise self._error(f'end("{kind}") stands {inside}. Close the slices in the order they began')
+            inside = (
+                f"is inside the {' '.join(self.open[-1]).strip()}"
+                if self.open
+                else "does not match an open fragment"
+            )
+            raise self._error(f'end("{kind}") {inside}. Close fragments in the reverse order of opening')
         opened, key = self.open.pop()
         inner = self.parts.pop()
         self.parts[-1].append(Fragment(opened, key, group_fragments(inner)))
@@ -210,7 +217,7 @@ class _FragmentParser:
 
 
 def group_fragments(parts: Sequence[str | MergeTag | StoryCount | Fragment[str]]) -> Parts[str]:
-    """``parts`` with slices that may change places in runs; white space between those means nothing."""
+    """``parts`` with reorderable fragments gathered in groups; white space between those is dropped."""
     gathered: list[Part[str]] = []
     for part in parts:
         if not isinstance(part, Fragment) or part.kind not in _GROUPS:
@@ -235,7 +242,7 @@ def _may_join(part: Part[str], new: Fragment[str]) -> bool:
 
 
 def walk_fragments(parts: Parts[T]) -> Iterator[Fragment[T]]:
-    """Every slice in ``parts``, each before those inside it."""
+    """Every fragment in ``parts``, each before those inside it."""
     for part in parts:
         if isinstance(part, Fragment):
             yield part
@@ -256,7 +263,7 @@ def walk_texts(parts: Parts[T]) -> Iterator[T]:
 
 
 def map_texts(parts: Parts[T], change: Callable[[T], U]) -> Parts[U]:
-    """``parts`` with every text changed, and everything else in its place."""
+    """``parts`` with ``change`` applied to every text."""
     return tuple(_map_part(part, change) for part in parts)
 
 

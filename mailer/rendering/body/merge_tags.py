@@ -1,8 +1,8 @@
-"""Holes: the places in a compiled mail that differ from reader to reader, written ``@@name@@``.
+"""Merge tags: the places in a compiled email that are filled in for each reader, written ``@@name@@``.
 
-The mark has no space and no character that a URL must escape, so it passes through MJML, the inliner and HTML
-parsers as it is, in text and in ``href`` (``{{ name }}`` becomes ``{{%20name%20}}`` there, ``__name__`` is
-Markdown).
+The placeholder has no space and no character that a URL must escape, so MJML, the inliner and HTML parsers
+leave it unchanged, in text and in ``href`` (``{{ name }}`` would become ``{{%20name%20}}`` there, and
+``__name__`` is Markdown).
 """
 
 import re
@@ -13,7 +13,7 @@ TAG_PATTERN = re.compile("@@([a-z_]+)@@")
 
 
 class TagContext(StrEnum):
-    """Where a hole stands, which decides how its value is escaped."""
+    """Where a merge tag is used, which determines how its value is escaped."""
 
     text = "text"
     """Between tags: ``&``, ``<``, ``>`` and quotes are escaped."""
@@ -23,19 +23,19 @@ class TagContext(StrEnum):
 
 
 class MergeTag(StrEnum):
-    """A hole a template may use. Its value is the name between the marks."""
+    """A merge tag that a template may use. Its value is the name between the delimiters."""
 
     greeting = "greeting"
-    """The line that greets the reader by name; empty where we know no name."""
+    """The greeting by name; empty if the name is not known."""
 
     unsubscribe_url = "unsubscribe_url"
-    """The page where this reader leaves."""
+    """The page where this reader can unsubscribe."""
 
     preferences_url = "preferences_url"
-    """The page where this reader chooses what to get."""
+    """The page where this reader can choose what to receive."""
 
     archive_url = "archive_url"
-    """This edition in the browser."""
+    """This edition in the archive."""
 
     @property
     def context(self) -> TagContext:
@@ -47,7 +47,7 @@ class MergeTag(StrEnum):
 
 
 class StoryCount(StrEnum):
-    """A number that differs from variant to variant; legal inside a section or its line of the contents."""
+    """A number that differs between variants; only allowed inside a section or its line of the contents."""
 
     stories = "stories"
     """How many stories of the section this variant has, in words: "3 stories"."""

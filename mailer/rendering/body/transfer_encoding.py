@@ -1,8 +1,8 @@
-"""Transfer encodings by the piece: bytes that are encoded once and may then be joined in any order.
+"""Transfer encodings for pieces of text: encoded once, then joined in any order.
 
-An encoded piece begins and ends at the beginning of a line, so no join makes a line longer than it was, and
-no line begins with a dot or with "From ": SMTP's dot-stuffing (RFC 5321, section 4.5.2) has nothing to do,
-and no mailbox file changes the text.
+An encoded piece starts and ends at the start of a line, so joining never makes a line longer, and no line
+starts with a dot or with "From ": SMTP's dot-stuffing (RFC 5321, section 4.5.2) has nothing to change, and
+neither has any mailbox file.
 """
 
 import base64
@@ -11,20 +11,20 @@ import re
 from collections.abc import Iterator, Sequence
 
 MAX_LINE = 76
-"""Characters a line may have, without its end (RFC 2045, sections 6.7 and 6.8)."""
+"""Characters allowed in a line, without its line end (RFC 2045, sections 6.7 and 6.8)."""
 
-# Values that quoted-printable writes as they are: visible ASCII without "=".
+# Values that quoted-printable leaves unchanged: visible ASCII without "=".
 _PLAIN = re.compile(rb"(?!\.|From )[!-<>-~](?:[ -<>-~]{0,70}[!-<>-~])?")
 _RISKY_START = re.compile(rb"^(?:\.|From )", re.MULTILINE)
 SOFT_BREAK = b"=\r\n"
-"""What ends a line of quoted-printable without ending a line of the text."""
+"""Ends a line of quoted-printable without ending a line of the text."""
 
-# Bytes that quoted-printable writes as they are: all visible ASCII but "=", and space, tab and line ends.
+# Bytes that quoted-printable leaves unchanged: all visible ASCII but "=", and space, tab and line ends.
 _UNQUOTED = bytes(byte for byte in range(32, 127) if byte != ord("=")) + b"\t\r\n"
 
 
 def prefers_base64(text: str) -> bool:
-    """Whether ``text`` is smaller in base64: mainly Chinese, Japanese or Korean text is.
+    """Whether ``text`` is smaller in base64, as text that is mainly Chinese, Japanese or Korean is.
 
     Quoted-printable takes three characters for an escaped byte, base64 four for any three bytes; where about
     one byte in six is escaped, they are equal.
@@ -34,13 +34,13 @@ def prefers_base64(text: str) -> bool:
 
 
 def encode_crlf(text: str) -> bytes:
-    """``text`` as UTF-8 with CRLF at its line ends.
+    """``text`` as UTF-8 with CRLF line ends.
 
     Raises:
-        ValueError: it holds a NUL, which no mail may.
+        ValueError: it contains a NUL, which is not allowed in email.
     """
     if "\0" in text:
-        raise ValueError("the body holds a NUL")
+        raise ValueError("the body contains a NUL character")
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     return text.replace("\n", "\r\n").encode()
@@ -53,7 +53,7 @@ def encode_quoted_printable(data: bytes) -> bytes:
     if _PLAIN.fullmatch(data):
         return data + SOFT_BREAK
     quoted = binascii.b2a_qp(data, istext=True)
-    # b2a_qp ends its soft breaks as the data ends its first line: with LF where there is none.
+    # b2a_qp ends soft breaks in the same way as the first line of the data: with LF if there is none.
     quoted = quoted.replace(b"\r\n", b"\n")
     if _RISKY_START.search(quoted):
         quoted = b"\n".join(map(_escape_line_start, quoted.split(b"\n")))
@@ -71,8 +71,8 @@ def _escape_line_start(line: bytes) -> bytes:
 
 
 def _break_line(line: bytes, longest: int) -> bytes:
-    """``line``, which is a little too long at most, with a soft break in it if it is; not within an escape,
-    and not before what must not begin a line."""
+    """``line``, which may be slightly too long, with a soft break if it is: not inside an escape, and not
+    before something that must not start a line."""
     if len(line) <= longest:
         return line
     cut = next(
@@ -84,21 +84,22 @@ def _break_line(line: bytes, longest: int) -> bytes:
 
 
 def encode_base64(data: bytes) -> bytes:
-    """``data`` in base64, in lines of 76 with CRLF at the end of each."""
+    """``data`` in base64, in lines of 76 characters that each end with CRLF."""
     whole = binascii.b2a_base64(data, newline=False)
     return b"".join(whole[start : start + MAX_LINE] + b"\r\n" for start in range(0, len(whole), MAX_LINE))
 
 
 class Base64Piece:
-    """A piece of a base64 body. Where it stands decides how its bytes fall into groups of three, so it is
-    encoded for each of the three ways, when first asked."""
+    """A piece of a base64 body. Its position determines how its bytes fall into groups of three, so there are
+    three encodings of it, each made when first needed."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
         self._shifted: list[tuple[bytes, bytes, bytes] | None] = [None, None, None]
 
     def encode_after(self, carried: int) -> tuple[bytes, bytes, bytes]:
-        """The bytes that fill up a group of which ``carried`` are there, the encoded middle, what is left."""
+        """The bytes that complete a group of which ``carried`` bytes are there, the encoded middle, and the
+        rest."""
         found = self._shifted[carried]
         if found is None:
             head = -carried % 3

@@ -1,6 +1,6 @@
 """Variants: which stories of an edition a reader gets, in which order, and in which language.
 
-There are few variants and many readers: a variant is what readers with the same interests share.
+There are few variants and many readers: readers with the same interests share one.
 """
 
 from collections.abc import Sequence
@@ -10,9 +10,9 @@ from typing import NamedTuple
 from editions.model import Personalisation
 
 
-# A tuple: every message looks its variant up by it, and a tuple of sets is hashed in C.
+# A tuple: every message looks up its variant by it, and a tuple of sets is hashed in C.
 class Interests(NamedTuple):
-    """What a reader follows: sectors by slug, countries by ISO code. Empty means all of them."""
+    """What a reader follows: sectors by slug, countries by ISO code. Empty means everything."""
 
     sectors: frozenset[str] = frozenset()
     countries: frozenset[str] = frozenset()
@@ -27,7 +27,7 @@ NO_INTERESTS = Interests()
 
 @dataclass(frozen=True, kw_only=True)
 class StoryFacts:
-    """What decides about a story: the ``section`` it stands in, its sector ("" for none), its countries."""
+    """What determines who gets a story: its ``section``, its sector ("" for none), its countries."""
 
     slug: str
     section: str
@@ -37,7 +37,8 @@ class StoryFacts:
 
     @property
     def is_for_all(self) -> bool:
-        """Whether every reader gets it: by the writer's word, or because there is nothing to follow it by."""
+        """Whether every reader gets it: because the author said so, or because it has neither sector nor
+        country."""
         return self.everyone or not (self.sector or self.countries)
 
     def concerns(self, interests: Interests) -> bool:
@@ -47,15 +48,15 @@ class StoryFacts:
 
 @dataclass(frozen=True, kw_only=True)
 class Variant:
-    """An edition as one set of readers sees it: ``stories`` by slug in reading order, those of a section
-    together; ``named`` where the reader is greeted by name."""
+    """An edition as one group of readers sees it: ``stories`` by slug in reading order, those of a section
+    together; ``named`` if the reader is greeted by name."""
 
     language: str
     stories: tuple[str, ...]
     named: bool = True
 
     def __post_init__(self) -> None:
-        # Looked up once a reader: a tuple of some dozens of strings is hashed anew each time.
+        # Looked up once per reader: without this, a tuple of dozens of strings would be hashed each time.
         object.__setattr__(self, "_hash", hash((self.language, self.stories, self.named)))
 
     def __hash__(self) -> int:
@@ -69,9 +70,9 @@ def choose_stories(
     """The slugs of the ``stories`` for a reader with these ``interests``, in that reader's order.
 
     ``order`` puts the sections of followed sectors first, after the feature, and within each section the
-    stories about followed countries; ``filter`` also leaves out the stories that concern neither a followed
-    sector nor a followed country, unless they are for everyone. Who follows nothing gets everything as the
-    edition has it, and so does whoever would get nothing at all.
+    stories about followed countries; ``filter`` also leaves out stories that concern neither a followed
+    sector nor a followed country, unless they are for everyone. A reader who follows nothing gets everything
+    in the edition's order, and so does a reader who would otherwise get nothing.
     """
     if personalisation is Personalisation.off or not interests:
         return tuple(story.slug for story in stories)
@@ -89,10 +90,10 @@ def choose_stories(
 
 
 def choose_language(wanted: str | None, available: Sequence[str]) -> str:
-    """The language among ``available`` (the edition's own first) for a reader who asked for ``wanted``.
+    """The language from ``available`` (the edition's own first) for a reader who asked for ``wanted``.
 
-    An exact match wins, then the same language in another script or country (``zh`` and ``zh-Hans``), then
-    the edition's own. Tags are compared without regard to case (BCP 47 §2.1.1).
+    An exact match comes first, then the same language in another script or country (``zh`` and ``zh-Hans``),
+    then the edition's own. Tags are compared without regard to case (BCP 47 §2.1.1).
     """
     if wanted:
         tags = {tag.casefold(): tag for tag in available}

@@ -1,10 +1,11 @@
-"""Styles into ``style`` attributes, for programs that read no others. Only this module knows premailer.
+"""Writes styles into ``style`` attributes, for programs that read no style sheets. Only this module uses
+premailer.
 
-Over a whole mail premailer takes thirty milliseconds: it looks through all of it for every rule. Yet what a
-rule of classes does to an element depends on nothing but the element's own name, classes and style, and the
-six hundred elements of a mail are of some sixty kinds. So premailer is shown one specimen of each kind, and
-once; the mail itself is only written over. Rules that look further than one element (``.a p``) have premailer
-read the whole mail.
+On a whole email premailer takes thirty milliseconds, because it searches the document for every rule. But the
+effect of a class rule on an element depends only on that element's name, classes and style, and the six
+hundred elements of an email have only some sixty combinations. So premailer is given one sample element for
+each combination, once, and the results are copied to the email. For rules that depend on more than one
+element (``.a p``), premailer processes the whole email.
 """
 
 import logging
@@ -21,38 +22,39 @@ from lxml import etree
 _DOCTYPE = "<!DOCTYPE html>"
 _CSS_COMMENT = re.compile(r"/\*.*?\*/", re.DOTALL)
 _RULE = re.compile(r"([^{}]*)\{[^{}]*\}")
-# A selector that one element answers by itself: p, .a, p.a, .a.b.
+# A selector that depends on one element only: p, .a, p.a, .a.b.
 _SIMPLE_SELECTOR = re.compile(r"([a-z][a-z0-9]*)?((?:\.[a-z_][\w-]*)*)", re.ASCII | re.IGNORECASE)
 _STYLE_ATTRIBUTE = re.compile(r' style="([^"]*)"')
-# Attributes of MRML's that say nothing, or nothing that HTML knows, with the values they have then.
+# Attributes written by MRML that have no effect or are not HTML, and their values in that case.
 _LEFTOVERS = {"height": ("auto",), "vertical-align": ("middle", "top"), "class": ("",)}
-# By way of the attributes, which takes a third of the time of asking every element for four.
+# Searches by attribute, which takes a third of the time of testing every element for four attributes.
 _HAS_LEFTOVER = etree.XPath(
     "//*/@height/.. | //*/@vertical-align/.. | //*/@class[.='']/.. | //*/@width[contains(., '.')]/.."
 )
 _HAS_STYLE = etree.XPath("//*[@style]")
 _EMPTY_ITEM = etree.XPath("//li[not(node())]")
 _HAS_ANGLE_BRACKET = etree.XPath("//*[@*[contains(., '<') or contains(., '>')]]")
-# Two characters that are none (Unicode 23.7), for the signs that lxml would not escape in an attribute.
+# Two noncharacters (Unicode 23.7) in place of the characters that lxml does not escape in an attribute.
 _LESS_THAN, _GREATER_THAN = "\ufdd0", "\ufdd1"
 _DUPLICATE_BACKGROUND = re.compile(r"\bbackground:(#\w+);background-color:\1")
 _ZERO_PIXELS = re.compile(r"(?<=[ :])0px(?![\w.])")
 _CSS_WHITE_SPACE = re.compile(r"(?<=[:,])\s+|\s*;?\s*(?=\})|(?<=[{};])\s+|\s+(?=\{)")
 _FRACTION = re.compile(r"\d+\.\d+")
 _MAX_STYLE_KEYS = 5000
-# premailer's cache belongs to the process: one transformation at a time, each beginning with an empty cache.
+# premailer's cache is global: one transformation at a time, each starting with an empty cache.
 _LOCK = threading.Lock()
 
 
 StyleKey: TypeAlias = tuple[str, str, str]
-"""What decides the style of an element: its name where a rule asks for it (else empty), classes and style."""
+"""What determines the style of an element: its name if a rule selects by it (otherwise empty), classes and
+style."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class _InlinedSheet:
-    """The rules of ``css``. ``plain`` is whether one element answers each of them alone; ``names`` are the
-    elements its selectors name, and ``meant`` finds those a rule might mean, or that have a style already;
-    ``styles`` has what premailer said of each kind so far, in the fewest bytes."""
+    """The rules of ``css``. ``is_simple`` is whether every rule selects by a single element; ``tag_names``
+    are the element names in its selectors; ``affected`` finds the elements that a rule may match or that
+    have a style already; ``styles`` caches premailer's result for each key, minified."""
 
     css: str
     is_simple: bool
@@ -62,11 +64,11 @@ class _InlinedSheet:
 
 
 def inline_styles(html: str, css: str) -> str:
-    """``html``, a whole document, with the plain rules of ``css`` written into ``style`` attributes.
+    """``html``, a whole document, with the simple rules of ``css`` written into ``style`` attributes.
 
-    The document's own ``<style>`` blocks stay as they are: they hold what cannot be inlined (media queries,
-    dark mode, rules for single mail programs), and inlining them as well costs a quarter of the size Gmail
-    shows.
+    The document's own ``<style>`` blocks are left alone: they hold what cannot be inlined (media queries,
+    dark mode, rules for single email programs), and inlining them too would use up a quarter of the size that
+    Gmail shows.
     """
     written = html.strip().replace("<!doctype html>", _DOCTYPE, 1)
     tree = etree.fromstring(written, etree.HTMLParser()).getroottree()
@@ -83,7 +85,7 @@ def inline_styles(html: str, css: str) -> str:
         close_empty_items(tree)
     if "&lt;" in written or "&gt;" in written:
         escape_angle_brackets(tree)
-    # lxml makes up a doctype where there was none.
+    # lxml adds a doctype if there is none.
     doctype: str = tree.docinfo.doctype  # type: ignore[union-attr]  # lxml-stubs do not know it
     root = tree if written.startswith(doctype) else tree.getroot()
     return _serialise(root)
@@ -126,7 +128,7 @@ def _style_key(element: etree._Element, names: frozenset[str]) -> StyleKey:
 
 
 def _style_samples(kinds: Sequence[StyleKey], css: str) -> list[str]:
-    """The ``style`` that premailer gives an element of each of ``kinds``."""
+    """The ``style`` that premailer gives to a sample element for each of ``kinds``."""
     body = etree.SubElement(etree.Element("html"), "body")
     specimens = [
         etree.SubElement(body, name or "specimen", {"class": classes, "style": style})
@@ -137,36 +139,37 @@ def _style_samples(kinds: Sequence[StyleKey], css: str) -> list[str]:
 
 
 def _inline_document(tree: etree._ElementTree, css: str) -> None:
-    """Let premailer read the whole mail, but none of its style sheets."""
+    """Let premailer process the whole email, except its style blocks."""
     sheets = list(tree.iter("style"))
     for sheet in sheets:
         sheet.set("data-premailer", "ignore")
     _transform(tree, css)
     for sheet in sheets:
-        # It takes the mark off by itself, except where a media attribute made it look away sooner.
+        # It removes the mark itself, except if a media attribute made it skip the block earlier.
         sheet.attrib.pop("data-premailer", "")
 
 
 def _transform(tree: etree._ElementTree, css: str) -> None:
     import premailer.cache
 
-    # One cache serves selectors, sheets and style attributes, keyed by their text alone, so that one mail's
-    # sheet can be taken for another's selector. cache_css_parsing=False cures only half of it.
+    # One cache serves selectors, style sheets and style attributes, keyed by their text only, so a style
+    # sheet of one email can be mistaken for a selector of another. cache_css_parsing=False fixes only half of
+    # it.
     premailer.cache.cache.clear()
     _load_premailer()(tree.getroot(), **_premailer_options(css)).transform(pretty_print=False)
 
 
 @cache
 def _load_premailer() -> Any:
-    """Premailer, without three of its habits. It takes a sixth of a second to load, and most commands never
+    """Load premailer without two of its habits. Loading takes a sixth of a second, and most commands never
     inline anything."""
     import cssutils.util
     import premailer.premailer
     from lxml.cssselect import CSSSelector
 
-    # cssutils opens whatever an @import names, file: and http:, whatever premailer is told about networks.
+    # cssutils opens any @import, file: and http:, regardless of premailer's network options.
     cssutils.util._defaultFetcher = _refuse_to_fetch
-    # Within one mail, too, style="em" would be taken for the selector em: see the cache above.
+    # Even within one email, style="em" would be mistaken for the selector em: see the cache above.
     premailer.premailer._create_cssselector = lru_cache(maxsize=256)(CSSSelector)
     # For a selector with a colon it passes re.split's maxsplit by position, which Python 3.13 deprecates. To
     # silence the warning would not be safe with threads, and no use once Python refuses such an argument.
@@ -183,24 +186,24 @@ def _refuse_to_fetch(_url: str) -> None:
 
 
 def _premailer_options(css: str) -> dict[str, Any]:
-    """What premailer is told. Most of its own defaults are for pages, and harm mail."""
+    """Options for premailer. Most of its defaults are meant for web pages, and harm email."""
     return {
         "css_text": [css],
         "keep_style_tags": False,
         "disable_leftover_css": True,
-        # The default takes !important out of every kept <style>, and with it the dark mode.
+        # The default removes !important from every <style> that is kept, and so disables dark mode.
         "strip_important": False,
         "allow_network": False,
         "allow_loading_external_files": False,
-        # With a base URL, premailer rewrites holes and anchors as if they were relative paths.
+        # With a base URL, premailer rewrites merge tags and anchors as if they were relative paths.
         "disable_link_rewrites": True,
         "base_url": None,
-        # Classes are what media queries hold on to.
+        # Media queries need the classes.
         "remove_classes": False,
         "preserve_handlebar_syntax": False,
         "disable_validation": True,
         "align_floating_images": False,
-        # Else width="200" becomes width="100%", which Outlook takes of the file's own pixels.
+        # Otherwise width="200" becomes width="100%", which Outlook applies to the size of the file.
         "disable_basic_attributes": ["align", "valign", "bgcolor", "width", "height"],
         "method": "html",
         "cache_css_parsing": False,
@@ -209,8 +212,8 @@ def _premailer_options(css: str) -> dict[str, Any]:
 
 
 def minify_sheets(tree: etree._ElementTree) -> None:
-    """Take the white space around the signs of the style sheets out of ``tree``; the space before
-    ``!important`` stays, because some programs ignore the word without it."""
+    """Remove white space around punctuation in the style sheets of ``tree``. The space before ``!important``
+    stays, because some programs ignore the keyword without it."""
     for sheet in tree.iter("style"):
         sheet.text = _minify_rules(sheet.text or "")
 
@@ -221,10 +224,10 @@ def _minify_rules(rules: str) -> str:
 
 
 def remove_unknown_attributes(tree: etree._ElementTree) -> None:
-    """Take out of every tag what MRML writes and HTML does not know (``height="auto"``, ``vertical-align``,
-    part pixels).
+    """Remove from every tag what MRML writes and HTML does not define (``height="auto"``, ``vertical-align``,
+    fractional pixels).
 
-    In the tags alone: a writer's words about HTML stay as they are.
+    Only tags are changed: an author's text about HTML stays as it is.
     """
     for element in _select(_HAS_LEFTOVER, tree):
         for name, values in _LEFTOVERS.items():
@@ -233,7 +236,7 @@ def remove_unknown_attributes(tree: etree._ElementTree) -> None:
         if width := element.get("width"):
             element.set("width", _round(width))
     for comment in tree.iter(etree.Comment):
-        # Tags for Outlook, which are a comment to everybody else.
+        # Tags for Outlook, which are a comment for all other programs.
         text = comment.text or ""
         if text.startswith("[if ") and (tidied := _clean_outlook_tags(text)) != text:
             comment.text = tidied
@@ -254,17 +257,17 @@ def _round(width: str) -> str:
 
 
 def close_empty_items(tree: etree._ElementTree) -> None:
-    """Put a comment into each empty item of a list: of an item without content lxml leaves the end out, which
-    HTML allows, and a slice would not stand on its own."""
+    """Put a comment into each empty list item: lxml omits the end tag of an item without content, which HTML
+    allows, but then a fragment would not be complete in itself."""
     for item in _select(_EMPTY_ITEM, tree):
         item.append(etree.Comment(""))
 
 
 def escape_angle_brackets(tree: etree._ElementTree) -> None:
-    """Keep ``<`` and ``>`` in attributes from being written bare.
+    """Escape ``<`` and ``>`` in attributes.
 
-    HTML allows that, and lxml does it; but Outlook looks for its conditional comments in the text of a mail,
-    and a writer's ``<!--[if`` in an alternative text is none.
+    HTML allows them unescaped, and lxml writes them so; but Outlook searches the source of an email for
+    conditional comments, and must not find an author's ``<!--[if`` in an alternative text.
     """
     for element in _select(_HAS_ANGLE_BRACKET, tree):
         for name, value in element.attrib.items():
@@ -278,7 +281,7 @@ def _serialise(root: etree._ElementTree | etree._Element) -> str:
 
 @lru_cache(maxsize=64)
 def _clean_outlook_tags(tags: str) -> str:
-    """``tags`` with their styles in the fewest bytes and without leftovers, which are text here."""
+    """``tags``, which are text here, with minified styles and without leftovers."""
     for name, values in _LEFTOVERS.items():
         for value in values:
             tags = tags.replace(f' {name}="{value}"', "")
@@ -287,6 +290,6 @@ def _clean_outlook_tags(tags: str) -> str:
 
 @lru_cache(maxsize=2048)
 def _minify_style(style: str) -> str:
-    """A style in the fewest bytes that say the same: what says nothing is one byte in fifty."""
+    """A style in the fewest bytes with the same meaning: one byte in fifty is redundant."""
     closed = _ZERO_PIXELS.sub("0", re.sub(r"([;:,]) ", r"\1", style)).rstrip(";")
     return _DUPLICATE_BACKGROUND.sub(r"background-color:\1", closed)

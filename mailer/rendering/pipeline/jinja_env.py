@@ -1,4 +1,4 @@
-"""Jinja, set up for mail: strict about what is missing, sandboxed, escaping wherever markup is written."""
+"""The Jinja environment for email: strict about missing names, sandboxed, escaping in all markup."""
 
 import contextlib
 import stat
@@ -32,10 +32,10 @@ MAX_OUTPUT_BYTES = 4_000_000
 
 
 class _TemplateLoader(BaseLoader):
-    """Templates by name, the workspace's before ours.
+    """Loads templates by name, the workspace's before ours.
 
-    Jinja's own loaders take a template for fresh as long as its file is unchanged, and a process that goes on
-    would not see that another has been laid over it since.
+    Jinja's own loaders consider a template fresh as long as its file is unchanged, so a long-running process
+    would not notice that a file of the same name has been added in a folder with precedence.
     """
 
     def __init__(self, overrides: Path | None) -> None:
@@ -60,10 +60,10 @@ class _TemplateLoader(BaseLoader):
         return source, path, lambda: _find_file(places) == found
 
     def _list_paths(self, name: str) -> tuple[str, ...]:
-        """Where the template ``name`` may lie, in order."""
+        """Where the template ``name`` may be, in order."""
         first, *rest = parts = split_template_path(name)
         folders, parts = ((templates.ROOT,), rest) if first == SHIPPED else (self._folders, parts)
-        # Of ours, those of mails alone: pages have others.
+        # Only our email templates: web pages have their own environment.
         return tuple(
             str(folder.joinpath(*parts))
             for folder in folders
@@ -72,8 +72,8 @@ class _TemplateLoader(BaseLoader):
 
 
 def _find_file(places: tuple[str, ...]) -> tuple[str, FileStamp] | None:
-    """The first of ``places`` where there is a file, and what tells whether it has changed. A mail asks this
-    of some twenty templates."""
+    """The first of ``places`` that is a file, and its stamp. Rendering an email looks up some twenty
+    templates."""
     for place in places:
         try:
             stamp = stamp_file(place)
@@ -85,8 +85,8 @@ def _find_file(places: tuple[str, ...]) -> tuple[str, FileStamp] | None:
 
 
 class _MailEnvironment(ImmutableSandboxedEnvironment):
-    """Jinja's sandbox, which need not think about the fields of a page: those are what it is there for, and a
-    mail asks for some two thousand. It traces which stories are asked."""
+    """Jinja's sandbox with a shortcut for the fields of a page, which are safe by design; rendering an email
+    reads some two thousand. It also tracks which stories are read."""
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         kind: Any = type(obj)
@@ -104,20 +104,19 @@ class _MailEnvironment(ImmutableSandboxedEnvironment):
 
 @cache
 def _fields_of(kind: type) -> frozenset[str]:
-    """The fields of a frozen dataclass; none of anything else."""
+    """The fields of a frozen dataclass; empty for anything else."""
     if not is_dataclass(kind) or not kind.__dataclass_params__.frozen:  # type: ignore[attr-defined]
         return frozenset()
     return frozenset(field.name for field in fields(kind))
 
 
-# Kept, so that a process compiles each template once; what has changed on disk is loaded anew.
+# Cached, so that a process compiles each template once; templates that changed on disk are reloaded.
 @lru_cache(maxsize=16)
 def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandboxedEnvironment:
-    """An environment for markup, where every value is escaped, or for plain text, where none is.
+    """Make an environment for markup, where every value is escaped, or for plain text, where none is.
 
-    Jinja's own ``select_autoescape()`` leaves ``.mjml.j2`` unescaped, so the choice is ours and made here.
-    Style sheets are the exception inside markup: their quotes must stay, and no value of theirs comes from an
-    author.
+    Jinja's own ``select_autoescape()`` leaves ``.mjml.j2`` unescaped, so we decide here. Style sheets are the
+    exception in markup: their quotes must stay, and none of their values come from an author.
     """
     environment = _MailEnvironment(
         loader=_TemplateLoader(overrides),
@@ -127,7 +126,7 @@ def make_environment(overrides: Path | None, *, markup: bool) -> ImmutableSandbo
         lstrip_blocks=True,
         keep_trailing_newline=False,
     )
-    # The same page is drawn the same twice.
+    # Rendering must be deterministic.
     del environment.globals["lipsum"], environment.filters["random"]
     environment.filters["wrap"] = wrap_text
     environment.globals["origin"] = mark_origin
@@ -140,37 +139,38 @@ def render_template(environment: ImmutableSandboxedEnvironment, name: str, **con
     """Render the template ``name``.
 
     Raises:
-        TemplateError: it does not exist, cannot be read, asks for what is not there, does what it must not,
-            or writes beyond all measure; with name and line.
+        TemplateError: it does not exist, cannot be read, uses a missing value, does something forbidden, or
+            writes too much; with name and line.
     """
     try:
         rendered = environment.get_template(name).render(context)
-        # Half of a pair of surrogates, which a template can write as "\\ud83d", is no text.
+        # A lone surrogate, which a template can write as "\\ud83d", cannot be encoded.
         length = len(rendered.encode())
     except TemplateSyntaxError as error:
         raise TemplateError(f"{error.name}:{error.lineno}: {(error.message or '').rstrip('.')}.") from error
     except TemplateNotFound as error:
-        raise TemplateError(f"{error.name}: there is no such template, which {name} needs.") from error
-    except SyntaxError as error:  # of the Python that Jinja makes: some things nest twenty deep and no more
+        raise TemplateError(f"{error.name}: template not found. {name} needs it.") from error
+    except SyntaxError as error:  # of the Python that Jinja generates: statements nest only twenty deep
         raise TemplateError(f"{error.filename or name}: {error.msg}.") from error
     except RecursionError as error:
         raise TemplateError(
-            f"{_locate(error, name)}: goes round in a circle. It calls or includes itself, or nests too deep."
+            f"{_locate(error, name)}: the template calls or includes itself, or is nested too deep."
         ) from error
     except (MemoryError, TemplateError):
         raise
-    except Exception as error:  # whatever it is: the template alone decides what is computed here
+    except Exception as error:  # of any kind: the template determines what is computed here
         raise TemplateError(f"{_locate(error, name)}: {str(error).rstrip('.')}.") from error
     if length > MAX_OUTPUT_BYTES:
         raise TemplateError(
-            f"{name}: writes {length:,} bytes. A mail has a hundred thousand: look for a loop over too many "
-            "items, or a text that is multiplied."
+            f"{name}: the output is {length:,} bytes, and an email has about a hundred thousand. Look "
+            "for a loop over too many items, or text that is repeated many times."
         )
     return rendered
 
 
 def compile_shipped_templates() -> None:
-    """Compile the shipped templates before they are asked for; a wrong one has its turn later."""
+    """Compile the shipped templates before they are needed; an error in one is reported when it is
+    rendered."""
     for path in sorted((templates.ROOT / "email").rglob("*.j2")):
         name = path.relative_to(templates.ROOT).as_posix()
         environment = make_environment(None, markup=not name.endswith((".txt.j2", ".inline.css.j2")))
@@ -179,7 +179,7 @@ def compile_shipped_templates() -> None:
 
 
 def _locate(error: Exception, name: str) -> str:
-    """Where in the templates it happened: Jinja puts template files and lines into the traceback."""
+    """Where in the templates the error happened: Jinja puts template files and lines into the traceback."""
     places = [
         f"{frame.filename}:{frame.lineno}"
         for frame in traceback.extract_tb(error.__traceback__)

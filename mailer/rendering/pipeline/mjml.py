@@ -1,8 +1,7 @@
-"""MJML to HTML: parsed and checked here first, because MRML accepts nearly everything without a word.
+"""MJML to HTML. The MJML is parsed and checked here first, because MRML accepts nearly everything silently.
 
-An unknown component, a misspelt attribute, a component in the wrong place: MRML passes them all through, and
-says of a real fault only the byte offset of the tag around it. Here every fault has a template, a story and a
-line.
+MRML passes unknown components, misspelt attributes and misplaced components through, and for a real error
+gives only the byte offset of the surrounding tag. Here every error has a template, a story and a line.
 """
 
 import itertools
@@ -19,24 +18,24 @@ import templates
 from mailer.errors import MjmlError
 from mailer.rendering.pipeline.mrml_workarounds import apply_workarounds
 
-# A block's first line says who wrote what follows; taken out before rendering.
+# The first line of a block states where the following lines come from; removed before rendering.
 _ORIGIN = re.compile(r"<!--@ (.*?) -->")
 # Declarations, as in a style attribute; each must have a name and a value.
 _DECLARATION = re.compile(r"\s*[\w-]+\s*:\s*\S")
-# The inliner loses, without a word, what stands more than 256 deep in the HTML, of which MRML takes some
-# fifteen for itself; on a thousand and more MRML crashes. Our own blocks stay below thirty.
+# The inliner silently loses anything nested more than 256 deep in the HTML, of which MRML uses some fifteen
+# levels; with a thousand and more MRML crashes. Our own blocks stay below thirty.
 _MAX_DEPTH = 100
 _BELOW_MAX_DEPTH = etree.XPath("/*" * (_MAX_DEPTH + 1))
 _TOO_DEEP_MESSAGE = (
-    f"stands more than {_MAX_DEPTH} components and tags deep, where mail programs lose what it says. "
-    "Nest less, and close what you open"
+    f"is nested more than {_MAX_DEPTH} levels deep, where email programs lose its content. Use fewer "
+    "levels, and close every element"
 )
 _COMPONENTS_FILE = templates.ROOT / "email" / "components.toml"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """What is known of one component: where it may stand, what it may carry, whether HTML stands inside."""
+    """What is known about one component: where it is allowed, its attributes, whether it contains HTML."""
 
     parents: tuple[str, ...]
     attributes: frozenset[str]
@@ -46,7 +45,7 @@ class Component:
 
 @cache
 def known_components() -> tuple[dict[str, Component], dict[str, str]]:
-    """The components a template may use by name, and the refused ones with the reason."""
+    """The components that a template may use, by name, and the forbidden ones with the reason."""
     data = tomllib.loads(_COMPONENTS_FILE.read_text(encoding="utf-8"))
     known = {
         name: Component(
@@ -61,8 +60,8 @@ def known_components() -> tuple[dict[str, Component], dict[str, str]]:
 
 
 def mark_origin(origin: str) -> Markup:
-    """The comment that says where the lines after it come from; it begins a line of its own."""
-    # No value can end a comment that has no "--" in it.
+    """A comment that states where the following lines come from; it starts a line of its own."""
+    # A value without "--" cannot end the comment.
     return Markup(f"\n<!--@ {origin.replace('--', '- -')} -->")  # noqa: S704
 
 
@@ -72,33 +71,34 @@ def strip_origins(mjml: str) -> str:
 
 
 def convert_mjml(mjml: str, *, template: str) -> str:
-    """Render ``mjml`` to a complete HTML document, not yet inlined.
+    """Render ``mjml`` to a complete HTML document, without inlining styles.
 
     Raises:
-        MjmlError: it is not well-formed, or uses what is not in the list; every fault with its line.
+        MjmlError: it is not well-formed, or uses something that is not listed; every error with its line.
     """
     check_mjml(mjml, template=template)
-    # Kept out of the module's head: the command line imports this module for its errors alone.
+    # Not imported at the top: the command line imports this module without converting anything.
     from mjml import mjml2html
 
     try:
-        # Without fonts={} MRML links and @imports web fonts from elsewhere as soon as one is named.
+        # Without fonts={}, MRML links and @imports external web fonts as soon as one is named.
         html: str = mjml2html(apply_workarounds(strip_origins(mjml)), fonts={})
     except ValueError as error:
-        raise MjmlError(f"{template}: the renderer refuses this MJML: {error}.") from error
+        raise MjmlError(f"{template}: the renderer rejects this MJML: {error}.") from error
     left = re.search(r"<(mj-[\w-]+)", html)
     if left:
         raise MjmlError(
-            f"{template}: <{left[1]}> was left in the HTML. See email/components.toml for those there are."
+            f"{template}: <{left[1]}> was left in the HTML. email/components.toml lists the components "
+            "you can use."
         )
     return _wrap_in_main(html)
 
 
 def _wrap_in_main(html: str) -> str:
-    """``html`` with its whole body in ``<main>``, so that whoever moves by landmarks finds the letter.
+    """``html`` with its whole body in ``<main>``, so that people who navigate by landmarks find the letter.
 
-    The element and not the role: Gmail, Outlook.com and Yahoo take the tags of ``<main>`` out and keep what
-    is inside (caniemail.com/features/html-semantics); a role they would keep, as a second main landmark of
+    The element is used, not the role: Gmail, Outlook.com and Yahoo remove the ``<main>`` tags and keep their
+    content (caniemail.com/features/html-semantics); they would keep a role, as a second main landmark in
     their own page.
     """
     opened = re.sub(r"(<body\b[^>]*>)", r"\1<main>", html, count=1)
@@ -107,10 +107,10 @@ def _wrap_in_main(html: str) -> str:
 
 
 def check_mjml(mjml: str, *, template: str) -> None:
-    """Refuse what MRML would pass through or stumble over.
+    """Reject what MRML would pass through or fail on.
 
     Raises:
-        MjmlError: naming the template, the story or block, the line and column of every fault.
+        MjmlError: with the template, the story or block, and the line and column of every error.
     """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
@@ -128,22 +128,22 @@ def check_mjml(mjml: str, *, template: str) -> None:
 
 
 def _describe_place(mjml: str, template: str, line: int) -> str:
-    """``template:line``, with the block or story whose mark stands last before that line."""
+    """``template:line``, with the block or story whose mark comes last before that line."""
     before = "\n".join(mjml.splitlines()[:line])
     origins = _ORIGIN.findall(before)
     return f"{template}:{line} ({origins[-1]})" if origins else f"{template}:{line}"
 
 
 def _find_unsupported_xml(mjml: str) -> Iterator[tuple[int, str]]:
-    """XML that lxml reads and MRML does not."""
+    """XML that lxml accepts and MRML does not."""
     for start, name in (("<![CDATA[", "a CDATA section"), ("<!DOCTYPE", "a DOCTYPE"), ("<?", "<?…?>")):
         *before, _ = mjml.split(start)
         for line in itertools.accumulate(piece.count("\n") for piece in before):
-            yield line + 1, f"{name} cannot stand in MJML. Leave it out"
+            yield line + 1, f"{name} is not allowed in MJML. Remove it"
 
 
 def _find_deep_nesting(root: etree._Element) -> Iterator[tuple[int, str]]:
-    """The first place that is nested too deep: a line for each would be as long as the mail."""
+    """The first element that is nested too deep; reporting each would take as many lines as the email."""
     deep: list[etree._Element] = _BELOW_MAX_DEPTH(root)  # type: ignore[assignment]  # it finds elements only
     for element in deep[:1]:
         yield _line_of(element), f"<{element.tag}> {_TOO_DEEP_MESSAGE}"
@@ -151,7 +151,7 @@ def _find_deep_nesting(root: etree._Element) -> Iterator[tuple[int, str]]:
 
 def _find_faults(root: etree._Element) -> Iterator[tuple[int, str]]:
     if root.tag != "mjml":
-        yield _line_of(root), f"the document begins with <{root.tag}>, and must begin with <mjml>"
+        yield _line_of(root), f"the document starts with <{root.tag}>, but must start with <mjml>"
     for element in root.iter("*"):
         name = str(element.tag)
         if name.startswith("mj"):
@@ -161,7 +161,7 @@ def _find_faults(root: etree._Element) -> Iterator[tuple[int, str]]:
                 yield _line_of(element), fault
         style = element.get("style")
         if style and not _is_declarations(style):
-            yield _line_of(element), f'style="{style}" on <{name}> is no list of "name: value"'
+            yield _line_of(element), f'style="{style}" on <{name}> is not a list of "name: value"'
 
 
 @lru_cache(maxsize=1024)
@@ -171,8 +171,8 @@ def _is_declarations(style: str) -> bool:
 
 @lru_cache(maxsize=1024)
 def _check_component(name: str, above: str, attributes: tuple[str, ...]) -> tuple[str, ...]:
-    """What is wrong with a component ``name`` with these ``attributes`` inside ``above``. A mail has hundreds
-    of them, and few that differ."""
+    """The errors of a component ``name`` with these ``attributes`` inside ``above``. An email has hundreds of
+    components, few of them different."""
     return tuple(_find_component_faults(name, above, frozenset(attributes)))
 
 
@@ -182,12 +182,12 @@ def _find_component_faults(name: str, above: str, attributes: frozenset[str]) ->
         yield f"<{name}> must not be used: {refused[name]}"
         return
     if name not in known:
-        yield f"<{name}> is no component we know. There are: {', '.join(sorted(known))}"
+        yield f"<{name}> is not a known component. You can use: {', '.join(sorted(known))}"
         return
     component = known[name]
     if above not in component.parents and not (not above and name == "mjml"):
         places = " or ".join(f"<{place}>" for place in component.parents)
-        yield f"<{name}> stands in <{above}>, and may stand only in {places or 'no other element'}"
+        yield f"<{name}> is inside <{above}>, but is only allowed in {places or 'no other element'}"
     for attribute in sorted(attributes - component.attributes):
         yield f"<{name}> has no attribute {attribute}. It has: {_join_names(component.attributes)}"
     for attribute in sorted(component.required - attributes):

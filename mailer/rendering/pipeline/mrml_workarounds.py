@@ -1,31 +1,33 @@
-"""Guards between our MJML and MRML, which changes what it is given in three ways it does not tell.
+"""Workarounds for three silent changes that MRML makes to its input.
 
-Measured on mjml-python 1.4 (MRML 6.0). Each guard works on well-formed MJML text
-(:func:`mailer.rendering.pipeline.mjml` parses it first) and may be run twice without harm.
+Measured on mjml-python 1.4 (MRML 6.0). Each workaround applies to well-formed MJML text
+(:func:`mailer.rendering.pipeline.mjml` parses it first) and can be applied twice without harm.
 """
 
 import re
 
-# Comments first, so that no tag in an Outlook conditional is taken for ours; a quoted value may hold ">".
+# Comments first, so that no tag in a conditional comment is mistaken for ours; a quoted value may contain
+# ">".
 _COMMENT_OR_TAG = re.compile(r"""<!--.*?-->|<[A-Za-z](?:[^<>"']++|"[^"]*"|'[^']*')*+>""", re.DOTALL)
 _TITLE = re.compile(r"<mj-title>[^<]+")
 _ATTRIBUTE = re.compile(r"""=\s*(?:"([^"]*)"|'([^']*)')""")
-# A component with HTML inside, from its opening tag (not a self-closed one) to its end.
+# A component with HTML inside, from its opening tag (not a self-closing one) to its end.
 _CONTENT = re.compile(
     r"""<(mj-(?:text|raw|table|button))(?:\s(?:[^>"'/]++|/(?!>)|"[^"]*"|'[^']*')*+)?>"""
     r"""[^<]*+(?:<(?!/\1>)[^<]*+)*+</\1>"""
 )
-# Not IGNORECASE, which is ten times slower to search with.
+# Not IGNORECASE, which is ten times slower.
 _PREFORMATTED = re.compile(r"(<[Pp][Rr][Ee]\b.*?</[Pp][Rr][Ee]>)", re.DOTALL)
-# Not all that str.strip() takes: that would eat the ideographic spaces a Chinese paragraph begins with.
+# Not everything that str.strip() removes, which includes the ideographic spaces at the start of Chinese
+# paragraphs.
 _BLANK = " \t\r"
-# The word comes first, because a search for a word is the quickest there is; cellpadding is none of ours.
+# The word comes first, because literal prefixes are searched fastest; cellpadding is not meant.
 _PADDING = re.compile(r"""(padding(?<=[\s-]padding)(?:-\w+)?=)(["'])([^"']*)\2""")
 _BARE_ZERO = re.compile(r"(?<![\w.#])0(?=\s|$)")
 
 
 def apply_workarounds(mjml: str) -> str:
-    """``mjml`` with everything in it that MRML would change written so that it does not."""
+    """``mjml`` with everything that MRML would change written so that it does not."""
     return set_units(escape_attributes(flatten_lines(mjml)))
 
 
@@ -42,7 +44,7 @@ def escape_attributes(mjml: str) -> str:
     pieces, end = [], 0
     for match in _COMMENT_OR_TAG.finditer(titled):
         tag = match[0]
-        # Nearly every tag is ASCII on one line with its values in double quotes, and has nothing to rewrite.
+        # Nearly every tag is ASCII, on one line, with values in double quotes, and needs no rewriting.
         plain = tag.isascii() and tag.isprintable() and "'" not in tag and "\\" not in tag
         if not plain and not tag.startswith("<!--"):
             pieces += [titled[end : match.start()], _ATTRIBUTE.sub(_rewrite_value, tag)]
@@ -64,10 +66,11 @@ def _escape(character: str) -> str:
 
 
 def flatten_lines(mjml: str) -> str:
-    """Put a space where a line ends in content, a reference where in ``<pre>``, nothing between components.
+    """Replace line ends with a space in content, with a reference in ``<pre>``, and with nothing between
+    components.
 
     MRML drops a text node that is white space beginning with a newline: ``<b>a</b>\\n<i>b</i>`` loses its
-    space, and a ``<pre>`` its empty lines. Between components it refuses white space that begins otherwise.
+    space, and a ``<pre>`` its empty lines. Between components it rejects white space that begins otherwise.
     """
     pieces, end = [], 0
     for content in _CONTENT.finditer(mjml):
@@ -100,7 +103,8 @@ def _join_lines(text: str) -> str:
 
 
 def set_units(mjml: str) -> str:
-    """Write ``0px`` for ``0`` in paddings: MRML takes no bare zero's padding off a picture's width."""
+    """Write ``0px`` for ``0`` in paddings: MRML does not subtract a padding with a bare zero from a picture's
+    width."""
 
     def rewrite(match: re.Match[str]) -> str:
         return f"{match[1]}{match[2]}{_BARE_ZERO.sub('0px', match[3])}{match[2]}"

@@ -1,13 +1,14 @@
-"""What drawing a page leaves: three texts, still with the holes and the marks of slices in them."""
+"""The result of rendering a page: three texts that still contain merge tags and fragment marks."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedPage:
-    """A page as drawn by one theme: the MJML as its templates wrote it, the HTML of that, the plain text.
+    """A page as rendered by one theme: the MJML as its templates wrote it, the HTML made from that, the plain
+    text.
 
-    ``apart`` is whether what it says of each story stands in that story's own slices.
+    ``stories_isolated`` is whether each story is mentioned only in its own fragments.
     """
 
     mjml: str

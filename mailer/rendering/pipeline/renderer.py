@@ -1,7 +1,7 @@
-"""Drawing: a page and a theme become MJML, HTML and plain text. Pure, and the only way templates are run.
+"""Rendering: a page and a theme become MJML, HTML and plain text. Pure, and the only way templates are run.
 
-It loads Jinja, MRML and premailer, and it runs what a workspace's templates say. So the program calls it
-through :mod:`mailer.rendering.worker.client`, which does it in a process apart.
+It loads Jinja, MRML and premailer, and runs the templates of a workspace. The program therefore calls it
+through :mod:`mailer.rendering.worker.client`, in a separate process.
 """
 
 from collections.abc import Callable
@@ -22,13 +22,14 @@ def _ignore(_name: str) -> None:
 def render_page(
     page: Page, *, template: str, overrides: Path | None, on_template: Callable[[str], None] = _ignore
 ) -> RenderedPage:
-    """Draw ``page`` with the theme ``template``; templates in the folder ``overrides`` come before ours.
+    """Render ``page`` with the theme ``template``; templates in the folder ``overrides`` take precedence over
+    ours.
 
-    ``announce`` is told the name of each template before its turn, so that whoever watches can name it
-    should the process end there.
+    ``on_template`` is called with the name of each template before it is rendered, so that the caller can
+    name it if the process ends there.
 
     Raises:
-        TemplateError: a template is wrong, or what it writes; with template, story and line.
+        TemplateError: a template or its output is wrong; with template, story and line.
     """
     layout, sheet, twin = (f"email/{template}.{ending}.j2" for ending in ("mjml", "inline.css", "txt"))
     markup, plain = (make_environment(overrides, markup=markup) for markup in (True, False))
@@ -39,7 +40,7 @@ def render_page(
         on_template(sheet)
         html = inline_styles(html, render_template(plain, sheet, page=page)).strip() + "\n"
         on_template(twin)
-        # Not strip() alone: the separators that mark slices count as white space.
+        # Not plain strip(): the separators that mark fragments count as white space.
         text = render_template(plain, twin, page=page).strip(" \n") + "\n"
     return RenderedPage(
         mjml=strip_origins(mjml), html=html, text=text, stories_isolated=trace.stories_isolated
@@ -47,6 +48,6 @@ def render_page(
 
 
 def warm_up() -> None:
-    """Do once, before the first page comes, what the libraries do at their first use; no page needs it."""
+    """Do before the first page what the libraries do on first use."""
     compile_shipped_templates()
     inline_styles("<!doctype html><html><body><p class='a'>.</p></body></html>", ".a{margin:0}")

@@ -1,8 +1,8 @@
-"""Where a mail speaks of its stories: each in its own slices, or elsewhere too.
+"""Tracks whether a theme mentions each story only in its own fragments, or elsewhere too.
 
-As long as each keeps to its own, a mail can be drawn again slice by slice, as
-:mod:`mailer.rendering.incremental` does. A theme may do otherwise, such as list their titles in the contents;
-then a story that changes may change anything.
+If it does, the email can be updated fragment by fragment, as :mod:`mailer.rendering.incremental` does. A
+theme may do otherwise, such as list the titles in the contents; then a change to one story can affect
+anything.
 """
 
 from collections.abc import Callable, Iterator
@@ -14,13 +14,14 @@ from typing import Any
 from mailer.rendering.body.fragments import FragmentKind
 from mailer.rendering.template_context.page import StoryView
 
-# What slices and messages are marked with: a story of other names is another story.
+# Fields that fragments and messages are marked with: a story with other values is another story.
 _IDENTITY_FIELDS = frozenset({"slug", "origin"})
 
 
 @dataclass
 class StoryAccess:
-    """A mail that is being drawn: the story whose slice is open, and whether all have kept to their own."""
+    """One email being rendered: the story whose fragment is open, and whether all stories were used only in
+    their own."""
 
     open_slug: str = ""
     stories_isolated: bool = True
@@ -31,7 +32,7 @@ _current: ContextVar[StoryAccess | None] = ContextVar("trace", default=None)
 
 @contextmanager
 def track_stories() -> Iterator[StoryAccess]:
-    """Trace what is drawn in here."""
+    """Track what is rendered inside this context."""
     trace = StoryAccess()
     token = _current.set(trace)
     try:
@@ -41,14 +42,14 @@ def track_stories() -> Iterator[StoryAccess]:
 
 
 def record_access(story: StoryView, field: Any) -> None:
-    """A template asks for ``field`` of ``story``."""
+    """Record that a template reads ``field`` of ``story``."""
     trace = _current.get()
     if trace and story.slug != trace.open_slug and field not in _IDENTITY_FIELDS:
         trace.stories_isolated = False
 
 
 def tracked_begin(mark: Callable[[str, str], str]) -> Callable[..., str]:
-    """``mark``, which begins slices, so that the trace knows of it."""
+    """Wrap ``mark``, which begins fragments, so that the tracker knows which story is open."""
 
     def begin(kind: str, key: str = "") -> str:
         marked = mark(kind, key)
@@ -60,7 +61,7 @@ def tracked_begin(mark: Callable[[str, str], str]) -> Callable[..., str]:
 
 
 def tracked_end(mark: Callable[[str], str]) -> Callable[[str], str]:
-    """``mark``, which ends slices, so that the trace knows of it."""
+    """Wrap ``mark``, which ends fragments, so that the tracker knows that the story is closed."""
 
     def end(kind: str) -> str:
         if kind == FragmentKind.story and (trace := _current.get()):

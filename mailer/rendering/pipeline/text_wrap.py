@@ -1,4 +1,4 @@
-"""Lines of a length that reads well in a plain-text mail."""
+"""Wraps lines to a readable length in plain-text email."""
 
 import re
 import textwrap
@@ -6,15 +6,15 @@ from functools import lru_cache
 
 WIDTH = 76
 _BULLET = re.compile(r"(?:[-*•]|\d+\.) +")
-# What a line begins with before its words: room, marks of quotations, marks of items.
+# What comes before the text of a line: indentation, quotation marks, list markers.
 _PREFIX = re.compile(rf"(?: +|> |{_BULLET.pattern})*")
 
 
 def wrap_text(text: str, width: int = WIDTH) -> str:
-    """``text`` with its long lines broken at spaces. The lines of a list item hang under its first word, and
-    every line of a quotation has its ``> ``.
+    """``text`` with its long lines broken at spaces. The lines of a list item are indented to its first word,
+    and every line of a quotation has its ``> ``.
 
-    Addresses are never broken, nor are words longer than a line, so that they can still be copied.
+    Web addresses and words longer than a line are never broken, so that they can still be copied.
     """
     return "\n".join(_wrap_line(line, width) for line in text.splitlines())
 

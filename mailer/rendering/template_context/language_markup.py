@@ -1,6 +1,6 @@
-"""Words of one language among those of another, marked so that a screen reader changes its voice.
+"""Marks text in one language inside text in another, so that a screen reader changes its voice.
 
-WCAG 2.2, success criterion 3.1.2 asks for it; mail programs and browsers also choose the font by it.
+WCAG 2.2, success criterion 3.1.2 requires it; email programs and browsers also choose the font by it.
 """
 
 from typing import Literal
@@ -15,35 +15,36 @@ _RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"
 
 
 def direction_of(language: str) -> Literal["ltr", "rtl"]:
-    """The direction of lines in a language, a BCP 47 tag."""
+    """The text direction of a language, given as a BCP 47 tag."""
     return "rtl" if language.split("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 
 def embed_text(text: str, language: str, surrounding: str) -> Markup:
-    """Plain ``text`` of ``language`` as markup, marked where the words ``around`` it are of another."""
+    """Plain ``text`` in ``language`` as markup, marked if the ``surrounding`` text is in another."""
     return embed_html(mark_text(text, language), language, surrounding)
 
 
 def embed_sender_text(text: str, sender: SenderSettings, surrounding: str) -> Markup:
-    """``text`` of the office about itself among words of ``around``, on a page that belongs to no edition."""
+    """``text`` of the office about itself inside ``surrounding`` text, on a page that belongs to no
+    edition."""
     own = sender.language or SOURCE_LANGUAGE
-    # "zh" says as much as a page's own "zh-Hans".
+    # "zh" is as good as a page's "zh-Hans".
     return embed_text(text, surrounding if surrounding.partition("-")[0] == own else own, surrounding)
 
 
 def mark_text(text: str, language: str) -> Markup:
-    """Plain ``text`` of ``language`` as markup, its words in other scripts marked."""
+    """Plain ``text`` in ``language`` as markup, with words in other scripts marked."""
     return Markup(mark_languages_in_text(text, language=language))  # noqa: S704 - it escapes
 
 
 def embed_html(html: Markup, language: str, surrounding: str) -> Markup:
-    """``html`` of ``language`` among words of ``around``, marked where that is another."""
+    """``html`` in ``language``, marked if the ``surrounding`` text is in another."""
     marks = language_attributes(language, surrounding)
     return Markup("<span{}>{}</span>").format(marks, html) if marks and html else html
 
 
 def language_attributes(language: str, surrounding: str) -> Markup:
-    """The attributes of an element of ``language`` among words of ``around``; none where that is the same."""
+    """The attributes of an element in ``language`` inside ``surrounding`` text; empty if that is the same."""
     if language == surrounding:
         return Markup()
     direction = direction_of(language)

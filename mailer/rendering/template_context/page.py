@@ -1,8 +1,9 @@
-"""What a template is given: frozen values and nothing else, so that it can neither reach nor change more.
+"""The values given to a template: frozen and plain, so that a template can neither reach nor change anything
+else.
 
-Every field carries its help, and docs/templates.md is made of it. Text comes twice where both parts of a mail
-need it: a ``…_html`` field is safe markup with languages marked, the field of the same name without it is
-plain text.
+Every field has its help text, from which docs/templates.md is generated. Text that both parts of an email
+need comes twice: a ``…_html`` field is safe markup with languages marked, the field of the same name without
+it is plain text.
 """
 
 from dataclasses import dataclass
@@ -17,15 +18,15 @@ from mailer.rendering.themes.theme import Accent, Theme
 
 @dataclass(frozen=True, kw_only=True)
 class PictureView:
-    """A picture as shown."""
+    """A picture as displayed."""
 
-    url: Annotated[str, Help("Where it is: an absolute address.")]
-    width: Annotated[int, Help("The pixels of the file, across.")]
-    height: Annotated[int, Help("The pixels of the file, down.")]
-    alt: Annotated[str, Help("What it shows, for those who do not see it.")]
-    caption: Annotated[str, Help("The words below it; may be empty.")]
+    url: Annotated[str, Help("Its absolute address.")]
+    width: Annotated[int, Help("The width of the file, in pixels.")]
+    height: Annotated[int, Help("The height of the file, in pixels.")]
+    alt: Annotated[str, Help("The alternative text.")]
+    caption: Annotated[str, Help("The caption; may be empty.")]
     caption_html: Annotated[Markup, Help("The same as markup.")]
-    credit: Annotated[str, Help("Who made it; may be empty.")]
+    credit: Annotated[str, Help("The credit; may be empty.")]
     credit_html: Annotated[Markup, Help("The same as markup.")]
 
 
@@ -33,8 +34,8 @@ class PictureView:
 class LinkView:
     """A link below a story."""
 
-    url: Annotated[str, Help("Where it leads: an absolute address.")]
-    label: Annotated[str, Help('Its words, whole: "Read more: the exchange programme".')]
+    url: Annotated[str, Help("The absolute address it points to.")]
+    label: Annotated[str, Help('Its full text: "Read more: the exchange programme".')]
     label_html: Annotated[Markup, Help("The same as markup.")]
 
 
@@ -42,19 +43,19 @@ class LinkView:
 class StoryView:
     """One story."""
 
-    kind: Annotated[str, Help("Its kind, which names the block that draws it.")]
-    slug: Annotated[str, Help("Its name within the edition: the key of its slice.")]
-    origin: Annotated[str, Help("The file it was written in, for messages: `origin(story.origin)`.")]
-    language: Annotated[str, Help("The tag of its language; empty where it is the page's own.")]
-    direction: Annotated[str, Help("The direction of its lines; empty where it is the page's own.")]
+    kind: Annotated[str, Help("Its kind, which is also the name of its block.")]
+    slug: Annotated[str, Help("Its name within the edition: the key of its fragment.")]
+    origin: Annotated[str, Help("The file it comes from, for error messages: `origin(story.origin)`.")]
+    language: Annotated[str, Help("Its language tag; empty if it is the page's own language.")]
+    direction: Annotated[str, Help("Its text direction; empty if it is the page's own.")]
     accent: Annotated[Accent, Help("The colour of its section.")]
     title: Annotated[str, Help("Its title.")]
     title_html: Annotated[Markup, Help("The same as markup.")]
     body: Annotated[str, Help("Its text.")]
-    body_html: Annotated[Markup, Help("The same as markup: paragraphs, lists, tables.")]
-    where: Annotated[str, Help('Its countries by name, "Japan · Mongolia"; may be empty.')]
+    body_html: Annotated[Markup, Help("The same as markup: paragraphs, lists and tables.")]
+    where: Annotated[str, Help('The names of its countries, "Japan · Mongolia"; may be empty.')]
     where_html: Annotated[Markup, Help("The same as markup.")]
-    date: Annotated[str, Help('Its day as written, "24 October"; may be empty.')]
+    date: Annotated[str, Help('Its date as written by the author, "24 October"; may be empty.')]
     picture: Annotated[PictureView | None, Help("Its picture, if it has one.")]
     links: Annotated[tuple[LinkView, ...], Help("The links below it.")]
 
@@ -63,107 +64,108 @@ class StoryView:
 class SectionView:
     """Stories under one heading."""
 
-    key: Annotated[str, Help("Its name within the edition: its anchor, and the key of its slice.")]
+    key: Annotated[str, Help("Its name within the edition: its anchor, and the key of its fragment.")]
     accent: Annotated[Accent, Help("Its colour.")]
     title: Annotated[str, Help("Its heading.")]
     title_html: Annotated[Markup, Help("The same as markup.")]
     number: Annotated[
         str,
-        Help('How many stories the reader gets of it, "3"; only inside its own `section` or `entry` slice.'),
+        Help(
+            'How many of its stories the reader gets, "3"; only inside its own `section` or `entry` fragment.'
+        ),
     ]
     count: Annotated[str, Help('The same in words, "3 stories"; likewise.')]
-    introduction: Annotated[str, Help("The words between heading and stories; may be empty.")]
+    introduction: Annotated[str, Help("The text between the heading and the stories; may be empty.")]
     introduction_html: Annotated[Markup, Help("The same as markup: paragraphs.")]
     stories: Annotated[tuple[StoryView, ...], Help("Its stories, in order.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class LetterView:
-    """The letter that opens an edition, and who signs it."""
+    """The letter that opens an edition, and its signatory."""
 
-    language: Annotated[str, Help("The tag of its language; empty where it is the page's own.")]
-    direction: Annotated[str, Help("The direction of its lines; empty where it is the page's own.")]
+    language: Annotated[str, Help("Its language tag; empty if it is the page's own language.")]
+    direction: Annotated[str, Help("Its text direction; empty if it is the page's own.")]
     title: Annotated[str, Help("Its title.")]
     title_html: Annotated[Markup, Help("The same as markup.")]
     body: Annotated[str, Help("Its text.")]
     body_html: Annotated[Markup, Help("The same as markup: paragraphs.")]
-    name: Annotated[str, Help("Who signs it.")]
+    name: Annotated[str, Help("The name of the person who signs it.")]
     name_html: Annotated[Markup, Help("The same as markup.")]
-    titles: Annotated[tuple[str, ...], Help("What they are, line by line.")]
+    titles: Annotated[tuple[str, ...], Help("The signatory's titles, line by line.")]
     titles_html: Annotated[tuple[Markup, ...], Help("The same as markup.")]
-    portrait: Annotated[PictureView | None, Help("Their portrait, if there is one.")]
+    portrait: Annotated[PictureView | None, Help("The signatory's portrait, if there is one.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class FollowView:
-    """A place where the office can be followed."""
+    """A service where readers can follow the office."""
 
-    name: Annotated[str, Help('What the place is called, "WeChat".')]
-    handle: Annotated[str, Help("What the office is called there.")]
+    name: Annotated[str, Help('The name of the service, "WeChat".')]
+    handle: Annotated[str, Help("The office's name there.")]
     handle_html: Annotated[Markup, Help("The same as markup.")]
     url: Annotated[str, Help("Its address; may be empty.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MergeTags:
-    """The marks that each reader's own values replace: never spell one out, write these."""
+    """The merge tags, which are replaced by each reader's own values: always use these fields, never write a
+    placeholder yourself."""
 
-    greeting: Annotated[
-        str, Help('The line that greets the reader, "Dear Ms Bat,"; stands in a `greeting` slice.')
-    ]
-    unsubscribe_url: Annotated[str, Help("The address where this reader leaves, as a whole `href`.")]
-    preferences_url: Annotated[str, Help("The address where this reader chooses what to get.")]
-    archive_url: Annotated[str, Help("The address of this edition in the browser.")]
+    greeting: Annotated[str, Help('The greeting, "Dear Ms Bat,"; put it in a `greeting` fragment.')]
+    unsubscribe_url: Annotated[str, Help("The address of this reader's unsubscribe page, as a whole `href`.")]
+    preferences_url: Annotated[str, Help("The address of this reader's preferences page.")]
+    archive_url: Annotated[str, Help("The address of this edition in the archive.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """The whole mail in one language."""
+    """The whole email in one language."""
 
     language: Annotated[str, Help("A language tag (BCP 47), such as `en` or `zh-Hans`.")]
-    direction: Annotated[Literal["ltr", "rtl"], Help("The direction of its lines.")]
+    direction: Annotated[Literal["ltr", "rtl"], Help("The text direction.")]
     subject: Annotated[str, Help("The subject.")]
-    preheader: Annotated[str, Help("What inboxes show beside the subject.")]
+    preheader: Annotated[str, Help("The preview text that inboxes show next to the subject.")]
     title: Annotated[str, Help("The newsletter's title.")]
     title_html: Annotated[Markup, Help("The same as markup.")]
-    issue: Annotated[str, Help('The number of the issue in words, "No. 2021-2"; may be empty.')]
+    issue: Annotated[str, Help('The issue number as text, "No. 2021-2"; may be empty.')]
     issue_html: Annotated[Markup, Help("The same as markup.")]
-    period: Annotated[str, Help('The time it tells of, "September to December 2021"; may be empty.')]
-    organisation: Annotated[str, Help("Who sends it.")]
+    period: Annotated[str, Help('The period it covers, "September to December 2021"; may be empty.')]
+    organisation: Annotated[str, Help("The name of the sending organisation.")]
     organisation_html: Annotated[Markup, Help("The same as markup.")]
-    postal_address: Annotated[tuple[str, ...], Help("Where the sender can be found, line by line.")]
+    postal_address: Annotated[tuple[str, ...], Help("The postal address of the sender, line by line.")]
     postal_address_html: Annotated[tuple[Markup, ...], Help("The same as markup.")]
-    why: Annotated[str, Help("Why the reader gets this, in a sentence.")]
+    why: Annotated[str, Help("Why the reader receives this email, in a sentence.")]
     why_html: Annotated[Markup, Help("The same as markup.")]
     logo: Annotated[PictureView | None, Help("The theme's logo, if it has one.")]
     letter: Annotated[LetterView | None, Help("The letter that opens it, if there is one.")]
     sections: Annotated[tuple[SectionView, ...], Help("Its sections, in order.")]
-    follow: Annotated[tuple[FollowView, ...], Help("Where the office can be followed.")]
-    words: Annotated[Phrases, Help("What the mail says besides its content.")]
+    follow: Annotated[tuple[FollowView, ...], Help("Where readers can follow the office.")]
+    words: Annotated[Phrases, Help("The fixed phrases of the email.")]
     words_lang: Annotated[
         Markup,
         Help(
-            'The attributes of an element that holds nothing but `words`, such as ` lang="en" dir="ltr"` '
-            "in an Arabic mail, whose language has no phrases yet: `<h2{{ page.words_lang }}>`. Empty where "
-            "they are in the page's own language."
+            'The attributes for an element that contains only phrases, such as ` lang="en" dir="ltr"` '
+            "in an Arabic email, because there are no Arabic phrases yet: `<h2{{ page.words_lang "
+            "}}>`. Empty if the phrases are in the language of the page."
         ),
     ]
     theme: Annotated[Theme, Help("The tokens of the theme.")]
     accents: Annotated[
-        tuple[Accent, ...], Help("The colour of each section, in order; the sheets go through it.")
+        tuple[Accent, ...], Help("The colour of each section, in order; the style sheets loop over it.")
     ]
-    merge_tag: Annotated[MergeTags, Help("What to write where readers differ.")]
+    merge_tag: Annotated[MergeTags, Help("The merge tags, filled in for each reader.")]
     whole: Annotated[
         bool,
         Help(
-            "Whether all of the mail is wanted. Where some stories have changed and nothing else, it is not: "
-            "what stands around the sections is known, and a template may save the time to write it."
+            "Whether the whole email is needed. It is false when only some stories have changed: the "
+            "parts around the sections are then reused, and a template may skip them."
         ),
     ]
 
     @property
     def start(self) -> Literal["left", "right"]:
-        """The side where lines begin."""
+        """The side where lines start."""
         return "right" if self.direction == "rtl" else "left"
 
     @property

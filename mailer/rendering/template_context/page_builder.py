@@ -1,4 +1,5 @@
-"""An edition and the settings, turned into the :class:`~mailer.rendering.template_context.page.Page` a template draws."""
+"""Builds the :class:`~mailer.rendering.template_context.page.Page` for a template from an edition and the
+settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,13 +46,13 @@ from mailer.rendering.themes.theme import Accent, Theme
 from mailer.settings import Settings
 from subscribers.country import country_name
 
-# Most stories are what they were when the edition was laid out last.
+# Most stories are unchanged since the edition was last laid out.
 _story_views: LatestCache[StoryView] = LatestCache(2000)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PageBuilder:
-    """Lays out one edition in one language; ``images`` gathers the files its pictures need, by name."""
+    """Lays out one edition in one language; ``images`` collects the files its pictures need, by name."""
 
     edition: Edition
     settings: Settings
@@ -62,7 +63,7 @@ class PageBuilder:
     images: dict[str, PreparedImage] = field(default_factory=dict)
 
     def build_page(self) -> Page:
-        """The page, every text marked for its language. Fills ``images`` on the way."""
+        """The page, with every text marked for its language. Fills ``images`` as a side effect."""
         edition, sender, frame = self.edition, self.settings.sender, self._edition_text()
         address = tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip())
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
@@ -119,7 +120,8 @@ class PageBuilder:
         )
 
     def _name_section(self, key: str) -> tuple[str, Markup]:
-        """As the settings call it, in the edition's own language; else as our phrases do, if they know it."""
+        """The name from the settings, in the edition's own language; otherwise the one from our phrases, if
+        there is one."""
         configured, phrase = self.settings.sectors.get(key), self.phrases.sections.get(key)
         if phrase and not (configured and self.language == self.edition.language):
             return phrase, self._embed_phrase(self._mark_text(phrase, self.phrases.language))
@@ -127,7 +129,7 @@ class PageBuilder:
         return name, self._embed_text(name) if configured else self._mark_text(name)
 
     def _build_story(self, story: Story, accent: Accent) -> StoryView:
-        """As drawn last time, unless the story is another, or something else that its view depends on."""
+        """The view from last time, unless the story or something else it depends on has changed."""
         pictures = self.theme.pictures
         width = pictures.feature if story.kind is StoryKind.feature else pictures.story
         picture = self._prepare_picture(story.image.path, width) if story.image else None
@@ -139,7 +141,8 @@ class PageBuilder:
 
     @cached_property
     def _story_context(self) -> tuple[object, ...]:
-        """What the view of a story depends on besides it, its picture and the colour of its section."""
+        """What the view of a story depends on besides the story, its picture and the colour of its
+        section."""
         settings = self.settings
         return (
             self.edition.language,
@@ -223,7 +226,7 @@ class PageBuilder:
         )
 
     def _build_link(self, link: ReadMore, text: StoryText) -> LinkView:
-        # A translation without links of its own has those of the edition's own language.
+        # A translation without links uses those of the edition's own language.
         language = text.language if text.read_more else self.edition.language
         pattern, around = self.phrases.read_more, text.language
         what = self._embed_text(link.what, language, self._phrase_language(around))
@@ -239,7 +242,7 @@ class PageBuilder:
         )
 
     def _name_country(self, code: str) -> str:
-        # The names an office sets are in its own language; elsewhere the reader's own are right.
+        # Names set by an office are in its own language; other languages use their own names.
         settings, tag = self.settings, self.language
         elsewhere = settings.country_names.get(tag) or settings.country_names.get(tag.partition("-")[0]) or {}
         overrides = settings.countries if tag == self.edition.language else elsewhere
@@ -267,20 +270,20 @@ class PageBuilder:
         return "" if direction == direction_of(self.language) else direction
 
     def _embed_phrase(self, phrase: Markup, surrounding: str | None = None) -> Markup:
-        """A ``phrase`` of ours, marked where the words ``around`` it (the page's) are of another language: of
-        most languages we have no phrases, and English ones stand in."""
+        """A ``phrase`` of ours, marked if the ``surrounding`` text (by default the page's) is in another
+        language: for most languages we have no phrases and use English."""
         surrounding = surrounding or self.language
         return embed_html(phrase, self._phrase_language(surrounding), surrounding)
 
     def _phrase_language(self, surrounding: str) -> str:
-        """The language of our phrases among words of ``around``: that one (``zh`` will do for ``zh-Hans``),
-        or another where we have none of it."""
+        """The language of our phrases in ``surrounding`` text: the same (``zh`` is good enough for
+        ``zh-Hans``), or another one if we have no phrases in it."""
         ours = self.phrases.language
         return surrounding if ours.partition("-")[0] == surrounding.partition("-")[0] else ours
 
     def _embed_text(self, text: str, language: str | None = None, surrounding: str | None = None) -> Markup:
-        """``text`` of ``language``, marked where the words ``around`` it (the page's) are of another. What an
-        office writes once is in the edition's own."""
+        """``text`` in ``language``, marked if the ``surrounding`` text (by default the page's) is in another.
+        What an office writes only once is in the edition's own language."""
         return embed_text(text, language or self.edition.language, surrounding or self.language)
 
     def _mark_text(self, text: str, language: str | None = None) -> Markup:
@@ -288,5 +291,5 @@ class PageBuilder:
 
 
 def _trusted(html: str) -> Markup:
-    """``html`` as markup: only what editions.markdown.renderer sanitised and editions.markdown.lang_spans escaped comes here."""
+    """``html`` as markup: only for what the editions package has sanitised or escaped."""
     return Markup(html)  # noqa: S704

@@ -1,4 +1,4 @@
-"""The texts of a page, and the signs that none of them may hold."""
+"""Refuses reserved marks in the texts of a page."""
 
 from dataclasses import fields, is_dataclass
 from functools import cache
@@ -10,20 +10,21 @@ from mailer.rendering.body.merge_tags import DELIMITER
 from mailer.rendering.template_context.page import MergeTags, Page, SectionView
 
 _RESERVED = (
-    (DELIMITER, "what differs from reader to reader"),
-    *((sign, "where a slice of the mail begins or ends") for sign in SEPARATORS),
-    ("\0", "nothing that a mail may hold"),
+    (DELIMITER, "merge tags"),
+    *((sign, "the start or end of a fragment") for sign in SEPARATORS),
+    ("\0", "nothing that an email may contain"),
 )
-# Numbers that differ from variant to variant: marks by design.
+# Numbers that differ between variants: these fields contain placeholders by design.
 _COUNT_FIELDS = {(SectionView, "number"), (SectionView, "count")}
 
 
 def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
-    """Refuse a text in ``page``, or in some sections, that holds a mark of ours: a writer's ``@@`` would be
-    taken for a hole, and a reader's link put where none belongs; a separator would end a slice.
+    """Refuse a text in ``page``, or in some sections, that contains one of our marks: an author's ``@@``
+    would be taken for a merge tag, and could put a reader's link in the wrong place; a separator would end
+    a fragment.
 
     Raises:
-        TemplateError: with the file, and the words around the mark.
+        TemplateError: with the file, and the text around the mark.
     """
     texts: list[tuple[str, str]] = []
     _gather_texts(page, "edition.md", texts)
@@ -32,13 +33,13 @@ def refuse_reserved_marks(page: Page | tuple[SectionView, ...]) -> None:
             if mark in text:
                 start, sign = max(text.index(mark) - 20, 0), mark if mark.isprintable() else repr(mark)
                 raise TemplateError(
-                    f"{place}: “{text[start : start + 60]}” holds {sign}, which marks {meaning}. "
-                    "Write it otherwise."
+                    f"{place}: “{text[start : start + 60]}” contains {sign}, which is reserved for "
+                    f"{meaning}. Write it in another way."
                 )
 
 
 def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> None:
-    """Put every text in ``value`` into ``texts``, with the file it came from."""
+    """Append every text in ``value`` to ``texts``, with the file it comes from."""
     if isinstance(value, str):
         texts.append((place, value))
     elif isinstance(value, tuple):
@@ -53,7 +54,7 @@ def _gather_texts(value: object, place: str, texts: list[tuple[str, str]]) -> No
 
 @cache
 def _fields_with_texts(kind: type) -> tuple[str, ...]:
-    """The fields of a part of the page; the holes themselves are not texts."""
+    """The fields of a part of the page; merge tags are not texts."""
     if not is_dataclass(kind) or kind is MergeTags:
         return ()
     return tuple(entry.name for entry in fields(kind) if (kind, entry.name) not in _COUNT_FIELDS)

@@ -3,12 +3,12 @@
 from functools import lru_cache
 
 MIN_TEXT_CONTRAST = 4.5
-"""The least contrast of text on its ground (WCAG 2.2, success criterion 1.4.3, level AA)."""
+"""The minimum contrast of text with its background (WCAG 2.2, success criterion 1.4.3, level AA)."""
 
 
 @lru_cache(maxsize=1024)
 def measure_contrast(one: str, other: str) -> float:
-    """The ratio between two colours written ``#rrggbb``, from 1 (the same) to 21 (black on white)."""
+    """The ratio of two colours written ``#rrggbb``, from 1 (the same) to 21 (black on white)."""
     darker, lighter = sorted((_luminance(one), _luminance(other)))
     return (lighter + 0.05) / (darker + 0.05)
 

@@ -1,4 +1,5 @@
-"""What a field is for, kept beside the field for whoever writes a template: docs/templates.md comes of it."""
+"""Documentation of fields, kept in their annotations for template authors: docs/templates.md is generated
+from it."""
 
 import inspect
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ class Help:
 
 @dataclass(frozen=True, kw_only=True)
 class FieldDoc:
-    """A field or property: its ``type`` without what annotates it, its help as ``text``, empty without."""
+    """A field or property: its ``type`` without annotations, and its help text, which may be empty."""
 
     name: str
     type: Any
@@ -40,7 +41,7 @@ def describe_fields(holder: type) -> tuple[FieldDoc, ...]:
 
 
 def walk_dataclasses(holder: type) -> Iterator[type]:
-    """``holder`` and every dataclass a field of it leads to, each once, in the order they are met."""
+    """``holder`` and every dataclass reachable through its fields, each once, in the order they are found."""
     waiting, seen = [holder], set()
     while waiting:
         current = waiting.pop(0)
@@ -51,7 +52,7 @@ def walk_dataclasses(holder: type) -> Iterator[type]:
 
 
 def find_dataclasses(annotation: Any) -> Iterator[type]:
-    """The dataclasses an annotation names, however deep inside tuples, mappings and alternatives."""
+    """The dataclasses in an annotation, also inside tuples, mappings and unions."""
     if isinstance(annotation, type) and is_dataclass(annotation):
         yield annotation
     for part in get_args(annotation):

@@ -1,4 +1,4 @@
-"""What the mail says besides its content, in the reader's language."""
+"""The fixed phrases of an email, in the reader's language."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,8 +15,8 @@ from mailer.rendering.themes.template_files import read_toml, template_folders
 
 FALLBACK_LANGUAGE = "en"
 
-# What each phrase may have filled in. It is Python's own format, which can do more than a phrase should ask
-# for: "{count:999999999}" is a gigabyte.
+# The placeholder allowed in each phrase. Python's format strings can do more than a phrase should:
+# "{count:999999999}" makes a gigabyte.
 _PLACEHOLDERS = {
     "issue": "number",
     "stories": "count",
@@ -28,11 +28,12 @@ _PLACEHOLDERS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Phrases:
-    """The phrases of one language; what stands in braces is filled in before a template sees it, or by it."""
+    """The phrases of one language; what is in braces is filled in before a template sees it, or by the
+    template."""
 
     __pydantic_config__ = ConfigDict(extra="forbid", frozen=True)
 
-    language: Annotated[str, Help("The tag of the language they are in.")]
+    language: Annotated[str, Help("Their language tag.")]
     issue: Annotated[str, Help('"No. {number}": see `page.issue`.')]
     contents: Annotated[str, Help('"In this issue".')]
     view: Annotated[str, Help('"View in browser".')]
@@ -44,7 +45,7 @@ class Phrases:
     why: Annotated[str, Help('"You receive this newsletter because…": see `page.why`.')]
     preferences: Annotated[str, Help('"Choose what you receive".')]
     unsubscribe: Annotated[str, Help('"Unsubscribe".')]
-    sections: Annotated[dict[str, str], Help("What sections are called, by key: see `section.title`.")]
+    sections: Annotated[dict[str, str], Help("Section titles, by key: see `section.title`.")]
 
 
 @cache
@@ -53,11 +54,12 @@ def _phrases_schema() -> TypeAdapter[Phrases]:
 
 
 def load_phrases(language: str, overrides: Path | None = None) -> Phrases:
-    """The phrases for ``language``, or for the nearest we have (``zh-Hans`` takes ``zh``), or English.
+    """The phrases for ``language``, or for the nearest language available (``zh`` for ``zh-Hans``), or
+    English.
 
     Raises:
-        TemplateError: the file of that language lacks a phrase, has one too many, or one with braces that
-            cannot be filled.
+        TemplateError: the file for that language lacks a phrase, has an unknown one, or one with an invalid
+            placeholder.
     """
     nearest = find_phrase_language(language, overrides)
     name = _phrase_file(nearest)
@@ -73,7 +75,7 @@ def load_phrases(language: str, overrides: Path | None = None) -> Phrases:
 
 
 def find_phrase_language(language: str, overrides: Path | None = None) -> str:
-    """The language whose phrases :func:`load_phrases` takes for ``language``."""
+    """The language whose phrases :func:`load_phrases` uses for ``language``."""
     folders = template_folders(overrides)
     return next(
         candidate
@@ -95,7 +97,7 @@ def _find_bad_placeholders(words: Phrases) -> Iterator[str]:
         except ValueError:
             pieces = [("", "", None)]
         if any(piece != (field, "", None) for piece in pieces):
-            yield f"{key}: {phrase!r} can have {{{field}}} filled in, and nothing else. Double other braces."
+            yield f"{key}: {phrase!r}: the only placeholder allowed is {{{field}}}. Double any other braces."
 
 
 def _candidate_languages(language: str) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Where templates and their data are found: the workspace's own first, then ours."""
+"""Finds templates and their data: the workspace's own first, then ours."""
 
 import os
 import tomllib
@@ -12,21 +12,21 @@ from mailer.errors import TemplateError
 
 
 def template_folders(overrides: Path | None) -> tuple[Path, ...]:
-    """The folders templates are looked for in, in that order."""
+    """The folders to search for templates, in order."""
     return (templates.ROOT,) if overrides is None else (overrides, templates.ROOT)
 
 
 FileStamps: TypeAlias = tuple[tuple[str, FileStamp], ...]
-"""The files that templates may be made of, by path, and the state each is in."""
+"""The files that templates may consist of, by path, each with its stamp."""
 
 
 class _UnknownStateError(Exception):
-    """Whether a template has changed cannot be told."""
+    """It cannot be determined whether a template has changed."""
 
 
 def stamp_templates(overrides: Path | None) -> FileStamps | None:
-    """What tells whether any template has changed; None while it cannot be told, because one has just been
-    written or deleted, or is reached through a link."""
+    """Stamps that show whether any template has changed; None while that cannot be determined, because a file
+    has just been written or deleted, or is reached through a link."""
     stamps: list[tuple[str, FileStamp]] = []
     try:
         for folder in (overrides, templates.ROOT / "email"):
@@ -47,31 +47,32 @@ def _stamp_files(folder: str, stamps: list[tuple[str, FileStamp]]) -> None:
             elif entry.is_file():
                 stamps.append((entry.path, stamp_from_stat(entry.stat())))
             elif entry.is_symlink() and entry.is_dir():
-                # It may lead anywhere, in a circle too.
+                # It may lead anywhere, even in a circle.
                 raise _UnknownStateError
 
 
 def read_toml(name: str, overrides: Path | None) -> dict[str, Any]:
-    """The data of ``name`` (such as ``email/periodical.toml``), the workspace's lines laid over ours.
+    """Read the data file ``name`` (such as ``email/periodical.toml``), the workspace's lines merged over
+    ours.
 
     Raises:
-        TemplateError: there is no such file, or one of them is no TOML.
+        TemplateError: there is no such file, or one of them is not valid TOML.
     """
     merged: dict[str, Any] = {}
     found = [path for folder in reversed(template_folders(overrides)) if (path := folder / name).is_file()]
     if not found:
-        raise TemplateError(f"{name}: there is no such file among the templates.")
+        raise TemplateError(f"{name}: not found among the templates.")
     for path in found:
         try:
             merged = _merge(merged, _parse_toml(path.read_text(encoding="utf-8")))
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-            raise TemplateError(f"{path}: not valid TOML: {error}. Mend the line and try again.") from error
+            raise TemplateError(f"{path}: not valid TOML: {error}. Fix the line and try again.") from error
     return merged
 
 
 @lru_cache(maxsize=64)
 def _parse_toml(text: str) -> dict[str, Any]:
-    """Shared by all who read the same text, so nobody may change it."""
+    """Parse ``text``. The result is shared by all callers with the same text and must not be changed."""
     return tomllib.loads(text)
 
 

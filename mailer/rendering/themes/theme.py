@@ -1,7 +1,8 @@
-"""A theme as data: colours for light and dark, fonts, a type scale, spaces, a logo. Templates make CSS of it.
+"""A theme as data: colours for light and dark, fonts, a type scale, spacing, a logo. Templates turn it into
+CSS.
 
-Every token is a field here, with its help, and is checked on load: what a workspace writes wrongly is refused
-with its file, its name and what to write instead.
+Every token is a field here, with its help text, and is checked on load: invalid values are rejected with the
+file, the name and what to write instead.
 """
 
 import pickle
@@ -22,14 +23,14 @@ from mailer.rendering.themes.field_docs import Help, describe_fields, find_datac
 from mailer.rendering.themes.template_files import read_toml, template_folders
 
 MIN_FONT_SIZE = 13
-"""The smallest text a theme may set, in pixels: below it, a phone's reader has to pinch."""
+"""The smallest font size that a theme may set, in pixels: with less, phone readers have to zoom in."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _CONFIG = ConfigDict(extra="forbid", frozen=True)
 
 
 def _expect(what: str) -> WrapValidator:
-    """Whatever is refused below is refused with the words ``what``: pydantic's own tell of patterns."""
+    """Replace pydantic's message, which quotes patterns, with ``what``."""
 
     def check(value: Any, handler: Any) -> Any:
         try:
@@ -41,7 +42,7 @@ def _expect(what: str) -> WrapValidator:
 
 
 def _pixels(least: int, most: int) -> WrapValidator:
-    """Only a whole number of pixels from ``least`` to ``most``."""
+    """Allow only a whole number of pixels from ``least`` to ``most``."""
 
     def check(value: Any, _handler: Any) -> int:
         if type(value) is int and least <= value <= most:
@@ -53,55 +54,57 @@ def _pixels(least: int, most: int) -> WrapValidator:
 
 
 Colour = Annotated[
-    str, Field(pattern=r"^#[0-9a-f]{6}$"), _expect('Write a colour as six small digits, such as "#1d2733"')
+    str,
+    Field(pattern=r"^#[0-9a-f]{6}$"),
+    _expect('Write a colour as # and six lower-case hexadecimal digits, such as "#1d2733"'),
 ]
-# What could end a style attribute or a rule has no business in a font stack.
+# A font stack must not contain anything that could end a style attribute or a rule.
 FontStack = Annotated[
     str,
     Field(pattern=r"^[\w ',-]+$"),
-    _expect('Write names of fonts with commas between them, the widest last, such as "Georgia,serif"'),
+    _expect('Write font names separated by commas, the generic one last, such as "Georgia,serif"'),
 ]
 ColourPair = Annotated[
     tuple[Colour, Colour],
     _expect('Write a colour for light and one for dark, such as ["#0b6a8f", "#6cc4e8"]'),
 ]
 Columns = Annotated[int, Field(ge=1, le=2, strict=True), _expect("Write 1 or 2")]
-SingleLine = Annotated[
-    str, Field(pattern=r"^[^\n<>{}]*$"), _expect("Write words between quotes, in one line")
-]
-Bullet = Annotated[str, Field(max_length=1), _expect('Write one sign, such as "■", or "" for none')]
+SingleLine = Annotated[str, Field(pattern=r"^[^\n<>{}]*$"), _expect("Write text in quotes, on one line")]
+Bullet = Annotated[str, Field(max_length=1), _expect('Write one character, such as "■", or "" for none')]
 PictureFile = Annotated[
     str,
     Field(pattern=r"^$|^[\w-][\w .-]*\.(?i:jpe?g|png|gif)$"),
-    _expect('Write the name of a JPEG, PNG or GIF in the workspace, in templates/email, such as "logo.png"'),
+    _expect(
+        'Write the name of a JPEG, PNG or GIF file in templates/email of the workspace, such as "logo.png"'
+    ),
 ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Palette:
-    """The colours of one appearance: two grounds, three inks, one rule."""
+    """The colours for light or dark mode: two backgrounds, three text colours, one for rules."""
 
     __pydantic_config__ = _CONFIG
 
-    page: Annotated[Colour, Help("The ground around the sheet, and of the footer.")]
-    sheet: Annotated[Colour, Help("The ground of the sheet that the stories stand on.")]
+    page: Annotated[Colour, Help("The background around the sheet, and of the footer.")]
+    sheet: Annotated[Colour, Help("The background of the sheet behind the stories.")]
     ink: Annotated[Colour, Help("Text and titles.")]
-    muted: Annotated[Colour, Help("What may stand back: captions, counts, the footer.")]
+    muted: Annotated[Colour, Help("Secondary text: captions, counts, the footer.")]
     link: Annotated[Colour, Help("Links, which are underlined too.")]
     rule: Annotated[Colour, Help("Thin lines between parts.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Fonts:
-    """Font stacks. ``text`` and ``title`` go into style attributes, the others only into the sheet."""
+    """Font stacks. ``text`` and ``title`` go into style attributes, the others only into the style sheet."""
 
     __pydantic_config__ = _CONFIG
 
-    text: Annotated[FontStack, Help("Running text. Short: it is written into every row of the mail.")]
-    title: Annotated[FontStack, Help("Titles and the letter. Short, for the same reason.")]
-    system: Annotated[FontStack, Help("Running text where a program reads the style sheet; may be long.")]
+    text: Annotated[FontStack, Help("Body text. Keep it short: it is repeated in every row of the email.")]
+    title: Annotated[FontStack, Help("Titles and the letter. Keep it short, for the same reason.")]
+    system: Annotated[FontStack, Help("Body text in programs that read the style sheet; may be long.")]
     languages: Annotated[
-        dict[str, FontStack], Help("By language tag, for an edition or a run of words in that language.")
+        dict[str, FontStack], Help("By language tag, for an edition or a passage in that language.")
     ]
 
 
@@ -111,15 +114,15 @@ class TypeStep:
 
     __pydantic_config__ = _CONFIG
 
-    size: Annotated[int, _pixels(MIN_FONT_SIZE, 72), Help("The height of the letters, in pixels.")]
+    size: Annotated[int, _pixels(MIN_FONT_SIZE, 72), Help("The font size, in pixels.")]
     line: Annotated[
-        int, _pixels(MIN_FONT_SIZE, 96), Help("The height of a line, in pixels; 1.2 to 1.8 times the size.")
+        int, _pixels(MIN_FONT_SIZE, 96), Help("The line height, in pixels; 1.2 to 1.8 times the font size.")
     ]
 
 
 @dataclass(frozen=True, kw_only=True)
 class TypeScale:
-    """The type scale: ``{ size = 16, line = 26 }``, in pixels, by what is written."""
+    """The type scale: ``{ size = 16, line = 26 }``, in pixels, for each kind of text."""
 
     __pydantic_config__ = _CONFIG
 
@@ -130,14 +133,14 @@ class TypeScale:
     phone_feature: Annotated[TypeStep, Help("The same on a phone.")]
     story: Annotated[TypeStep, Help("The title of every other story.")]
     heading: Annotated[
-        TypeStep, Help("Small headings: the contents, where to follow, those inside a story, who signs.")
+        TypeStep, Help("Small headings: the contents, follow us, headings inside a story, the signature.")
     ]
     letter: Annotated[TypeStep, Help("The text of the letter that opens the edition.")]
     body: Annotated[TypeStep, Help("The text of stories.")]
-    contents: Annotated[TypeStep, Help("A line of the contents: roomy, for fingers.")]
-    small: Annotated[TypeStep, Help("Issue and period, counts, the footer, the words in place of a picture.")]
-    caption: Annotated[TypeStep, Help("Below pictures, and the titles of who signs.")]
-    label: Annotated[TypeStep, Help("The office's name on top, and the countries above a story.")]
+    contents: Annotated[TypeStep, Help("A line of the contents; large enough to tap.")]
+    small: Annotated[TypeStep, Help("Issue and period, counts, the footer, alt texts.")]
+    caption: Annotated[TypeStep, Help("Captions, and the signatory's titles.")]
+    label: Annotated[TypeStep, Help("The office's name at the top, and the countries above a story.")]
 
 
 Space = Annotated[int, _pixels(0, 96)]
@@ -145,60 +148,62 @@ Space = Annotated[int, _pixels(0, 96)]
 
 @dataclass(frozen=True, kw_only=True)
 class Spacing:
-    """Spaces in pixels."""
+    """Spacing in pixels."""
 
     __pydantic_config__ = _CONFIG
 
-    gutter: Annotated[Space, Help("Left and right of everything on the sheet.")]
+    gutter: Annotated[Space, Help("Left and right of all content on the sheet.")]
     phone_gutter: Annotated[Space, Help("The same on a phone.")]
-    outside: Annotated[Space, Help("Above and below the sheet, where the window is wider.")]
+    outside: Annotated[Space, Help("Above and below the sheet, when the window is wider than the sheet.")]
     top: Annotated[Space, Help("Above the masthead.")]
     part: Annotated[Space, Help("Below the masthead and the contents, and around the letter.")]
-    section: Annotated[Space, Help("Above a section, after whatever stands before it.")]
+    section: Annotated[Space, Help("Above a section.")]
     story: Annotated[Space, Help("Between two stories of a section.")]
     paragraph: Annotated[Space, Help("Below a paragraph.")]
-    column: Annotated[Space, Help("Between a picture and the words beside it.")]
-    indent: Annotated[Space, Help("Left of lists, and of a line of the contents that goes on below.")]
+    column: Annotated[Space, Help("Between a picture and the text beside it.")]
+    indent: Annotated[Space, Help("Left of lists, and of the second line of an entry in the contents.")]
     bar: Annotated[int, _pixels(1, 12), Help("The thickness of the bar above a section.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """How the sheet is divided."""
+    """The layout of the sheet."""
 
     __pydantic_config__ = _CONFIG
 
-    width: Annotated[int, _pixels(480, 680), Help("The width of the sheet on a desk, in pixels.")]
+    width: Annotated[int, _pixels(480, 680), Help("The width of the sheet on a desktop screen, in pixels.")]
     columns: Annotated[
         Columns,
         Help(
-            "2 sets pictures beside the words and the contents in two columns where there is room; "
-            "1 sets everything below each other."
+            "2 puts pictures beside the text and the contents in two columns when there is room; 1 "
+            "stacks everything."
         ),
     ]
-    bullet: Annotated[Bullet, Help("The sign before a line of the contents, in the section's colour.")]
+    bullet: Annotated[Bullet, Help("The character before a line of the contents, in the section's colour.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pictures:
-    """Widths of pictures in pixels: as shown on a desk, and as files are made for. A file holds up to twice
-    as many (``editions.images.prepare``), for screens with small pixels, and phones where pictures are wider."""
+    """Picture widths in pixels: as shown on a desktop screen, and as used to size the files. A file has up to
+    twice as many pixels, for high-density screens, and for phones, where pictures are wider."""
 
     __pydantic_config__ = _CONFIG
 
-    shown: Annotated[int, _pixels(16, 680), Help("A story's picture on a desk.")]
+    shown: Annotated[int, _pixels(16, 680), Help("A story's picture on a desktop screen.")]
     signature: Annotated[int, _pixels(16, 200), Help("The portrait beside a signature.")]
-    feature: Annotated[int, _pixels(16, 680), Help("What the file of a lead story's picture is made for.")]
-    story: Annotated[
-        int, _pixels(16, 680), Help("The same of any other story's, which decides what a mail weighs.")
+    feature: Annotated[
+        int, _pixels(16, 680), Help("The width that the file of a lead story's picture is made for.")
     ]
-    portrait: Annotated[int, _pixels(16, 680), Help("The same of the portrait.")]
+    story: Annotated[
+        int, _pixels(16, 680), Help("The same for any other story; it determines the size of the email.")
+    ]
+    portrait: Annotated[int, _pixels(16, 680), Help("The same for the portrait.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Logo:
-    """The picture above the masthead, if there is one. A file and no address: it is prepared, named and
-    served like every picture of the edition, so that nobody else's server learns who opens the mail."""
+    """The picture above the masthead, if there is one. It is a file, not a web address: it is prepared, named
+    and served like every picture of the edition, so that no other server learns who opens the email."""
 
     __pydantic_config__ = _CONFIG
 
@@ -206,40 +211,43 @@ class Logo:
         PictureFile,
         Help("A JPEG, PNG or GIF in the workspace's `templates/email` folder; empty for no logo."),
     ]
-    alt: Annotated[SingleLine, Help("What it says, for those who do not see it; needed with a file.")]
-    width: Annotated[int, _pixels(16, 680), Help("How wide it is shown, in pixels.")]
+    alt: Annotated[SingleLine, Help("The alternative text; required with a file.")]
+    width: Annotated[int, _pixels(16, 680), Help("The display width, in pixels.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Accent:
     """The colour of a section."""
 
-    name: Annotated[str, Help("The class that carries the colour in this mail.")]
-    light: Annotated[str, Help("The colour on a light ground.")]
-    dark: Annotated[str, Help("The colour on a dark ground.")]
+    name: Annotated[str, Help("The CSS class for the colour in this email.")]
+    light: Annotated[str, Help("The colour on a light background.")]
+    dark: Annotated[str, Help("The colour on a dark background.")]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Theme:
-    """Everything a theme says, by the tables of its TOML file."""
+    """Everything in a theme, by the tables of its TOML file."""
 
     __pydantic_config__ = _CONFIG
 
-    layout: Annotated[Layout, Help("How the sheet is divided.")]
+    layout: Annotated[Layout, Help("The layout of the sheet.")]
     logo: Annotated[Logo, Help("The picture above the masthead.")]
     fonts: Annotated[Fonts, Help("Font stacks.")]
     type: Annotated[TypeScale, Help("The type scale.")]
     spacing: Annotated[Spacing, Help("Spaces.")]
-    pictures: Annotated[Pictures, Help("Widths of pictures.")]
-    light: Annotated[Palette, Help("Colours on a light screen.")]
-    dark: Annotated[Palette, Help("Colours on a dark screen.")]
+    pictures: Annotated[Pictures, Help("Picture widths.")]
+    light: Annotated[Palette, Help("Colours in light mode.")]
+    dark: Annotated[Palette, Help("Colours in dark mode.")]
     sections: Annotated[
         dict[str, ColourPair],
-        Help("A light and a dark colour by a section's key. One that is not named takes that of `other`."),
+        Help(
+            "A light and a dark colour for each section, by its key. Sections without a colour use that of "
+            "`other`."
+        ),
     ]
 
     def __reduce__(self) -> tuple[Callable[[bytes], "Theme"], tuple[bytes]]:
-        """For pickle: every page on its way to be drawn carries its theme, and most carry the same."""
+        """For pickle: every page to be rendered carries its theme, and most carry the same one."""
         return _unpack_theme, (self._packed,)
 
     @cached_property
@@ -253,11 +261,11 @@ class Theme:
 
     @property
     def beside(self) -> int:
-        """The pixels of the words beside a story's picture, in a layout of two columns."""
+        """The pixels for the text beside a story's picture, in a layout of two columns."""
         return self.content - self.pictures.shown - self.spacing.column
 
     def accent(self, section: str, name: str) -> Accent:
-        """The colour of ``section``, or that of ``other``, under the class ``name``."""
+        """The colour of ``section``, or that of ``other``, with the class ``name``."""
         light, dark = self.sections.get(section, self.sections["other"])
         return Accent(name=name, light=light, dark=dark)
 
@@ -269,20 +277,20 @@ def _unpack_theme(packed: bytes) -> Theme:
 
 @cache
 def _theme_schema() -> TypeAdapter[Theme]:
-    # Made once, because making it takes longer than all it is used for.
+    # Built once, because building it takes longer than everything it is used for.
     return TypeAdapter(Theme)
 
 
 def load_theme(name: str, overrides: Path | None = None) -> Theme:
-    """The theme ``name``, with the workspace's lines laid over ours.
+    """The theme ``name``, with the workspace's lines merged over ours.
 
     Raises:
-        TemplateError: there is no such theme, or it says something unknown or wrong, or a text colour cannot
-            be read on its ground; every fault with its file, its token and what to write.
+        TemplateError: there is no such theme, it has an unknown or invalid token, or a text colour is hard to
+            read on its background; every error with its file, its token and what to write.
     """
     known = theme_names(overrides)
     if not _NAME.fullmatch(name) or name not in known:
-        raise TemplateError(f"{name}: there is no such template. Set one in edition.md: {', '.join(known)}.")
+        raise TemplateError(f"{name}: no such template. Set one of these in edition.md: {', '.join(known)}.")
     file = f"email/{name}.toml"
     try:
         theme = _theme_schema().validate_python(read_toml(file, overrides))
@@ -304,14 +312,14 @@ def theme_names(overrides: Path | None = None) -> tuple[str, ...]:
 
 
 def find_logo(theme: Theme, overrides: Path | None) -> Path | None:
-    """The file of the theme's logo, None where it has none."""
+    """The file of the theme's logo; None if it has none."""
     return overrides / "email" / theme.logo.file if theme.logo.file and overrides is not None else None
 
 
 def find_low_contrast(theme: Theme) -> Iterator[str]:
-    """A sentence for every text colour that is hard to read on a ground it stands on, light or dark."""
+    """A message for every text colour that is hard to read on one of its backgrounds, light or dark."""
     if "other" not in theme.sections:
-        yield "sections.other is missing: sections without a colour of their own take it."
+        yield "sections.other is missing: sections without a colour of their own use it."
     for appearance, palette, which in (("light", theme.light, 0), ("dark", theme.dark, 1)):
         inks = {"ink": palette.ink, "muted": palette.muted, "link": palette.link}
         inks |= {f"sections.{key}": colours[which] for key, colours in theme.sections.items()}
@@ -321,25 +329,25 @@ def find_low_contrast(theme: Theme) -> Iterator[str]:
                 if ratio < MIN_TEXT_CONTRAST:
                     yield (
                         f"{appearance}: {name} {ink} on the {ground_name} {ground} has a contrast of "
-                        f"{ratio:.2f}:1, and text needs {MIN_TEXT_CONTRAST}:1. "
-                        f"Take a {'darker' if which == 0 else 'lighter'} colour."
+                        f"{ratio:.2f}:1, but text needs {MIN_TEXT_CONTRAST}:1. Choose a "
+                        f"{'darker' if which == 0 else 'lighter'} colour."
                     )
 
 
 def _find_inconsistencies(theme: Theme, overrides: Path | None) -> Iterator[str]:
-    """A sentence for all that is right by itself and wrong beside the rest."""
+    """A message for every token that is valid by itself but does not fit the others."""
     for entry in fields(TypeScale):
         step: TypeStep = getattr(theme.type, entry.name)
         if not step.size * 1.1 <= step.line <= step.size * 2:
             yield (
-                f"type.{entry.name}: lines of {step.line} px for letters of {step.size} px cannot be read "
-                f"well. Write a line of {round(step.size * 1.2)} to {round(step.size * 1.8)}."
+                f"type.{entry.name}: a line height of {step.line} px does not suit text of {step.size} "
+                f"px. Set line to between {round(step.size * 1.2)} and {round(step.size * 1.8)}."
             )
     widest = theme.content - theme.spacing.column - 200 if theme.layout.columns == 2 else theme.content
     if theme.pictures.shown > widest:
         yield (
-            f"pictures.shown: {theme.pictures.shown} px leave no room on a sheet of {theme.layout.width} px "
-            f"with layout.columns = {theme.layout.columns}. Write {widest} or less."
+            f"pictures.shown: {theme.pictures.shown} px is too wide for a sheet of {theme.layout.width} "
+            f"px with layout.columns = {theme.layout.columns}. Use {widest} or less."
         )
     yield from _find_logo_faults(theme.logo, find_logo(theme, overrides))
 
@@ -347,30 +355,31 @@ def _find_inconsistencies(theme: Theme, overrides: Path | None) -> Iterator[str]
 def _find_logo_faults(logo: Logo, path: Path | None) -> Iterator[str]:
     if logo.file and not (path and path.is_file()):
         yield (
-            f"logo.file: there is no {path or logo.file}. Put the picture there, "
-            'or write file = "" for no logo.'
+            f'logo.file: {path or logo.file} does not exist. Put the picture there, or write file = "" '
+            "for no logo."
         )
     if logo.file and not logo.alt.strip():
         yield 'logo.alt is empty. Write what the logo says, such as alt = "UNESCO Beijing".'
 
 
 def _explain_error(fault: ErrorDetails) -> str:
-    """One fault that pydantic found, as a sentence: which token, and what to write."""
+    """A pydantic error as a message: which token, and what to write."""
     *above, name = place = [str(part) for part in fault["loc"]]
     token = ".".join(place)
     match fault["type"]:
         case "unexpected_keyword_argument":
-            return f"{token}: there is no such token. {_suggest(above, name)}"
+            return f"{token}: unknown token. {_suggest(above, name)}"
         case "missing":
-            return f"{token} is missing. Add it, as the shipped themes have it."
+            return f"{token} is missing. Add it, as in the shipped themes."
         case "token":
-            return f"{token}: {fault['input']!r} will not do. {fault['msg']}."
+            return f"{token}: invalid value {fault['input']!r}. {fault['msg']}."
         case _:
-            return f"{token}: {fault['input']!r} will not do. Write a table, as the shipped themes have it."
+            return f"{token}: invalid value {fault['input']!r}. Write a table, as in the shipped themes."
 
 
 def _suggest(above: list[str], name: str) -> str:
-    """What was meant by ``name``: a token so called in another table, or the most like it in its own."""
+    """What ``name`` was probably meant to be: a token of that name in another table, or the most similar one
+    in its own."""
     table = "".join(f"{part}." for part in above)
     tokens = [token for token, _ in _walk_tokens(Theme, "")]
     elsewhere = [token for token in tokens if token.rpartition(".")[2] == name]
@@ -380,11 +389,11 @@ def _suggest(above: list[str], name: str) -> str:
         if token.startswith(table) and "." not in token.removeprefix(table)
     ]
     near = elsewhere or [f"{table}{sibling}" for sibling in get_close_matches(name, siblings, 1)]
-    return f"Did you mean {near[0]}?" if near else f"There are: {', '.join(siblings)}."
+    return f"Did you mean {near[0]}?" if near else f"The tokens are: {', '.join(siblings)}."
 
 
 def _walk_tokens(holder: type, prefix: str) -> Iterator[tuple[str, Any]]:
-    """Every token below ``holder`` with its type, by its dotted name; tables before what they hold."""
+    """Every token below ``holder`` with its type, by its dotted name; tables before their content."""
     for field in describe_fields(holder):
         yield f"{prefix}{field.name}", field.type
         for table in find_dataclasses(field.type):

@@ -1,8 +1,8 @@
-"""The drawing process from the inside: load the libraries, give up what is not needed, draw what is asked.
+"""The render process itself: load the libraries, drop privileges, render pages on request.
 
-:class:`mailer.rendering.worker.client.RenderWorker` starts it. It has no environment, no files of ours open and a
-socket as its standard input, and it ends when that is closed. Should a template find a way out of Jinja's
-sandbox, it is still in here.
+:class:`mailer.rendering.worker.client.RenderWorker` starts it. It has no environment, none of our open files
+and a socket as its standard input, and it exits when that is closed. A template that escapes from Jinja's
+sandbox is still confined to this process.
 """
 
 import gc
@@ -28,24 +28,24 @@ _STATM = Path("/proc/self/statm")
 
 
 def main() -> None:
-    """Draw until the program that started us hangs up."""
+    """Render pages until the program that started us closes the connection."""
     line = socket.socket(fileno=0)
     warm_up()
-    # What the libraries have made so far stays: no collection needs to look at it again.
+    # Objects made by the libraries so far stay alive: garbage collection need not scan them again.
     gc.freeze()
-    # Until here standard error is a pipe, for the words of a start that failed. Nobody reads it from now on.
+    # So far standard error is a pipe, for the message of a failed start. From now on it is not read.
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     drop_privileges()
     loaded = measure_address_space()
     while (question := receive_request(line)) is not None:
         handle_request(line, question, baseline=loaded)
-    # Nothing here has anything to tidy up.
+    # There is nothing to clean up.
     os._exit(0)
 
 
 def drop_privileges() -> None:
-    """Give up for good what drawing never needs: writing files, starting programs, leaving a core."""
+    """Give up for good what rendering never needs: writing files, starting programs, dumping core."""
     for limit, most in (
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
@@ -56,7 +56,8 @@ def drop_privileges() -> None:
 
 
 def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int | None) -> None:
-    """Answer one question. ``loaded`` is the memory in use before the first, None where it cannot be told."""
+    """Reply to one request. ``baseline`` is the address space used before the first request, None if
+    unknown."""
     try:
         request: RenderRequest = pickle.loads(pickled)  # noqa: S301 - from the program that started us
         apply_limits(request.limits, baseline=baseline)
@@ -72,7 +73,7 @@ def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int |
         send_reply(connection, ReplyKind.template_error, str(error))
     except MemoryError:
         send_reply(connection, ReplyKind.out_of_memory)
-    except BaseException:  # a panic of Rust is no Exception
+    except BaseException:  # a Rust panic is not an Exception
         send_reply(connection, ReplyKind.failed, traceback.format_exc())
     else:
         word = ReplyKind.rendered if drawn.stories_isolated else ReplyKind.rendered_mixed
@@ -80,7 +81,7 @@ def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int |
 
 
 def apply_limits(limits: RenderLimits, *, baseline: int | None) -> None:
-    """Put the limits of one drawing on top of what has been used so far; the kernel keeps them."""
+    """Set the limits for one page on top of what has been used so far; the kernel enforces them."""
     used = resource.getrusage(resource.RUSAGE_SELF)
     _set_limit(resource.RLIMIT_CPU, int(used.ru_utime + used.ru_stime) + 1 + limits.cpu_seconds)
     if baseline is not None:
@@ -88,7 +89,7 @@ def apply_limits(limits: RenderLimits, *, baseline: int | None) -> None:
 
 
 def measure_address_space() -> int | None:
-    """Bytes of address space in use; None where the kernel does not tell (it is Linux that does)."""
+    """Bytes of address space in use; None where the kernel does not report it (only Linux does)."""
     try:
         return int(_STATM.read_text().split()[0]) * resource.getpagesize()
     except OSError:
@@ -96,11 +97,12 @@ def measure_address_space() -> int | None:
 
 
 def _set_limit(limit: int, soft: int, hard: int | None = None) -> None:
-    """``for_good`` cannot be raised again; without it, the limit set from outside stays the upper one."""
+    """Set a soft limit, and with ``hard`` a ceiling that cannot be raised again. Without it, the existing
+    ceiling stays."""
     ceiling = resource.getrlimit(limit)[1] if hard is None else hard
     try:
         resource.setrlimit(limit, (soft, ceiling))
     except (OSError, ValueError):
-        # macOS knows some of these by name only, and a limit from outside may be lower already. The wall
-        # clock, which the other process holds, is a limit everywhere.
+        # macOS does not enforce some of these, and an existing limit may be lower already. The program's own
+        # wall clock limit works everywhere.
         return

@@ -1,7 +1,7 @@
-"""What the program and its drawing process say to each other, over one socket.
+"""The protocol between the program and its render process, over one socket.
 
-The question is pickled: the process has less than we have, and nothing to gain from being fooled. The answers
-are texts with their lengths: once a template has run there, what answers may no longer be what we started.
+Requests are pickled: the process has fewer rights than the program, so it gains nothing from a forged one.
+Replies are length-prefixed texts: once a template has run in the process, its replies cannot be trusted.
 """
 
 import socket
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    # The process is started before the program has loaded this, so that both load at the same time.
+    # The worker is started before the program has imported this, so that both import at the same time.
     from mailer.rendering.template_context.page import Page
 
 _LENGTH_PREFIX = struct.Struct(">I")
@@ -24,11 +24,11 @@ _MAX_KIND_BYTES = 16
 
 @dataclass(frozen=True, kw_only=True)
 class RenderLimits:
-    """What drawing one page may cost.
+    """Limits for rendering one page.
 
-    ``cpu`` is whole seconds of processor time, ``wall`` seconds on the clock, which a busy machine may need.
-    ``memory`` is bytes on top of what the libraries take; ``answer`` the longest text accepted, in bytes.
-    A thousand stories take 0.9 seconds and 40 MiB.
+    ``cpu_seconds`` is processor time, in whole seconds. ``wall_seconds`` is time on the clock, which a busy
+    machine may need. ``memory_bytes`` comes on top of what the libraries use. ``reply_bytes`` is the longest
+    text accepted. A thousand stories take 0.9 seconds and 40 MiB.
     """
 
     cpu_seconds: int = 2
@@ -39,7 +39,7 @@ class RenderLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderRequest:
-    """A page to draw, and within which limits."""
+    """A page to render, and the limits for it."""
 
     page: "Page"
     template: str
@@ -48,28 +48,28 @@ class RenderRequest:
 
 
 class ReplyKind(StrEnum):
-    """What an answer says; ``at`` comes any number of times before one of the others."""
+    """The kind of a reply. Any number of ``progress`` replies come before one of the others."""
 
     progress = "at"
-    """The template whose turn it is: its name."""
+    """Rendering has reached a template: its name."""
 
     rendered = "drawn"
-    """The page is drawn, each story in its own slices: MJML, HTML, text."""
+    """The page was rendered, each story mentioned only in its own fragments: MJML, HTML, text."""
 
     rendered_mixed = "mixed"
-    """As ``drawn``, but stories are spoken of elsewhere too."""
+    """Like ``rendered``, but stories are mentioned elsewhere too."""
 
     template_error = "refused"
     """A template is wrong: the message of the TemplateError."""
 
     mjml_error = "mjml"
-    """A template's MJML is wrong: the message of the MjmlError."""
+    """The MJML of a template is wrong: the message of the MjmlError."""
 
     out_of_memory = "memory"
-    """There was not the memory that drawing asked for."""
+    """Rendering needed more memory than it was allowed."""
 
     failed = "failed"
-    """A fault of ours: the trace."""
+    """An unexpected error: the traceback."""
 
 
 _TEXT_COUNTS = {
@@ -84,26 +84,27 @@ _TEXT_COUNTS = {
 
 
 class ConnectionClosedError(Exception):
-    """The other side has closed the line, perhaps in the middle of a word."""
+    """The other side closed the connection, perhaps in the middle of a message."""
 
 
 class ProtocolError(Exception):
-    """The other side said what nobody of ours says."""
+    """The other side sent something that is not part of the protocol."""
 
 
 def send_request(connection: socket.socket, pickled: bytes) -> None:
-    """Send a pickled :class:`Request`; the socket's own timeout is for the whole of it."""
+    """Send a pickled :class:`RenderRequest`; the socket's own timeout applies to all of it."""
     connection.sendall(_encode_frame(pickled))
 
 
 def receive_request(connection: socket.socket) -> bytes | None:
-    """Wait for the next pickled :class:`Request`; None when the other side has hung up."""
+    """Wait for the next pickled :class:`RenderRequest`; None when the other side has closed the
+    connection."""
     return _receive_frame(connection, max_bytes=_MAX_REQUEST_BYTES, deadline=None)
 
 
 def send_reply(connection: socket.socket, kind: ReplyKind, *texts: str) -> None:
-    """Send ``word`` and as many texts as it has."""
-    # At once: each part sent alone would wake the other side alone.
+    """Send a reply of ``kind`` with the texts that belong to it."""
+    # In one call: separate parts would each wake the other side.
     connection.sendall(
         b"".join(_encode_frame(text.encode("utf-8", "backslashreplace")) for text in (kind, *texts))
     )
@@ -112,20 +113,20 @@ def send_reply(connection: socket.socket, kind: ReplyKind, *texts: str) -> None:
 def receive_reply(
     connection: socket.socket, *, max_bytes: int, deadline: float
 ) -> tuple[ReplyKind, list[str]]:
-    """The next answer: its word and its texts, each of at most ``most`` bytes.
+    """Receive the next reply: its kind and its texts, each of at most ``max_bytes`` bytes.
 
-    ``deadline`` is a moment of :func:`time.monotonic`.
+    ``deadline`` is a time of :func:`time.monotonic`.
 
     Raises:
-        ConnectionClosedError: there is none any more.
-        ProtocolError: it is none of ours, or too long.
+        ConnectionClosedError: the other side closed the connection.
+        ProtocolError: the reply is not part of the protocol, or is too long.
         TimeoutError: the deadline has passed.
     """
     try:
         word = ReplyKind(_receive_text(connection, _MAX_KIND_BYTES, deadline))
         return word, [_receive_text(connection, max_bytes, deadline) for _ in range(_TEXT_COUNTS[word])]
     except ValueError as error:
-        raise ProtocolError("no answer of ours") from error
+        raise ProtocolError("unknown reply") from error
 
 
 def _receive_text(connection: socket.socket, max_bytes: int, deadline: float) -> str:
@@ -140,7 +141,7 @@ def _encode_frame(content: bytes) -> bytes:
 
 
 def _receive_frame(connection: socket.socket, *, max_bytes: int, deadline: float | None) -> bytes | None:
-    """The next frame, or None if the other side hung up before it began one."""
+    """The next frame, or None if the other side closed the connection before sending one."""
     head = _receive_bytes(connection, _LENGTH_PREFIX.size, deadline)
     if not head:
         return None
@@ -156,7 +157,7 @@ def _receive_frame(connection: socket.socket, *, max_bytes: int, deadline: float
 
 
 def _receive_bytes(connection: socket.socket, size: int, deadline: float | None) -> bytes:
-    """``wanted`` bytes, or those there were before the other side hung up."""
+    """``size`` bytes, or fewer if the other side closed the connection."""
     pieces, missing = [], size
     while missing:
         if deadline is not None:

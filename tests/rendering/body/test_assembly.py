@@ -208,7 +208,7 @@ def _naughty() -> list[str]:
     return found
 
 
-# A writer's words come through editions.source.text_file, which takes control characters out, and @@ is refused.
+# Authors' texts come through editions.source.text_file, which removes control characters, and @@ is refused.
 _SENTENCES = st.one_of(
     st.sampled_from(_naughty()),
     st.text(st.characters(exclude_categories=("Cs",)), max_size=60),

@@ -127,11 +127,14 @@ def test_texts_are_changed_and_nothing_else() -> None:
     ("marked", "complaint"),
     [
         (mark_begin("story", "a") + "A", r"the story 'a' has no end\. Write end\(\"story\"\)"),
-        ("A" + mark_end("story"), r"end\(\"story\"\) stands and none is open"),
-        (mark_begin("section", "s") + mark_end("story"), r"stands inside the section s"),
+        ("A" + mark_end("story"), r"end\(\"story\"\) does not match an open fragment"),
+        (mark_begin("section", "s") + mark_end("story"), r"is inside the section s"),
         (_story("a", "A") + _story("a", "B"), r"the story 'a' is marked twice"),
-        ("@@shoe_size@@", r"@@shoe_size@@ is no hole this program can fill\. There are: @@greeting@@"),
-        (_story("a", "@@stories@@"), r"@@stories@@ counts the stories of a section, and stands in none"),
+        ("@@shoe_size@@", r"@@shoe_size@@ is an unknown merge tag\. You can use: @@greeting@@"),
+        (
+            _story("a", "@@stories@@"),
+            r"@@stories@@ counts the stories of a section, but is outside any section",
+        ),
     ],
 )
 def test_marks_in_the_wrong_place_are_refused_by_name(marked: str, complaint: str) -> None:
@@ -142,9 +145,11 @@ def test_marks_in_the_wrong_place_are_refused_by_name(marked: str, complaint: st
 @pytest.mark.parametrize("make", [mark_begin, mark_begin_text])
 def test_only_kinds_we_know_and_keys_that_end_no_mark_can_be_marked(make: object) -> None:
     assert callable(make)
-    with pytest.raises(ValueError, match=r"'chapter' is no kind of slice\. There are: section, story"):
+    with pytest.raises(
+        ValueError, match=r"'chapter' is not a kind of fragment\. The kinds are: section, story"
+    ):
         make("chapter", "x")
-    with pytest.raises(ValueError, match="cannot be the key of a story slice"):
+    with pytest.raises(ValueError, match="is not a valid key for a story fragment"):
         make("story", "x--><script>")
 
 

@@ -82,5 +82,5 @@ def test_line_ends_of_any_kind_become_crlf() -> None:
 
 
 def test_a_nul_is_refused() -> None:
-    with pytest.raises(ValueError, match="the body holds a NUL"):
+    with pytest.raises(ValueError, match="the body contains a NUL"):
         encode_crlf("a\0b")

@@ -34,17 +34,17 @@ def _complaint(mjml: str) -> str:
 @pytest.mark.parametrize(
     ("column", "words"),
     [
-        ("<mj-texx>x</mj-texx>", "<mj-texx> is no component we know"),
+        ("<mj-texx>x</mj-texx>", "<mj-texx> is not a known component"),
         ('<mj-text font-szie="12px">x</mj-text>', "<mj-text> has no attribute font-szie"),
-        ("<mj-section></mj-section>", "<mj-section> stands in <mj-column>"),
+        ("<mj-section></mj-section>", "<mj-section> is inside <mj-column>"),
         ('<mj-image src="https://e.org/a.png" />', "<mj-image> needs alt"),
         ('<mj-image alt="x" />', "<mj-image> needs src"),
-        ("<mj-text><mj-button>x</mj-button></mj-text>", "<mj-button> stands in <mj-text>"),
+        ("<mj-text><mj-button>x</mj-button></mj-text>", "<mj-button> is inside <mj-text>"),
         ('<mj-table role="presentation"></mj-table>', "<mj-table> has no attribute role"),
         ("<mj-carousel></mj-carousel>", "<mj-carousel> must not be used: few mail programs"),
         ('<mj-include path="/etc/passwd" />', "<mj-include> must not be used: it can read any file"),
         ("<mj-wrapper></mj-wrapper>", "<mj-wrapper> must not be used"),
-        ('<mj-text><p style="p">x</p></mj-text>', 'style="p" on <p> is no list of "name: value"'),
+        ('<mj-text><p style="p">x</p></mj-text>', 'style="p" on <p> is not a list of "name: value"'),
     ],
 )
 def test_what_mrml_would_pass_through_is_refused(column: str, words: str) -> None:
@@ -86,18 +86,18 @@ def test_xml_faults_have_line_and_column(column: str, words: str) -> None:
 @pytest.mark.parametrize(
     ("mjml", "words"),
     [
-        (_mail("<mj-text><![CDATA[x]]></mj-text>"), "a CDATA section cannot stand"),
-        (_mail("<?php x ?>"), "cannot stand in MJML"),
+        (_mail("<mj-text><![CDATA[x]]></mj-text>"), "a CDATA section is not allowed"),
+        (_mail("<?php x ?>"), "is not allowed in MJML"),
         (
             '<!DOCTYPE mjml [<!ENTITY a SYSTEM "file:///etc/passwd">]>\n' + _mail("<mj-text>&a;</mj-text>"),
             "DOCTYPE",
         ),
-        ("<html><mj-body></mj-body></html>", "must begin with <mjml>"),
+        ("<html><mj-body></mj-body></html>", "must start with <mjml>"),
         (_mail("", head='<mj-font name="X" href="https://e.org/x.css" />'), "<mj-font> must not be used"),
         (_mail("", head="<mj-preview>x</mj-preview>"), "<mj-preview> must not be used"),
         (
             _mail("", head='<mj-attributes><mj-body width="500px" /></mj-attributes>'),
-            "<mj-body> stands in <mj-attributes>",
+            "<mj-body> is inside <mj-attributes>",
         ),
     ],
 )
@@ -123,7 +123,7 @@ def test_components_nested_beyond_reason_are_an_error_and_no_crash() -> None:
     """MRML alone takes the whole process down between one and two thousand."""
     mjml = "<mjml><mj-body>" + "<mj-section>" * 3000 + "</mj-section>" * 3000 + "</mj-body></mjml>"
     assert _complaint(mjml).startswith(f"{NAME}:1, column ")
-    assert "stands more than 100 components and tags deep" in _complaint(mjml)
+    assert "is nested more than 100 levels deep" in _complaint(mjml)
 
 
 def test_what_the_inliner_would_lose_without_a_word_is_an_error() -> None:
@@ -136,13 +136,13 @@ def test_what_the_inliner_would_lose_without_a_word_is_an_error() -> None:
     html = mjml2html(nest(250), fonts={})
     assert "words" in html
     assert "words" not in inline_styles(html, ".a .b{margin:0}")
-    assert _complaint(nest(250)).startswith(f"{NAME}:5: <div> stands more than 100 components and tags deep")
+    assert _complaint(nest(250)).startswith(f"{NAME}:5: <div> is nested more than 100 levels deep")
     assert "words" in inline_styles(convert_mjml(nest(95), template=NAME), ".a .b{margin:0}")
 
 
 def test_what_the_renderer_refuses_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailer.rendering.pipeline.mjml.check_mjml", lambda *_, **__: None)
-    assert "the renderer refuses this MJML" in _complaint("<mjml><mj-body>")
+    assert "the renderer rejects this MJML" in _complaint("<mjml><mj-body>")
 
 
 def test_what_the_renderer_leaves_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:

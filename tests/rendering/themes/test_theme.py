@@ -56,7 +56,7 @@ def test_a_faint_colour_is_refused_with_its_contrast(name: str, appearance: str,
     with pytest.raises(
         TemplateError,
         match=rf"{name}\.toml: {appearance}: muted #808080 on the sheet #\w+ has a contrast of \d\.\d\d:1, "
-        rf"and text needs 4\.5:1\. Take a {'darker' if appearance == 'light' else 'lighter'} colour\.",
+        rf"but text needs 4\.5:1\. Choose a {'darker' if appearance == 'light' else 'lighter'} colour\.",
     ):
         load_theme(name, overrides)
 
@@ -83,46 +83,46 @@ def test_an_office_changes_only_the_lines_that_differ(name: str, tmp_path: Path)
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
-        ('[light]\nink = "black"', "light.ink: 'black' will not do. Write a colour as six small digits"),
-        ('[light]\nlnik = "#000000"', "light.lnik: there is no such token. Did you mean light.link?"),
-        ('[lihgt]\nink = "#000000"', "lihgt: there is no such token. Did you mean light?"),
-        ('[light]\ngutter = "#000000"', "light.gutter: there is no such token. Did you mean spacing.gutter?"),
-        ("[layout]\nzzz = 1", "layout.zzz: there is no such token. There are: width, columns, bullet."),
-        ("[type]\nstory = 21", "type.story: 21 will not do. Write a table"),
+        ('[light]\nink = "black"', "light.ink: invalid value 'black'. Write a colour as # and six"),
+        ('[light]\nlnik = "#000000"', "light.lnik: unknown token. Did you mean light.link?"),
+        ('[lihgt]\nink = "#000000"', "lihgt: unknown token. Did you mean light?"),
+        ('[light]\ngutter = "#000000"', "light.gutter: unknown token. Did you mean spacing.gutter?"),
+        ("[layout]\nzzz = 1", "layout.zzz: unknown token. The tokens are: width, columns, bullet."),
+        ("[type]\nstory = 21", "type.story: invalid value 21. Write a table"),
         (
             "[type]\nstory = { size = 21, lien = 27 }",
-            "type.story.lien: there is no such token. Did you mean type",
+            "type.story.lien: unknown token. Did you mean type",
         ),
         (
             "[type]\nstory = { size = 9 }",
-            "type.story.size: 9 will not do. Write a whole number of pixels from 13",
+            "type.story.size: invalid value 9. Write a whole number of pixels from 13",
         ),
         (
             "[type]\nstory = { size = 40 }",
-            "type.story: lines of 27 px for letters of 40 px cannot be read well.",
+            "type.story: a line height of 27 px does not suit text of 40 px.",
         ),
-        ("[type.body]\nsize = '16'", "type.body.size: '16' will not do. Write a whole number of pixels"),
+        ("[type.body]\nsize = '16'", "type.body.size: invalid value '16'. Write a whole number of pixels"),
         (
             "[spacing]\nbar = true",
-            "spacing.bar: True will not do. Write a whole number of pixels from 1 to 12.",
+            "spacing.bar: invalid value True. Write a whole number of pixels from 1 to 12.",
         ),
-        ("[spacing]\nstory = -4", "spacing.story: -4 will not do."),
-        ("[layout]\ncolumns = 3", "layout.columns: 3 will not do. Write 1 or 2."),
-        ('[layout]\nbullet = "<b>"', "layout.bullet: '<b>' will not do. Write one sign"),
+        ("[spacing]\nstory = -4", "spacing.story: invalid value -4."),
+        ("[layout]\ncolumns = 3", "layout.columns: invalid value 3. Write 1 or 2."),
+        ('[layout]\nbullet = "<b>"', "layout.bullet: invalid value '<b>'. Write one character"),
         (
             '[fonts]\ntext = "a;} body{color:red"',
-            "fonts.text: 'a;} body{color:red' will not do. Write names of",
+            "fonts.text: invalid value 'a;} body{color:red'. Write font names",
         ),
         (
             "[pictures]\nstory = 4000",
-            "pictures.story: 4000 will not do. Write a whole number of pixels from 16",
+            "pictures.story: invalid value 4000. Write a whole number of pixels from 16",
         ),
-        ("[pictures]\nshown = 500", "pictures.shown: 500 px leave no room on a sheet of 600 px"),
+        ("[pictures]\nshown = 500", "pictures.shown: 500 px is too wide for a sheet of 600 px"),
         (
             '[sections]\nwater = "#00507a"',
-            "sections.water: '#00507a' will not do. Write a colour for light and",
+            "sections.water: invalid value '#00507a'. Write a colour for light and",
         ),
-        ("light = 3", "light: 3 will not do. Write a table"),
+        ("light = 3", "light: invalid value 3. Write a table"),
         ("[light\n", "not valid TOML"),
     ],
 )
@@ -208,7 +208,9 @@ def test_a_phrase_with_braces_that_cannot_be_filled_is_refused(tmp_path: Path, p
     words = tmp_path / "email" / "words"
     words.mkdir(parents=True)
     (words / "en.toml").write_text(f'issue = "{phrase}"\n', encoding="utf-8")
-    with pytest.raises(TemplateError, match=r"words/en\.toml: issue: .* can have {number} filled in"):
+    with pytest.raises(
+        TemplateError, match=r"words/en\.toml: issue: .*: the only placeholder allowed is {number}"
+    ):
         load_phrases("en", tmp_path)
 
 

@@ -206,18 +206,18 @@ LOOP = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% end
 DOUBLING = (
     "{% set n = namespace(s='x') %}{% for i in range(60) %}{% set n.s = n.s ~ n.s %}{% endfor %}{{ n.s }}"
 )
-TIME = r"^email/own\.mjml\.j2: drawing took more than 1 second of processor time"
-MEMORY = r"^email/own\.mjml\.j2: drawing took more than 200 MiB of memory"
+TIME = r"^email/own\.mjml\.j2: rendering was stopped after 1 second of processor time"
+MEMORY = r"^email/own\.mjml\.j2: rendering needed more than 200 MiB of memory"
 BOMBS = {
     "loops in loops": (LOOP, TIME),
     "a text multiplied": ("{{ 'x' * 10**9 }}", MEMORY),
     "a text doubled": (DOUBLING, MEMORY),
     "a width": ("{{ '%999999999d' % 1 }}", MEMORY),
     "a long range": ("{{ range(10**9)|list }}", r"own\.mjml\.j2:1: Range too big"),
-    "a macro in a circle": ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "goes round in a circle"),
-    "an include in a circle": ("{% include 'email/own.mjml.j2' %}", "goes round in a circle"),
-    "more than any mail": ("{{ 'x' * 5000000 }}", r"own\.mjml\.j2: writes 5,\d+,\d+ bytes"),
-    "brackets": ("{{ " + "(" * 2000 + "1" + ")" * 2000 + " }}", "goes round in a circle"),
+    "a macro in a circle": ("{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}", "calls or includes itself"),
+    "an include in a circle": ("{% include 'email/own.mjml.j2' %}", "calls or includes itself"),
+    "more than any mail": ("{{ 'x' * 5000000 }}", r"own\.mjml\.j2: the output is 5,\d+,\d+ bytes"),
+    "brackets": ("{{ " + "(" * 2000 + "1" + ")" * 2000 + " }}", "calls or includes itself"),
     "loops, written out": (
         "{% for x in [1] %}" * 25 + "{% endfor %}" * 25,
         r"own\.mjml\.j2: too many statically nested blocks\.$",
@@ -239,7 +239,7 @@ def test_the_template_that_is_named_is_the_one_that_does_it(
     strict: RenderWorker, page: Page, tmp_path: Path, ending: str
 ) -> None:
     own = write_theme(tmp_path, "x", **{ending.rpartition(".")[2].replace("txt", "text"): LOOP})
-    with pytest.raises(TemplateError, match=rf"^email/own\.{ending}\.j2: drawing took more than"):
+    with pytest.raises(TemplateError, match=rf"^email/own\.{ending}\.j2: rendering was stopped after"):
         strict.render(page, template="own", overrides=own)
 
 
@@ -277,7 +277,7 @@ def test_what_is_nested_beyond_reason_is_refused(
 ) -> None:
     complaint = _complaint(process, page, tmp_path, content)
     assert complaint.startswith("email/own.mjml.j2:1")
-    assert "stands more than 100 components and tags deep" in complaint
+    assert "is nested more than 100 levels deep" in complaint
     _assert_well(process, page, tmp_path)
 
 
@@ -333,8 +333,8 @@ def _read_limits(lines: list[str]) -> dict[str, list[str]]:
     [
         (signal.SIGSEGV, "email/own.mjml.j2: the renderer crashed (SIGSEGV)"),
         (signal.SIGABRT, "email/own.mjml.j2: the renderer crashed (SIGABRT)"),
-        (signal.SIGKILL, "email/own.mjml.j2: the system ended the process that drew it"),
-        (signal.SIGXCPU, "email/own.mjml.j2: drawing took more than 60 seconds"),
+        (signal.SIGKILL, "email/own.mjml.j2: the operating system ended the render process"),
+        (signal.SIGXCPU, "email/own.mjml.j2: rendering was stopped after 60 seconds"),
     ],
     ids=["crash", "abort", "kill", "time"],
 )
@@ -351,7 +351,9 @@ def test_a_page_that_takes_too_long_is_given_up(page: Page, tmp_path: Path) -> N
         # Not from the start, which takes longer on a busy machine.
         _assert_well(process, page, tmp_path)
         process._limits = RenderLimits(cpu_seconds=60, wall_seconds=0.5)
-        assert "own.mjml.j2: not drawn within 0.5 seconds" in _complaint(process, page, tmp_path, LOOP)
+        assert "own.mjml.j2: stopped after 0.5 seconds without finishing" in _complaint(
+            process, page, tmp_path, LOOP
+        )
 
 
 def test_a_process_that_was_ended_while_it_waited_is_replaced(page: Page, tmp_path: Path) -> None:
@@ -366,7 +368,7 @@ def test_a_process_that_was_ended_while_it_waited_is_replaced(page: Page, tmp_pa
 
 def test_more_than_any_answer_is_no_answer(page: Page, tmp_path: Path) -> None:
     with RenderWorker(RenderLimits(reply_bytes=1000)) as process:
-        assert "is no drawing (a text of" in _complaint(process, page, tmp_path, "x" * 2000)
+        assert "sent an invalid reply (a text of" in _complaint(process, page, tmp_path, "x" * 2000)
         assert process.pid is None
 
 
@@ -386,7 +388,11 @@ def test_a_fault_of_ours_comes_with_its_trace(page: Page, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("code", "words"),
-    [(3, "ended by itself \\(exit code 3\\)"), (-40, "crashed \\(signal 40\\)"), (None, "ended by itself")],
+    [
+        (3, "ended unexpectedly \\(exit code 3\\)"),
+        (-40, "crashed \\(signal 40\\)"),
+        (None, "ended unexpectedly"),
+    ],
 )
 def test_every_end_has_its_words(code: int | None, words: str) -> None:
     with pytest.raises(TemplateError, match=words):
@@ -410,7 +416,7 @@ def test_a_python_that_is_not_told_where_it_is_finds_itself(monkeypatch: pytest.
     ]
     monkeypatch.setattr(sys, "prefix", "/nowhere")
     monkeypatch.setattr(sys, "base_prefix", "/nowhere")
-    with pytest.raises(MailerError, match="mail is drawn by a process of its own"):
+    with pytest.raises(MailerError, match="email is rendered in a separate Python process"):
         find_python()
 
 
@@ -440,11 +446,11 @@ def _run(program: str, folder: Path) -> str:
     """What ``program`` prints; it has ``page``, and ``own`` for a theme."""
     head = (
         "import os, sys\nfrom pathlib import Path\n"
-        "from mailer.rendering.worker.client import _shared, draw_apart, start_drawing\n"
+        "from mailer.rendering.worker.client import _shared_worker, render_in_worker, start_worker\n"
         "from tests.rendering.small_page import lay_out_page, write_theme\n"
         f"folder = Path({str(folder)!r})\n"
         "page, own = lay_out_page(folder), write_theme(folder, '<p>x</p>')\n"
-        "def drawn(): return '<p>x</p>' in draw_apart(page, template='own', overrides=own).html\n"
+        "def drawn(): return '<p>x</p>' in render_in_worker(page, template='own', overrides=own).html\n"
     )
     environ = {**os.environ, "MAILER_SMTP__PASSWORD": CANARY, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -458,13 +464,13 @@ def _run(program: str, folder: Path) -> str:
 
 def test_a_fork_has_a_process_of_its_own_and_leaves_ours_alone(tmp_path: Path) -> None:
     program = (
-        "drawn(); ours = _shared.pid\n"
+        "drawn(); ours = _shared_worker.pid\n"
         "number = os.fork()\n"
         "if number == 0:\n"
-        "    print(_shared.pid, drawn(), _shared.pid != ours, flush=True)\n"
+        "    print(_shared_worker.pid, drawn(), _shared_worker.pid != ours, flush=True)\n"
         "    sys.exit()\n"
         "os.waitpid(number, 0)\n"
-        "print(drawn(), _shared.pid == ours)\n"
+        "print(drawn(), _shared_worker.pid == ours)\n"
     )
     assert _run(program, tmp_path).split() == ["None", "True", "True", "True", "True"]
 
@@ -476,8 +482,8 @@ def test_the_process_is_gone_when_ours_is(tmp_path: Path) -> None:
             [
                 sys.executable,
                 "-c",
-                "import os, sys\nfrom mailer.rendering.worker.client import _shared\n"
-                f"_shared.start(); print(_shared.pid, flush=True)\n{ending}",
+                "import os, sys\nfrom mailer.rendering.worker.client import _shared_worker\n"
+                f"_shared_worker.start(); print(_shared_worker.pid, flush=True)\n{ending}",
             ],
             cwd=ROOT,
             capture_output=True,
@@ -501,7 +507,7 @@ def _is_running(number: int) -> bool:
 @PROC
 def test_the_process_has_nothing_of_ours_and_may_do_little(tmp_path: Path) -> None:
     program = (
-        "drawn(); proc = Path(f'/proc/{_shared.pid}')\n"
+        "drawn(); proc = Path(f'/proc/{_shared_worker.pid}')\n"
         "print(proc.joinpath('environ').read_bytes())\n"
         "print(os.readlink(proc / 'cwd'))\n"
         "print(sorted({os.readlink(file).split(':')[0] for file in proc.joinpath('fd').iterdir()}))\n"
