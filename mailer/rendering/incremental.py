@@ -46,6 +46,7 @@ class _MismatchError(Exception):
     """The new fragments do not fit into the previous email."""
 
 
+# Without it, compiling after a change to one story takes four times as long.
 _cached_renders: BoundedCache[_CachedRender] = BoundedCache(_MAX_CACHED)
 
 
@@ -60,16 +61,16 @@ def render_incrementally(
     Raises:
         TemplateError: as there; or a text contains a reserved mark, or the template loses a fragment.
     """
-    pieces = _split_page(page)
+    split = _split_page(page)
     key = (template, overrides, page.language, page.title, page.issue)
-    before = _cached_renders.get(key)
-    drawn = None
-    if before and before.stamps == stamps:
-        drawn = _update(before, pieces, page, template=template, overrides=overrides)
-    drawn = drawn or _render_checked(page, template=template, overrides=overrides)
+    cached = _cached_renders.get(key)
+    rendered = None
+    if cached and cached.stamps == stamps:
+        rendered = _update(cached, split, page, template=template, overrides=overrides)
+    rendered = rendered or _render_checked(page, template=template, overrides=overrides)
     if stamps is not None:
-        _cached_renders.put(key, _CachedRender(page=pieces, stamps=stamps, rendered=drawn))
-    return drawn
+        _cached_renders.put(key, _CachedRender(page=split, stamps=stamps, rendered=rendered))
+    return rendered
 
 
 def _split_page(page: Page) -> _SplitPage:
@@ -95,8 +96,8 @@ def _update(
     if not cached.rendered.stories_isolated or len(changed) > len(split.stories) * _MAX_CHANGED_SHARE:
         return None
     try:
-        few = _render_checked(_keep_stories(page, changed), template=template, overrides=overrides)
-        return _replace_stories(cached.rendered, few, changed)
+        partial = _render_checked(_keep_stories(page, changed), template=template, overrides=overrides)
+        return _replace_stories(cached.rendered, partial, changed)
     except (TemplateError, _MismatchError):
         # Rendering the whole email then reports the error with its line.
         return None
@@ -106,9 +107,9 @@ def _render_checked(page: Page, *, template: str, overrides: Path | None) -> Ren
     """Render ``page``, checking it before and after; parts rendered before need no second check."""
     # The parts around the sections were checked with the whole page.
     refuse_reserved_marks(page if page.whole else page.sections)
-    drawn = render_in_worker(page, template=template, overrides=overrides)
-    _refuse_lost_fragments(page, drawn, template=template)
-    return drawn
+    rendered = render_in_worker(page, template=template, overrides=overrides)
+    _refuse_lost_fragments(page, rendered, template=template)
+    return rendered
 
 
 def _refuse_lost_fragments(page: Page, rendered: RenderedPage, *, template: str) -> None:
@@ -138,26 +139,26 @@ def _keep_stories(page: Page, slugs: list[str]) -> Page:
     return replace(page, whole=False, sections=tuple(section for section in sections if section.stories))
 
 
-def _replace_stories(whole: RenderedPage, few: RenderedPage, slugs: list[str]) -> RenderedPage:
-    """``whole`` with the fragments from ``few`` for the stories ``slugs``."""
-    if not few.stories_isolated:
+def _replace_stories(whole: RenderedPage, partial: RenderedPage, slugs: list[str]) -> RenderedPage:
+    """``whole`` with the fragments from ``partial`` for the stories ``slugs``."""
+    if not partial.stories_isolated:
         raise _MismatchError
     # What a component adds to the head is not in its fragment.
     head = whole.html.find("</head>")
-    if head != few.html.find("</head>") or whole.html[:head] != few.html[:head]:
+    if head != partial.html.find("</head>") or whole.html[:head] != partial.html[:head]:
         raise _MismatchError
     html, mjml, text = whole.html, whole.mjml, whole.text
     for slug in slugs:
-        html = _replace_story(html, few.html, slug, markup=True)
-        mjml = _replace_story(mjml, few.mjml, slug, markup=True)
-        text = _replace_story(text, few.text, slug, markup=False)
+        html = _replace_story(html, partial.html, slug, markup=True)
+        mjml = _replace_story(mjml, partial.mjml, slug, markup=True)
+        text = _replace_story(text, partial.text, slug, markup=False)
     return RenderedPage(mjml=mjml, html=html, text=text)
 
 
-def _replace_story(whole: str, few: str, slug: str, *, markup: bool) -> str:
-    """``whole`` with the fragment from ``few`` for the story ``slug``."""
+def _replace_story(whole: str, partial: str, slug: str, *, markup: bool) -> str:
+    """``whole`` with the fragment from ``partial`` for the story ``slug``."""
     old = find_fragment(whole, FragmentKind.story, slug, markup=markup)
-    new = find_fragment(few, FragmentKind.story, slug, markup=markup)
+    new = find_fragment(partial, FragmentKind.story, slug, markup=markup)
     if old is None or new is None:
         raise _MismatchError
-    return f"{whole[: old[0]]}{few[slice(*new)]}{whole[old[1] :]}"
+    return f"{whole[: old[0]]}{partial[slice(*new)]}{whole[old[1] :]}"

@@ -3,12 +3,10 @@ settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 
 from markupsafe import Markup, escape
 
-from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage, prepare_image
 from editions.model import (
     Edition,
@@ -46,9 +44,6 @@ from mailer.rendering.themes.theme import Accent, Theme
 from mailer.settings import Settings
 from subscribers.country import country_name
 
-# Most stories are unchanged since the edition was last laid out.
-_story_views: LatestCache[StoryView] = LatestCache(2000)
-
 
 @dataclass(frozen=True, kw_only=True)
 class PageBuilder:
@@ -64,22 +59,22 @@ class PageBuilder:
 
     def build_page(self) -> Page:
         """The page, with every text marked for its language. Fills ``images`` as a side effect."""
-        edition, sender, frame = self.edition, self.settings.sender, self._edition_text()
+        edition, sender, text_of_edition = self.edition, self.settings.sender, self._edition_text()
         address = tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip())
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
         accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
         return Page(
             language=self.language,
             direction=direction_of(self.language),
-            subject=frame.subject,
-            preheader=frame.preheader,
-            title=frame.title,
-            title_html=self._mark_text(frame.title),
+            subject=text_of_edition.subject,
+            preheader=text_of_edition.preheader,
+            title=text_of_edition.title,
+            title_html=self._mark_text(text_of_edition.title),
             issue=self.phrases.issue.format(number=edition.number) if edition.number else "",
             issue_html=self._embed_phrase(escape(self.phrases.issue).format(number=edition.number))
             if edition.number
             else Markup(),
-            period=frame.period,
+            period=text_of_edition.period,
             organisation=sender.organisation,
             organisation_html=self._embed_text(sender.organisation, sender.language),
             postal_address=address,
@@ -100,7 +95,7 @@ class PageBuilder:
             words_lang=language_attributes(self._phrase_language(self.language), self.language),
             theme=self.theme,
             accents=accents,
-            merge_tag=MergeTags(**{hole.name: hole.placeholder for hole in MergeTag}),
+            merge_tag=MergeTags(**{tag.name: tag.placeholder for tag in MergeTag}),
             whole=True,
         )
 
@@ -129,30 +124,9 @@ class PageBuilder:
         return name, self._embed_text(name) if configured else self._mark_text(name)
 
     def _build_story(self, story: Story, accent: Accent) -> StoryView:
-        """The view from last time, unless the story or something else it depends on has changed."""
         pictures = self.theme.pictures
         width = pictures.feature if story.kind is StoryKind.feature else pictures.story
         picture = self._prepare_picture(story.image.path, width) if story.image else None
-        return _story_views.get_or_create(
-            (self.edition.folder, self.language, story.source),
-            (story, accent, picture, self._story_context),
-            lambda: self._make_story_view(story, accent, picture),
-        )
-
-    @cached_property
-    def _story_context(self) -> tuple[object, ...]:
-        """What the view of a story depends on besides the story, its picture and the colour of its
-        section."""
-        settings = self.settings
-        return (
-            self.edition.language,
-            self.phrases,
-            settings.web.base_url,
-            tuple(settings.countries.items()),
-            repr(settings.country_names),
-        )
-
-    def _make_story_view(self, story: Story, accent: Accent, picture: PreparedImage | None) -> StoryView:
         text = self._choose_text(story.texts)
         where = " · ".join(map(self._name_country, story.countries))
         return StoryView(

@@ -62,32 +62,33 @@ class _WorkerProcess:
 
         Raises:
             TemplateError: rendering took too long or the process ended; the process must not be used again.
-            _NotBegunError: the process ended for a reason unrelated to the request.
+            _NotStartedError: the process ended for a reason unrelated to the request.
         """
-        at = ""
+        template = ""
         deadline = time.monotonic() + limits.wall_seconds
         try:
             self.connection.settimeout(limits.wall_seconds)
             send_request(self.connection, pickled)
             while True:
-                word, texts = receive_reply(self.connection, max_bytes=limits.reply_bytes, deadline=deadline)
-                if word is not ReplyKind.progress:
-                    return at, word, texts
-                at = texts[0]
+                kind, texts = receive_reply(self.connection, max_bytes=limits.reply_bytes, deadline=deadline)
+                if kind is not ReplyKind.progress:
+                    return template, kind, texts
+                template = texts[0]
         except TimeoutError:
             raise TemplateError(
-                f"{at or 'A template'}: stopped after {limits.wall_seconds:g} seconds without finishing. "
-                "If the machine is very busy, try again; otherwise look for a loop over too many items."
+                f"{template or 'A template'}: stopped after {limits.wall_seconds:g} seconds without "
+                "finishing. If the machine is very busy, try again; otherwise look for a loop over too many "
+                "items."
             ) from None
         except ProtocolError as error:
             raise TemplateError(
-                f"{at or 'A template'}: the render process sent an invalid reply ({error})."
+                f"{template or 'A template'}: the render process sent an invalid reply ({error})."
             ) from None
         except (ConnectionClosedError, OSError) as error:
             code = self._wait_for_exit()
-            if not at:
+            if not template:
                 raise _NotStartedError(self._read_startup_error() or f"exit code {code}") from error
-            raise TemplateError(f"{at}: {explain_exit(code, limits)}") from None
+            raise TemplateError(f"{template}: {explain_exit(code, limits)}") from None
 
     def _wait_for_exit(self) -> int | None:
         """The exit code of a process that closed its connection, negative for a signal; None if it is still
@@ -168,17 +169,17 @@ class RenderWorker:
         """
         # The process has a different working directory.
         folder = overrides.absolute() if overrides else None
-        question = pickle.dumps(
+        pickled = pickle.dumps(
             RenderRequest(page=page, template=template, overrides=folder, limits=self._limits)
         )
         with self._lock:
             try:
-                return self._request(question)
+                return self._request(pickled)
             except _NotStartedError:
                 # It ended while idle, perhaps because the machine ran out of memory: try once with a new one.
                 pass
             try:
-                return self._request(question)
+                return self._request(pickled)
             except _NotStartedError as error:
                 raise MailerError(
                     f"{find_python()}: the render process cannot be started: {error}. Check that the "
@@ -188,22 +189,22 @@ class RenderWorker:
 
     def _request(self, pickled: bytes) -> RenderedPage:
         try:
-            at, word, texts = self._ensure_process().request(pickled, self._limits)
+            template, kind, texts = self._ensure_process().request(pickled, self._limits)
         except BaseException:
             # Also after Ctrl-C: the rest of a reply must not be mistaken for the next one.
             self._kill()
             raise
-        if word in {ReplyKind.rendered, ReplyKind.rendered_mixed}:
+        if kind in {ReplyKind.rendered, ReplyKind.rendered_mixed}:
             mjml, html, text = texts
-            return RenderedPage(mjml=mjml, html=html, text=text, stories_isolated=word is ReplyKind.rendered)
-        if word is ReplyKind.template_error:
+            return RenderedPage(mjml=mjml, html=html, text=text, stories_isolated=kind is ReplyKind.rendered)
+        if kind is ReplyKind.template_error:
             raise TemplateError(texts[0])
-        if word is ReplyKind.mjml_error:
+        if kind is ReplyKind.mjml_error:
             raise MjmlError(texts[0])
         self._kill()
-        if word is ReplyKind.out_of_memory:
-            raise TemplateError(f"{at}: {_explain_memory(self._limits)}")
-        raise RuntimeError(f"{at}: rendering failed in the render process:\n{texts[0]}")
+        if kind is ReplyKind.out_of_memory:
+            raise TemplateError(f"{template}: {_explain_memory(self._limits)}")
+        raise RuntimeError(f"{template}: rendering failed in the render process:\n{texts[0]}")
 
     def _ensure_process(self) -> _WorkerProcess:
         if self._process is None:
@@ -232,8 +233,8 @@ def _start_process() -> _WorkerProcess:
     ours, theirs = socket.socketpair()
     # No prctl(PR_SET_PDEATHSIG): it depends on the thread that started the process, and a server's threads
     # come and go. An idle process ends when the connection closes, a busy one at its CPU limit.
-    with theirs, contextlib.ExitStack() as undo:
-        undo.enter_context(ours)
+    with theirs, contextlib.ExitStack() as cleanup:
+        cleanup.enter_context(ours)
         process = subprocess.Popen(  # noqa: S603 - our own program, our own path
             [find_python(), *_PYTHON_OPTIONS, "-c", _WORKER_CODE, *_list_import_path()],
             stdin=theirs.fileno(),
@@ -244,7 +245,7 @@ def _start_process() -> _WorkerProcess:
             # Ctrl-C must only reach us; the process ends with us.
             start_new_session=True,
         )
-        undo.pop_all()
+        cleanup.pop_all()
     return _WorkerProcess(process, ours)
 
 

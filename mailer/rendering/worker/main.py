@@ -29,7 +29,7 @@ _STATM = Path("/proc/self/statm")
 
 def main() -> None:
     """Render pages until the program that started us closes the connection."""
-    line = socket.socket(fileno=0)
+    connection = socket.socket(fileno=0)
     warm_up()
     # Objects made by the libraries so far stay alive: garbage collection need not scan them again.
     gc.freeze()
@@ -37,22 +37,22 @@ def main() -> None:
     with Path(os.devnull).open("wb") as nowhere:
         os.dup2(nowhere.fileno(), 2)
     drop_privileges()
-    loaded = measure_address_space()
-    while (question := receive_request(line)) is not None:
-        handle_request(line, question, baseline=loaded)
+    baseline = measure_address_space()
+    while (pickled := receive_request(connection)) is not None:
+        handle_request(connection, pickled, baseline=baseline)
     # There is nothing to clean up.
     os._exit(0)
 
 
 def drop_privileges() -> None:
     """Give up for good what rendering never needs: writing files, starting programs, dumping core."""
-    for limit, most in (
+    for limit, value in (
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
     ):
-        _set_limit(limit, most, most)
+        _set_limit(limit, value, value)
 
 
 def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int | None) -> None:
@@ -61,7 +61,7 @@ def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int |
     try:
         request: RenderRequest = pickle.loads(pickled)  # noqa: S301 - from the program that started us
         apply_limits(request.limits, baseline=baseline)
-        drawn = render_page(
+        rendered = render_page(
             request.page,
             template=request.template,
             overrides=request.overrides,
@@ -76,8 +76,8 @@ def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int |
     except BaseException:  # a Rust panic is not an Exception
         send_reply(connection, ReplyKind.failed, traceback.format_exc())
     else:
-        word = ReplyKind.rendered if drawn.stories_isolated else ReplyKind.rendered_mixed
-        send_reply(connection, word, drawn.mjml, drawn.html, drawn.text)
+        kind = ReplyKind.rendered if rendered.stories_isolated else ReplyKind.rendered_mixed
+        send_reply(connection, kind, rendered.mjml, rendered.html, rendered.text)
 
 
 def apply_limits(limits: RenderLimits, *, baseline: int | None) -> None:

@@ -50,22 +50,22 @@ class RenderRequest:
 class ReplyKind(StrEnum):
     """The kind of a reply. Any number of ``progress`` replies come before one of the others."""
 
-    progress = "at"
+    progress = "progress"
     """Rendering has reached a template: its name."""
 
-    rendered = "drawn"
+    rendered = "rendered"
     """The page was rendered, each story mentioned only in its own fragments: MJML, HTML, text."""
 
-    rendered_mixed = "mixed"
+    rendered_mixed = "rendered_mixed"
     """Like ``rendered``, but stories are mentioned elsewhere too."""
 
-    template_error = "refused"
+    template_error = "template_error"
     """A template is wrong: the message of the TemplateError."""
 
-    mjml_error = "mjml"
+    mjml_error = "mjml_error"
     """The MJML of a template is wrong: the message of the MjmlError."""
 
-    out_of_memory = "memory"
+    out_of_memory = "out_of_memory"
     """Rendering needed more memory than it was allowed."""
 
     failed = "failed"
@@ -123,8 +123,8 @@ def receive_reply(
         TimeoutError: the deadline has passed.
     """
     try:
-        word = ReplyKind(_receive_text(connection, _MAX_KIND_BYTES, deadline))
-        return word, [_receive_text(connection, max_bytes, deadline) for _ in range(_TEXT_COUNTS[word])]
+        kind = ReplyKind(_receive_text(connection, _MAX_KIND_BYTES, deadline))
+        return kind, [_receive_text(connection, max_bytes, deadline) for _ in range(_TEXT_COUNTS[kind])]
     except ValueError as error:
         raise ProtocolError("unknown reply") from error
 

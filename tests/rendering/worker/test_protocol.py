@@ -73,9 +73,9 @@ def test_a_question_arrives_and_its_absence_too(line: tuple[socket.socket, socke
     "said",
     [
         pytest.param(_frame(b"hello"), id="no word of ours"),
-        pytest.param(_frame(b"at") + _frame(b"\xff"), id="no text"),
+        pytest.param(_frame(b"progress") + _frame(b"\xff"), id="no text"),
         pytest.param(_frame(b"x" * 17), id="too long a word"),
-        pytest.param(_frame(b"at") + _frame(b"x" * 1001), id="too long a text"),
+        pytest.param(_frame(b"progress") + _frame(b"x" * 1001), id="too long a text"),
         pytest.param(b"GET / HTTP/1.1\r\n\r\n", id="another language"),
     ],
 )
@@ -87,7 +87,7 @@ def test_what_is_no_answer_is_refused(line: tuple[socket.socket, socket.socket],
 
 
 @pytest.mark.parametrize(
-    "said", [b"", b"\0\0", _frame(b"drawn"), _frame(b"drawn") + _frame(b"a"), _frame(b"drawn")[:-1]]
+    "said", [b"", b"\0\0", _frame(b"rendered"), _frame(b"rendered") + _frame(b"a"), _frame(b"rendered")[:-1]]
 )
 def test_an_answer_that_ends_in_the_middle_is_none(
     line: tuple[socket.socket, socket.socket], said: bytes
@@ -101,7 +101,7 @@ def test_an_answer_that_ends_in_the_middle_is_none(
 
 def test_whoever_never_ends_a_sentence_is_not_waited_for(line: tuple[socket.socket, socket.socket]) -> None:
     ours, theirs = line
-    theirs.sendall(_frame(b"drawn"))
+    theirs.sendall(_frame(b"rendered"))
     with pytest.raises(TimeoutError):
         _receive(ours, seconds=0.05)
 
