@@ -4,7 +4,7 @@
 SHELL := /bin/sh
 BIN := .venv/bin
 # Named, because in a tree that is no git clone ruff would also read the tools that scripts/setup fetches.
-CODE := editions subscribers templates mailer tests scripts bench
+CODE := locales editions subscribers templates mailer tests scripts bench
 # A uv that scripts/setup fetched, for the tests that build the package.
 export PATH := $(PATH):$(CURDIR)/.tools/bin
 
@@ -20,6 +20,20 @@ demo: ## See the whole journey of an edition, on parts that come with it (needs 
 .PHONY: test
 test: setup servers check ## Prove it: checks, then every test but the minutes-long ones (ARGS="-k ledger")
 	$(BIN)/pytest -n auto --dist loadfile -m "not soak and not judges" $(ARGS)
+
+# Not what takes long and hardly depends on Python: PostgreSQL, browsers, whole campaigns and those killed in the middle.
+QUICK := -m "not soak and not judges" -k "not postgres and not browser and not crash" \
+  $(addprefix --ignore=tests/,acceptance bench demo docs judges scripts)
+
+.PHONY: test-newer
+test-newer: setup servers ## The quick tests again, on the newest Python here, if .venv has an older one
+	@scripts/setup newer
+	@if [ -d .venv-newer ]; then set -x; \
+	  .venv-newer/bin/pytest -n auto --dist loadfile $(QUICK) $(ARGS); fi
+
+.PHONY: bare
+bare: ## Run demo and test in a bare Debian 12 and 13 (needs root and debootstrap; ROOT=/var/tmp/bare RELEASES="12")
+	scripts/bare $(or $(ROOT),/var/tmp/partner-mailer-bare) $(RELEASES)
 
 .PHONY: soak
 soak: setup servers ## The minutes-long tests
@@ -43,6 +57,10 @@ check: setup ## Lint, format, types, import rules and documents
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_docs.py
+
+.PHONY: names
+names: setup ## Report module and class names that repeat, long modules and module names in -ing
+	@$(BIN)/python scripts/names.py
 
 .PHONY: format
 format: setup ## Lay the code out, and put imports in order
@@ -91,5 +109,5 @@ servers: ## What the tests send to, store in and look with: system packages, whe
 
 .PHONY: clean
 clean: ## Remove what was made here: .venv, .tools, caches, builds
-	rm -rf .venv .tools dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-newer .tools dist build .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,5 +1,5 @@
-"""What the product costs beside what others cost: ``make bench``.
+"""Benchmarks against comparable tools: ``make bench``.
 
-Every figure is a ratio of two things measured in turn, in one run on one machine, so that a busy machine
-slows both alike. Milliseconds are this machine's, at this moment, and are shown only to give an idea.
+Every figure is a ratio of two things measured alternately, in one run on one machine, so that a busy machine
+slows both equally. Milliseconds are specific to this machine and moment, and are only shown to give an idea.
 """

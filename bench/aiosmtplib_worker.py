@@ -1,4 +1,4 @@
-"""A sender as it is usually written: a pool of aiosmtplib connections, an ``EmailMessage`` for each reader.
+"""A typical sender: a pool of aiosmtplib connections, and an ``EmailMessage`` per reader.
 
 It keeps no ledger. It runs on uvloop, as ours does.
 """
@@ -21,7 +21,8 @@ _SENDER = "news@example.org"
 
 @dataclass(frozen=True, kw_only=True)
 class AiosmtplibJob:
-    """Send so many messages over so many connections; ``headers``, ``text`` and ``html`` are one reader's."""
+    """Send this many messages over this many connections; ``headers``, ``text`` and ``html`` are one
+    reader's."""
 
     port: int
     messages: int

@@ -1,4 +1,4 @@
-"""What every measurement of dispatch stands on: campaigns to send, how often, and how much."""
+"""What every measurement of sending needs: campaigns, the number of rounds, and the scale."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -10,8 +10,8 @@ from bench.runs import Run, RunComparison
 
 @dataclass(frozen=True, kw_only=True)
 class BenchContext:
-    """``rounds`` count, after one that does not. ``scale`` makes every run shorter or longer than usual;
-    ``full`` sends the great campaigns to their end.
+    """``rounds`` excludes the warm-up. ``scale`` makes every run shorter or longer than usual; ``full`` sends
+    large campaigns to the end.
     """
 
     campaigns: CampaignFactory
@@ -20,7 +20,7 @@ class BenchContext:
     full: bool = False
 
     def scaled(self, usual: int) -> int:
-        """How many messages, where it is ``usual`` so many."""
+        """Scale the usual number of messages."""
         return max(20, round(usual * self.scale))
 
     def prepare(self, size: NewsletterSize, readers: int) -> PreparedCampaign:

@@ -1,4 +1,5 @@
-"""What an edition costs: the way from MJML to inlined HTML, the whole compile, and how it grows."""
+"""Measure compiling an edition: from MJML to inlined HTML, the whole compile, and how time grows with
+stories."""
 
 import itertools
 import re
@@ -15,14 +16,14 @@ from bench.timed_rounds import TimedRounds, time_call
 from mailer.rendering.pipeline.css_inliner import inline_styles
 from mailer.rendering.pipeline.mjml import check_mjml, convert_mjml
 
-# Node's compiler needs some dozens of rounds until it is as fast as it gets.
+# Node needs a few dozen rounds to warm up.
 _WARMUP = 40
 _SIZES = (10, 50, 200)
 _NUMBERED = re.compile(r"\d{3}-(.+)\.md")
 
 
 def measure_conversion(sample: Sample, peer: NpmRenderer) -> Iterator[Measurement]:
-    """MJML to inlined HTML, beside npm's mjml and juice from the same MJML."""
+    """Compare MJML to inlined HTML with npm's mjml and juice, from the same MJML."""
     mjml, css = sample.mjml(), sample.inline_css()
     both, same = "mjml and juice", "mjml and juice, the same rules"
     rounds = TimedRounds(
@@ -50,7 +51,7 @@ def measure_conversion(sample: Sample, peer: NpmRenderer) -> Iterator[Measuremen
 
 
 def measure_change(sample: Sample, peer: NpmRenderer) -> Iterator[Measurement]:
-    """Reading and compiling the edition after a sentence of one story changed, beside npm's mjml alone."""
+    """Compare reading and compiling the edition after one sentence changed with npm's mjml alone."""
     mjml, changed = sample.mjml(), itertools.count()
     stories = sorted((sample.folder / "stories").glob("*.md"))
     written = stories[len(stories) // 2].read_text(encoding="utf-8")
@@ -68,7 +69,7 @@ def measure_change(sample: Sample, peer: NpmRenderer) -> Iterator[Measurement]:
         warmup=_WARMUP,
     )
     yield Measurement(
-        what="the whole compile after one story changed, beside npm mjml alone",
+        what="the whole compile after one story changed, against npm mjml alone",
         measured=rounds.ratio("ours", "mjml"),
         bound=Bound.at_most,
         bar=1,
@@ -77,9 +78,10 @@ def measure_change(sample: Sample, peer: NpmRenderer) -> Iterator[Measurement]:
 
 
 def measure_scaling(sample: Sample, folder: Path) -> Iterator[Measurement]:
-    """The time per story of editions that grow, every story changed before each compile."""
+    """Measure the time per story for editions of growing size, with every story changed before each
+    compile."""
     folders = {count: _grow_edition(sample, folder / f"stories-{count}", count) for count in _SIZES}
-    time.sleep(2.5)  # until the pictures have settled, see editions.source.file_stamp
+    time.sleep(2.5)  # until the images are old enough to be cached, see editions.source.file_stamp
     rounds = TimedRounds(
         {
             str(count): _after(_make_change(grown), time_call(partial(sample.read_and_compile, grown)))
@@ -90,7 +92,7 @@ def measure_scaling(sample: Sample, folder: Path) -> Iterator[Measurement]:
     )
     per_story = {count: rounds.median(str(count)) / count for count in _SIZES}
     yield Measurement(
-        what="time per story of 50 and of 200 stories, beside that of 10",
+        what="time per story of 50 and of 200 stories, against 10",
         measured=max(per_story[count] for count in _SIZES[1:]) / per_story[_SIZES[0]],
         bound=Bound.at_most,
         bar=1.3,
@@ -107,7 +109,7 @@ def _after(prepare: Callable[[], None], timed: Callable[[], float]) -> Callable[
 
 
 def _grow_edition(sample: Sample, folder: Path, count: int) -> Path:
-    """The sample with its stories again and again, each under a number and a name of its own."""
+    """Copy the sample with its stories repeated, each under its own number and name."""
     shutil.copytree(sample.folder, folder)
     stories = sorted((folder / "stories").glob("*.md"))
     texts = {story: story.read_text(encoding="utf-8") for story in stories}

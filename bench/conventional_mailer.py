@@ -1,4 +1,5 @@
-"""A message as it is usually made, one reader after another: Jinja2, MJML, premailer, the email package."""
+"""Build messages in the conventional way, one reader at a time: Jinja2, MJML, premailer, the email
+package."""
 
 from email.message import EmailMessage
 

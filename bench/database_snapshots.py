@@ -1,4 +1,4 @@
-"""Databases that are put back to where they were before each round."""
+"""Databases that are restored to a saved state before each round."""
 
 import contextlib
 import os
@@ -12,25 +12,25 @@ from sqlalchemy import create_engine, make_url, text
 
 
 class RestorableDatabase(Protocol):
-    """The database of a workspace."""
+    """The database of a workspace, which can be saved and restored."""
 
     @property
     def url(self) -> str:
-        """Its address, as settings have it."""
+        """Its URL, as in the settings."""
         ...
 
     def save(self) -> None:
-        """Remember how it is now."""
+        """Save its current state."""
         ...
 
     def restore(self) -> None:
-        """Make it as it was kept."""
+        """Restore the saved state."""
         ...
 
 
 @dataclass(frozen=True)
 class SqliteDatabase:
-    """A file, and a copy of it beside it."""
+    """A file, with its saved copy next to it."""
 
     path: Path
 
@@ -51,14 +51,14 @@ class SqliteDatabase:
         for suffix in ("-wal", "-shm"):
             Path(f"{self.path}{suffix}").unlink(missing_ok=True)
         shutil.copyfile(self._copy, self.path)
-        # On disk before the round begins: the round's own flushes must not have to write the copy too.
+        # Written to disk before the round begins, so that the round's own flushes do not include the copy.
         with self.path.open("rb") as file:
             os.fsync(file.fileno())
 
 
 @dataclass(frozen=True)
 class PostgresDatabase:
-    """A database on the server of ``server`` (the address of another one), and a template of it."""
+    """A database on the same server as the URL ``server``, and a template of it."""
 
     server: str
     name: str

@@ -1,7 +1,8 @@
-"""``make bench-dispatch``: how fast campaigns are sent, one table, each figure with its bar.
+"""``make bench-dispatch``: how fast campaigns are sent, each figure with its bar.
 
-Every figure is the product's: a workspace as a user has it, the links and tokens of each reader, the ledger
-in SQLite with ``synchronous=FULL`` (or PostgreSQL where said), a progress bar, no signature unless said.
+Every figure is for the product as used: a normal workspace, links and tokens for each reader, the ledger in
+SQLite with ``synchronous=FULL`` (or PostgreSQL where stated), a progress bar, and no DKIM signature unless
+stated.
 """
 
 import argparse
@@ -41,10 +42,10 @@ _FIGURES: dict[str, Callable[[BenchContext], Iterator[Measurement]]] = {
 }
 _PROFILED = {NewsletterSize.large: 6_000, NewsletterSize.small: 20_000}
 _ABOUT = """\
-Ratios are medians over rounds in turn, after one that does not count; times are this machine's, just now.
-Ours: from the call that sends to its end, with the database opened and the frozen content read; not the
-start of Python. smtp-source: all of its process, with -d, so its connections stay open, and so do ours. It
-sends one body of the same length to one reader, and keeps no record. Ours keeps a durable ledger.
+Ratios are medians over alternating rounds, after one that does not count; times are specific to this machine.
+Ours: the call that sends, including opening the database and reading the frozen content, without starting
+Python. smtp-source: its whole process, with -d, so its connections stay open, as ours do. It sends one body
+of the same length to one reader and keeps no record. Ours keeps a durable ledger.
 """
 
 
@@ -61,12 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
             profile(ground, NewsletterSize(options.profile))
             return
         print(_ABOUT)
-        # Told as they come: all of them together take minutes.
+        # Printed as they are measured: all of them take minutes.
         print_table(figure for name in options.figures or _FIGURES for figure in measure(ground, name))
 
 
 def measure(context: BenchContext, name: str) -> Iterator[Measurement]:
-    """The figures of one measurement; what cannot be measured here is told as such."""
+    """Yield the figures of one measurement; what cannot be measured here is reported as such."""
     try:
         yield from _FIGURES[name](context)
     except (NoRelayError, FailedRunError) as error:
@@ -74,7 +75,7 @@ def measure(context: BenchContext, name: str) -> Iterator[Measurement]:
 
 
 def profile(context: BenchContext, size: NewsletterSize) -> None:
-    """One run without and one with the profiler, whose 25 longest functions go to stderr."""
+    """Run once without and once with the profiler, which writes the 25 slowest functions to stderr."""
     campaign = context.prepare(size, _PROFILED[size])
     with running_sink() as port:
         campaign.send(port)
@@ -90,17 +91,23 @@ def _print_run(run: Run) -> None:
 
 
 def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m bench.dispatch", description="Measure dispatch.")
-    parser.add_argument("figures", nargs="*", metavar="FIGURE", help=f"which of {', '.join(_FIGURES)}; all")
-    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (5)")
-    parser.add_argument("--quick", action="store_true", help="3 rounds")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.dispatch", description="Measure how fast campaigns are sent."
+    )
+    parser.add_argument(
+        "figures", nargs="*", metavar="FIGURE", help=f"one or more of {', '.join(_FIGURES)} (default: all)"
+    )
+    parser.add_argument("--rounds", type=int, default=5, help="rounds that count (default: 5)")
+    parser.add_argument("--quick", action="store_true", help="run 3 rounds")
     parser.add_argument("--scale", type=float, default=1, help="shorter (0.1) or longer (2) runs")
-    parser.add_argument("--full", action="store_true", help="send the million to its end")
+    parser.add_argument("--full", action="store_true", help="send to all of the million readers")
     parser.add_argument("--profile", choices=list(NewsletterSize), help="profile one run instead")
-    parser.add_argument("--dir", type=Path, help="where workspaces and queues are made; its disk counts")
+    parser.add_argument(
+        "--dir", type=Path, help="folder for workspaces and queues; the speed of its disk matters"
+    )
     options = parser.parse_args(arguments)
     if unknown := set(options.figures) - set(_FIGURES):
-        parser.error(f"no such figure: {', '.join(sorted(unknown))}. There are {', '.join(_FIGURES)}.")
+        parser.error(f"no such figure: {', '.join(sorted(unknown))}. Choose from {', '.join(_FIGURES)}.")
     return options
 
 

@@ -1,4 +1,4 @@
-"""One import of a list in a process of its own, asked for by ``bench.list_import``."""
+"""A process that imports a list once, started by ``bench.list_import``."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,7 +33,7 @@ def prepare(job: ImportJob):  # type: ignore[no-untyped-def] # bench is not type
                 now=datetime.now(UTC),
             )
             session.commit()
-        # Closing folds what was written into the file, as the end of the command does.
+        # Closing checkpoints the write-ahead log, as it does at the end of the command.
         engine.dispose()
         return report.added
 

@@ -1,4 +1,4 @@
-"""What a launch costs beside the bare statement that writes the same rows."""
+"""Compare the cost of a launch with the bare statement that writes the same rows."""
 
 import time
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from mailer.campaigns.launch import launch
 from mailer.campaigns.plan import Plan
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
 _READERS = 1_000_000
 _ROWS = """\
@@ -26,9 +26,9 @@ SELECT 1, id, 'queued', 0, 0, false, '', :now FROM subscriber ORDER BY id
 
 
 def measure_launch(context: BenchContext) -> Iterator[Measurement]:
-    """A launch to 1,000,000 readers, on SQLite; PostgreSQL is told, without a bar."""
+    """Measure a launch to 1,000,000 readers on SQLite; the figure for PostgreSQL has no bar."""
     readers = context.scaled(_READERS)
-    what = f"launch to {readers:,} beside a bare INSERT … SELECT"
+    what = f"launch to {readers:,} against a bare INSERT … SELECT"
     yield _measure(
         context,
         context.campaigns.make_audience("launch", NewsletterSize.small, readers),
@@ -62,7 +62,7 @@ def _measure(
 
 
 def _launch(audience: PreparedAudience, plan: Plan) -> Run:
-    """The whole launch: checks, pictures, frozen content, deliveries."""
+    """Run the whole launch: checks, images, frozen content, deliveries."""
     audience.database.restore()
     engine = audience.workspace.open_database(durable=True)
     began = time.monotonic()
@@ -71,7 +71,7 @@ def _launch(audience: PreparedAudience, plan: Plan) -> Run:
 
 
 def _insert(audience: PreparedAudience) -> Run:
-    """The statement alone, for a campaign that stands there already."""
+    """Run the statement alone, for an existing campaign."""
     audience.database.restore()
     engine = audience.workspace.open_database(durable=True)
     now = datetime.now(UTC)

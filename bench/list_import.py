@@ -1,7 +1,8 @@
-"""``make bench-list``: what an import of a million rows costs, beside the shell of SQLite.
+"""``make bench-list``: compare an import of a million rows with the SQLite shell.
 
-The shell's ``.import`` puts the same file into a bare table of seven texts: no check, no index, no consent
-record. Ours reads every cell by the rules, and keeps addresses, sectors, tags and a consent record for each.
+The shell's ``.import`` loads the same file into a bare table of seven text columns: no validation, no index,
+no consent records. Ours validates every cell and stores addresses, sectors, tags and a consent record for
+each row.
 """
 
 import argparse
@@ -23,7 +24,7 @@ from bench.worker_process import FailedRunError, run_worker
 from mailer.database.engine import open_engine
 from mailer.database.schema import upgrade
 from subscribers.csv_format import COLUMNS
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
 _ROWS = 1_000_000
 _SECTORS = ("education", "culture", "natural-sciences", "social-and-human-sciences", "communication")
@@ -31,14 +32,14 @@ _FIRST = ("Ann", "Bat", "Chen", "Dorj", "Fang", "José", "陈晓", "Батсүх
 _LAST = ("Li", "Wang", "Ganbold", "Kim", "Sato", "Martin", "Tuya", "Nguyen", "Müller", "Ganbaatar")
 _COUNTRIES = ("MN", "CN", "JP", "KR", "KP", "Mongolia", "China", "République de Corée")
 _ABOUT = """\
-Ratios are medians over rounds in turn, after one that does not count; times are this machine's, just now.
-Ours: from opening the database to closing it, not the start of Python. The shell: all of its process.
+Ratios are medians over alternating rounds, after one that does not count; times are specific to this machine.
+Ours: from opening the database to closing it, without starting Python. The shell: its whole process.
 """
 
 
 @dataclass(frozen=True, kw_only=True)
 class ImportBench:
-    """A file of ``rows`` people in a folder of our own, and how often everything is done."""
+    """A file of ``rows`` people in a temporary folder, and the number of rounds."""
 
     folder: Path
     rows: int
@@ -49,7 +50,8 @@ class ImportBench:
         return self.folder / "people.csv"
 
     def write(self) -> None:
-        """The file: 115 bytes a row, one sector or two, a tag for every other; ten thousand domains."""
+        """Write the file: 115 bytes per row, one or two sectors, a tag in every other row, ten thousand
+        domains."""
         chance = random.Random(5)
         with self.file.open("w", encoding="utf-8", newline="") as stream:
             writer = csv.writer(stream)
@@ -69,7 +71,7 @@ class ImportBench:
 
 
 def measure_import(bench: ImportBench) -> Iterator[Measurement]:
-    """The time beside the shell's, and the memory; PostgreSQL is told, without a bar."""
+    """Compare the time with the shell's, and measure memory; the figure for PostgreSQL has no bar."""
     name, yardstick = _find_reference()
     turns = RunComparison(
         {"ours": lambda: _import(bench), "bare": lambda: yardstick(bench)}, rounds=bench.rounds
@@ -79,14 +81,14 @@ def measure_import(bench: ImportBench) -> Iterator[Measurement]:
     seconds = [turns.median(work, time_each) * million for work in ("ours", "bare")]
     cpu = turns.median("ours", cpu_each) * million
     yield Measurement(
-        what=f"import of {bench.rows:,} rows beside {name}, SQLite",
+        what=f"import of {bench.rows:,} rows against {name}, SQLite",
         measured=ratio.median,
         bound=Bound.at_most,
         bar=8,
         note=f"{seconds[0]:.1f} s against {seconds[1]:.2f} s; {cpu:.1f} s CPU; {ratio}",
     )
     yield Measurement(
-        what="    the most memory of the process",
+        what="    peak memory of the process",
         measured=turns.highest("ours", peak),
         unit="MB",
         bound=Bound.at_most,
@@ -111,7 +113,7 @@ def _import(bench: ImportBench, url: str = "sqlite:///list.db") -> Run:
     engine.dispose()
     run = run_worker("bench.import_worker", ImportJob(url=url, file=bench.file, sectors=_SECTORS))
     if run.messages != bench.rows:
-        raise FailedRunError(f"{run.messages:,} of {bench.rows:,} people came in")
+        raise FailedRunError(f"{run.messages:,} of {bench.rows:,} people were imported")
     return run
 
 
@@ -155,10 +157,12 @@ def _bare(bench: ImportBench) -> Path:
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    parser = argparse.ArgumentParser(prog="python -m bench.list_import", description="Measure the list.")
-    parser.add_argument("--rounds", type=int, default=3, help="rounds that count (3)")
-    parser.add_argument("--rows", type=int, default=_ROWS, help="rows of the file (1,000,000)")
-    parser.add_argument("--dir", type=Path, help="where the databases are made; its disk counts")
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.list_import", description="Measure importing a list."
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="rounds that count (default: 3)")
+    parser.add_argument("--rows", type=int, default=_ROWS, help="rows in the file (default: 1,000,000)")
+    parser.add_argument("--dir", type=Path, help="folder for the databases; the speed of its disk matters")
     options = parser.parse_args(arguments)
     print(_ABOUT)
     with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:

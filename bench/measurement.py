@@ -1,4 +1,4 @@
-"""A figure, the bar it is held to, and the table of all of them."""
+"""A measured figure, the bar it must meet, and the table that shows them."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from enum import StrEnum
 
 
 class Bound(StrEnum):
-    """Which side of the bar is the good one."""
+    """Whether the bar is a minimum or a maximum."""
 
     at_least = "at least"
     """The figure must not fall below the bar."""
@@ -17,9 +17,10 @@ class Bound(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Measurement:
-    """One line of the table. ``measured`` is None where it could not be; ``bar`` None where none is set.
+    """One row of the table. ``measured`` is None if it could not be measured; ``bar`` is None if there is
+    none.
 
-    ``note`` says what it was measured with, or why it was not.
+    ``note`` gives details, or says why it was not measured.
     """
 
     what: str

@@ -1,4 +1,4 @@
-"""What one reader's message costs."""
+"""Measure the cost of building one reader's message."""
 
 import dataclasses
 import hashlib
@@ -18,8 +18,8 @@ _KILOBYTES = 60
 
 
 def measure_messages(sample: Sample) -> Iterator[Measurement]:
-    """One message beside the usual way, and beside the SHA-256 of its own bytes."""
-    # cssutils speaks up about every rule of mail it finds odd.
+    """Compare one message with the conventional way, and with the SHA-256 of its bytes."""
+    # cssutils logs a warning about every unusual rule of email CSS.
     logging.getLogger("CSSUTILS").setLevel(logging.CRITICAL)
     yield measure_conventional(sample)
     yield measure_hash(sample)
@@ -60,7 +60,7 @@ def measure_hash(sample: Sample) -> Measurement:
         warmup=2,
     )
     return Measurement(
-        what=f"one reader's message of {len(message) / 1000:.0f} kB, beside sha256 of its bytes",
+        what=f"one reader's message of {len(message) / 1000:.0f} kB, against the SHA-256 of its bytes",
         measured=rounds.ratio("ours", "sha256"),
         bound=Bound.at_most,
         bar=0.5,
@@ -69,7 +69,7 @@ def measure_hash(sample: Sample) -> Measurement:
 
 
 def _compile_to_size(sample: Sample, now: datetime) -> CompiledEdition:
-    """The sample with as many of its stories as make a message of some 60 kB."""
+    """Compile as many stories of the sample as make a message of about 60 kB."""
 
     def compile_first(count: int) -> CompiledEdition:
         return sample.compile(dataclasses.replace(sample.edition, stories=sample.edition.stories[:count]))

@@ -1,4 +1,4 @@
-"""The two newsletters that are sent: ten stories of the sample, some 60 kB, and one story in some 5 kB."""
+"""The two newsletters to send: ten stories of the sample, about 60 kB, and one story, about 5 kB."""
 
 import shutil
 from datetime import datetime
@@ -36,17 +36,17 @@ Sixty teachers met to share what works in their classrooms.
 
 
 class NewsletterSize(StrEnum):
-    """Which newsletter."""
+    """Which newsletter to send."""
 
     large = "60k"
-    """Ten stories of the sample, as our own theme sets them."""
+    """Ten stories of the sample in our own theme."""
 
     small = "5k"
-    """One story, in a theme of the workspace that is next to none."""
+    """One story in a minimal theme of the workspace."""
 
 
 def create_newsletter(root: Path, size: NewsletterSize, *, now: datetime) -> tuple[Workspace, str]:
-    """A new workspace and the edition in it that is to be sent. Its list is empty."""
+    """Create a workspace with an empty list; return it with the name of the edition to send."""
     founded = create_workspace(root, sample=False, now=now)
     workspace = open_workspace(founded.root, environ={})
     slug = _write_short(workspace) if size is NewsletterSize.small else _copy_sample(workspace)
@@ -54,7 +54,7 @@ def create_newsletter(root: Path, size: NewsletterSize, *, now: datetime) -> tup
 
 
 def _copy_sample(workspace: Workspace) -> str:
-    """The sample edition, without the stories after the tenth."""
+    """Copy the first ten stories of the sample edition."""
     source = next(path for path in sorted(SAMPLE_EDITIONS.iterdir()) if (path / "edition.md").is_file())
     target = shutil.copytree(source, workspace.editions / source.name)
     for story in sorted((target / "stories").glob("*.md"))[_STORIES:]:

@@ -1,4 +1,4 @@
-"""npm's mjml and juice, installed here and kept warm in a process of their own."""
+"""npm's mjml and juice, installed here and kept warm in a separate process."""
 
 import json
 import shutil
@@ -13,14 +13,14 @@ _FOLDER = Path(__file__).parent / "peers"
 
 
 class NpmUnavailableError(Exception):
-    """The peers cannot be measured; the words say why."""
+    """The npm packages cannot be used; the message says why."""
 
 
 def install_peers() -> None:
-    """Install what ``peers/package-lock.json`` names, unless it is there.
+    """Install the packages in ``peers/package-lock.json``, unless they are already installed.
 
     Raises:
-        NpmUnavailableError: Node is missing, or the packages cannot be fetched.
+        NpmUnavailableError: Node is missing, or the packages cannot be downloaded.
     """
     if not shutil.which("node") or not shutil.which("npm"):
         raise NpmUnavailableError("Node is not installed")
@@ -36,7 +36,7 @@ def install_peers() -> None:
 
 
 class NpmRenderer:
-    """The warm process; it answers one question at a time."""
+    """The warm process; it handles one request at a time."""
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
@@ -55,7 +55,7 @@ class NpmRenderer:
         self._process.communicate()
 
     def render(self, task: str, mjml: str, css: str = "") -> tuple[float, str]:
-        """The milliseconds it took by its own clock, and the HTML."""
+        """Return the milliseconds it took by its own clock, and the HTML."""
         assert self._process.stdin
         assert self._process.stdout
         self._process.stdin.write(json.dumps({"task": task, "mjml": mjml, "css": css}) + "\n")

@@ -1,4 +1,4 @@
-"""How much memory assembling takes, for few readers and for many, each in a process of its own."""
+"""Measure the memory of building messages for few and for many readers, each in a separate process."""
 
 import itertools
 import pickle
@@ -22,7 +22,7 @@ _FEW, _MANY, _VARIANTS = 1_000, 100_000, 64
 
 @dataclass(frozen=True, kw_only=True)
 class BuildJob:
-    """What the process is asked to do: make the message of ``count`` readers, who share ``interests``."""
+    """The job of the process: build messages for ``count`` readers, who share ``interests``."""
 
     compiled: bytes
     settings: Settings
@@ -32,18 +32,18 @@ class BuildJob:
 
 
 def measure_memory(sample: Sample) -> Iterator[Measurement]:
-    """The peak of assembling for 100,000 readers over 64 variants, above that for 1,000."""
+    """Measure how much the peak for 100,000 readers with 64 variants exceeds that for 1,000."""
     compiled = sample.compile_for_interests()
-    errand = BuildJob(
+    job = BuildJob(
         compiled=compiled.to_bytes(),
         settings=sample.settings,
         reader=sample.readers[0],
         interests=tuple(itertools.islice(_distinct_interests(sample, compiled), _VARIANTS)),
         count=_FEW,
     )
-    few, many = _run(errand), _run(replace(errand, count=_MANY))
+    few, many = _run(job), _run(replace(job, count=_MANY))
     yield Measurement(
-        what=f"memory of {_MANY:,} readers over {len(errand.interests)} variants, above that of {_FEW:,}",
+        what=f"memory of {_MANY:,} readers over {len(job.interests)} variants, in excess of {_FEW:,}",
         measured=many - few,
         unit="MB",
         bound=Bound.at_most,
@@ -53,7 +53,7 @@ def measure_memory(sample: Sample) -> Iterator[Measurement]:
 
 
 def _distinct_interests(sample: Sample, compiled: CompiledEdition) -> Iterator[Interests]:
-    """Interests that each make a variant of their own."""
+    """Yield interests that each lead to a different variant."""
     countries = sorted({code for story in sample.edition.stories for code in story.countries})
     seen = set()
     for many in range(len(countries) + 1):
@@ -68,19 +68,19 @@ def _distinct_interests(sample: Sample, compiled: CompiledEdition) -> Iterator[I
 
 
 def _run(job: BuildJob) -> float:
-    """The peak in megabytes."""
+    """Return the peak in megabytes."""
     command = [sys.executable, "-m", "bench.peak_memory"]
     done = subprocess.run(command, input=pickle.dumps(job), stdout=subprocess.PIPE, check=True)
     return float(done.stdout)
 
 
 def main() -> None:
-    errand: BuildJob = pickle.load(sys.stdin.buffer)
-    builder = MessageBuilder([CompiledEdition.from_bytes(errand.compiled)], errand.settings)
+    job: BuildJob = pickle.load(sys.stdin.buffer)
+    builder = MessageBuilder([CompiledEdition.from_bytes(job.compiled)], job.settings)
     now = datetime.now(UTC)
-    for number, interests in zip(range(errand.count), itertools.cycle(errand.interests), strict=False):
+    for number, interests in zip(range(job.count), itertools.cycle(job.interests), strict=False):
         reader = replace(
-            errand.reader,
+            job.reader,
             subscriber_id=number,
             name=f"Reader {number}",
             message_id=f"<{number:012d}@example.org>",

@@ -1,4 +1,4 @@
-"""Campaigns launched once and kept, so that each round sends the same one from its beginning."""
+"""Launch campaigns once and keep them, so that each round sends the same one from the start."""
 
 import statistics
 from collections.abc import Iterator, Mapping
@@ -29,13 +29,13 @@ from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment
 
 _SAMPLE_SIZE = 50
-# smtp-source never renews a connection, so ours are not renewed either.
+# smtp-source never renews a connection, so neither do we.
 _UNLIMITED = str(10**9)
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedAudience:
-    """A newsletter and its readers, with nothing launched: what a launch begins with."""
+    """A newsletter and its readers before a launch."""
 
     workspace: Workspace
     edition: str
@@ -53,7 +53,7 @@ class PreparedAudience:
 
 @dataclass(frozen=True)
 class PreparedCampaign:
-    """A campaign that has been launched, with its database kept as it then was."""
+    """A campaign that has been launched, with a copy of its database as it was then."""
 
     audience: PreparedAudience
     campaign_id: int
@@ -64,11 +64,11 @@ class PreparedCampaign:
 
     @cached_property
     def message_bytes(self) -> int:
-        """How long a message is: the median over some readers."""
+        """The length of a message: the median over some readers."""
         return int(statistics.median(len(message) for message in islice(self.messages(), _SAMPLE_SIZE)))
 
     def messages(self) -> Iterator[bytes]:
-        """The message of each reader, as the builder makes it."""
+        """Yield the message of each reader."""
         workspace, engine = self.audience.workspace, self.audience.workspace.open_database()
         with open_session(engine, read_only=True) as rows:
             contents = [CompiledEdition.from_bytes(row.body) for row in rows.exec(select(CampaignContent))]
@@ -88,9 +88,9 @@ class PreparedCampaign:
         profiled: bool = False,
         environ: Mapping[str, str] | None = None,
     ) -> Run:
-        """Send it from its beginning to ``port`` of this machine, from so many processes at once."""
+        """Send it from the start to ``port`` on this machine, with several concurrent processes."""
         self.audience.database.restore()
-        errand = SendJob(
+        job = SendJob(
             root=self.audience.workspace.root,
             campaign_id=self.campaign_id,
             stop_after=stop_after,
@@ -103,18 +103,18 @@ class PreparedCampaign:
                 **(environ or {}),
             },
         )
-        return run_together([WorkerProcess("bench.send_worker", errand) for _ in range(processes)])
+        return run_together([WorkerProcess("bench.send_worker", job) for _ in range(processes)])
 
 
 class CampaignFactory:
-    """Makes audiences and campaigns below ``folder``, each at most once."""
+    """Creates audiences and campaigns below ``folder``, each at most once."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._made: dict[str, PreparedCampaign] = {}
 
     def prepare(self, size: NewsletterSize, readers: int, *, server: str | None = None) -> PreparedCampaign:
-        """A launched campaign; in SQLite, or on the PostgreSQL at ``server``."""
+        """Return a launched campaign, in SQLite or on the PostgreSQL at ``server``."""
         name = f"{size}_{readers}{'_postgres' if server else ''}"
         if name not in self._made:
             audience = self.make_audience(f"campaign_{name}", size, readers, server=server)
@@ -128,7 +128,7 @@ class CampaignFactory:
     def make_audience(
         self, name: str, size: NewsletterSize, readers: int, *, server: str | None = None
     ) -> PreparedAudience:
-        """A new workspace ``name`` with so many readers. Its store is not kept yet."""
+        """Create a workspace ``name`` with this many readers. Its database is not saved yet."""
         now = datetime.now(UTC)
         founded, edition = create_newsletter(self.folder / name, size, now=now)
         store = _make_database(founded, name, server)

@@ -1,8 +1,9 @@
-"""``make bench-pages``: the readers' pages while a campaign is sent, and what a page costs by itself.
+"""``make bench-pages``: the public pages while a campaign is being sent, and the cost of a page by itself.
 
-The campaign is sent as fast as it goes, by a process of its own into smtp-sink, with the durable ledger in
-SQLite; the pages are `mailer serve`. Readers leave through their own links at a steady rate, each by a new
-connection, as mail providers press the button, and a wait is counted from the moment they meant to press.
+The campaign is sent at full speed, by a separate process into smtp-sink, with the durable ledger in SQLite;
+the pages are served by `mailer serve`. Readers unsubscribe through their own links at a steady rate, each on
+a new connection, as mail providers do for one-click. Response times count from the scheduled time of the
+request.
 """
 
 import argparse
@@ -34,7 +35,7 @@ from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status, Subscriber
 from subscribers.tokens import LinkPurpose
-from tests.servers.programs import free_port, wait_until
+from tests.servers.process import free_port, wait_until
 
 READERS = 150_000
 REQUESTS_PER_SECOND = 200
@@ -49,7 +50,7 @@ _REQUEST_HEAD = (
 
 @dataclass(frozen=True, kw_only=True)
 class UnsubscribeTimes:
-    """How long each press of the button took, in milliseconds, and what was answered."""
+    """How long each unsubscribe request took, in milliseconds, and its status code."""
 
     milliseconds: Sequence[float]
     statuses: Sequence[int]
@@ -59,11 +60,11 @@ class UnsubscribeTimes:
 
 
 def measure_unsubscribe(campaign: PreparedCampaign) -> Iterator[Measurement]:
-    """Readers leave while their campaign is sent."""
+    """Measure unsubscribing while the campaign is being sent."""
     workspace = campaign.audience.workspace
     with running_sink() as port, sending(campaign, port), serving(workspace) as web:
         number = REQUESTS_PER_SECOND * SECONDS
-        # Those who come last in the ledger: most have left before their turn comes, and get nothing.
+        # The last readers in the ledger: most have unsubscribed before their turn comes, and get nothing.
         tokens = [
             workspace.keys.tokens.sign(
                 LinkPurpose.subscription, subscriber_id=campaign.readers - n, campaign_id=campaign.campaign_id
@@ -96,32 +97,32 @@ def measure_unsubscribe(campaign: PreparedCampaign) -> Iterator[Measurement]:
 
 @contextmanager
 def sending(campaign: PreparedCampaign, port: int) -> Iterator[None]:
-    """The campaign on its way, from when its first messages are out."""
+    """Send the campaign during the block, which starts once the first messages are out."""
     workspace = campaign.audience.workspace
     campaign.audience.database.restore()
     thread = threading.Thread(target=_send, args=(campaign, port), daemon=True)
     thread.start()
     wait_until(lambda: _count_sent(workspace) > 0, what="the first message", seconds=120)
     yield
-    # What is left is of no interest; the sender stops when its campaign does.
+    # The rest is not needed; the sender stops when the campaign is paused.
     _pause(workspace)
     thread.join(120)
 
 
 def _send(campaign: PreparedCampaign, port: int) -> None:
-    errand = SendJob(
+    job = SendJob(
         root=campaign.audience.workspace.root,
         campaign_id=campaign.campaign_id,
         environ={"MAILER_SMTP__URL": f"smtp://127.0.0.1:{port}"},
     )
-    # It is paused before its end and readers leave, both of which the bench's own sender takes for failures.
+    # The campaign is paused early and readers unsubscribe; the send worker reports both as failures.
     with contextlib.suppress(FailedRunError):
-        run_together([WorkerProcess("bench.send_worker", errand)])
+        run_together([WorkerProcess("bench.send_worker", job)])
 
 
 @contextmanager
 def serving(workspace: Workspace) -> Iterator[int]:
-    """`mailer serve` in a process of its own; its port."""
+    """Run `mailer serve` in a separate process; yields its port."""
     port = free_port()
     command = [
         sys.executable,
@@ -144,7 +145,7 @@ def serving(workspace: Workspace) -> Iterator[int]:
 
 
 async def unsubscribe_all(port: int, tokens: Sequence[str]) -> UnsubscribeTimes:
-    """Press each button at its own moment, ``A_SECOND`` of them a second, however long answers take."""
+    """Send each request at its scheduled time, ``A_SECOND`` of them, however long responses take."""
     loop = asyncio.get_running_loop()
     began = loop.time() + 0.1
 
@@ -176,7 +177,7 @@ async def _answers(port: int) -> bool:
 
 
 def measure_pages(workspace: Workspace) -> Iterator[Measurement]:
-    """What the application itself takes for a page, from the request to the last byte of the answer."""
+    """Measure the application's own time for a page, from the request to the last byte of the response."""
     app = create_app(workspace)
     token = workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=1)
     paths = {
@@ -269,7 +270,7 @@ def _pause(workspace: Workspace) -> None:
             pause_campaign(session, number, now=datetime.now(UTC))
             session.commit()
     except CampaignStateError:
-        # It is through already.
+        # It has already finished.
         return
     finally:
         engine.dispose()
@@ -277,10 +278,12 @@ def _pause(workspace: Workspace) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        prog="python -m bench.public_pages", description="Measure the readers' pages."
+        prog="python -m bench.public_pages", description="Measure the public pages."
     )
-    parser.add_argument("--readers", type=int, default=READERS, help=f"of the campaign ({READERS:,})")
-    parser.add_argument("--dir", type=Path, help="where the workspace is made; its disk counts")
+    parser.add_argument(
+        "--readers", type=int, default=READERS, help=f"readers of the campaign (default: {READERS:,})"
+    )
+    parser.add_argument("--dir", type=Path, help="folder for the workspace; the speed of its disk matters")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:
         campaign = CampaignFactory(Path(folder)).prepare(NewsletterSize.small, options.readers)
@@ -288,7 +291,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(campaign: PreparedCampaign) -> Iterator[Measurement]:
-    """All figures; what cannot be measured here is told as such."""
+    """Yield all figures; what cannot be measured here is reported as such."""
     yield from measure_pages(open_workspace(campaign.audience.workspace.root, environ={}))
     try:
         yield from measure_unsubscribe(campaign)

@@ -1,4 +1,4 @@
-"""What we are measured beside: Postfix's ``smtp-source``, written in C, and a sender as usually written."""
+"""The senders we compare with: Postfix's ``smtp-source``, written in C, and a typical aiosmtplib program."""
 
 import email
 import email.policy
@@ -16,12 +16,13 @@ from bench.runs import Run
 from bench.worker_process import FailedRunError, run_worker
 
 _SENDER, _READER = "news@example.org", "reader@example.org"
-# What smtp-source writes above the bytes it is asked for: From, To, Date, Message-Id.
+# The headers smtp-source adds to the requested length: From, To, Date, Message-Id.
 _HEADERS = 133
 
 
 def find_smtp_source() -> str:
-    """
+    """Return the path of smtp-source.
+
     Raises:
         NoRelayError: it is not installed.
     """
@@ -32,7 +33,7 @@ def find_smtp_source() -> str:
 
 
 def run_smtp_source(port: int, *, messages: int, length: int, connections: int) -> Run:
-    """Send with smtp-source, whose sessions stay open to the end (``-d``); all of its process counts.
+    """Send with smtp-source, which keeps its sessions open (``-d``); its whole process is measured.
 
     Raises:
         FailedRunError: it failed.
@@ -58,13 +59,13 @@ def run_smtp_source(port: int, *, messages: int, length: int, connections: int) 
 
 
 def run_aiosmtplib(port: int, campaign: PreparedCampaign, *, messages: int, connections: int) -> Run:
-    """Send the same words with aiosmtplib and an ``EmailMessage`` for each reader, and no ledger."""
+    """Send the same text with aiosmtplib and an ``EmailMessage`` per reader, without a ledger."""
     message = email.message_from_bytes(next(campaign.messages()), policy=email.policy.SMTP)
     assert isinstance(message, EmailMessage)
     text, html = message.get_body(("plain",)), message.get_body(("html",))
     assert text
     assert html
-    errand = AiosmtplibJob(
+    job = AiosmtplibJob(
         port=port,
         messages=messages,
         connections=connections,
@@ -72,4 +73,4 @@ def run_aiosmtplib(port: int, campaign: PreparedCampaign, *, messages: int, conn
         text=text.get_content(),
         html=html.get_content(),
     )
-    return run_worker("bench.aiosmtplib_worker", errand)
+    return run_worker("bench.aiosmtplib_worker", job)

@@ -1,4 +1,4 @@
-"""What mail is sent to: Postfix's smtp-sink, a server that takes its time, and a whole Postfix."""
+"""The servers mail is sent to: Postfix's smtp-sink, a slow server, and a complete Postfix."""
 
 import contextlib
 import os
@@ -11,7 +11,8 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.servers.programs import SMTP_SINK, free_port, wait_until
+from tests.servers.process import free_port, wait_until
+from tests.servers.smtp_sink import SMTP_SINK
 
 _MAIN = """\
 compatibility_level = 3.6
@@ -49,12 +50,12 @@ postlog   unix-dgram n - n - 1 postlogd
 
 
 class NoRelayError(Exception):
-    """A server cannot be started here; the words say why."""
+    """A server cannot be started here; the message says why."""
 
 
 @contextlib.contextmanager
 def running_sink() -> Iterator[int]:
-    """Stock smtp-sink, which keeps nothing; its port.
+    """Run stock smtp-sink, which keeps nothing; yields its port.
 
     Raises:
         NoRelayError: it is not installed.
@@ -69,7 +70,7 @@ def running_sink() -> Iterator[int]:
 
 @contextlib.contextmanager
 def running_slow_sink(milliseconds: float) -> Iterator[int]:
-    """A server whose every reply comes so many milliseconds after what it answers; its port."""
+    """Run a server that delays every reply by this many milliseconds; yields its port."""
     port = free_port()
     command = [sys.executable, "-m", "bench.slow_sink", str(port), str(milliseconds / 1000)]
     with _running(command, port):
@@ -94,19 +95,20 @@ def _answers(port: int) -> bool:
 
 
 class Postfix:
-    """A Postfix of our own in ``folder``, which takes everything and throws it away once it is queued."""
+    """A private Postfix in ``folder`` that accepts everything and discards it once it is queued."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self._folder = folder
 
     def start(self) -> None:
-        """
+        """Start it.
+
         Raises:
             NoRelayError: it is not installed, we are not root, or it does not start.
         """
         if os.getuid() != 0 or not shutil.which("postfix"):
-            raise NoRelayError("a Postfix of our own needs the package postfix and root")
+            raise NoRelayError("a private Postfix needs the package postfix and root")
         (self._folder / "queue").mkdir()
         (self._folder / "data").mkdir()
         shutil.chown(self._folder / "data", "postfix")
@@ -116,7 +118,7 @@ class Postfix:
         wait_until(lambda: _answers(self.port), what="Postfix")
 
     def drain(self) -> None:
-        """Wait until nothing is in its queue."""
+        """Wait until its queue is empty."""
         queues = [self._folder / "queue" / name for name in ("incoming", "active", "deferred")]
         wait_until(
             lambda: not any(path.is_file() for queue in queues for path in queue.rglob("*")),
@@ -144,13 +146,13 @@ class Postfix:
 
 @contextlib.contextmanager
 def running_postfix(parent: Path) -> Iterator[Postfix]:
-    """A Postfix with its queue below ``parent``.
+    """Run a Postfix with its queue below ``parent``.
 
     Raises:
         NoRelayError: it cannot be run here.
     """
     folder = Path(tempfile.mkdtemp(prefix="postfix-", dir=parent))
-    # Postfix's own user must come through.
+    # Postfix's own user needs access.
     parent.chmod(0o755)
     folder.chmod(0o755)
     postfix = Postfix(folder)

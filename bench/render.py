@@ -1,4 +1,4 @@
-"""``make bench``: what rendering costs beside what others cost, one table, each figure with its bar."""
+"""``make bench-rendering``: compare the cost of rendering with other tools, each figure with its bar."""
 
 import tempfile
 from collections.abc import Iterator
@@ -17,13 +17,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         sample = prepare_sample(Path(folder) / "workspace")
         print(f"{sample.edition.title}: {len(sample.edition.stories)} stories.")
-        print("Ratios are medians over rounds in turn; times are this machine's, at this moment.\n")
-        # Beside the peers first: after the other figures, the same work took a third longer in this process.
+        print("Ratios are medians over alternating rounds; times are specific to this machine and moment.\n")
+        # Comparisons come first: after the other figures, the same work took a third longer in this process.
         print_table([*measure_against_node(sample), *measure_own(sample, Path(folder))])
 
 
 def measure_own(sample: Sample, folder: Path) -> Iterator[Measurement]:
-    """What is measured without Node."""
+    """Yield the figures that do not need Node."""
     yield from measure_messages(sample)
     yield from measure_scaling(sample, folder)
     yield from measure_memory(sample)
@@ -35,8 +35,8 @@ def measure_against_node(sample: Sample) -> Iterator[Measurement]:
     except NpmUnavailableError as error:
         for what in (
             "MJML to inlined HTML, faster than npm mjml + juice",
-            "the whole compile after one story changed, beside npm mjml alone",
-            "HTML of the sample, beside npm mjml with a section for each story",
+            "the whole compile after one story changed, against npm mjml alone",
+            "HTML of the sample, against npm mjml with a section per story",
         ):
             yield Measurement(what=what, note=f"{error}.")
         return

@@ -1,4 +1,4 @@
-"""Runs of programs that move mail, taken in turn: what each took, and how they compare."""
+"""Runs of programs that send mail, measured alternately and compared."""
 
 import statistics
 from collections.abc import Callable, Mapping
@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """What one run did: ``messages`` handed over between ``began`` and ``ended`` (seconds of the clock that
-    all processes share), with ``cpu`` seconds of its own, user and system; ``peak`` is the most memory the
-    process ever had, in megabytes (0 where nobody looked)."""
+    """One run: ``messages`` processed between ``began`` and ``ended`` (seconds of the clock that all
+    processes share), with ``cpu`` seconds of user and system time; ``peak`` is the peak memory of the process
+    in megabytes, 0 if not measured."""
 
     messages: int
     began: float
@@ -24,17 +24,17 @@ class Run:
 
     @property
     def time_each(self) -> float:
-        """Microseconds by the clock for one message."""
+        """Microseconds of wall-clock time per message."""
         return 1e6 / self.rate
 
     @property
     def cpu_each(self) -> float:
-        """Microseconds of CPU for one message."""
+        """Microseconds of CPU time per message."""
         return self.cpu / self.messages * 1e6
 
 
 Metric = Callable[[Run], float]
-"""What is looked at in a run."""
+"""What to compare of a run."""
 
 
 def rate(run: Run) -> float:
@@ -55,7 +55,7 @@ def peak(run: Run) -> float:
 
 @dataclass(frozen=True, kw_only=True)
 class Ratio:
-    """One beside another, round by round."""
+    """The ratio of two runs over the rounds."""
 
     median: float
     least: float
@@ -66,7 +66,7 @@ class Ratio:
 
 
 class RunComparison:
-    """The runs of several works, done in turn. The first ``warmup`` rounds do not count."""
+    """The runs of several programs, done alternately. The first ``warmup`` rounds do not count."""
 
     def __init__(self, works: Mapping[str, Callable[[], Run]], *, rounds: int, warmup: int = 1) -> None:
         taken = [{name: work() for name, work in works.items()} for _ in range(warmup + rounds)]
@@ -79,6 +79,6 @@ class RunComparison:
         return max(of(taken[name]) for taken in self._rounds)
 
     def ratio(self, name: str, other: str, of: Metric) -> Ratio:
-        """``name`` beside ``other``, each round by itself."""
+        """Return the ratio of ``name`` to ``other``, computed in each round."""
         ratios = [of(taken[name]) / of(taken[other]) for taken in self._rounds]
         return Ratio(median=statistics.median(ratios), least=min(ratios), most=max(ratios))

@@ -1,4 +1,4 @@
-"""The sample workspace: its edition, the page made of it, and everybody who would get it."""
+"""The sample workspace: its edition, the page built from it, and its readers."""
 
 import dataclasses
 import time
@@ -24,7 +24,8 @@ from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace
 from subscribers.models import Subscriber
 
-# A file that changed a moment ago is read anew each time, see editions.source.file_stamp: nothing to measure.
+# A file that changed a moment ago is read again each time, see editions.source.file_stamp, which would
+# distort the figures.
 _SETTLE_SECONDS = 2.5
 
 
@@ -45,11 +46,11 @@ class Sample:
         return compile_edition(edition or self.edition, self.settings)
 
     def read_and_compile(self, folder: Path) -> CompiledEdition:
-        """The edition in ``folder``, from its files."""
+        """Read and compile the edition in ``folder``."""
         return self.compile(read_edition(folder, sectors=self.settings.sectors))
 
     def compile_for_interests(self) -> CompiledEdition:
-        """The edition as one that leaves out what a reader does not follow."""
+        """Compile the edition so that it leaves out what a reader does not follow."""
         return self.compile(dataclasses.replace(self.edition, personalise=Personalisation.filter))
 
     def page(self) -> Page:
@@ -66,7 +67,7 @@ class Sample:
         return compile_mjml(self.edition, self.settings)
 
     def inline_css(self) -> str:
-        """The rules that go into style attributes."""
+        """Return the CSS rules that are inlined into style attributes."""
         name = f"email/{self.edition.template}.inline.css.j2"
         return render_template(make_environment(None, markup=False), name, page=self.page())
 

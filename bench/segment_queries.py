@@ -1,7 +1,7 @@
-"""What asking the list costs beside SQL written by hand, over a million subscribers, on both databases.
+"""Compare segment queries with handwritten SQL, over a million subscribers, on both databases.
 
-Ours is all of it: reading the text of the segment, making the statement, asking, and the answer in Python.
-By hand is the driver alone, with the quickest of the ways that a person would write it.
+Ours includes everything: parsing the segment, building the statement, running it, and the result in Python.
+The handwritten SQL runs on the bare driver, in the fastest of several usual forms.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from mailer.database.schema import upgrade
 from subscribers.cross_table import make_cross_table
 from subscribers.queries import count_subscribers
 from subscribers.segments.segment import parse_segment
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
 _SEGMENT = "country:MN,CN sector:education -tag:press"
 _TODAY = date(2026, 3, 1)
@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def measure(folder: Path, subscribers: int, rounds: int) -> Iterator[Measurement]:
-    """The figures of both databases; of PostgreSQL where it is installed."""
+    """Yield the figures for SQLite, and for PostgreSQL if it is installed."""
     with _open_filled(f"sqlite:///{folder / 'mailer.db'}", folder, subscribers) as engine:
         yield from _measure(engine, "SQLite", subscribers, rounds)
     if (programs := find_postgres()) is None:
@@ -89,11 +89,11 @@ def _measure_count(reading: Session, connection: Connection, what: str, rounds: 
     best = min(_BY_HAND, key=taken.median)
     each = ", ".join(f"{form} {taken.median(form):.0f} ms" for form in _BY_HAND)
     return Measurement(
-        what=f"{what}, beside SQL by hand",
+        what=f"{what}, against handwritten SQL",
         measured=taken.ratio("ours", best),
         bound=Bound.at_most,
         bar=1.3,
-        note=f"{taken.median('ours'):.0f} ms; by hand, the quickest of {each}: {best}",
+        note=f"{taken.median('ours'):.0f} ms; handwritten, the fastest of {each}: {best}",
     )
 
 
@@ -104,7 +104,7 @@ def _measure_table(reading: Session, connection: Connection, what: str, rounds: 
     }
     taken = TimedRounds(works, rounds=rounds, warmup=1)
     return Measurement(
-        what=f"{what}, beside count(*)",
+        what=f"{what}, against count(*)",
         measured=taken.ratio("ours", "join"),
         bound=Bound.at_most,
         bar=3,
@@ -122,18 +122,20 @@ def _make_query(connection: Connection, statement: str) -> Callable[[], int]:
 
 
 def _check_agreement(reading: Session, connection: Connection) -> None:
-    """What is compared has the same answer, or nothing is measured."""
+    """Check that all queries give the same answer before measuring."""
     answers = {_count(reading), *(_make_query(connection, statement)() for statement in _BY_HAND.values())}
     table = make_cross_table(reading, parse_segment("all"), SECTORS, today=_TODAY)
     rows = sum(table.total.by_sector) + table.total.other + table.total.none
     if len(answers) != 1 or rows != _make_query(connection, _JOIN)():
-        raise AssertionError(f"ours and the statements by hand disagree: {answers}, {rows} rows")
+        raise AssertionError(f"our query and the handwritten ones disagree: {answers}, {rows} rows")
 
 
 def _read_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench.segment_queries", description="Measure segments.")
-    parser.add_argument("--subscribers", type=int, default=1_000_000, help="how many are on the list")
-    parser.add_argument("--rounds", type=int, default=9, help="rounds that count (9)")
+    parser.add_argument(
+        "--subscribers", type=int, default=1_000_000, help="subscribers on the list (default: 1,000,000)"
+    )
+    parser.add_argument("--rounds", type=int, default=9, help="rounds that count (default: 9)")
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""How fast a campaign goes over the wire, beside smtp-source and beside the usual way."""
+"""Compare how fast a campaign is sent with smtp-source and with a typical aiosmtplib program."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -14,25 +14,25 @@ from bench.prepared_campaigns import PreparedCampaign
 from bench.reference_senders import run_aiosmtplib, run_smtp_source
 from bench.relays import NoRelayError, Postfix, running_postfix, running_sink, running_slow_sink
 from bench.runs import Run, RunComparison, cpu_each, rate
-from tests.servers.programs import smtp_sink
+from tests.servers.smtp_sink import smtp_sink
 
-# Some seconds each: what a run takes to begin and to end is no part of a rate.
+# A few seconds each, so that starting and stopping hardly affect the rate.
 _LARGE, _SMALL, _SLOW, _WHOLE, _ORDINARY = 12_000, 40_000, 4_000, 4_000, 400
 _MILLISECONDS = 10
 
 
 def measure_large(context: BenchContext) -> Iterator[Measurement]:
-    """60 kB over 10 connections to smtp-sink: the rate, and the CPU of each message."""
+    """Send 60 kB messages over 10 connections to smtp-sink: the rate, and the CPU time of each message."""
     campaign = context.prepare(NewsletterSize.large, _LARGE)
     with running_sink() as port:
         turns = _compare_with_source(context, campaign, port, connections=10, source=campaign.readers)
     yield _make_rate_measurement(
-        turns, f"{_describe_size(campaign)}, 10 connections: messages/s beside smtp-source", bar=1.0
+        turns, f"{_describe_size(campaign)}, 10 connections: messages/s against smtp-source", bar=1.0
     )
     ratio = turns.ratio("ours", "source", cpu_each)
     ours, theirs = turns.median("ours", cpu_each), turns.median("source", cpu_each)
     yield Measurement(
-        what="    CPU of a message beside smtp-source",
+        what="    CPU per message against smtp-source",
         measured=ratio.median,
         bound=Bound.at_most,
         bar=2.6,
@@ -41,29 +41,29 @@ def measure_large(context: BenchContext) -> Iterator[Measurement]:
 
 
 def measure_small(context: BenchContext) -> Iterator[Measurement]:
-    """5 kB over 10 and over 20 connections to smtp-sink."""
+    """Send 5 kB messages over 10 and over 20 connections to smtp-sink."""
     campaign = context.prepare(NewsletterSize.small, _SMALL)
     for connections, bar in ((10, 0.9), (20, 1.2)):
         with running_sink() as port:
             turns = _compare_with_source(
                 context, campaign, port, connections=connections, source=campaign.readers
             )
-        what = f"{_describe_size(campaign)}, {connections} connections: messages/s beside smtp-source"
+        what = f"{_describe_size(campaign)}, {connections} connections: messages/s against smtp-source"
         yield _make_rate_measurement(turns, what, bar=bar)
 
 
 def measure_slow(context: BenchContext) -> Iterator[Measurement]:
-    """60 kB over 10 connections to a server that answers after 10 ms."""
+    """Send 60 kB messages over 10 connections to a server that replies after 10 ms."""
     campaign = context.prepare(NewsletterSize.large, _SLOW)
     with running_slow_sink(_MILLISECONDS) as port:
-        # It waits four times for each message, and needs a quarter of them for a round as long.
+        # smtp-source waits four times per message, so a quarter as many take as long.
         turns = _compare_with_source(context, campaign, port, connections=10, source=campaign.readers // 4)
-    what = f"{_describe_size(campaign)}, replies after {_MILLISECONDS} ms: messages/s beside smtp-source"
+    what = f"{_describe_size(campaign)}, replies after {_MILLISECONDS} ms: messages/s against smtp-source"
     yield _make_rate_measurement(turns, what, bar=3.5)
 
 
 def measure_ordinary(context: BenchContext) -> Iterator[Measurement]:
-    """60 kB over 10 connections to smtp-sink, beside aiosmtplib and ``EmailMessage`` with no ledger."""
+    """Send 60 kB messages over 10 connections to smtp-sink; compare with aiosmtplib without a ledger."""
     campaign, few = context.prepare(NewsletterSize.large, _LARGE), context.scaled(_ORDINARY)
     with running_sink() as port:
         works = {
@@ -73,7 +73,7 @@ def measure_ordinary(context: BenchContext) -> Iterator[Measurement]:
         turns = context.compare(works)
     ratio = turns.ratio("ours", "usual", rate)
     yield Measurement(
-        what=f"{_describe_size(campaign)}: messages/s beside aiosmtplib, no ledger",
+        what=f"{_describe_size(campaign)}: messages/s against aiosmtplib, no ledger",
         measured=ratio.median,
         bar=15,
         note=f"{turns.median('ours', rate):,.0f}/s against {turns.median('usual', rate):,.0f}/s; {ratio}; "
@@ -82,8 +82,8 @@ def measure_ordinary(context: BenchContext) -> Iterator[Measurement]:
 
 
 def measure_postfix(context: BenchContext) -> Iterator[Measurement]:
-    """60 kB over 10 connections into a real Postfix, which has emptied its queue before each round."""
-    what = "60 kB into a real Postfix: messages/s beside smtp-source"
+    """Send 60 kB messages over 10 connections to a real Postfix, whose queue is empty before each round."""
+    what = "60 kB into a real Postfix: messages/s against smtp-source"
     campaign = context.prepare(NewsletterSize.large, _WHOLE)
     try:
         with running_postfix(context.campaigns.folder) as postfix:
@@ -99,12 +99,12 @@ def measure_postfix(context: BenchContext) -> Iterator[Measurement]:
 
 
 def measure_dkim(context: BenchContext) -> Iterator[Measurement]:
-    """60 kB over 10 connections to smtp-sink, signed with RSA-2048 and not."""
-    what = "60 kB signed with RSA-2048: messages/s beside unsigned"
+    """Send 60 kB messages over 10 connections to smtp-sink, with and without an RSA-2048 signature."""
+    what = "60 kB signed with RSA-2048: messages/s against unsigned"
     campaign = context.prepare(NewsletterSize.large, _LARGE)
     environ = _make_key(context.campaigns.folder / "dkim.pem")
     if not _is_signed(context, environ):
-        yield Measurement(what=what, note="The messages carry no signature.")
+        yield Measurement(what=what, note="The messages are not signed.")
         return
     with running_sink() as port:
         works = {
@@ -156,7 +156,7 @@ def _drain(postfix: Postfix, run: Run) -> Run:
 
 
 def _make_key(path: Path) -> dict[str, str]:
-    """A new key at ``path``, and the settings that sign with it."""
+    """Create a key at ``path`` and return the settings for signing with it."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
     path.chmod(0o600)
@@ -164,7 +164,7 @@ def _make_key(path: Path) -> dict[str, str]:
 
 
 def _is_signed(context: BenchContext, environ: dict[str, str]) -> bool:
-    """Whether every message of a short campaign arrives with a signature."""
+    """Return whether every message of a short campaign arrives signed."""
     campaign = context.campaigns.prepare(NewsletterSize.large, 20)
     with smtp_sink() as sink:
         campaign.send(sink.port, environ=environ)

@@ -1,7 +1,7 @@
-"""One process that sends a campaign, as ``mailer send`` does, and measures its own sending.
+"""A process that sends a campaign, as ``mailer send`` does, and measures itself.
 
-The clock and the CPU are those of ``send_campaign`` alone, which opens the database and reads the frozen
-content; starting Python, importing and reading the settings are left out, as they are for every rival.
+Time and CPU are those of ``send_campaign`` alone, which opens the database and reads the frozen content.
+Starting Python, importing modules and reading the settings are left out, as they are for every other sender.
 """
 
 import cProfile
@@ -24,8 +24,8 @@ _PROFILE_LINES = 25
 class SendJob:
     """Send the campaign in the workspace ``root``, whose settings ``environ`` overrides.
 
-    ``enough`` is after how many messages it is asked to stop, None for never. With ``profiled`` the functions
-    that took the most time of their own are written to stderr.
+    ``enough`` is the number of messages after which to stop, None for never. With ``profiled``, the functions
+    that took the most time are written to stderr.
     """
 
     root: Path
@@ -40,7 +40,7 @@ def prepare(job: SendJob) -> Callable[[], int]:
     stop = threading.Event()
 
     def watch(counts: Counts) -> None:
-        # A user sees a progress bar, so it is counted here as for one.
+        # Users see a progress bar, so progress is counted here too.
         if job.stop_after is not None and counts.sent >= job.stop_after:
             stop.set()
 
@@ -49,7 +49,7 @@ def prepare(job: SendJob) -> Callable[[], int]:
         counts = ending.counts
         wrong = counts.rejected + counts.failed + counts.suppressed + counts.in_doubt + counts.deferred
         if wrong or ending.reason or counts.sent < (job.stop_after or counts.audience):
-            raise FailedRunError(f"the campaign did not go through: {ending}")
+            raise FailedRunError(f"the campaign was not sent completely: {ending}")
         return counts.sent
 
     return _with_profile(send) if job.profiled else send

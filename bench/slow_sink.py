@@ -1,7 +1,7 @@
-"""An SMTP server that answers a while after it was asked, and keeps nothing: ``slow_sink PORT SECONDS``.
+"""An SMTP server that replies after a delay and keeps nothing: ``slow_sink PORT SECONDS``.
 
-What comes in one piece is answered in one piece, so a client that sends ahead waits once. It offers
-PIPELINING and little else, and finds the end of a message with one search, so that it costs little itself.
+Commands that arrive together are answered together, so a client that pipelines waits once. It offers
+PIPELINING and little else, and finds the end of a message with a single search, to use little CPU itself.
 """
 
 import asyncio
@@ -27,7 +27,7 @@ class SinkConnection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # No isinstance: the transports of uvloop are not those of asyncio by class.
+        # No isinstance: uvloop's transports are not subclasses of asyncio's.
         self._transport = cast("asyncio.Transport", transport)
         self._answer(b"220 slow.example.org ESMTP\r\n")
 
@@ -41,7 +41,7 @@ class SinkConnection(asyncio.Protocol):
             if not taken:
                 break
             rest = rest[taken:]
-        # Inside a message only its last bytes can be the beginning of the end.
+        # Inside a message only its last bytes can be the start of the end marker.
         self._rest = rest[-len(_END) + 1 :] if self._in_message else rest
         if replies:
             self._answer(b"".join(replies))

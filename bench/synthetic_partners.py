@@ -1,4 +1,5 @@
-"""A great list of invented partners: countries, sectors, languages and tags spread as a real one has them."""
+"""Fill a large list with invented partners whose countries, sectors, languages and tags are spread
+realistically."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -16,12 +17,12 @@ _NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 
 def add_partners(engine: Engine, count: int) -> None:
-    """``count`` partners, some of whom follow no sector, and a tenth of whom are tagged press."""
+    """Add ``count`` partners, some of whom follow no sector and a tenth of whom are tagged press."""
     add_readers(engine, count, sectors=SECTORS, now=_NOW)
     with engine.begin() as connection:
         _spread(connection)
         _tag(connection)
-    # PostgreSQL does this by itself after a minute; SQLite never does.
+    # PostgreSQL does this automatically after a minute; SQLite never does.
     if engine.dialect.name == "postgresql":
         with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
             connection.execute(text("VACUUM ANALYZE"))
@@ -47,6 +48,6 @@ def _tag(connection: Connection) -> None:
 
 
 def _one_of(values: Sequence[str | None], stride: int) -> ColumnElement[str | None]:
-    """One of ``values`` for each partner, in another order for each ``stride``."""
+    """Return an expression that picks one of ``values`` per partner; ``stride`` varies the order."""
     turn = col(Subscriber.id) // stride % len(values)
     return case(*((turn == number, value) for number, value in enumerate(values)))

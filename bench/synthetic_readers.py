@@ -1,4 +1,4 @@
-"""Many invented readers, put into a list in one statement."""
+"""Fill a list with many invented readers, in a few statements."""
 
 from datetime import datetime
 
@@ -9,21 +9,22 @@ from subscribers.models import Status, Subscriber, SubscriberSector
 
 _COLUMNS = SQLModel.metadata.tables["subscriber"].columns
 _NAMES = ("Rina Okafor", "李明", "Бат-Эрдэнэ", "Amélie Dupré")
-# None of them one whose law asks for a consent record, which these readers do not have.
+# None of these countries requires a consent record, which these readers do not have.
 _COUNTRIES = ("MN", "CN", "KR", "KP")
 _DOMAINS = 50
 
 
 def add_readers(engine: Engine, count: int, *, sectors: tuple[str, ...], now: datetime) -> None:
-    """``count`` active readers of several countries and scripts, who each follow one or two of ``sectors``.
+    """Add ``count`` active readers in several countries and scripts, who each follow one or two of
+    ``sectors``.
 
-    Their languages are unknown, so that each gets the edition in its own.
+    Their languages are unknown, so that each gets the edition in its original language.
     """
     with engine.begin() as connection:
         _add_people(connection, count, now)
         for turn in range(len(sectors) + 1):
             follow = select(col(Subscriber.id), literal(sectors[turn % len(sectors)]))
-            # The last turn gives every second reader another sector than the first did.
+            # The last turn gives some readers a second sector.
             whom = _every(len(sectors), turn) if turn < len(sectors) else _every(2 * len(sectors), 1)
             statement = insert(SubscriberSector).from_select(["subscriber_id", "sector"], follow.where(whom))
             connection.execute(statement)

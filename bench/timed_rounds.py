@@ -1,4 +1,4 @@
-"""Rounds: everything that is compared is done in turn, again and again, and medians are taken."""
+"""Time several pieces of work in alternating rounds, and take medians."""
 
 import gc
 import statistics
@@ -6,11 +6,11 @@ import time
 from collections.abc import Callable, Mapping
 
 TimedCall = Callable[[], float]
-"""Does its work once and says how many milliseconds it took."""
+"""Does its work once and returns how many milliseconds it took."""
 
 
 def time_call(work: Callable[[], object], times: int = 1) -> TimedCall:
-    """``work``, timed by the clock on the wall; what is very short is done ``times`` times in a row."""
+    """Time ``work`` by the wall clock; very short work is repeated ``times`` times."""
 
     def timed() -> float:
         start = time.perf_counter()
@@ -22,10 +22,10 @@ def time_call(work: Callable[[], object], times: int = 1) -> TimedCall:
 
 
 class TimedRounds:
-    """The milliseconds of several works, done in turn."""
+    """The milliseconds that several pieces of work took, done alternately."""
 
     def __init__(self, works: Mapping[str, TimedCall], *, rounds: int, warmup: int) -> None:
-        # As in the process that draws: what was made before is not looked through again and again.
+        # As in the render process: keep the garbage collector from scanning earlier objects again and again.
         gc.collect()
         gc.freeze()
         for _ in range(warmup):
@@ -34,16 +34,16 @@ class TimedRounds:
         self.taken: dict[str, list[float]] = {name: [] for name in works}
         for _ in range(rounds):
             for name, work in works.items():
-                # Once before it counts: what the others left in the processor's caches is not its fault.
+                # Run once before timing, so that the others' use of the processor caches does not count.
                 work()
                 self.taken[name].append(work())
 
     def median(self, name: str) -> float:
-        """Milliseconds."""
+        """Return the median in milliseconds."""
         return statistics.median(self.taken[name])
 
     def ratio(self, name: str, other: str) -> float:
-        """How many times as long ``name`` took as ``other``: the median over the rounds."""
+        """Return how many times as long ``name`` took as ``other``: the median over the rounds."""
         return statistics.median(
             one / two for one, two in zip(self.taken[name], self.taken[other], strict=True)
         )

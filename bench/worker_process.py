@@ -1,4 +1,5 @@
-"""Programs of this folder in processes of their own: given an errand, begun together, asked for their run."""
+"""Run modules of this folder in separate processes: give each a job, start them together, and collect their
+runs."""
 
 import contextlib
 import json
@@ -15,16 +16,16 @@ from typing import Any
 
 from bench.runs import Run
 
-# Seconds; to send a million takes some minutes.
+# Seconds; sending a million takes a few minutes.
 _TIMEOUT = 1800
 
 
 class FailedRunError(Exception):
-    """A run did not do what it was asked to, so there is nothing to measure."""
+    """A run failed, so there is nothing to measure."""
 
 
 class WorkerProcess:
-    """``module`` in a process of its own, with its imports done, waiting for the word to begin."""
+    """``module`` in a separate process, with its imports done, waiting to start."""
 
     def __init__(self, module: str, job: object) -> None:
         self._module = module
@@ -44,10 +45,10 @@ class WorkerProcess:
         self._process.stdin.flush()
 
     def finish(self) -> Run:
-        """What it did.
+        """Wait for it and return its run.
 
         Raises:
-            FailedRunError: it failed, or took longer than anything here should.
+            FailedRunError: it failed, or timed out.
         """
         try:
             answer, _ = self._process.communicate(timeout=_TIMEOUT)
@@ -61,9 +62,10 @@ class WorkerProcess:
 
 
 def run_together(workers: Iterable[WorkerProcess]) -> Run:
-    """Let ``workers`` begin at one moment; the time from the first beginning to the last end, the CPU of all.
+    """Start ``workers`` together; return the time from the first start to the last end, and the CPU time of
+    all.
 
-    ``messages`` is the largest that one of them tells, because each reads it in the ledger they share.
+    ``messages`` is the highest number reported, because each worker reads it from the shared ledger.
     """
     waiting = list(workers)
     for worker in waiting:
@@ -83,10 +85,10 @@ def run_worker(module: str, job: object) -> Run:
 
 
 def serve_job(prepare: Callable[[Any], Callable[[], int]]) -> None:
-    """The other side: take the errand, ``prepare``, wait for the word, work, and tell how it went.
+    """The worker's side: read the job, ``prepare``, wait for the start, work, and report the run.
 
-    What ``prepare`` returns does the work and says how many messages it was; only that is measured, by the
-    clock and in CPU.
+    What ``prepare`` returns does the work and returns the number of messages; only that is measured, in time
+    and in CPU.
     """
     work = prepare(pickle.load(sys.stdin.buffer))
     print("ready", flush=True)
@@ -103,9 +105,9 @@ def _read_cpu() -> float:
 
 
 def read_peak() -> float:
-    """The most memory this process ever had, in megabytes.
+    """Return the peak memory of this process in megabytes.
 
-    Not ru_maxrss where there is a choice: a process begins with that of the one that started it.
+    This avoids ru_maxrss where possible, because a process inherits the value of its parent.
     """
     with contextlib.suppress(OSError):
         found = re.search(r"VmHWM:\s+(\d+)", Path("/proc/self/status").read_text(encoding="ascii"))

@@ -1,4 +1,4 @@
-"""Whether two processes that send from one PostgreSQL are twice as fast as one."""
+"""Measure whether two processes sending from one PostgreSQL database are twice as fast as one."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -9,15 +9,16 @@ from bench.newsletters import NewsletterSize
 from bench.prepared_campaigns import PreparedCampaign
 from bench.relays import running_slow_sink
 from bench.runs import rate
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
-# Some seconds for two processes too: in the last half second one of them may hold what the other could do.
+# Long enough for two processes: in the last half second one may hold work the other could do.
 _READERS, _CONNECTIONS, _MILLISECONDS = 12_000, 10, 10
 
 
 def measure_worker_scaling(context: BenchContext) -> Iterator[Measurement]:
-    """60 kB from a durable PostgreSQL to two relays that answer after 10 ms, by one process and by two."""
-    what = "PostgreSQL, 2 processes beside 1, two sinks of 10 ms"
+    """Send 60 kB messages from a durable PostgreSQL to two relays that reply after 10 ms, with one and two
+    processes."""
+    what = "PostgreSQL, 2 processes against 1, two sinks of 10 ms"
     programs = find_postgres()
     if programs is None:
         yield Measurement(what=what, note="PostgreSQL is not installed.")
@@ -40,12 +41,12 @@ def measure_worker_scaling(context: BenchContext) -> Iterator[Measurement]:
         measured=ratio.median,
         bar=1.8,
         note=f"{turns.median('2', rate):,.0f}/s against {turns.median('1', rate):,.0f}/s; {ratio}; "
-        f"{_CONNECTIONS} connections a process, fsync and synchronous_commit on",
+        f"{_CONNECTIONS} connections per process, fsync and synchronous_commit on",
     )
 
 
 def _name_relays(campaign: PreparedCampaign, *ports: int) -> None:
-    """Write two relays of equal weight into the settings of the campaign's workspace."""
+    """Add two relays of equal weight to the settings of the campaign's workspace."""
     tables = [
         f'\n[[smtp.relays]]\nname = "sink-{number}"\nurl = "smtp://127.0.0.1:{port}"\n'
         for number, port in enumerate(ports, start=1)

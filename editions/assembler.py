@@ -1,34 +1,30 @@
-"""From documents without errors to an :class:`~editions.model.Edition`."""
+"""Building an :class:`~editions.model.Edition` from documents without errors."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from editions.cache import LatestCache
-from editions.checks.translations import EditionDocuments, StoryDocuments
 from editions.images.used import ImageSizes
 from editions.markdown.renderer import RenderedMarkdown
 from editions.model import Edition, EditionText, FollowLink, Image, Letter, ReadMore, Story, StoryText
 from editions.source.document import Document
+from editions.source.edition_documents import EditionDocuments, StoryDocuments
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.schema import (
     EditionHeader,
     EditionTranslation,
     ImageHeader,
     LetterHeader,
-    LetterWords,
+    LetterTranslation,
     ReadMoreHeader,
     StoryHeader,
     StoryTranslation,
 )
 
-# An edition of some dozens of stories is assembled each time one of them has changed.
-_cached_stories: LatestCache[Story] = LatestCache(1000)
-
 
 def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, images: ImageSizes) -> Edition:
-    """The edition of ``folder`` from its ``library``, in which every header is valid."""
+    """The edition in ``folder`` from its ``documents``, in which every header is valid."""
     document = documents.edition
     if document is None or document.header is None:
         raise ValueError("an edition without a valid edition.md cannot be assembled")
@@ -49,7 +45,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
         template=header.template,
         sender_name=header.sender,
         letter=_letter(folder, framed, header.letter, images),
-        stories=tuple(_cached_story(folder, story, images) for story in documents.stories),
+        stories=tuple(_story(folder, story, images) for story in documents.stories),
         introductions=texts[document.language].introductions,
         follow=tuple(
             FollowLink(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
@@ -57,6 +53,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
         texts=MappingProxyType(texts),
         personalise=header.personalise,
         checks=MappingProxyType(dict(header.checks)),
+        authors=tuple(author for author in header.authors if author),
     )
 
 
@@ -83,7 +80,7 @@ def _letter(
         return None
     texts = {}
     for language, document in framed.items():
-        heading: LetterHeader | LetterWords | None = _valid_header(document).letter
+        heading: LetterHeader | LetterTranslation | None = _valid_header(document).letter
         if heading:
             texts[language] = _text(language, heading.title, document.body)
     return Letter(
@@ -91,16 +88,6 @@ def _letter(
         name=signed.name,
         titles=tuple(title for title in signed.titles if title),
         portrait=_image(folder, signed.portrait, images),
-    )
-
-
-def _cached_story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
-    image = _valid_header(story.original).image
-    size = images[image.file] if image else None
-    return _cached_stories.get_or_create(
-        (folder, story.original.name),
-        (story.original, story.translations, size),
-        lambda: _story(folder, story, images),
     )
 
 
@@ -124,7 +111,7 @@ def _story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
 
 
 def _story_text(document: Document[StoryHeader | StoryTranslation], original: StoryHeader) -> StoryText:
-    """The story in one language, with the original's words where a translation is silent."""
+    """The story in one language, with the original's text where the translation has none."""
     header, image = _valid_header(document), original.image
     return StoryText(
         language=document.language,

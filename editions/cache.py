@@ -1,8 +1,8 @@
-"""What was made of the same content before, kept within bounds.
+"""Bounded caches of results by the content they were made from.
 
-A writer saves one story and looks at the edition again: that should cost one story. What is kept here depends
-on nothing but the content it was made of: what comes out is the same with and without it, a changed file is
-seen at once, and an error is found anew each time.
+When a writer saves one story and the edition is read again, that should take the time of one story. A cached
+result depends only on its content: the outcome is the same with and without the cache, a changed file takes
+effect immediately, and errors are never cached.
 """
 
 import threading
@@ -16,9 +16,9 @@ V = TypeVar("V")
 
 
 class BoundedCache(Generic[V]):
-    """Values by content, for all threads; what was not asked for longest goes when ``most`` is reached.
+    """A thread-safe cache; the least recently used values are removed when ``max_size`` is reached.
 
-    ``weigh`` says how much of ``most`` a value takes; without it, each takes one.
+    ``measure`` gives the size of a value; without it, each counts as one.
     """
 
     def __init__(self, max_size: int, measure: Callable[[V], int] | None = None) -> None:
@@ -26,7 +26,7 @@ class BoundedCache(Generic[V]):
         self._lock = threading.Lock()
 
     def get_or_create(self, key: Hashable, create: Callable[[], V]) -> V:
-        """The value of ``key``, from ``make`` where it is not kept. What ``make`` raises is not kept."""
+        """The value of ``key``, from ``create`` if it is not cached. What ``create`` raises is not cached."""
         found = self.get(key)
         if found is not None:
             return found
@@ -35,41 +35,35 @@ class BoundedCache(Generic[V]):
         return made
 
     def get(self, key: Hashable) -> V | None:
-        # Not get(), which looks twice; an edition asks some two hundred times each time it is read.
+        # LRUCache.get() looks the key up twice, and an edition needs some two hundred values per reading.
         with self._lock, suppress(KeyError):
             return self._kept[key]
         return None
 
     def put(self, key: Hashable, value: V) -> None:
-        # What alone is heavier than all that may be kept raises ValueError, and is made anew each time.
+        # A value larger than the whole cache raises ValueError, and is created again each time.
         with self._lock, suppress(ValueError):
             self._kept[key] = value
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all values."""
         with self._lock:
             self._kept.clear()
 
-    @property
-    def size(self) -> int:
-        """How much of ``most`` is taken."""
-        return int(self._kept.currsize)
-
 
 class LatestCache(Generic[V]):
-    """The value last made for each place, and what it was made of: where that is too much to be a key.
+    """The latest value for each slot, with its inputs; for inputs that are too large to be a key.
 
-    What it was made of is compared with ``==`` and must not be changed by anybody. ``most`` is how many
-    places are kept.
+    Inputs are compared with ``==`` and must not be changed. ``max_size`` is the number of slots.
     """
 
     def __init__(self, max_size: int) -> None:
         self._made: BoundedCache[tuple[tuple[object, ...], V]] = BoundedCache(max_size)
 
     def get_or_create(self, slot: Hashable, inputs: tuple[object, ...], create: Callable[[], V]) -> V:
-        """The value for ``place``, from ``make`` unless the last one was made of the same ``content``."""
+        """The value for ``slot``, from ``create`` unless the latest one has the same ``inputs``."""
         last = self._made.get(slot)
-        # Tuples take what is the same object for equal, and do not look into it.
+        # Tuples treat identical objects as equal, without comparing their contents.
         if last is not None and last[0] == inputs:
             return last[1]
         made = create()
@@ -77,5 +71,5 @@ class LatestCache(Generic[V]):
         return made
 
     def clear(self) -> None:
-        """Forget everything."""
+        """Remove all values."""
         self._made.clear()

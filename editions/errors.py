@@ -1,4 +1,4 @@
-"""What can go wrong with an edition, as data."""
+"""The errors of this package, each with its problems as data."""
 
 from collections.abc import Sequence
 
@@ -6,9 +6,9 @@ from editions.problem import Level, Problem
 
 
 class EditionError(Exception):
-    """The edition cannot be used as it is; its problems say where and what to do.
+    """The edition cannot be used; its problems say where and what to do.
 
-    ``problems`` holds every complaint found in one reading, in the order of files and lines.
+    ``problems`` are all that were found in one reading, in the order of files and lines.
     """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
@@ -43,7 +43,7 @@ class WordError(EditionError):
 
 
 class NewEditionError(EditionError):
-    """An edition cannot be made under the name ``slug``: ``code`` and ``reason`` say why."""
+    """An edition with the name ``slug`` cannot be made: ``code`` and ``reason`` say why."""
 
     def __init__(self, slug: str, code: str, reason: str) -> None:
         self.slug = slug

@@ -1,4 +1,4 @@
-"""An edition as the rest of the house sees it: frozen, typed, already read and validated."""
+"""The model of an edition: frozen, typed, already read and validated."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,19 +9,19 @@ from types import MappingProxyType
 
 
 class StoryKind(StrEnum):
-    """What a story is, which decides the block template that draws it."""
+    """The kind of a story, which decides how it looks."""
 
     letter = "letter"
-    """A letter signed by a person, with a portrait where there is one."""
+    """A letter signed by a person, with their portrait if there is one."""
 
     story = "story"
-    """The ordinary item: picture beside the text."""
+    """An ordinary story, with its picture next to the text."""
 
     feature = "feature"
-    """The lead story, its picture as wide as the sheet."""
+    """The lead story, with a picture as wide as the email."""
 
     list = "list"
-    """A round-up whose body is mostly a list."""
+    """A round-up, whose body is mostly a list."""
 
     centre = "centre"
     """A portrait of a category 2 centre."""
@@ -33,25 +33,25 @@ class StoryKind(StrEnum):
     """A joint public campaign, with its day."""
 
     notice = "notice"
-    """News about the office itself; belongs to no sector."""
+    """News about the office itself, without a sector."""
 
 
 class Personalisation(StrEnum):
-    """What the mail makes of the sectors and countries a reader follows."""
+    """What to do with the sectors and countries that a reader follows."""
 
     off = "off"
-    """Every reader gets the same stories in the same order."""
+    """All readers get the same stories in the same order."""
 
     order = "order"
-    """Every reader gets all stories, those they follow first."""
+    """All readers get all stories, with those about what they follow first."""
 
     filter = "filter"
-    """As ``order``, and stories that concern nothing a reader follows are left out, unless for everyone."""
+    """As ``order``, but stories about nothing a reader follows are left out, unless they are for everyone."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Image:
-    """A picture of a story: ``path`` is the file on disk; ``width`` and ``height`` are its own pixels."""
+    """A picture: ``path`` is its file; ``width`` and ``height`` are its own pixels."""
 
     path: Path
     alt: str
@@ -63,7 +63,7 @@ class Image:
 
 @dataclass(frozen=True, kw_only=True)
 class ReadMore:
-    """A link below a story. ``what`` finishes the words "Read more: …"; ``url`` is absolute."""
+    """A link below a story. ``what`` completes the words "Read more: …"; ``url`` is absolute."""
 
     what: str
     url: str
@@ -71,7 +71,7 @@ class ReadMore:
 
 @dataclass(frozen=True, kw_only=True)
 class FollowLink:
-    """A place where the office can be followed. ``url`` is empty where a handle is all there is."""
+    """An account where readers can follow the office. ``url`` is empty if there is only a handle."""
 
     name: str
     handle: str
@@ -80,9 +80,9 @@ class FollowLink:
 
 @dataclass(frozen=True, kw_only=True)
 class StoryText:
-    """The words of a story in one language. ``html`` is sanitised XHTML; ``text`` is the same for plain mail.
+    """A story in one language. ``html`` is sanitised XHTML; ``text`` is the same as plain text.
 
-    ``date`` and ``read_more`` are the story's own where they are not translated; a letter has neither.
+    ``date`` and ``read_more`` are the original's where they are not translated; a letter has neither.
     """
 
     language: str
@@ -98,7 +98,7 @@ class StoryText:
 
 @dataclass(frozen=True, kw_only=True)
 class EditionText:
-    """What frames an edition in one language: its masthead, what inboxes show, and the words that introduce
+    """The texts of an edition in one language: its masthead, what inboxes show, and the introductions of
     sections, by section key."""
 
     language: str
@@ -113,10 +113,10 @@ class EditionText:
 class Story:
     """One item of an edition.
 
-    ``slug`` is the file's name without number and ending (``esd-hiratsuka``), ``source`` the file relative
-    to the edition. ``texts`` has at least the edition's own language. ``sector`` is a slug of the configured
-    sectors, or None; ``countries`` are ISO 3166-1 alpha-2 codes in the order written. ``date`` is free text
-    as printed above a campaign ("24 October").
+    ``slug`` is the file's name without number and ending (``esd-hiratsuka``), ``source`` the file relative to
+    the edition. ``texts`` has at least the edition's own language. ``sector`` is a slug of the configured
+    sectors, or None; ``countries`` are ISO 3166-1 alpha-2 codes in the order written. ``date`` is free text,
+    such as the day shown above a campaign ("24 October").
     """
 
     slug: str
@@ -133,7 +133,7 @@ class Story:
 
 @dataclass(frozen=True, kw_only=True)
 class Letter:
-    """The director's letter: its heading and words by language, and who signs it."""
+    """The director's letter: its heading and text by language, and who signs it."""
 
     texts: Mapping[str, StoryText]
     name: str
@@ -145,10 +145,10 @@ class Letter:
 class Edition:
     """One issue of the newsletter, read from its folder.
 
-    ``language`` is a BCP 47 tag; ``languages`` are those every reader-visible text exists in, the edition's
-    own first. ``introductions`` holds sanitised text per section key. ``stories`` are in reading order.
-    ``texts`` has title, subject and the like for each of ``languages``. ``checks`` are those to do without,
-    by code, with the reason.
+    ``language`` is a BCP 47 tag; ``languages`` are those that the edition is complete in, its own first.
+    ``introductions`` has sanitised text by section key. ``stories`` are in reading order. ``texts`` has
+    title, subject and the like for each of ``languages``. ``checks`` are those that are switched off, by
+    code, with the reason. ``authors`` wrote it; readers do not see them.
     """
 
     folder: Path
@@ -170,12 +170,13 @@ class Edition:
     personalise: Personalisation = Personalisation.off
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))
+    authors: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Section:
-    """Stories that stand together. ``key`` is a sector's slug, or ``feature``, ``centres-and-chairs``,
-    ``campaigns`` or ``office``."""
+    """A group of stories. ``key`` is a sector's slug, or ``feature``, ``centres-and-chairs``, ``campaigns``
+    or ``office``."""
 
     key: str
     stories: tuple[Story, ...]

@@ -1,4 +1,4 @@
-"""Writing an edition: front matter that means what was meant, in a folder that is whole or not there."""
+"""Making a new edition: a folder that is complete or not there, and the parts of its front matter."""
 
 import re
 import shutil
@@ -13,11 +13,12 @@ from babel.dates import format_skeleton
 
 from editions.errors import NewEditionError
 from editions.source.folder import is_slug
+from locales.languages import find_locale
 
-# A letter or digit first; then anything but what ends a value or begins a comment.
+# A letter or digit first, then anything that does not end the value or begin a comment.
 _PLAIN_SCALAR = re.compile(r"[^\W_](?:[^\n:#]|:(?=\S)|(?<=\S)#)*(?<![\s:])")
 _FLOW_INDICATORS = re.compile(r"[,\[\]{}]")
-# What YAML takes for something else than text.
+# What YAML reads as something other than text.
 _NON_TEXT_SCALAR = re.compile(
     r"true|false|null|0[xo][\da-f]+|\d[\d.]*(e[-+]?\d+)?|\d{4}-\d\d?-\d\d?([Tt\s].*)?", re.IGNORECASE
 )
@@ -26,7 +27,7 @@ _MAX_SLUG_LENGTH = 60
 
 
 def quote_yaml(text: str, *, in_flow: bool = False) -> str:
-    """``text``, which has no control characters, as a value of YAML; ``in_row`` is within ``[…]``.
+    """``text``, which has no control characters, as a YAML value; ``in_flow`` is within ``[…]``.
 
     >>> quote_value("Teachers meet"), quote_value("Water: a right")
     ('Teachers meet', '"Water: a right"')
@@ -41,8 +42,9 @@ def quote_yaml(text: str, *, in_flow: bool = False) -> str:
 
 
 def make_slug(text: str, *, fallback: str) -> str:
-    """``text`` as part of a file's name: small letters, digits and hyphens, at most 60; ``fallback`` if none
-    are left, as of a title in Chinese.
+    """``text`` as part of a file name: lower-case letters, digits and hyphens, at most 60 characters.
+
+    ``fallback`` if nothing is left, as with a title in Chinese.
 
     >>> make_slug("Où en est l’eau ?", fallback="story")
     'ou-en-est-l-eau'
@@ -54,25 +56,26 @@ def make_slug(text: str, *, fallback: str) -> str:
 
 
 def guess_issue_number(slug: str, today: date) -> str:
-    """Which issue an edition of this slug is: 2021-2 of ``beijing-2021-2``, else the year and month."""
+    """The issue number of an edition with this slug: 2021-2 for ``beijing-2021-2``, else year and month."""
     found = _ISSUE_NUMBER.search(slug)
     return found.group() if found else f"{today:%Y-%m}"
 
 
 def guess_period(today: date, language: str) -> str:
-    """The month of ``today`` in the words of ``language``."""
-    return format_skeleton("yMMMM", today, locale=language.replace("-", "_"))
+    """The month of ``today``, written in ``language``, or in English where CLDR does not know its months."""
+    return format_skeleton("yMMMM", today, locale=find_locale(language) or "en")
 
 
 @contextmanager
 def create_edition_folder(editions: Path, slug: str, *, advice: str) -> Iterator[Path]:
-    """A folder to write the edition ``slug`` in; it appears in ``editions`` when the block ends well.
+    """Create the folder of the edition ``slug``; it appears in ``editions`` when the block ends without
+    error.
 
-    Until then it stands beside its place, so that a failure, a kill or a full disk leaves no half of one.
-    ``advice`` is the command that would succeed where the name is taken.
+    Until then it is a hidden folder next to its place, so that a failure, a kill or a full disk does not
+    leave half an edition. ``advice`` is the command that works when the name is taken.
 
     Raises:
-        NewEditionError: the slug is no name for a folder, or there is an edition of that name.
+        NewEditionError: the slug is not a valid folder name, or there is an edition of that name.
     """
     target = editions / slug
     if not is_slug(slug):

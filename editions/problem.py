@@ -1,26 +1,25 @@
-"""One complaint about an edition: where it is, what is wrong, why it matters, what to do."""
+"""A problem of an edition: where it is, what is wrong, why it matters, what to do."""
 
 from dataclasses import dataclass
 from enum import StrEnum
 
 
 class Level(StrEnum):
-    """How much a problem weighs."""
+    """How serious a problem is."""
 
     error = "error"
-    """The edition cannot be sent until this is mended."""
+    """The edition cannot be sent until this is fixed."""
 
     warning = "warning"
-    """The edition can be sent, and would be better without this."""
+    """The edition can be sent, but would be better without this."""
 
 
 @dataclass(frozen=True, kw_only=True, order=True)
 class Problem:
-    """A complaint a writer can act on.
+    """A problem that a writer can fix.
 
-    ``path`` is relative to the edition's folder, ``line`` counts from 1 (1 where a whole file is meant),
-    ``code`` is a stable kebab-case name such as ``unknown-country``, and ``message`` reads
-    "what, why, what to do".
+    ``path`` is relative to the edition's folder, ``line`` counts from 1 (and is 1 for a whole file), ``code``
+    is a stable kebab-case name such as ``unknown-country``, and ``message`` says what, why, and what to do.
     """
 
     path: str

@@ -1,4 +1,4 @@
-"""From an edition's folder to an :class:`~editions.model.Edition`, or to everything that is wrong with it."""
+"""Reading an edition's folder: an :class:`~editions.model.Edition`, or everything that is wrong with it."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import TypeVar
 from pydantic import BaseModel
 
 from editions.assembler import assemble_edition
-from editions.checks.content import AnyDocument, check_documents
+from editions.checks.content import check_documents
 from editions.checks.disabled import (
     DisabledCheck,
     DisabledCheckResult,
@@ -16,13 +16,14 @@ from editions.checks.disabled import (
     read_disabled_checks,
 )
 from editions.checks.registry import SOURCE_CHECKS
-from editions.checks.translations import EditionDocuments, StoryDocuments, check_translations
+from editions.checks.translations import check_translations
 from editions.errors import EditionError
 from editions.images.used import read_used_images
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.model import Edition
 from editions.problem import Level, Problem
-from editions.source.document import Document, read_document
+from editions.source.document import AnyDocument, Document, read_document
+from editions.source.edition_documents import EditionDocuments, StoryDocuments
 from editions.source.folder import EDITION_FILE, FolderContents, scan_folder
 from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
 
@@ -31,10 +32,10 @@ H = TypeVar("H", bound=BaseModel)
 
 @dataclass(frozen=True, kw_only=True)
 class Inspection:
-    """What a reading found: every problem, by file and line; and the edition, if none of them is an error.
+    """The result of reading: all problems, by file and line, and the edition if none of them is an error.
 
-    ``switches`` are the checks the edition wants to do without; ``disabled_results`` are those of them that look
-    at files, with what they would have found.
+    ``disabled_checks`` are those that the edition switches off; ``disabled_results`` are those of them that
+    check files, with the problems that do not count.
     """
 
     edition: Edition | None
@@ -44,13 +45,13 @@ class Inspection:
 
 
 def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
-    """Read the edition in ``folder``; its stories may name ``sectors``. Never raises for what lies there."""
+    """Read the edition in ``folder``, whose stories may use ``sectors``. Never raises for what is in it."""
     contents = scan_folder(folder)
     reading = _EditionFileReader(folder, contents, sectors)
     library = reading.read()
     documents = reading.documents
     images = contents.images if reading.is_complete else ()
-    pictures, problems = read_used_images(folder, documents, present=images, stamps=contents.stamps)
+    pictures, problems = read_used_images(folder, documents, present=images)
     problems += [
         *contents.problems,
         *reading.problems,
@@ -72,7 +73,7 @@ def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
     """The edition in ``folder``, ready to be rendered.
 
     Raises:
-        EditionError: a problem is an error; it has all of them, warnings too.
+        EditionError: at least one problem is an error; it has all problems, warnings too.
     """
     inspection = inspect_edition(folder, sectors=sectors)
     if inspection.edition is None:
@@ -81,7 +82,7 @@ def read_edition(folder: Path, *, sectors: Collection[str]) -> Edition:
 
 
 class _EditionFileReader:
-    """Reads the files of one edition; keeps each that could be read, and the problems of all."""
+    """Reads the files of one edition, and collects the documents and their problems."""
 
     def __init__(self, folder: Path, contents: FolderContents, sectors: Collection[str]) -> None:
         self.folder = folder
@@ -129,7 +130,6 @@ class _EditionFileReader:
             sectors=self.sectors,
             language=language,
             heading=heading,
-            stamp=self.contents.stamps.get(name),
         )
         self.problems += problems
         if document:

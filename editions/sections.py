@@ -1,4 +1,4 @@
-"""Which stories stand together, and in which order."""
+"""Grouping stories into sections, and ordering them."""
 
 from collections.abc import Sequence
 
@@ -17,7 +17,7 @@ def arrange_sections(edition: Edition, *, sectors: Sequence[str]) -> tuple[Secti
     """The stories of ``edition`` in sections: the feature, the ``sectors`` in their order, centres and
     chairs, campaigns, the office. Stories keep their order; a section without stories is left out.
 
-    A sector that is not among ``sectors`` comes after them: no story is lost.
+    A sector that is not one of ``sectors`` comes after them, so no story is lost.
     """
     stories: dict[str, list[Story]] = {}
     for story in edition.stories:

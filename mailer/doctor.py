@@ -16,12 +16,12 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.database.clock import read_clock
 from mailer.database.commit_latency import measure_commit_latency
 from mailer.database.schema import ensure_current
-from mailer.dispatch.relays import list_relays, merge_relay_settings
+from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
+from mailer.dispatch.signing import load_signer
 from mailer.errors import ConfigurationError
 from mailer.rendering.message import names_survive_folding
 from mailer.settings import SmtpSettings
-from mailer.smtp.dkim import load_signer
-from mailer.smtp.probe import ProbeError, ProbeResult, probe_relay
+from mailer.smtp.probe import ProbeError, ProbeResult, probe_server
 from mailer.workspace import KEYS_FILE, Workspace
 
 _SLOW_COMMIT_SECONDS = 0.02
@@ -181,7 +181,7 @@ def _check_relay(subject: str, settings: SmtpSettings, root: Path) -> Diagnosis:
         message = "[smtp] url is not a relay address. Use smtp://host:587, smtps://host:465 or maildir:PATH."
         return Diagnosis(subject=subject, verdict=Health.bad, message=message)
     try:
-        view = probe_relay(settings, root)
+        view = probe_server(make_smtp_options(settings, root))
     except (ProbeError, ConfigurationError, ValueError) as error:  # ValueError: the port is no number
         words = str(error).rstrip(".")
         message = f"{place} does not accept mail: {words}. Fix the relay, or set [smtp] url to another one."

@@ -18,7 +18,7 @@ from babel.core import get_global
 from babel.dates import format_date
 from markupsafe import Markup, escape
 
-from subscribers.country import country_name
+from locales.countries import country_name
 from templates import ROOT
 
 LOCALE_FOLDER = ROOT / "locale"

@@ -249,6 +249,10 @@ class CampaignSettings(_Section):
     approval: Literal["required", "optional"] = Field(
         default="optional", description="Whether a campaign must be approved before it is launched."
     )
+    approval_by: Literal["anybody", "another"] = Field(
+        default="anybody",
+        description="Who may approve an edition: anybody, or another person than its authors and its sender.",
+    )
     in_doubt: Literal["hold", "resend"] = Field(
         default="hold",
         description="What resuming a campaign does with deliveries in doubt: hold leaves them for a person "

@@ -21,7 +21,7 @@ from mailer.i18n import DOMAIN, LANGUAGES, LOCALE_FOLDER, SOURCE_LANGUAGE
 ROOT = Path(__file__).parent.parent
 _NO_DATE = datetime(2026, 1, 1, tzinfo=UTC)
 _OPTIONS = {"jinja2": {"trimmed": "true", "encoding": "utf-8", "silent": "false"}}
-_KEYWORDS = {"mark": None, "gettext_noop": None, "_": None, "gettext": None, "ngettext": (1, 2)}
+_KEYWORDS = {"gettext_noop": None, "_": None, "gettext": None, "ngettext": (1, 2)}
 
 
 def extract_messages() -> Catalog:
@@ -29,7 +29,7 @@ def extract_messages() -> Catalog:
     said = Catalog(project="partner-mailer", charset="utf-8")
     places = (
         (ROOT / "templates" / "web", [("**.html", "jinja2"), ("**.txt", "jinja2")]),
-        (ROOT / "mailer", [(f"{room}/**.py", "python") for room in ("web", "selfservice", "feedback")]),
+        (ROOT / "mailer", [(f"{room}/**.py", "python") for room in ("web", "selfservice")]),
     )
     for folder, methods in places:
         found = extract_from_dir(folder, methods, {"**.html": _OPTIONS["jinja2"]}, keywords=_KEYWORDS)

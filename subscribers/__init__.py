@@ -1,4 +1,4 @@
-"""Who gets it: the list, its segments, consent and preferences, import and export.
+"""Who receives the newsletter: the list, its segments, consent and preferences, import and export.
 
-Import the modules themselves; this file stays empty so that ``import subscribers`` costs nothing.
+Import the modules themselves. This file stays empty so that ``import subscribers`` costs nothing.
 """

@@ -1,10 +1,10 @@
-"""Addresses, normalised once at the door.
+"""Email addresses, normalised once on input.
 
-Two spellings of one mailbox must not become two subscribers, so the identity of an address is its
-lower-case form: the domain by IDNA rules, and the local part too. RFC 5321 lets a server tell ``Ann@`` from
-``ann@``; none that partners use does, and listmonk and Mailchimp fold it as well. What goes on the wire
-keeps the local part as it was written, for the server that cares. ``lower()`` rather than ``casefold()``:
-the latter turns "ß" into "ss", and with SMTPUTF8 those are two mailboxes.
+Two spellings of one mailbox must not become two subscribers, so an address is identified by its lower-case
+form: the domain by IDNA rules, and the local part too. RFC 5321 allows a server to distinguish ``Ann@`` from
+``ann@``, but no server that partners use does, and listmonk and Mailchimp fold case as well. What is sent
+over SMTP keeps the local part as written, for servers that care. ``lower()`` rather than ``casefold()``: the
+latter turns "ß" into "ss", and with SMTPUTF8 those are two mailboxes.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 @dataclass(frozen=True, kw_only=True)
 class Address:
-    """A mailbox. ``email`` is its identity, lower-case, domain in Unicode; ``envelope`` is what SMTP gets.
+    """A mailbox. ``email`` identifies it (lower case, domain in Unicode); ``envelope`` is used in SMTP.
 
     ``envelope`` keeps the case of the local part and has its domain as A-labels. ``needs_smtputf8`` is true
     when the local part is not ASCII.
@@ -31,10 +31,10 @@ class Address:
 
 
 def normalise_address(text: str) -> Address:
-    """The address written in ``text``, which may have blanks around it or full-width characters in it.
+    """Parse the address in ``text``, which may have spaces around it or contain full-width characters.
 
     Raises:
-        AddressError: it is none, or none that mail can be sent to safely. No DNS is asked.
+        AddressError: it is not an address, or mail cannot safely be sent to it. DNS is not queried.
     """
     stripped = normalize("NFKC", text).strip()
     _reject_unsafe(text, stripped)
@@ -57,7 +57,7 @@ def _reject_unsafe(text: str, stripped: str) -> None:
         if category(char) in _INVISIBLE:
             raise AddressError(text, f"it contains an invisible character (U+{ord(char):04X}); retype it")
     if stripped.startswith("-"):
-        # A mail program that hands the address to a command would read it as an option (CVE-2026-45068).
+        # A mail program that passes the address to a command would read it as an option (CVE-2026-45068).
         raise AddressError(text, "it begins with a hyphen")
 
 

@@ -1,4 +1,4 @@
-"""An audience by country and sector: how many people stand in each field, in one query."""
+"""Count an audience by country and sector, in one query."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from subscribers.segments.segment import Segment, eligible
 
 @dataclass(frozen=True, kw_only=True)
 class CrossTableRow:
-    """How many people of a country, or of all.
+    """The counts for one country, or for all.
 
-    ``by_sector`` goes with the sectors of the table: whoever follows two is in both, so that the fields of a
-    line add up to more than its ``people``. ``other`` counts what they follow beside those, ``none`` the
-    people who follow nothing.
+    ``by_sector`` is in the order of the table's sectors. A subscriber who follows two is counted in both, so
+    a row adds up to more than its ``people``. ``other`` counts other sectors, ``none`` the people who follow
+    no sector.
     """
 
     by_sector: tuple[int, ...]
@@ -29,9 +29,9 @@ class CrossTableRow:
 
 @dataclass(frozen=True, kw_only=True)
 class CrossTable:
-    """``countries`` by alpha-2 code, the one with the most people first; None is unknown and comes last.
+    """``countries`` by alpha-2 code, largest first; None stands for unknown and comes last.
 
-    Each number of ``total`` is the sum of those above it.
+    Each number in ``total`` is the sum of its column.
     """
 
     sectors: tuple[str, ...]
@@ -42,9 +42,9 @@ class CrossTable:
 def make_cross_table(
     session: Session, segment: Segment, sectors: Sequence[str], *, today: date | None = None
 ) -> CrossTable:
-    """The people of ``segment`` by country and each of ``sectors``; with ``today``, those who get mail then.
+    """Count ``segment`` by country and ``sectors``; with ``today``, only those who receive mail on that day.
 
-    One statement, and so one moment: nobody comes or goes between two numbers.
+    It is a single statement, so all numbers are from the same moment.
     """
     counted = session.connection().execute(_make_statement(segment, sectors, today))
     fields: dict[str | None, list[int]] = {}
@@ -65,9 +65,9 @@ _FIELDS, _PEOPLE = "fields", "people"
 
 
 def _make_statement(segment: Segment, sectors: Sequence[str], today: date | None) -> Any:
-    """The fields of each country from the list joined with what is followed, and its people from the list.
+    """Select each country's counts by sector from the join with sectors, and its people from the list.
 
-    Columns and not rows for the sectors: the index has the countries in order, so nothing is sorted.
+    Sectors are columns rather than rows: the index has the countries in order, so nothing is sorted.
     """
     audience = and_(segment.where(), true() if today is None else eligible(today))
     country, follows = col(Subscriber.country), col(SubscriberSector.sector)

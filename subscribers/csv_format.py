@@ -1,15 +1,15 @@
-"""Our own columns, a row of any sheet, and cells that no spreadsheet takes for a formula."""
+"""The columns of our CSV format, rows of any sheet, and cells escaped against spreadsheet formulas."""
 
 import re
 from typing import NamedTuple
 
 COLUMNS = ("email", "name", "organisation", "country", "sectors", "language", "tags")
-"""The columns of our own CSV. Only the first is required; sectors and tags may hold several values."""
+"""The columns of our CSV format. Only the first is required; sectors and tags may hold several values."""
 
 SEPARATOR = ";"
-# A spreadsheet whose list separator is the semicolon splits our cells there too, so each piece counts as a
-# beginning. The wide forms are formulas to East Asian versions. Apostrophes that are there already get one
-# more, so that restoring takes away exactly what was added.
+# A spreadsheet whose list separator is the semicolon splits our cells there, so each piece is escaped. East
+# Asian versions also accept the full-width forms as formulas. Existing apostrophes get one more, so that
+# unescaping removes exactly what was added.
 _FORMULA = re.compile(r"(^|;)('*)(?=[=+\-@\t\r＝＋－＠])")
 _ESCAPED_FORMULA = re.compile(r"(^|;)'('*)(?=[=+\-@\t\r＝＋－＠])")
 
@@ -26,7 +26,7 @@ class SheetRow(NamedTuple):
 
 
 def escape_formula(cell: str) -> str:
-    """``cell`` with an apostrophe where a spreadsheet would see a formula; :func:`restore` takes it away."""
+    """Prefix an apostrophe wherever a spreadsheet would see a formula; :func:`restore` removes it."""
     return _FORMULA.sub(r"\1'\2", cell)
 
 

@@ -1,17 +1,17 @@
-"""What can go wrong with the list, as data.
+"""The errors of this package, which carry their data.
 
-Every message says what is wrong, where, and what to try next. None of them quotes a secret.
+Every message says what is wrong, where, and what to try next. No message contains a secret.
 """
 
 from unicodedata import combining, east_asian_width
 
 
 class SubscriberError(Exception):
-    """Something about the list cannot be done as asked."""
+    """The base class: something about the list cannot be done as requested."""
 
 
 class AddressError(SubscriberError):
-    """An address cannot be used. ``text`` is what was given, ``reason`` a sentence without its full stop."""
+    """An address cannot be used. ``text`` is what was given, ``reason`` a clause without a full stop."""
 
     def __init__(self, text: str, reason: str) -> None:
         self.text = text
@@ -20,7 +20,7 @@ class AddressError(SubscriberError):
 
 
 class CountryError(SubscriberError):
-    """A country is unknown or could be several. ``candidates`` are alpha-2 codes, most likely first."""
+    """A country is unknown or ambiguous. ``candidates`` are alpha-2 codes, most likely first."""
 
     def __init__(self, text: str, message: str, candidates: tuple[str, ...] = ()) -> None:
         self.text = text
@@ -29,7 +29,7 @@ class CountryError(SubscriberError):
 
 
 class DetailError(SubscriberError):
-    """A detail of a subscriber cannot be kept. ``field`` names it, ``reason`` is a whole sentence."""
+    """A detail of a subscriber is invalid. ``field`` names it, ``reason`` is a full sentence."""
 
     def __init__(self, field: str, reason: str) -> None:
         self.field = field
@@ -38,23 +38,23 @@ class DetailError(SubscriberError):
 
 
 class SegmentError(SubscriberError):
-    """A segment cannot be read.
+    """A segment cannot be parsed.
 
     ``text`` is the whole query, ``position`` counts characters from 0, ``reason`` says what is wrong and what
-    to try. ``str()`` shows the query, a caret under the place, and the reason.
+    to try. ``str()`` shows the query, a caret under the position, and the reason.
     """
 
     def __init__(self, text: str, position: int, reason: str) -> None:
         self.text = text
         self.position = position
         self.reason = reason
-        # A line above, so that a prefix such as "Error: " does not push the query away from its caret.
+        # Starts on a new line, so that a prefix such as "Error: " does not shift the query against its caret.
         place = f"  {_one_line(text)}\n  {_padding(text[:position])}^"
         super().__init__(f"The segment cannot be understood:\n{place}\n{reason}")
 
 
 class ImportFileError(SubscriberError):
-    """A file cannot be imported, and nothing of it was. ``row`` is None where the whole file is meant."""
+    """A file cannot be imported, and nothing was. ``row`` is None if the error concerns the whole file."""
 
     def __init__(self, name: str, reason: str, row: int | None = None) -> None:
         self.name = name
@@ -64,19 +64,19 @@ class ImportFileError(SubscriberError):
 
 
 class RollbackError(SubscriberError):
-    """An import cannot be taken back."""
+    """An import cannot be rolled back."""
 
 
 class StatusError(SubscriberError):
-    """A status may not change the way it was asked to."""
+    """A status change is not allowed."""
 
 
 class SuppressionError(SubscriberError):
-    """An address cannot be taken off the suppression list."""
+    """An address cannot be removed from the suppression list."""
 
 
 class UnknownSubscriberError(SubscriberError):
-    """There is no such subscriber. ``who`` is the address or the number that was asked for."""
+    """There is no such subscriber. ``who`` is the address or ID that was looked up."""
 
     def __init__(self, who: str | int) -> None:
         self.who = who
@@ -84,14 +84,14 @@ class UnknownSubscriberError(SubscriberError):
 
 
 class TokenError(SubscriberError):
-    """A link's token was not made by us for this purpose, or was damaged on its way."""
+    """A link's token was not issued by us for this purpose, or was damaged."""
 
     def __init__(self) -> None:
         super().__init__("This link is incomplete. Open it again from the email, or copy the whole link.")
 
 
 class SpentLinkError(TokenError):
-    """A mailed link was genuine, and was used already or is too old."""
+    """A mailed link is genuine but has been used or has expired."""
 
     def __init__(self) -> None:
         SubscriberError.__init__(
@@ -100,7 +100,7 @@ class SpentLinkError(TokenError):
 
 
 def quote_for_message(text: str, limit: int = 60) -> str:
-    """``text`` in quotation marks, shortened to ``limit`` characters, everything invisible made visible."""
+    """Quote ``text``, shortened to ``limit`` characters, with invisible characters escaped."""
     shown = text if len(text) <= limit else text[: limit - 1] + "…"
     return '"' + "".join(char if char.isprintable() else f"\\u{ord(char):04x}" for char in shown) + '"'
 
@@ -110,7 +110,7 @@ def _one_line(text: str) -> str:
 
 
 def _padding(text: str) -> str:
-    """Blanks as wide as ``text`` on a terminal, where East Asian characters take two columns."""
+    """Return spaces as wide as ``text`` on a terminal, where East Asian characters take two columns."""
     return "".join(
         "" if combining(char) else " " * (2 if east_asian_width(char) in {"W", "F"} else 1) for char in text
     )

@@ -1,7 +1,7 @@
-"""Writing the list as a file that can be imported again: ours, Excel's, Mailchimp's or listmonk's.
+"""Export the list to a file that can be imported again: our CSV, Excel, Mailchimp or listmonk.
 
-Whatever the format, a cell that a spreadsheet would run is made harmless, and our own import takes it back as
-it was. Who left, bounced or complained is not handed on unless the segment itself asks about status.
+In every format, cells that a spreadsheet would run as formulas are escaped, and our import restores them.
+Subscribers who unsubscribed, bounced or complained are left out unless the segment itself asks about status.
 """
 
 import csv
@@ -29,12 +29,12 @@ _MAILCHIMP_COLUMNS = (
     *("Email Address", "First Name", "Last Name", "Organisation"),
     *("Country", "Sectors", "Language", "TAGS"),
 )
-# Excel reads _x0041_ as the letter A; an underscore written this way is only itself.
+# Excel reads _x0041_ as the letter A; escaping the underscore prevents that.
 _LOOKS_ESCAPED = re.compile(r"_(?=x[0-9A-Fa-f]{4}_)")
 
 
 class ExportFormat(StrEnum):
-    """Whose format to write."""
+    """The format to write."""
 
     csv = "csv"
     """Our own columns."""
@@ -52,14 +52,15 @@ class ExportFormat(StrEnum):
 def export_subscribers(
     session: Session, segment: Segment, export_format: ExportFormat, stream: BinaryIO
 ) -> int:
-    """Write the subscribers of a segment to ``stream``; how many there were.
+    """Write the subscribers of a segment to ``stream``; return how many there were.
 
-    No format holds a status, and importing the file elsewhere makes everybody in it active. So those who
-    have not confirmed, left, bounced or complained are written only if the segment itself asks about
-    ``status``; the erased never are. An importing of the file into the same list changes nothing.
+    No format has a status column, and importing the file elsewhere makes everyone in it active. So
+    subscribers who have not confirmed, unsubscribed, bounced or complained are only written if the segment
+    itself asks about ``status``; erased ones never are. Importing the file into the same list changes
+    nothing.
 
     Raises:
-        SubscriberError: there are more people than a sheet has rows.
+        SubscriberError: there are more subscribers than an Excel sheet has rows.
     """
     header, cells_of = _FORMATS[export_format]
     rows = (
@@ -99,7 +100,7 @@ def _write_workbook(header: Sequence[str], rows: Iterator[list[str]], stream: Bi
         cells = []
         for value in values:
             cell = WriteOnlyCell(sheet, _LOOKS_ESCAPED.sub("_x005F_", value))
-            # Or a value that begins with = becomes a formula.
+            # Otherwise a value that begins with = becomes a formula.
             cell.data_type = "s"
             cells.append(cell)
         sheet.append(cells)
@@ -117,8 +118,7 @@ def _write_workbook(header: Sequence[str], rows: Iterator[list[str]], stream: Bi
 
 
 def _format_address(person: dict[str, Any]) -> str:
-    # The local part in the case it was given, the domain for people to read: importing makes the same pair
-    # of it.
+    # The local part as it was written, the domain in Unicode: importing this gives the same pair again.
     local, _, _ = person["envelope"].rpartition("@")
     _, _, domain = person["email"].rpartition("@")
     return f"{local}@{domain}"
@@ -138,7 +138,7 @@ def _our_cells(person: dict[str, Any]) -> list[str]:
 
 def _mailchimp_cells(person: dict[str, Any]) -> list[str]:
     email, name, organisation, country, sectors, language, _ = _our_cells(person)
-    # No tag holds a comma or a quotation mark.
+    # Tags contain no comma or quotation mark.
     tags = ",".join(f'"{tag}"' for tag in person["tags"])
     return [email, name, "", organisation, country, sectors, language, tags]
 

@@ -1,8 +1,8 @@
-"""The tables of the list: who gets it, what they asked for, what happened and when.
+"""The tables of the list: subscribers, their preferences, and what happened and when.
 
 Table models do not validate (SQLModel skips pydantic for ``table=True``): everything that reaches them has
-gone through :mod:`subscribers.address`, :mod:`subscribers.country` or :mod:`subscribers.validation` first, and
-the CHECK constraints below are the last line.
+gone through :mod:`subscribers.address`, :mod:`subscribers.country` or :mod:`subscribers.validation` first,
+and the CHECK constraints below are the last line of defence.
 """
 
 from datetime import date, datetime
@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel
 from subscribers.tokens import LinkPurpose
 
 # Set before the first table so that every constraint has one name on SQLite and on PostgreSQL; Alembic's
-# batch mode cannot drop a constraint that has none.
+# batch mode cannot drop a constraint without a name.
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
     "uq": "uq_%(table_name)s_%(column_0_N_name)s",
@@ -26,7 +26,7 @@ SQLModel.metadata.naming_convention = {
 
 
 def text_enum(members: type[StrEnum], name: str) -> Enum:
-    """A column type that stores an enum's values as text under a CHECK named ``name``.
+    """Return a column type that stores an enum's values as text, with a CHECK constraint named ``name``.
 
     SQLModel's default stores member names without a CHECK, so one bad row makes every later SELECT raise.
     """
@@ -42,74 +42,74 @@ def text_enum(members: type[StrEnum], name: str) -> Enum:
 
 
 class Status(StrEnum):
-    """Where a subscriber stands. Only :mod:`subscribers.consent.status_changes` changes it."""
+    """A subscriber's status. Only :mod:`subscribers.consent.status_changes` changes it."""
 
     pending = "pending"
-    """Asked to join and has not confirmed."""
+    """Signed up and has not confirmed."""
 
     active = "active"
-    """Gets every edition that fits."""
+    """Receives every edition whose segment includes them."""
 
     paused = "paused"
-    """Gets nothing until ``paused_until``."""
+    """Receives nothing until ``paused_until``."""
 
     unsubscribed = "unsubscribed"
-    """Left."""
+    """Unsubscribed."""
 
     bounced = "bounced"
-    """The address is dead."""
+    """The address does not exist any more."""
 
     complained = "complained"
-    """Called us spam."""
+    """Reported our mail as spam."""
 
     erased = "erased"
-    """Asked to be forgotten; the row keeps no personal data."""
+    """Asked to be erased; the row keeps no personal data."""
 
 
 class ConsentEvent(StrEnum):
-    """What a consent record says happened."""
+    """What happened, as a consent record says."""
 
     imported = "imported"
-    """Came in with a file whose owner vouches for the consent."""
+    """Added by an import, on the basis that the importer declared."""
 
     requested = "requested"
-    """Asked to join on a page; nothing comes of it until they confirm from their mailbox."""
+    """Signed up on a page; has no effect until they confirm from their mailbox."""
 
     subscribed = "subscribed"
-    """Joined or came back by their own hand."""
+    """Signed up, or came back, themselves."""
 
     updated = "updated"
-    """Changed their choices or details."""
+    """Preferences or details changed."""
 
     paused = "paused"
-    """Asked for silence until a day."""
+    """Paused mail until a given day."""
 
     resumed = "resumed"
-    """The silence ended."""
+    """Ended the pause."""
 
     unsubscribed = "unsubscribed"
-    """Left."""
+    """Unsubscribed."""
 
     bounced = "bounced"
-    """Mail came back: the address is dead."""
+    """Mail bounced permanently: the address does not exist any more."""
 
     complained = "complained"
     """Reported a mail as spam."""
 
     suppressed = "suppressed"
-    """Put on the list of addresses that must never get mail, by a person."""
+    """Added to the suppression list by the team."""
 
     unsuppressed = "unsuppressed"
-    """Taken off that list again, by a person. It makes nobody get mail."""
+    """Removed from the suppression list by the team. This does not make the subscriber active."""
 
     erased = "erased"
-    """Forgotten at their own wish."""
+    """Erased at their own request."""
 
 
 class Subscriber(SQLModel, table=True):
-    """One person or desk at a partner.
+    """One person or shared mailbox at a partner.
 
-    ``email`` is the normalised address, unique; ``envelope`` the form for SMTP (domain as A-labels).
+    ``email`` is the normalised address, unique; ``envelope`` the form used in SMTP (domain as A-labels).
     ``country`` is ISO 3166-1 alpha-2, ``language`` a BCP 47 tag; both may be unknown.
     """
 
@@ -117,9 +117,9 @@ class Subscriber(SQLModel, table=True):
     __table_args__ = (
         CheckConstraint("email <> ''", name="email_not_empty"),
         CheckConstraint("country IS NULL OR length(country) = 2", name="country_alpha_2"),
-        # An index and no constraint, so that a great import can make it once, at its end.
+        # An index rather than a constraint, so that a large import can create it once, at the end.
         Index("uq_subscriber_email", "email", unique=True),
-        # All that says who gets mail where, so that counting an audience reads the index alone.
+        # Everything needed to count an audience by country, so that only the index is read.
         Index(None, "country", "status", "paused_until"),
     )
 
@@ -147,7 +147,7 @@ class SubscriberSector(SQLModel, table=True):
     """A sector a subscriber follows; ``sector`` is a configured slug."""
 
     __tablename__: ClassVar[str] = "subscriber_sector"
-    # Without row numbers, SQLite keeps one tree less; an import writes more rows here than anywhere else.
+    # Without row numbers SQLite keeps one B-tree fewer; an import writes more rows here than anywhere else.
     __table_args__ = (Index(None, "sector", "subscriber_id"), {"sqlite_with_rowid": False})
 
     subscriber_id: int = Field(sa_column=_subscriber_id_column())
@@ -168,7 +168,7 @@ class SubscriberCountry(SQLModel, table=True):
 
 
 class SubscriberTag(SQLModel, table=True):
-    """A word the team put on a subscriber."""
+    """A label the team gave a subscriber."""
 
     __tablename__: ClassVar[str] = "subscriber_tag"
     __table_args__ = (Index(None, "tag", "subscriber_id"), {"sqlite_with_rowid": False})
@@ -178,9 +178,9 @@ class SubscriberTag(SQLModel, table=True):
 
 
 class ImportBatch(SQLModel, table=True):
-    """A file that was brought in: what it was, on what basis its people are written to, and what it came to.
+    """An imported file: its name and format, the basis for writing to its people, and the outcome.
 
-    ``form`` is what the file was found to be, in words. The five numbers add up to its rows.
+    ``form`` describes the detected format. The five counts add up to the number of rows.
     """
 
     __tablename__: ClassVar[str] = "import_batch"
@@ -199,7 +199,7 @@ class ImportBatch(SQLModel, table=True):
 
 
 class ImportChange(SQLModel, table=True):
-    """What an import overwrote, so that it can be put back: ``before`` is JSON of the old values by name."""
+    """What an import overwrote, so that it can be restored: ``before`` is the old values by name, as JSON."""
 
     __tablename__: ClassVar[str] = "import_change"
 
@@ -209,16 +209,16 @@ class ImportChange(SQLModel, table=True):
 
 
 class ConsentRecord(SQLModel, table=True):
-    """Append-only: what happened, when (UTC), how, under which words, and what shows it.
+    """Append-only: what happened, when (UTC), how, under which wording, and the evidence for it.
 
-    ``method`` names the hand ("one-click", "page", "import", "command line"), ``source`` the place (a
-    campaign, a file's name), ``wording`` and ``wording_version`` the words the person saw, in ``language``;
-    ``evidence`` whatever proves it, such as where it came from (:mod:`subscribers.consent.ip_evidence`). ``basis`` is why
-    somebody whom others brought in may be written to, as those declared; empty if they did not.
-    ``import_id`` is the import that did it.
+    ``method`` says how ("one-click", "page", "import", "command line"), ``source`` where (a campaign, a file
+    name), ``wording`` and ``wording_version`` the text the person saw, in ``language``; ``evidence`` is
+    whatever proves it, such as the IP address it came from (:mod:`subscribers.consent.ip_evidence`).
+    ``basis`` is the declared reason for writing to an imported person, empty if none was given. ``import_id``
+    is the import that wrote the record.
 
-    The database itself refuses to change a record, and to delete one without its subscriber; the one
-    exception is emptying the words of somebody who was erased (migration ``0006_consent``).
+    The database itself refuses to change a record, or to delete one without its subscriber. The one
+    exception is emptying the text of an erased person's records (migration ``0006_consent``).
     """
 
     __tablename__: ClassVar[str] = "consent_record"
@@ -248,10 +248,9 @@ class Suppression(SQLModel, table=True):
 
 
 class LiftedSuppression(SQLModel, table=True):
-    """A suppression that a person took back: what it was, who lifted it and why.
+    """A suppression that was lifted: what it was, who lifted it and why.
 
-    Only ever added to. The address is known by the same keyed hash; ``why`` is emptied when its owner is
-    erased.
+    Append-only. The address is known by the same keyed hash; ``why`` is emptied when its owner is erased.
     """
 
     __tablename__: ClassVar[str] = "lifted_suppression"
@@ -267,7 +266,7 @@ class LiftedSuppression(SQLModel, table=True):
 
 
 class SavedSegment(SQLModel, table=True):
-    """A segment with a name, to be used as ``segment:NAME``; ``text`` is as a person wrote it."""
+    """A segment saved under a name and used as ``segment:NAME``; ``text`` is as it was written."""
 
     __tablename__: ClassVar[str] = "saved_segment"
 
@@ -278,10 +277,10 @@ class SavedSegment(SQLModel, table=True):
 
 
 class MailedLink(SQLModel, table=True):
-    """A link that was mailed to its person for one thing, and works once until it expires.
+    """A link mailed to a subscriber for one purpose, which works once and expires.
 
-    ``id`` is drawn by chance, so that the token of a link that is gone never fits a later one. ``detail`` is
-    what the link is about beside its subscriber: the new address, for ``new_address``.
+    ``id`` is random, so that the token of a deleted link never matches a later one. ``detail`` is what the
+    link needs besides its subscriber: the new address, for ``new_address``.
     """
 
     __tablename__: ClassVar[str] = "mailed_link"

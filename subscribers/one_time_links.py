@@ -1,8 +1,8 @@
-"""Mailed links: each works once, for one purpose, until it expires. Nothing here commits.
+"""Mailed links, each of which works once, for one purpose, until it expires. Nothing here commits.
 
-What a forwarded newsletter must not open (one's data, being forgotten, another address) goes through a link
-mailed to the address itself. Its token is signed (:mod:`subscribers.tokens`); the row here is what makes
-"once" exact, however many ask at the same moment on however many machines.
+What a forwarded newsletter must not allow (a copy of the data, erasure, a new address) needs a link mailed to
+the address itself. Its token is signed (:mod:`subscribers.tokens`); the row in the database
+ensures that it works exactly once, however many requests arrive at the same moment on however many machines.
 """
 
 import secrets
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from sqlmodel import Session, col, delete, func, select, update
+from sqlmodel import Session, col, delete, update
 
 from subscribers.errors import SpentLinkError, TokenError
 from subscribers.models import MailedLink
@@ -19,8 +19,7 @@ from subscribers.tokens import LinkPurpose, TokenSigner
 
 LIFETIMES: Mapping[LinkPurpose, timedelta] = MappingProxyType(
     {
-        # A sign-up is mailed once a day at most and read when there is time; the others are asked for by
-        # somebody who waits for them.
+        # A confirmation may be read days later; people wait for the other links when they request them.
         LinkPurpose.confirm: timedelta(days=3),
         LinkPurpose.export: timedelta(hours=1),
         LinkPurpose.erase: timedelta(hours=1),
@@ -28,12 +27,12 @@ LIFETIMES: Mapping[LinkPurpose, timedelta] = MappingProxyType(
         LinkPurpose.new_address: timedelta(hours=1),
     }
 )
-"""For how long a link works."""
+"""How long a link of each purpose works."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneTimeLink:
-    """What a mailed link was sent out for. ``detail`` is the new address, for ``new_address``."""
+    """What a valid mailed link is for. ``detail`` is the new address, for ``new_address``."""
 
     subscriber_id: int
     purpose: LinkPurpose
@@ -49,15 +48,15 @@ def issue_link(
     now: datetime,
     detail: str = "",
 ) -> str:
-    """The token of a new link for a subscriber, 39 characters safe in a URL. The caller commits, then mails.
+    """Create a link for a subscriber and return its token, 39 URL-safe characters.
 
-    Earlier links of the same purpose stop working: the newest mail is the one that counts.
+    The caller commits, then mails it. Earlier links for the same purpose stop working.
 
     Raises:
-        ValueError: the purpose is that of the links in newsletters.
+        ValueError: ``purpose`` is that of newsletter links.
     """
     if not purpose.is_mailed:
-        raise ValueError(f"a link for {purpose} is not mailed on its own")
+        raise ValueError(f"a link for {purpose} is not mailed separately")
     session.exec(
         update(MailedLink)
         .where(
@@ -72,7 +71,7 @@ def issue_link(
         subscriber_id=subscriber_id,
         purpose=purpose,
         issued_at=now,
-        # The token counts in seconds, and must say the same as its row.
+        # The token counts whole seconds and must match its row.
         expires_at=(now + LIFETIMES[purpose]).replace(microsecond=0),
         detail=detail,
     )
@@ -85,11 +84,11 @@ def issue_link(
 def check_link(
     session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, *, now: datetime
 ) -> OneTimeLink:
-    """What the link is for. Writes nothing, so it is safe to call for a GET; pressing uses :func:`use_link`.
+    """Return what the link is for. Writes nothing, so it is safe for a GET; a POST calls :func:`use_link`.
 
     Raises:
-        TokenError: it is not ours, not for this purpose, or was changed; all of them with equal words.
-        SpentLinkError: it is ours, and was used or is too old (a :class:`TokenError` too).
+        TokenError: it is not ours, not for this purpose, or was altered; the message is always the same.
+        SpentLinkError: it is ours, but has been used or has expired (also a :class:`TokenError`).
     """
     link = _find(session, signer, token, purpose, now)
     if link.used_at is not None:
@@ -100,10 +99,10 @@ def check_link(
 def use_link(
     session: Session, signer: TokenSigner, token: str, purpose: LinkPurpose, *, now: datetime
 ) -> OneTimeLink:
-    """Use the link up and say what it is for. Of all who try, on all machines, exactly one gets through.
+    """Mark the link as used and return what it is for. Of concurrent requests exactly one succeeds.
 
-    It is used only if the caller's transaction commits: what fails may be tried again. Raises as
-    :func:`check_link` does.
+    It only counts as used once the caller's transaction commits, so a failed request can be repeated. Raises
+    as :func:`check_link` does.
     """
     link = _find(session, signer, token, purpose, now)
     used = session.exec(
@@ -118,16 +117,8 @@ def use_link(
     return _make_one_time_link(link)
 
 
-def last_issued(session: Session, subscriber_id: int, purpose: LinkPurpose) -> datetime | None:
-    """When a subscriber was last sent a link of that purpose; None if never, or longer ago than we keep."""
-    newest = select(func.max(MailedLink.issued_at)).where(
-        col(MailedLink.subscriber_id) == subscriber_id, col(MailedLink.purpose) == purpose
-    )
-    return session.exec(newest).one()
-
-
 def delete_expired_links(session: Session, *, expired_before: datetime) -> int:
-    """Delete the links that expired before that; how many there were."""
+    """Delete the links that expired before that time; return how many there were."""
     gone = session.exec(delete(MailedLink).where(col(MailedLink.expires_at) < expired_before))
     return gone.rowcount
 
@@ -138,9 +129,9 @@ def _find(
     claim = signer.read_link(token, purpose)
     if claim.expires_at <= now:
         raise SpentLinkError
-    # The number in a token has eight bytes and both databases count in signed ones.
+    # The ID in a token is an unsigned 8-byte integer; both databases use signed ones.
     link = session.get(MailedLink, claim.link_id, populate_existing=True) if claim.link_id < 2**63 else None
-    # A genuine token without its row is one whose person was erased, or whose transaction was given up.
+    # A valid token has no row if its subscriber was erased or its transaction was rolled back.
     if link is None or link.purpose is not purpose or link.expires_at != claim.expires_at:
         raise TokenError
     return link

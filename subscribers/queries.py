@@ -1,4 +1,4 @@
-"""Looking at the list: counting, finding, and everything known about one person. Nothing here writes."""
+"""Query the list: count and find subscribers, and read everything known about one. Nothing here writes."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -15,17 +15,17 @@ from subscribers.models import ConsentRecord, Subscriber, SubscriberSector, Subs
 from subscribers.segments.segment import Segment, eligible
 
 _CHUNK = 500
-"""Subscribers whose sectors and tags are read in one statement."""
+"""How many subscribers' sectors and tags are read in one statement."""
 
 
 def select_subscribers(segment: Segment, *, today: date | None = None) -> SelectOfScalar[Subscriber]:
-    """A segment's subscribers in the order of their numbers; with ``today``, those who get mail then."""
+    """Select a segment's subscribers by ID; with ``today``, only those who receive mail on that day."""
     wanted = select(Subscriber).where(segment.where()).order_by(col(Subscriber.id))
     return wanted if today is None else wanted.where(eligible(today))
 
 
 def count_subscribers(session: Session, segment: Segment, *, today: date | None = None) -> int:
-    """How many there are in a segment; with ``today``, how many of them get mail that day."""
+    """Count the subscribers in a segment; with ``today``, only those who receive mail on that day."""
     wanted = select(func.count()).select_from(Subscriber).where(segment.where())
     return session.exec(wanted if today is None else wanted.where(eligible(today))).one()
 
@@ -33,7 +33,7 @@ def count_subscribers(session: Session, segment: Segment, *, today: date | None 
 def list_subscriber_details(
     session: Session, segment: Segment, *, today: date | None = None
 ) -> Iterator[dict[str, Any]]:
-    """The details of each subscriber in a segment, as JSON can hold them; see :func:`facts`."""
+    """Yield the details of each subscriber in a segment, ready for JSON; see :func:`facts`."""
     found = session.exec(
         select_subscribers(segment, today=today).execution_options(yield_per=_CHUNK, stream_results=True)
     )
@@ -44,11 +44,11 @@ def list_subscriber_details(
 
 
 def find_subscriber(session: Session, address: str) -> Subscriber:
-    """The subscriber with ``address``, however it is spelt.
+    """Return the subscriber with ``address``, in any spelling.
 
     Raises:
-        AddressError: it is no address.
-        UnknownSubscriberError: nobody on the list has it.
+        AddressError: ``address`` is not valid.
+        UnknownSubscriberError: no subscriber has it.
     """
     email = normalise_address(address).email
     subscriber = session.exec(select(Subscriber).where(Subscriber.email == email)).one_or_none()
@@ -58,7 +58,7 @@ def find_subscriber(session: Session, address: str) -> Subscriber:
 
 
 def read_subscriber_details(session: Session, address: str) -> dict[str, Any]:
-    """Everything known about the subscriber with ``address``, as JSON can hold it.
+    """Return everything known about the subscriber with ``address``, ready for JSON.
 
     Times are ISO 8601 in UTC, sectors and tags sorted; ``consent`` holds the records, oldest first. Raises as
     :func:`find_token_subscriber` does.
@@ -75,7 +75,7 @@ def read_subscriber_details(session: Session, address: str) -> dict[str, Any]:
 
 
 def read_sectors(session: Session, subscribers: Sequence[Subscriber]) -> defaultdict[int, set[str]]:
-    """The sectors of some hundreds of subscribers, by subscriber number."""
+    """Return the sectors of a few hundred subscribers, by subscriber ID."""
     ids = [subscriber.id for subscriber in subscribers]
     sectors: defaultdict[int, set[str]] = defaultdict(set)
     for row in session.exec(select(SubscriberSector).where(col(SubscriberSector.subscriber_id).in_(ids))):
@@ -84,7 +84,7 @@ def read_sectors(session: Session, subscribers: Sequence[Subscriber]) -> default
 
 
 def read_tags(session: Session, subscribers: Sequence[Subscriber]) -> defaultdict[int, set[str]]:
-    """The tags of some hundreds of subscribers, by subscriber number."""
+    """Return the tags of a few hundred subscribers, by subscriber ID."""
     ids = [subscriber.id for subscriber in subscribers]
     tags: defaultdict[int, set[str]] = defaultdict(set)
     for row in session.exec(select(SubscriberTag).where(col(SubscriberTag.subscriber_id).in_(ids))):

@@ -1,15 +1,15 @@
-"""The tokens in links: what a link is about, for which purpose, and a signature. Nothing here has a database.
+"""Signed tokens in links: who and what a link is for. This module does not use the database.
 
-A token is 29 bytes, 39 characters in a URL, of one of two kinds:
+A token is 29 bytes, 39 characters in a URL, and is one of two kinds:
 
-- the link of a newsletter: key number (1), subscriber (8), campaign (4), 16 bytes of an HMAC-SHA256. It
-  never expires, because a link to leave has to work for as long as the mail exists, and any key we ever had
-  reads it;
-- a mailed link, for what a forwarded newsletter must not open: key number (1), link (8), the second it
-  expires (4), 16 bytes of the same HMAC. Only the current key reads it, so a rotation ends those that are
-  under way. What makes it work once and no more is in :mod:`subscribers.one_time_links`.
+- a newsletter link: key number (1 byte), subscriber (8), campaign (4), 16 bytes of an HMAC-SHA256. It never
+  expires, because an unsubscribe link has to work for as long as the mail exists, and every key we have ever
+  used verifies it;
+- a mailed link, for what a forwarded newsletter must not allow: key number (1 byte), link (8), the second it
+  expires (4), 16 bytes of the same HMAC. Only the current key verifies it, so rotating the keys ends all
+  outstanding links. What makes it work only once is in :mod:`subscribers.one_time_links`.
 
-The purpose is signed and not written: a token for one purpose is no token for another.
+The purpose is signed but not stored in the token: a token for one purpose is not valid for another.
 """
 
 import base64
@@ -25,6 +25,8 @@ from enum import StrEnum
 from subscribers.errors import TokenError
 
 _PAYLOAD = struct.Struct(">BQI")
+_MAX_ID = 2**31 - 1
+"""The largest ID of a subscriber or campaign in either database. A token has room for larger ones."""
 _SIGNATURE_BYTES = 16
 _MIN_KEY_BYTES = 16
 _BLOCK_BYTES = 64
@@ -34,35 +36,35 @@ _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class LinkPurpose(StrEnum):
-    """What a token may be used for. It is signed, so a token for one purpose never opens another."""
+    """What a token may be used for. It is signed, so a token for one purpose is not valid for another."""
 
     subscription = "subscription"
-    """Leave, and see or change one's own preferences."""
+    """Unsubscribe, and see or change preferences."""
 
     confirm = "confirm"
-    """Mailed: say that it was really you who signed up (double opt-in)."""
+    """Mailed: confirm a sign-up (double opt-in)."""
 
     export = "export"
-    """Mailed: get everything known about oneself."""
+    """Mailed: download all personal data."""
 
     erase = "erase"
-    """Mailed: be forgotten."""
+    """Mailed: erase all personal data."""
 
     address = "address"
-    """Mailed to the present address: name a new one."""
+    """Mailed to the current address: enter a new one."""
 
     new_address = "new_address"
-    """Mailed to the new address: make it the one that gets the newsletter."""
+    """Mailed to the new address: confirm it."""
 
     @property
     def is_mailed(self) -> bool:
-        """Whether its link comes in a mail of its own, expires, and works once."""
+        """Whether its link is mailed separately, expires, and works once."""
         return self is not LinkPurpose.subscription
 
 
 @dataclass(frozen=True, kw_only=True)
 class TokenPayload:
-    """What a genuine token says."""
+    """The contents of a valid token."""
 
     subscriber_id: int
     campaign_id: int
@@ -70,7 +72,7 @@ class TokenPayload:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkPayload:
-    """What a genuine mailed link says: the number of its link, and until when (aware, UTC, whole seconds)."""
+    """The contents of a valid mailed link: its link's ID, and when it expires (aware, UTC, whole seconds)."""
 
     link_id: int
     expires_at: datetime
@@ -78,10 +80,10 @@ class LinkPayload:
 
 @dataclass(frozen=True, kw_only=True)
 class TokenSigner:
-    """Signs and reads tokens. ``keys`` maps key numbers (0 to 255) to secrets; ``current`` signs.
+    """Signs and verifies tokens. ``keys`` maps key numbers (0 to 255) to secrets; ``current`` signs.
 
-    ``reload`` is asked when a token names a key that is not known: a program that has run since before a
-    rotation is shown links that were signed after it. It answers with a newer signer, or None.
+    ``reload`` is called when a token names an unknown key, because a process that was started before a
+    rotation sees links that were signed after it. It returns a newer signer, or None.
 
     Raises:
         ValueError: the keys cannot be used.
@@ -101,53 +103,57 @@ class TokenSigner:
                 raise ValueError(f"token key number {number} is not between 0 and 255")
             if len(key) < _MIN_KEY_BYTES:
                 raise ValueError(f"token key number {number} is shorter than {_MIN_KEY_BYTES} bytes")
-        # The NUL ends the purpose, so that no purpose can be the beginning of another with its payload.
-        seals = {
+        # The NUL ends the purpose, so that no purpose and payload can be mistaken for another purpose.
+        hmacs = {
             (number, purpose): _PrefixHmac(key, b"token\0" + purpose.value.encode() + b"\0")
             for number, key in self.keys.items()
             for purpose in LinkPurpose
         }
-        object.__setattr__(self, "_seals", seals)
-        object.__setattr__(self, "_oldest", _PrefixHmac(self.keys[min(self.keys)], b""))
+        object.__setattr__(self, "_hmacs", hmacs)
+        object.__setattr__(self, "_oldest_hmac", _PrefixHmac(self.keys[min(self.keys)], b""))
 
     def sign(self, purpose: LinkPurpose, *, subscriber_id: int, campaign_id: int) -> str:
-        """A token of 39 characters, all safe in a URL."""
+        """Return a token of 39 URL-safe characters."""
         return self._sign(purpose, subscriber_id, campaign_id)
 
     def read(self, token: str, purpose: LinkPurpose) -> TokenPayload:
-        """What ``token`` says.
+        """Verify ``token`` and return its contents.
 
         Raises:
-            TokenError: it was not made by :meth:`sign` with one of our keys for this purpose, or was changed.
+            TokenError: it was not issued by :meth:`sign` with one of our keys for this purpose, or was
+                altered.
         """
         _, subscriber_id, campaign_id = self._signer_for(token)._verify(token, purpose)
+        if max(subscriber_id, campaign_id) > _MAX_ID:
+            raise TokenError
         return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id)
 
     def sign_link(self, purpose: LinkPurpose, *, link_id: int, expires_at: datetime) -> str:
-        """A token of 39 characters for a mailed link; ``expires_at`` loses its fraction of a second.
+        """Return a token of 39 characters for a mailed link; ``expires_at`` is truncated to seconds.
 
         Raises:
-            ValueError: the purpose is that of the links in newsletters, which never expire.
+            ValueError: ``purpose`` is that of newsletter links, which never expire.
         """
         if not purpose.is_mailed:
             raise ValueError(f"a link for {purpose} is not mailed on its own and does not expire")
         return self._sign(purpose, link_id, int(expires_at.timestamp()))
 
     def read_link(self, token: str, purpose: LinkPurpose) -> LinkPayload:
-        """What the mailed link ``token`` says. Whether it may still be used, :mod:`subscribers.one_time_links` knows.
+        """Verify the mailed link ``token`` and return its contents. Whether it may still be used is up to
+        :mod:`subscribers.one_time_links`.
 
         Raises:
-            TokenError: it was not made by :meth:`sign_link` with the current key for this purpose.
+            TokenError: it was not issued by :meth:`sign_link` with the current key for this purpose.
         """
         signer = self._signer_for(token)
         number, link_id, seconds = signer._verify(token, purpose)
-        # Whoever got hold of an old key may let people leave, and nothing more.
+        # With a stolen old key one can unsubscribe people and change preferences, but nothing more.
         if not purpose.is_mailed or number != signer.current:
             raise TokenError
         return LinkPayload(link_id=link_id, expires_at=datetime.fromtimestamp(seconds, UTC))
 
     def permanent_digest(self, message: bytes) -> bytes:
-        """The HMAC-SHA256 of ``message``, for what must be the same after a rotation: by the oldest key."""
+        """Return the HMAC-SHA256 of ``message`` by the oldest key, which is the same after a rotation."""
         return self._oldest_hmac.digest(message)
 
     def _sign(self, purpose: LinkPurpose, subject: int, detail: int) -> str:
@@ -155,7 +161,7 @@ class TokenSigner:
         return _encode(payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES])
 
     def _signer_for(self, token: str) -> "TokenSigner":
-        """The signer that knows the key of ``token``, or this one."""
+        """Return the signer that has the key of ``token``, or this one."""
         if self.reload is None or _decode(token)[0] in self.keys:
             return self
         return self.reload() or self
@@ -164,25 +170,25 @@ class TokenSigner:
         signed = _decode(token)
         payload, signature = signed[: _PAYLOAD.size], signed[_PAYLOAD.size :]
         number, subject, detail = _PAYLOAD.unpack(payload)
-        seal = self._hmacs.get((number, purpose))
-        if seal is None or not hmac.compare_digest(signature, seal.digest(payload)[:_SIGNATURE_BYTES]):
+        known = self._hmacs.get((number, purpose))
+        if known is None or not hmac.compare_digest(signature, known.digest(payload)[:_SIGNATURE_BYTES]):
             raise TokenError
         return number, subject, detail
 
 
 class _PrefixHmac:
-    """HMAC-SHA256 (RFC 2104) of messages that begin alike. The key and the beginning are hashed once: for a
-    token that leaves half of what ``hmac.digest`` takes, and there are two of them in every mail.
+    """HMAC-SHA256 (RFC 2104) of messages with a common prefix. The key and the prefix are hashed once, which
+    halves the time of ``hmac.digest`` for a token; every mail contains two.
     """
 
     def __init__(self, key: bytes, beginning: bytes) -> None:
-        # Keys are shorter than a block (64 bytes); a longer one is hashed first, as the RFC has it.
+        # Keys are usually shorter than a block (64 bytes); a longer one is hashed first, as the RFC requires.
         block = (hashlib.sha256(key).digest() if len(key) > _BLOCK_BYTES else key).ljust(_BLOCK_BYTES, b"\0")
         self._inner = hashlib.sha256(block.translate(_INNER_PAD) + beginning)
         self._outer = hashlib.sha256(block.translate(_OUTER_PAD))
 
     def digest(self, message: bytes) -> bytes:
-        """The HMAC of the beginning and ``message``: 32 bytes."""
+        """Return the HMAC of the prefix and ``message``: 32 bytes."""
         inner, outer = self._inner.copy(), self._outer.copy()
         inner.update(message)
         outer.update(inner.digest())
@@ -194,7 +200,7 @@ def _decode(token: str) -> bytes:
         signed = base64.b64decode(token + "=" * (-len(token) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         raise TokenError from None
-    # The last character of 39 carries two bits that mean nothing: only one spelling of a token is genuine.
+    # The last of the 39 characters has two unused bits: accept only one spelling of a token.
     if len(signed) != _PAYLOAD.size + _SIGNATURE_BYTES or _encode(signed) != token:
         raise TokenError
     return signed

@@ -1,33 +1,32 @@
-"""The rules for a subscriber's details, wherever they come from: a file, a page, a command.
+"""Validate and clean a subscriber's details, whether they come from a file, a page or a command.
 
-Each function takes what somebody wrote and returns what is stored, or says in one sentence why it cannot be.
+Each function takes text as entered and returns the value to store, or raises an error that says why not.
 """
 
 import re
 from collections.abc import Collection, Iterable
 from difflib import get_close_matches
-from functools import cache
 from unicodedata import category, is_normalized, normalize
 
+from locales.languages import canonical_language
 from subscribers.errors import DetailError, quote_for_message
 
 MAX_NAME_LENGTH = 300
 MAX_TAG_LENGTH = 64
 
 _SPACES = " \t\r\n\u00a0\u3000"
-_LANGUAGE = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
-# Overrides of the text direction reach beyond the name and turn the rest of a page or mail around.
+# Direction overrides affect the text after the name and reverse the rest of a page or mail.
 _DIRECTION_MARKS = set("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-# A tag stands in segments and in cells of spreadsheets; what means something there cannot begin or be in one.
+# Tags appear in segments and spreadsheet cells, where these characters have a meaning.
 _FORBIDDEN_IN_TAG = set(',;"')
 _FORBIDDEN_AT_TAG_START = set("=+-@'＝＋－＠")
 
 
 def clean_line(text: str, field: str, limit: int = MAX_NAME_LENGTH) -> str:
-    """``text`` as one line: NFC, runs of white space as one space, none at the ends.
+    """Clean ``text`` to a single line: NFC, runs of white space collapsed, none at the ends.
 
     Raises:
-        DetailError: it is longer than ``limit`` characters, or holds a character that a mail must not carry.
+        DetailError: it is longer than ``limit`` characters, or contains a character not allowed in mail.
     """
     if _is_clean(text) and len(text) <= limit:
         return text
@@ -40,31 +39,27 @@ def clean_line(text: str, field: str, limit: int = MAX_NAME_LENGTH) -> str:
 
 
 def clean_language(text: str) -> str | None:
-    """A language as a BCP 47 tag in its usual spelling (``zh-Hans``, ``pt-BR``), None for nothing.
+    """Return a language as a BCP 47 tag in its usual spelling (``zh-Hans``, ``pt-BR``), None if empty.
 
     Raises:
-        DetailError: it is no tag, or one of an unknown language, script or region.
+        DetailError: it is not a tag, or its language, script or region is unknown.
     """
-    written = normalize("NFKC", text).strip().replace("_", "-")
-    if not written:
+    if not text.strip():
         return None
-    match = _LANGUAGE.fullmatch(written)
-    if match is not None:
-        language, script, region = (part or "" for part in match.groups())
-        parts = (language.lower(), script.title(), region.upper())
-        if all(not part or part in known for part, known in zip(parts, _subtags(), strict=True)):
-            return "-".join(part for part in parts if part)
-    raise DetailError(
-        "language",
-        f"{quote_for_message(text)} is not a language code. Use one such as en, mn, zh-Hans or pt-BR.",
-    )
+    tag = canonical_language(text)
+    if tag is None:
+        raise DetailError(
+            "language",
+            f"{quote_for_message(text)} is not a language code. Use one such as en, mn, zh-Hans or pt-BR.",
+        )
+    return tag
 
 
 def clean_sectors(names: Iterable[str], sectors: Collection[str]) -> frozenset[str]:
-    """The configured slugs that ``names`` mean; case, blanks and underscores do not matter.
+    """Return the configured slugs for ``names``, ignoring case, spaces and underscores.
 
     Raises:
-        DetailError: one of them is not configured; the nearest that are, are named.
+        DetailError: one of them is not configured; the message suggests similar ones.
     """
     slugs = {_slugify(sector): sector for sector in sectors}
     found = set()
@@ -78,10 +73,10 @@ def clean_sectors(names: Iterable[str], sectors: Collection[str]) -> frozenset[s
 
 
 def clean_tag(text: str) -> str:
-    """A tag as stored: one line in lower case, so that "Press" and "press" are the same; may be empty.
+    """Return a tag as stored: one line in lower case, so that "Press" equals "press"; may be empty.
 
     Raises:
-        DetailError: it is too long or holds characters that mean something in segments or spreadsheets.
+        DetailError: it is too long or contains characters with a meaning in segments or spreadsheets.
     """
     tag = normalize("NFC", clean_line(text, "tags", MAX_TAG_LENGTH).lower())
     if len(tag) > MAX_TAG_LENGTH:
@@ -89,22 +84,22 @@ def clean_tag(text: str) -> str:
     if tag[:1] in _FORBIDDEN_AT_TAG_START or not _FORBIDDEN_IN_TAG.isdisjoint(tag):
         raise DetailError(
             "tags",
-            f"{quote_for_message(text)} is not a valid tag. A tag cannot contain a comma, semicolon or quotation "
-            "mark, or begin with = + - @ or '.",
+            f"{quote_for_message(text)} is not a valid tag. A tag cannot contain a comma, semicolon or "
+            "quotation mark, or begin with = + - @ or '.",
         )
     return tag
 
 
 def clean_tags(texts: Iterable[str]) -> frozenset[str]:
-    """Tags as stored, empty ones left out; raises as :func:`clean_tag` does."""
+    """Return tags as stored, without empty ones; raises as :func:`clean_tag` does."""
     return frozenset(tag for tag in map(clean_tag, texts) if tag)
 
 
 def _is_clean(text: str) -> bool:
-    """Whether the rules below would leave ``text`` as it is, as most names are, at a tenth of the cost."""
+    """Return whether ``text`` needs no cleaning, as is true of most names, at a tenth of the cost."""
     if not text.isprintable() or "  " in text or text[:1] == " " or text[-1:] == " ":
         return False
-    # Nothing printable is refused but the sign for a lost letter.
+    # The only printable character that is refused is the replacement character.
     return text.isascii() or ("\ufffd" not in text and is_normalized("NFC", text))
 
 
@@ -140,12 +135,3 @@ def _describe_unknown_sector(name: str, slug: str, slugs: dict[str, str]) -> str
         f"{quote_for_message(name)} is not a sector.{question} Choose from: {known}. "
         "Separate several with semicolons."
     )
-
-
-@cache
-def _subtags() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The languages, scripts and regions CLDR has an English name for."""
-    from babel import Locale
-
-    english = Locale("en")
-    return frozenset(english.languages), frozenset(english.scripts), frozenset(english.territories)

@@ -18,7 +18,7 @@ from mailer.database.engine import open_engine
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace, open_workspace, write_keys
 from tests.figures import figure, pytest_terminal_summary  # noqa: F401 - pytest finds them here
-from tests.servers.programs import find_postgres, running_postgres
+from tests.servers.postgres import find_postgres, running_postgres
 
 SETTINGS = """\
 [sender]

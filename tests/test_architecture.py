@@ -15,7 +15,7 @@ import pytest
 
 from tests.paths import ROOT
 
-PACKAGES = ("editions", "subscribers", "templates", "mailer")
+PACKAGES = ("locales", "editions", "subscribers", "templates", "mailer")
 GENERIC = {"utils", "util", "helpers", "helper", "common", "misc", "tools"}
 
 
@@ -85,13 +85,16 @@ def test_imports_only_point_down(copy: Path) -> None:
             "mailer.rendering is not allowed to import mailer.web",
         ),
         (
-            "mailer/feedback/planted.py",
+            "mailer/selfservice/planted.py",
             "import mailer.campaigns",
             "mailer.selfservice is not allowed to import",
         ),
         ("editions/planted.py", "import mailer.errors", "editions is not allowed to import mailer"),
         ("subscribers/planted.py", "import editions", "subscribers is not allowed to import editions"),
         ("mailer/dispatch/planted.py", "import click", "mailer.dispatch is not allowed to import click"),
+        ("mailer/smtp/planted.py", "import mailer.errors", "mailer.smtp is not allowed to import mailer"),
+        ("mailer/smtp/errors.py", "import sqlalchemy", "mailer.smtp is not allowed to import sqlalchemy"),
+        ("mailer/smtp/auth.py", "import mailer.smtp.probe", "mailer.smtp.auth is not allowed to import"),
         ("mailer/cli/planted.py", "import fastapi", "mailer.cli is not allowed to import fastapi"),
     ],
 )

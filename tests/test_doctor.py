@@ -20,7 +20,9 @@ from mailer.database.commit_latency import measure_commit_latency
 from mailer.doctor import Diagnosis, Health, diagnose_workspace
 from mailer.settings import DatabaseSettings, DkimSettings, SmtpSettings
 from mailer.workspace import Workspace
-from tests.servers.programs import DROP, MisbehavingServer, Stage, free_port, smtp_sink
+from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
+from tests.servers.process import free_port
+from tests.servers.smtp_sink import smtp_sink
 
 
 def examine(workspace: Workspace, **sections: Any) -> list[Diagnosis]:

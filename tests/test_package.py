@@ -89,7 +89,7 @@ def elsewhere(installed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder
 
 
-def test_the_wheel_brings_these_four_packages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_brings_these_five_packages_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         tops = {name.split("/")[0] for name in archive.namelist()}
     assert {top for top in tops if not top.endswith(".dist-info")} == {
@@ -97,8 +97,9 @@ def test_the_wheel_brings_these_four_packages_and_nothing_else(wheel: Path) -> N
         "subscribers",
         "templates",
         "mailer",
+        "locales",
     }
-    assert len(tops) == 5
+    assert len(tops) == 6
 
 
 @pytest.mark.parametrize(
@@ -112,7 +113,8 @@ def test_the_wheel_brings_these_four_packages_and_nothing_else(wheel: Path) -> N
         r"editions/samples/.+/stories/.+\.md",
         r"editions/samples/.+/images/.+\.(jpg|png)",
         r"subscribers/samples/partners\.csv",
-        r"subscribers/countries\.toml",
+        r"locales/countries\.toml",
+        r"editions/checks/checks\.toml",
         r"mailer/database/migrations/versions/0001_.+\.py",
         r"mailer/database/migrations/script\.py\.mako",
         r".+\.dist-info/licenses/LICENSE",
@@ -128,7 +130,7 @@ def test_every_data_file_of_the_tree_is_in_the_wheel(wheel: Path) -> None:
         packed = set(archive.namelist())
     tree = {
         path.relative_to(ROOT).as_posix()
-        for package in ("editions", "subscribers", "templates", "mailer")
+        for package in ("locales", "editions", "subscribers", "templates", "mailer")
         for path in (ROOT / package).rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }

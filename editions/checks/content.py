@@ -1,33 +1,30 @@
-"""Checks of what an edition says: nothing here makes a file unreadable, and all of it is seen by readers.
+"""Checks of an edition's content: alt texts, links, length, subject and preheader.
 
-They look at what was written, not at the finished edition, so that a wrong country in a story hides no fault
-of its words.
+They check what was written, not the finished edition, so that a wrong country in a story does not hide
+problems in its text.
 """
 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, TypeAlias
 
-from editions.cache import BoundedCache
 from editions.checks.disabled import CHECKS_KEY, read_disabled_checks
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from editions.markdown.renderer import BodyLink
 from editions.problem import Level, Problem
-from editions.source.document import Document
+from editions.source.document import AnyDocument
 from editions.source.folder import STORIES_FOLDER
 from editions.source.yaml_parser import KeyPath, YamlValue
 
 MERGE_TAG_DELIMITER = "@@"
-"""Marks the places of a mail that are filled for each reader; it must not stand in a text."""
+"""Begins and ends the places of an email that are filled in for each reader; not allowed in text."""
 
 _MAX_STORY_WORDS = 400
 _MAX_ALT_LENGTH = 125
 _MAX_SUBJECT_WIDTH = 70
 _PREHEADER_WIDTHS = (40, 130)
-# Screen readers list links without the words around them; these say nothing there, in any of our languages.
+# Screen readers list links without the text around them, where these mean nothing in any of our languages.
 _VAGUE_LINK_TEXTS = frozenset(
     word
     for language in (
@@ -40,19 +37,17 @@ _VAGUE_LINK_TEXTS = frozenset(
     )
     for word in language.split("|")
 )
-# Promises and exclamations that SpamAssassin and its kin give points for.
+# Promises and exclamations that spam filters such as SpamAssassin give points for.
 _ADVERTISING = re.compile(r"[!！]{2,}|100\s?% (guaranteed|free)|act now|risk[- ]free", re.IGNORECASE)
 _BARE_URL = re.compile(r"(https?://|www\.)\S+", re.IGNORECASE)
 _FILE_NAME = re.compile(
     r"\S+\.(jpe?g|png|gif|webp|heic|tiff?|bmp)|(img|dsc[nf]?|image|picture|photo)[ _-]?\d+", re.IGNORECASE
 )
 
-AnyDocument: TypeAlias = Document[Any]
-
 
 @dataclass(frozen=True, kw_only=True)
 class _LinkInList:
-    """A link as a list of links reads it out: its words, and the same for comparing."""
+    """A link in a screen reader's list of links: its text, and the same normalised for comparison."""
 
     text: str
     normalised: str
@@ -62,27 +57,15 @@ class _LinkInList:
 
 @dataclass(frozen=True, kw_only=True)
 class _CheckedDocument:
-    """What was found in one document, and the links that are compared with those of others."""
+    """The problems of one document, and its links, which are compared with those of others."""
 
     problems: tuple[Problem, ...]
     links: tuple[_LinkInList, ...]
 
 
-# By what decides about a document; kept, because most have not changed since they were checked last.
-_checked_documents: BoundedCache[_CheckedDocument] = BoundedCache(5000)
-
-
 def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
-    """Every complaint about the words of ``documents``, the files of one edition."""
-    found = [
-        (
-            document,
-            _checked_documents.get_or_create(
-                (document.name, document.language, document.text), partial(_check_document, document)
-            ),
-        )
-        for document in documents
-    ]
+    """The problems in the content of ``documents``, the files of one edition."""
+    found = [(document, _check_document(document)) for document in documents]
     alone = [problem for _, checked in found for problem in checked.problems]
     return [*alone, *_check_duplicate_link_texts((document, checked.links) for document, checked in found)]
 
@@ -104,13 +87,12 @@ def _check_document(document: AnyDocument) -> _CheckedDocument:
 
 
 def _check_merge_tag_delimiter(document: AnyDocument) -> Iterator[Problem]:
-    lines = [
-        number
-        for number, line in enumerate(document.text.split("\n"), start=1)
-        if MERGE_TAG_DELIMITER in line
-    ]
+    lines = []
+    if MERGE_TAG_DELIMITER in document.text:
+        numbered = enumerate(document.text.split("\n"), start=1)
+        lines = [number for number, line in numbered if MERGE_TAG_DELIMITER in line]
     if not lines:
-        # Written as &#64;@ or @\\@, and whole only now.
+        # Written as &#64;@ or @\\@, so it only shows in the rendered text.
         front = document.front_matter
         rendered = {
             front.line_of("introductions", key): prose for key, prose in document.introductions.items()
@@ -128,8 +110,8 @@ def _check_merge_tag_delimiter(document: AnyDocument) -> Iterator[Problem]:
             document,
             line,
             "reserved-sign",
-            f"{MERGE_TAG_DELIMITER} marks a place that is filled in for each reader, so it cannot appear in the text. "
-            "Write a single @.",
+            f"{MERGE_TAG_DELIMITER} marks a place that is filled in for each reader, so it cannot appear in "
+            "the text. Write a single @.",
         )
 
 
@@ -202,7 +184,7 @@ def _check_links(document: AnyDocument) -> Iterator[Problem]:
 
 
 def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
-    """What speaks against a link that works."""
+    """The problems of a link that works."""
     if find_link_fault(url):
         return
     if uses_link_shortener(url):
@@ -211,7 +193,7 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
             line,
             "short-link",
             f"{url} is a shortened link: readers cannot see where it leads, and spam filters count it "
-            "against the mail. Use the address of the page itself.",
+            "against the email. Use the address of the page itself.",
         )
     elif url.lower().startswith("http://"):
         yield _warning(
@@ -224,7 +206,7 @@ def _check_url(document: AnyDocument, url: str, line: int) -> Iterator[Problem]:
 
 
 def _check_body(document: AnyDocument) -> Iterator[Problem]:
-    if not has_body_text(document):
+    if not document.has_text:
         yield _error(
             document,
             document.front_matter.body_line,
@@ -236,23 +218,23 @@ def _check_body(document: AnyDocument) -> Iterator[Problem]:
             document,
             document.front_matter.body_line,
             "long-story",
-            f"the story has {document.body.word_count} words, and few people read more than {_MAX_STORY_WORDS}. "
-            "Shorten it, and link to the rest with read_more.",
+            f"the story has {document.body.word_count} words, and few people read more than "
+            f"{_MAX_STORY_WORDS}. Shorten it, and link to the rest with read_more.",
         )
 
 
 def _check_letter(document: AnyDocument) -> Iterator[Problem]:
-    """The body is the letter; it needs its heading, and the heading needs it."""
+    """The body is the letter: it needs a heading, and the heading needs a body."""
     if document.front_matter.values is None:
         return
-    if "letter" in document.front_matter.values and not has_body_text(document):
+    if "letter" in document.front_matter.values and not document.has_text:
         yield _error(
             document,
             document.front_matter.line_of("letter"),
             "empty-letter",
             "the letter has a heading but no text. Write it below the front matter, or delete `letter`.",
         )
-    if "letter" not in document.front_matter.values and has_body_text(document):
+    if "letter" not in document.front_matter.values and document.has_text:
         yield _error(
             document,
             document.front_matter.body_line,
@@ -263,7 +245,7 @@ def _check_letter(document: AnyDocument) -> Iterator[Problem]:
 
 
 def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
-    """What an inbox shows of the mail: its subject and preheader, counted as wide as they are drawn."""
+    """Check what an inbox shows: the subject and the preheader, by their width."""
     subject, preheader = document.front_matter.text("subject"), document.front_matter.text("preheader")
     line = document.front_matter.line_of("subject")
     if (columns := _display_width(subject)) > _MAX_SUBJECT_WIDTH:
@@ -279,7 +261,7 @@ def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
             document,
             line,
             "shouting-subject",
-            "the subject is all in capitals, which spam filters count against the mail. "
+            "the subject is all in capitals, which spam filters count against the email. "
             "Use lower-case letters too.",
         )
     if _ADVERTISING.search(subject):
@@ -287,8 +269,8 @@ def _check_inbox(document: AnyDocument) -> Iterator[Problem]:
             document,
             line,
             "loud-subject",
-            "the subject sounds like an advertisement, which spam filters count against the mail. "
-            "Say what is in the mail, without exclamation marks or promises.",
+            "the subject sounds like an advertisement, which spam filters count against the email. "
+            "Say what is in the email, without exclamation marks or promises.",
         )
     yield from _check_preheader(document, subject, preheader)
 
@@ -307,7 +289,7 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
             line,
             "preheader-repeats-subject",
             "the preheader repeats the subject, and inboxes show the two side by side. "
-            "Say what else is in the mail.",
+            "Say what else is in the email.",
         )
     if not fewest <= columns <= most:
         yield _warning(
@@ -315,12 +297,15 @@ def _check_preheader(document: AnyDocument, subject: str, preheader: str) -> Ite
             line,
             "preheader-length",
             f"the preheader has {columns} characters. With fewer than {fewest}, inboxes add the first words "
-            f"of the mail; with more than {most}, they cut it off. Write {fewest} to {most}.",
+            f"of the email; with more than {most}, they cut it off. Write {fewest} to {most}.",
         )
 
 
 def _check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
-    """A reason that is missing or blank is left out of the values, and keeps its line."""
+    """Check that every check that is switched off has a reason.
+
+    A blank reason is left out of the values, but its line is known.
+    """
     given = {switch.code for switch in read_disabled_checks(document.front_matter)}
     for place, line in document.front_matter.lines.items():
         if place[0] == CHECKS_KEY and len(place) == 2 and place[1] not in given:
@@ -336,7 +321,7 @@ def _check_disabled_reasons(document: AnyDocument) -> Iterator[Problem]:
 def _check_duplicate_link_texts(
     found: Iterable[tuple[AnyDocument, Sequence[_LinkInList]]],
 ) -> Iterator[Problem]:
-    """Two links with the same words and different pages cannot be told apart in a list of links."""
+    """Check that links with the same text lead to the same page."""
     seen: dict[tuple[str, str], tuple[_LinkInList, str]] = {}
     for document, links in found:
         for link in links:
@@ -352,7 +337,7 @@ def _check_duplicate_link_texts(
 
 
 def _links_with_text(document: AnyDocument) -> list[tuple[str, str, int]]:
-    """Words, address and line of every link of a file, in its body and below it."""
+    """Text, address and line of every link of a file, in its body and below it."""
     front = document.front_matter
     links = [(link.text, link.url, link.line) for link in _body_links(document)]
     for place in _item_paths(document, "read_more"):
@@ -362,7 +347,7 @@ def _links_with_text(document: AnyDocument) -> list[tuple[str, str, int]]:
 
 
 def _urls(document: AnyDocument) -> list[tuple[str, int]]:
-    """Address and line of every link, also of the places where the office can be followed."""
+    """Address and line of every link, including the accounts to follow."""
     front = document.front_matter
     addresses = [(link.url, link.line) for link in _body_links(document)]
     for place in (*_item_paths(document, "read_more"), *_item_paths(document, "follow")):
@@ -377,33 +362,28 @@ def _body_links(document: AnyDocument) -> Iterator[BodyLink]:
 
 
 def _item_paths(document: AnyDocument, key: str) -> list[KeyPath]:
-    """Where the items of ``key`` stand, which may be a list or its only item."""
+    """The key paths of the items of ``key``, which may be a list or a single item."""
     written = document.front_matter.value(key)
     return [(key, number) for number in range(len(written))] if isinstance(written, list) else [(key,)]
 
 
 def is_vague_link_text(text: str) -> bool:
-    """Whether ``text`` says nothing as the words of a link, in any of our languages."""
+    """Whether ``text`` means nothing as a link text, in any of our languages."""
     return _normalise(text) in _VAGUE_LINK_TEXTS
 
 
-def has_body_text(document: AnyDocument) -> bool:
-    """Whether the body says anything; a line across the page does not."""
-    return bool(document.body.text.replace("*", "").strip())
-
-
 def is_file_name(text: str) -> bool:
-    """Whether ``text`` is what cameras and programs call a picture, which says nothing about it."""
+    """Whether ``text`` is a file name as cameras and programs give them, not a description."""
     return bool(_FILE_NAME.fullmatch(text))
 
 
 def _normalise(text: str) -> str:
-    """``text`` for comparing: no capitals, no punctuation around it."""
+    """``text`` for comparison: without capitals and without punctuation around it."""
     return unicodedata.normalize("NFKC", text).casefold().strip(" .,:;!?…»›>→()[]。！？：、")
 
 
 def _display_width(text: str) -> int:
-    """How wide ``text`` is drawn: a Chinese, Japanese or Korean character counts for two."""
+    """How wide ``text`` is shown: a Chinese, Japanese or Korean character counts as two."""
     return sum(2 if unicodedata.east_asian_width(character) in {"W", "F"} else 1 for character in text)
 
 

@@ -1,4 +1,4 @@
-"""Checks that an edition does without, each for a reason its writer gives: the key ``checks``."""
+"""Checks that an edition switches off with its key ``checks``, each with a reason."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ CHECKS_KEY = "checks"
 
 @dataclass(frozen=True, kw_only=True)
 class DisabledCheck:
-    """A line below ``checks`` in edition.md: the check ``code`` is switched off for ``reason``."""
+    """A line below ``checks`` in edition.md: the check ``code`` is switched off because of ``reason``."""
 
     code: str
     reason: str
@@ -22,7 +22,7 @@ class DisabledCheck:
 
 @dataclass(frozen=True, kw_only=True)
 class DisabledCheckResult:
-    """A check that was switched off, with the problems that do not count therefore."""
+    """A check that was switched off, with the problems that therefore do not count."""
 
     code: str
     reason: str
@@ -39,7 +39,7 @@ class DisabledCheckResult:
 
 
 def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]:
-    """The switches in the front matter of ``edition.md``, as written; those without a reason are none."""
+    """The disabled checks in the front matter of ``edition.md``; those without a reason are left out."""
     written = front_matter.value(CHECKS_KEY)
     if not isinstance(written, dict):
         return ()
@@ -53,7 +53,7 @@ def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]
 
 
 def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]) -> list[Problem]:
-    """A problem for every switch that names none of ``checks``, or one that protects readers."""
+    """A problem for each disabled check that is not one of ``checks``, or protects readers."""
     problems = []
     for switch in disabled:
         check = checks.get(switch.code)
@@ -72,7 +72,7 @@ def validate_disabled_checks(disabled: Iterable[DisabledCheck], checks: Mapping[
 def apply_disabled_checks(
     problems: Sequence[Problem], disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]
 ) -> tuple[list[Problem], tuple[DisabledCheckResult, ...]]:
-    """The ``problems`` that count, and what was switched off among ``checks``, found or not."""
+    """The ``problems`` that count, and the disabled ones of ``checks`` with the problems that do not."""
     honoured = {
         switch.code: DisabledCheckResult(code=switch.code, reason=switch.reason)
         for switch in disabled
@@ -86,7 +86,7 @@ def apply_disabled_checks(
 def merge_disabled_results(
     parts: Iterable[Collection[DisabledCheckResult]],
 ) -> tuple[DisabledCheckResult, ...]:
-    """What was switched off in several examinations of one edition, each check once, by code."""
+    """The results of several runs of checks on one edition merged, each disabled check once, by code."""
     merged: dict[str, DisabledCheckResult] = {}
     for off in (off for part in parts for off in part):
         known = merged.get(off.code, off)

@@ -1,60 +1,16 @@
-"""Whether the translations of an edition are whole, and still say what their originals say."""
+"""Checks of translations: whether they are complete, and whether their originals have changed."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 
-from editions.checks.content import AnyDocument, has_body_text
 from editions.problem import Level, Problem
-from editions.source.document import Document
-from editions.source.folder import EDITION_FILE, STORIES_FOLDER
-from editions.source.schema import EditionHeader, EditionTranslation, StoryHeader, StoryTranslation
+from editions.source.document import AnyDocument
+from editions.source.edition_documents import EditionDocuments
+from editions.source.folder import EDITION_FILE
 from editions.source.text_file import text_digest
 
 
-@dataclass(frozen=True, kw_only=True)
-class StoryDocuments:
-    """A story's original and its translations by language."""
-
-    number: str
-    slug: str
-    original: Document[StoryHeader]
-    translations: Mapping[str, Document[StoryTranslation]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class EditionDocuments:
-    """Every file of an edition that could be read. ``edition`` is None when ``edition.md`` could not."""
-
-    edition: Document[EditionHeader] | None
-    translations: Mapping[str, Document[EditionTranslation]]
-    stories: Sequence[StoryDocuments]
-
-    def list_missing(self, language: str) -> list[str]:
-        """What of the edition is not there in ``language``: files, and the letter."""
-        missing = [
-            f"{STORIES_FOLDER}/{story.number}-{story.slug}.{language}.md"
-            for story in self.stories
-            if language not in story.translations
-        ]
-        translation = self.translations.get(language)
-        if translation is None:
-            missing.insert(0, f"edition.{language}.md")
-        elif self.edition and has_body_text(self.edition) and not has_body_text(translation):
-            missing.insert(0, "the letter")
-        return missing
-
-    def complete_languages(self) -> tuple[str, ...]:
-        """The languages everything is there in, the edition's own first."""
-        if self.edition is None:
-            return ()
-        return (
-            self.edition.language,
-            *(language for language in self.translations if not self.list_missing(language)),
-        )
-
-
 def check_translations(documents: EditionDocuments) -> list[Problem]:
-    """Every complaint about the translations of an edition, each by the file it is about."""
+    """All problems of the translations of an edition."""
     problems = [*_check_completeness(documents)]
     if documents.edition:
         for translation in documents.translations.values():

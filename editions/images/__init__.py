@@ -1,1 +1,2 @@
-"""The images of an edition: reading them safely, finding those that are used, and preparing them for a mail."""
+"""The images of an edition: reading them safely, finding those that are used, and preparing them for an
+email."""

@@ -1,4 +1,4 @@
-"""The files of pictures: finding one, opening it safely, and saying what is wrong with it."""
+"""The files of pictures: finding one, opening it safely, and explaining what is wrong with it."""
 
 import io
 import os
@@ -17,16 +17,16 @@ from editions.errors import ImageError
 from editions.source.folder import IMAGES_FOLDER, leads_outside
 
 FORMATS = ("JPEG", "PNG", "GIF")
-"""What every mail program shows, by Pillow's names."""
+"""The formats that every email program shows, by Pillow's names."""
 
 _MAX_BYTES = 20_000_000
 _MAX_PIXELS = 50_000_000
 
-# Pillow warns through Python's filters, which belong to the whole process; and one large picture in memory
-# is enough.
+# Pillow warns through Python's filters, which are global to the process; and one large picture in memory at a
+# time is enough.
 _pillow_lock = threading.Lock()
 
-# What Pillow raises for files that are broken, or made to break it.
+# What Pillow raises for files that are damaged or made to attack it.
 _PILLOW_ERRORS = (
     OSError,
     ValueError,
@@ -42,7 +42,7 @@ _PILLOW_ERRORS = (
     zlib.error,
 )
 
-_NOT_SHOWN = "mail programs do not show it"
+_NOT_SHOWN = "email programs do not show it"
 _SIGNATURES = (
     (0, b"RIFF", "WebP", "Outlook for Windows does not show it"),
     (0, b"<svg", "SVG", "Gmail and Outlook do not show it"),
@@ -58,16 +58,17 @@ _SIGNATURES = (
 
 
 def locate_image(folder: Path, name: str) -> Path:
-    """The file ``name`` among the pictures of the edition in ``folder``.
+    """The path of the picture ``name`` of the edition in ``folder``.
 
     Raises:
-        ImageError: the name is more than a plain file name, nothing is there, or it leads out of the folder.
+        ImageError: the name is not a plain file name, the file is missing, or it is outside the folder.
     """
     if not name or name in {".", ".."} or any(sign in name for sign in "/\\\0"):
         raise ImageError(
             name,
             "image-path",
-            f"{name!r} is not a plain file name. Pictures must be in {IMAGES_FOLDER}/: write the file's name alone.",
+            f"{name!r} is not a plain file name. Pictures must be in {IMAGES_FOLDER}/: write the file's name "
+            "alone.",
         )
     path = folder / f"{IMAGES_FOLDER}/{name}"
     try:
@@ -106,7 +107,7 @@ def read_image_file(path: Path) -> bytes:
     """
     try:
         with path.open("rb") as file:
-            # Asked first: a file of gigabytes should not come into memory to be refused.
+            # Checked first, so that a file of gigabytes is not read into memory to be rejected.
             heavy = os.fstat(file.fileno()).st_size > _MAX_BYTES
             content = b"" if heavy else file.read(_MAX_BYTES + 1)
     except OSError as error:
@@ -122,10 +123,10 @@ def read_image_file(path: Path) -> bytes:
 
 @contextmanager
 def open_image(name: str, content: bytes, *, formats: tuple[str, ...] = FORMATS) -> Iterator[Image.Image]:
-    """``content``, from the file ``name``, as a picture in one of ``formats``; unless told, what mails carry.
+    """Open ``content``, from the file ``name``, as a picture in one of ``formats``.
 
     Raises:
-        ImageError: it is in none of them, it has too many pixels, or reading it while it is open fails.
+        ImageError: it is in another format, has too many pixels, or cannot be read.
     """
     with _pillow_lock, warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -142,7 +143,7 @@ def open_image(name: str, content: bytes, *, formats: tuple[str, ...] = FORMATS)
 
 
 def _reject_decompression_bomb(name: str, image: Image.Image) -> None:
-    """Refuse by the header, before any pixel is unpacked: a few kilobytes of PNG can hold gigabytes."""
+    """Check the header before any pixel is unpacked: a few kilobytes of PNG can expand to gigabytes."""
     frames = int(getattr(image, "n_frames", 1))
     if image.width * image.height * frames > _MAX_PIXELS:
         raise _too_many_pixels_error(name)
@@ -166,7 +167,7 @@ def _format_error(name: str, content: bytes) -> ImageError:
     return ImageError(
         name,
         "image-format",
-        f"{name} is not a JPEG, PNG or GIF, so mail programs do not show it. Save it as JPEG.",
+        f"{name} is not a JPEG, PNG or GIF, so email programs do not show it. Save it as JPEG.",
     )
 
 

@@ -1,7 +1,7 @@
-"""Pictures made fit to be sent.
+"""Preparing pictures to be sent.
 
-A picture leaves here without EXIF, position, comment or colour profile, upright, in sRGB, no wider than twice
-its place, and named by its content.
+A prepared picture is upright and in sRGB, has no EXIF data, position, comment or colour profile, is at most
+twice as wide as it is shown, and is named after a hash of its content.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageOps, ImageSequence
 
 from editions.cache import BoundedCache
 from editions.images.files import broken_image_error, open_image, read_image_file
-from editions.source.file_stamp import FileStamp, digest_content, known_digest, stamp_file
+from editions.source.file_stamp import digest_content, known_digest, stamp_file
 
 _MAX_PNG_COLOURS = 1024
 _JPEG_QUALITY = 78
@@ -25,7 +25,7 @@ _ORIENTATION, _SIDEWAYS = 274, frozenset({5, 6, 7, 8})
 
 @dataclass(frozen=True, kw_only=True)
 class ImageSize:
-    """A picture's own pixels, standing upright."""
+    """The size of a picture in its own pixels, upright."""
 
     width: int
     height: int
@@ -33,7 +33,7 @@ class ImageSize:
 
 @dataclass(frozen=True, kw_only=True)
 class PreparedImage:
-    """A picture ready to be sent. ``name`` is 16 hex digits of its content's hash and .jpg, .png or .gif."""
+    """A picture ready to be sent. ``name`` is 16 hex digits of the content's hash, and .jpg, .png or .gif."""
 
     name: str
     data: bytes
@@ -46,17 +46,11 @@ _sizes: BoundedCache[ImageSize] = BoundedCache(10_000)
 _prepared: BoundedCache[PreparedImage] = BoundedCache(64_000_000, measure=lambda image: len(image.data))
 
 
-def cached_size(stamp: FileStamp) -> ImageSize | None:
-    """What :func:`measure_image` said of the picture that has ``stamp``, if it cannot have changed since."""
-    digest = known_digest(stamp)
-    return _sizes.get((digest, None)) if digest else None
-
-
 def measure_image(path: Path) -> ImageSize:
-    """Read the picture at ``path`` to its end, as sending it will.
+    """The size of the picture at ``path``, which is decoded completely, as sending it will.
 
     Raises:
-        ImageError: it is no JPEG, PNG or GIF, it is broken, or it is too large.
+        ImageError: it is not a JPEG, PNG or GIF, is damaged, or is too large.
     """
     return _get_or_create(_sizes, path, None, _decode_size)
 
@@ -72,10 +66,11 @@ def _decode_size(name: str, content: bytes) -> ImageSize:
 
 
 def prepare_image(path: Path, *, width: int) -> PreparedImage:
-    """The picture at ``path`` for a place ``width`` CSS pixels wide: at most twice as many, never enlarged.
+    """The picture at ``path`` to be shown ``width`` CSS pixels wide: at most twice as many pixels, never
+    enlarged.
 
-    Photographs become progressive JPEG on white; PNG stays PNG where it has few colours; GIF stays GIF,
-    moving ones too. The same file and width give the same bytes.
+    Photographs become progressive JPEG on white; PNG with few colours stays PNG; GIF stays GIF, animated or
+    not. The same file and width give the same bytes.
 
     Raises:
         ImageError: as :func:`measure_image`.
@@ -86,9 +81,10 @@ def prepare_image(path: Path, *, width: int) -> PreparedImage:
 def _get_or_create(
     cache: BoundedCache[V], path: Path, width: int | None, create: Callable[[str, bytes], V]
 ) -> V:
-    """What ``make`` makes of the file at ``path``, or made of the same content before.
+    """The result of ``create`` for the file at ``path``, from the cache if its content was seen before.
 
-    Content decides, never the file's name or date: :mod:`editions.source.file_stamp` says when it need not be read.
+    The content decides, never the file's name or date. :mod:`editions.source.file_stamp` knows when the file
+    need not be read.
     """
     try:
         stamp = stamp_file(path)
@@ -117,7 +113,7 @@ def _prepare(name: str, content: bytes, width: int) -> PreparedImage:
 
 
 def _convert_colours(image: Image.Image) -> Image.Image:
-    """``image`` in sRGB: mode L, RGB, or RGBA where something shows through."""
+    """``image`` in sRGB: in mode L or RGB, or RGBA if it has transparency."""
     profile = image.info.get("icc_profile")
     if image.mode.startswith("I"):
         # 16 bits a pixel; convert() alone would cut off instead of scaling.
@@ -143,7 +139,7 @@ def _apply_profile(image: Image.Image, profile: bytes | None) -> Image.Image:
                 image, source, ImageCms.createProfile("sRGB"), outputMode="RGB"
             )
         except (ImageCms.PyCMSError, OSError, ValueError):
-            # A profile that is broken or made for another kind of picture: browsers ignore it too.
+            # The profile is damaged or for another kind of picture; browsers ignore it too.
             return image.convert(target)
         if converted is not None:
             return converted
@@ -167,7 +163,7 @@ def _flatten_on_white(image: Image.Image) -> Image.Image:
 
 def _prepare_gif(image: Image.Image, max_width: int) -> PreparedImage:
     if image.width <= max_width:
-        # Pillow carries duration and loop over by itself, and the comment unless told otherwise.
+        # Pillow keeps duration and loop by itself, and the comment unless told otherwise.
         return _encode(image, "GIF", save_all=True, comment=b"")
     frames, durations = [], []
     for frame in ImageSequence.Iterator(image):
@@ -182,7 +178,7 @@ def _prepare_gif(image: Image.Image, max_width: int) -> PreparedImage:
 
 
 def _encode(image: Image.Image, kind: str, **options: Any) -> PreparedImage:
-    # Pillow writes comments, resolution and profiles it finds here into the new file.
+    # Pillow would write comments, resolution and profiles in here into the new file.
     for name in ("comment", "dpi", "icc_profile", "exif", "xmp"):
         image.info.pop(name, None)
     out = io.BytesIO()

@@ -1,23 +1,20 @@
-"""The pictures an edition's files name, found and looked at."""
+"""The pictures that an edition's files use: finding and checking them."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from editions.cache import BoundedCache
 from editions.errors import ImageError
 from editions.images.files import locate_image
-from editions.images.prepare import ImageSize, cached_size, measure_image
+from editions.images.prepare import ImageSize, measure_image
 from editions.problem import Level, Problem
 from editions.source.document import Document
-from editions.source.file_stamp import FileStamp
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.yaml_parser import KeyPath
 
 MIN_STORY_IMAGE_WIDTH = 592
-"""Pixels a story's picture should have: the width of the sheet less its gutters."""
+"""The least width of a story's picture in pixels: that of the email without its margins."""
 
 _MIN_PORTRAIT_WIDTH = 192
 _IMAGE_KEYS: tuple[KeyPath, ...] = (("image",), ("letter", "portrait"))
@@ -28,7 +25,7 @@ ImageSizes: TypeAlias = Mapping[str, ImageSize]
 
 @dataclass(frozen=True, kw_only=True)
 class _ImageReference:
-    """A picture named in the file ``path`` on ``line``, where it needs ``narrowest`` pixels."""
+    """A picture used in the file ``path`` on ``line``, where it needs ``min_width`` pixels."""
 
     name: str
     path: str
@@ -36,38 +33,26 @@ class _ImageReference:
     min_width: int
 
 
-_references: BoundedCache[tuple[_ImageReference, ...]] = BoundedCache(5000)
-
-
 def read_used_images(
     folder: Path,
     documents: Sequence[Document[Any]],
     *,
     present: Collection[str],
-    stamps: Mapping[str, FileStamp],
 ) -> tuple[ImageSizes, list[Problem]]:
-    """Look at every picture the ``documents`` name; ``present`` are the names in ``images/``, and ``stamps``
-    those of the edition's files, just taken.
+    """Measure every picture that the ``documents`` use; ``present`` are the names in ``images/``.
 
-    The names are taken from what was written, so that a picture is found even where the rest of a header is
-    wrong.
+    The names are taken from what was written, so that a picture is found even if the rest of a header is
+    not valid.
     """
     sizes: dict[str, ImageSize] = {}
     problems: list[Problem] = []
-    mentions = [*_list_references(documents)]
-    for mention in mentions:
-        problems += _read_image(folder, mention, stamps.get(f"{IMAGES_FOLDER}/{mention.name}"), sizes)
+    references = [reference for document in documents for reference in _find_references(document)]
+    for reference in references:
+        problems += _read_image(folder, reference, sizes)
     if all(document.front_matter.values is not None for document in documents):
-        named = {mention.name for mention in mentions}
+        named = {reference.name for reference in references}
         problems += [_unused_image_problem(name) for name in present if name not in named]
     return sizes, problems
-
-
-def _list_references(documents: Sequence[Document[Any]]) -> Iterator[_ImageReference]:
-    for document in documents:
-        yield from _references.get_or_create(
-            (document.name, document.text), partial(_find_references, document)
-        )
 
 
 def _find_references(document: Document[Any]) -> tuple[_ImageReference, ...]:
@@ -83,12 +68,10 @@ def _find_references(document: Document[Any]) -> tuple[_ImageReference, ...]:
     )
 
 
-def _read_image(
-    folder: Path, reference: _ImageReference, stamp: FileStamp | None, sizes: dict[str, ImageSize]
-) -> list[Problem]:
+def _read_image(folder: Path, reference: _ImageReference, sizes: dict[str, ImageSize]) -> list[Problem]:
     name = reference.name
     try:
-        size = sizes.get(name) or (stamp and cached_size(stamp)) or measure_image(locate_image(folder, name))
+        size = sizes.get(name) or measure_image(locate_image(folder, name))
     except ImageError as error:
         return [_problem(reference, error.code, error.reason, Level.error)]
     sizes[name] = size

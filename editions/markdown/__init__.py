@@ -1,1 +1,1 @@
-"""From Markdown to the HTML and the plain text of a mail."""
+"""From Markdown to the HTML and the plain text of an email."""

@@ -1,8 +1,8 @@
-"""Markdown beside Chinese, Japanese and Korean characters, where CommonMark assumes spaces between words.
+"""Markdown next to Chinese, Japanese and Korean characters, where CommonMark expects spaces between words.
 
-CommonMark lets ``**`` open or close emphasis beside punctuation only when a space or more punctuation
-stands on its other side. Chinese and Japanese have no such spaces, so ``**「重要」**です`` would show its
-asterisks. The rule here is the one proposed to CommonMark for it: a CJK character does as a space does. Text
+In CommonMark, ``**`` next to punctuation can only open or close emphasis when there is a space or more
+punctuation on its other side. Chinese and Japanese have no such spaces, so ``**「重要」**です`` would
+show its asterisks. The rule here is the one proposed to CommonMark: a CJK character counts as a space. Text
 without CJK characters is parsed exactly as before.
 """
 
@@ -36,7 +36,7 @@ def split_cjk(text: str) -> tuple[str, str]:
 
 
 class _CjkState(StateInline):
-    """The state of one text; its tokens also remember where in it they began (``meta["at"]``)."""
+    """The state of one text; its tokens also record where they begin (``meta["at"]``)."""
 
     def push(self, ttype: str, tag: str, nesting: Literal[-1, 0, 1]) -> Token:
         token = super().push(ttype, tag, nesting)
@@ -79,7 +79,7 @@ class _CjkInline(ParserInline):
 
 
 def use_cjk_rules(parser: MarkdownIt) -> None:
-    """Let ``parser``, and no other, follow the rule above."""
+    """Make ``parser``, and no other, follow the rule above."""
     inline = _CjkInline()
     inline.ruler, inline.ruler2, inline.terminator_re = (
         parser.inline.ruler,
@@ -90,10 +90,10 @@ def use_cjk_rules(parser: MarkdownIt) -> None:
 
 
 def join_soft_breaks(children: list[Token]) -> None:
-    """Turn the line ends of the source into what they mean, in place.
+    """Replace the line ends of the source, in place: with nothing between two wide characters, else a space.
 
-    Between two wide characters that is nothing, elsewhere a space: the rule of CSS Text 3 §4.1.3. Korean
-    puts spaces between its words, so Hangul counts as other letters do.
+    This is the rule of CSS Text 3 §4.1.3. Korean has spaces between words, so Hangul counts as other letters
+    do.
     """
     before = " "
     breaks: list[Token] = []

@@ -1,8 +1,8 @@
-"""Languages: their tags, and marking words in another script so that screen readers change their voice.
+"""Marking text in another script with its language, so that screen readers change their voice.
 
-WCAG 2.2, success criterion 3.1.2 asks for it; mail programs also choose the font by it. Scripts decide,
-because a script is what can be seen: Han alone is taken for Chinese, Han with Kana for Japanese, Cyrillic
-for Mongolian.
+WCAG 2.2, success criterion 3.1.2, requires it, and email programs choose fonts by it. The script decides,
+because it is all that can be seen: Han alone is treated as Chinese, Han with Kana as Japanese, Cyrillic as
+Mongolian.
 """
 
 import re
@@ -10,10 +10,6 @@ from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 from html import escape
 from typing import TypeAlias
-
-from babel import Locale, UnknownLocaleError
-
-_TAG = re.compile(r"(?P<language>[A-Za-z]{2,3})(?:-(?P<script>[A-Za-z]{4}))?(?:-(?P<region>[A-Za-z]{2}))?")
 
 _HAN = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3038-\u303b\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -24,13 +20,12 @@ _HANGUL = "\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff"
 _CYRILLIC = "\u0400-\u0482\u048a-\u052f\u1c80-\u1c8f"
 _MONGOLIAN = "\u1820-\u18aa"
 _NON_LATIN = re.compile(f"[{_HAN}{_KANA}{_HANGUL}{_CYRILLIC}{_MONGOLIAN}]")
-# Stops and brackets of East Asian type: part of a run, though they do not make one.
+# East Asian punctuation: part of a run, but not a run on its own.
 _CJK_PUNCTUATION = "\u3001-\u3003\u3008-\u301f\u30fb\uff01-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65"
-# What may stand between two letters of one run: spaces, digits and punctuation of every day; U+0301 is a
-# stress mark.
+# Allowed between two letters of one run: spaces, digits and common punctuation; U+0301 is a stress mark.
 _JOINING_CHARACTERS = " 0-9·–—,.:;“”‘’'\u0301\u00a0-"
 
-# Who reads a script as their own, so that it needs no mark.
+# The languages written in a script, in which it needs no mark.
 _NATIVE_LANGUAGES = {
     "han": frozenset({"zh", "yue", "wuu", "hak", "nan", "lzh", "ja", "ko"}),
     "kana": frozenset({"ja"}),
@@ -51,34 +46,20 @@ _MARKUP = re.compile("(<[^>]*>)")
 _INLINE = re.compile(r"</?(a|em|strong|s|code|span)\b")
 
 
-def canonical_language(tag: str) -> str | None:
-    """``tag`` as BCP 47 writes it (``zh-hans`` is ``zh-Hans``); None when there is no such language."""
-    found = _TAG.fullmatch(tag.strip())
-    if not found:
-        return None
-    language, script, region = found["language"].lower(), found["script"], found["region"]
-    tag = "-".join(filter(None, (language, script and script.title(), region and region.upper())))
-    try:
-        Locale.parse(tag, sep="-")
-    except (UnknownLocaleError, ValueError):
-        return None
-    return tag
-
-
 @lru_cache(maxsize=4096)
 def mark_languages_in_text(text: str, *, language: str) -> str:
-    """Plain ``text`` of ``language`` as HTML, its words in other scripts in ``<span lang="…">``.
+    """Plain ``text`` in ``language`` as HTML, with text in other scripts in ``<span lang="…">``.
 
-    >>> mark_runs("Visible (看见) & heard", language="en")
+    >>> mark_languages_in_text("Visible (看见) & heard", language="en")
     'Visible (<span lang="zh-Hans">看见</span>) &amp; heard'
     """
     return _wrap_runs(text, 0, _find_runs(text, language), escape)
 
 
 def mark_languages_in_html(html: str, *, language: str) -> str:
-    """Sanitised ``html``, not marked yet, with the same marks.
+    """Sanitised ``html`` with the same marks.
 
-    A run goes on through inline tags, so that ``<strong>重要</strong>です`` is Japanese as a whole.
+    A run continues through inline tags, so that all of ``<strong>重要</strong>です`` is Japanese.
     """
     marked: list[str] = []
     block: list[str] = []
@@ -112,7 +93,7 @@ def _mark_block(pieces: list[str], language: str) -> list[str]:
 
 
 def _wrap_runs(text: str, offset: int, runs: Sequence["_Run"], encode: Callable[[str], str]) -> str:
-    """``text``, which begins at ``offset`` of the text the ``runs`` were found in."""
+    """``text`` with the ``runs`` in it marked; it begins at ``offset`` of the text they were found in."""
     parts, end = [], 0
     for start, stop, other in runs:
         first, last = max(start - offset, 0), min(stop - offset, len(text))
@@ -123,11 +104,11 @@ def _wrap_runs(text: str, offset: int, runs: Sequence["_Run"], encode: Callable[
 
 
 _Run: TypeAlias = tuple[int, int, str]
-"""Where a run begins and ends, and its language."""
+"""The beginning and end of a run, and its language."""
 
 
 def _find_runs(text: str, language: str) -> list[_Run]:
-    # Most texts are in one script, and this takes a tenth of the time to see it.
+    # Most texts are in one script, which this detects in a tenth of the time.
     if not _NON_LATIN.search(text):
         return []
     own = language.partition("-")[0].lower()
@@ -144,7 +125,7 @@ def _find_runs(text: str, language: str) -> list[_Run]:
 
 
 def _language_of(run: re.Match[str], own: str) -> str | None:
-    """The language of a run within text of ``own``; None where readers of ``own`` read it as theirs."""
+    """The language of a run within text in ``own``; None where ``own`` is written in that script."""
     script = run.lastgroup or ""
     if script == "han" and _HAS_KANA.search(run.group()):
         script = "kana"
@@ -160,4 +141,5 @@ def _run_pattern() -> re.Pattern[str]:
 
 
 def _run_expression(letters: str) -> str:
-    return f"[{letters}](?:[{letters}{_CJK_PUNCTUATION}]|[{_JOINING_CHARACTERS}]+(?=[{_CJK_PUNCTUATION}]*[{letters}]))*"
+    between = f"[{_JOINING_CHARACTERS}]+(?=[{_CJK_PUNCTUATION}]*[{letters}])"
+    return f"[{letters}](?:[{letters}{_CJK_PUNCTUATION}]|{between})*"

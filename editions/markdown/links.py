@@ -1,4 +1,4 @@
-"""Which links a mail may carry, and why not the others."""
+"""The links that are allowed in an email, and what is wrong with others."""
 
 import ipaddress
 import re
@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 _MAILBOX = re.compile(r"[^@\s<>()]+@[^@\s<>()]+\.[^@\s<>()]+")
 _NOT_IN_URL = re.compile(r"[\s\\<>\"{}|^`]")
 _PRIVATE_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
-# Those seen in mails of our field; each hides where it leads.
+# Link shorteners seen in newsletters of our field.
 _SHORTENERS = frozenset(
     {"bit.ly", "buff.ly", "cutt.ly", "dwz.cn", "fb.me", "goo.gl", "is.gd", "ow.ly", "rb.gy", "rebrand.ly"}
     | {"shorturl.at", "suo.im", "t.cn", "t.co", "t.ly", "tiny.cc", "tinyurl.com", "url.cn"}
@@ -18,28 +18,28 @@ _SCHEMES = ("http", "https", "mailto")
 
 @dataclass(frozen=True, kw_only=True)
 class LinkFault:
-    """Why a link is refused: ``code`` for machines, ``reason`` reads "what, why, what to do"."""
+    """Why a link is not allowed: a ``code``, and a ``reason`` that says what, why, and what to do."""
 
     code: str
     reason: str
 
 
 def find_link_fault(url: str) -> LinkFault | None:
-    """What is wrong with ``url`` as a link in a mail; None when nothing is.
+    """What is wrong with ``url`` as a link in an email; None if nothing is.
 
-    Only absolute http, https and mailto links work in a mail, and their host must be one readers can reach.
+    Only absolute http, https and mailto links work in an email, and readers must be able to reach their host.
     """
     scheme, colon, rest = url.partition(":")
     if not colon or not re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]*", scheme):
         return LinkFault(
             code="relative-link",
-            reason=f"the link {url!r} is relative, and relative links do not work in a mail. "
+            reason=f"the link {url!r} is relative, and relative links do not work in an email. "
             "Write the whole address, beginning with https://.",
         )
     if scheme.lower() not in _SCHEMES:
         return LinkFault(
             code="link-scheme",
-            reason=f"mail programs block links that begin with {scheme}:. Use https://, http:// or mailto:.",
+            reason=f"email programs block links that begin with {scheme}:. Use https://, http:// or mailto:.",
         )
     if scheme.lower() == "mailto":
         return _find_mailto_fault(rest)
@@ -47,7 +47,7 @@ def find_link_fault(url: str) -> LinkFault | None:
 
 
 def uses_link_shortener(url: str) -> bool:
-    """Whether ``url`` leads through one of the common shorteners."""
+    """Whether ``url`` goes through one of the common link shorteners."""
     try:
         host = urlsplit(url).hostname or ""
     except ValueError:
@@ -60,7 +60,7 @@ def _find_mailto_fault(rest: str) -> LinkFault | None:
         return None
     return LinkFault(
         code="broken-link",
-        reason=f"'mailto:{rest}' has no valid mail address. Write it as mailto:name@example.org.",
+        reason=f"'mailto:{rest}' has no valid email address. Write it as mailto:name@example.org.",
     )
 
 
@@ -79,7 +79,7 @@ def _find_url_fault(url: str) -> LinkFault | None:
     if parts.username is not None:
         return LinkFault(
             code="broken-link",
-            reason=f"the link {url!r} has a name before an @, which phishing mails use to hide the real "
+            reason=f"the link {url!r} has a name before an @, which phishing emails use to hide the real "
             "site. Remove the name.",
         )
     if _is_ip_address(host):
@@ -97,7 +97,7 @@ def _find_url_fault(url: str) -> LinkFault | None:
 
 
 def _is_ip_address(host: str) -> bool:
-    """Whether browsers read ``host`` as an IP address; they do so for 2130706433 and 0x7f.1 too."""
+    """Whether browsers read ``host`` as an IP address, as they also do for 2130706433 and 0x7f.1."""
     if re.fullmatch(r"(0x[0-9a-f]*|\d+)", host.rpartition(".")[2], re.IGNORECASE):
         return True
     try:

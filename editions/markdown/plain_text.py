@@ -1,4 +1,4 @@
-"""The plain-text twin of a body, from the same tokens as its HTML."""
+"""Rendering a body as plain text, from the same tokens as its HTML."""
 
 from collections.abc import Sequence
 from urllib.parse import unquote
@@ -7,15 +7,15 @@ from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
 _BULLET = "•"
-# Left bare, struck words would count again ("3 May 4 May"); left out, a cancelled item would be an empty
-# line; "~~" means something to those alone who write Markdown. A cross needs no language.
+# Without a mark, struck-out text would be valid again ("3 May 4 May"); left out, a cancelled item would be an
+# empty line; and only people who write Markdown understand "~~". A cross works in every language.
 _STRUCK_OUT = "[× {}]"
 _MAILTO = "mailto:"
 
 
 def render_plain_text(tokens: Sequence[Token]) -> str:
     """``tokens`` as text: blank lines between paragraphs, ``•`` before items, ``> `` before quotations, the
-    address of a link in brackets after its words. Lines are not wrapped."""
+    address of a link in brackets after its text. Lines are not wrapped."""
     return "\n".join(_blocks(SyntaxTreeNode(tokens).children)).strip("\n")
 
 
@@ -86,8 +86,8 @@ def _link(words: str, url: str) -> str:
 
 
 def _printable_url(url: str) -> str:
-    """Where a link leads, for somebody who copies it: of ``mailto:`` the address without subject or text,
-    which a mail program would not take from here."""
+    """A link's address to be read or copied; of ``mailto:`` links, the email address without subject and
+    text."""
     if not url.startswith(_MAILTO):
         return url
     written = url.removeprefix(_MAILTO).partition("?")[0]

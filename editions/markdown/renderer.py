@@ -1,9 +1,9 @@
-"""From the Markdown of a body to sanitised XHTML and plain text, by one parse that keeps the lines.
+"""Rendering Markdown as sanitised XHTML and as plain text, from one parse that keeps line numbers.
 
-Headings: a body's ``##`` and ``###`` become ``<h4>`` and ``<h5>`` below the story's own ``<h3>`` (one level
-higher in the letter); ``#`` is refused, because the title stands in the front matter. A line end in the
-source is a space, or nothing between two Chinese or Japanese characters; the HTML has no line end outside
-``<pre>``, where a mail's templates would glue words together.
+A body's ``##`` and ``###`` become ``<h4>`` and ``<h5>`` below the story's own ``<h3>`` (one level higher in
+the letter); ``#`` is not allowed, because the title is in the front matter. A line end in the source becomes
+a space, or nothing between two Chinese or Japanese characters. The HTML has no line ends outside ``<pre>``,
+because the templates of an email would join the words around them.
 """
 
 import re
@@ -23,7 +23,7 @@ from editions.markdown.lang_spans import mark_languages_in_html
 from editions.markdown.links import find_link_fault
 from editions.markdown.plain_text import render_plain_text
 from editions.problem import Level, Problem
-from editions.source.text_file import remove_unsafe_characters
+from editions.unsafe_characters import remove_unsafe_characters
 
 _BLOCKS = {"p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br"}
 _TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
@@ -33,7 +33,7 @@ _VOID = re.compile(r"<(br|hr)>")
 _SPACES = re.compile(r"[\t\n\f\r]+")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
 _MAX_CHARACTERS = 200_000
-# The parser passes over whatever stands deeper, without a word.
+# The parser silently leaves out anything deeper.
 _MAX_NESTING = 20
 STORY_HEADING_LEVEL = 4
 LETTER_HEADING_LEVEL = 3
@@ -41,7 +41,7 @@ LETTER_HEADING_LEVEL = 3
 
 @dataclass(frozen=True, kw_only=True)
 class BodyLink:
-    """A link in a body: its words, where it goes, and its line in the file."""
+    """A link in a body: its text, its address, and its line in the file."""
 
     text: str
     url: str
@@ -50,9 +50,9 @@ class BodyLink:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderedMarkdown:
-    """A body, rendered. ``html`` is sanitised XHTML, ``text`` the same as plain text.
+    """Rendered Markdown: ``html`` is sanitised XHTML, ``text`` the same as plain text.
 
-    ``words`` counts as a reader's time goes: two Chinese or Japanese characters are one word.
+    In ``word_count``, two Chinese or Japanese characters count as one word, since they take as long to read.
     """
 
     html: str
@@ -67,15 +67,16 @@ def render_markdown(
 ) -> RenderedMarkdown:
     """Render ``source``, which begins on ``line`` of the file ``path``.
 
-    ``language`` is the language of the words around; runs in other scripts are marked by it. ``heading`` is
-    the level that ``##`` becomes. Never raises: what is refused is a problem, and is harmless in ``html``.
+    ``language`` is its language; text in other scripts is marked. ``heading`` is the level that ``##``
+    becomes. Never raises: what is not allowed is a problem, and is harmless in ``html``.
     """
     reading = _TokenInspector(path, line, heading)
     if len(source) > _MAX_CHARACTERS:
         reading.report(
             line,
             "body-too-long",
-            f"the body has more than {_MAX_CHARACTERS:,} characters, and a mail must stay below 100 kB. Shorten it.",
+            f"the body has more than {_MAX_CHARACTERS:,} characters, and an email must stay below 100 kB. "
+            "Shorten it.",
         )
         source = source[:_MAX_CHARACTERS]
     parser = _parser()
@@ -96,14 +97,14 @@ def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}, renderer_cls=_Renderer)
     parser.enable(["table", "strikethrough"])
     use_cjk_rules(parser)
-    # Let every link through to _Inspector, which refuses it aloud; the stock rule leaves
-    # `[x](javascript:…)` as text.
+    # Accept every link here, so that _TokenInspector can report it; by default `[x](javascript:…)` stays
+    # text.
     parser.validateLink = lambda url: True  # type: ignore[method-assign]  # noqa: ARG005
     return parser
 
 
 class _TokenInspector:
-    """Walks the tokens once: gathers links and problems, sets heading levels, resolves line ends."""
+    """Walks through the tokens once: collects links and problems, sets heading levels, replaces line ends."""
 
     def __init__(self, path: str, line: int, heading: int) -> None:
         self.path, self.line, self.heading = path, line, heading
@@ -183,7 +184,7 @@ class _TokenInspector:
         join_soft_breaks(children)
 
     def _inspect_link(self, line: int, token: Token, following: Sequence[Token]) -> None:
-        # A link's title is seen by hovering only: not on a phone, not by a screen reader. It is dropped.
+        # A link's title only shows on hover: not on a phone, not in a screen reader. So it is left out.
         token.attrs.pop("title", None)
         url, text = str(token.attrs.get("href", "")), " ".join(_link_text(following).split())
         if fault := find_link_fault(url):
@@ -204,7 +205,8 @@ class _TokenInspector:
         self.report(
             line,
             "raw-html",
-            f"raw HTML and comments are not allowed, because mail programs show them differently: `{shown}`. "
+            "raw HTML and comments are not allowed, because email programs show them differently: "
+            f"`{shown}`. "
             "Use Markdown, or write \\< for the character itself.",
         )
 
@@ -214,9 +216,9 @@ class _TokenInspector:
         )
 
 
-# ruff: noqa: ARG002 (a render rule takes four arguments, whether it needs them or not)
+# ruff: noqa: ARG002 (a render rule has four arguments, whether it needs them or not)
 class _Renderer(RendererHTML):
-    """HTML without line ends. Raw HTML, a problem already, comes out as the words it was written with."""
+    """Renders HTML without line ends. Raw HTML, which is already a problem, is escaped."""
 
     def renderToken(  # noqa: N802 (markdown-it's own name)
         self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
@@ -248,7 +250,7 @@ def _sanitise(html: str) -> str:
         url_relative="deny",
         link_rel=None,
     )
-    # nh3 writes HTML; a mail's template is XML, which knows neither unclosed tags nor &nbsp;.
+    # nh3 writes HTML, but the template of an email is XML, which has no unclosed tags and no &nbsp;.
     return remove_unsafe_characters(_VOID.sub(r"<\1 />", clean).replace("&nbsp;", "&#160;"))
 
 

@@ -1,11 +1,11 @@
-"""A first edition to write over: every key of the front matter, explained, and stories that explain the rest.
+"""An example edition to start from, with every key of the front matter explained.
 
-The explanations are the schema's own. A key behind a ``#`` and no space is shown and not set.
+The explanations are the descriptions of the schema. A key directly after a ``#`` is shown but not set.
 
 ::
 
-    words      what the example says
-    examples   which keys each of its files sets, and which it only shows
-    composing  a file's text from its example
-    making     the folder, whole or not there
+    texts      the texts of the example
+    examples   the keys that each of its files sets, and those it only shows
+    formatter  an example as the text of a file
+    create     the folder, complete or not there
 """

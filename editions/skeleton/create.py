@@ -1,4 +1,4 @@
-"""The folder of the example."""
+"""Creating the example edition's folder."""
 
 from collections.abc import Mapping
 from datetime import date
@@ -19,13 +19,13 @@ def create_skeleton(
     countries: Mapping[str, str],
     today: date,
 ) -> Path:
-    """Make the edition ``slug`` in the folder ``editions``, to be written over; gives its folder.
+    """Create the example edition ``slug`` in the folder ``editions``, and return its folder.
 
-    ``organisation`` names it; its stories are of the first of ``sectors`` and ``countries`` (slugs and codes
-    with their names), where there are any.
+    ``organisation`` is used in its title. Its stories are about the first of ``sectors`` and ``countries``
+    (slugs and codes with their names), if there are any.
 
     Raises:
-        NewEditionError: there is an edition of that name, or the slug is no name for a folder.
+        NewEditionError: there is an edition of that name, or the slug is not a valid folder name.
         OSError: the folder cannot be written.
     """
     with create_edition_folder(editions, slug, advice=f"mailer new {slug}-2") as building:
@@ -43,7 +43,7 @@ def create_skeleton(
 
 
 def _draw_hills(path: Path) -> None:
-    """A picture of flat colours, as wide as a mail shows it on a sharp screen."""
+    """Draw a picture in flat colours, as wide as an email needs on a high-density screen."""
     from PIL import Image, ImageDraw
 
     picture = Image.new("P", (1184, 592))

@@ -1,4 +1,4 @@
-"""Which keys each file of the example sets, and which it only shows."""
+"""The files of the example edition: the keys that are set, and those that are only shown."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ Values: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True, kw_only=True)
 class Example:
-    """One file of the skeleton: ``written`` keys are set, ``shown`` ones stand behind a ``#``."""
+    """One file of the example: ``values`` are set, and ``commented_out`` values are after a ``#``."""
 
     name: str
     schema: type[BaseModel]
@@ -42,13 +42,14 @@ def edition_example(slug: str, organisation: str, sectors: Sequence[str], today:
             "period": guess_period(today, LANGUAGE),
             "date": today,
             "language": LANGUAGE,
-            "subject": "Three stories to write over",
-            "preheader": "Inboxes show these words behind the subject: say what else is in the mail.",
+            "subject": "Three stories to replace with your own",
+            "preheader": "Inboxes show this text after the subject: say what else is in the email.",
             "letter": {"title": "Dear partners", "name": "Your name", "titles": ["Your title"]},
         },
         commented_out={
             "template": "periodical",
             "sender": organisation,
+            "authors": ["Your name"],
             "personalise": "off",
             "letter": {
                 "portrait": {
@@ -60,7 +61,7 @@ def edition_example(slug: str, organisation: str, sectors: Sequence[str], today:
             },
             "introductions": {section: "A sentence or two before the stories of this section."},
             "follow": [{"name": "WeChat", "handle": "our_name", "url": "https://www.example.org/wechat"}],
-            "checks": {"long-story": "The story about the forum is long, and was asked for."},
+            "checks": {"long-story": "The story about the forum is long because partners asked for it."},
         },
         body=texts.LETTER_BODY,
         translation=(EditionTranslation, texts.EDITION_VALUES_ZH, texts.LETTER_BODY_ZH),
@@ -81,7 +82,7 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
             "image": {
                 "file": IMAGE_NAME,
                 "alt": "Three rows of hills, each paler than the one before it",
-                "caption": "A drawing to be replaced by your own picture",
+                "caption": "A drawing to replace with your own picture",
                 "credit": "Illustration",
             },
             "read_more": [

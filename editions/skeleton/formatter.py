@@ -1,4 +1,4 @@
-"""A file's text from its example: each key below its explanation, those not set behind a ``#``."""
+"""An example as the text of a file: each key below its explanation, keys that are not set after a ``#``."""
 
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _TRANSLATION_LANGUAGE = "zh-Hans"
 
 
 def format_example(example: Example) -> str:
-    """The text of the file ``example`` shows."""
+    """``example`` as the text of its file."""
     return "\n".join([*_file_lines(example), ""])
 
 
@@ -26,7 +26,7 @@ def _file_lines(example: Example) -> Iterator[str]:
     yield "---"
     explained = bool(example.commented_out)
     if explained:
-        yield "# A key behind a # without a space is not set; take the # away to set it."
+        yield "# A key directly after a # is not set. Remove the # to set it."
     for key, field in example.schema.model_fields.items():
         if not explained and key not in example.values:
             continue
@@ -71,7 +71,7 @@ def _key_lines(key: str, field: FieldInfo, written: Any, shown: Any, *, with_com
 
 
 def _example_value(key: str, field: FieldInfo, shown: Any) -> Any:
-    """What to show of a key that is not set: its example, or else what it is without one."""
+    """The value to show for a key that is not set: its example, or else its default."""
     if shown is None and field.is_required():
         raise ValueError(f"the skeleton has no example of `{key}`, which every such file must have")
     return str(field.get_default(call_default_factory=True)) if shown is None else shown
@@ -95,7 +95,7 @@ def _value_lines(
 
 
 def _nested_lines(values: Values, model: type[BaseModel] | None, *, with_comments: bool) -> Iterator[str]:
-    """Keys below a key, each explained on its own line."""
+    """The keys below a key, each with its explanation on the same line."""
     for key, value in values.items():
         field = model.model_fields[key] if model else None
         first, *others = _value_lines(
@@ -106,16 +106,16 @@ def _nested_lines(values: Values, model: type[BaseModel] | None, *, with_comment
 
 
 def _comment_out(lines: Iterator[str]) -> Iterator[str]:
-    """Put a ``#`` before each line, behind its indent."""
+    """Put a ``#`` before each line, after its indentation."""
     for line in lines:
         words = line.lstrip(" ")
         yield f"{line[: len(line) - len(words)]}#{words}"
 
 
 def _translation_lines(name: str, schema: type[BaseModel], values: Values, body: str) -> Iterator[str]:
-    """How the same file looks in another language, as an explanation."""
+    """A comment that shows the same file in another language."""
     other = f"{name.removesuffix('.md')}.{_TRANSLATION_LANGUAGE}.md"
-    yield f"# The same in Chinese is {other}, with the words of this file and none of its facts:"
+    yield f"# To translate this file into Chinese, write {other} with these keys and a body:"
     lines = ["---", *_translated_keys(schema, values), "---", "", body]
     yield from (f"#     {line}".rstrip() for line in lines)
 

@@ -1,44 +1,44 @@
-"""What the example says, in English and, for the translation it shows, in Chinese."""
+"""The texts of the example edition, in English and, for the translation it shows, in Chinese."""
 
 from collections.abc import Mapping
 from typing import Any
 
 LETTER_BODY = """
-This is the letter that opens the edition. Write over it; or delete these words and the key `letter`
-above, and the edition begins with its stories.
+This is the letter at the beginning of the edition. Replace it with your own. If you do not want a letter,
+delete this text and the key `letter` above.
 
-Each file in `stories/` is one story. The three digits its name begins with are its place, and the words
-behind them become part of its address. `mailer check` finds what is wrong, and says where and what to
-do; `mailer preview` shows the mail while you write.
+Each file in `stories/` is one story. The three digits at the beginning of its name set its place, and the
+rest of the name becomes part of its address. `mailer check` lists what is wrong and what to do;
+`mailer preview` shows the email while you write.
 """
 
 STORY_BODY = """
-A story is a few paragraphs of Markdown, with a blank line between them. *One star* each side stresses a
-word, **two stars** stress it strongly, and [words in square brackets](https://www.example.org) lead to
-the address behind them.
+A story is a few paragraphs of Markdown, with a blank line between them. *One star* on each side makes a
+word italic, **two stars** make it bold, and [text in square brackets](https://www.example.org) links to
+the address after it.
 
 ## A heading within a story
 
-- A list has a line for each item.
-- Two or three items are read, seven are not.
+- A list has one line for each item.
+- Keep it short: people read two or three items, but not seven.
 
-| What | When |
+| Use | For |
 | --- | --- |
-| A table | for what has rows and columns |
-| A list | for everything else |
+| A table | data in rows and columns |
+| A list | everything else |
 
-Pictures stand in `images/` and are named above, under `image`: JPEG, PNG or GIF, at least 592 pixels
-wide and better 1184. Their places, names and camera data are taken out before they are sent.
+Put pictures into `images/` and name them above, under `image`. They must be JPEG, PNG or GIF, at least 592
+pixels wide, or better 1184. Places, names and camera data are removed before they are sent.
 """
 
 LIST_BODY = """
-- The kind `list` is for a round-up: one line for each item.
-- Items without a picture take little room, so that many fit into one mail.
+- Use the kind `list` for a round-up, with one line for each item.
+- Items have no picture, so many of them fit into one email.
 """
 
 NOTICE_BODY = """
-The kind `notice` is for news about the office itself. It belongs to no sector, and with `everyone` each
-reader gets it, whatever they follow.
+Use the kind `notice` for news about the office itself. It has no sector, and with `everyone` all readers
+get it, whatever they follow.
 """
 
 EDITION_VALUES_ZH: Mapping[str, Any] = {

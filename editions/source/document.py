@@ -1,15 +1,14 @@
-"""One Markdown file, read: its front matter, its header where that is valid, and its body."""
+"""One Markdown file of an edition: its front matter, validated, and its body, rendered."""
 
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, TypeAlias, TypeVar
 
 from pydantic import BaseModel
 
 from editions.cache import BoundedCache
-from editions.markdown.lang_spans import canonical_language
 from editions.markdown.renderer import (
     LETTER_HEADING_LEVEL,
     STORY_HEADING_LEVEL,
@@ -17,10 +16,10 @@ from editions.markdown.renderer import (
     render_markdown,
 )
 from editions.problem import Problem
-from editions.source.file_stamp import FileStamp
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile, read_text_file
 from editions.source.validation_errors import validate_front_matter
+from locales.languages import canonical_language
 
 H_co = TypeVar("H_co", bound=BaseModel, covariant=True)
 _DEFAULT_LANGUAGE = "en"
@@ -29,9 +28,10 @@ _BLOCK_SCALAR = re.compile(r"[|>][+-]?\s*$")
 
 @dataclass(frozen=True, kw_only=True)
 class Document(Generic[H_co]):
-    """A file of the edition. ``header`` is None when the front matter is not valid; ``front`` is as written.
+    """A file of the edition.
 
-    ``introductions`` are the words of its key of that name, rendered, by section.
+    ``front_matter`` is as written, ``header`` the same validated, or None when it is not valid.
+    ``introductions`` are the texts of that key by section, rendered.
     """
 
     name: str
@@ -42,18 +42,25 @@ class Document(Generic[H_co]):
     body: RenderedMarkdown
     introductions: Mapping[str, RenderedMarkdown]
 
+    @property
+    def has_text(self) -> bool:
+        """Whether the body has any text; a horizontal line is not text."""
+        return bool(self.body.text.replace("*", "").strip())
+
+
+AnyDocument: TypeAlias = Document[Any]
+
 
 @dataclass(frozen=True, kw_only=True)
 class _ParsedDocument:
-    """What was found in one text; shared by all who read the same, so nobody may change it."""
+    """A parsed document and its problems; shared between readings of the same text, so never changed."""
 
     document: Document[Any]
     problems: tuple[Problem, ...]
 
 
-# By all that stands before the body, which a writer at work changes less often.
-_validated_headers: BoundedCache[tuple[BaseModel | None, tuple[Problem, ...]]] = BoundedCache(2000)
-# What is kept of a text is some three times its length.
+# Writers save one story at a time, and parsing all the others again would take a second. A parsed document
+# takes about three times the length of its text.
 _parsed_documents: BoundedCache[_ParsedDocument] = BoundedCache(
     16_000_000, measure=lambda found: len(found.document.text) + 2000
 )
@@ -67,14 +74,13 @@ def read_document(
     sectors: Collection[str],
     language: str | None = None,
     heading: int = STORY_HEADING_LEVEL,
-    stamp: FileStamp | None = None,
 ) -> tuple[Document[H_co] | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``.
 
-    ``language`` is the language of its words; without one, its own key ``language`` says it. ``heading`` is
-    the level of the body's highest headings, ``stamp`` as in :func:`~editions.source.text_file.read_text_file`.
+    ``language`` is its language; without one, its own key ``language`` decides. ``heading`` is the level of
+    the body's highest headings.
     """
-    source, problems = read_text_file(folder, name, stamp)
+    source, problems = read_text_file(folder, name)
     if source is None:
         return None, problems
     known = tuple(sectors)
@@ -89,10 +95,7 @@ def _parse(
     source: TextFile, schema: type[BaseModel], sectors: tuple[str, ...], language: str | None, heading: int
 ) -> _ParsedDocument:
     front, problems = read_front_matter(source)
-    head = source.text.removesuffix(front.body)
-    header, faults = _validated_headers.get_or_create(
-        (schema, source.name, head, sectors), lambda: _validate_header(schema, front, source.name, sectors)
-    )
+    header, faults = validate_front_matter(schema, front, path=source.name, sectors=sectors)
     language = language or canonical_language(front.text("language")) or _DEFAULT_LANGUAGE
     prose = render_markdown(
         front.body, language=language, path=source.name, line=front.body_line, heading=heading
@@ -114,13 +117,6 @@ def _parse(
     )
 
 
-def _validate_header(
-    schema: type[BaseModel], front_matter: FrontMatter, name: str, sectors: tuple[str, ...]
-) -> tuple[BaseModel | None, tuple[Problem, ...]]:
-    header, faults = validate_front_matter(schema, front_matter, path=name, sectors=sectors)
-    return header, tuple(faults)
-
-
 def _render_introductions(
     source: TextFile, front_matter: FrontMatter, language: str
 ) -> dict[str, RenderedMarkdown]:
@@ -132,7 +128,7 @@ def _render_introductions(
     for key, words in written.items():
         if isinstance(words, str):
             line = front_matter.line_of("introductions", key)
-            # Words after `|` or `>` begin on the next line.
+            # After `|` or `>` the text begins on the next line.
             line += bool(_BLOCK_SCALAR.search(lines[line - 1]))
             rendered[key] = render_markdown(
                 words, language=language, path=source.name, line=line, heading=LETTER_HEADING_LEVEL

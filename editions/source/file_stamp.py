@@ -1,9 +1,9 @@
-"""The SHA-256 of a file's content, and when it is known without reading the file again.
+"""Stamps of files, which tell whether a file has changed without reading it again.
 
-A file's date alone says little: copying keeps it, and two changes may share a tick of the clock. A stamp says
-more. Every change of a file sets its change time (``ctime``), which no program can choose, and a stamp is
-believed only when that time lay two seconds back as the content was read, longer than the coarsest tick there
-is. Git trusts its index by the same rule.
+A file's modification time is not enough: copying keeps it, and two changes may fall within one tick of the
+clock. A stamp also has the change time (``ctime``), which every change sets and no program can choose. It is
+only trusted if that time was two seconds ago when the content was read, longer than the coarsest tick of any
+file system. Git trusts its index by the same rule.
 """
 
 import hashlib
@@ -15,14 +15,13 @@ from typing import NamedTuple
 from editions.cache import BoundedCache
 
 _SETTLED = 2_000_000_000
-"""Nanoseconds a file must have lain untouched for its stamp to be believed."""
+"""Nanoseconds since a file's last change before its stamp is trusted."""
 
 _MAX_DIGESTS = 10_000
 
 
 class FileStamp(NamedTuple):
-    """What tells one state of a file from another: which file it is, of what kind, how long, and when it last
-    changed."""
+    """The state of a file as the file system describes it: its identity, kind, size and times of change."""
 
     mode: int
     device: int
@@ -36,33 +35,33 @@ _digests: BoundedCache[str] = BoundedCache(_MAX_DIGESTS)
 
 
 def stamp_file(path: Path | str) -> FileStamp:
-    """The stamp of the file at ``path``, to be taken before its content is read.
+    """The stamp of the file at ``path``; take it before reading the content.
 
     Raises:
-        OSError: it cannot be looked at.
+        OSError: the file does not exist or is not accessible.
     """
-    return stamp_from_stat(os.stat(path))  # noqa: PTH116 - quicker than a Path's own, and asked of every file
+    return stamp_from_stat(os.stat(path))  # noqa: PTH116 - quicker than Path.stat, and called for every file
 
 
 def stamp_from_stat(found: os.stat_result) -> FileStamp:
-    """The stamp of the file that the system says this of."""
+    """The stamp from the system's description of a file."""
     return FileStamp(
         found.st_mode, found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
     )
 
 
 def is_settled(stamp: FileStamp) -> bool:
-    """Whether a file read now, after ``stamp`` was taken, will have another stamp as soon as it changes."""
+    """Whether any later change of the file will change its ``stamp``."""
     return time.time_ns() - max(stamp.modified, stamp.changed) > _SETTLED
 
 
 def known_digest(stamp: FileStamp) -> str | None:
-    """The digest of the file that has ``stamp``, if it was read before and cannot have changed since."""
+    """The SHA-256 of the file with ``stamp``, if it was read before and cannot have changed since."""
     return _digests.get(stamp)
 
 
 def digest_content(content: bytes, stamp: FileStamp) -> str:
-    """The digest of ``content``, just read from the file that had ``stamp``."""
+    """The SHA-256 of ``content``, just read from the file with ``stamp``."""
     digest = hashlib.sha256(content).hexdigest()
     if is_settled(stamp):
         _digests.put(stamp, digest)

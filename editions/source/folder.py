@@ -1,15 +1,13 @@
-"""What lies in an edition's folder: which file is what, by its name alone."""
+"""The files in an edition's folder, sorted by their names."""
 
 import os
 import re
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from editions.markdown.lang_spans import canonical_language
 from editions.problem import Level, Problem
-from editions.source.file_stamp import FileStamp, stamp_from_stat
+from locales.languages import canonical_language
 
 EDITION_FILE = "edition.md"
 STORIES_FOLDER = "stories"
@@ -20,7 +18,7 @@ _STORY_FILE = re.compile(
     r"(?P<number>\d{3})-(?P<slug>[a-z0-9]+(?:-[a-z0-9]+)*)(?:\.(?P<language>[^.]+))?\.md", re.ASCII
 )
 _SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-# Left behind by file managers; nobody put them there.
+# Left behind by file managers.
 _SYSTEM_FILES = frozenset({"thumbs.db", "desktop.ini", "__macosx"})
 
 
@@ -36,10 +34,9 @@ class StoryFiles:
 
 @dataclass(frozen=True, kw_only=True)
 class FolderContents:
-    """Every file of an edition that has a meaning; ``problems`` names those that have none.
+    """The files of an edition; ``problems`` has those that do not belong to it.
 
-    ``slug`` is the folder's own name. ``stamps`` are those of the ordinary files that lie in the edition
-    itself, by name; what is a link, or lies behind one, has none.
+    ``slug`` is the folder's own name.
     """
 
     slug: str = ""
@@ -47,23 +44,23 @@ class FolderContents:
     translations: Mapping[str, str] = field(default_factory=dict)
     stories: tuple[StoryFiles, ...] = ()
     images: tuple[str, ...] = ()
-    stamps: Mapping[str, FileStamp] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
 def leads_outside(folder: Path, name: str) -> bool:
-    """Whether the file ``name`` of ``folder`` is, or lies behind, a link that leaves it."""
+    """Whether the file ``name`` of ``folder`` is, or is behind, a link to a place outside the folder."""
     place = str(folder)
     for part in name.split("/"):
         place = f"{place}/{part}"
-        # os.path and not pathlib: every file of an edition is asked, each time it is read.
+        # os.path is quicker than pathlib, and this runs for every file each time an edition is read.
         if part == ".." or os.path.islink(place):  # noqa: PTH114
             return not (folder / name).resolve().is_relative_to(folder.resolve())
     return False
 
 
 def scan_folder(folder: Path) -> FolderContents:
-    """Sort the files of ``folder`` by their names. Raises nothing: what is no edition is a problem."""
+    """Sort the files of ``folder`` by their names. Never raises: a folder that is not an edition is a
+    problem."""
     listing = _FolderScanner(folder)
     names = listing.list_names(".")
     if EDITION_FILE not in names and STORIES_FOLDER not in names:
@@ -85,32 +82,26 @@ def scan_folder(folder: Path) -> FolderContents:
         translations=translations,
         stories=stories,
         images=images,
-        stamps=listing.stamps,
         problems=tuple(listing.problems),
     )
 
 
 class _FolderScanner:
-    """One look through a folder; gathers problems and stamps on the way."""
+    """Scans a folder once, and collects problems on the way."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._taken: set[int] = set()
-        self.stamps: dict[str, FileStamp] = {}
         self.problems: list[Problem] = []
 
     def report(self, path: str, code: str, message: str, level: Level = Level.error) -> None:
         self.problems.append(Problem(path=path, line=1, level=level, code=code, message=message))
 
     def list_names(self, name: str) -> list[str]:
-        """The names in a folder of the edition, sorted, without what file managers leave there."""
+        """The names in a folder of the edition, sorted, without those of file managers."""
         path = self.folder / name
         try:
-            with os.scandir(path) as found:
-                entries = [entry for entry in found if not _is_system_file(entry.name)]
-            if name == "." or not path.is_symlink():
-                self._collect_stamps("" if name == "." else f"{name}/", entries)
-            return sorted([entry.name for entry in entries])
+            return sorted(entry.name for entry in path.iterdir() if not _is_system_file(entry.name))
         except (FileNotFoundError, NotADirectoryError):
             what = "is not a folder" if path.exists() else "does not exist"
             self.report(name, "not-an-edition", f"{path} {what}. Give the folder of an edition.")
@@ -122,14 +113,6 @@ class _FolderScanner:
                 f"{path} cannot be read ({why}). Check its permissions and try again.",
             )
         return []
-
-    def _collect_stamps(self, place: str, entries: list[os.DirEntry[str]]) -> None:
-        """Keep the stamps of the files among ``entries``, whose names in the edition begin with ``place``."""
-        # Where one of them is gone by now, the others are looked at when they are read.
-        with suppress(OSError):
-            for entry in entries:
-                if entry.is_file(follow_symlinks=False):
-                    self.stamps[place + entry.name] = stamp_from_stat(entry.stat(follow_symlinks=False))
 
     def check_names(self, slug: str, names: list[str]) -> None:
         if not is_slug(slug):
@@ -143,7 +126,7 @@ class _FolderScanner:
             self.report(
                 EDITION_FILE,
                 "missing-edition-file",
-                f"{EDITION_FILE} is missing, so the mail has no title and no subject. Write it.",
+                f"{EDITION_FILE} is missing, so the email has no title and no subject. Write it.",
             )
         if STORIES_FOLDER not in names:
             self.report(
@@ -239,7 +222,7 @@ class _FolderScanner:
         )
 
     def _suggest_name(self, name: str) -> str:
-        """A name for the misnamed story ``name``: its own number, or else the next free ten."""
+        """A valid name for the story ``name``: with its own number, or else the next free multiple of ten."""
         stem = name.rpartition(".")[0].lower()
         written = re.match(r"\d+", stem)
         slug = re.sub(r"[^a-z0-9]+", "-", stem[written.end() :] if written else stem).strip("-")
@@ -267,7 +250,8 @@ class _FolderScanner:
                 self.report(
                     path,
                     "orphan-translation",
-                    f"this is a translation of {STORIES_FOLDER}/{number}-{slug}.md, which does not exist. {advice}",
+                    f"this is a translation of {STORIES_FOLDER}/{number}-{slug}.md, which does not exist. "
+                    f"{advice}",
                 )
 
     def _report_duplicates(self, originals: Mapping[tuple[str, str], str]) -> None:
@@ -293,10 +277,10 @@ class _FolderScanner:
 
 
 def _is_system_file(name: str) -> bool:
-    """Whether a file manager or an editor left ``name`` behind, or it is hidden."""
+    """Whether ``name`` is hidden, or was left by a file manager or an editor."""
     return name.startswith(".") or name.endswith("~") or name.lower() in _SYSTEM_FILES
 
 
 def is_slug(name: str) -> bool:
-    """Whether an edition's folder may be called ``name``, which becomes part of web addresses."""
+    """Whether an edition's folder may be called ``name``, which becomes part of a web address."""
     return bool(_SLUG.fullmatch(name))

@@ -1,27 +1,22 @@
-"""The front matter of a Markdown file: what stands between two ``---`` lines at its beginning."""
+"""The front matter of a Markdown file: the part between two ``---`` lines at its beginning."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from editions.cache import BoundedCache
 from editions.problem import Level, Problem
 from editions.source.text_file import TextFile
-from editions.source.yaml_parser import KeyPath, YamlParser, YamlValue, parse_yaml
+from editions.source.yaml_parser import KeyPath, YamlValue, parse_yaml
 
 _FENCE = "---"
-# Reading YAML takes longer than the rest of a file, and a writer at work changes mostly bodies.
-_parsed_yaml: BoundedCache[YamlParser] = BoundedCache(
-    4_000_000, measure=lambda reading: reading.length + 2000
-)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FrontMatter:
-    """A file cut in two.
+    """A file split into front matter and body.
 
-    ``values`` is None when the front matter could not be read. An empty value is left out of it: it counts
-    as not given. ``body`` is Markdown and begins on line ``body_line`` of the file; ``lines`` has the line
-    of each key and each item, counted from the file's top.
+    ``values`` is None when the front matter could not be read. An empty value counts as not given, and is
+    left out. ``body`` is Markdown and begins on line ``body_line`` of the file; ``lines`` has the line of
+    each key and each item, counted from the top of the file.
     """
 
     values: dict[str, YamlValue] | None
@@ -30,13 +25,13 @@ class FrontMatter:
     body_line: int
 
     def line_of(self, *place: str | int) -> int:
-        """The line of ``place``, or of the nearest thing around it that is there."""
+        """The line of the key path ``place``, or of the nearest one around it that exists."""
         while place and place not in self.lines:
             place = place[:-1]
         return self.lines.get(place, 1)
 
     def value(self, *place: str | int) -> YamlValue:
-        """What stands at ``place``; empty text when there is nothing."""
+        """The value at the key path ``place``; an empty text when there is none."""
         value: YamlValue = self.values or {}
         for part in place:
             if isinstance(value, dict) and isinstance(part, str):
@@ -48,13 +43,13 @@ class FrontMatter:
         return value
 
     def text(self, *place: str | int) -> str:
-        """The words at ``place`` as they will be printed, on one line; empty when there are none."""
+        """The text at the key path ``place`` on one line; empty when there is none."""
         value = self.value(*place)
         return " ".join(value.split()) if isinstance(value, str) else ""
 
 
 def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
-    """Cut ``source`` at its ``---`` lines and read what stands between them; complaints come as problems."""
+    """Split ``file`` at its ``---`` lines and parse the front matter; errors are returned as problems."""
     lines = file.text.split("\n")
     if lines[0].rstrip() != _FENCE:
         return _without_values(file.text, 1), [
@@ -74,17 +69,14 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
                 "the front matter is not closed, so the file has no body. Add a line --- after the last key.",
             )
         ]
-    written = "\n".join(lines[1:end])
-    reading = _parsed_yaml.get_or_create(
-        (file.name, written), lambda: parse_yaml(written, name=file.name, first_line=2)
-    )
+    parsed = parse_yaml("\n".join(lines[1:end]), name=file.name, first_line=2)
     front = FrontMatter(
-        values=reading.values,
-        lines=reading.lines,
+        values=parsed.values,
+        lines=parsed.lines,
         body="\n".join(lines[end + 1 :]),
         body_line=min(end + 2, len(lines)),
     )
-    return front, [*reading.problems]
+    return front, parsed.problems
 
 
 def _without_values(body: str, body_line: int) -> FrontMatter:

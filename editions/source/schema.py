@@ -1,6 +1,7 @@
-"""Which keys the front matter has, what they are for and what they may hold.
+"""The keys of the front matter: what they are for and which values they may have.
 
-A field's description is shown to whoever forgets the key. Every value arrives as text; the types here decide.
+A field's description is shown where the key is missing. Every value arrives as text and is converted and
+validated by the types here.
 """
 
 import datetime
@@ -20,21 +21,21 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from editions.markdown.lang_spans import canonical_language
 from editions.markdown.links import find_link_fault
 from editions.model import Personalisation, StoryKind
-from editions.territories import country_codes, country_name, suggest_countries
+from locales.countries import country_name, is_country, suggest_countries
+from locales.languages import canonical_language
 
 FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office")
 
 
 def validation_error(code: str, reason: str) -> PydanticCustomError:
-    """An error that becomes a problem with this ``code`` and the words ``reason``."""
+    """An error that becomes a problem with this ``code`` and the message ``reason``."""
     return PydanticCustomError(code, "{reason}", {"reason": reason})
 
 
 def suggest_choice(value: str, known: Iterable[str]) -> str:
-    """What to say after a complaint about ``word``: the likeliest of ``known``, or all of them."""
+    """Advice after an error about ``value``: the likeliest of the ``known`` values, or all of them."""
     choices = sorted(known)
     close = get_close_matches(value.lower(), choices, n=1, cutoff=0.6)
     return f"Did you mean `{close[0]}`?" if close else f"Choose one of: {', '.join(choices)}."
@@ -81,9 +82,9 @@ def _reject_date(value: str) -> Any:
 
 
 def _check_country(value: str) -> str:
-    if value in country_codes():
+    if is_country(value):
         return value
-    codes = suggest_countries(value)
+    codes = suggest_countries(value, names=1)
     if codes == (value.upper(),):
         raise validation_error(
             "country-case",
@@ -118,7 +119,8 @@ def _check_section(value: str, info: ValidationInfo) -> str:
     if value not in sections:
         raise validation_error(
             "unknown-section",
-            f"{value!r} is not a section, so readers would not see this text. {suggest_choice(value, sections)}",
+            f"{value!r} is not a section, so readers would not see this text. "
+            f"{suggest_choice(value, sections)}",
         )
     return value
 
@@ -154,19 +156,25 @@ def _wrap_in_list(value: Any) -> Any:
     return [value] if isinstance(value, dict) else value
 
 
+def _wrap_name(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
 def _pattern_schema(pattern: str) -> WithJsonSchema:
-    """What an editor is told of a text; only reading it says whether such a thing exists."""
+    """A pattern for the JSON Schema, for editors; whether the value exists is only checked on reading."""
     return WithJsonSchema({"type": "string", "pattern": pattern})
 
 
-# Editors read `number: 2021` as a number; here it is text like everything else.
+# Editors read `number: 2021` as a number; for us it is text, as every value is.
 SingleLine = Annotated[str, AfterValidator(_join_lines), WithJsonSchema({"type": ["string", "number"]})]
 Url = Annotated[str, AfterValidator(_check_link), _pattern_schema("^(https?://|mailto:)")]
 CountryCode = Annotated[str, AfterValidator(_check_country), _pattern_schema("^[A-Z]{2}$")]
 SectorSlug = Annotated[str, AfterValidator(_check_sector)]
 SectionKey = Annotated[str, AfterValidator(_check_section)]
 LanguageTag = Annotated[
-    str, AfterValidator(_check_language), _pattern_schema("^[A-Za-z]{2,3}(-[A-Za-z]{4})?(-[A-Za-z]{2})?$")
+    str,
+    AfterValidator(_check_language),
+    _pattern_schema("^[A-Za-z]{2,3}([-_][A-Za-z]{4})?([-_]([A-Za-z]{2}|[0-9]{3}))?$"),
 ]
 YesNo = Annotated[bool, WithJsonSchema({"enum": [True, False, "yes", "no", "on", "off"]})]
 IsoDate = Annotated[datetime.date, BeforeValidator(_check_date)]
@@ -177,35 +185,37 @@ class _FrontMatterModel(BaseModel):
 
 
 class ImageHeader(_FrontMatterModel):
-    """A picture, by the name of its file in ``images/``."""
+    """A picture, by its file name in ``images/``."""
 
     file: SingleLine = Field(description="The picture's file in images/, such as forum.jpg.")
-    alt: SingleLine = Field(description="What readers are told who cannot see the picture.")
-    caption: SingleLine = Field(default="", description="The words below the picture.")
-    credit: SingleLine = Field(default="", description="Whose picture it is.")
+    alt: SingleLine = Field(description="A description of the picture for readers who cannot see it.")
+    caption: SingleLine = Field(default="", description="The text below the picture.")
+    credit: SingleLine = Field(default="", description="Who made the picture.")
 
 
-class ImageWords(_FrontMatterModel):
-    """The words of a picture in another language."""
+class ImageTranslation(_FrontMatterModel):
+    """The texts of a picture in another language."""
 
-    alt: SingleLine = Field(default="", description="What readers are told who cannot see the picture.")
-    caption: SingleLine = Field(default="", description="The words below the picture.")
+    alt: SingleLine = Field(
+        default="", description="A description of the picture for readers who cannot see it."
+    )
+    caption: SingleLine = Field(default="", description="The text below the picture.")
 
 
 class ReadMoreHeader(_FrontMatterModel):
     """A link below a story."""
 
-    what: SingleLine = Field(description="What is read there: it finishes the words “Read more: …”.")
-    url: Url = Field(description="Where it is read, beginning with https://.")
+    what: SingleLine = Field(description="What the page is: it completes the words “Read more: …”.")
+    url: Url = Field(description="The page's address, beginning with https://.")
 
 
 class FollowHeader(_FrontMatterModel):
-    """A place where the office can be followed."""
+    """An account where readers can follow the office."""
 
-    name: SingleLine = Field(description="The place, such as WeChat.")
-    handle: SingleLine = Field(description="The name to look for there.")
+    name: SingleLine = Field(description="The network, such as WeChat.")
+    handle: SingleLine = Field(description="The account's name there.")
     url: Url | None = Field(
-        default=None, description="The page, beginning with https://, where there is one."
+        default=None, description="The account's page, beginning with https://, if there is one."
     )
 
 
@@ -215,10 +225,10 @@ class LetterHeader(_FrontMatterModel):
     title: SingleLine = Field(description="The letter's heading.")
     name: SingleLine = Field(description="Who signs the letter.")
     titles: list[SingleLine] = Field(default_factory=list, description="The lines below the name.")
-    portrait: ImageHeader | None = Field(default=None, description="The signer's picture.")
+    portrait: ImageHeader | None = Field(default=None, description="A picture of the person who signs.")
 
 
-class LetterWords(_FrontMatterModel):
+class LetterTranslation(_FrontMatterModel):
     """The letter's heading in another language."""
 
     title: SingleLine = Field(description="The letter's heading.")
@@ -228,28 +238,38 @@ class EditionHeader(_FrontMatterModel):
     """The front matter of ``edition.md``."""
 
     title: SingleLine = Field(description="The newsletter's name, as the masthead shows it.")
-    number: SingleLine = Field(description="Which issue this is, such as 2021-2.")
-    period: SingleLine = Field(description="What time it reports on, such as September to December 2021.")
+    number: SingleLine = Field(description="The number of the issue, such as 2021-2.")
+    period: SingleLine = Field(description="The period it covers, such as September to December 2021.")
     date: IsoDate = Field(description="The day of issue, as in 2021-12-31.")
     language: LanguageTag = Field(description="The language it is written in, such as en.")
-    subject: SingleLine = Field(description="The mail's subject, at most 70 characters.")
-    preheader: SingleLine = Field(description="What inboxes show after the subject, 40 to 130 characters.")
-    template: Annotated[SingleLine, AfterValidator(_check_template_name)] = Field(
-        default="periodical", description="How it looks."
+    subject: SingleLine = Field(description="The email's subject, at most 70 characters.")
+    preheader: SingleLine = Field(
+        description="The text inboxes show after the subject, 40 to 130 characters."
     )
-    sender: SingleLine = Field(default="", description="The sender's name, if not the one of mailer.toml.")
+    template: Annotated[SingleLine, AfterValidator(_check_template_name)] = Field(
+        default="periodical", description="The theme, which decides how it looks."
+    )
+    sender: SingleLine = Field(
+        default="", description="The sender's name, if it is not the one in mailer.toml."
+    )
+    authors: Annotated[list[SingleLine], BeforeValidator(_wrap_name)] = Field(
+        default_factory=list,
+        description="The names of those who wrote it, so that another person approves it. Readers do not see it.",
+    )
     personalise: Annotated[Personalisation, BeforeValidator(_check_personalisation)] = Field(
         default=Personalisation.off,
-        description="What the sectors and countries a reader follows do: off, order (theirs first), or "
-        "filter (theirs first, others left out).",
+        description="What to do with the sectors and countries that a reader follows: off, order (stories "
+        "about them first), or filter (stories about them first, others left out).",
     )
     letter: LetterHeader | None = Field(default=None, description="The letter's heading and who signs it.")
     introductions: dict[SectionKey, str] = Field(
-        default_factory=dict, description="Words at a section's beginning."
+        default_factory=dict, description="A text at the beginning of a section."
     )
-    follow: list[FollowHeader] = Field(default_factory=list, description="Where the office can be followed.")
+    follow: list[FollowHeader] = Field(
+        default_factory=list, description="Accounts where readers can follow the office."
+    )
     checks: dict[str, SingleLine] = Field(
-        default_factory=dict, description="Checks to do without, each with the reason: long-story: why."
+        default_factory=dict, description="Checks to switch off, each with the reason: long-story: why."
     )
 
 
@@ -257,15 +277,19 @@ class EditionTranslation(_FrontMatterModel):
     """The front matter of ``edition.<language>.md``."""
 
     title: SingleLine = Field(description="The newsletter's name in this language.")
-    period: SingleLine = Field(default="", description="What time it reports on, in this language.")
-    subject: SingleLine = Field(description="The mail's subject in this language, at most 70 characters.")
-    preheader: SingleLine = Field(description="What inboxes show after the subject, 40 to 130 characters.")
-    letter: LetterWords | None = Field(default=None, description="The letter's heading in this language.")
+    period: SingleLine = Field(default="", description="The period it covers, in this language.")
+    subject: SingleLine = Field(description="The email's subject in this language, at most 70 characters.")
+    preheader: SingleLine = Field(
+        description="The text inboxes show after the subject, 40 to 130 characters."
+    )
+    letter: LetterTranslation | None = Field(
+        default=None, description="The letter's heading in this language."
+    )
     introductions: dict[SectionKey, str] = Field(
-        default_factory=dict, description="Words at a section's beginning."
+        default_factory=dict, description="A text at the beginning of a section."
     )
     translated_from: SingleLine = Field(
-        default="", description="The digest of what this was translated from."
+        default="", description="The digest of the original that was translated."
     )
 
 
@@ -274,7 +298,7 @@ class StoryHeader(_FrontMatterModel):
 
     title: SingleLine = Field(description="The story's heading.")
     sector: SectorSlug | None = Field(
-        default=None, description="One of the sectors of mailer.toml; none for office news."
+        default=None, description="One of the sectors in mailer.toml; leave it out for office news."
     )
     countries: list[CountryCode] = Field(
         default_factory=list, description="Two-letter codes, such as [MN, CN]."
@@ -282,23 +306,23 @@ class StoryHeader(_FrontMatterModel):
     kind: Annotated[StoryKind, BeforeValidator(_check_kind)] = Field(
         default=StoryKind.story, description="What the story is."
     )
-    date: SingleLine = Field(default="", description="The day as printed, such as 24 October.")
+    date: SingleLine = Field(default="", description="The day as shown to readers, such as 24 October.")
     image: ImageHeader | None = Field(default=None, description="The story's picture.")
     read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Links below the story."
     )
-    everyone: YesNo = Field(default=False, description="Whether every reader gets it, whatever they follow.")
+    everyone: YesNo = Field(default=False, description="Whether all readers get it, whatever they follow.")
 
 
 class StoryTranslation(_FrontMatterModel):
     """The front matter of ``stories/NNN-slug.<language>.md``."""
 
     title: SingleLine = Field(description="The story's heading in this language.")
-    date: SingleLine = Field(default="", description="The day as printed, in this language.")
-    image: ImageWords | None = Field(default=None, description="The picture's words in this language.")
+    date: SingleLine = Field(default="", description="The day as shown to readers, in this language.")
+    image: ImageTranslation | None = Field(default=None, description="The picture's texts in this language.")
     read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Links below the story, in this language."
     )
     translated_from: SingleLine = Field(
-        default="", description="The digest of what this was translated from."
+        default="", description="The digest of the original that was translated."
     )

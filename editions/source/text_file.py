@@ -1,27 +1,18 @@
-"""From a file on disk to its text, or to the reason why it is none."""
+"""Reading a text file of an edition, or explaining why it cannot be read."""
 
 import hashlib
-import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
-from editions.cache import BoundedCache
 from editions.problem import Level, Problem
-from editions.source.file_stamp import FileStamp, is_settled, stamp_file
 from editions.source.folder import leads_outside
+from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 
 MAX_BYTES = 1_000_000
-"""Bytes a Markdown file may have. A whole mail must stay below 100 kB, so this is generous."""
+"""The most bytes a Markdown file may have. An email must stay below 100 kB, so this is generous."""
 
-# Forbidden in XML 1.0 and never meant: control characters, surrogates, non-characters. U+2028 and U+2029
-# break lines in some clients and in no others; U+202A to U+202E and U+2066 to U+2069 turn the reading
-# direction of what follows.
-_UNSAFE = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
-)
 _MAX_PROBLEMS = 20
-UNSAFE_MESSAGE = "{} is an invisible control character, which mail programs handle badly. Delete it."
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "UTF-16"), (b"\xfe\xff", "UTF-16"))
 
 
@@ -33,53 +24,27 @@ class TextFile:
     text: str
 
 
-# Files that have lain untouched, by name and stamp.
-_unchanged_files: BoundedCache[tuple[TextFile, tuple[Problem, ...]]] = BoundedCache(
-    16_000_000, measure=lambda found: len(found[0].text) + 1000
-)
-
-
 def text_digest(text: str) -> str:
-    """The short name of a text's exact wording: 12 hexadecimal digits, the same for every kind of line end.
+    """A short digest of a text: 12 hexadecimal digits, the same for every kind of line end.
 
-    A translation names the digest of what it was made from in ``translated_from``.
+    A translation has the digest of its original in ``translated_from``.
     """
     return hashlib.sha256(normalise_line_ends(text).strip().encode("utf-8", "replace")).hexdigest()[:12]
 
 
 def normalise_line_ends(text: str) -> str:
-    """``text`` without a byte order mark and with ``\\n`` for every kind of line end."""
+    """``text`` without a byte order mark, with ``\\n`` for every kind of line end."""
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def find_unsafe_character(text: str) -> str | None:
-    """The name (``U+0007``) of the first character of ``text`` that has no place in a mail."""
-    found = _UNSAFE.search(text)
-    return f"U+{ord(found.group()):04X}" if found else None
-
-
-def remove_unsafe_characters(text: str) -> str:
-    return _UNSAFE.sub("", text)
-
-
-def read_text_file(
-    folder: Path, name: str, stamp: FileStamp | None = None
-) -> tuple[TextFile | None, list[Problem]]:
-    """Read the file ``name`` of the edition in ``folder``; what is wrong with it comes as problems.
-
-    ``stamp`` is that of an ordinary file, where somebody has just looked at it.
-    """
+def read_text_file(folder: Path, name: str) -> tuple[TextFile | None, list[Problem]]:
+    """Read the file ``name`` of the edition in ``folder``; what is wrong with it is returned as problems."""
     try:
-        stamp = stamp or _check_and_stamp(folder, name)
-        if known := _unchanged_files.get((name, stamp)):
-            return known[0], [*known[1]]
+        _reject_unusual_file(folder, name)
         data = _read_bytes(folder / name)
     except _RejectedFileError as refusal:
         return None, [_problem(name, 1, refusal.code, refusal.reason)]
-    source, problems = _decode(name, data)
-    if source and is_settled(stamp):
-        _unchanged_files.put((name, stamp), (source, tuple(problems)))
-    return source, problems
+    return _decode(name, data)
 
 
 def _decode(name: str, data: bytes) -> tuple[TextFile | None, list[Problem]]:
@@ -104,22 +69,20 @@ class _RejectedFileError(Exception):
         super().__init__(reason)
 
 
-def _check_and_stamp(folder: Path, name: str) -> FileStamp:
-    path = folder / name
+def _reject_unusual_file(folder: Path, name: str) -> None:
     try:
         if leads_outside(folder, name):
             raise _RejectedFileError(
                 "outside-folder",
                 "this is a link to a file outside the edition's folder. Replace it with a copy of the file.",
             )
-        stamp = stamp_file(path)
+        is_ordinary = stat.S_ISREG((folder / name).stat().st_mode)
     except (OSError, RuntimeError) as error:
         raise _unreadable_file_error(error) from error
-    if not stat.S_ISREG(stamp.mode):
+    if not is_ordinary:
         raise _RejectedFileError(
             "unreadable-file", "this is not an ordinary file. Put a Markdown file in its place."
         )
-    return stamp
 
 
 def _unreadable_file_error(error: Exception) -> _RejectedFileError:
@@ -156,7 +119,7 @@ def _encoding_problem(name: str, data: bytes, error: UnicodeDecodeError) -> Prob
 
 
 def _unsafe_character_problems(name: str, text: str) -> list[Problem]:
-    """One problem for each line that has unsafe characters, as far as a person would read on."""
+    """One problem for each line that has unsafe characters, for the first lines only."""
     found = ((number, find_unsafe_character(line)) for number, line in enumerate(text.split("\n"), start=1))
     lines = [(number, character) for number, character in found if character]
     return [

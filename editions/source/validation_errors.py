@@ -1,4 +1,4 @@
-"""From pydantic's complaints about front matter to problems a writer understands."""
+"""Validating front matter, with pydantic's errors as problems a writer understands."""
 
 from collections.abc import Collection
 from difflib import get_close_matches
@@ -27,7 +27,7 @@ _EXPECTED = {
 def validate_front_matter(
     schema: type[H], front_matter: FrontMatter, *, path: str, sectors: Collection[str]
 ) -> tuple[H | None, list[Problem]]:
-    """Validate the front matter of the file ``path`` by ``schema``; each fault is a problem at its line."""
+    """Validate the front matter of the file ``path`` with ``schema``; each error is a problem at its line."""
     if front_matter.values is None:
         return None, []
     try:
@@ -51,7 +51,10 @@ def _to_problem(
         code, message = "unknown-key", _explain_unknown(schema, place, dotted)
     elif kind in _EXPECTED:
         code = "wrong-type"
-        message = f"`{dotted}` must be {_EXPECTED[kind]}{_example(schema, place)}. {_describe_value(front_matter, place)}"
+        message = (
+            f"`{dotted}` must be {_EXPECTED[kind]}{_example(schema, place)}. "
+            f"{_describe_value(front_matter, place)}"
+        )
     else:
         code, message = kind, f"`{dotted}`: {detail['msg']}"
     return Problem(
@@ -91,7 +94,7 @@ def _describe_value(front_matter: FrontMatter, key_path: tuple[int | str, ...]) 
 
 
 def _dotted_path(key_path: tuple[int | str, ...]) -> str:
-    """``("read_more", 1, "url")`` as ``read_more[2].url``: people count from one."""
+    """``("read_more", 1, "url")`` as ``read_more[2].url``, counting from one as people do."""
     text = ""
     for part in key_path:
         text += f"[{part + 1}]" if isinstance(part, int) else f".{part}" if text else part
@@ -106,7 +109,7 @@ def _model_at(schema: type[BaseModel], key_path: tuple[int | str, ...]) -> type[
 
 
 def find_model(annotation: Any) -> type[BaseModel] | None:
-    """The model within an annotation such as ``list[ReadMoreHeader]`` or ``ImageHeader | None``."""
+    """The model in an annotation such as ``list[ReadMoreHeader]`` or ``ImageHeader | None``."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(find_model, get_args(annotation))), None)

@@ -1,8 +1,7 @@
-"""YAML 1.2 as plain text: every value a string, every key with its line, nothing unfolded or constructed.
+"""Parsing YAML 1.2 as plain text: every value is a string, every key has its line.
 
-The values are built from ruamel's parsing events, not from a loaded document: an event still has its line
-and its text as written (``NO``, ``1.10``, ``yes``), and an anchor is seen before it can multiply into
-anything.
+The values are built from ruamel's parsing events, not from a loaded document: an event still has its line and
+its text as written (``NO``, ``1.10``, ``yes``), and an anchor is rejected before it can be expanded.
 """
 
 from collections.abc import Iterator
@@ -23,18 +22,18 @@ from ruamel.yaml.events import (
 )
 
 from editions.problem import Level, Problem
-from editions.source.text_file import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
+from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 
 YamlValue: TypeAlias = "str | list[YamlValue] | dict[str, YamlValue]"
 KeyPath: TypeAlias = tuple[str | int, ...]
-"""Where a value stands: ``("image", "alt")``, ``("countries", 0)``."""
+"""The path to a value: ``("image", "alt")``, ``("countries", 0)``."""
 
 _MAX_CHARACTERS = 100_000
-# Soft hyphen, zero-width spaces and joiners, byte order mark: alone they show nothing.
+# Soft hyphen, zero-width spaces and joiners, byte order mark: invisible on their own.
 _INVISIBLE = dict.fromkeys((0xAD, 0x200B, 0x200C, 0x200D, 0x2060, 0xFEFF))
 _MAX_DEPTH = 6
 
-# What ruamel says, and what people wrote.
+# Parts of ruamel's messages, and what to do.
 _HINTS = (
     (
         "mapping values are not allowed",
@@ -58,20 +57,17 @@ _NO_HINT = "Compare the line with its neighbours: `key: value`, indented with sp
 
 
 class YamlParser:
-    """What one text of ``length`` characters held: ``values`` (None when it is no YAML), ``lines`` by place,
-    ``problems``."""
+    """Parses one text into ``values`` (None if it is not valid YAML), ``lines`` and ``problems``."""
 
     def __init__(self, name: str, first_line: int) -> None:
         self.values: dict[str, YamlValue] | None = None
         self.lines: dict[KeyPath, int] = {}
         self.problems: list[Problem] = []
-        self.length = 0
         self._name = name
         self._first_line = first_line
         self._events: Iterator[Event] = iter(())
 
     def parse(self, text: str) -> None:
-        self.length = len(text)
         self._events = YAML(typ="base", pure=True).parse(text)
         try:
             self.values = self._parse_document()
@@ -160,7 +156,8 @@ class YamlParser:
     def _parse_scalar(self, event: Event) -> str:
         value = str(getattr(event, "value", ""))
         if unsafe := find_unsafe_character(value):
-            # Unsafe characters of the file itself are gone by now; these came as "\u2028" in double quotes.
+            # Unsafe characters in the file are already removed; these are escapes in double quotes
+            # ("\u2028").
             self.report(
                 self._line(event),
                 "unsafe-character",
@@ -177,7 +174,7 @@ class YamlParser:
         return remove_unsafe_characters(str(event.value))
 
     def _reject_references(self, event: Event) -> None:
-        """Anchors can unfold into gigabytes and tags construct objects; front matter needs neither."""
+        """Reject anchors, which can expand to gigabytes, and tags, which construct objects."""
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
             raise _RejectedYamlError(
                 self._line(event),
@@ -199,7 +196,7 @@ class YamlParser:
         said, line = " ".join(str(error).split()), self._first_line
         if isinstance(error, MarkedYAMLError):
             said = str(error.problem or error.context)
-            # What is opened and never closed is found missing at the end; the beginning is what helps.
+            # An unclosed quotation mark or bracket is only noticed at the end; its beginning is more helpful.
             opened = any(
                 words in str(error.context) for words in ("quoted scalar", "flow sequence", "flow mapping")
             )
@@ -210,7 +207,7 @@ class YamlParser:
 
 
 class _RejectedYamlError(Exception):
-    """The text asks for something front matter does not do."""
+    """The text uses a feature of YAML that is not allowed."""
 
     def __init__(self, line: int, code: str, message: str) -> None:
         self.line, self.code, self.message = line, code, message
@@ -218,7 +215,7 @@ class _RejectedYamlError(Exception):
 
 
 def parse_yaml(text: str, *, name: str, first_line: int) -> YamlParser:
-    """Read ``text``, which begins on line ``first_line`` of the file ``name``. Never raises."""
+    """Parse ``text``, which begins on line ``first_line`` of the file ``name``. Never raises."""
     reading = YamlParser(name, first_line)
     if len(text) > _MAX_CHARACTERS:
         reading.report(

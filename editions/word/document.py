@@ -1,4 +1,4 @@
-"""From an open Word document to the bodies of an edition, before anything is written."""
+"""From an open Word document to clean chapters, before anything is written."""
 
 from dataclasses import dataclass
 
@@ -17,8 +17,8 @@ from editions.word.omissions import BEFORE_HEADING, OmissionLog
 
 @dataclass(frozen=True, kw_only=True)
 class WordContent:
-    """What a document says. ``preamble`` stands before its first heading; ``pictures`` are what the figures
-    of its bodies number. ``language`` is a guess."""
+    """The content of a document. ``preamble`` is the text before its first heading; the images of chapters
+    are numbers of ``images``. ``language`` is detected."""
 
     title: str
     subtitle: str
@@ -29,10 +29,10 @@ class WordContent:
 
 
 def read_word_document(package: DocxPackage, omissions: OmissionLog) -> WordContent:
-    """Read the whole of ``package``; what cannot be carried over is told to ``losses``.
+    """Read all of ``package``; what cannot be kept is logged in ``omissions``.
 
     Raises:
-        WordError: it is broken, too large, or has no Heading 1.
+        WordError: it is damaged or too large, or has no Heading 1.
     """
     styles = Styles(package.parse_part(package.part_of_kind("styles")))
     simplified = simplify_document(package, styles, omissions)
@@ -68,7 +68,7 @@ def _reject_without_headings(package: DocxPackage, document: ChapteredDocument) 
 
 
 def _read_property(package: DocxPackage, name: str) -> str:
-    """A property of the whole document, such as its title."""
+    """A property of the document, such as its title."""
     root = package.parse_part("docProps/core.xml")
     said = "" if root is None else root.findtext(name, "", NAMESPACES) or ""
     return split_double_at(" ".join(said.split()))

@@ -1,4 +1,5 @@
-"""A Word document as an edition: a folder that is whole or not there, and a list of what is not in it."""
+"""Import a Word document as an edition: a folder that is complete or not there, and a list of what is not in
+it."""
 
 import re
 import shlex
@@ -9,7 +10,6 @@ from pathlib import Path
 
 from editions.checks.content import is_file_name
 from editions.images.prepare import measure_image
-from editions.markdown.lang_spans import canonical_language
 from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from editions.word.document import WordContent, read_word_document
@@ -27,11 +27,12 @@ from editions.word.output.edition_files import (
 )
 from editions.word.output.image_store import ImageStore
 from editions.word.output.letter import extract_letter, is_letter
+from locales.languages import canonical_language
 
 _MAX_STORIES = 999
 _NUMBER_STEP = 10
 _MAX_PORTRAIT_RATIO = 1.5
-# Word describes pictures by itself and says so; a guess must not be read out as if a person had written it.
+# Word describes pictures automatically and says so; such a guess must not pass as a description.
 _AUTOMATIC_ALT = re.compile(
     r"description (automatically generated|generated automatically)|自动生成", re.IGNORECASE
 )
@@ -40,7 +41,7 @@ _AUTOMATIC_ALT = re.compile(
 @dataclass(frozen=True, kw_only=True)
 class ImportedEdition:
     """An edition made from a document. ``stories`` are files relative to ``folder``, ``images`` names in
-    ``images/``; ``omissions`` is in the order of the document."""
+    ``images/``; ``omissions`` are in the order of the document."""
 
     slug: str
     folder: Path
@@ -50,7 +51,7 @@ class ImportedEdition:
     omissions: tuple[Omission, ...]
 
     def as_dict(self) -> dict[str, object]:
-        """The same for a program to read."""
+        """The same as JSON shows it."""
         return {
             "edition": self.slug,
             "folder": str(self.folder),
@@ -71,11 +72,11 @@ def import_word(
 ) -> ImportedEdition:
     """Make the edition ``slug`` in the folder ``editions`` from the Word document at ``path``.
 
-    Without ``slug`` it is named after the file, without ``language`` the document's words decide. ``sectors``
+    Without ``slug`` it is named after the file; without ``language`` the language is detected. ``sectors``
     are those a story may have.
 
     Raises:
-        WordError: it is no Word document, it is broken or dangerous, or it has no Heading 1.
+        WordError: it is not a Word document, it is damaged or dangerous, or it has no Heading 1.
         NewEditionError: there is an edition of that name.
         OSError: the file cannot be read, or the folder not written.
     """
@@ -104,7 +105,7 @@ def import_word(
 def _edition_details(
     path: Path, slug: str, content: WordContent, language: str, today: date
 ) -> EditionDetails:
-    """What frames the edition, from what the document says about itself and today's date."""
+    """The edition's details, from the document's title and properties and today's date."""
     language = canonical_language(language) or content.language
     title = content.title or split_double_at(" ".join(path.stem.replace("_", " ").split()))
     titles = [story.title for story in content.stories]
@@ -134,7 +135,7 @@ class _EditionWriter:
         self._losses = omissions
 
     def write_edition(self, details: EditionDetails) -> None:
-        """Write ``edition.md``; the text before the first heading is the letter, if it is one."""
+        """Write ``edition.md``; the text before the first heading is the letter, if it is long enough."""
         self._losses.set_place(BEFORE_HEADING)
         body = self._reading.preamble
         letter = extract_letter(body) if is_letter(body) else None
@@ -159,8 +160,8 @@ class _EditionWriter:
     def _choose_image(
         self, images: Sequence[ChapterImage], *, fits: Callable[[str], bool]
     ) -> UsedImage | None:
-        """The first of ``figures`` that can be sent and whose file ``fits``; the others are kept as files and
-        named as left behind."""
+        """The first of ``images`` that can be sent and whose file ``fits``; the others are kept as files and
+        logged."""
         placed: UsedImage | None = None
         for figure in images:
             picture = self._reading.images[figure.number]
@@ -175,7 +176,7 @@ class _EditionWriter:
         return placed
 
     def _is_portrait(self, file: str) -> bool:
-        """Whether a picture may be one of a person; the banner of a newsletter is wider."""
+        """Whether a picture may be a portrait; a newsletter's banner is wider."""
         size = measure_image(self._building / IMAGES_FOLDER / file)
         return size.width <= size.height * _MAX_PORTRAIT_RATIO
 
@@ -195,7 +196,7 @@ def _choose_slug(story: CleanChapter, taken: set[str]) -> str:
 
 
 def _choose_alt(alt: str, image: ChapterImage) -> str:
-    """Word's alt text, where a person wrote one that says more than a file name or the caption."""
+    """Word's alt text, if a person wrote it and it is not a file name or the caption."""
     said = split_double_at(_AUTOMATIC_ALT.sub("", alt).strip(" .\n"))
     useless = is_file_name(said) or said.casefold() == image.caption.casefold() or _AUTOMATIC_ALT.search(alt)
     return "" if useless else said

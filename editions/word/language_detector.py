@@ -1,25 +1,25 @@
-"""Which language a document is written in."""
+"""Detecting the language of a document."""
 
 import re
 
-from editions.markdown.lang_spans import canonical_language
 from editions.word.docx.styles import Styles
+from locales.languages import canonical_language
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
 _KANA = re.compile(r"[\u3041-\u30fa]")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]")
 _CYRILLIC = re.compile(r"[\u0400-\u04ff]")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]")
-# A Chinese character says about as much as three letters.
+# A Chinese character carries about as much as three letters.
 _LETTERS_PER_CJK_CHARACTER = 3
 _CYRILLIC_LANGUAGES = frozenset({"mn", "ru", "kk", "ky", "uk", "bg", "sr", "be", "mk", "tg", "tt"})
 _DEFAULT_LANGUAGE = "en"
 
 
 def detect_language(text: str, styles: Styles) -> str:
-    """The language of ``text``: by its script where that says it, else by what Word was set to.
+    """The language of ``text``: by its script where that is enough, else by Word's language setting.
 
-    Word's setting alone is not enough: it is that of whoever installed it.
+    Word's setting alone is not reliable: it is often the language Word was installed in.
     """
     latin, cyrillic = len(_LATIN.findall(text)), len(_CYRILLIC.findall(text))
     han, kana, hangul = (len(script.findall(text)) for script in (_HAN, _KANA, _HANGUL))
@@ -42,5 +42,5 @@ def _chinese_variant(setting: str) -> str:
 
 
 def _base_language(setting: str) -> str:
-    """``en-GB`` as ``en``: readers choose a language, not a country's form of it."""
+    """``en-GB`` as ``en``: readers choose a language, not a regional variant."""
     return canonical_language(setting.partition("-")[0]) or ""

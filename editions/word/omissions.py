@@ -1,4 +1,4 @@
-"""What of a document could not be carried over, each with its place in words."""
+"""What an import leaves out of the document, each with its place."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -11,8 +11,8 @@ _MAX_QUOTATION = 80
 
 @dataclass(frozen=True, kw_only=True)
 class Omission:
-    """One thing that is not in the edition as it was in the document: ``where`` is a place such as
-    ``in ‘Youth forum’``, ``what`` says what it was and what became of its words."""
+    """One thing that is not in the edition as it was in the document. ``where`` is a place such as
+    ``in ‘Youth forum’``; ``what`` describes it, and what became of its text."""
 
     where: str
     what: str
@@ -22,31 +22,31 @@ class Omission:
 
 
 class OmissionKind(StrEnum):
-    """What there may be hundreds of, so that it is counted and told once for each place."""
+    """What there may be hundreds of, so that it is counted and listed once for each place."""
 
     insertion = "tracked insertion"
-    """Words inserted while changes were tracked; they are taken as accepted."""
+    """Text inserted while changes were tracked; it is treated as accepted."""
 
     deletion = "tracked deletion"
-    """Words deleted while changes were tracked; they are left out."""
+    """Text deleted while changes were tracked; it is left out."""
 
     hidden = "hidden passage"
-    """Words formatted as hidden; they are left out."""
+    """Text formatted as hidden; it is left out."""
 
     contents = "line of the table of contents"
-    """A table of contents; the mail makes its own."""
+    """A line of a table of contents; the email has its own."""
 
 
 _OUTCOMES = {
     OmissionKind.insertion: "taken as accepted",
     OmissionKind.deletion: "left out",
     OmissionKind.hidden: "left out",
-    OmissionKind.contents: "left out, because the mail has its own",
+    OmissionKind.contents: "left out, because the email has its own",
 }
 
 
 class OmissionLog:
-    """Gathers what is left behind. ``place`` is where the reading stands."""
+    """Collects what is left out. ``place`` is where the reader is in the document."""
 
     def __init__(self) -> None:
         self.place = BEFORE_HEADING
@@ -55,26 +55,26 @@ class OmissionLog:
         self._tallies: dict[tuple[str, OmissionKind], list[str]] = {}
 
     def enter_story(self, title: str) -> None:
-        """Stand in the story of this title from now on."""
+        """Log what follows under the story with this title."""
         self.set_place(f"in ‘{shorten_quotation(title)}’")
 
     def set_place(self, place: str) -> None:
-        """Stand at ``place`` from now on."""
+        """Log what follows under ``place``."""
         self.place = place
         self._places.setdefault(place, None)
 
     def add(self, what: str) -> None:
-        """Something was left behind here."""
+        """Log something that is left out here."""
         left = Omission(where=self.place, what=what)
         if left not in self._noted:
             self._noted.append(left)
 
     def count(self, kind: OmissionKind, words: str) -> None:
-        """One more of those that are told together."""
+        """Count one more of a kind that is listed once for each place."""
         self._tallies.setdefault((self.place, kind), []).append(words)
 
     def list_omissions(self) -> tuple[Omission, ...]:
-        """Everything left behind, in the order of the document."""
+        """Everything left out, in the order of the document."""
         told = [
             Omission(where=place, what=_summarise(tally, passages))
             for (place, tally), passages in self._tallies.items()
@@ -84,12 +84,12 @@ class OmissionLog:
 
 
 def quote(words: str) -> str:
-    """``words``, shortened, in quotation marks and with a space before; nothing for no words."""
+    """``words``, shortened, in quotation marks and after a space; empty if there are none."""
     return f" “{shorten_quotation(words)}”" if words.strip() else ""
 
 
 def shorten_quotation(words: str) -> str:
-    """``words`` on one line, as far as a person needs them to find the place."""
+    """``words`` on one line, long enough for a person to find the place."""
     line = " ".join(words.split())
     return line if len(line) <= _MAX_QUOTATION else f"{line[: _MAX_QUOTATION - 1].rstrip()}…"
 

@@ -1,1 +1,1 @@
-"""Campaigns: planned, launched, sent, moved and reported on."""
+"""Campaigns: plan, launch, schedule, send, and report on them."""

@@ -1,6 +1,6 @@
-"""Settling what is in doubt: by the log of the relay, or by a person who knows. Nothing is sent here.
+"""Settle deliveries in doubt, from the relay's log or from what a person knows. Nothing is sent here.
 
-What is put back in the queue goes out, under the same Message-ID, when the campaign is resumed.
+Deliveries put back in the queue are sent, with the same Message-ID, when the campaign is resumed.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,33 +23,33 @@ from mailer.rendering.reader import message_id
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 
-_NOT_IN_LOG = "the relay's log covers the time and does not have it"
-_CUT_OFF = "the relay's log says that it was cut off, queue id {}"
-_DECISION_REASONS = {True: "decided by a person: it arrived", False: "decided by a person: to be sent again"}
+_NOT_IN_LOG = "not in the relay's log, which covers the whole time"
+_CUT_OFF = "in the relay's log: the connection broke before it was accepted, queue id {}"
+_DECISION_REASONS = {True: "a person decided: it arrived", False: "a person decided: send it again"}
 _RELAY_REASONS: Mapping[RelayStatus, str] = {
     RelayStatus.queued: "in the relay's log: queue id {}",
-    RelayStatus.delivered: "in the relay's log: queue id {}, and the next server took it",
-    RelayStatus.bounced: "in the relay's log: queue id {}, and the next server refused it (bounced)",
+    RelayStatus.delivered: "in the relay's log: queue id {}, accepted by the next server",
+    RelayStatus.bounced: "in the relay's log: queue id {}, refused by the next server (bounced)",
 }
 MAX_LISTED_CHANGES = 1000
-"""How many changes a :class:`Resolution` names; the report's CSV has them all."""
+"""The maximum number of changes listed in a :class:`Resolution`; the report's CSV has them all."""
 
 
 class NotInDoubtError(MailerError):
-    """Nobody of this address is in doubt here."""
+    """No delivery to this address is in doubt in this campaign."""
 
     def __init__(self, campaign_id: int, address: str) -> None:
         self.campaign_id = campaign_id
         self.address = address
         super().__init__(
-            f"{address}: not in doubt in campaign {campaign_id}, or a dispatcher that is running has it in "
-            f"hand. `mailer campaigns report {campaign_id}` names those in doubt."
+            f"{address} is not in doubt in campaign {campaign_id}, or a process is sending to it at this "
+            f"moment. `mailer campaigns report {campaign_id}` lists the addresses in doubt."
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DoubtChange:
-    """A delivery that was in doubt: whose, what it is now, and what settled it."""
+    """A delivery that was in doubt: its address, its new state, and what settled it."""
 
     email: str
     state: DeliveryState
@@ -61,10 +61,11 @@ class DoubtChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Resolution:
-    """What was settled: how many are now sent or queued, how many are left in doubt, the first by name.
+    """What was settled: how many are now sent or queued, how many are still in doubt, and the first changes.
 
-    ``not_covered`` counts those that a log does not have but may have missed, because it does not reach from
-    the campaign's beginning past the hand-over. ``missing`` counts those it does not have though it does.
+    ``missing`` counts deliveries that are not in a log that covers the whole time. ``not_covered`` counts
+    those that are not in the log but may have been missed, because the log does not cover the time from the
+    campaign's start until after the message was handed over.
     """
 
     campaign_id: int
@@ -76,7 +77,7 @@ class Resolution:
     not_covered: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The resolution as JSON shows it."""
+        """The resolution in the form of the JSON output."""
         return {
             "campaign": self.campaign_id,
             "sent": self.sent,
@@ -100,21 +101,22 @@ def resolve_by_log(
     now: datetime,
     standard_input: BinaryIO | None = None,
 ) -> Resolution:
-    """Call sent whatever a Postfix relay's log says it took.
+    """Mark as sent what a Postfix relay accepted according to its log.
 
-    With ``resend_missing``, what the log shows it has not got is queued again: messages that were cut off,
-    and messages without a trace in a log that begins before the campaign and goes on after the hand-over.
+    With ``resend_missing``, messages that the relay did not get are queued again: those whose connection
+    broke, and those that do not appear in a log that starts before the campaign and continues after the
+    hand-over.
 
     Raises:
         UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it is cancelled, and something is to be queued again.
+        CampaignStateError: it is cancelled, and messages would be queued again.
         PostfixLogError: the log cannot be read.
     """
     campaign = _load_campaign(engine, campaign_id, sends_again=resend_missing)
     dead = _find_dead(engine, workspace, campaign_id)
     with engine.connect().execution_options(read_only=True) as connection:
         doubts = _by_message_id(workspace, campaign_id, list_in_doubt(connection, campaign_id, dead))
-    # Read between the transactions: a log may be long, and a campaign must not wait for it.
+    # Read the log outside a transaction: it may be long, and a campaign must not wait for it.
     log = read_postfix_log(paths, doubts.__contains__, now=now, zone=zone, standard_input=standard_input)
     began = campaign.launched_at or campaign.created_at
     accepted, cut_off, missing, uncovered = _classify(doubts, log, began)
@@ -143,14 +145,14 @@ def resolve_by_hand(
     dry_run: bool = False,
     now: datetime,
 ) -> Resolution:
-    """Take a person's word for ``address``, or for everybody in doubt if None: the mail ``arrived``, or is to
-    be sent again.
+    """Settle what a person knows about ``address``, or about all in doubt if None: it ``arrived``, or send it
+    again.
 
     Raises:
         UnknownCampaignError: there is no such campaign.
-        CampaignStateError: it is cancelled, and somebody is to be sent to again.
+        CampaignStateError: it is cancelled, and messages would be queued again.
         NotInDoubtError: ``address`` is not in doubt.
-        AddressError: ``address`` is none.
+        AddressError: ``address`` is not a valid address.
     """
     _load_campaign(engine, campaign_id, sends_again=not arrived)
     wanted = None if address is None else normalise_address(address).email
@@ -173,13 +175,13 @@ def _load_campaign(engine: Engine, campaign_id: int, *, sends_again: bool) -> Ca
         campaign = find_campaign(reading, campaign_id)
         reading.expunge(campaign)
     if sends_again and campaign.state is CampaignState.cancelled:
-        hint = "What is in doubt can still be called arrived."
+        hint = "You can still mark the deliveries in doubt as arrived."
         raise CampaignStateError(campaign_id, "sent again", campaign.state, hint)
     return campaign
 
 
 def _find_dead(engine: Engine, workspace: Workspace, campaign_id: int) -> set[str]:
-    """The dispatchers that died with deliveries of the campaign in hand."""
+    """The dispatchers that died while they held deliveries of the campaign."""
     with Presence(engine, workspace.root, campaign_id) as presence:
         return presence.find_dead()
 
@@ -197,11 +199,11 @@ _NamedDoubts = list[tuple[str, InDoubtDelivery]]
 def _classify(
     doubts: Mapping[str, InDoubtDelivery], log: PostfixLog, began: datetime
 ) -> tuple[_NamedDoubts, _NamedDoubts, _NamedDoubts, _NamedDoubts]:
-    """The doubts by Message-ID as accepted, cut off, missing, and not covered by the log.
+    """Sort the deliveries by Message-ID into accepted, cut off, missing, and not covered by the log.
 
-    The time of a delivery is that of its last move, which for one left by a crash can be when it was found,
-    and for one that waited for an answer when the waiting ended: the hand-over was before. So the log has to
-    begin before the campaign did.
+    The time of a delivery is that of its last state change. After a crash that can be the time it was found,
+    and after a timeout the time the waiting ended; the hand-over was earlier. So the log must start before
+    the campaign did.
     """
     accepted: _NamedDoubts = []
     cut_off: _NamedDoubts = []

@@ -1,4 +1,4 @@
-"""Taking an import back, which is possible until somebody it brought has been written to."""
+"""Rolling an import back, unless a campaign has been launched to someone it added."""
 
 from datetime import datetime
 
@@ -16,37 +16,37 @@ from subscribers.models import Subscriber
 def roll_back_import(
     engine: Engine, import_id: int, *, now: datetime, dry_run: bool = False
 ) -> RollbackReport:
-    """Take the import back in one transaction; with ``dry_run`` only say what that would come to.
+    """Roll the import back in one transaction; with ``dry_run`` only report what would change.
 
     Raises:
-        RollbackError: there is no such import, it was taken back already, or a campaign has people of it in
-            its audience, whose deliveries have to stay accounted for.
+        RollbackError: there is no such import, it was rolled back before, or people it added are in the
+            audience of a campaign, whose deliveries must stay accounted for.
     """
-    with open_session(engine) as opened:
-        if mailed := _count_mailed(opened, import_id):
+    with open_session(engine) as session:
+        if mailed := _count_mailed(session, import_id):
             raise RollbackError(_explain_refusal(import_id, mailed))
         try:
-            report = roll_back(opened, import_id, now=now)
+            report = roll_back(session, import_id, now=now)
         except IntegrityError as error:
-            # A campaign was launched to them this very moment.
+            # A campaign was launched to them in this very moment.
             raise RollbackError(_explain_refusal(import_id, 1)) from error
         if not dry_run:
-            opened.commit()
+            session.commit()
         return report
 
 
-def _count_mailed(opened: Session, import_id: int) -> int:
-    """How many of those it added are in the audience of a campaign."""
+def _count_mailed(session: Session, import_id: int) -> int:
+    """Count the people it added who are in the audience of a campaign."""
     wanted = (
         select(func.count(func.distinct(Delivery.subscriber_id)))
         .join(Subscriber, col(Subscriber.id) == Delivery.subscriber_id)
         .where(was_added_by(import_id))
     )
-    return opened.exec(wanted).one()
+    return session.exec(wanted).one()
 
 
 def _explain_refusal(import_id: int, mailed: int) -> str:
     return (
-        f"Import {import_id} cannot be taken back: {mailed:,} of the people it added are in the audience of "
-        "a campaign. Those who should get nothing more: mailer subscribers suppress ADDRESS"
+        f"Import {import_id} cannot be rolled back: {mailed:,} of the people it added are in the audience of "
+        "a campaign. To stop mail to one of them: mailer subscribers suppress ADDRESS"
     )

@@ -1,4 +1,4 @@
-"""Launching: from a plan to a campaign with frozen content and one delivery for each reader."""
+"""Launch a campaign: freeze the content of a plan and insert one delivery for each reader."""
 
 import contextlib
 from collections.abc import Iterator
@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine, exists, func, insert, literal, select, text, update
 from sqlmodel import SQLModel, col
 
+from mailer.campaigns.approval import find_approval, find_approval_fault
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.selection import is_in_audience
 from mailer.campaigns.plan import Plan
@@ -33,11 +34,11 @@ _DELIVERY_COLUMNS = SQLModel.metadata.tables["delivery"].columns
 
 
 class LaunchRefusedError(MailerError):
-    """The campaign was not launched, and nothing was written."""
+    """The campaign was not launched; nothing was written to the database."""
 
 
 class HasAudience(Protocol):
-    """What says who gets a campaign: a plan, or a campaign that was planned before."""
+    """Anything that says who gets a campaign: a plan, or a campaign that was scheduled earlier."""
 
     @property
     def edition(self) -> str: ...
@@ -51,11 +52,12 @@ class HasAudience(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchOptions:
-    """On what terms a campaign is sent; what is None is as the settings say.
+    """How to send a campaign. For an option that is None, the settings apply.
 
-    ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is how many readers
-    go first (0 for no canary whatever the settings say), and ``canary_minutes`` how long the rest waits then.
-    ``archived`` says whether the edition stands in the public archive.
+    ``rate`` is in messages per second, ``in_doubt`` is ``hold`` or ``resend``. ``canary`` is the number of
+    readers to send to first (0 for no canary, whatever the settings say), and ``canary_minutes`` how long the
+    rest then wait. ``archived`` says whether the edition is shown in the public archive.
+    ``by`` is the name of the person who launches it.
     """
 
     rate: float | None = None
@@ -63,9 +65,10 @@ class LaunchOptions:
     canary: int | None = None
     canary_minutes: float | None = None
     archived: bool | None = None
+    by: str = ""
 
     def column_values(self, settings: CampaignSettings) -> dict[str, Any]:
-        """The columns of the campaign that hold them."""
+        """The values for the campaign's columns."""
         canary = settings.canary if self.canary is None else self.canary
         minutes = settings.canary_minutes if self.canary_minutes is None else self.canary_minutes
         return {
@@ -78,12 +81,12 @@ class LaunchOptions:
 
 
 DEFAULT_OPTIONS = LaunchOptions()
-"""The terms of the settings."""
+"""Options that all come from the settings."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LaunchResult:
-    """The campaign that sends a plan; ``continued`` when it was there already and is not finished."""
+    """The campaign that sends a plan; ``continued`` if it already existed and was not finished."""
 
     campaign_id: int
     continued: bool
@@ -97,17 +100,17 @@ def launch(
     now: datetime,
     options: LaunchOptions = DEFAULT_OPTIONS,
 ) -> int:
-    """Launch a new campaign and return its number. Nothing is sent yet.
+    """Launch a new campaign and return its id. Nothing is sent yet.
 
-    The content is frozen with it, the pictures are in the media folder, and the audience as it stands at
-    this moment is written down, one delivery a reader. Workers are woken with the commit.
+    Freezes the content, stores the pictures in the media folder, and inserts one delivery for each reader in
+    the audience at this moment. The commit wakes the workers.
 
     Raises:
-        LaunchRefusedError: the edition has errors, nobody would get it, the pages could not be reached, or an
-            approval is required and missing.
+        LaunchRefusedError: the edition has errors, no reader would get it, the web pages are not reachable by
+            https, or a required approval is missing.
     """
     with launch_lock(engine, workspace, plan) as connection:
-        return _launch(connection, workspace.settings, plan, now=now, options=options)
+        return _launch(connection, workspace, plan, now=now, options=options)
 
 
 def launch_or_continue(
@@ -118,53 +121,49 @@ def launch_or_continue(
     now: datetime,
     options: LaunchOptions = DEFAULT_OPTIONS,
 ) -> LaunchResult:
-    """Go on with the campaign that sends this edition to this segment and is not finished; else launch one.
+    """Continue the unfinished campaign of this edition to this segment; if there is none, launch one.
 
-    However often and from however many places it is called at once, there is one campaign.
+    However many processes call it at the same time, there is only one campaign.
 
     Raises:
-        LaunchRefusedError: as :func:`launch`; or the unfinished campaign froze an earlier version of the
-            edition, waits for its hour, or is paused in its canary.
+        LaunchRefusedError: as for :func:`launch`; or the unfinished campaign has an earlier version of the
+            edition, is scheduled, or is paused after its canary.
     """
     with launch_lock(engine, workspace, plan) as connection:
         found = find_unfinished_campaign(connection, plan)
         if found is None:
-            new = _launch(connection, workspace.settings, plan, now=now, options=options)
+            new = _launch(connection, workspace, plan, now=now, options=options)
             return LaunchResult(campaign_id=new, continued=False)
         _continue(connection, found, options)
         return LaunchResult(campaign_id=found.id, continued=True)
 
 
-def draft_campaign(engine: Engine, plan: Plan, *, now: datetime) -> int:
-    """Write the plan down as a draft to be approved; its number. Launching the same plan finds it."""
-    with engine.begin() as connection:
-        return _insert_campaign(connection, plan, CampaignState.draft, now)
-
-
 def _check_launchable(settings: Settings, plan: Plan) -> None:
     if not settings.web.supports_one_click:
         raise LaunchRefusedError(
-            f"[web] base_url is {settings.web.base_url}, and one-click unsubscribe needs https "
-            "(RFC 8058 §3.1). Set it to the address under which readers reach `mailer serve`."
+            f"[web] base_url is {settings.web.base_url}, but one-click unsubscribe requires https "
+            "(RFC 8058 §3.1). Set it to the public https address of `mailer serve`."
         )
     if fault := find_missing_identity(settings):
         raise LaunchRefusedError(fault)
     if plan.errors or not plan.compiled:
         complaints = "\n".join(str(problem) for problem in plan.errors)
         raise LaunchRefusedError(
-            f"{plan.edition} has errors and is not sent. Mend them; `mailer check {plan.edition}` finds them "
+            f"{plan.edition} has errors, so it was not sent. Fix them; `mailer check {plan.edition}` lists "
+            "them "
             f"all.\n{complaints}"
         )
 
 
 @contextlib.contextmanager
 def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Connection]:
-    """A transaction that only one launch of an edition has at a time.
+    """A transaction that only one launch of an edition can hold at a time.
 
-    What forbids the launch is told first, and the pictures are in place before anything is written down.
+    First checks whether the edition may be launched, and stores the pictures before anything is written to
+    the database.
 
     Raises:
-        LaunchRefusedError: the edition has errors, or the pages could not be reached.
+        LaunchRefusedError: the edition has errors, or the web pages are not reachable by https.
     """
     _check_launchable(workspace.settings, plan)
     for compiled in plan.compiled:
@@ -175,7 +174,9 @@ def launch_lock(engine: Engine, workspace: Workspace, plan: Plan) -> Iterator[Co
 
 
 def acquire_launch_lock(connection: Connection, edition: str) -> None:
-    """Wait until no other transaction launches ``edition``; SQLite's wait for each other anyhow."""
+    """Wait until no other transaction is launching ``edition``. On SQLite, writers wait for each other
+    anyway.
+    """
     if connection.dialect.name == "postgresql":
         statement = text("SELECT pg_advisory_xact_lock(hashtext('mailer launch'), hashtext(:edition))")
         connection.execute(statement, {"edition": edition})
@@ -183,27 +184,28 @@ def acquire_launch_lock(connection: Connection, edition: str) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class UnfinishedCampaign:
-    """A campaign of the same edition to the same segment that is not over."""
+    """A campaign of the same edition to the same segment that is not finished or cancelled."""
 
     id: int
     state: CampaignState
     reason: str
     canary: int | None
     audience: int
+    again: bool
     scheduled_at: datetime | None
 
 
 def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCampaign | None:
-    """The newest campaign that sends ``plan`` and is scheduled, sending or paused; None if there is none.
+    """The newest campaign with this ``plan`` that is scheduled, sending or paused; None if there is none.
 
     Raises:
-        LaunchRefusedError: it sends an earlier version.
+        LaunchRefusedError: the campaign has an earlier version of the edition.
     """
     states = [CampaignState.scheduled, CampaignState.sending, CampaignState.paused]
     statement = (
         select(
             *(col(Campaign.id), col(Campaign.digest), col(Campaign.state), col(Campaign.state_reason)),
-            *(col(Campaign.canary), col(Campaign.audience), col(Campaign.scheduled_at)),
+            *(col(Campaign.canary), col(Campaign.audience), col(Campaign.again), col(Campaign.scheduled_at)),
         )
         .where(
             col(Campaign.edition) == plan.edition,
@@ -223,6 +225,7 @@ def find_unfinished_campaign(connection: Connection, plan: Plan) -> UnfinishedCa
         reason=row.state_reason,
         canary=row.canary,
         audience=row.audience,
+        again=row.again,
         scheduled_at=row.scheduled_at,
     )
 
@@ -231,26 +234,26 @@ def _explain_earlier_version(number: int, state: CampaignState, edition: str) ->
     cancel = f"`mailer campaigns cancel {number}`"
     if state is CampaignState.scheduled:
         return (
-            f"Campaign {number} has an earlier version of {edition} scheduled for this segment. "
-            f"End it with {cancel}, then schedule the new one."
+            f"Campaign {number} has already scheduled an earlier version of {edition} for this segment. "
+            f"Cancel it with {cancel}, then schedule the new version."
         )
     return (
-        f"Campaign {number} sends an earlier version of {edition} to this segment and is not finished. "
-        f"Finish it with `mailer campaigns resume {number}`, or end it with {cancel}."
+        f"Campaign {number} is sending an earlier version of {edition} to this segment and is not finished. "
+        f"Finish it with `mailer campaigns resume {number}`, or cancel it with {cancel}."
     )
 
 
 def _continue(connection: Connection, found: UnfinishedCampaign, options: LaunchOptions) -> None:
     if found.state is CampaignState.scheduled:
         raise LaunchRefusedError(
-            f"Campaign {found.id} sends this edition to this segment at {found.scheduled_at:%Y-%m-%d %H:%M} "
-            "UTC. Choose another time with --at, or end it with "
-            f"`mailer campaigns cancel {found.id}` and send."
+            f"Campaign {found.id} is scheduled to send this edition to this segment at "
+            f"{found.scheduled_at:%Y-%m-%d %H:%M} UTC. Choose another time with --at, or cancel it with "
+            f"`mailer campaigns cancel {found.id}` and send again."
         )
-    # A second press of the button must not release those who wait for the canary.
+    # Sending again must not release the readers who wait for the canary.
     if found.state is CampaignState.paused and found.canary is not None:
         raise LaunchRefusedError(
-            f"Campaign {found.id} is paused in its canary: {found.reason} Send to the rest with "
+            f"Campaign {found.id} is paused after its canary: {found.reason} To send to the rest, run "
             f"`mailer campaigns resume {found.id}`."
         )
     changes: dict[str, Any] = {}
@@ -265,59 +268,62 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
 
 
 def _launch(
-    connection: Connection, settings: Settings, plan: Plan, *, now: datetime, options: LaunchOptions
+    connection: Connection, workspace: Workspace, plan: Plan, *, now: datetime, options: LaunchOptions
 ) -> int:
-    campaign_id = find_or_create_campaign(connection, settings, plan, now)
+    settings = workspace.settings
+    campaign_id = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
     audience = insert_deliveries(connection, campaign_id, plan, now, settings.law)
     if audience == 0:
         raise LaunchRefusedError(_explain_empty_audience(plan))
     values = {**options.column_values(settings.campaigns), "again": plan.again, "audience": audience}
-    change_campaign_state(connection, campaign_id, CampaignState.sending, launched_at=now, **values)
+    if not change_campaign_state(connection, campaign_id, CampaignState.sending, launched_at=now, **values):
+        raise LaunchRefusedError(explain_gone(campaign_id))
     enqueue_jobs(connection, campaign_id, audience)
     return campaign_id
 
 
-def find_or_create_campaign(connection: Connection, settings: Settings, plan: Plan, now: datetime) -> int:
+def explain_gone(campaign_id: int) -> str:
+    """Why a campaign is not launched that was approved when we looked, and is not now."""
+    return (
+        f"Campaign {campaign_id} was cancelled or launched at the same moment. "
+        f"`mailer campaigns show {campaign_id}` says which."
+    )
+
+
+def find_or_create_campaign(
+    connection: Connection, workspace: Workspace, plan: Plan, now: datetime, *, by: str
+) -> int:
     """The campaign that was approved with exactly this plan, or a new draft of it; its number.
 
     Raises:
-        LaunchRefusedError: an approval is required and missing.
+        LaunchRefusedError: an approval is required and missing, or it is that of ``by``, who launches, or of
+            an author, where another person has to approve.
     """
-    approved = _find_approved(connection, plan)
-    if approved is not None:
-        return approved
-    if settings.campaigns.approval == "required":
-        raise LaunchRefusedError(
-            "[campaigns] approval is required, and nobody has approved exactly this content for this "
-            "segment. An approval given before the last change does not count. Approving in the browser "
-            'comes with a later version; until then approval = "optional" lets a launch through.'
-        )
-    return _insert_campaign(connection, plan, CampaignState.draft, now)
+    approval = find_approval(connection, workspace, plan, states=[CampaignState.approved])
+    if workspace.settings.campaigns.approval == "required" and (
+        fault := find_approval_fault(workspace.settings, plan, approval, launched_by=by)
+    ):
+        raise LaunchRefusedError(fault)
+    if approval is not None and approval.holds:
+        return approval.campaign_id
+    return write_draft(connection, plan, now)
 
 
-def _find_approved(connection: Connection, plan: Plan) -> int | None:
-    statement = select(func.max(col(Campaign.id))).where(
-        col(Campaign.state) == CampaignState.approved,
-        col(Campaign.approved_digest) == col(Campaign.digest),
-        col(Campaign.digest) == plan.digest,
-    )
-    return connection.scalar(statement)
-
-
-def _insert_campaign(connection: Connection, plan: Plan, state: CampaignState, now: datetime) -> int:
-    """The campaign's row and its frozen content."""
+def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
+    """Insert a draft of ``plan`` with its frozen content; return its id."""
     values = {
         "edition": plan.edition,
         "title": plan.title,
         "segment": plan.segment.text,
         "language": plan.language,
-        "state": state,
+        "state": CampaignState.draft,
         "state_reason": "",
         "in_doubt_policy": InDoubtPolicy.hold,
         "digest": plan.digest,
         "audience": 0,
         "approved_by": "",
         "approved_digest": "",
+        "approved_settings": "",
         "created_at": now,
     }
     (campaign_id,) = connection.execute(insert(Campaign).values(values)).inserted_primary_key or (0,)
@@ -333,8 +339,10 @@ def _insert_campaign(connection: Connection, plan: Plan, state: CampaignState, n
 def insert_deliveries(
     connection: Connection, campaign_id: int, plan: HasAudience, now: datetime, law: LawSettings
 ) -> int:
-    """Write down the audience as it stands ``now``, in one statement; how many they are. Whom the law of
-    their country keeps out is asked again here, whatever a plan said before."""
+    """Insert one delivery for each reader in the audience ``now``, in one statement; return their number.
+
+    The law of each reader's country is applied again here, whatever an earlier plan said.
+    """
     row = {
         "campaign_id": literal(campaign_id),
         "subscriber_id": col(Subscriber.id),
@@ -345,14 +353,14 @@ def insert_deliveries(
         "reason": literal(""),
         "updated_at": literal(now, _DELIVERY_COLUMNS.updated_at.type),
     }
-    # Who has the edition already is asked for each reader; where nobody can have it, that is half the time.
+    # Looking up which readers already have the edition takes half the time, so skip it if none can have it.
     again = plan.again or not _was_sent_before(connection, campaign_id, plan.edition)
     audience = is_in_audience(plan.segment, plan.edition, now.date(), again=again, law=law)
     readers = select(*row.values()).where(audience).order_by(col(Subscriber.id))
     rows = connection.execute(insert(Delivery).from_select(list(row), readers)).rowcount
     if rows >= 0:
         return rows
-    # Not every driver tells how many rows an INSERT … SELECT has written.
+    # Not every driver reports how many rows an INSERT … SELECT has inserted.
     written = select(func.count()).select_from(Delivery).where(col(Delivery.campaign_id) == campaign_id)
     return connection.execute(written).scalar_one()
 
@@ -366,12 +374,12 @@ def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> 
 def _explain_empty_audience(plan: Plan) -> str:
     left_out = ", ".join(f"{number} {reason}" for reason, number in plan.left_out.items())
     hint = (
-        " Add --again to send it to those who have it."
+        " Add --again to send it to readers who already have it."
         if "already have this edition" in plan.left_out
         else ""
     )
     return (
         f"Nobody in the segment {plan.segment_label!r} would get {plan.edition}"
         f"{f' (left out: {left_out})' if left_out else ''}. "
-        f"Look with `mailer subscribers list --segment {plan.segment.text!r}`.{hint}"
+        f"To see who is in the segment, run `mailer subscribers list --segment {plan.segment.text!r}`.{hint}"
     )

@@ -1,6 +1,7 @@
-"""A campaign's life: approving, pausing, resuming, cancelling. What is allowed is in one table of moves.
+"""Change a campaign's state: pause, resume, cancel.
 
-Doing a thing twice is doing it once; what cannot be done is refused with a reason. The caller commits.
+One table lists the transitions that are allowed. Every operation is idempotent; one that is not allowed is
+refused with a reason. The caller commits.
 """
 
 from datetime import datetime
@@ -15,15 +16,17 @@ from mailer.errors import MailerError
 
 
 class UnknownCampaignError(MailerError):
-    """There is no campaign of this number."""
+    """There is no campaign with this id."""
 
     def __init__(self, campaign_id: int) -> None:
         self.campaign_id = campaign_id
-        super().__init__(f"{campaign_id}: no such campaign. `mailer campaigns list` shows those there are.")
+        super().__init__(
+            f"There is no campaign {campaign_id}. List the campaigns with `mailer campaigns list`."
+        )
 
 
 class CampaignStateError(MailerError):
-    """The campaign cannot be moved like this from where it stands."""
+    """The campaign's state does not allow this change."""
 
     def __init__(self, campaign_id: int, verb: str, state: CampaignState, hint: str = "") -> None:
         self.campaign_id = campaign_id
@@ -33,38 +36,17 @@ class CampaignStateError(MailerError):
         )
 
 
-def approve_campaign(session: Session, campaign_id: int, *, by: str, now: datetime) -> None:
-    """Record that ``by`` approved exactly the content and audience rule the campaign holds.
-
-    Raises:
-        UnknownCampaignError: there is none.
-        CampaignStateError: it is launched already, or over.
-    """
-    campaign = find_campaign(session, campaign_id)
-    if campaign.state is CampaignState.approved:
-        return
-    digest = campaign.digest
-    _change_state(
-        session,
-        campaign,
-        CampaignState.approved,
-        "approved",
-        approved_by=by,
-        approved_at=now,
-        approved_digest=digest,
-    )
-
-
 def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Pause it: what is in hand is finished, nothing more begins. One that would go on by itself after its
-    canary does so no more.
+    """Pause a campaign: messages being sent are finished, no others are started.
+
+    A campaign that would resume by itself after its canary no longer does.
 
     Raises:
-        UnknownCampaignError: there is none.
+        UnknownCampaignError: there is no such campaign.
         CampaignStateError: it is not sending.
     """
     campaign = find_campaign(session, campaign_id)
-    words = f"Paused by hand, {_format_time(now)}."
+    words = f"Paused by a person, {_format_time(now)}."
     if campaign.state is not CampaignState.paused:
         _change_state(session, campaign, CampaignState.paused, "paused", reason=words, canary_until=None)
     elif campaign.canary_until is not None:
@@ -91,20 +73,20 @@ def resume_campaign(
         case CampaignState.sending:
             return
         case CampaignState.finished if _has_queued(session, campaign_id):
-            # Doubts that a person, or a relay's log, has put back in the queue.
+            # Deliveries in doubt that a person or a relay's log has put back in the queue.
             audience = campaign.audience
             _change_state(session, campaign, CampaignState.sending, "resumed", finished_at=None)
             enqueue_jobs(session.connection(), campaign_id, audience)
         case CampaignState.finished if count_in_doubt(session, campaign_id):
             return
         case CampaignState.finished:
-            raise CampaignStateError(campaign_id, "resumed", campaign.state, "Nothing of it is left to do.")
+            raise CampaignStateError(campaign_id, "resumed", campaign.state, "There is nothing left to send.")
         case CampaignState.paused:
             audience = campaign.audience
             _change_state(session, campaign, CampaignState.sending, "resumed", canary=None, canary_until=None)
             enqueue_jobs(session.connection(), campaign_id, audience)
         case CampaignState.scheduled:
-            hint = f"It starts at {_format_time(campaign.scheduled_at or now)}; `mailer work` sees to that."
+            hint = f"`mailer work` starts it at {_format_time(campaign.scheduled_at or now)}."
             raise CampaignStateError(campaign_id, "resumed", campaign.state, hint)
         case _:
             raise CampaignStateError(campaign_id, "resumed", campaign.state)
@@ -123,7 +105,7 @@ def reschedule_campaign(session: Session, campaign_id: int, *, at: datetime) -> 
 
 
 def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
-    """Let a finished campaign send again to those in doubt; whether it was finished and has any."""
+    """Set a finished campaign that has deliveries in doubt to sending again; return whether it was one."""
     if not count_in_doubt(session, campaign_id):
         return False
     finished = col(Campaign.state) == CampaignState.finished
@@ -133,7 +115,7 @@ def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
 
 
 def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> None:
-    """Stop it for good; what was not sent stays unsent.
+    """Cancel a campaign for good. Messages not yet sent are never sent.
 
     Raises:
         UnknownCampaignError: there is none.
@@ -141,12 +123,12 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
     """
     campaign = find_campaign(session, campaign_id)
     if campaign.state is not CampaignState.cancelled:
-        words = f"Cancelled by hand, {_format_time(now)}."
+        words = f"Cancelled by a person, {_format_time(now)}."
         _change_state(session, campaign, CampaignState.cancelled, "cancelled", reason=words, finished_at=now)
 
 
 def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
-    """Put the edition of a campaign into the public archive, or take it out. The caller commits.
+    """Add the edition of a campaign to the public archive, or remove it. The caller commits.
 
     Raises:
         UnknownCampaignError: there is none.
@@ -157,7 +139,7 @@ def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
 
 
 def find_campaign(session: Session, campaign_id: int) -> Campaign:
-    """The campaign of this number, as it stands now.
+    """The campaign with this id, read from the database again.
 
     Raises:
         UnknownCampaignError: there is none.
@@ -169,7 +151,7 @@ def find_campaign(session: Session, campaign_id: int) -> Campaign:
 
 
 def count_in_doubt(session: Session, campaign_id: int) -> int:
-    """How many deliveries of a campaign are in doubt."""
+    """Count the deliveries of a campaign that are in doubt."""
     in_doubt = col(Delivery.state) == DeliveryState.in_doubt
     counted = (
         select(func.count()).select_from(Delivery).where(col(Delivery.campaign_id) == campaign_id, in_doubt)

@@ -1,7 +1,7 @@
-"""Figures for Prometheus, counted in the database when they are asked for: nothing is kept between two looks.
+"""Metrics for Prometheus, counted in the database on each request; nothing is kept in between.
 
-Deliveries are counted for the campaigns that are not over and the last twenty that are. That costs one walk
-through their ledgers, so a look a minute is plenty.
+Deliveries are counted for the campaigns still running and the last twenty that have ended. That reads their
+whole ledgers, so scrape once a minute at most.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,7 +25,7 @@ _MAX_BUCKETS = 50
 
 
 def export_metrics(engine: Engine) -> bytes:
-    """The figures in Prometheus's text format (:data:`CONTENT_TYPE`)."""
+    """The metrics in Prometheus's text format (:data:`CONTENT_TYPE`)."""
     registry = CollectorRegistry()
     with engine.connect().execution_options(read_only=True) as connection:
         registry.register(_MetricsCollector(connection))
@@ -33,13 +33,13 @@ def export_metrics(engine: Engine) -> bytes:
 
 
 class _MetricsCollector(Collector):
-    """All figures as one transaction sees them."""
+    """All metrics, read in one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def describe(self) -> Iterable[GaugeMetricFamily]:
-        # Otherwise the registry collects once to find out the names.
+        # Without this, the registry would collect everything once just to learn the names.
         return ()
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
@@ -55,7 +55,7 @@ class _MetricsCollector(Collector):
 
 
 def _find_campaigns(connection: Connection) -> dict[int, str]:
-    """The campaigns to count the deliveries of, with their editions."""
+    """The campaigns whose deliveries are counted, with their editions."""
     number, edition = col(Campaign.id), col(Campaign.edition)
     is_over = col(Campaign.state).in_(_ENDED_STATES)
     going = select(number, edition).where(~is_over, col(Campaign.launched_at).is_not(None))
@@ -109,7 +109,7 @@ def _deliveries(connection: Connection, editions: dict[int, str]) -> Iterator[Ga
 
 
 def _queue_ages(connection: Connection, editions: dict[int, str], now: datetime) -> GaugeMetricFamily:
-    """How long the delivery has waited that is next: the least tried with the lowest number is the oldest."""
+    """How long the next delivery in the queue has waited (fewest attempts, then lowest id)."""
     family = GaugeMetricFamily(
         "mailer_oldest_queued_seconds",
         "How long the next delivery in the queue has waited.",

@@ -1,4 +1,4 @@
-"""The outbox: preview mode writes here what readers would get. Nothing leaves the machine."""
+"""The outbox: a preview writes here the messages that readers would get. Nothing leaves this machine."""
 
 import re
 import secrets
@@ -28,22 +28,22 @@ from subscribers.queries import find_subscriber
 
 
 class NotInAudienceError(MailerError):
-    """A message was asked for that nobody would get."""
+    """A message was requested for an address that would not get the edition."""
 
     def __init__(self, address: str, plan: Plan) -> None:
         self.address = address
         super().__init__(
-            f"{address} would not get {plan.edition}: not in the segment {plan.segment_label!r}, not to be "
-            "mailed, held back by the law of their country, or has it already. `mailer subscribers show "
-            f"{address}` says more."
+            f"{address} would not get {plan.edition}. They are not in the segment {plan.segment_label!r}, "
+            "get no mail at present, are held back by the law of their country, or already have the "
+            f"edition. See `mailer subscribers show {address}`."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Outbox:
-    """What was written: ``files`` are whole messages (.eml), ``pages`` the same for the browser (.html).
+    """The files written: ``files`` are complete messages (.eml), ``pages`` the same for the browser (.html).
 
-    ``samples`` are the first of the ``files``, one for each variant; the others were asked for by address.
+    ``samples`` are the first of the ``files``, one for each variant; the others were requested by address.
     """
 
     files: tuple[Path, ...]
@@ -54,14 +54,14 @@ class Outbox:
 def write_outbox(
     workspace: Workspace, engine: Engine, plan: Plan, *, addresses: Sequence[str], now: datetime
 ) -> Outbox:
-    """Write each variant as one reader of it would get it, and the message of each of ``addresses``.
+    """Write each variant as one of its readers would get it, and the messages for ``addresses``.
 
-    They are built exactly as a launch would build them, except that their links belong to no campaign. A
-    file of the same name from an earlier preview is replaced.
+    They are built exactly as for a real campaign, except that their links belong to no campaign. Files of the
+    same name from an earlier preview are replaced.
 
     Raises:
-        NotInAudienceError: one of ``addresses`` would get nothing.
-        SubscriberError: one of them is no address, or not on the list.
+        NotInAudienceError: one of ``addresses`` would not get the edition.
+        SubscriberError: one of them is not a valid address or not on the list.
     """
     workspace.outbox.mkdir(exist_ok=True)
     for compiled in plan.compiled:
@@ -87,7 +87,7 @@ _MessageToWrite: TypeAlias = tuple[str, CompiledEdition, Reader]
 
 
 def _find_samples(session: Session, plan: Plan, workspace: Workspace) -> Iterator[_MessageToWrite]:
-    """For each variant, the first of its readers; the variant with the most readers comes first."""
+    """The first reader of each variant, starting with the variant with the most readers."""
     alone = Counter(variant.language for variant in plan.variants)
     numbers: Counter[str] = Counter()
     for variant, circle in plan.variants.items():
@@ -121,7 +121,7 @@ def _file_name(address: str) -> str:
 
 
 def _as_page(html: str, workspace: Workspace) -> bytes:
-    """The message as a file on disk shows it: its pictures from the media folder beside the outbox."""
+    """The message as a page on disk, with its pictures from the media folder next to the outbox."""
     return html.replace(f"{workspace.settings.web.base_url}/media/", "../media/").encode()
 
 

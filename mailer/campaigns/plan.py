@@ -1,7 +1,7 @@
-"""A plan: who would get what, before anything is written down or sent."""
+"""Plan a campaign: who would get what, before anything is stored or sent."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -28,21 +28,22 @@ from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
-from subscribers.segments.segment import EVERYBODY, Segment, eligible
+from subscribers.segments.segment import EVERYONE, Segment, eligible
 from subscribers.segments.segment_description import describe_segment
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """What sending an edition to a segment would come to.
+    """The result of sending an edition to a segment, worked out in advance.
 
-    ``text_pattern`` says who is in the segment. ``compiled`` holds the edition in each of its languages, its own
-    first; it is empty where ``problems`` say why. ``disabled_results`` are the checks the edition does without.
-    The three ``by_…`` count the audience: by ISO country ("" for unknown), by sector followed (a reader may
-    follow several), by the language they would get. ``left_out`` counts those of the segment who get nothing,
-    by reason; ``held_back`` says more of those whom the law of their country keeps out. ``variants`` are the
-    different newsletters this makes, the one with the most readers first, each with the circle of readers who
-    get it (its first reader stands for all).
+    ``in_words`` describes the segment. ``compiled`` is the edition in each of its languages, its own
+    first; it is empty if there are errors, which are in ``problems``. ``disabled_results`` are the checks the
+    edition has switched off. The three ``by_…`` count the audience by ISO country ("" for unknown), by sector
+    followed (a reader may follow several) and by the language of their mail. ``left_out`` counts the members
+    of the segment who get nothing, by reason, and ``held_back`` has the details of those excluded by the law
+    of their country. ``variants`` are the different newsletters, starting with the one with the most readers,
+    each with the cohort of readers who get it. ``authors`` are the names the
+    edition gives.
     """
 
     edition: str
@@ -59,9 +60,10 @@ class Plan:
     left_out: Mapping[str, int]
     held_back: tuple[HeldBack, ...]
     variants: Mapping[Variant, Cohort]
+    authors: tuple[str, ...] = ()
 
     def mail_in(self, language: str) -> CompiledEdition:
-        """The edition in one of its ``languages``."""
+        """The compiled edition in ``language``, which must be one of ``languages``."""
         return next(mail for mail in self.compiled if mail.language == language)
 
     @property
@@ -79,31 +81,28 @@ class Plan:
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """The languages it would be sent in, the edition's own first."""
+        """The languages it would be sent in, starting with the edition's own."""
         return tuple(compiled.language for compiled in self.compiled)
 
     @property
     def errors(self) -> tuple[Problem, ...]:
-        """The problems that forbid a launch."""
+        """The problems that prevent a launch."""
         return tuple(problem for problem in self.problems if problem.level is Level.error)
 
     @property
     def segment_label(self) -> str:
-        """The segment as a person reads it."""
-        return "everybody" if self.segment.text == EVERYBODY else self.segment.text
+        """The segment as shown to people."""
+        return "everyone" if self.segment.text == EVERYONE else self.segment.text
 
     @property
     def digest(self) -> str:
-        """SHA-256 over the edition, all it says in every language, and the segment: what is approved."""
-        parts = [
-            self.edition,
-            self.segment.text,
-            *(f"{mail.language} {mail.digest}" for mail in self.compiled),
-        ]
-        return sha256("\n".join(parts).encode()).hexdigest()
+        """SHA-256 of the edition's name, its content in every language, and the segment. An approval is for
+        this digest.
+        """
+        return digest_plan(self.edition, self.segment.text, self.compiled)
 
     def as_dict(self) -> dict[str, Any]:
-        """The plan as JSON shows it."""
+        """The plan in the form of the JSON output."""
         return {
             "edition": self.edition,
             "title": self.title,
@@ -129,6 +128,12 @@ class Plan:
         }
 
 
+def digest_plan(edition: str, segment: str, compiled: Iterable[CompiledEdition]) -> str:
+    """The digest of a plan: of ``compiled``, its own language first, for the text of a segment."""
+    parts = [edition, segment, *(f"{mail.language} {mail.digest}" for mail in compiled)]
+    return sha256("\n".join(parts).encode()).hexdigest()
+
+
 def plan_campaign(
     workspace: Workspace,
     engine: Engine,
@@ -138,12 +143,12 @@ def plan_campaign(
     again: bool = False,
     now: datetime,
 ) -> Plan:
-    """Plan sending ``edition`` to ``segment``. Nothing is written.
+    """Plan sending ``edition`` to ``segment``. Nothing is stored.
 
     With ``again``, readers who already have the edition are included.
 
     Raises:
-        ConfigurationError: there is no such edition. What is wrong inside it is in ``problems``.
+        ConfigurationError: there is no such edition. Problems with its content are in ``problems``.
     """
     law = workspace.settings.law
     audience = is_in_audience(segment, edition, now.date(), again=again, law=law)
@@ -171,11 +176,12 @@ def plan_campaign(
             left_out=left_out | {held.reason: held.count for held in held_back},
             held_back=held_back,
             variants=find_variants(circles, compiled),
+            authors=examination.edition.authors if examination.edition else (),
         )
 
 
 def _own_language_first(report: PreflightReport) -> tuple[CompiledEdition, ...]:
-    """The compiled edition with its own language first; none where one language is missing."""
+    """The compiled edition, its own language first; empty if the edition could not be read."""
     if report.edition is None:
         return ()
     own = report.edition.language
@@ -226,7 +232,7 @@ def _find_left_out(
     session: Session, segment: Segment, edition: str, today: date, *, again: bool
 ) -> Iterator[tuple[str, int]]:
     status = col(Subscriber.status)
-    # "IS NOT TRUE": for a pause without an end the condition is neither true nor false.
+    # "IS NOT TRUE", because the condition is NULL for a pause without an end.
     gets_no_mail = eligible(today).is_not(True)
     by_status = select(status, func.count()).where(segment.where(), gets_no_mail).group_by(status)
     for name, number in sorted(session.exec(by_status)):

@@ -1,4 +1,4 @@
-"""Everything that is wrong with an edition, found in one go: in its files, and in the mails it becomes."""
+"""Check an edition before sending: read its files, build its mails, and collect every problem."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -6,8 +6,6 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-
-from babel import Locale
 
 from editions.checks.disabled import (
     DisabledCheckResult,
@@ -19,6 +17,7 @@ from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
+from locales.languages import text_direction
 from mailer.campaigns.audiences.selection import find_database_problem, find_variants, list_cohorts
 from mailer.checks.document.mail import Mail
 from mailer.checks.document.parsed_mail import ParsedMail
@@ -43,9 +42,9 @@ from subscribers.segments.segment import eligible
 class PreflightReport:
     """An edition with all its problems, sorted by place, and the compiled mail in each of its languages.
 
-    ``edition`` is None where its files could not be read at all; ``compiled`` is empty where they hold
-    errors. ``mails`` are what was looked at: each language as each variant. ``disabled_results`` are the checks
-    the edition does without, with the reason and what they would have said.
+    ``edition`` is None if its files could not be read at all; ``compiled`` is empty if they contain errors.
+    ``mails`` are the mails that were checked: each variant in each language. ``disabled_results`` are the
+    checks the edition has switched off, with the reason and the problems they would have reported.
     """
 
     slug: str
@@ -66,11 +65,13 @@ def run_preflight(
     *,
     choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
 ) -> PreflightReport:
-    """Read, check, compile and judge an edition of the workspace: as a whole in each language, and as each of
-    the variants that ``choose_variants`` names, given the edition in all its languages.
+    """Read, compile and check an edition: the whole edition in each language, and the variants chosen.
+
+    ``choose_variants`` is called with the edition in all its languages.
 
     Raises:
-        ConfigurationError: there is no such edition. Bad content raises nothing: it is in ``problems``.
+        ConfigurationError: there is no such edition. Faulty content does not raise: it is reported in
+            ``problems``.
     """
     inspection = inspect_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
     if inspection.edition is None:
@@ -88,8 +89,9 @@ def run_preflight(
 
 
 def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> PreflightReport:
-    """As :func:`examine`, as each variant that somebody on the list would get ``today``; as a whole only
-    where there is no list yet.
+    """Like :func:`run_preflight`, with every variant that a subscriber would get ``today``.
+
+    Without a database of subscribers, only the whole edition is checked.
 
     Raises:
         ConfigurationError: there is no such edition.
@@ -106,7 +108,7 @@ def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> P
 
 
 def _compile(workspace: Workspace, edition: Edition) -> tuple[list[CompiledEdition], list[Problem]]:
-    """The edition in each of its languages, its own first, and what kept it from being so."""
+    """Compile the edition in each of its languages, its own first, and collect the problems."""
     compiled: list[CompiledEdition] = []
     problems: list[Problem] = []
     settings, overrides = workspace.settings, workspace.template_overrides
@@ -142,7 +144,7 @@ def _build_report(
     mails: Sequence[Mail],
     found: Sequence[Problem],
 ) -> PreflightReport:
-    """All problems that count. What was found in a file is not told again of the mail it became."""
+    """Combine all problems. A problem found in a file is not reported again for the mail made from it."""
     switched_off = (problem for off in inspection.disabled_results for problem in off.problems)
     told = {problem.code for problem in (*inspection.problems, *switched_off)}
     counting, off = apply_disabled_checks(
@@ -160,8 +162,9 @@ def _build_report(
 
 
 def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, theme: Theme) -> Mail:
-    """The mail that readers of ``variant`` get, for the checks; the variant with every story has its whole
-    message with it.
+    """Build the mail that readers of ``variant`` get, for the checks.
+
+    The variant with all stories includes its complete message.
 
     Raises:
         BuildError: no message can be made of this edition.
@@ -172,7 +175,7 @@ def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, t
     )
     return Mail(
         language=compiled.language,
-        direction=Locale.parse(compiled.language, sep="-").text_direction,
+        direction=text_direction(compiled.language),
         html=assembled.html,
         text=assembled.text,
         subject=compiled.subject,
@@ -192,12 +195,12 @@ def _name_variant(variant: Variant, *, full: bool) -> str:
         return "the whole edition"
     number = len(variant.stories)
     first = f" from {variant.stories[0]} on" if variant.stories else ""
-    return f"that of {number} {'story' if number == 1 else 'stories'}{first}"
+    return f"the version with {number} {'story' if number == 1 else 'stories'}{first}"
 
 
 def add_link_problems(report: PreflightReport) -> PreflightReport:
-    """``examination`` with what the pages say that its mails lead to. Uses the network."""
-    # Kept out of the module's head: nothing else needs the web client.
+    """Test the links in the mails over the network, and add the problems found to the report."""
+    # Imported here because nothing else needs the web client.
     from mailer.checks.link_checker import check_links
 
     found = check_links(locate_links(report))
@@ -215,8 +218,10 @@ def add_link_problems(report: PreflightReport) -> PreflightReport:
 
 
 def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
-    """Every web address the mails lead to, with the file and line it was written on; the first line of
-    edition.md where it comes from a template."""
+    """Every web address in the mails, with the file and line that contain it.
+
+    For an address that comes from a template, that is the first line of edition.md.
+    """
     edition = report.edition
     if edition is None:
         return {}
@@ -226,7 +231,7 @@ def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
 
 
 def _list_source_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
-    """File, number and words of every line a writer wrote."""
+    """The file, line number and text of every line of the edition's source files."""
     for path in sorted([*(folder / STORIES_FOLDER).glob("*.md"), *folder.glob("*.md")]):
         name = path.relative_to(folder).as_posix()
         lines = path.read_text(encoding="utf-8").splitlines()
@@ -234,7 +239,7 @@ def _list_source_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
 
 
 def _find_line(link: str, lines: Sequence[tuple[str, int, str]]) -> tuple[str, int]:
-    # Not followed by more of an address: https://e.org/a also stands in https://e.org/about.
+    # Do not match a longer address: https://e.org/about also contains https://e.org/a.
     whole = re.compile(rf"{re.escape(link)}(?![\w/?#&=%~-])")
     return next(((name, number) for name, number, line in lines if whole.search(line)), (EDITION_FILE, 1))
 

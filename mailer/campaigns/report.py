@@ -1,7 +1,7 @@
-"""Reports: how campaigns stand, who did not get the mail and why, and by name who may or may not have it.
+"""Report on campaigns: their state, who did not get the mail and why, and who may or may not have got it.
 
-Whatever the audience, a report is some dozens of rows: reasons are put together in the database, and whoever
-wants every delivery by name has the CSV, which is written as it is read.
+Whatever the size of the audience, a report has a few dozen rows, because the database groups the reasons. The
+CSV has every delivery by name; it is written row by row.
 """
 
 import csv
@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, Row, and_, func, literal_colum
 from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
+from mailer.campaigns.approval import Approval, read_approval
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.database.clock import read_clock
 from mailer.database.models import (
@@ -25,6 +26,7 @@ from mailer.database.models import (
     DeliveryState,
     Dispatcher,
 )
+from mailer.dispatch.dead_addresses import METHOD, name_campaign
 from mailer.dispatch.deliveries.counts import Counts, count_deliveries
 from mailer.dispatch.liveness import DEAD_AFTER
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
@@ -32,7 +34,7 @@ from mailer.rendering.reader import message_id
 from mailer.smtp.reply_classifier import is_dead_address
 from mailer.workspace import Workspace
 from subscribers.csv_format import escape_formula
-from subscribers.models import Subscriber
+from subscribers.models import ConsentEvent, ConsentRecord, Subscriber
 
 _STATES_WITH_REASON = (
     DeliveryState.rejected,
@@ -42,8 +44,8 @@ _STATES_WITH_REASON = (
     DeliveryState.in_doubt,
 )
 
-# What differs from reader to reader in replies that mean the same: addresses, and the marks by which a server
-# finds a message again. Both are written so that Python and PostgreSQL read them alike.
+# What differs between replies that mean the same: addresses, and the ids by which a server identifies a
+# message. The patterns work the same in Python and in PostgreSQL.
 _ADDRESS_PATTERN = r"<?[^\s<>]+@[^\s<>:,;]+>?"
 _TIME_PATTERN = r", \d{4}-\d\d-\d\d \d\d:\d\d UTC$"
 _ID_PATTERN = r"(?=[A-Za-z_-]*[0-9])[A-Za-z0-9_-]{8,}"
@@ -62,14 +64,12 @@ CSV_COLUMNS = (
     "message_id",
     "updated_at",
 )
-"""The columns of the CSV, one line for each delivery."""
+"""The columns of the CSV, which has one row for each delivery."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Notice:
-    """What a dispatcher that is alive has to say, such as that a relay is set aside. ``host`` is where it
-    runs.
-    """
+    """A notice from a dispatcher running on ``host``, for example that a relay is quarantined."""
 
     host: str
     text: str
@@ -80,10 +80,11 @@ class Notice:
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """When a campaign goes on, and how fast. Times are aware; None where there is none.
+    """When a campaign continues, and how fast. Times are aware; a value that does not apply is None.
 
-    ``rate`` is in messages per second over all machines, ``next_try`` when the first deferred reader is due.
-    ``canary`` is how many readers go first, ``canary_until`` until when the rest then waits.
+    ``rate`` is in messages per second over all machines; ``next_try`` is when the first deferred message is
+    due. ``canary`` is the number of readers who go first, and ``canary_until`` the time until which the rest
+    wait.
     """
 
     rate: float | None = None
@@ -101,8 +102,11 @@ class Timing:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignSummary:
-    """One campaign and its numbers. ``reason`` says why it stands still, if it does. ``notices`` are those of
-    the dispatchers that are alive while it sends.
+    """One campaign and its numbers.
+
+    ``reason`` says why the campaign is not running, if it is not. ``notices`` come from the dispatchers
+    running while it is sending. ``approval`` is the one it was given, if any;
+    :func:`mailer.campaigns.approval.check_approval` says whether it still holds.
     """
 
     id: int
@@ -114,22 +118,24 @@ class CampaignSummary:
     counts: Counts
     timing: Timing = field(default_factory=Timing)
     notices: tuple[Notice, ...] = ()
+    approval: Approval | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The summary as JSON shows it: the numbers beside the names."""
+        """The summary in the form of the JSON output."""
         words = {"edition": self.edition, "title": self.title, "segment": self.segment, "reason": self.reason}
         numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
         notices = [notice.as_dict() for notice in self.notices]
-        return {**numbers, **words, **self.timing.as_dict(), "notices": notices}
+        approval = {"approval": self.approval.as_dict() if self.approval else None}
+        return {**numbers, **words, **self.timing.as_dict(), "notices": notices, **approval}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReasonGroup:
-    """Deliveries that ended alike: ``reason`` is the server's reply or our own words, without addresses and
-    marks of single messages. Of those sent, only the ones that were in doubt have a reason worth telling.
+    """Deliveries with the same outcome.
 
-    ``dead_address`` marks refusals that say the address does not work, as against one that dislikes the
-    sender.
+    ``reason`` is the server's reply or our own text, without addresses and message ids. Among those sent,
+    only deliveries that had been in doubt have a reason. ``dead_address`` marks refusals because the address
+    does not work, as opposed to refusals of the sender.
     """
 
     state: DeliveryState
@@ -143,7 +149,7 @@ class ReasonGroup:
 
 @dataclass(frozen=True, kw_only=True)
 class InDoubtReader:
-    """A reader who may or may not have the mail; ``message_id`` is how to find it in a server's log."""
+    """A reader who may or may not have got the mail; ``message_id`` finds it in a server's log."""
 
     email: str
     message_id: str
@@ -155,24 +161,28 @@ class InDoubtReader:
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignReport:
-    """A campaign with what went wrong, the largest group first, and those in doubt by name, the first 1,000.
+    """A campaign with its problems, largest group first, and the first 1,000 readers in doubt.
 
-    ``disabled_results`` are the checks it was sent without, by code, with the reason its writers gave.
+    ``disabled_results`` are the checks that were switched off when it was sent, by code, with the editors'
+    reason.
+    ``bounced`` is the number of readers whose address turned out to be dead.
     """
 
     summary: CampaignSummary
     reasons: tuple[ReasonGroup, ...]
     in_doubt: tuple[InDoubtReader, ...]
     switched_off: Mapping[str, str]
+    bounced: int = 0
 
     def as_dict(self) -> dict[str, Any]:
-        """The report as JSON shows it."""
+        """The report in the form of the JSON output."""
         return {
             "campaign": self.summary.as_dict(),
             "equation": self.summary.counts.equation(),
             "reasons": [group.as_dict() for group in self.reasons],
             "in_doubt": [doubt.as_dict() for doubt in self.in_doubt],
             "switched_off": dict(self.switched_off),
+            "bounced": self.bounced,
         }
 
 
@@ -208,7 +218,7 @@ def describe_counts(counts: Counts) -> str:
 
 
 def summarise_campaign(session: Session, campaign_id: int) -> CampaignSummary:
-    """How a campaign stands.
+    """Summarise a campaign: its state, numbers and timing.
 
     Raises:
         UnknownCampaignError: there is none.
@@ -217,13 +227,13 @@ def summarise_campaign(session: Session, campaign_id: int) -> CampaignSummary:
 
 
 def list_campaigns(session: Session) -> list[CampaignSummary]:
-    """Every campaign, the newest first."""
+    """Summarise every campaign, newest first."""
     campaigns = session.exec(select(Campaign).order_by(col(Campaign.id).desc())).all()
     return [_build_summary(session, campaign) for campaign in campaigns]
 
 
 def report_campaign(session: Session, campaign_id: int, workspace: Workspace) -> CampaignReport:
-    """The report of a campaign.
+    """Build the report of a campaign.
 
     Raises:
         UnknownCampaignError: there is none.
@@ -234,6 +244,7 @@ def report_campaign(session: Session, campaign_id: int, workspace: Workspace) ->
         reasons=_group_reasons(session.connection(), campaign_id),
         in_doubt=_read_in_doubt(session.connection(), campaign_id, workspace),
         switched_off=_read_switched_off(session, campaign_id),
+        bounced=_count_bounced(session.connection(), campaign_id),
     )
 
 
@@ -245,12 +256,12 @@ def write_deliveries(
     *,
     states: Collection[DeliveryState] = (),
 ) -> int:
-    """Write the deliveries of a campaign, or those in ``states``, as CSV with a header; how many there were.
+    """Write the deliveries of a campaign, or those in ``states``, as CSV with a header; return their number.
 
-    They come in the order of the ledger, are written as they are read, and are all of one moment.
+    They are in the order of the ledger, are written row by row, and are all from the same moment.
 
     Raises:
-        UnknownCampaignError: there is none.
+        UnknownCampaignError: there is no such campaign.
     """
     find_campaign(session, campaign_id)
     writer = csv.writer(stream, lineterminator="\n")
@@ -302,9 +313,9 @@ def _csv_cells(row: Row[Any], identity: str) -> list[str]:
 
 
 def _group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGroup, ...]:
-    """Rows that differ only in an address or a mark are one group; the largest groups, the largest first."""
+    """Group deliveries whose reasons differ only in an address or an id; return the largest groups."""
     words = _mask_details(connection)
-    # A reason is told of what went wrong, and of what was in doubt and is settled.
+    # Failed deliveries have a reason, and so do deliveries that were in doubt and have been settled.
     explained = or_(
         col(Delivery.state).in_(_STATES_WITH_REASON),
         and_(col(Delivery.state) == DeliveryState.sent, col(Delivery.doubted)),
@@ -329,14 +340,14 @@ def _group_reasons(connection: Connection, campaign_id: int) -> tuple[ReasonGrou
 
 
 def _mask_details(connection: Connection) -> Any:
-    """The reason without what differs from reader to reader, as an expression."""
+    """The SQL expression for a reason without what differs from reader to reader."""
     if connection.dialect.name == "sqlite":
-        # PostgreSQL's own, as far as it is used here.
+        # The part of PostgreSQL's function that is used here.
         raw = connection.connection.driver_connection
         raw.create_function("regexp_replace", 4, _regexp_replace, deterministic=True)  # type: ignore[union-attr]
     words: Any = col(Delivery.reason)
     for pattern, mask in ((_TIME_PATTERN, ""), (_ADDRESS_PATTERN, "<…>"), (_ID_PATTERN, "…")):
-        # Literal, because PostgreSQL compares what it groups by with what it selects, parameters and all.
+        # Literals, because PostgreSQL compares GROUP BY with SELECT including the parameters.
         words = func.regexp_replace(
             words, literal_column(f"'{pattern}'"), literal_column(f"'{mask}'"), literal_column("'g'")
         )
@@ -350,7 +361,7 @@ def _regexp_replace(text: str, pattern: str, mask: str, _: str) -> str:
 def _read_in_doubt(
     connection: Connection, campaign_id: int, workspace: Workspace
 ) -> tuple[InDoubtReader, ...]:
-    """The first of those in doubt, by name."""
+    """The first readers in doubt, by name."""
     columns = (col(Delivery.subscriber_id), col(Subscriber.email), col(Delivery.reason))
     statement = (
         select_columns(*columns)
@@ -365,6 +376,20 @@ def _read_in_doubt(
     )
 
 
+def _count_bounced(connection: Connection, campaign_id: int) -> int:
+    """How many readers were given the status bounced because of their refusal in this campaign."""
+    ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.state) == DeliveryState.rejected)
+    marked = (
+        col(ConsentRecord.event) == ConsentEvent.bounced,
+        *(col(ConsentRecord.method) == METHOD, col(ConsentRecord.source) == name_campaign(campaign_id)),
+    )
+    refused = select_columns(col(Delivery.subscriber_id)).where(*ours)
+    counted = select_columns(func.count(col(ConsentRecord.subscriber_id).distinct()))
+    return connection.execute(
+        counted.where(col(ConsentRecord.subscriber_id).in_(refused), *marked)
+    ).scalar_one()
+
+
 def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:
     content = session.exec(
         select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id).limit(1)
@@ -372,7 +397,7 @@ def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:
     try:
         return CompiledEdition.from_bytes(content.body).switched_off if content else {}
     except CompiledVersionError:
-        # Sent by another version of this program; what it says is its own.
+        # Sent by another version of this program, whose format we cannot read.
         return {}
 
 
@@ -390,6 +415,7 @@ def _build_summary(session: Session, campaign: Campaign) -> CampaignSummary:
         counts=count_deliveries(connection, campaign.id),
         timing=_read_timing(connection, campaign),
         notices=_read_notices(connection) if sends else (),
+        approval=read_approval(campaign),
     )
 
 
@@ -407,14 +433,14 @@ def _read_timing(connection: Connection, campaign: Campaign) -> Timing:
 
 
 def _read_notices(connection: Connection) -> tuple[Notice, ...]:
-    """What dispatchers whose heart beats have to say. Which campaign they work on, they do not say."""
+    """The notices of dispatchers with a recent heartbeat, whichever campaign they are working on."""
     alive = col(Dispatcher.heartbeat_at) > read_clock(connection) - DEAD_AFTER
     statement = (
         select_columns(col(Dispatcher.host), col(Dispatcher.notice))
         .where(alive, col(Dispatcher.notice) != "")
         .order_by(col(Dispatcher.started_at))
     )
-    # The first word of a place is its host name; the rest tells folders and boots apart.
+    # The first word is the host name; the rest distinguishes folders and boots.
     return tuple(
         Notice(host=host.partition(" ")[0], text=text) for host, text in connection.execute(statement)
     )

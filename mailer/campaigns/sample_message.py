@@ -1,4 +1,4 @@
-"""A specimen: an edition as one mail, in whichever form somebody wants to look at."""
+"""Render an edition as one sample message, in HTML, text, MJML or as an .eml file."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -61,15 +61,16 @@ def render_sample(
     language: str | None,
     local_media: bool = False,
 ) -> bytes:
-    """An edition as ``html``, ``text``, ``mjml`` or ``eml``, for one subscriber or for nobody in particular.
+    """Render an edition as ``html``, ``text``, ``mjml`` or ``eml``, for one subscriber or for an unnamed
+    reader.
 
-    Its pictures go to the workspace's media folder. With ``local_media`` the page names them by
+    Its pictures are stored in the workspace's media folder. With ``local_media`` the page refers to them as
     ``../media/``, so that a file in the outbox shows them from disk.
 
     Raises:
         EditionError: the edition has errors.
-        SubscriberError: nobody on the list has ``address``.
-        TemplateError: a template is wrong, or the edition does not speak ``language``.
+        SubscriberError: there is no subscriber with ``address``.
+        TemplateError: a template is wrong, or the edition does not exist in ``language``.
     """
     edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
     reader = _load_reader_by_address(workspace, address) if address else anonymous_reader(workspace.settings)

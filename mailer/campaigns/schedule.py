@@ -1,7 +1,8 @@
-"""Scheduling: a campaign frozen now that starts at its hour, and one that goes on after its canary.
+"""Schedule a campaign: freeze it now and start it later; resume a campaign after its canary.
 
-The clock is the database's, so that all machines agree. A start is a conditional move: however many workers
-look, and however a clock jumps, each campaign starts once, and never before it is due by that clock.
+All times follow the database's clock, so that all machines agree. A start is a conditional update: however
+many workers check, and however a clock jumps, each campaign starts once, and never before it is due by that
+clock.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
+from mailer.campaigns.approval import approve_command, find_void
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import (
@@ -20,6 +22,7 @@ from mailer.campaigns.launch import (
     LaunchRefusedError,
     UnfinishedCampaign,
     acquire_launch_lock,
+    explain_gone,
     find_or_create_campaign,
     find_unfinished_campaign,
     insert_deliveries,
@@ -31,19 +34,18 @@ from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
-from mailer.settings import Settings
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 from subscribers.segments.segment import Segment
 
 
 class ScheduleError(MailerError):
-    """The time is no time at which a campaign can start."""
+    """A campaign cannot start at this time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ScheduleResult:
-    """A campaign that waits for ``at`` (UTC); ``moved`` when it had waited for another time before."""
+    """A campaign scheduled for ``at`` (UTC); ``moved`` if it was scheduled for another time before."""
 
     campaign_id: int
     at: datetime
@@ -51,38 +53,38 @@ class ScheduleResult:
 
 
 def parse_start_time(text: str, zone: tzinfo | None = None) -> datetime:
-    """The moment that ``words`` (ISO 8601, to the minute or finer) name, with its offset.
+    """Parse a start time (ISO 8601, to the minute or finer) to an aware time.
 
-    Without an offset it is meant in ``zone``; None is the zone of this machine.
+    A time without an offset is in ``zone``; None is this machine's time zone.
 
     Raises:
-        ScheduleError: it is no time, or the clocks are changed so that it does not exist or comes twice.
+        ScheduleError: it is not a valid time, or it does not exist or occurs twice because the clocks change.
     """
     example = "Write it as 2026-12-01T09:00 or, with its offset, 2026-12-01T09:00+08:00."
     try:
         moment = datetime.fromisoformat(text.strip())
     except ValueError as error:
-        raise ScheduleError(f"{text}: not a date and time. {example}") from error
+        raise ScheduleError(f"{text} is not a date and time. {example}") from error
     if "T" not in text.strip().upper() and ":" not in text:
-        raise ScheduleError(f"{text}: the hour is missing. {example}")
+        raise ScheduleError(f"{text} has no hour. {example}")
     return moment if moment.tzinfo is not None else _localise(moment, zone)
 
 
 def _localise(naive: datetime, zone: tzinfo | None) -> datetime:
-    """``naive`` as the clocks of ``zone`` show it, which they must do exactly once."""
+    """Make ``naive`` an aware time in ``zone``, where it must occur exactly once."""
 
     def place(fold: int) -> datetime:
         folded = naive.replace(fold=fold)
-        # Without a zone, astimezone takes the machine's, with its rules at that date.
+        # Without a zone, astimezone uses the machine's time zone and its rules on that date.
         return folded.astimezone() if zone is None else folded.replace(tzinfo=zone)
 
     first, second = place(0), place(1)
     if first.utcoffset() != second.utcoffset():
         there = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None, fold=0) == naive
-        why = "comes twice" if there else "does not exist"
+        why = "occurs twice" if there else "does not exist"
         raise ScheduleError(
-            f"{naive:%Y-%m-%dT%H:%M}: this time {why} on the day the clocks are changed. "
-            "Name its offset, as in +08:00, or another time."
+            f"{naive:%Y-%m-%dT%H:%M} {why}, because the clocks change on that day. Add an offset, such as "
+            "+08:00, or choose another time."
         )
     return first
 
@@ -96,19 +98,19 @@ def schedule_campaign(
     options: LaunchOptions = DEFAULT_OPTIONS,
     clock: Clock = read_clock,
 ) -> ScheduleResult:
-    """Freeze the plan's content now and let it start ``at`` (aware). Who gets it is decided at the start.
+    """Freeze the plan's content now and start it ``at`` an aware time. Its readers are selected at the start.
 
-    A campaign of the same content for the same segment that is scheduled already is moved to ``at``.
+    If the same content is already scheduled for the same segment, that campaign is moved to ``at``.
 
     Raises:
-        LaunchRefusedError: as when launching; or the edition is being sent to this segment already.
-        ScheduleError: ``at`` has passed.
+        LaunchRefusedError: as when launching; or the edition is already being sent to this segment.
+        ScheduleError: ``at`` is in the past.
     """
     with launch_lock(engine, workspace, plan) as connection:
         now = clock(connection)
         if at <= now:
             raise ScheduleError(
-                f"{_format_utc(at)} has passed; by the clock of the database it is {_format_utc(now)}. "
+                f"{_format_utc(at)} is in the past: by the database's clock it is {_format_utc(now)}. "
                 "Choose a later time, or leave out --at to send now."
             )
         values = {"scheduled_at": at.astimezone(UTC), **options.column_values(workspace.settings.campaigns)}
@@ -116,8 +118,9 @@ def schedule_campaign(
         if found is not None:
             _reschedule(connection, found, {**values, "again": plan.again})
             return ScheduleResult(campaign_id=found.id, at=at.astimezone(UTC), moved=True)
-        number = find_or_create_campaign(connection, workspace.settings, plan, now)
-        change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values)
+        number = find_or_create_campaign(connection, workspace, plan, now, by=options.by)
+        if not change_campaign_state(connection, number, CampaignState.scheduled, again=plan.again, **values):
+            raise LaunchRefusedError(explain_gone(number))
         return ScheduleResult(campaign_id=number, at=at.astimezone(UTC), moved=False)
 
 
@@ -125,16 +128,14 @@ def _reschedule(connection: Connection, found: UnfinishedCampaign, values: dict[
     waits = (col(Campaign.id) == found.id, col(Campaign.state) == CampaignState.scheduled)
     if connection.execute(update(Campaign).where(*waits).values(values)).rowcount != 1:
         raise LaunchRefusedError(
-            f"Campaign {found.id} sends this edition to this segment already. "
-            f"Look with `mailer campaigns show {found.id}`."
+            f"Campaign {found.id} is already sending this edition to this segment. "
+            f"See `mailer campaigns show {found.id}`."
         )
 
 
 @dataclass(frozen=True, kw_only=True)
 class StartResult:
-    """What became of a campaign at its hour: it is ``sending``, or ``paused`` or ``cancelled`` with a
-    reason.
-    """
+    """The result of a scheduled start: ``sending``, or ``paused`` or ``cancelled`` with a reason."""
 
     campaign_id: int
     state: CampaignState
@@ -145,10 +146,10 @@ class StartResult:
 def start_due_campaigns(
     engine: Engine, workspace: Workspace, *, clock: Clock = read_clock
 ) -> list[StartResult]:
-    """Start the scheduled campaigns whose hour has come, and wake workers for them.
+    """Start the scheduled campaigns that are due, and wake workers for them.
 
-    Each start, with the writing down of its audience, is one transaction, so that of any number of
-    workers one starts it. What cannot go any more is paused or cancelled with the reason.
+    Starting a campaign and inserting its deliveries is one transaction, so that only one of many workers
+    starts it. A campaign that can no longer be sent is paused or cancelled with the reason.
     """
     due = _find_due(engine, clock, CampaignState.scheduled, col(Campaign.scheduled_at))
     started = (_start_campaign(engine, workspace, number, clock) for number in due)
@@ -156,7 +157,7 @@ def start_due_campaigns(
 
 
 def resume_after_canary(engine: Engine, *, clock: Clock = read_clock) -> list[int]:
-    """Let campaigns go on that have waited long enough after their canary; their numbers."""
+    """Resume campaigns whose wait after the canary is over; return their ids."""
     due = _find_due(engine, clock, CampaignState.paused, col(Campaign.canary_until))
     return [number for number in due if _resume(engine, number, clock)]
 
@@ -164,7 +165,7 @@ def resume_after_canary(engine: Engine, *, clock: Clock = read_clock) -> list[in
 def _find_due(
     engine: Engine, clock: Clock, state: CampaignState, moment: Mapped[datetime | None]
 ) -> list[int]:
-    # Looked up without a lock; whoever acts on it looks again in a transaction of its own.
+    # Read without a lock; the caller checks again in its own transaction.
     with engine.connect().execution_options(read_only=True) as connection:
         due = select(col(Campaign.id)).where(col(Campaign.state) == state, moment <= clock(connection))
         return [number for number in connection.scalars(due.order_by(moment, col(Campaign.id))) if number]
@@ -186,7 +187,7 @@ def _resume(engine: Engine, campaign_id: int, clock: Clock) -> bool:
 
 @dataclass(frozen=True, kw_only=True)
 class _ScheduledAudience:
-    """Who a scheduled campaign is for, as it was planned."""
+    """The audience of a scheduled campaign, as planned."""
 
     edition: str
     segment: Segment
@@ -196,7 +197,7 @@ class _ScheduledAudience:
 def _start_campaign(
     engine: Engine, workspace: Workspace, campaign_id: int, clock: Clock
 ) -> StartResult | None:
-    """Start one campaign; None when another worker has, or it is not due any more."""
+    """Start one campaign; None if another worker has started it or it is no longer due."""
     with engine.begin() as connection:
         edition = select(col(Campaign.edition)).where(col(Campaign.id) == campaign_id)
         acquire_launch_lock(connection, connection.execute(edition).scalar_one())
@@ -210,7 +211,7 @@ def _start_campaign(
 def _insert_audience(
     connection: Connection, workspace: Workspace, campaign_id: int, now: datetime
 ) -> StartResult:
-    """Write down the audience of a campaign that has just been moved to sending, or stop it."""
+    """Insert the deliveries of a campaign that has just started sending, or stop it."""
 
     def stop(state: CampaignState, reason: str, audience: int = 0) -> StartResult:
         ended = now if state is CampaignState.cancelled else None
@@ -220,23 +221,27 @@ def _insert_audience(
         return StartResult(campaign_id=campaign_id, state=state, reason=reason, audience=audience)
 
     row = connection.execute(select(*_PLAN_COLUMNS).where(col(Campaign.id) == campaign_id)).one()
-    if fault := _find_void_approval(row, workspace.settings):
+    if fault := _find_void_approval(row, workspace):
         return stop(CampaignState.cancelled, fault)
     try:
         segment = read_segment(row.segment, workspace.settings, connection)
     except SubscriberError as error:
-        return stop(CampaignState.cancelled, f"At its hour the segment could not be read: {error}")
+        return stop(CampaignState.cancelled, f"The segment was not valid when the campaign was due: {error}")
     addressed = _ScheduledAudience(edition=row.edition, segment=segment, again=row.again)
     audience = insert_deliveries(connection, campaign_id, addressed, now, workspace.settings.law)
     if audience == 0:
-        return stop(CampaignState.cancelled, "At its hour nobody of the segment would have got it.")
+        return stop(CampaignState.cancelled, "No reader would have got it when the campaign was due.")
     if not workspace.settings.web.supports_one_click:
-        words = f"[web] base_url is {workspace.settings.web.base_url}, and one-click unsubscribe needs https."
+        words = (
+            f"[web] base_url is {workspace.settings.web.base_url}, but one-click unsubscribe requires https."
+        )
         return stop(
-            CampaignState.paused, f"{words} Mend it, then `mailer campaigns resume {campaign_id}`.", audience
+            CampaignState.paused,
+            f"{words} Fix it, then run `mailer campaigns resume {campaign_id}`.",
+            audience,
         )
     if fault := find_missing_identity(workspace.settings):
-        again = f"Then `mailer campaigns resume {campaign_id}`."
+        again = f"Then run `mailer campaigns resume {campaign_id}`."
         return stop(CampaignState.paused, f"{fault} {again}", audience)
     connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))
     enqueue_jobs(connection, campaign_id, audience)
@@ -245,29 +250,37 @@ def _insert_audience(
 
 _PLAN_COLUMNS = (
     *(col(Campaign.edition), col(Campaign.segment), col(Campaign.again)),
-    *(col(Campaign.digest), col(Campaign.approved_digest)),
+    *(col(Campaign.digest), col(Campaign.approved_digest), col(Campaign.approved_settings)),
 )
 
 
-def _find_void_approval(row: Row[str, str, bool, str, str], settings: Settings) -> str:
+def _find_void_approval(row: Row[str, str, bool, str, str, str], workspace: Workspace) -> str:
     """Why the approval does not hold; empty if it does, or none is needed."""
-    if row.approved_digest == row.digest:
-        return ""
-    if row.approved_digest:
-        return "What was approved is not what was scheduled. Have it approved, then schedule it again."
-    if settings.campaigns.approval == "required":
+    approve = f"`{approve_command(row.edition, row.segment, again=row.again)}`"
+    if row.approved_digest and row.approved_digest != row.digest:
         return (
-            "At its hour an approval was required, and nobody had given it. Approve, then schedule it again."
+            f"What was approved is not what was scheduled. Approve it with {approve}, then schedule it again."
+        )
+    if row.approved_digest:
+        changes = "; ".join(find_void(row, workspace))
+        return changes and (
+            f"This has changed since it was approved: {changes}. Approve it with {approve}, then schedule it "
+            "again."
+        )
+    if workspace.settings.campaigns.approval == "required":
+        return (
+            "At its hour an approval was required, and nobody had given it. "
+            f"Approve it with {approve}, then schedule it again."
         )
     return ""
 
 
 def announce_start(started: StartResult, say: Callable[[str], None]) -> None:
-    """Say in a line what became of a campaign at its hour."""
+    """Tell the operator in one line whether a scheduled campaign has started."""
     if started.state is CampaignState.sending:
-        say(f"Campaign {started.campaign_id} starts: {started.audience} readers.")
+        say(f"Campaign {started.campaign_id} has started: {started.audience} readers.")
     else:
-        say(f"Campaign {started.campaign_id} is {started.state} and not started: {started.reason}")
+        say(f"Campaign {started.campaign_id} was not started and is {started.state}: {started.reason}")
 
 
 def _format_utc(moment: datetime) -> str:

@@ -1,4 +1,4 @@
-"""Sending a campaign in the foreground: its frozen content, the reader's own links, and the dispatcher."""
+"""Send a campaign in this process: build its messages from the frozen content and dispatch them."""
 
 import threading
 import time
@@ -43,11 +43,12 @@ def send_campaign(
     backoff: BackoffPolicy | None = None,
     relays: Relays | None = None,
 ) -> RunResult:
-    """Send what is due of a campaign, here and now, and say how that ended.
+    """Send what is due in a campaign now, and return the result.
 
-    ``resend_in_doubt`` sends again, once, to those in doubt. ``wait`` stays until deferred readers have
-    been tried again. SIGTERM and Ctrl-C finish the messages in hand and end it, when called from the main
-    thread without ``stop``. A campaign that is paused, finished or cancelled ends at once.
+    ``resend_in_doubt`` sends once more to readers in doubt. With ``wait`` it continues until deferred
+    messages have been tried again. Called from the main thread without ``stop``, it finishes the messages
+    being sent and returns on SIGTERM or Ctrl-C. If the campaign is paused, finished or cancelled it returns
+    immediately.
 
     Raises:
         UnknownCampaignError: there is no such campaign.
@@ -75,6 +76,7 @@ def send_campaign(
                 wait=wait,
                 resend_in_doubt=resend_in_doubt,
                 event_log=chronicle,
+                suppression=workspace.keys.suppression,
             )
     finally:
         engine.dispose()
@@ -83,7 +85,7 @@ def send_campaign(
 def _prepare(
     engine: Engine, workspace: Workspace, campaign_id: int, *, resend_in_doubt: bool
 ) -> Callable[[Claim], bytes]:
-    """Look at the campaign, open it again where doubts are to be resent, and make its builder."""
+    """Check the campaign, reopen it if deliveries in doubt are to be resent, and make its message builder."""
     with open_session(engine) as work:
         campaign = find_campaign(work, campaign_id)
         if campaign.state not in _SENDABLE_STATES:
@@ -98,7 +100,7 @@ def _prepare(
 def make_message_builder(
     session: Session, campaign_id: int, own_language: str, workspace: Workspace
 ) -> Callable[[Claim], bytes]:
-    """A function that builds the message of a claim from the content frozen with its campaign."""
+    """A function that builds the message for a claim from the campaign's frozen content."""
     rows = session.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
     contents = [CompiledEdition.from_bytes(row.body) for row in rows]
     contents.sort(key=lambda mail: (mail.language != own_language, mail.language))
@@ -114,7 +116,7 @@ def make_message_builder(
     return build
 
 
-# Dates in mail have whole seconds, and thousands of messages share one.
+# Dates in mail have whole seconds, so thousands of messages share one.
 @lru_cache(maxsize=2)
 def _time_of_second(second: int) -> datetime:
     return datetime.fromtimestamp(second, UTC)

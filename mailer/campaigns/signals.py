@@ -1,4 +1,4 @@
-"""Stopping in order: SIGTERM and Ctrl-C finish what is in hand."""
+"""Stop cleanly on SIGTERM and Ctrl-C: messages being sent are finished first."""
 
 import contextlib
 import signal
@@ -9,9 +9,9 @@ from types import FrameType
 
 @contextlib.contextmanager
 def stop_on_signals(stop: threading.Event | None = None) -> Iterator[threading.Event]:
-    """An event that SIGTERM and SIGINT set. A second signal ends the process as usual.
+    """An event that is set on SIGTERM and SIGINT. A second signal ends the process as usual.
 
-    Where ``stop`` is given, or outside the main thread, signals are left alone.
+    If ``stop`` is given, or outside the main thread, signal handlers are not changed.
     """
     if stop is not None or threading.current_thread() is not threading.main_thread():
         yield stop or threading.Event()

@@ -1,8 +1,8 @@
-"""Working in the background: starting what is due, and sending every campaign that has something to do.
+"""The background worker: start campaigns that are due, and send every campaign with work to do.
 
-One loop serves both databases: it looks once a second. On PostgreSQL tickets wake the workers besides, so
-that a launch is taken up at once, on every machine. Nothing here decides who gets a message: any number of
-workers may be at the same campaign, because the ledger gives each delivery to one of them.
+The same loop runs on both databases and polls once a second. On PostgreSQL, jobs also wake the workers, so
+that every machine starts on a new campaign immediately. Nothing here decides who gets a message: any number
+of workers may send the same campaign, because the ledger gives each delivery to only one of them.
 """
 
 import contextlib
@@ -35,13 +35,13 @@ from mailer.errors import ConfigurationError, MailerError
 from mailer.workspace import Workspace
 
 WORKER_ID_PREFIX = "work-"
-"""How the name of a worker begins among the dispatchers."""
+"""The prefix of a worker's id in the table of dispatchers."""
 
 MAX_CAMPAIGNS = 4
 _POLL_SECONDS = 1.0
 _MAX_IDLE_SECONDS = 30.0
 _RETRY_SECONDS = 5.0
-_NO_CAMPAIGN = 0  # A worker that waits belongs to no campaign.
+_NO_CAMPAIGN = 0  # An idle worker belongs to no campaign.
 _log = logging.getLogger(__name__)
 
 
@@ -57,7 +57,8 @@ def run_worker(
     """Start and send what is due until ``stop`` is set, then finish what is in hand.
 
     Lines for a person go to ``say``, from several threads. With ``tickets`` PostgreSQL wakes it, and with
-    ``listen`` at once (see :func:`mailer.dispatch.job_queue.process_jobs`). While the database is away it waits.
+    ``listen`` at once (see :func:`mailer.dispatch.job_queue.process_jobs`). While the database is away it
+    waits.
     """
     engine = workspace.open_database(durable=True)
     try:
@@ -77,14 +78,14 @@ def run_worker(
 
 @dataclass
 class _IdleBackoff:
-    """How long a campaign on which nothing came forward is left alone: longer each time, in seconds."""
+    """How long to leave a campaign alone after a run without progress: longer each time, in seconds."""
 
     settled: int = -1
     seconds: float = 0.0
     until: float = 0.0
 
     def record_run(self, settled: int) -> None:
-        """Note how many deliveries were settled after a run."""
+        """Record how many deliveries are settled after a run."""
         forward = settled > self.settled
         self.seconds = _POLL_SECONDS if forward else min(2 * self.seconds or _POLL_SECONDS, _MAX_IDLE_SECONDS)
         self.settled = settled
@@ -107,7 +108,7 @@ class Worker:
     _backoffs: dict[int, _IdleBackoff] = field(default_factory=dict)
 
     def poll(self) -> None:
-        """Look once a second until told to stop."""
+        """Check for work once a second until told to stop."""
         beaten, is_away = time.monotonic(), False
         while not self.stop.is_set():
             try:
@@ -118,19 +119,19 @@ class Worker:
                 is_away = False
             except SQLAlchemyError as error:
                 if not is_away:
-                    self.say(f"The database does not answer; trying again. ({type(error).__name__})")
+                    self.say(f"The database does not respond; trying again. ({type(error).__name__})")
                 is_away = True
             except Exception:
-                # A worker that dies of one campaign's trouble would leave all others lying.
+                # A worker that dies because of one campaign would leave all others unsent.
                 _log.exception("Looking after the campaigns failed.")
             self.stop.wait(_POLL_SECONDS)
 
     def tick(self) -> None:
-        """Start and resume what is due, and begin to work on what has something to do."""
+        """Start and resume campaigns that are due, and start a thread for each campaign with work to do."""
         for started in start_due_campaigns(self.engine, self.workspace, clock=self.clock):
             announce_start(started, self.say)
         for number in resume_after_canary(self.engine, clock=self.clock):
-            self.say(f"Campaign {number} goes on after its canary.")
+            self.say(f"Campaign {number} continues after its canary.")
         for number in self.find_workable():
             if self._may_start(number):
                 thread = threading.Thread(
@@ -139,8 +140,9 @@ class Worker:
                 thread.start()
 
     def work_on_campaign(self, campaign_id: int) -> None:
-        """Work on the campaign until nothing is left to do now. Returns at once if this process is at it
-        already, has its hands full, or is stopping.
+        """Send the campaign until there is nothing left to do now.
+
+        Returns immediately if this process is already sending it, has reached its limit, or is stopping.
         """
         with self._lock:
             if self.stop.is_set() or campaign_id in self._threads or len(self._threads) >= self.max_campaigns:
@@ -153,7 +155,7 @@ class Worker:
                 del self._threads[campaign_id]
 
     def run_jobs(self, *, listen: bool) -> None:
-        """Let the engine wake this process until told to stop, whatever happens to the database."""
+        """Let the job queue wake this process until told to stop, whatever happens to the database."""
         calls = JobHandlers(run_campaign=self.work_on_campaign, run_tick=self.poll_and_enqueue)
         while not self.stop.is_set():
             try:
@@ -161,11 +163,11 @@ class Worker:
                     self.engine, calls, stop=self.stop, max_campaigns=self.max_campaigns, listen=listen
                 )
             except Exception as error:
-                self.say(f"No tickets for now; looking once a second instead. ({type(error).__name__})")
+                self.say(f"The job queue is not available; polling once a second. ({type(error).__name__})")
                 self.stop.wait(_RETRY_SECONDS)
 
     def poll_and_enqueue(self) -> None:
-        """Look, and hand out tickets for campaigns that have something to do and no ticket."""
+        """Poll once, and queue jobs for campaigns that have work to do but no job."""
         self.tick()
         workable = self.find_workable()
         with self.engine.begin() as connection:
@@ -175,13 +177,13 @@ class Worker:
                     enqueue_jobs(connection, number, connection.execute(audience).scalar_one())
 
     def find_workable(self) -> list[int]:
-        """The campaigns in which there is something to do now, the oldest first."""
+        """The campaigns with work to do now, oldest first."""
         dead = self.presence.find_dead()
         with self.engine.connect().execution_options(read_only=True) as connection:
             return find_workable(connection, dead, clock=self.clock)
 
     def join(self) -> None:
-        """Wait for what is in hand."""
+        """Wait until the running threads have finished."""
         while hands := self._list_threads():
             for thread in hands:
                 thread.join()
@@ -200,7 +202,7 @@ class Worker:
         try:
             if campaign_id not in self.find_workable():
                 return
-            self.say(f"Campaign {campaign_id}: working on it.")
+            self.say(f"Campaign {campaign_id}: sending.")
             ending = send_campaign(self.workspace, campaign_id, stop=self.stop)
             settled = ending.counts.settled
             self.say(_describe_result(campaign_id, ending))
@@ -224,14 +226,14 @@ def _describe_result(campaign_id: int, result: RunResult) -> str:
 def find_workable(
     connection: Connection, dead_ids: Collection[str], *, clock: Clock = read_clock
 ) -> list[int]:
-    """The campaigns in which a worker finds something to do, the oldest first.
+    """The campaigns with work for a worker, oldest first.
 
-    They are sending, and have a reader who is queued or due again, or one in the hand of a dispatcher that
-    is ``dead`` or not written down, or nobody is left and they only have to be called finished.
+    They are in the state sending, and have a delivery that is queued, due again, or held by a dispatcher that
+    is dead or not in the table; or everything is settled and they only have to be marked as finished.
     """
     ours = col(Delivery.campaign_id) == col(Campaign.id)
     owner = col(Delivery.owner)
-    # Written out as in the partial indexes: SQLite does not use them for a bound value.
+    # Literals as in the partial indexes: SQLite does not use these indexes for a bound value.
     queued = exists().where(ours, text("delivery.state = 'queued'"))
     deferred = (ours, text("delivery.state = 'deferred'"))
     due = exists().where(*deferred, col(Delivery.not_before) <= clock(connection))
@@ -247,7 +249,7 @@ def find_workable(
 
 
 def count_workers(workspace: Workspace, engine: Engine) -> int:
-    """How many workers live, on this machine and others."""
+    """Count the running workers, on this machine and others."""
     with Presence(engine, workspace.root, _NO_CAMPAIGN) as mine:
         dead = mine.find_dead()
     with engine.connect().execution_options(read_only=True) as connection:
@@ -257,9 +259,9 @@ def count_workers(workspace: Workspace, engine: Engine) -> int:
 
 
 def requeue_in_doubt(engine: Engine, campaign_id: int) -> int:
-    """Queue those in doubt again, for workers to send to; how many. A finished campaign is opened again.
+    """Queue the deliveries in doubt again for workers to send, and return their number.
 
-    ``engine`` must be durable.
+    A finished campaign is reopened. ``engine`` must be durable.
     """
     with Session(engine) as session:
         reopen_for_doubts(session, campaign_id)

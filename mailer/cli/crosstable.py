@@ -6,7 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from subscribers.country import country_name
+from locales.countries import country_name
 from subscribers.cross_table import CrossTable, CrossTableRow
 from subscribers.segments.term_description import Vocabulary
 

@@ -1,1 +1,1 @@
-"""The database: opening it, its tables, its history."""
+"""The database: engine, tables, migrations and backup."""

@@ -1,4 +1,4 @@
-"""What time it is, as the database sees it: with several machines, only its clock is everybody's."""
+"""The database's clock, the only one that several machines share."""
 
 import time
 from collections.abc import Callable
@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 from sqlalchemy import Connection, Engine, text
 
 Clock = Callable[[Connection], datetime]
-"""Tells the time (aware, UTC) over a connection. Tests pass their own."""
+"""Reads the time (aware, UTC) over a connection. Tests pass their own."""
 
 
 def read_clock(connection: Connection) -> datetime:
-    """The database's time, aware and in UTC. SQLite lives in this process, so its clock is this machine's."""
+    """The database's time, aware and in UTC. SQLite runs in this process, so it uses this machine's clock."""
     if connection.dialect.name == "sqlite":
         return datetime.now(UTC)
     moment = connection.execute(text("SELECT clock_timestamp()")).scalar_one()
@@ -20,10 +20,10 @@ def read_clock(connection: Connection) -> datetime:
 
 
 class CachedClock:
-    """The database's time without asking it every time.
+    """The database's time, without a query for every reading.
 
-    It is asked once a second and carried on in between by this process's own steady clock, so that a group
-    of commits costs no further round trip. A clock that was handed in is asked every time.
+    The database is queried once a second; in between, this process's monotonic clock is added, so that a
+    group of commits needs no extra round trip. A clock passed in by a test is read every time.
     """
 
     def __init__(

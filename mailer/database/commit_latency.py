@@ -1,4 +1,4 @@
-"""How long a commit takes that survives a power cut: the ledger waits for one before any message leaves."""
+"""Measure how long a durable commit takes. The ledger waits for one before any message is sent."""
 
 import sqlite3
 import statistics
@@ -14,22 +14,22 @@ _COMMITS = 20
 
 
 def measure_commit_latency(engine: Engine) -> float:
-    """The median time of a durable commit, in seconds. Nothing in the database changes.
+    """The median time of a durable commit, in seconds. The database is not changed.
 
-    On SQLite a database beside the real one is written and deleted; on PostgreSQL a message is logged that
-    nobody reads.
+    On SQLite, a temporary database next to the real one is written and deleted. On PostgreSQL, a message is
+    written to the log that nothing reads.
 
     Raises:
         OSError: the folder of the database cannot be written.
-        sqlite3.Error: the database beside it cannot be.
-        sqlalchemy.exc.SQLAlchemyError: PostgreSQL cannot be asked.
+        sqlite3.Error: the temporary database cannot be written.
+        sqlalchemy.exc.SQLAlchemyError: PostgreSQL cannot be reached.
     """
     if engine.dialect.name == "sqlite":
         return _measure_disk(Path(str(engine.url.database)).parent)
     with engine.connect() as connection:
 
         def commit() -> None:
-            # A transaction that writes nothing to the log would commit without waiting for the disk.
+            # A transaction that writes nothing would commit without waiting for the disk.
             connection.execute(text("SELECT pg_logical_emit_message(true, 'mailer', 'how fast')"))
             connection.commit()
 

@@ -1,7 +1,7 @@
-"""The tables of the engine that wakes the workers (procrastinate), on PostgreSQL only.
+"""The tables of the job queue that wakes the workers (procrastinate), on PostgreSQL only.
 
-They are made from the SQL of the package that is installed, read as data: it is not imported here, and
-where the extra ``postgres`` is not installed there are none. The ledger does not need them.
+They are created from the SQL file of the installed package, which is not imported here. Without the extra
+``postgres`` there are none. The ledger does not need them.
 """
 
 from importlib.util import find_spec
@@ -12,12 +12,12 @@ from sqlalchemy import Connection, text
 
 _PACKAGE = "procrastinate"
 _TYPE = "procrastinate_job_to_defer_v1"
-# Any number of our own: one process at a time makes the tables.
+# An arbitrary number of our own: only one process at a time creates the tables.
 _ADVISORY_LOCK = 0x70_6D_74_6B
 
 
 def has_job_tables(connection: Connection) -> bool:
-    """Whether the tables are there, so that a launch can wake workers with them."""
+    """Whether the tables exist, so that a launch can wake the workers."""
     if connection.dialect.name != "postgresql":
         return False
     found = connection.execute(text("SELECT to_regtype(:name)"), {"name": _TYPE}).scalar()
@@ -25,9 +25,10 @@ def has_job_tables(connection: Connection) -> bool:
 
 
 def create_job_tables(connection: Connection) -> bool:
-    """Make the tables in the caller's transaction if they are not there; whether they are there now.
+    """Create the tables in the caller's transaction if they are missing; return whether they exist now.
 
-    Any number of processes may call it at once. False on SQLite, and where the package is not installed.
+    Any number of processes may call this at the same time. False on SQLite, and if the package is not
+    installed.
     """
     if connection.dialect.name != "postgresql":
         return False
@@ -37,13 +38,13 @@ def create_job_tables(connection: Connection) -> bool:
     script = _find_sql_script()
     if script is None:
         return False
-    # Without parameters, because the script holds many statements and percent signs of its own.
+    # Without parameters, because the script contains several statements and percent signs.
     connection.exec_driver_sql(script.read_text(encoding="utf-8"), execution_options={"no_parameters": True})
     return True
 
 
 def is_own_table(name: str | None, kind: str, _: Any) -> bool:
-    """Whether Alembic may look at a table (its ``include_name``): those of the engine are not in our
+    """Whether Alembic should compare a table (its ``include_name``): the job queue's tables are not in our
     models.
     """
     return not (kind == "table" and (name or "").startswith(f"{_PACKAGE}_"))

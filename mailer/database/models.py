@@ -1,7 +1,7 @@
-"""The tables of sending: campaigns, their frozen content, and the ledger of deliveries.
+"""The tables for sending: campaigns, their frozen content, and the ledger of deliveries.
 
-Foreign keys point outwards only: a delivery names a subscriber, a subscriber never mentions a delivery.
-``subscribers.models`` is imported first because it sets the naming convention every table here relies on.
+Foreign keys only point outwards: a delivery refers to a subscriber, never the other way round.
+``subscribers.models`` is imported first because it sets the naming convention used by all tables here.
 """
 
 from datetime import date, datetime
@@ -24,80 +24,82 @@ from subscribers.models import text_enum
 
 
 class CampaignState(StrEnum):
-    """Where a campaign stands; :mod:`mailer.campaigns.lifecycle` moves it."""
+    """The state of a campaign, changed by :mod:`mailer.campaigns.lifecycle`."""
 
     draft = "draft"
-    """Written down, nobody has looked at it."""
+    """Created, but not yet tested or approved."""
 
     tested = "tested"
     """A test message was sent to the team."""
 
     approved = "approved"
-    """A person approved exactly this content, these variants and this audience rule."""
+    """A person approved exactly this content, these variants and this segment."""
 
     scheduled = "scheduled"
-    """Waits for its hour."""
+    """Waiting for its start time."""
 
     sending = "sending"
-    """The audience is materialised; dispatchers may claim its deliveries."""
+    """The deliveries exist, and dispatchers may claim them."""
 
     paused = "paused"
-    """Stopped by a person, or by itself with a reason; can go on."""
+    """Paused by a person, or by the program with a reason; can be resumed."""
 
     finished = "finished"
-    """Nothing is left to do. Deliveries in doubt stay listed until resolved."""
+    """Nothing is left to do. Deliveries in doubt stay listed until they are resolved."""
 
     cancelled = "cancelled"
-    """Stopped for good; what was not sent stays unsent."""
+    """Stopped for good. Messages not yet sent are never sent."""
 
 
 class InDoubtPolicy(StrEnum):
-    """What a resume does with deliveries left in doubt by a crash or a lost connection."""
+    """What resuming a campaign does with deliveries left in doubt by a crash or a lost connection."""
 
     hold = "hold"
-    """Leave them, named, for a person to decide."""
+    """Leave them, listed by name, for a person to decide."""
 
     resend = "resend"
-    """Send them again under the same Message-ID, so that a duplicate is recognisable."""
+    """Send them again with the same Message-ID, so that a duplicate can be recognised."""
 
 
 class DeliveryState(StrEnum):
-    """Where one message to one subscriber stands; only :mod:`mailer.dispatch.deliveries.ledger` moves it."""
+    """The state of one message to one subscriber, changed by :mod:`mailer.dispatch.deliveries.ledger`."""
 
     queued = "queued"
     """Waiting for a dispatcher."""
 
     claimed = "claimed"
-    """A dispatcher has taken it; no byte of it is on the wire."""
+    """A dispatcher has claimed it; nothing has been transmitted yet."""
 
     in_doubt = "in_doubt"
-    """The final dot may have reached the server and no reply is recorded."""
+    """The message may have reached the server in full, but no reply is recorded."""
 
     sent = "sent"
-    """The server answered the final dot with 250."""
+    """The server accepted the message (250 after the final dot)."""
 
     deferred = "deferred"
-    """The server said not now; tried again at ``not_before``."""
+    """The server refused it for now; it is tried again at ``not_before``."""
 
     rejected = "rejected"
-    """The server refused this reader for good; its code and words are kept."""
+    """The server refused it for good; its reply is kept."""
 
     failed = "failed"
     """The message could not be built, or was given up; the reason is kept."""
 
     suppressed = "suppressed"
-    """The reader left, or must not get mail, after the launch."""
+    """After the launch, the reader unsubscribed or may no longer get mail."""
 
 
 class Campaign(SQLModel, table=True):
-    """One edition sent to one segment. ``language`` is the edition's own, for readers of any it is not in.
+    """One edition sent to one segment.
 
-    ``state_reason`` says why it is paused, in words for a person. ``digest`` covers the frozen content and
-    the audience rule; an approval counts only while ``approved_digest`` equals it. ``rate`` is in messages
-    per second over all machines. ``scheduled_at`` is when a scheduled campaign starts; only then its audience
-    is written down, including those who have the edition already where ``again`` says so. ``canary`` is how
-    many readers go first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later,
-    or without those for a person. ``archived`` says whether anybody may read the edition in the archive.
+    ``language`` is the edition's own language, used for readers whose language it does not have.
+    ``state_reason`` says in plain words why it is paused. ``digest`` covers the frozen content and the
+    segment; an approval only counts while ``approved_digest`` equals it. ``approved_settings``
+    is JSON: the settings and the theme it was approved under, each as a hash. ``rate`` is in messages per second
+    over all machines. ``scheduled_at`` is when a scheduled campaign starts; its deliveries are only inserted
+    then, with ``again`` including readers who already have the edition. ``canary`` is the number of readers
+    who go first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later, or
+    without those for a person. ``archived`` says whether the edition is in the public archive.
     """
 
     __tablename__: ClassVar[str] = "campaign"
@@ -126,6 +128,7 @@ class Campaign(SQLModel, table=True):
     approved_by: str = Field(default="", max_length=200)
     approved_at: datetime | None = None
     approved_digest: str = Field(default="", max_length=64)
+    approved_settings: str = ""
     created_at: datetime
     launched_at: datetime | None = None
     finished_at: datetime | None = None
@@ -133,7 +136,7 @@ class Campaign(SQLModel, table=True):
 
 
 class CampaignContent(SQLModel, table=True):
-    """The compiled edition frozen with its campaign, one row per language: what was approved is what is
+    """The compiled edition, frozen with its campaign, one row per language: what was approved is what is
     sent.
     """
 
@@ -147,10 +150,10 @@ class CampaignContent(SQLModel, table=True):
 
 
 class RateBucket(SQLModel, table=True):
-    """The shared clock of one sending rate: every dispatcher takes its turns from the same row.
+    """A rate limit shared by all dispatchers: each of them reserves its time slots in the same row.
 
-    ``name`` says what is paced (``campaign:7``, ``relay:main``, ``domain:example.org``), ``next_at`` is the
-    next free turn. ``used`` counts the turns taken on ``day``, for limits by the day.
+    ``name`` says what is limited (``campaign:7``, ``relay:main``, ``domain:example.org``), ``next_at`` is the
+    next free slot. ``used`` counts the slots reserved on ``day``, for daily limits.
     """
 
     __tablename__: ClassVar[str] = "lane"
@@ -162,9 +165,9 @@ class RateBucket(SQLModel, table=True):
 
 
 class Dispatcher(SQLModel, table=True):
-    """A process that sends. It is dead when its host's lock file is free or its heartbeat is old.
+    """A process that sends. It is dead if its lock file on its host is free or its heartbeat is old.
 
-    ``notice`` is what a person should know of its work, such as a relay that it has set aside.
+    ``notice`` tells the operator about its work, for example that it has quarantined a relay.
     """
 
     __tablename__: ClassVar[str] = "dispatcher"
@@ -177,7 +180,7 @@ class Dispatcher(SQLModel, table=True):
 
 
 def _state_index(state: str, *columns: str) -> Index:
-    """An index of the deliveries in one state."""
+    """A partial index of the deliveries in one state."""
     condition = text(f"state = '{state}'")
     return Index(f"ix_delivery_{state}", *columns, sqlite_where=condition, postgresql_where=condition)
 
@@ -185,11 +188,11 @@ def _state_index(state: str, *columns: str) -> Index:
 class Delivery(SQLModel, table=True):
     """One row per campaign and subscriber: the ledger.
 
-    ``owner`` is the dispatcher that holds it; a delivery in doubt without an owner is settled as such.
-    ``attempts`` counts the times a dispatcher tried it with a server, and the least tried goes first.
-    ``deferrals`` counts the times the server said not now, ``deferred_since`` is the first of them.
-    ``doubted`` stays true once a delivery has been reported in doubt, so that a later duplicate can be
-    told. ``code`` and ``reason`` hold the server's reply (or our own reason) as it came.
+    ``owner`` is the dispatcher that holds the delivery; one in doubt without an owner waits for a person.
+    ``attempts`` counts the attempts to send it; deliveries with the fewest attempts go first. ``deferrals``
+    counts the temporary refusals by the server, and ``deferred_since`` is the time of the first. ``doubted``
+    stays true once a delivery has been reported in doubt, so that a later duplicate can be explained.
+    ``code`` and ``reason`` are the server's reply as received, or our own reason.
     """
 
     __tablename__: ClassVar[str] = "delivery"
@@ -198,9 +201,9 @@ class Delivery(SQLModel, table=True):
         CheckConstraint("state IN ('claimed', 'in_doubt') OR owner IS NULL", name="owner_only_in_hand"),
         CheckConstraint("state <> 'claimed' OR owner IS NOT NULL", name="claimed_has_owner"),
         CheckConstraint("(state = 'deferred') = (not_before IS NOT NULL)", name="deferred_has_time"),
-        # Partial, because a delivery moves three times or more: an index with every state in it is written at
-        # each move, these only where a delivery comes into the state or leaves it. The first is in the order
-        # of claiming, so that taking the next is a short walk whatever the audience.
+        # Partial, because a delivery changes state three times or more: a full index would be written at
+        # every change, these only when a delivery enters or leaves the state. The first is in the order of
+        # claiming, so that finding the next delivery is fast whatever the size of the audience.
         _state_index("queued", "campaign_id", "attempts", "id"),
         _state_index("deferred", "campaign_id", "not_before"),
         Index(
@@ -209,7 +212,7 @@ class Delivery(SQLModel, table=True):
             sqlite_where=text("owner IS NOT NULL"),
             postgresql_where=text("owner IS NOT NULL"),
         ),
-        # Room on every page for the rows as they change (PostgreSQL).
+        # Leave room on every page for updated rows (PostgreSQL).
         {"postgresql_with": {"fillfactor": 70}},
     )
 
@@ -231,37 +234,38 @@ class Delivery(SQLModel, table=True):
 
 
 class LetterKind(StrEnum):
-    """What a letter is about that a page has mailed; :mod:`mailer.selfservice.letters` writes it."""
+    """The kind of letter requested on a web page."""
 
     confirm = "confirm"
-    """To an address that somebody signed up: press here if it was you."""
+    """To an address that was signed up: confirm that it was you."""
 
     already = "already"
-    """To an address that somebody signed up and that is on the list: here is your link."""
+    """To an address that was signed up but is already on the list: here is your link."""
 
     link = "link"
-    """To somebody on the list who has no mail at hand: here is your link."""
+    """To a subscriber who has none of our mails at hand: here is your link."""
 
     export = "export"
-    """The link to a copy of one's data."""
+    """The link to download a copy of your data."""
 
     erase = "erase"
-    """The link to have one's data erased."""
+    """The link to have your data erased."""
 
     address = "address"
-    """The link to change one's address, to the present one."""
+    """The link to change your address, sent to the current one."""
 
     new_address = "new_address"
-    """To the new address: press here if it is yours."""
+    """To the new address: confirm that it is yours."""
 
 
 class QueuedLetter(SQLModel, table=True):
-    """A letter that somebody asked for on a page and that is still to be mailed. Its row goes with it.
+    """A letter requested on a web page and still to be mailed. The row is deleted once it has been sent.
 
-    ``email`` is what they wrote, normalised, or empty where ``subscriber_id`` is already known. Whether there
-    is anything to mail is found out after the page has answered, so that the answer tells nothing; ``token``
-    is what the link carries, empty until then. ``detail`` is a new address. ``wording`` and ``origin`` are
-    for the consent record. ``not_before`` is the next try; whoever tries moves it on first.
+    ``email`` is the address entered, normalised; it is empty if ``subscriber_id`` is already known. Whether
+    there is anything to mail is only decided after the page has answered, so that the answer reveals nothing.
+    ``token`` is the token in the link, empty until then. ``detail`` is a new address. ``wording`` and
+    ``origin`` are for the consent record. ``not_before`` is the time of the next attempt; a sender moves it
+    on before it tries.
     """
 
     __tablename__: ClassVar[str] = "letter"
@@ -283,7 +287,7 @@ class QueuedLetter(SQLModel, table=True):
 
 
 class Throttle(SQLModel, table=True):
-    """How often something was asked for since ``since``; ``key`` is a keyed hash of who or what it is."""
+    """How many requests there were since ``since``; ``key`` is a keyed hash of who or what is limited."""
 
     __tablename__: ClassVar[str] = "throttle"
 

@@ -1,4 +1,4 @@
-"""Bringing a database's tables up to this program, telling when they are not; copying a database whole."""
+"""Create and upgrade the tables, check that they are current, and back up a database."""
 
 import contextlib
 import os
@@ -12,10 +12,10 @@ from sqlalchemy.exc import DatabaseError
 from mailer.errors import MailerError, StaleSchemaError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0009_lifted"
-"""The newest revision. Written down so that an ordinary command need not load Alembic; a test compares it."""
+HEAD = "0010_approval"
+"""The newest revision. Kept here so that ordinary commands need not load Alembic; a test compares it."""
 
-# Any number of our own: PostgreSQL lets one holder at a time migrate.
+# An arbitrary number of our own: PostgreSQL lets only one process at a time hold it and migrate.
 _ADVISORY_LOCK = 0x70_6D_61_69
 
 
@@ -24,10 +24,10 @@ class BackupError(MailerError):
 
 
 def upgrade(engine: Engine) -> None:
-    """Create or change the tables until they are what this program needs. Doing it again changes nothing.
+    """Create or upgrade the tables. If they are current, nothing changes.
 
     Raises:
-        StaleSchemaError: the database was made by a newer program.
+        StaleSchemaError: the database was created by a newer version of the program.
     """
     from alembic import command
     from alembic.config import Config
@@ -44,16 +44,16 @@ def upgrade(engine: Engine) -> None:
 
 
 def read_revision(connection: Connection) -> str | None:
-    """The revision the database is at; None where it has no tables of ours."""
+    """The database's revision; None if it has none of our tables."""
     has_table = connection.dialect.has_table(connection, "alembic_version")
     return connection.scalar(text("SELECT version_num FROM alembic_version")) if has_table else None
 
 
 def ensure_current(engine: Engine) -> None:
-    """Say nothing if the tables are those this program needs.
+    """Check that the tables are those this program needs.
 
     Raises:
-        StaleSchemaError: they are older or newer, or there are none; the message names the command.
+        StaleSchemaError: they are older, newer or missing; the message names the command to run.
     """
     with engine.connect().execution_options(read_only=True) as connection:
         revision = read_revision(connection)
@@ -62,28 +62,26 @@ def ensure_current(engine: Engine) -> None:
 
 
 def backup(engine: Engine, path: Path) -> None:
-    """Copy a SQLite database to the new file ``path``, readable by its owner alone, while others may go on
+    """Copy a SQLite database to a new file, readable only by its owner, while other processes may keep
     writing.
 
     Raises:
-        BackupError: ``path`` exists, cannot be written, or the database is not SQLite.
+        BackupError: ``path`` exists or cannot be written, or the database is not SQLite.
     """
     if engine.dialect.name != "sqlite":
-        raise BackupError(
-            "This database is PostgreSQL, which has its own tool. Run `pg_dump --format=custom` on it."
-        )
+        raise BackupError("This command only copies SQLite. For PostgreSQL, run `pg_dump --format=custom`.")
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError as error:
-        raise BackupError(f"{path} exists and is not overwritten. Name a new file.") from error
+        raise BackupError(f"{path} already exists and is not overwritten. Choose a new file name.") from error
     except OSError as error:
-        raise BackupError(f"{path}: cannot be written ({error.strerror}). Name another file.") from error
+        raise BackupError(f"Cannot write {path} ({error.strerror}). Choose another file.") from error
     try:
         _copy(engine, path)
     except sqlite3.Error as error:
         path.unlink()
         raise BackupError(
-            f"{path}: the copy failed ({error}). Is the disk full? Nothing was kept."
+            f"The copy to {path} failed ({error}) and was removed. Check whether the disk is full."
         ) from error
 
 
@@ -100,7 +98,7 @@ def _copy(engine: Engine, path: Path) -> None:
 
 @contextlib.contextmanager
 def _migration_transaction(engine: Engine) -> Iterator[Connection]:
-    """A connection in one transaction that a migration has for itself."""
+    """A connection in a transaction that no other migration can hold at the same time."""
     with engine.connect() as connection:
         if engine.dialect.name == "sqlite":
             with _foreign_keys_off(connection), connection.begin():
@@ -115,12 +113,12 @@ def _migration_transaction(engine: Engine) -> Iterator[Connection]:
 @contextlib.contextmanager
 def _foreign_keys_off(connection: Connection) -> Iterator[None]:
     # Alembic changes a SQLite table by copying and dropping it, and dropping a table deletes its rows: with
-    # the checks on, ON DELETE CASCADE would empty every table that points at it.
+    # foreign keys on, ON DELETE CASCADE would empty every table that refers to it.
     driver = connection.connection.driver_connection
     assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect was looked at by the caller
     driver.execute("PRAGMA foreign_keys=OFF")
-    # And it renames the copy while triggers of other tables ask the one that is gone; without this, SQLite
-    # reads them at that moment and gives up.
+    # It also renames the copy while triggers of other tables refer to the dropped table; without this option,
+    # SQLite checks the triggers at that moment and fails.
     driver.execute("PRAGMA legacy_alter_table=ON")
     try:
         yield
@@ -141,8 +139,8 @@ def _describe_mismatch(revision: str | None) -> str:
     if revision is None:
         return "The database has no tables yet. Run `mailer db upgrade`."
     if (MIGRATIONS / "versions" / f"{revision}.py").is_file():
-        return f"The database is at {revision} and this program needs {HEAD}. Run `mailer db upgrade`."
+        return f"The database has version {revision}, but this program needs {HEAD}. Run `mailer db upgrade`."
     return (
-        f"The database is at {revision}, which this program does not know: a newer one made it. "
-        "Update the program; `mailer db upgrade` cannot go back."
+        f"The database has version {revision}, which is from a newer version of this program. "
+        "Update the program; the database cannot be downgraded."
     )

@@ -1,7 +1,8 @@
-"""Taking somebody out of a database for good: out of the words others wrote, and out of the pages it freed.
+"""Remove an address from a database for good: from free text, and from pages that SQLite has freed.
 
-Whose rows are whose, :mod:`subscribers.consent.status_changes` knows. Here are the two things beneath: columns of words in
-which an address may have been quoted, and a file that keeps what was deleted until it is overwritten.
+Which rows belong to a person is known to :mod:`subscribers.consent.status_changes`. This module covers the
+two things below that: text columns that may quote an address, and a file that keeps deleted data until it is
+overwritten.
 """
 
 import re
@@ -18,38 +19,38 @@ from mailer.errors import MailerError
 MASK = "<…>"
 EXEMPT_TABLES: Mapping[str, str] = MappingProxyType(
     {
-        "subscriber": "a person's own row is blanked, and nobody else's may change with it",
-        "consent_record": "only ever added to; a person's own are emptied",
-        "mailed_link": "a person's own are deleted, and so are those to their address",
-        "suppression": "holds keyed hashes alone",
-        "campaign_content": "what an edition says is the organisation's; it is frozen as it was approved",
+        "subscriber": "the person's own row is blanked, and other people's rows must not change",
+        "consent_record": "append-only; the person's own records are emptied",
+        "mailed_link": "the person's own links, and those mailed to their address, are deleted",
+        "suppression": "contains only keyed hashes",
+        "campaign_content": "the organisation's own content, frozen as it was approved",
     }
 )
-"""The tables whose words are left alone, and why. Every other column of words is looked through, also one
-that nobody thought of when this was written."""
+"""The tables whose text is not searched, and why. All other text columns are, including any added later."""
 
 
 class IncompleteErasureError(MailerError):
-    """The database could not be cleaned of what it had freed."""
+    """Deleted data could not be removed from the database file completely."""
 
 
 def list_text_columns() -> Iterator[Column[str]]:
-    """Every column that may quote somebody: text of any length that is no key and no enumeration."""
+    """Every column that may quote an address: free text that is not a key or an enumeration."""
     for table in SQLModel.metadata.sorted_tables:
         if table.name not in EXEMPT_TABLES:
             yield from (column for column in table.columns if _is_free_text(column))
 
 
 def _is_free_text(column: Column[str]) -> bool:
-    # SQLModel decorates the type of every plain text.
+    # SQLModel wraps the type of every plain text column.
     kind = column.type.impl_instance if isinstance(column.type, TypeDecorator) else column.type
     plain = isinstance(kind, String) and not isinstance(kind, Enum)
     return plain and not column.primary_key and not column.foreign_keys
 
 
 def mask_addresses(connection: Connection, pattern: re.Pattern[str], addresses: tuple[str, ...]) -> int:
-    """Put :data:`MASK` in the place of every match of ``quoted``, wherever one of ``addresses`` stands in a
-    column of words; how many rows changed. The caller commits.
+    """Replace every match of ``pattern`` with :data:`MASK` in text columns that contain one of ``addresses``.
+
+    Returns the number of rows changed. The caller commits.
     """
     return sum(_mask_column(connection, column, pattern, addresses) for column in list_text_columns())
 
@@ -70,7 +71,7 @@ def _mask_column(
 
 
 def list_database_files(engine: Engine) -> tuple[Path, ...]:
-    """The files of a SQLite database that are there: itself, its write-ahead log and its index of that."""
+    """The existing files of a SQLite database: the database, its write-ahead log and the log's index."""
     if engine.dialect.name != "sqlite":
         return ()
     file = Path(str(engine.url.database))
@@ -79,40 +80,41 @@ def list_database_files(engine: Engine) -> tuple[Path, ...]:
 
 
 def checkpoint_log(engine: Engine) -> None:
-    """Bring SQLite's write-ahead log home and empty it: it holds the pages as they were.
+    """Checkpoint and truncate SQLite's write-ahead log, which contains old pages.
 
     Raises:
-        IncompleteErasureError: somebody kept reading from it for half a minute.
+        IncompleteErasureError: another process kept reading from it for half a minute.
     """
     with _driver_cursor(engine) as cursor:
         busy, _, _ = cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     if busy:
         raise IncompleteErasureError(
-            "Another program kept the database open for reading, so its log still holds what was deleted. "
-            "Give the command again in a moment; it finishes what is left."
+            "Another program kept the database open, so its log still contains deleted data. "
+            "Run the command again in a moment to finish."
         )
 
 
 def rewrite_file(engine: Engine) -> None:
-    """Write a SQLite file anew, of living rows alone. Deleted rows are overwritten as they go, but what was
-    moved within a page on the way can stay behind in it.
+    """Rewrite a SQLite file so that it contains only current rows.
+
+    SQLite overwrites rows when they are deleted, but copies of data moved within a page can remain.
 
     Raises:
-        IncompleteErasureError: the disk is too full, or somebody kept the database busy.
+        IncompleteErasureError: the disk is too full, or another process kept the database busy.
     """
     try:
         with _driver_cursor(engine) as cursor:
             cursor.execute("VACUUM")
     except sqlite3.OperationalError as error:
         raise IncompleteErasureError(
-            f"The database could not be written anew ({error}): it needs room for a second one beside it, "
-            "and a moment without other writers. Then give the command again; it finishes what is left."
+            f"Could not rewrite the database ({error}). This needs disk space for a second copy, and a "
+            "moment without other writers. Run the command again to finish."
         ) from error
     checkpoint_log(engine)
 
 
 def vacuum_tables(engine: Engine) -> None:
-    """Let PostgreSQL take dead rows and their index entries out of every table of ours."""
+    """Let PostgreSQL remove dead rows and their index entries from all our tables."""
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         for table in SQLModel.metadata.sorted_tables:
             name = connection.dialect.identifier_preparer.format_table(table)
@@ -120,14 +122,14 @@ def vacuum_tables(engine: Engine) -> None:
 
 
 class _driver_cursor:  # noqa: N801 - used as a verb, in a with
-    """A cursor of the bare driver, outside any transaction."""
+    """A cursor of the database driver, outside any transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._raw = engine.raw_connection()
 
     def __enter__(self) -> sqlite3.Cursor:
         cursor = self._raw.cursor()
-        assert isinstance(cursor, sqlite3.Cursor)  # noqa: S101 - callers ask the dialect
+        assert isinstance(cursor, sqlite3.Cursor)  # noqa: S101 - callers check the dialect
         return cursor
 
     def __exit__(self, *_: object) -> None:

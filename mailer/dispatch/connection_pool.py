@@ -17,6 +17,7 @@ from mailer.dispatch.message_prefetcher import MessagePrefetcher
 from mailer.dispatch.rate.scheduler import Schedule, SendScheduler
 from mailer.dispatch.relays import Relay, Relays
 from mailer.errors import MailerError
+from mailer.smtp.errors import SmtpError
 from mailer.smtp.interfaces import Connection, ConnectionFailedError, OutgoingMessage
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 
@@ -414,4 +415,4 @@ class _PooledConnection:
 
 def _describe_error(error: Exception) -> str:
     words = clean_reply_text(str(error))
-    return words if isinstance(error, MailerError) else f"{type(error).__name__}: {words}"
+    return words if isinstance(error, MailerError | SmtpError) else f"{type(error).__name__}: {words}"

@@ -22,6 +22,7 @@ from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.circuit_breaker import CircuitBreaker
 from mailer.dispatch.connection_pool import ConnectionPool, RunContext
+from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.dispatch.deliveries.claims import Claim, is_in_state, is_sending
 from mailer.dispatch.deliveries.counts import Counts, count_deliveries
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
@@ -33,9 +34,10 @@ from mailer.dispatch.rate.limiter import RateLimiter, campaign_bucket, relay_buc
 from mailer.dispatch.rate.scheduler import SendScheduler
 from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay, Relays
+from mailer.dispatch.signing import load_signer
 from mailer.settings import Settings
-from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import is_dead_address
+from subscribers.consent.suppression import SuppressionKey
 
 _FIRST_MESSAGES = 200
 """Readers by whose answers a list is judged."""
@@ -96,6 +98,7 @@ def dispatch(
     wait: bool = False,
     resend_in_doubt: bool = False,
     event_log: EventLog | None = None,
+    suppression: SuppressionKey | None = None,
     clock: Clock = read_clock,
 ) -> RunResult:
     """Send what is due of a campaign that is sending, until nothing is, or something ends it.
@@ -105,7 +108,8 @@ def dispatch(
     most ten times a second and once at the end. With ``wait`` it stays until deferred readers have been tried
     again. With ``resend_in_doubt`` it begins by queueing those in doubt, whatever the campaign's policy.
     After ``stop`` is set, each line finishes the message in hand and gives the rest back. Other dispatchers
-    may work on the same campaign; what dead ones left is taken over.
+    may work on the same campaign; what dead ones left is taken over. With ``suppression``, readers whose
+    address turned out to be dead get the status bounced.
 
     Raises:
         LedgerUnreachableError: the database failed.
@@ -137,6 +141,7 @@ def dispatch(
                 prefetcher=preparer,
                 settings=settings,
                 event_log=event_log or NullEventLog(),
+                suppression=suppression,
                 clock=clock,
             )
             run.rescue()
@@ -210,6 +215,7 @@ class _Run:
     prefetcher: MessagePrefetcher
     settings: Settings
     event_log: EventLog
+    suppression: SuppressionKey | None
     clock: Clock
 
     async def run(
@@ -350,6 +356,12 @@ class _Run:
 
     def finish(self) -> RunResult:
         """Finish the campaign if it is done, and say how it stands."""
+        if self.suppression is not None:
+            # Before it is called finished, or a crash in between would leave them unmarked.
+            share = self.settings.campaigns.halt_at_rejected
+            mark_dead_addresses(
+                self.engine, self.campaign_id, self.suppression, halt_at_rejected=share, clock=self.clock
+            )
         self.ledger.finish()
         campaign = select(col(Campaign.state), col(Campaign.state_reason))
         next_try = select(func.min(col(Delivery.not_before))).where(

@@ -11,57 +11,18 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from mailer.dispatch.circuit_breaker import BackoffPolicy, ConnectionBackoff
 from mailer.dispatch.rate.limiter import AdaptiveThrottle
+from mailer.dispatch.relay_settings import list_relays, make_transport, merge_relay_settings
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, Settings, SmtpSettings, WarmUpSettings
-from mailer.smtp.interfaces import Transport, make_transport
+from mailer.smtp.interfaces import Transport
 from mailer.smtp.reply_classifier import Outcome, Verdict
 
-DEFAULT_NAME = "main"
-"""What the relay is called that ``[smtp] url`` alone names."""
-
 _QUARANTINE_SECONDS = 600.0
-_OVERRIDABLE = ("auth", "starttls", "rate", "messages_per_connection", "warm_up")
 
 TransportFactory = Callable[[SmtpSettings, Path], Transport]
-
-
-def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
-    """The relays that ``smtp`` names, in the order of the file; its own url as "main" where it lists none.
-
-    Raises:
-        ConfigurationError: two have the same name, or one of several is a folder.
-    """
-    if not smtp.relays:
-        return (RelaySettings(name=DEFAULT_NAME, url=smtp.url),)
-    names = [relay.name for relay in smtp.relays]
-    if doubled := sorted({name for name in names if names.count(name) > 1}):
-        raise ConfigurationError(
-            f"[[smtp.relays]]: two relays are named {doubled[0]!r}. Give each relay its own name."
-        )
-    for relay in smtp.relays if len(smtp.relays) > 1 else ():
-        if urlsplit(relay.url).scheme == "maildir":
-            raise ConfigurationError(
-                f"[[smtp.relays]] {relay.name}: a folder cannot be one of several relays, because nothing "
-                "delivers its messages. Set it alone, in [smtp] url."
-            )
-    return smtp.relays
-
-
-def merge_relay_settings(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettings:
-    """``smtp`` as it holds for ``relay``: what the relay leaves out stays as ``smtp`` says.
-
-    A relay with a secret of its own takes none over: the token of one relay is not for another.
-    """
-    own: dict[str, object] = {
-        name: value for name in _OVERRIDABLE if (value := getattr(relay, name)) is not None
-    }
-    if relay.password_file or relay.token_file or urlsplit(relay.url).password:
-        own |= {"password_file": relay.password_file, "token_file": relay.token_file}
-    return smtp.model_copy(update={"url": relay.url, "relays": (), **own})
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

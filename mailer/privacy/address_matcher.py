@@ -1,4 +1,4 @@
-"""What somebody looks like in a file or in words: their address in its spellings, as bytes and as text."""
+"""Finding a person's address in files and texts, in every spelling and encoding."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -12,23 +12,23 @@ from subscribers.address import normalise_address
 
 _CHUNK_BYTES = 1 << 20
 _OVERLAP_BYTES = 1024
-"""More than the longest address with what may stand around it, in two bytes a character."""
+"""More than the longest address and the characters checked around it, at two bytes a character."""
 
 _MAX_WORD_BYTES = 200
 _MIN_WORD_LENGTH = 3
-"""Shorter, it stands everywhere and says nothing."""
+"""A shorter word is found everywhere and identifies nobody."""
 
-# ann@example.org does not stand in joann@example.org, nor in ann@example.org.mn.
+# ann@example.org is not a match in joann@example.org or in ann@example.org.mn.
 _BEFORE = r"[A-Za-z0-9._%+-]"
 _AFTER = r"[A-Za-z0-9-]|\.[A-Za-z0-9]"
 
 
 @dataclass(frozen=True)
 class AddressMatcher:
-    """The spellings of one address: as the list knows it, and as it goes on the wire.
+    """The spellings of one person's address: as the list has it, and as SMTP writes it.
 
-    ``number`` is the subscriber's, by which the log speaks of them, and ``words`` are a name and a mailbox,
-    which tell of them in a line about them and may mean anybody elsewhere.
+    ``subscriber_id`` is how the log refers to them. ``words`` are their name and mailbox, which are searched
+    for only in log lines about them, because elsewhere they may mean someone else.
     """
 
     spellings: tuple[str, ...]
@@ -37,13 +37,13 @@ class AddressMatcher:
 
     @cached_property
     def text_pattern(self) -> re.Pattern[str]:
-        """Finds the address in text, and no other that contains it."""
+        """A pattern for the address in text, but not for a longer address that contains it."""
         any_of = "|".join(re.escape(spelling) for spelling in self.spellings)
         return re.compile(rf"(?<!{_BEFORE})(?:{any_of})(?!{_AFTER})", re.IGNORECASE)
 
     @cached_property
     def bytes_pattern(self) -> re.Pattern[bytes]:
-        """The same in a file, whether it is UTF-8, one of the East Asian encodings, or UTF-16."""
+        """The same for bytes in UTF-8, the East Asian encodings and UTF-16."""
         forms = [
             _make_single_byte_pattern(self.spellings),
             *(_make_utf16_pattern(self.spellings, order) for order in ("le", "be")),
@@ -51,9 +51,7 @@ class AddressMatcher:
         return re.compile(b"|".join(forms), re.IGNORECASE)
 
     def find_in_log(self, lines: bytes | mmap) -> Iterator[tuple[int, int]]:
-        """Where a log tells of them, as first and last byte: the address anywhere, the words in lines about
-        their number.
-        """
+        """Yield the spans in a log that name them: the address anywhere, the words in lines with their id."""
         yield from (match.span() for match in self.bytes_pattern.finditer(lines))
         if self.subscriber_id is None:
             return
@@ -65,23 +63,23 @@ class AddressMatcher:
             )
 
     def is_in_file(self, path: Path) -> bool:
-        """Whether the address stands in the file.
+        """Return whether the file contains the address.
 
         Raises:
-            OSError: it cannot be read.
+            OSError: the file cannot be read.
         """
         return file_contains(path, self.bytes_pattern)
 
     def is_in_stream(self, file: BinaryIO) -> bool:
-        """As :meth:`is_in`, for what is being unpacked."""
+        """As :meth:`is_in_file`, for a stream that is being unpacked."""
         return _stream_contains(file, self.bytes_pattern)
 
 
 def file_contains(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    """Whether something of up to a thousand bytes stands in a file of any size, in bounded memory.
+    """Return whether a file of any size contains a match of up to a thousand bytes, in bounded memory.
 
     Raises:
-        OSError: it cannot be read.
+        OSError: the file cannot be read.
     """
     with path.open("rb") as file:
         return _stream_contains(file, pattern)
@@ -97,16 +95,16 @@ def _stream_contains(file: BinaryIO, pattern: re.Pattern[bytes]) -> bool:
 
 
 def make_words_pattern(words: Iterable[str]) -> re.Pattern[bytes]:
-    """Finds any of ``words`` in a file in UTF-8, or the first of their characters where they are many."""
+    """Make a pattern for any of ``words`` in UTF-8; of a long word only its beginning."""
     forms = {re.escape(word.encode()[:_MAX_WORD_BYTES]) for word in words if len(word) >= _MIN_WORD_LENGTH}
     return re.compile(b"|".join(sorted(forms)) or b"(?!)", re.IGNORECASE)
 
 
 def make_address_matcher(*addresses: str, subscriber_id: int | None = None, name: str = "") -> AddressMatcher:
-    """What ``addresses`` of one person look like, each also as SMTP writes it.
+    """Make a matcher for the ``addresses`` of one person, each also as SMTP writes it.
 
     Raises:
-        AddressError: one of them is no address.
+        AddressError: one of them is invalid.
     """
     spellings = tuple(dict.fromkeys(_list_spellings(addresses)))
     locals_ = dict.fromkeys(spelling.rpartition("@")[0] for spelling in spellings)
@@ -125,7 +123,7 @@ def _make_single_byte_pattern(spellings: Iterable[str]) -> bytes:
 
 
 def _make_utf16_pattern(spellings: Iterable[str], order: str) -> bytes:
-    """In UTF-16, where an ASCII character is itself and a zero byte, in either order."""
+    """Make the pattern for UTF-16, where an ASCII character is itself and a zero byte, in either order."""
     any_of = b"|".join(re.escape(spelling.encode(f"utf-16-{order}")) for spelling in spellings)
     if order == "le":
         return rb"(?<!%b\x00)(?:%b)(?![A-Za-z0-9-]\x00|\.\x00[A-Za-z0-9])" % (_BEFORE.encode(), any_of)

@@ -1,8 +1,8 @@
-"""Forgetting a person: in the files a workspace wrote, in the list, in the ledger's words, in freed pages.
+"""Erasing a person: from files, the list, the servers' replies in the ledger, and freed database pages.
 
-The files come first and the list after them, in one transaction; then what the database freed is
-overwritten. A crash anywhere leaves something that the same command finishes: before the commit the person
-is still there, and after it the keyed hash says that the address was erased.
+Files are cleaned first, then the list in one transaction, and last the database's freed pages are
+overwritten. After a crash the same command finishes the work: before the commit the person is still on the
+list, and after it the keyed hash says that the address was erased.
 """
 
 from collections.abc import Sequence
@@ -37,30 +37,30 @@ from subscribers.models import ConsentEvent, ConsentRecord, Subscriber, Suppress
 from subscribers.queries import find_subscriber
 
 OUT_OF_REACH = (
-    "mail that was delivered, and the relay's own log and queue",
+    "mail already delivered, and the relay's own log and queue",
     "exports, backups and copies outside the workspace",
-    "what the disk itself keeps of overwritten blocks",
+    "copies of overwritten blocks that the disk itself keeps",
 )
-"""What no erasure here reaches, wherever the database is."""
+"""What erasing cannot reach, with any database."""
 
 OUT_OF_REACH_ON_POSTGRESQL = (
     "PostgreSQL's write-ahead log, its replicas and its backups, until they are recycled; and the bytes of "
-    "removed rows in its pages, until others take their place",
+    "deleted rows in its pages, until new rows overwrite them",
 )
-"""What comes on top where PostgreSQL keeps the database."""
+"""What it cannot reach either if the database is PostgreSQL."""
 
 
 class ErasureError(MailerError):
-    """A file could not be cleaned, so nothing was erased yet."""
+    """A file could not be cleaned, so nothing was erased."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ErasureReport:
-    """What erasing a person came to, or would come to.
+    """The result of erasing a person, planned or done.
 
-    ``traces`` are the files that named them, each with what was done. ``resumed`` says that the list had
-    forgotten them before: an earlier erasure was finished, or repeated. ``out_of_reach`` is for a person to
-    know.
+    ``files`` are the files that named them, each with what was done. ``resumed`` says that they were not on
+    the list any more, so an earlier erasure was finished or repeated. ``out_of_reach`` names what only people
+    can delete.
     """
 
     files: tuple[FileMatch, ...]
@@ -70,20 +70,20 @@ class ErasureReport:
     @property
     def remaining_files(self) -> tuple[FileMatch, ...]:
         """The files that still name them."""
-        return tuple(trace for trace in self.files if trace.action is FileAction.leave)
+        return tuple(match for match in self.files if match.action is FileAction.leave)
 
 
 def plan_erasure(workspace: Workspace, engine: Engine, address: str) -> ErasureReport:
-    """What :func:`erase_person` would do. Nothing is written.
+    """Return what :func:`erase_person` would do. Writes nothing.
 
     Raises:
-        SubscriberError: it is no address, or neither on the list nor erased from it.
+        SubscriberError: the address is invalid, or neither on the list nor erased from it.
     """
-    with open_session(engine, read_only=True) as reading:
-        person = _find_person(reading, workspace, address)
-        likeness = _make_matcher(person, address)
+    with open_session(engine, read_only=True) as session:
+        person = _find_person(session, workspace, address)
+        matcher = _make_matcher(person, address)
     return ErasureReport(
-        files=_scan_files(workspace, engine, likeness),
+        files=_scan_files(workspace, engine, matcher),
         resumed=person is None,
         out_of_reach=_list_out_of_reach(engine),
     )
@@ -99,23 +99,23 @@ def erase_person(
     source: str = "",
     evidence: str = "",
 ) -> ErasureReport:
-    """Erase whoever has ``address``. Saying it again finishes what a crash or a failure left.
+    """Erase the person with ``address``. Calling it again finishes what a crash or a failure left behind.
 
-    Their deliveries stay counted; the keyed hash stays so that no import brings them back.
+    Their deliveries stay counted, and a keyed hash of the address stays so that no import brings them back.
 
     Raises:
-        SubscriberError: it is no address, or neither on the list nor erased from it.
-        ErasureError: a file could not be cleaned; the list is as it was.
-        IncompleteErasureError: the list has forgotten them, and freed pages could not be overwritten yet.
+        SubscriberError: the address is invalid, or neither on the list nor erased from it.
+        ErasureError: a file could not be cleaned; the list is unchanged.
+        IncompleteErasureError: they are off the list, but freed pages could not be overwritten yet.
     """
-    with open_session(engine, read_only=True) as reading:
-        person = _find_person(reading, workspace, address)
-        remains = None if person is None else _collect_personal_text(reading, person)
-    traces = erase_files_and_rows(
+    with open_session(engine, read_only=True) as session:
+        person = _find_person(session, workspace, address)
+        personal_text = None if person is None else _collect_personal_text(session, person)
+    files = erase_files_and_rows(
         workspace, engine, address, method=method, now=now, source=source, evidence=evidence
     )
-    overwrite_freed_pages(engine, remains)
-    return ErasureReport(files=traces, resumed=person is None, out_of_reach=_list_out_of_reach(engine))
+    overwrite_freed_pages(engine, personal_text)
+    return ErasureReport(files=files, resumed=person is None, out_of_reach=_list_out_of_reach(engine))
 
 
 def erase_files_and_rows(
@@ -128,66 +128,71 @@ def erase_files_and_rows(
     source: str = "",
     evidence: str = "",
 ) -> tuple[FileMatch, ...]:
-    """Take a person out of the files and the list; the files that named them. What the database freed is
-    not overwritten yet: whoever forgets many does that once, with :func:`overwrite_freed_pages`.
+    """Erase a person from the files and the list; return the files that named them.
+
+    Freed pages are not overwritten yet. A caller that erases many people does that once at the end, with
+    :func:`overwrite_freed_pages`.
 
     Raises:
-        SubscriberError: it is no address, or neither on the list nor erased from it.
-        ErasureError: a file could not be cleaned; the list is as it was.
+        SubscriberError: the address is invalid, or neither on the list nor erased from it.
+        ErasureError: a file could not be cleaned; the list is unchanged.
     """
-    person, likeness, traces = clean_files_naming(workspace, engine, address)
-    with open_session(engine) as writing:
+    person, matcher, files = clean_files_naming(workspace, engine, address)
+    with open_session(engine) as session:
         if person is not None:
-            _erase_rows(writing, workspace, address, method=method, now=now, source=source, evidence=evidence)
-        mask_addresses(writing.connection(), likeness.text_pattern, likeness.spellings)
-        writing.commit()
-    return traces
+            _erase_rows(session, workspace, address, method=method, now=now, source=source, evidence=evidence)
+        mask_addresses(session.connection(), matcher.text_pattern, matcher.spellings)
+        session.commit()
+    return files
 
 
 def clean_files_naming(
     workspace: Workspace, engine: Engine, address: str
 ) -> tuple[Subscriber | None, AddressMatcher, tuple[FileMatch, ...]]:
-    """Clean the files that name a person, and nothing else: who they are (None if erased before), how they
-    look, and the files.
+    """Clean the files that name a person, and nothing else.
+
+    Returns the person (None if erased before), the matcher for their address, and the files.
 
     Raises:
-        SubscriberError: it is no address, or neither on the list nor erased from it.
+        SubscriberError: the address is invalid, or neither on the list nor erased from it.
         ErasureError: a file could not be cleaned.
     """
-    with open_session(engine, read_only=True) as reading:
-        person = _find_person(reading, workspace, address)
-        likeness = _make_matcher(person, address)
-    traces = _scan_files(workspace, engine, likeness)
-    _clean_files(traces, likeness)
-    return person, likeness, traces
+    with open_session(engine, read_only=True) as session:
+        person = _find_person(session, workspace, address)
+        matcher = _make_matcher(person, address)
+    files = _scan_files(workspace, engine, matcher)
+    _clean_files(files, matcher)
+    return person, matcher, files
 
 
-def overwrite_freed_pages(engine: Engine, remains: frozenset[str] | None = None) -> None:
-    """Overwrite what the database freed. ``remains`` are the words to look for; None where they are many, or
-    not known any more because they went with an erasure that was cut off.
+def overwrite_freed_pages(engine: Engine, personal_text: frozenset[str] | None = None) -> None:
+    """Overwrite the database's freed pages.
+
+    ``personal_text`` are the texts to search for. None means that there are too many, or that an interrupted
+    erasure has deleted them: then all freed pages are overwritten.
 
     Raises:
-        IncompleteErasureError: it could not be done yet.
+        IncompleteErasureError: the pages could not be overwritten yet.
     """
     if engine.dialect.name != "sqlite":
         vacuum_tables(engine)
         return
     checkpoint_log(engine)
-    # Deleted rows are overwritten as they go, but a row that SQLite had moved within its page before has left
-    # a shadow there; and writing a large file anew keeps others from writing for seconds.
-    if remains is None or any(
-        file_contains(path, make_words_pattern(remains)) for path in list_database_files(engine)
+    # SQLite overwrites rows as it deletes them, but a row it has moved within its page leaves a copy behind.
+    # Rewriting the file removes that copy, and blocks other writers for seconds if the file is large.
+    if personal_text is None or any(
+        file_contains(path, make_words_pattern(personal_text)) for path in list_database_files(engine)
     ):
         rewrite_file(engine)
 
 
-def _find_person(reading: Session, workspace: Workspace, address: str) -> Subscriber | None:
-    """The person; None for somebody who was erased already."""
+def _find_person(session: Session, workspace: Workspace, address: str) -> Subscriber | None:
+    """Return the person; None if they were erased before."""
     try:
-        return find_subscriber(reading, address)
+        return find_subscriber(session, address)
     except UnknownSubscriberError:
         digest = workspace.keys.suppression.digest(normalise_address(address).email)
-        suppression = reading.get(Suppression, digest)
+        suppression = session.get(Suppression, digest)
         if suppression is None or suppression.reason is not ConsentEvent.erased:
             raise
         return None
@@ -201,34 +206,34 @@ def _make_matcher(person: Subscriber | None, address: str) -> AddressMatcher:
     )
 
 
-def _scan_files(workspace: Workspace, engine: Engine, likeness: AddressMatcher) -> tuple[FileMatch, ...]:
-    return tuple(scan_files(workspace, likeness, excluding=frozenset(list_database_files(engine))))
+def _scan_files(workspace: Workspace, engine: Engine, matcher: AddressMatcher) -> tuple[FileMatch, ...]:
+    return tuple(scan_files(workspace, matcher, excluding=frozenset(list_database_files(engine))))
 
 
-def _collect_personal_text(reading: Session, person: Subscriber) -> frozenset[str]:
-    """All that would tell of the person if it were left in a freed place of the file."""
+def _collect_personal_text(session: Session, person: Subscriber) -> frozenset[str]:
+    """Collect the texts that would identify the person if one were left in a freed page."""
     replies = select(Delivery.reason).where(col(Delivery.subscriber_id) == person.id)
     records = select(ConsentRecord).where(col(ConsentRecord.subscriber_id) == person.id)
     told = (
-        words for one in reading.exec(records) for words in (one.source, one.wording, one.evidence, one.basis)
+        words for one in session.exec(records) for words in (one.source, one.wording, one.evidence, one.basis)
     )
     local = person.envelope.rpartition("@")[0]
-    return frozenset({person.email, person.envelope, local, person.name, *reading.exec(replies), *told})
+    return frozenset({person.email, person.envelope, local, person.name, *session.exec(replies), *told})
 
 
-def _clean_files(traces: Sequence[FileMatch], likeness: AddressMatcher) -> None:
-    for trace in traces:
+def _clean_files(files: Sequence[FileMatch], matcher: AddressMatcher) -> None:
+    for match in files:
         try:
-            clean_file(trace, likeness)
+            clean_file(match, matcher)
         except OSError as error:
             raise ErasureError(
-                f"{trace.path}: cannot be cleaned ({error.strerror}), so nobody was erased. "
-                "Mend that and give the command again."
+                f"{match.path}: cannot be cleaned ({error.strerror}), so nothing was erased. "
+                "Fix this and run the command again."
             ) from error
 
 
 def _erase_rows(
-    writing: Session,
+    session: Session,
     workspace: Workspace,
     address: str,
     *,
@@ -237,18 +242,17 @@ def _erase_rows(
     source: str,
     evidence: str,
 ) -> None:
-    """The person's own rows: their details go, and so do the servers' words about them, which often quote
-    an address, a mailbox or a name."""
-    person = find_subscriber(writing, address)
+    """Erase the person's rows and the servers' replies about them, which often quote an address or name."""
+    person = find_subscriber(session, address)
     theirs = col(Delivery.subscriber_id) == person.id
-    writing.connection().execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
-    # Nothing that was still to be mailed to them goes out; nor does what others wanted of their address.
+    session.connection().execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
+    # Delete letters waiting to be sent to them, and requests that others made about their address.
     to_them = or_(col(QueuedLetter.subscriber_id) == person.id, col(QueuedLetter.email) == person.email)
-    writing.connection().execute(
+    session.connection().execute(
         delete(QueuedLetter).where(or_(to_them, col(QueuedLetter.detail) == person.email))
     )
     key = workspace.keys.suppression
-    erase(writing, address, key=key, method=method, now=now, source=source, evidence=evidence)
+    erase(session, address, key=key, method=method, now=now, source=source, evidence=evidence)
 
 
 def _list_out_of_reach(engine: Engine) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
-"""Keeping no longer than needed: what the rules of ``[retention]`` let go, told first and then done.
+"""Deleting what the rules of ``[retention]`` no longer keep: first planned, then done.
 
-People are forgotten one by one, each as wholly as by `mailer subscribers erase`, so that a cut leaves nobody
-half forgotten; what the database freed is overwritten once, at the end.
+People are erased one by one, each as completely as by `mailer subscribers erase`, so that an interruption
+leaves nobody half erased. Freed database pages are overwritten once, at the end.
 """
 
 import calendar
@@ -21,7 +21,7 @@ from subscribers.models import MailedLink, Status, Subscriber
 from subscribers.one_time_links import delete_expired_links
 
 EXPIRED_LINKS_KEPT = timedelta(days=30)
-"""For how long a mailed link is remembered after it expired, to tell somebody that it was genuine."""
+"""How long an expired link is kept, so that its page can say that it has expired."""
 
 _GONE_STATUSES = (Status.unsubscribed, Status.bounced, Status.complained)
 _FINAL_STATES = (DeliveryState.sent, DeliveryState.rejected, DeliveryState.failed, DeliveryState.suppressed)
@@ -29,7 +29,7 @@ _FINAL_STATES = (DeliveryState.sent, DeliveryState.rejected, DeliveryState.faile
 
 @dataclass(frozen=True, kw_only=True)
 class RetentionResult:
-    """One rule and what it comes to: ``number`` of ``what``, because of ``reason``."""
+    """One rule and its result: ``number`` of ``what``, because of ``reason``."""
 
     setting: str
     number: int
@@ -41,21 +41,21 @@ class RetentionResult:
 
 
 def plan_pruning(engine: Engine, rules: RetentionSettings, *, now: datetime) -> tuple[RetentionResult, ...]:
-    """What :func:`prune` would do ``now``, rule by rule, those that are off left out. Writes nothing."""
-    with open_session(engine, read_only=True) as reading:
-        return tuple(_plan(reading, rules, now))
+    """Return what :func:`prune` would do ``now``, for each rule that is on. Writes nothing."""
+    with open_session(engine, read_only=True) as session:
+        return tuple(_plan(session, rules, now))
 
 
 def prune(
     workspace: Workspace, engine: Engine, *, now: datetime, on_person: Callable[[], None] = lambda: None
 ) -> tuple[RetentionResult, ...]:
-    """Do what the rules say, and tell what that came to. ``on_person`` is called for each that is forgotten.
+    """Apply the rules and return the result of each. ``on_person`` is called after each person erased.
 
-    Cut off, it is finished by doing it again.
+    If interrupted, calling it again finishes the work.
 
     Raises:
-        ErasureError: a file could not be cleaned; whoever came before is forgotten.
-        IncompleteErasureError: what the database freed could not be overwritten yet.
+        ErasureError: a file could not be cleaned; the people before this one are erased.
+        IncompleteErasureError: freed pages could not be overwritten yet.
     """
     rules = workspace.settings.retention
     planned = plan_pruning(engine, rules, now=now)
@@ -65,48 +65,48 @@ def prune(
     for address in _list_addresses(engine, _is_long_gone(rules, now)):
         erase_files_and_rows(workspace, engine, address, method="retention", now=now)
         on_person()
-    with open_session(engine) as writing:
+    with open_session(engine) as session:
         if (old := _has_old_reply(rules, now)) is not None:
-            writing.connection().execute(update(Delivery).where(old).values(reason=""))
-        delete_expired_links(writing, expired_before=now - EXPIRED_LINKS_KEPT)
-        writing.commit()
+            session.connection().execute(update(Delivery).where(old).values(reason=""))
+        delete_expired_links(session, expired_before=now - EXPIRED_LINKS_KEPT)
+        session.commit()
     if any(rule.number for rule in planned):
         overwrite_freed_pages(engine)
     return planned
 
 
-def _plan(reading: Session, rules: RetentionSettings, now: datetime) -> Iterator[RetentionResult]:
+def _plan(session: Session, rules: RetentionSettings, now: datetime) -> Iterator[RetentionResult]:
     if (unconfirmed := _is_unconfirmed(rules, now)) is not None:
         yield RetentionResult(
             setting="pending_days",
-            number=_count(reading, Subscriber, unconfirmed),
+            number=_count(session, Subscriber, unconfirmed),
             what="sign-ups to delete",
-            reason=f"nobody confirmed them for {rules.pending_days} days",
+            reason=f"not confirmed within {rules.pending_days} days",
         )
     if (gone := _is_long_gone(rules, now)) is not None:
         yield RetentionResult(
             setting="gone_months",
-            number=_count(reading, Subscriber, gone),
-            what="people to erase but for a keyed hash",
-            reason=f"they left, bounced or complained, and nothing changed for {rules.gone_months} months",
+            number=_count(session, Subscriber, gone),
+            what="people to erase, except for a keyed hash",
+            reason=f"unsubscribed, bounced or complained, and unchanged for {rules.gone_months} months",
         )
     if (old := _has_old_reply(rules, now)) is not None:
         yield RetentionResult(
             setting="reply_months",
-            number=_count(reading, Delivery, old),
-            what="deliveries to take the servers' words from",
-            reason=f"they were settled more than {rules.reply_months} months ago; their state stays",
+            number=_count(session, Delivery, old),
+            what="deliveries to delete the server's reply from",
+            reason=f"settled more than {rules.reply_months} months ago; their state is kept",
         )
     yield RetentionResult(
         setting="",
-        number=_count(reading, MailedLink, col(MailedLink.expires_at) < now - EXPIRED_LINKS_KEPT),
+        number=_count(session, MailedLink, col(MailedLink.expires_at) < now - EXPIRED_LINKS_KEPT),
         what="mailed links to delete",
-        reason=f"they expired more than {EXPIRED_LINKS_KEPT.days} days ago",
+        reason=f"expired more than {EXPIRED_LINKS_KEPT.days} days ago",
     )
 
 
-def _count(reading: Session, table: type, condition: ColumnElement[bool]) -> int:
-    return reading.exec(select(func.count()).select_from(table).where(condition)).one()
+def _count(session: Session, table: type, condition: ColumnElement[bool]) -> int:
+    return session.exec(select(func.count()).select_from(table).where(condition)).one()
 
 
 def _is_unconfirmed(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
@@ -129,7 +129,7 @@ def _is_long_gone(rules: RetentionSettings, now: datetime) -> ColumnElement[bool
 
 
 def _has_old_reply(rules: RetentionSettings, now: datetime) -> ColumnElement[bool] | None:
-    """Deliveries in doubt keep their words: a person has yet to decide about them."""
+    """Deliveries in doubt keep the server's reply, because a person has yet to decide about them."""
     if rules.reply_months is None:
         return None
     return (
@@ -142,25 +142,26 @@ def _has_old_reply(rules: RetentionSettings, now: datetime) -> ColumnElement[boo
 def _list_addresses(engine: Engine, condition: ColumnElement[bool] | None) -> list[str]:
     if condition is None:
         return []
-    with open_session(engine, read_only=True) as reading:
-        return list(reading.exec(select(Subscriber.email).where(condition).order_by(col(Subscriber.id))))
+    with open_session(engine, read_only=True) as session:
+        return list(session.exec(select(Subscriber.email).where(condition).order_by(col(Subscriber.id))))
 
 
 def _delete_unconfirmed(
     workspace: Workspace, engine: Engine, address: str, condition: ColumnElement[bool] | None
 ) -> None:
-    """Delete somebody who never confirmed, row and records: there is no hash to keep, because nobody left.
-    The condition is asked again, in case they confirm at this moment.
+    """Delete an unconfirmed sign-up and its records. No hash is kept, because nobody unsubscribed.
+
+    The condition is checked again, in case the sign-up is confirmed at this very moment.
     """
     assert condition is not None  # noqa: S101 - the address was found by it
     clean_files_naming(workspace, engine, address)
-    with open_session(engine) as writing:
-        writing.exec(delete(Subscriber).where(col(Subscriber.email) == address, condition))
-        writing.commit()
+    with open_session(engine) as session:
+        session.exec(delete(Subscriber).where(col(Subscriber.email) == address, condition))
+        session.commit()
 
 
 def months_before(moment: datetime, months: int) -> datetime:
-    """The same day of the month, that many months earlier; the last of a month that is shorter."""
+    """Return the same day of the month, that many months earlier; the last day if that month is shorter."""
     whole = moment.year * 12 + moment.month - 1 - months
     year, month = divmod(whole, 12)
     day = min(moment.day, calendar.monthrange(year, month + 1)[1])

@@ -1,101 +1,97 @@
-"""Confirming a sign-up through the link that was mailed: the second half of a double opt-in."""
+"""Confirming a sign-up through the mailed link: the second half of a double opt-in."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
-from sqlmodel import Session
 
-from mailer.database.clock import read_clock
 from mailer.database.engine import open_session
 from mailer.i18n import gettext_noop
-from mailer.selfservice.unsubscribe import SubscriptionSummary, mask_address, summarise_subscription
+from mailer.selfservice.subscription import (
+    LinkedSubscriber,
+    SubscriptionSummary,
+    load_subscriber,
+    mask_address,
+    open_link,
+)
 from mailer.workspace import Keys
 from subscribers.consent.opt_in import confirm_opt_in
 from subscribers.errors import SpentLinkError, StatusError, TokenError, UnknownSubscriberError
-from subscribers.models import MailedLink, Status, Subscriber
-from subscribers.one_time_links import check_link, use_link
-from subscribers.tokens import LinkPurpose, TokenPayload
+from subscribers.models import MailedLink, Status
+from subscribers.tokens import LinkPurpose
 
 CONFIRMATION_SENTENCES = (
     gettext_noop("You can unsubscribe at any time with one click."),
     gettext_noop("Confirm my subscription"),
 )
-"""The words around the button, for the consent record; the sign-up has its own record with its own words."""
+"""The sentences around the button, for the consent record. The sign-up request has a record of its own."""
 
 WORDING_VERSION = "2"
 
 
 @dataclass(frozen=True, kw_only=True)
 class ConfirmedSubscription:
-    """Somebody who is on the list now, and the token of their own pages."""
+    """A confirmed subscription, and the token for the reader's own pages."""
 
     subscription: SubscriptionSummary
     token: str
 
 
 def read_masked_address(engine: Engine, keys: Keys, token: str) -> str:
-    """The masked address a confirming link is about. Writes nothing.
+    """Return the masked address that a confirmation link is for. Writes nothing.
 
     Raises:
-        TokenError: the link is not ours, was used, or is too old.
+        TokenError: the link is invalid, used or expired.
     """
-    with open_session(engine, read_only=True) as opened:
-        now = read_clock(opened.connection())
-        errand = check_link(opened, keys.tokens, token, LinkPurpose.confirm, now=now)
-        subscriber = opened.get(Subscriber, errand.subscriber_id)
-        if subscriber is None or subscriber.status is Status.erased:
-            raise TokenError
-        return mask_address(subscriber.email)
+    with open_link(engine, keys, token, LinkPurpose.confirm, use=False) as link:
+        return mask_address(link.reader.subscriber.email)
 
 
 def confirm_subscription(
     engine: Engine, keys: Keys, token: str, *, wording: str, language: str, evidence: str
 ) -> ConfirmedSubscription:
-    """Put whoever the link was mailed to on the list. A second press finds what the first has done.
+    """Subscribe the address the link was mailed to. Pressing the button twice does no harm.
 
     Raises:
-        TokenError: the link is not ours, was used or is too old, or the address must not get mail any more.
+        TokenError: the link is invalid, used or expired, or the address is suppressed.
     """
-    with open_session(engine) as opened:
-        now = read_clock(opened.connection())
-        try:
-            subscriber_id = use_link(opened, keys.tokens, token, LinkPurpose.confirm, now=now).subscriber_id
-        except SpentLinkError:
-            subscriber_id = _find_confirmed_subscriber(opened, keys, token)
-        else:
-            try:
-                confirm_opt_in(
-                    opened,
-                    subscriber_id,
-                    key=keys.suppression,
-                    method="page",
-                    source="confirming mail",
-                    now=now,
-                    wording=wording,
-                    wording_version=WORDING_VERSION,
-                    language=language,
-                    evidence=evidence,
-                )
-            except (StatusError, UnknownSubscriberError) as error:
-                raise TokenError from error
-        claim = TokenPayload(subscriber_id=subscriber_id, campaign_id=0)
-        subscriber = opened.get(Subscriber, subscriber_id)
-        if subscriber is None:
-            raise TokenError
-        standing = summarise_subscription(opened, keys, subscriber, claim)
-        opened.commit()
-    own = keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
-    return ConfirmedSubscription(subscription=standing, token=own)
+    try:
+        with open_link(engine, keys, token, LinkPurpose.confirm, use=True) as link:
+            confirm_opt_in(
+                link.reader.session,
+                link.reader.subscriber_id,
+                key=keys.suppression,
+                method="page",
+                source="confirming mail",
+                now=link.now,
+                wording=wording,
+                wording_version=WORDING_VERSION,
+                language=language,
+                evidence=evidence,
+            )
+            confirmed = _describe(link.reader)
+            link.reader.session.commit()
+            return confirmed
+    except SpentLinkError:
+        return _find_confirmed(engine, keys, token)
+    except (StatusError, UnknownSubscriberError) as error:
+        raise TokenError from error
 
 
-def _find_confirmed_subscriber(opened: Session, keys: Keys, token: str) -> int:
-    """Who used the link before and is on the list since.
+def _find_confirmed(engine: Engine, keys: Keys, token: str) -> ConfirmedSubscription:
+    """Find the subscription of a link that was used before, if it is still active.
 
     Raises:
-        SpentLinkError: nobody is.
+        SpentLinkError: the link was not used, or its subscriber is not active.
     """
-    link = opened.get(MailedLink, keys.tokens.read_link(token, LinkPurpose.confirm).link_id)
-    subscriber = None if link is None or link.used_at is None else opened.get(Subscriber, link.subscriber_id)
-    if subscriber is None or subscriber.id is None or subscriber.status is not Status.active:
-        raise SpentLinkError
-    return subscriber.id
+    with open_session(engine, read_only=True) as session:
+        link = session.get(MailedLink, keys.tokens.read_link(token, LinkPurpose.confirm).link_id)
+        if link is None or link.used_at is None:
+            raise SpentLinkError
+        reader = load_subscriber(session, keys, link.subscriber_id)
+        if reader.subscriber.status is not Status.active:
+            raise SpentLinkError
+        return _describe(reader)
+
+
+def _describe(reader: LinkedSubscriber) -> ConfirmedSubscription:
+    return ConfirmedSubscription(subscription=reader.summarise(), token=reader.sign_token())

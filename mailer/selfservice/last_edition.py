@@ -1,20 +1,17 @@
-"""How the last edition would have looked: as a reader's choices show it, saved or only tried. Only reads."""
+"""How the last edition would have looked with a reader's preferences, saved or not. Only reads."""
 
 from dataclasses import dataclass
 
 from sqlalchemy import Engine, or_
 from sqlmodel import Session, col, exists, select
 
-from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.reader import interests_of
 from mailer.selfservice.preferences import PreferencesForm
-from mailer.selfservice.unsubscribe import find_token_subscriber, read_token
+from mailer.selfservice.subscription import open_subscription
 from mailer.workspace import Keys
-from subscribers.errors import TokenError
-from subscribers.models import Status
 
 _LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
 _DELIVERED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
@@ -22,47 +19,40 @@ _DELIVERED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
 
 @dataclass(frozen=True, kw_only=True)
 class LastEdition:
-    """An edition that was sent, and the variant of it that the choices ask for."""
+    """The last edition sent, and the variant that fits the reader's preferences."""
 
     content: CompiledEdition
     variant: Variant
 
 
 def has_last_edition(engine: Engine, keys: Keys, token: str) -> bool:
-    """Whether there is an edition to look at for the reader behind ``token``.
+    """Return whether there is an edition to show to the reader behind ``token``.
 
     Raises:
-        TokenError: the token is not ours.
+        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
     """
-    claim = read_token(keys, token)
-    with open_session(engine, read_only=True) as opened:
-        return _find_last_campaign(opened, claim.subscriber_id) is not None
+    with open_subscription(engine, keys, token, read_only=True) as reader:
+        return _find_last_campaign(reader.session, reader.subscriber_id) is not None
 
 
 def find_last_edition(engine: Engine, keys: Keys, token: str, form: PreferencesForm) -> LastEdition | None:
-    """The last edition the reader behind ``token`` got, or anybody may read, as ``form`` would have had it.
+    """Find the last edition that the reader received or anyone may read, in the variant ``form`` asks for.
 
-    None where there is none, or an older program wrote it.
+    Returns None if there is none, or if an older version of the program wrote it.
 
     Raises:
-        TokenError: the token is not ours, or its subscriber is not on our list.
+        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
     """
-    claim = read_token(keys, token)
-    with open_session(engine, read_only=True) as opened:
-        subscriber = find_token_subscriber(opened, claim)
-        if subscriber.status is Status.erased:
-            raise TokenError
-        campaign = _find_last_campaign(opened, claim.subscriber_id)
-        content = None if campaign is None else _read_content(opened, campaign, form.language)
+    with open_subscription(engine, keys, token, read_only=True) as reader:
+        campaign = _find_last_campaign(reader.session, reader.subscriber_id)
+        content = None if campaign is None else _read_content(reader.session, campaign, form.language)
     if content is None:
         return None
     interests = interests_of(form.country or None, form.sectors, form.countries)
     return LastEdition(content=content, variant=content.variant_for(interests, named=False))
 
 
-def _find_last_campaign(opened: Session, subscriber_id: int) -> Campaign | None:
-    if subscriber_id >= 2**31:
-        return None
+def _find_last_campaign(session: Session, subscriber_id: int) -> Campaign | None:
     got_it = exists().where(
         col(Delivery.campaign_id) == col(Campaign.id),
         col(Delivery.subscriber_id) == subscriber_id,
@@ -71,15 +61,15 @@ def _find_last_campaign(opened: Session, subscriber_id: int) -> Campaign | None:
     wanted = select(Campaign).where(
         col(Campaign.state).in_(_LAUNCHED_STATES), or_(got_it, col(Campaign.archived).is_(True))
     )
-    return opened.exec(wanted.order_by(col(Campaign.id).desc()).limit(1)).first()
+    return session.exec(wanted.order_by(col(Campaign.id).desc()).limit(1)).first()
 
 
-def _read_content(opened: Session, campaign: Campaign, language: str) -> CompiledEdition | None:
+def _read_content(session: Session, campaign: Campaign, language: str) -> CompiledEdition | None:
     frozen = select(CampaignContent.language).where(CampaignContent.campaign_id == campaign.id)
-    languages = sorted(opened.exec(frozen), key=lambda tag: tag != campaign.language)
+    languages = sorted(session.exec(frozen), key=lambda tag: tag != campaign.language)
     if not languages:
         return None
-    row = opened.get(CampaignContent, (campaign.id, choose_language(language, languages)))
+    row = session.get(CampaignContent, (campaign.id, choose_language(language, languages)))
     try:
         return None if row is None else CompiledEdition.from_bytes(row.body)
     except CompiledVersionError:

@@ -1,8 +1,8 @@
-"""What may be asked for on a page, to be mailed: to join, one's link, one's data, another address.
+"""Requests from the pages for an email: to sign up, for a link to the preferences, data or a new address.
 
-Asking writes one row and no more, whoever the address belongs to: whether there is anything to mail is found
-out later (:mod:`mailer.selfservice.letter_worker`). So the answer is the same in words, in status and in time for an
-address that is on the list, for one that is not, and for one that must never get mail.
+A request writes a single row, whatever the address: whether there is anything to send is decided later
+ (:mod:`mailer.selfservice.letter_worker`). So an address on the list, one that is not, and a
+suppressed one all get the same answer: same words, same status, same time.
 """
 
 from dataclasses import dataclass
@@ -17,11 +17,9 @@ from mailer.database.models import LetterKind, QueuedLetter
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
 from mailer.selfservice.rate_limit import count_attempt, make_network_key
-from mailer.selfservice.unsubscribe import find_token_subscriber, read_token
+from mailer.selfservice.subscription import open_subscription
 from mailer.workspace import Keys
 from subscribers.address import normalise_address
-from subscribers.errors import TokenError
-from subscribers.models import Status
 
 INVALID_ADDRESS = gettext_noop("Enter an email address in the correct format, like name@example.org.")
 PRESS_AGAIN = gettext_noop("Please press the button again.")
@@ -47,7 +45,7 @@ SIGN_UP_SENTENCES = (
     ),
     gettext_noop("Subscribe"),
 )
-"""What the page says around the button; it goes into the consent record."""
+"""The sentences around the sign-up button, for the consent record."""
 
 WORDING_VERSION = "2"
 MAX_REQUESTS_PER_NETWORK = 20
@@ -60,8 +58,7 @@ class TooManyRequestsError(MailerError):
 
 @dataclass(frozen=True, kw_only=True)
 class Visitor:
-    """Who asks, as far as that is known: the network ``address``, its ``evidence`` for a consent record, and
-    the ``language`` of the page."""
+    """A visitor: network ``address``, ``evidence`` of it for consent records, and the page's ``language``."""
 
     address: str
     evidence: str
@@ -71,58 +68,54 @@ class Visitor:
 def request_letter(
     engine: Engine, keys: Keys, kind: LetterKind, email: str, visitor: Visitor, *, wording: str = ""
 ) -> None:
-    """Have a letter of ``kind`` (confirm or link) written to whoever has ``email``.
+    """Request a letter of ``kind`` (confirm or link) to ``email``.
 
     Raises:
-        AddressError: it is no address.
-        TooManyRequestsError: this network has asked too often.
+        AddressError: the address is invalid.
+        TooManyRequestsError: too many requests came from this network.
     """
     normalised = normalise_address(email)
-    with open_session(engine) as opened:
-        _count_request(opened, keys, visitor)
-        _add_letter(opened, kind, visitor, email=normalised.email, wording=wording)
-        opened.commit()
+    with open_session(engine) as session:
+        _count_request(session, keys, visitor)
+        _add_letter(session, kind, visitor, email=normalised.email, wording=wording)
+        session.commit()
 
 
 def request_data_link(engine: Engine, keys: Keys, kind: LetterKind, token: str, visitor: Visitor) -> None:
-    """Have the link of an errand (export, erase, address) mailed to the reader behind ``token``.
+    """Request a one-time link (export, erase, address) for the reader behind ``token``, mailed to them.
 
     Raises:
-        TokenError: the token is not ours, or nobody is behind it any more.
-        TooManyRequestsError: this network has asked too often.
+        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+        TooManyRequestsError: too many requests came from this network.
     """
-    claim = read_token(keys, token)
-    with open_session(engine) as opened:
-        subscriber = find_token_subscriber(opened, claim)
-        if subscriber.status is Status.erased:
-            raise TokenError
-        _count_request(opened, keys, visitor)
-        _add_letter(opened, kind, visitor, subscriber_id=subscriber.id)
-        opened.commit()
+    with open_subscription(engine, keys, token) as reader:
+        _count_request(reader.session, keys, visitor)
+        _add_letter(reader.session, kind, visitor, subscriber_id=reader.subscriber_id)
+        reader.session.commit()
 
 
-def request_address_confirmation(opened: Session, subscriber_id: int, email: str, visitor: Visitor) -> None:
-    """Have the new address confirmed by a letter to it. The caller commits.
+def request_address_confirmation(session: Session, subscriber_id: int, email: str, visitor: Visitor) -> None:
+    """Request a letter to the new address that asks to confirm it. The caller commits.
 
     Raises:
-        AddressError: it is no address.
+        AddressError: the address is invalid.
     """
     detail = normalise_address(email).email
-    _add_letter(opened, LetterKind.new_address, visitor, subscriber_id=subscriber_id, detail=detail)
+    _add_letter(session, LetterKind.new_address, visitor, subscriber_id=subscriber_id, detail=detail)
 
 
-def _count_request(opened: Session, keys: Keys, visitor: Visitor) -> None:
-    connection = opened.connection()
+def _count_request(session: Session, keys: Keys, visitor: Visitor) -> None:
+    connection = session.connection()
     now = read_clock(connection)
     name = make_network_key(keys.suppression, "network", visitor.address)
     if not count_attempt(connection, name, limit=MAX_REQUESTS_PER_NETWORK, window=_NETWORK_WINDOW, now=now):
-        # The count stays, or asking on would never be too much.
-        opened.commit()
+        # Commit the count; otherwise refused requests would not be counted.
+        session.commit()
         raise TooManyRequestsError
 
 
 def _add_letter(
-    opened: Session,
+    session: Session,
     kind: LetterKind,
     visitor: Visitor,
     *,
@@ -131,8 +124,8 @@ def _add_letter(
     detail: str = "",
     wording: str = "",
 ) -> None:
-    now = read_clock(opened.connection())
-    opened.add(
+    now = read_clock(session.connection())
+    session.add(
         QueuedLetter(
             kind=kind,
             email=email,

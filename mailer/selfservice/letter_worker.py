@@ -1,10 +1,9 @@
-"""Writing and mailing what pages were asked for: whom it is for, and whether at all, is found out after the
-page has answered.
+"""The worker that builds and sends requested letters, after the page has answered.
 
-A letter is a row that is taken by moving on its next try, so several machines share the work and one that
-dies leaves nothing lying. Its link is made and kept before the first try: a letter that is tried again is the
-same letter, under the same Message-ID. Its row goes when the relay has it, when the address is dead, or after
-a day.
+It decides whether a letter may be sent, and to whom. A worker claims a letter's row by postponing its next
+attempt, so that several machines can share the work and a crashed one blocks nothing. The link is made and
+stored before the first attempt: every attempt sends the same letter under the same Message-ID. The row is
+deleted when the relay has accepted the letter, when the address is dead, or after a day.
 """
 
 import logging
@@ -20,12 +19,12 @@ from sqlmodel import Session, col, select
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import LetterKind, QueuedLetter
+from mailer.dispatch.signing import load_signer
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
 from mailer.selfservice.letter_sender import send_letter
 from mailer.selfservice.letters import build_letter
 from mailer.selfservice.rate_limit import count_attempt, forget_attempts, make_address_key
-from mailer.smtp.dkim import load_signer
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
@@ -37,7 +36,8 @@ from subscribers.one_time_links import issue_link
 from subscribers.tokens import LinkPurpose
 
 LETTER_WINDOW = timedelta(days=1)
-"""An address gets one letter of a kind in it, whoever asks however often; a letter is tried for as long."""
+"""An address gets one letter of each kind in this time, however often it is requested. A letter that cannot
+be sent is retried for as long."""
 
 MAX_DATA_LINKS = 3
 _LEASE = timedelta(minutes=30)
@@ -58,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedLetter:
-    """A letter that is taken and can be mailed: its row's number, what it is, where it goes, its link."""
+    """A claimed letter, ready to be sent: its row's id, kind, recipient and link."""
 
     letter_id: int
     kind: LetterKind
@@ -76,7 +76,7 @@ def run_letter_worker(
     clock: Clock = read_clock,
     poll_seconds: float = _POLL_SECONDS,
 ) -> None:
-    """Mail the letters that pages were asked for until ``stop`` is set, waiting for a database that went."""
+    """Send requested letters until ``stop`` is set. While the database is unavailable, wait and retry."""
     engine = workspace.open_database(durable=True)
     complained = ""
     try:
@@ -85,12 +85,12 @@ def run_letter_worker(
                 send_due_letters(workspace, engine, stop=stop, clock=clock)
                 complained = ""
             except (SQLAlchemyError, MailerError, ConfigurationError) as error:
-                words = f"Letters that readers asked for cannot be mailed now: {error}"
+                words = f"Emails that readers asked for cannot be sent at the moment: {error}"
                 if words != complained:
                     report(words)
                 complained = words
             except Exception:
-                # One letter's trouble must not keep all others lying.
+                # A fault in one letter must not hold up the others.
                 _log.exception("Mailing a letter failed.")
             stop.wait(poll_seconds)
     finally:
@@ -104,10 +104,10 @@ def send_due_letters(
     stop: threading.Event | None = None,
     clock: Clock = read_clock,
 ) -> int:
-    """Mail every letter that is due; how many the relay took.
+    """Send every letter that is due; return how many the relay accepted.
 
     Raises:
-        ConfigurationError: an address of ours, a relay or a key cannot be used. The letters wait.
+        ConfigurationError: a sender address, a relay or a key cannot be used. The letters wait.
     """
     mailed = 0
     while (stop is None or not stop.is_set()) and has_due_letters(engine, clock):
@@ -118,39 +118,39 @@ def send_due_letters(
 
 
 def has_due_letters(engine: Engine, clock: Clock = read_clock) -> bool:
-    """Whether there is a letter to mail now."""
-    with open_session(engine, read_only=True) as opened:
-        now = clock(opened.connection())
+    """Return whether a letter is due."""
+    with open_session(engine, read_only=True) as session:
+        now = clock(session.connection())
         return (
-            opened.exec(select(QueuedLetter.id).where(QueuedLetter.not_before <= now).limit(1)).first()
+            session.exec(select(QueuedLetter.id).where(QueuedLetter.not_before <= now).limit(1)).first()
             is not None
         )
 
 
 def claim_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> ClaimedLetter | None:
-    """Take the next letter that is due: find out whom it is for, and make its link.
+    """Claim the next letter that is due: find its recipient and make its link.
 
-    None where there is none to be taken, or the one that was must not be mailed; its row is gone then.
+    Returns None if no letter is due, or if this one must not be sent; its row is deleted then.
     """
-    with open_session(engine) as opened:
-        now = clock(opened.connection())
+    with open_session(engine) as session:
+        now = clock(session.connection())
         due = (
             select(QueuedLetter)
             .where(QueuedLetter.not_before <= now)
             .order_by(col(QueuedLetter.not_before), col(QueuedLetter.id))
         )
-        letter = opened.exec(due.limit(1).with_for_update(skip_locked=True)).first()
+        letter = session.exec(due.limit(1).with_for_update(skip_locked=True)).first()
         if letter is None:
             return None
         is_old = now - letter.asked_at > LETTER_WINDOW
-        if is_old or not (letter.token or _prepare(opened, workspace, letter, now)):
-            opened.delete(letter)
-            forget_attempts(opened.connection(), before=now - 2 * LETTER_WINDOW)
-            opened.commit()
+        if is_old or not (letter.token or _prepare(session, workspace, letter, now)):
+            session.delete(letter)
+            forget_attempts(session.connection(), current=now - 2 * LETTER_WINDOW)
+            session.commit()
             return None
         letter.attempts += 1
         letter.not_before = now + _LEASE
-        opened.add(letter)
+        session.add(letter)
         ready = ClaimedLetter(
             letter_id=letter.id or 0,
             kind=LetterKind(letter.kind),
@@ -159,25 +159,25 @@ def claim_letter(workspace: Workspace, engine: Engine, clock: Clock = read_clock
             token=letter.token,
             attempts=letter.attempts,
         )
-        opened.commit()
+        session.commit()
         return ready
 
 
-def _prepare(opened: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
-    """Find out whom ``letter`` is for and make its link; whether it may be mailed."""
+def _prepare(session: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
+    """Find the recipient of ``letter`` and make its link; return whether it may be sent."""
     if letter.kind is LetterKind.confirm:
-        return _prepare_sign_up(opened, workspace, letter, now)
+        return _prepare_sign_up(session, workspace, letter, now)
     if letter.kind is LetterKind.link:
-        return _prepare_preferences_link(opened, workspace, letter, now)
-    return _prepare_data_link(opened, workspace, letter, now)
+        return _prepare_preferences_link(session, workspace, letter, now)
+    return _prepare_data_link(session, workspace, letter, now)
 
 
-def _prepare_sign_up(opened: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
+def _prepare_sign_up(session: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
     key = workspace.keys.suppression
-    if not _is_within_limit(opened, workspace, "join", letter.email, now):
+    if not _is_within_limit(session, workspace, "join", letter.email, now):
         return False
     asked = request_opt_in(
-        opened,
+        session,
         letter.email,
         key=key,
         method="page",
@@ -195,27 +195,27 @@ def _prepare_sign_up(opened: Session, workspace: Workspace, letter: QueuedLetter
         letter.kind = LetterKind.already
         letter.token = _sign_preferences_token(workspace, asked.subscriber_id)
         return True
-    subscriber = opened.get(Subscriber, asked.subscriber_id)
+    subscriber = session.get(Subscriber, asked.subscriber_id)
     if subscriber is not None and asked.status is Status.pending and subscriber.language is None:
-        # The page they asked on is the best we know of the language they read.
+        # The language of the page is the best guess at the language they read.
         subscriber.language = letter.language
-        opened.add(subscriber)
+        session.add(subscriber)
     letter.token = issue_link(
-        opened, workspace.keys.tokens, LinkPurpose.confirm, subscriber_id=asked.subscriber_id, now=now
+        session, workspace.keys.tokens, LinkPurpose.confirm, subscriber_id=asked.subscriber_id, now=now
     )
     return True
 
 
 def _prepare_preferences_link(
-    opened: Session, workspace: Workspace, letter: QueuedLetter, now: datetime
+    session: Session, workspace: Workspace, letter: QueuedLetter, now: datetime
 ) -> bool:
     key = workspace.keys.suppression
-    subscriber = opened.exec(select(Subscriber).where(Subscriber.email == letter.email)).one_or_none()
-    if subscriber is None or subscriber.id is None or is_suppressed(opened, key, letter.email):
+    subscriber = session.exec(select(Subscriber).where(Subscriber.email == letter.email)).one_or_none()
+    if subscriber is None or subscriber.id is None or is_suppressed(session, key, letter.email):
         return False
     if subscriber.status in {Status.pending, Status.erased}:
         return False
-    if not _is_within_limit(opened, workspace, "link", letter.email, now):
+    if not _is_within_limit(session, workspace, "link", letter.email, now):
         return False
     letter.subscriber_id = subscriber.id
     letter.language = match_language([subscriber.language or ""]) or letter.language
@@ -223,23 +223,23 @@ def _prepare_preferences_link(
     return True
 
 
-def _prepare_data_link(opened: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
+def _prepare_data_link(session: Session, workspace: Workspace, letter: QueuedLetter, now: datetime) -> bool:
     key = workspace.keys.suppression
-    subscriber = opened.get(Subscriber, letter.subscriber_id or 0)
+    subscriber = session.get(Subscriber, letter.subscriber_id or 0)
     if subscriber is None or subscriber.id is None or subscriber.status is Status.erased:
         return False
     letter.email = letter.detail or subscriber.email
-    if is_suppressed(opened, key, letter.email):
+    if is_suppressed(session, key, letter.email):
         return False
     if letter.kind is LetterKind.new_address:
-        taken = opened.exec(select(Subscriber.id).where(Subscriber.email == letter.detail)).first()
+        taken = session.exec(select(Subscriber.id).where(Subscriber.email == letter.detail)).first()
         if taken is not None or subscriber.status in GONE_STATUSES:
             return False
     most = 1 if letter.kind is LetterKind.new_address else MAX_DATA_LINKS
-    if not _is_within_limit(opened, workspace, str(letter.kind), letter.email, now, most=most):
+    if not _is_within_limit(session, workspace, str(letter.kind), letter.email, now, most=most):
         return False
     letter.token = issue_link(
-        opened,
+        session,
         workspace.keys.tokens,
         LinkPurpose(letter.kind.value),
         subscriber_id=subscriber.id,
@@ -250,22 +250,22 @@ def _prepare_data_link(opened: Session, workspace: Workspace, letter: QueuedLett
 
 
 def _is_within_limit(
-    opened: Session, workspace: Workspace, what: str, email: str, now: datetime, *, most: int = 1
+    session: Session, workspace: Workspace, what: str, email: str, now: datetime, *, most: int = 1
 ) -> bool:
     name = make_address_key(workspace.keys.suppression, what, email)
-    return count_attempt(opened.connection(), name, limit=most, window=LETTER_WINDOW, now=now)
+    return count_attempt(session.connection(), name, limit=most, window=LETTER_WINDOW, now=now)
 
 
 def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
-    # Of no campaign: what is done through it proves no delivery.
+    # Campaign 0: using this link does not prove that any campaign was delivered.
     return workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
 
 
 def _send(workspace: Workspace, engine: Engine, ready: ClaimedLetter, clock: Clock) -> bool:
-    """Mail a letter that was taken; whether the relay took it."""
+    """Send a claimed letter; return whether the relay accepted it."""
     settings = workspace.settings
-    with open_session(engine, read_only=True) as opened:
-        now = clock(opened.connection())
+    with open_session(engine, read_only=True) as session:
+        now = clock(session.connection())
     message = build_letter(
         ready.kind,
         envelope=ready.envelope,
@@ -284,7 +284,7 @@ def _send(workspace: Workspace, engine: Engine, ready: ClaimedLetter, clock: Clo
 
 
 def _record_outcome(engine: Engine, ready: ClaimedLetter, outcome: Outcome, clock: Clock) -> None:
-    """Let the row go with its letter, or leave it for the next try."""
+    """Delete the row of a letter that is finished, or schedule the next attempt."""
     with engine.begin() as connection:
         if outcome.verdict in {Verdict.sent, Verdict.rejected, Verdict.failed}:
             connection.execute(delete(QueuedLetter).where(col(QueuedLetter.id) == ready.letter_id))

@@ -1,7 +1,7 @@
-"""The letters that pages have mailed: what each says, in the reader's language, as bytes for SMTP.
+"""Letters: the emails that readers request on a page, in the reader's language, as bytes for SMTP.
 
-Nothing in them was typed by a visitor: whoever fills in somebody else's address has us say our own words
-and no more.
+They contain nothing that a visitor typed, so a form filled in with someone else's address cannot be used to
+send them a text.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ _TEMPLATE_FOLDER = ROOT / "web" / "letters"
 
 @dataclass(frozen=True, kw_only=True)
 class LetterText:
-    """What one kind of letter says: its subject, a sentence or two, its button, and what else to know."""
+    """The texts of one kind of letter: subject, body, button, and the note below it."""
 
     subject: str
     body: str
@@ -117,13 +117,13 @@ def build_letter(
     letter_id: int,
     now: datetime,
 ) -> bytes:
-    """The letter to ``envelope`` whose button leads to ``url``: text and HTML, CRLF throughout, all ASCII but
-    for a local part that is not.
+    """Build the letter to ``envelope`` whose button leads to ``url``: text and HTML, with CRLF line ends.
 
-    ``number`` is that of its row: the Message-ID is the same however often it is tried.
+    All of it is ASCII, except for a local part that is not. The Message-ID follows from ``letter_id``, the id
+    of its row, so every attempt carries the same one.
 
     Raises:
-        ConfigurationError: the sender's own address cannot be used.
+        ConfigurationError: the sender's address cannot be used.
     """
     sender = settings.sender
     subject = translator.translate(LETTER_TEXTS[kind].subject)
@@ -136,7 +136,7 @@ def build_letter(
         ("Date", format_datetime(now.replace(microsecond=0))),
         ("Message-ID", f"<l{letter_id}.{boundary[2:14]}@{own.rpartition('@')[2]}>"),
         ("MIME-Version", "1.0"),
-        # RFC 3834: an answer to what a page was asked; nobody's out-of-office need answer it.
+        # RFC 3834: an automatic reply, which no out-of-office notice should answer.
         ("Auto-Submitted", "auto-replied"),
         ("X-Auto-Response-Suppress", "All"),
         ("Content-Language", translator.tag),
@@ -149,7 +149,7 @@ def build_letter(
             subtype,
             _jinja_env(subtype)
             .get_template(f"letter.{ending}")
-            .render(_letter_values(kind, translator, sender, subtype), url=url, tongue=translator),
+            .render(_letter_values(kind, translator, sender, subtype), url=url, translator=translator),
         )
         for subtype, ending in (("plain", "txt"), ("html", "html"))
     ]
@@ -158,9 +158,9 @@ def build_letter(
 
 
 def _letter_values(
-    kind: LetterKind, tongue: Translator, sender: SenderSettings, subtype: str
+    kind: LetterKind, translator: Translator, sender: SenderSettings, subtype: str
 ) -> Mapping[str, str]:
-    """What a letter says, the office's own words among it marked where there is markup."""
+    """Return the values for a letter's template; HTML marks the language of the sender's own words."""
     own = {
         "sender_name": sender.name,
         "organisation": sender.organisation,
@@ -168,10 +168,12 @@ def _letter_values(
     }
     said = vars(LETTER_TEXTS[kind]).items()
     if subtype == "plain":
-        return own | {name: tongue.translate(words, organisation=sender.organisation) for name, words in said}
-    marked = {name: embed_sender_text(text, sender, tongue.tag) for name, text in own.items()}
+        return own | {
+            name: translator.translate(words, organisation=sender.organisation) for name, words in said
+        }
+    marked = {name: embed_sender_text(text, sender, translator.tag) for name, text in own.items()}
     return marked | {
-        name: tongue.translate_html(words, organisation=marked["organisation"]) for name, words in said
+        name: translator.translate_html(words, organisation=marked["organisation"]) for name, words in said
     }
 
 

@@ -1,4 +1,4 @@
-"""What a reader asks for on the preferences page: name, country, topics, language, a rest from mail."""
+"""The preferences page: name, country, topics, language, and a pause from email."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,20 +6,12 @@ from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
 
-from mailer.database.engine import open_session
 from mailer.dispatch.deliveries.in_doubt import PREFERENCES_EVIDENCE
 from mailer.i18n import gettext_noop
-from mailer.selfservice.unsubscribe import (
-    SubscriptionSummary,
-    confirm_delivery,
-    find_token_subscriber,
-    read_token,
-    summarise_subscription,
-)
+from mailer.selfservice.subscription import SubscriptionSummary, open_subscription
 from mailer.workspace import Keys
 from subscribers.consent.preferences import Preferences, read_preferences, save_preferences
-from subscribers.errors import DetailError, TokenError
-from subscribers.models import Status
+from subscribers.errors import DetailError
 from subscribers.validation import MAX_NAME_LENGTH, clean_line
 
 MAX_PAUSE = timedelta(days=730)
@@ -27,11 +19,11 @@ MAX_PAUSE = timedelta(days=730)
 
 @dataclass(frozen=True, kw_only=True)
 class PreferencesForm:
-    """The preferences page as filled in: raw words, kept as they came so that nothing typed is lost.
+    """The preferences form as submitted: raw values, so that the page can show again what was typed.
 
-    ``name`` is a new name, empty to keep the one we have; ``nameless`` gives it up. ``countries`` are those
-    followed besides one's own. ``frequency`` is ``every`` or ``pause``; ``until`` a date as ``2026-12-31``,
-    or empty.
+    ``name`` is a new name, or empty to keep the one on record; ``nameless`` removes it. ``countries`` are
+    those followed in addition to the reader's own. ``frequency`` is ``every`` or ``pause``; ``until`` is a
+    date such as ``2026-12-31``, or empty.
     """
 
     name: str
@@ -46,9 +38,9 @@ class PreferencesForm:
 
 @dataclass(frozen=True, kw_only=True)
 class PreferenceOptions:
-    """What may be chosen: country codes, sector slugs and language tags, and today in UTC.
+    """The options of the form: country codes, sector slugs, language tags, and today's date in UTC.
 
-    ``followed`` are the countries the newsletter is about.
+    ``followable_countries`` are the countries the newsletter is about.
     """
 
     countries: frozenset[str]
@@ -68,10 +60,10 @@ class PreferenceOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FormResult:
-    """A reader at the preferences page: where they stand, the form to show, and complaints by field.
+    """The form to show, the reader's subscription, and error messages by field.
 
-    ``saved`` says whether this request saved it. ``initial`` is how the name we have begins: whoever holds a
-    forwarded link learns no more of it. Complaints are English sentences, for a tongue to say.
+    ``saved`` says whether this request saved the form. ``initial`` is the first letter of the name on record;
+    anyone who holds a forwarded link learns no more of it. Error messages are English, to be translated.
     """
 
     subscription: SubscriptionSummary
@@ -82,12 +74,12 @@ class FormResult:
 
     @property
     def paused_until(self) -> date | None:
-        """The first day of mail again, where the form asks for a rest."""
+        """The first day after the pause, if the form asks for one."""
         return _parse_date(self.form.until) if self.form.frequency == "pause" else None
 
 
 def parse_form(fields: Sequence[tuple[str, str]]) -> PreferencesForm:
-    """The form in the fields a browser sent; what is missing is empty, the last of two wins."""
+    """Read the form from submitted fields. A missing field is empty; of repeated fields the last counts."""
     last = dict(fields)
     return PreferencesForm(
         name=last.get("name", ""),
@@ -102,19 +94,15 @@ def parse_form(fields: Sequence[tuple[str, str]]) -> PreferencesForm:
 
 
 def load_form(engine: Engine, keys: Keys, token: str, *, today: date) -> FormResult:
-    """The page as it stands. Writes nothing.
+    """Load the form with the saved preferences. Writes nothing.
 
     Raises:
-        TokenError: the token is not ours, or its subscriber is not on our list.
+        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
     """
-    claim = read_token(keys, token)
-    with open_session(engine, read_only=True) as opened:
-        subscriber = find_token_subscriber(opened, claim)
-        if subscriber.status is Status.erased:
-            raise TokenError
-        preferences = read_preferences(opened, claim.subscriber_id)
+    with open_subscription(engine, keys, token, read_only=True) as reader:
+        preferences = read_preferences(reader.session, reader.subscriber_id)
         return FormResult(
-            subscription=summarise_subscription(opened, keys, subscriber, claim),
+            subscription=reader.summarise(),
             form=_preferences_to_form(preferences, today),
             errors={},
             saved=False,
@@ -128,78 +116,68 @@ def save_form(
     token: str,
     form: PreferencesForm,
     *,
-    offer: PreferenceOptions,
-    method: str,
+    options: PreferenceOptions,
     now: datetime,
     language: str = "",
 ) -> FormResult:
-    """Save the form if nothing is wrong with it; otherwise say what, and save nothing.
+    """Save the form if it is valid; otherwise return the errors and save nothing.
 
     ``language`` is that of the page.
 
     Raises:
-        TokenError: the token is not ours, or its subscriber is not on our list.
+        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
     """
-    claim = read_token(keys, token)
-    with open_session(engine) as opened:
-        subscriber = find_token_subscriber(opened, claim)
-        if subscriber.status is Status.erased:
-            raise TokenError
-        before = read_preferences(opened, claim.subscriber_id)
-        complaints = validate_form(form, before, offer)
-        if not complaints:
-            wanted = _form_to_preferences(
-                form,
-                before,
-                offer,
-                may_pause=summarise_subscription(opened, keys, subscriber, claim).gets_mail,
-            )
+    with open_subscription(engine, keys, token) as reader:
+        current = read_preferences(reader.session, reader.subscriber_id)
+        errors = validate_form(form, current, options)
+        if not errors:
+            may_pause = reader.summarise().gets_mail
             save_preferences(
-                opened,
-                claim.subscriber_id,
-                wanted,
-                method=method,
-                source=f"campaign {claim.campaign_id}",
+                reader.session,
+                reader.subscriber_id,
+                _form_to_preferences(form, current, options, may_pause=may_pause),
+                method="page",
+                source=reader.source,
                 now=now,
                 language=language,
             )
-            before = read_preferences(opened, claim.subscriber_id)
-            form = _preferences_to_form(before, offer.today)
-        # Also with complaints: whoever filled in the form has the mail.
-        confirm_delivery(opened, claim, PREFERENCES_EVIDENCE, now)
-        standing = summarise_subscription(opened, keys, subscriber, claim)
-        opened.commit()
+            current = read_preferences(reader.session, reader.subscriber_id)
+            form = _preferences_to_form(current, options.today)
+        # Also if the form has errors: a reader who submits it has received the email.
+        reader.confirm_delivery(PREFERENCES_EVIDENCE, now)
+        summary = reader.summarise()
+        reader.session.commit()
         return FormResult(
-            subscription=standing,
+            subscription=summary,
             form=form,
-            errors=complaints,
-            saved=not complaints,
-            initial=before.name[:1],
+            errors=errors,
+            saved=not errors,
+            initial=current.name[:1],
         )
 
 
-def validate_form(form: PreferencesForm, before: Preferences, offer: PreferenceOptions) -> dict[str, str]:
-    """What is wrong with the form, by field, in the order of the page. What a reader has already may stay."""
-    complaints = {
+def validate_form(form: PreferencesForm, current: Preferences, options: PreferenceOptions) -> dict[str, str]:
+    """Return error messages by field, in the order of the page. A value on record is always valid."""
+    errors = {
         "name": _validate_name(form.name),
         "country": ""
-        if form.country in offer.countries | {"", before.country or ""}
+        if form.country in options.countries | {"", current.country or ""}
         else gettext_noop("Choose a country from the list."),
         "sectors": ""
-        if form.sectors <= offer.sectors | before.sectors
+        if form.sectors <= options.sectors | current.sectors
         else gettext_noop("Choose topics from the list."),
         "follow": ""
-        if form.countries <= offer.followable_countries | before.countries
+        if form.countries <= options.followable_countries | current.countries
         else gettext_noop("Choose countries from the list."),
         "language": ""
-        if form.language in offer.languages | {"", before.language or ""}
+        if form.language in options.languages | {"", current.language or ""}
         else gettext_noop("Choose a language from the list."),
         "frequency": ""
         if form.frequency in {"every", "pause"}
         else gettext_noop("Choose one of the two options."),
-        "until": _validate_pause_end(form.until, offer) if form.frequency == "pause" else "",
+        "until": _validate_pause_end(form.until, options) if form.frequency == "pause" else "",
     }
-    return {field: complaint for field, complaint in complaints.items() if complaint}
+    return {field: error for field, error in errors.items() if error}
 
 
 def _validate_name(name: str) -> str:
@@ -212,15 +190,15 @@ def _validate_name(name: str) -> str:
     return ""
 
 
-def _validate_pause_end(text: str, offer: PreferenceOptions) -> str:
+def _validate_pause_end(text: str, options: PreferenceOptions) -> str:
     if not text:
         return gettext_noop("Choose the date to start sending again.")
     day = _parse_date(text)
     if day is None:
         return gettext_noop("Enter the date as year-month-day, such as 2027-03-31.")
-    if day < offer.first_day:
+    if day < options.first_day:
         return gettext_noop("Choose a date after today.")
-    if day > offer.last_day:
+    if day > options.last_day:
         return gettext_noop(
             "Choose a date within the next two years. For a longer break, you can unsubscribe and come back."
         )
@@ -228,25 +206,25 @@ def _validate_pause_end(text: str, offer: PreferenceOptions) -> str:
 
 
 def _form_to_preferences(
-    form: PreferencesForm, before: Preferences, offer: PreferenceOptions, *, may_pause: bool
+    form: PreferencesForm, current: Preferences, options: PreferenceOptions, *, may_pause: bool
 ) -> Preferences:
     pause = _parse_date(form.until) if form.frequency == "pause" else None
     return Preferences(
-        # Not shown, so an empty field has not given it up.
-        name="" if form.nameless else form.name if form.name.strip() else before.name,
+        # The page does not show the name, so an empty field does not remove it.
+        name="" if form.nameless else form.name if form.name.strip() else current.name,
         country=form.country or None,
-        # A sector that is no longer configured is not on the page, so it cannot have been given up there.
-        sectors=(form.sectors & offer.sectors) | (before.sectors - offer.sectors),
+        # A sector that is no longer configured is not on the page, so the reader cannot have removed it.
+        sectors=(form.sectors & options.sectors) | (current.sectors - options.sectors),
         language=form.language or None,
-        countries=(form.countries & offer.followable_countries)
-        | (before.countries - offer.followable_countries),
-        # Somebody who left is not shown the question, and a pause would be a way back.
-        paused_until=pause if may_pause else before.paused_until,
+        countries=(form.countries & options.followable_countries)
+        | (current.countries - options.followable_countries),
+        # An unsubscribed reader is not shown this question, and a pause would resubscribe them.
+        paused_until=pause if may_pause else current.paused_until,
     )
 
 
 def _preferences_to_form(preferences: Preferences, today: date) -> PreferencesForm:
-    # A pause that is over is nothing to show: mail goes out again already.
+    # A pause that has ended is not shown: the reader already gets email again.
     until = preferences.paused_until
     if until is not None and until <= today:
         until = None

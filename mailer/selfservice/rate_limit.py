@@ -1,6 +1,6 @@
-"""How often strangers may ask: counted in the database, so that it holds over all machines and restarts.
+"""Rate limits for public forms, counted in the database so that they hold across machines and restarts.
 
-What is counted is known by a keyed hash alone: neither an address nor a network can be read from it.
+Counters are stored under a keyed hash, which reveals neither the address nor the network.
 """
 
 import hmac
@@ -21,9 +21,9 @@ _KEY_DIGITS = 40
 
 
 def count_attempt(connection: Connection, key: str, *, limit: int, window: timedelta, now: datetime) -> bool:
-    """Count one more for ``key``; whether it is still among the ``most`` allowed ``within`` that time.
+    """Count an attempt for ``key``; return whether it is within the ``limit`` allowed per ``window``.
 
-    One statement, so that of two who ask at once each is counted. The caller commits.
+    A single statement, so that concurrent attempts are all counted. The caller commits.
     """
     insert = sqlite.insert if connection.dialect.name == "sqlite" else postgresql.insert
     statement = insert(_TABLE).values(key=key, since=now, used=1)
@@ -38,16 +38,16 @@ def count_attempt(connection: Connection, key: str, *, limit: int, window: timed
     return bool(connection.execute(counted).scalar_one() <= limit)
 
 
-def forget_attempts(connection: Connection, *, before: datetime) -> None:
-    """Drop what was counted from before that moment."""
-    connection.execute(delete(_TABLE).where(_TABLE.c.since < before))
+def forget_attempts(connection: Connection, *, current: datetime) -> None:
+    """Delete the counters that started before that moment."""
+    connection.execute(delete(_TABLE).where(_TABLE.c.since < current))
 
 
 def make_address_key(key: SuppressionKey, what: str, email: str) -> str:
-    """The name under which asking for ``what`` at an address is counted.
+    """Make the key that counts requests for ``what`` by email address.
 
-    Spellings that reach the same mailbox are one, here and nowhere else: ``+word`` is dropped, and at Gmail
-    the dots.
+    Only here are spellings of the same mailbox treated as one: ``+word`` is dropped, and so are the dots at
+    Gmail.
     """
     local, _, domain = email.lower().rpartition("@")
     local = local.partition("+")[0] or local
@@ -57,7 +57,7 @@ def make_address_key(key: SuppressionKey, what: str, email: str) -> str:
 
 
 def make_network_key(key: SuppressionKey, what: str, address: str) -> str:
-    """The name under which asking for ``what`` from a network is counted: an IPv4 address, an IPv6 /64."""
+    """Make the key that counts requests for ``what`` by network: an IPv4 address or an IPv6 /64."""
     try:
         origin = ip_address(address.partition("%")[0])
     except ValueError:

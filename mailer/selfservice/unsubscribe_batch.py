@@ -1,7 +1,7 @@
-"""Many who press the button of their mail program in the same moment, written down in one transaction.
+"""Writing many simultaneous one-click unsubscribe requests in one transaction.
 
-On SQLite one writer at a time has the database, and a campaign that is sent takes it hundreds of times a
-second. Whoever gets the turn writes for all who wait meanwhile, so a crowd waits no longer than one of them.
+SQLite allows one writer at a time, and a running campaign writes hundreds of times a second. The request that
+gets the write lock writes for all requests waiting by then, so a crowd waits no longer than one of them.
 """
 
 import threading
@@ -12,7 +12,8 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from mailer.database.engine import open_session
-from mailer.selfservice.unsubscribe import read_token, unsubscribe_one_click
+from mailer.selfservice.subscription import read_token
+from mailer.selfservice.unsubscribe import unsubscribe_one_click
 from mailer.workspace import Keys
 from subscribers.errors import TokenError
 from subscribers.tokens import TokenPayload
@@ -20,16 +21,16 @@ from subscribers.tokens import TokenPayload
 
 @dataclass
 class _Request:
-    """One press: whose, when, and what became of it."""
+    """One unsubscribe request and its result."""
 
-    claim: TokenPayload
+    payload: TokenPayload
     now: datetime
     is_done: bool = False
     error: Exception | None = None
 
 
 class UnsubscribeBatcher:
-    """Takes the presses of one process. Safe to share between threads."""
+    """Batches the unsubscribe requests of one process. Thread-safe."""
 
     def __init__(self, engine: Engine, keys: Keys) -> None:
         self._engine = engine
@@ -39,44 +40,44 @@ class UnsubscribeBatcher:
         self._pending: list[_Request] = []
 
     def unsubscribe(self, token: str, *, now: datetime) -> None:
-        """Let the reader leave; it is committed when this returns.
+        """Unsubscribe the reader; the change is committed when this returns.
 
         Raises:
-            TokenError: the token is not ours, or its subscriber is not on our list.
+            TokenError: the token is invalid, or its subscriber is not on the list.
         """
-        wish = _Request(read_token(self._keys, token), now)
+        request = _Request(read_token(self._keys, token), now)
         if self._engine.dialect.name != "sqlite":
-            # Others write beside it, and a crowd in one transaction could only wait for each other in a ring.
-            self._write([wish])
+            # PostgreSQL has many writers at a time, and two batches could deadlock each other.
+            self._write([request])
         else:
             with self._pending_lock:
-                self._pending.append(wish)
+                self._pending.append(request)
             with self._write_lock:
-                if not wish.is_done:
+                if not request.is_done:
                     with self._pending_lock:
-                        crowd, self._pending = self._pending, []
-                    self._write(crowd)
-        if wish.error is not None:
-            raise wish.error
+                        batch, self._pending = self._pending, []
+                    self._write(batch)
+        if request.error is not None:
+            raise request.error
 
-    def _write(self, crowd: list[_Request]) -> None:
+    def _write(self, batch: list[_Request]) -> None:
         try:
-            with open_session(self._engine) as opened:
-                for wish in crowd:
-                    self._apply(opened, wish)
-                opened.commit()
+            with open_session(self._engine) as session:
+                for request in batch:
+                    self._apply(session, request)
+                session.commit()
         except Exception as error:
-            # Nothing of it was kept, so nobody may be told that it was.
-            for wish in crowd:
-                wish.error = wish.error or error
+            # Nothing was committed, so every request of the batch has failed.
+            for request in batch:
+                request.error = request.error or error
         finally:
-            for wish in crowd:
-                wish.is_done = True
+            for request in batch:
+                request.is_done = True
 
     @staticmethod
-    def _apply(opened: Session, wish: _Request) -> None:
+    def _apply(session: Session, request: _Request) -> None:
         try:
-            unsubscribe_one_click(opened, wish.claim, now=wish.now)
+            unsubscribe_one_click(session, request.payload, now=request.now)
         except TokenError as error:
-            # Found out before anything was written for it: the others are none the worse.
-            wish.error = error
+            # Raised before anything was written for this request, so the rest of the batch goes on.
+            request.error = error

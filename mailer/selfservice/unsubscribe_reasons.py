@@ -1,4 +1,4 @@
-"""Why somebody left, in their own choice of a few words. Nobody has to say, and it changes nothing else."""
+"""Why a reader unsubscribed, chosen from a short list. Answering is optional and changes nothing else."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,14 +6,8 @@ from enum import StrEnum
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from mailer.database.engine import open_session
 from mailer.i18n import gettext_noop
-from mailer.selfservice.unsubscribe import (
-    SubscriptionSummary,
-    find_token_subscriber,
-    read_token,
-    summarise_subscription,
-)
+from mailer.selfservice.subscription import SubscriptionSummary, open_subscription
 from mailer.workspace import Keys
 from subscribers.consent.status_changes import add_consent_record
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
@@ -22,13 +16,13 @@ _EVIDENCE_PREFIX = "reason for leaving: "
 
 
 class UnsubscribeReason(StrEnum):
-    """What may be chosen."""
+    """The reasons a reader can choose from."""
 
     too_many = "too_many"
     """Too many emails."""
 
     not_mine = "not_mine"
-    """The subjects do not concern them."""
+    """The topics are not relevant to them."""
 
     moved_on = "moved_on"
     """Their work has changed."""
@@ -37,7 +31,7 @@ class UnsubscribeReason(StrEnum):
     """They did not ask for it."""
 
     hard_to_read = "hard_to_read"
-    """The mail is hard to read, or in the wrong language."""
+    """The email is hard to read, or in the wrong language."""
 
     other = "other"
     """Something else."""
@@ -51,43 +45,41 @@ REASON_LABELS = {
     UnsubscribeReason.hard_to_read: gettext_noop("It is hard to read, or not in my language."),
     UnsubscribeReason.other: gettext_noop("Another reason."),
 }
-"""How the page says them, in its order."""
+"""The reasons as the page words and orders them."""
 
 
 def record_reason(
     engine: Engine, keys: Keys, token: str, reason: str, *, now: datetime
 ) -> SubscriptionSummary:
-    """Write down why the reader left, beside the record of their leaving; once for the same reason.
+    """Record why the reader unsubscribed, beside the consent record; the same reason only once.
 
-    A word that is no reason, and whoever is still on the list, changes nothing.
+    An unknown reason, or a reader who is still subscribed, changes nothing.
 
     Raises:
-        TokenError: the token is not ours, or its subscriber is not on our list.
+        TokenError: the token is invalid, or its subscriber is not on the list.
     """
-    claim = read_token(keys, token)
-    with open_session(engine) as opened:
-        subscriber = find_token_subscriber(opened, claim)
-        opened.refresh(subscriber, with_for_update=True)
+    with open_subscription(engine, keys, token, allow_erased=True) as reader:
+        session, subscriber = reader.session, reader.subscriber
+        session.refresh(subscriber, with_for_update=True)
         if reason in UnsubscribeReason.__members__ and subscriber.status is Status.unsubscribed:
             evidence = f"{_EVIDENCE_PREFIX}{reason}"
-            if _read_last_reason(opened, subscriber) != evidence:
-                source = f"campaign {claim.campaign_id}"
+            if _read_last_reason(session, subscriber) != evidence:
                 add_consent_record(
-                    opened,
+                    session,
                     subscriber,
                     ConsentEvent.updated,
                     method="page",
-                    source=source,
+                    source=reader.source,
                     now=now,
                     evidence=evidence,
                 )
-        standing = summarise_subscription(opened, keys, subscriber, claim)
-        opened.commit()
-        return standing
+        summary = reader.summarise()
+        session.commit()
+        return summary
 
 
-def _read_last_reason(opened: Session, subscriber: Subscriber) -> str | None:
-    """The reason given last."""
+def _read_last_reason(session: Session, subscriber: Subscriber) -> str | None:
+    """Return the last reason recorded."""
     given = col(ConsentRecord.evidence).startswith(_EVIDENCE_PREFIX)
     wanted = select(ConsentRecord.evidence).where(ConsentRecord.subscriber_id == subscriber.id, given)
-    return opened.exec(wanted.order_by(col(ConsentRecord.id).desc()).limit(1)).first()
+    return session.exec(wanted.order_by(col(ConsentRecord.id).desc()).limit(1)).first()

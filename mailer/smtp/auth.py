@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Final, Literal
 from urllib.parse import unquote, urlsplit
 
-from mailer.errors import ConfigurationError
 from mailer.smtp.interfaces import ConnectionFailedError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 
 AuthSetting = Literal["auto", "plain", "login", "xoauth2"]
-"""The mechanism the settings ask for."""
+"""The mechanism to use; "auto" takes the best the server offers."""
 
-# RFC 5321 §4.5.3.1.4: a command line has at most 512 octets, its CRLF included. RFC 4954 §4: an initial response
-# that would make it longer waits for the server's 334; then every server must accept 12,288 octets.
+# RFC 5321 §4.5.3.1.4: a command line has at most 512 octets, its CRLF included. RFC 4954 §4: an initial
+# response that would make it longer waits for the server's 334; then every server must accept 12,288 octets.
 _MAX_COMMAND_LENGTH = 512
 _MAX_RESPONSE_LENGTH = 12_288
 _CANCEL = "*"
@@ -65,53 +64,38 @@ class Credentials:
         """
         assert self.token_file is not None  # noqa: S101 - the mechanism was chosen for it
         try:
-            return _read_secret(self.token_file, "token_file", "OAuth token")
-        except ConfigurationError as error:
-            raise _auth_failed(str(error)) from error
+            return read_first_line(self.token_file)
+        except (OSError, ValueError) as error:
+            raise _auth_failed(
+                f"token_file: {self.token_file} cannot be read or is empty. Its first line must be the OAuth token"
+            ) from error
 
 
-def read_credentials(
-    url: str, password_file: Path | None, token_file: Path | None, root: Path
-) -> Credentials | None:
-    """Return the credentials for ``url``; None if it names no user. Relative paths are under ``root``.
+def read_user(url: str) -> Credentials | None:
+    """Return the user and password in ``url``; None if it names no user.
 
     Raises:
-        ConfigurationError: the user has neither password nor token, or a file cannot be read.
+        ValueError: there is a user without a password.
     """
     parts = urlsplit(url)
-    user = unquote(parts.username or "")
-    if not user:
+    if not parts.username:
         return None
-    password = unquote(parts.password or "")
-    if not password and password_file is not None:
-        password = _read_secret(root / password_file, "password_file", "password")
-    token = root / token_file if token_file is not None else None
-    if token is not None:
-        _read_secret(token, "token_file", "OAuth token")
-    if not password and token is None:
-        raise ConfigurationError(
-            "[smtp] url names a user but no password is set. Put the password in a file and set password_file "
-            "to its path (or token_file for an OAuth token)."
-        )
-    if any(not character.isprintable() for character in user + password):
-        raise ConfigurationError("[smtp]: the user name or password contains a control character. Remove it.")
-    return Credentials(user=user, password=password, token_file=token)
+    if not parts.password:
+        raise ValueError("the URL names a user but no password")
+    return Credentials(user=unquote(parts.username), password=unquote(parts.password))
 
 
-def _read_secret(path: Path, key: str, what: str) -> str:
-    try:
-        secret = path.read_text(encoding="utf-8").splitlines()[0].strip()
-    except (OSError, UnicodeDecodeError, IndexError) as error:
-        raise _unreadable_secret(path, key, what) from error
-    if not secret:
-        raise _unreadable_secret(path, key, what)
-    return secret
+def read_first_line(path: Path) -> str:
+    """Return the first line of the file, which holds a secret.
 
-
-def _unreadable_secret(path: Path, key: str, what: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"[smtp] {key}: {path} cannot be read or is empty. Its first line must be the {what}."
-    )
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is not text, or its first line is empty.
+    """
+    first, *_ = [*path.read_text(encoding="utf-8").splitlines(), ""]
+    if not first.strip():
+        raise ValueError("the first line is empty")
+    return first.strip()
 
 
 def choose_mechanism(
@@ -136,41 +120,42 @@ def choose_mechanism(
     if not names:
         raise _auth_failed(
             "the server does not offer authentication on this port. Use its submission port (587 or 465), or "
-            "remove the user from [smtp] url"
+            "remove the user from the url"
         )
     ours = " and ".join(mechanism.value for mechanism in usable)
     missing = "password_file" if has_token else "token_file"
     raise _auth_failed(
-        f"the server offers {there}; only {ours} can be used with these settings. To use another, set [smtp] {missing}"
+        f"the server offers {there}; only {ours} can be used with these settings. To use another, set {missing}"
     )
 
 
 def _require_mechanism(
     mechanism: AuthMechanism, names: set[str], there: str, has_token: bool, has_password: bool
 ) -> AuthMechanism:
-    asked = f'[smtp] auth = "{mechanism.name}"'
+    asked = f'auth = "{mechanism.name}"'
     if mechanism not in names:
         raise _auth_failed(
             f"{asked} needs {mechanism}, which the server does not offer. It offers: {there}. "
-            'Set [smtp] auth = "auto"'
+            'Set auth = "auto"'
         )
     if mechanism is AuthMechanism.xoauth2 and not has_token:
-        raise _auth_failed(f"{asked} needs a token. Set [smtp] token_file to the file that holds it")
+        raise _auth_failed(f"{asked} needs a token. Set token_file to the file that holds it")
     if mechanism is not AuthMechanism.xoauth2 and not has_password:
-        raise _auth_failed(f"{asked} needs a password. Set [smtp] password_file to the file that holds it")
+        raise _auth_failed(f"{asked} needs a password. Set password_file to the file that holds it")
     return mechanism
 
 
 class AuthExchange:
     """One authentication exchange. Use a new one for every connection.
 
-    The connection writes ``AUTH <mechanism>``, followed by a space and :meth:`initial` if that is not empty;
-    then, for each 334, a line with what :meth:`answer` returns. Any other reply ends the exchange.
+    The connection writes ``AUTH <mechanism>``, followed by a space and :meth:`initial_response` if that is
+    not empty; then, for each 334, a line with what :meth:`respond` returns. Any other reply ends the
+    exchange.
     """
 
-    def __init__(self, mechanism: AuthMechanism, answers: list[str]) -> None:
+    def __init__(self, mechanism: AuthMechanism, responses: list[str]) -> None:
         self.mechanism = mechanism
-        self._responses = answers
+        self._responses = responses
         self._error_detail = ""
 
     @property
@@ -207,13 +192,13 @@ def start_exchange(mechanism: AuthMechanism, credentials: Credentials) -> AuthEx
     Raises:
         ConnectionFailedError: the token cannot be read, or a response is longer than servers must accept.
     """
-    answers = [_encode(text) for text in _RESPONSES[mechanism](credentials)]
-    if any(len(answer) > _MAX_RESPONSE_LENGTH for answer in answers):
+    responses = [_encode(text) for text in _RESPONSES[mechanism](credentials)]
+    if any(len(response) > _MAX_RESPONSE_LENGTH for response in responses):
         raise _auth_failed(
             f"the password or token is longer than the {_MAX_RESPONSE_LENGTH:,} octets of RFC 4954. "
             "Check what its file contains"
         )
-    return AuthExchange(mechanism, answers)
+    return AuthExchange(mechanism, responses)
 
 
 def _plain_responses(credentials: Credentials) -> list[str]:

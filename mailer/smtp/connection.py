@@ -13,10 +13,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final, cast
 
-from mailer.settings import SmtpSettings
+from mailer.smtp.errors import MalformedReplyError
 from mailer.smtp.interfaces import MessageSource, OutgoingMessage
+from mailer.smtp.options import SmtpOptions
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply, clean_reply_text
-from mailer.smtp.reply_parser import Capabilities, MalformedReplyError, Reply, ReplyParser
+from mailer.smtp.reply_parser import Capabilities, Reply, ReplyParser
 
 _SEND_BUFFER = 256 * 1024
 """Bytes; so that a message of 100 KB and the next envelope leave in one call."""
@@ -38,15 +39,9 @@ class SmtpConnection(asyncio.Protocol):
     envelope on its way without a body.
     """
 
-    def __init__(
-        self, source: MessageSource, settings: SmtpSettings, loop: asyncio.AbstractEventLoop
-    ) -> None:
+    def __init__(self, source: MessageSource, options: SmtpOptions, loop: asyncio.AbstractEventLoop) -> None:
         self._source = source
-        # Read for every message, and a model of pydantic's takes its time to answer.
-        self._timeout, self._final_timeout = settings.timeout, settings.final_timeout
-        self._wants_pipelining = settings.pipelining
-        self._max_messages = settings.messages_per_connection
-        self._max_seconds = 60 * settings.connection_minutes
+        self._options = options
         self._loop = loop
         self._parser = ReplyParser()
         self._opening_replies: asyncio.Queue[Reply | None] | None = asyncio.Queue()
@@ -94,9 +89,9 @@ class SmtpConnection(asyncio.Protocol):
     def start_sending(self, capabilities: Capabilities) -> None:
         """The server waits for MAIL. From here on replies go to the dialogue."""
         self.capabilities = capabilities
-        self._pipelines = self._wants_pipelining and "PIPELINING" in capabilities
+        self._pipelines = self._options.pipelining and "PIPELINING" in capabilities
         self._opening_replies = None
-        self._expires_at = self._loop.time() + self._max_seconds
+        self._expires_at = self._loop.time() + self._options.connection_seconds
 
     # --- Line
 
@@ -184,9 +179,9 @@ class SmtpConnection(asyncio.Protocol):
     def _next_deadline(self) -> float:
         if not self._pending_stages:
             return float("inf")
-        stage, seconds = self._pending_stages[0], self._timeout
+        stage, seconds = self._pending_stages[0], self._options.timeout
         if stage is Stage.dot:
-            seconds = self._final_timeout
+            seconds = self._options.final_timeout
         elif stage is Stage.data:
             seconds = min(seconds, _MAX_DATA_WAIT)
         return self._loop.time() + seconds
@@ -256,7 +251,7 @@ class SmtpConnection(asyncio.Protocol):
             return
         self._unanswered = parcel
         self._pending_stages.append(Stage.dot)
-        self._deadline = self._loop.time() + self._final_timeout
+        self._deadline = self._loop.time() + self._options.final_timeout
         envelope, stages = (
             self._next_envelope() if self._pipelines and self._can_take_next() else _NO_COMMANDS
         )
@@ -278,7 +273,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def _write_tail(self) -> None:
         tail, self._unsent_tail = self._unsent_tail, ()
-        self._deadline = self._loop.time() + self._final_timeout
+        self._deadline = self._loop.time() + self._options.final_timeout
         self.transport.writelines(tail)
 
     def _on_dot(self, reply: Reply) -> None:
@@ -326,7 +321,10 @@ class SmtpConnection(asyncio.Protocol):
         )
 
     def _is_used_up(self) -> bool:
-        return self._message_count >= self._max_messages or self._loop.time() > self._expires_at
+        return (
+            self._message_count >= self._options.messages_per_connection
+            or self._loop.time() > self._expires_at
+        )
 
     def _next_envelope(self) -> tuple[bytes, tuple[Stage, ...]]:
         """The commands for the next message and what they make the server owe; nothing if there is none."""

@@ -15,16 +15,13 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mailer.errors import BuildError, ConfigurationError
-from mailer.settings import Settings
-from subscribers.address import normalise_address
-from subscribers.errors import AddressError
+from mailer.smtp.errors import DkimKeyError, MessageFormatError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-__all__ = ["DkimRecord", "DkimSigner", "load_signer", "make_dkim_record"]
+__all__ = ["DkimRecord", "DkimSigner", "SigningKey", "load_ed25519_key", "load_rsa_key", "make_dkim_record"]
 
 _OVERSIGNED = (
     "from",
@@ -55,9 +52,6 @@ _STUFFED_DOT = re.compile(rb"\r\n\.")
 _MIN_RSA_BITS = 2048  # RFC 8301 lets 1024 pass; large receivers do not trust it any more.
 _MAX_LINE_LENGTH = 78  # RFC 5322, section 2.1.1: what a line should not exceed
 _MAX_STRING_LENGTH = 255  # RFC 1035, section 3.3: a character-string of DNS
-_SELECTOR = re.compile(
-    r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)*"
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,9 +88,12 @@ def make_dkim_record(
 
 
 @dataclass(frozen=True, kw_only=True)
-class _SigningKey:
-    """A private key ready to sign: ``sign`` turns what is signed into a signature, ``begin`` is how its
-    header begins, up to the time, and ``is_slow`` says that it is worth a thread."""
+class SigningKey:
+    """A private key ready to sign.
+
+    ``sign`` signs bytes, ``header_start`` is its header up to the time, and ``is_slow`` says that signing is
+    worth a thread.
+    """
 
     record: DkimRecord
     header_start: bytes
@@ -107,7 +104,7 @@ class _SigningKey:
 class DkimSigner:
     """Signs messages with one or two keys. Keeps nothing of a message; safe to share between threads."""
 
-    def __init__(self, keys: Sequence[_SigningKey]) -> None:
+    def __init__(self, keys: Sequence[SigningKey]) -> None:
         self._keys = tuple(keys)
 
     @property
@@ -128,14 +125,14 @@ class DkimSigner:
         What is signed is what arrives, with the dots as they were.
 
         Raises:
-            BuildError: the message has no From, which a signature must cover.
+            MessageFormatError: the message has no From, which a signature must cover.
         """
         plain = _undo_dot_stuffing(message)
         end = plain.find(b"\r\n\r\n")
         head = plain[:end] if end >= 0 else plain.removesuffix(b"\r\n")
         counts, fields = _select_fields(_canonicalise_fields(head))
         if not counts[0]:
-            raise BuildError("the message has no From header, so it cannot be signed.")
+            raise MessageFormatError("the message has no From header, so it cannot be signed.")
         middle = b"%d;\r\n h=%b;\r\n bh=%b;\r\n b=" % (
             int(now.timestamp()),
             _format_field_list(counts),
@@ -144,7 +141,7 @@ class DkimSigner:
         return b"".join([*(_build_signature_header(key, middle, fields) for key in self._keys), message])
 
 
-def _build_signature_header(key: _SigningKey, middle: bytes, fields: bytes) -> bytes:
+def _build_signature_header(key: SigningKey, middle: bytes, fields: bytes) -> bytes:
     value = key.header_start + middle
     signed = b"%bdkim-signature:%b" % (fields, value.replace(b"\r\n ", b" "))
     signature = b64encode(key.sign(signed)).decode("ascii")
@@ -216,77 +213,26 @@ def _hash_body(message: bytes, start: int) -> bytes:
 # --- keys ---------------------------------------------------------------------------------------------------
 
 
-def load_signer(settings: Settings, root: Path) -> DkimSigner | None:
-    """The signer ``[dkim]`` describes, or None where it names no key. Key files lie under ``root``.
+def load_rsa_key(path: Path, *, selector: str, domain: str) -> SigningKey:
+    """Load an RSA key of at least 2048 bits from a PEM file.
 
     Raises:
-        ConfigurationError: a key cannot be read or is none of the right kind, or its selector is missing.
+        DkimKeyError: it cannot be read, or is not such a key.
     """
-    wished = settings.dkim
-    selectors = {}
-    if wished.key_file is not None:
-        selectors["selector"] = wished.selector
-    if wished.ed25519_key_file is not None:
-        selectors["ed25519_selector"] = wished.ed25519_selector
-    if not selectors:
-        return None
-    _check_selectors(selectors)
-    domain = _find_domain(settings)
-    keys = []
-    # RSA first, because every receiver knows it.
-    if wished.key_file is not None:
-        keys.append(_load_rsa_key(root / wished.key_file, wished.selector, domain))
-    if wished.ed25519_key_file is not None:
-        keys.append(_load_ed25519_key(root / wished.ed25519_key_file, wished.ed25519_selector, domain))
-    return DkimSigner(keys)
-
-
-def _check_selectors(selectors: dict[str, str]) -> None:
-    for setting, selector in selectors.items():
-        if not selector:
-            raise ConfigurationError(
-                f"[dkim] {setting} is missing, but its key is set. Set the selector to the part of the DNS record's "
-                "name before ._domainkey, such as news1."
-            )
-        if not _SELECTOR.fullmatch(selector):
-            raise ConfigurationError(
-                f"[dkim] {setting} = {selector!r} cannot be part of a DNS name. Use letters, digits and "
-                "hyphens, such as news1."
-            )
-    if len({selector.lower() for selector in selectors.values()}) < len(selectors):
-        raise ConfigurationError(
-            "[dkim] selector and ed25519_selector are the same, but a DNS record holds only one key. "
-            "Give each key its own selector."
-        )
-
-
-def _find_domain(settings: Settings) -> str:
-    """The domain that signs, in ASCII."""
-    domain = settings.dkim.domain or settings.sender.domain
-    try:
-        return normalise_address(f"postmaster@{domain}").envelope.rpartition("@")[2]
-    except AddressError as error:
-        raise ConfigurationError(
-            f"[dkim] domain = {domain!r} is invalid: {error.reason}. Use the domain of the sender's address."
-        ) from error
-
-
-def _load_rsa_key(path: Path, selector: str, domain: str) -> _SigningKey:
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.hashes import SHA256
 
     remedy = f"Make one with `openssl genrsa -out {path} {_MIN_RSA_BITS}`."
-    private = _read_private_key("key_file", path, remedy)
+    private = _read_private_key(path, remedy)
     if not isinstance(private, RSAPrivateKey):
-        raise ConfigurationError(f"[dkim] key_file: {path} is not an RSA key. {remedy}")
+        raise DkimKeyError(f"{path} is not an RSA key. {remedy}")
     if private.key_size < _MIN_RSA_BITS:
-        raise ConfigurationError(
-            f"[dkim] key_file: {path} has {private.key_size} bits, but receivers require "
-            f"{_MIN_RSA_BITS}. {remedy}"
+        raise DkimKeyError(
+            f"{path} has {private.key_size} bits, but receivers require {_MIN_RSA_BITS}. {remedy}"
         )
     padding, algorithm = PKCS1v15(), SHA256()
-    return _SigningKey(
+    return SigningKey(
         record=make_dkim_record(private, selector=selector, domain=domain),
         header_start=_header_start("rsa-sha256", selector, domain),
         sign=lambda signed: private.sign(signed, padding, algorithm),
@@ -294,14 +240,19 @@ def _load_rsa_key(path: Path, selector: str, domain: str) -> _SigningKey:
     )
 
 
-def _load_ed25519_key(path: Path, selector: str, domain: str) -> _SigningKey:
+def load_ed25519_key(path: Path, *, selector: str, domain: str) -> SigningKey:
+    """Load an Ed25519 key from a PEM file.
+
+    Raises:
+        DkimKeyError: it cannot be read, or is not such a key.
+    """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
     remedy = f"Make one with `openssl genpkey -algorithm ed25519 -out {path}`."
-    private = _read_private_key("ed25519_key_file", path, remedy)
+    private = _read_private_key(path, remedy)
     if not isinstance(private, Ed25519PrivateKey):
-        raise ConfigurationError(f"[dkim] ed25519_key_file: {path} is not an Ed25519 key. {remedy}")
-    return _SigningKey(
+        raise DkimKeyError(f"{path} is not an Ed25519 key. {remedy}")
+    return SigningKey(
         record=make_dkim_record(private, selector=selector, domain=domain),
         header_start=_header_start("ed25519-sha256", selector, domain),
         # RFC 8463, section 3: what is signed is the hash.
@@ -313,7 +264,7 @@ def _header_start(algorithm: str, selector: str, domain: str) -> bytes:
     return f"v=1; a={algorithm}; c=relaxed/simple;\r\n d={domain};\r\n s={selector}; t=".encode("ascii")
 
 
-def _read_private_key(setting: str, path: Path, remedy: str) -> object:
+def _read_private_key(path: Path, remedy: str) -> object:
     """The private key in the file, of whatever kind."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
@@ -321,15 +272,11 @@ def _read_private_key(setting: str, path: Path, remedy: str) -> object:
     try:
         return load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
-        raise ConfigurationError(
-            f"[dkim] {setting}: {path} cannot be read: {error.strerror}. {remedy}"
-        ) from error
+        raise DkimKeyError(f"{path} cannot be read: {error.strerror}. {remedy}") from error
     except TypeError as error:
-        raise ConfigurationError(
-            f"[dkim] {setting}: {path} is protected by a passphrase, which cannot be entered here. "
+        raise DkimKeyError(
+            f"{path} is protected by a passphrase, which cannot be entered here. "
             f"Write the key without one: `openssl pkey -in {path} -out FILE`."
         ) from error
     except (ValueError, UnsupportedAlgorithm) as error:
-        raise ConfigurationError(
-            f"[dkim] {setting}: {path} does not contain a private key in PEM format. {remedy}"
-        ) from error
+        raise DkimKeyError(f"{path} does not contain a private key in PEM format. {remedy}") from error

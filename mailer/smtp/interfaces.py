@@ -1,32 +1,29 @@
-"""Where messages go: what the dispatcher asks of an SMTP relay, of a folder, and of anything else that
-takes mail, and what they ask of it.
+"""What connects a sender to a server, a folder or anything else that accepts messages.
 
-An open line pulls: it takes the next message, asks for leave to send it, and says how it ended. So a line
-may have the next envelope on its way while the server still reads the message before.
+A connection pulls. It takes the next message from its source, asks for permission to send it, and reports how
+it ended. So the next envelope can be on its way while the server still reads the message before.
 """
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Hashable
 from typing import NamedTuple, Protocol
-from urllib.parse import SplitResult, urlsplit
 
-from mailer.dispatch.deliveries.claims import Claim
-from mailer.errors import BuildError, ConfigurationError, MailerError
-from mailer.settings import SmtpSettings
+from mailer.smtp.errors import MessageFormatError, SmtpError
 from mailer.smtp.reply_classifier import Outcome
 
 
 class OutgoingMessage(NamedTuple):
-    """One message on its way: whose it is, from and to, and its bytes as :func:`apply_dot_stuffing` leaves
-    them."""
+    """One message to send: its envelope, and its bytes as :func:`apply_dot_stuffing` returns them.
 
-    key: Claim
+    ``key`` is the source's own, to tell messages apart; nothing here looks at it.
+    """
+
+    key: Hashable
     sender: str
     recipient: str
     payload: bytes
 
 
-class ConnectionFailedError(MailerError):
+class ConnectionFailedError(SmtpError):
     """No connection could be opened; ``outcome`` says why, and whether to try again or to stop."""
 
     def __init__(self, outcome: Outcome) -> None:
@@ -35,98 +32,66 @@ class ConnectionFailedError(MailerError):
 
 
 class MessageSource(Protocol):
-    """Who feeds one line. Everything is called from the loop's own thread, and returns at once."""
+    """Supplies one connection with messages. All methods are called in the event loop, and must not block."""
 
     def next_message(self) -> OutgoingMessage | None:
-        """The next message; None when there is none now. The line then waits to be woken."""
+        """Return the next message; None if there is none now. The connection then waits for ``wake``."""
 
     def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
-        """Write down, durably, that ``parcel`` may arrive; then call ``go`` with True.
+        """Record durably that ``message`` may arrive, then call ``proceed`` with True.
 
-        Until then nothing of the message may leave. With False, or without a call, nothing may be sent.
+        Until then nothing of the message is sent. After False, or without a call, it never is.
         """
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
-        """How a parcel ended that was taken. Called once for each, but for one whose ``go`` said False."""
+        """Learn how a message ended. Called once for each, except those for which ``proceed`` got False."""
 
     def closed(self, outcome: Outcome | None) -> None:
-        """The line is closed and of no more use; ``outcome`` says why, None if it had served its time."""
+        """Learn that the connection is closed; ``outcome`` says why, None if it was used up or told to close."""
 
 
 class Connection(Protocol):
-    """An open line that takes one message after another from its courier."""
+    """An open connection that sends one message after another from its source."""
 
     def wake(self) -> None:
-        """There may be something to take."""
+        """Take a message if there is one now."""
 
     def close(self) -> None:
-        """Finish the message in hand, then end politely; :meth:`Courier.ended` follows."""
+        """Finish the current message, then close politely; :meth:`MessageSource.closed` follows."""
 
     def abort(self) -> None:
-        """End it at once. A message that may have arrived is settled as in doubt."""
+        """Close immediately. A message that may have arrived is reported as in doubt."""
 
     def check_timeout(self, now: float) -> None:
-        """End it if the other side has been silent for too long; ``now`` is the loop's time."""
+        """Close if the server has been silent for too long; ``now`` is the event loop's time."""
 
 
 class Transport(Protocol):
-    """A place that messages can be handed to."""
+    """Something that messages can be sent to."""
 
     async def connect(self, source: MessageSource) -> Connection:
-        """A new line, which begins to take from ``courier`` once it is woken.
+        """Open a connection, which begins to take messages from ``source`` once it is woken.
 
         Raises:
-            ConnectionFailedError: there is none to be had.
+            ConnectionFailedError: none could be opened.
         """
 
 
 def apply_dot_stuffing(message: bytes) -> bytes:
-    """``message`` as it may follow a DATA: every line ends in CRLF, and first dots are doubled.
-
-    What :mod:`mailer.rendering.message` builds is so from the start. (RFC 5321 §2.3.8 and §4.5.2)
+    """Return ``message`` as it may follow DATA: dots that begin a line are doubled (RFC 5321 §4.5.2).
 
     Raises:
-        BuildError: a CR or LF stands alone; a server may take it for the end of the message.
+        MessageFormatError: a line does not end in CRLF (§2.3.8). A server may take a lone CR or LF for the
+            end of the message.
     """
     lines = message.count(b"\r\n")
     if not message.endswith(b"\r\n") or not message.count(b"\n") == lines == message.count(b"\r"):
-        raise BuildError("a line of the message does not end in CRLF (RFC 5321 §2.3.8)")
+        raise MessageFormatError("a line of the message does not end in CRLF (RFC 5321 §2.3.8)")
     doubled = message.replace(b"\r\n.", b"\r\n..")
     return b"." + doubled if doubled.startswith(b".") else doubled
 
 
 def undo_dot_stuffing(payload: bytes) -> bytes:
-    """What a server keeps of ``payload``: :func:`apply_dot_stuffing` undone."""
+    """Undo :func:`apply_dot_stuffing`, as a server does."""
     undoubled = payload.replace(b"\r\n..", b"\r\n.")
     return undoubled[1:] if undoubled.startswith(b"..") else undoubled
-
-
-def make_transport(settings: SmtpSettings, root: Path) -> Transport:
-    """The transport that ``settings.url`` names; a relative path lies under ``root``. Nothing is connected.
-
-    Raises:
-        ConfigurationError: the address is none this program knows, or the password cannot be read.
-    """
-    # Here, because both modules need the classes above.
-    from mailer.smtp.maildir import MaildirTransport
-    from mailer.smtp.transport import SmtpTransport
-
-    url = urlsplit(settings.url)
-    if url.scheme in {"smtp", "smtps"} and url.hostname and _has_valid_port(url):
-        return SmtpTransport(settings, root)
-    if url.scheme == "maildir" and url.path:
-        return MaildirTransport(root / url.path)
-    # Before an @ there may be a password.
-    shown = f"{url.scheme}://…@{settings.url.rpartition('@')[2]}" if "@" in settings.url else settings.url
-    raise ConfigurationError(
-        f"[smtp] url = {shown!r} is not a relay address. "
-        "Use smtp://host:587, smtps://host:465 or maildir:PATH."
-    )
-
-
-def _has_valid_port(url: SplitResult) -> bool:
-    """Whether what stands behind the colon, if anything does, is a port."""
-    try:
-        return url.port is None or url.port > 0
-    except ValueError:
-        return False

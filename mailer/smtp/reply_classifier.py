@@ -1,8 +1,8 @@
 """Classify SMTP replies: what each means for the recipient, the connection and the campaign.
 
 One table and one pure function. The question is always whose fault a refusal is. A server that refuses the
-sender, the login or the content has said nothing about the recipient, and treating every 5xx as a dead address
-would drop two valid subscribers for each dead one.
+sender, the login or the content has said nothing about the recipient, and treating every 5xx as a dead
+address would drop two valid subscribers for each dead one.
 """
 
 import random
@@ -146,8 +146,8 @@ class _Rule:
 
 
 _BEFORE_DOT = frozenset(Stage) - {Stage.dot}
-# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled (5.2.1).
-# The other 5.1.x codes are about the sender's address.
+# RFC 3463: no such mailbox (1), system (2), syntax (3), moved (6), null MX (10); permanently disabled
+# (5.2.1). The other 5.1.x codes are about the sender's address.
 _DEAD_ADDRESS_CODES = r"5\.1\.(?:1|2|3|6|10)|5\.2\.1"
 # "Too many messages in this session" asks for a new connection, not for a lower rate.
 _SESSION_FULL = r"\b(?:per|this|one|single) (?:smtp )?(?:session|connection)\b"
@@ -168,7 +168,8 @@ RULES: Final = (
     # Size, content, policy: the next recipient would get the same reply.
     _Rule(stages=_stages(Stage.dot), code="5..", verdict=Verdict.stop),
     _Rule(stages=_stages(Stage.dot), code=".*", verdict=Verdict.in_doubt, reconnect=True),
-    # Too many messages from us, said to RCPT: put back in the queue, this recipient would get the same reply for ever.
+    # Too many messages from us, said to RCPT: put back in the queue, this recipient would get the same reply
+    # for ever.
     _Rule(
         stages=_stages(Stage.rcpt),
         code="421",
@@ -223,7 +224,8 @@ def classify_reply(stage: Stage, code: int, text: str) -> Outcome:
 
 
 def find_enhanced_code(code: int, text: str) -> str:
-    """Return the enhanced status code ("5.1.1") at the start of ``words``, if it has the class of ``code``, else ""."""
+    """Return the enhanced status code ("5.1.1") at the start of ``words``, if it has the class of ``code``,
+    else ""."""
     found = re.match(r"\s*([245]\.\d{1,3}\.\d{1,3})(?!\S)", text)
     return found[1] if found and found[1][0] == str(code)[0] else ""
 
@@ -246,6 +248,29 @@ def is_dead_address(code: int | None, text: str) -> bool:
     if enhanced:
         return re.fullmatch(_DEAD_ADDRESS_CODES, enhanced) is not None
     return _SENDER_FAULT.search(text) is None
+
+
+_SAYS_DEAD = re.compile(
+    r"(?:no such|unknown|invalid|non-?existent|unrouteable|bad destination) "
+    r"(?:e?-?mail |local )?(?:user|recipient|mailbox|address|account|person|domain|host|part)\b|"
+    r"\b(?:user|recipient|mailbox|address|account|domain|host)\b.{0,60}"
+    r"(?:n[’']t exist|\b(?:unknown|not (?:found|exist|known|here)|no longer|disabled|inactive|invalid))\b|"
+    r"\bno mailbox\b",
+    re.IGNORECASE,
+)
+_SAYS_SOMETHING_ELSE = re.compile(r"\brate\b|quota|\bfull\b|too many|\bsender\b|verif", re.IGNORECASE)
+
+
+def is_certainly_dead(code: int | None, words: str) -> bool:
+    """Whether a refusal says in so many words that there is no such mailbox, or no such domain.
+
+    Stricter than :func:`is_dead_address`, because it costs the reader their mail for good: without an
+    enhanced code the words must name a dead address, and "550 Rejected" does not. Gmail says 5.2.1 also of a
+    mailbox that gets too much at once.
+    """
+    if not is_dead_address(code, words) or _SAYS_SOMETHING_ELSE.search(words):
+        return False
+    return bool(find_enhanced_code(code or 0, words)) or _SAYS_DEAD.search(words) is not None
 
 
 _MAX_DELAY = timedelta(hours=4)

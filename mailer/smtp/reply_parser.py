@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from mailer.errors import MailerError
+from mailer.smtp.errors import MalformedReplyError
 
 _MAX_LINE_LENGTH = 8_192
 """RFC 5321 §4.5.3.1.5 allows 512 bytes; some servers send long explanations."""
@@ -12,13 +12,6 @@ _MAX_LINES = 200
 _MALFORMED = 0
 _CODES: Final = {b"%03d" % code: code for code in range(1000)}
 """Reply codes by their bytes: a lookup is faster than parsing a number four times a message."""
-
-
-class MalformedReplyError(MailerError):
-    """The server sent a line or a reply longer than any server should."""
-
-    def __init__(self) -> None:
-        super().__init__("the server's reply is too long")
 
 
 class Reply(NamedTuple):

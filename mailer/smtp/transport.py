@@ -1,153 +1,177 @@
-"""Opening a connection to a relay: connect, greeting, EHLO, TLS, login; then messages may go."""
+"""Open an SMTP connection: greeting, EHLO, STARTTLS and authentication, until MAIL may follow."""
 
 import asyncio
 import socket
 import ssl
-from pathlib import Path
-from urllib.parse import urlsplit
+from dataclasses import dataclass
 
-from mailer.settings import SmtpSettings
-from mailer.smtp.auth import choose_mechanism, read_credentials, start_exchange
+from mailer.smtp.auth import AuthMechanism, choose_mechanism, start_exchange
 from mailer.smtp.connection import SmtpConnection
 from mailer.smtp.interfaces import ConnectionFailedError, MessageSource
+from mailer.smtp.options import SmtpOptions
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply, clean_reply_text
 from mailer.smtp.reply_parser import Capabilities, Reply, parse_ehlo_text
 
-_LOOPBACK_HOSTS = {"127.0.0.1", "localhost", "::1"}
 _CONNECT_SECONDS = 30.0
 """As Postfix's smtp_connect_timeout: a host that does not answer in this time is down."""
 
 _MAX_CHALLENGES = 5
-"""No mechanism of ours has more than three."""
+"""None of our mechanisms has more than three."""
+
+
+class CertificateError(ConnectionFailedError):
+    """The server's certificate is not trusted; ``reason`` says why."""
+
+    def __init__(self, outcome: Outcome, reason: str) -> None:
+        self.reason = reason
+        super().__init__(outcome)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """What was agreed with the server: its capabilities, and the mechanism we authenticated with, if any."""
+
+    capabilities: Capabilities
+    mechanism: AuthMechanism | None = None
 
 
 class SmtpTransport:
-    """The relay that ``settings`` name.
+    """Connects to the server that ``options`` name.
 
-    Certificates are checked for ``smtps://``, for ``starttls = "require"`` and whenever a password is sent.
-    With "if-offered" and no password an unchecked certificate is still better than clear text (RFC 7435).
-
-    Raises:
-        ConfigurationError: the password cannot be read, or there is a user without one.
+    Its certificate is verified where the options need it to be trusted; ``verify_certificate`` says
+    otherwise.
     """
 
-    def __init__(self, settings: SmtpSettings, root: Path) -> None:
-        url = urlsplit(settings.url)
-        self._settings = settings
-        self._host = url.hostname or ""
-        self._over_tls = url.scheme == "smtps"
-        self._port = url.port or (465 if self._over_tls else 587 if url.username else 25)
-        self._credentials = read_credentials(settings.url, settings.password_file, settings.token_file, root)
-        self._contexts: dict[bool, ssl.SSLContext] = {}
+    def __init__(self, options: SmtpOptions, *, verify_certificate: bool | None = None) -> None:
+        self._options = options
+        needed = options.needs_trusted_certificate
+        self._verifies = needed if verify_certificate is None else verify_certificate
+        self._context: ssl.SSLContext | None = None
 
     async def connect(self, source: MessageSource) -> SmtpConnection:
-        line = SmtpConnection(source, self._settings, asyncio.get_running_loop())
-        try:
-            await self._open(line)
-            capabilities = await self._read_greeting(line)
-            capabilities = await self._start_tls(line, capabilities)
-            await self._authenticate(line, capabilities)
-        except BaseException:
-            line.transport.abort()
-            raise
-        line.start_sending(capabilities)
-        return line
+        connection = SmtpConnection(source, self._options, asyncio.get_running_loop())
+        session = await self.open(connection)
+        connection.start_sending(session.capabilities)
+        return connection
 
-    async def _open(self, line: SmtpConnection) -> None:
-        context = self._tls_context(checked=True) if self._over_tls else None
+    async def open(self, connection: SmtpConnection) -> Session:
+        """Open ``connection`` until the server waits for MAIL.
+
+        Raises:
+            ConnectionFailedError: it could not be opened, and is closed.
+        """
         try:
-            async with asyncio.timeout(min(_CONNECT_SECONDS, self._settings.timeout)):
+            await self._open(connection)
+            capabilities = await self._read_greeting(connection)
+            capabilities = await self._start_tls(connection, capabilities)
+            mechanism = await self._authenticate(connection, capabilities)
+        except BaseException:
+            connection.transport.abort()
+            raise
+        return Session(capabilities=capabilities, mechanism=mechanism)
+
+    async def _open(self, connection: SmtpConnection) -> None:
+        context = self._tls_context() if self._options.implicit_tls else None
+        try:
+            async with asyncio.timeout(min(_CONNECT_SECONDS, self._options.timeout)):
                 await asyncio.get_running_loop().create_connection(
-                    lambda: line, self._host, self._port, ssl=context
+                    lambda: connection, self._options.host, self._options.port, ssl=context
                 )
         except ssl.SSLCertVerificationError as error:
-            raise self._permanent_failure(Stage.tls, _describe_error(error)) from error
-        except (OSError, TimeoutError) as error:
+            raise self._untrusted(error) from error
+        except socket.gaierror as error:
+            words = f"the host name {self._options.host} cannot be resolved ({error.strerror})"
+            raise self._temporary_failure(Stage.connect, words) from error
+        except (OSError, UnicodeError, TimeoutError) as error:
             raise self._temporary_failure(Stage.connect, _describe_error(error)) from error
 
-    async def _read_greeting(self, line: SmtpConnection) -> Capabilities:
-        await self._command(line, None, Stage.connect, {220})
-        return await self._send_ehlo(line)
+    async def _read_greeting(self, connection: SmtpConnection) -> Capabilities:
+        await self._command(connection, None, Stage.connect, {220})
+        return await self._send_ehlo(connection)
 
-    async def _send_ehlo(self, line: SmtpConnection) -> Capabilities:
+    async def _send_ehlo(self, connection: SmtpConnection) -> Capabilities:
         """EHLO, or HELO where the server does not know EHLO."""
-        name = _ehlo_name(line)
-        reply = await self._read_reply(line, b"EHLO " + name, Stage.connect)
+        name = _ehlo_name(connection)
+        reply = await self._read_reply(connection, b"EHLO " + name, Stage.connect)
         if 500 <= reply.code <= 599:
-            await self._command(line, b"HELO " + name, Stage.connect, {250})
+            await self._command(connection, b"HELO " + name, Stage.connect, {250})
             return Capabilities()
         self._require_code(reply, Stage.connect, {250})
         return parse_ehlo_text(reply.text.decode("utf-8", "replace"))
 
-    async def _start_tls(self, line: SmtpConnection, capabilities: Capabilities) -> Capabilities:
-        wish = self._settings.starttls
-        if self._over_tls or wish == "never":
+    async def _start_tls(self, connection: SmtpConnection, capabilities: Capabilities) -> Capabilities:
+        if self._options.implicit_tls or self._options.starttls == "never":
             return capabilities
         if "STARTTLS" not in capabilities:
-            if wish == "require":
-                words = "the server does not offer STARTTLS, which [smtp] starttls requires"
+            if self._options.starttls == "require":
+                words = 'the server does not offer STARTTLS, which starttls = "require" needs'
                 raise self._permanent_failure(Stage.tls, words)
             return capabilities
-        await self._command(line, b"STARTTLS", Stage.tls, {220})
-        if line.has_unread_data:
-            # Somebody between us has put words into the clear text that we would take for the server's.
+        await self._command(connection, b"STARTTLS", Stage.tls, {220})
+        if connection.has_unread_data:
+            # An attacker may have added replies to the clear text that we would take for the server's.
             raise self._permanent_failure(
                 Stage.tls, "the server sent data before STARTTLS completed (RFC 3207 §4.2 injection)"
             )
-        await self._upgrade_to_tls(line, checked=wish == "require" or self._credentials is not None)
-        # What was offered in clear text may have been offered by anybody (RFC 3207 §4.2).
-        return await self._send_ehlo(line)
+        await self._upgrade_to_tls(connection)
+        # What was offered in clear text may not be the server's own offer (RFC 3207 §4.2).
+        return await self._send_ehlo(connection)
 
-    async def _upgrade_to_tls(self, line: SmtpConnection, *, checked: bool) -> None:
-        context = self._tls_context(checked=checked)
+    async def _upgrade_to_tls(self, connection: SmtpConnection) -> None:
+        context = self._tls_context()
         loop = asyncio.get_running_loop()
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                transport = await loop.start_tls(line.transport, line, context, server_hostname=self._host)
+            async with asyncio.timeout(self._options.timeout):
+                transport = await loop.start_tls(
+                    connection.transport, connection, context, server_hostname=self._options.host
+                )
         except ssl.SSLCertVerificationError as error:
-            raise self._permanent_failure(Stage.tls, _describe_error(error)) from error
+            raise self._untrusted(error) from error
         except (OSError, TimeoutError) as error:
             raise self._temporary_failure(Stage.tls, _describe_error(error)) from error
         if transport is None:
             raise self._temporary_failure(Stage.tls, "the connection was lost")
-        line.transport = transport
+        connection.transport = transport
 
-    async def _authenticate(self, line: SmtpConnection, capabilities: Capabilities) -> None:
-        credentials = self._credentials
+    async def _authenticate(
+        self, connection: SmtpConnection, capabilities: Capabilities
+    ) -> AuthMechanism | None:
+        credentials = self._options.credentials
         if credentials is None:
-            return
-        is_encrypted = line.transport.get_extra_info("ssl_object") is not None
-        if not is_encrypted and self._settings.starttls != "never" and self._host not in _LOOPBACK_HOSTS:
+            return None
+        is_encrypted = connection.transport.get_extra_info("ssl_object") is not None
+        if not (is_encrypted or self._options.starttls == "never" or self._options.is_loopback):
             raise self._permanent_failure(
                 Stage.login,
                 "the server does not offer encryption, and the password is not sent in clear text. "
-                'To send it anyway, set [smtp] starttls = "never"',
+                'To send it anyway, set starttls = "never"',
             )
         mechanism = choose_mechanism(
             capabilities.auth_mechanisms,
-            self._settings.auth,
+            self._options.auth,
             has_token=credentials.has_token,
             has_password=credentials.has_password,
         )
         exchange = start_exchange(mechanism, credentials)
         command = f"AUTH {mechanism} {exchange.initial_response()}".rstrip()
-        reply = await self._read_reply(line, command.encode(), Stage.login)
+        reply = await self._read_reply(connection, command.encode(), Stage.login)
         for _ in range(_MAX_CHALLENGES):
             if reply.code != 334:
                 break
             answer = exchange.respond(reply.text.decode("ascii", "replace"))
-            reply = await self._read_reply(line, answer.encode(), Stage.login)
+            reply = await self._read_reply(connection, answer.encode(), Stage.login)
         self._require_code(reply, Stage.login, {235}, exchange.error_detail)
+        return mechanism
 
     async def _command(
-        self, line: SmtpConnection, command: bytes | None, stage: Stage, good: set[int]
+        self, connection: SmtpConnection, command: bytes | None, stage: Stage, good: set[int]
     ) -> None:
-        self._require_code(await self._read_reply(line, command, stage), stage, good)
+        self._require_code(await self._read_reply(connection, command, stage), stage, good)
 
-    async def _read_reply(self, line: SmtpConnection, command: bytes | None, stage: Stage) -> Reply:
+    async def _read_reply(self, connection: SmtpConnection, command: bytes | None, stage: Stage) -> Reply:
         try:
-            async with asyncio.timeout(self._settings.timeout):
-                reply = await line.send_command(command)
+            async with asyncio.timeout(self._options.timeout):
+                reply = await connection.send_command(command)
         except TimeoutError as error:
             raise self._temporary_failure(stage, "timed out") from error
         if reply is None:
@@ -159,15 +183,18 @@ class SmtpTransport:
             words = " ".join((reply.text.decode("utf-8", "replace"), explanation))
             raise ConnectionFailedError(classify_reply(stage, reply.code, clean_reply_text(words)))
 
-    def _tls_context(self, *, checked: bool) -> ssl.SSLContext:
-        """Made once: reading the machine's authorities takes tens of milliseconds."""
-        if checked not in self._contexts:
-            context = ssl.create_default_context()
-            if not checked:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            self._contexts[checked] = context
-        return self._contexts[checked]
+    def _tls_context(self) -> ssl.SSLContext:
+        """Return the TLS context, made once: reading the machine's authorities takes tens of milliseconds."""
+        if self._context is None:
+            self._context = ssl.create_default_context()
+            if not self._verifies:
+                self._context.check_hostname = False
+                self._context.verify_mode = ssl.CERT_NONE
+        return self._context
+
+    def _untrusted(self, error: ssl.SSLCertVerificationError) -> CertificateError:
+        failure = self._permanent_failure(Stage.tls, _describe_error(error))
+        return CertificateError(failure.outcome, clean_reply_text(error.verify_message))
 
     def _permanent_failure(self, stage: Stage, words: str) -> ConnectionFailedError:
         return self._failure(Verdict.stop, stage, words)
@@ -176,16 +203,16 @@ class SmtpTransport:
         return self._failure(Verdict.give_back, stage, words)
 
     def _failure(self, verdict: Verdict, stage: Stage, words: str) -> ConnectionFailedError:
-        named = f"{self._host}:{self._port}: {words}"
+        named = f"{self._options.address}: {words}"
         return ConnectionFailedError(Outcome(verdict=verdict, stage=stage, text=named, reconnect=True))
 
 
-def _ehlo_name(line: SmtpConnection) -> bytes:
+def _ehlo_name(connection: SmtpConnection) -> bytes:
     """What to call ourselves in EHLO: a full host name, or the address as a literal (RFC 5321 §4.1.3)."""
     name = socket.gethostname()
     if "." in name and name.isascii():
         return name.encode()
-    address: str = line.transport.get_extra_info("sockname")[0]
+    address: str = connection.transport.get_extra_info("sockname")[0]
     return (f"[IPv6:{address}]" if ":" in address else f"[{address}]").encode()
 
 

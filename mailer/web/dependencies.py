@@ -1,4 +1,4 @@
-"""What every page of one running application is given."""
+"""What FastAPI hands to every page of the readers' site."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from fastapi import Depends, Request
 from sqlalchemy import Engine
 
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
-from mailer.web.archive.store import SummaryCache
+from mailer.web.archive_store import SummaryCache
 from mailer.web.page_renderer import PageRenderer
 from mailer.workspace import Workspace
 
@@ -17,14 +17,14 @@ UtcClock = Callable[[], datetime]
 
 
 def utc_now() -> datetime:
-    """The time now, in UTC."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """The workspace behind the pages, their templates, its database (opened once), the clock, the desk where
-    readers leave by one click, and what is known of the editions in the archive."""
+    """The shared state of the readers' site: workspace, page renderer, database engine, clock, the batcher of
+    one-click requests, and cached summaries of the archived editions."""
 
     workspace: Workspace
     renderer: PageRenderer
@@ -46,4 +46,4 @@ async def _read_body(request: Request) -> bytes:
 
 SiteDep = Annotated[Site, Depends(_get_site)]
 BodyDep = Annotated[bytes, Depends(_read_body)]
-"""The whole body of a request, never more than the guard lets through."""
+"""The whole body of a request, limited in size by the security middleware."""

@@ -1,28 +1,27 @@
-"""In which language a page answers: as its address asks, as the reader's mail was, as the browser says."""
+"""Choosing the language of a page: from its address, the reader's email, or the browser."""
 
-from collections.abc import Mapping
 from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
 
-from mailer.i18n import LANGUAGES, SOURCE_LANGUAGE, Translator, load_translator, match_language
+from mailer.i18n import SOURCE_LANGUAGE, Translator, load_translator, match_language
 
 LANGUAGE_PARAMETER = "lang"
 _MAX_ACCEPTED = 20
 _MAX_TAG_LENGTH = 35
 
 
-def choose_translator(scope: Scope, *, said: str = "", mail: str = "") -> Translator:
-    """The language for the answer to a request.
+def choose_translator(scope: Scope, *, form_language: str = "", mail_language: str = "") -> Translator:
+    """Choose the language of the response to a request.
 
-    ``said`` is the language of the page whose form was sent, ``mail`` that of the mail the reader came from;
-    either may be empty. ``?lang=`` comes before both, and what the browser accepts after them.
+    ``form_language`` is that of the page whose form was sent, ``mail_language`` that of the email the reader
+    came from; either may be empty. ``?lang=`` comes before both, and Accept-Language after them.
     """
     wanted = [
         read_requested_language(scope),
-        said,
-        mail,
+        form_language,
+        mail_language,
         *parse_accept_language(Headers(scope=scope).get("accept-language", "")),
     ]
     return load_translator(
@@ -31,7 +30,7 @@ def choose_translator(scope: Scope, *, said: str = "", mail: str = "") -> Transl
 
 
 def read_requested_language(scope: Scope) -> str:
-    """The language of ours that the address asks for, empty where it asks for none."""
+    """Return the language that ``?lang=`` asks for, if the pages have it; otherwise an empty string."""
     try:
         query = dict(parse_qsl((scope.get("query_string") or b"").decode("latin-1"), max_num_fields=20))
     except ValueError:
@@ -39,14 +38,8 @@ def read_requested_language(scope: Scope) -> str:
     return match_language([query.get(LANGUAGE_PARAMETER, "")[:_MAX_TAG_LENGTH]]) or ""
 
 
-def read_form_language(fields: Mapping[str, str]) -> str:
-    """The language a form says its page was in; empty where it is none of ours."""
-    said = fields.get(LANGUAGE_PARAMETER, "")
-    return said if said in LANGUAGES else ""
-
-
 def parse_accept_language(header: str) -> list[str]:
-    """The tags of an ``Accept-Language`` header, the most welcome first (RFC 9110 §12.5.4)."""
+    """Return the tags of an ``Accept-Language`` header, by preference (RFC 9110 §12.5.4)."""
     weighed = []
     for place, part in enumerate(header.split(",")[:_MAX_ACCEPTED]):
         tag, _, parameters = part.partition(";")

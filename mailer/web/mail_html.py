@@ -1,4 +1,4 @@
-"""A compiled mail made fit for a browser's window: without its reader, in the dark, without pictures."""
+"""Adapting the HTML of a compiled email to a browser: without its reader, in dark mode, without images."""
 
 import re
 from dataclasses import replace
@@ -29,8 +29,8 @@ _OUTSIDE_LINK = re.compile(r"<a\b(?=[^>]*\bhref=[\"']https?:)(?![^>]*\btarget=)"
 
 
 def force_colour_scheme(html: str, *, dark: bool) -> str:
-    """``html`` as a program in dark (or light) mode shows it, whatever the browser's own setting is."""
-    # The width of a window is never negative: one query is always true, the other never.
+    """Force ``html`` into dark (or light) mode, whatever the browser's own setting is."""
+    # The width of a window is never negative: the first query is always true, the second never.
     always, never = "(min-width:0)", "(max-width:-1px)"
     wanted = "dark" if dark else "light"
     forced = _DARK_QUERY.sub(lambda query: always if query[1].lower() == wanted else never, html)
@@ -38,26 +38,26 @@ def force_colour_scheme(html: str, *, dark: bool) -> str:
 
 
 def remove_images(html: str) -> str:
-    """``html`` as a program shows it that loads no pictures: their words stand in their place."""
+    """Remove the image sources from ``html``, so that the alternative text is shown."""
     return _IMAGE_SOURCE.sub(r"\1", html)
 
 
 def rewrite_media_urls(html: str, base_url: str, prefix: str = "") -> str:
-    """``html`` with the pictures of the public address taken from wherever it is served, below ``prefix``."""
+    """Point the image URLs in ``html`` from the public address to this server, below ``prefix``."""
     return html.replace(f"{base_url}/media/", f"{prefix}/media/")
 
 
 def open_links_in_new_tab(html: str) -> str:
-    """``html`` whose links to other sites open beside it; those within it stay in it."""
+    """Make links to other sites open in a new tab; links within the page stay in it."""
     return _OUTSIDE_LINK.sub('<a target="_blank" rel="noopener noreferrer"', html)
 
 
 def render_without_reader(
     compiled: CompiledEdition, settings: Settings, variant: Variant | None = None
 ) -> str:
-    """The HTML of ``compiled`` for anybody: no name, and none of the links that belong to one reader.
+    """Render the HTML of ``compiled`` without a name and without the links that belong to one reader.
 
-    All stories, or those of ``variant``.
+    With all stories, or those of ``variant``.
     """
     shown = replace(variant or compiled.full_variant, named=False)
     html = _READER_LINK.sub("", compiled.assemble(shown).html)

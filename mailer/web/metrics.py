@@ -1,8 +1,4 @@
-"""``GET /metrics``: the figures for Prometheus, for programs on this machine alone."""
-
-from collections.abc import Callable
-from ipaddress import ip_address
-from urllib.parse import urlsplit
+"""``GET /metrics``: metrics for Prometheus, only for programs on this machine."""
 
 from fastapi import Request
 from starlette.exceptions import HTTPException
@@ -10,16 +6,17 @@ from starlette.responses import Response
 
 from mailer.campaigns.metrics import CONTENT_TYPE, export_metrics
 from mailer.web.dependencies import SiteDep
+from mailer.web.hosts import is_loopback, parse_host
+from mailer.web.routing import GET, Route
 
 _PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
 
 
 def show_metrics(site: SiteDep, request: Request) -> Response:
-    """The figures, as they are now; for everybody else there is no such page.
+    """Show the current metrics to local programs; for everyone else the page does not exist.
 
-    A proxy on this machine asks from here for the whole world, so what one has passed on is not answered
-    either. It is known by the headers that every proxy adds when told to; whoever runs one that adds none has
-    to close this path there.
+    A proxy on this machine passes on requests from outside, so a request with the headers that proxies add is
+    refused too. If your proxy adds none of them, block this path there.
     """
     if not is_local_request(request):
         raise HTTPException(404)
@@ -27,27 +24,11 @@ def show_metrics(site: SiteDep, request: Request) -> Response:
 
 
 def is_local_request(request: Request) -> bool:
-    """Whether a program on this machine asks, for itself: by its address, the name it calls us, no proxy."""
+    """Return whether the request comes from this machine: by client address, Host, and no proxy headers."""
     if any(name in request.headers for name in _PROXY_HEADERS):
         return False
     address = request.client.host if request.client is not None else ""
-    return _is_loopback(address) and _is_loopback(_read_host(request.headers.get("host", "")))
+    return is_loopback(address) and is_loopback(parse_host(request.headers.get("host", "")))
 
 
-def _read_host(header: str) -> str:
-    try:
-        return urlsplit(f"//{header}").hostname or ""
-    except ValueError:
-        return ""
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-ROUTES: tuple[tuple[str, Callable[..., Response], tuple[str, ...]], ...] = (
-    ("/metrics", show_metrics, ("GET", "HEAD")),
-)
+ROUTES: tuple[Route, ...] = (("/metrics", show_metrics, GET),)

@@ -1,4 +1,4 @@
-"""Turning templates into pages, and the files that go with them."""
+"""Rendering pages from templates, and serving their style sheets and icons."""
 
 import hashlib
 import re
@@ -16,17 +16,16 @@ from starlette.responses import HTMLResponse, Response
 from mailer.i18n import SOURCE_LANGUAGE, Translator, gettext_noop, load_translator
 from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
-from mailer.web.language import LANGUAGE_PARAMETER
 from templates import ROOT
 
 TEMPLATE_FOLDER = ROOT / "web"
 CACHE_FOREVER = "public, max-age=31536000, immutable"
-"""For what is named by a hash of its content."""
+"""For files named by a hash of their content."""
 
 ENGLISH = load_translator(SOURCE_LANGUAGE)
 
 _BACKTICKED = re.compile(r"`([^`]+)`")
-# Written down: the system's own table may be wrong, and a style sheet of another type is not applied.
+# Listed here because the system's table may be wrong, and browsers ignore a style sheet of another type.
 _MEDIA_TYPES = MappingProxyType({".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"})
 
 _UNREADABLE = (
@@ -62,7 +61,7 @@ _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
             gettext_noop("What your browser sent is larger than any of our forms. Nothing was changed."),
         ),
         415: _UNREADABLE,
-        421: ("Not this address", "This page answers only on this machine, as 127.0.0.1 or localhost."),
+        421: ("Wrong address", "Open this page on this machine, at 127.0.0.1 or localhost."),
         429: (
             gettext_noop("Please wait a while"),
             gettext_noop("Too many requests came from your network. Please try again in an hour."),
@@ -78,7 +77,7 @@ _OTHER_ERROR = gettext_noop("Please go back and try again.")
 
 @dataclass(frozen=True, kw_only=True)
 class Asset:
-    """A file that goes with the pages. ``name`` holds a hash of ``data``."""
+    """A static file of the pages. ``name`` contains a hash of ``data``."""
 
     name: str
     data: bytes
@@ -86,7 +85,7 @@ class Asset:
 
 
 class PageRenderer:
-    """The templates of one application and the words its pages share. ``prefix`` stands before all paths."""
+    """Renders the pages of one app. ``prefix`` comes before all paths."""
 
     def __init__(self, settings: Settings, *, prefix: str = "") -> None:
         self.prefix = prefix
@@ -99,7 +98,7 @@ class PageRenderer:
             lstrip_blocks=True,
             extensions=["jinja2.ext.i18n"],
         )
-        # One set of compiled templates for all languages: each page brings its own.
+        # One set of compiled templates serves all languages: the translator is in the context of each page.
         self._environment.install_gettext_callables(  # type: ignore[attr-defined]
             _translate, _translate_number, newstyle=True
         )
@@ -123,39 +122,34 @@ class PageRenderer:
     def render(
         self,
         template: str,
-        tongue: Translator = ENGLISH,
+        translator: Translator = ENGLISH,
         *,
         status: int = 200,
-        asked: str = "",
-        **words: object,
+        **values: object,
     ) -> HTMLResponse:
-        """The page of ``template`` in ``tongue``, filled with ``words``.
-
-        ``asked`` is the language the address asked for, empty for none: links on the page ask for it too.
-        """
-        here = {
-            "tongue": tongue,
-            "suffix": f"?{LANGUAGE_PARAMETER}={asked}" if asked else "",
+        """Render ``template`` in the language of ``translator``, with ``values``."""
+        shared = {
+            "translator": translator,
             "languages": None,
-            "gap": tongue.sentence_space,
+            "sentence_space": translator.sentence_space,
         }
-        html = self._environment.get_template(template).render({**here, **words})
-        return HTMLResponse(html, status_code=status, headers={"content-language": tongue.tag})
+        html = self._environment.get_template(template).render({**shared, **values})
+        return HTMLResponse(html, status_code=status, headers={"content-language": translator.tag})
 
-    def render_error(self, status: int, tongue: Translator = ENGLISH) -> HTMLResponse:
-        """The page for an error. It repeats nothing that was asked, so it is the same for everybody."""
-        title, words = _ERRORS.get(status) or (HTTPStatus(status).phrase, _OTHER_ERROR)
-        return self.render("error.html", tongue, status=status, title=title, words=words)
+    def render_error(self, status: int, translator: Translator = ENGLISH) -> HTMLResponse:
+        """Render an error page. It repeats nothing from the request, so it is the same for everyone."""
+        title, message = _ERRORS.get(status) or (HTTPStatus(status).phrase, _OTHER_ERROR)
+        return self.render("error.html", translator, status=status, title=title, message=message)
 
     def serve_asset(self, name: str) -> Response | None:
-        """The file called ``name``, hash included; None where there is none."""
+        """Return the static file called ``name``, hash included; None if there is none."""
         found = next((asset for asset in self._assets.values() if asset.name == name), None)
         if found is None:
             return None
         return Response(found.data, media_type=found.media_type, headers={"cache-control": CACHE_FOREVER})
 
     def serve_icon(self) -> Response:
-        """The icon for pages that name none: a mail in its sandbox, which is of another origin than ours."""
+        """Return the icon for pages that name none, such as a sandboxed email of another origin."""
         icon = self._assets["icon.svg"]
         headers = {"cache-control": "public, max-age=86400", "cross-origin-resource-policy": "cross-origin"}
         return Response(icon.data, media_type=icon.media_type, headers=headers)
@@ -165,36 +159,36 @@ class PageRenderer:
 
 
 def _make_sender_filter(sender: SenderSettings) -> Callable[[Context, str], Markup]:
-    """The filter for what the office wrote once, in its own language: the page may be in another."""
+    """Make the filter that marks the sender's own words with their language, if the page is in another."""
 
     @pass_context
     def quote_ours(context: Context, text: str) -> Markup:
-        tongue: Translator = context["tongue"]
-        return embed_sender_text(text, sender, tongue.tag)
+        translator: Translator = context["translator"]
+        return embed_sender_text(text, sender, translator.tag)
 
     return quote_ours
 
 
 @pass_context
 def _translate(context: Context, message: str) -> str:
-    tongue: Translator = context["tongue"]
-    return tongue.translations.gettext(message)
+    translator: Translator = context["translator"]
+    return translator.translations.gettext(message)
 
 
 @pass_context
 def _translate_number(context: Context, one: str, many: str, number: int) -> str:
-    tongue: Translator = context["tongue"]
-    return tongue.translations.ngettext(one, many, number)
+    translator: Translator = context["translator"]
+    return translator.translations.ngettext(one, many, number)
 
 
 @pass_context
 def _format_day(context: Context, day: date) -> str:
-    tongue: Translator = context["tongue"]
-    return tongue.format_day(day)
+    translator: Translator = context["translator"]
+    return translator.format_day(day)
 
 
 def _format_address(address: str) -> Markup:
-    """An address as the pages set it, whole in its own direction."""
+    """Format an address in a ``<bdi>`` element, so that it keeps its direction."""
     return Markup('<bdi class="address">{}</bdi>').format(address)
 
 
@@ -203,7 +197,7 @@ def _make_mailto_link(address: str) -> Markup:
 
 
 def render_backticks(text: str) -> Markup:
-    """``text`` with what stands between backticks set as code."""
+    """Escape ``text`` and turn `backticks` into code elements."""
     return Markup(_BACKTICKED.sub(r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped first
 
 

@@ -1,4 +1,4 @@
-"""The guard around every page: who may ask, how much they may send, what a browser may do with the answer."""
+"""The security middleware: which requests are allowed, how large they may be, and response headers."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -9,9 +9,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from mailer.web.hosts import is_loopback, parse_host
+
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 MAX_BODY_BYTES = 64 * 1024
-"""More than any of our forms can fill; a one-click POST has 26."""
+"""More than any of our forms can fill; a one-click POST has 26 bytes."""
 
 _MAX_LENGTH_DIGITS = 9
 
@@ -19,20 +21,20 @@ PAGE_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
     "frame-ancestors 'none'; base-uri 'none'"
 )
-"""A readers' page: our own style sheet and pictures, forms to ourselves, no script at all."""
+"""A readers' page: our own style sheet and images, forms to our own site, and no scripts."""
 
 PREVIEW_POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src 'self' data:; "
     "frame-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
-"""The preview's own page: one script file that watches for changes, and frames with the mail."""
+"""The preview page: one script that watches for changes, and frames with the email."""
 
 
 def make_mail_policy(*, images: str, ancestors: str) -> str:
-    """The policy of a page that shows a mail: an origin of its own, no script, no form; links may open.
+    """Make the policy of a page that shows an email: an origin of its own, no scripts, no forms; links work.
 
-    ``images`` and ``ancestors`` are CSP source lists. Mail is styled in place, so inline style is allowed,
-    here and nowhere else.
+    ``images`` and ``ancestors`` are CSP source lists. Emails use inline styles, so these are allowed here and
+    nowhere else.
     """
     return (
         "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; script-src 'none'; "
@@ -42,29 +44,30 @@ def make_mail_policy(*, images: str, ancestors: str) -> str:
 
 
 ErrorPage = Callable[[int, Scope], Response]
-"""Makes the page that says no, of an HTTP status and the request it answers."""
+"""Makes the error page for an HTTP status and the request's scope."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SecurityRules:
-    """What one application allows.
+    """The security rules of one app.
 
-    ``policy`` is the Content-Security-Policy of a page that sets none itself. ``hosts`` are the only names
-    the application answers to (empty: any). ``public_hosts`` are the public names a form may come from besides
-    the Host of the request. ``cross_site_post_paths`` are path prefixes that take a POST from anywhere.
-    ``https_only`` says whether the public address is HTTPS.
+    ``policy`` is the Content-Security-Policy of a page that sets none itself. ``public_hosts`` are the hosts
+    a form may come from, in addition to the Host of the request. ``cross_site_post_paths`` are path prefixes
+    that accept a POST from any site. ``https_only`` says whether the public address is HTTPS. ``local_only``
+    refuses a Host that does not mean this machine: another site's name may resolve to 127.0.0.1 (DNS
+    rebinding).
     """
 
     policy: str
     error_page: ErrorPage
-    allowed_hosts: frozenset[str] = frozenset()
     public_hosts: frozenset[str] = frozenset()
     cross_site_post_paths: tuple[str, ...] = ()
     https_only: bool = False
+    local_only: bool = False
 
 
 class SecurityMiddleware:
-    """ASGI middleware that holds the rules for every request, whichever route it reaches."""
+    """ASGI middleware that applies the rules to every request, whichever route it reaches."""
 
     def __init__(self, app: ASGIApp, *, rules: SecurityRules) -> None:
         self.app = app
@@ -91,12 +94,9 @@ class SecurityMiddleware:
 
 
 def check_request(scope: Scope, rules: SecurityRules) -> int | None:
-    """The HTTP status to refuse a request with, or None where it may pass."""
+    """Return the HTTP status to refuse a request with, or None if it is allowed."""
     headers = Headers(scope=scope)
-    if (
-        rules.allowed_hosts
-        and _parse_host(headers.get("host", ""), with_port=False) not in rules.allowed_hosts
-    ):
+    if rules.local_only and not is_loopback(parse_host(headers.get("host", ""))):
         return 421
     if has_encoded_separator(scope.get("raw_path") or b""):
         return 404
@@ -106,37 +106,36 @@ def check_request(scope: Scope, rules: SecurityRules) -> int | None:
 
 
 def has_encoded_separator(raw_path: bytes) -> bool:
-    """Whether a path hides a separator behind an escape.
+    """Return whether a path contains an encoded separator.
 
-    ``/u%2fTOKEN`` decodes to ``/u/TOKEN``: one page would have two names, and a proxy's rule knows one.
+    ``/u%2fTOKEN`` decodes to ``/u/TOKEN``: a page would have two paths, and a proxy's rule covers only one.
     """
     lowered = raw_path.lower()
     return any(escape in lowered for escape in (b"%2f", b"%5c", b"%00"))
 
 
-def is_same_origin(headers: Mapping[str, str], own_hosts: frozenset[str]) -> bool:
-    """Whether a browser says that our own page sent this request.
+def is_same_origin(headers: Mapping[str, str], public_hosts: frozenset[str]) -> bool:
+    """Return whether the browser says that this request comes from our own page.
 
-    Every current browser sends Sec-Fetch-Site; older ones send at least Origin with a form.
+    Every current browser sends Sec-Fetch-Site; older ones at least send Origin with a form.
     """
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site in {"same-origin", "none"}
-    host = _parse_host(headers.get("origin", "").partition("://")[2])
-    return bool(host) and (host == headers.get("host") or host in own_hosts)
+    host = _parse_origin(headers.get("origin", ""))
+    return bool(host) and (host == headers.get("host") or host in public_hosts)
 
 
-def _parse_host(netloc: str, *, with_port: bool = True) -> str:
-    """The host a ``Host`` header or an origin names; empty where it names none."""
+def _parse_origin(origin: str) -> str:
+    """Return the host and port of an ``Origin`` header; empty if there are none."""
     try:
-        parts = urlsplit(f"//{netloc}")
+        return urlsplit(f"//{origin.partition('://')[2]}").netloc
     except ValueError:
         return ""
-    return parts.netloc if with_port else parts.hostname or ""
 
 
 def _limit_body(receive: Receive, headers: Headers) -> Receive:
-    """``receive`` that raises HTTPException 413 once the body is, or says it is, larger than allowed."""
+    """Wrap ``receive`` to raise HTTPException 413 if the body is, or is declared, larger than allowed."""
     declared = headers.get("content-length", "0")
     seen = 0
 
@@ -154,14 +153,14 @@ def _limit_body(receive: Receive, headers: Headers) -> Receive:
 
 
 def add_security_headers(headers: MutableHeaders, path: str, rules: SecurityRules) -> None:
-    """Add the headers that every answer carries; what a route has set itself stays."""
+    """Add the headers that every response carries, unless a route has set them itself."""
     for name, value in _COMMON_HEADERS.items():
         headers.setdefault(name, value)
     headers.setdefault("content-security-policy", rules.policy)
     if path.startswith(_TOKEN_PATHS):
         headers.setdefault("x-robots-tag", "noindex, nofollow")
-    # The path of a page is a key, and must not travel in Referer. Under no-referrer a browser sends
-    # "Origin: null" even with our own form, and one without Sec-Fetch-Site could then save no preferences.
+    # The path of a page contains a token, which must not leak in Referer. With no-referrer a browser sends
+    # "Origin: null" even with our own form, so a browser without Sec-Fetch-Site could not submit it.
     headers.setdefault(
         "referrer-policy", "same-origin" if path.startswith(_TOKEN_FORM_PATHS) else "no-referrer"
     )
@@ -170,10 +169,10 @@ def add_security_headers(headers: MutableHeaders, path: str, rules: SecurityRule
 
 
 _TOKEN_FORM_PATHS = ("/p/", "/d/", "/confirm/", "/subscribe", "/link")
-"""Pages with a form that is taken from our own pages alone."""
+"""Pages with a form that is accepted only from our own pages."""
 
 _TOKEN_PATHS = ("/u/", *_TOKEN_FORM_PATHS)
-"""Pages for one reader, or for nobody's shelf."""
+"""Pages that search engines must not index."""
 
 _COMMON_HEADERS = {
     "x-content-type-options": "nosniff",

@@ -1,4 +1,4 @@
-"""Running an application: in the foreground until a signal, or in a thread until told to stop."""
+"""Running an app: in the foreground until a signal, or in a thread until told to stop."""
 
 import socket
 import threading
@@ -12,18 +12,18 @@ from fastapi import FastAPI
 from mailer.errors import MailerError
 
 _SHUTDOWN_SECONDS = 2
-"""What a request in progress is given when the server stops."""
+"""How long requests in progress may take when the server stops."""
 
 
 class ServerStartError(MailerError):
-    """The pages did not start. The lines above say why; `mailer doctor` may know more."""
+    """The web server did not start. See the lines above, or run `mailer doctor`."""
 
 
 def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None] | None = None) -> None:
-    """Serve ``app`` until Ctrl-C or SIGTERM. ``announce`` is told the address once it is ours.
+    """Serve ``app`` until Ctrl-C or SIGTERM. ``announce`` is called with the URL once the port is bound.
 
     Raises:
-        ServerStartError: the address is taken or not ours, or the application did not start.
+        ServerStartError: the address is in use or not available here, or the app did not start.
     """
     with _listen(host, port) as listener:
         if announce is not None:
@@ -32,7 +32,7 @@ def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]
         try:
             _run(server, listener)
         except KeyboardInterrupt:
-            # uvicorn has shut down in order and raised the signal again; Ctrl-C is how a person ends it.
+            # uvicorn has shut down cleanly and raised the signal again; Ctrl-C is the normal way to stop it.
             return
     if not server.started:
         raise ServerStartError
@@ -40,23 +40,23 @@ def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None]
 
 @dataclass(frozen=True, kw_only=True)
 class RunningServer:
-    """An application served by a thread of this process."""
+    """An app served by a thread of this process."""
 
     url: str
     _server: uvicorn.Server = field(repr=False)
     _thread: threading.Thread = field(repr=False)
 
     def stop(self) -> None:
-        """Let requests in progress finish, and give the port back. Does nothing the second time."""
+        """Finish requests in progress and release the port. Does nothing if called again."""
         self._server.should_exit = True
         self._thread.join()
 
 
 def start_in_thread(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> RunningServer:
-    """Serve ``app`` beside the caller; port 0 takes a free one. Returns once it answers.
+    """Serve ``app`` in a thread; port 0 picks a free port. Returns once the server answers.
 
     Raises:
-        ServerStartError: the address is taken or not ours, or the application did not start.
+        ServerStartError: the address is in use or not available here, or the app did not start.
     """
     listener = _listen(host, port)
     server = _make_server(app)
@@ -76,19 +76,19 @@ def _run_and_close(server: uvicorn.Server, listener: socket.socket) -> None:
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:
-    # uvicorn calls sys.exit when an application does not start; `server.started` tells the caller.
+    # uvicorn calls sys.exit if an app does not start; the caller checks `server.started`.
     with suppress(SystemExit):
         server.run(sockets=[listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    # Bound here and not by uvicorn, which would end the whole process when the port is taken.
+    # Bound here because uvicorn would end the whole process if the port is in use.
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # asyncio turns Nagle off only where the protocol is named, which socket.create_server does not:
-    # every answer then took 42 ms more, waiting for an acknowledgement that the other side was delaying.
+    # asyncio turns off Nagle's algorithm only if the protocol is named, which socket.create_server does not
+    # do: every response then took 42 ms more, waiting for a delayed acknowledgement.
     listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
-        # So that a server that stopped a moment ago does not keep its successor from the port.
+        # So that the port can be bound again right after a server has stopped.
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind((host, port))
         listener.listen()
@@ -96,7 +96,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.close()
         raise ServerStartError(
             f"Cannot listen on {host} port {port}: {error.strerror or error}. "
-            "Choose another with --port; --port 0 takes a free one."
+            "Choose another port with --port, or let --port 0 pick a free one."
         ) from error
     return listener
 
@@ -107,7 +107,7 @@ def _listener_url(listener: socket.socket) -> str:
 
 
 def _make_server(app: FastAPI) -> uvicorn.Server:
-    # No access log: the paths of readers' pages are keys. No Server header: nobody needs to know.
+    # No access log: the paths of readers' pages contain tokens. No Server header: nobody needs it.
     config = uvicorn.Config(
         app,
         log_config=None,

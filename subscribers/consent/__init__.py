@@ -1,1 +1,2 @@
-"""Consent: every change of a subscriber's status, the record of it, and the addresses that must never get mail."""
+"""Consent: every change of a subscriber's status, the record of it, and the addresses that must never get
+mail."""

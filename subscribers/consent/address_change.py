@@ -1,4 +1,4 @@
-"""Giving a subscriber another address, by their own hand. Nothing here commits."""
+"""Change a subscriber's address at their own request. Nothing here commits."""
 
 from typing import Unpack
 
@@ -24,14 +24,14 @@ def change_address(
     key: SuppressionKey,
     **context: Unpack[ConsentContext],
 ) -> bool:
-    """Let the subscriber get mail at ``address`` from now on; whether that changed anything.
+    """Send the subscriber's mail to ``address`` from now on; return whether that changed anything.
 
-    Call it for a link that was mailed to the new address and nowhere else. Nobody escapes a suppression this
-    way: neither may the new address be suppressed, nor somebody who is gone move. Links that were mailed to
-    the old address stop working, and the record does not quote it.
+    Only call this for a link that was mailed to the new address. It offers no way around a suppression: the
+    new address may not be suppressed, and a subscriber who is gone cannot move. Links mailed to the old
+    address stop working, and the record does not quote it.
 
     Raises:
-        AddressError: it is no address, or cannot be this subscriber's.
+        AddressError: ``address`` is not valid, is taken or is suppressed.
         UnknownSubscriberError: there is no such subscriber, or they are gone.
     """
     normalised = normalise_address(address)
@@ -43,7 +43,7 @@ def change_address(
         return False
     taken = session.exec(select(Subscriber.id).where(Subscriber.email == normalised.email)).first()
     if barred or taken is not None:
-        # One answer for both, and for nothing else: the page that shows it was opened from that mailbox.
+        # One message for both cases: the page that shows it was opened from that mailbox.
         raise AddressError(address, "it is already on the list or must not receive mail; contact the team")
     subscriber.email, subscriber.envelope = normalised.email, normalised.envelope
     subscriber.updated_at = context["now"]

@@ -1,4 +1,4 @@
-"""Where a choice came from: the network address of whoever pressed the button, as evidence keeps it."""
+"""The IP address a request came from, as stored in the evidence of a consent record."""
 
 import hmac
 from enum import StrEnum
@@ -10,10 +10,10 @@ _DIGEST_LENGTH = 32
 
 
 class IpRetention(StrEnum):
-    """What is kept of an address of origin. It is personal data, and a proof that few ever ask for."""
+    """What to keep of an IP address. It is personal data, and rarely needed as evidence."""
 
     hashed = "hashed"
-    """A keyed hash: it can be compared with an address that somebody names, and tells nothing by itself."""
+    """A keyed hash: it can be compared with a known address, and reveals nothing by itself."""
 
     plain = "plain"
     """The address itself."""
@@ -25,10 +25,10 @@ class IpRetention(StrEnum):
 def describe_ip_address(
     address: str, *, key: SuppressionKey, retention: IpRetention = IpRetention.hashed
 ) -> str:
-    """The words of a consent record's ``evidence`` about the network address; empty where there is none.
+    """Return the text about the IP address for a consent record's ``evidence``; empty if there is none.
 
-    ``key`` is the workspace's own that never changes, so that the same address has the same hash in all
-    records. It is used for another purpose here, and no hash of an e-mail address equals one of these.
+    ``key`` is the workspace's key that never changes, so that an address has the same hash in all records.
+    The prefix keeps these hashes distinct from those of email addresses.
     """
     origin = _parse_ip_address(address)
     if origin is None or retention is IpRetention.nothing:
@@ -40,7 +40,7 @@ def describe_ip_address(
 
 
 def _parse_ip_address(address: str) -> IPv4Address | IPv6Address | None:
-    """The address in one spelling; a zone (``%eth0``) is no part of it."""
+    """Parse the address into its canonical form, without a zone (``%eth0``)."""
     try:
         origin = ip_address(address.strip().partition("%")[0])
     except ValueError:

@@ -1,8 +1,7 @@
-"""Joining by one's own hand, in two steps: asking on a page, and confirming from the mailbox (double opt-in).
+"""Double opt-in: signing up on a page, and confirming from the mailbox.
 
-Asking alone never makes anybody get mail, and asking for an address that must never get mail does nothing at
-all. Nothing here commits, and nothing here tells a page more than it may show: what it answers a visitor must
-be the same in every case.
+Signing up alone never starts any mail, and signing up with a suppressed address has no effect. Nothing here
+commits. The page must show a visitor the same answer in every case.
 """
 
 from dataclasses import dataclass
@@ -25,10 +24,10 @@ from subscribers.models import ConsentEvent, Status, Subscriber
 
 @dataclass(frozen=True, kw_only=True)
 class OptInRequest:
-    """What asking came to. ``subscriber_id`` is whom a mail may go to, None where none must.
+    """The outcome of a sign-up. ``subscriber_id`` is who may be mailed, None if no mail may be sent.
 
-    ``status`` is where they stand: pending or gone, and a confirming link is what to mail; active or paused,
-    and they are on the list already.
+    If ``status`` is pending or gone, mail a confirmation link; if it is active or paused, they are already
+    on the list.
     """
 
     subscriber_id: int | None
@@ -41,13 +40,13 @@ NO_RECIPIENT = OptInRequest(subscriber_id=None, status=None)
 def request_opt_in(
     session: Session, address: str, *, key: SuppressionKey, **context: Unpack[ConsentContext]
 ) -> OptInRequest:
-    """Note that somebody asked for the newsletter at ``address``: a new subscriber is pending.
+    """Record a sign-up for ``address``; a new subscriber becomes pending.
 
-    Whoever left stays gone until they confirm, so that a request forgotten later leaves no gap through which
-    an import could bring them back. A suppressed address comes to :data:`NOBODY`.
+    A subscriber who is gone stays so until they confirm, so that an abandoned sign-up never lets an import
+    bring them back. A suppressed address returns :data:`NO_RECIPIENT`.
 
     Raises:
-        AddressError: it is no address.
+        AddressError: ``address`` is not valid.
     """
     normalised = normalise_address(address)
     if is_suppressed(session, key, normalised.email):
@@ -67,7 +66,7 @@ def request_opt_in(
         session.flush()
         add_consent_record(session, subscriber, ConsentEvent.requested, **context)
     elif subscriber.status not in {Status.active, Status.paused}:
-        # What is pending is deleted some time after it was last asked for.
+        # Pending subscribers are deleted some time after their last sign-up.
         subscriber.updated_at = context["now"]
         add_consent_record(session, subscriber, ConsentEvent.requested, **context)
     return OptInRequest(subscriber_id=subscriber.id, status=Status(subscriber.status))
@@ -76,11 +75,11 @@ def request_opt_in(
 def confirm_opt_in(
     session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
 ) -> StatusChange:
-    """Put somebody on the list who has shown that the mailbox is theirs. Confirming again changes nothing.
+    """Activate a subscriber who confirmed from their mailbox. Confirming again changes nothing.
 
     Raises:
-        UnknownSubscriberError: there is no such subscriber any more, or it was erased.
-        StatusError: the address was suppressed since.
+        UnknownSubscriberError: the subscriber no longer exists, or was erased.
+        StatusError: the address has been suppressed since.
     """
     lock_suppressions_shared(session)
     subscriber = lock_subscriber(session, subscriber_id)

@@ -1,4 +1,4 @@
-"""What a subscriber asks for, read and saved: the page behind the link in every mail."""
+"""Read and save a subscriber's preferences, as on the page linked from every mail."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, fields
@@ -7,13 +7,13 @@ from typing import Unpack
 
 from sqlmodel import Session, col, delete, select
 
+from locales.countries import is_country
 from subscribers.consent.status_changes import (
     ConsentContext,
     add_consent_record,
     change_status,
     lock_subscriber,
 )
-from subscribers.country import is_country
 from subscribers.errors import DetailError, UnknownSubscriberError
 from subscribers.models import ConsentEvent, Status, Subscriber, SubscriberCountry, SubscriberSector
 from subscribers.queries import read_sectors
@@ -22,10 +22,10 @@ from subscribers.validation import clean_language, clean_line, clean_sectors
 
 @dataclass(frozen=True, kw_only=True)
 class Preferences:
-    """A subscriber's choices. ``country`` is alpha-2, ``language`` a BCP 47 tag, either None when unknown.
+    """A subscriber's preferences. ``country`` is alpha-2, ``language`` a BCP 47 tag, either None if unknown.
 
-    ``paused_until`` is the first day of mail again, None for every edition; ``countries`` are those followed
-    besides one's own.
+    ``paused_until`` is the day mail resumes, None if it is not paused; ``countries`` are those followed
+    besides their own.
     """
 
     name: str
@@ -40,7 +40,7 @@ _FIELD_NAMES = tuple(choice.name for choice in fields(Preferences))
 
 
 def read_preferences(session: Session, subscriber_id: int) -> Preferences:
-    """The choices of a subscriber, those who left included.
+    """Return the preferences of a subscriber, even one who unsubscribed.
 
     Raises:
         UnknownSubscriberError: there is no such subscriber, or it was erased.
@@ -59,14 +59,14 @@ def save_preferences(
     sectors: Collection[str] | None = None,
     **context: Unpack[ConsentContext],
 ) -> frozenset[str]:
-    """Keep a subscriber's choices, with a consent record, and say which changed. The caller commits.
+    """Save a subscriber's preferences with a consent record; return which changed. The caller commits.
 
-    ``sectors`` are the configured slugs; None leaves them unchecked. A pause until today or before ends a
-    pause.
+    ``sectors`` are the configured slugs; with None they are not checked. A pause until today or earlier ends
+    the pause.
 
     Raises:
         UnknownSubscriberError: there is no such subscriber, or it was erased.
-        DetailError: a choice cannot be kept; nothing was.
+        DetailError: a preference is invalid; nothing was saved.
     """
     subscriber = lock_subscriber(session, subscriber_id)
     if subscriber.status is Status.erased:
@@ -93,7 +93,7 @@ def _make_preferences(session: Session, subscriber: Subscriber) -> Preferences:
 
 
 def read_countries(session: Session, subscriber_id: int) -> frozenset[str]:
-    """The countries a subscriber follows besides their own."""
+    """Return the countries a subscriber follows besides their own."""
     wanted = select(SubscriberCountry.country).where(SubscriberCountry.subscriber_id == subscriber_id)
     return frozenset(session.exec(wanted))
 

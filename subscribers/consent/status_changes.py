@@ -1,8 +1,8 @@
-"""The only place where a status changes, and where what happened is written down in the same transaction.
+"""Change a subscriber's status and write the consent record in the same transaction.
 
-Three rules hold here whatever the caller wants: somebody who left, bounced or complained becomes active
-again only by their own hand; an erased subscriber stays erased; and every change leaves a record. Nothing
-here commits.
+No other module changes a status. Three rules always hold: a subscriber who unsubscribed, bounced or
+complained becomes active again only by their own action; an erased subscriber stays erased; and every change
+is recorded. Nothing here commits.
 """
 
 from collections.abc import Mapping
@@ -18,6 +18,7 @@ from subscribers.consent.suppression import (
     SuppressionKey,
     add_suppression,
     blank_lifted_suppressions,
+    lock_suppressions_exclusively,
     lock_suppressions_shared,
     remove_suppression,
 )
@@ -36,7 +37,7 @@ from subscribers.models import (
 )
 
 GONE_STATUSES = frozenset({Status.unsubscribed, Status.bounced, Status.complained, Status.erased})
-"""Those who get nothing until they come back by their own hand; the erased never do."""
+"""Subscribers with one of these receive nothing until they come back themselves; the erased never do."""
 
 _ANY_BUT_ERASED = frozenset(Status) - {Status.erased}
 
@@ -52,7 +53,7 @@ _TRANSITIONS: Mapping[ConsentEvent, tuple[frozenset[Status], frozenset[Status]]]
         ConsentEvent.erased: (_ANY_BUT_ERASED, frozenset({Status.erased})),
     }
 )
-"""From which statuses an event may lead to which. Importing, updating and unsuppressing lead nowhere."""
+"""The statuses before and after each event. Importing, updating and unsuppressing change no status."""
 
 _STATUS_BY_REASON: Mapping[ConsentEvent, Status] = MappingProxyType(
     {
@@ -64,7 +65,7 @@ _STATUS_BY_REASON: Mapping[ConsentEvent, Status] = MappingProxyType(
 
 
 class ConsentContext(TypedDict, total=False):
-    """How something happened, as a consent record keeps it; see :class:`subscribers.models.ConsentRecord`."""
+    """How an event happened, as stored in a consent record; see :class:`subscribers.models.ConsentRecord`."""
 
     method: Required[str]
     now: Required[datetime]
@@ -78,7 +79,7 @@ class ConsentContext(TypedDict, total=False):
 
 @dataclass(frozen=True, kw_only=True)
 class StatusChange:
-    """What a request came to. ``status`` is the subscriber's now, None for an address on no list."""
+    """The outcome of a request. ``status`` is the subscriber's new status, None if there is no subscriber."""
 
     changed: bool
     status: Status | None
@@ -93,16 +94,16 @@ def change_status(
     paused_until: date | None = None,
     **context: Unpack[ConsentContext],
 ) -> None:
-    """Move ``subscriber`` to ``status`` because of ``event``, and record it. The caller commits.
+    """Set ``subscriber`` to ``status`` because of ``event``, and record it. The caller commits.
 
-    ``paused_until`` belongs to the status paused alone. Bounces and complaints come through :func:`suppress`,
-    which also remembers the address.
+    ``paused_until`` only applies to the status paused. Bounces and complaints come through :func:`suppress`,
+    which also suppresses the address.
 
     Raises:
-        StatusError: that event may not lead there.
+        StatusError: the event does not allow this change.
     """
     session.flush()
-    # Two hands at once on PostgreSQL: the second waits here and then sees what the first did.
+    # With two concurrent changes on PostgreSQL, the second waits here and then sees the first.
     session.refresh(subscriber, with_for_update=True)
     before, after = _TRANSITIONS.get(event, (frozenset(), frozenset()))
     if subscriber.status not in before or status not in after:
@@ -119,9 +120,9 @@ def change_status(
 def add_consent_record(
     session: Session, subscriber: Subscriber, event: ConsentEvent, **context: Unpack[ConsentContext]
 ) -> None:
-    """Write down what happened to ``subscriber``, changing no status. The caller commits."""
+    """Record what happened to ``subscriber`` without changing the status. The caller commits."""
     if subscriber.id is None:
-        raise ValueError("a subscriber is flushed before anything is recorded of it")
+        raise ValueError("flush the subscriber before recording anything about it")
     session.add(ConsentRecord(**consent_record_values(subscriber.id, event, **context)))
     session.flush()
 
@@ -139,7 +140,7 @@ def consent_record_values(
     evidence: str = "",
     basis: str = "",
 ) -> dict[str, Any]:
-    """The columns of a consent record, all of them fit to be stored on either database."""
+    """Return the columns of a consent record, safe to store in either database."""
     return {
         "subscriber_id": subscriber_id,
         "event": event,
@@ -155,9 +156,9 @@ def consent_record_values(
 
 
 def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentContext]) -> StatusChange:
-    """Let a subscriber leave. Asking again changes nothing and leaves no second record.
+    """Unsubscribe a subscriber. A repeated request changes nothing and adds no second record.
 
-    The address is not suppressed: its owner may come back by their own hand, and no import brings them back.
+    The address is not suppressed: its owner may come back themselves, but no import brings them back.
 
     Raises:
         UnknownSubscriberError: there is no such subscriber.
@@ -172,13 +173,13 @@ def unsubscribe(session: Session, subscriber_id: int, **context: Unpack[ConsentC
 def resubscribe(
     session: Session, subscriber_id: int, *, key: SuppressionKey, **context: Unpack[ConsentContext]
 ) -> StatusChange:
-    """Let somebody who left come back: by their own hand, so a page may call this and an import never.
+    """Make a subscriber active again at their own request. A page may call this, an import never.
 
-    What a bounce or a complaint made us remember of the address is forgotten again.
+    Removes a suppression caused by a bounce or a complaint.
 
     Raises:
         UnknownSubscriberError: there is no such subscriber, or it was erased.
-        StatusError: a person of the team put the address on the suppression list.
+        StatusError: the team suppressed the address.
     """
     lock_suppressions_shared(session)
     subscriber = lock_subscriber(session, subscriber_id)
@@ -188,7 +189,7 @@ def resubscribe(
         return StatusChange(changed=False, status=subscriber.status)
     suppression = session.get(Suppression, key.digest(subscriber.email))
     if suppression is not None and suppression.reason is ConsentEvent.suppressed:
-        raise StatusError("The team removed this address from the list. Contact them to be added again.")
+        raise StatusError("The team took this address off the list. Write to them to be put back on it.")
     remove_suppression(session, key, subscriber.email)
     change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
     return StatusChange(changed=True, status=Status.active)
@@ -202,17 +203,17 @@ def suppress(
     reason: ConsentEvent = ConsentEvent.suppressed,
     **context: Unpack[ConsentContext],
 ) -> StatusChange:
-    """Remember that ``address`` must never get mail again, and move its subscriber if it has one.
+    """Suppress ``address`` so that it never receives mail again, and update its subscriber if there is one.
 
-    ``reason`` is suppressed (by a person: the subscriber becomes unsubscribed), bounced or complained.
-    Whoever is gone already stays as they are, and so does the first reason. The caller commits.
+    ``reason`` is suppressed (by the team: the subscriber becomes unsubscribed), bounced or complained.
+    A subscriber who is already gone keeps their status, and the first reason is kept. The caller commits.
 
     Raises:
-        AddressError: it is no address.
-        ValueError: another reason was given.
+        AddressError: ``address`` is not valid.
+        ValueError: ``reason`` is any other event.
     """
     if reason not in _STATUS_BY_REASON:
-        raise ValueError(f"an address is not suppressed because it was {reason}")
+        raise ValueError(f"an address cannot be suppressed with the reason {reason}")
     email = normalise_address(address).email
     remembered = add_suppression(session, key, email, reason=reason, now=context["now"])
     subscriber = _find_subscriber(session, email)
@@ -227,18 +228,47 @@ def suppress(
     return StatusChange(changed=True, status=subscriber.status)
 
 
+def mark_bounced(
+    session: Session,
+    subscriber_id: int,
+    *,
+    refused_at: datetime,
+    key: SuppressionKey,
+    **circumstances: Unpack[ConsentContext],
+) -> bool:
+    """Give a subscriber whose address was refused as dead at ``refused_at`` the status bounced, and suppress
+    the address; whether that changed anything. The caller commits.
+
+    Nothing happens to somebody who is gone already, or of whom there is a newer record that no import made:
+    they may have come back, or have another address by now.
+
+    Raises:
+        UnknownSubscriberError: there is no such subscriber.
+    """
+    lock_suppressions_exclusively(session)
+    subscriber = lock_subscriber(session, subscriber_id)
+    newer = select(ConsentRecord.id).where(
+        col(ConsentRecord.subscriber_id) == subscriber_id,
+        col(ConsentRecord.at) > refused_at,
+        col(ConsentRecord.method) != "import",
+    )
+    if subscriber.status in GONE_STATUSES or session.exec(newer.limit(1)).first() is not None:
+        return False
+    return suppress(session, subscriber.email, key=key, reason=ConsentEvent.bounced, **circumstances).changed
+
+
 def erase(
     session: Session, address: str, *, key: SuppressionKey, **context: Unpack[ConsentContext]
 ) -> StatusChange:
-    """Forget the person at ``address``: every personal detail goes, here and in old records.
+    """Erase the person at ``address``: delete every personal detail, also from earlier records.
 
-    The row itself stays, nameless, because deliveries count it; a keyed hash of the address stays too, so
-    that no import brings it back. The one exception to records being append-only, and the database lets it
-    through only for the erased: so the status comes first. The caller commits.
+    The row itself stays, without a name, because deliveries refer to it. A keyed hash of the address stays
+    too, so that no import adds it again. This is the one exception to records being append-only, and the
+    database allows it only for erased subscribers, so the status is changed first. The caller commits.
 
     Raises:
-        AddressError: it is no address.
-        UnknownSubscriberError: nobody on the list has it.
+        AddressError: ``address`` is not valid.
+        UnknownSubscriberError: no subscriber has it.
     """
     email = normalise_address(address).email
     subscriber = _find_subscriber(session, email)
@@ -253,7 +283,7 @@ def erase(
 
 
 def _blank_records(session: Session, subscriber: Subscriber) -> None:
-    """Empty the words of what happened before; the record of the erasure itself names nobody and stays."""
+    """Empty the text of earlier records. The record of the erasure itself contains no personal data."""
     blank = {"source": "", "wording": "", "language": "", "evidence": "", "basis": ""}
     session.exec(
         update(ConsentRecord)
@@ -262,16 +292,16 @@ def _blank_records(session: Session, subscriber: Subscriber) -> None:
         )
         .values(**blank)
     )
-    # What imports overwrote is personal too.
+    # What imports overwrote is personal data too.
     session.exec(delete(ImportChange).where(col(ImportChange.subscriber_id) == subscriber.id))
 
 
 def _blank_details(session: Session, subscriber: Subscriber) -> None:
     for table in (SubscriberCountry, SubscriberSector, SubscriberTag, MailedLink):
         session.exec(delete(table).where(col(table.subscriber_id) == subscriber.id))
-    # Also a link by which somebody else wanted to take over the address.
+    # Including any link by which another subscriber asked to move to this address.
     session.exec(delete(MailedLink).where(col(MailedLink.detail) == subscriber.email))
-    # ".invalid" can never be delivered to (RFC 2606), should a bug ever try.
+    # ".invalid" can never receive mail (RFC 2606), should a bug ever try.
     subscriber.email = subscriber.envelope = f"erased-{subscriber.id}@erased.invalid"
     subscriber.name = subscriber.organisation = ""
     subscriber.country = subscriber.language = None
@@ -280,10 +310,10 @@ def _blank_details(session: Session, subscriber: Subscriber) -> None:
 
 
 def lock_subscriber(session: Session, subscriber_id: int) -> Subscriber:
-    """The subscriber with that number, held until the transaction ends.
+    """Load a subscriber and lock the row until the transaction ends.
 
     Raises:
-        UnknownSubscriberError: there is none.
+        UnknownSubscriberError: there is no such subscriber.
     """
     subscriber = session.get(Subscriber, subscriber_id, populate_existing=True, with_for_update=True)
     if subscriber is None:
@@ -297,7 +327,7 @@ def _find_subscriber(session: Session, email: str) -> Subscriber | None:
 
 
 def _clean_text(text: str, limit: int | None = None) -> str:
-    """``text`` without what a database refuses (NUL, surrogates) or a screen obeys (control characters)."""
+    """Replace what a database refuses (NUL, surrogates) or a terminal obeys (control characters)."""
     if not text.isprintable():
         text = "".join(char if char.isprintable() or char == "\n" else " " for char in text)
     return text[:limit]

@@ -1,11 +1,11 @@
-"""Addresses that must never get mail again, known only by a keyed hash.
+"""The suppression list: addresses that must never receive mail again, stored as keyed hashes.
 
-The hash outlives an erasure: the address is gone, yet an import that brings it back is still refused. Without
-the key it tells nothing, not even to somebody who has a list of addresses to try.
+The hash outlives an erasure: the address is deleted, but an import that contains it is still refused. Without
+the key it reveals nothing, not even to someone with a list of addresses to try.
 """
 
 import hmac
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -15,18 +15,16 @@ from sqlmodel import Session, col, select, update
 from subscribers.models import ConsentEvent, LiftedSuppression, Suppression
 
 _MIN_KEY_BYTES = 16
-_CHUNK = 500
-"""Values in one IN list: far below SQLite's limit of bound parameters."""
 
 _ADVISORY_LOCK = 0x70_6D_73_75
-"""An advisory lock of PostgreSQL, any number of our own: whoever lets addresses in shares it, whoever shuts
-one out has it alone, both until their transaction ends. Otherwise an address could come onto the list at the
-very moment it is suppressed, each of the two not seeing the other. SQLite's writers wait anyhow."""
+"""The number of a PostgreSQL advisory lock. Transactions that add subscribers share it; one that suppresses
+an address holds it exclusively. Otherwise an address could be added at the moment it is suppressed, with
+neither transaction seeing the other. SQLite has only one writer at a time."""
 
 
 @dataclass(frozen=True)
 class SuppressionKey:
-    """The secret behind the digests. It must never change: erased addresses are known only by it.
+    """The secret key of the digests. It must never change: erased addresses are known only by their digest.
 
     Raises:
         ValueError: the key is too short.
@@ -44,44 +42,33 @@ class SuppressionKey:
 
 
 def lock_suppressions_shared(session: Session) -> None:
-    """Let nobody put an address on the list before the transaction ends.
+    """Keep other transactions from suppressing an address until this one ends.
 
-    Whoever looks at the list and holds a subscriber calls it before they take hold: so do those who put
-    somebody on it, and in two orders each could wait for the other.
+    Call this before locking a subscriber: transactions that suppress an address take their locks in the same
+    order, and two different orders could deadlock.
     """
-    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock_shared(:door)")
+    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock_shared(:number)")
+
+
+def lock_suppressions_exclusively(session: Session) -> None:
+    """Keep other transactions from adding a subscriber or suppressing an address until this one ends."""
+    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:number)")
 
 
 def is_suppressed(session: Session, key: SuppressionKey, email: str) -> bool:
-    """Whether the normalised address ``email`` must never get mail. A no holds until the transaction ends."""
+    """Return whether the normalised address ``email`` is suppressed; "no" holds for this transaction."""
     lock_suppressions_shared(session)
     return session.get(Suppression, key.digest(email)) is not None
-
-
-def find_suppressed(session: Session, key: SuppressionKey, emails: Iterable[str]) -> frozenset[str]:
-    """Those of the normalised addresses that must never get mail; one statement for some hundreds of them.
-
-    Nobody can be shut out before the transaction ends, so whoever adds the others meanwhile adds no
-    suppressed one.
-    """
-    lock_suppressions_shared(session)
-    by_digest = {key.digest(email): email for email in emails}
-    digests = list(by_digest)
-    found: set[str] = set()
-    for start in range(0, len(digests), _CHUNK):
-        chunk = digests[start : start + _CHUNK]
-        found.update(session.exec(select(Suppression.digest).where(col(Suppression.digest).in_(chunk))))
-    return frozenset(by_digest[digest] for digest in found)
 
 
 def add_suppression(
     session: Session, key: SuppressionKey, email: str, *, reason: ConsentEvent, now: datetime
 ) -> bool:
-    """Put the normalised address on the list; whether it was not there yet. The first reason stays.
+    """Suppress the normalised address; return whether it is new. The first reason is kept.
 
-    On PostgreSQL it waits for those who are letting addresses in; look for its subscriber afterwards.
+    On PostgreSQL this waits for transactions that add subscribers, so look for the subscriber afterwards.
     """
-    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:door)")
+    lock_suppressions_exclusively(session)
     digest = key.digest(email)
     if session.get(Suppression, digest) is not None:
         return False
@@ -91,7 +78,7 @@ def add_suppression(
 
 
 def remove_suppression(session: Session, key: SuppressionKey, email: str) -> None:
-    """Take the normalised address off the list; its owner came back by their own hand."""
+    """Remove the suppression of the normalised address, whose owner came back themselves."""
     suppression = session.get(Suppression, key.digest(email))
     if suppression is not None:
         session.delete(suppression)
@@ -99,30 +86,30 @@ def remove_suppression(session: Session, key: SuppressionKey, email: str) -> Non
 
 
 def read_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
-    """What is kept about the normalised address, None where it is not suppressed."""
+    """Return the suppression of the normalised address, None if it is not suppressed."""
     return session.get(Suppression, key.digest(email), populate_existing=True)
 
 
 def lock_suppression(session: Session, key: SuppressionKey, email: str) -> Suppression | None:
-    """As :func:`read_suppression`; nobody else changes it before the transaction ends."""
-    _take_advisory_lock(session, "SELECT pg_advisory_xact_lock(:door)")
+    """As :func:`read_suppression`, locked until the transaction ends."""
+    lock_suppressions_exclusively(session)
     return read_suppression(session, key, email)
 
 
 def list_lifted_suppressions(
     session: Session, key: SuppressionKey, email: str
 ) -> Sequence[LiftedSuppression]:
-    """Each time a person took the normalised address off the list, the first time first."""
+    """Return every lifted suppression of the normalised address, oldest first."""
     theirs = select(LiftedSuppression).where(LiftedSuppression.digest == key.digest(email))
     return session.exec(theirs.order_by(col(LiftedSuppression.id))).all()
 
 
 def blank_lifted_suppressions(session: Session, key: SuppressionKey, email: str) -> None:
-    """Empty what was written about the owner of the normalised address, who is being erased."""
+    """Empty the reasons given for lifting, because the owner of the normalised address is being erased."""
     theirs = col(LiftedSuppression.digest) == key.digest(email)
     session.exec(update(LiftedSuppression).where(theirs).values(why=""))
 
 
 def _take_advisory_lock(session: Session, statement: str) -> None:
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text(statement), {"door": _ADVISORY_LOCK})
+        session.execute(text(statement), {"number": _ADVISORY_LOCK})

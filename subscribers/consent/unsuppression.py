@@ -1,7 +1,7 @@
-"""Taking an address off the suppression list: a person's decision, and a record of it. Nothing here commits.
+"""Lift the suppression of an address by decision of the team, and record it. Nothing here commits.
 
-It makes nobody active. A subscriber who is gone stays gone until they come back by their own hand, and what
-the owner of an address wished is not the team's to undo.
+This does not make anyone active. A subscriber who is gone stays so until they come back themselves, and the
+team cannot undo what the owner of an address asked for.
 """
 
 from collections.abc import Mapping
@@ -29,8 +29,8 @@ _OWNER_REASONS: Mapping[ConsentEvent, str] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class SuppressedAddress:
-    """A suppressed address: ``reason`` and ``since`` when, and the ``status`` of its subscriber, None for an
-    address that is nobody's on the list."""
+    """A suppressed address: ``reason`` and ``since`` when, and the ``status`` of its subscriber, None if it
+    has none."""
 
     email: str
     reason: ConsentEvent
@@ -39,11 +39,11 @@ class SuppressedAddress:
 
 
 def preview_unsuppress(session: Session, address: str, *, key: SuppressionKey) -> SuppressedAddress:
-    """What :func:`unsuppress` would take off the list. Writes nothing.
+    """What :func:`unsuppress` would lift. Writes nothing.
 
     Raises:
-        AddressError: it is no address.
-        SuppressionError: it is not suppressed, or its owner alone may end that.
+        AddressError: ``address`` is not valid.
+        SuppressionError: it is not suppressed, or only its owner may lift the suppression.
     """
     email = normalise_address(address).email
     suppression, subscriber = read_suppression(session, key, email), _find_subscriber(session, email)
@@ -59,12 +59,12 @@ def unsuppress(
     why: str,
     **context: Unpack[ConsentContext],
 ) -> SuppressedAddress:
-    """Take ``address`` off the list of those that must never get mail; ``by`` whom and ``why`` is kept.
+    """Lift the suppression of ``address``; ``by`` whom and ``why`` are kept on record.
 
     The caller commits. Raises as :func:`preview_unsuppress` does, and:
 
     Raises:
-        DetailError: ``by`` or ``why`` is empty, too long or cannot be shown.
+        DetailError: ``by`` or ``why`` is empty, too long or not printable.
     """
     by, why, email = _require_text(by, "by"), _require_text(why, "reason"), normalise_address(address).email
     held, subscriber = lock_suppression(session, key, email), _find_subscriber(session, email)
@@ -87,15 +87,15 @@ def _require_liftable(
             f"{email} is not suppressed. To see whether it is on the list: mailer subscribers show {email}"
         )
     if suppression.reason in _OWNER_REASONS:
-        # Without a subscriber there is nobody whom a link could bring back.
+        # Without a subscriber there is no link to come back through.
         way = (
             "with another address"
             if subscriber is None
             else "through the link in any newsletter they have received"
         )
         raise SuppressionError(
-            f"{email} stays suppressed: {_OWNER_REASONS[suppression.reason]} on {suppression.at:%Y-%m-%d}, and "
-            f"only its owner can undo that, {way}."
+            f"{email} stays suppressed: {_OWNER_REASONS[suppression.reason]} on {suppression.at:%Y-%m-%d}, "
+            f"and only its owner can undo that, {way}."
         )
     return suppression
 

@@ -1,7 +1,7 @@
-"""Taking an import back: who came with it goes, what it overwrote is put back, unless somebody acted since.
+"""Roll back an import: remove the subscribers it added and restore the details it overwrote.
 
-Whoever left, chose or was changed since the import is left alone: what a person did is worth more than what a
-file said. The import itself stays listed, as one that was taken back; suppressions that came with it stay.
+Subscribers who unsubscribed, chose preferences or were changed since are left alone: what a person did counts
+more than what a file said. The import stays listed as rolled back, and the suppressions it added stay.
 """
 
 import json
@@ -34,7 +34,7 @@ _DETAILS = ("name", "organisation", "country", "language")
 
 @dataclass(frozen=True, kw_only=True)
 class RollbackReport:
-    """What taking an import back came to: people ``removed``, people whose details were ``restored``, and
+    """The outcome of a rollback: subscribers ``removed``, subscribers whose details were ``restored``, and
     those ``kept`` as they are because something has happened since.
     """
 
@@ -44,7 +44,7 @@ class RollbackReport:
     kept: int
 
     def as_dict(self) -> dict[str, int]:
-        """The report as JSON can hold it."""
+        """Return the report, ready for JSON."""
         return {
             "import": self.import_id,
             "removed": self.removed,
@@ -54,7 +54,7 @@ class RollbackReport:
 
 
 def was_added_by(import_id: int) -> ColumnElement[bool]:
-    """Whether a subscriber came with that import."""
+    """Return the condition that a subscriber was added by that import."""
     return col(Subscriber.id).in_(
         select(ConsentRecord.subscriber_id).where(
             col(ConsentRecord.import_id) == import_id, col(ConsentRecord.event) == ConsentEvent.imported
@@ -63,10 +63,10 @@ def was_added_by(import_id: int) -> ColumnElement[bool]:
 
 
 def roll_back(session: Session, import_id: int, *, now: datetime) -> RollbackReport:
-    """Take the import back. The caller has made sure that nobody it added was written to, and commits.
+    """Roll back the import. The caller makes sure that no mail was sent to those it added, and commits.
 
     Raises:
-        RollbackError: there is no such import, or it was taken back already.
+        RollbackError: there is no such import, or it has already been rolled back.
     """
     batch = session.get(ImportBatch, import_id, with_for_update=True)
     if batch is None:
@@ -85,7 +85,7 @@ def roll_back(session: Session, import_id: int, *, now: datetime) -> RollbackRep
 
 
 def _remove_added(session: Session, import_id: int) -> tuple[int, int]:
-    """How many went, and how many stay."""
+    """Return how many were removed, and how many stay."""
     came = session.exec(select(func.count()).select_from(Subscriber).where(was_added_by(import_id))).one()
     lived = exists().where(
         col(ConsentRecord.subscriber_id) == Subscriber.id,
@@ -98,7 +98,7 @@ def _remove_added(session: Session, import_id: int) -> tuple[int, int]:
 
 
 def _restore_changed(session: Session, batch: ImportBatch, now: datetime) -> tuple[int, int]:
-    """How many were put back, and how many were not, because something has happened since."""
+    """Return how many were restored, and how many were not, because something has happened since."""
     changes = session.exec(
         select(func.count()).select_from(ImportChange).where(col(ImportChange.import_id) == batch.id)
     ).one()
@@ -114,7 +114,7 @@ def _restore_changed(session: Session, batch: ImportBatch, now: datetime) -> tup
 
 
 def _select_restorable(import_id: int, *, after: int) -> Select[int, str]:
-    """The next of those about whom nothing was recorded after the import."""
+    """Select the next subscribers about whom nothing was recorded after the import."""
     later, number = aliased(ConsentRecord), col(ImportChange.subscriber_id)
     theirs = and_(col(ConsentRecord.subscriber_id) == number, col(ConsentRecord.import_id) == import_id)
     lived = exists().where(col(later.subscriber_id) == number, col(later.id) > ConsentRecord.id)

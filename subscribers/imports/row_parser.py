@@ -1,8 +1,8 @@
-"""A row of somebody's file, understood: what it says about one subscriber, before anything is stored.
+"""Parse a row of a file into the details of one subscriber, before anything is stored.
 
-A list of a million people names forty countries, six languages and a few thousand domains and organisations,
-so what a cell was found to mean is remembered. Ordinary addresses take a short way, which is held to the
-rules of :mod:`subscribers.address` by a test with addresses of every kind.
+A list of a million people contains forty countries, six languages and a few thousand domains and
+organisations, so the values of cells are cached. Ordinary addresses take a fast path, which is tested against
+the rules of :mod:`subscribers.address` with addresses of every kind.
 """
 
 import re
@@ -22,16 +22,16 @@ from subscribers.validation import clean_language, clean_line, clean_sectors, cl
 Parsed = TypeVar("Parsed")
 
 _MAX_CACHED = 20_000
-# What every mail server takes as it is: no rule of normalise_address changes or refuses such a local part.
+# normalise_address neither changes nor refuses a local part like this.
 _ORDINARY_LOCAL = re.compile(r"[A-Za-z0-9]+(?:[._+][A-Za-z0-9]+)*", re.ASCII)
-# And such a domain: no rule does more than write it in small letters, unless its last label is reserved.
+# It only lower-cases a domain like this, unless the last label is reserved.
 _ORDINARY_DOMAIN = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+([A-Za-z]{2,63})")
 _MAX_LOCAL, _MAX_DOMAIN, _MAX_ADDRESS = 64, 253, 254
 
 
 class ParsedRow(NamedTuple):
-    """A good row. ``email`` and ``envelope`` are those of an :class:`subscribers.address.Address`; what the
-    row does not say is empty. ``leave`` is why the address must get no mail.
+    """A valid row. ``email`` and ``envelope`` are those of an :class:`subscribers.address.Address`; missing
+    details are empty. ``suppress_reason`` is why the address must not receive mail.
     """
 
     row: int
@@ -43,11 +43,11 @@ class ParsedRow(NamedTuple):
     language: str
     sectors: frozenset[str]
     tags: frozenset[str]
-    leave: ConsentEvent | None
+    suppress_reason: ConsentEvent | None
 
 
 class RowParser:
-    """Understands entries for a workspace with these sectors."""
+    """Parses rows for a workspace with these sectors."""
 
     def __init__(self, sectors: Collection[str]) -> None:
         self._domain = _Cache(_parse_domain)
@@ -58,15 +58,17 @@ class RowParser:
         self._tags = _Cache(lambda cell: clean_tags(cell.split(SEPARATOR)))
 
     def parse(self, number: int, row: RawRow) -> ParsedRow:
-        """What the row with that number says.
+        """Parse the row with that number.
 
         Raises:
-            SubscriberError: it cannot be used; the message is the reason to give.
+            SubscriberError: the row is refused; the message says why.
         """
         email, envelope = self.parse_address(row.email)
-        if row.leave is not None:
-            # Nothing else of somebody who left is kept, so nothing else can be wrong.
-            return ParsedRow(number, email, envelope, "", "", "", "", frozenset(), frozenset(), row.leave)
+        if row.suppress_reason is not None:
+            # Nothing else about a suppressed address is kept, so nothing else can be wrong.
+            return ParsedRow(
+                number, email, envelope, "", "", "", "", frozenset(), frozenset(), row.suppress_reason
+            )
         return ParsedRow(
             number,
             email,
@@ -96,9 +98,9 @@ class RowParser:
 
 
 class _Cache(dict[str, Parsed]):
-    """What a function finds for a cell, remembered, faults included; it forgets all when it knows a lot.
+    """A cache of a function's results by cell, errors included, which is emptied when it is full.
 
-    A dictionary, because a million cells are looked up in it.
+    It is a dictionary, because a million cells are looked up in it.
     """
 
     def __init__(self, find: Callable[[str], Parsed]) -> None:
@@ -121,10 +123,10 @@ class _Cache(dict[str, Parsed]):
 
 
 def _parse_domain(domain: str) -> tuple[str, str] | None:
-    """A domain as read and as sent to; None for one whose addresses all take the long way."""
+    """Return a domain in Unicode and as A-labels, None if its addresses need the slow path."""
     if not domain.isascii() or domain != domain.strip():
         return None
-    # With two hyphens it may be one in Punycode.
+    # A double hyphen may indicate Punycode.
     if (found := _ORDINARY_DOMAIN.fullmatch(domain)) and "--" not in domain:
         small = domain.lower()
         if found[1].lower() not in SPECIAL_USE_DOMAIN_NAMES and len(small) <= _MAX_DOMAIN:

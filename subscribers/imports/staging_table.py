@@ -1,8 +1,8 @@
-"""Some thousands of rows on their way into the list, decided and stored by a handful of statements.
+"""A temporary table in which thousands of rows are matched and stored by a handful of statements.
 
-The rows of a chunk lie in a temporary table; each statement then does one thing to all of them, inside the
-database, so that a million rows cost neither a million questions nor the memory for them. Nothing here looks
-at a cell again: a row has been understood before (:mod:`subscribers.imports.row_parser`).
+The rows of a chunk are loaded into it. Each statement then does one step for all of them inside the database,
+so that a million rows need neither a million queries nor the memory for them. Cells have already been parsed
+(:mod:`subscribers.imports.row_parser`).
 """
 
 from collections.abc import Iterator, Sequence
@@ -62,7 +62,7 @@ STAGING = Table(
     Column("fate", String),
     prefixes=["TEMPORARY"],
 )
-"""A chunk. ``sectors`` and ``tags`` are numbers of lists (0 for none); ``fate`` is None for who is new."""
+"""A chunk. ``sectors`` and ``tags`` are list numbers (0 for none); ``fate`` is None for new subscribers."""
 
 _SEEN = Table(
     "import_seen",
@@ -71,7 +71,7 @@ _SEEN = Table(
     Column("row", Integer),
     prefixes=["TEMPORARY"],
 )
-"""The subscribers that this import has met, and the row each was met in."""
+"""The subscribers this import has come across, and the first row of each."""
 
 _LIST = Table(
     "import_list",
@@ -81,13 +81,13 @@ _LIST = Table(
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
-"""What is in a list of sectors or tags; few lists serve many rows."""
+"""The values of each list of sectors or tags; many rows share a few lists."""
 
 _CHUNK = 500
-"""Numbers in one IN list: far below SQLite's limit of bound parameters."""
+"""IDs in one IN list: far below SQLite's limit on bound parameters."""
 _SUPPRESSED, _MATCHED, _DUPLICATE = "suppressed", "met", "twice"
 _DETAILS = ("name", "organisation", "country", "language")
-# The index of a million addresses takes 45 MB, and without room for it every address is a page read again.
+# The index of a million addresses takes 45 MB; with too small a cache, every address means another page read.
 _SQLITE_CACHE = -24 * 1024
 
 _subscriber: Table = SQLModel.metadata.tables["subscriber"]
@@ -100,7 +100,7 @@ _consent_record: Table = SQLModel.metadata.tables["consent_record"]
 
 @dataclass(frozen=True, kw_only=True)
 class ImportOrigin:
-    """Which import it is, as every row of it says."""
+    """The import that is stored with every record it writes."""
 
     import_id: int
     source: str
@@ -110,7 +110,7 @@ class ImportOrigin:
 
 @contextmanager
 def staging_tables(connection: Connection) -> Iterator[None]:
-    """The temporary tables, there while the block runs. What fails inside takes them away with all else."""
+    """Create the temporary tables for the block. If it fails, the rollback removes them."""
     _TEMPORARY.create_all(connection, checkfirst=False)
     with _larger_cache(connection):
         yield
@@ -131,7 +131,7 @@ def _larger_cache(connection: Connection) -> Iterator[None]:
 
 
 class StagingTable:
-    """A chunk of rows being decided. Every method does its step for all rows that are still undecided."""
+    """A chunk of rows being processed. Each method does one step for all rows that are not settled yet."""
 
     def __init__(self, connection: Connection, origin: ImportOrigin) -> None:
         self._connection = connection
@@ -140,18 +140,19 @@ class StagingTable:
         self._is_indexed = True
 
     def defer_index(self) -> None:
-        """Put the index of addresses off until :meth:`create_deferred_index`, where the list is empty and in SQLite.
+        """Drop the index of addresses until :meth:`create_deferred_index`, if the list is empty and in
+        SQLite.
 
-        A million addresses in their own order go each to another place of the index, which takes as long as
-        all else together; sorted once at the end, they take a fifth of that.
+        Inserting a million addresses into the index in file order takes as long as everything else together;
+        creating the index at the end takes a fifth of that.
         """
         if self._is_sqlite and self.last_used_id() == 0:
             _by_email.drop(self._connection)
             self._is_indexed = False
 
     def create_deferred_index(self) -> list[tuple[int, int]]:
-        """Make the index that was put off. Those whose address an earlier row had are taken off again; the
-        row of each, and the first.
+        """Create the index that was dropped. Rows with the address of an earlier row are deleted again;
+        return each of them with the first.
         """
         if self._is_indexed:
             return []
@@ -169,7 +170,7 @@ class StagingTable:
         return [(row, first) for _, row, first in twice]
 
     def _find_duplicates(self) -> list[tuple[int, int, int]]:
-        """The number and the row of everybody whose address is there before, and the row that had it."""
+        """Return the ID and row of every duplicate address, and the row that had it first."""
         number, email = _subscriber.c.id, _subscriber.c.email
         several = select(email).group_by(email).having(func.count() > 1)
         same = (
@@ -178,21 +179,21 @@ class StagingTable:
             .subquery()
         )
         later = select(same).where(same.c.id != same.c.first).order_by(same.c.id)
-        # On an empty list a person's number is that of their row, the header not counted.
+        # On an empty list the ID of a subscriber is their row number, not counting the header.
         return [(number, number + 1, first + 1) for number, first in self._connection.execute(later)]
 
     def last_used_id(self) -> int:
-        """The number before the first that is free."""
+        """Return the highest ID in use, 0 if there is none."""
         return int(self._connection.scalar(select(func.coalesce(func.max(_subscriber.c.id), 0))) or 0)
 
     def load(self, rows: Sequence[tuple[Any, ...]], lists: Sequence[tuple[int, str]]) -> None:
-        """Put a chunk in place of the one before; a row has the first columns of :data:`STAGE`, in order."""
+        """Replace the chunk with the next one; a row has the first columns of :data:`STAGE`, in order."""
         self._connection.execute(delete(STAGING))
         self._write(STAGING, rows)
         self._write(_LIST, lists)
 
     def mark_suppressed(self) -> list[tuple[int, str]]:
-        """Set those aside whose address must get no mail; the row and the digest of each."""
+        """Mark rows whose address is suppressed; return the row and digest of each."""
         shut = select(_suppression.c.digest)
         self._connection.execute(update(STAGING).where(STAGING.c.digest.in_(shut)).values(fate=_SUPPRESSED))
         found = (
@@ -203,13 +204,13 @@ class StagingTable:
         return [(row, digest) for row, digest in self._connection.execute(found)]
 
     def insert_new(self, waiting: int) -> int:
-        """Put the ``waiting`` undecided on the list unless they are there; how many were not.
+        """Add the ``waiting`` unsettled rows to the list unless they are on it; return how many were new.
 
-        Those who were have the fate "met" and their own number from here on.
+        The others are marked as matched and get the ID of their subscriber.
         """
         known = exists().where(_subscriber.c.email == STAGING.c.email)
         if not self._is_sqlite:
-            # Numbers of a sequence are spent for good, so they are drawn for those alone who need one.
+            # Sequence values are never reused, so take them only for rows that need one.
             waiting -= self._match(known)
             drawn = func.nextval(func.pg_get_serial_sequence("subscriber", "id"))
             self._connection.execute(update(STAGING).where(STAGING.c.fate.is_(None)).values(id=drawn))
@@ -246,7 +247,7 @@ class StagingTable:
         return into.from_select(list(values), chosen).on_conflict_do_nothing(index_elements=["email"])
 
     def mark_duplicates(self) -> list[tuple[int, int]]:
-        """Set those aside whose address an earlier row had; the row of each, and the first."""
+        """Mark rows with the address of an earlier row; return each of them with the first."""
         seen = select(_SEEN.c.id)
         again = (
             update(STAGING).where(STAGING.c.fate == _MATCHED, STAGING.c.id.in_(seen)).values(fate=_DUPLICATE)
@@ -260,7 +261,7 @@ class StagingTable:
         return [(row, first) for row, first in self._connection.execute(twice)]
 
     def mark_gone(self) -> int:
-        """Set those aside who left, bounced or complained; how many."""
+        """Mark subscribers who unsubscribed, bounced or complained; return how many."""
         gone = select(_subscriber.c.id).where(_subscriber.c.status.in_(sorted(GONE_STATUSES)))
         self._remember_seen(STAGING.c.fate == _MATCHED)
         return self._connection.execute(
@@ -274,8 +275,8 @@ class StagingTable:
         return int(self._connection.scalar(counted) or 0)
 
     def list_changed(self) -> list[Row[Any]]:
-        """The rows of those on the list that say something else than is known: all columns of the stage, the
-        known details as ``old_…``, and ``other_sectors`` and ``other_tags``."""
+        """Return the matched rows that differ from what is stored: all columns of the table, the stored
+        details as ``old_…``, and ``other_sectors`` and ``other_tags``."""
         sectors = _lists_differ(STAGING.c.sectors, _sector, _sector.c.sector)
         tags = _lists_differ(STAGING.c.tags, _tag, _tag.c.tag)
         known = [_subscriber.c[name].label(f"old_{name}") for name in _DETAILS]
@@ -293,7 +294,7 @@ class StagingTable:
         )
 
     def record_new(self) -> None:
-        """Write the consent records, sectors and tags of the new ones."""
+        """Write the consent records, sectors and tags of new subscribers."""
         new = STAGING.c.fate.is_(None)
         if self._is_indexed:
             self._remember_seen(new)
@@ -316,7 +317,7 @@ class StagingTable:
         self._write_lists(_tag, STAGING.c.tags, new)
 
     def replace_lists(self, *, sectors: Sequence[int], tags: Sequence[int]) -> None:
-        """Put the lists of the chunk in place of what these subscribers had."""
+        """Replace the sectors and tags of these subscribers with those in the chunk."""
         for table, column, ids in ((_sector, STAGING.c.sectors, sectors), (_tag, STAGING.c.tags, tags)):
             for start in range(0, len(ids), _CHUNK):
                 some = ids[start : start + _CHUNK]
@@ -341,7 +342,7 @@ class StagingTable:
             return
         names = [column.name for column in table.c][: len(rows[0])]
         if self._is_sqlite:
-            # The driver takes tuples as they are; a dictionary for each of a million rows costs seconds.
+            # The driver accepts tuples; creating a dictionary for each of a million rows takes seconds.
             statement = insert(table).values({name: bindparam(name) for name in names})
             text = str(statement.compile(dialect=self._connection.dialect))
             self._connection.exec_driver_sql(text, list(rows))
@@ -352,12 +353,12 @@ class StagingTable:
 def _copy(
     connection: Connection, table: Table, names: Sequence[str], rows: Sequence[tuple[Any, ...]]
 ) -> None:
-    """PostgreSQL's way for many rows: a tenth of the time of as many INSERTs."""
+    """Load rows with PostgreSQL's COPY, in a tenth of the time of as many INSERTs."""
     from psycopg import Connection as Driver
     from psycopg import sql
 
     driver = connection.connection.driver_connection
-    assert isinstance(driver, Driver)  # noqa: S101 - the dialect was looked at by the caller
+    assert isinstance(driver, Driver)  # noqa: S101 - the caller checked the dialect
     columns = sql.SQL(", ").join(map(sql.Identifier, names))
     statement = sql.SQL("COPY {} ({}) FROM STDIN").format(sql.Identifier(table.name), columns)
     with driver.cursor() as cursor, cursor.copy(statement) as copy:
@@ -366,7 +367,7 @@ def _copy(
 
 
 def _lists_differ(number: Column[Any], table: Table, value: Column[Any]) -> ColumnElement[bool]:
-    """Whether a list of the chunk is not empty and not what a subscriber has."""
+    """Return the condition that a list of the chunk is not empty and differs from the subscriber's."""
     theirs = table.c.subscriber_id == STAGING.c.id
     missing = exists().where(
         theirs, ~exists().where(_LIST.c.number == number, _LIST.c.value == value).correlate(STAGING, table)

@@ -1,4 +1,4 @@
-"""Addresses that a file says must get no mail: they become suppressions, and their subscribers leave."""
+"""Suppress the addresses that a file marks as unsubscribed, bounced or complained, and their subscribers."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -15,7 +15,7 @@ _CHUNK = 500
 
 
 class SuppressedRow(NamedTuple):
-    """A normalised address, and why it must get no mail: unsubscribed, bounced, complained or suppressed."""
+    """A normalised address, and why it must not get mail: unsubscribed, bounced, complained or suppressed."""
 
     email: str
     reason: ConsentEvent
@@ -24,12 +24,13 @@ class SuppressedRow(NamedTuple):
 def suppress_rows(
     session: Session, rows: Sequence[SuppressedRow], *, key: SuppressionKey, now: datetime, source: str
 ) -> int:
-    """Remember each address by its keyed hash and let its subscriber go, if it has one; how many there were.
+    """Suppress each address and update its subscriber, if it has one; return how many there were.
 
-    Whoever left elsewhere may come back by their own hand, like somebody who left here. The caller commits.
+    People who unsubscribed elsewhere may come back themselves, as if they had unsubscribed here. The caller
+    commits.
     """
     for start in range(0, len(rows), _CHUNK):
-        some = {leaver.email: leaver for leaver in rows[start : start + _CHUNK]}
+        some = {row.email: row for row in rows[start : start + _CHUNK]}
         for subscriber in session.exec(
             select(Subscriber).where(col(Subscriber.email).in_(some)),
             execution_options={"populate_existing": True},
@@ -59,10 +60,10 @@ def _suppress_subscriber(
 def _add_suppressions(
     session: Session, rows: Iterable[SuppressedRow], *, key: SuppressionKey, now: datetime
 ) -> None:
-    """Put them all on the list of suppressions with one statement; the first reason of each stays."""
+    """Add all suppressions with one statement; an existing reason is kept."""
     is_sqlite = session.get_bind().dialect.name == "sqlite"
     into = (sqlite.insert if is_sqlite else postgresql.insert)(Suppression)
     session.execute(
         into.on_conflict_do_nothing(index_elements=["digest"]),
-        [{"digest": key.digest(leaver.email), "reason": leaver.reason, "at": now} for leaver in rows],
+        [{"digest": key.digest(row.email), "reason": row.reason, "at": now} for row in rows],
     )

@@ -1,4 +1,4 @@
-"""Details of people on the list that a file knows better: overwritten, with what they were kept beside."""
+"""Update the details of existing subscribers from a file, and keep the old values for a rollback."""
 
 import json
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,8 @@ _DETAILS = ("name", "organisation", "country", "language")
 def update_details(
     session: Session, staging: StagingTable, changed: Sequence[Row[Any]], origin: ImportOrigin
 ) -> None:
-    """Store what the rows say, as :meth:`subscribers.imports.staging_table.Stage.list_changed` found them, and record it."""
+    """Store the details in the rows that :meth:`subscribers.imports.staging_table.Stage.list_changed`
+    returned, and record the change."""
     if not changed:
         return
     before = _read_old_values(session, changed)
@@ -59,7 +60,7 @@ def _new_details(row: Row[Any]) -> dict[str, Any]:
 
 
 def _read_old_values(session: Session, changed: Sequence[Row[Any]]) -> dict[int, dict[str, Any]]:
-    """The old values of what each row changes, by the subscriber's number."""
+    """Return the old values of what each row changes, by subscriber ID."""
     before: dict[int, dict[str, Any]] = {
         row.id: {
             name: row._mapping[f"old_{name}"]
@@ -80,7 +81,7 @@ def _read_old_values(session: Session, changed: Sequence[Row[Any]]) -> dict[int,
 def _read_lists(
     session: Session, table: type[SubscriberSector | SubscriberTag], ids: Sequence[int]
 ) -> Iterator[tuple[int, list[str]]]:
-    """The sectors or tags of each of these subscribers, in order."""
+    """Yield the sectors or tags of each of these subscribers, sorted."""
     owner, value = SQLModel.metadata.tables[str(table.__tablename__)].c
     for start in range(0, len(ids), _CHUNK):
         some = ids[start : start + _CHUNK]

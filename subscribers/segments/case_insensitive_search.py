@@ -1,8 +1,8 @@
-"""Finding words in a name however they are capitalised, in any script, the same on every database.
+"""Case-insensitive search in any script, with the same results on every database.
 
-SQLite's ``lower`` knows ASCII alone and PostgreSQL's depends on how the server was set up, so neither finds
-"ЮНЕСКО" for "юнеско" reliably. Here each letter is looked for in its two spellings, and the pattern is made
-from Python's own tables.
+SQLite's ``lower`` only handles ASCII and PostgreSQL's depends on how the server was set up, so neither
+reliably finds "ЮНЕСКО" for "юнеско". Here each letter matches both its cases, and the pattern is made from
+Python's own tables.
 """
 
 from collections.abc import Iterator
@@ -24,7 +24,8 @@ class _ContainsWords(FunctionElement[bool]):
 
 
 def contains_words(column: Mapped[str], words: str) -> ColumnElement[bool]:
-    """Whether ``column`` holds ``words``, whatever the case. Both patterns are bound parameters."""
+    """Return the condition that ``column`` contains ``words``, ignoring case. Patterns are bound
+    parameters."""
     letters = list(_case_variants(words))
     glob = "".join(f"[{letter}]" if len(letter) > 1 or letter in "*?[" else letter for letter in letters)
     regex = "".join(f"[{letter}]" if len(letter) > 1 else _escape_regex(letter) for letter in letters)
@@ -32,17 +33,17 @@ def contains_words(column: Mapped[str], words: str) -> ColumnElement[bool]:
 
 
 def _case_variants(words: str) -> Iterator[str]:
-    """Each character with its other case beside it; alone where it has none of one character."""
+    """Yield each character together with its other case, if that is a single character."""
     for char in words:
         lower, upper = char.lower(), char.upper()
         both = lower + upper
-        # The long s and the sign for kelvin have another letter's capital or small letter: they stand alone.
+        # The long s and the kelvin sign map to another letter's other case, so they only match themselves.
         is_pair = len(both) == 2 and (lower.upper(), upper.lower()) == (upper, lower) and lower != upper
         yield both if is_pair else char
 
 
 def _escape_regex(char: str) -> str:
-    # What is no letter or digit may mean something in a pattern. A space stays as it is: "\ " is no escape.
+    # Other characters may have a meaning in a pattern. A space is kept, because "\ " is not an escape.
     return char if char.isalnum() or char == "_" or not char.isascii() or char == " " else f"\\{char}"
 
 

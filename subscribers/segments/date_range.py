@@ -1,6 +1,6 @@
-"""Stretches of days as a person writes them: ``2024``, ``2024-05``, ``>=2024-05-31``, ``2023..2024-06``.
+"""Parse date ranges as a user writes them: ``2024``, ``2024-05``, ``>=2024-05-31``, ``2023..2024-06``.
 
-A day is a day in UTC, as the list keeps its times.
+Days are in UTC, as are the times in the list.
 """
 
 import calendar
@@ -11,7 +11,7 @@ from unicodedata import normalize
 
 _SIGN = re.compile(r"(>=|<=|=>|=<|>|<|=|)(.*)", re.DOTALL)
 _PERIOD = re.compile(r"(\d{4})(?:-(\d{1,2})(?:-(\d{1,2}))?)?", re.ASCII)
-# Beyond these a date is a slip of the finger, and the day after the last of all has no date any more.
+# Other years are typing errors, and the day after 9999-12-31 cannot be represented.
 _YEARS = range(1900, 2201)
 _SIGN_ALIASES = {"=>": ">=", "=<": "<=", "=": ""}
 
@@ -27,7 +27,7 @@ class Period:
 
 @dataclass(frozen=True, kw_only=True)
 class DateRange:
-    """Some days in a row. ``sign`` is empty, ``>``, ``>=``, ``<`` or ``<=``; with ``end`` it is empty."""
+    """A range of days. ``sign`` is empty, ``>``, ``>=``, ``<`` or ``<=``, and always empty with ``end``."""
 
     sign: str
     start: Period
@@ -35,19 +35,19 @@ class DateRange:
 
     @property
     def text(self) -> str:
-        """As it is written."""
+        """The range as text."""
         return f"{self.sign}{self.start.text}" + (f"..{self.end.text}" if self.end else "")
 
     @property
     def starts_at(self) -> datetime | None:
-        """The first moment in it, in UTC; None where it has no beginning."""
+        """The first moment in the range, in UTC; None if it has no beginning."""
         if self.sign.startswith("<"):
             return None
         return _midnight(self.start.last + timedelta(1) if self.sign == ">" else self.start.first)
 
     @property
     def ends_before(self) -> datetime | None:
-        """The first moment after it, in UTC; None where it has no end."""
+        """The first moment after the range, in UTC; None if it has no end."""
         if self.sign.startswith(">"):
             return None
         return _midnight(
@@ -56,10 +56,10 @@ class DateRange:
 
 
 def parse_date_range(text: str) -> DateRange:
-    """What ``text`` means; full-width digits and signs are as good as ASCII ones.
+    """Parse ``text``; full-width digits and signs are accepted.
 
     Raises:
-        ValueError: it is no date, or ends before it begins; the message says what to write.
+        ValueError: it is not a date, or ends before it begins; the message says what to write.
     """
     match = _SIGN.fullmatch(normalize("NFKC", text).strip())
     sign, rest = match.groups() if match else ("", "")

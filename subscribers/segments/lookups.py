@@ -1,7 +1,7 @@
-"""What a segment asks about and the list does not know: others hand in how it is answered.
+"""What a segment needs to look up outside the list, provided by the caller.
 
-``got:2021-1`` is about deliveries, which belong to the mailer; ``segment:east`` is about a name that somebody
-saved. The language needs no more of either than what stands here.
+``got:2021-1`` is about deliveries, which belong to the mailer; ``segment:east`` is about a saved segment.
+These protocols are all the query language needs of either.
 """
 
 from collections.abc import Collection, Sequence
@@ -12,34 +12,34 @@ from sqlalchemy import ColumnElement
 
 
 class DeliveryLookup(Protocol):
-    """What was sent."""
+    """Looks up what was sent."""
 
     def editions(self) -> Collection[str]:
-        """The editions that anybody was ever sent, or may be sent soon."""
+        """Return the editions that were ever sent, or may be sent soon."""
         ...
 
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
-        """Whether a subscriber got one of ``editions``, as a condition on ``Subscriber``."""
+        """Return the condition on ``Subscriber`` that they got one of ``editions``."""
         ...
 
 
 class SavedSegmentLookup(Protocol):
-    """Segments with names."""
+    """Looks up saved segments."""
 
     def find(self, name: str) -> str | None:
-        """The text saved under ``name``, None where there is none."""
+        """Return the text saved under ``name``, None if there is none."""
         ...
 
     def names(self) -> Collection[str]:
-        """All names there are."""
+        """Return the names of all saved segments."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lookups:
-    """What the reader of a segment can look things up in; what is None is not at hand.
+    """What the parser of a segment can look things up in; None means not available.
 
-    ``sectors`` are the configured slugs; where they are None, any word is taken for one.
+    ``sectors`` are the configured slugs; if None, any word is accepted as a sector.
     """
 
     sectors: Collection[str] | None = None

@@ -1,4 +1,4 @@
-"""Reading a segment from left to right, with a caret under whatever cannot be understood.
+"""Parse a segment from left to right, with a caret under whatever is invalid.
 
 The grammar, loosest first::
 
@@ -6,8 +6,8 @@ The grammar, loosest first::
     both     = item { item }
     item     = [ "-" ] ( key ":" value { "," value } | "(" either ")" )
 
-Chinese and Japanese keyboards write other signs for these; they mean what their ASCII brothers mean. Length,
-depth and the number of values are limited, so that no text, however hostile, costs more than a look.
+The full-width characters of Chinese and Japanese keyboards mean the same as their ASCII equivalents. Length,
+depth and the number of values are limited, so that even hostile text is cheap to parse.
 """
 
 import re
@@ -23,11 +23,11 @@ from subscribers.segments.syntax_tree import BooleanOperator, Expression, depth,
 from subscribers.segments.term_values import EXAMPLES, did_you_mean, list_choices, parse_value
 from subscribers.segments.terms import KEYS, SAVED_KEY, Term, TermKey
 
-EVERYBODY = "all"
+EVERYONE = "all"
 MAX_LENGTH = 4000
-"""Characters in a segment, written or expanded."""
+"""Characters in a segment, as written or expanded."""
 MAX_DEPTH = 20
-"""Parentheses in each other, and saved segments that lead to others."""
+"""Levels of nested parentheses, and of saved segments that refer to others."""
 MAX_VALUES = 600
 """Values in all terms together; SQLite refuses conditions nested deeper than 1000."""
 
@@ -46,23 +46,23 @@ _Item = TypeVar("_Item")
 
 @dataclass(frozen=True, kw_only=True)
 class ParsedExpression:
-    """What a text means: ``tree``, with the saved segments written out that the text itself named."""
+    """The result of parsing: ``tree``, and ``named``, the saved segments that the text itself uses."""
 
     tree: Expression
     named: frozenset[str]
 
 
 def parse_expression(text: str, lookups: Lookups, path: tuple[str, ...] = ()) -> ParsedExpression:
-    """The tree that ``text`` means, saved segments in it replaced by what they mean now.
+    """Parse ``text`` into a tree in which saved segments are replaced by what they mean now.
 
-    ``path`` names the saved segments that led here, so that none leads back to itself.
+    ``path`` lists the saved segments that led here, so that none refers to itself.
 
     Raises:
-        SegmentError: it cannot be understood; the error shows where and says what to try.
+        SegmentError: it is invalid; the error shows where and says what to try.
     """
     reader = _Parser(text, lookups, path)
     tree = reader.parse()
-    # What saved segments came to is held to the same limits, so that it can be kept and read again.
+    # The expanded text has the same limits, so that it can be stored and parsed again.
     if sum(len(term.values) for term in walk(tree)) > MAX_VALUES:
         reader.fail(f"A segment can have at most {MAX_VALUES} values in all. Use fewer.", 0)
     if depth(tree) > MAX_DEPTH:
@@ -73,7 +73,7 @@ def parse_expression(text: str, lookups: Lookups, path: tuple[str, ...] = ()) ->
 
 
 class _Parser:
-    """Reads one text; ``at`` is the place it has come to, ``open`` the places of open parentheses."""
+    """Parses one text; ``at`` is the place it has come to, ``open`` the places of open parentheses."""
 
     def __init__(self, text: str, lookups: Lookups, path: tuple[str, ...]) -> None:
         self.text = text
@@ -90,7 +90,7 @@ class _Parser:
 
     @property
     def char(self) -> str:
-        """The character at the place; empty at the end."""
+        """The current character; empty at the end."""
         return self.text[self.position : self.position + 1]
 
     def parse(self) -> Expression:
@@ -114,7 +114,7 @@ class _Parser:
         return join(BooleanOperator.all, parts)
 
     def has_more(self) -> bool:
-        """Whether another item stands before the next "or", parenthesis or end."""
+        """Return whether another item comes before the next "or", parenthesis or end."""
         self.skip_spaces()
         return bool(self.char) and self.char not in _CLOSING and not self.is_at_or()
 
@@ -147,7 +147,7 @@ class _Parser:
         return Term(key=asked, values=tuple(dict.fromkeys(values)))
 
     def parse_list(self, read: Callable[[], _Item]) -> list[_Item]:
-        """What ``read`` reads, once and again after each comma."""
+        """Call ``read`` once, and again after each comma."""
         items = [read()]
         while self.char and self.char in _COMMAS:
             self.position += 1
@@ -175,7 +175,7 @@ class _Parser:
             self.fail(str(error), start)
 
     def parse_saved(self) -> Expression:
-        """What a saved segment means now."""
+        """Return what a saved segment means now."""
         start, name = self.position, normalize("NFC", self.parse_word(SAVED_KEY).strip()).casefold()
         if self.lookups.saved is None:
             self.fail("Saved segments cannot be used here. Write out what this one stands for.", start)
@@ -201,7 +201,7 @@ class _Parser:
             raise SegmentError(error.text, error.position, f'{_IN_SAVED} "{name}": {error.reason}') from error
 
     def parse_word(self, key: str) -> str:
-        """A value as it stands there, in quotation marks or not."""
+        """Read a value, in quotation marks or not."""
         start = self.position
         word = self.parse_quoted() if self.char and self.char in _QUOTES else self.parse_bare()
         if not word.strip():
@@ -212,7 +212,7 @@ class _Parser:
         return word
 
     def parse_bare(self) -> str:
-        """A value without quotation marks; parentheses that it opens and closes are part of it."""
+        """Read a value without quotation marks; parentheses it opens and closes are part of it."""
         start = self.position
         opened: list[int] = []
         while self.char and not self.char.isspace() and self.char not in _COMMAS:
@@ -246,7 +246,7 @@ class _Parser:
             self.position += 1
 
     def is_at_or(self) -> bool:
-        """Whether the word at the place is "or"."""
+        """Return whether the current word is "or"."""
         match = _WORD.match(self.text, self.position)
         return match is not None and normalize("NFKC", match.group()).casefold() == BooleanOperator.any
 
@@ -277,9 +277,12 @@ def _describe_stray_word(stray: re.Match[str] | None, word: str) -> str:
             'Terms side by side already mean "and". Write "or" between two terms for "or", and a hyphen '
             'for "not", as in -tag:press.'
         )
-    if folded == EVERYBODY:
+    if folded == EVERYONE:
         return f'"{word}" means everyone and cannot be combined with other terms.'
     if not word:
         shown = f'"{whole}"' if whole else "A hyphen alone"
-        return f"{shown} is not a term. A term is a key, a colon and values, such as {EXAMPLES[TermKey.country]}."
+        return (
+            f"{shown} is not a term. A term is a key, a colon and values, "
+            f"such as {EXAMPLES[TermKey.country]}."
+        )
     return f'"{whole}" has no key and colon. Write it as in {EXAMPLES[TermKey.country]}. {_KEYS_SENTENCE}'

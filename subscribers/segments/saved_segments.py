@@ -1,7 +1,7 @@
-"""Segments that are saved by name, to be used as ``segment:NAME``.
+"""Segments saved under a name, to be used as ``segment:NAME``.
 
-A name stands for a text, and what it means is looked up when it is used. Nothing that was sent or approved
-changes with it: a campaign keeps what the name meant.
+A name stands for a text that is looked up whenever it is used. Campaigns that were sent or approved do not
+change with it: they keep what the name meant.
 """
 
 import re
@@ -18,7 +18,7 @@ from sqlmodel import col
 from subscribers.errors import SegmentError, SubscriberError, quote_for_message
 from subscribers.models import SavedSegment
 from subscribers.segments.lookups import Lookups
-from subscribers.segments.parser import EVERYBODY, parse_expression
+from subscribers.segments.parser import EVERYONE, parse_expression
 from subscribers.segments.term_values import did_you_mean, list_choices
 
 _NAME = re.compile(r"\w[\w.-]*")
@@ -31,7 +31,7 @@ class SavedSegmentError(SubscriberError):
 
 @dataclass(frozen=True, kw_only=True)
 class NamedSegment:
-    """A segment with a name. ``text`` is as it was written."""
+    """A saved segment. ``text`` is as it was written."""
 
     name: str
     text: str
@@ -46,23 +46,23 @@ class SavedSegmentStore:
         self._connection = connection
 
     def find(self, name: str) -> str | None:
-        """The text saved under ``name``, None where there is none."""
+        """Return the text saved under ``name``, None if there is none."""
         wanted = select(col(SavedSegment.text)).where(col(SavedSegment.name) == name)
         return self._connection.scalar(wanted)
 
     def names(self) -> Sequence[str]:
-        """All names there are, in order."""
+        """Return all names in order."""
         return [saved.name for saved in list_saved_segments(self._connection)]
 
 
 def list_saved_segments(connection: Connection) -> list[NamedSegment]:
-    """All saved segments, by name."""
+    """Return all saved segments, ordered by name."""
     rows = connection.execute(select(*_COLUMNS).order_by(col(SavedSegment.name)))
     return [NamedSegment(**row._mapping) for row in rows]
 
 
 def find_saved_segment(connection: Connection, name: str) -> NamedSegment:
-    """The segment saved as ``name``.
+    """Return the segment saved as ``name``.
 
     Raises:
         SavedSegmentError: there is none.
@@ -82,15 +82,15 @@ def find_saved_segment(connection: Connection, name: str) -> NamedSegment:
 def save_segment(
     connection: Connection, name: str, text: str, lookups: Lookups, *, now: datetime
 ) -> NamedSegment | None:
-    """Save ``text`` as ``name``; what was saved under it before, if anything was. The caller commits.
+    """Save ``text`` as ``name``; return what was saved under it before, if anything. The caller commits.
 
     Raises:
-        SavedSegmentError: it is no name, or ``text`` means everybody.
-        SegmentError: ``text`` cannot be understood, or would lead back to itself.
+        SavedSegmentError: the name is invalid, or ``text`` means everyone.
+        SegmentError: ``text`` is invalid, or would refer to itself.
     """
     key, written = _validate_name(name), text.strip()
-    if written.casefold() in {"", EVERYBODY}:
-        raise SavedSegmentError(f'"{EVERYBODY}" already means everyone and does not need another name.')
+    if written.casefold() in {"", EVERYONE}:
+        raise SavedSegmentError(f'"{EVERYONE}" already means everyone and does not need another name.')
     before = next((saved for saved in list_saved_segments(connection) if saved.name == key), None)
     parse_expression(written, lookups, (key,))
     if before is None:
@@ -102,10 +102,10 @@ def save_segment(
 
 
 def delete_segment(connection: Connection, name: str, lookups: Lookups) -> NamedSegment:
-    """Delete the segment saved as ``name``; what it was. The caller commits.
+    """Delete the segment saved as ``name`` and return it. The caller commits.
 
     Raises:
-        SavedSegmentError: there is none, or others are made of it; they are named.
+        SavedSegmentError: there is none, or other segments use it; the message names them.
     """
     saved = find_saved_segment(connection, name)
     others = [other for other in list_saved_segments(connection) if _is_part_of(saved.name, other, lookups)]
@@ -132,7 +132,7 @@ def _is_part_of(name: str, other: NamedSegment, lookups: Lookups) -> bool:
     try:
         return name in parse_expression(other.text, lookups).named
     except SegmentError:
-        # It cannot be read any more, such as after a sector was renamed; it may still want the name.
+        # It is no longer valid, for example because a sector was renamed; it may still use the name.
         return name in other.text.casefold()
 
 
@@ -140,14 +140,14 @@ def _validate_name(name: str) -> str:
     folded = _normalise_name(name)
     if not _NAME.fullmatch(folded) or len(folded) > _MAX_NAME_LENGTH:
         raise SavedSegmentError(
-            f"{quote_for_message(name)} is not a valid name. Use at most {_MAX_NAME_LENGTH} letters, digits and - . _, "
-            "such as east-asia."
+            f"{quote_for_message(name)} is not a valid name. Use at most {_MAX_NAME_LENGTH} letters, "
+            "digits and - . _, such as east-asia."
         )
     return folded
 
 
 def _normalise_name(name: str) -> str:
-    """A name as it is stored: case does not matter."""
+    """Return a name as it is stored, ignoring case."""
     return normalize("NFC", name.strip()).casefold()
 
 

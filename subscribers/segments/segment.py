@@ -1,10 +1,10 @@
-"""Segments: a small language for "who", and its translation into SQL.
+"""Segments: a small query language for choosing subscribers, translated into SQL.
 
-``country:MN,CN sector:education -tag:press`` reads: in Mongolia or China, and following education, and not
-tagged press. Terms side by side are joined by "and", values by "or", a hyphen turns a term around, and
-``or`` and parentheses join terms: ``country:MN or (country:CN tag:press)``. How it is read is in
-:mod:`subscribers.segments.parser`, what a term asks in :mod:`subscribers.segments.terms`. No value ever becomes part of the
-SQL text: everything a person writes is a bound parameter.
+``country:MN,CN sector:education -tag:press`` means: in Mongolia or China, and following education, and not
+tagged press. Terms side by side are joined by "and", values by "or", a hyphen negates a term, and ``or`` and
+parentheses combine terms: ``country:MN or (country:CN tag:press)``. For the parser see
+:mod:`subscribers.segments.parser`, for the terms :mod:`subscribers.segments.terms`. No value ever becomes
+part of the SQL text: everything a user writes is a bound parameter.
 """
 
 from collections.abc import Collection
@@ -16,20 +16,20 @@ from sqlmodel import col
 
 from subscribers.models import Status, Subscriber
 from subscribers.segments.lookups import DeliveryLookup, Lookups, SavedSegmentLookup
-from subscribers.segments.parser import EVERYBODY, parse_expression
+from subscribers.segments.parser import EVERYONE, parse_expression
 from subscribers.segments.syntax_tree import BooleanOperator, Expression, conjuncts, constrains, join, to_text
 from subscribers.segments.terms import TermKey
 
-__all__ = ["EVERYBODY", "Segment", "eligible", "parse_segment"]
+__all__ = ["EVERYONE", "Segment", "eligible", "parse_segment"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Segment:
-    """A query that was understood.
+    """A parsed query.
 
-    ``text`` means the same for as long as it is kept: it is as written, ``all`` for everybody, and where
-    saved segments were named, what they meant at that moment is written out. ``terms`` all have to hold;
-    where "or" joins the whole, they are one group. ``deliveries`` answer ``got:``.
+    ``text`` keeps its meaning for as long as it is stored: it is as written, ``all`` for everyone, and saved
+    segments are replaced by what they mean at the time of parsing. All of ``terms`` must match; if "or" joins
+    the whole, they are one group. ``deliveries`` answers ``got:``.
     """
 
     text: str
@@ -38,16 +38,16 @@ class Segment:
 
     @property
     def canonical(self) -> str:
-        """The text as the tree writes it: terms in their usual spelling, and no parentheses too many."""
-        return to_text(join(BooleanOperator.all, self.terms)) if self.terms else EVERYBODY
+        """The text in canonical form: terms in their usual spelling, without needless parentheses."""
+        return to_text(join(BooleanOperator.all, self.terms)) if self.terms else EVERYONE
 
     def where(self) -> ColumnElement[bool]:
-        """The condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
+        """Return the condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
         return and_(true(), *(term.where(self.deliveries) for term in self.terms))
 
     def asks_about(self, key: TermKey) -> bool:
-        """Whether everybody in it is chosen by ``key`` too; ``status:pending or country:MN`` has people whose
-        status nobody asked about.
+        """Return whether ``key`` constrains everyone in the segment. In ``status:pending or country:MN``,
+        some are included whatever their status.
         """
         return any(constrains(term, key) for term in self.terms)
 
@@ -59,17 +59,16 @@ def parse_segment(
     deliveries: DeliveryLookup | None = None,
     saved: SavedSegmentLookup | None = None,
 ) -> Segment:
-    """Understand ``text``. Sectors are checked against ``sectors`` unless that is None.
+    """Parse ``text``. Sectors are checked against ``sectors`` unless that is None.
 
-    ``deliveries`` answer ``got:`` and ``saved`` knows what ``segment:`` names; without them, a text that asks
-    for one is refused.
+    ``deliveries`` answers ``got:`` and ``saved`` resolves ``segment:``; without them these keys are refused.
 
     Raises:
-        SegmentError: it cannot be understood; the error shows where and says what to try.
+        SegmentError: it is invalid; the error shows where and says what to try.
     """
     stripped = text.strip()
-    if stripped.casefold() in {"", EVERYBODY}:
-        return Segment(text=EVERYBODY, terms=())
+    if stripped.casefold() in {"", EVERYONE}:
+        return Segment(text=EVERYONE, terms=())
     known = Lookups(sectors=sectors, deliveries=deliveries, saved=saved)
     understood = parse_expression(stripped, known)
     tree = understood.tree
@@ -78,9 +77,9 @@ def parse_segment(
 
 
 def eligible(today: date | ColumnElement[date]) -> ColumnElement[bool]:
-    """Whether a subscriber gets mail on ``today``: active, or paused until a day that has come.
+    """Return the condition for receiving mail on ``today``: active, or paused until that day or earlier.
 
-    Suppressed addresses are not asked for here, because suppressing one moves its subscriber out of both.
+    Suppressions need no check here, because suppressing an address changes the status of its subscriber.
     """
     status, paused_until = col(Subscriber.status), col(Subscriber.paused_until)
     return or_(status == Status.active, and_(status == Status.paused, paused_until <= today))

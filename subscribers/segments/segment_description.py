@@ -1,7 +1,7 @@
-"""A segment in words: "active partners in Mongolia or China who follow Education".
+"""Describe a segment in words: "active partners in Mongolia or China who follow Education".
 
-English has no parentheses, so groups within groups are told by "either … or" and "both … and"; it stays
-grammatical whatever is joined, and the tests hold it to that.
+English has no parentheses, so nested groups are expressed with "either … or" and "both … and". The result is
+grammatical for any segment, which the tests check.
 """
 
 from collections.abc import Sequence
@@ -17,18 +17,18 @@ _ADJECTIVES = frozenset({Status.pending, Status.active, Status.paused, Status.un
 
 
 def describe_segment(segment: Segment, vocabulary: Vocabulary = _NO_VOCABULARY) -> str:
-    """Who is in ``segment``, as a part of a sentence; countries and languages by their CLDR names."""
+    """Describe who is in ``segment`` as a noun phrase; countries and languages have their CLDR names."""
     if not segment.terms:
         return "everyone on the list"
     if len(segment.terms) == 1 and _is_or_group(segment.terms[0]):
         group = segment.terms[0]
-        assert isinstance(group, Group)  # noqa: S101 - it is a choice
+        assert isinstance(group, Group)  # noqa: S101 - checked by the condition
         return ", or ".join(_describe_partners(conjuncts(part), vocabulary) for part in group.parts)
     return _describe_partners(segment.terms, vocabulary)
 
 
 def describe_expression(expression: Expression, vocabulary: Vocabulary = _NO_VOCABULARY) -> str:
-    """What one part of a segment says of partners: "are in Mongolia or China"."""
+    """Describe one part of a segment: "are in Mongolia or China"."""
     return _describe_predicate(expression, vocabulary)
 
 
@@ -42,7 +42,7 @@ def _describe_partners(parts: Sequence[Expression], vocabulary: Vocabulary) -> s
     if isinstance(country, Term):
         said.append(describe_countries(country, vocabulary))
     rest = [part for part in parts if part is not adjective and part is not country]
-    # Groups last: after an "or", an "and" would be heard as part of it.
+    # Groups come last: after an "or", an "and" would be read as part of it.
     rest.sort(key=lambda part: isinstance(part, Group))
     clauses = [f"who {_describe_predicate(part, vocabulary)}" for part in rest]
     return " ".join([*said, join_words(clauses, "and")] if clauses else said)

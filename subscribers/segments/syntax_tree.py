@@ -1,8 +1,8 @@
-"""What a segment is once it is understood: terms, and groups of terms joined by "and" or by "or".
+"""The syntax tree of a segment: terms, and groups of terms joined by "and" or "or".
 
-Trees are kept in one shape: a group holds at least two parts, none of which is a plain group of its own kind,
-and nothing is negated twice. So two texts that mean the same grouping are the same tree, and a tree that is
-written down and read again is itself.
+Trees are normalised: a group has at least two parts, none of which is an unnegated group with the same
+operator, and nothing is negated twice. So texts with the same grouping have the same tree, and writing a tree
+as text and parsing it again gives an equal tree.
 """
 
 from collections.abc import Iterable, Iterator
@@ -20,22 +20,22 @@ class BooleanOperator(StrEnum):
     """How the parts of a group are joined."""
 
     all = "and"
-    """Every part holds."""
+    """Every part must match."""
 
     any = "or"
-    """At least one part holds."""
+    """At least one part must match."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """Parts that are joined, and the whole turned around where ``negated``."""
+    """Joined parts, negated as a whole if ``negated``."""
 
     joiner: BooleanOperator
     parts: "tuple[Expression, ...]"
     negated: bool = False
 
     def where(self, deliveries: DeliveryLookup | None = None) -> ColumnElement[bool]:
-        """The condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
+        """Return the condition on :class:`subscribers.models.Subscriber`, with bound parameters only."""
         parts = [part.where(deliveries) for part in self.parts]
         joined = and_(true(), *parts) if self.joiner is BooleanOperator.all else or_(*parts)
         return not_(joined) if self.negated else joined
@@ -45,23 +45,23 @@ Expression: TypeAlias = Term | Group
 
 
 def join(joiner: BooleanOperator, parts: Iterable[Expression]) -> Expression:
-    """``parts`` joined; a part of the same kind gives its own parts, and one part alone stays as it is."""
+    """Join ``parts``; groups with the same operator are flattened, and a single part is returned as it is."""
     flat = tuple(inner for part in parts for inner in _parts_of(part, joiner))
     return flat[0] if len(flat) == 1 else Group(joiner=joiner, parts=flat)
 
 
 def negate(expression: Expression) -> Expression:
-    """The opposite of ``expression``."""
+    """Return the negation of ``expression``."""
     return replace(expression, negated=not expression.negated)
 
 
 def conjuncts(expression: Expression) -> tuple[Expression, ...]:
-    """The parts that all have to hold."""
+    """Return the parts that must all match."""
     return tuple(_parts_of(expression, BooleanOperator.all))
 
 
 def walk(expression: Expression) -> Iterator[Term]:
-    """Every term, from left to right."""
+    """Yield every term, from left to right."""
     if isinstance(expression, Term):
         yield expression
     else:
@@ -70,8 +70,8 @@ def walk(expression: Expression) -> Iterator[Term]:
 
 
 def constrains(expression: Expression, key: TermKey) -> bool:
-    """Whether all whom ``expression`` chooses are chosen by ``key`` too: in an "and" one part asks about it,
-    in an "or" every part.
+    """Return whether ``key`` constrains everyone ``expression`` chooses: at least one part of an "and" asks
+    about it, or every part of an "or".
     """
     if isinstance(expression, Term):
         return expression.key is key
@@ -82,18 +82,18 @@ def constrains(expression: Expression, key: TermKey) -> bool:
 
 
 def depth(expression: Expression) -> int:
-    """How many groups stand in each other at most."""
+    """Return how deeply groups are nested."""
     return 0 if isinstance(expression, Term) else 1 + max(map(depth, expression.parts), default=0)
 
 
 def to_text(expression: Expression) -> str:
-    """The text of ``expression``; reading it again makes the same tree."""
+    """Write ``expression`` as text; parsing it again gives an equal tree."""
     if isinstance(expression, Term):
         return expression.text
     if expression.joiner is BooleanOperator.any:
         text = " or ".join(map(to_text, expression.parts))
     else:
-        # "or" binds weaker than standing side by side.
+        # "or" binds less tightly than terms side by side.
         text = " ".join(
             f"({to_text(part)})" if _is_or_group(part) else to_text(part) for part in expression.parts
         )

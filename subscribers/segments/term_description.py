@@ -1,16 +1,17 @@
-"""What one term of a segment says, in English that follows "partners who": "are in Mongolia or China"."""
+"""Describe one term of a segment in English that follows "partners who": "are in Mongolia or China"."""
 
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from subscribers.country import country_name
+from locales.countries import country_name
+from locales.languages import canonical_language, language_name
 from subscribers.models import Status
 from subscribers.segments.date_range import DateRange, Period, parse_date_range
 from subscribers.segments.terms import Term, TermKey
 
-# Countries that English gives an article, by how CLDR's English names of them look.
+# Countries that take an article in English, by their CLDR names.
 _WITH_ARTICLE = re.compile(
     r".*(Islands|Territor(y|ies)|Republic|Emirates|States|Kingdom|Netherlands|Virgin Islands)"
     r"|Bahamas|Comoros|Gambia|Isle of Man|Maldives|Philippines|Seychelles|Vatican City"
@@ -28,7 +29,7 @@ _STATUS_WORDS: Mapping[str, str] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class Vocabulary:
-    """The organisation's own words: ``sectors`` maps slugs to names, ``countries`` codes to names."""
+    """The organisation's own names: ``sectors`` maps slugs to names, ``countries`` codes to names."""
 
     sectors: Mapping[str, str] = field(default_factory=dict)
     countries: Mapping[str, str] = field(default_factory=dict)
@@ -37,25 +38,25 @@ class Vocabulary:
         return self.sectors.get(slug) or slug
 
     def country(self, code: str) -> str:
-        """The English name, with its article where it has one in a sentence."""
+        """Return the English name, with an article if it takes one."""
         name = country_name(code, "en", self.countries)
         return f"the {name}" if _WITH_ARTICLE.fullmatch(name) else name
 
 
 def join_words(words: Sequence[str], joiner: str = "or") -> str:
-    """``A``, ``A or B``, ``A, B or C``."""
+    """Join words: ``A``, ``A or B``, ``A, B or C``."""
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {joiner} {words[-1]}"
 
 
 def describe_term(term: Term, vocabulary: Vocabulary) -> str:
-    """What ``term`` says, a plural verb first: "follow Education", "are not tagged “press”"."""
+    """Describe ``term``, starting with a plural verb: "follow Education", "are not tagged “press”"."""
     return _DESCRIBERS[term.key](term, vocabulary)
 
 
 def describe_countries(term: Term, vocabulary: Vocabulary) -> str:
-    """The countries of a term: "in Mongolia or China"."""
+    """Describe the countries of a term: "in Mongolia or China"."""
     return f"in {join_words([vocabulary.country(code) for code in term.values])}"
 
 
@@ -131,18 +132,8 @@ def _quote_values(term: Term) -> str:
 
 
 def _language_name(tag: str) -> str:
-    # Late, as in subscribers.country: Babel's locales take their time.
-    from babel import Locale, UnknownLocaleError
-
-    language, *rest = tag.split("-")
-    parts = [language, *(part.title() if len(part) == 4 else part.upper() for part in rest)]
-    name = Locale("en").languages.get("_".join(parts))
-    if name is None:
-        try:
-            name = Locale.parse("-".join(parts), sep="-").get_display_name("en")
-        except (UnknownLocaleError, ValueError):
-            name = None
-    return name or f"“{tag}”"
+    known = canonical_language(tag)
+    return f"“{tag}”" if known is None else language_name(known, "en")
 
 
 def _describe_range(span: DateRange) -> str:

@@ -1,4 +1,4 @@
-"""Values of a segment's terms: what one must look like, and how it is stored."""
+"""Validate the values of a segment's terms and convert them to how they are stored."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -6,7 +6,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from unicodedata import normalize
 
-from subscribers.country import is_country, resolve_country
+from locales.countries import is_country
+from subscribers.country import resolve_country
 from subscribers.errors import CountryError, DetailError
 from subscribers.models import ConsentEvent, Status
 from subscribers.segments.date_range import parse_date_range
@@ -36,25 +37,25 @@ EXAMPLES: Mapping[str, str] = MappingProxyType(
 
 
 def parse_value(key: TermKey, word: str, lookups: Lookups) -> str:
-    """A value of a term as stored.
+    """Parse the value of a term.
 
     Raises:
-        ValueError: there is no such value; the message says what to write.
+        ValueError: it is invalid; the message says what to write.
     """
     return _PARSERS[key](word, lookups)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """A question after a mistyped word, with a space before it; empty when nothing known is near."""
+    """Return a "Did you mean" question with a leading space; empty if no known word is similar."""
     near = get_close_matches(word.casefold(), [str(name) for name in known], n=2, cutoff=0.6)
-    # The second is named where it is about as near as the first.
+    # Only suggest the second if it is about as similar as the first.
     if len(near) == 2 and not get_close_matches(word.casefold(), near[1:], cutoff=0.75):
         near.pop()
     return f" Did you mean {' or '.join(near)}?" if near else ""
 
 
 def list_choices(names: Iterable[str], none: str) -> str:
-    """The names there are, in a sentence; the first dozen of many. ``none`` where there are none."""
+    """List the names in a sentence, at most a dozen; return ``none`` if there are none."""
     all_names = list(names)
     if not all_names:
         return none
@@ -140,14 +141,14 @@ def _parse_consent(word: str, _: Lookups) -> str:
     said = re.sub(r"[\s_-]+", "-", normalize("NFKC", word).strip().casefold())
     if said in ConsentEvent.__members__ or said in _METHODS:
         return said
-    # Methods are whatever wrote the record; only what is nearly a word we know is taken for a slip.
+    # Any method can be in a record, so only near misses of known words are taken for mistakes.
     near = get_close_matches(said, (*ConsentEvent, *_METHODS), n=1, cutoff=0.8)
     if near:
         raise ValueError(f'"{word}" is not in any consent record. Did you mean {near[0]}?')
     if not _METHOD.fullmatch(said):
         raise ValueError(
-            f'"{word}" is not a consent event or method. Use an event ({", ".join(ConsentEvent)}) or a method, '
-            f"such as {', '.join(_METHODS)}."
+            f'"{word}" is not a consent event or method. Use an event ({", ".join(ConsentEvent)}) or a '
+            f"method, such as {', '.join(_METHODS)}."
         )
     return said
 

@@ -1,6 +1,6 @@
-"""The terms of a segment: what may be asked about, how a term is written, and its condition in SQL.
+"""The terms of a segment: their keys, how they are written, and their conditions in SQL.
 
-No value ever becomes part of the SQL text: everything a person writes is a bound parameter.
+No value ever becomes part of the SQL text: everything a user writes is a bound parameter.
 """
 
 import re
@@ -24,15 +24,15 @@ from subscribers.segments.case_insensitive_search import contains_words
 from subscribers.segments.date_range import parse_date_range
 from subscribers.segments.lookups import DeliveryLookup
 
-# What the reader of a segment would take for the end of a value, or for a group.
+# The parser would take these characters for the end of a value, or for a group.
 _NEEDS_QUOTES = re.compile(r'[\s,，、()（）"＂“”「」]')
 
 
 class TermKey(StrEnum):
-    """What a term may ask about."""
+    """What a term can ask about."""
 
     country = "country"
-    """Where the subscriber is, alpha-2."""
+    """The subscriber's country, alpha-2."""
 
     sector = "sector"
     """A sector they follow."""
@@ -41,29 +41,29 @@ class TermKey(StrEnum):
     """The language they read; ``zh`` includes ``zh-Hans``."""
 
     status = "status"
-    """Where they stand."""
+    """The subscriber's status."""
 
     tag = "tag"
-    """A word the team put on them."""
+    """A label the team gave them."""
 
     org = "org"
-    """Words in the name of their organisation, whatever the capitals."""
+    """Words in the name of their organisation, ignoring case."""
 
     joined = "joined"
-    """When they came on the list, by days in UTC: ``2024``, ``>=2024-05``, ``2023-01-01..2024-06-30``."""
+    """When they were added to the list, in UTC: ``2024``, ``>=2024-05``, ``2023-01-01..2024-06-30``."""
 
     got = "got"
-    """An edition they got, or may have got: the relay took it, or nobody knows."""
+    """An edition they got, or may have got: the relay accepted it, or it is in doubt."""
 
     consent = "consent"
     """What is in their consent record: an event such as ``imported``, or a method such as ``one-click``."""
 
 
 SAVED_KEY = "segment"
-"""Not a key of a term: it stands for the segment that was saved under a name, and is replaced by it."""
+"""Not the key of a term: it refers to a saved segment and is replaced by it."""
 
 KEYS = (*TermKey, SAVED_KEY)
-"""All that may stand before a colon."""
+"""Everything that can come before a colon."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,19 +76,20 @@ class Term:
 
     @property
     def text(self) -> str:
-        """The term as it is written, values in quotation marks where they need them."""
+        """The term as text, with quotation marks around values that need them."""
         values = ",".join(f'"{value}"' if _NEEDS_QUOTES.search(value) else value for value in self.values)
         return f"{'-' if self.negated else ''}{self.key}:{values}"
 
     def where(self, deliveries: DeliveryLookup | None = None) -> ColumnElement[bool]:
-        """The condition. Whoever has no country or no language is never in it, and always in its negation.
+        """Return the condition. Subscribers without a country or language never match, and always match the
+        negation.
 
         Raises:
-            ValueError: it asks about deliveries, and none were handed in.
+            ValueError: it asks about deliveries, and ``deliveries`` is None.
         """
         if self.key is TermKey.got:
             if deliveries is None:
-                raise ValueError("got: is answered by deliveries, and none were handed in")
+                raise ValueError("got: needs deliveries, and none were given")
             condition = deliveries.has_got(self.values)
         else:
             condition = _CONDITIONS[self.key](self.values)

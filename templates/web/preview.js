@@ -1,5 +1,5 @@
-// Asks once a second whether a file of the edition has changed, and shows the page anew when one has.
-// The page works without it: reloading by hand shows the same.
+// Checks once a second whether a file of the edition has changed, and reloads the page if so.
+// The page works without this script: reload it by hand.
 
 const shown = document.body.dataset.version;
 const status = document.getElementById("watching");
@@ -21,7 +21,7 @@ async function watch() {
         location.reload();
         return;
       }
-      status.textContent = "Watching the files";
+      status.textContent = "Watching for changes";
     } catch {
       status.textContent = "The preview has stopped. Start it again in the terminal.";
     }

@@ -32,7 +32,7 @@ from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import add_subscribers
 from tests.factories.small_edition import SLUG, write_edition
 from tests.paths import ROOT
-from tests.servers.programs import wait_until
+from tests.servers.process import wait_until
 
 PROJECT = ROOT
 SHORT = BackoffPolicy(max_failures=3, initial_delay=0.01, max_delay=0.02)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from mailer.workspace_init import create_workspace
-from tests.servers.programs import Sink, smtp_sink
+from tests.servers.smtp_sink import Sink, smtp_sink
 
 EDITION = "unesco-beijing-2021-2"
 

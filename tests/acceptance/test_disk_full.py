@@ -14,7 +14,7 @@ import pytest
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import PROJECT, Office, addresses
-from tests.servers.programs import wait_until
+from tests.servers.process import wait_until
 from tests.servers.scripted_smtp import ScriptedServer
 
 Figure = Callable[[str], None]

@@ -15,8 +15,9 @@ from mailer.database.models import DeliveryState
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import Office, addresses
 from tests.servers.fault_injection import Blow, Nursery, PostgresProxy, postgres_socket
-from tests.servers.programs import DROP, HANG, MisbehavingServer, Stage, smtp_sink
+from tests.servers.misbehaving_smtp import DROP, HANG, MisbehavingServer, Stage
 from tests.servers.scripted_smtp import Fault, ScriptedServer
+from tests.servers.smtp_sink import smtp_sink
 
 Figure = Callable[[str], None]
 S = DeliveryState

@@ -10,7 +10,8 @@ import pytest
 
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import Office, S, addresses
-from tests.servers.programs import Sink, smtp_sink, wait_until
+from tests.servers.process import wait_until
+from tests.servers.smtp_sink import Sink, smtp_sink
 
 Figure = Callable[[str], None]
 CONNECTIONS = 4

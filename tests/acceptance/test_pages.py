@@ -16,8 +16,9 @@ from tests.judges.axe import find_faults
 from tests.judges.html_validate import judge_page_habits
 from tests.judges.nu import judge_page_markup
 from tests.judges.packages import are_installed
+from tests.servers.browser import chromium
 from tests.web.reader_walk import Walk
-from tests.web.site import chromium, collect_complaints, opened_engine, put_on_shelf, served
+from tests.web.site import collect_complaints, opened_engine, put_on_shelf, served
 
 Figure = Callable[[str], None]
 PHONE = {"width": 375, "height": 740}

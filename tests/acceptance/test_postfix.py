@@ -12,7 +12,7 @@ import pytest
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import Office, S, addresses
 from tests.servers.postfix import PASSWORD, Relay, postfix_relay
-from tests.servers.programs import wait_until
+from tests.servers.process import wait_until
 
 Figure = Callable[[str], None]
 

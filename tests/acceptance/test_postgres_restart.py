@@ -14,7 +14,9 @@ from mailer.database import schema
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace
 from tests.acceptance.campaign_driver import Office, addresses
-from tests.servers.programs import Cluster, find_postgres, postgres_cluster, smtp_sink, wait_until
+from tests.servers.postgres import Cluster, find_postgres, postgres_cluster
+from tests.servers.process import wait_until
+from tests.servers.smtp_sink import smtp_sink
 
 Figure = Callable[[str], None]
 CONNECTIONS = 4

@@ -18,7 +18,7 @@ from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose, TokenSigner
 from tests.acceptance.campaign_driver import Office
-from tests.servers.programs import MisbehavingServer
+from tests.servers.misbehaving_smtp import MisbehavingServer
 from tests.web.site import ask, dump_tables, find_reader, served
 
 Figure = Callable[[str], None]

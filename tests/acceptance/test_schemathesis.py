@@ -20,7 +20,7 @@ from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
 from mailer.web.dependencies import BodyDep, SiteDep
 from mailer.web.page_renderer import TEMPLATE_FOLDER
-from mailer.web.public.preferences import is_one_click
+from mailer.web.public.unsubscribe import is_one_click
 from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose
@@ -168,7 +168,7 @@ def test_a_page_that_breaks_is_found(
 
 
 def test_every_form_of_the_templates_is_described(house: House) -> None:
-    pages = [page for page in TEMPLATE_FOLDER.glob("*.html") if page.name not in STAFFS_OWN]
+    pages = [page for page in TEMPLATE_FOLDER.rglob("*.html") if page.name not in STAFFS_OWN]
     written = {name for page in pages for name in WRITTEN.findall(page.read_text(encoding="utf-8"))}
     assert {"wish", "stamp", "follow"} <= written
     assert written <= set(list_fields(house.words))

@@ -17,7 +17,8 @@ from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace
-from tests.servers.programs import MisbehavingServer, smtp_sink
+from tests.servers.misbehaving_smtp import MisbehavingServer
+from tests.servers.smtp_sink import smtp_sink
 
 EDITION = "unesco-beijing-2021-2"
 

@@ -24,7 +24,8 @@ from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.privacy.erasure import erase_person
 from mailer.privacy.retention import prune
-from mailer.selfservice.unsubscribe import resubscribe_by_link, unsubscribe_by_link
+from mailer.selfservice.unsubscribe import resubscribe_by_link
+from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.settings import LawSettings, RetentionSettings
 from mailer.workspace import Workspace
 from subscribers.consent.address_change import change_address
@@ -36,7 +37,7 @@ from subscribers.errors import AddressError, StatusError, SubscriberError, Token
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, LiftedSuppression, Status, Subscriber, Suppression
 from subscribers.one_time_links import issue_link, use_link
-from subscribers.segments.segment import EVERYBODY, Segment, parse_segment
+from subscribers.segments.segment import EVERYONE, Segment, parse_segment
 from subscribers.tokens import LinkPurpose
 from tests.factories.deliveries import FakeClock, begin
 
@@ -218,7 +219,7 @@ class Newsletter(RuleBasedStateMachine):
     @rule(address=whose)
     def leave(self, address: str) -> None:
         if token := self._token(address):
-            unsubscribe_by_link(self.engine, self.workspace.keys, token, method="one-click", now=self.now)
+            UnsubscribeBatcher(self.engine, self.workspace.keys).unsubscribe(token, now=self.now)
             self.until_they_return.add(address)
 
     @rule(address=whose)
@@ -226,7 +227,7 @@ class Newsletter(RuleBasedStateMachine):
         if token := self._token(address):
             try:
                 resubscribe_by_link(
-                    self.engine, self.workspace.keys, token, words="Subscribe again", now=self.now
+                    self.engine, self.workspace.keys, token, wording="Subscribe again", now=self.now
                 )
             except (StatusError, TokenError):
                 return
@@ -276,7 +277,7 @@ class Newsletter(RuleBasedStateMachine):
             campaign = Campaign(
                 edition=f"e{len(self.ledgers)}",
                 title="t",
-                segment=EVERYBODY,
+                segment=EVERYONE,
                 state=CampaignState.sending,
                 digest="d",
                 created_at=self.now,

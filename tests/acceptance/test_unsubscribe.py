@@ -15,7 +15,7 @@ from mailer.rendering.reader import reader_for
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from tests.acceptance.campaign_driver import Office, addresses
-from tests.servers.programs import free_port, wait_until
+from tests.servers.process import free_port, wait_until
 from tests.servers.scripted_smtp import ScriptedServer
 
 Figure = Callable[[str], None]

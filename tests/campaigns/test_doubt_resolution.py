@@ -15,6 +15,7 @@ from mailer.dispatch.liveness import Presence
 from mailer.rendering.reader import message_id
 from mailer.selfservice.preferences import PreferenceOptions, parse_form, save_form
 from mailer.selfservice.unsubscribe import read_subscription, resubscribe_by_link, unsubscribe_by_link
+from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.workspace import Workspace
 from subscribers.tokens import LinkPurpose
 from tests.factories.deliveries import add_campaign, read_campaign, read_deliveries, read_states
@@ -268,7 +269,7 @@ def first(engine: Engine) -> Delivery:
 def test_an_unsubscribe_through_the_link_proves_that_the_mail_arrived(
     either_workspace: Workspace, engine: Engine, token: str
 ) -> None:
-    unsubscribe_by_link(engine, either_workspace.keys, token, method="one-click", now=LAUNCHED)
+    UnsubscribeBatcher(engine, either_workspace.keys).unsubscribe(token, now=LAUNCHED)
     assert first(engine).state is S.sent
     assert first(engine).reason == "proved by an unsubscribe through its link, 2026-11-24 10:00 UTC"
     assert list(read_states(engine).values())[1:] == [S.in_doubt] * 3
@@ -277,10 +278,10 @@ def test_an_unsubscribe_through_the_link_proves_that_the_mail_arrived(
 def test_coming_back_through_the_link_proves_it_too(
     either_workspace: Workspace, engine: Engine, campaign: int, token: str
 ) -> None:
-    unsubscribe_by_link(engine, either_workspace.keys, token, method="page", now=LAUNCHED)
+    unsubscribe_by_link(engine, either_workspace.keys, token, now=LAUNCHED)
     with engine.begin() as connection:
         connection.execute(update(Delivery).values(state=S.in_doubt))
-    resubscribe_by_link(engine, either_workspace.keys, token, words="Again", now=LAUNCHED)
+    resubscribe_by_link(engine, either_workspace.keys, token, wording="Again", now=LAUNCHED)
     assert first(engine).reason.startswith("proved by a return to the list")
 
 
@@ -288,11 +289,11 @@ def test_coming_back_through_the_link_proves_it_too(
 def test_choosing_preferences_proves_it_whether_or_not_the_form_is_right(
     either_workspace: Workspace, engine: Engine, token: str, language: str
 ) -> None:
-    offer = PreferenceOptions(
+    options = PreferenceOptions(
         countries=frozenset(), sectors=frozenset(), languages=frozenset(), today=LAUNCHED.date()
     )
     form = parse_form([("name", "Mei"), ("language", language)])
-    choosing = save_form(engine, either_workspace.keys, token, form, offer=offer, method="page", now=LAUNCHED)
+    choosing = save_form(engine, either_workspace.keys, token, form, options=options, now=LAUNCHED)
     assert choosing.saved is not bool(language)
     assert first(engine).state is S.sent
     assert "preferences" in first(engine).reason

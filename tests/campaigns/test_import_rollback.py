@@ -114,7 +114,7 @@ def test_an_import_whose_people_were_written_to_stays(
             Delivery(campaign_id=campaign.id or 0, subscriber_id=ann.id or 0, state=state, updated_at=now)
         )
         session.commit()
-    with pytest.raises(RollbackError, match=f"Import {number} cannot be taken back: 1 of the people"):
+    with pytest.raises(RollbackError, match=f"Import {number} cannot be rolled back: 1 of the people"):
         roll_back_import(engine, number, now=now)
     with Session(engine) as session:
         assert len(session.exec(select(Subscriber)).all()) == 2
@@ -124,7 +124,7 @@ def test_an_import_whose_people_were_written_to_stays(
 def test_an_import_that_is_not_there_or_was_taken_back_is_named(
     engine: Engine, tmp_path: Path, now: datetime
 ) -> None:
-    with pytest.raises(RollbackError, match=r"no import 7\. See them with: mailer subscribers imports"):
+    with pytest.raises(RollbackError, match=r"no import 7\. To list imports: mailer subscribers imports"):
         roll_back_import(engine, 7, now=now)
     number = take(engine, tmp_path, "email\nann@example.org\n", now)
     roll_back_import(engine, number, now=now)

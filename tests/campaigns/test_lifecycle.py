@@ -10,7 +10,6 @@ from sqlmodel import Session
 from mailer.campaigns.lifecycle import (
     CampaignStateError,
     UnknownCampaignError,
-    approve_campaign,
     cancel_campaign,
     find_campaign,
     pause_campaign,
@@ -38,15 +37,10 @@ def cancel(session: Session, number: int, now: datetime) -> None:
     cancel_campaign(session, number, now=now)
 
 
-def approve(session: Session, number: int, now: datetime) -> None:
-    approve_campaign(session, number, by="Director", now=now)
-
-
 ALLOWED = {
     pause: {C.sending: C.paused, C.paused: C.paused},
     resume: {C.sending: C.sending, C.paused: C.sending},
     cancel: {state: C.cancelled for state in C if state is not C.finished},
-    approve: {C.draft: C.approved, C.tested: C.approved, C.approved: C.approved},
 }
 
 
@@ -149,13 +143,6 @@ def test_a_scheduled_campaign_says_when_it_starts_instead_of_being_resumed(
     number = add_campaign(engine, 0, state=C.scheduled, scheduled_at=now)
     with pytest.raises(CampaignStateError, match=r"It starts at 2026-03-01 09:00 UTC; `mailer work`"):
         resume_campaign(session, number, now=now)
-
-
-def test_an_approval_records_who_when_and_what(engine: Engine, session: Session, now: datetime) -> None:
-    number = add_campaign(engine, 1, state=C.draft, digest="abc")
-    approve_campaign(session, number, by="Director", now=now)
-    campaign = find_campaign(session, number)
-    assert (campaign.approved_by, campaign.approved_at, campaign.approved_digest) == ("Director", now, "abc")
 
 
 def test_a_finished_campaign_is_resumed_only_for_its_doubts(

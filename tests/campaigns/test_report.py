@@ -191,8 +191,8 @@ def test_show_tells_when_it_goes_on_how_fast_and_what_dispatchers_have_to_say(
             row = {"id": name, "host": "mars 1:2", "started_at": at, "heartbeat_at": at}
             connection.execute(insert(Dispatcher).values(**row, notice=f"{name}: relay b is set aside"))
     told = run(either_workspace, "show", "1").stdout
-    assert "rate     2.5 messages a second at most" in told
-    assert "canary   the first 200; the rest waits until 2026-03-01 09:00 UTC" in told
+    assert "rate     at most 2.5 messages per second" in told
+    assert "canary   200 readers first; the rest wait until 2026-03-01 09:00 UTC" in told
     assert "next try 2026-03-01 12:00 UTC" in told
     assert "notice   alive: relay b is set aside (mars)" in told
     assert "dead:" not in told

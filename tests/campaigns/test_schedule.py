@@ -197,7 +197,7 @@ def test_what_is_scheduled_is_not_launched_beside(
 ) -> None:
     number = schedule_one(workspace, engine, clock)
     with pytest.raises(
-        LaunchRefusedError, match=rf"Campaign {number} sends this edition .* 2026-03-02 01:00"
+        LaunchRefusedError, match=rf"Campaign {number} is scheduled to send this edition .* 2026-03-02 01:00"
     ):
         launch_or_continue(engine, workspace, make_plan(workspace, engine), now=now)
 
@@ -206,7 +206,7 @@ def test_what_is_being_sent_is_not_scheduled_beside(
     workspace: Workspace, engine: Engine, clock: FakeClock, now: datetime
 ) -> None:
     number = launch(engine, workspace, make_plan(workspace, engine), now=now)
-    with pytest.raises(LaunchRefusedError, match=rf"Campaign {number} sends this edition .* already"):
+    with pytest.raises(LaunchRefusedError, match=rf"Campaign {number} is already sending this edition"):
         schedule_campaign(engine, workspace, make_plan(workspace, engine), at=HOUR, clock=clock)
 
 

@@ -27,12 +27,15 @@ from mailer.errors import ConfigurationError
 from mailer.rendering.reader import message_id
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
+from subscribers.consent.suppression import is_suppressed
 from subscribers.errors import SubscriberError
 from subscribers.models import Status
+from subscribers.queries import find_subscriber
 from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import add_campaign, add_subscribers, read_states, set_status
 from tests.factories.small_edition import SLUG, add_people, write_edition, write_second_story
-from tests.servers.programs import DROP, MisbehavingServer, Stage, smtp_sink
+from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
+from tests.servers.smtp_sink import smtp_sink
 
 
 @pytest.fixture
@@ -80,6 +83,22 @@ def test_each_reader_gets_their_own_message_in_their_language(
     assert mails["bat@example.org"]["Subject"] == "News from the field"
     assert len({str(mail["List-Unsubscribe"]) for mail in mails.values()}) == 4
     assert {mail.sender for mail in server.received} == {"news@example.org"}
+
+
+def test_a_dead_address_is_bounced_suppressed_and_in_the_report(
+    workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    number = start(workspace, engine, now)
+    with MisbehavingServer() as server:
+        server.answer(Stage.rcpt, "550 5.1.1 No such user", only="kim")
+        ending = send_campaign(to_server(workspace, server.url), number)
+    assert (ending.counts.sent, ending.counts.rejected) == (3, 1)
+    with Session(engine) as session:
+        assert find_subscriber(session, "kim@example.org").status is Status.bounced
+        assert is_suppressed(session, workspace.keys.suppression, "kim@example.org")
+        report = report_campaign(session, number, workspace)
+    assert (report.bounced, report.as_dict()["bounced"]) == (1, 1)
+    assert make_plan(workspace, engine, now).left_out["bounced"] == 2
 
 
 def test_each_reader_gets_the_stories_they_follow(

@@ -42,7 +42,9 @@ from tests.factories.deliveries import (
     set_campaign_state,
 )
 from tests.factories.small_edition import SLUG, add_people, write_edition
-from tests.servers.programs import MisbehavingServer, Sink, Stage, smtp_sink, wait_until
+from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
+from tests.servers.process import wait_until
+from tests.servers.smtp_sink import Sink, smtp_sink
 
 C = CampaignState
 S = DeliveryState
@@ -337,7 +339,7 @@ def test_a_worker_ends_in_order_when_told_to_and_the_next_one_goes_on(
             first.send_signal(signal.SIGTERM)
             _, said = first.communicate(timeout=30)
             assert first.returncode == 0, said
-            assert "Stopped; nothing is in hand." in said
+            assert "Stopped. No message was interrupted." in said
         states = set(read_states(engine).values())
         assert states == {S.sent, S.queued}
         with workers(workspace, sink.url, 1):
@@ -359,7 +361,7 @@ def test_send_at_a_time_says_it_in_utc_and_that_nobody_works(workspace: Workspac
     code, _, said = run(workspace, "smtp://127.0.0.1:9", *words, "--confirm")
     assert code == 0, said
     assert "starts at 2126-12-01 01:00 UTC (2126-12-01 09:00 UTC+08:00)" in said
-    assert "no `mailer work` is running. Start one with `mailer -C" in said
+    assert "no process is running to send it. Start `mailer -C" in said
     assert read_campaign(engine, 1).state is C.scheduled
     code, _, said = run(workspace, "smtp://127.0.0.1:9", *words[:-1], "2020-01-01T09:00Z", "--confirm")
     assert (code, "has passed" in said) == (1, True)

@@ -14,7 +14,7 @@ from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
 from mailer.workspace_init import create_workspace
-from tests.servers.programs import MisbehavingServer, Stage
+from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 
 EDITION = "unesco-beijing-2021-2"
 SEGMENT = "country:MN,CN sector:education"

@@ -14,7 +14,8 @@ from sqlmodel import Session, col
 from mailer.campaigns.lifecycle import reopen_for_doubts
 from mailer.database.models import Delivery, DeliveryState, InDoubtPolicy
 from tests.factories.deliveries import add_campaign, read_deliveries, read_states
-from tests.servers.programs import Sink, smtp_sink, wait_until
+from tests.servers.process import wait_until
+from tests.servers.smtp_sink import Sink, smtp_sink
 
 S = DeliveryState
 

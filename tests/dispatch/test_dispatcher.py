@@ -33,7 +33,9 @@ from tests.factories.deliveries import (
     set_campaign_state,
     set_status,
 )
-from tests.servers.programs import DROP, HANG, MisbehavingServer, Stage, free_port, smtp_sink, wait_until
+from tests.servers.misbehaving_smtp import DROP, HANG, MisbehavingServer, Stage
+from tests.servers.process import free_port, wait_until
+from tests.servers.smtp_sink import smtp_sink
 
 S = DeliveryState
 HASTE = BackoffPolicy(initial_delay=0.01, max_delay=0.05)

@@ -16,7 +16,7 @@ from mailer.dispatch.job_queue import (
     prepare_job_queue,
     process_jobs,
 )
-from tests.servers.programs import wait_until
+from tests.servers.process import wait_until
 
 
 @pytest.fixture

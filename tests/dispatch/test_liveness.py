@@ -15,7 +15,7 @@ from mailer.database.engine import open_engine
 from mailer.database.models import Delivery, DeliveryState, Dispatcher
 from mailer.dispatch.liveness import Presence
 from tests.factories.deliveries import FakeClock, add_campaign
-from tests.servers.programs import wait_until
+from tests.servers.process import wait_until
 
 
 @pytest.fixture

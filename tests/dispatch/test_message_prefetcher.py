@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.message_prefetcher import MessagePrefetcher
+from mailer.dispatch.signing import load_signer
 from mailer.errors import BuildError
 from mailer.settings import DkimSettings, SenderSettings, Settings
-from mailer.smtp.dkim import DkimSigner, load_signer
+from mailer.smtp.dkim import DkimSigner
 from subscribers.models import Subscriber
-from tests.servers.programs import wait_until
+from tests.servers.process import wait_until
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 

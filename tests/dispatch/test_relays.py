@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mailer.dispatch.circuit_breaker import BackoffPolicy, ConnectionBackoff
-from mailer.dispatch.relays import Relay, Relays, list_relays, merge_relay_settings, open_relays
+from mailer.dispatch.relay_settings import list_relays, merge_relay_settings
+from mailer.dispatch.relays import Relay, Relays, open_relays
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, SenderSettings, Settings, SmtpSettings
 from mailer.smtp.interfaces import Connection, MessageSource, Transport

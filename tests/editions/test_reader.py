@@ -229,7 +229,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             "",
             5,
             "missing-key",
-            "`image.alt` is missing or empty. What readers are told who cannot see the picture",
+            "`image.alt` is missing or empty. A description of the picture",
             "no alt text",
         ),
         case(

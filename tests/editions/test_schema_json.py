@@ -136,5 +136,5 @@ def test_a_planted_fault_is_found(name: str, old: str, new: str) -> None:
 
 
 def test_a_kind_is_explained_where_it_is_chosen() -> None:
-    kind = schema("story")["$defs"]["Kind"]
+    kind = schema("story")["$defs"]["StoryKind"]
     assert len(kind["enum"]) == len(kind["enumDescriptions"]) == 8

@@ -167,6 +167,6 @@ def test_the_command_writes_a_file_that_its_owner_alone_may_read(
     assert json.loads(shown.stdout)["subscriber"]["email"] == ADDRESS
     written = CliRunner().invoke(mailer, [*words, "-o", str(target)], env=environ)
     assert written.exit_code == 0
-    assert "belongs to nobody else" in written.stderr
+    assert "for this person only" in written.stderr
     assert json.loads(target.read_text(encoding="utf-8"))["subscriber_tag"][0]["tag"] == "tag-1"
     assert stat.S_IMODE(target.stat().st_mode) == 0o600

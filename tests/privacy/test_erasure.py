@@ -42,7 +42,7 @@ from subscribers.one_time_links import issue_link
 from subscribers.segments.segment import parse_segment
 from subscribers.tokens import LinkPurpose
 from tests.factories.small_edition import SLUG, write_edition
-from tests.servers.programs import MisbehavingServer, Stage
+from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 
 ADDRESS = "Very.Secret-Desk@Geheim.example.org"
 EMAIL = ADDRESS.lower()
@@ -218,7 +218,7 @@ class PulledPlugError(Exception):
     """The machine stopped here."""
 
 
-CUTS = ("_clean_files", "_forget", "scrub_words", "overwrite_freed")
+CUTS = ("_clean_files", "_erase_rows", "mask_addresses", "overwrite_freed_pages")
 
 
 @pytest.mark.parametrize("place", CUTS)
@@ -254,7 +254,7 @@ def test_a_file_that_cannot_be_cleaned_is_named_and_nobody_is_erased_yet(
 
     with monkeypatch.context() as patched:
         patched.setattr(erasure_module, "clean_file", refuse)
-        with pytest.raises(ErasureError, match=r"cannot be cleaned \(Permission denied\), so nobody was"):
+        with pytest.raises(ErasureError, match=r"cannot be cleaned \(Permission denied\), so nothing was"):
             erase(workspace, engine)
     with Session(engine) as opened:
         assert opened.exec(select(Subscriber).where(Subscriber.email == EMAIL)).one().status is Status.active
@@ -446,14 +446,14 @@ def test_the_command_says_first_what_it_would_do(workspace: Workspace, engine: E
     before = list_holders(workspace.root)
     shown = run(workspace, "subscribers", "erase", ADDRESS)
     assert shown.exit_code == 0
-    assert f"would take their rows out of {workspace.root / 'partners.csv'}" in shown.stdout
+    assert f"would remove their rows from {workspace.root / 'partners.csv'}" in shown.stdout
     assert "Would erase" in shown.stderr
     assert "Add --confirm" in shown.stderr
     assert list_holders(workspace.root) == before
     done = run(workspace, "subscribers", "erase", ADDRESS, "--confirm")
     assert done.exit_code == 0
-    assert f"masked them in {workspace.root / 'mailer.log'}" in done.stdout
-    assert "Out of this program's reach are: mail that was delivered" in done.stderr
+    assert f"masked their address in {workspace.root / 'mailer.log'}" in done.stdout
+    assert "This program cannot reach: mail already delivered" in done.stderr
     assert list_holders(workspace.root) == {}
 
 
@@ -463,6 +463,6 @@ def test_the_command_fails_while_a_file_still_names_them(workspace: Workspace, e
     notes.write_text(f"Call {EMAIL}.")
     done = run(workspace, "subscribers", "erase", ADDRESS, "--confirm")
     assert done.exit_code == 1
-    assert f"These files still name them: {notes}" in done.stderr
+    assert f"still contain the address: {notes}" in done.stderr
     notes.unlink()
     assert run(workspace, "subscribers", "erase", ADDRESS, "--confirm").exit_code == 0

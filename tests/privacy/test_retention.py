@@ -69,12 +69,11 @@ def list_statuses(engine: Engine) -> dict[str, Status]:
 def test_it_says_first_what_it_would_do_and_changes_nothing(workspace: Workspace, engine: Engine) -> None:
     before = list_statuses(engine)
     assert [str(rule) for rule in plan_pruning(engine, RULES, now=NOW)] == [
-        "1 sign-ups to delete: nobody confirmed them for 30 days",
-        "1 people to erase but for a keyed hash: they left, bounced or complained, and nothing changed for "
+        "1 sign-ups to delete: not confirmed within 30 days",
+        "1 people to erase, except for a keyed hash: unsubscribed, bounced or complained, and unchanged for "
         "12 months",
-        "2 deliveries to take the servers' words from: they were settled more than 6 months ago; their state "
-        "stays",
-        "2 mailed links to delete: they expired more than 30 days ago",
+        "2 deliveries to delete the server's reply from: settled more than 6 months ago; their state is kept",
+        "2 mailed links to delete: expired more than 30 days ago",
     ]
     assert list_statuses(engine) == before
 

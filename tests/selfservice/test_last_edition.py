@@ -92,7 +92,7 @@ def test_countries_followed_count_for_the_mail_as_one_s_own_does(
     keys = either_workspace.keys
     token = add_reader(engine, keys, "mei@example.org", country="MN")
     form = replace(FORM, countries=frozenset({"JP"}))
-    saved = save_form(engine, keys, token, form, offer=OFFER, method="page", now=NOW)
+    saved = save_form(engine, keys, token, form, options=OFFER, now=NOW)
     assert (saved.saved, saved.form.countries) == (True, {"JP"})
     with Session(engine) as session:
         assert session.exec(select(SubscriberCountry.country)).all() == ["JP"]
@@ -106,5 +106,5 @@ def test_countries_followed_count_for_the_mail_as_one_s_own_does(
 def test_a_country_that_is_not_offered_is_refused(either_workspace: Workspace, engine: Engine) -> None:
     token = add_reader(engine, either_workspace.keys, "mei@example.org")
     form = replace(FORM, countries=frozenset({"FR"}))
-    saved = save_form(engine, either_workspace.keys, token, form, offer=OFFER, method="page", now=NOW)
+    saved = save_form(engine, either_workspace.keys, token, form, options=OFFER, now=NOW)
     assert list(saved.errors) == ["follow"]

@@ -66,7 +66,7 @@ def test_the_form_shows_what_is_kept(engine: Engine) -> None:
 
 def test_what_is_chosen_is_kept_with_a_record(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org", sectors=("education",))
-    choosing = save_form(engine, KEYS, token, fill_form(), offer=OFFER, method="page", now=NOW)
+    choosing = save_form(engine, KEYS, token, fill_form(), options=OFFER, now=NOW)
     assert (choosing.saved, choosing.errors) == (True, {})
     reader = find_reader(engine, "mei@example.org")
     assert (reader.name, reader.country, reader.language) == ("Mei Lin", "MN", "zh")
@@ -79,10 +79,10 @@ def test_what_is_chosen_is_kept_with_a_record(engine: Engine) -> None:
 def test_a_rest_from_mail_begins_and_ends(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
     rest = fill_form(frequency="pause", until="2026-06-01")
-    choosing = save_form(engine, KEYS, token, rest, offer=OFFER, method="page", now=NOW)
+    choosing = save_form(engine, KEYS, token, rest, options=OFFER, now=NOW)
     assert choosing.paused_until == date(2026, 6, 1)
     assert find_reader(engine, "mei@example.org").status is Status.paused
-    save_form(engine, KEYS, token, fill_form(until="2026-06-01"), offer=OFFER, method="page", now=NOW)
+    save_form(engine, KEYS, token, fill_form(until="2026-06-01"), options=OFFER, now=NOW)
     reader = find_reader(engine, "mei@example.org")
     assert (reader.status, reader.paused_until) == (Status.active, None)
 
@@ -116,7 +116,7 @@ def test_a_choice_that_cannot_be_kept_is_named_and_nothing_is_saved(
     token = add_reader(engine, KEYS, "mei@example.org", name="Mei")
     before = dump_tables(engine)
     form = fill_form(**changes)
-    choosing = save_form(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
+    choosing = save_form(engine, KEYS, token, form, options=OFFER, now=NOW)
     assert list(choosing.errors) == [field]
     assert (choosing.saved, choosing.form) == (False, form)
     assert dump_tables(engine) == before
@@ -125,7 +125,7 @@ def test_a_choice_that_cannot_be_kept_is_named_and_nothing_is_saved(
 def test_all_complaints_come_at_once(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
     form = fill_form(country="XX", language="tlh", frequency="pause", until="soon")
-    choosing = save_form(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
+    choosing = save_form(engine, KEYS, token, form, options=OFFER, now=NOW)
     assert list(choosing.errors) == ["country", "language", "until"]
 
 
@@ -134,7 +134,7 @@ def test_what_a_reader_has_may_stay_though_it_is_no_longer_offered(engine: Engin
         engine, KEYS, "mei@example.org", country="JP", language="zh-Hans", sectors=("sciences", "culture")
     )
     form = fill_form(country="JP", language="zh-Hans", sectors=frozenset({"education"}))
-    choosing = save_form(engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
+    choosing = save_form(engine, KEYS, token, form, options=OFFER, now=NOW)
     assert choosing.saved
     # Not on the page, so not given up there.
     assert read_sectors(engine) == {"education", "sciences"}
@@ -143,7 +143,7 @@ def test_what_a_reader_has_may_stay_though_it_is_no_longer_offered(engine: Engin
 def test_choosing_brings_nobody_back(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org", status=Status.unsubscribed)
     rest = fill_form(frequency="pause", until="2026-06-01")
-    choosing = save_form(engine, KEYS, token, rest, offer=OFFER, method="page", now=NOW)
+    choosing = save_form(engine, KEYS, token, rest, options=OFFER, now=NOW)
     assert (choosing.saved, choosing.subscription.gets_mail) == (True, False)
     reader = find_reader(engine, "mei@example.org")
     assert (reader.status, reader.name) == (Status.unsubscribed, "Mei Lin")
@@ -154,7 +154,7 @@ def test_an_erased_reader_has_no_preferences(engine: Engine) -> None:
     with pytest.raises(TokenError):
         load_form(engine, KEYS, token, today=OFFER.today)
     with pytest.raises(TokenError):
-        save_form(engine, KEYS, token, fill_form(), offer=OFFER, method="page", now=NOW)
+        save_form(engine, KEYS, token, fill_form(), options=OFFER, now=NOW)
 
 
 def test_fields_become_a_form_whatever_else_is_sent() -> None:
@@ -176,7 +176,7 @@ def test_whatever_is_typed_is_saved_or_complained_about(sqlite_engine: Engine) -
     @given(name=st.text(max_size=320), until=st.text(max_size=12), country=st.text(max_size=3))
     def save(name: str, until: str, country: str) -> None:
         form = fill_form(name=name, until=until, country=country, frequency="pause")
-        choosing = save_form(sqlite_engine, KEYS, token, form, offer=OFFER, method="page", now=NOW)
+        choosing = save_form(sqlite_engine, KEYS, token, form, options=OFFER, now=NOW)
         assert choosing.saved is not bool(choosing.errors)
         assert choosing.saved or choosing.form == form
 

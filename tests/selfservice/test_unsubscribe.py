@@ -8,14 +8,15 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+from mailer.selfservice.subscription import mask_address
 from mailer.selfservice.unsubscribe import (
     UNDO_WORDING,
     UNSUBSCRIBE_WORDING,
-    mask_address,
     read_subscription,
     resubscribe_by_link,
     unsubscribe_by_link,
 )
+from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.workspace import Keys
 from subscribers.consent.status_changes import suppress
 from subscribers.consent.suppression import SuppressionKey
@@ -35,31 +36,31 @@ def read_records(engine: Engine) -> list[ConsentRecord]:
 def test_looking_writes_nothing(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
     before = dump_tables(engine)
-    standing = read_subscription(engine, KEYS, token)
-    assert (standing.address, standing.status, standing.is_member) == ("m…@e…org", Status.active, True)
+    summary = read_subscription(engine, KEYS, token)
+    assert (summary.address, summary.status, summary.is_member) == ("m…@e…org", Status.active, True)
     assert dump_tables(engine) == before
 
 
 @pytest.mark.parametrize("status", [Status.active, Status.paused, Status.pending])
 def test_whoever_is_on_the_list_can_leave(engine: Engine, status: Status) -> None:
     token = add_reader(engine, KEYS, "mei@example.org", status=status)
-    standing = unsubscribe_by_link(engine, KEYS, token, method="one-click", now=NOW)
-    assert (standing.status, standing.is_member, standing.may_return) == (Status.unsubscribed, False, True)
+    summary = unsubscribe_by_link(engine, KEYS, token, now=NOW)
+    assert (summary.status, summary.is_member, summary.may_return) == (Status.unsubscribed, False, True)
     assert find_reader(engine, "mei@example.org").status is Status.unsubscribed
 
 
 def test_leaving_twice_leaves_one_record(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, now=NOW)
     before = dump_tables(engine)
-    assert unsubscribe_by_link(engine, KEYS, token, method="one-click", now=NOW).status is Status.unsubscribed
+    assert unsubscribe_by_link(engine, KEYS, token, now=NOW).status is Status.unsubscribed
     assert dump_tables(engine) == before
     assert len(read_records(engine)) == 1
 
 
 def test_the_record_says_how_where_and_under_which_words(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, now=NOW)
     (record,) = read_records(engine)
     assert (record.event, record.method, record.source) == (ConsentEvent.unsubscribed, "page", "campaign 7")
     assert (record.wording, record.language) == (UNSUBSCRIBE_WORDING, "en")
@@ -67,7 +68,7 @@ def test_the_record_says_how_where_and_under_which_words(engine: Engine) -> None
 
 def test_a_mail_programs_own_button_showed_no_words_of_ours(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    unsubscribe_by_link(engine, KEYS, token, method="one-click", now=NOW)
+    UnsubscribeBatcher(engine, KEYS).unsubscribe(token, now=NOW)
     (record,) = read_records(engine)
     assert (record.method, record.wording) == ("one-click", "")
     assert record.evidence == "List-Unsubscribe=One-Click"
@@ -75,9 +76,9 @@ def test_a_mail_programs_own_button_showed_no_words_of_ours(engine: Engine) -> N
 
 def test_a_reader_comes_back_by_their_own_hand(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, now=NOW)
     later = datetime(2026, 3, 2, tzinfo=UTC)
-    assert resubscribe_by_link(engine, KEYS, token, words=UNDO_WORDING, now=later).status is Status.active
+    assert resubscribe_by_link(engine, KEYS, token, wording=UNDO_WORDING, now=later).status is Status.active
     assert [record.event for record in read_records(engine)] == [
         ConsentEvent.unsubscribed,
         ConsentEvent.subscribed,
@@ -93,16 +94,16 @@ def test_an_address_the_team_barred_does_not_come_back(engine: Engine) -> None:
     assert read_subscription(engine, KEYS, token).may_return is False
     before = dump_tables(engine)
     with pytest.raises(StatusError, match="team"):
-        resubscribe_by_link(engine, KEYS, token, words="", now=NOW)
+        resubscribe_by_link(engine, KEYS, token, wording="", now=NOW)
     assert dump_tables(engine) == before
 
 
 def test_an_erased_reader_stays_erased_and_nameless(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "erased-1@invalid", status=Status.erased)
-    standing = unsubscribe_by_link(engine, KEYS, token, method="one-click", now=NOW)
-    assert (standing.address, standing.status, standing.may_return) == ("", Status.erased, False)
+    summary = unsubscribe_by_link(engine, KEYS, token, now=NOW)
+    assert (summary.address, summary.status, summary.may_return) == ("", Status.erased, False)
     with pytest.raises(TokenError):
-        resubscribe_by_link(engine, KEYS, token, words="", now=NOW)
+        resubscribe_by_link(engine, KEYS, token, wording="", now=NOW)
 
 
 @pytest.mark.parametrize("number", [2, 2**31, 2**63, 2**64 - 1])
@@ -111,8 +112,9 @@ def test_a_genuine_token_of_nobody_is_answered_like_a_wrong_one(engine: Engine, 
     token = KEYS.tokens.sign(LinkPurpose.subscription, subscriber_id=number, campaign_id=7)
     for act in (
         lambda: read_subscription(engine, KEYS, token),
-        lambda: unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW),
-        lambda: resubscribe_by_link(engine, KEYS, token, words="", now=NOW),
+        lambda: unsubscribe_by_link(engine, KEYS, token, now=NOW),
+        lambda: UnsubscribeBatcher(engine, KEYS).unsubscribe(token, now=NOW),
+        lambda: resubscribe_by_link(engine, KEYS, token, wording="", now=NOW),
     ):
         with pytest.raises(TokenError):
             act()

@@ -23,7 +23,7 @@ def read_evidence(engine: Engine) -> list[str]:
 
 def test_a_reason_is_kept_once_beside_the_leaving(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, now=NOW)
     for _ in range(3):
         assert record_reason(engine, KEYS, token, "too_many", now=NOW).status is Status.unsubscribed
     record_reason(engine, KEYS, token, "other", now=NOW)
@@ -33,7 +33,7 @@ def test_a_reason_is_kept_once_beside_the_leaving(engine: Engine) -> None:
 @pytest.mark.parametrize("reason", ["", "because", "TOO_MANY", "x" * 9000])
 def test_no_reason_is_needed_and_another_word_is_none(engine: Engine, reason: str) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, now=NOW)
     before = dump_tables(engine)
     record_reason(engine, KEYS, token, reason, now=NOW)
     assert dump_tables(engine) == before
@@ -41,8 +41,8 @@ def test_no_reason_is_needed_and_another_word_is_none(engine: Engine, reason: st
 
 def test_whoever_came_back_gives_no_reason(engine: Engine) -> None:
     token = add_reader(engine, KEYS, "mei@example.org")
-    unsubscribe_by_link(engine, KEYS, token, method="page", now=NOW)
-    resubscribe_by_link(engine, KEYS, token, words="Undo", now=NOW)
+    unsubscribe_by_link(engine, KEYS, token, now=NOW)
+    resubscribe_by_link(engine, KEYS, token, wording="Undo", now=NOW)
     before = dump_tables(engine)
     record_reason(engine, KEYS, token, "other", now=NOW)
     assert dump_tables(engine) == before

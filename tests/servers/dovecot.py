@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers.programs import await_server, end_server
+from tests.servers.process import await_server, end_server
 
 DOVECOT = Path("/usr/sbin/dovecot")
 

@@ -19,7 +19,8 @@ from pathlib import Path
 import pytest
 
 from tests.servers.dovecot import require_dovecot, running_dovecot
-from tests.servers.programs import Sink, await_server, end_server, free_port, smtp_sink
+from tests.servers.process import await_server, end_server, free_port
+from tests.servers.smtp_sink import Sink, smtp_sink
 
 _MASTER = Path("/usr/lib/postfix/sbin/master")
 USER, PASSWORD = "news", "a secret, with spaces"

@@ -17,6 +17,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
+from mailer.dispatch.relay_settings import make_smtp_options
 from mailer.settings import SmtpSettings
 from mailer.smtp.transport import SmtpTransport
 
@@ -227,7 +228,7 @@ class ScriptedServer:
     def client(self, root: Path, **values: object) -> SmtpTransport:
         """A transport to this server."""
         settings = {"url": self.url, "timeout": 5, "final_timeout": 5, **values}
-        return SmtpTransport(SmtpSettings.model_validate(settings), root)
+        return SmtpTransport(make_smtp_options(SmtpSettings.model_validate(settings), root))
 
     def take_step(self) -> Fault | None:
         """The fault of the next step, if it is due."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.servers import dovecot
+from tests.servers.browser import find_driver_fault
 from tests.servers.dovecot import read_version, require_dovecot, running_dovecot, write_settings
-from tests.servers.programs import await_server, end_server
+from tests.servers.process import await_server, end_server
 
 # Debian 12, Ubuntu 24.04, Debian 13.
 OLD = ["2.3.19.1 (9b53102964)\n", "2.3.21 (47349e2482)\n"]
@@ -97,3 +98,12 @@ def test_a_server_that_says_nothing_is_reported_too(tmp_path: Path) -> None:
     server = start("exit 1", tmp_path / "log")
     with pytest.raises(pytest.fail.Exception, match="Thing ended with 1 at its start: it wrote nothing"):
         await_server(server, lambda: False, name="Thing", logs=[tmp_path / "log"])
+
+
+def test_a_browser_driver_that_does_not_start_is_quoted(tmp_path: Path) -> None:
+    driver = tmp_path / "node"
+    driver.write_text("#!/bin/sh\necho 'libatomic.so.1: cannot open shared object file' >&2; exit 127\n")
+    driver.chmod(0o755)
+    assert find_driver_fault(driver) == "libatomic.so.1: cannot open shared object file"
+    driver.write_text("#!/bin/sh\necho v24.0.0\n")
+    assert find_driver_fault(driver) == ""

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import uvloop
 
-from mailer.dispatch.deliveries.claims import Claim, ClaimedSubscriber
 from mailer.smtp.interfaces import Connection, OutgoingMessage, Transport, apply_dot_stuffing
 from mailer.smtp.reply_classifier import Outcome, Verdict
 
@@ -42,17 +41,12 @@ class Answer(StrEnum):
     """It raises RuntimeError."""
 
 
-def make_claim(number: int, recipient: str) -> Claim:
-    reader = ClaimedSubscriber(number, recipient, recipient, "", None, None)
-    return Claim(delivery_id=number, campaign_id=1, subscriber=reader)
-
-
 def make_message(
     recipient: str = "b@example.org", message: bytes = MESSAGE, number: int = 1
 ) -> OutgoingMessage:
     """``message``, ready for the wire, to ``recipient``."""
     return OutgoingMessage(
-        key=make_claim(number, recipient),
+        key=number,
         sender="news@example.org",
         recipient=recipient,
         payload=apply_dot_stuffing(message),

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mailer.dispatch.relay_settings import read_credentials
 from mailer.errors import ConfigurationError
 from mailer.smtp.auth import (
     AuthExchange,
@@ -15,7 +16,6 @@ from mailer.smtp.auth import (
     AuthSetting,
     Credentials,
     choose_mechanism,
-    read_credentials,
     start_exchange,
 )
 from mailer.smtp.interfaces import ConnectionFailedError
@@ -65,11 +65,11 @@ def test_a_wish_is_followed(mechanism: AuthMechanism) -> None:
     [
         ((), "auto", False, True, "remove the user from"),
         (("CRAM-MD5",), "auto", False, True, "offers CRAM-MD5; only PLAIN and LOGIN can be used"),
-        (("XOAUTH2",), "auto", False, True, r"set \[smtp\] token_file"),
-        (("PLAIN",), "auto", True, False, r"set \[smtp\] password_file"),
+        (("XOAUTH2",), "auto", False, True, r"set token_file"),
+        (("PLAIN",), "auto", True, False, r"set password_file"),
         (("PLAIN", "LOGIN"), "xoauth2", True, True, "It offers: LOGIN, PLAIN"),
-        (("XOAUTH2",), "xoauth2", False, True, r"Set \[smtp\] token_file"),
-        (("PLAIN",), "plain", True, False, r"Set \[smtp\] password_file"),
+        (("XOAUTH2",), "xoauth2", False, True, r"Set token_file"),
+        (("PLAIN",), "plain", True, False, r"Set password_file"),
     ],
 )
 def test_no_way_to_log_in_stops_and_says_what_to_set(

@@ -9,13 +9,15 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mailer.dispatch.relay_settings import make_smtp_options
 from mailer.settings import SmtpSettings
 from mailer.smtp.interfaces import OutgoingMessage
 from mailer.smtp.reply_classifier import Stage as Reached
 from mailer.smtp.reply_classifier import Verdict
 from mailer.smtp.transport import SmtpTransport
-from tests.servers.programs import DROP, HANG, MisbehavingServer, Stage, smtp_sink
+from tests.servers.misbehaving_smtp import DROP, HANG, MisbehavingServer, Stage
 from tests.servers.scripted_smtp import EXTENSIONS, Act, Script, ScriptedServer, answering
+from tests.servers.smtp_sink import smtp_sink
 from tests.smtp.fake_source import (
     LOOPS,
     MESSAGE,
@@ -49,9 +51,8 @@ def server() -> Iterator[MisbehavingServer]:
 
 
 def open_to(url: str, root: Path, **values: object) -> SmtpTransport:
-    return SmtpTransport(
-        SmtpSettings.model_validate({"url": url, "timeout": 5, "final_timeout": 5, **values}), root
-    )
+    settings = SmtpSettings.model_validate({"url": url, "timeout": 5, "final_timeout": 5, **values})
+    return SmtpTransport(make_smtp_options(settings, root))
 
 
 def converse(

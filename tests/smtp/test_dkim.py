@@ -24,10 +24,12 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailer.errors import BuildError, ConfigurationError
+from mailer.dispatch.signing import load_signer
+from mailer.errors import ConfigurationError
 from mailer.rendering.headers import format_mailbox, format_text
 from mailer.settings import DkimSettings, SenderSettings, Settings
-from mailer.smtp.dkim import DkimRecord, DkimSigner, load_signer, make_dkim_record
+from mailer.smtp.dkim import DkimRecord, DkimSigner, make_dkim_record
+from mailer.smtp.errors import MessageFormatError
 from tests.paths import ROOT
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
@@ -295,7 +297,7 @@ def test_what_relays_add_does_no_harm(both: DkimSigner) -> None:
 
 
 def test_a_message_without_from_is_not_signed(both: DkimSigner) -> None:
-    with pytest.raises(BuildError, match="no From"):
+    with pytest.raises(MessageFormatError, match="no From"):
         both.sign(b"To: li@example.org\r\n\r\nFrom: this is text\r\n", now=NOW)
 
 
@@ -344,10 +346,10 @@ def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
 
 def test_who_signs_nothing_waits_for_no_cryptography() -> None:
     program = (
-        "import sys; from pathlib import Path; from mailer.smtp.dkim import open_signer; "
+        "import sys; from pathlib import Path; from mailer.dispatch.signing import load_signer; "
         "from mailer.settings import SenderSettings, Settings; "
         "who = SenderSettings(name='U', address='u@a.org', organisation='U', postal_address='1 Road'); "
-        "assert open_signer(Settings(sender=who), Path()) is None; "
+        "assert load_signer(Settings(sender=who), Path()) is None; "
         "sys.exit('cryptography' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", program], cwd=ROOT).returncode == 0

@@ -12,21 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mailer.errors import BuildError, ConfigurationError
+from mailer.dispatch.relay_settings import make_smtp_options, make_transport
+from mailer.errors import ConfigurationError
 from mailer.settings import SmtpSettings
+from mailer.smtp.errors import MessageFormatError
 from mailer.smtp.interfaces import (
     ConnectionFailedError,
     OutgoingMessage,
     Transport,
     apply_dot_stuffing,
-    make_transport,
     undo_dot_stuffing,
 )
 from mailer.smtp.maildir import MaildirTransport
 from mailer.smtp.reply_classifier import Stage as Reached
 from mailer.smtp.reply_classifier import Verdict
 from mailer.smtp.transport import SmtpTransport
-from tests.servers.programs import MisbehavingServer
+from tests.servers.misbehaving_smtp import MisbehavingServer
 from tests.smtp.fake_source import (
     LOOPS,
     MESSAGE,
@@ -299,7 +300,7 @@ class TestSmtp(TransportSuite):
 
     @pytest.fixture
     def transport(self, tmp_path: Path) -> Transport:
-        return SmtpTransport(smtp_settings(self.server.url), tmp_path)
+        return SmtpTransport(make_smtp_options(smtp_settings(self.server.url), tmp_path))
 
     def arrived(self) -> list[tuple[str, str, bytes]]:
         return [(mail.sender, mail.recipient, mail.content) for mail in self.server.received]
@@ -328,7 +329,7 @@ def test_no_bare_line_end_ever_reaches_the_wire(message: bytes) -> None:
     if message.endswith(b"\r\n") and b"\r" not in without and b"\n" not in without:
         assert undo_dot_stuffing(apply_dot_stuffing(message)) == message
     else:
-        with pytest.raises(BuildError, match="CRLF"):
+        with pytest.raises(MessageFormatError, match="CRLF"):
             apply_dot_stuffing(message)
 
 
@@ -337,7 +338,7 @@ def test_no_bare_line_end_ever_reaches_the_wire(message: bytes) -> None:
     [b"a\nb\r\n", b"a\rb\r\n", b"no end", b"", b"a\r\n.\n", b"a\r\n\n.\r\n", b"a\r\n\r.\r\n", b"\r\r\n\n"],
 )
 def test_a_bare_line_end_is_found_wherever_it_stands(message: bytes) -> None:
-    with pytest.raises(BuildError, match="CRLF"):
+    with pytest.raises(MessageFormatError, match="CRLF"):
         apply_dot_stuffing(message)
 
 

@@ -20,7 +20,8 @@ from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS
 from subscribers.errors import AddressError, DetailError, UnknownSubscriberError
 from subscribers.export import ExportFormat, export_subscribers
-from subscribers.imports.importer import ImportReport, import_file
+from subscribers.imports.import_report import ImportReport
+from subscribers.imports.importer import import_file
 from subscribers.imports.row_parser import RowParser
 from subscribers.models import ConsentEvent, Status, Subscriber
 from subscribers.queries import find_subscriber, list_subscriber_details

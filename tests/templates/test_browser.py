@@ -4,13 +4,12 @@ readable in the dark, and whole where pictures are not shown.
 Left out, saying so, where no Chromium is installed.
 """
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from editions.reader import read_edition
 from mailer.rendering.compiler import compile_edition
@@ -19,6 +18,7 @@ from mailer.rendering.themes.theme import load_theme, theme_names
 from mailer.settings import Settings
 from tests.factories.sample_edition import SAMPLE
 from tests.paths import ROOT
+from tests.servers.browser import chromium
 
 RIGHT_TO_LEFT = ROOT / "tests" / "golden" / "right-to-left"
 SECTORS = (
@@ -35,13 +35,6 @@ SETTINGS = Settings.model_validate({
     },
     "web": {"base_url": "https://news.example.org"},
 })  # fmt: skip
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-ARGUMENTS = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed")
 
 # The colours of every run of text that can be seen, and of the nearest painted ground below it.
 READ_COLOURS = """() => {
@@ -92,10 +85,8 @@ def mail(mails: dict[str, str], theme: str) -> str:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+    with chromium() as started:
         yield started
-        started.close()
 
 
 def _open(browser: Browser, mail: str, *, width: int, scheme: Any = "light") -> Page:

@@ -52,7 +52,9 @@ def describe(app: FastAPI, words: Words) -> Described:
     """``app`` in OpenAPI, with genuine ``words``."""
     with warnings.catch_warnings():
         # One handler answers GET and HEAD, and FastAPI makes the same name of it twice.
-        warnings.filterwarnings("ignore", message="Duplicate Operation ID", category=UserWarning)
+        warnings.filterwarnings(
+            "ignore", message="Duplicate Operation ID", category=UserWarning, module=r"fastapi\."
+        )
         described = get_openapi(title="The public pages", version="1", routes=app.routes)
     for path, operations in described["paths"].items():
         for method, operation in operations.items():

@@ -2,16 +2,13 @@
 
 import contextlib
 import http.client
-import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-import pytest
 from fastapi import FastAPI
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Page
 from sqlalchemy import Engine
 from sqlmodel import Session, SQLModel, select
 
@@ -27,15 +24,6 @@ from subscribers.tokens import LinkPurpose
 from tests.factories.draft_edition import Draft
 
 NOW = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
-_CHROMIUM = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 
 
 def add_reader(
@@ -165,21 +153,6 @@ def ask(
         return Answer(status=answer.status, headers=fields, body=answer.read())
     finally:
         connection.close()
-
-
-@contextlib.contextmanager
-def chromium() -> Iterator[Browser]:
-    """A real browser; the test is skipped where there is none, and fails where CI=true."""
-    executable = shutil.which("chromium")
-    if executable is None:
-        message = "Chromium is not installed (no `chromium` in PATH)"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=list(_CHROMIUM))
-        yield browser
-        browser.close()
 
 
 def collect_complaints(page: Page) -> list[str]:

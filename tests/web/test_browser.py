@@ -15,10 +15,10 @@ from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from tests.factories.draft_edition import STORY, Draft
+from tests.servers.browser import chromium
 from tests.web.site import (
     add_reader,
     add_sent,
-    chromium,
     collect_complaints,
     find_reader,
     opened_engine,
@@ -295,7 +295,7 @@ def test_the_preview_shows_the_mail_of_a_chosen_subscriber(
     page.get_by_role("button", name="Show").click()
     expect(page.frame_locator("iframe").nth(0).get_by_text("Dear Mei Lin,")).to_be_visible()
     page.get_by_label("As this subscriber").fill("")
-    page.get_by_label("Or the readers of a segment").fill("contry:CN")
+    page.get_by_label("Or as readers of a segment").fill("contry:CN")
     page.get_by_role("button", name="Show").click()
     expect(page.get_by_role("alert")).to_contain_text("Did you mean country?")
 

@@ -45,10 +45,10 @@ def test_the_most_welcome_language_comes_first(header: str, tags: list[str]) -> 
 
 
 def test_the_address_comes_before_the_mail_and_the_mail_before_the_browser() -> None:
-    assert choose_translator(scope("lang=ko", "fr"), said="ja", mail="mn").tag == "ko"
-    assert choose_translator(scope("", "fr"), said="ja", mail="mn").tag == "ja"
-    assert choose_translator(scope("", "fr"), mail="mn").tag == "mn"
-    assert choose_translator(scope("lang=zh-TW", "fr"), mail="ar").tag == "fr"
+    assert choose_translator(scope("lang=ko", "fr"), form_language="ja", mail_language="mn").tag == "ko"
+    assert choose_translator(scope("", "fr"), form_language="ja", mail_language="mn").tag == "ja"
+    assert choose_translator(scope("", "fr"), mail_language="mn").tag == "mn"
+    assert choose_translator(scope("lang=zh-TW", "fr"), mail_language="ar").tag == "fr"
     assert choose_translator(scope("lang=zh-CN")).tag == "zh-Hans"
     assert choose_translator(scope("", "zh-TW, de")).tag == "en"
 

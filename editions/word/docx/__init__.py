@@ -1,1 +1,1 @@
-"""Reading a .docx file and reducing it to what a mail can carry."""
+"""Reading a .docx file and reducing it to what an email can carry."""

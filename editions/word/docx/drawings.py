@@ -1,4 +1,4 @@
-"""What is drawn in a document: pictures, which are kept, and everything else, which is named."""
+"""The drawings of a document: pictures are kept, and everything else is logged."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,8 +23,8 @@ _NO_CROP = (0.0, 0.0, 0.0, 0.0)
 
 @dataclass(frozen=True, kw_only=True)
 class EmbeddedImage:
-    """A picture as the document has it: the ``part`` with its bytes, Word's alt text, and how much of its
-    left, top, right and bottom is cut off, as a share of its width or height."""
+    """A picture in the document: the ``part`` with its bytes, Word's alt text, and how much is cropped off
+    its left, top, right and bottom, as a fraction of its width or height."""
 
     part: str
     alt: str
@@ -32,7 +32,7 @@ class EmbeddedImage:
 
 
 class DrawingReplacer:
-    """Replaces what is drawn in one part of the document. Pictures found are added to ``pictures``."""
+    """Replaces the drawings in one part of the document, and adds the pictures to ``images``."""
 
     def __init__(
         self,
@@ -47,9 +47,9 @@ class DrawingReplacer:
         self._pictures = images
 
     def replace(self, drawing: etree._Element) -> list[etree._Element]:
-        """Put what can be kept of ``drawing`` into its place, and note the rest.
+        """Replace ``drawing`` with what can be kept of it, and log the rest.
 
-        Returns the paragraphs of its text boxes, which now stand behind the paragraph around it.
+        Returns the paragraphs of its text boxes, which are now after the paragraph around it.
         """
         if prefixed_name(drawing) in {"w:object", "w:control"}:
             self._note_object(drawing)
@@ -77,7 +77,7 @@ class DrawingReplacer:
         return lifted
 
     def _keep_image(self, found: etree._Element) -> etree._Element | None:
-        """The picture ``found`` in the one form mammoth is given; None when its bytes are not in the file."""
+        """The picture ``found`` in the form mammoth understands; None when its bytes are not in the file."""
         embedded = found.get(qualified_name("r:embed")) or found.get(qualified_name("r:id")) or ""
         relation = self._relations.get(embedded)
         alt = _read_alt(found)
@@ -105,7 +105,7 @@ class DrawingReplacer:
         )
 
     def _note_drawing(self, drawing: etree._Element) -> None:
-        """Say what a drawing without picture and text box was."""
+        """Log a drawing that has neither a picture nor a text box."""
         chart = drawing.find(".//c:chart", NAMESPACES)
         diagram = drawing.find(".//dgm:relIds", NAMESPACES)
         if chart is not None:
@@ -126,7 +126,7 @@ class DrawingReplacer:
 
 
 def _find_images(drawing: etree._Element) -> Sequence[etree._Element]:
-    """The elements of ``drawing`` that name a picture's bytes."""
+    """The elements of ``drawing`` that refer to a picture's bytes."""
     return [
         *drawing.findall(".//pic:pic/pic:blipFill/a:blip", NAMESPACES),
         *drawing.findall(".//v:imagedata", NAMESPACES),
@@ -134,7 +134,7 @@ def _find_images(drawing: etree._Element) -> Sequence[etree._Element]:
 
 
 def _read_alt(found: etree._Element) -> str:
-    """The alt text a person wrote in Word for this picture or what is around it; empty when nobody did."""
+    """The alt text in Word of this picture or of what is around it; empty when there is none."""
     for around in (found, *found.iterancestors()):
         said = around.find("wp:docPr", NAMESPACES)
         written = around.get("alt") if said is None else said.get("descr") or said.get("title")
@@ -156,7 +156,7 @@ def _read_crop(found: etree._Element) -> tuple[float, float, float, float]:
 
 
 def _to_fraction(written: str) -> float:
-    """Thousandths of a percent as a share; negative ones, which add a margin, are none."""
+    """Thousandths of a percent as a fraction; negative values, which add a margin, count as 0."""
     return min(max(int(written) / 100_000, 0.0), 1.0) if written.lstrip("-").isdecimal() else 0.0
 
 

@@ -1,4 +1,4 @@
-"""Which paragraphs are items of which list, and with what number."""
+"""Counting the items of lists."""
 
 from lxml import etree
 
@@ -6,11 +6,11 @@ from editions.word.docx.ooxml import get_attribute, new_element, qualified_name,
 from editions.word.docx.package import DocxPackage
 
 ITEM_BOOKMARK = "item-"
-"""How the bookmark of a list's item begins; its number follows."""
+"""The beginning of a list item's bookmark, before its number."""
 
 
 def extract_list_parts(package: DocxPackage) -> dict[str, bytes]:
-    """What says which paragraphs are items of which list; of the styles, only those that say it."""
+    """The parts that define lists: the numbering, and of the styles only those for numbering."""
     parts = {}
     for kind in ("styles", "numbering"):
         root = package.parse_part(package.part_of_kind(kind))
@@ -24,15 +24,15 @@ def extract_list_parts(package: DocxPackage) -> dict[str, bytes]:
 
 
 class ListCounter:
-    """Counts the items of lists: one that goes on after other paragraphs goes on counting, and mammoth would
-    begin again at one. The number is left as a bookmark in the item, which becomes ``<a id="item-3">``."""
+    """Counts the items of lists. mammoth would start again at 1 where a list continues after other
+    paragraphs, so the number is put into the item as a bookmark, which becomes ``<a id="item-3">``."""
 
     def __init__(self) -> None:
         self._counts: dict[tuple[str, int], int] = {}
         self._last = ""
 
     def count(self, paragraph: etree._Element) -> None:
-        """Count ``paragraph`` if it is an item."""
+        """Count ``paragraph`` if it is a list item."""
         numbering = paragraph.find(f"{qualified_name('w:pPr')}/{qualified_name('w:numPr')}")
         identifier, level = get_attribute(numbering, "w:numId"), int(get_attribute(numbering, "w:ilvl") or 0)
         if identifier:

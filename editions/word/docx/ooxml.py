@@ -1,4 +1,4 @@
-"""The names of Word's XML, and how to take a piece out of it without losing the words behind."""
+"""Names in Word's XML, and small operations on its elements."""
 
 from collections.abc import Iterable, Iterator
 
@@ -19,7 +19,7 @@ NAMESPACES = {
     "dc": "http://purl.org/dc/elements/1.1/",
 }
 _PREFIXES = {uri: prefix for prefix, uri in NAMESPACES.items()}
-# "Strict Open XML", which Word offers in its save dialogue, has the same names under other addresses.
+# "Strict Open XML", which Word can save, has the same names in other namespaces.
 _STRICT_NAMESPACES = {
     "http://purl.oclc.org/ooxml/wordprocessingml/main": NAMESPACES["w"],
     "http://purl.oclc.org/ooxml/officeDocument/relationships": NAMESPACES["r"],
@@ -33,13 +33,13 @@ _STRICT_NAMESPACES = {
 
 
 def qualified_name(name: str) -> str:
-    """``w:p`` as lxml writes it, with the whole address of its prefix."""
+    """``w:p`` as lxml writes it, with the namespace of its prefix."""
     prefix, _, local = name.partition(":")
     return f"{{{NAMESPACES[prefix]}}}{local}"
 
 
 def prefixed_name(element: etree._Element) -> str:
-    """The name of ``element`` as ``w:p``; its bare local name where the prefix is none of ours."""
+    """The name of ``element`` as ``w:p``; its local name alone where its namespace is not in the table."""
     if not isinstance(element.tag, str):
         return ""
     address, _, local = element.tag.removeprefix("{").rpartition("}")
@@ -48,7 +48,7 @@ def prefixed_name(element: etree._Element) -> str:
 
 
 def get_attribute(element: etree._Element | None, path: str = "", name: str = "w:val") -> str:
-    """The attribute ``name`` of what lies at ``path`` below ``element``; empty when there is none."""
+    """The attribute ``name`` of the element at ``path`` below ``element``; empty when there is none."""
     found = element if element is None or not path else element.find(path, NAMESPACES)
     return found.get(qualified_name(name), "") if found is not None else ""
 
@@ -60,7 +60,7 @@ def is_enabled(properties: etree._Element | None, name: str) -> bool:
 
 
 def plain_text(element: etree._Element, name: str = "w:t") -> str:
-    """The words below ``element``, on one line: a paragraph's end is a space."""
+    """The text below ``element`` on one line, with a space at the end of each paragraph."""
     ends = {qualified_name("w:p"), qualified_name("w:br"), qualified_name("w:tab"), qualified_name("a:p")}
     found = [
         " " if part.tag in ends else part.text or "" for part in element.iter(qualified_name(name), *ends)
@@ -78,19 +78,19 @@ def new_element(name: str, **attributes: str) -> etree._Element:
 
 
 def remove_element(element: etree._Element) -> None:
-    """Take ``element`` out; Word's own files have no words between elements, others may."""
+    """Remove ``element`` and the text after it: in Word's files there is none."""
     replace_element(element, ())
 
 
 def unwrap_element(element: etree._Element) -> list[etree._Element]:
-    """Put the children of ``element`` into its place, and name them."""
+    """Replace ``element`` with its children, and return them."""
     children = list(element)
     replace_element(element, children)
     return children
 
 
 def replace_element(element: etree._Element, others: Iterable[etree._Element]) -> None:
-    """Put ``others`` into the place of ``element``."""
+    """Replace ``element`` with ``others``."""
     parent = element.getparent()
     if parent is None:
         return
@@ -99,12 +99,12 @@ def replace_element(element: etree._Element, others: Iterable[etree._Element]) -
 
 
 def ancestors(element: etree._Element, name: str) -> Iterator[etree._Element]:
-    """The elements called ``name`` around ``element``, the nearest first."""
+    """The ancestors of ``element`` called ``name``, the nearest first."""
     return element.iterancestors(qualified_name(name))
 
 
 def to_transitional(root: etree._Element) -> etree._Element:
-    """``root`` with the usual addresses, where it uses those of Strict Open XML."""
+    """``root`` with the transitional namespaces, where it has those of Strict Open XML."""
     if not any(address in _STRICT_NAMESPACES for address in root.nsmap.values()):
         return root
     for element in root.iter():

@@ -1,8 +1,8 @@
-"""The zip a .docx is, opened within limits.
+"""A .docx as a zip file, opened within limits.
 
-Everything here may have been made to do harm. A part is read only when it is asked for and only up to its
-limit, whatever its size once unpacked; XML with a document type is refused, because entities can unfold into
-gigabytes; and a relationship that leads out of the file is never followed.
+A document may be an attack. A part is read only when it is needed and only up to a limit, whatever its size
+unpacked; XML with a document type is rejected, because entities can expand to gigabytes; and a relationship
+that leads out of the file is never followed.
 """
 
 import posixpath
@@ -40,7 +40,7 @@ _SAVE_AGAIN = "Open it in Word, save it again and import it again."
 _PROTECTED = (
     "it is protected by a password. Open it in Word, remove the password, save it and import it again"
 )
-# What people try to import instead: how such files begin, what they are, and what to do.
+# Other files people try to import: their first bytes, what they are, and what to do.
 _OTHER_FORMATS = (
     (b"{\\rtf", "is an RTF document. " + _AS_DOCX),
     (b"%PDF", "is a PDF, which does not keep the headings. Import the document it was made from"),
@@ -52,8 +52,8 @@ _ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
 
 @dataclass(frozen=True, kw_only=True)
 class Relationship:
-    """What one part of the document says about another. ``target`` is a part's name, or a URL if
-    ``external``; ``kind`` is the last word of its type, such as ``hyperlink``."""
+    """A relationship between two parts. ``target`` is a part's name, or a URL if ``external``; ``kind`` is
+    the last word of its type, such as ``hyperlink``."""
 
     kind: str
     target: str
@@ -61,7 +61,7 @@ class Relationship:
 
 
 class DocxPackage:
-    """An open Word document; ``name`` is its file's."""
+    """An open Word document; ``name`` is its file name."""
 
     def __init__(self, name: str, archive: zipfile.ZipFile) -> None:
         self.name = name
@@ -71,11 +71,11 @@ class DocxPackage:
 
     @property
     def parts(self) -> tuple[str, ...]:
-        """The names of everything within."""
+        """The names of all parts."""
         return tuple(self._parts)
 
     def part_size(self, part: str) -> int:
-        """Bytes of ``part`` once unpacked, as the file says; 0 when it is not there. No more are unpacked."""
+        """The stated size of ``part`` in bytes, unpacked; 0 when it is missing. No more is ever unpacked."""
         return self._parts[part].file_size if part in self._parts else 0
 
     def read_part(self, part: str) -> bytes:
@@ -86,8 +86,8 @@ class DocxPackage:
         """
         try:
             with self._archive.open(self._parts[part]) as packed:
-                # Without a number zipfile unpacks up to two gigabytes, and then cuts off what is beyond the
-                # size that the file says.
+                # Without a limit zipfile unpacks up to two gigabytes, and then cuts it off at the stated
+                # size.
                 return packed.read(self.part_size(part))
         except (*_ZIP_ERRORS, OSError) as error:
             self.reject(
@@ -124,7 +124,7 @@ class DocxPackage:
         return to_transitional(root)
 
     def relationships(self, part: str) -> Mapping[str, Relationship]:
-        """What ``part`` refers to, by relationship id; ``""`` is the package itself."""
+        """The relationships of ``part``, by id; ``""`` is the package itself."""
         folder, _, name = part.rpartition("/")
         root = self.parse_part(posixpath.join(folder, "_rels", f"{name}.rels"))
         if root is None:
@@ -136,12 +136,12 @@ class DocxPackage:
         }
 
     def part_of_kind(self, kind: str) -> str:
-        """The part of this ``kind`` the document refers to; empty when there is none."""
+        """The name of the document's part of this ``kind``; empty when there is none."""
         found = (relation for relation in self.relationships(self.document).values() if relation.kind == kind)
         return next((relation.target for relation in found if not relation.external), "")
 
     def reject(self, code: str, reason: str, cause: BaseException | None = None) -> NoReturn:
-        """Give the document up.
+        """Reject the document.
 
         Raises:
             WordError: always.
@@ -166,7 +166,7 @@ def open_docx(path: Path) -> Iterator[DocxPackage]:
     """The Word document at ``path``.
 
     Raises:
-        WordError: it is none, it is broken, protected, or too large.
+        WordError: it is not a Word document, or is damaged, protected or too large.
         OSError: the file cannot be read.
     """
     _reject_other_formats(path)
@@ -215,6 +215,6 @@ def _read_relationship(folder: str, element: etree._Element) -> Relationship:
     target = element.get("Target", "")
     external = element.get("TargetMode") == "External"
     if not external:
-        # A target that climbs out of the zip names no part of it, and nothing outside is ever looked at.
+        # A target outside the zip does not name a part, and nothing outside is ever opened.
         target = posixpath.normpath(posixpath.join("/", folder, target)).lstrip("/")
     return Relationship(kind=element.get("Type", "").rpartition("/")[2], target=target, external=external)

@@ -1,9 +1,9 @@
-"""The document without what a mail cannot carry.
+"""Simplifying a document: removing what an email cannot carry.
 
-What mammoth would drop without a word is taken out here, and noted with its place; what it does not know
-and could be kept (fields, content controls, text boxes, readings above Chinese and Japanese) is put into a
-form it knows. It is given a document of our own making: paragraphs whose style is a plain name, runs with
-four properties, pictures as numbers. So nothing it does can reach a file, a network, or a picture's bytes.
+What mammoth would drop silently is removed here and logged with its place. What it does not support but can
+be kept (fields, content controls, text boxes, ruby text) is put into a form it supports. The result is a new
+document with plain style names, four run properties, and numbers in place of pictures, so that mammoth never
+touches another file, the network, or a picture's bytes.
 """
 
 from collections.abc import Callable
@@ -30,7 +30,7 @@ from editions.word.docx.styles import ParagraphRole, ParagraphStyle, Styles
 from editions.word.docx.writer import write_docx
 from editions.word.omissions import IN_NOTES, WHOLE_DOCUMENT, OmissionKind, OmissionLog, quote
 
-# mammoth needs some kilobytes of memory for each; a book of 300 pages has half as many.
+# mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000
 _NOTE_PARTS = ("footnotes", "endnotes")
 _UNWRAPPED_ELEMENTS = ("w:fldSimple", "w:bdo", "w:dir", "w:smartTag", "w:customXml")
@@ -51,17 +51,17 @@ _KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:stri
 
 @dataclass(frozen=True, kw_only=True)
 class SimplifiedDocument:
-    """A document ready for mammoth. Its pictures hold their number in ``pictures`` instead of an image."""
+    """A document ready for mammoth, in which each picture is replaced with its number in ``images``."""
 
     data: bytes
     images: tuple[EmbeddedImage, ...]
 
 
 def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionLog) -> SimplifiedDocument:
-    """Take out of the document what a mail cannot carry, and tell ``losses``.
+    """Remove what an email cannot carry from the document, and log it in ``omissions``.
 
     Raises:
-        WordError: a part of the document is broken or too large.
+        WordError: a part of the document is damaged or too large.
     """
     pictures: list[EmbeddedImage] = []
     parts: dict[str, bytes] = {}
@@ -87,7 +87,7 @@ def _log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> Non
         if relation.kind in {"header", "footer"} and not relation.external:
             root = package.parse_part(relation.target)
             said = "" if root is None else plain_text(root)
-            # A page number alone is nothing anybody would miss.
+            # A page number alone is not worth mentioning.
             if any(sign.isalpha() for sign in said):
                 omissions.add(f"a page {relation.kind}{quote(said)}")
     if any(part.endswith("vbaProject.bin") for part in package.parts):
@@ -95,7 +95,7 @@ def _log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> Non
 
 
 class _Simplifier:
-    """Walks one part of the document in reading order, and changes it on the way."""
+    """Walks through one part of the document in reading order, and simplifies it."""
 
     def __init__(
         self,
@@ -111,8 +111,8 @@ class _Simplifier:
         if sum(1 for _ in root.iter(qualified_name("w:p"), qualified_name("w:r"))) > _MAX_ELEMENTS:
             package.reject(
                 "document-too-large",
-                f"its part {part} has more than {_MAX_ELEMENTS:,} paragraphs and runs of text, too many for a "
-                "newsletter. Import a shorter document.",
+                f"its part {part} has more than {_MAX_ELEMENTS:,} paragraphs and runs of text, too many for "
+                "a newsletter. Import a shorter document.",
             )
         self._root = root
         self._styles = styles
@@ -145,7 +145,7 @@ class _Simplifier:
         }
 
     def simplify_part(self) -> bytes:
-        """The part as bytes, simplified."""
+        """Simplify the part, and return its bytes."""
         self._walk(self._root)
         return etree.tostring(self._root)
 
@@ -158,7 +158,7 @@ class _Simplifier:
         for element in elements:
             self._handlers.get(prefixed_name(element), self._walk)(element)
 
-    # --- what carries words -----------------------------------------------------------------------------
+    # --- text -------------------------------------------------------------------------------------------
 
     def _paragraph(self, paragraph: etree._Element) -> None:
         properties = paragraph.find(qualified_name("w:pPr"))
@@ -204,7 +204,7 @@ class _Simplifier:
             self._walk(row)
 
     def _control(self, control: etree._Element) -> None:
-        """A content control is its content; one nobody has filled in holds advice instead of words."""
+        """Replace a content control with its content; one that is not filled in only has a placeholder."""
         content = control.find(qualified_name("w:sdtContent"))
         properties = control.find(qualified_name("w:sdtPr"))
         if content is None or is_enabled(properties, "w:showingPlcHdr"):
@@ -218,14 +218,14 @@ class _Simplifier:
         self._walk_all(unwrap_element(element))
 
     def _alternatives(self, element: etree._Element) -> None:
-        """Of several forms of one thing the last is for programs that know little, as mammoth does."""
+        """Keep the last of several alternatives, which is for programs with few features such as mammoth."""
         forms = [form for form in element if prefixed_name(form) in {"mc:Choice", "mc:Fallback"}]
         children = list(forms[-1]) if forms else []
         replace_element(element, children)
         self._walk_all(children)
 
     def _ruby(self, ruby: etree._Element) -> None:
-        """A reading above its characters is put behind them in brackets, as browsers do that know no ruby."""
+        """Put ruby text into brackets after its base text, as browsers without ruby support do."""
         reading = "".join(
             text.text or "" for text in ruby.findall(f"{qualified_name('w:rt')}//{qualified_name('w:t')}")
         )
@@ -249,7 +249,7 @@ class _Simplifier:
         except ValueError:
             remove_element(symbol)
 
-    # --- what was changed, said or hidden ---------------------------------------------------------------
+    # --- tracked changes and comments -------------------------------------------------------------------
 
     def _insertion(self, insertion: etree._Element) -> None:
         if said := plain_text(insertion):
@@ -266,10 +266,10 @@ class _Simplifier:
             self._losses.add(said)
         remove_element(reference)
 
-    # --- what is no text --------------------------------------------------------------------------------
+    # --- equations, drawings, embedded documents --------------------------------------------------------
 
     def _equation(self, equation: etree._Element) -> None:
-        """An equation of one line is its signs; one with fractions or roots would be wrong as a line."""
+        """Keep an equation on one line as text; one with fractions or roots would be wrong as text."""
         said = plain_text(equation, "m:t")
         if all(
             prefixed_name(part) in {"m:oMath", "m:oMathPara", "m:r", "m:t"}
@@ -294,11 +294,11 @@ class _Simplifier:
 
 
 def _paragraph_properties(style: ParagraphStyle, properties: etree._Element | None) -> etree._Element:
-    """What mammoth needs to know: the style by its plain name, the list, and whether its end was deleted."""
+    """The properties mammoth needs: the style's plain name, the list, and whether the end was deleted."""
     made = new_element("w:pPr")
     own = None if properties is None else properties.find(qualified_name("w:numPr"))
     numbering = style.numbering if own is None else own
-    # Word's own list styles say the level in their name; of other lists the numbering says it.
+    # Word's own list styles have the level in their name; other lists have it in the numbering.
     listed = style.role in {ParagraphRole.bullet, ParagraphRole.number}
     if style.role is not ParagraphRole.body and not (listed and own is not None):
         made.append(new_element("w:pStyle", w_val=f"{style.role}{style.level or ''}"))
@@ -319,7 +319,7 @@ def _paragraph_properties(style: ParagraphStyle, properties: etree._Element | No
 
 
 def _equation_parts(equation: etree._Element) -> list[etree._Element]:
-    """The parts of an equation that are not about its looks."""
+    """The parts of an equation that are not formatting."""
     return [
         part
         for part in equation.iter()
@@ -330,7 +330,7 @@ def _equation_parts(equation: etree._Element) -> list[etree._Element]:
 
 
 def _read_comments(package: DocxPackage) -> dict[str, str]:
-    """What to say about each comment, by its id."""
+    """A description of each comment, by its id."""
     root = package.parse_part(package.part_of_kind("comments"))
     found = {}
     for comment in [] if root is None else root.findall(qualified_name("w:comment")):

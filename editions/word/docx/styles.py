@@ -1,7 +1,7 @@
-"""What a paragraph or a run is by its style, its own or one it is based on.
+"""The roles of paragraphs and the formats of runs, by their style or the style it is based on.
 
-Word keeps the English names of its own styles in every language, so that "Überschrift 1" is ``heading 1`` in
-the file; a style made by a person is what it is based on.
+Word's built-in styles have English names in the file in every language: "Überschrift 1" is ``heading 1``. A
+custom style counts as the style it is based on.
 """
 
 import re
@@ -15,7 +15,7 @@ from editions.word.docx.ooxml import NAMESPACES, get_attribute, is_enabled, qual
 
 
 class ParagraphRole(StrEnum):
-    """What a paragraph is for; the value is the style name mammoth is given."""
+    """The role of a paragraph; the value is the style name given to mammoth."""
 
     document_title = "Title"
     """The document's title."""
@@ -27,19 +27,19 @@ class ParagraphRole(StrEnum):
     """A heading, of some level."""
 
     caption = "Caption"
-    """The words below a picture."""
+    """The text below a picture."""
 
     quote = "Quote"
     """A quotation set apart."""
 
     bullet = "ListBullet"
-    """An item of a list by its style alone."""
+    """An item of a bulleted list, by its style alone."""
 
     number = "ListNumber"
-    """An item of a numbered list by its style alone."""
+    """An item of a numbered list, by its style alone."""
 
     contents = "Contents"
-    """A line of the table of contents, which a mail makes for itself."""
+    """A line of the table of contents; the email has its own."""
 
     body = ""
     """An ordinary paragraph."""
@@ -47,7 +47,8 @@ class ParagraphRole(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class ParagraphStyle:
-    """``level`` counts from 1 and is 0 for what has none; ``numbering`` is its ``w:numPr``, if any."""
+    """A paragraph's role. ``level`` counts from 1, or is 0 where there is none; ``numbering`` is its
+    ``w:numPr``, if any."""
 
     role: ParagraphRole = ParagraphRole.body
     level: int = 0
@@ -56,7 +57,7 @@ class ParagraphStyle:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStyle:
-    """What a character style does to its words."""
+    """The format of a character style."""
 
     bold: bool = False
     italic: bool = False
@@ -86,7 +87,7 @@ class Styles:
         )
 
     def paragraph_style(self, properties: etree._Element | None) -> ParagraphStyle:
-        """What a paragraph with these ``w:pPr`` is."""
+        """The style of a paragraph with these ``w:pPr``."""
         role, level = ParagraphRole.body, 0
         outline = get_attribute(properties, "w:outlineLvl")
         chain = [*self._inheritance(get_attribute(properties, "w:pStyle"))]
@@ -104,7 +105,7 @@ class Styles:
         )
 
     def run_style(self, properties: etree._Element | None) -> RunStyle:
-        """What the character style of a run with these ``w:rPr`` does."""
+        """The character style of a run with these ``w:rPr``."""
         chain = [*self._inheritance(get_attribute(properties, "w:rStyle"))]
         own = [style.find("w:rPr", NAMESPACES) for style in chain]
         return RunStyle(
@@ -114,8 +115,8 @@ class Styles:
         )
 
     def default_language(self, script: str = "w:val") -> str:
-        """The document's language as Word has it, such as ``en-GB``; ``w:eastAsia`` asks for that of Chinese,
-        Japanese or Korean words."""
+        """Word's default language, such as ``en-GB``; with ``w:eastAsia`` that of Chinese, Japanese or Korean
+        text."""
         return "" if self._defaults is None else self._defaults.get(qualified_name(script), "")
 
     def _inheritance(self, style: str) -> Iterator[etree._Element]:

@@ -1,4 +1,4 @@
-"""The simplified parts of a document as a new .docx for mammoth, in which nothing of the old one is left."""
+"""Writing the simplified parts of a document as a new .docx for mammoth."""
 
 import io
 import zipfile
@@ -19,7 +19,7 @@ def write_docx(
     parts: Mapping[str, bytes], links: Mapping[str, Mapping[str, Relationship]], images: int
 ) -> bytes:
     """The ``parts`` (``document``, ``footnotes`` and so on) as a .docx, with the hyperlinks among the
-    ``links`` of each; a picture is a part that holds its own number."""
+    ``links`` of each; each picture is a part that contains its number."""
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("[Content_Types].xml", _CONTENT_TYPES)

@@ -1,7 +1,7 @@
-"""The document as a manuscript: what stands before the first heading, and one chapter for each Heading 1.
+"""Splitting the document: the text before the first heading, and one chapter for each Heading 1.
 
-Tables that only arrange things (a picture beside its text) are taken apart here, because their cells may hold
-whole stories; what is in them follows in reading order.
+Layout tables (a picture next to its text) are replaced with their contents in reading order, because their
+cells may contain whole stories.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ class Chapter:
 
 @dataclass
 class ChapteredDocument:
-    """A document taken apart. ``title`` and ``subtitle`` are those of its styles of that name; ``notes`` are
-    its footnotes and endnotes by the address they are referred to."""
+    """A document split into chapters. ``title`` and ``subtitle`` come from the styles of that name; ``notes``
+    are its footnotes and endnotes by the address of the links to them."""
 
     title: str = ""
     subtitle: str = ""
@@ -37,7 +37,7 @@ class ChapteredDocument:
 
 
 def split_chapters(body: etree._Element, omissions: OmissionLog) -> ChapteredDocument:
-    """Take ``body`` apart. A heading with nothing below it makes no chapter; ``losses`` is told."""
+    """Split ``body`` into chapters. A heading with nothing below it is not a chapter, and is logged."""
     manuscript = ChapteredDocument(notes=_extract_notes(body))
     omissions.set_place(BEFORE_HEADING)
     chapter = manuscript.preamble
@@ -60,7 +60,7 @@ def split_chapters(body: etree._Element, omissions: OmissionLog) -> ChapteredDoc
 
 
 def _extract_notes(body: etree._Element) -> dict[str, etree._Element]:
-    """Cut off the list that mammoth puts at the end."""
+    """Remove and return the notes, which mammoth puts into a list at the end."""
     notes = {}
     for item in body.findall("ol/li[@id]"):
         notes[f"#{item.get('id')}"] = item
@@ -86,7 +86,7 @@ def _is_direct_cell(cell: etree._Element, table: etree._Element) -> bool:
 
 
 def _is_layout_table(table: etree._Element) -> bool:
-    """Whether a table only puts things beside one another: it has pictures or headings, or it is no grid."""
+    """Whether a table is only for layout: it has pictures or headings, or only one row or column."""
     rows = [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
     return (
         any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT)) or len(rows) < 2 or max(map(len, rows)) < 2
@@ -94,7 +94,7 @@ def _is_layout_table(table: etree._Element) -> bool:
 
 
 def _extract_title(heading: etree._Element) -> str:
-    """The words of ``heading``, of which only its pictures are left."""
+    """Remove and return the text of ``heading``; its pictures are left."""
     title = one_line_text(heading)
     pictures = list(heading.iter("img"))
     for picture in pictures:

@@ -1,4 +1,4 @@
-"""A chapter of the manuscript as blocks a mail can show."""
+"""Cleaning a chapter: blocks that an email can show, working links, two levels of headings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,13 +21,13 @@ from editions.word.html.tree import detach, text_content
 from editions.word.omissions import OmissionLog, quote
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
-# What Word's field for a link holds besides the address, as in HYPERLINK "https://…" \o "seen on hovering".
+# What follows the address in Word's field for a link, as in HYPERLINK "https://…" \o "shown on hover".
 _FIELD_SWITCH = '" \\'
 
 
 @dataclass(frozen=True, kw_only=True)
 class ChapterImage:
-    """A picture of a chapter: its number among the document's, and the words below it."""
+    """A picture of a chapter: its number in the document, and its caption."""
 
     number: int
     caption: str
@@ -35,21 +35,21 @@ class ChapterImage:
 
 @dataclass
 class CleanChapter:
-    """A chapter ready to be written. ``figures`` are its pictures in order, which no block holds any more."""
+    """A chapter ready to be written. ``images`` are its pictures in order, no longer in the blocks."""
 
     title: str
     blocks: list[etree._Element]
     images: list[ChapterImage] = field(default_factory=list)
 
     def plain_text(self) -> str:
-        """Its first words, for places that show a line of it."""
+        """The text of the chapter on one line."""
         return " ".join(" ".join(text_content(block) for block in self.blocks).split())
 
 
 def clean_chapter(
     chapter: Chapter, notes: Mapping[str, etree._Element], omissions: OmissionLog
 ) -> CleanChapter:
-    """The body of ``chapter``, the ``notes`` it refers to at its end. ``losses`` is told what cannot stay."""
+    """Clean ``chapter``, and add the ``notes`` it refers to at its end. What cannot stay is logged."""
     if chapter.title:
         omissions.enter_story(chapter.title)
     figures, blocks = _extract_images(chapter.blocks)
@@ -60,7 +60,7 @@ def clean_chapter(
 
 
 def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage], list[etree._Element]]:
-    """Cut the pictures out. A caption belongs to the picture it follows, or else to the one it precedes."""
+    """Take the pictures out. A caption belongs to the picture before it, or else to the one after it."""
     held: list[tuple[list[int], etree._Element]] = []
     for block in blocks:
         numbers = [int(image.get("src", "0")) for image in block.iter("img")]
@@ -92,7 +92,7 @@ def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage
 def _collect_notes(
     blocks: Sequence[etree._Element], notes: Mapping[str, etree._Element]
 ) -> list[etree._Element]:
-    """Number the notes of a chapter from 1, and give them as paragraphs."""
+    """Number the notes of a chapter from 1, and return them as paragraphs."""
     found: list[etree._Element] = []
     for block in blocks:
         for mark in [mark for mark in block.iter("sup") if mark.find("a[@href]") is not None]:
@@ -108,7 +108,7 @@ def _collect_notes(
 
 
 def _write_note(note: etree._Element, mark: str) -> etree._Element:
-    """The words of ``note`` as one paragraph behind its ``mark``, without mammoth's arrow back."""
+    """``note`` as one paragraph after its ``mark``, without mammoth's link back."""
     for arrow in [link for link in note.iter("a") if (link.get("href") or "").startswith("#")]:
         arrow.text = None
     made = etree.Element("p")
@@ -117,7 +117,7 @@ def _write_note(note: etree._Element, mark: str) -> etree._Element:
 
 
 def _clean_block(block: etree._Element, omissions: OmissionLog) -> etree._Element | None:
-    """``block`` with plain inline content; None when no word is in it."""
+    """``block`` with simple inline content; None when it has no text."""
     if block.tag == "table":
         _check_links(block, omissions)
         return simplify_table(block, omissions)
@@ -138,7 +138,7 @@ def _clean_block(block: etree._Element, omissions: OmissionLog) -> etree._Elemen
 
 
 def _check_links(block: etree._Element, omissions: OmissionLog) -> None:
-    """Links a mail cannot carry become plain words; Word's own jumps within the document say nothing here."""
+    """Turn links that do not work in an email, such as Word's links within the document, into plain text."""
     for link in list(block.iter("a")):
         address = (link.get("href") or "").partition(_FIELD_SWITCH)[0].strip()
         link.set("href", address)
@@ -150,12 +150,12 @@ def _check_links(block: etree._Element, omissions: OmissionLog) -> None:
 
 
 def _normalise_headings(blocks: Sequence[etree._Element], omissions: OmissionLog) -> None:
-    """A mail has two levels below a story's title: the highest one used becomes ``h2``, the others ``h3``."""
+    """Reduce the headings to two levels: the highest one used becomes ``h2``, the others ``h3``."""
     headings = [block for block in blocks if block.tag in _HEADINGS]
     highest = min((int(str(block.tag)[1]) for block in headings), default=2)
     levels = {int(str(block.tag)[1]) for block in headings}
     if len(levels) > 2:
-        omissions.add(f"headings of {len(levels)} levels; a mail shows two")
+        omissions.add(f"headings of {len(levels)} levels; an email shows two")
     reached = False
     for block in headings:
         top = int(str(block.tag)[1]) == highest or not reached

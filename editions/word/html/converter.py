@@ -1,4 +1,4 @@
-"""The simplified document as HTML, by mammoth; and the HTML as a tree."""
+"""Converting the simplified document to HTML with mammoth."""
 
 import io
 import re
@@ -10,7 +10,7 @@ from lxml import etree
 from editions.errors import WordError
 from editions.word.omissions import WHOLE_DOCUMENT, OmissionLog
 
-# What mammoth says of a sign it leaves out.
+# mammoth's message about a symbol that it leaves out.
 _UNKNOWN_SYMBOL = re.compile(r"w:sym .* char (?P<number>\w+) in font (?P<font>.+)$")
 _STYLES = """
 p.Title => p.title:fresh
@@ -24,7 +24,7 @@ p.Heading9 => h6:fresh
 
 
 def _map_styles() -> str:
-    """Our styles, and those of lists: an item of the second level stands within one of the first."""
+    """mammoth's style map, with lists up to five levels deep."""
     lists = [
         f"p.{style}{level} => {'ul|ol > li > ' * (level - 1)}{tag} > li:fresh"
         for style, tag in (("ListBullet", "ul"), ("ListNumber", "ol"))
@@ -39,10 +39,11 @@ def _image_number(image: Any) -> dict[str, str]:
 
 
 def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree._Element:
-    """The document ``data``, made by :func:`~editions.word.docx.simplifier.simplify_document`, as a ``<body>``.
+    """The document ``data``, made by :func:`~editions.word.docx.simplifier.simplify_document`, as a
+    ``<body>``.
 
-    The ``src`` of a picture is its number. ``name`` is the file's, for complaints; ``losses`` is told of
-    signs of picture fonts that have no equal in Unicode.
+    The ``src`` of a picture is its number. ``name`` is the file name, for errors. Symbols of picture fonts
+    that Unicode does not have are logged in ``omissions``.
 
     Raises:
         WordError: mammoth cannot read it, or it is nested too deep.
@@ -56,7 +57,7 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
         )
         tree = etree.fromstring(f"<body>{converted.value}</body>")
     except Exception as error:
-        # mammoth trusts what it reads, and a broken document can make it fail in any way.
+        # mammoth trusts its input, so a damaged document can make it fail in any way.
         raise WordError(
             name,
             "broken-document",

@@ -1,8 +1,8 @@
-"""Inline content laid flat: words with their looks, and no nesting left that Markdown could misread.
+"""Inline content as a flat list of spans with one format each, which Markdown cannot misread.
 
-Word lets anything be bold: half a word, a space, the full stop after it. Markdown opens and closes emphasis
-only at certain places. So words are first cut into spans of one look each; then spaces leave the looks, marks
-leave them where they would keep them from opening or closing, and looks that touch each other become one.
+In Word anything can be bold: half a word, a space, the full stop after it. In Markdown emphasis can only
+begin and end in certain places. So spaces are moved out of formatted spans, punctuation is moved out where it
+would prevent emphasis from beginning or ending, and formatted spans that touch become one.
 """
 
 import re
@@ -14,15 +14,15 @@ from dataclasses import dataclass, replace
 from lxml import etree
 
 from editions.markdown.cjk import is_cjk
-from editions.source.text_file import remove_unsafe_characters
+from editions.unsafe_characters import remove_unsafe_characters
 
 LINE_BREAK = "\v"
-"""Stands for a line break; Word writes no such character."""
+"""Stands for a line break; Word never writes this character."""
 
 _SPACES = re.compile(r"[ \t\r\n\f]+")
 _BLOCKS = frozenset({"ul", "ol", "li", "p"})
 _WORD_JOINER = "\u2060"
-# Digits and signs have raised and lowered forms of their own; most letters do not.
+# Unicode has raised and lowered forms of digits and signs, but not of most letters.
 _SUPERSCRIPTS = dict(zip("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ", strict=True))
 _SUBSCRIPTS = dict(zip("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎", strict=True))
 _SHIFTED_FORMS = {"sup": _SUPERSCRIPTS, "sub": _SUBSCRIPTS}
@@ -30,7 +30,8 @@ _SHIFTED_FORMS = {"sup": _SUPERSCRIPTS, "sub": _SUBSCRIPTS}
 
 @dataclass(frozen=True, kw_only=True)
 class InlineSpan:
-    """Words of one look. ``href`` is where they lead; a line break is a span of its own, :data:`BREAK`."""
+    """Text in one format, linked to ``href`` if it is not empty; a line break is a span of its own,
+    :data:`LINE_BREAK`."""
 
     text: str
     strong: bool = False
@@ -43,21 +44,21 @@ class InlineSpan:
         return not (self.strong or self.em or self.strikethrough)
 
     def has_same_format(self, other: "InlineSpan") -> bool:
-        """Whether both can be one span."""
+        """Whether both can become one span."""
         return replace(self, text="") == replace(other, text="") and LINE_BREAK not in {self.text, other.text}
 
     def without_format(self, text: str) -> "InlineSpan":
-        """``text`` in the place of this span, without its looks."""
+        """``text`` in place of this span, without its format."""
         return InlineSpan(text=text, href=self.href)
 
 
 def split_double_at(text: str) -> str:
-    """``text`` with an invisible joiner between two ``@``, which mark a place that is filled per reader."""
+    """``text`` with an invisible joiner between two ``@``, which would mark a place to fill in."""
     return re.sub("@(?=@)", f"@{_WORD_JOINER}", text)
 
 
 def read_spans(element: etree._Element, format: InlineSpan | None = None) -> Iterator[InlineSpan]:
-    """The inline content of ``element``, as it stands."""
+    """The inline content of ``element``, unchanged."""
     format = format or InlineSpan(text="")
     if element.text:
         yield replace(format, text=element.text)
@@ -102,26 +103,26 @@ def _read_child(child: etree._Element, format: InlineSpan) -> Iterator[InlineSpa
 
 
 def normalise_spans(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
-    """``spans`` so that Markdown can carry them; their words stay what they are."""
+    """``spans`` in a form that Markdown can express, with the same text."""
     merged = _merge_adjacent(_clean_text(spans))
     touching = _merge_adjacent(_align_touching_formats(_merge_adjacent(_move_spaces_out(merged))))
     return _merge_adjacent(_move_punctuation_out(touching))
 
 
 def has_visible_text(text: str) -> bool:
-    """Whether anything of ``text`` is seen: spaces, joiners and soft hyphens alone are not."""
+    """Whether ``text`` has a visible character: not only spaces, joiners and soft hyphens."""
     return any(unicodedata.category(sign)[0] not in "ZC" for sign in text)
 
 
 def one_line_text(element: etree._Element) -> str:
-    """The words of ``element`` on one line, without their looks."""
+    """The text of ``element`` on one line, without formatting."""
     return "".join(
         " " if span.text == LINE_BREAK else span.text for span in normalise_spans(read_spans(element))
     )
 
 
 def write_spans(spans: Sequence[InlineSpan], element: etree._Element) -> None:
-    """Make ``spans`` the inline content of ``element``, before what blocks it has."""
+    """Make ``spans`` the inline content of ``element``, before the blocks in it."""
     blocks = [child for child in element if child.tag in _BLOCKS]
     element[:] = []
     element.text = None
@@ -158,7 +159,7 @@ def _append_text(element: etree._Element, text: str) -> None:
 
 
 def _clean_text(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
-    """No unsafe characters, spaces as one, none at the ends of a line, and no two ``@`` side by side."""
+    """Remove unsafe characters and extra spaces, and separate two ``@`` next to each other."""
     kept: list[InlineSpan] = []
     for span in spans:
         if span.text == LINE_BREAK:
@@ -169,7 +170,7 @@ def _clean_text(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
         text = _SPACES.sub(" ", remove_unsafe_characters(span.text))
         if before[-1] in {" ", LINE_BREAK}:
             text = text.lstrip(" ")
-        # The sign before counts too: two of them may come from two looks.
+        # With the character before it: the two may have different formats.
         text = split_double_at(before[-1] + text)[1:]
         if text:
             kept.append(replace(span, text=text))
@@ -197,7 +198,7 @@ def _merge_adjacent(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
 
 
 def _move_spaces_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
-    """Spaces at either end of a look, and looks of nothing but spaces, become plain."""
+    """Move spaces out of both ends of formatted spans."""
     for span in spans:
         if span.text == LINE_BREAK or (span.is_plain and not span.href):
             yield span
@@ -210,8 +211,8 @@ def _move_spaces_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
 
 
 def _align_touching_formats(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
-    """Two looks without a sign between them would run into one another: the second gives up its italics, or
-    takes over the look of the first."""
+    """Give a formatted span that touches another one the format of the first; Markdown could not separate
+    them."""
     before: InlineSpan | None = None
     for span in spans:
         touches = (
@@ -224,8 +225,8 @@ def _align_touching_formats(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]
 
 
 def _move_punctuation_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
-    """Marks at either end of a look become plain where a letter stands outside: ``**Note:**it`` would not
-    close, ``**Note**:it`` does. Beside Chinese, Japanese and Korean both do (see :mod:`editions.markdown.cjk`)."""
+    """Move punctuation out of formatted spans where a letter is outside: ``**Note:**it`` would not close,
+    ``**Note**:it`` does. Next to Chinese, Japanese and Korean both do (see :mod:`editions.markdown.cjk`)."""
     for number, span in enumerate(spans):
         if span.is_plain or span.text == LINE_BREAK:
             yield span
@@ -242,14 +243,14 @@ def _move_punctuation_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
 
 
 def _neighbour_text(spans: Sequence[InlineSpan], number: int, span: InlineSpan) -> str:
-    """The words of the span beside, as far as they stand on the same side of a link's bracket."""
+    """The text of the neighbouring span, if both are in the same link or in none."""
     if 0 <= number < len(spans) and spans[number].href == span.href:
         return spans[number].text
     return ""
 
 
 def _is_letter(character: str) -> bool:
-    """Whether this keeps a mark beside it from opening or closing emphasis."""
+    """Whether this prevents punctuation next to it from opening or closing emphasis."""
     return (
         bool(character)
         and not character.isspace()

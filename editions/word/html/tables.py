@@ -1,4 +1,4 @@
-"""Tables as the plain grids Markdown has: one row of headings, one line in each cell, nothing merged."""
+"""Tables in the form Markdown has: one row of headings, one line in each cell, no merged cells."""
 
 from collections.abc import Iterator
 
@@ -9,11 +9,11 @@ from editions.word.html.tree import text_content
 from editions.word.omissions import OmissionLog, quote
 
 _MAX_COLUMNS = 63
-"""Columns Word allows in a table."""
+"""The most columns Word allows in a table."""
 
 
 def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Element | None:
-    """``table`` as a grid; None when nothing is in it. What the grid cannot show is told to ``losses``."""
+    """``table`` as a simple grid; None when it is empty. What the grid cannot show is logged."""
     rows = _expand_merged_cells(
         [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
     )
@@ -36,7 +36,7 @@ def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Elem
 
 
 def _expand_merged_cells(rows: list[list[etree._Element]]) -> list[list[etree._Element | None]]:
-    """Every row with all its cells: where one reaches over others, None stands in their place."""
+    """Every row with all its cells, and None where a cell spans others."""
     spread: list[list[etree._Element | None]] = []
     reaching: dict[int, int] = {}
     for row in rows:
@@ -62,7 +62,7 @@ def _blocks(cell: etree._Element) -> list[etree._Element]:
 
 
 def _cell_spans(cell: etree._Element | None) -> list[InlineSpan]:
-    """The words of a cell on one line."""
+    """The content of a cell on one line."""
     return [] if cell is None else normalise_spans(_flatten_cell(cell))
 
 

@@ -1,4 +1,4 @@
-"""Small questions about a tree of HTML."""
+"""Small operations on an HTML tree."""
 
 from lxml import etree
 
@@ -6,7 +6,7 @@ _SPACED_AFTER = frozenset({"br", "p", "li", "td", "th", "tr", "ul", "ol", "block
 
 
 def text_content(element: etree._Element) -> str:
-    """The words of ``element``; the end of a block or line is a space, and note marks are none of them."""
+    """The text of ``element`` without note marks, with a space at the end of each block or line."""
     if element.tag == "sup" and element.find("a[@href]") is not None:
         return ""
     parts = [element.text or ""]
@@ -16,7 +16,7 @@ def text_content(element: etree._Element) -> str:
 
 
 def detach(element: etree._Element) -> None:
-    """Take ``element`` out of its parent, and leave the words behind it."""
+    """Remove ``element`` from its parent, but keep the text after it."""
     parent = element.getparent()
     if parent is None:
         return

@@ -1,5 +1,5 @@
-"""The text of an edition's files. What the document says is written down; what only a person knows is left
-open, on a line of its own with words about what goes there, so that ``mailer check`` points at that line."""
+"""The text of an edition's files. What the document does not say is left open on a line of its own, with a
+note about what goes there, so that ``mailer check`` points to that line."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from editions.word.output.markdown_writer import write_markdown
 _MAX_SUBJECT_WIDTH = 70
 _PREHEADER_WIDTHS = (40, 130)
 SECTOR_PLACEHOLDER = "choose-one"
-"""Stands for a story's sector until a person says it."""
+"""In place of a story's sector until a person chooses it."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class UsedImage:
-    """A picture as a story's front matter names it. ``alt`` is empty where Word had none worth keeping."""
+    """A picture as a story uses it. ``alt`` is empty where Word had none worth keeping."""
 
     file: str
     alt: str
@@ -31,7 +31,7 @@ class UsedImage:
 
 @dataclass(frozen=True, kw_only=True)
 class EditionDetails:
-    """What frames an edition. ``source`` is the document's file name."""
+    """The details in ``edition.md``. ``source`` is the document's file name."""
 
     source: str
     title: str
@@ -46,7 +46,7 @@ class EditionDetails:
 def format_edition_file(
     details: EditionDetails, letter: ExtractedLetter | None, portrait: UsedImage | None
 ) -> str:
-    """``edition.md``."""
+    """The text of ``edition.md``."""
     lines = [
         "---",
         f"# Made from {quote_yaml(details.source)}. Text after a # is a note to you.",
@@ -85,7 +85,7 @@ def format_story_file(
     sectors: Collection[str],
     language: str,
 ) -> str:
-    """``stories/NNN-slug.md``, whose sector is one of ``sectors``, once a person has chosen it."""
+    """The text of a story's file. Its sector is for a person to choose from ``sectors``."""
     lines = ["---", f"title: {quote_yaml(title)}"]
     if sectors:
         choice = f"One of {', '.join(sectors)}; delete this line for office news."
@@ -114,13 +114,14 @@ def _join(lines: Sequence[str], body: str) -> str:
 
 
 def choose_subject(title: str, stories: Sequence[str]) -> str:
-    """The newsletter's name and its first story, as far as an inbox shows them."""
+    """A subject: the newsletter's title and its first story, as far as an inbox shows them."""
     full = f"{title}: {stories[0]}"
     return full if _display_width(full) <= _MAX_SUBJECT_WIDTH else _truncate(title, _MAX_SUBJECT_WIDTH)
 
 
 def choose_preheader(subject: str, stories: Sequence[str], first: Sequence[etree._Element]) -> str:
-    """The titles of the stories that are not in the ``subject``, and words of the first if those are few."""
+    """A preheader: the titles that are not in the ``subject``, and the first story's text if they are
+    short."""
     fewest, most = _PREHEADER_WIDTHS
     titles = "; ".join([title for title in stories if title not in subject] or stories)
     if _display_width(titles) < fewest:
@@ -129,7 +130,7 @@ def choose_preheader(subject: str, stories: Sequence[str], first: Sequence[etree
 
 
 def _truncate(text: str, most: int) -> str:
-    """``text`` in at most ``most`` columns, cut between words where it has spaces."""
+    """``text`` in at most ``most`` columns, cut between words if it has spaces."""
     if _display_width(text) <= most:
         return text
     kept = text
@@ -140,5 +141,5 @@ def _truncate(text: str, most: int) -> str:
 
 
 def _display_width(text: str) -> int:
-    """How wide ``text`` is drawn in an inbox."""
+    """How wide an inbox shows ``text``, in columns."""
     return sum(2 if east_asian_width(sign) in {"W", "F"} else 1 for sign in text)

@@ -1,4 +1,4 @@
-"""A document's pictures as files a mail can carry, named by their content."""
+"""Saving a document's pictures as files that an email can carry, named after a hash of their content."""
 
 import hashlib
 import io
@@ -24,7 +24,7 @@ _NAME_DIGITS = 12
 
 
 class ImageStore:
-    """Puts pictures of one document into ``folder``, each once."""
+    """Saves the pictures of one document in ``folder``, each once."""
 
     def __init__(self, package: DocxPackage, folder: Path, omissions: OmissionLog) -> None:
         self._package = package
@@ -33,10 +33,10 @@ class ImageStore:
         self._names: dict[tuple[str, tuple[float, ...]], str | None] = {}
 
     def save(self, picture: EmbeddedImage) -> str | None:
-        """The name of the file ``picture`` is in now; None when no mail can carry it, which is noted.
+        """Save ``picture`` and return its file name; None when an email cannot carry it, which is logged.
 
         Raises:
-            WordError: the document is broken where the picture is.
+            WordError: the picture cannot be unpacked.
         """
         key = (picture.part, picture.crop)
         if key not in self._names:
@@ -59,10 +59,10 @@ class ImageStore:
         return None
 
     def _keep(self, data: bytes, ending: str) -> str:
-        """Write ``data`` and read it as sending will.
+        """Write ``data`` and decode it, as sending will.
 
         Raises:
-            ImageError: it is broken somewhere behind its first bytes.
+            ImageError: it is damaged somewhere after its first bytes.
         """
         path = self._folder / f"{hashlib.sha256(data).hexdigest()[:_NAME_DIGITS]}{ending}"
         self._folder.mkdir(exist_ok=True)
@@ -76,10 +76,10 @@ class ImageStore:
 
 
 def _make_sendable(name: str, data: bytes, crop: tuple[float, float, float, float]) -> tuple[bytes, str]:
-    """``data`` and its file ending: untouched where a mail can carry it and Word shows all of it.
+    """``data`` and its file ending; unchanged where an email can carry it and it is not cropped.
 
     Raises:
-        ImageError: it is no picture Pillow can read, or too large.
+        ImageError: Pillow cannot read it, or it is too large.
     """
     with open_image(name, data, formats=(*FORMATS, *_CONVERTED_FORMATS)) as image:
         kind = str(image.format)
@@ -96,7 +96,8 @@ def _make_sendable(name: str, data: bytes, crop: tuple[float, float, float, floa
 
 
 def _crop(image: Image.Image, crop: tuple[float, float, float, float]) -> Image.Image:
-    """What Word shows of ``image``. The rest was cut off, perhaps for a reason, and must not come back."""
+    """The part of ``image`` that Word shows. The rest was cropped, perhaps for a reason, and must not
+    appear."""
     left, top = round(image.width * crop[0]), round(image.height * crop[1])
     right, bottom = round(image.width * (1 - crop[2])), round(image.height * (1 - crop[3]))
     return image.crop((left, top, max(right, left + 1), max(bottom, top + 1)))

@@ -1,4 +1,4 @@
-"""The letter: what stands before the first heading. Its salutation is the heading, its signature the name."""
+"""The letter: the text before the first heading, with its salutation as heading and its signature."""
 
 import re
 from dataclasses import dataclass
@@ -20,7 +20,8 @@ _ENDS_A_SENTENCE = re.compile(r"[.!?:;,。！？：；，…]$")
 
 @dataclass(frozen=True, kw_only=True)
 class ExtractedLetter:
-    """``title`` and ``name`` are empty where the document is silent; ``titles`` stand below the name."""
+    """A letter. ``title`` and ``name`` are empty where the document has none; ``titles`` are the lines below
+    the name."""
 
     title: str
     name: str
@@ -30,12 +31,12 @@ class ExtractedLetter:
 
 
 def is_letter(body: CleanChapter) -> bool:
-    """Whether there is more than a line such as a date or a motto."""
+    """Whether the text is longer than a line such as a date or a motto."""
     return len(body.plain_text()) >= _MIN_LENGTH
 
 
 def extract_letter(body: CleanChapter) -> ExtractedLetter:
-    """``body`` as a letter."""
+    """Split ``body`` into the parts of a letter."""
     blocks = list(body.blocks)
     title = _extract_title(blocks)
     name, *titles = _extract_signature(blocks) or [""]
@@ -54,7 +55,7 @@ def _extract_title(blocks: list[etree._Element]) -> str:
 
 
 def _extract_signature(blocks: list[etree._Element]) -> list[str]:
-    """The short lines at the end, a name first; empty where they are none, or would be all there is."""
+    """Remove and return the short lines at the end, a name first; none if nothing else would be left."""
     lines: list[str] = []
     first = len(blocks)
     while (
@@ -69,7 +70,7 @@ def _extract_signature(blocks: list[etree._Element]) -> list[str]:
 
 
 def _signature_lines(block: etree._Element) -> list[str]:
-    """The lines of ``block`` if each may be one of a signature."""
+    """The lines of ``block`` if each of them may be part of a signature."""
     if block.tag != "p":
         return []
     said = "".join(span.text for span in normalise_spans(read_spans(block))).split(LINE_BREAK)

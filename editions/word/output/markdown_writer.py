@@ -1,8 +1,8 @@
-"""Blocks as Markdown that reads as they were written.
+"""HTML blocks as Markdown that reads the same.
 
-Every sign that could mean something to Markdown where it stands is escaped, and no other, so that the files
-stay pleasant to edit. What is written is read again and compared: a block whose words would change is written
-without its looks, and with every sign escaped.
+Every character that Markdown would interpret where it is, and no other, is escaped, so that the files stay
+pleasant to edit. The result is rendered and compared: a block whose text would change is written again
+without its formatting and with all punctuation escaped.
 """
 
 import html
@@ -21,7 +21,7 @@ from editions.word.html.tree import text_content
 _TAG = re.compile(r"<[^>]*>")
 _SPACE = re.compile(r"\s+")
 _ANY_PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-# Each wherever it stands; at an end of the words, because what follows may complete it.
+# Escaped anywhere; at either end of a text because of what may come next to it.
 _ALWAYS_ESCAPED = re.compile(
     r"[\\`*\[\]]"
     r"|(?<![^\W_])_|_(?![^\W_])"
@@ -41,7 +41,7 @@ def write_markdown(blocks: Sequence[etree._Element], *, language: str) -> str:
 
 
 def escape_text(text: str, *, at_start: bool, in_cell: bool) -> str:
-    """``text`` so that Markdown reads it as it is. ``at_start`` is the beginning of a line.
+    """``text`` so that Markdown reads it literally. ``at_start`` is the beginning of a line.
 
     >>> escape_text("1. *Not* a list", at_start=True, in_cell=False)
     '1\\\\. \\\\*Not\\\\* a list'
@@ -87,7 +87,7 @@ def _write(block: etree._Element, escape: Any) -> str:
 
 
 class _MarkdownConverter(MarkdownConverter):
-    """markdownify, with our own escapes."""
+    """markdownify with our own escaping."""
 
     escape_words: Any = staticmethod(escape_text)
 
@@ -108,7 +108,7 @@ class _MarkdownConverter(MarkdownConverter):
 
 
 def _is_at_line_start(node: Any) -> bool:
-    """Whether nothing stands before ``node`` on its line."""
+    """Whether ``node`` is the first on its line."""
     while node.previous_sibling is None and node.parent is not None and node.parent.name not in _BLOCKS:
         node = node.parent
     return node.previous_sibling is None or node.previous_sibling.name == "br"

@@ -1,4 +1,4 @@
-"""The two sides of a comparison: a segment as it is today, or those who got a campaign or an edition."""
+"""An audience to compare: a segment as it is today, or the readers who got a campaign or an edition."""
 
 import re
 from collections.abc import Sequence
@@ -29,16 +29,16 @@ _SENT_QUERY = re.compile(r"(campaign|edition)\s*[:：]\s*(\S+)", re.IGNORECASE)
 
 
 class ComparisonError(MailerError):
-    """There is nothing of that name to compare with."""
+    """There is no campaign or edition of that name to compare with."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ComparedAudience:
-    """An audience. ``has`` is the condition on ``Subscriber`` for being in it.
+    """An audience. ``condition`` is the condition on ``Subscriber`` for being in it.
 
-    ``campaigns`` are the numbers of those that sent it, none for a segment of today. ``segment`` is what was
-    asked for, None where several campaigns asked for different things. ``since`` is when the first of them
-    began. ``mailable_only`` says that only those are in it who get mail today.
+    ``campaigns`` are the ids of the campaigns that were sent, none for a current segment. ``segment`` is what
+    they were sent to; None if several campaigns had different segments. ``since`` is when the first of them
+    started. ``mailable_only`` says that it is limited to subscribers who would get mail today.
     """
 
     text: str
@@ -56,11 +56,11 @@ class ComparedAudience:
 
 
 def read_audience(query: str, settings: Settings, connection: Connection, today: date) -> ComparedAudience:
-    """The audience that ``query`` means: a segment, ``campaign:7`` or ``edition:2021-1``.
+    """The audience that ``query`` describes: a segment, ``campaign:7`` or ``edition:2021-1``.
 
     Raises:
-        SegmentError: it is a segment that cannot be understood.
-        ComparisonError: there is no such campaign, or none of the edition.
+        SegmentError: the segment is invalid.
+        ComparisonError: there is no such campaign, or no campaign of this edition.
     """
     match = _SENT_QUERY.fullmatch(query.strip())
     if match is None:
@@ -94,14 +94,14 @@ def _find_campaigns(kind: str, name: str, connection: Connection) -> Sequence[An
         rows = connection.execute(wanted.where(col(Campaign.id) == number)).all()
         if not rows:
             raise ComparisonError(
-                f"There is no campaign {name} that has begun. See them with `mailer campaigns list`."
+                f"No campaign {name} has been sent. List the campaigns with `mailer campaigns list`."
             )
         return rows
     rows = connection.execute(wanted.where(col(Campaign.edition) == name).order_by(col(Campaign.id))).all()
     if not rows:
         editions = DeliveryHistory(connection).editions()
-        there_are = list_choices(editions, "No campaign has been made yet.")
-        raise ComparisonError(f"Nobody was sent an edition {name}.{did_you_mean(name, editions)} {there_are}")
+        there_are = list_choices(editions, "There are no campaigns yet.")
+        raise ComparisonError(f"No edition {name} has been sent.{did_you_mean(name, editions)} {there_are}")
     return rows
 
 
@@ -124,7 +124,9 @@ def _read_sent_campaigns(
 
 
 def _parse_stored_segment(text: str, settings: Settings, connection: Connection) -> Segment | None:
-    """What a campaign asked for; None where it cannot be read any more, as after a sector was renamed."""
+    """The segment a campaign was sent to; None if it is no longer valid, for example after a sector was
+    renamed.
+    """
     try:
         return read_segment(text, settings, connection)
     except SegmentError:

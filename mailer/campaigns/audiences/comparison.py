@@ -1,7 +1,8 @@
-"""The difference between two audiences: who is new, who is gone, and why.
+"""Compare two audiences: who is new, who is gone, and why.
 
-Everybody has one reason, the first that fits, so that the numbers add up: the state of a delivery or of the
-subscriber comes before what the segment asks for. One statement counts all of it, so it is one moment.
+Each person is counted under one reason, the first that applies, so that the numbers add up. The state of a
+delivery or of the subscriber comes before the terms of the segment. A single statement counts everything, so
+all numbers are from the same moment.
 """
 
 import re
@@ -28,13 +29,16 @@ from subscribers.segments.terms import TermKey
 
 _DELIVERY_REASONS = (
     ("their mail server refused it", (DeliveryState.rejected,)),
-    ("their message could not be made, or was given up", (DeliveryState.failed,)),
+    ("their message failed", (DeliveryState.failed,)),
     ("left before their turn", (DeliveryState.suppressed,)),
-    ("still wait for their turn", (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred)),
+    (
+        "are still waiting for their turn",
+        (DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred),
+    ),
 )
 _STATUS_REASONS = (
-    ("left", Status.unsubscribed),
-    ("bounced: the address is dead", Status.bounced),
+    ("unsubscribed", Status.unsubscribed),
+    ("bounced: the address does not work", Status.bounced),
     ("complained", Status.complained),
     ("were erased", Status.erased),
     ("are paused", Status.paused),
@@ -45,21 +49,21 @@ _VERB_PATTERN = re.compile(r"(are|do) not |(are) |(?=follow|read|belong)")
 
 
 class ChangeKind(StrEnum):
-    """What became of a subscriber from one audience to the other."""
+    """In which of the two audiences a subscriber is."""
 
     both = "both"
-    """In both."""
+    """In both audiences."""
 
     new = "new"
-    """In the second alone."""
+    """Only in the second."""
 
     gone = "gone"
-    """In the first alone."""
+    """Only in the first."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class AudienceChange:
-    """Somebody who is new or gone, and why."""
+    """A subscriber who is new or gone, and why."""
 
     change: ChangeKind
     reason: str
@@ -71,7 +75,7 @@ class AudienceChange:
 
 @dataclass(frozen=True, kw_only=True)
 class Difference:
-    """Two audiences side by side. ``new`` and ``gone`` count people by reason, the most first."""
+    """Two audiences side by side. ``new`` and ``gone`` count people by reason, most frequent first."""
 
     before: ComparedAudience
     after: ComparedAudience
@@ -88,7 +92,7 @@ class Difference:
         return self.both + sum(self.new.values())
 
     def as_dict(self) -> dict[str, Any]:
-        """The difference as JSON shows it, without the people."""
+        """The difference in the form of the JSON output, without the people."""
         return {
             "before": {"audience": self.before.text, "count": self.before_count},
             "after": {"audience": self.after.text, "count": self.after_count},
@@ -104,18 +108,18 @@ class Difference:
 
 
 class Comparison:
-    """Two audiences, to be counted or listed."""
+    """Two audiences, ready to be counted or listed."""
 
     def __init__(
         self, before: ComparedAudience, after: ComparedAudience, vocabulary: Vocabulary, today: date
     ) -> None:
         self.before, self.after = before, after
-        # Why somebody of the other side is not in this one.
+        # Why a member of one audience is not in the other.
         self._new = _AbsenceReasons(before, after, vocabulary, today)
         self._gone = _AbsenceReasons(after, before, vocabulary, today)
 
     def count(self, session: Session) -> Difference:
-        """How many are in both, new and gone, by reason."""
+        """Count the people in both audiences, and the new and gone by reason."""
         people = self._select_people().subquery()
         counted = select(people.c.change, people.c.reason, func.count()).group_by(
             people.c.change, people.c.reason
@@ -132,7 +136,7 @@ class Comparison:
         )
 
     def list_changes(self, session: Session) -> Iterator[AudienceChange]:
-        """Everybody who is new or gone: the new first, by reason and address."""
+        """The people who are new or gone: new ones first, sorted by reason and address."""
         people = self._select_people(col(Subscriber.id).label("id")).subquery()
         details = (col(Subscriber.email), col(Subscriber.name), col(Subscriber.organisation))
         wanted = (
@@ -152,7 +156,7 @@ class Comparison:
             )
 
     def _select_people(self, *columns: ColumnElement[Any]) -> Select[Any]:
-        """One row for everybody in either: what became of them, and the number of the reason."""
+        """One row for each person in either audience, with the kind of change and the index of its reason."""
         before, after = self.before.condition, self.after.condition
         change = case((and_(before, after), ChangeKind.both), (after, ChangeKind.new), else_=ChangeKind.gone)
         reason = case((and_(before, after), -1), (after, self._new.number), else_=self._gone.number)
@@ -166,10 +170,10 @@ class Comparison:
 def compare_audiences(
     session: Session, settings: Settings, before: str, after: str, *, today: date
 ) -> Comparison:
-    """The comparison of two audiences: segments as they are ``today``, ``campaign:7`` or ``edition:2021-1``.
+    """Compare two audiences, each a segment as it is ``today``, ``campaign:7`` or ``edition:2021-1``.
 
     Raises:
-        SegmentError: one is a segment that cannot be understood.
+        SegmentError: a segment is invalid.
         ComparisonError: there is no such campaign or edition.
     """
     connection = session.connection()
@@ -178,7 +182,9 @@ def compare_audiences(
 
 
 class _AbsenceReasons:
-    """Why somebody of ``other`` is not in ``side``: ``words``, and the ``number`` of theirs in SQL."""
+    """Why a member of ``other`` is not in ``side``: the reasons in ``words``, and in SQL the ``number`` of
+    each.
+    """
 
     def __init__(
         self, side: ComparedAudience, other: ComparedAudience, vocabulary: Vocabulary, today: date
@@ -188,7 +194,7 @@ class _AbsenceReasons:
             *(_delivery_reasons(side) if side.was_sent else _status_reasons(side, today)),
             *self._unmatched_terms(vocabulary),
         ]
-        last = "came back, or changed their choices since" if side.was_sent else "for another reason"
+        last = "returned, or changed their choices since" if side.was_sent else "for another reason"
         self.words = (*(words for words, _ in reasons), last)
         conditions = [(condition, literal(number)) for number, (_, condition) in enumerate(reasons)]
         end = literal(len(reasons))
@@ -204,7 +210,9 @@ class _AbsenceReasons:
             yield words, opposite.where(segment.deliveries if segment else None)
 
     def _held_before(self, part: Expression) -> bool:
-        """Whether ``part`` was true of everybody when the other side was mailed, and can have changed."""
+        """Whether ``part`` held for all readers when the other audience was mailed, and may have changed
+        since.
+        """
         can_change = isinstance(part, Group) or part.key in _CHANGEABLE_KEYS
         asked = self._other.segment.terms if self._other.segment else ()
         return can_change and self._other.was_sent and part in asked
@@ -222,12 +230,12 @@ def _delivery_reasons(audience: ComparedAudience) -> Iterator[tuple[str, ColumnE
 def _status_reasons(audience: ComparedAudience, today: date) -> Iterator[tuple[str, ColumnElement[bool]]]:
     if audience.mailable_only:
         for words, status in _STATUS_REASONS:
-            # Whoever is paused until a day that has come gets mail again.
+            # A pause that ended on or before today no longer stops mail.
             yield words, and_(col(Subscriber.status) == status, eligible(today).is_not(True))
 
 
 def _phrase_as_change(reason: str) -> str:
-    """ "are not in Mongolia" as a change: "are no longer in Mongolia"; "are tagged" as "are now tagged"."""
+    """Phrase a reason as a change: "are not in Mongolia" becomes "are no longer in Mongolia"."""
     match = _VERB_PATTERN.match(reason)
     if match is None:
         return reason

@@ -1,8 +1,8 @@
-"""What the law asks of a mailing by the reader's country: a table, and what of it the program holds.
+"""Legal requirements by the reader's country, and how the program enforces them.
 
-This is engineering and not legal advice; docs/consent.md says how each line is met. A rule of the first kind
-refuses a launch, one of the second leaves out the readers it is about, because one reader without a record
-must not keep the others from their newsletter.
+This is engineering, not legal advice; docs/consent.md explains how each rule is met. Some rules refuse a
+launch. Others only leave out the readers they apply to, because one reader without a consent record must not
+keep the others from getting their newsletter.
 """
 
 from collections.abc import Collection, Iterator
@@ -19,37 +19,37 @@ _MAX_EXAMPLES = 3
 
 
 class Requirement(StrEnum):
-    """What a rule asks for."""
+    """What a rule requires."""
 
     identity = "identity"
-    """The sender's name and postal address stand in every part of every mail."""
+    """Every part of every mail contains the sender's name and postal address."""
 
     leaving = "leaving"
-    """Every mail says how to leave, and leaving takes one click."""
+    """Every mail says how to unsubscribe, and unsubscribing takes one click."""
 
     opt_in = "opt_in"
     """The reader's consent is on record before the first mail."""
 
     label = "label"
-    """The subject begins with a word that tells what the mail is."""
+    """The subject starts with a word that says what kind of mail this is."""
 
 
 class Enforcement(StrEnum):
-    """What happens where a rule is not met."""
+    """What happens if a rule is not met."""
 
     refuse = "refuse"
-    """Nothing is launched."""
+    """The launch is refused."""
 
     hold_back = "hold_back"
-    """The readers it is about are left out, and named."""
+    """The readers concerned are left out, and listed."""
 
     by_setting = "by_setting"
-    """Nothing, unless the settings say that it holds for the country."""
+    """Nothing, unless the settings enable the rule for the country."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LegalRule:
-    """One demand of one law. ``countries`` are ISO codes, none for a rule that is kept for every reader."""
+    """One requirement of one law. ``countries`` are ISO codes; empty if the rule applies to all readers."""
 
     requirement: Requirement
     countries: tuple[str, ...]
@@ -106,7 +106,7 @@ RULES: tuple[LegalRule, ...] = (
 
 @dataclass(frozen=True, kw_only=True)
 class HeldBack:
-    """Readers of one country whom a law keeps from a mailing; ``examples`` are the first few addresses."""
+    """Readers in one country who must not get a mailing; ``examples`` are the first few addresses."""
 
     country: str
     rule: LegalRule | None
@@ -115,7 +115,7 @@ class HeldBack:
 
     @property
     def reason(self) -> str:
-        """Why, as a plan counts it."""
+        """The reason, in the words of the plan."""
         return f"in {self.country} without consent on record"
 
     def __str__(self) -> str:
@@ -124,7 +124,7 @@ class HeldBack:
         return f"{self.count} {self.reason}{law}: {', '.join(self.examples)}{more}"
 
     def as_dict(self) -> dict[str, object]:
-        """It as JSON shows it."""
+        """The readers held back, in the form of the JSON output."""
         return {
             "country": self.country,
             "reason": self.reason,
@@ -136,7 +136,7 @@ class HeldBack:
 
 
 def has_consent_on_record() -> ColumnElement[bool]:
-    """Whether a subscriber joined by their own hand, or was brought in on a declared basis."""
+    """The condition on ``Subscriber`` that they signed up, or were imported with a declared basis."""
     return exists().where(
         col(ConsentRecord.subscriber_id) == col(Subscriber.id),
         or_(
@@ -147,15 +147,15 @@ def has_consent_on_record() -> ColumnElement[bool]:
 
 
 def may_be_mailed(law: LawSettings) -> ColumnElement[bool]:
-    """Whether the law of their country lets a subscriber be mailed, as a condition on ``Subscriber``."""
+    """The condition on ``Subscriber`` that the law of their country allows sending to them."""
     country = col(Subscriber.country)
-    # Whose country is unknown is treated as everybody is; asked in this order, only the readers of those
-    # countries cost a look at their records.
+    # A reader whose country is unknown is not restricted. In this order, consent records are only read for
+    # readers in the countries listed.
     return or_(country.is_(None), country.not_in(law.opt_in), has_consent_on_record())
 
 
 def find_held_back(session: Session, law: LawSettings, audience: ColumnElement[bool]) -> Iterator[HeldBack]:
-    """Those whom ``audience`` would take in and the law of their country keeps out, by country."""
+    """The readers in ``audience`` that the law of their country excludes, by country."""
     country = col(Subscriber.country)
     held_back = (audience, country.in_(law.opt_in), ~has_consent_on_record())
     counted = select(country, func.count()).where(*held_back).group_by(country).order_by(country)
@@ -175,17 +175,17 @@ def find_held_back(session: Session, law: LawSettings, audience: ColumnElement[b
 
 
 def find_rule(requirement: Requirement, country: str) -> LegalRule | None:
-    """The rule of a country's law; None where the table knows none, and the team's own setting stands."""
+    """The rule of a country's law; None if only the workspace's own setting applies."""
     return next(
         (rule for rule in RULES if rule.requirement is requirement and country in rule.countries), None
     )
 
 
 def find_missing_identity(settings: Settings) -> str:
-    """Why no mail may go out from this sender, with what to do; empty if it may.
+    """Why this sender must not send mail and what to do about it; empty if it may.
 
-    That each part of the mail shows both is asked of the finished mail (`no-postal-address`), and no edition
-    can do without that check.
+    Whether every part of the mail contains name and address is checked in the finished mail
+    (`no-postal-address`); that check cannot be switched off.
     """
     empty = [
         name for name in ("organisation", "postal_address") if not _has_text(getattr(settings.sender, name))
@@ -193,8 +193,8 @@ def find_missing_identity(settings: Settings) -> str:
     if not empty:
         return ""
     return (
-        f"[sender] {' and '.join(empty)} say nothing, and the law of most countries asks every mailing who "
-        "sends it from where. Write them into mailer.toml."
+        f"[sender] {' and '.join(empty)} missing: the law of most countries requires the sender's name and "
+        "postal address in every mail. Add what is missing to mailer.toml."
     )
 
 
@@ -203,7 +203,7 @@ def _has_text(words: str) -> bool:
 
 
 def list_countries(requirement: Requirement, enforcements: Collection[Enforcement]) -> tuple[str, ...]:
-    """The countries in the table whose law asks for ``demand`` with one of these effects."""
+    """The countries whose law has this requirement with one of these ways of enforcement."""
     return tuple(
         country
         for rule in RULES

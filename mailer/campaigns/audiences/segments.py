@@ -1,8 +1,8 @@
-"""Answering what a segment asks and the list does not know: who got an edition, and what was saved.
+"""Read segments, including the parts that depend on past deliveries and on saved segments.
 
-``got:2021-1`` means that the relay took the message, or may have taken it and nobody knows. A doubt counts
-as "got", as it does when a campaign leaves out whoever has the edition: so ``-got:2021-1`` writes to nobody
-twice, and the few in doubt are named by their campaign.
+``got:2021-1`` matches readers whose message the relay took, or may have taken. Deliveries in doubt count as
+received, as they do when a campaign leaves out readers who already have the edition. So ``-got:2021-1`` never
+sends twice; the few readers in doubt are listed in their campaign's report.
 """
 
 from collections.abc import Sequence
@@ -19,17 +19,17 @@ from subscribers.segments.segment import Segment, parse_segment
 from subscribers.segments.term_description import Vocabulary
 
 RECEIVED_STATES = (DeliveryState.sent, DeliveryState.in_doubt)
-"""The states of a delivery whose reader has the edition, or may have it."""
+"""The states of a delivery whose reader has, or may have, the edition."""
 
 
 class DeliveryHistory:
-    """What was sent, as the database of ``connection`` has it."""
+    """What was sent to whom, according to the database."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def editions(self) -> Sequence[str]:
-        """The editions of all campaigns, also of those that have not begun; the newest first."""
+        """The editions of all campaigns, including those that have not started, newest first."""
         return self._editions
 
     @cached_property
@@ -38,27 +38,27 @@ class DeliveryHistory:
         return tuple(dict.fromkeys(found))
 
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
-        """Whether a subscriber got one of ``editions``, as a condition on ``Subscriber``."""
+        """The condition on ``Subscriber`` that they received one of ``editions``."""
         return has_got(editions)
 
 
 def has_got(editions: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a subscriber got one of ``editions`` by any campaign, as a condition on ``Subscriber``."""
+    """The condition on ``Subscriber`` that they received one of ``editions`` in any campaign."""
     campaigns = select(col(Campaign.id)).where(col(Campaign.edition).in_(editions))
     return has_delivery(col(Delivery.campaign_id).in_(campaigns), col(Delivery.state).in_(RECEIVED_STATES))
 
 
 def has_delivery(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Whether a subscriber has a delivery of which ``conditions`` hold, as a condition on ``Subscriber``."""
+    """The condition on ``Subscriber`` that they have a delivery for which ``conditions`` hold."""
     mine = col(Delivery.subscriber_id) == col(Subscriber.id)
     return exists().where(mine, *conditions).correlate(Subscriber)
 
 
 def read_segment(query: str, settings: Settings, database: Session | Connection) -> Segment:
-    """The query as a segment, with the workspace's sectors and all that the database knows.
+    """Parse a segment, with the workspace's sectors and the deliveries and saved segments in the database.
 
     Raises:
-        SegmentError: the query is wrong; the message shows the place.
+        SegmentError: the segment is invalid; the message shows where.
     """
     connection = database.connection() if isinstance(database, Session) else database
     return parse_segment(
@@ -70,5 +70,5 @@ def read_segment(query: str, settings: Settings, database: Session | Connection)
 
 
 def vocabulary_of(settings: Settings) -> Vocabulary:
-    """The workspace's own names of sectors and countries, for a segment in words."""
+    """The workspace's own names for sectors and countries, used to describe segments in words."""
     return Vocabulary(sectors=settings.sectors, countries=settings.countries)

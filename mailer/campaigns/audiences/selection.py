@@ -1,4 +1,4 @@
-"""The audience: who of a segment gets an edition, who does not and why, and what they are interested in."""
+"""Select the readers of a segment who get an edition, and group them by language and interests."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -28,10 +28,10 @@ from subscribers.segments.segment import Segment, eligible
 def is_in_audience(
     segment: Segment, edition: str, today: date, *, again: bool, law: LawSettings | None = None
 ) -> ColumnElement[bool]:
-    """Whether a subscriber gets ``edition``, as a condition on ``Subscriber``.
+    """The condition on ``Subscriber`` that they get ``edition``.
 
-    They are in the segment, may get mail ``today``, the ``law`` of their country lets them (None does not
-    ask it), and (unless ``again``) do not have the edition already.
+    They must be in the segment, accept mail ``today``, be allowed mail by the ``law`` of their country (None
+    skips this), and, unless ``again``, not have the edition already.
     """
     conditions = [segment.where(), eligible(today)]
     if law is not None:
@@ -42,7 +42,9 @@ def is_in_audience(
 
 
 def already_has(edition: str) -> ColumnElement[bool]:
-    """Whether a subscriber has got ``edition``, may have got it, or is waiting for it, as a condition."""
+    """The condition on ``Subscriber`` that they received ``edition``, may have received it, or are waiting
+    for it.
+    """
     has_it = col(Delivery.state).in_(RECEIVED_STATES)
     gets_it = and_(
         col(Delivery.state).in_([DeliveryState.queued, DeliveryState.claimed, DeliveryState.deferred]),
@@ -58,9 +60,9 @@ def already_has(edition: str) -> ColumnElement[bool]:
 
 @dataclass(frozen=True, kw_only=True)
 class Cohort:
-    """Readers who get the same: those of one language with the same interests.
+    """Readers who get the same mail: they share a language and interests.
 
-    ``number`` is how many they are, ``first`` the number of the first of them on the list.
+    ``size`` is the number of readers, ``first_id`` the lowest subscriber id among them.
     """
 
     language: str
@@ -70,8 +72,7 @@ class Cohort:
 
 
 def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Cohort]:
-    """The circles of an audience, in one query that groups where the list is: a million readers are a few
-    hundred rows here."""
+    """The cohorts of an audience, grouped by the database: a million readers become a few hundred rows."""
     followed = (
         select(func.aggregate_strings(col(SubscriberSector.sector), ","))
         .where(col(SubscriberSector.subscriber_id) == col(Subscriber.id))
@@ -107,7 +108,7 @@ def list_cohorts(session: Session, audience: ColumnElement[bool]) -> Iterator[Co
 
 
 def find_variants(cohorts: Iterable[Cohort], compiled: Sequence[CompiledEdition]) -> dict[Variant, Cohort]:
-    """The variants of the circles; circles that get the same are one."""
+    """The variants that the cohorts get, largest first; cohorts with the same variant are merged."""
     mails = {mail.language: mail for mail in compiled}
     found: dict[Variant, Cohort] = {}
     for circle in cohorts if mails else ():
@@ -119,24 +120,24 @@ def find_variants(cohorts: Iterable[Cohort], compiled: Sequence[CompiledEdition]
 
 
 def find_database_problem(engine: Engine) -> str:
-    """Why the list cannot be read, with what to do; empty if it can."""
+    """Why the list of subscribers cannot be read and what to do about it; empty if it can."""
     url = engine.url
-    # Connecting to a SQLite file that is not there would make an empty one.
+    # Connecting to a SQLite file that does not exist would create an empty one.
     if url.get_backend_name() == "sqlite" and not Path(str(url.database)).is_file():
-        return "There is no list of subscribers yet. Make one with `mailer db upgrade`."
+        return "There is no database of subscribers yet. Create it with `mailer db upgrade`."
     try:
         ensure_current(engine)
     except StaleSchemaError as error:
         return str(error)
     except SQLAlchemyError:
-        return "The list of subscribers cannot be reached. Look with `mailer doctor`."
+        return "The database of subscribers cannot be reached. Run `mailer doctor` to find out why."
     return ""
 
 
 def load_reader(
     session: Session, subscriber: Subscriber, workspace: Workspace, *, campaign_id: int = 0
 ) -> Reader:
-    """The reader ``subscriber`` is, with what they follow (campaign 0 for a preview)."""
+    """The reader for ``subscriber``, with what they follow (campaign 0 for a preview)."""
     sectors = read_sectors(session, [subscriber])[subscriber.id or 0]
     settings, signer = workspace.settings, workspace.keys.tokens
     countries = read_countries(session, subscriber.id or 0)

@@ -4,9 +4,8 @@ contain its characters."""
 import re
 from collections.abc import Iterator
 
-from babel import Locale
-
-from editions.markdown.lang_spans import canonical_language, mark_languages_in_text
+from editions.markdown.lang_spans import mark_languages_in_text
+from locales.languages import canonical_language, language_name
 from mailer.checks.document.parsed_mail import ParsedMail, TextRun
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.rendering.themes.theme import Theme
@@ -77,7 +76,7 @@ def check_phrases(mail: ParsedMail) -> Iterator[Finding]:
 
 
 def _name_language(tag: str) -> str:
-    return Locale.parse(tag, sep="-").get_display_name("en") or tag
+    return language_name(tag, "en")
 
 
 def _find_foreign_runs(run: TextRun) -> list[tuple[str, str]]:

@@ -16,7 +16,7 @@ _NOT_LEFT_ALIGNED = frozenset({"center", "justify"})
 
 
 def check_legibility(mail: ParsedMail) -> Iterator[Finding]:
-    """10: font sizes, line heights and alignment of paragraphs, and links that style like links."""
+    """10: font sizes, line heights and alignment of paragraphs, and links that look like links."""
     for node in mail.find_all("p", "li", "blockquote"):
         words = node.text
         if (

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.commands import report, resolve, send
+from mailer.cli.commands import approve, report, resolve, send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
@@ -30,7 +30,7 @@ def list_(context: CliContext, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
-        summaries = list_campaigns(opened)
+        summaries = [approve.check(opened, workspace, found) for found in list_campaigns(opened)]
     if as_json:
         emit_json([summary.as_dict() for summary in summaries])
         return
@@ -42,10 +42,12 @@ def list_(context: CliContext, as_json: bool) -> None:
             summary.state,
             summary.counts.sent,
             summary.counts.audience,
+            approve.describe(summary.approval),
         )
         for summary in summaries
     ]
-    emit(columns(rows, head=("id", "edition", "segment", "state", "sent", "audience"), right=(0, 4, 5)))
+    head = ("id", "edition", "segment", "state", "sent", "audience", "approved by")
+    emit(columns(rows, head=head, right=(0, 4, 5)))
 
 
 @campaigns.command()
@@ -78,7 +80,7 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as opened:
-        summary = summarise_campaign(opened, campaign_id)
+        summary = approve.check(opened, workspace, summarise_campaign(opened, campaign_id))
     if as_json:
         emit_json(summary.as_dict())
         return
@@ -90,6 +92,8 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     )
     if summary.reason:
         emit(f"reason   {summary.reason}")
+    if summary.approval:
+        emit(str(summary.approval))
     for words in _describe_timing(summary.timing, summary.state):
         emit(words)
     for notice in summary.notices:
@@ -159,5 +163,5 @@ def _change_state(context: CliContext, campaign_id: int, verb: str, word: str) -
     say(f"Campaign {campaign_id} is {word}.")
 
 
-for _command in (report.report, resolve.resolve, send.resume):
+for _command in (approve.approve, report.report, resolve.resolve, send.resume):
     campaigns.add_command(_command)

@@ -268,7 +268,7 @@ def _print_imported(context: CliContext, imported: ImportedEdition) -> None:
 
 
 def _read_language(tag: str) -> str:
-    from editions.markdown.lang_spans import canonical_language
+    from locales.languages import canonical_language
 
     if tag and not canonical_language(tag):
         raise click.BadParameter(

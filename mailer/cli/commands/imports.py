@@ -17,7 +17,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
-    from subscribers.imports.importer import ImportReport, PartReport
+    from subscribers.imports.import_report import ImportReport, PartReport
 
 _OUTCOMES = ("added", "updated", "unchanged", "suppressed", "refused")
 _MAX_CELL_WIDTH = 28

@@ -78,6 +78,8 @@ def report(
     emit(f"Campaign {campaign_id}: {found.summary.title}, {found.summary.state}")
     if found.reasons:
         emit(columns([(group.state, group.number, group.reason) for group in found.reasons], right=(1,)))
+    if found.bounced:
+        emit(f"bounced  {found.bounced:,} of those rejected: the address is dead and gets no more mail")
     for delivery in found.in_doubt[:_MAX_IN_DOUBT]:
         emit(f"in doubt  {delivery.email}  {delivery.message_id}")
     if (more := found.summary.counts.in_doubt - _MAX_IN_DOUBT) > 0:

@@ -17,6 +17,7 @@ from mailer.cli.output import emit, emit_json, json_option, say
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
+    from mailer.campaigns.approval import Approval
     from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
@@ -77,6 +78,13 @@ _MAX_FILES_NAMED = 3
     "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
 )
 @click.option(
+    "--by",
+    metavar="NAME",
+    envvar=["LOGNAME", "USER"],
+    default="",
+    help="Who sends it, where another person has to approve; whoever gives the command, unless said.",
+)
+@click.option(
     "--archive/--no-archive",
     "archived",
     default=None,
@@ -99,6 +107,7 @@ def send(
     canary: int | None,
     canary_minutes: float | None,
     detach: bool,
+    by: str,
     archived: bool | None,
     as_json: bool,
 ) -> None:
@@ -116,7 +125,7 @@ def send(
     if canary_minutes is not None and not (canary or workspace.settings.campaigns.canary):
         raise click.UsageError("--canary-minutes is the wait after a canary: add --canary N.")
     terms = LaunchOptions(
-        rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes, archived=archived
+        rate=rate, in_doubt=in_doubt, canary=canary, canary_minutes=canary_minutes, archived=archived, by=by
     )
     with context.open_database(workspace) as engine:
         with open_session(engine, read_only=True) as opened:
@@ -167,24 +176,31 @@ def resume(
 def _preview(
     workspace: Workspace, plan: Plan, *, addresses: tuple[str, ...], open_browser: bool, as_json: bool
 ) -> None:
+    from mailer.campaigns.approval import find_approval
     from mailer.campaigns.outbox import write_outbox
 
     engine = workspace.open_database()
     try:
         outbox = write_outbox(workspace, engine, plan, addresses=addresses, now=datetime.now(UTC))
+        with engine.connect().execution_options(read_only=True) as connection:
+            approval = find_approval(connection, workspace, plan)
     finally:
         engine.dispose()
     if as_json:
-        emit_json({**plan.as_dict(), "preview": True, "outbox": [str(path) for path in outbox.files]})
+        known = {"approval": approval.as_dict() if approval else None}
+        files = [str(path) for path in outbox.files]
+        emit_json({**plan.as_dict(), **known, "preview": True, "outbox": files})
     else:
-        _print_plan(plan)
+        tell_plan(plan)
+        _tell_approval(workspace, plan, approval)
         _print_outbox(outbox)
     if open_browser:
         for page in outbox.pages:
             click.launch(page.as_uri())
 
 
-def _print_plan(plan: Plan) -> None:
+def tell_plan(plan: Plan) -> None:
+    """Print what a plan comes to."""
     from mailer.campaigns.report import count_readers
 
     emit(f"{plan.title}: {plan.subject}")
@@ -214,6 +230,19 @@ def _print_plan(plan: Plan) -> None:
         say(f"{problem.level}: {problem}")
     for off in plan.switched_off:
         say(f"Switched off: {off}")
+
+
+def _tell_approval(workspace: Workspace, plan: Plan, approval: Approval | None) -> None:
+    from mailer.campaigns.approval import approve_command
+
+    if approval is not None:
+        emit(f"  {approval}")
+    is_required = workspace.settings.campaigns.approval == "required"
+    if is_required and approval is None:
+        emit("  not approved")
+    if is_required and (approval is None or not approval.holds):
+        command = approve_command(plan.edition, plan.segment.text, again=plan.again)
+        say(f"It is not sent before it is approved: `{command}`.")
 
 
 def _print_outbox(outbox: Outbox) -> None:

@@ -139,7 +139,8 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
     print_table(table, vocabulary)
     who = "Subscribers" if today is None else "Subscribers who would get mail today"
     say(
-        f"{who}{_segment_in_words(workspace, segment)}. People who follow several sectors are counted in each."
+        f"{who}{_segment_in_words(workspace, segment)}. People who follow several sectors are counted in "
+        "each."
     )
 
 

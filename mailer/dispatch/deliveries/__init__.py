@@ -1,1 +1,2 @@
-"""The ledger: claiming deliveries, recording how they ended, and the transitions allowed between their states."""
+"""The ledger: claiming deliveries, recording how they ended, and the transitions allowed between their
+states."""

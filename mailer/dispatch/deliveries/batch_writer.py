@@ -1,7 +1,8 @@
 """The ledger's hot path: one transaction for everything that happened in a moment, through the bare driver.
 
 Two rows are written for every message, and SQLAlchemy takes longer to prepare a statement than SQLite to run
-it. What is written here may be no other than what :mod:`mailer.dispatch.deliveries.transition_updates` allows; a test compares.
+it. What is written here may be no other than what :mod:`mailer.dispatch.deliveries.transition_updates`
+allows; a test compares.
 """
 
 import contextlib

@@ -11,8 +11,8 @@ _HALT_AT_REJECTED = 0.1
 
 @dataclass(frozen=True, kw_only=True)
 class CampaignProgress:
-    """How far a campaign has come. A dispatcher holds ``claimed`` of the queued deliveries and ``in_flight`` of
-    those in doubt.
+    """How far a campaign has come. A dispatcher holds ``claimed`` of the queued deliveries and ``in_flight``
+    of those in doubt.
     """
 
     counts: Counts
@@ -34,7 +34,8 @@ class CampaignProgress:
 
 @dataclass(frozen=True, kw_only=True)
 class Canary:
-    """The canary of one campaign: send to ``size`` subscribers, then wait ``minutes``, or without them for a person.
+    """The canary of one campaign: send to ``size`` subscribers, then wait ``minutes``, or without them for a
+    person.
 
     ``until`` is when the wait ends, once that is decided: a resume ends it immediately. If the share of
     rejections exceeds ``halt_at_rejected``, only a person can end it.
@@ -62,8 +63,8 @@ class Canary:
         return has_answers and numbers.attempted >= self.size and numbers.untouched > 0
 
     def ends_at(self, numbers: CampaignProgress, now: datetime) -> datetime | None:
-        """Return when the campaign continues automatically if the canary is complete ``now``; None if a person
-        has to resume it.
+        """Return when the campaign continues automatically if the canary is complete ``now``; None if a
+        person has to resume it.
         """
         if self.minutes is None or self.is_suspicious(numbers):
             return None
@@ -74,7 +75,8 @@ class Canary:
         return numbers.counts.rejected > self.halt_at_rejected * numbers.attempted
 
     def explain(self, numbers: CampaignProgress, until: datetime | None, now: datetime) -> str:
-        """Explain to a person why the campaign waits; ``until`` is when it continues automatically, if it does."""
+        """Explain to a person why the campaign waits; ``until`` is when it continues automatically, if it
+        does."""
         first = f"The canary of {numbers.attempted:,} is complete: {_describe_counts(numbers.counts)}."
         command, rest = f"`mailer campaigns resume {self.campaign_id}`", f"the other {numbers.untouched:,}"
         if until is not None:

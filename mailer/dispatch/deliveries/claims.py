@@ -76,8 +76,8 @@ _STATE_TYPE = SQLModel.metadata.tables["delivery"].columns.state.type
 def is_in_state(state: DeliveryState) -> ColumnElement[bool]:
     """Return the condition that a delivery is in ``state``, in the form that partial indexes serve.
 
-    The state is written into the statement itself: SQLite cannot tell whether an index covers a parameter, and
-    would read the whole ledger.
+    The state is written into the statement itself: SQLite cannot tell whether an index covers a parameter,
+    and would read the whole ledger.
     """
     here: ColumnElement[bool] = col(Delivery.state) == bindparam(
         None, state, _STATE_TYPE, literal_execute=True
@@ -93,8 +93,8 @@ def is_sending(campaign_id: int) -> ColumnElement[bool]:
 def select_due(campaign_id: int) -> Select[Any]:
     """Build the query for the next queued deliveries with their subscribers, the fewest attempts first.
 
-    Build it once, then run it with ``today`` and ``most`` (how many). ``may_get_mail`` says whether the subscriber
-    still wants mail. On PostgreSQL, rows that another dispatcher is claiming are skipped.
+    Build it once, then run it with ``today`` and ``most`` (how many). ``may_get_mail`` says whether the
+    subscriber still wants mail. On PostgreSQL, rows that another dispatcher is claiming are skipped.
     """
     return (
         select(

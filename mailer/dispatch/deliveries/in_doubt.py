@@ -1,15 +1,16 @@
 """Settling doubts: from in doubt to sent by proof, to sent or back to the queue by a person's word.
 
-Beside :mod:`mailer.dispatch.deliveries.ledger` the only module that moves deliveries, by the same conditional updates.
-``doubted`` stays true, so that what was in doubt once can still be told, and ``reason`` says what settled it.
+Beside :mod:`mailer.dispatch.deliveries.ledger` the only module that moves deliveries, by the same conditional
+updates. ``doubted`` stays true, so that what was in doubt once can still be told, and ``reason`` says what
+settled it.
 
 A dispatcher that lives settles what it has in hand by itself, and soon. So a person, and a relay's log read
 by a person, decide only about deliveries that no living dispatcher holds. A reader who uses the link in the
 mail is another matter: they have the mail, whoever holds the delivery, and the web cannot know whether that
 owner lives or died with the row in its hands. So this proof takes the delivery from its owner. An owner that
 is alive then finds it gone when it comes to settle it, as though it had been taken for dead, and must leave
-what is recorded (:class:`mailer.dispatch.deliveries.claims.LostClaimError`): the server's answer, whatever it is,
-cannot take back that the reader has the mail.
+what is recorded (:class:`mailer.dispatch.deliveries.claims.LostClaimError`): the server's answer, whatever it
+is, cannot take back that the reader has the mail.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -31,8 +32,6 @@ RETURN_EVIDENCE = "a return to the list through its link"
 
 _IN_DOUBT = (DeliveryState.in_doubt,)
 _BATCH_SIZE = 500
-# The number in a token has four bytes, and both databases count in signed ones.
-_CAMPAIGN_ID_LIMIT = 2**31
 _COLUMNS: tuple[Any, ...] = (
     col(Delivery.id).label("number"),
     col(Delivery.subscriber_id),
@@ -59,8 +58,6 @@ def mark_sent_by_evidence(
     ``evidence`` is what only a reader of the mail, or a server that took it, can have caused, in words for
     the ledger: "a bounce that quotes its Message-ID".
     """
-    if campaign_id >= _CAMPAIGN_ID_LIMIT:
-        return False
     reason = f"proved by {evidence}, {now:%Y-%m-%d %H:%M} UTC"
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.subscriber_id) == subscriber_id)
     return _update_state(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1

@@ -28,7 +28,7 @@ from mailer.dispatch.deliveries.transition_updates import make_state_update
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.errors import MailerError
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, compute_backoff
-from subscribers.models import Subscriber
+from subscribers.models import Status, Subscriber
 
 _DEFAULT_RETRY_FOR = timedelta(hours=72)
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0, 2.0)
@@ -202,13 +202,18 @@ class Ledger:
     def pause_and_requeue(self, delivery_ids: Collection[int], reason: str) -> int:
         """Pause the campaign and take back refusals and failures that were not the readers' fault; how
         many.
+
+        Readers who are bounced by now keep their refusal: they would get no mail.
         """
         final = [DeliveryState.rejected, DeliveryState.failed]
+        reader = col(Subscriber.id) == col(Delivery.subscriber_id)
+        is_bounced = exists().where(reader, col(Subscriber.status) == Status.bounced)
         with self._transaction() as (connection, now):
+            # Dead addresses are marked under the same lock, so that each sees what the other did.
+            self._lock_campaign(connection)
             change_campaign_state(connection, self.campaign_id, CampaignState.paused, reason=reason)
-            return _update_state(
-                connection, final, DeliveryState.queued, col(Delivery.id).in_(delivery_ids), updated_at=now
-            )
+            suspects = (col(Delivery.id).in_(delivery_ids), ~is_bounced)
+            return _update_state(connection, final, DeliveryState.queued, *suspects, updated_at=now)
 
     def rescue(self, dead: Collection[str]) -> RescueResult:
         """Take over what dead dispatchers left in hand, of this campaign and of others.

@@ -16,7 +16,8 @@ from mailer.dispatch.deliveries.transitions import DELIVERY_TRANSITIONS
 def make_state_update(
     sources: Sequence[DeliveryState], to: DeliveryState, *conditions: ColumnElement[bool], **values: Any
 ) -> Update:
-    """Build the UPDATE that moves deliveries in ``sources`` that meet ``conditions`` to ``to`` and sets ``values``."""
+    """Build the UPDATE that moves deliveries in ``sources`` that meet ``conditions`` to ``to`` and sets
+    ``values``."""
     for source in sources:
         if to not in DELIVERY_TRANSITIONS[source]:
             raise AssertionError(f"a delivery cannot move from {source} to {to}")

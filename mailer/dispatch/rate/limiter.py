@@ -122,8 +122,8 @@ class RateLimiter:
     def acquire(self) -> float | None:
         """Take the next turn; how many seconds from now it is.
 
-        None when the messages of this day are used up (``limit_reached`` says more): no turn was taken. Asking
-        again is cheap, the database is looked at once a minute.
+        None when the messages of this day are used up (``limit_reached`` says more): no turn was taken.
+        Asking again is cheap, the database is looked at once a minute.
         """
         if self._rate is None and self._day_limit is None:
             return 0.0

@@ -3,20 +3,12 @@
 WCAG 2.2, success criterion 3.1.2 requires it; email programs and browsers also choose the font by it.
 """
 
-from typing import Literal
-
 from markupsafe import Markup
 
 from editions.markdown.lang_spans import mark_languages_in_text
+from locales.languages import text_direction
 from mailer.i18n import SOURCE_LANGUAGE
 from mailer.settings import SenderSettings
-
-_RIGHT_TO_LEFT = frozenset({"ar", "dv", "fa", "he", "ps", "sd", "ug", "ur", "yi"})
-
-
-def direction_of(language: str) -> Literal["ltr", "rtl"]:
-    """The text direction of a language, given as a BCP 47 tag."""
-    return "rtl" if language.split("-")[0] in _RIGHT_TO_LEFT else "ltr"
 
 
 def embed_text(text: str, language: str, surrounding: str) -> Markup:
@@ -47,6 +39,6 @@ def language_attributes(language: str, surrounding: str) -> Markup:
     """The attributes of an element in ``language`` inside ``surrounding`` text; empty if that is the same."""
     if language == surrounding:
         return Markup()
-    direction = direction_of(language)
-    turned = Markup(' dir="{}"').format(direction) if direction != direction_of(surrounding) else ""
+    direction = text_direction(language)
+    turned = Markup(' dir="{}"').format(direction) if direction != text_direction(surrounding) else ""
     return Markup(' lang="{}"{}').format(language, turned)

@@ -21,9 +21,10 @@ from editions.model import (
     StoryText,
 )
 from editions.sections import arrange_sections
+from locales.countries import country_name
+from locales.languages import text_direction
 from mailer.rendering.body.merge_tags import MergeTag, StoryCount
 from mailer.rendering.template_context.language_markup import (
-    direction_of,
     embed_html,
     embed_text,
     language_attributes,
@@ -42,7 +43,6 @@ from mailer.rendering.template_context.page import (
 from mailer.rendering.themes.phrases import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 from mailer.settings import Settings
-from subscribers.country import country_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class PageBuilder:
         accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
         return Page(
             language=self.language,
-            direction=direction_of(self.language),
+            direction=text_direction(self.language),
             subject=text_of_edition.subject,
             preheader=text_of_edition.preheader,
             title=text_of_edition.title,
@@ -240,8 +240,8 @@ class PageBuilder:
         return "" if text.language == self.language else text.language
 
     def _foreign_direction(self, text: StoryText) -> str:
-        direction = direction_of(text.language)
-        return "" if direction == direction_of(self.language) else direction
+        direction = text_direction(text.language)
+        return "" if direction == text_direction(self.language) else direction
 
     def _embed_phrase(self, phrase: Markup, surrounding: str | None = None) -> Markup:
         """A ``phrase`` of ours, marked if the ``surrounding`` text (by default the page's) is in another

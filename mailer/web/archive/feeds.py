@@ -1,4 +1,4 @@
-"""The archive as feeds: Atom (RFC 4287) and JSON Feed 1.1, of all editions or of those about one thing."""
+"""The archive as feeds: Atom (RFC 4287) and JSON Feed 1.1, of all editions or of one sector or country."""
 
 import json
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from datetime import datetime
 from xml.etree import ElementTree as ET
 
 from mailer.rendering.reader import archive_url
-from mailer.web.archive.store import ArchivedEdition
+from mailer.web.archive_store import ArchivedEdition
 
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
 JSON_TYPE = "application/feed+json; charset=utf-8"
@@ -17,7 +17,7 @@ _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 @dataclass(frozen=True, kw_only=True)
 class Feed:
-    """A feed: its title, its ``path`` below ``base_url`` without the ending, who writes it, what is in it."""
+    """A feed: title, ``path`` below ``base_url`` without the ending, author and editions."""
 
     title: str
     base_url: str
@@ -31,7 +31,7 @@ class Feed:
 
 
 def write_atom(feed: Feed) -> bytes:
-    """The feed as Atom. A feed without an edition is dated at the beginning of time, as it needs a date."""
+    """Write the feed as Atom. Atom requires a date, so a feed without editions is dated 1970-01-01."""
     root = ET.Element("feed", xmlns=_ATOM_NAMESPACE)
     home = f"{feed.base_url}/e/"
     _add(root, "id", f"{feed.base_url}{feed.path}.atom")
@@ -49,7 +49,7 @@ def write_atom(feed: Feed) -> bytes:
 
 
 def write_json(feed: Feed) -> bytes:
-    """The feed as JSON Feed."""
+    """Write the feed as JSON Feed."""
     items = [
         {
             "id": _edition_url(feed, edition, edition.language),
@@ -107,7 +107,7 @@ def _add(parent: ET.Element, name: str, text: str = "") -> ET.Element:
 
 
 def _remove_invalid_xml(text: str) -> str:
-    """``text`` without what XML cannot hold."""
+    """Return ``text`` without the characters XML does not allow."""
     return "".join(char for char in text if char.isprintable() or char in "\t\n")
 
 

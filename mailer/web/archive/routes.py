@@ -1,68 +1,53 @@
-"""What anybody may read: editions that were sent, as they were sent, without a trace of who got them."""
+"""The archive: editions as they were sent, without anything of the readers who got them."""
 
 import re
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
-from fastapi import Request
 from sqlmodel import select
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
+from locales.countries import is_country
 from mailer.database.engine import open_session
-from mailer.i18n import NATIVE_NAMES, Translator
+from mailer.i18n import Translator
 from mailer.settings import Settings
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
-from mailer.web.archive.store import ArchivedEdition, find_content, list_editions
+from mailer.web.archive_store import ArchivedEdition, find_content, list_editions
 from mailer.web.dependencies import Site, SiteDep
-from mailer.web.form_options import language_name, list_countries, list_sectors, own_country_names
-from mailer.web.language import LANGUAGE_PARAMETER, choose_translator, read_requested_language
+from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
+from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.mail_html import render_without_reader, rewrite_media_urls
-from mailer.web.page_renderer import CACHE_FOREVER
+from mailer.web.page_context import PageDep
+from mailer.web.routing import GET, Route
 from mailer.web.security import make_mail_policy
-from subscribers.country import is_country
 
-IMAGE_TYPES = {".jpg": "image/jpeg", ".png": "image/png", ".gif": "image/gif"}
-IMAGE_HEADERS = {
-    "cache-control": CACHE_FOREVER,
-    "content-security-policy": "default-src 'none'; sandbox",
-    # Mail programs in a browser show our pictures on their own pages.
-    "cross-origin-resource-policy": "cross-origin",
-}
 _IMAGE_NAME = re.compile(r"[0-9a-f]{16}\.(?:jpg|png|gif)")
 _CACHE_ONE_HOUR = "public, max-age=3600"
 _NO_ROBOTS = "noindex, nofollow"
-_READ_METHODS = ("GET", "HEAD")
 _FEEDS = MappingProxyType({"atom": (write_atom, ATOM_TYPE), "json": (write_json, JSON_TYPE)})
 
 
-def show_editions(site: SiteDep, request: Request) -> Response:
-    """The list of what may be read, the newest first."""
-    with open_session(site.engine, read_only=True) as opened:
-        editions = list_editions(opened, site.archive_summaries)
-    tongue, settings = choose_translator(request.scope), site.workspace.settings
-    asked = read_requested_language(request.scope)
-    suffix = f"?{LANGUAGE_PARAMETER}={asked}" if asked else ""
-    page = site.renderer.render(
+def show_editions(page: PageDep) -> Response:
+    """Show the list of editions, newest first."""
+    with open_session(page.engine, read_only=True) as session:
+        editions = list_editions(session, page.site.archive_summaries)
+    answer = page.render(
         "editions.html",
-        tongue,
-        asked=asked,
         editions=editions,
-        names={tag: language_name(tag) for edition in editions for tag in edition.languages},
-        feeds=_list_feeds(tongue, settings, editions),
-        languages=NATIVE_NAMES.items(),
-        subscribe_path=f"{site.renderer.prefix}/subscribe{suffix}" if settings.web.sign_up else "",
+        names={tag: own_language_name(tag) for edition in editions for tag in edition.languages},
+        feeds=_list_feeds(page.translator, page.settings, editions),
     )
-    return _set_robots_header(page, settings)
+    return _set_robots_header(answer, page.settings)
 
 
 def show_edition(site: SiteDep, slug: str, language: str, v: str = "") -> Response:
-    """The mail as it was frozen with its campaign, in a sandbox of its own.
+    """Show the email as it was frozen with its campaign, in a sandbox of its own.
 
-    ``v`` is what the link in the mail names: with it, an edition outside the archive can be read too.
+    ``v`` is the version in the link of the email: with it, an edition outside the archive can be read too.
     """
-    with open_session(site.engine, read_only=True) as opened:
-        found = find_content(opened, slug, language, v)
+    with open_session(site.engine, read_only=True) as session:
+        found = find_content(session, slug, language, v)
     if found is None:
         raise HTTPException(404)
     settings = site.workspace.settings
@@ -79,20 +64,20 @@ def show_edition(site: SiteDep, slug: str, language: str, v: str = "") -> Respon
 
 
 def show_feed(site: SiteDep, ending: str) -> Response:
-    """All editions as a feed; ``ending`` is ``atom`` or ``json``."""
+    """Show all editions as a feed; ``ending`` is ``atom`` or ``json``."""
     return _render_feed(site, "/feed", "", ending, lambda _: True)
 
 
-def show_topic_feed(site: SiteDep, request: Request, axis: str, about: str, ending: str) -> Response:
-    """The editions with a story of a sector or about a country as a feed."""
-    tongue, settings = choose_translator(request.scope), site.workspace.settings
+def show_topic_feed(page: PageDep, axis: str, about: str, ending: str) -> Response:
+    """Show the editions with a story about a sector or a country as a feed."""
+    site, settings, translator = page.site, page.settings, page.translator
     if axis == "sector" and about in settings.sectors:
-        name = dict(list_sectors(tongue, settings))[about]
+        name = dict(list_sectors(translator, settings))[about]
         return _render_feed(
             site, f"/feed/sector/{about}", name, ending, lambda edition: about in edition.sectors
         )
     if axis == "country" and is_country(about):
-        name = tongue.name_country(about, own_country_names(settings))
+        name = translator.name_country(about, own_country_names(settings))
         return _render_feed(
             site, f"/feed/country/{about}", name, ending, lambda edition: about in edition.countries
         )
@@ -100,7 +85,7 @@ def show_topic_feed(site: SiteDep, request: Request, axis: str, about: str, endi
 
 
 def show_robots(site: SiteDep) -> Response:
-    """What crawlers may look at: the archive, and nothing that belongs to a reader."""
+    """Show robots.txt: crawlers may read the archive, and nothing that belongs to a reader."""
     lines = "".join(
         f"Disallow: {site.renderer.prefix}{path}\n" for path in ("/u/", "/p/", "/d/", "/confirm/")
     )
@@ -117,8 +102,8 @@ def _render_feed(
     if ending not in _FEEDS:
         raise HTTPException(404)
     settings = site.workspace.settings
-    with open_session(site.engine, read_only=True) as opened:
-        editions = [edition for edition in list_editions(opened, site.archive_summaries) if wanted(edition)]
+    with open_session(site.engine, read_only=True) as session:
+        editions = [edition for edition in list_editions(session, site.archive_summaries) if wanted(edition)]
     name = settings.sender.name
     feed = Feed(
         title=f"{name}: {about}" if about else name,
@@ -129,22 +114,22 @@ def _render_feed(
     )
     write, media_type = _FEEDS[ending]
     answer = Response(write(feed), media_type=media_type, headers={"cache-control": _CACHE_ONE_HOUR})
-    # A title in the reader's language: another reader's copy is not this one's.
+    # The title is in the reader's language, so caches must keep a copy for each.
     answer.headers["vary"] = "accept-language"
     return _set_robots_header(answer, settings)
 
 
 def _list_feeds(
-    tongue: Translator, settings: Settings, editions: Sequence[ArchivedEdition]
+    translator: Translator, settings: Settings, editions: Sequence[ArchivedEdition]
 ) -> list[tuple[str, str]]:
-    """The feeds that have something in them, as (path, name)."""
+    """List the feeds that are not empty, as (path, name)."""
     sectors = {sector for edition in editions for sector in edition.sectors}
     countries = {country for edition in editions for country in edition.countries}
     return [
-        *((f"sector/{slug}", name) for slug, name in list_sectors(tongue, settings) if slug in sectors),
+        *((f"sector/{slug}", name) for slug, name in list_sectors(translator, settings) if slug in sectors),
         *(
             (f"country/{code}", name)
-            for code, name in list_countries(tongue, own_country_names(settings), countries)
+            for code, name in list_countries(translator, own_country_names(settings), countries)
         ),
     ]
 
@@ -156,7 +141,7 @@ def _set_robots_header(answer: Response, settings: Settings) -> Response:
 
 
 def show_image(site: SiteDep, name: str) -> Response:
-    """A picture of an edition. Its name is a hash of its content, so it may be kept for ever."""
+    """Show an image of an edition. Its name is a hash of its content, so it can be cached for ever."""
     path = site.workspace.media / name
     if not _IMAGE_NAME.fullmatch(name) or not path.is_file():
         raise HTTPException(404)
@@ -164,19 +149,19 @@ def show_image(site: SiteDep, name: str) -> Response:
 
 
 def show_health(site: SiteDep) -> Response:
-    """Whether the pages and their database answer, for whoever watches the machine."""
-    with open_session(site.engine, read_only=True) as opened:
-        opened.exec(select(1)).one()
+    """Answer ``ok`` if the pages and their database work, for monitoring."""
+    with open_session(site.engine, read_only=True) as session:
+        session.exec(select(1)).one()
     return PlainTextResponse("ok\n")
 
 
-ROUTES: tuple[tuple[str, Callable[..., Response], tuple[str, ...]], ...] = (
-    ("/", show_editions, _READ_METHODS),
-    ("/e/", show_editions, _READ_METHODS),
-    ("/e/{slug}/{language}", show_edition, _READ_METHODS),
-    ("/feed.{ending}", show_feed, _READ_METHODS),
-    ("/feed/{axis}/{about}.{ending}", show_topic_feed, _READ_METHODS),
-    ("/robots.txt", show_robots, _READ_METHODS),
-    ("/media/{name}", show_image, _READ_METHODS),
-    ("/healthz", show_health, _READ_METHODS),
+ROUTES: tuple[Route, ...] = (
+    ("/", show_editions, GET),
+    ("/e/", show_editions, GET),
+    ("/e/{slug}/{language}", show_edition, GET),
+    ("/feed.{ending}", show_feed, GET),
+    ("/feed/{axis}/{about}.{ending}", show_topic_feed, GET),
+    ("/robots.txt", show_robots, GET),
+    ("/media/{name}", show_image, GET),
+    ("/healthz", show_health, GET),
 )

@@ -1,4 +1,4 @@
-"""The preview: an edition in the browser of whoever writes it, as it would reach a reader. Sends nothing."""
+"""The preview: an edition in its writer's browser, as a reader would get it. Sends nothing."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -17,27 +17,23 @@ from mailer.rendering.body.variants import choose_language
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.mail_merge import PersonalisedMail, personalise
 from mailer.rendering.reader import Reader
-from mailer.web.app import Route, assemble_app
-from mailer.web.archive.routes import IMAGE_HEADERS, IMAGE_TYPES
+from mailer.web.assembly import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
-from mailer.web.form_options import language_name
+from mailer.web.form_options import own_language_name
+from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.mail_html import force_colour_scheme, open_links_in_new_tab, remove_images, rewrite_media_urls
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.preview.compiler import CompiledPreview, PreviewCompiler
 from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, parse_query
 from mailer.web.preview.recipient import Recipient, RecipientFinder
+from mailer.web.routing import GET, Route
 from mailer.web.security import PREVIEW_POLICY, SecurityRules, make_mail_policy
 from mailer.workspace import Workspace
-
-_LOOPBACK_NAMES = frozenset({"127.0.0.1", "localhost", "::1"})
-"""The only names it answers to: a page elsewhere may have its own name mean 127.0.0.1 and read along."""
-
-_READ_METHODS = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewState:
-    """What a page of the preview needs to answer."""
+    """The shared state of the preview."""
 
     workspace: Workspace
     renderer: PageRenderer
@@ -45,21 +41,21 @@ class PreviewState:
     recipients: RecipientFinder
     clock: UtcClock
 
-    def find_recipient(self, view: PreviewQuery) -> tuple[Recipient, str]:
-        """Whose mail ``view`` is, and why the list cannot be read (empty if it can)."""
+    def find_recipient(self, query: PreviewQuery) -> tuple[Recipient, str]:
+        """Find whose email to show, and why the list cannot be read (empty if it can)."""
         fault = self.recipients.find_list_error()
         if fault:
             return self.recipients.nobody, fault
-        return self.recipients.find_recipient(view, self.clock().date()), ""
+        return self.recipients.find_recipient(query, self.clock().date()), ""
 
     def list_addresses(self) -> list[str]:
-        """Some addresses to choose from."""
+        """List some addresses to choose from."""
         return self.recipients.list_addresses(self.clock().date())
 
     def personalise_mail(self, mail: CompiledEdition | None, reader: Reader) -> PersonalisedMail | None:
-        """The mail as the preview shows it: with nobody's links, so that looking gives no key away.
+        """Personalise the email for the preview, without the reader's token, so that its links stay secret.
 
-        None where there is no mail, or it has a hole that cannot be filled; the problems say so.
+        Returns None if there is no email, or a merge tag in it cannot be filled; the problems say so.
         """
         try:
             return personalise(mail, reader._replace(token="")) if mail else None
@@ -68,30 +64,30 @@ class PreviewState:
 
 
 def _get_preview(request: Request) -> PreviewState:
-    workbench = request.app.state.workbench
-    assert isinstance(workbench, PreviewState)  # noqa: S101 - set at start by the lifespan
-    return workbench
+    preview = request.app.state.preview
+    assert isinstance(preview, PreviewState)  # noqa: S101 - set at start by the lifespan
+    return preview
 
 
 PreviewDep = Annotated[PreviewState, Depends(_get_preview)]
 
 
 def create_preview_app(workspace: Workspace, slug: str, *, clock: UtcClock = utc_now) -> FastAPI:
-    """The preview of the edition ``slug``, for this machine alone.
+    """Create the preview of the edition ``slug``, for this machine only.
 
     Raises:
         ConfigurationError: there is no such edition.
     """
     workspace.edition_folder(slug)
-    pages = PageRenderer(workspace.settings, prefix="")
-    bench = PreviewCompiler(workspace, slug)
+    renderer = PageRenderer(workspace.settings, prefix="")
+    compiler = PreviewCompiler(workspace, slug)
 
     @asynccontextmanager
-    async def open_workbench(app: FastAPI) -> AsyncIterator[None]:
+    async def open_preview(app: FastAPI) -> AsyncIterator[None]:
         engine = workspace.open_database()
-        readership = RecipientFinder(workspace, engine)
-        app.state.workbench = PreviewState(
-            workspace=workspace, renderer=pages, compiler=bench, recipients=readership, clock=clock
+        recipients = RecipientFinder(workspace, engine)
+        app.state.preview = PreviewState(
+            workspace=workspace, renderer=renderer, compiler=compiler, recipients=recipients, clock=clock
         )
         try:
             yield
@@ -100,96 +96,96 @@ def create_preview_app(workspace: Workspace, slug: str, *, clock: UtcClock = utc
 
     rules = SecurityRules(
         policy=PREVIEW_POLICY,
-        error_page=lambda status, _: pages.render_error(status),
-        allowed_hosts=_LOOPBACK_NAMES,
+        error_page=lambda status, _: renderer.render_error(status),
+        local_only=True,
     )
-    return assemble_app(pages, rules, open_workbench, _ROUTES)
+    return assemble_app(renderer, rules, open_preview, _ROUTES)
 
 
-def show_preview(request: Request, workbench: PreviewDep) -> Response:
-    """The page around the mail: what to show, whose it is, and what to mend."""
-    view, proof = parse_query(request.query_params), workbench.compiler.compile()
-    seat, fault = workbench.find_recipient(view)
-    mail = choose_mail(proof, view, seat.reader)
-    shown = workbench.personalise_mail(mail, seat.reader)
-    return workbench.renderer.render(
+def show_preview(request: Request, preview: PreviewDep) -> Response:
+    """Show the page around the email: its controls, its recipient, and the problems to fix."""
+    query, compiled = parse_query(request.query_params), preview.compiler.compile()
+    recipient, fault = preview.find_recipient(query)
+    mail = choose_mail(compiled, query, recipient.reader)
+    shown = preview.personalise_mail(mail, recipient.reader)
+    return preview.renderer.render(
         "preview.html",
-        view=view,
-        slug=workbench.compiler.slug,
-        version=proof.version,
-        title=proof.edition.title if proof.edition else workbench.compiler.slug,
+        query=query,
+        slug=preview.compiler.slug,
+        version=compiled.version,
+        title=compiled.edition.title if compiled.edition else preview.compiler.slug,
         mail=mail if shown else None,
         text=shown.text if shown else "",
-        size=measure_mail(mail, seat.reader) if mail and shown else 0,
+        size=measure_mail(mail, recipient.reader) if mail and shown else 0,
         large=WARN_HTML_BYTES,
         largest=MAX_HTML_BYTES,
-        languages=[(tag, language_name(tag)) for tag in proof.mails],
-        addresses=[] if fault else workbench.list_addresses(),
+        languages=[(tag, own_language_name(tag)) for tag in compiled.mails],
+        addresses=[] if fault else preview.list_addresses(),
         list_note=fault,
-        seat=seat,
-        errors=proof.errors,
-        counted=count_problems(proof),
-        problems=group_problems(proof.problems),
-        switched_off=proof.switched_off,
+        recipient=recipient,
+        errors=compiled.errors,
+        counted=count_problems(compiled),
+        problems=group_problems(compiled.problems),
+        switched_off=compiled.switched_off,
     )
 
 
-def show_mail(request: Request, workbench: PreviewDep) -> Response:
-    """The mail in its frame, in a sandbox of its own."""
-    view, proof = parse_query(request.query_params), workbench.compiler.compile()
-    reader = workbench.find_recipient(view)[0].reader
-    shown = workbench.personalise_mail(choose_mail(proof, view, reader), reader)
+def show_mail(request: Request, preview: PreviewDep) -> Response:
+    """Show the email for its frame, in a sandbox of its own."""
+    query, compiled = parse_query(request.query_params), preview.compiler.compile()
+    reader = preview.find_recipient(query)[0].reader
+    shown = preview.personalise_mail(choose_mail(compiled, query, reader), reader)
     policy = {"content-security-policy": make_mail_policy(images="'self' data:", ancestors="'self'")}
     if shown is None:
-        # A file may have been saved between the page and its frame; the page will follow within a second.
-        return PlainTextResponse("There is no mail to show while the edition has errors.\n", headers=policy)
-    html = rewrite_media_urls(shown.html, workbench.workspace.settings.web.base_url)
-    html = open_links_in_new_tab(force_colour_scheme(html, dark=view.scheme is ColourScheme.dark))
-    return HTMLResponse(remove_images(html) if view.images is ImageLoading.off else html, headers=policy)
+        # A file may have been saved between the page and its frame; the page reloads within a second.
+        return PlainTextResponse("There is no email to show while the edition has errors.\n", headers=policy)
+    html = rewrite_media_urls(shown.html, preview.workspace.settings.web.base_url)
+    html = open_links_in_new_tab(force_colour_scheme(html, dark=query.scheme is ColourScheme.dark))
+    return HTMLResponse(remove_images(html) if query.images is ImageLoading.off else html, headers=policy)
 
 
-def show_image(name: str, workbench: PreviewDep) -> Response:
-    """A picture of the edition, from memory: previewing writes no file."""
-    image = workbench.compiler.find_image(name)
+def show_image(name: str, preview: PreviewDep) -> Response:
+    """Show an image of the edition from memory: the preview writes no files."""
+    image = preview.compiler.find_image(name)
     if image is None:
-        return workbench.renderer.render_error(404)
+        return preview.renderer.render_error(404)
     return Response(image.data, media_type=IMAGE_TYPES[PurePosixPath(name).suffix], headers=IMAGE_HEADERS)
 
 
-def show_version(workbench: PreviewDep) -> Response:
-    """A word that changes with the files; the page asks for it once a second."""
-    return PlainTextResponse(workbench.compiler.read_version())
+def show_version(preview: PreviewDep) -> Response:
+    """Show the version of the edition's files, which the page requests once a second."""
+    return PlainTextResponse(preview.compiler.read_version())
 
 
 _ROUTES: tuple[Route, ...] = (
-    ("/", show_preview, _READ_METHODS),
-    ("/frame", show_mail, _READ_METHODS),
-    ("/media/{name}", show_image, _READ_METHODS),
-    ("/version", show_version, _READ_METHODS),
+    ("/", show_preview, GET),
+    ("/frame", show_mail, GET),
+    ("/media/{name}", show_image, GET),
+    ("/version", show_version, GET),
 )
 
 
-def choose_mail(proof: CompiledPreview, view: PreviewQuery, reader: Reader) -> CompiledEdition | None:
-    """The mail in the language asked for, or the reader's, or the edition's own; None while there is none."""
-    if not proof.mails:
+def choose_mail(compiled: CompiledPreview, query: PreviewQuery, reader: Reader) -> CompiledEdition | None:
+    """Choose the email in the requested, the reader's or the edition's language; None if there is none."""
+    if not compiled.mails:
         return None
-    wanted = view.language if view.language in proof.mails else reader.language
-    return proof.mails[choose_language(wanted, tuple(proof.mails))]
+    wanted = query.language if query.language in compiled.mails else reader.language
+    return compiled.mails[choose_language(wanted, tuple(compiled.mails))]
 
 
 def measure_mail(mail: CompiledEdition, reader: Reader) -> int:
-    """The bytes of the HTML as ``reader`` gets it, their own links included."""
+    """Return the size in bytes of the HTML that ``reader`` gets, links included."""
     return len(personalise(mail, reader).html.encode())
 
 
 def group_problems(problems: Sequence[Problem]) -> list[tuple[str, list[Problem]]]:
-    """The problems by file, files with errors first."""
+    """Group the problems by file, files with errors first."""
     groups = [(path, list(found)) for path, found in groupby(problems, key=lambda problem: problem.path)]
     return sorted(groups, key=lambda group: all(problem.level is not Level.error for problem in group[1]))
 
 
-def count_problems(proof: CompiledPreview) -> str:
-    """How many errors and warnings there are, in words."""
-    warnings = len(proof.problems) - proof.errors
-    counts = ((proof.errors, "error"), (warnings, "warning"))
+def count_problems(compiled: CompiledPreview) -> str:
+    """Describe the number of errors and warnings, such as "1 error, 2 warnings"."""
+    warnings = len(compiled.problems) - compiled.errors
+    counts = ((compiled.errors, "error"), (warnings, "warning"))
     return ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number)

@@ -1,4 +1,4 @@
-"""The edition on the writer's bench: compiled once for each state of its files, and watched for the next."""
+"""Compiling an edition for the preview, again whenever one of its files has changed."""
 
 import hashlib
 import os
@@ -21,8 +21,10 @@ from templates import ROOT
 
 @dataclass(frozen=True, kw_only=True)
 class CompiledPreview:
-    """An edition as its files stood at ``version``: the mail by language, none while it has errors, every
-    problem found, and the checks it does without.
+    """An edition compiled from its files at ``version``.
+
+    ``mails`` are by language, and empty while the edition has errors. ``switched_off`` are the
+    checks that the edition switches off.
     """
 
     version: str
@@ -37,7 +39,7 @@ class CompiledPreview:
 
 
 class PreviewCompiler:
-    """Keeps the latest proof of one edition. Safe to use from several threads."""
+    """Compiles one edition and keeps the latest result. Thread-safe."""
 
     def __init__(self, workspace: Workspace, slug: str) -> None:
         self.workspace = workspace
@@ -47,14 +49,14 @@ class PreviewCompiler:
         self._recent_images: deque[dict[str, PreparedImage]] = deque(maxlen=2)
 
     def read_version(self) -> str:
-        """A word that changes whenever a file of the edition, a template or the settings change."""
+        """Return a digest that changes whenever a file of the edition or a template changes."""
         digest = hashlib.sha256()
         for path, status in sorted(self._list_watched_files()):
             digest.update(os.fsencode(f"{path}\0{status.st_mtime_ns}\0{status.st_size}\n"))
         return digest.hexdigest()[:16]
 
     def compile(self) -> CompiledPreview:
-        """The edition as it stands now. One compilation at a time: two frames and a page ask at once."""
+        """Compile the edition unless its files are unchanged. A page and its frames ask at once."""
         with self._lock:
             version = self.read_version()
             if self._compiled is None or self._compiled.version != version:
@@ -64,13 +66,13 @@ class PreviewCompiler:
             return self._compiled
 
     def find_image(self, name: str) -> PreparedImage | None:
-        """A picture of the edition by its name.
+        """Find an image of the edition by its name.
 
-        Those of the proof before are still there: a frame asks for its pictures after its page, and the
+        Images of the previous compilation are kept too: a frame requests its images after its page, and the
         writer may have saved a file in between.
         """
         self.compile()
-        return next((pictures[name] for pictures in tuple(self._recent_images) if name in pictures), None)
+        return next((images[name] for images in tuple(self._recent_images) if name in images), None)
 
     def _compile(self, version: str) -> CompiledPreview:
         try:
@@ -93,12 +95,12 @@ class PreviewCompiler:
             yield from _list_files(folder)
 
 
-def _index_images(proof: CompiledPreview) -> dict[str, PreparedImage]:
-    return {image.name: image for mail in proof.mails.values() for image in mail.images}
+def _index_images(compiled: CompiledPreview) -> dict[str, PreparedImage]:
+    return {image.name: image for mail in compiled.mails.values() for image in mail.images}
 
 
 def _list_files(folder: Path) -> Iterator[tuple[str, os.stat_result]]:
-    """Every file below ``folder`` with its status; one that vanishes meanwhile is left out."""
+    """Yield every file below ``folder`` with its status, except files deleted in the meantime."""
     for parent, _, names in os.walk(folder):
         for name in names:
             path = Path(parent, name)

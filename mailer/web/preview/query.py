@@ -1,4 +1,4 @@
-"""What the preview is asked to show, as its address says it: every view can be kept and passed on."""
+"""The query string of the preview, which says what to show; its URLs can be bookmarked and shared."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -8,10 +8,10 @@ from urllib.parse import urlencode
 
 
 class ShownWindows(StrEnum):
-    """Which windows stand on the page."""
+    """Which windows the page shows."""
 
     both = "both"
-    """A desktop's and a phone's, side by side where there is room."""
+    """Desktop and phone, side by side if there is room."""
 
     desktop = "desktop"
     """700 px wide."""
@@ -24,31 +24,31 @@ class ShownWindows(StrEnum):
 
 
 class ColourScheme(StrEnum):
-    """The appearance the reader's mail program is in."""
+    """The colour scheme of the reader's mail program."""
 
     light = "light"
-    """Dark ink on light paper."""
+    """Dark text on a light background."""
 
     dark = "dark"
-    """Light ink on dark paper."""
+    """Light text on a dark background."""
 
 
 class ImageLoading(StrEnum):
-    """Whether the mail program loads pictures."""
+    """Whether the mail program loads images."""
 
     on = "on"
-    """It does."""
+    """Images are loaded."""
 
     off = "off"
-    """It shows the words that stand for them."""
+    """The alternative text is shown instead."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewQuery:
-    """One view of an edition.
+    """What to show of an edition.
 
-    ``address`` and ``segment`` say whose mail it is: the address first, nobody's where both are empty. ``n``
-    is the reader's place in the segment, from 1. ``language`` is empty for the reader's own.
+    ``address`` or else ``segment`` says whose email it is; if both are empty, nobody's. ``n`` is the reader's
+    position in the segment, from 1. ``language`` is empty for the reader's own.
     """
 
     show: ShownWindows = ShownWindows.both
@@ -60,19 +60,21 @@ class PreviewQuery:
     language: str = ""
 
     def link(self, field: str, value: object) -> str:
-        """The address of this view with one thing changed."""
+        """Return the URL of this view with one field changed."""
         return f"/?{replace(self, **{field: value}).encode()}"  # type: ignore[arg-type]
 
     @property
     def frame(self) -> str:
-        """The address of the mail itself in this view."""
+        """The URL of the email itself in this view."""
         return f"/frame?{self.encode()}"
 
     def encode(self) -> str:
         """The query that :func:`parse_query` reads as this view, without what goes without saying."""
         usual = asdict(PreviewQuery())
-        said = {_KEYS.get(name, name): value for name, value in asdict(self).items() if value != usual[name]}
-        return urlencode(said)
+        form_language = {
+            _KEYS.get(name, name): value for name, value in asdict(self).items() if value != usual[name]
+        }
+        return urlencode(form_language)
 
 
 _KEYS = {"address": "for"}
@@ -80,7 +82,7 @@ Choice = TypeVar("Choice", bound=StrEnum)
 
 
 def parse_query(query: Mapping[str, str]) -> PreviewQuery:
-    """The view a query asks for; what it does not know is shown as usual."""
+    """Parse a query; an unknown value becomes the default."""
     number = query.get("n", "1")
     return PreviewQuery(
         show=_parse_choice(ShownWindows, query.get("show"), ShownWindows.both),

@@ -1,4 +1,4 @@
-"""Whose mail the preview shows: a subscriber's, a segment's one by one, or nobody's in particular."""
+"""Whose email the preview shows: a subscriber's, each reader's of a segment in turn, or nobody's."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -18,15 +18,15 @@ from subscribers.queries import count_subscribers, find_subscriber, select_subsc
 from subscribers.segments.segment import eligible
 
 _MAX_ADDRESSES = 500
-"""Addresses offered while typing; a browser shows a handful, and any other can be typed whole."""
+"""The number of addresses suggested while typing. Any other address can be typed in full."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Recipient:
-    """The reader a view is shown for.
+    """The reader whose email is shown.
 
-    ``words`` say who that is; the errors are empty unless a field of the form cannot be understood. ``n`` of
-    ``number`` is the reader's place in the segment, 0 of 0 where there is none.
+    ``words`` describe who that is; the error messages are empty unless a field of the form is invalid. ``n``
+    of ``number`` is the reader's position in the segment, 0 of 0 without a segment.
     """
 
     reader: Reader
@@ -38,58 +38,58 @@ class Recipient:
 
 
 class RecipientFinder:
-    """The list as the preview sees it. It only reads, and does without where there is no list yet."""
+    """Finds recipients on the list. Only reads, and works without a list too."""
 
     def __init__(self, workspace: Workspace, engine: Engine) -> None:
         self.workspace = workspace
         self.engine = engine
         self.nobody = Recipient(
-            reader=anonymous_reader(workspace.settings), words="Shown as nobody in particular gets it."
+            reader=anonymous_reader(workspace.settings), words="Shown without a particular reader."
         )
 
     def find_list_error(self) -> str:
-        """Why the list cannot be read; empty if it can."""
+        """Return why the list cannot be read; empty if it can."""
         return find_database_problem(self.engine)
 
     def list_addresses(self, today: date) -> list[str]:
-        """Some addresses that get mail, to choose from."""
-        with open_session(self.engine, read_only=True) as opened:
+        """List some addresses that get mail, to choose from."""
+        with open_session(self.engine, read_only=True) as session:
             wanted = select(Subscriber.email).where(eligible(today)).order_by(col(Subscriber.email))
-            return list(opened.exec(wanted.limit(_MAX_ADDRESSES)))
+            return list(session.exec(wanted.limit(_MAX_ADDRESSES)))
 
-    def find_recipient(self, view: PreviewQuery, today: date) -> Recipient:
-        """The reader ``view`` asks for; nobody, with the reason, where there is none."""
-        with open_session(self.engine, read_only=True) as opened:
-            if view.address:
-                return self._find_by_address(opened, view.address)
-            if view.segment:
-                return self._find_by_segment(opened, view, today)
+    def find_recipient(self, query: PreviewQuery, today: date) -> Recipient:
+        """Find the reader that the query asks for; nobody, with the reason, if there is none."""
+        with open_session(self.engine, read_only=True) as session:
+            if query.address:
+                return self._find_by_address(session, query.address)
+            if query.segment:
+                return self._find_by_segment(session, query, today)
         return self.nobody
 
-    def _find_by_address(self, opened: Session, address: str) -> Recipient:
+    def _find_by_address(self, session: Session, address: str) -> Recipient:
         try:
-            subscriber = find_subscriber(opened, address)
+            subscriber = find_subscriber(session, address)
         except SubscriberError as error:
             return replace(self.nobody, address_error=str(error))
         return Recipient(
-            reader=load_reader(opened, subscriber, self.workspace),
-            words=f"Shown as {_describe_subscriber(subscriber)} gets it.",
+            reader=load_reader(session, subscriber, self.workspace),
+            words=f"Shown for {_describe_subscriber(subscriber)}.",
         )
 
-    def _find_by_segment(self, opened: Session, view: PreviewQuery, today: date) -> Recipient:
+    def _find_by_segment(self, session: Session, query: PreviewQuery, today: date) -> Recipient:
         try:
-            segment = read_segment(view.segment, self.workspace.settings, opened)
+            segment = read_segment(query.segment, self.workspace.settings, session)
         except SegmentError as error:
             return replace(self.nobody, segment_error=str(error))
-        number = count_subscribers(opened, segment, today=today)
-        n = min(view.n, number)
+        number = count_subscribers(session, segment, today=today)
+        n = min(query.n, number)
         if n == 0:
             return replace(self.nobody, words=f"Nobody in this segment gets mail today. {self.nobody.words}")
-        subscriber = opened.exec(select_subscribers(segment, today=today).offset(n - 1).limit(1)).one()
+        subscriber = session.exec(select_subscribers(segment, today=today).offset(n - 1).limit(1)).one()
         readers = f"{number:,} reader{'' if number == 1 else 's'} today"
-        words = f"{readers}. Shown as number {n:,} gets it: {_describe_subscriber(subscriber)}."
+        words = f"{readers}. Shown for number {n:,}: {_describe_subscriber(subscriber)}."
         return Recipient(
-            reader=load_reader(opened, subscriber, self.workspace), words=words, n=n, number=number
+            reader=load_reader(session, subscriber, self.workspace), words=words, n=n, number=number
         )
 
 

@@ -1,23 +1,32 @@
-"""The pages for what needs a fresh link: a copy of one's data, erasure, another address."""
+"""The pages for what needs a one-time link: a copy of the data, erasure, a change of address."""
 
 import json
-from collections.abc import Callable
 
-from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from mailer.database.models import LetterKind
-from mailer.i18n import NATIVE_NAMES
-from mailer.selfservice import data_requests, letter_requests, unsubscribe
-from mailer.web.dependencies import BodyDep, Site, SiteDep
-from mailer.web.language import choose_translator, read_form_language
-from mailer.web.public.preferences import make_reader_paths, parse_own_form, render_reader_page
-from mailer.web.public.signup import read_visitor, render_expired_link, render_public_page
+from mailer.selfservice.data_requests import (
+    confirm_address_change,
+    erase_data,
+    export_data,
+    read_link_summary,
+    request_address_change,
+)
+from mailer.selfservice.letter_requests import (
+    ADDRESS_CHANGE_REQUESTED,
+    DATA_LINK_REQUESTED,
+    INVALID_ADDRESS,
+    TooManyRequestsError,
+    request_data_link,
+)
+from mailer.selfservice.unsubscribe import read_subscription
+from mailer.web.forms import OwnFormDep
+from mailer.web.page_context import OwnFormPageDep, PageContext, PageDep, answers_expired_links
+from mailer.web.routing import GET, POST, Route
 from subscribers.errors import AddressError, TokenError
 from subscribers.tokens import LinkPurpose
 
-_READ_METHODS = ("GET", "HEAD")
 _LETTER_KINDS = {
     "export": LetterKind.export,
     "address": LetterKind.address,
@@ -25,161 +34,121 @@ _LETTER_KINDS = {
 }
 
 
-def show_data_requests(site: SiteDep, request: Request, token: str) -> Response:
-    """What can be asked for through the link of any newsletter: that a fresh link be mailed."""
-    standing = unsubscribe.read_subscription(site.engine, site.workspace.keys, token)
-    if not standing.address:
+def show_data_requests(page: PageDep, token: str) -> Response:
+    """Show what can be requested through the link in any newsletter: a one-time link by email."""
+    subscription = read_subscription(page.engine, page.keys, token)
+    if not subscription.address:
         raise TokenError
-    return render_reader_page(site, request, "data.html", token, standing)
+    return page.render_for_reader("data.html", token, subscription)
 
 
-def post_data_request(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
-    """Have the fresh link mailed to the address itself."""
-    fields = dict(parse_own_form(request, body))
-    said = read_form_language(fields)
-    kind = _LETTER_KINDS.get(fields.get("wish", ""))
+def post_data_request(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Response:
+    """Request a one-time link, mailed to the address itself."""
+    kind = _LETTER_KINDS.get(form.get("wish"))
     if kind is None:
         raise HTTPException(400)
-    keys = site.workspace.keys
-    standing = unsubscribe.read_subscription(site.engine, keys, token)
-    visitor = read_visitor(site, request, choose_translator(request.scope, said=said, mail=standing.language))
+    subscription = read_subscription(page.engine, page.keys, token)
+    visitor = page.for_email_in(subscription.language).read_visitor()
     try:
-        letter_requests.request_data_link(site.engine, keys, kind, token, visitor)
-    except letter_requests.TooManyRequestsError as error:
+        request_data_link(page.engine, page.keys, kind, token, visitor)
+    except TooManyRequestsError as error:
         raise HTTPException(429) from error
-    return render_reader_page(
-        site, request, "mailed.html", token, standing, said=said, words=letter_requests.DATA_LINK_REQUESTED
-    )
+    return page.render_for_reader("mailed.html", token, subscription, message=DATA_LINK_REQUESTED)
 
 
-def show_export(site: SiteDep, request: Request, token: str) -> Response:
-    """The button that downloads a copy of one's data."""
-    return _render_link_page(site, request, token, LinkPurpose.export, "export.html")
+@answers_expired_links
+def show_export(page: PageDep, token: str) -> Response:
+    """Show the button that downloads a copy of the data."""
+    return _render_link_page(page, token, LinkPurpose.export, "export.html")
 
 
-def post_export(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
-    """Everything known about whoever the link was mailed to, as a file."""
-    said = read_form_language(dict(parse_own_form(request, body)))
-    try:
-        known = data_requests.export_data(site.workspace, site.engine, token)
-    except TokenError:
-        return render_expired_link(site, request, said=said)
+@answers_expired_links
+def post_export(page: OwnFormPageDep, token: str) -> Response:
+    """Return all data about the subscriber the link was mailed to, as a file."""
     return Response(
-        json.dumps(known, ensure_ascii=False, indent=2),
+        json.dumps(export_data(page.engine, page.keys, token), ensure_ascii=False, indent=2),
         media_type="application/json",
         headers={"content-disposition": 'attachment; filename="my-data.json"'},
     )
 
 
-def show_erasure(site: SiteDep, request: Request, token: str) -> Response:
-    """What erasing means, and the button."""
-    return _render_link_page(site, request, token, LinkPurpose.erase, "erase.html")
+@answers_expired_links
+def show_erasure(page: PageDep, token: str) -> Response:
+    """Show what erasing means, and the button."""
+    return _render_link_page(page, token, LinkPurpose.erase, "erase.html")
 
 
-def post_erasure(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
-    """Erase whoever the link was mailed to."""
-    said = read_form_language(dict(parse_own_form(request, body)))
-    evidence = read_visitor(site, request, choose_translator(request.scope, said=said)).evidence
+@answers_expired_links
+def post_erasure(page: OwnFormPageDep, token: str) -> Response:
+    """Erase the subscriber the link was mailed to."""
+    erase_data(page.site.workspace, page.engine, token, evidence=page.read_visitor().evidence)
+    return page.render("erased.html")
+
+
+@answers_expired_links
+def show_address_form(page: PageDep, token: str) -> Response:
+    """Show the form for a new address."""
+    return _render_link_page(page, token, LinkPurpose.address, "address.html", email="", hint="")
+
+
+@answers_expired_links
+def post_address_form(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Response:
+    """Request a confirmation of the new address. The answer is the same for every address."""
+    email = form.get("email")
     try:
-        data_requests.erase_data(site.workspace, site.engine, token, evidence=evidence)
-    except TokenError:
-        return render_expired_link(site, request, said=said)
-    return render_public_page(site, request, "erased.html", said=said)
-
-
-def show_address_form(site: SiteDep, request: Request, token: str) -> Response:
-    """The form for a new address."""
-    return _render_link_page(site, request, token, LinkPurpose.address, "address.html", email="", hint="")
-
-
-def post_address_form(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
-    """Have the new address confirmed. The answer is the same whoever the address belongs to."""
-    fields = dict(parse_own_form(request, body))
-    said, email = read_form_language(fields), fields.get("email", "")
-    visitor = read_visitor(site, request, choose_translator(request.scope, said=said))
-    try:
-        data_requests.request_address_change(site.engine, site.workspace.keys, token, email, visitor)
-    except TokenError:
-        return render_expired_link(site, request, said=said)
+        request_address_change(page.engine, page.keys, token, email, page.read_visitor())
     except AddressError:
         return _render_link_page(
-            site,
-            request,
+            page,
             token,
             LinkPurpose.address,
             "address.html",
-            said=said,
             status=422,
             email=email[:320],
-            hint=letter_requests.INVALID_ADDRESS,
+            hint=INVALID_ADDRESS,
         )
-    return render_public_page(
-        site, request, "mailed.html", said=said, words=letter_requests.ADDRESS_CHANGE_REQUESTED
-    )
+    return page.render("mailed.html", message=ADDRESS_CHANGE_REQUESTED)
 
 
-def show_address_confirmation(site: SiteDep, request: Request, token: str) -> Response:
-    """The page behind the link of the letter to a new address. It writes nothing."""
-    return _render_link_page(site, request, token, LinkPurpose.new_address, "move.html")
+@answers_expired_links
+def show_address_confirmation(page: PageDep, token: str) -> Response:
+    """Show the page behind the link mailed to a new address. Writes nothing."""
+    return _render_link_page(page, token, LinkPurpose.new_address, "move.html")
 
 
-def post_address_confirmation(site: SiteDep, request: Request, token: str, body: BodyDep) -> Response:
-    """Send the newsletter to the new address from now on."""
-    said = read_form_language(dict(parse_own_form(request, body)))
-    tongue = choose_translator(request.scope, said=said)
-    evidence = read_visitor(site, request, tongue).evidence
-    try:
-        moved = data_requests.confirm_address_change(
-            site.engine, site.workspace.keys, token, language=tongue.tag, evidence=evidence
-        )
-    except TokenError:
-        return render_expired_link(site, request, said=said)
-    return render_reader_page(site, request, "moved.html", moved.token, moved.subscription, said=said)
-
-
-ROUTES: tuple[tuple[str, Callable[..., Response], tuple[str, ...]], ...] = (
-    ("/p/{token}/data", show_data_requests, _READ_METHODS),
-    ("/p/{token}/data", post_data_request, ("POST",)),
-    ("/d/export/{token}", show_export, _READ_METHODS),
-    ("/d/export/{token}", post_export, ("POST",)),
-    ("/d/erase/{token}", show_erasure, _READ_METHODS),
-    ("/d/erase/{token}", post_erasure, ("POST",)),
-    ("/d/address/{token}", show_address_form, _READ_METHODS),
-    ("/d/address/{token}", post_address_form, ("POST",)),
-    ("/d/move/{token}", show_address_confirmation, _READ_METHODS),
-    ("/d/move/{token}", post_address_confirmation, ("POST",)),
-)
+@answers_expired_links
+def post_address_confirmation(page: OwnFormPageDep, token: str) -> Response:
+    """Change the address to the new one."""
+    language, evidence = page.translator.tag, page.read_visitor().evidence
+    changed = confirm_address_change(page.engine, page.keys, token, language=language, evidence=evidence)
+    return page.render_for_reader("moved.html", changed.token, changed.subscription)
 
 
 def _render_link_page(
-    site: Site,
-    request: Request,
+    page: PageContext,
     token: str,
     purpose: LinkPurpose,
     template: str,
     *,
-    said: str = "",
     status: int = 200,
-    **words: object,
+    **values: object,
 ) -> Response:
-    """A page about the link behind ``token``."""
-    try:
-        errand = data_requests.read_link_summary(site.engine, site.workspace.keys, token, purpose)
-    except TokenError:
-        return render_expired_link(site, request, said=said)
-    return render_public_page(
-        site,
-        request,
-        template,
-        said=said,
-        status=status,
-        **{
-            "languages": None if request.method == "POST" else NATIVE_NAMES.items(),
-            # The form goes where the page is, in the language its address asked for.
-            "action": "",
-            "standing": errand.subscription,
-            "address": errand.new_address,
-            **make_reader_paths(site.renderer.prefix, token, ""),
-            **words,
-        },
+    """Render a page about the one-time link behind ``token``. Its form posts to the page's own address."""
+    link = read_link_summary(page.engine, page.keys, token, purpose)
+    return page.render(
+        template, status=status, subscription=link.subscription, address=link.new_address, **values
     )
+
+
+ROUTES: tuple[Route, ...] = (
+    ("/p/{token}/data", show_data_requests, GET),
+    ("/p/{token}/data", post_data_request, POST),
+    ("/d/export/{token}", show_export, GET),
+    ("/d/export/{token}", post_export, POST),
+    ("/d/erase/{token}", show_erasure, GET),
+    ("/d/erase/{token}", post_erasure, POST),
+    ("/d/address/{token}", show_address_form, GET),
+    ("/d/address/{token}", post_address_form, POST),
+    ("/d/move/{token}", show_address_confirmation, GET),
+    ("/d/move/{token}", post_address_confirmation, POST),
+)

@@ -1,5 +1,5 @@
-"""Other people's files: what kind one is, in which letters, and which of its columns means what.
+"""Read files of any supported kind: detect the format and encoding, and map their columns to ours.
 
-Everything here reads. Nothing is believed before it was shown, nothing is unpacked onto the disk, and what a
-file claims about its own size is held against a limit before it is read.
+Everything here only reads. Guesses are shown before they are used, nothing is unpacked onto the disk, and the
+size a file claims is checked against a limit before it is read.
 """

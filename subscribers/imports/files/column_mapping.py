@@ -1,4 +1,4 @@
-"""Which column means what: ours, Mailchimp's and listmonk's by their headers, any other by a table."""
+"""Map the columns of a file to ours: by its header for known formats, otherwise by a columns file."""
 
 import csv
 import json
@@ -17,35 +17,35 @@ from subscribers.models import ConsentEvent
 
 
 class Maker(StrEnum):
-    """Who made the file."""
+    """The program that wrote the file."""
 
     ours = "partner-mailer"
     """Our own columns."""
 
     mailchimp = "Mailchimp"
-    """An audience exported from Mailchimp, or one of its three files."""
+    """An audience exported from Mailchimp, or one of its files."""
 
     listmonk = "listmonk"
     """Subscribers exported from listmonk."""
 
     other = "your table of columns"
-    """Anything else, explained by a person."""
+    """Any other file, described by a columns file."""
 
 
 class MailchimpFile(StrEnum):
-    """Who is in a file of an archive, which Mailchimp tells by its name alone."""
+    """The files in Mailchimp's archive, which differ only in name."""
 
     subscribed = "subscribed"
-    """People who get the newsletter."""
+    """Active subscribers."""
 
     unsubscribed = "unsubscribed"
-    """People who left."""
+    """People who unsubscribed."""
 
     cleaned = "cleaned"
-    """Dead addresses."""
+    """Addresses that bounced."""
 
     nonsubscribed = "nonsubscribed"
-    """People who never asked for the newsletter."""
+    """People who never signed up."""
 
 
 _MAILCHIMP: Mapping[str, tuple[str, ...]] = MappingProxyType(
@@ -69,10 +69,10 @@ _SUPPRESS_REASONS: Mapping[MailchimpFile, ConsentEvent] = MappingProxyType(
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnMapping:
-    """How rows become entries. ``meaning`` maps our columns to those of the file, for a person to look at;
-    ``unused`` are the file's other columns. ``may_suppress`` says whether a row can be about somebody who left.
+    """How to convert rows. ``meaning`` maps our columns to the file's, for display; ``unused`` are the file's
+    other columns. ``may_suppress`` says whether a row can suppress an address.
 
-    ``read`` raises :class:`subscribers.errors.DetailError` for a row that cannot be used.
+    ``read_row`` raises :class:`subscribers.errors.DetailError` for a row that is refused.
     """
 
     maker: Maker
@@ -89,10 +89,10 @@ def find_mapping(
     columns_file: ColumnsFile | None = None,
     mailchimp_file: MailchimpFile | None = None,
 ) -> ColumnMapping:
-    """The layout that ``header`` announces, or that ``table`` explains.
+    """Return the mapping for ``header``, or the one that ``columns_file`` describes.
 
     Raises:
-        ImportFileError: the first row is missing or names columns that nobody knows.
+        ImportFileError: the first row is missing or has columns we do not know.
     """
     if header is None or header.is_empty:
         raise ImportFileError(name, f"the first row must name the columns: {', '.join(COLUMNS)}.", 1)
@@ -131,9 +131,9 @@ def _map_mailchimp(titles: list[str], mailchimp_file: MailchimpFile | None) -> C
         for column, names in _MAILCHIMP.items()
     }
     read = _make_reader(len(titles), places, tags=_convert_mailchimp_tags)
-    leave = _SUPPRESS_REASONS.get(mailchimp_file) if mailchimp_file else None
-    if leave is None:
-        leave = (
+    reason = _SUPPRESS_REASONS.get(mailchimp_file) if mailchimp_file else None
+    if reason is None:
+        reason = (
             ConsentEvent.bounced
             if "clean_time" in folded
             else ConsentEvent.unsubscribed
@@ -146,8 +146,8 @@ def _map_mailchimp(titles: list[str], mailchimp_file: MailchimpFile | None) -> C
         Maker.mailchimp,
         titles,
         places,
-        _with_suppress_reason(read, leave) if leave else read,
-        may_leave=leave is not None,
+        _with_suppress_reason(read, reason) if reason else read,
+        may_suppress=reason is not None,
     )
 
 
@@ -161,16 +161,16 @@ def _map_listmonk(titles: list[str]) -> ColumnMapping:
     status = folded.index("status") if "status" in folded else None
 
     def read(row: SheetRow) -> RawRow:
-        entry = plain(row)
+        raw = plain(row)
         said = _get_cell(row, status).strip().casefold() if status is not None else ""
         if said not in _LISTMONK_STATUSES:
             raise DetailError("status", f"{quote_for_message(said)} is not a listmonk status.")
-        return _apply_attributes(entry, unescape_formula(_get_cell(row, attributes)))._replace(
-            leave=_LISTMONK_STATUSES[said]
+        return _apply_attributes(raw, unescape_formula(_get_cell(row, attributes)))._replace(
+            suppress_reason=_LISTMONK_STATUSES[said]
         )
 
     shown = places | dict.fromkeys(COLUMNS[2:], (attributes,))
-    return _make_mapping(Maker.listmonk, titles, shown, read, may_leave=status is not None, used=(status,))
+    return _make_mapping(Maker.listmonk, titles, shown, read, may_suppress=status is not None, used=(status,))
 
 
 def _map_by_columns_file(titles: list[str], name: str, columns_file: ColumnsFile) -> ColumnMapping:
@@ -190,23 +190,21 @@ def _map_by_columns_file(titles: list[str], name: str, columns_file: ColumnsFile
         if columns_file.status_column.casefold() not in folded:
             raise ImportFileError(
                 name,
-                f"there is no column {quote_for_message(columns_file.status_column)}, although {columns_file.name} names it.",
+                f"there is no column {quote_for_message(columns_file.status_column)}, although "
+                f"{columns_file.name} names it.",
                 1,
             )
         status = folded.index(columns_file.status_column.casefold())
     plain = _make_reader(len(titles), places)
 
     def read(row: SheetRow) -> RawRow:
-        entry = columns_file.translate(plain(row))
-        return (
-            entry
-            if status is None
-            else entry._replace(
-                leave=columns_file.suppress_reasons.get(_get_cell(row, status).strip().casefold())
-            )
-        )
+        raw = columns_file.translate(plain(row))
+        if status is None:
+            return raw
+        said = _get_cell(row, status).strip().casefold()
+        return raw._replace(suppress_reason=columns_file.suppress_reasons.get(said))
 
-    return _make_mapping(Maker.other, titles, places, read, may_leave=status is not None, used=(status,))
+    return _make_mapping(Maker.other, titles, places, read, may_suppress=status is not None, used=(status,))
 
 
 def _make_mapping(
@@ -215,7 +213,7 @@ def _make_mapping(
     places: Mapping[str, tuple[int, ...]],
     read: Callable[[SheetRow], RawRow],
     *,
-    may_leave: bool = False,
+    may_suppress: bool = False,
     used: tuple[int | None, ...] = (),
 ) -> ColumnMapping:
     taken = {place for several in places.values() for place in several} | set(used)
@@ -225,7 +223,7 @@ def _make_mapping(
             column: tuple(titles[place] for place in several) for column, several in places.items() if several
         },
         unused=tuple(title for place, title in enumerate(titles) if place not in taken and title),
-        may_suppress=may_leave,
+        may_suppress=may_suppress,
         read_row=read,
     )
 
@@ -233,9 +231,9 @@ def _make_mapping(
 def _make_reader(
     width: int, places: Mapping[str, tuple[int, ...]], *, tags: Callable[[str], str] | None = None
 ) -> Callable[[SheetRow], RawRow]:
-    """A function that takes a row apart; it runs a million times, so it does little."""
+    """Return a function that converts a row; it is called a million times, so it does little."""
     single = all(len(places.get(column, ())) <= 1 for column in COLUMNS)
-    # A column that is not there is read from beyond the last, where an empty cell is put.
+    # A missing column is read from one past the last, where an empty cell is added.
     order = [(places.get(column) or (width,))[0] for column in COLUMNS]
     email, name, organisation, country, sectors, language, tag = order
     names = places.get("name", ())
@@ -267,7 +265,7 @@ def _fit_width(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
             f"it has {len(cells)} cells but the header has {width}. "
             "Put a cell that contains the delimiter in quotation marks.",
         )
-    # A row may be shorter than the header: spreadsheets leave empty cells at its end away.
+    # A row may be shorter than the header: spreadsheets omit empty cells at the end.
     return (*cells[:width], *("",) * (width - len(cells)))
 
 
@@ -278,22 +276,22 @@ def _get_cell(row: SheetRow, place: int) -> str:
 def _with_suppress_reason(
     read: Callable[[SheetRow], RawRow], reason: ConsentEvent
 ) -> Callable[[SheetRow], RawRow]:
-    return lambda row: read(row)._replace(leave=reason)
+    return lambda row: read(row)._replace(suppress_reason=reason)
 
 
-def _refuse_nonsubscribed(row: SheetRow) -> RawRow:  # noqa: ARG001 - whoever it is
+def _refuse_nonsubscribed(row: SheetRow) -> RawRow:  # noqa: ARG001 - refused whatever it contains
     raise DetailError("row", "Mailchimp lists this address as never subscribed.")
 
 
 def _convert_mailchimp_tags(cell: str) -> str:
-    """Mailchimp's tags, ``"press","Beijing, China"``, as ours."""
+    """Convert Mailchimp's tags, ``"press","Beijing, China"``, to ours."""
     if "," not in cell and '"' not in cell:
         return cell
     return SEPARATOR.join(tag for tags in csv.reader([cell], skipinitialspace=True) for tag in tags)
 
 
 def _apply_attributes(row: RawRow, attributes: str) -> RawRow:
-    """``entry`` with what listmonk keeps as JSON."""
+    """``row`` with the attributes listmonk stores as JSON."""
     if not attributes.strip():
         return row
     try:
@@ -319,7 +317,7 @@ def _describe_unknown_column(column: str) -> str:
     near = get_close_matches(column, COLUMNS, n=1, cutoff=0.6)
     question = f' Did you mean "{near[0]}"?' if near else ""
     return (
-        f"{quote_for_message(column)} is not a column we know.{question} The first row must name the columns: "
-        f"{', '.join(COLUMNS)}; only email is required. Rename the column, remove it, or describe your "
-        "columns in a file (--columns)."
+        f"{quote_for_message(column)} is not a column we know.{question} The first row must name the "
+        f"columns: {', '.join(COLUMNS)}; only email is required. Rename the column, remove it, or describe "
+        "your columns in a file (--columns)."
     )

@@ -1,4 +1,4 @@
-"""A person's own table of columns, in TOML: which column of their file is which of ours."""
+"""A TOML file that maps the columns of someone's own file to ours."""
 
 import tomllib
 from collections.abc import Mapping
@@ -26,10 +26,10 @@ _EXAMPLE = '[columns]\nemail = "E-Mail"\nname = ["Vorname", "Nachname"]'
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnsFile:
-    """``columns`` maps ours to titles in the file, several for a name that stands in several cells.
+    """``columns`` maps ours to titles in the file, several if a name is spread over several cells.
 
-    ``separators`` says what stands between sectors or tags, ``values`` what a cell means (folded), and
-    ``leaves`` which values of ``status_column`` (folded) are people who must get no mail.
+    ``separators`` are used between sectors or tags, ``values`` says what a cell means (case-folded), and
+    ``suppress_reasons`` maps values of ``status_column`` (case-folded) to why the person must not get mail.
     """
 
     name: str
@@ -40,7 +40,7 @@ class ColumnsFile:
     suppress_reasons: Mapping[str, ConsentEvent]
 
     def translate(self, row: RawRow) -> RawRow:
-        """``entry`` with separators and values of ours."""
+        """``row`` with our separators and values."""
         changes: dict[str, Any] = {}
         for column in self.separators.keys() | self.values.keys():
             cells = [getattr(row, column)]
@@ -52,10 +52,10 @@ class ColumnsFile:
 
 
 def read_columns_file(path: Path) -> ColumnsFile:
-    """The table in the file at ``path``.
+    """Read the file at ``path``.
 
     Raises:
-        ImportFileError: it cannot be read, or says something that it cannot say.
+        ImportFileError: it cannot be read, or is invalid.
     """
     try:
         written = tomllib.loads(path.read_text(encoding="utf-8-sig"))
@@ -128,7 +128,7 @@ def _take_status_column(name: str, status: dict[str, tuple[str, ...]]) -> str | 
 
 
 def _read_texts(name: str, table: str, written: Any) -> list[tuple[str, tuple[str, ...]]]:
-    """The lines of a table, each with one text or several."""
+    """Return the entries of a table, each with one or more texts."""
     if not isinstance(written, dict):
         raise ImportFileError(name, f"[{table}] is not a table. Write it like this:\n{_EXAMPLE}")
     lines = []

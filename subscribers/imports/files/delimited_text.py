@@ -1,6 +1,6 @@
-"""Rows of a delimited text, counted as a spreadsheet counts them.
+"""Rows of a delimited text file, numbered as in a spreadsheet.
 
-The header is row 1, empty rows count, and a cell with line breaks in quotation marks makes no new row.
+The header is row 1, empty rows count, and a quoted cell with line breaks is part of one row.
 """
 
 import csv
@@ -16,9 +16,9 @@ MAX_COLUMNS = 1000
 
 
 def detect_delimiter(source: FileSource, encoding: str) -> str:
-    """The delimiter, by how often each is in the first line.
+    """Detect the delimiter by how often each occurs in the first line.
 
-    csv.Sniffer takes "m" for the delimiter of a file whose only column is "email".
+    csv.Sniffer would choose "m" for a file whose only column is "email".
     """
     with io.TextIOWrapper(source.open(), encoding=encoding, newline="") as stream:
         header = stream.readline()
@@ -26,10 +26,11 @@ def detect_delimiter(source: FileSource, encoding: str) -> str:
 
 
 def read_delimited(source: FileSource, *, encoding: str, delimiter: str) -> Iterator[SheetRow]:
-    """Every row of ``material``, which :func:`subscribers.imports.files.text_encoding.detect_encoding` has proven.
+    """Every row of ``source``, which :func:`subscribers.imports.files.text_encoding.detect_encoding` has
+    verified.
 
     Raises:
-        ImportFileError: its quotation marks do not match, or it has more columns than any list.
+        ImportFileError: its quotation marks do not match, or it has too many columns.
     """
     with io.TextIOWrapper(source.open(), encoding=encoding, newline="") as stream:
         reader = csv.reader(stream, delimiter=delimiter, strict=True)

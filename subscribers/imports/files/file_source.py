@@ -1,4 +1,4 @@
-"""The bytes of a file or of a member of an archive, which can be read from the beginning more than once."""
+"""The bytes of a file, or of a file in an archive, which can be read from the start more than once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,23 +10,23 @@ from subscribers.errors import ImportFileError
 
 @dataclass(frozen=True, kw_only=True)
 class FileSource:
-    """``name`` is for people, ``size`` in bytes; ``open`` gives the bytes from the beginning."""
+    """``name`` is for display, ``size`` is in bytes; ``open`` returns a stream from the start."""
 
     name: str
     size: int
     open: Callable[[], BinaryIO] = field(repr=False)
 
     def read_start(self, length: int) -> bytes:
-        """The first bytes."""
+        """Return the first ``length`` bytes."""
         with self.open() as stream:
             return stream.read(length)
 
 
 def make_file_source(path: Path) -> FileSource:
-    """The file at ``path``.
+    """Return the source for the file at ``path``.
 
     Raises:
-        ImportFileError: it cannot be read, or is no file.
+        ImportFileError: it cannot be read, or is not a file.
     """
     try:
         with path.open("rb") as stream:

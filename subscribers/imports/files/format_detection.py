@@ -1,4 +1,4 @@
-"""A file opened to be imported: what it was found to be, and its rows as entries."""
+"""Open a file for import: detect its format and return its rows with the mapping of its columns."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -23,8 +23,8 @@ _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How a person wants a file to be read, where they know better than what would be found. ``believes`` is
-    whether an encoding that is only likely is taken as it was found; nobody may have looked at the names.
+    """How to read a file, where the user knows better than detection. ``believes`` says
+    whether to use a guessed encoding, which the user has not confirmed.
     """
 
     encoding: str | None = None
@@ -35,9 +35,9 @@ class ReadOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FilePart:
-    """A file, or one file of an archive. ``form`` says what it was found to be, in words; ``certain`` is
-    False where its encoding is only likely. ``member`` is its name in the archive, empty for a file by
-    itself. ``rows`` gives the rows below the header, once.
+    """A file, or one file of an archive. ``form`` describes its format; ``certain`` is False if its encoding
+    was guessed. ``member`` is its name in the archive, empty for a single file. ``rows`` yields the rows
+    below the header, once.
     """
 
     member: str
@@ -49,10 +49,10 @@ class FilePart:
 
 @contextmanager
 def open_parts(path: Path, options: ReadOptions) -> Iterator[list[FilePart]]:
-    """What is in the file at ``path``; those who left come before those who did not.
+    """Open the file at ``path``; parts that suppress addresses come first.
 
     Raises:
-        ImportFileError: it cannot be read, is hostile, or nobody knows what its columns mean.
+        ImportFileError: it cannot be read, is hostile, or has unknown columns.
     """
     material = make_file_source(path)
     with ExitStack() as stack:
@@ -80,7 +80,7 @@ def _read_members(archive: ZipArchive, options: ReadOptions) -> list[FilePart]:
 
 
 def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
-    """Mailchimp's file names begin with who is in them."""
+    """Tell Mailchimp's files apart by the beginning of their names."""
     begins = name.rpartition("/")[2].lower().replace("-", "")
     return next((role for role in MailchimpFile if begins.startswith(role)), None)
 
@@ -92,23 +92,23 @@ def _read_text(
         raise ImportFileError(
             source.name, "it is an Excel 97 workbook (.xls). Save it as .xlsx or as CSV UTF-8."
         )
-    lettering = detect_encoding(source, wanted=options.encoding)
-    encoding = lettering.encoding
-    if not (lettering.certain or options.accepts_likely_encoding):
+    detected = detect_encoding(source, wanted=options.encoding)
+    encoding = detected.encoding
+    if not (detected.certain or options.accepts_likely_encoding):
         raise ImportFileError(
             source.name,
-            f"its encoding is probably {lettering.label}, but this is not certain, so nothing was imported. "
+            f"its encoding is probably {detected.label}, but this is not certain, so nothing was imported. "
             f"Check the names with --dry-run. If they are right, import it with --encoding {encoding}.",
         )
     if is_vcard(source, encoding):
-        form, rows = f"vCard, {lettering.label}", read_vcards(source, encoding=encoding)
+        form, rows = f"vCard, {detected.label}", read_vcards(source, encoding=encoding)
     else:
         delimiter = options.delimiter or detect_delimiter(source, encoding)
         between = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
-        form = f"CSV, {lettering.label}, {between}"
+        form = f"CSV, {detected.label}, {between}"
         rows = read_delimited(source, encoding=encoding, delimiter=delimiter)
     return _make_part(
-        source.name, member, form, rows, options, certain=lettering.certain, mailchimp_file=mailchimp_file
+        source.name, member, form, rows, options, certain=detected.certain, mailchimp_file=mailchimp_file
     )
 
 
@@ -123,6 +123,6 @@ def _make_part(
     mailchimp_file: MailchimpFile | None = None,
 ) -> FilePart:
     header = next(rows, None)
-    layout = find_mapping(header, name, columns_file=options.columns, mailchimp_file=mailchimp_file)
-    # The header is read once; the rows go on from there, so a workbook is not taken in twice.
-    return FilePart(member=member, form=form, certain=certain, mapping=layout, rows=rows)
+    mapping = find_mapping(header, name, columns_file=options.columns, mailchimp_file=mailchimp_file)
+    # The header is read once and the rows continue from there, so that a workbook is not loaded twice.
+    return FilePart(member=member, form=form, certain=certain, mapping=mapping, rows=rows)

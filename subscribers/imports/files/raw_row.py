@@ -1,4 +1,4 @@
-"""What a row says, by our own columns, whoever made the file."""
+"""A row of cells by our own columns, whichever program wrote the file."""
 
 from typing import NamedTuple
 
@@ -6,9 +6,9 @@ from subscribers.models import ConsentEvent
 
 
 class RawRow(NamedTuple):
-    """Cells as they are written. Several sectors or tags stand apart by semicolons.
+    """Cells as written. Several sectors or tags are separated by semicolons.
 
-    ``leave`` is why this address must get no mail, None for somebody who wants it.
+    ``suppress_reason`` is why this address must not get mail, None if it may.
     """
 
     email: str
@@ -18,4 +18,4 @@ class RawRow(NamedTuple):
     sectors: str
     language: str
     tags: str
-    leave: ConsentEvent | None = None
+    suppress_reason: ConsentEvent | None = None

@@ -1,7 +1,7 @@
-"""In which encoding a text was saved: told by its mark, proven for UTF-8, and otherwise found and shown.
+"""Detect the encoding of a text file: by its byte order mark, by verifying UTF-8, or by a guess.
 
-Only cells that hold more than ASCII are looked at: three Chinese names in a list of three hundred English
-ones are lost on a detector that is given the whole file. What it finds is a proposal for a person to look at.
+The guess is based on cells with non-ASCII characters only: three Chinese names in a list of three hundred
+English ones would go unnoticed in the whole file. The user is asked to confirm it.
 """
 
 import codecs
@@ -14,7 +14,7 @@ from subscribers.imports.files.file_source import FileSource
 
 _BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, because it begins with the same mark
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -27,7 +27,7 @@ _LABELS = {
     "cp1252": "Windows-1252",
     "gb18030": "GB18030",
 }
-# What partners' spreadsheets save in. More (Mac, DOS) only makes the guesses worse.
+# The encodings that partners' spreadsheets use. Adding others (Mac, DOS) only makes guesses worse.
 _EAST_ASIAN = {"gb18030", "cp932", "cp949", "big5hkscs"}
 _CANDIDATES = (*sorted(_EAST_ASIAN), "cp1250", "cp1251", "cp1252", "cp1253", "cp1254", "cp1256")
 _SUPERSETS = {
@@ -37,15 +37,15 @@ _SUPERSETS = {
     "gbk": "gb18030",
     "euc_kr": "cp949",
 }
-# The detector's own measure, which is small for the few names of a list. Bytes that make Chinese, Japanese
-# or Korean in pairs seldom do so by chance; a lone é means something in every encoding of one byte a letter.
+# The detector's confidence, which is low for the few names of a list. Pairs of bytes rarely form Chinese,
+# Japanese or Korean by chance; a single byte such as é is valid in every single-byte encoding.
 _MIN_CONFIDENCE_MULTIBYTE, _MIN_CONFIDENCE_SINGLE_BYTE = 0.005, 0.08
 _FALLBACK = "cp1252"
 _BLOCK = 1 << 20
 MAX_LINE_BYTES = _BLOCK
-"""Bytes. A longer line is no row of a list, and reading it would take all memory."""
+"""A longer line is not a row of a list, and reading it would use up the memory."""
 _MAX_CELLS = 2000
-# None of these can be the second byte of a character in the encodings of East Asia; "|" can.
+# None of these can be the second byte of a character in an East Asian encoding, but "|" can.
 _BETWEEN_CELLS = re.compile(rb'[,;\t\r\n"]+')
 _NOT_ASCII = re.compile(rb"[\x80-\xff]")
 _NON_ASCII_RUN = re.compile(rb"[\x80-\xff]+")
@@ -53,7 +53,7 @@ _NON_ASCII_RUN = re.compile(rb"[\x80-\xff]+")
 
 @dataclass(frozen=True, kw_only=True)
 class TextEncoding:
-    """``encoding`` is Python's name; ``certain`` is False where it was only found likely."""
+    """``encoding`` is Python's name; ``certain`` is False if it was guessed."""
 
     encoding: str
     certain: bool
@@ -64,10 +64,10 @@ class TextEncoding:
 
 
 def detect_encoding(source: FileSource, *, wanted: str | None = None) -> TextEncoding:
-    """The encoding of ``material``, or ``wanted``, which a person has named; every byte is proven to fit.
+    """The encoding of ``source``, or ``wanted``, if given; every byte is verified.
 
     Raises:
-        ImportFileError: it is no text, a line is too long, or it does not fit what was named.
+        ImportFileError: it is not text, a line is too long, or it does not match the given encoding.
     """
     if wanted is not None:
         return _verify(source, TextEncoding(encoding=_lookup_codec(source, wanted), certain=True))
@@ -95,7 +95,7 @@ def _lookup_codec(source: FileSource, wanted: str) -> str:
 
 
 def _detect_unmarked_utf16(start: bytes) -> str | None:
-    """UTF-16 whose mark is missing: a header in ASCII has a zero byte beside each letter."""
+    """Detect UTF-16 without a byte order mark: an ASCII header has a zero byte next to each letter."""
     if len(start) >= 4 and start[1:4:2] == b"\0\0" and b"\0" not in start[0:4:2]:
         return "utf-16-le"
     if len(start) >= 4 and start[0:4:2] == b"\0\0" and b"\0" not in start[1:4:2]:
@@ -114,10 +114,10 @@ def _verify(source: FileSource, encoding: TextEncoding) -> TextEncoding:
 
 
 def _find_undecodable_line(source: FileSource, encoding: str) -> int | None:
-    """The number of the first line that cannot be read so, None where all can.
+    """Return the number of the first line that is not in this encoding, None if all are.
 
     Raises:
-        ImportFileError: a line is longer than any row.
+        ImportFileError: a line is too long.
     """
     decoder = codecs.getincrementaldecoder(encoding)()
     line = 1
@@ -153,7 +153,7 @@ def _guess_encoding(source: FileSource) -> TextEncoding:
 
     cells = _find_non_ascii_cells(source)
     _refuse_broken_utf_8(source, cells)
-    # Letters of two bytes stand in runs of even length; a list of accented names is not so tidy.
+    # Two-byte characters form runs of even length; accented names rarely all do.
     in_pairs = all(len(run) % 2 == 0 for cell in cells for run in _NON_ASCII_RUN.findall(cell))
     found = chardet.detect(
         b"\n".join(cells),
@@ -175,7 +175,7 @@ def _guess_encoding(source: FileSource) -> TextEncoding:
 
 
 def _find_non_ascii_cells(source: FileSource) -> list[bytes]:
-    """The first cells that hold more than ASCII."""
+    """Return the first cells that contain non-ASCII bytes."""
     cells: list[bytes] = []
     rest = b""
     for block in _read_blocks(source):
@@ -188,7 +188,7 @@ def _find_non_ascii_cells(source: FileSource) -> list[bytes]:
 
 
 def _refuse_broken_utf_8(source: FileSource, cells: list[bytes]) -> None:
-    """A UTF-8 file with a broken byte in it must not be read as something else from top to bottom."""
+    """Refuse a mostly UTF-8 file with a broken byte, so that it is not read in another encoding."""
     good = sum(_is_utf_8(cell) for cell in cells)
     if good and good * 2 >= len(cells):
         line = _find_undecodable_line(source, "utf-8")

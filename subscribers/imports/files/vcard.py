@@ -1,4 +1,4 @@
-"""Address books as vCards (versions 2.1 to 4.0), each card a row of our own columns."""
+"""Read address books in vCard format (versions 2.1 to 4.0), each card as a row of our own columns."""
 
 import quopri
 import re
@@ -11,7 +11,7 @@ from subscribers.imports.files.file_source import FileSource
 
 _PROPERTY = re.compile(r"(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;[^:]*)?):(?P<value>.*)", re.DOTALL)
 _MAX_CARD_LINES = 20_000
-"""Lines. A photograph in a card has some thousands."""
+"""A photograph in a card takes a few thousand lines."""
 
 
 def is_vcard(source: FileSource, encoding: str) -> bool:
@@ -25,7 +25,7 @@ def is_vcard(source: FileSource, encoding: str) -> bool:
 
 
 def read_vcards(source: FileSource, *, encoding: str) -> Iterator[SheetRow]:
-    """A header of our columns, then one row for each card that has an address, numbered by the cards.
+    """Yield a header of our columns, then one row for each card, numbered in order.
 
     Raises:
         ImportFileError: a card has no end.
@@ -60,7 +60,7 @@ def _read_cards(source: FileSource, encoding: str) -> Iterator[defaultdict[str, 
 
 
 def _unfold_lines(source: FileSource, encoding: str) -> Iterator[str]:
-    """Lines, those that were broken put together again: by a blank, or by = in quoted-printable."""
+    """Yield unfolded lines: continued by leading white space, or by a final = in quoted-printable."""
     import io
 
     held = ""

@@ -1,4 +1,4 @@
-"""The first sheet of an Excel workbook as rows of text."""
+"""Read the first sheet of an Excel workbook as rows of text."""
 
 import re
 from collections.abc import Iterator
@@ -19,15 +19,15 @@ _BLOCK = 1 << 20
 
 
 def is_workbook(names: tuple[str, ...]) -> bool:
-    """Whether an archive with members of these names is a workbook."""
+    """Return whether an archive with these files is a workbook."""
     return "xl/workbook.xml" in names
 
 
 def read_workbook(source: FileSource, archive: ZipArchive) -> Iterator[SheetRow]:
-    """The rows of the first sheet. Whole numbers are written without a point, days as ISO 8601.
+    """Yield the rows of the first sheet. Whole numbers have no decimal point, dates are ISO 8601.
 
     Raises:
-        ImportFileError: it is damaged, or claims more rows and columns than any list has.
+        ImportFileError: it is damaged, or claims more rows and columns than we allow.
     """
     _refuse_oversized(source, archive)
     from python_calamine import CalamineError, CalamineWorkbook
@@ -45,7 +45,7 @@ def read_workbook(source: FileSource, archive: ZipArchive) -> Iterator[SheetRow]
 
 def _format_value(value: Any) -> str:
     if isinstance(value, float) and value.is_integer():
-        # Excel knows only one kind of number: a telephone number comes as 976000000.0.
+        # Excel has only one kind of number: a telephone number arrives as 976000000.0.
         return str(int(value))
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
@@ -55,7 +55,7 @@ def _format_value(value: Any) -> str:
 
 
 def _refuse_oversized(source: FileSource, archive: ZipArchive) -> None:
-    """A cell far to the right and below makes a reader set aside all the room before it."""
+    """Refuse a sheet with a cell far out, for which the reader would allocate every cell before it."""
     for name in archive.names:
         if name.startswith("xl/worksheets/") and name.endswith(".xml"):
             columns, rows = _find_extent(archive.member(name))

@@ -1,4 +1,4 @@
-"""ZIP archives, read member by member and never unpacked onto the disk."""
+"""ZIP archives, read file by file and never unpacked onto the disk."""
 
 import stat
 import zipfile
@@ -12,7 +12,7 @@ from subscribers.imports.files.file_source import FileSource
 
 _MAX_MEMBERS = 1000
 _MAX_BYTES = 1 << 30
-# Lists shrink to a fifth, a sheet's XML to a thirtieth; what shrinks to a two-hundredth is made to hurt.
+# Lists compress to a fifth, a sheet's XML to a thirtieth; a ratio of two hundred is an attack.
 _MAX_RATIO = 200
 _SMALL_BYTES = 10 << 20
 _ENCRYPTED = 0x1
@@ -20,7 +20,7 @@ _ENCRYPTED = 0x1
 
 @dataclass(frozen=True, kw_only=True)
 class ZipArchive:
-    """An archive whose members were looked at and found harmless."""
+    """An archive whose contents have been checked and found harmless."""
 
     name: str
     zip: zipfile.ZipFile
@@ -30,7 +30,7 @@ class ZipArchive:
         return tuple(member.filename for member in self.zip.infolist() if not member.is_dir())
 
     def member(self, name: str) -> FileSource:
-        """One of them, as bytes that come out while they are read, and no more than was claimed."""
+        """Return one file, decompressed while it is read and limited to the size it claims."""
         info = self.zip.getinfo(name)
         return FileSource(
             name=f"{self.name}/{name}",
@@ -45,11 +45,10 @@ def is_zip(source: FileSource) -> bool:
 
 @contextmanager
 def open_archive(source: FileSource) -> Iterator[ZipArchive]:
-    """The archive in ``material``, open while the block runs.
+    """The archive in ``source``, open for the block.
 
     Raises:
-        ImportFileError: it is damaged, encrypted, far too large inside, or has a member with a name that
-            would leave a folder.
+        ImportFileError: it is damaged, encrypted or far too large inside, or a name in it points outside.
     """
     try:
         with source.open() as stream, zipfile.ZipFile(stream) as opened:

@@ -27,7 +27,7 @@ from subscribers.segments.segment import parse_segment
 from tests.factories.deliveries import FakeClock, add_subscribers, read_campaign, read_states
 from tests.factories.small_edition import SLUG, write_edition
 from tests.paths import ROOT
-from tests.servers.programs import MisbehavingServer
+from tests.servers.misbehaving_smtp import MisbehavingServer
 
 REASON = "in JP without consent on record"
 

@@ -65,7 +65,7 @@ def test_proof_about_somebody_else_changes_nothing(engine: Engine, campaign: int
     reader = only(engine).subscriber_id
     with engine.begin() as connection:
         assert not mark_sent_by_evidence(connection, campaign, 2**31 - 1, "a click", NOW)
-        assert not mark_sent_by_evidence(connection, 2**32 - 1, reader, "a click", NOW)
+        assert not mark_sent_by_evidence(connection, 2**31 - 1, reader, "a click", NOW)
     assert only(engine).state is S.in_doubt
 
 

@@ -125,10 +125,10 @@ def test_a_picture_that_is_not_there_is_named(draft: Draft, name: str, advice: s
         (b"\0\0\0\x18ftypheic\0\0\0\0", "is HEIC, and only Apple's programs show it"),
         (b"\0\0\0\x18ftypmif1\0\0\0\0", "is HEIC"),
         (b"\0\0\0\x1cftypavif\0\0\0\0", "is AVIF, and Outlook does not show it"),
-        (b"II*\0\x08\0\0\0", "is TIFF, and mail programs do not show it"),
+        (b"II*\0\x08\0\0\0", "is TIFF, and email programs do not show it"),
         (b"BM\x36\0\0\0", "is BMP"),
         (b"%PDF-1.7", "is PDF"),
-        (b"Just words.", "is not a JPEG, PNG or GIF, so mail programs do not show it. Save it as JPEG"),
+        (b"Just words.", "is not a JPEG, PNG or GIF, so email programs do not show it. Save it as JPEG"),
     ],
 )
 def test_other_formats_are_refused_with_the_reason(draft: Draft, data: bytes, words: str) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from lxml import etree
 
 from editions.markdown import lang_spans
-from editions.markdown.lang_spans import canonical_language, mark_languages_in_html, mark_languages_in_text
+from editions.markdown.lang_spans import mark_languages_in_html, mark_languages_in_text
 
 
 def show(html: str) -> str:
@@ -78,28 +78,6 @@ def test_marking_changes_no_word_and_leaves_the_other_scripts_inside(text: str, 
     if language == "en":
         outside = (root.text or "") + "".join(span.tail or "" for span in root)
         assert not re.search("[中文かナ한글Жө]", outside)
-
-
-@pytest.mark.parametrize(
-    ("written", "tag"),
-    [
-        ("en", "en"),
-        ("EN", "en"),
-        ("zh-hans", "zh-Hans"),
-        ("zh-hant-tw", "zh-Hant-TW"),
-        ("pt-br", "pt-BR"),
-        ("mn", "mn"),
-        ("mi", "mi"),
-        ("zh_CN", None),
-        ("xx", None),
-        ("english", None),
-        ("en-", None),
-        ("", None),
-        ("../x", None),
-    ],
-)
-def test_a_language_tag_is_written_as_bcp_47_has_it(written: str, tag: str | None) -> None:
-    assert canonical_language(written) == tag
 
 
 def test_the_example_in_the_docstring_is_true() -> None:

@@ -30,7 +30,7 @@ def test_links_readers_can_follow_are_fine(url: str) -> None:
 @pytest.mark.parametrize(
     ("url", "code", "words"),
     [
-        ("", "relative-link", "the link '' is relative, and relative links do not work in a mail"),
+        ("", "relative-link", "the link '' is relative, and relative links do not work in an email"),
         ("/forum", "relative-link", "beginning with https://"),
         ("forum.html", "relative-link", "is relative"),
         ("#top", "relative-link", "is relative"),
@@ -50,9 +50,9 @@ def test_links_readers_can_follow_are_fine(url: str) -> None:
         (
             "https://unesco.org@evil.example/",
             "broken-link",
-            "has a name before an @, which phishing mails use",
+            "has a name before an @, which phishing emails use",
         ),
-        ("mailto:", "broken-link", "'mailto:' has no valid mail address"),
+        ("mailto:", "broken-link", "'mailto:' has no valid email address"),
         ("mailto:office", "broken-link", "Write it as mailto:name@example.org"),
         ("http://192.0.2.1/", "numeric-link", "the link goes to the IP address 192.0.2.1"),
         ("http://2130706433/", "numeric-link", "spam filters reject"),

@@ -212,7 +212,7 @@ def test_nineteen_quotations_and_nine_lists_keep_what_they_hold() -> None:
         pytest.param("[a](data:text/html,x)", 10, "link-scheme", "links that begin with data:", id="data"),
         pytest.param("<ftp://example.org>", 10, "link-scheme", "links that begin with ftp:", id="ftp"),
         pytest.param("[a](https://)", 10, "broken-link", "is not a valid web address", id="no host"),
-        pytest.param("[a](mailto:office)", 10, "broken-link", "has no valid mail address", id="no mailbox"),
+        pytest.param("[a](mailto:office)", 10, "broken-link", "has no valid email address", id="no mailbox"),
         pytest.param("[a]()", 10, "relative-link", "the link '' is relative", id="no link"),
         pytest.param(
             "One\n[](https://example.org)",

@@ -17,7 +17,7 @@ def test_a_missing_edition_file_is_named(draft: Draft) -> None:
     (draft.folder / "edition.md").unlink()
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("edition.md", 1, "missing-edition-file")
-    assert "edition.md is missing, so the mail has no title and no subject" in problem.message
+    assert "edition.md is missing, so the email has no title and no subject" in problem.message
 
 
 def test_an_edition_without_a_folder_of_stories_has_nothing_to_send(draft: Draft) -> None:

@@ -186,7 +186,7 @@ def test_hidden_words_and_the_table_of_contents_are_left_out(bring_in: Importer,
     assert written(imported) == "Before."
     assert left(imported) == [
         "in ‘Youth forum’: 2 lines of the table of contents, the first “Youth forum 2”, left out, "
-        "because the mail has its own",
+        "because the email has its own",
         "in ‘Youth forum’: 2 hidden passages, the first “Psst”, left out",
     ]
 

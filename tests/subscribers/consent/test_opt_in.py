@@ -17,7 +17,8 @@ from subscribers.errors import AddressError, StatusError, UnknownSubscriberError
 from subscribers.models import ConsentEvent, ConsentRecord, MailedLink, Status, Subscriber
 from subscribers.one_time_links import issue_link
 from subscribers.tokens import LinkPurpose, TokenSigner
-from tests.servers.programs import is_somebody_waiting, wait_until
+from tests.servers.postgres import has_lock_waiter
+from tests.servers.process import wait_until
 
 KEY = SuppressionKey(b"s" * 32)
 SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
@@ -151,7 +152,7 @@ def test_who_comes_and_who_shuts_them_out_do_not_wait_for_each_other(
         # Halfway through a suppression: it is on the list, and its subscriber has yet to be found.
         add_suppression(session, KEY, "ann@example.org", reason=ConsentEvent.suppressed, now=now)
         arriving = pool.submit(arrive)
-        wait_until(lambda: is_somebody_waiting(engine), what="somebody at the door")
+        wait_until(lambda: has_lock_waiter(engine), what="somebody at the door")
         suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
         session.commit()
         arriving.result(20)

@@ -11,7 +11,8 @@ from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.columns_file import read_columns_file
 from subscribers.imports.files.format_detection import ReadOptions
-from subscribers.imports.importer import ImportReport, import_file
+from subscribers.imports.import_report import ImportReport
+from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, Status, Subscriber, Suppression
 from subscribers.queries import read_subscriber_details
 from tests.factories.spreadsheets import HOSTILE, SPREADSHEETS, Spreadsheet

@@ -20,8 +20,9 @@ from subscribers.consent.status_changes import erase, suppress, unsubscribe
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import unescape_formula
 from subscribers.errors import ImportFileError
-from subscribers.imports import importer
-from subscribers.imports.importer import ImportReport, RefusedRow, import_file
+from subscribers.imports import chunk_reader, importer
+from subscribers.imports.import_report import ImportReport, RefusedRow
+from subscribers.imports.importer import import_file
 from subscribers.models import (
     ConsentEvent,
     ConsentRecord,
@@ -406,7 +407,7 @@ def test_the_size_of_a_chunk_changes_nothing(
     session: Session, take: Take, monkeypatch: pytest.MonkeyPatch, chunk: int
 ) -> None:
     # With small chunks the first file counts as a great one, whose index is made at the end.
-    monkeypatch.setattr(importer, "_CHUNK", chunk)
+    monkeypatch.setattr(chunk_reader, "CHUNK_SIZE", chunk)
     numbers = [*range(20), 3, 19, 20, 3]
     first = "email,name,tags\n" + "".join(
         f"p{n}@example.org,N{row},t{n % 3}\n" for row, n in enumerate(numbers)
@@ -431,7 +432,7 @@ def test_the_size_of_a_chunk_changes_nothing(
 def test_a_great_import_that_fails_leaves_the_index_of_addresses_where_it_was(
     session: Session, take: Take, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
-    monkeypatch.setattr(importer, "_CHUNK", 4)
+    monkeypatch.setattr(chunk_reader, "CHUNK_SIZE", 4)
     rows = "".join(f"p{number}@example.org\n" for number in range(10))
     for _ in range(2):
         with pytest.raises(ImportFileError, match="a quotation mark"):
@@ -448,7 +449,7 @@ def test_a_great_import_that_fails_leaves_the_index_of_addresses_where_it_was(
 def test_a_file_of_nothing_but_faults_is_refused_whole(
     session: Session, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(importer, "_MOST_REFUSED", 10)
+    monkeypatch.setattr(importer, "_MAX_REFUSED", 10)
     with pytest.raises(
         ImportFileError, match=r"row 2: more than 10 rows cannot be used.*Check that it is the right file"
     ):

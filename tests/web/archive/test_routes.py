@@ -12,7 +12,7 @@ from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.compiler import compile_edition
 from mailer.web.app import create_app
-from mailer.web.archive.store import find_content, list_editions
+from mailer.web.archive_store import find_content, list_editions
 from mailer.workspace import Workspace
 from tests.factories.draft_edition import Draft
 from tests.web.site import Answer, add_sent, ask, opened_engine, served

@@ -51,7 +51,7 @@ def preview(workspace: Workspace) -> Iterator[Preview]:
 
 
 def test_there_must_be_such_an_edition(workspace: Workspace) -> None:
-    with pytest.raises(ConfigurationError, match="no such edition"):
+    with pytest.raises(ConfigurationError, match="There is no edition"):
         create_preview_app(workspace, "2021-3")
 
 
@@ -108,13 +108,13 @@ def test_its_pictures_come_from_memory(preview: Preview) -> None:
 def test_a_picture_outlives_a_file_saved_between_a_frame_and_its_pictures(preview: Preview) -> None:
     (name,) = set(re.findall(r'src="/media/([^"]+)"', preview.get("/frame").text))
     preview.draft.write(STORY_FILE, STORY.replace("sector: culture", "sector: cultur"))
-    assert "no mail to show" in preview.get("/frame").text
+    assert "no email to show" in preview.get("/frame").text
     assert preview.get(f"/media/{name}").status == 200
 
 
 def test_it_is_shown_as_a_subscriber_gets_it_without_their_keys(preview: Preview) -> None:
     words = preview.words(**{"for": "MEI@example.org"})
-    assert "Shown as Mei Lin, mei@example.org gets it." in words
+    assert "Shown for Mei Lin, mei@example.org." in words
     frame = preview.get("/frame", **{"for": "mei@example.org"}).text
     assert "Dear Mei Lin," in frame
     for page in (frame, preview.get("/", show="text", **{"for": "mei@example.org"}).text):
@@ -140,14 +140,14 @@ def test_an_address_that_is_on_no_list_is_named(preview: Preview, address: str, 
 
 def test_a_segment_is_gone_through_reader_by_reader(preview: Preview) -> None:
     first = preview.words(segment="country:MN,CN")
-    assert "2 readers today. Shown as number 1 gets it: Mei Lin, mei@example.org." in first
+    assert "2 readers today. Shown for number 1: Mei Lin, mei@example.org." in first
     assert "Next reader" in first
     assert "Previous reader" not in first
     second = preview.words(segment="country:MN,CN", n="2")
-    assert "Shown as number 2 gets it: Bat, bat@example.org." in second
+    assert "Shown for number 2: Bat, bat@example.org." in second
     assert "Previous reader" in second
     assert "Dear Bat," in preview.get("/frame", segment="country:MN,CN", n="2").text
-    assert "Shown as number 2" in preview.words(segment="country:MN,CN", n="99")
+    assert "Shown for number 2" in preview.words(segment="country:MN,CN", n="99")
 
 
 def test_a_segment_without_readers_says_so(preview: Preview) -> None:
@@ -182,7 +182,7 @@ def test_errors_stand_on_the_page_with_their_file_and_line(preview: Preview) -> 
     assert "unknown-sector" in words
     assert "Nothing to show yet" in words
     assert "<title>(1) " in page.text
-    assert "no mail to show" in preview.get("/frame").text
+    assert "no email to show" in preview.get("/frame").text
 
 
 def test_a_template_that_is_wrong_is_an_error_like_any_other(preview: Preview) -> None:
@@ -198,7 +198,7 @@ def test_an_edition_that_vanishes_is_an_error_like_any_other(preview: Preview) -
     preview.draft.folder.rename(preview.draft.folder.with_name("moved"))
     page = preview.get()
     assert page.status == 200
-    assert "no such edition" in page.text
+    assert "There is no edition" in page.text
 
 
 def test_a_problem_is_words_and_never_markup(preview: Preview) -> None:
@@ -209,7 +209,7 @@ def test_a_problem_is_words_and_never_markup(preview: Preview) -> None:
 
 
 def test_a_check_the_edition_does_without_is_named_with_its_reason(preview: Preview) -> None:
-    assert "Done without" not in preview.get().text
+    assert "Checks switched off" not in preview.get().text
     preview.draft.change(
         "edition.md", "language: en", "language: en\nchecks:\n  long-subject: Our <name> is long."
     )

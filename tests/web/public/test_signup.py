@@ -21,7 +21,8 @@ from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.status_changes import suppress
 from subscribers.models import ConsentEvent, ConsentRecord, Status, Subscriber
-from tests.servers.programs import MisbehavingServer, Stage, wait_until
+from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
+from tests.servers.process import wait_until
 from tests.web.site import Answer, add_reader, ask, dump_tables, find_reader, opened_engine, served
 
 OWN = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
@@ -358,7 +359,7 @@ def test_letters_go_out_by_themselves_beside_the_pages(door: Door) -> None:
     thread = threading.Thread(
         target=run_letter_worker,
         args=(door.workspace,),
-        kwargs={"stop": stop, "say": said.append, "seconds": 0.01},
+        kwargs={"stop": stop, "report": said.append, "poll_seconds": 0.01},
     )
     thread.start()
     try:

@@ -16,7 +16,8 @@ from lxml import etree
 from editions.markdown.renderer import render_markdown
 from editions.new_edition import make_slug, quote_yaml
 from editions.source.front_matter import read_front_matter
-from editions.source.text_file import TextFile, remove_unsafe_characters
+from editions.source.text_file import TextFile
+from editions.unsafe_characters import remove_unsafe_characters
 from editions.word.html.chapters import Chapter
 from editions.word.html.cleaner import clean_chapter
 from editions.word.html.inline_spans import has_visible_text

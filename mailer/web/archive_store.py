@@ -1,4 +1,4 @@
-"""What was sent: the editions with a launched campaign, and their frozen content. Only reads."""
+"""Reading the archive: editions with a launched campaign, and their frozen content."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,9 @@ _MAX_LISTED = 60
 
 @dataclass(frozen=True, kw_only=True)
 class ArchivedEdition:
-    """An edition in the archive. ``sent_at`` is when its first campaign began; the rest is as in its last.
+    """An edition in the archive. ``sent_at`` is the launch of its first campaign; the rest is from its last.
 
-    ``languages`` are those it is in, its own first; ``sectors`` and ``countries`` are those of its stories.
+    ``languages`` begin with the edition's own; ``sectors`` and ``countries`` are those of its stories.
     ``subjects`` and ``preheaders`` are by language.
     """
 
@@ -48,7 +48,7 @@ class ArchivedEdition:
 
 @dataclass(frozen=True, kw_only=True)
 class _Summary:
-    """What the list says of one content."""
+    """What the list of editions shows of one frozen content."""
 
     title: str
     subject: str
@@ -59,24 +59,24 @@ class _Summary:
 
 @dataclass
 class SummaryCache:
-    """What is known of contents that were read before. They are frozen, so it never becomes wrong."""
+    """Cached summaries of contents, which are frozen, so the cache is never stale."""
 
     _summaries: dict[tuple[int, str], _Summary | None] = field(default_factory=dict)
 
-    def read_summary(self, opened: Session, campaign_id: int, language: str) -> _Summary | None:
-        """What a content says; None where an older program wrote it."""
+    def read_summary(self, session: Session, campaign_id: int, language: str) -> _Summary | None:
+        """Return the summary of a content; None if an older version of the program wrote it."""
         key = campaign_id, language
         if key not in self._summaries:
-            row = opened.get(CampaignContent, key)
+            row = session.get(CampaignContent, key)
             content = None if row is None else _load_content(row.body)
             self._summaries[key] = None if content is None else _summarise(content)
         return self._summaries[key]
 
 
-def list_editions(opened: Session, shelf: SummaryCache | None = None) -> list[ArchivedEdition]:
-    """The latest editions of the archive, the newest first."""
+def list_editions(session: Session, cache: SummaryCache | None = None) -> list[ArchivedEdition]:
+    """List the latest editions of the archive, newest first."""
     campaign = func.max(Campaign.id)
-    rows = opened.exec(
+    rows = session.exec(
         select(Campaign.edition, campaign, func.min(Campaign.launched_at))
         .where(
             col(Campaign.state).in_(_LAUNCHED_STATES),
@@ -87,9 +87,9 @@ def list_editions(opened: Session, shelf: SummaryCache | None = None) -> list[Ar
         .order_by(func.min(Campaign.launched_at).desc(), campaign.desc())
         .limit(_MAX_LISTED)
     ).all()
-    languages = _read_languages(opened, [last for _, last, _ in rows if last is not None])
+    languages = _read_languages(session, [last for _, last, _ in rows if last is not None])
     found = (
-        _make_edition(opened, shelf or SummaryCache(), slug, last, launched_at, languages[last])
+        _make_edition(session, cache or SummaryCache(), slug, last, launched_at, languages[last])
         for slug, last, launched_at in rows
         if last is not None and launched_at is not None
     )
@@ -98,18 +98,18 @@ def list_editions(opened: Session, shelf: SummaryCache | None = None) -> list[Ar
 
 @dataclass(frozen=True, kw_only=True)
 class ArchivedContent:
-    """An edition to be read, and whether anybody may: otherwise only those who have its mail."""
+    """The content of an edition, and whether it is public or only for those who have its email."""
 
     content: CompiledEdition
     is_public: bool
 
 
-def find_content(opened: Session, slug: str, language: str, version: str = "") -> ArchivedContent | None:
-    """The frozen content of an edition in a language, from its latest launched campaign in the archive.
+def find_content(session: Session, slug: str, language: str, version: str = "") -> ArchivedContent | None:
+    """Find the content of an edition in a language, from its latest launched campaign in the archive.
 
-    Outside the archive it takes the ``version`` that the mail's own link names. None where there is none.
+    An edition outside the archive needs the ``version`` in the link of its email. Returns None if not found.
     """
-    rows = opened.exec(
+    rows = session.exec(
         select(CampaignContent.body, Campaign.archived)
         .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(
@@ -129,8 +129,8 @@ def find_content(opened: Session, slug: str, language: str, version: str = "") -
 
 
 def _make_edition(
-    opened: Session,
-    shelf: SummaryCache,
+    session: Session,
+    cache: SummaryCache,
     slug: str,
     campaign_id: int,
     sent_at: datetime,
@@ -139,7 +139,7 @@ def _make_edition(
     summaries = {
         language: summary
         for language in languages
-        if (summary := shelf.read_summary(opened, campaign_id, language)) is not None
+        if (summary := cache.read_summary(session, campaign_id, language)) is not None
     }
     if not summaries:
         return None
@@ -156,10 +156,10 @@ def _make_edition(
     )
 
 
-def _read_languages(opened: Session, campaigns: list[int]) -> Mapping[int, list[str]]:
-    """The languages of campaigns, each edition's own first."""
+def _read_languages(session: Session, campaigns: list[int]) -> Mapping[int, list[str]]:
+    """Read the languages of campaigns, each edition's own first."""
     languages: dict[int, list[str]] = defaultdict(list)
-    rows = opened.exec(
+    rows = session.exec(
         select(CampaignContent.campaign_id, CampaignContent.language, Campaign.language)
         .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(col(CampaignContent.campaign_id).in_(campaigns))
@@ -180,7 +180,7 @@ def _summarise(content: CompiledEdition) -> _Summary:
 
 
 def _load_content(body: bytes) -> CompiledEdition | None:
-    # An edition sent years ago by an older program is missing from the shelf; the shelf itself stays.
+    # An edition sent by an older version of the program is left out; the rest of the archive still works.
     try:
         return CompiledEdition.from_bytes(body)
     except CompiledVersionError:

@@ -1,0 +1,22 @@
+"""Characters that must not be sent in an email."""
+
+import re
+
+# Not allowed in XML 1.0 and never intended: control characters, surrogates, non-characters. U+2028 and U+2029
+# break lines in some programs and not in others; U+202A to U+202E and U+2066 to U+2069 change the writing
+# direction of what follows.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufdd0-\ufdef\ufffe\uffff]"
+)
+UNSAFE_MESSAGE = "{} is an invisible control character, which email programs handle badly. Delete it."
+
+
+def find_unsafe_character(text: str) -> str | None:
+    """The name (``U+0007``) of the first character of ``text`` that is not allowed in an email."""
+    found = _UNSAFE.search(text)
+    return f"U+{ord(found.group()):04X}" if found else None
+
+
+def remove_unsafe_characters(text: str) -> str:
+    """``text`` without the characters that are not allowed in an email."""
+    return _UNSAFE.sub("", text)

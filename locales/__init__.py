@@ -1,0 +1,1 @@
+"""Countries and languages: their codes, their names, and what people write for them."""

@@ -1,0 +1,82 @@
+"""Languages by BCP 47 tag: one spelling for each, their names and the direction of their writing.
+
+A tag is known when CLDR has a name for its language, script and region. CLDR has names for many more
+languages than it has data for (Tetum, Klingon), so whatever needs that data has a fallback.
+"""
+
+import re
+from collections.abc import Mapping
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING, Literal
+from unicodedata import normalize
+
+if TYPE_CHECKING:
+    from babel import Locale
+
+_TAG = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
+# Aramaic, Judeo-Persian and Judeo-Arabic, for which CLDR has no data.
+_RIGHT_TO_LEFT = frozenset({"arc", "jpr", "jrb"})
+
+
+def canonical_language(text: str) -> str | None:
+    """The tag ``text`` as BCP 47 writes it: ``zh-hans`` is ``zh-Hans``, ``pt_br`` is ``pt-BR``.
+
+    None when it is not a tag, or its language, script or region is not known.
+    """
+    match = _TAG.fullmatch(normalize("NFKC", text).strip().replace("_", "-"))
+    if match is None:
+        return None
+    language, script, region = (part or "" for part in match.groups())
+    parts = (language.lower(), script.title(), region.upper())
+    if not all(not part or part in known for part, known in zip(parts, _subtags(), strict=True)):
+        return None
+    return "-".join(part for part in parts if part)
+
+
+def language_name(tag: str, language: str | None = None) -> str:
+    """The name of the language ``tag`` in ``language``, or in itself: ``中文``, ``français``; the tag where
+    CLDR has none."""
+    locale = find_locale(tag)
+    if locale is not None and language is None:
+        return locale.get_display_name() or tag
+    names = _language_names(language or "en")
+    if name := names.get(tag.replace("-", "_")):
+        return name
+    if locale is not None:
+        return locale.get_display_name(language) or tag
+    return names.get(tag.partition("-")[0], tag)
+
+
+# Called for every text of an edition.
+@lru_cache(512)
+def text_direction(tag: str) -> Literal["ltr", "rtl"]:
+    """``rtl`` where the language ``tag`` is written from right to left, else ``ltr``."""
+    locale = find_locale(tag)
+    is_rtl = locale.text_direction == "rtl" if locale else tag.partition("-")[0] in _RIGHT_TO_LEFT
+    return "rtl" if is_rtl else "ltr"
+
+
+def find_locale(tag: str) -> "Locale | None":
+    """CLDR's data about the language ``tag``; None where it has none."""
+    from babel import Locale, UnknownLocaleError
+
+    try:
+        return Locale.parse(tag, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return None
+
+
+@cache
+def _language_names(language: str) -> Mapping[str, str]:
+    locale = find_locale(language)
+    return {} if locale is None else locale.languages
+
+
+@cache
+def _subtags() -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The languages, scripts and regions CLDR has an English name for."""
+    # Imported late: Babel takes a good part of a second, and many commands do not need it.
+    from babel import Locale
+
+    english = Locale("en")
+    return frozenset(english.languages), frozenset(english.scripts), frozenset(english.territories)

@@ -1,0 +1,122 @@
+"""What changed between two versions of a compiled edition, in words for the person who approved the first."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from mailer.rendering.body.fragments import FragmentKind, find_fragment
+from mailer.rendering.body.variants import StoryFacts
+from mailer.rendering.compiled import CompiledEdition
+
+_HEADINGS = {
+    "title": "the newsletter’s name",
+    "subject": "the subject",
+    "preheader": "the preheader",
+    "sender_name": "the sender’s name",
+    "greeting": "the greeting",
+}
+_PICTURE = re.compile(r"/media/([\w.-]+)")
+# What the frame of a mail repeats of its stories: the contents, and the edges of sections.
+_REPEATED = re.compile(
+    r"<!--@begin entry .*?<!--@end entry-->|<!--@(?:begin|end) [^>]*-->"
+    "|\x1ebegin entry .*?\x1eend entry\x1f|\x1e(?:begin|end) [^\x1f]*\x1f",
+    re.DOTALL,
+)
+
+
+def list_content_changes(
+    before: Sequence[CompiledEdition], after: Sequence[CompiledEdition], *, redressed: bool = False
+) -> list[str]:
+    """The differences, such as "the words of the story teachers (zh)"; none if the versions are the same.
+
+    ``redressed`` says that the theme or a setting changed besides. That alone changes the HTML of everything
+    and the words around the stories, so they are not listed then.
+    """
+    old, new = {mail.language: mail for mail in before}, {mail.language: mail for mail in after}
+    changes = [f"the {language} version was removed" for language in old if language not in new]
+    changes += [f"the {language} version was added" for language in new if language not in old]
+    found: dict[str, list[str]] = {}
+    for language, mail in new.items():
+        if language in old:
+            for change in dict.fromkeys(_compare(old[language], mail, redressed=redressed)):
+                found.setdefault(change, []).append(language)
+    several = len(old) > 1
+    changes += [f"{words} ({', '.join(tags)})" if several else words for words, tags in found.items()]
+    return changes
+
+
+def _compare(old: CompiledEdition, new: CompiledEdition, *, redressed: bool) -> Iterator[str]:
+    yield from (words for name, words in _HEADINGS.items() if getattr(old, name) != getattr(new, name))
+    yield from _compare_choice(old, new)
+    kept = [facts.slug for facts in old.stories if facts.slug in {facts.slug for facts in new.stories}]
+    for slug in kept:
+        name = f"the story {slug}"
+        pieces = _find_story(old, slug), _find_story(new, slug)
+        yield from _compare_pieces(*pieces, words=f"the words of {name}", name=name, redressed=redressed)
+    if [facts.slug for facts in old.stories] == [facts.slug for facts in new.stories]:
+        words = "the letter or the words around the stories"
+        frames = _find_frame(old, kept), _find_frame(new, kept)
+        yield from _compare_pieces(*frames, words=words, name="the letter or masthead", redressed=redressed)
+
+
+def _compare_choice(old: CompiledEdition, new: CompiledEdition) -> Iterator[str]:
+    """Which stories there are, in which order, and who gets them."""
+    before, after = _by_slug(old), _by_slug(new)
+    yield from (f"the story {slug} was removed" for slug in before if slug not in after)
+    yield from (f"the story {slug} was added" for slug in after if slug not in before)
+    if before.keys() == after.keys() and list(before) != list(after):
+        yield "the order of the stories"
+    for slug, facts in before.items():
+        if facts != after.get(slug, facts):
+            yield f"the section of the story {slug}, or who gets it"
+    if old.personalise != new.personalise:
+        yield "who gets which stories (personalise)"
+    if old.switched_off != new.switched_off:
+        yield "the checks it does without"
+
+
+def _by_slug(mail: CompiledEdition) -> dict[str, StoryFacts]:
+    return {facts.slug: facts for facts in mail.stories}
+
+
+def _compare_pieces(
+    old: tuple[str, str], new: tuple[str, str], *, words: str, name: str, redressed: bool
+) -> Iterator[str]:
+    """Compare HTML and text of one part of the mail."""
+    whole = redressed and name == "the letter or masthead"
+    has_new_pictures = _list_pictures(old[0]) != _list_pictures(new[0])
+    if has_new_pictures:
+        yield f"a picture of {name}"
+    if old[1] != new[1] and not whole:
+        yield words
+    elif old[0] != new[0] and not redressed and not has_new_pictures:
+        # What only the HTML has: a picture's description, a link's address, an emphasis.
+        yield words
+
+
+def _list_pictures(html: str) -> list[str]:
+    return _PICTURE.findall(html)
+
+
+def _find_story(mail: CompiledEdition, slug: str) -> tuple[str, str]:
+    """The HTML and the text of one story."""
+
+    def find(marked: str, *, markup: bool) -> str:
+        place = find_fragment(marked, FragmentKind.story, slug, markup=markup)
+        return marked[slice(*place)] if place else ""
+
+    return find(mail.html, markup=True), find(mail.text, markup=False)
+
+
+def _find_frame(mail: CompiledEdition, slugs: Sequence[str]) -> tuple[str, str]:
+    """The HTML and the text without the stories, and without what is compared by itself."""
+
+    def find(marked: str, *, markup: bool) -> str:
+        for slug in slugs:
+            if place := find_fragment(marked, FragmentKind.story, slug, markup=markup):
+                marked = marked[: place[0]] + marked[place[1] :]
+        frame = _REPEATED.sub("", marked)
+        for words in sorted((mail.title, mail.subject, mail.preheader), key=len, reverse=True):
+            frame = frame.replace(words, "")
+        return " ".join(frame.split())
+
+    return find(mail.html, markup=True), find(mail.text, markup=False)

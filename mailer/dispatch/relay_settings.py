@@ -1,0 +1,135 @@
+"""Turn ``[smtp]`` settings into relays to connect to: their options, credentials and transports."""
+
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from mailer.errors import ConfigurationError
+from mailer.settings import RelaySettings, SmtpSettings
+from mailer.smtp.auth import Credentials, read_first_line
+from mailer.smtp.interfaces import Transport
+from mailer.smtp.maildir import MaildirTransport
+from mailer.smtp.options import SmtpOptions
+from mailer.smtp.transport import SmtpTransport
+
+DEFAULT_NAME = "main"
+"""The name of the relay that ``[smtp] url`` sets when no others are listed."""
+
+_OVERRIDABLE = ("auth", "starttls", "rate", "messages_per_connection", "warm_up")
+
+
+def list_relays(smtp: SmtpSettings) -> tuple[RelaySettings, ...]:
+    """Return the relays of ``smtp`` in the order of the file; its own url as "main" if it lists none.
+
+    Raises:
+        ConfigurationError: two have the same name, or one of several is a folder.
+    """
+    if not smtp.relays:
+        return (RelaySettings(name=DEFAULT_NAME, url=smtp.url),)
+    names = [relay.name for relay in smtp.relays]
+    if doubled := sorted({name for name in names if names.count(name) > 1}):
+        raise ConfigurationError(
+            f"[[smtp.relays]]: two relays are named {doubled[0]!r}. Give each relay its own name."
+        )
+    for relay in smtp.relays if len(smtp.relays) > 1 else ():
+        if urlsplit(relay.url).scheme == "maildir":
+            raise ConfigurationError(
+                f"[[smtp.relays]] {relay.name}: a folder cannot be one of several relays, because nothing "
+                "delivers its messages. Set it alone, in [smtp] url."
+            )
+    return smtp.relays
+
+
+def merge_relay_settings(smtp: SmtpSettings, relay: RelaySettings) -> SmtpSettings:
+    """Return ``smtp`` with the settings of ``relay`` in place of its own; what the relay omits stays.
+
+    A relay with its own secret inherits none: the token of one relay is not for another.
+    """
+    own: dict[str, object] = {
+        name: value for name in _OVERRIDABLE if (value := getattr(relay, name)) is not None
+    }
+    if relay.password_file or relay.token_file or urlsplit(relay.url).password:
+        own |= {"password_file": relay.password_file, "token_file": relay.token_file}
+    return smtp.model_copy(update={"url": relay.url, "relays": (), **own})
+
+
+def make_transport(settings: SmtpSettings, root: Path) -> Transport:
+    """Return the transport for ``settings.url``; relative paths are under ``root``. Nothing is connected yet.
+
+    Raises:
+        ConfigurationError: the URL is not a relay address, or the password cannot be read.
+    """
+    url = urlsplit(settings.url)
+    if url.scheme in {"smtp", "smtps"} and url.hostname and _has_valid_port(url):
+        return SmtpTransport(make_smtp_options(settings, root))
+    if url.scheme == "maildir" and url.path:
+        return MaildirTransport(root / url.path)
+    # There may be a password before an @.
+    shown = f"{url.scheme}://…@{settings.url.rpartition('@')[2]}" if "@" in settings.url else settings.url
+    raise ConfigurationError(
+        f"[smtp] url = {shown!r} is not a relay address. "
+        "Use smtp://host:587, smtps://host:465 or maildir:PATH."
+    )
+
+
+def make_smtp_options(settings: SmtpSettings, root: Path) -> SmtpOptions:
+    """Return the options for ``settings``; relative paths are under ``root``.
+
+    Raises:
+        ConfigurationError: the user has neither password nor token, or a file cannot be read.
+        ValueError: the URL is not that of an SMTP server.
+    """
+    return SmtpOptions.from_url(
+        settings.url,
+        credentials=read_credentials(settings.url, settings.password_file, settings.token_file, root),
+        starttls=settings.starttls,
+        auth=settings.auth,
+        pipelining=settings.pipelining,
+        timeout=settings.timeout,
+        final_timeout=settings.final_timeout,
+        messages_per_connection=settings.messages_per_connection,
+        connection_seconds=60 * settings.connection_minutes,
+    )
+
+
+def read_credentials(
+    url: str, password_file: Path | None, token_file: Path | None, root: Path
+) -> Credentials | None:
+    """Return the credentials for ``url``; None if it names no user. Relative paths are under ``root``.
+
+    Raises:
+        ConfigurationError: the user has neither password nor token, or a file cannot be read.
+    """
+    parts = urlsplit(url)
+    user = unquote(parts.username or "")
+    if not user:
+        return None
+    password = unquote(parts.password or "")
+    if not password and password_file is not None:
+        password = _read_secret(root / password_file, "password_file", "password")
+    token = root / token_file if token_file is not None else None
+    if token is not None:
+        _read_secret(token, "token_file", "OAuth token")
+    if not password and token is None:
+        raise ConfigurationError(
+            "[smtp] url names a user but no password is set. Put the password in a file and set password_file "
+            "to its path (or token_file for an OAuth token)."
+        )
+    if any(not character.isprintable() for character in user + password):
+        raise ConfigurationError("[smtp]: the user name or password contains a control character. Remove it.")
+    return Credentials(user=user, password=password, token_file=token)
+
+
+def _read_secret(path: Path, key: str, what: str) -> str:
+    try:
+        return read_first_line(path)
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(
+            f"[smtp] {key}: {path} cannot be read or is empty. Its first line must be the {what}."
+        ) from error
+
+
+def _has_valid_port(url: SplitResult) -> bool:
+    try:
+        return url.port is None or url.port > 0
+    except ValueError:
+        return False

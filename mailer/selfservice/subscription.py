@@ -1,0 +1,181 @@
+"""From the token in a link to its subscriber, and what their pages may show of the subscription."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Engine
+from sqlmodel import Session, select
+
+from mailer.database.clock import read_clock
+from mailer.database.engine import open_session
+from mailer.database.models import Campaign, CampaignContent
+from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
+from mailer.rendering.body.variants import choose_language
+from mailer.workspace import Keys
+from subscribers.consent.status_changes import GONE_STATUSES
+from subscribers.errors import TokenError
+from subscribers.models import ConsentEvent, Status, Subscriber, Suppression
+from subscribers.one_time_links import check_link, use_link
+from subscribers.tokens import LinkPurpose, TokenPayload
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionSummary:
+    """A reader's subscription, as far as anyone who holds their link may see it.
+
+    ``address`` is masked, and empty for an erased reader. ``may_return`` says whether the reader can
+    resubscribe with a button. ``language`` is that of the email the link came in, as a BCP 47 tag, and empty
+    if it is not known.
+    """
+
+    address: str
+    status: Status
+    may_return: bool
+    language: str = ""
+
+    @property
+    def is_member(self) -> bool:
+        return self.status not in GONE_STATUSES
+
+    @property
+    def gets_mail(self) -> bool:
+        return self.status in {Status.active, Status.paused}
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinkedSubscriber:
+    """The subscriber behind a link, in an open database session. The caller commits.
+
+    ``campaign_id`` is that of the email the link came in, 0 if it came in none.
+    """
+
+    session: Session
+    keys: Keys
+    subscriber: Subscriber
+    subscriber_id: int
+    campaign_id: int = 0
+
+    @property
+    def source(self) -> str:
+        """Where the link came from, for consent records."""
+        return f"campaign {self.campaign_id}"
+
+    def summarise(self) -> SubscriptionSummary:
+        """Summarise the subscription as it is in this session."""
+        is_erased = self.subscriber.status is Status.erased
+        may_return = not is_erased and self.subscriber.status in GONE_STATUSES
+        return SubscriptionSummary(
+            address="" if is_erased else mask_address(self.subscriber.email),
+            status=self.subscriber.status,
+            may_return=may_return and not self._is_suppressed_by_team(),
+            language=self._read_mail_language(),
+        )
+
+    def confirm_delivery(self, evidence: str, now: datetime) -> None:
+        """Mark the email's delivery as sent if it was in doubt.
+
+        A reader who acts through the link in an email has received it. Only for POST requests: a scanner that
+        opens links has the email too.
+        """
+        mark_sent_by_evidence(self.session.connection(), self.campaign_id, self.subscriber_id, evidence, now)
+
+    def sign_token(self) -> str:
+        """Sign a token for the reader's own pages. It belongs to no campaign, so it proves no delivery."""
+        return self.keys.tokens.sign(
+            LinkPurpose.subscription, subscriber_id=self.subscriber_id, campaign_id=0
+        )
+
+    def _read_mail_language(self) -> str:
+        """Return the language of the email the link came in; without a campaign, the reader's own."""
+        own = self.subscriber.language or ""
+        campaign = self.session.get(Campaign, self.campaign_id)
+        if campaign is None:
+            return own
+        frozen = select(CampaignContent.language).where(CampaignContent.campaign_id == campaign.id)
+        languages = sorted(self.session.exec(frozen), key=lambda tag: tag != campaign.language)
+        return choose_language(own, languages) if languages else own
+
+    def _is_suppressed_by_team(self) -> bool:
+        suppression = self.session.get(Suppression, self.keys.suppression.digest(self.subscriber.email))
+        return suppression is not None and suppression.reason is ConsentEvent.suppressed
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenedLink:
+    """A one-time link, in an open database session: its subscriber, its new address if any, and the time."""
+
+    reader: LinkedSubscriber
+    new_address: str
+    now: datetime
+
+
+@contextmanager
+def open_subscription(
+    engine: Engine, keys: Keys, token: str, *, read_only: bool = False, allow_erased: bool = False
+) -> Iterator[LinkedSubscriber]:
+    """Open the subscription behind the token of a newsletter's link.
+
+    Raises:
+        TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+    """
+    payload = read_token(keys, token)
+    with open_session(engine, read_only=read_only) as session:
+        yield load_subscriber(
+            session, keys, payload.subscriber_id, campaign_id=payload.campaign_id, allow_erased=allow_erased
+        )
+
+
+@contextmanager
+def open_link(
+    engine: Engine, keys: Keys, token: str, purpose: LinkPurpose, *, use: bool
+) -> Iterator[OpenedLink]:
+    """Open the subscription behind the token of a one-time link. With ``use`` the link is used up, once the
+    caller commits; without it the session is read-only.
+
+    Raises:
+        TokenError: the link is invalid, used or expired, or its subscriber was erased.
+    """
+    with open_session(engine, read_only=not use) as session:
+        now = read_clock(session.connection())
+        link = (use_link if use else check_link)(session, keys.tokens, token, purpose, now=now)
+        yield OpenedLink(
+            reader=load_subscriber(session, keys, link.subscriber_id), new_address=link.detail, now=now
+        )
+
+
+def read_token(keys: Keys, token: str) -> TokenPayload:
+    """Verify the token of a newsletter's link and return what it says.
+
+    Raises:
+        TokenError: the token is invalid.
+    """
+    return keys.tokens.read(token, LinkPurpose.subscription)
+
+
+def mask_address(address: str) -> str:
+    """Mask ``mei.lin@example.org`` as ``m…@e…org``: its owner recognises it, and nobody else learns it."""
+    local, _, domain = address.rpartition("@")
+    first, _, last = domain.rpartition(".")
+    return f"{local[:1]}…@{first[:1]}…{last}"
+
+
+def load_subscriber(
+    session: Session, keys: Keys, subscriber_id: int, *, campaign_id: int = 0, allow_erased: bool = False
+) -> LinkedSubscriber:
+    """Load the subscriber a genuine link names.
+
+    Raises:
+        TokenError: there is no such subscriber, or it was erased. The same error as for an invalid token.
+    """
+    subscriber = session.get(Subscriber, subscriber_id)
+    if subscriber is None or (subscriber.status is Status.erased and not allow_erased):
+        raise TokenError
+    return LinkedSubscriber(
+        session=session,
+        keys=keys,
+        subscriber=subscriber,
+        subscriber_id=subscriber_id,
+        campaign_id=campaign_id,
+    )

@@ -1,0 +1,136 @@
+"""Read the rows of a file into chunks that are ready for the staging table."""
+
+from collections.abc import Generator
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from subscribers.consent.suppression import SuppressionKey
+from subscribers.csv_format import COLUMNS, SheetRow
+from subscribers.errors import SubscriberError
+from subscribers.imports.files.format_detection import FilePart
+from subscribers.imports.files.raw_row import RawRow
+from subscribers.imports.import_report import PartReport, RefusedRow
+from subscribers.imports.row_parser import ParsedRow, RowParser
+from subscribers.imports.suppressed_rows import SuppressedRow
+
+CHUNK_SIZE = 20_000
+"""How many rows are stored together, with a handful of statements."""
+_SAMPLE_ROWS = 5
+
+
+@dataclass(kw_only=True)
+class Chunk:
+    """Rows that were read: ``rows`` as the staging table takes them, ``lists`` of sectors and tags that are
+    new to it, ``suppressed`` and ``refused`` rows, and ``duplicates`` with the first row of each address.
+    ``last`` is the number of the last row.
+    """
+
+    rows: list[tuple[Any, ...]] = field(default_factory=list)
+    lists: list[tuple[int, str]] = field(default_factory=list)
+    suppressed: list[SuppressedRow] = field(default_factory=list)
+    refused: list[RefusedRow] = field(default_factory=list)
+    duplicates: list[tuple[int, int]] = field(default_factory=list)
+    last: int = 0
+
+    @property
+    def is_large(self) -> bool:
+        """Whether it is big enough to suggest a large import."""
+        return len(self.rows) > CHUNK_SIZE // 2
+
+
+def _sample(raw: RawRow) -> dict[str, str]:
+    return {name: cell for name, cell in zip(COLUMNS, raw, strict=False) if cell}
+
+
+class ChunkReader:
+    """Reads the parts of a file in chunks, in a thread of its own while another stores them."""
+
+    def __init__(self, *, parser: RowParser, key: SuppressionKey | None, offset: int) -> None:
+        self._parser = parser
+        self._key = key
+        self._offset = offset
+        self._lists: dict[frozenset[str], int] = {}
+        self._new_lists: list[tuple[int, str]] = []
+        self._last_list = 0
+        self._samples: list[dict[str, str]] = []
+
+    def report(self, part: FilePart) -> PartReport:
+        """Return how the part was read; call it after the last chunk."""
+        mapping = part.mapping
+        return PartReport(
+            file=part.member,
+            form=part.form,
+            certain=part.certain,
+            maker=mapping.maker.value,
+            meaning={column: list(titles) for column, titles in mapping.meaning.items()},
+            unused=list(mapping.unused),
+            samples=self._samples,
+        )
+
+    def read(self, part: FilePart) -> Generator[Chunk, None, None]:
+        self._samples = []
+        last = 0
+        while chunk := self._read_chunk(part):
+            yield chunk
+            last = chunk.last
+        self._offset += last
+
+    def _read_chunk(self, part: FilePart) -> Chunk | None:
+        """Read the next rows, None at the end.
+
+        Each row is parsed and released before the next is read: keeping many rows alive makes Python's
+        garbage collector traverse all objects again and again.
+        """
+        chunk = Chunk()
+        parse, read_row = self._parser.parse, part.mapping.read_row
+        first_rows: dict[str, int] = {}
+        row: SheetRow | None = None
+        for row in islice(part.rows, CHUNK_SIZE):
+            try:
+                raw = read_row(row)
+                parsed = parse(row.number, raw)
+            except SubscriberError as error:
+                if not row.is_empty:
+                    chunk.refused.append(RefusedRow(row=row.number, reason=str(error), file=part.member))
+                continue
+            if len(self._samples) < _SAMPLE_ROWS:
+                self._samples.append(_sample(raw))
+            if parsed.suppress_reason is not None:
+                chunk.suppressed.append(SuppressedRow(email=parsed.email, reason=parsed.suppress_reason))
+                continue
+            first = first_rows.setdefault(parsed.email, parsed.row)
+            if first == parsed.row:
+                chunk.rows.append(self._staging_values(parsed))
+            else:
+                chunk.duplicates.append((parsed.row, first))
+        if row is None:
+            return None
+        chunk.last = row.number
+        chunk.lists, self._new_lists = self._new_lists, []
+        return chunk
+
+    def _staging_values(self, parsed: ParsedRow) -> tuple[Any, ...]:
+        row = (
+            parsed.row,
+            self._offset + parsed.row - 1,
+            parsed.email,
+            parsed.envelope,
+            parsed.name,
+            parsed.organisation,
+            parsed.country,
+            parsed.language,
+            self._list_number(parsed.sectors) if parsed.sectors else 0,
+            self._list_number(parsed.tags) if parsed.tags else 0,
+        )
+        return (*row, self._key.digest(parsed.email)) if self._key else row
+
+    def _list_number(self, values: frozenset[str]) -> int:
+        number = self._lists.get(values)
+        if number is None:
+            if len(self._lists) >= CHUNK_SIZE:
+                self._lists.clear()
+            self._last_list += 1
+            number = self._lists[values] = self._last_list
+            self._new_lists.extend((number, value) for value in values)
+        return number
