@@ -4,7 +4,6 @@ import fcntl
 import os
 import re
 import secrets
-import tempfile
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mailer.atomic_write import write_atomically
 from mailer.errors import ConfigurationError
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.tokens import TokenSigner
@@ -95,7 +95,7 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
         number = _choose_number(path, numbers)
         values["tokens"] |= {"current": number, str(number): secrets.token_hex(_KEY_BYTES)}
         values["made"] = {**values.get("made", {}), str(number): f"{now:%Y-%m-%d}"}
-        _replace(path, _as_toml(path, values))
+        write_atomically(path, _as_toml(path, values).encode(), mode=0o600)
     return number
 
 
@@ -191,17 +191,3 @@ def _exclusive_lock(path: Path) -> Iterator[None]:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _replace(path: Path, text: str) -> None:
-    # mkstemp creates the file readable only by its owner, and it stays that way.
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

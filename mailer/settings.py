@@ -26,6 +26,8 @@ from pydantic import (
 from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 
 SETTINGS_FILE = "mailer.toml"
+LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
+"""The names of this machine, which need neither TLS nor https."""
 _PREFIX = "MAILER_"
 # The keys of these sections are country codes in capitals; names of variables are read in any case.
 _COUNTRY_SECTIONS = {"countries", "time_zones", "subject_labels"}
@@ -240,7 +242,7 @@ class WebSettings(_Section):
         testing.
         """
         parts = urlsplit(self.base_url)
-        return parts.scheme == "https" or parts.hostname in {"127.0.0.1", "localhost", "::1"}
+        return parts.scheme == "https" or parts.hostname in LOOPBACK_HOSTS
 
 
 class CampaignSettings(_Section):

@@ -26,6 +26,7 @@ from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
 from mailer.rendering.media import write_media
 from mailer.settings import CampaignSettings, LawSettings, Settings
+from mailer.utc import format_utc
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import Segment
@@ -245,10 +246,10 @@ def _explain_earlier_version(number: int, state: CampaignState, edition: str) ->
 
 def _continue(connection: Connection, found: UnfinishedCampaign, options: LaunchOptions) -> None:
     if found.state is CampaignState.scheduled:
+        when = f" at {format_utc(found.scheduled_at)}" if found.scheduled_at else ""
         raise LaunchRefusedError(
-            f"Campaign {found.id} is scheduled to send this edition to this segment at "
-            f"{found.scheduled_at:%Y-%m-%d %H:%M} UTC. Choose another time with --at, or cancel it with "
-            f"`mailer campaigns cancel {found.id}` and send again."
+            f"Campaign {found.id} is scheduled to send this edition to this segment{when}. Choose another "
+            f"time with --at, or cancel it with `mailer campaigns cancel {found.id}` and send again."
         )
     # Sending again must not release the readers who wait for the canary.
     if found.state is CampaignState.paused and found.canary is not None:

@@ -13,6 +13,7 @@ from mailer.database.models import Campaign, CampaignState, Delivery, DeliverySt
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
+from mailer.utc import format_utc
 
 
 class UnknownCampaignError(MailerError):
@@ -46,7 +47,7 @@ def pause_campaign(session: Session, campaign_id: int, *, now: datetime) -> None
         CampaignStateError: it is not sending.
     """
     campaign = find_campaign(session, campaign_id)
-    words = f"Paused by a person, {_format_time(now)}."
+    words = f"Paused by hand, {format_utc(now)}."
     if campaign.state is not CampaignState.paused:
         _change_state(session, campaign, CampaignState.paused, "paused", reason=words, canary_until=None)
     elif campaign.canary_until is not None:
@@ -86,22 +87,10 @@ def resume_campaign(
             _change_state(session, campaign, CampaignState.sending, "resumed", canary=None, canary_until=None)
             enqueue_jobs(session.connection(), campaign_id, audience)
         case CampaignState.scheduled:
-            hint = f"`mailer work` starts it at {_format_time(campaign.scheduled_at or now)}."
+            hint = f"`mailer work` starts it at {format_utc(campaign.scheduled_at or now)}."
             raise CampaignStateError(campaign_id, "resumed", campaign.state, hint)
         case _:
             raise CampaignStateError(campaign_id, "resumed", campaign.state)
-
-
-def reschedule_campaign(session: Session, campaign_id: int, *, at: datetime) -> None:
-    """Let a scheduled campaign start at another time. Whether ``at`` is still to come is the caller's to see.
-
-    Raises:
-        UnknownCampaignError: there is none.
-        CampaignStateError: it is not scheduled (any more).
-    """
-    campaign = find_campaign(session, campaign_id)
-    if not _update_in_state(session, campaign, CampaignState.scheduled, scheduled_at=at):
-        raise CampaignStateError(campaign_id, "rescheduled", find_campaign(session, campaign_id).state)
 
 
 def reopen_for_doubts(session: Session, campaign_id: int) -> bool:
@@ -123,7 +112,7 @@ def cancel_campaign(session: Session, campaign_id: int, *, now: datetime) -> Non
     """
     campaign = find_campaign(session, campaign_id)
     if campaign.state is not CampaignState.cancelled:
-        words = f"Cancelled by a person, {_format_time(now)}."
+        words = f"Cancelled by hand, {format_utc(now)}."
         _change_state(session, campaign, CampaignState.cancelled, "cancelled", reason=words, finished_at=now)
 
 
@@ -163,10 +152,6 @@ def _has_queued(session: Session, campaign_id: int) -> bool:
     queued = col(Delivery.state) == DeliveryState.queued
     first = select(Delivery.id).where(col(Delivery.campaign_id) == campaign_id, queued).limit(1)
     return session.exec(first).first() is not None
-
-
-def _format_time(now: datetime) -> str:
-    return f"{now:%Y-%m-%d %H:%M} UTC"
 
 
 def _change_state(

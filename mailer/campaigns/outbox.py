@@ -1,7 +1,6 @@
 """The outbox: a preview writes here the messages that readers would get. Nothing leaves this machine."""
 
 import re
-import secrets
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import TypeAlias
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from mailer.atomic_write import write_atomically
 from mailer.campaigns.audiences.selection import is_in_audience, load_reader
 from mailer.campaigns.plan import Plan
 from mailer.database.engine import open_session
@@ -76,9 +76,9 @@ def write_outbox(
     for name, compiled, reader in wanted:
         assert builder is not None  # noqa: S101 - nothing is wanted of an edition that has no mail
         files.append(workspace.outbox / f"{name}.eml")
-        _write(files[-1], builder.build(reader, now=now))
+        write_atomically(files[-1], builder.build(reader, now=now), durable=False)
         pages.append(workspace.outbox / f"{name}.html")
-        _write(pages[-1], _as_page(personalise(compiled, reader).html, workspace))
+        write_atomically(pages[-1], _as_page(personalise(compiled, reader).html, workspace), durable=False)
     samples = files[: len(plan.variants)]
     return Outbox(files=tuple(files), samples=tuple(samples), pages=tuple(pages))
 
@@ -123,13 +123,3 @@ def _file_name(address: str) -> str:
 def _as_page(html: str, workspace: Workspace) -> bytes:
     """The message as a page on disk, with its pictures from the media folder next to the outbox."""
     return html.replace(f"{workspace.settings.web.base_url}/media/", "../media/").encode()
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Write ``path`` whole or not at all."""
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        draft.write_bytes(content)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)

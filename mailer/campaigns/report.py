@@ -186,16 +186,6 @@ class CampaignReport:
         }
 
 
-def counts(session: Session, campaign_id: int) -> Counts:
-    """The numbers of a campaign.
-
-    Raises:
-        UnknownCampaignError: there is none.
-    """
-    find_campaign(session, campaign_id)
-    return count_deliveries(session.connection(), campaign_id)
-
-
 def count_readers(number: int) -> str:
     """The number with its noun: "1 reader", "1,200 readers"."""
     return f"{number:,} reader{'' if number == 1 else 's'}"
@@ -280,8 +270,13 @@ def _stream_deliveries(
         col(Subscriber.email),
         col(Subscriber.name),
         col(Subscriber.country),
-        *(col(getattr(Delivery, name)) for name in ("subscriber_id", "state", "code", "reason")),
-        *(col(getattr(Delivery, name)) for name in ("attempts", "doubted", "updated_at")),
+        col(Delivery.subscriber_id),
+        col(Delivery.state),
+        col(Delivery.code),
+        col(Delivery.reason),
+        col(Delivery.attempts),
+        col(Delivery.doubted),
+        col(Delivery.updated_at),
     )
     statement = (
         select_columns(*columns)

@@ -34,6 +34,7 @@ from mailer.database.models import Campaign, CampaignState
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
+from mailer.utc import format_utc
 from mailer.workspace import Workspace
 from subscribers.errors import SubscriberError
 from subscribers.segments.segment import Segment
@@ -110,8 +111,8 @@ def schedule_campaign(
         now = clock(connection)
         if at <= now:
             raise ScheduleError(
-                f"{_format_utc(at)} is in the past: by the database's clock it is {_format_utc(now)}. "
-                "Choose a later time, or leave out --at to send now."
+                f"{format_utc(at, seconds=True)} is in the past: by the database's clock it is "
+                f"{format_utc(now, seconds=True)}. Choose a later time, or leave out --at to send now."
             )
         values = {"scheduled_at": at.astimezone(UTC), **options.column_values(workspace.settings.campaigns)}
         found = find_unfinished_campaign(connection, plan)
@@ -269,7 +270,7 @@ def _find_void_approval(row: Row[str, str, bool, str, str, str], workspace: Work
         )
     if workspace.settings.campaigns.approval == "required":
         return (
-            "At its hour an approval was required, and nobody had given it. "
+            "An approval was required when the campaign was due, but there was none. "
             f"Approve it with {approve}, then schedule it again."
         )
     return ""
@@ -281,7 +282,3 @@ def announce_start(started: StartResult, say: Callable[[str], None]) -> None:
         say(f"Campaign {started.campaign_id} has started: {started.audience} readers.")
     else:
         say(f"Campaign {started.campaign_id} was not started and is {started.state}: {started.reason}")
-
-
-def _format_utc(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -32,6 +32,7 @@ from mailer.dispatch.job_queue import (
 )
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.errors import ConfigurationError, MailerError
+from mailer.utc import format_utc
 from mailer.workspace import Workspace
 
 WORKER_ID_PREFIX = "work-"
@@ -219,7 +220,7 @@ def _describe_result(campaign_id: int, result: RunResult) -> str:
     if result.reason:
         words = f"{words} {result.reason}"
     if result.next_try is not None:
-        words = f"{words} The next try is due at {result.next_try:%Y-%m-%d %H:%M} UTC."
+        words = f"{words} The next try is due at {format_utc(result.next_try)}."
     return words
 
 

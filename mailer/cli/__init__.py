@@ -15,7 +15,17 @@ import click
 
 from editions.errors import EditionError
 from mailer import __version__
-from mailer.cli.commands import campaigns, editions, keys, segments, send, server, subscribers
+from mailer.cli.commands import (
+    campaigns,
+    database,
+    editions,
+    keys,
+    segments,
+    send,
+    server,
+    subscribers,
+    workspace,
+)
 from mailer.cli.context import CliContext
 from mailer.errors import ConfigurationError, MailerError
 from subscribers.errors import SubscriberError
@@ -107,12 +117,12 @@ for _command in (
     campaigns.campaigns,
     subscribers.subscribers,
     segments.segments,
-    server.init,
-    server.demo,
+    workspace.init,
+    workspace.demo,
     server.serve,
     server.work,
-    server.doctor,
+    workspace.doctor,
     keys.keys,
-    server.db,
+    database.db,
 ):
     mailer.add_command(_command)

@@ -1,12 +1,8 @@
-"""Print data on stdout and messages on stderr, align columns, and write output files."""
+"""Print data on stdout and messages on stderr and align columns."""
 
 import json
-import os
-import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
 from unicodedata import east_asian_width
 
 import click
@@ -69,32 +65,3 @@ def _width(text: str) -> int:
 def _padded(text: str, width: int, *, flush_right: bool) -> str:
     space = " " * (width - _width(text))
     return space + text if flush_right else text + space
-
-
-def write_file(path: Path, data: bytes, *, private: bool = False) -> None:
-    """Write ``data`` to ``path`` atomically: if the disk is full or the process is killed, the old file
-    stays.
-
-    With ``private``, only the owner may read the file.
-    """
-    with writing_file(path, private=private) as file:
-        file.write(data)
-
-
-@contextmanager
-def writing_file(path: Path, *, private: bool = False) -> Iterator[BinaryIO]:
-    """A file to write in pieces, which appears at ``path`` only when the block ends normally."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o600 if private else 0o666 & ~umask)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

@@ -1,7 +1,6 @@
-"""Create and upgrade the tables, check that they are current, and back up a database."""
+"""Create and upgrade the tables, and check that they are current."""
 
 import contextlib
-import os
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import DatabaseError
 
-from mailer.errors import MailerError, StaleSchemaError
+from mailer.errors import StaleSchemaError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0010_approval"
@@ -17,10 +16,6 @@ HEAD = "0010_approval"
 
 # An arbitrary number of our own: PostgreSQL lets only one process at a time hold it and migrate.
 _ADVISORY_LOCK = 0x70_6D_61_69
-
-
-class BackupError(MailerError):
-    """The database could not be copied."""
 
 
 def upgrade(engine: Engine) -> None:
@@ -59,41 +54,6 @@ def ensure_current(engine: Engine) -> None:
         revision = read_revision(connection)
     if revision != HEAD:
         raise StaleSchemaError(_describe_mismatch(revision))
-
-
-def backup(engine: Engine, path: Path) -> None:
-    """Copy a SQLite database to a new file, readable only by its owner, while other processes may keep
-    writing.
-
-    Raises:
-        BackupError: ``path`` exists or cannot be written, or the database is not SQLite.
-    """
-    if engine.dialect.name != "sqlite":
-        raise BackupError("This command only copies SQLite. For PostgreSQL, run `pg_dump --format=custom`.")
-    try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError as error:
-        raise BackupError(f"{path} already exists and is not overwritten. Choose a new file name.") from error
-    except OSError as error:
-        raise BackupError(f"Cannot write {path} ({error.strerror}). Choose another file.") from error
-    try:
-        _copy(engine, path)
-    except sqlite3.Error as error:
-        path.unlink()
-        raise BackupError(
-            f"The copy to {path} failed ({error}) and was removed. Check whether the disk is full."
-        ) from error
-
-
-def _copy(engine: Engine, path: Path) -> None:
-    source = engine.raw_connection()
-    try:
-        with contextlib.closing(sqlite3.connect(path)) as target:
-            driver = source.driver_connection
-            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the dialect was looked at by the caller
-            driver.backup(target)
-    finally:
-        source.close()
 
 
 @contextlib.contextmanager

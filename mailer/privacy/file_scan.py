@@ -9,7 +9,6 @@ import gzip
 import json
 import mmap
 import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mailer.atomic_write import atomic_file
 from mailer.privacy.address_matcher import AddressMatcher
 from mailer.workspace import Workspace
 
@@ -183,19 +183,11 @@ def _delete(path: Path, _: AddressMatcher) -> None:
 
 def _remove_rows(path: Path, matcher: AddressMatcher) -> None:
     """Rewrite the list without their rows, atomically and with the same permissions."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    draft = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as written, path.open("rb") as file:
-            for row in _split_rows(file.read()):
-                if not matcher.bytes_pattern.search(row):
-                    written.write(row)
-            written.flush()
-            os.fsync(written.fileno())
-        draft.chmod(path.stat().st_mode & 0o777)
-        draft.replace(path)
-    finally:
-        draft.unlink(missing_ok=True)
+    mode = path.stat().st_mode & 0o777
+    with path.open("rb") as file, atomic_file(path, mode=mode) as written:
+        for row in _split_rows(file.read()):
+            if not matcher.bytes_pattern.search(row):
+                written.write(row)
 
 
 def _split_rows(content: bytes) -> Iterator[bytes]:

@@ -34,7 +34,8 @@ from tests.factories.deliveries import (
     set_campaign_state,
     set_status,
 )
-from tests.servers.misbehaving_smtp import MisbehavingServer, Stage, smtp_sink
+from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
+from tests.servers.smtp_sink import smtp_sink
 
 S = DeliveryState
 KEY = SuppressionKey(b"a key of the tests, long enough")

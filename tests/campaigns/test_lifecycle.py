@@ -14,7 +14,6 @@ from mailer.campaigns.lifecycle import (
     find_campaign,
     pause_campaign,
     reopen_for_doubts,
-    reschedule_campaign,
     resume_campaign,
 )
 from mailer.database.models import CampaignState, Delivery, DeliveryState
@@ -125,16 +124,6 @@ def test_pausing_what_waits_for_its_canary_makes_it_wait_for_a_person(
     campaign = find_campaign(session, number)
     assert (campaign.state, campaign.canary, campaign.canary_until) == (C.paused, 50, None)
     assert campaign.state_reason == "Paused by hand, 2026-03-01 09:00 UTC."
-
-
-def test_only_what_is_scheduled_gets_another_hour(engine: Engine, session: Session, now: datetime) -> None:
-    number = add_campaign(engine, 0, state=C.scheduled, scheduled_at=now)
-    later = now + timedelta(days=1)
-    reschedule_campaign(session, number, at=later)
-    assert find_campaign(session, number).scheduled_at == later
-    change_campaign_state(session.connection(), number, C.sending)
-    with pytest.raises(CampaignStateError, match="is sending and cannot be rescheduled"):
-        reschedule_campaign(session, number, at=now)
 
 
 def test_a_scheduled_campaign_says_when_it_starts_instead_of_being_resumed(

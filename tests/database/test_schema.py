@@ -1,8 +1,6 @@
 """The tables: made by migrations alone, the same on both databases, and never used when stale."""
 
 import re
-import sqlite3
-import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -287,37 +285,3 @@ def test_a_migration_that_copies_a_table_does_not_empty_the_others(sqlite_engine
     with sqlite_engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM subscriber_tag")) == 1
         assert connection.scalar(text("PRAGMA foreign_keys")) == 1
-
-
-def test_a_backup_is_complete_private_and_made_while_others_write(
-    sqlite_engine: Engine, tmp_path: Path
-) -> None:
-    add_subscriber(sqlite_engine, "active")
-    copy = tmp_path / "copy.db"
-    with sqlite_engine.begin() as writer:
-        writer.execute(text("UPDATE subscriber SET name = 'half done'"))
-        schema.backup(sqlite_engine, copy)
-    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
-    connection = sqlite3.connect(copy)
-    assert connection.execute("SELECT email, name FROM subscriber").fetchall() == [("a@example.org", "")]
-    connection.close()
-
-
-def test_a_backup_never_overwrites(sqlite_engine: Engine, tmp_path: Path) -> None:
-    copy = tmp_path / "copy.db"
-    copy.write_text("precious")
-    with pytest.raises(schema.BackupError, match="exists and is not overwritten"):
-        schema.backup(sqlite_engine, copy)
-    assert copy.read_text() == "precious"
-
-
-def test_a_backup_into_a_folder_that_is_not_there_says_so(sqlite_engine: Engine, tmp_path: Path) -> None:
-    with pytest.raises(schema.BackupError, match="cannot be written"):
-        schema.backup(sqlite_engine, tmp_path / "no" / "copy.db")
-
-
-def test_postgres_is_backed_up_by_its_own_tool(postgres_database: str, tmp_path: Path) -> None:
-    engine = open_engine(postgres_database, root=tmp_path)
-    with pytest.raises(schema.BackupError, match="pg_dump"):
-        schema.backup(engine, tmp_path / "copy")
-    engine.dispose()

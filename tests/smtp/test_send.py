@@ -10,7 +10,8 @@ from mailer.smtp.options import SmtpOptions
 from mailer.smtp.reply_classifier import Verdict
 from mailer.smtp.send import send_messages
 from mailer.smtp.transport import SmtpTransport
-from tests.servers.programs import DROP, MisbehavingServer, Stage, free_port
+from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
+from tests.servers.process import free_port
 from tests.smtp.fake_source import make_messages
 
 

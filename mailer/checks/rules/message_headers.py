@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, finding
+from mailer.settings import LOOPBACK_HOSTS
 
 _MAX_LINE = 998
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 _LIST_ID = re.compile(r"(.*\s)?<[\w-]+(\.[\w-]+)+>", re.DOTALL)
 _MESSAGE_ID = re.compile(r"<[^@\s<>]+@([^@\s<>]+)>")
 _MUST_BE_SIGNED = frozenset({"list-unsubscribe", "list-unsubscribe-post"})
@@ -74,7 +74,7 @@ def _is_safe(target: str) -> bool:
         parts = urlsplit(target)
     except ValueError:
         return False
-    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in _LOOPBACK)
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in LOOPBACK_HOSTS)
 
 
 def _check_identity(headers: dict[str, str], names: list[str]) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ import click
 from mailer.cli.commands import approve, report, resolve, send
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.utc import format_utc
 
 if TYPE_CHECKING:
     from mailer.campaigns.report import Timing
@@ -110,18 +111,12 @@ def _describe_timing(timing: Timing, state: str) -> Iterator[str]:
     if timing.rate is not None:
         yield f"rate     at most {timing.rate:g} messages per second"
     if timing.scheduled_at is not None and state in {"approved", "scheduled"}:
-        yield f"starts   {_format_time(timing.scheduled_at)}"
+        yield f"starts   {format_utc(timing.scheduled_at)}"
     if timing.canary is not None:
-        until = (
-            "you resume the campaign" if timing.canary_until is None else _format_time(timing.canary_until)
-        )
+        until = "you resume the campaign" if timing.canary_until is None else format_utc(timing.canary_until)
         yield f"canary   {timing.canary:,} readers first; the rest wait until {until}"
     if timing.next_try is not None:
-        yield f"next try {_format_time(timing.next_try)}"
-
-
-def _format_time(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        yield f"next try {format_utc(timing.next_try)}"
 
 
 @campaigns.command()
@@ -143,7 +138,9 @@ def metrics(context: CliContext) -> None:
 @pass_context
 def pause(context: CliContext, campaign_id: int) -> None:
     """Pause a campaign. Messages already being sent are finished; the rest wait."""
-    _change_state(context, campaign_id, "pause_campaign", "paused")
+    from mailer.campaigns.lifecycle import pause_campaign
+
+    _change_state(context, campaign_id, pause_campaign, "paused")
 
 
 @campaigns.command()
@@ -151,16 +148,16 @@ def pause(context: CliContext, campaign_id: int) -> None:
 @pass_context
 def cancel(context: CliContext, campaign_id: int) -> None:
     """Stop a campaign for good. Messages not yet sent are never sent."""
-    _change_state(context, campaign_id, "cancel_campaign", "cancelled")
+    from mailer.campaigns.lifecycle import cancel_campaign
+
+    _change_state(context, campaign_id, cancel_campaign, "cancelled")
 
 
-def _change_state(context: CliContext, campaign_id: int, verb: str, word: str) -> None:
-    from mailer.campaigns import lifecycle
-
+def _change_state(context: CliContext, campaign_id: int, change: Callable[..., None], new_state: str) -> None:
     workspace = context.open_workspace()
-    with context.write_session(workspace) as opened:
-        getattr(lifecycle, verb)(opened, campaign_id, now=datetime.now(UTC))
-    say(f"Campaign {campaign_id} is {word}.")
+    with context.write_session(workspace) as session:
+        change(session, campaign_id, now=datetime.now(UTC))
+    say(f"Campaign {campaign_id} is {new_state}.")
 
 
 for _command in (approve.approve, report.report, resolve.resolve, send.resume):

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.atomic_write import write_atomically
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import emit, emit_json, json_option, say, write_file
+from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -141,7 +142,7 @@ def render(
     if output is None:
         click.echo(data, nl=False)
     else:
-        write_file(output, data)
+        write_atomically(output, data)
         say(f"Wrote {output} ({len(data):,} bytes).")
 
 

@@ -25,7 +25,7 @@ def data(context: CliContext, address: str, output: Path | None) -> None:
     """Export everything stored about one subscriber as JSON, to give to them."""
     import json
 
-    from mailer.cli.output import write_file
+    from mailer.atomic_write import write_atomically
     from mailer.privacy.data_export import export_personal_data
 
     workspace = context.open_workspace()
@@ -34,7 +34,7 @@ def data(context: CliContext, address: str, output: Path | None) -> None:
     if output is None:
         emit_json(known)
         return
-    write_file(output, json.dumps(known, ensure_ascii=False, indent=2).encode(), private=True)
+    write_atomically(output, json.dumps(known, ensure_ascii=False, indent=2).encode(), mode=0o600)
     say(
         f"Wrote {output}. It is for this person only. If it is inside the workspace, erasing them also "
         "deletes this file."

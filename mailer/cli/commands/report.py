@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from mailer.atomic_write import atomic_file
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say, writing_file
+from mailer.cli.output import columns, emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
     from sqlmodel import Session
@@ -104,7 +105,7 @@ def _write_csv(
     if output == Path("-"):
         write_deliveries(session, campaign_id, workspace, sys.stdout, states=chosen)
         return
-    with writing_file(output) as binary:
+    with atomic_file(output) as binary:
         # Without a byte order mark, Excel reads the file in the system's own encoding instead of UTF-8.
         stream = io.TextIOWrapper(binary, encoding="utf-8-sig", newline="", write_through=False)
         number = write_deliveries(session, campaign_id, workspace, stream, states=chosen)

@@ -13,6 +13,7 @@ import click
 from mailer.cli.commands.subscribers import read_segment
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
+from mailer.utc import format_utc
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -297,7 +298,7 @@ def _schedule(
         scheduled = schedule_campaign(engine, workspace, plan, at=at, options=options)
     say(
         f"Campaign {scheduled.campaign_id} {'now starts' if scheduled.moved else 'starts'} at "
-        f"{scheduled.at:%Y-%m-%d %H:%M} UTC ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "
+        f"{format_utc(scheduled.at)} ({at:%Y-%m-%d %H:%M} {at.tzname()}). Its content is fixed from "
         "now on; its readers are chosen when it starts."
     )
     _leave_to_workers(context, workspace, scheduled.campaign_id, as_json=as_json, at=scheduled.at)
@@ -398,7 +399,7 @@ def _print_result(
         say(f"Campaign {campaign_id} is {result.state}: {result.reason}")
     if canary_until is not None:
         say(
-            f"The rest are sent from {canary_until:%Y-%m-%d %H:%M} UTC, if `mailer work` or `mailer serve` "
+            f"The rest are sent from {format_utc(canary_until)}, if `mailer work` or `mailer serve` "
             f"is running then. To send to them now: {resume}"
         )
     if result.counts.in_doubt:
@@ -409,6 +410,6 @@ def _print_result(
     if result.next_try is not None:
         say(
             f"{result.counts.deferred} deferred: they can be tried again from "
-            f"{result.next_try:%Y-%m-%d %H:%M} UTC, with: {resume}"
+            f"{format_utc(result.next_try)}, with: {resume}"
         )
     say(f"For the details: {home.command_line('campaigns', 'report', str(campaign_id))}")

@@ -1,83 +1,20 @@
-"""The commands that set up and run the program: init, demo, serve, work, doctor and db."""
+"""The commands that keep running: ``serve`` and ``work``."""
 
 from __future__ import annotations
 
 import contextlib
-import shlex
-import shutil
-import sys
 import threading
 from collections.abc import Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
 
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.output import say
 
 if TYPE_CHECKING:
     from mailer.workspace import Workspace
-
-
-@click.command()
-@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--sample", is_flag=True, help="Add the sample edition and import the sample partners.")
-@json_option
-def init(folder: Path, sample: bool, as_json: bool) -> None:
-    """Create a workspace in DIR: settings, keys, an empty list of subscribers, folders for editions."""
-    from mailer.workspace_init import create_workspace
-
-    founded = create_workspace(folder, sample=sample, now=datetime.now(UTC))
-    if as_json:
-        emit_json(
-            {"workspace": str(founded.root), "editions": list(founded.editions), "partners": founded.partners}
-        )
-        return
-    say(f"Created the workspace {founded.root}.")
-    if founded.editions:
-        say(f"It contains the edition {', '.join(founded.editions)} and {founded.partners} sample partners.")
-        say(f"Next: mailer -C {folder} check {founded.editions[0]}")
-    else:
-        say(f"Next: fill in [sender] in {folder}/mailer.toml, then start with: mailer -C {folder} new 2026-1")
-
-
-@click.command()
-@click.option(
-    "--dir",
-    "folder",
-    type=click.Path(path_type=Path, file_okay=False),
-    help="The folder for everything the demo makes.",
-)
-@click.option(
-    "--browser/--no-browser",
-    default=True,
-    show_default=True,
-    help="Open the edition in the browser when the demo has finished.",
-)
-def demo(folder: Path | None, browser: bool) -> None:
-    """Run a newsletter from start to finish with built-in servers.
-
-    Checks, previews and sends the sample edition through a real SMTP server, and unsubscribes a reader on a
-    real web page. Nothing leaves this machine.
-    """
-    from mailer.cli.demo_output import TerminalDemoOutput
-    from mailer.demo.walkthrough import run_walkthrough
-
-    page = run_walkthrough(
-        folder or Path("partner-mailer-demo"), TerminalDemoOutput(), command=_program_name()
-    )
-    if browser and sys.stdout.isatty():
-        click.launch(page.as_uri())
-
-
-def _program_name() -> str:
-    """How to run this program again: ``mailer`` if it is on the path, otherwise as it was run now."""
-    if shutil.which("mailer") is None and Path(sys.argv[0]).name == "mailer":
-        return shlex.quote(sys.argv[0])
-    return "mailer"
 
 
 @click.command()
@@ -175,51 +112,3 @@ def work(context: CliContext, no_listen: bool) -> None:
         with _letter_thread(workspace):
             work_on(workspace, stop=stop, say=say, listen=not no_listen)
     say("Stopped. No message was interrupted.")
-
-
-@click.command()
-@json_option
-@pass_context
-def doctor(context: CliContext, as_json: bool) -> None:
-    """Check the workspace for problems: settings, keys, database, mail relay, Python. Sends nothing."""
-    from mailer.doctor import diagnose_workspace
-
-    findings = diagnose_workspace(context.open_workspace())
-    if as_json:
-        emit_json([finding.as_dict() for finding in findings])
-    else:
-        emit(columns([(finding.verdict, finding.subject, finding.message) for finding in findings]))
-    sys.exit(1 if any(finding.verdict == "bad" for finding in findings) else 0)
-
-
-@click.group()
-def db() -> None:
-    """Upgrade and back up the database."""
-
-
-@db.command()
-@pass_context
-def upgrade(context: CliContext) -> None:
-    """Create or update the database tables; does nothing if they are up to date."""
-    from mailer.database.schema import upgrade as upgrade_database
-
-    workspace = context.open_workspace()
-    engine = workspace.open_database()
-    try:
-        upgrade_database(engine)
-    finally:
-        engine.dispose()
-    say("The database is up to date.")
-
-
-@db.command()
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@pass_context
-def backup(context: CliContext, file: Path) -> None:
-    """Copy the database to FILE, even while the program is running. Never overwrites a file."""
-    from mailer.database.schema import backup as backup_database
-
-    workspace = context.open_workspace()
-    with context.open_database(workspace) as engine:
-        backup_database(engine, file)
-    say(f"Wrote {file} ({file.stat().st_size:,} bytes).")

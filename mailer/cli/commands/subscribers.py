@@ -160,7 +160,7 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
     """Export subscribers to a file that can be imported again."""
     import codecs
 
-    from mailer.cli.output import writing_file
+    from mailer.atomic_write import atomic_file
     from subscribers.export import ExportFormat, export_subscribers
 
     wanted = ExportFormat(form)
@@ -172,7 +172,7 @@ def export(context: CliContext, query: str, form: str, output: Path | None) -> N
         if output is None:
             export_subscribers(opened, segment, wanted, sys.stdout.buffer)
             return
-        with writing_file(output) as file:
+        with atomic_file(output) as file:
             if wanted is ExportFormat.csv:
                 # Without this mark Excel reads the file in the system's own encoding instead of UTF-8.
                 file.write(codecs.BOM_UTF8)

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
-from tests.servers.programs import is_somebody_waiting, wait_until
+from tests.servers.programs import has_lock_waiter
 
 from mailer.database.engine import open_engine
 from subscribers.consent.status_changes import (
@@ -35,6 +35,7 @@ from subscribers.models import (
     Suppression,
 )
 from tests.paths import ROOT
+from tests.servers.process import wait_until
 
 KEY = SuppressionKey(b"s" * 32)
 
@@ -433,7 +434,7 @@ def test_an_address_cannot_slip_in_while_it_is_shut_out(
         with Session(engine) as session:
             import_file(session, path, sectors=(), key=KEY, now=now)
             stored.set()
-            wait_until(lambda: is_somebody_waiting(engine), what="a suppression that waits")
+            wait_until(lambda: has_lock_waiter(engine), what="a suppression that waits")
             session.commit()
 
     importer = threading.Thread(target=bring_in)
