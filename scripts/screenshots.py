@@ -30,13 +30,13 @@ from scripts.page_screenshots import describe_pages, take_pages
 
 DOCS = Path(__file__).parent.parent / "docs"
 THEMES = {
-    "periodical": "The default: a quiet magazine. Pictures stand beside the words where there is room, and "
-    "each section has its colour.",
-    "bulletin": "Sober: one column, one family of letters, no colour but that of links.",
+    "periodical": "The default: a quiet magazine, with pictures beside the text where there is room, and a "
+    "colour for each section.",
+    "bulletin": "Plain: one column, one font family, colour only in links.",
 }
-WIDTHS = {700: "On a desk, 700 px", 375: "On a phone, 375 px"}
+WIDTHS = {700: "On a desktop, 700 px", 375: "On a phone, 375 px"}
 LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
-# The top of the mail and its first stories, in pixels.
+# The top of the email and its first stories, in pixels.
 PARTS = ((None, 900), ("In focus", 1500))
 QUIET = [
     "--no-sandbox",
@@ -134,9 +134,9 @@ def describe_gallery() -> Iterator[str]:
     """docs/gallery.md."""
     yield "# Gallery\n\n"
     yield (
-        "The sample edition in each theme, as a browser draws it: the top of the mail, and below the grey "
-        "line its first stories. Written by `make screenshots`. [Templates](templates.md) says how to choose "
-        "a theme and how to change one.\n"
+        "The sample edition in each theme, as a browser shows it: the top of the email and, below the grey "
+        "line, its first stories. Made by `make screenshots`. [Templates](templates.md) explains how to "
+        "choose a theme and how to change it.\n"
     )
     for theme in THEMES:
         yield f"\n## {theme}\n\n{THEMES[theme]}\n"
