@@ -26,28 +26,28 @@ from subscribers.segments.segment import parse_segment
 from tests.web.reader_walk import Walk
 
 TITLES = {
-    "leave": "Leaving: what is behind the link in every mail",
-    "left": "After one press: a way to undo it, and to say why",
-    "thanked": "Thanks for saying why",
-    "away": "The same link later",
-    "returned": "Coming back",
+    "leave": "Unsubscribing: the page behind the link in every email",
+    "left": "Unsubscribed: with a way to undo it and to give a reason",
+    "thanked": "Thanks for the reason",
+    "away": "The same link, used again later",
+    "returned": "Subscribed again",
     "preferences": "Preferences",
     "saved": "Preferences, saved",
-    "data": "One's data and one's address",
-    "mailed": "A fresh link is on its way",
-    "export": "A copy of one's data",
-    "address": "Another address",
-    "move": "The other address, to be confirmed from its mailbox",
-    "moved": "Moved",
-    "erase": "Being forgotten",
-    "erased": "Forgotten",
-    "spent": "A link that worked already",
+    "data": "Your data and your address",
+    "mailed": "A new link has been sent",
+    "export": "A copy of your data",
+    "address": "A new address",
+    "move": "Confirming the new address",
+    "moved": "Address changed",
+    "erase": "Asking for erasure",
+    "erased": "Erased",
+    "spent": "A link that has already been used",
     "subscribe": "Signing up",
-    "confirm": "Confirming it from the mailbox",
+    "confirm": "Confirming the sign-up",
     "confirmed": "Welcome",
-    "link": "For people without a mail at hand",
+    "link": "For people who have no email at hand",
     "editions": "The archive",
-    "error": "No such page",
+    "error": "Page not found",
 }
 """Each page by its template, in the order of the walk; ``saved`` is what preferences come to."""
 
@@ -101,10 +101,10 @@ def choose_languages(name: str) -> tuple[str, ...]:
 
 
 def describe_pages() -> Iterator[str]:
-    """Their part of docs/gallery.md."""
+    """The part of docs/gallery.md about the readers' pages."""
     yield (
-        "\n## The readers' pages\n\nOn a phone, by day and by night: English, Chinese and Japanese above, "
-        "Korean, Mongolian and French below; pages of a sentence or two in English and one of the others.\n"
+        "\n## The readers' pages\n\nOn a phone, in light and dark mode: English, Chinese and Japanese above, "
+        "Korean, Mongolian and French below; short pages in English and one other language.\n"
     )
     for name, title in TITLES.items():
         tags = choose_languages(name)
