@@ -24,16 +24,16 @@ class FrontMatter:
     body: str
     body_line: int
 
-    def line_of(self, *place: str | int) -> int:
-        """The line of the key path ``place``, or of the nearest one around it that exists."""
-        while place and place not in self.lines:
-            place = place[:-1]
-        return self.lines.get(place, 1)
+    def line_of(self, *key_path: str | int) -> int:
+        """The line of the key path, or of the nearest one around it that exists."""
+        while key_path and key_path not in self.lines:
+            key_path = key_path[:-1]
+        return self.lines.get(key_path, 1)
 
-    def value(self, *place: str | int) -> YamlValue:
-        """The value at the key path ``place``; an empty text when there is none."""
+    def value(self, *key_path: str | int) -> YamlValue:
+        """The value at the key path; an empty text when there is none."""
         value: YamlValue = self.values or {}
-        for part in place:
+        for part in key_path:
             if isinstance(value, dict) and isinstance(part, str):
                 value = value.get(part, "")
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
@@ -42,9 +42,9 @@ class FrontMatter:
                 return ""
         return value
 
-    def text(self, *place: str | int) -> str:
-        """The text at the key path ``place`` on one line; empty when there is none."""
-        value = self.value(*place)
+    def text(self, *key_path: str | int) -> str:
+        """The text at the key path on one line; empty when there is none."""
+        value = self.value(*key_path)
         return " ".join(value.split()) if isinstance(value, str) else ""
 
 
