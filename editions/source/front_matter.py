@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from editions.cache import BoundedCache
 from editions.problem import Level, Problem
 from editions.source.text_file import TextFile
-from editions.source.yaml_parser import KeyPath, YamlValue, parse_yaml
+from editions.source.yaml_parser import KeyPath, YamlParser, YamlValue, parse_yaml
 
 _FENCE = "---"
+# Parsing YAML takes longer than the rest of a file, and authors mostly change bodies.
+_parsed_yaml: BoundedCache[YamlParser] = BoundedCache(50_000, measure=lambda parsed: len(parsed.lines) + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,14 +72,17 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
                 "the front matter is not closed, so the file has no body. Add a line --- after the last key.",
             )
         ]
-    parsed = parse_yaml("\n".join(lines[1:end]), name=file.name, first_line=2)
+    written = "\n".join(lines[1:end])
+    parsed = _parsed_yaml.get_or_create(
+        (file.name, written), lambda: parse_yaml(written, name=file.name, first_line=2)
+    )
     front = FrontMatter(
         values=parsed.values,
         lines=parsed.lines,
         body="\n".join(lines[end + 1 :]),
         body_line=min(end + 2, len(lines)),
     )
-    return front, parsed.problems
+    return front, [*parsed.problems]
 
 
 def _without_values(body: str, body_line: int) -> FrontMatter:
