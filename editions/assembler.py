@@ -29,8 +29,8 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
     if document is None or document.header is None:
         raise ValueError("an edition without a valid edition.md cannot be assembled")
     header, languages = document.header, documents.complete_languages()
-    framed: dict[str, Document[Any]] = {document.language: document, **documents.translations}
-    texts = {language: _edition_text(framed[language], header) for language in languages}
+    by_language: dict[str, Document[Any]] = {document.language: document, **documents.translations}
+    texts = {language: _edition_text(by_language[language], header) for language in languages}
     return Edition(
         folder=folder,
         slug=slug,
@@ -44,7 +44,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
         preheader=header.preheader,
         template=header.template,
         sender_name=header.sender,
-        letter=_letter(folder, framed, header.letter, images),
+        letter=_letter(folder, by_language, header.letter, images),
         stories=tuple(_story(folder, story, images) for story in documents.stories),
         introductions=texts[document.language].introductions,
         follow=tuple(
@@ -68,18 +68,18 @@ def _edition_text(
         subject=header.subject,
         preheader=header.preheader,
         introductions=MappingProxyType(
-            {key: _text(document.language, "", prose) for key, prose in document.introductions.items()}
+            {key: _text(document.language, "", rendered) for key, rendered in document.introductions.items()}
         ),
     )
 
 
 def _letter(
-    folder: Path, framed: Mapping[str, Document[Any]], signed: LetterHeader | None, images: ImageSizes
+    folder: Path, by_language: Mapping[str, Document[Any]], signed: LetterHeader | None, images: ImageSizes
 ) -> Letter | None:
     if signed is None:
         return None
     texts = {}
-    for language, document in framed.items():
+    for language, document in by_language.items():
         heading: LetterHeader | LetterTranslation | None = _valid_header(document).letter
         if heading:
             texts[language] = _text(language, heading.title, document.body)

@@ -50,7 +50,7 @@ def make_slug(text: str, *, fallback: str) -> str:
     'ou-en-est-l-eau'
     """
     plain = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(sign for sign in plain if not unicodedata.combining(sign))
+    plain = "".join(character for character in plain if not unicodedata.combining(character))
     slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
     return slug[:_MAX_SLUG_LENGTH].rsplit("-", 1)[0] if len(slug) > _MAX_SLUG_LENGTH else slug or fallback
 

@@ -47,25 +47,24 @@ class Inspection:
 def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
     """Read the edition in ``folder``, whose stories may use ``sectors``. Never raises for what is in it."""
     contents = scan_folder(folder)
-    reading = _EditionFileReader(folder, contents, sectors)
-    library = reading.read()
-    documents = reading.documents
-    images = contents.images if reading.is_complete else ()
-    pictures, problems = read_used_images(folder, documents, present=images)
+    file_reader = _EditionFileReader(folder, contents, sectors)
+    documents = file_reader.read()
+    present = contents.images if file_reader.is_complete else ()
+    images, problems = read_used_images(folder, file_reader.documents, present=present)
     problems += [
         *contents.problems,
-        *reading.problems,
-        *check_documents(documents),
-        *check_translations(library),
+        *file_reader.problems,
+        *check_documents(file_reader.documents),
+        *check_translations(documents),
     ]
-    switches = read_disabled_checks(library.edition.front_matter) if library.edition else ()
-    problems, switched_off = apply_disabled_checks(sorted(set(problems)), switches, SOURCE_CHECKS)
+    disabled = read_disabled_checks(documents.edition.front_matter) if documents.edition else ()
+    problems, disabled_results = apply_disabled_checks(sorted(set(problems)), disabled, SOURCE_CHECKS)
     usable = not any(problem.level == Level.error for problem in problems)
     return Inspection(
-        edition=assemble_edition(folder, contents.slug, library, pictures) if usable else None,
+        edition=assemble_edition(folder, contents.slug, documents, images) if usable else None,
         problems=tuple(problems),
-        disabled_checks=switches,
-        disabled_results=switched_off,
+        disabled_checks=disabled,
+        disabled_results=disabled_results,
     )
 
 

@@ -30,11 +30,11 @@ from scripts.page_screenshots import describe_pages, take_pages
 
 DOCS = Path(__file__).parent.parent / "docs"
 THEMES = {
-    "periodical": "The default: a quiet magazine. Pictures stand beside the words where there is room, and "
-    "each section has its colour.",
-    "bulletin": "Sober: one column, one family of letters, no colour but that of links.",
+    "periodical": "The default: a quiet magazine, with pictures beside the text where there is room, and a "
+    "colour for each section.",
+    "bulletin": "Plain: one column, one font family, colour only in links.",
 }
-WIDTHS = {700: "On a desk, 700 px", 375: "On a phone, 375 px"}
+WIDTHS = {700: "On a desktop, 700 px", 375: "On a phone, 375 px"}
 LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
 # The heading each part starts at, and its height in pixels: the top of the mail, and its first stories.
 PARTS = ((None, 900), ("In focus", 1500))

@@ -40,14 +40,14 @@ class DisabledCheckResult:
 
 def read_disabled_checks(front_matter: FrontMatter) -> tuple[DisabledCheck, ...]:
     """The disabled checks in the front matter of ``edition.md``; those without a reason are left out."""
-    written = front_matter.value(CHECKS_KEY)
-    if not isinstance(written, dict):
+    values = front_matter.value(CHECKS_KEY)
+    if not isinstance(values, dict):
         return ()
     return tuple(
         DisabledCheck(
             code=code, reason=front_matter.text(CHECKS_KEY, code), line=front_matter.line_of(CHECKS_KEY, code)
         )
-        for code, reason in written.items()
+        for code, reason in values.items()
         if isinstance(reason, str)
     )
 
@@ -73,14 +73,14 @@ def apply_disabled_checks(
     problems: Sequence[Problem], disabled: Iterable[DisabledCheck], checks: Mapping[str, Check]
 ) -> tuple[list[Problem], tuple[DisabledCheckResult, ...]]:
     """The ``problems`` that count, and the disabled ones of ``checks`` with the problems that do not."""
-    honoured = {
+    results = {
         switch.code: DisabledCheckResult(code=switch.code, reason=switch.reason)
         for switch in disabled
         if switch.code in checks and not checks[switch.code].essential
     }
-    for code, off in honoured.items():
-        honoured[code] = replace(off, problems=tuple(p for p in problems if p.code == code))
-    return [problem for problem in problems if problem.code not in honoured], tuple(honoured.values())
+    for code, result in results.items():
+        results[code] = replace(result, problems=tuple(p for p in problems if p.code == code))
+    return [problem for problem in problems if problem.code not in results], tuple(results.values())
 
 
 def merge_disabled_results(
@@ -88,9 +88,9 @@ def merge_disabled_results(
 ) -> tuple[DisabledCheckResult, ...]:
     """The results of several runs of checks on one edition merged, each disabled check once, by code."""
     merged: dict[str, DisabledCheckResult] = {}
-    for off in (off for part in parts for off in part):
-        known = merged.get(off.code, off)
-        merged[off.code] = replace(known, problems=tuple(sorted({*known.problems, *off.problems})))
+    for result in (result for part in parts for result in part):
+        known = merged.get(result.code, result)
+        merged[result.code] = replace(known, problems=tuple(sorted({*known.problems, *result.problems})))
     return tuple(merged[code] for code in sorted(merged))
 
 

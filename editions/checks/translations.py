@@ -54,8 +54,8 @@ def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator
             "Delete one of the two.",
             Level.error,
         )
-    digest, written = text_digest(original.text), translation.front_matter.text("translated_from")
-    if written and written != digest:
+    digest, recorded = text_digest(original.text), translation.front_matter.text("translated_from")
+    if recorded and recorded != digest:
         yield _problem(
             translation.name,
             translation.front_matter.line_of("translated_from"),

@@ -63,7 +63,7 @@ def locate_image(folder: Path, name: str) -> Path:
     Raises:
         ImageError: the name is not a plain file name, the file is missing, or it is outside the folder.
     """
-    if not name or name in {".", ".."} or any(sign in name for sign in "/\\\0"):
+    if not name or name in {".", ".."} or any(character in name for character in "/\\\0"):
         raise ImageError(
             name,
             "image-path",
@@ -72,16 +72,16 @@ def locate_image(folder: Path, name: str) -> Path:
         )
     path = folder / f"{IMAGES_FOLDER}/{name}"
     try:
-        there, inside = path.is_file(), not leads_outside(folder, f"{IMAGES_FOLDER}/{name}")
+        exists, is_inside = path.is_file(), not leads_outside(folder, f"{IMAGES_FOLDER}/{name}")
     except (OSError, RuntimeError):
-        there, inside = False, True
-    if not inside:
+        exists, is_inside = False, True
+    if not is_inside:
         raise ImageError(
             name,
             "outside-folder",
             f"{name} is a link to a file outside the edition's folder. Replace it with a copy of the file.",
         )
-    if not there:
+    if not exists:
         raise ImageError(
             name, "missing-image", f"{IMAGES_FOLDER}/{name} does not exist. {_suggest_file(folder, name)}"
         )
@@ -108,11 +108,11 @@ def read_image_file(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             # Checked first, so that a file of gigabytes is not read into memory to be rejected.
-            heavy = os.fstat(file.fileno()).st_size > _MAX_BYTES
-            content = b"" if heavy else file.read(_MAX_BYTES + 1)
+            is_too_large = os.fstat(file.fileno()).st_size > _MAX_BYTES
+            content = b"" if is_too_large else file.read(_MAX_BYTES + 1)
     except OSError as error:
         raise broken_image_error(path.name, error) from error
-    if heavy or len(content) > _MAX_BYTES:
+    if is_too_large or len(content) > _MAX_BYTES:
         raise ImageError(
             path.name,
             "image-too-large",

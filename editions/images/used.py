@@ -60,11 +60,11 @@ def _find_references(document: Document[Any]) -> tuple[_ImageReference, ...]:
         _ImageReference(
             name=name,
             path=document.name,
-            line=document.front_matter.line_of(*place, "file"),
-            min_width=MIN_STORY_IMAGE_WIDTH if place == ("image",) else _MIN_PORTRAIT_WIDTH,
+            line=document.front_matter.line_of(*key_path, "file"),
+            min_width=MIN_STORY_IMAGE_WIDTH if key_path == ("image",) else _MIN_PORTRAIT_WIDTH,
         )
-        for place in _IMAGE_KEYS
-        if (name := document.front_matter.text(*place, "file"))
+        for key_path in _IMAGE_KEYS
+        if (name := document.front_matter.text(*key_path, "file"))
     )
 
 

@@ -45,10 +45,10 @@ def _file_lines(example: Example) -> Iterator[str]:
 
 
 def _description_lines(field: FieldInfo) -> Iterator[str]:
-    said = field.description or ""
+    text = field.description or ""
     if choices := _choices(field):
-        said += f" One of {', '.join(choices)}."
-    yield from (f"# {line}" for line in textwrap.wrap(said, _WIDTH - 2))
+        text += f" One of {', '.join(choices)}."
+    yield from (f"# {line}" for line in textwrap.wrap(text, _WIDTH - 2))
 
 
 def _choices(field: FieldInfo) -> list[str]:
@@ -108,8 +108,8 @@ def _nested_lines(values: Values, model: type[BaseModel] | None, *, with_comment
 def _comment_out(lines: Iterator[str]) -> Iterator[str]:
     """Put a ``#`` before each line, after its indentation."""
     for line in lines:
-        words = line.lstrip(" ")
-        yield f"{line[: len(line) - len(words)]}#{words}"
+        text = line.lstrip(" ")
+        yield f"{line[: len(line) - len(text)]}#{text}"
 
 
 def _translation_lines(name: str, schema: type[BaseModel], values: Values, body: str) -> Iterator[str]:

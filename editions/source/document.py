@@ -94,43 +94,43 @@ def read_document(
 def _parse(
     source: TextFile, schema: type[BaseModel], sectors: tuple[str, ...], language: str | None, heading: int
 ) -> _ParsedDocument:
-    front, problems = read_front_matter(source)
-    header, faults = validate_front_matter(schema, front, path=source.name, sectors=sectors)
-    language = language or canonical_language(front.text("language")) or _DEFAULT_LANGUAGE
-    prose = render_markdown(
-        front.body, language=language, path=source.name, line=front.body_line, heading=heading
+    front_matter, problems = read_front_matter(source)
+    header, errors = validate_front_matter(schema, front_matter, path=source.name, sectors=sectors)
+    language = language or canonical_language(front_matter.text("language")) or _DEFAULT_LANGUAGE
+    body = render_markdown(
+        front_matter.body, language=language, path=source.name, line=front_matter.body_line, heading=heading
     )
-    introductions = _render_introductions(source, front, language)
-    rendered = [prose, *introductions.values()]
+    introductions = _render_introductions(source, front_matter, language)
+    rendered = [body, *introductions.values()]
     document = Document(
         name=source.name,
         language=language,
         text=source.text,
-        front_matter=front,
+        front_matter=front_matter,
         header=header,
-        body=prose,
+        body=body,
         introductions=introductions,
     )
     return _ParsedDocument(
         document=document,
-        problems=(*problems, *faults, *(problem for prose in rendered for problem in prose.problems)),
+        problems=(*problems, *errors, *(problem for body in rendered for problem in body.problems)),
     )
 
 
 def _render_introductions(
     source: TextFile, front_matter: FrontMatter, language: str
 ) -> dict[str, RenderedMarkdown]:
-    written = front_matter.value("introductions")
-    if not isinstance(written, dict):
+    values = front_matter.value("introductions")
+    if not isinstance(values, dict):
         return {}
     lines = source.text.split("\n")
     rendered = {}
-    for key, words in written.items():
-        if isinstance(words, str):
+    for key, text in values.items():
+        if isinstance(text, str):
             line = front_matter.line_of("introductions", key)
             # After `|` or `>` the text begins on the next line.
             line += bool(_BLOCK_SCALAR.search(lines[line - 1]))
             rendered[key] = render_markdown(
-                words, language=language, path=source.name, line=line, heading=LETTER_HEADING_LEVEL
+                text, language=language, path=source.name, line=line, heading=LETTER_HEADING_LEVEL
             )
     return rendered

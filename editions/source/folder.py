@@ -49,11 +49,11 @@ class FolderContents:
 
 def leads_outside(folder: Path, name: str) -> bool:
     """Whether the file ``name`` of ``folder`` is, or is behind, a link to a place outside the folder."""
-    place = str(folder)
+    path = str(folder)
     for part in name.split("/"):
-        place = f"{place}/{part}"
+        path = f"{path}/{part}"
         # os.path is quicker than pathlib, and this runs for every file each time an edition is read.
-        if part == ".." or os.path.islink(place):  # noqa: PTH114
+        if part == ".." or os.path.islink(path):  # noqa: PTH114
             return not (folder / name).resolve().is_relative_to(folder.resolve())
     return False
 
@@ -61,28 +61,28 @@ def leads_outside(folder: Path, name: str) -> bool:
 def scan_folder(folder: Path) -> FolderContents:
     """Sort the files of ``folder`` by their names. Never raises: a folder that is not an edition is a
     problem."""
-    listing = _FolderScanner(folder)
-    names = listing.list_names(".")
+    scanner = _FolderScanner(folder)
+    names = scanner.list_names(".")
     if EDITION_FILE not in names and STORIES_FOLDER not in names:
-        if not listing.problems:
-            listing.report(
+        if not scanner.problems:
+            scanner.report(
                 ".",
                 "not-an-edition",
                 f"{folder} is not an edition: it has no {EDITION_FILE}. Give the folder that contains it.",
             )
-        return FolderContents(problems=tuple(listing.problems))
+        return FolderContents(problems=tuple(scanner.problems))
     slug = folder.resolve().name
-    listing.check_names(slug, names)
-    translations = listing.sort_root_files(names)
-    stories = listing.sort_stories(listing.list_names(STORIES_FOLDER)) if STORIES_FOLDER in names else ()
-    images = tuple(listing.list_names(IMAGES_FOLDER)) if IMAGES_FOLDER in names else ()
+    scanner.check_names(slug, names)
+    translations = scanner.sort_root_files(names)
+    stories = scanner.sort_stories(scanner.list_names(STORIES_FOLDER)) if STORIES_FOLDER in names else ()
+    images = tuple(scanner.list_names(IMAGES_FOLDER)) if IMAGES_FOLDER in names else ()
     return FolderContents(
         slug=slug,
         has_edition=EDITION_FILE in names,
         translations=translations,
         stories=stories,
         images=images,
-        problems=tuple(listing.problems),
+        problems=tuple(scanner.problems),
     )
 
 
@@ -173,13 +173,13 @@ class _FolderScanner:
             for (number, slug), path in sorted(originals.items())
         )
 
-    def _add_translation(self, translations: dict[str, str], written: str, path: str) -> None:
-        language = canonical_language(written)
+    def _add_translation(self, translations: dict[str, str], tag: str, path: str) -> None:
+        language = canonical_language(tag)
         if language is None:
             self.report(
                 path,
                 "unknown-language",
-                f"{written!r} in the file's name is not a known language tag, so no reader would get this. "
+                f"{tag!r} in the file's name is not a known language tag, so no reader would get this. "
                 "Use a tag such as zh, mn, ja, ko or fr.",
             )
         elif language in translations:
@@ -224,9 +224,9 @@ class _FolderScanner:
     def _suggest_name(self, name: str) -> str:
         """A valid name for the story ``name``: with its own number, or else the next free multiple of ten."""
         stem = name.rpartition(".")[0].lower()
-        written = re.match(r"\d+", stem)
-        slug = re.sub(r"[^a-z0-9]+", "-", stem[written.end() :] if written else stem).strip("-")
-        number = int(written.group()) % 1000 if written else 10
+        number_match = re.match(r"\d+", stem)
+        slug = re.sub(r"[^a-z0-9]+", "-", stem[number_match.end() :] if number_match else stem).strip("-")
+        number = int(number_match.group()) % 1000 if number_match else 10
         while number in self._taken and number < 990:
             number = number // 10 * 10 + 10
         self._taken.add(number)

@@ -3,11 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from editions.cache import BoundedCache
 from editions.problem import Level, Problem
 from editions.source.text_file import TextFile
-from editions.source.yaml_parser import KeyPath, YamlValue, parse_yaml
+from editions.source.yaml_parser import KeyPath, YamlParser, YamlValue, parse_yaml
 
 _FENCE = "---"
+# Parsing YAML takes longer than the rest of a file, and authors mostly change bodies.
+_parsed_yaml: BoundedCache[YamlParser] = BoundedCache(50_000, measure=lambda parsed: len(parsed.lines) + 1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,16 +27,16 @@ class FrontMatter:
     body: str
     body_line: int
 
-    def line_of(self, *place: str | int) -> int:
-        """The line of the key path ``place``, or of the nearest one around it that exists."""
-        while place and place not in self.lines:
-            place = place[:-1]
-        return self.lines.get(place, 1)
+    def line_of(self, *key_path: str | int) -> int:
+        """The line of the key path, or of the nearest one around it that exists."""
+        while key_path and key_path not in self.lines:
+            key_path = key_path[:-1]
+        return self.lines.get(key_path, 1)
 
-    def value(self, *place: str | int) -> YamlValue:
-        """The value at the key path ``place``; an empty text when there is none."""
+    def value(self, *key_path: str | int) -> YamlValue:
+        """The value at the key path; an empty text when there is none."""
         value: YamlValue = self.values or {}
-        for part in place:
+        for part in key_path:
             if isinstance(value, dict) and isinstance(part, str):
                 value = value.get(part, "")
             elif isinstance(value, list) and isinstance(part, int) and part < len(value):
@@ -42,9 +45,9 @@ class FrontMatter:
                 return ""
         return value
 
-    def text(self, *place: str | int) -> str:
-        """The text at the key path ``place`` on one line; empty when there is none."""
-        value = self.value(*place)
+    def text(self, *key_path: str | int) -> str:
+        """The text at the key path on one line; empty when there is none."""
+        value = self.value(*key_path)
         return " ".join(value.split()) if isinstance(value, str) else ""
 
 
@@ -69,14 +72,17 @@ def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
                 "the front matter is not closed, so the file has no body. Add a line --- after the last key.",
             )
         ]
-    parsed = parse_yaml("\n".join(lines[1:end]), name=file.name, first_line=2)
+    written = "\n".join(lines[1:end])
+    parsed = _parsed_yaml.get_or_create(
+        (file.name, written), lambda: parse_yaml(written, name=file.name, first_line=2)
+    )
     front = FrontMatter(
         values=parsed.values,
         lines=parsed.lines,
         body="\n".join(lines[end + 1 :]),
         body_line=min(end + 2, len(lines)),
     )
-    return front, parsed.problems
+    return front, [*parsed.problems]
 
 
 def _without_values(body: str, body_line: int) -> FrontMatter:

@@ -5,7 +5,9 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from editions.cache import BoundedCache
 from editions.problem import Level, Problem
+from editions.source.file_stamp import FileStamp, is_settled, stamp_file
 from editions.source.folder import leads_outside
 from editions.unsafe_characters import UNSAFE_MESSAGE, find_unsafe_character, remove_unsafe_characters
 
@@ -24,6 +26,12 @@ class TextFile:
     text: str
 
 
+# Files that have not changed for a while, by name and stamp.
+_unchanged_files: BoundedCache[tuple[TextFile, tuple[Problem, ...]]] = BoundedCache(
+    16_000_000, measure=lambda found: len(found[0].text) + 1000
+)
+
+
 def text_digest(text: str) -> str:
     """A short digest of a text: 12 hexadecimal digits, the same for every kind of line end.
 
@@ -40,11 +48,16 @@ def normalise_line_ends(text: str) -> str:
 def read_text_file(folder: Path, name: str) -> tuple[TextFile | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``; what is wrong with it is returned as problems."""
     try:
-        _reject_unusual_file(folder, name)
+        stamp = _check_and_stamp(folder, name)
+        if known := _unchanged_files.get((name, stamp)):
+            return known[0], [*known[1]]
         data = _read_bytes(folder / name)
     except _RejectedFileError as refusal:
         return None, [_problem(name, 1, refusal.code, refusal.reason)]
-    return _decode(name, data)
+    file, problems = _decode(name, data)
+    if file and is_settled(stamp):
+        _unchanged_files.put((name, stamp), (file, tuple(problems)))
+    return file, problems
 
 
 def _decode(name: str, data: bytes) -> tuple[TextFile | None, list[Problem]]:
@@ -69,20 +82,21 @@ class _RejectedFileError(Exception):
         super().__init__(reason)
 
 
-def _reject_unusual_file(folder: Path, name: str) -> None:
+def _check_and_stamp(folder: Path, name: str) -> FileStamp:
     try:
         if leads_outside(folder, name):
             raise _RejectedFileError(
                 "outside-folder",
                 "this is a link to a file outside the edition's folder. Replace it with a copy of the file.",
             )
-        is_ordinary = stat.S_ISREG((folder / name).stat().st_mode)
+        stamp = stamp_file(folder / name)
     except (OSError, RuntimeError) as error:
         raise _unreadable_file_error(error) from error
-    if not is_ordinary:
+    if not stat.S_ISREG(stamp.mode):
         raise _RejectedFileError(
             "unreadable-file", "this is not an ordinary file. Put a Markdown file in its place."
         )
+    return stamp
 
 
 def _unreadable_file_error(error: Exception) -> _RejectedFileError:

@@ -41,24 +41,24 @@ def validate_front_matter(
 def _to_problem(
     schema: type[BaseModel], front_matter: FrontMatter, path: str, detail: ErrorDetails
 ) -> Problem:
-    place, kind = detail["loc"], detail["type"]
+    key_path, kind = detail["loc"], detail["type"]
     # pydantic puts "[key]" after the place of a mapping's key.
-    place = place[:-1] if place and place[-1] == "[key]" else place
-    dotted = _dotted_path(place)
+    key_path = key_path[:-1] if key_path and key_path[-1] == "[key]" else key_path
+    dotted = _dotted_path(key_path)
     if kind == "missing":
-        code, message = "missing-key", _explain_missing(schema, place, dotted)
+        code, message = "missing-key", _explain_missing(schema, key_path, dotted)
     elif kind == "extra_forbidden":
-        code, message = "unknown-key", _explain_unknown(schema, place, dotted)
+        code, message = "unknown-key", _explain_unknown(schema, key_path, dotted)
     elif kind in _EXPECTED:
         code = "wrong-type"
         message = (
-            f"`{dotted}` must be {_EXPECTED[kind]}{_example(schema, place)}. "
-            f"{_describe_value(front_matter, place)}"
+            f"`{dotted}` must be {_EXPECTED[kind]}{_example(schema, key_path)}. "
+            f"{_describe_value(front_matter, key_path)}"
         )
     else:
         code, message = kind, f"`{dotted}`: {detail['msg']}"
     return Problem(
-        path=path, line=front_matter.line_of(*place), level=Level.error, code=code, message=message
+        path=path, line=front_matter.line_of(*key_path), level=Level.error, code=code, message=message
     )
 
 
@@ -74,9 +74,9 @@ def _explain_unknown(schema: type[BaseModel], key_path: tuple[int | str, ...], d
     return f"`{dotted}` is not a key of this file, so it would be ignored. {advice}"
 
 
-def _example(schema: type[BaseModel], place: tuple[int | str, ...]) -> str:
-    """How to write the value at ``place``: as keys, one on each line, where it has keys of its own."""
-    field = _model_at(schema, place[:-1]).model_fields.get(str(place[-1]))
+def _example(schema: type[BaseModel], key_path: tuple[int | str, ...]) -> str:
+    """How to write the value at ``key_path``: as keys, one on each line, where it has keys of its own."""
+    field = _model_at(schema, key_path[:-1]).model_fields.get(str(key_path[-1]))
     if field is None:
         return ""
     model = find_model(field.annotation)

@@ -193,17 +193,17 @@ class YamlParser:
         return self._first_line + int(event.start_mark.line)
 
     def _report_syntax(self, error: YAMLError) -> None:
-        said, line = " ".join(str(error).split()), self._first_line
+        message, line = " ".join(str(error).split()), self._first_line
         if isinstance(error, MarkedYAMLError):
-            said = str(error.problem or error.context)
+            message = str(error.problem or error.context)
             # An unclosed quotation mark or bracket is only noticed at the end; its beginning is more helpful.
             opened = any(
                 words in str(error.context) for words in ("quoted scalar", "flow sequence", "flow mapping")
             )
             mark = error.context_mark if opened else error.problem_mark or error.context_mark
             line += int(mark.line) if mark else 0
-        hint = next((hint for words, hint in _HINTS if words in said), _NO_HINT)
-        self.report(line, "yaml-syntax", f"the front matter is not valid YAML: {said}. {hint}.")
+        hint = next((hint for words, hint in _HINTS if words in message), _NO_HINT)
+        self.report(line, "yaml-syntax", f"the front matter is not valid YAML: {message}. {hint}.")
 
 
 class _RejectedYamlError(Exception):

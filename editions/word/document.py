@@ -36,18 +36,18 @@ def read_word_document(package: DocxPackage, omissions: OmissionLog) -> WordCont
     """
     styles = Styles(package.parse_part(package.part_of_kind("styles")))
     simplified = simplify_document(package, styles, omissions)
-    manuscript = split_chapters(
+    document = split_chapters(
         convert_to_html(simplified.data, name=package.name, omissions=omissions), omissions
     )
-    if not manuscript.chapters:
-        _reject_without_headings(package, manuscript)
+    if not document.chapters:
+        _reject_without_headings(package, document)
     omissions.set_place(BEFORE_HEADING)
-    preamble = clean_chapter(manuscript.preamble, manuscript.notes, omissions)
-    stories = tuple(clean_chapter(chapter, manuscript.notes, omissions) for chapter in manuscript.chapters)
+    preamble = clean_chapter(document.preamble, document.notes, omissions)
+    stories = tuple(clean_chapter(chapter, document.notes, omissions) for chapter in document.chapters)
     text = " ".join([preamble.plain_text(), *(f"{story.title} {story.plain_text()}" for story in stories)])
     return WordContent(
-        title=manuscript.title or _read_property(package, "dc:title"),
-        subtitle=manuscript.subtitle,
+        title=document.title or _read_property(package, "dc:title"),
+        subtitle=document.subtitle,
         language=detect_language(text, styles),
         preamble=preamble,
         stories=stories,
@@ -70,5 +70,5 @@ def _reject_without_headings(package: DocxPackage, document: ChapteredDocument) 
 def _read_property(package: DocxPackage, name: str) -> str:
     """A property of the document, such as its title."""
     root = package.parse_part("docProps/core.xml")
-    said = "" if root is None else root.findtext(name, "", NAMESPACES) or ""
-    return split_double_at(" ".join(said.split()))
+    text = "" if root is None else root.findtext(name, "", NAMESPACES) or ""
+    return split_double_at(" ".join(text.split()))

@@ -1,5 +1,4 @@
-"""Import a Word document as an edition: a folder that is complete or not there, and a list of what is not in
-it."""
+"""Importing a Word document as an edition, with a list of what could not be kept."""
 
 import re
 import shlex
@@ -81,24 +80,24 @@ def import_word(
         OSError: the file cannot be read, or the folder not written.
     """
     slug = slug or make_slug(path.stem, fallback=f"edition-{today.isoformat()}")
-    losses = OmissionLog()
+    omissions = OmissionLog()
     advice = f"mailer import {shlex.quote(path.name)} --edition {slug}-2"
-    with create_edition_folder(editions, slug, advice=advice) as building, open_docx(path) as package:
-        reading = read_word_document(package, losses)
-        frame = _edition_details(path, slug, reading, language, today)
-        desk = _EditionWriter(
-            building, ImageStore(package, building / IMAGES_FOLDER, losses), reading, losses
+    with create_edition_folder(editions, slug, advice=advice) as new_folder, open_docx(path) as package:
+        content = read_word_document(package, omissions)
+        details = _edition_details(path, slug, content, language, today)
+        writer = _EditionWriter(
+            new_folder, ImageStore(package, new_folder / IMAGES_FOLDER, omissions), content, omissions
         )
-        desk.write_edition(frame)
-        desk.write_stories(language=frame.language, sectors=sectors)
-        images = tuple(sorted(file.name for file in (building / IMAGES_FOLDER).glob("*")))
+        writer.write_edition(details)
+        writer.write_stories(language=details.language, sectors=sectors)
+        images = tuple(sorted(file.name for file in (new_folder / IMAGES_FOLDER).glob("*")))
     return ImportedEdition(
         slug=slug,
         folder=editions / slug,
-        title=frame.title,
-        stories=tuple(desk.stories),
+        title=details.title,
+        stories=tuple(writer.stories),
         images=images,
-        omissions=losses.list_omissions(),
+        omissions=omissions.list_omissions(),
     )
 
 
@@ -123,33 +122,33 @@ def _edition_details(
 
 
 class _EditionWriter:
-    """Writes the files of one edition into the folder ``building``."""
+    """Writes the files of one edition into ``folder``."""
 
     def __init__(
         self, folder: Path, images: ImageStore, content: WordContent, omissions: OmissionLog
     ) -> None:
         self.stories: list[str] = []
-        self._building = folder
-        self._store = images
-        self._reading = content
-        self._losses = omissions
+        self._folder = folder
+        self._image_store = images
+        self._content = content
+        self._omissions = omissions
 
     def write_edition(self, details: EditionDetails) -> None:
         """Write ``edition.md``; the text before the first heading is the letter, if it is long enough."""
-        self._losses.set_place(BEFORE_HEADING)
-        body = self._reading.preamble
+        self._omissions.set_place(BEFORE_HEADING)
+        body = self._content.preamble
         letter = extract_letter(body) if is_letter(body) else None
         portrait = self._choose_image(body.images, fits=self._is_portrait if letter else lambda _: False)
-        if letter is None and (said := body.plain_text()):
-            self._losses.add(f"text too short for a letter:{quote(said)}")
+        if letter is None and (text := body.plain_text()):
+            self._omissions.add(f"text too short for a letter:{quote(text)}")
         self._write(EDITION_FILE, format_edition_file(details, letter, portrait))
 
     def write_stories(self, *, language: str, sectors: Collection[str]) -> None:
         """Write a file for each story, in order."""
-        step = _NUMBER_STEP if len(self._reading.stories) * _NUMBER_STEP <= _MAX_STORIES else 1
+        step = _NUMBER_STEP if len(self._content.stories) * _NUMBER_STEP <= _MAX_STORIES else 1
         taken: set[str] = set()
-        for number, story in enumerate(self._reading.stories, start=1):
-            self._losses.enter_story(story.title)
+        for number, story in enumerate(self._content.stories, start=1):
+            self._omissions.enter_story(story.title)
             slug = _choose_slug(story, taken)
             name = f"{STORIES_FOLDER}/{number * step:03d}-{slug}.md"
             picture = self._choose_image(story.images, fits=lambda _: True)
@@ -164,12 +163,12 @@ class _EditionWriter:
         logged."""
         placed: UsedImage | None = None
         for figure in images:
-            picture = self._reading.images[figure.number]
-            file = self._store.save(picture)
+            picture = self._content.images[figure.number]
+            file = self._image_store.save(picture)
             if file and placed is None and fits(file):
                 placed = UsedImage(file=file, alt=_choose_alt(picture.alt, figure), caption=figure.caption)
             elif file:
-                self._losses.add(
+                self._omissions.add(
                     f"a picture, kept as {IMAGES_FOLDER}/{file}{quote(figure.caption or picture.alt)}: "
                     "a story shows one, a letter a portrait"
                 )
@@ -177,26 +176,26 @@ class _EditionWriter:
 
     def _is_portrait(self, file: str) -> bool:
         """Whether a picture may be a portrait; a newsletter's banner is wider."""
-        size = measure_image(self._building / IMAGES_FOLDER / file)
+        size = measure_image(self._folder / IMAGES_FOLDER / file)
         return size.width <= size.height * _MAX_PORTRAIT_RATIO
 
     def _write(self, name: str, text: str) -> None:
-        path = self._building / name
+        path = self._folder / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text, encoding="utf-8", newline="\n")
 
 
 def _choose_slug(story: CleanChapter, taken: set[str]) -> str:
-    wanted = slug = make_slug(story.title, fallback="story")
+    base = slug = make_slug(story.title, fallback="story")
     number = 2
     while slug in taken:
-        slug, number = f"{wanted}-{number}", number + 1
+        slug, number = f"{base}-{number}", number + 1
     taken.add(slug)
     return slug
 
 
 def _choose_alt(alt: str, image: ChapterImage) -> str:
     """Word's alt text, if a person wrote it and it is not a file name or the caption."""
-    said = split_double_at(_AUTOMATIC_ALT.sub("", alt).strip(" .\n"))
-    useless = is_file_name(said) or said.casefold() == image.caption.casefold() or _AUTOMATIC_ALT.search(alt)
-    return "" if useless else said
+    text = split_double_at(_AUTOMATIC_ALT.sub("", alt).strip(" .\n"))
+    useless = is_file_name(text) or text.casefold() == image.caption.casefold() or _AUTOMATIC_ALT.search(alt)
+    return "" if useless else text

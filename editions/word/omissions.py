@@ -52,7 +52,7 @@ class OmissionLog:
         self.place = BEFORE_HEADING
         self._places: dict[str, None] = {BEFORE_HEADING: None}
         self._noted: list[Omission] = []
-        self._tallies: dict[tuple[str, OmissionKind], list[str]] = {}
+        self._counted: dict[tuple[str, OmissionKind], list[str]] = {}
 
     def enter_story(self, title: str) -> None:
         """Log what follows under the story with this title."""
@@ -65,22 +65,22 @@ class OmissionLog:
 
     def add(self, what: str) -> None:
         """Log something that is left out here."""
-        left = Omission(where=self.place, what=what)
-        if left not in self._noted:
-            self._noted.append(left)
+        omission = Omission(where=self.place, what=what)
+        if omission not in self._noted:
+            self._noted.append(omission)
 
     def count(self, kind: OmissionKind, words: str) -> None:
         """Count one more of a kind that is listed once for each place."""
-        self._tallies.setdefault((self.place, kind), []).append(words)
+        self._counted.setdefault((self.place, kind), []).append(words)
 
     def list_omissions(self) -> tuple[Omission, ...]:
         """Everything left out, in the order of the document."""
-        told = [
-            Omission(where=place, what=_summarise(tally, passages))
-            for (place, tally), passages in self._tallies.items()
+        summaries = [
+            Omission(where=place, what=_summarise(kind, passages))
+            for (place, kind), passages in self._counted.items()
         ]
         order = {place: number for number, place in enumerate(self._places)}
-        return tuple(sorted([*self._noted, *told], key=lambda left: order[left.where]))
+        return tuple(sorted([*self._noted, *summaries], key=lambda omission: order[omission.where]))
 
 
 def quote(words: str) -> str:

@@ -1,2 +1,2 @@
-"""Checks of a finished mail: what only shows once edition, theme and renderer have met. One function per
-question, cut into files by what they look at; :mod:`mailer.checks.runner` asks all of them."""
+"""Checks of the finished email, for what depends on edition, theme and renderer together. Each check is a
+function in :mod:`mailer.checks.rules`; :mod:`mailer.checks.runner` runs all of them."""

@@ -1,1 +1,1 @@
-"""From an edition and a theme to the bytes of one reader's message: compile once, fill and send for each."""
+"""Turns an edition and a theme into each reader's message: compiled once, completed for every reader."""

@@ -59,9 +59,9 @@ def merge_values(compiled: CompiledEdition, reader: Reader) -> Mapping[MergeTag,
         MergeTag.preferences_url: reader.preferences_url,
         MergeTag.archive_url: reader.archive_url(compiled.slug, compiled.language, compiled.digest),
     }
-    for hole, value in values.items():
-        if hole.context is TagContext.url:
-            check_url(value, hole, reader)
+    for tag, value in values.items():
+        if tag.context is TagContext.url:
+            check_url(value, tag, reader)
     return values
 
 

@@ -43,7 +43,7 @@ class DrawingReplacer:
     ) -> None:
         self._package = package
         self._relations = relationships
-        self._losses = omissions
+        self._omissions = omissions
         self._pictures = images
 
     def replace(self, drawing: etree._Element) -> list[etree._Element]:
@@ -55,24 +55,26 @@ class DrawingReplacer:
             self._note_object(drawing)
             remove_element(drawing)
             return []
-        boxed = self._extract_text_boxes(drawing)
-        kept = [made for made in map(self._keep_image, _find_images(drawing)) if made is not None]
-        if not boxed and not kept and not _find_images(drawing):
+        paragraphs = self._extract_text_boxes(drawing)
+        kept = [image for image in map(self._keep_image, _find_images(drawing)) if image is not None]
+        if not paragraphs and not kept and not _find_images(drawing):
             self._note_drawing(drawing)
         replace_element(drawing, kept)
-        return boxed
+        return paragraphs
 
     def _extract_text_boxes(self, drawing: etree._Element) -> list[etree._Element]:
         lifted: list[etree._Element] = []
         for box in drawing.findall(f".//{qualified_name('w:txbxContent')}"):
             if any(True for _ in ancestors(box, "w:txbxContent")) or not plain_text(box):
                 continue
-            self._losses.add(f"a text box; its text is now in paragraphs of its own:{quote(plain_text(box))}")
+            self._omissions.add(
+                f"a text box; its text is now in paragraphs of its own:{quote(plain_text(box))}"
+            )
             lifted += list(box)
-        if around := list(ancestors(drawing, "w:p")):
-            parent = around[-1].getparent()
+        if paragraphs := list(ancestors(drawing, "w:p")):
+            parent = paragraphs[-1].getparent()
             if parent is not None:
-                place = parent.index(around[-1]) + 1
+                place = parent.index(paragraphs[-1]) + 1
                 parent[place:place] = lifted
         return lifted
 
@@ -82,23 +84,23 @@ class DrawingReplacer:
         relation = self._relations.get(embedded)
         alt = _read_alt(found)
         if relation is None or relation.external or not self._package.part_size(relation.target):
-            self._losses.add(f"a picture that is not in the file but linked from elsewhere{quote(alt)}")
+            self._omissions.add(f"a picture that is not in the file but linked from elsewhere{quote(alt)}")
             return None
         self._note_link(found)
         self._pictures.append(EmbeddedImage(part=relation.target, alt=alt, crop=_read_crop(found)))
         return _image_element(f"picture{len(self._pictures) - 1}")
 
     def _note_link(self, found: etree._Element) -> None:
-        for around in ancestors(found, "w:drawing"):
-            click = around.find(".//wp:docPr/a:hlinkClick", NAMESPACES)
+        for ancestor in ancestors(found, "w:drawing"):
+            click = ancestor.find(".//wp:docPr/a:hlinkClick", NAMESPACES)
             relation = None if click is None else self._relations.get(click.get(qualified_name("r:id"), ""))
             if relation is not None:
-                self._losses.add(f"a picture’s link to {relation.target}")
+                self._omissions.add(f"a picture’s link to {relation.target}")
 
     def _note_object(self, found: etree._Element) -> None:
         embedded = found.find(".//o:OLEObject", NAMESPACES)
         kind = "" if embedded is None else embedded.get("ProgID", "")
-        self._losses.add(
+        self._omissions.add(
             f"an embedded object ({kind}); copy its contents from Word"
             if kind
             else "a button or field of a form"
@@ -109,15 +111,15 @@ class DrawingReplacer:
         chart = drawing.find(".//c:chart", NAMESPACES)
         diagram = drawing.find(".//dgm:relIds", NAMESPACES)
         if chart is not None:
-            said = self._text_of_part(chart.get(qualified_name("r:id"), ""))
-            self._losses.add(f"a chart{quote(said)}; save it as a picture in Word and add it to images/")
+            text = self._text_of_part(chart.get(qualified_name("r:id"), ""))
+            self._omissions.add(f"a chart{quote(text)}; save it as a picture in Word and add it to images/")
         elif diagram is not None:
-            said = self._text_of_part(diagram.get(qualified_name("r:dm"), ""))
-            self._losses.add(f"SmartArt with the text{quote(said) or ' (none)'}")
+            text = self._text_of_part(diagram.get(qualified_name("r:dm"), ""))
+            self._omissions.add(f"SmartArt with the text{quote(text) or ' (none)'}")
         elif art := next((path.get("string", "") for path in drawing.iter(qualified_name("v:textpath"))), ""):
-            self._losses.add(f"WordArt with the text{quote(art)}")
+            self._omissions.add(f"WordArt with the text{quote(art)}")
         elif drawing.find(".//v:rect[@o:hr]", NAMESPACES) is None:
-            self._losses.add(f"a drawing{quote(_read_alt(drawing))}")
+            self._omissions.add(f"a drawing{quote(_read_alt(drawing))}")
 
     def _text_of_part(self, identifier: str) -> str:
         relation = self._relations.get(identifier)
@@ -135,13 +137,16 @@ def _find_images(drawing: etree._Element) -> Sequence[etree._Element]:
 
 def _read_alt(found: etree._Element) -> str:
     """The alt text in Word of this picture or of what is around it; empty when there is none."""
-    for around in (found, *found.iterancestors()):
-        said = around.find("wp:docPr", NAMESPACES)
-        written = around.get("alt") if said is None else said.get("descr") or said.get("title")
+    for ancestor in (found, *found.iterancestors()):
+        properties = ancestor.find("wp:docPr", NAMESPACES)
+        if properties is None:
+            written = ancestor.get("alt")
+        else:
+            written = properties.get("descr") or properties.get("title")
         if written and written.strip():
             return " ".join(written.split())
-        if prefixed_name(around) in {"w:drawing", "w:pict"}:
-            inner = around.find(".//wp:docPr", NAMESPACES)
+        if prefixed_name(ancestor) in {"w:drawing", "w:pict"}:
+            inner = ancestor.find(".//wp:docPr", NAMESPACES)
             return "" if inner is None else " ".join((inner.get("descr") or inner.get("title") or "").split())
     return ""
 

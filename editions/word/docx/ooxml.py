@@ -94,8 +94,8 @@ def replace_element(element: etree._Element, others: Iterable[etree._Element]) -
     parent = element.getparent()
     if parent is None:
         return
-    place = parent.index(element)
-    parent[place : place + 1] = list(others)
+    index = parent.index(element)
+    parent[index : index + 1] = list(others)
 
 
 def ancestors(element: etree._Element, name: str) -> Iterator[etree._Element]:

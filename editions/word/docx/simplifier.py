@@ -86,10 +86,10 @@ def _log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> Non
     for relation in package.relationships(package.document).values():
         if relation.kind in {"header", "footer"} and not relation.external:
             root = package.parse_part(relation.target)
-            said = "" if root is None else plain_text(root)
+            text = "" if root is None else plain_text(root)
             # A page number alone is not worth mentioning.
-            if any(sign.isalpha() for sign in said):
-                omissions.add(f"a page {relation.kind}{quote(said)}")
+            if any(character.isalpha() for character in text):
+                omissions.add(f"a page {relation.kind}{quote(text)}")
     if any(part.endswith("vbaProject.bin") for part in package.parts):
         omissions.add("macros, which were not read or run")
 
@@ -116,7 +116,7 @@ class _Simplifier:
             )
         self._root = root
         self._styles = styles
-        self._losses = omissions
+        self._omissions = omissions
         self._relations = package.relationships(part)
         self._drawings = DrawingReplacer(package, self._relations, omissions, images)
         self._comments = _read_comments(package)
@@ -163,14 +163,14 @@ class _Simplifier:
     def _paragraph(self, paragraph: etree._Element) -> None:
         properties = paragraph.find(qualified_name("w:pPr"))
         style = self._styles.paragraph_style(properties)
-        said = plain_text(paragraph)
+        text = plain_text(paragraph)
         if style.role is ParagraphRole.contents:
-            if said:
-                self._losses.count(OmissionKind.contents, said)
+            if text:
+                self._omissions.count(OmissionKind.contents, text)
             remove_element(paragraph)
             return
-        if style.role is ParagraphRole.heading and style.level == 1 and said:
-            self._losses.enter_story(said)
+        if style.role is ParagraphRole.heading and style.level == 1 and text:
+            self._omissions.enter_story(text)
         replacement = _paragraph_properties(style, properties)
         if properties is not None:
             remove_element(properties)
@@ -182,8 +182,8 @@ class _Simplifier:
         properties = run.find(qualified_name("w:rPr"))
         style = self._styles.run_style(properties)
         if is_enabled(properties, "w:vanish") or style.hidden:
-            if said := plain_text(run):
-                self._losses.count(OmissionKind.hidden, said)
+            if text := plain_text(run):
+                self._omissions.count(OmissionKind.hidden, text)
             remove_element(run)
             return
         if properties is not None:
@@ -198,7 +198,7 @@ class _Simplifier:
 
     def _row(self, row: etree._Element) -> None:
         if row.find(f"{qualified_name('w:trPr')}/{qualified_name('w:del')}") is not None:
-            self._losses.count(OmissionKind.deletion, plain_text(row))
+            self._omissions.count(OmissionKind.deletion, plain_text(row))
             remove_element(row)
         else:
             self._walk(row)
@@ -252,40 +252,40 @@ class _Simplifier:
     # --- tracked changes and comments -------------------------------------------------------------------
 
     def _insertion(self, insertion: etree._Element) -> None:
-        if said := plain_text(insertion):
-            self._losses.count(OmissionKind.insertion, said)
+        if text := plain_text(insertion):
+            self._omissions.count(OmissionKind.insertion, text)
         self._unwrap(insertion)
 
     def _deletion(self, deletion: etree._Element) -> None:
         if prefixed_name(deletion) == "w:del":
-            self._losses.count(OmissionKind.deletion, plain_text(deletion, "w:delText"))
+            self._omissions.count(OmissionKind.deletion, plain_text(deletion, "w:delText"))
         remove_element(deletion)
 
     def _comment(self, reference: etree._Element) -> None:
-        if said := self._comments.get(get_attribute(reference, name="w:id")):
-            self._losses.add(said)
+        if text := self._comments.get(get_attribute(reference, name="w:id")):
+            self._omissions.add(text)
         remove_element(reference)
 
     # --- equations, drawings, embedded documents --------------------------------------------------------
 
     def _equation(self, equation: etree._Element) -> None:
         """Keep an equation on one line as text; one with fractions or roots would be wrong as text."""
-        said = plain_text(equation, "m:t")
+        signs = plain_text(equation, "m:t")
         if all(
             prefixed_name(part) in {"m:oMath", "m:oMathPara", "m:r", "m:t"}
             for part in _equation_parts(equation)
         ):
             run, text = new_element("w:r"), new_element("w:t")
-            text.text = said
+            text.text = signs
             run.append(text)
             inside = any(True for _ in ancestors(equation, "w:p"))
             replace_element(equation, [run] if inside else [])
         else:
-            self._losses.add(f"an equation{quote(said)}; add it as a picture")
+            self._omissions.add(f"an equation{quote(signs)}; add it as a picture")
             remove_element(equation)
 
     def _chunk(self, chunk: etree._Element) -> None:
-        self._losses.add("another document embedded in this one; copy its text from Word")
+        self._omissions.add("another document embedded in this one; copy its text from Word")
         remove_element(chunk)
 
     def _drawing(self, drawing: etree._Element) -> None:
@@ -325,7 +325,7 @@ def _equation_parts(equation: etree._Element) -> list[etree._Element]:
         for part in equation.iter()
         if prefixed_name(part).startswith("m:")
         and not prefixed_name(part).endswith("Pr")
-        and not any(prefixed_name(around).endswith("Pr") for around in part.iterancestors())
+        and not any(prefixed_name(ancestor).endswith("Pr") for ancestor in part.iterancestors())
     ]
 
 

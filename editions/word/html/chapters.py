@@ -38,25 +38,25 @@ class ChapteredDocument:
 
 def split_chapters(body: etree._Element, omissions: OmissionLog) -> ChapteredDocument:
     """Split ``body`` into chapters. A heading with nothing below it is not a chapter, and is logged."""
-    manuscript = ChapteredDocument(notes=_extract_notes(body))
+    document = ChapteredDocument(notes=_extract_notes(body))
     omissions.set_place(BEFORE_HEADING)
-    chapter = manuscript.preamble
+    chapter = document.preamble
     for block in _flatten_layout_tables(list(body), omissions):
         if block.tag == "h1" and has_visible_text(text_content(block)):
             chapter = Chapter(_extract_title(block))
-            manuscript.chapters.append(chapter)
+            document.chapters.append(chapter)
             omissions.enter_story(chapter.title)
             if len(block):
                 block.tag = "p"
                 chapter.blocks.append(block)
-        elif block.get("class") == "title" and not manuscript.title:
-            manuscript.title = one_line_text(block)
-        elif block.get("class") == "subtitle" and not manuscript.subtitle:
-            manuscript.subtitle = one_line_text(block)
+        elif block.get("class") == "title" and not document.title:
+            document.title = one_line_text(block)
+        elif block.get("class") == "subtitle" and not document.subtitle:
+            document.subtitle = one_line_text(block)
         else:
             chapter.blocks.append(block)
-    manuscript.chapters = [chapter for chapter in manuscript.chapters if _has_content(chapter, omissions)]
-    return manuscript
+    document.chapters = [chapter for chapter in document.chapters if _has_content(chapter, omissions)]
+    return document
 
 
 def _extract_notes(body: etree._Element) -> dict[str, etree._Element]:

@@ -52,41 +52,41 @@ def clean_chapter(
     """Clean ``chapter``, and add the ``notes`` it refers to at its end. What cannot stay is logged."""
     if chapter.title:
         omissions.enter_story(chapter.title)
-    figures, blocks = _extract_images(chapter.blocks)
+    images, blocks = _extract_images(chapter.blocks)
     blocks += _collect_notes(blocks, notes)
     settled = [block for block in (_clean_block(block, omissions) for block in blocks) if block is not None]
     _normalise_headings(settled, omissions)
-    return CleanChapter(title=chapter.title, blocks=settled, images=figures)
+    return CleanChapter(title=chapter.title, blocks=settled, images=images)
 
 
 def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage], list[etree._Element]]:
     """Take the pictures out. A caption belongs to the picture before it, or else to the one after it."""
-    held: list[tuple[list[int], etree._Element]] = []
+    numbered_blocks: list[tuple[list[int], etree._Element]] = []
     for block in blocks:
         numbers = [int(image.get("src", "0")) for image in block.iter("img")]
         for image in list(block.iter("img")):
             detach(image)
-        held.append((numbers, block))
+        numbered_blocks.append((numbers, block))
     captions: dict[int, str] = {}
     used: set[int] = set()
     for offset in (-1, 1):
-        for place, (_, block) in enumerate(held):
-            beside = place + offset
-            numbers = held[beside][0] if 0 <= beside < len(held) else []
+        for index, (_, block) in enumerate(numbered_blocks):
+            neighbour = index + offset
+            numbers = numbered_blocks[neighbour][0] if 0 <= neighbour < len(numbered_blocks) else []
             if (
                 block.get("class") == "caption"
-                and place not in used
+                and index not in used
                 and numbers
                 and numbers[-1] not in captions
             ):
                 captions[numbers[-1]] = one_line_text(block)
-                used.add(place)
-    figures = [
+                used.add(index)
+    images = [
         ChapterImage(number=number, caption=captions.get(number, ""))
-        for numbers, _ in held
+        for numbers, _ in numbered_blocks
         for number in numbers
     ]
-    return figures, [block for place, (_, block) in enumerate(held) if place not in used]
+    return images, [block for index, (_, block) in enumerate(numbered_blocks) if index not in used]
 
 
 def _collect_notes(

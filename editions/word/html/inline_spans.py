@@ -86,8 +86,12 @@ def _read_child(child: etree._Element, format: InlineSpan) -> Iterator[InlineSpa
     elif child.tag in _SHIFTED_FORMS:
         forms = _SHIFTED_FORMS[str(child.tag)]
         for span in read_spans(child, format):
-            shifted = span.text and all(sign in forms for sign in span.text)
-            yield replace(span, text="".join(forms[sign] for sign in span.text)) if shifted else span
+            is_shifted = span.text and all(character in forms for character in span.text)
+            yield (
+                replace(span, text="".join(forms[character] for character in span.text))
+                if is_shifted
+                else span
+            )
     elif child.tag == "a":
         yield from read_spans(child, replace(format, href=child.get("href", "")))
     else:
@@ -111,7 +115,7 @@ def normalise_spans(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
 
 def has_visible_text(text: str) -> bool:
     """Whether ``text`` has a visible character: not only spaces, joiners and soft hyphens."""
-    return any(unicodedata.category(sign)[0] not in "ZC" for sign in text)
+    return any(unicodedata.category(character)[0] not in "ZC" for character in text)
 
 
 def one_line_text(element: etree._Element) -> str:
@@ -137,17 +141,17 @@ def write_spans(spans: Sequence[InlineSpan], element: etree._Element) -> None:
 
 def _to_element(span: InlineSpan) -> etree._Element | str:
     node: etree._Element | str = span.text
-    looks = (("em", span.em), ("strong", span.strong), ("s", span.strikethrough), ("a", bool(span.href)))
-    for tag, wanted in looks:
-        if wanted:
-            around = etree.Element(tag)
+    formats = (("em", span.em), ("strong", span.strong), ("s", span.strikethrough), ("a", bool(span.href)))
+    for tag, applies in formats:
+        if applies:
+            wrapper = etree.Element(tag)
             if tag == "a":
-                around.set("href", span.href)
+                wrapper.set("href", span.href)
             if isinstance(node, str):
-                around.text = node
+                wrapper.text = node
             else:
-                around.append(node)
-            node = around
+                wrapper.append(node)
+            node = wrapper
     return node
 
 
@@ -160,22 +164,22 @@ def _append_text(element: etree._Element, text: str) -> None:
 
 def _clean_text(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
     """Remove unsafe characters and extra spaces, and separate two ``@`` next to each other."""
-    kept: list[InlineSpan] = []
+    cleaned: list[InlineSpan] = []
     for span in spans:
         if span.text == LINE_BREAK:
-            _strip_trailing(kept, " ")
-            kept += [span] if kept and kept[-1].text != LINE_BREAK else []
+            _strip_trailing(cleaned, " ")
+            cleaned += [span] if cleaned and cleaned[-1].text != LINE_BREAK else []
             continue
-        before = kept[-1].text if kept else LINE_BREAK
+        before = cleaned[-1].text if cleaned else LINE_BREAK
         text = _SPACES.sub(" ", remove_unsafe_characters(span.text))
         if before[-1] in {" ", LINE_BREAK}:
             text = text.lstrip(" ")
         # With the character before it: the two may have different formats.
         text = split_double_at(before[-1] + text)[1:]
         if text:
-            kept.append(replace(span, text=text))
-    _strip_trailing(kept, f" {LINE_BREAK}")
-    return kept
+            cleaned.append(replace(span, text=text))
+    _strip_trailing(cleaned, f" {LINE_BREAK}")
+    return cleaned
 
 
 def _strip_trailing(spans: list[InlineSpan], signs: str) -> None:

@@ -133,13 +133,13 @@ def _truncate(text: str, most: int) -> str:
     """``text`` in at most ``most`` columns, cut between words if it has spaces."""
     if _display_width(text) <= most:
         return text
-    kept = text
-    while _display_width(kept) >= most:
-        kept = kept[:-1]
-    whole, space, _ = kept.rpartition(" ")
-    return f"{(whole if space and len(whole) > len(kept) / 2 else kept).rstrip(' ,;:.')}…"
+    shortened = text
+    while _display_width(shortened) >= most:
+        shortened = shortened[:-1]
+    whole, space, _ = shortened.rpartition(" ")
+    return f"{(whole if space and len(whole) > len(shortened) / 2 else shortened).rstrip(' ,;:.')}…"
 
 
 def _display_width(text: str) -> int:
     """How wide an inbox shows ``text``, in columns."""
-    return sum(2 if east_asian_width(sign) in {"W", "F"} else 1 for sign in text)
+    return sum(2 if east_asian_width(character) in {"W", "F"} else 1 for character in text)

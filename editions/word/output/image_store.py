@@ -29,7 +29,7 @@ class ImageStore:
     def __init__(self, package: DocxPackage, folder: Path, omissions: OmissionLog) -> None:
         self._package = package
         self._folder = folder
-        self._losses = omissions
+        self._omissions = omissions
         self._names: dict[tuple[str, tuple[float, ...]], str | None] = {}
 
     def save(self, picture: EmbeddedImage) -> str | None:
@@ -55,7 +55,9 @@ class ImageStore:
                 )
             except ImageError as error:
                 refused = f"a picture that cannot be used ({error.code.replace('-', ' ')})"
-        self._losses.add(f"{refused}, {part.name}{quote(picture.alt)}; save it as PNG and add it to images/")
+        self._omissions.add(
+            f"{refused}, {part.name}{quote(picture.alt)}; save it as PNG and add it to images/"
+        )
         return None
 
     def _keep(self, data: bytes, ending: str) -> str:

@@ -59,11 +59,11 @@ def _extract_signature(blocks: list[etree._Element]) -> list[str]:
     lines: list[str] = []
     first = len(blocks)
     while (
-        first > 1 and (said := _signature_lines(blocks[first - 1])) and len(lines) + len(said) <= _MAX_LINES
+        first > 1 and (text := _signature_lines(blocks[first - 1])) and len(lines) + len(text) <= _MAX_LINES
     ):
-        lines = said + lines
+        lines = text + lines
         first -= 1
-    if not lines or len(lines[0]) > _MAX_NAME_LENGTH or any(sign.isdigit() for sign in lines[0]):
+    if not lines or len(lines[0]) > _MAX_NAME_LENGTH or any(character.isdigit() for character in lines[0]):
         return []
     del blocks[first:]
     return lines
@@ -73,7 +73,7 @@ def _signature_lines(block: etree._Element) -> list[str]:
     """The lines of ``block`` if each of them may be part of a signature."""
     if block.tag != "p":
         return []
-    said = "".join(span.text for span in normalise_spans(read_spans(block))).split(LINE_BREAK)
-    lines = [line.strip() for line in said]
+    text = "".join(span.text for span in normalise_spans(read_spans(block))).split(LINE_BREAK)
+    lines = [line.strip() for line in text]
     fits = all(line and len(line) <= _MAX_LINE_LENGTH and not _ENDS_A_SENTENCE.search(line) for line in lines)
     return lines if fits else []

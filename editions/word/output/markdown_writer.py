@@ -55,14 +55,14 @@ def escape_text(text: str, *, at_start: bool, in_cell: bool) -> str:
 
 
 def _write_verified(block: etree._Element, language: str) -> str:
-    wanted = _without_spaces(text_content(block))
+    expected = _without_spaces(text_content(block))
     written = _write(block, escape_text)
-    if _without_spaces(_rendered_text(written, language)) == wanted:
+    if _without_spaces(_rendered_text(written, language)) == expected:
         return written
     plain = deepcopy(block)
-    for around in plain.iter(*_BLOCKS):
-        if around.find("p") is None:
-            write_spans([InlineSpan(text=span.text) for span in read_own_spans(around)], around)
+    for element in plain.iter(*_BLOCKS):
+        if element.find("p") is None:
+            write_spans([InlineSpan(text=span.text) for span in read_own_spans(element)], element)
     return _write(plain, _escape_all_punctuation)
 
 

@@ -39,37 +39,39 @@ class Appearance(StrEnum):
 
 
 class ComputedStyle(NamedTuple):
-    """How one element's own text is drawn.
+    """How one element's own text is displayed.
 
-    ``line`` is the line height as a multiple of ``size``, None where the program decides. ``is_dark_ink``:
-    a rule for dark mode chose the ink. ``bright`` is the nearest light ground, on the way up, that no such
-    rule has darkened. ``has_picture``: an image is painted below the text.
+    ``line_height`` is a multiple of ``font_size``, None if the program decides. ``is_dark_colour``: a dark
+    mode rule set the colour. ``light_background`` is the nearest light background, of the element or an
+    ancestor, that no such rule has darkened. ``has_background_image``: there is an image behind the text.
     """
 
-    ink: str = "#000000"
-    ground: str = "#ffffff"
-    size: float = 16
+    colour: str = "#000000"
+    background: str = "#ffffff"
+    font_size: float = 16
     is_bold: bool = False
-    line: float | None = None
-    family: str = ""
-    align: str = ""
+    line_height: float | None = None
+    font_family: str = ""
+    text_align: str = ""
     is_underlined: bool = False
     is_hidden: bool = False
-    is_dark_ink: bool = False
-    bright: str = ""
-    has_picture: bool = False
+    is_dark_colour: bool = False
+    light_background: str = ""
+    has_background_image: bool = False
 
 
 def compute_styles(nodes: Sequence[Node], appearance: Appearance) -> dict[Node, ComputedStyle]:
     """The computed style of every node; ``nodes`` must be in document order."""
     canvas = (
-        ComputedStyle(ink="#e8e8e8", ground="#121212") if appearance is Appearance.dark else ComputedStyle()
+        ComputedStyle(colour="#e8e8e8", background="#121212")
+        if appearance is Appearance.dark
+        else ComputedStyle()
     )
-    drawing = _StyleComputer(appearance)
-    looks: dict[Node, ComputedStyle] = {}
+    computer = _StyleComputer(appearance)
+    styles: dict[Node, ComputedStyle] = {}
     for node in nodes:
-        looks[node] = drawing.compute(node, looks[node.parent] if node.parent is not None else canvas)
-    return looks
+        styles[node] = computer.compute(node, styles[node.parent] if node.parent is not None else canvas)
+    return styles
 
 
 class _StyleComputer:
@@ -81,34 +83,36 @@ class _StyleComputer:
         self._active: dict[StyleRule, bool] = {}
 
     def compute(self, node: Node, above: ComputedStyle) -> ComputedStyle:
-        ground, link = node.get("bgcolor"), node.get("href") if node.tag == "a" else None
-        key = (above, node.matched, node.style, node.tag, ground, link is None)
-        look = self._known.get(key)
-        if look is None:
-            look = self._known[key] = self._compute_uncached(node, above, ground, is_link=link is not None)
-        return look
+        background, link = node.get("bgcolor"), node.get("href") if node.tag == "a" else None
+        key = (above, node.matched_rules, node.style, node.tag, background, link is None)
+        style = self._known.get(key)
+        if style is None:
+            style = self._known[key] = self._compute_uncached(
+                node, above, background, is_link=link is not None
+            )
+        return style
 
     def _compute_uncached(
         self, node: Node, above: ComputedStyle, bgcolor: str | None, *, is_link: bool
     ) -> ComputedStyle:
         won = self._cascade(node)
-        size = _read_size(won, above.size * _TAG_SIZES.get(node.tag, 1.0), above.size)
-        look = above._replace(
-            size=size,
+        size = _read_size(won, above.font_size * _TAG_SIZES.get(node.tag, 1.0), above.font_size)
+        style = above._replace(
+            font_size=size,
             is_bold=_read_weight(won, node.tag in _BOLD_TAGS or above.is_bold),
-            line=_read_line(won, size, above),
-            family=_read_family(won) or above.family,
-            align=won["text-align"].value if "text-align" in won else above.align,
+            line_height=_read_line(won, size, above),
+            font_family=_read_family(won) or above.font_family,
+            text_align=won["text-align"].value if "text-align" in won else above.text_align,
             is_underlined=_read_underline(won, is_link or above.is_underlined),
             is_hidden=above.is_hidden or _hides(won) or node.get("hidden") is not None,
         )
-        return _apply_colours(look, won, bgcolor, is_link=is_link)
+        return _apply_colours(style, won, bgcolor, is_link=is_link)
 
     def _cascade(self, node: Node) -> dict[str, "_WinningValue"]:
         """The winning declaration for each property."""
         claims: list[tuple[tuple[object, ...], Declaration, bool]] = []
         if self.appearance is not Appearance.bare:
-            for rule, specificity in node.matched:
+            for rule, specificity in node.matched_rules:
                 if self._applies(rule):
                     dark = rule.is_dark
                     claims += [
@@ -147,23 +151,30 @@ def _last_declared(won: dict[str, _WinningValue], longhand: str, shorthand: str)
 
 
 def _apply_colours(
-    look: ComputedStyle, won: dict[str, _WinningValue], bgcolor: str | None, *, is_link: bool
+    style: ComputedStyle, won: dict[str, _WinningValue], bgcolor: str | None, *, is_link: bool
 ) -> ComputedStyle:
-    """``look`` with its ground and ink; a background is looked at before the ink that stands on it."""
+    """``style`` with its background and colour; the background first, as the colour may blend with it."""
     name = _last_declared(won, "background-color", "background")
-    painted = find_colour(won[name].value, look.ground) if name else None
+    painted = find_colour(won[name].value, style.background) if name else None
     if not name and bgcolor:
-        painted = parse_colour(bgcolor, look.ground)
+        painted = parse_colour(bgcolor, style.background)
     if painted:
         dark = bool(name) and won[name].dark
-        bright = look.bright if dark or not is_light(painted) else look.bright or painted
-        look = look._replace(ground=painted, bright=bright, has_picture=False)
+        light_background = (
+            style.light_background if dark or not is_light(painted) else style.light_background or painted
+        )
+        style = style._replace(
+            background=painted, light_background=light_background, has_background_image=False
+        )
     if any("url(" in won[name].value for name in ("background", "background-image") if name in won):
-        look = look._replace(has_picture=True)
+        style = style._replace(has_background_image=True)
     if "color" in won:
-        ink = parse_colour(won["color"].value, look.ground)
-        return look._replace(ink=ink or look.ink, is_dark_ink=won["color"].dark if ink else look.is_dark_ink)
-    return look._replace(ink=_LINK_BLUE, is_dark_ink=False) if is_link else look
+        colour = parse_colour(won["color"].value, style.background)
+        return style._replace(
+            colour=colour or style.colour,
+            is_dark_colour=won["color"].dark if colour else style.is_dark_colour,
+        )
+    return style._replace(colour=_LINK_BLUE, is_dark_colour=False) if is_link else style
 
 
 @lru_cache(maxsize=512)
@@ -214,7 +225,7 @@ def _read_line(won: dict[str, _WinningValue], size: float, above: ComputedStyle)
     name = _last_declared(won, "line-height", "font")
     if not name:
         # A height in pixels is inherited as pixels, which is a larger multiple of a smaller font size.
-        return above.line * above.size / size if above.line and size else above.line
+        return above.line_height * above.font_size / size if above.line_height and size else above.line_height
     written = won[name].value
     if name == "font":
         found = _FONT.fullmatch(written)

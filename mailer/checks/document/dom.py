@@ -16,20 +16,23 @@ class Node:
     """
 
     __slots__ = (
-        "before", "children", "classes", "element", "is_last", "language", "matched", "parent", "style", "tag"
+        "children", "classes", "element", "is_last", "language", "matched_rules", "parent", "previous",
+        "style", "tag",
     )  # fmt: skip
 
-    def __init__(self, element: lxml_html.HtmlElement, parent: "Node | None", before: "Node | None") -> None:
+    def __init__(
+        self, element: lxml_html.HtmlElement, parent: "Node | None", previous: "Node | None"
+    ) -> None:
         self.element = element
         self.parent = parent
-        self.before = before
+        self.previous = previous
         self.tag = str(element.tag)
         self.classes = frozenset((element.get("class") or "").split())
         self.style: str = element.get("style") or ""
         self.language: str = element.get("lang") or (parent.language if parent is not None else "")
         self.children: list[Node] = []
         self.is_last = False
-        self.matched: tuple[tuple[StyleRule, tuple[int, int, int]], ...] = ()
+        self.matched_rules: tuple[tuple[StyleRule, tuple[int, int, int]], ...] = ()
 
     def get(self, name: str) -> str | None:
         """An attribute's value."""
@@ -55,8 +58,8 @@ def list_nodes(root: lxml_html.HtmlElement) -> list[Node]:
     stack: list[tuple[lxml_html.HtmlElement, Node | None]] = [(root, None)]
     while stack:
         element, parent = stack.pop()
-        before = parent.children[-1] if parent is not None and parent.children else None
-        node = Node(element, parent, before)
+        previous = parent.children[-1] if parent is not None and parent.children else None
+        node = Node(element, parent, previous)
         if parent is not None:
             parent.children.append(node)
         nodes.append(node)
@@ -77,7 +80,7 @@ def match_rules(nodes: Sequence[Node], rules: Sequence[StyleRule]) -> None:
                 continue
             if _matches_selector(selector, node):
                 met[rule] = selector.specificity
-        node.matched = tuple(sorted(met.items(), key=lambda item: item[0].order))
+        node.matched_rules = tuple(sorted(met.items(), key=lambda item: item[0].order))
 
 
 class _RuleIndex:
@@ -122,13 +125,13 @@ def _matches_context(node: Node, others: tuple[tuple[str, Compound], ...]) -> bo
     if not others:
         return True
     (combinator, compound), rest = others[0], others[1:]
-    near = node.before if combinator in {"+", "~"} else node.parent
+    near = node.previous if combinator in {"+", "~"} else node.parent
     while near is not None:
         if _matches_compound(near, compound) and _matches_context(near, rest):
             return True
         if combinator in {">", "+"}:
             return False
-        near = near.before if combinator == "~" else near.parent
+        near = near.previous if combinator == "~" else near.parent
     return False
 
 
@@ -168,5 +171,5 @@ def _matches_pseudo(node: Node, name: str, argument: str) -> bool:
     if name == "link":
         return node.tag == "a" and node.get("href") is not None
     if name == "first-child":
-        return node.before is None
+        return node.previous is None
     return name == "last-child" and node.is_last

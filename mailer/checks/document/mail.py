@@ -40,5 +40,5 @@ class Mail:
 
     def is_own(self, url: str) -> bool:
         """Whether ``url`` is one of our own pages, or the placeholder for one."""
-        own = (*(hole.placeholder for hole in MergeTag), self.unsubscribe_url, self.preferences_url)
+        own = (*(tag.placeholder for tag in MergeTag), self.unsubscribe_url, self.preferences_url)
         return url in own or url == self.base_url or url.startswith(f"{self.base_url}/")

@@ -22,7 +22,7 @@ class TextRun(NamedTuple):
     """A run of text and the element it belongs to."""
 
     node: Node
-    words: str
+    text: str
 
 
 class ParsedMail:
@@ -102,7 +102,7 @@ class ParsedMail:
         """Every run of text that a reader can see, in document order."""
         by_element = {node.element: node for node in self.nodes}
         found: list[TextRun] = []
-        hidden = {node for node, look in self.light_styles.items() if look.is_hidden}
+        hidden = {node for node, style in self.light_styles.items() if style.is_hidden}
         for element in self.root.iter():
             node = by_element.get(element)
             if node is not None and element.text and node.tag not in _NON_TEXT_TAGS and node not in hidden:
@@ -115,12 +115,12 @@ class ParsedMail:
                 and parent not in hidden
             ):
                 found.append(TextRun(parent, element.tail))
-        return [text for text in found if not text.words.isspace()]
+        return [run for run in found if not run.text.isspace()]
 
     @cached_property
     def visible_text(self) -> str:
         """All text that a reader can see, separated by spaces."""
-        return " ".join(text.words for text in self.text_runs)
+        return " ".join(run.text for run in self.text_runs)
 
     @cached_property
     def outlook_comments(self) -> str:

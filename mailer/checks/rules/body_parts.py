@@ -53,8 +53,8 @@ def check_preheader(mail: ParsedMail) -> Iterator[Finding]:
             "the preheader block at the top of the template.",
         )
         return
-    look = mail.light_styles[holder]
-    if not look.is_hidden and (look.ink == look.ground or look.size <= 1):
+    style = mail.light_styles[holder]
+    if not style.is_hidden and (style.colour == style.background or style.font_size <= 1):
         yield finding(
             "coloured-preheader",
             "the preheader is hidden by its colour or size, which spam filters penalise. Hide it with "
@@ -93,8 +93,8 @@ def check_unsubscribe_links(mail: ParsedMail) -> Iterator[Finding]:
     yield from _check_identity(mail)
 
 
-def _is_visible(link: Node, look: ComputedStyle) -> bool:
-    return bool(link.text) and not look.is_hidden and look.size >= 9
+def _is_visible(link: Node, style: ComputedStyle) -> bool:
+    return bool(link.text) and not style.is_hidden and style.font_size >= 9
 
 
 def _check_identity(mail: ParsedMail) -> Iterator[Finding]:

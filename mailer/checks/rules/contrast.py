@@ -21,56 +21,59 @@ def check_contrast(mail: ParsedMail) -> Iterator[Finding]:
     """9 and 18, for all three ways to display an email."""
     told: set[tuple[str, str]] = set()
     for appearance in (Appearance.light, Appearance.dark, Appearance.bare):
-        looks = mail.styles_in(appearance)
+        styles = mail.styles_in(appearance)
         worst: dict[tuple[str, str, bool], TextRun] = {}
-        for text in mail.text_runs:
-            look = looks[text.node]
-            key = (look.ink, look.ground, _is_large(look))
+        for run in mail.text_runs:
+            style = styles[run.node]
+            key = (style.colour, style.background, _is_large(style))
             # Light text on a background that stayed light is reported by check_dark_backgrounds.
             if (
                 key not in worst
-                and not _is_light_on_light(look)
-                and not look.has_picture
-                and _has_letters(text.words)
+                and not _is_light_on_light(style)
+                and not style.has_background_image
+                and _has_letters(run.text)
             ):
-                worst[key] = text
-        for (ink, ground, large), text in worst.items():
-            ratio, least = measure_contrast(ink, ground), _MIN_LARGE_CONTRAST if large else MIN_TEXT_CONTRAST
-            if ratio < least and (ink, ground) not in told:
-                told.add((ink, ground))
+                worst[key] = run
+        for (colour, background, large), run in worst.items():
+            ratio, least = (
+                measure_contrast(colour, background),
+                _MIN_LARGE_CONTRAST if large else MIN_TEXT_CONTRAST,
+            )
+            if ratio < least and (colour, background) not in told:
+                told.add((colour, background))
                 yield finding(
                     "low-contrast",
-                    f"“{excerpt(text.words)}” is {ink} on {ground} {_KINDS[appearance]}: the contrast is "
-                    f"{ratio:.2f}:1, and text of this size needs {least:g}:1. Choose colours with more "
+                    f"“{excerpt(run.text)}” is {colour} on {background} {_KINDS[appearance]}: the contrast "
+                    f"is {ratio:.2f}:1, and text of this size needs {least:g}:1. Choose colours with more "
                     "contrast.",
-                    key=f"{ink} {ground}",
+                    key=f"{colour} {background}",
                 )
 
 
 def check_dark_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
     """18: where a dark mode rule makes text light, every light background behind it has a dark mode rule
     too."""
-    looks = mail.styles_in(Appearance.dark)
-    grounds: dict[str, TextRun] = {}
-    for text in mail.text_runs:
-        look = looks[text.node]
-        if _is_light_on_light(look) and _has_letters(text.words):
-            grounds.setdefault(look.bright, text)
-    for ground, text in grounds.items():
+    styles = mail.styles_in(Appearance.dark)
+    backgrounds: dict[str, TextRun] = {}
+    for run in mail.text_runs:
+        style = styles[run.node]
+        if _is_light_on_light(style) and _has_letters(run.text):
+            backgrounds.setdefault(style.light_background, run)
+    for background, run in backgrounds.items():
         yield finding(
             "bright-ground",
-            f"“{excerpt(text.words)}” turns light in dark mode, but its background {ground} does not "
+            f"“{excerpt(run.text)}” turns light in dark mode, but its background {background} does not "
             "turn dark. Give every background a rule for dark mode.",
-            key=ground,
+            key=background,
         )
 
 
-def _is_light_on_light(look: ComputedStyle) -> bool:
-    return bool(look.is_dark_ink and look.bright and is_light(look.ink))
+def _is_light_on_light(style: ComputedStyle) -> bool:
+    return bool(style.is_dark_colour and style.light_background and is_light(style.colour))
 
 
-def _is_large(look: ComputedStyle) -> bool:
-    return look.size >= _LARGE or (look.is_bold and look.size >= _LARGE_BOLD)
+def _is_large(style: ComputedStyle) -> bool:
+    return style.font_size >= _LARGE or (style.is_bold and style.font_size >= _LARGE_BOLD)
 
 
 def _has_letters(words: str) -> bool:

@@ -54,12 +54,12 @@ def check_language(mail: ParsedMail) -> Iterator[Finding]:
 
 def check_foreign_words(mail: ParsedMail) -> Iterator[Finding]:
     """11: text in another script is marked with its language."""
-    for text in mail.text_runs:
-        for language, words in _find_foreign_runs(text):
+    for run in mail.text_runs:
+        for language, words in _find_foreign_runs(run):
             yield finding(
                 "unmarked-language",
                 f"screen readers read “{excerpt(words)}” with the voice for "
-                f'{text.node.language or "no language"}. Put it in an element with lang="{language}".',
+                f'{run.node.language or "no language"}. Put it in an element with lang="{language}".',
             )
 
 
@@ -79,25 +79,25 @@ def _name_language(tag: str) -> str:
     return language_name(tag, "en")
 
 
-def _find_foreign_runs(text: TextRun) -> list[tuple[str, str]]:
-    """Language and text of every run of ``text`` in a script that its language does not use."""
-    if text.words.isascii():
+def _find_foreign_runs(run: TextRun) -> list[tuple[str, str]]:
+    """Language and text of every passage in ``run`` whose script its language does not use."""
+    if run.text.isascii():
         return []
-    return _MARKED.findall(mark_languages_in_text(text.words, language=text.node.language or "en"))
+    return _MARKED.findall(mark_languages_in_text(run.text, language=run.node.language or "en"))
 
 
 def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
     """12: East Asian text has a font with its characters, and no element lists a web font first."""
     known = _list_families(mail.source.theme)
     lacking: dict[str, TextRun] = {}
-    for text in mail.text_runs:
-        family = mail.light_styles[text.node].family
-        if _EAST_ASIAN.search(text.words) and not _has_east_asian(family, known):
-            lacking.setdefault(family, text)
-    for family, text in lacking.items():
+    for run in mail.text_runs:
+        family = mail.light_styles[run.node].font_family
+        if _EAST_ASIAN.search(run.text) and not _has_east_asian(family, known):
+            lacking.setdefault(family, run)
+    for family, run in lacking.items():
         yield finding(
             "no-east-asian-font",
-            f"“{excerpt(text.words, 20)}” is set in {family or 'no font'}, which does not contain these "
+            f"“{excerpt(run.text, 20)}” is set in {family or 'no font'}, which does not contain these "
             "characters, so each email program substitutes another font. List one such as PingFang SC "
             "or Microsoft YaHei before the last.",
         )
@@ -108,7 +108,7 @@ def _check_web_fonts(mail: ParsedMail) -> Iterator[Finding]:
     faces = {name.lower() for sheet in mail.sheets for name in sheet.font_faces}
     if not faces:
         return
-    for family in sorted({mail.light_styles[node].family for node in mail.nodes if node.style}):
+    for family in sorted({mail.light_styles[node].font_family for node in mail.nodes if node.style}):
         first = next(iter(_split_families(family)), "")
         if first in faces:
             yield finding(

@@ -25,34 +25,34 @@ def check_legibility(mail: ParsedMail) -> Iterator[Finding]:
             and not mail.light_styles[node].is_hidden
         ):
             yield from _check_paragraph(words, mail.light_styles[node])
-    for text in mail.text_runs:
-        size = mail.light_styles[text.node].size
-        if 0 < size < _MIN_SIZE and text.words.strip():
+    for run in mail.text_runs:
+        size = mail.light_styles[run.node].font_size
+        if 0 < size < _MIN_SIZE and run.text.strip():
             yield finding(
                 "small-text",
-                f"“{excerpt(text.words)}” is set at {size:g} pixels, too small for many readers. Use at "
+                f"“{excerpt(run.text)}” is set at {size:g} pixels, too small for many readers. Use at "
                 f"least {_MIN_SIZE}.",
             )
     yield from _check_links(mail)
 
 
-def _check_paragraph(words: str, look: ComputedStyle) -> Iterator[Finding]:
-    if _MIN_SIZE <= look.size < _MIN_PARAGRAPH_SIZE:
+def _check_paragraph(words: str, style: ComputedStyle) -> Iterator[Finding]:
+    if _MIN_SIZE <= style.font_size < _MIN_PARAGRAPH_SIZE:
         yield finding(
             "small-text",
-            f"the paragraph “{excerpt(words)}” is set at {look.size:g} pixels, and iOS enlarges such "
+            f"the paragraph “{excerpt(words)}” is set at {style.font_size:g} pixels, and iOS enlarges such "
             f"small text unpredictably. Use at least {_MIN_PARAGRAPH_SIZE}.",
         )
-    if look.line is not None and look.line < _MIN_LINE_HEIGHT:
+    if style.line_height is not None and style.line_height < _MIN_LINE_HEIGHT:
         yield finding(
             "tight-lines",
-            f"the line height of “{excerpt(words)}” is {look.line:.2f} times the font size, too tight "
-            f"for many readers. Use at least {_MIN_LINE_HEIGHT}.",
+            f"the line height of “{excerpt(words)}” is {style.line_height:.2f} times the font size, too "
+            f"tight for many readers. Use at least {_MIN_LINE_HEIGHT}.",
         )
-    if look.align in _NOT_LEFT_ALIGNED:
+    if style.text_align in _NOT_LEFT_ALIGNED:
         yield finding(
             "centred-text",
-            f"“{excerpt(words)}” is {'centred' if look.align == 'center' else 'justified'}, so readers "
+            f"“{excerpt(words)}” is {'centred' if style.text_align == 'center' else 'justified'}, so readers "
             "have to search for the start of every line. Align it to the start of the line.",
         )
 
@@ -76,7 +76,9 @@ def _check_links(mail: ParsedMail) -> Iterator[Finding]:
         )
 
 
-def _shows_by_colour_only(link: Node, look: ComputedStyle, mail: ParsedMail) -> bool:
+def _shows_by_colour_only(link: Node, style: ComputedStyle, mail: ParsedMail) -> bool:
     """Whether only its colour shows that this is a link: it is neither underlined nor a button."""
-    around = mail.light_styles[link.parent].ground if link.parent is not None else look.ground
-    return not (look.is_underlined or look.is_hidden or look.ground != around or "border" in link.style)
+    around = mail.light_styles[link.parent].background if link.parent is not None else style.background
+    return not (
+        style.is_underlined or style.is_hidden or style.background != around or "border" in link.style
+    )

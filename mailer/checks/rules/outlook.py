@@ -125,6 +125,8 @@ def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
 def _is_cramped(mail: ParsedMail, link: Node) -> bool:
     if not link.text or link.parent is None or "padding" in link.style or "padding" in link.parent.style:
         return False
-    looks = mail.light_styles
-    padded = any(part.name.startswith("padding") for rule, _ in link.matched for part in rule.declarations)
-    return looks[link].ground != looks[link.parent].ground and not padded
+    styles = mail.light_styles
+    padded = any(
+        part.name.startswith("padding") for rule, _ in link.matched_rules for part in rule.declarations
+    )
+    return styles[link].background != styles[link.parent].background and not padded

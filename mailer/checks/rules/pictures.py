@@ -79,7 +79,7 @@ def _is_fluid(picture: Node) -> bool:
 
 
 def _has_auto_height(picture: Node) -> bool:
-    everywhere = (rule.declarations for rule, _ in picture.matched if not rule.conditions)
+    everywhere = (rule.declarations for rule, _ in picture.matched_rules if not rule.conditions)
     return any(
         part.name == "height" and part.value == "auto"
         for declarations in (*everywhere, parse_declarations(picture.style))

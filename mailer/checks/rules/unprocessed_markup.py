@@ -45,7 +45,7 @@ def check_unprocessed_markup(mail: ParsedMail) -> Iterator[Finding]:
 def _check_merge_tags(part: str, content: str) -> Iterator[Finding]:
     if DELIMITER not in content:
         return
-    known = {hole.placeholder for hole in MergeTag}
+    known = {tag.placeholder for tag in MergeTag}
     unfilled = TAG_PATTERN.sub(lambda match: "" if match[0] in known else match[0], content)
     if DELIMITER in unfilled:
         where = _around(unfilled, unfilled.index(DELIMITER))

@@ -1,1 +1,1 @@
-"""The two bodies of a mail: cut into fragments, assembled per variant, encoded for transfer."""
+"""The two bodies of an email: cut into fragments, assembled per variant, encoded for transfer."""

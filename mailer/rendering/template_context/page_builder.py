@@ -3,10 +3,12 @@ settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 from markupsafe import Markup, escape
 
+from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage, prepare_image
 from editions.model import (
     Edition,
@@ -43,6 +45,10 @@ from mailer.rendering.template_context.page import (
 from mailer.rendering.themes.phrases import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 from mailer.settings import Settings
+
+# Most stories are unchanged since the edition was last laid out. Without it, compiling after a change to one
+# story takes a seventh longer.
+_story_views: LatestCache[StoryView] = LatestCache(2000)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,9 +130,30 @@ class PageBuilder:
         return name, self._embed_text(name) if configured else self._mark_text(name)
 
     def _build_story(self, story: Story, accent: Accent) -> StoryView:
+        """The view from last time, unless the story or something else it depends on has changed."""
         pictures = self.theme.pictures
         width = pictures.feature if story.kind is StoryKind.feature else pictures.story
         picture = self._prepare_picture(story.image.path, width) if story.image else None
+        return _story_views.get_or_create(
+            (self.edition.folder, self.language, story.source),
+            (story, accent, picture, self._story_context),
+            lambda: self._make_story_view(story, accent, picture),
+        )
+
+    @cached_property
+    def _story_context(self) -> tuple[object, ...]:
+        """What the view of a story depends on besides the story, its picture and the colour of its
+        section."""
+        settings = self.settings
+        return (
+            self.edition.language,
+            self.phrases,
+            settings.web.base_url,
+            tuple(settings.countries.items()),
+            repr(settings.country_names),
+        )
+
+    def _make_story_view(self, story: Story, accent: Accent, picture: PreparedImage | None) -> StoryView:
         text = self._choose_text(story.texts)
         where = " · ".join(map(self._name_country, story.countries))
         return StoryView(

@@ -1,1 +1,1 @@
-"""What dresses a mail as data: a theme's tokens, the phrases of a language, where template files are."""
+"""The data that determines how an email looks: themes, fixed phrases, and where template files are."""

@@ -113,44 +113,44 @@ def test_conditions_hold_on_a_light_screen_of_700_pixels(condition: str, expecte
     ],
 )
 def test_the_ink_is_that_of_the_rule_that_wins(style: str, markup: str, ink: str) -> None:
-    assert look(style, markup).ink == ink
+    assert look(style, markup).colour == ink
 
 
 def test_the_ground_is_the_nearest_that_is_painted() -> None:
     markup = '<table bgcolor="#eeeeee"><tr><td style="background:transparent"><p id="x">'
-    assert look("", markup).ground == "#eeeeee"
+    assert look("", markup).background == "#eeeeee"
     assert (
         look(
             "td{background:#123456 url(a.png)}", markup.replace(' style="background:transparent"', "")
-        ).ground
+        ).background
         == "#123456"
     )
-    assert look("td{background:#123456 !important}", markup).ground == "#123456"
+    assert look("td{background:#123456 !important}", markup).background == "#123456"
 
 
 def test_a_shorthand_and_its_longhand_are_one_property() -> None:
-    assert look("p{font-size:20px}p{font:bold 14px/21px Arial}", '<p id="x">').size == 14
+    assert look("p{font-size:20px}p{font:bold 14px/21px Arial}", '<p id="x">').font_size == 14
     drawn = look("p{font:bold 14px/21px Arial}p{font-size:20px}", '<p id="x">')
-    assert (drawn.size, drawn.is_bold, drawn.family) == (20, True, "Arial")
-    assert look("p{font:14px/21px Arial}", '<p id="x">').line == 1.5
+    assert (drawn.font_size, drawn.is_bold, drawn.font_family) == (20, True, "Arial")
+    assert look("p{font:14px/21px Arial}", '<p id="x">').line_height == 1.5
 
 
 @pytest.mark.parametrize(
     ("style", "size"), [("20px", 20), ("1.5em", 30), ("150%", 30), ("12pt", 16), ("2rem", 32), ("large", 20)]
 )
 def test_sizes_come_to_pixels(style: str, size: float) -> None:
-    assert look("", f'<div style="font-size:20px"><p id="x" style="font-size:{style}">').size == size
+    assert look("", f'<div style="font-size:20px"><p id="x" style="font-size:{style}">').font_size == size
 
 
 def test_dark_rules_hold_in_the_dark_alone_and_are_remembered() -> None:
     style = "p{color:#111111}@media (prefers-color-scheme:dark){p{color:#eeeeee !important}}"
     markup = '<div style="background-color:#ffffff"><p id="x">'
-    assert look(style, markup).ink == "#111111"
+    assert look(style, markup).colour == "#111111"
     dark = look(style, markup, Appearance.dark)
-    assert (dark.ink, dark.is_dark_ink, dark.bright) == ("#eeeeee", True, "#ffffff")
+    assert (dark.colour, dark.is_dark_colour, dark.light_background) == ("#eeeeee", True, "#ffffff")
     both = style + "@media (prefers-color-scheme:dark){div{background-color:#222222 !important}}"
-    assert look(both, markup, Appearance.dark).bright == ""
-    assert look(style, markup, Appearance.bare).ink == "#000000"
+    assert look(both, markup, Appearance.dark).light_background == ""
+    assert look(style, markup, Appearance.bare).colour == "#000000"
 
 
 # --- colours ------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ def _complaint(mjml: str) -> str:
         ('<mj-image alt="x" />', "<mj-image> needs src"),
         ("<mj-text><mj-button>x</mj-button></mj-text>", "<mj-button> is inside <mj-text>"),
         ('<mj-table role="presentation"></mj-table>', "<mj-table> has no attribute role"),
-        ("<mj-carousel></mj-carousel>", "<mj-carousel> must not be used: few mail programs"),
+        ("<mj-carousel></mj-carousel>", "<mj-carousel> must not be used: few email programs"),
         ('<mj-include path="/etc/passwd" />', "<mj-include> must not be used: it can read any file"),
         ("<mj-wrapper></mj-wrapper>", "<mj-wrapper> must not be used"),
         ('<mj-text><p style="p">x</p></mj-text>', 'style="p" on <p> is not a list of "name: value"'),
