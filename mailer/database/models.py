@@ -94,9 +94,9 @@ class Campaign(SQLModel, table=True):
 
     ``language`` is the edition's own language, used for readers whose language it does not have.
     ``state_reason`` says in plain words why it is paused. ``digest`` covers the frozen content and the
-    segment; an approval only counts while ``approved_digest`` equals it. ``approved_settings``
-    is JSON: the settings and the theme it was approved under, each as a hash. ``rate`` is in messages per second
-    over all machines. ``scheduled_at`` is when a scheduled campaign starts; its deliveries are only inserted
+    segment; an approval only counts while ``approved_digest`` equals it. ``approved_settings`` is JSON: the
+    settings and the theme it was approved under, each as a hash. ``rate`` is in messages per second over all
+    machines. ``scheduled_at`` is when a scheduled campaign starts; its deliveries are only inserted
     then, with ``again`` including readers who already have the edition. ``canary`` is the number of readers
     who go first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later, or
     without those for a person. ``archived`` says whether the edition is in the public archive.
