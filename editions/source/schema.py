@@ -254,7 +254,7 @@ class EditionHeader(_FrontMatterModel):
     )
     authors: Annotated[list[SingleLine], BeforeValidator(_wrap_name)] = Field(
         default_factory=list,
-        description="The names of those who wrote it, so that another person approves it. Readers do not see it.",
+        description="Who wrote it, so that another person approves it. Readers do not see this.",
     )
     personalise: Annotated[Personalisation, BeforeValidator(_check_personalisation)] = Field(
         default=Personalisation.off,

@@ -1,8 +1,8 @@
-"""Approvals: what a person approved, whether it still holds, and what has changed since.
+"""Approvals: what a person approved, whether it still counts, and what has changed since.
 
-An approval is for an edition's content in every language, for the segment, for whether readers get it who
-have it already, and for those settings that change the mail or who gets it. It is kept with its campaign,
-beside the content as it was then; whether it holds is found by comparing, each time it matters.
+An approval covers an edition's content in every language, the segment, whether readers who already have the
+edition get it again, and the settings that change the mail or who gets it. It is stored with its campaign,
+beside the content at that time. Whether it still counts is worked out by comparing, each time it matters.
 """
 
 import json
@@ -28,10 +28,11 @@ from mailer.errors import ConfigurationError, MailerError, TemplateError
 from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
 from mailer.rendering.compiler import compile_edition
 from mailer.settings import Settings
+from mailer.utc import format_utc
 from mailer.workspace import Workspace
 
 _THEME = "the theme, its templates or its phrases"
-# What a message or its audience is made of and the frozen content does not hold: a change voids an approval.
+# Settings that affect a message or its audience but are not part of the frozen content.
 _BINDING = (
     *("[sender] address", "[sender] reply_to", "[sender] list_id", "[web] base_url"),
     *("[law] opt_in", "[subject_labels]"),
@@ -44,12 +45,12 @@ _COLUMNS = (
 
 
 class ApprovalRefusedError(MailerError):
-    """The edition was not approved, and nothing was written."""
+    """The edition was not approved, and nothing was stored."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Approval:
-    """An approval that was given. ``changes`` are what has changed since; while there are any, it is void."""
+    """An approval. ``changes`` lists what has changed since; if there are any, the approval is void."""
 
     campaign_id: int
     by: str
@@ -61,26 +62,26 @@ class Approval:
         return not self.changes
 
     def as_dict(self) -> dict[str, Any]:
-        """The approval as JSON shows it."""
+        """The approval in the form of the JSON output."""
         return {**asdict(self), "at": self.at.isoformat(), "changes": list(self.changes), "holds": self.holds}
 
     def __str__(self) -> str:
-        words = f"approved by {self.by}, {self.at:%Y-%m-%d %H:%M} UTC"
-        return words if self.holds else f"{words}; void, because this has changed since: {self.listed}"
+        words = f"approved by {self.by}, {format_utc(self.at)}"
+        return words if self.holds else f"{words}; no longer valid, changed since: {self.changes_as_text}"
 
     @property
-    def listed(self) -> str:
-        """The changes in a sentence."""
+    def changes_as_text(self) -> str:
+        """The changes as text."""
         return "; ".join(self.changes)
 
 
 def read_approval(row: Any) -> Approval | None:
-    """The approval that a campaign's ``row`` holds, as it was given; None if it was not approved."""
+    """Return the approval in a campaign's ``row``, without looking for changes; None if there is none."""
     return Approval(campaign_id=row.id, by=row.approved_by, at=row.approved_at) if row.approved_by else None
 
 
 def hash_settings(workspace: Workspace) -> dict[str, str]:
-    """The settings and the theme that a mail is made with, by name, each as a hash."""
+    """Return a hash of each setting that mail is made with, and of the theme, by name."""
     settings = workspace.settings
     sender = settings.sender.model_dump(exclude={"bounces_to"})
     values: dict[str, Any] = {f"[sender] {name}": value for name, value in sender.items()}
@@ -114,9 +115,9 @@ def find_approval(
     *,
     states: Sequence[CampaignState] = (CampaignState.approved, CampaignState.scheduled),
 ) -> Approval | None:
-    """The approval that holds for ``plan``, of a campaign in one of ``states``.
+    """Return the approval that counts for ``plan``, from a campaign in one of ``states``.
 
-    If none holds, the one that comes nearest, with what has changed since; None if nobody approved any.
+    If none counts, return the closest one with what has changed since; None if there is no approval at all.
     """
     statement = (
         select(*_COLUMNS)
@@ -130,86 +131,86 @@ def find_approval(
     hashes = hash_settings(workspace)
     for row in rows:
         if not _is_changed(row, plan.digest, again=plan.again, hashes=hashes):
-            return _give(row)
+            return _with_changes(row)
     nearest = next((row for row in rows if row.segment == plan.segment.text), rows[0])
     if not plan.compiled:
-        return _give(nearest, f"{plan.edition} has errors")
+        return _with_changes(nearest, f"{plan.edition} has errors")
     changes = _list_changes(connection, nearest, plan.compiled, hashes)
-    return _give(nearest, *_list_rule_changes(nearest, plan), *changes)
+    return _with_changes(nearest, *_list_audience_changes(nearest, plan), *changes)
 
 
 def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> Approval | None:
-    """The approval of one campaign, with what has changed since; None if nobody approved it.
+    """Return the approval of one campaign with what has changed since; None if it was not approved.
 
-    A campaign that waits to be launched is compared with its edition as it is now. One that is scheduled
-    sends what was frozen, so that only settings can have changed. Later, an approval is history.
+    A campaign that is not launched yet is compared with the edition as it is now. A scheduled campaign sends
+    its frozen content, so only settings can have changed. After the launch nothing is compared.
     """
     connection = session.connection()
     row = connection.execute(select(*_COLUMNS).where(col(Campaign.id) == campaign_id)).one()
     if row.state is CampaignState.scheduled and row.approved_by:
-        return _give(row, *find_void(row, workspace))
+        return _with_changes(row, *list_voiding_settings(row, workspace))
     if row.state is not CampaignState.approved:
         return read_approval(row)
     try:
         compiled = _compile(workspace, row.edition)
     except (ConfigurationError, EditionError, TemplateError):
-        return _give(row, f"{row.edition} has errors, or is not there any more")
+        return _with_changes(row, f"{row.edition} has errors or no longer exists")
     hashes = hash_settings(workspace)
     digest = digest_plan(row.edition, row.segment, compiled)
     if not _is_changed(row, digest, again=row.again, hashes=hashes):
-        return _give(row)
-    return _give(row, *_list_changes(connection, row, compiled, hashes))
+        return _with_changes(row)
+    return _with_changes(row, *_list_changes(connection, row, compiled, hashes))
 
 
-def _give(row: Any, *changes: str) -> Approval:
+def _with_changes(row: Any, *changes: str) -> Approval:
     return Approval(campaign_id=row.id, by=row.approved_by, at=row.approved_at, changes=changes)
 
 
-def find_void(row: Any, workspace: Workspace) -> list[str]:
-    """The settings that void the approval of a campaign whose content is frozen."""
+def list_voiding_settings(row: Any, workspace: Workspace) -> list[str]:
+    """Return the changed settings that void the approval of a campaign whose content is frozen."""
     return _list_settings(row, hash_settings(workspace), only=_BINDING)
 
 
 def find_approval_fault(
     settings: Settings, plan: Plan, approval: Approval | None, *, launched_by: str
 ) -> str:
-    """Why ``plan`` may not be launched by ``approval`` where one is required; empty if it may."""
+    """Return why ``approval`` does not allow ``plan`` to be launched; empty if it does."""
     command = f"`{approve_command(plan.edition, plan.segment.text, again=plan.again)}`"
     if approval is None:
         return (
-            f"An approval is required ([campaigns] approval), and nobody has approved {plan.edition} for "
-            f"this segment. Once it has been read, approve it with {command}."
+            f"{plan.edition} needs an approval for this segment before it is sent ([campaigns] approval). "
+            f"Read it, then approve it with {command}."
         )
     given = f"{plan.edition} was approved by {approval.by}"
     if not approval.holds:
         return (
-            f"An approval is required ([campaigns] approval). {given} on {approval.at:%Y-%m-%d %H:%M} UTC, "
-            "and an approval given before the last change does not count. "
-            f"Changed since: {approval.listed}. Once the changes have been read, approve it with {command}."
+            f"{given} on {format_utc(approval.at)}, but it has changed since, so the approval no longer "
+            f"counts ([campaigns] approval). Changed since: {approval.changes_as_text}. Read the changes, then "
+            f"approve it again with {command}."
         )
     if settings.campaigns.approval_by != "another":
         return ""
-    rule = 'Another person has to approve it (approval_by = "another")'
+    rule = 'Another person must approve it ([campaigns] approval_by = "another")'
     if is_named(approval.by, plan.authors):
         return f"{given}, who is one of its authors. {rule}: {command}."
     if not launched_by.strip():
-        return f"{rule}, and it is not known who launches it. Add --by and your name."
+        return f"{rule}, and it is not known who is launching it. Add --by and your name."
     if is_named(approval.by, [launched_by]):
         return (
-            f"{given}, who also launches it. {rule}: {command}; or let another person launch it, with --by "
-            "and their name."
+            f"{given}, who is also launching it. {rule}: {command}. Or let another person launch it, with "
+            "--by and their name."
         )
     return ""
 
 
 def approve_command(edition: str, segment: str, *, again: bool) -> str:
-    """The command that approves ``edition`` for the text of a segment."""
+    """Return the command that approves ``edition`` for a segment."""
     words = ["mailer", "campaigns", "approve", edition, "--segment", segment, *(["--again"] if again else [])]
     return f"{shlex.join(words)} --as NAME"
 
 
 def is_named(name: str, others: Iterable[str]) -> bool:
-    """Whether ``name`` is one of ``others``, whatever the capitals and spaces."""
+    """Return whether ``name`` is one of ``others``, ignoring case and spaces."""
     return _fold(name) in {_fold(other) for other in others}
 
 
@@ -223,7 +224,7 @@ def _is_changed(row: Any, digest: str, *, again: bool, hashes: Mapping[str, str]
 
 
 def _list_settings(row: Any, hashes: Mapping[str, str], *, only: Iterable[str] = ()) -> list[str]:
-    """The settings that are not as they were when the campaign was approved."""
+    """Return the settings that have changed since the campaign was approved."""
     then: dict[str, str] = json.loads(row.approved_settings or "{}")
     chosen = set(only) or set(hashes)
     return [
@@ -233,7 +234,7 @@ def _list_settings(row: Any, hashes: Mapping[str, str], *, only: Iterable[str] =
     ]
 
 
-def _list_rule_changes(row: Any, plan: Plan) -> Iterable[str]:
+def _list_audience_changes(row: Any, plan: Plan) -> Iterable[str]:
     if row.segment != plan.segment.text:
         yield f"the segment, which was {row.segment!r} and is {plan.segment.text!r}"
     if row.again != plan.again:
@@ -243,7 +244,7 @@ def _list_rule_changes(row: Any, plan: Plan) -> Iterable[str]:
 def _list_changes(
     connection: Connection, row: Any, compiled: Sequence[CompiledEdition], hashes: Mapping[str, str]
 ) -> list[str]:
-    """What differs between the frozen content and ``compiled``, and between the settings then and now."""
+    """Return the differences between the frozen content and ``compiled``, and between the settings."""
     if row.digest == digest_plan(row.edition, row.segment, compiled):
         return _list_settings(row, hashes, only=_BINDING)
     settings = _list_settings(row, hashes)
@@ -251,12 +252,12 @@ def _list_changes(
     try:
         frozen = [CompiledEdition.from_bytes(body) for body in connection.scalars(contents)]
     except CompiledVersionError:
-        return ["the program, which compiles editions in another way now"]
-    return [*settings, *list_content_changes(frozen, compiled, redressed=bool(settings))]
+        return ["the program: a newer version compiles editions differently"]
+    return [*settings, *list_content_changes(frozen, compiled, restyled=bool(settings))]
 
 
 def _compile(workspace: Workspace, slug: str) -> tuple[CompiledEdition, ...]:
-    """The edition as it is now, in each of its languages, its own first, without checking it."""
+    """Compile the current edition in each of its languages, its own first, without checking it."""
     edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
     settings, overrides = workspace.settings, workspace.template_overrides
     return tuple(

@@ -1,4 +1,4 @@
-"""Approving: a plan is frozen with the name of the person who approves it, for a launch to find."""
+"""Approve a plan: freeze its content with the approver's name, for a launch to find."""
 
 import json
 from datetime import datetime
@@ -21,20 +21,20 @@ from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.settings import Settings
 from mailer.workspace import Workspace
 
-_LONGEST_NAME = 200
+_MAX_NAME_LENGTH = 200
 
 
 def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: datetime) -> Approval:
     """Record that ``by`` approves exactly this plan, and freeze its content. Launching the plan finds it.
 
-    What is scheduled already is approved where it stands. Who approves the same plan again takes the place of
-    whoever did before; an earlier approval of another version for this segment is cancelled with the reason.
+    A campaign that is already scheduled is approved as it is. If another person approves the same plan, their
+    name replaces the first. A campaign with an older, approved version for this segment is cancelled.
 
     Raises:
-        ApprovalRefusedError: ``by`` is no name, or that of an author where another person has to approve; or
-            the campaign is being sent already.
-        LaunchRefusedError: the plan could not be launched: the edition has errors, the pages could not be
-            reached, or an earlier version for this segment is not finished.
+        ApprovalRefusedError: ``by`` is not a valid name, or is an author when another person must approve, or
+            the campaign is already being sent.
+        LaunchRefusedError: the plan cannot be launched: the edition has errors, the web pages are not
+            reachable, or an earlier version for this segment is not finished.
     """
     name = _read_approver(workspace.settings, plan, by)
     with launch_lock(engine, workspace, plan) as connection:
@@ -66,41 +66,41 @@ def approve(engine: Engine, workspace: Workspace, plan: Plan, *, by: str, now: d
 
 def _read_approver(settings: Settings, plan: Plan, by: str) -> str:
     name = " ".join(by.split())
-    if not name.isprintable() or not 0 < len(name) <= _LONGEST_NAME:
+    if not name.isprintable() or not 0 < len(name) <= _MAX_NAME_LENGTH:
         raise ApprovalRefusedError(
-            f"Give the name of the person who approves, in at most {_LONGEST_NAME} letters."
+            f"Give the approver's name with --as, in at most {_MAX_NAME_LENGTH} characters."
         )
     if settings.campaigns.approval_by != "another":
         return name
     if not plan.authors and plan.compiled:
         raise ApprovalRefusedError(
-            f'Another person than its author has to approve {plan.edition} (approval_by = "another"), and '
-            "the edition does not say who wrote it. Add `authors: [NAME]` to its edition.md."
+            f"{plan.edition} does not say who wrote it, and its author must not approve it "
+            '(approval_by = "another"). Add `authors: [NAME]` to its edition.md.'
         )
     if is_named(name, plan.authors):
         raise ApprovalRefusedError(
-            f"{name} is one of the authors of {plan.edition}, and another person has to approve it "
-            '(approval_by = "another").'
+            f"{name} is an author of {plan.edition}. Another person must approve it "
+            '([campaigns] approval_by = "another").'
         )
     return name
 
 
 def _refuse_approval_of(found: UnfinishedCampaign, plan: Plan) -> None:
-    """Refuse to approve what is on its way, or scheduled on other terms than those of ``plan``."""
+    """Refuse to approve a campaign that is being sent, or was scheduled with a different --again."""
     if found.state is not CampaignState.scheduled:
         raise ApprovalRefusedError(
-            f"Campaign {found.id} sends exactly this to this segment already. "
-            f"`mailer campaigns show {found.id}` says how far it is."
+            f"Campaign {found.id} is already sending this to this segment. "
+            f"To see its progress: `mailer campaigns show {found.id}`."
         )
     if found.again != plan.again:
         raise ApprovalRefusedError(
-            f"Campaign {found.id} has this scheduled {'with' if found.again else 'without'} --again. "
-            f"Approve it {'with' if found.again else 'without'} it too."
+            f"Campaign {found.id} was scheduled {'with' if found.again else 'without'} --again. "
+            f"Approve it {'with' if found.again else 'without'} --again too."
         )
 
 
 def _find_same(connection: Connection, plan: Plan) -> int | None:
-    """The campaign that was approved with this content for this segment, whatever has changed besides."""
+    """Find the campaign approved with this content for this segment, even if settings have changed since."""
     statement = select(func.max(col(Campaign.id))).where(
         col(Campaign.state) == CampaignState.approved, col(Campaign.digest) == plan.digest
     )
@@ -108,13 +108,13 @@ def _find_same(connection: Connection, plan: Plan) -> int | None:
 
 
 def _cancel_replaced(connection: Connection, plan: Plan, number: int, now: datetime) -> None:
-    """Cancel what was approved of the edition for this segment before, so that one approval is left."""
+    """Cancel older approved campaigns of this edition and segment, so that only one approval is left."""
     older = select(col(Campaign.id)).where(
         col(Campaign.state) == CampaignState.approved,
         *(col(Campaign.edition) == plan.edition, col(Campaign.segment) == plan.segment.text),
         col(Campaign.id) != number,
     )
-    reason = f"Its edition has changed since it was approved; campaign {number} was approved in its place."
+    reason = f"The edition has changed since it was approved; campaign {number} was approved instead."
     for replaced in connection.scalars(older).all():
         change_campaign_state(
             connection, replaced or 0, CampaignState.cancelled, reason=reason, finished_at=now

@@ -1,4 +1,4 @@
-"""What changed between two versions of a compiled edition, in words for the person who approved the first."""
+"""Describe what changed between two versions of a compiled edition, for the person who approved the first."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -14,8 +14,8 @@ _HEADINGS = {
     "sender_name": "the sender’s name",
     "greeting": "the greeting",
 }
-_PICTURE = re.compile(r"/media/([\w.-]+)")
-# What the frame of a mail repeats of its stories: the contents, and the edges of sections.
+_IMAGE = re.compile(r"/media/([\w.-]+)")
+# Parts around the stories that repeat something of them: the table of contents and the edges of sections.
 _REPEATED = re.compile(
     r"<!--@begin entry .*?<!--@end entry-->|<!--@(?:begin|end) [^>]*-->"
     "|\x1ebegin entry .*?\x1eend entry\x1f|\x1e(?:begin|end) [^\x1f]*\x1f",
@@ -24,12 +24,12 @@ _REPEATED = re.compile(
 
 
 def list_content_changes(
-    before: Sequence[CompiledEdition], after: Sequence[CompiledEdition], *, redressed: bool = False
+    before: Sequence[CompiledEdition], after: Sequence[CompiledEdition], *, restyled: bool = False
 ) -> list[str]:
-    """The differences, such as "the words of the story teachers (zh)"; none if the versions are the same.
+    """List the differences, such as "the text of the story teachers (zh)"; empty if there are none.
 
-    ``redressed`` says that the theme or a setting changed besides. That alone changes the HTML of everything
-    and the words around the stories, so they are not listed then.
+    ``restyled`` says that the theme or a setting changed too. That alone changes the HTML of everything and
+    the text around the stories, so those are not listed then.
     """
     old, new = {mail.language: mail for mail in before}, {mail.language: mail for mail in after}
     changes = [f"the {language} version was removed" for language in old if language not in new]
@@ -37,29 +37,29 @@ def list_content_changes(
     found: dict[str, list[str]] = {}
     for language, mail in new.items():
         if language in old:
-            for change in dict.fromkeys(_compare(old[language], mail, redressed=redressed)):
+            for change in dict.fromkeys(_compare(old[language], mail, restyled=restyled)):
                 found.setdefault(change, []).append(language)
     several = len(old) > 1
     changes += [f"{words} ({', '.join(tags)})" if several else words for words, tags in found.items()]
     return changes
 
 
-def _compare(old: CompiledEdition, new: CompiledEdition, *, redressed: bool) -> Iterator[str]:
+def _compare(old: CompiledEdition, new: CompiledEdition, *, restyled: bool) -> Iterator[str]:
     yield from (words for name, words in _HEADINGS.items() if getattr(old, name) != getattr(new, name))
     yield from _compare_choice(old, new)
     kept = [facts.slug for facts in old.stories if facts.slug in {facts.slug for facts in new.stories}]
     for slug in kept:
         name = f"the story {slug}"
         pieces = _find_story(old, slug), _find_story(new, slug)
-        yield from _compare_pieces(*pieces, words=f"the words of {name}", name=name, redressed=redressed)
+        yield from _compare_pieces(*pieces, words=f"the text of {name}", name=name, restyled=restyled)
     if [facts.slug for facts in old.stories] == [facts.slug for facts in new.stories]:
-        words = "the letter or the words around the stories"
+        words = "the letter or the text around the stories"
         frames = _find_frame(old, kept), _find_frame(new, kept)
-        yield from _compare_pieces(*frames, words=words, name="the letter or masthead", redressed=redressed)
+        yield from _compare_pieces(*frames, words=words, name="the letter or masthead", restyled=restyled)
 
 
 def _compare_choice(old: CompiledEdition, new: CompiledEdition) -> Iterator[str]:
-    """Which stories there are, in which order, and who gets them."""
+    """Compare which stories there are, their order, and who gets them."""
     before, after = _by_slug(old), _by_slug(new)
     yield from (f"the story {slug} was removed" for slug in before if slug not in after)
     yield from (f"the story {slug} was added" for slug in after if slug not in before)
@@ -71,7 +71,7 @@ def _compare_choice(old: CompiledEdition, new: CompiledEdition) -> Iterator[str]
     if old.personalise != new.personalise:
         yield "who gets which stories (personalise)"
     if old.switched_off != new.switched_off:
-        yield "the checks it does without"
+        yield "the checks that are switched off"
 
 
 def _by_slug(mail: CompiledEdition) -> dict[str, StoryFacts]:
@@ -79,26 +79,26 @@ def _by_slug(mail: CompiledEdition) -> dict[str, StoryFacts]:
 
 
 def _compare_pieces(
-    old: tuple[str, str], new: tuple[str, str], *, words: str, name: str, redressed: bool
+    old: tuple[str, str], new: tuple[str, str], *, words: str, name: str, restyled: bool
 ) -> Iterator[str]:
     """Compare HTML and text of one part of the mail."""
-    whole = redressed and name == "the letter or masthead"
-    has_new_pictures = _list_pictures(old[0]) != _list_pictures(new[0])
-    if has_new_pictures:
-        yield f"a picture of {name}"
+    whole = restyled and name == "the letter or masthead"
+    has_new_images = _list_images(old[0]) != _list_images(new[0])
+    if has_new_images:
+        yield f"an image of {name}"
     if old[1] != new[1] and not whole:
         yield words
-    elif old[0] != new[0] and not redressed and not has_new_pictures:
-        # What only the HTML has: a picture's description, a link's address, an emphasis.
+    elif old[0] != new[0] and not restyled and not has_new_images:
+        # Only in the HTML: alt text, the address of a link, emphasis.
         yield words
 
 
-def _list_pictures(html: str) -> list[str]:
-    return _PICTURE.findall(html)
+def _list_images(html: str) -> list[str]:
+    return _IMAGE.findall(html)
 
 
 def _find_story(mail: CompiledEdition, slug: str) -> tuple[str, str]:
-    """The HTML and the text of one story."""
+    """Return the HTML and the plain text of one story."""
 
     def find(marked: str, *, markup: bool) -> str:
         place = find_fragment(marked, FragmentKind.story, slug, markup=markup)
@@ -108,7 +108,7 @@ def _find_story(mail: CompiledEdition, slug: str) -> tuple[str, str]:
 
 
 def _find_frame(mail: CompiledEdition, slugs: Sequence[str]) -> tuple[str, str]:
-    """The HTML and the text without the stories, and without what is compared by itself."""
+    """Return the HTML and the plain text without the stories and without what is compared separately."""
 
     def find(marked: str, *, markup: bool) -> str:
         for slug in slugs:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
-from mailer.campaigns.approval import approve_command, find_void
+from mailer.campaigns.approval import approve_command, list_voiding_settings
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.launch import (
@@ -263,7 +263,7 @@ def _find_void_approval(row: Row[str, str, bool, str, str, str], workspace: Work
             f"What was approved is not what was scheduled. Approve it with {approve}, then schedule it again."
         )
     if row.approved_digest:
-        changes = "; ".join(find_void(row, workspace))
+        changes = "; ".join(list_voiding_settings(row, workspace))
         return changes and (
             f"This has changed since it was approved: {changes}. Approve it with {approve}, then schedule it "
             "again."

@@ -62,15 +62,15 @@ def test_list_and_show_tell_it_until_it_is_void_and_then_why(root: Path) -> None
     assert run(root, "campaigns", "list").stdout.splitlines()[1].endswith("Director")
     write_edition(root / "editions", subject="One more word")
     reason = "changed since: the subject (en)"
-    assert f"void, because this has {reason}" in run(root, "campaigns", "show", "1").stdout
-    assert f"Director; void, {reason}" in run(root, "campaigns", "list").stdout
+    assert f"no longer valid, {reason}" in run(root, "campaigns", "show", "1").stdout
+    assert f"Director; no longer valid, {reason}" in run(root, "campaigns", "list").stdout
     (listed,) = json.loads(run(root, "campaigns", "list", "--json").stdout)
     assert listed["approval"].keys() == APPROVAL
     assert (listed["approval"]["holds"], listed["approval"]["changes"]) == (False, ["the subject (en)"])
     refused = run(root, *SENDING, "--confirm")
     assert refused.exit_code == 1
     assert (
-        f"Changed since: the subject (en). Once the changes have been read, approve it with `{COMMAND}`."
+        f"Changed since: the subject (en). Read the changes, then approve it again with `{COMMAND}`."
         in (refused.stderr)
     )
 
@@ -78,7 +78,7 @@ def test_list_and_show_tell_it_until_it_is_void_and_then_why(root: Path) -> None
 def test_the_preview_tells_it(root: Path) -> None:
     before = run(root, *SENDING)
     assert "not approved" in before.stdout
-    assert f"It is not sent before it is approved: `{COMMAND}`." in before.stderr
+    assert f"It must be approved before it can be sent: `{COMMAND}`." in before.stderr
     assert read(root, *SENDING)["approval"] is None
     approve(root)
     after = run(root, *SENDING)
@@ -117,12 +117,12 @@ def test_another_person_is_asked_for_by_name(root: Path) -> None:
     words = ("campaigns", "approve", SLUG, "--segment", "country:MN,CN", "--as")
     refused = run(root, *words, "Mei", **another)
     assert refused.exit_code == 1
-    assert "Mei is one of the authors of 2026-1" in refused.stderr
+    assert "Mei is an author of 2026-1" in refused.stderr
     run(root, *words, "Director", **another)
     # Whoever gives the command launches it, unless it says who does.
     launched = run(root, *SENDING, "--confirm", "--detach", **another)
     assert launched.exit_code == 1
-    assert "approved by Director, who also launches it" in launched.stderr
+    assert "approved by Director, who is also launching it" in launched.stderr
     assert run(root, *SENDING, "--confirm", "--detach", "--by", "Mei", **another).exit_code == 0
 
 

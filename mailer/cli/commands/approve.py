@@ -1,4 +1,4 @@
-"""The command campaigns approve, and how the others tell of an approval."""
+"""The command `campaigns approve`, and how other commands show an approval."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ if TYPE_CHECKING:
     "query",
     required=True,
     metavar="QUERY",
-    help="Who is to get it, such as 'country:MN'; 'all' for everybody.",
+    help="Who gets it, such as 'country:MN'; 'all' for all subscribers.",
 )
-@click.option("--as", "name", required=True, metavar="NAME", help="Who approves it.")
-@click.option("--again", is_flag=True, help="Approve it for readers who already have this edition, too.")
+@click.option("--as", "name", required=True, metavar="NAME", help="The name of the person who approves it.")
+@click.option("--again", is_flag=True, help="Also for readers who already have this edition.")
 @json_option
 @pass_context
-def approve(home: CliContext, edition: str, query: str, name: str, again: bool, as_json: bool) -> None:
+def approve(context: CliContext, edition: str, query: str, name: str, again: bool, as_json: bool) -> None:
     """Approve an edition for a segment, exactly as it is now.
 
-    If the edition, its pictures, theme or translations, the segment, or a setting that changes the mail
-    changes afterwards, the approval no longer counts.
+    The approval no longer counts if anything changes afterwards: the text, an image, a translation, the
+    theme, the segment, or a setting that affects the mail.
 
     Example: mailer campaigns approve 2021-2 --segment 'country:MN' --as 'Mei Lin'
     """
@@ -47,8 +47,8 @@ def approve(home: CliContext, edition: str, query: str, name: str, again: bool, 
     from mailer.campaigns.report import summarise_campaign
     from mailer.database.engine import open_session
 
-    workspace, now = home.open_workspace(), datetime.now(UTC)
-    with home.open_database(workspace) as engine:
+    workspace, now = context.open_workspace(), datetime.now(UTC)
+    with context.open_database(workspace) as engine:
         with open_session(engine, read_only=True) as opened:
             segment = read_segment(workspace.settings, query, opened)
         plan = plan_campaign(workspace, engine, edition, segment, again=again, now=now)
@@ -62,18 +62,22 @@ def approve(home: CliContext, edition: str, query: str, name: str, again: bool, 
     emit(f"Campaign {approval.campaign_id}: {approval}")
     if summary.state == "approved":
         words = ("send", edition, "--segment", query, *(["--again"] if again else []), "--confirm")
-        say(f"To send it: {home.command_line(*words)}")
+        say(f"To send it: {context.command_line(*words)}")
 
 
-def check(opened: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:
-    """``summary`` with what has changed since the campaign was approved."""
+def with_approval_check(opened: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:
+    """Return ``summary`` with what has changed since the campaign was approved."""
     from mailer.campaigns.approval import check_approval
 
     return replace(summary, approval=check_approval(opened, workspace, summary.id))
 
 
-def describe(approval: Approval | None) -> str:
-    """An approval in a cell of a table."""
+def describe_approval(approval: Approval | None) -> str:
+    """Describe an approval in a table cell."""
     if approval is None:
         return ""
-    return approval.by if approval.holds else f"{approval.by}; void, changed since: {approval.listed}"
+    return (
+        approval.by
+        if approval.holds
+        else f"{approval.by}; no longer valid, changed since: {approval.changes_as_text}"
+    )

@@ -31,7 +31,9 @@ def list_(context: CliContext, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
-        summaries = [approve.check(session, workspace, found) for found in list_campaigns(session)]
+        summaries = [
+            approve.with_approval_check(session, workspace, found) for found in list_campaigns(session)
+        ]
     if as_json:
         emit_json([summary.as_dict() for summary in summaries])
         return
@@ -43,7 +45,7 @@ def list_(context: CliContext, as_json: bool) -> None:
             summary.state,
             summary.counts.sent,
             summary.counts.audience,
-            approve.describe(summary.approval),
+            approve.describe_approval(summary.approval),
         )
         for summary in summaries
     ]
@@ -81,7 +83,7 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
 
     workspace = context.open_workspace()
     with context.read_session(workspace) as session:
-        summary = approve.check(session, workspace, summarise_campaign(session, campaign_id))
+        summary = approve.with_approval_check(session, workspace, summarise_campaign(session, campaign_id))
     if as_json:
         emit_json(summary.as_dict())
         return

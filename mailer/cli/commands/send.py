@@ -193,7 +193,7 @@ def _preview(
         emit_json({**plan.as_dict(), **known, "preview": True, "outbox": files})
     else:
         tell_plan(plan)
-        _tell_approval(workspace, plan, approval)
+        _print_approval(workspace, plan, approval)
         _print_outbox(outbox)
     if open_browser:
         for page in outbox.pages:
@@ -233,7 +233,7 @@ def tell_plan(plan: Plan) -> None:
         say(f"Switched off: {off}")
 
 
-def _tell_approval(workspace: Workspace, plan: Plan, approval: Approval | None) -> None:
+def _print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) -> None:
     from mailer.campaigns.approval import approve_command
 
     if approval is not None:
@@ -243,7 +243,7 @@ def _tell_approval(workspace: Workspace, plan: Plan, approval: Approval | None) 
         emit("  not approved")
     if is_required and (approval is None or not approval.holds):
         command = approve_command(plan.edition, plan.segment.text, again=plan.again)
-        say(f"It is not sent before it is approved: `{command}`.")
+        say(f"It must be approved before it can be sent: `{command}`.")
 
 
 def _print_outbox(outbox: Outbox) -> None:
