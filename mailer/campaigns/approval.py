@@ -185,8 +185,8 @@ def find_approval_fault(
     if not approval.holds:
         return (
             f"{given} on {format_utc(approval.at)}, but it has changed since, so the approval no longer "
-            f"counts ([campaigns] approval). Changed since: {approval.changes_as_text}. Read the changes, then "
-            f"approve it again with {command}."
+            f"counts ([campaigns] approval). Changed since: {approval.changes_as_text}. "
+            f"Read the changes, then approve it again with {command}."
         )
     if settings.campaigns.approval_by != "another":
         return ""

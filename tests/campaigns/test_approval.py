@@ -281,7 +281,9 @@ def test_any_change_voids_it_and_is_named(
     message = str(caught.value)
     assert "was approved by Director on 2026-03-01 09:00 UTC" in message
     assert f"Changed since: {'; '.join(CHANGES[change])}. Read" in message
-    assert message.endswith("approve it again with `mailer campaigns approve 2026-1 --segment all --as NAME`.")
+    assert message.endswith(
+        "approve it again with `mailer campaigns approve 2026-1 --segment all --as NAME`."
+    )
     void = check(engine, changed, approval.campaign_id)
     assert (void.holds, void.changes) == (False, CHANGES[change])
     assert (count_campaigns(engine), read_states(engine)) == (1, {})
@@ -437,7 +439,7 @@ def test_an_authors_own_approval_can_be_refused(
     workspace: Workspace, engine: Engine, now: datetime, authors: str, name: str
 ) -> None:
     strict = sign(workspace, authors)
-    with pytest.raises(ApprovalRefusedError, match="is an author of 2026-1. Another person must"):
+    with pytest.raises(ApprovalRefusedError, match=r"is an author of 2026-1\. Another person must"):
         approve_now(strict, engine, now, by=name)
     assert count_campaigns(engine) == 0
     number = approve_now(strict, engine, now).campaign_id
@@ -505,7 +507,7 @@ def test_what_is_scheduled_can_be_approved_until_its_hour(
 ) -> None:
     clock, free = FakeClock(now), with_campaigns(workspace, approval="optional")
     number = schedule_campaign(engine, free, make_plan(free, engine, now), at=HOUR, clock=clock).campaign_id
-    with pytest.raises(ApprovalRefusedError, match=r"scheduled without --again\. Approve it without --again too"):
+    with pytest.raises(ApprovalRefusedError, match=r"without --again\. Approve it without --again too"):
         approve(engine, workspace, make_plan(workspace, engine, now, again=True), by="Director", now=now)
     assert approve_now(workspace, engine, now).campaign_id == number
     campaign = read_campaign(engine, number)

@@ -69,9 +69,8 @@ def test_list_and_show_tell_it_until_it_is_void_and_then_why(root: Path) -> None
     assert (listed["approval"]["holds"], listed["approval"]["changes"]) == (False, ["the subject (en)"])
     refused = run(root, *SENDING, "--confirm")
     assert refused.exit_code == 1
-    assert (
-        f"Changed since: the subject (en). Read the changes, then approve it again with `{COMMAND}`."
-        in (refused.stderr)
+    assert f"Changed since: the subject (en). Read the changes, then approve it again with `{COMMAND}`." in (
+        refused.stderr
     )
 
 

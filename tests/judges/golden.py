@@ -1,6 +1,6 @@
-"""The text parts of the editions in ``tests/golden``, kept beside them: what one edition says, all of it.
+"""The text parts of the editions in ``tests/golden``, kept beside them: everything one edition says.
 
-Compared by ``tests/golden/test_golden.py``; written anew with ``make golden``, and to be read like code first.
+Compared by ``tests/golden/test_golden.py``; written again with ``make golden``; read the difference first.
 """
 
 from collections.abc import Iterator
