@@ -95,6 +95,11 @@ def test_imports_only_point_down(copy: Path) -> None:
         ("mailer/smtp/planted.py", "import mailer.errors", "mailer.smtp is not allowed to import mailer"),
         ("mailer/smtp/errors.py", "import sqlalchemy", "mailer.smtp is not allowed to import sqlalchemy"),
         ("mailer/smtp/auth.py", "import mailer.smtp.probe", "mailer.smtp.auth is not allowed to import"),
+        (
+            "mailer/dispatch/relay_settings.py",
+            "import mailer.dispatch.dispatcher",
+            "mailer.dispatch.relay_settings is not allowed to import mailer.dispatch.dispatcher",
+        ),
         ("mailer/cli/planted.py", "import fastapi", "mailer.cli is not allowed to import fastapi"),
     ],
 )

@@ -13,12 +13,13 @@ from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen
 from mailer.campaigns.signals import stop_on_signals
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent, CampaignState
-from mailer.dispatch.circuit_breaker import BackoffPolicy
+from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.dispatcher import RunResult, dispatch
+from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog
 from mailer.dispatch.relays import Relays, open_relays
+from mailer.dispatch.run_result import RunResult
 from mailer.rendering.compiled import CompiledEdition
 from mailer.rendering.message import MessageBuilder
 from mailer.rendering.reader import reader_for

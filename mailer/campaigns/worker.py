@@ -22,7 +22,6 @@ from mailer.campaigns.send import send_campaign
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.deliveries.ledger import Ledger
-from mailer.dispatch.dispatcher import RunResult
 from mailer.dispatch.job_queue import (
     JobHandlers,
     enqueue_jobs,
@@ -31,6 +30,7 @@ from mailer.dispatch.job_queue import (
     process_jobs,
 )
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
+from mailer.dispatch.run_result import RunResult
 from mailer.errors import ConfigurationError, MailerError
 from mailer.utc import format_utc
 from mailer.workspace import Workspace

@@ -1,1 +1,1 @@
-"""Handing messages over: the ledger, the relays, and the lines that send."""
+"""Send campaigns: the ledger of deliveries, the relays, the connections to them, and the rates."""

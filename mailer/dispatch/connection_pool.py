@@ -1,117 +1,97 @@
-"""The lines of one run: opened as there is work, fed in turn, closed when it is over. In one event loop."""
+"""The connections of one run: opened as there is work, closed when it is over. In one event loop."""
 
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable, Hashable
+from typing import Any
 
-from mailer.database.models import DeliveryState
-from mailer.dispatch.circuit_breaker import CircuitBreaker, CongestionMonitor
 from mailer.dispatch.deliveries.claims import Claim
-from mailer.dispatch.deliveries.ledger import Ledger
-from mailer.dispatch.delivery_queue import DeliveryQueue, RecordedDelivery
+from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.event_log import EventLog
-from mailer.dispatch.message_prefetcher import MessagePrefetcher
-from mailer.dispatch.rate.scheduler import Schedule, SendScheduler
+from mailer.dispatch.rate.throttle import CongestionMonitor
 from mailer.dispatch.relays import Relay, Relays
-from mailer.errors import MailerError
-from mailer.smtp.errors import SmtpError
+from mailer.dispatch.scheduler import SendScheduler
 from mailer.smtp.interfaces import Connection, ConnectionFailedError, OutgoingMessage
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
+from mailer.smtp.reply_classifier import Outcome, Verdict
 
 _IDLE_SECONDS = 5.0
-"""A line without work is closed after this long; a server would drop it in time, and we would take that for
-trouble."""
-
-_PREFETCH_COUNT = 64
-"""Messages made ready ahead, where signing takes long: 4 MB of the longest."""
-
-
-class StateCounter(Protocol):
-    """Who counts along."""
-
-    def count(self, state: DeliveryState) -> None:
-        """A delivery of this run has come to ``state``."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunContext:
-    """What one run is made of.
-
-    ``sender`` is the envelope's, ``connections`` how many lines at most; once ``stop`` is set nothing more is
-    taken.
-    """
-
-    ledger: Ledger
-    relays: Relays
-    scheduler: SendScheduler
-    prefetcher: MessagePrefetcher
-    breaker: CircuitBreaker
-    event_log: EventLog
-    counter: StateCounter
-    sender: str
-    max_connections: int
-    stop: threading.Event
+"""A connection without work is closed after this long; a server would drop it in time, and that would look
+like a failure."""
 
 
 class ConnectionPool:
-    """The lines of one run. Made, used and ended inside one event loop."""
+    """The connections of one run. Made, used and closed inside one event loop.
 
-    def __init__(self, context: RunContext) -> None:
-        self._context = context
+    ``sender`` is the envelope sender; at most ``max_connections`` are open at a time. Once ``stop`` is set no
+    more messages are taken.
+    """
+
+    def __init__(
+        self,
+        queue: DeliveryQueue,
+        relays: Relays,
+        scheduler: SendScheduler,
+        event_log: EventLog,
+        *,
+        sender: str,
+        max_connections: int,
+        stop: threading.Event,
+    ) -> None:
+        self.queue = queue
+        self.scheduler = scheduler
+        self.sender = sender
+        self._relays = relays
+        self._event_log = event_log
+        self._max_connections = max_connections
+        self._stop_requested = stop
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(self._on_loop_exception)
-        self._queue = DeliveryQueue(
-            context.ledger,
-            schedule=self._schedule,
-            on_recorded=self._on_recorded,
-            on_failure=self._fail,
-            on_ready=self._on_timer,
-        )
-        # Not where a rate is kept: a message made long ahead would carry the time it was made at.
-        self._prefetches = context.prefetcher.is_enabled and context.scheduler.is_unlimited
+        queue.on_change = self._on_queue_change
         self._connections: set[_PooledConnection] = set()
-        self._congestion = {relay.name: CongestionMonitor(relay.throttle) for relay in context.relays}
+        self._congestion = {relay.name: CongestionMonitor(relay.throttle) for relay in relays}
         self._is_stopped = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at = float("inf")
         self._all_closed = asyncio.Event()
         self._is_out_of_work = asyncio.Event()
         self.failure: BaseException | None = None
-        """What ended the run before its time, if anything did."""
+        """What ended the run early, if anything did."""
 
     @property
     def is_stopped(self) -> bool:
-        """Whether it takes on no more work: it was asked not to, or the campaign is paused."""
+        """Whether it takes no more work: it was asked not to, or the campaign is paused."""
         return self._is_stopped
 
     @property
+    def is_taking(self) -> bool:
+        """Whether its connections may take another message."""
+        return not (self._is_stopped or self._stop_requested.is_set())
+
+    @property
     def is_idle(self) -> bool:
-        """Whether nothing is in hand and nothing waits."""
-        return self._queue.is_empty and all(seat.is_idle for seat in self._connections)
+        """Whether no message is being sent and none waits."""
+        return self.queue.is_empty and all(connection.is_idle for connection in self._connections)
 
     def tick(self) -> None:
-        """Look after everything that has no event of its own: new work, silent servers, idle lines."""
+        """Look after everything that has no event of its own: new work, silent servers, idle connections."""
         if self._is_stopped:
             return
         now = self._loop.time()
-        for seat in tuple(self._connections):
-            seat.check_timeout(now)
-        if self._queue.refill():
-            self._open_connections()
-            self._wake()
+        for connection in tuple(self._connections):
+            connection.check_timeout(now)
+        if self.queue.refill():
+            self._distribute()
 
     async def run_for(self, seconds: float) -> None:
-        """Let the lines work for so long, or until nothing is in hand any more."""
+        """Let the connections work for so long, or until there is no more work."""
         self._is_out_of_work.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._is_out_of_work.wait()
 
     async def shut_down(self) -> None:
-        """Let every line finish the message in hand, then put all on record."""
+        """Let every connection finish its message, then record everything."""
         self.stop()
         while self._connections:
             self._all_closed.clear()
@@ -119,100 +99,97 @@ class ConnectionPool:
                 async with asyncio.timeout(1):
                     await self._all_closed.wait()
             except TimeoutError:
-                for seat in tuple(self._connections):
-                    seat.check_timeout(self._loop.time())
-        self._queue.flush()
+                for connection in tuple(self._connections):
+                    connection.check_timeout(self._loop.time())
+        self.queue.flush()
         if self._timer is not None:
             self._timer.cancel()
 
     def stop(self) -> None:
-        """Take nothing more; lines close once the message in hand has ended."""
+        """Take nothing more; connections close once their message has ended."""
         if not self._is_stopped:
             self._is_stopped = True
-            for seat in tuple(self._connections):
-                seat.close()
+            for connection in tuple(self._connections):
+                connection.close()
 
     def abort(self) -> None:
-        """End every line at once."""
+        """Close every connection immediately."""
         self._is_stopped = True
-        for seat in tuple(self._connections):
-            seat.abort()
+        for connection in tuple(self._connections):
+            connection.abort()
 
-    # --- what a seat asks for
-
-    def next_message(self, connection: "_PooledConnection") -> OutgoingMessage | None:
-        """The next message for a seat's line, if one may go now."""
-        while not (self._is_stopped or self._context.stop.is_set()) and self._queue.refill():
-            wait = self._context.scheduler.seconds_until_slot(connection.relay)
-            if wait is None:
-                self._pause_relay(connection.relay)
-                return None
-            if wait > 0:
-                self._wake_in(wait)
-                return None
-            claim = self._queue.pop()
-            if claim is None:
-                return None
-            self._prefetch_next()
-            if (parcel := self._make_message(claim)) is not None:
-                self._context.scheduler.use_slot(connection.relay)
-                return parcel
-        return None
+    # --- what a connection reports
 
     def connection_idle(self) -> None:
-        """A line has nothing to do. The last of them ends the waiting of :meth:`run_for`."""
+        """A connection has nothing to do. The last one ends the waiting of :meth:`run_for`."""
         if self.is_idle:
             self._is_out_of_work.set()
 
-    def request_send(self, claim: Claim, proceed: Callable[[bool], None]) -> None:
-        self._queue.request_send(claim, proceed)
-
-    def report(self, connection: "_PooledConnection", claim: Claim, outcome: Outcome) -> None:
-        """Put the end of a hand-over on record, and let the relay's standing follow from it."""
-        relays, relay = self._context.relays, connection.relay
+    def relay_answered(self, connection: "_PooledConnection", outcome: Outcome) -> None:
+        """Let the standing of a relay follow from how it answered a message."""
+        relay = connection.relay
         self._congestion[relay.name].record(outcome)
         if outcome.verdict is Verdict.stop:
-            relays.report_refusal(relay, outcome)
-            self._context.event_log.relay_set_aside(relay.name, outcome.reason)
+            self._relays.report_refusal(relay, outcome)
+            self._event_log.relay_set_aside(relay.name, outcome.reason)
             self._close_connections_to(relay)
         elif outcome.verdict is not Verdict.give_back:
             connection.served_count += 1
-            relays.report_success(relay)
-        self._queue.report(claim, outcome)
+            self._relays.report_success(relay)
 
     def connection_closed(self, connection: "_PooledConnection", outcome: Outcome | None) -> None:
-        """A seat's line has ended, or could not be opened."""
+        """A connection has ended, or could not be opened."""
         self._connections.discard(connection)
-        # "421 that is enough for one session", after some were served, is no failure.
+        # "421 enough for one session", after some were served, is not a failure.
         if outcome is not None and connection.served_count == 0 and not self._is_stopped:
-            self._context.event_log.connection_failed(connection.relay.name, outcome)
-            self._context.relays.report_failure(connection.relay, connection.epoch, outcome)
+            self._event_log.connection_failed(connection.relay.name, outcome)
+            self._relays.report_failure(connection.relay, connection.epoch, outcome)
         self._pause_if_no_relay()
         if not self._connections:
             self._all_closed.set()
         self._loop.call_soon(self._open_connections)
 
-    # --- lines and work
+    def wait_for_slot(self, relay: Relay) -> bool:
+        """Whether a message may go over ``relay`` now. If not, connections are woken when it may."""
+        wait = self.scheduler.seconds_until_slot(relay)
+        if wait is None:
+            self._pause_relay(relay)
+            return False
+        if wait > 0:
+            self._wake_in(wait)
+            return False
+        return True
+
+    # --- connections and work
+
+    def _on_queue_change(self) -> None:
+        if self.queue.failure is not None:
+            self._fail(self.queue.failure)
+        elif self.queue.is_stopped:
+            self.stop()
+        else:
+            self._distribute()
+
+    def _distribute(self) -> None:
+        self._open_connections()
+        for connection in tuple(self._connections):
+            connection.wake()
 
     def _open_connections(self) -> None:
-        """Open as many lines as there is work for."""
+        """Open as many connections as there is work for."""
         while (
             not self._is_stopped
-            and len(self._connections) < self._context.max_connections
-            and sum(1 for seat in self._connections if seat.is_idle) < len(self._queue)
+            and len(self._connections) < self._max_connections
+            and sum(1 for connection in self._connections if connection.is_idle) < len(self.queue)
         ):
-            relay = self._context.relays.choose()
+            relay = self._relays.choose()
             if relay is None:
                 if not self._pause_if_no_relay():
-                    self._wake_in(self._context.relays.seconds_to_wait())
+                    self._wake_in(self._relays.seconds_to_wait())
                 return
-            seat = _PooledConnection(self, relay)
-            self._connections.add(seat)
-            seat.open()
-
-    def _wake(self) -> None:
-        for seat in tuple(self._connections):
-            seat.wake()
+            connection = _PooledConnection(self, relay)
+            self._connections.add(connection)
+            connection.open()
 
     def _wake_in(self, seconds: float) -> None:
         """Look for work again then, unless that happens earlier anyway."""
@@ -226,74 +203,28 @@ class ConnectionPool:
 
     def _on_timer(self) -> None:
         self._timer = None
-        self._open_connections()
-        self._wake()
+        self._distribute()
 
     def _pause_relay(self, relay: Relay) -> None:
-        """The relay has had its share of the day."""
-        seconds, reason = self._context.scheduler.explain_pause(relay)
-        self._context.relays.pause(relay, seconds, reason)
+        """Stop using the relay for a while: it has had its share of the day."""
+        seconds, reason = self.scheduler.explain_pause(relay)
+        self._relays.pause(relay, seconds, reason)
         self._close_connections_to(relay)
 
     def _close_connections_to(self, relay: Relay) -> None:
-        """Have the lines to a relay that is of no use end."""
-        for seat in tuple(self._connections):
-            if seat.relay is relay:
-                self._loop.call_soon(seat.close)
+        for connection in tuple(self._connections):
+            if connection.relay is relay:
+                self._loop.call_soon(connection.close)
 
     def _pause_if_no_relay(self) -> bool:
-        """Pause the campaign where no relay is left that could work."""
-        reason = self._context.relays.explain_exhaustion()
+        """Pause the campaign if no relay is left that could work; return whether that is so."""
+        reason = self._relays.explain_exhaustion()
         if reason is not None and not self._is_stopped:
-            self.pause_campaign(reason)
+            self.queue.pause_campaign(reason)
         return reason is not None
 
-    def pause_campaign(self, reason: str) -> None:
-        """Pause the campaign for a reason a person has to look at."""
-        self._context.ledger.pause(reason)
-        self._context.event_log.campaign_paused(self._context.ledger.campaign_id, reason)
-        self.stop()
-
-    # --- deliveries
-
-    def _schedule(self, claims: Sequence[Claim]) -> Schedule:
-        """Look when each may go, and start making the first of those that may go now."""
-        sifted = self._context.scheduler.schedule(claims, self._context.ledger.now())
-        if self._prefetches:
-            for claim in sifted.now[:_PREFETCH_COUNT]:
-                self._context.prefetcher.prefetch(claim)
-        return sifted
-
-    def _prefetch_next(self) -> None:
-        if self._prefetches and (claim := self._queue.peek(_PREFETCH_COUNT - 1)) is not None:
-            self._context.prefetcher.prefetch(claim)
-
-    def _make_message(self, claim: Claim) -> OutgoingMessage | None:
-        try:
-            payload = self._context.prefetcher.get(claim)
-        except Exception as error:  # one reader's message must not end everybody's campaign
-            outcome = Outcome(verdict=Verdict.failed, stage=Stage.build, text=_describe_error(error))
-            self._queue.report(claim, outcome)
-            return None
-        return OutgoingMessage(
-            key=claim, sender=self._context.sender, recipient=claim.subscriber.envelope, payload=payload
-        )
-
-    def _on_recorded(self, recorded: RecordedDelivery) -> None:
-        """What follows from an end that is on record."""
-        outcome = recorded.outcome
-        if (state := _COUNTED_STATES.get(outcome.verdict)) is not None:
-            self._context.counter.count(state)
-        if outcome.verdict is not Verdict.sent:
-            self._context.event_log.delivery_not_sent(recorded.claim, outcome)
-        breaker = self._context.breaker
-        if suspects := breaker.record(recorded.claim.delivery_id, outcome, attempts=recorded.claim.attempts):
-            self._context.ledger.pause_and_requeue(suspects, breaker.reason)
-            self._context.event_log.campaign_paused(self._context.ledger.campaign_id, breaker.reason)
-            self.stop()
-
     def _on_loop_exception(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-        """A callback has failed: nobody knows any more what is on the wire, so nothing more goes there."""
+        """A callback has failed: what was sent is no longer known, so nothing more is."""
         error = context.get("exception")
         if error is None:
             loop.default_exception_handler(context)
@@ -302,117 +233,109 @@ class ConnectionPool:
 
     def _fail(self, error: Exception) -> None:
         self.failure = self.failure or error
-        # Not at once: whoever is just being told of the failure must be through first.
+        # Not immediately: the caller that is just being told of the failure must return first.
         self._loop.call_soon(self.abort)
 
 
-_COUNTED_STATES = {
-    Verdict.sent: DeliveryState.sent,
-    Verdict.rejected: DeliveryState.rejected,
-    Verdict.failed: DeliveryState.failed,
-    Verdict.in_doubt: DeliveryState.in_doubt,
-    Verdict.deferred: DeliveryState.deferred,
-}
-
-
-@dataclass(eq=False)
 class _PooledConnection:
-    """One line's place in the crew: the courier of a line from its opening to its end."""
+    """One connection to a relay, from its opening to its end, and the source of its messages."""
 
-    pool: ConnectionPool
-    relay: Relay
-    served_count: int = 0
-    unfinished: int = 0
-    connection: Connection | None = None
-    task: "asyncio.Task[None] | None" = None
-    idle_since: float = float("inf")
-    epoch: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.epoch = self.relay.epoch
+    def __init__(self, pool: ConnectionPool, relay: Relay) -> None:
+        self.relay = relay
+        self.epoch = relay.epoch
+        self.served_count = 0
+        self._pool = pool
+        self._queue = pool.queue
+        self._claims: dict[Hashable, Claim] = {}
+        self._connection: Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._idle_since = float("inf")
 
     @property
     def is_idle(self) -> bool:
         """Whether it could do with work; one that is being opened will be."""
-        return self.unfinished == 0
+        return not self._claims
 
     def open(self) -> None:
-        self.task = asyncio.ensure_future(self._connect())
+        self._task = asyncio.ensure_future(self._connect())
         # Not in the task itself: one that is cancelled before its first step never runs.
-        self.task.add_done_callback(self._on_connect_done)
+        self._task.add_done_callback(self._on_connect_done)
 
     def _on_connect_done(self, task: "asyncio.Task[None]") -> None:
         if task.cancelled():
-            self.pool.connection_closed(self, None)
+            self._pool.connection_closed(self, None)
 
     async def _connect(self) -> None:
         try:
-            line = await self.relay.transport.connect(self)
+            connection = await self.relay.transport.connect(self)
         except ConnectionFailedError as error:
-            self.pool.connection_closed(self, error.outcome)
+            self._pool.connection_closed(self, error.outcome)
         except Exception as error:
-            self.pool.failure = self.pool.failure or error
-            self.pool.connection_closed(self, None)
-            self.pool.abort()
+            self._pool.failure = self._pool.failure or error
+            self._pool.connection_closed(self, None)
+            self._pool.abort()
         else:
-            self.connection = line
-            if self.pool.is_stopped:
-                line.close()
+            self._connection = connection
+            if self._pool.is_stopped:
+                connection.close()
             else:
-                line.wake()
+                connection.wake()
 
     def wake(self) -> None:
-        if self.connection is not None:
-            self.connection.wake()
+        if self._connection is not None:
+            self._connection.wake()
 
     def check_timeout(self, now: float) -> None:
-        if self.connection is None:
+        if self._connection is None:
             return
-        self.connection.check_timeout(now)
-        if now - self.idle_since > _IDLE_SECONDS:
-            self.connection.close()
+        self._connection.check_timeout(now)
+        if now - self._idle_since > _IDLE_SECONDS:
+            self._connection.close()
 
     def close(self) -> None:
-        if self.connection is not None:
-            self.connection.close()
-        elif self.task is not None:
-            self.task.cancel()
+        if self._connection is not None:
+            self._connection.close()
+        elif self._task is not None:
+            self._task.cancel()
 
     def abort(self) -> None:
-        if self.connection is not None:
-            self.connection.abort()
-        elif self.task is not None:
-            self.task.cancel()
+        if self._connection is not None:
+            self._connection.abort()
+        elif self._task is not None:
+            self._task.cancel()
 
-    # --- Courier
+    # --- MessageSource
 
     def next_message(self) -> OutgoingMessage | None:
-        parcel = self.pool.next_message(self)
-        if parcel is not None:
-            self.unfinished += 1
-            self.idle_since = float("inf")
-        elif self.unfinished == 0:
-            if self.idle_since == float("inf"):
-                self.idle_since = asyncio.get_running_loop().time()
-            self.pool.connection_idle()
-        return parcel
+        queue = self._queue
+        while self._pool.is_taking and queue.refill() and self._pool.wait_for_slot(self.relay):
+            claim = queue.pop()
+            if (payload := queue.build(claim)) is not None:
+                self._pool.scheduler.use_slot(self.relay)
+                self._claims[claim.delivery_id] = claim
+                self._idle_since = float("inf")
+                return OutgoingMessage(
+                    claim.delivery_id, self._pool.sender, claim.subscriber.envelope, payload
+                )
+        if not self._claims:
+            if self._idle_since == float("inf"):
+                self._idle_since = asyncio.get_running_loop().time()
+            self._pool.connection_idle()
+        return None
 
     def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
-        def told(may_send: bool) -> None:
-            self.unfinished -= not may_send
+        def answer(may_send: bool) -> None:
+            if not may_send:
+                del self._claims[message.key]
             proceed(may_send)
 
-        self.pool.request_send(message.key, told)
+        self._queue.request_send(self._claims[message.key], answer)
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
-        self.unfinished -= 1
-        self.pool.report(self, message.key, outcome)
+        claim = self._claims.pop(message.key)
+        self._pool.relay_answered(self, outcome)
+        self._queue.report(claim, outcome)
 
     def closed(self, outcome: Outcome | None) -> None:
-        self.connection = None
-        self.pool.connection_closed(self, outcome)
-
-
-def _describe_error(error: Exception) -> str:
-    words = clean_reply_text(str(error))
-    return words if isinstance(error, MailerError | SmtpError) else f"{type(error).__name__}: {words}"
+        self._connection = None
+        self._pool.connection_closed(self, outcome)

@@ -1,8 +1,8 @@
-"""The desk between the lines and the ledger: deliveries claimed ahead go out, outcomes come in, and all that
-happens in one moment is one commit.
+"""The deliveries of one run: claimed ahead, given out as messages, and recorded in the ledger.
 
-A commit that waits for the disk costs more than a message. All lines that became ready together share one: it
-carries the ends of their last messages and the marks of their next. No body leaves before it.
+Everything that happens in one turn of the event loop is one commit. A commit that waits for the disk costs
+more than a message. All connections that became ready together share one: it carries how their last messages
+ended and which deliveries start next. No message body is sent before it.
 """
 
 import asyncio
@@ -14,121 +14,159 @@ from typing import NamedTuple
 from sqlalchemy.exc import SQLAlchemyError
 
 from mailer.database.models import DeliveryState
+from mailer.dispatch.circuit_breaker import CircuitBreaker
 from mailer.dispatch.deliveries.batch_writer import Transition
 from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.counts import RunningCounts
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.rate.scheduler import Schedule
-from mailer.smtp.reply_classifier import Outcome
+from mailer.dispatch.event_log import EventLog
+from mailer.dispatch.message_prefetcher import MessagePrefetcher
+from mailer.dispatch.scheduler import SendScheduler
+from mailer.errors import MailerError
+from mailer.smtp.errors import SmtpError
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, clean_reply_text
 
 _MIN_CLAIM = 10
 _MAX_CLAIM = 500
 _CLAIM_SECONDS = 0.5
-"""A claim should last about so long: little to rescue after a crash, and the last messages of a campaign
-spread over all machines."""
+"""A claim should last about this long: little to rescue after a crash, and the last messages of a campaign
+are spread over all machines."""
 
+_PREFETCH_COUNT = 64
+"""Messages built ahead where signing takes long: 4 MB of the largest."""
 
-class RecordedDelivery(NamedTuple):
-    """A delivery whose end is on record."""
-
-    claim: Claim
-    outcome: Outcome
+_COUNTED_STATES = {
+    Verdict.sent: DeliveryState.sent,
+    Verdict.rejected: DeliveryState.rejected,
+    Verdict.failed: DeliveryState.failed,
+    Verdict.in_doubt: DeliveryState.in_doubt,
+    Verdict.deferred: DeliveryState.deferred,
+}
 
 
 class DeliveryQueue:
-    """The deliveries of one run. ``sift`` says when what was claimed may go; ``conclude`` is told of ends,
-    once they are on record; ``fail`` of a ledger that cannot be written; ``wake`` when there is more to take.
+    """The deliveries of one run, for the thread of its event loop.
+
+    ``on_change`` is called when there is more to send, and when the queue has stopped: because the campaign
+    was paused (``is_stopped``) or the ledger cannot be written (``failure``).
     """
 
     def __init__(
         self,
         ledger: Ledger,
-        *,
-        schedule: Callable[[Sequence[Claim]], Schedule],
-        on_recorded: Callable[[RecordedDelivery], None],
-        on_failure: Callable[[Exception], None],
-        on_ready: Callable[[], None],
+        scheduler: SendScheduler,
+        prefetcher: MessagePrefetcher,
+        breaker: CircuitBreaker,
+        counts: RunningCounts,
+        event_log: EventLog,
     ) -> None:
         self._ledger = ledger
-        self._schedule = schedule
-        self._on_recorded = on_recorded
-        self._on_failure = on_failure
-        self._on_ready = on_ready
+        self._scheduler = scheduler
+        self._prefetcher = prefetcher
+        self._breaker = breaker
+        self._counts = counts
+        self._event_log = event_log
         self._loop = asyncio.get_running_loop()
+        # Not where a rate is set: a message built long ahead would carry the time it was built.
+        self._prefetches = prefetcher.is_enabled and scheduler.is_unlimited
         self._ready: deque[Claim] = deque()
         self._waiting: dict[int, tuple[Claim, asyncio.TimerHandle]] = {}
         self._limit = _MIN_CLAIM
         self._claimed_at = float("-inf")
-        self._ended: list[RecordedDelivery] = []
-        self._starting: list[tuple[Claim, Callable[[bool], None]]] = []
+        self._ended: list[tuple[Claim, Outcome]] = []
+        self._starting: list[_Start] = []
         self._returned: list[Transition] = []
         self._is_commit_scheduled = False
-        self._has_failed = False
+        self.on_change: Callable[[], None] = _ignore
+        self.is_stopped = False
+        """Whether the campaign was paused by this run."""
+        self.failure: Exception | None = None
+        """Why nothing more can be recorded, if so. What is not on record stays as the ledger last had it."""
 
     def __len__(self) -> int:
-        """How many claimed deliveries wait for a line."""
+        """How many deliveries are ready to be sent."""
         return len(self._ready)
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is claimed and not taken, and nothing is still to be put on record."""
+        """Whether nothing is claimed and not given out, and nothing is still to be recorded."""
         return not (self._ready or self._waiting or self._ended or self._starting or self._returned)
 
+    # --- out: what to send
+
     def refill(self) -> bool:
-        """Claim the next deliveries where none are left; whether there are some now."""
-        if not self._ready and not self._has_failed:
+        """Claim more deliveries if none is ready; return whether some are ready now."""
+        if not self._ready and self.failure is None:
             now = time.monotonic()
             quick = now - self._claimed_at < _CLAIM_SECONDS
             self._limit = min(2 * self._limit, _MAX_CLAIM) if quick else max(self._limit // 2, _MIN_CLAIM)
             self._claimed_at = now
-            # What is known belongs on record before the database is asked for more.
+            # Record pending outcomes before claiming more.
             self._commit()
             try:
                 self._add_claims(self._ledger.claim(self._limit))
             except (SQLAlchemyError, LedgerUnreachableError) as error:
-                self._stop_writing(error)
+                self._fail(error)
         return bool(self._ready)
 
+    def pop(self) -> Claim:
+        """Take the next delivery that is ready, after :meth:`refill` said that there is one."""
+        claim = self._ready.popleft()
+        if self._prefetches and len(self._ready) >= _PREFETCH_COUNT:
+            self._prefetcher.prefetch(self._ready[_PREFETCH_COUNT - 1])
+        return claim
+
+    def build(self, claim: Claim) -> bytes | None:
+        """Build the message of ``claim``; None if it cannot be built, which is reported."""
+        try:
+            return self._prefetcher.get(claim)
+        except Exception as error:  # one message must not end the campaign for everybody
+            self.report(claim, Outcome(Verdict.failed, Stage.build, text=_describe_error(error)))
+            return None
+
     def _add_claims(self, claims: Sequence[Claim]) -> None:
-        sifted = self._schedule(claims)
-        self._ready.extend(sifted.now)
-        for claim, seconds in sifted.soon:
+        schedule = self._scheduler.schedule(claims, self._ledger.now())
+        if self._prefetches:
+            for claim in schedule.now[:_PREFETCH_COUNT]:
+                self._prefetcher.prefetch(claim)
+        self._ready.extend(schedule.now)
+        for claim, seconds in schedule.soon:
             handle = self._loop.call_later(seconds, self._make_ready, claim)
             self._waiting[claim.delivery_id] = (claim, handle)
-        for reason, put_off in sifted.later.items():
-            self._ledger.postpone(put_off, reason)
+        for reason, postponed in schedule.later.items():
+            self._ledger.postpone(postponed, reason)
 
     def _make_ready(self, claim: Claim) -> None:
         del self._waiting[claim.delivery_id]
         self._ready.append(claim)
-        self._on_ready()
+        self.on_change()
 
-    def peek(self, index: int) -> Claim | None:
-        """The delivery at ``place`` in the queue, without taking it; None when the queue is shorter."""
-        return self._ready[index] if index < len(self._ready) else None
-
-    def pop(self) -> Claim | None:
-        """The next delivery; None when there is none now."""
-        return self._ready.popleft() if self._ready or self.refill() else None
+    # --- in: what happened
 
     def request_send(self, claim: Claim, proceed: Callable[[bool], None]) -> None:
-        """Mark the delivery as in doubt with the next commit; ``go`` is then told whether it may begin."""
-        self._starting.append((claim, proceed))
+        """Mark the delivery as in doubt with the next commit; ``proceed`` is then told whether to send it."""
+        self._starting.append(_Start(claim, proceed))
         self._schedule_commit()
 
     def report(self, claim: Claim, outcome: Outcome) -> None:
-        """Put its end on record with the next commit."""
-        self._ended.append(RecordedDelivery(claim, outcome))
+        """Record how the delivery ended with the next commit."""
+        self._ended.append((claim, outcome))
         self._schedule_commit()
 
+    def pause_campaign(self, reason: str) -> None:
+        """Pause the campaign for a reason that a person has to deal with, and stop."""
+        self._ledger.pause(reason)
+        self._stop(reason)
+
     def flush(self) -> None:
-        """Put everything on record, and what waits back in the queue."""
+        """Record everything, and put what is left back in the queue of the ledger."""
         for claim, handle in self._waiting.values():
             handle.cancel()
             self._ready.append(claim)
         self._returned += [Transition(claim.delivery_id, DeliveryState.queued) for claim in self._ready]
         self._ready.clear()
         self._waiting.clear()
-        while not self._has_failed and (self._ended or self._starting or self._returned):
+        while self.failure is None and (self._ended or self._starting or self._returned):
             self._commit()
 
     def _schedule_commit(self) -> None:
@@ -138,28 +176,57 @@ class DeliveryQueue:
 
     def _commit(self) -> None:
         self._is_commit_scheduled = False
-        ends, begins, returns = self._ended, self._starting, self._returned
-        if self._has_failed or not (ends or begins or returns):
+        ended, starting, returned = self._ended, self._starting, self._returned
+        if self.failure is not None or not (ended or starting or returned):
             return
         self._ended, self._starting, self._returned = [], [], []
-        numbers = [claim.delivery_id for claim, _ in begins]
+        numbers = [start.claim.delivery_id for start in starting]
         try:
-            written = self._ledger.record(self._ledger.make_batch(ends, starting=numbers, returned=returns))
+            result = self._ledger.record(self._ledger.make_batch(ended, starting=numbers, returned=returned))
         except LedgerUnreachableError as error:
-            self._stop_writing(error)
+            self._fail(error)
             return
-        for claim, go in begins:
-            may_send = claim.delivery_id in written.started
+        for claim, proceed in starting:
+            may_send = claim.delivery_id in result.started
             if not may_send:
-                # Paused, or the reader has left: the next claim looks at both again.
+                # Paused, or the subscriber has left: the next claim checks both again.
                 self._returned.append(Transition(claim.delivery_id, DeliveryState.queued))
                 self._schedule_commit()
-            go(may_send)
-        for end in ends:
-            if end.claim.delivery_id not in written.lost:
-                self._on_recorded(end)
+            proceed(may_send)
+        for claim, outcome in ended:
+            if claim.delivery_id not in result.lost:
+                self._on_recorded(claim, outcome)
 
-    def _stop_writing(self, error: Exception) -> None:
-        """Nothing more is written: whatever is not on record stays as the ledger last had it."""
-        self._has_failed = True
-        self._on_failure(error)
+    def _on_recorded(self, claim: Claim, outcome: Outcome) -> None:
+        if (state := _COUNTED_STATES.get(outcome.verdict)) is not None:
+            self._counts.add(state)
+        if outcome.verdict is not Verdict.sent:
+            self._event_log.delivery_not_sent(claim, outcome)
+        if suspects := self._breaker.record(claim.delivery_id, outcome, attempts=claim.attempts):
+            self._ledger.pause_and_requeue(suspects, self._breaker.reason)
+            self._stop(self._breaker.reason)
+
+    def _stop(self, reason: str) -> None:
+        self._event_log.campaign_paused(self._ledger.campaign_id, reason)
+        self.is_stopped = True
+        self.on_change()
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+        self.on_change()
+
+
+class _Start(NamedTuple):
+    """A delivery that waits for leave to be sent."""
+
+    claim: Claim
+    proceed: Callable[[bool], None]
+
+
+def _ignore() -> None:
+    """What a queue calls that has no pool yet."""
+
+
+def _describe_error(error: Exception) -> str:
+    text = clean_reply_text(str(error))
+    return text if isinstance(error, MailerError | SmtpError) else f"{type(error).__name__}: {text}"

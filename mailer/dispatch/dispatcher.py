@@ -1,17 +1,13 @@
-"""Sending a campaign: one event loop, lines to the relays, one ledger, and an ending that says what is
-left.
-"""
+"""Send a campaign in one event loop: rescue, watch, send heartbeats, and say how the run ended."""
 
 import asyncio
 import contextlib
 import gc
 import threading
 import time
-from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
-from enum import StrEnum
+from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, exists, func, or_, select, true
@@ -21,68 +17,33 @@ from sqlmodel import col
 from mailer.database.clock import Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.circuit_breaker import CircuitBreaker
-from mailer.dispatch.connection_pool import ConnectionPool, RunContext
+from mailer.dispatch.connection_pool import ConnectionPool
 from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.dispatch.deliveries.claims import Claim, is_in_state, is_sending
-from mailer.dispatch.deliveries.counts import Counts, count_deliveries
+from mailer.dispatch.deliveries.counts import Counts, RunningCounts, count_deliveries
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.event_log import EventLog, NullEventLog
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.dispatch.message_prefetcher import MessagePrefetcher
 from mailer.dispatch.rate.domain_limiter import DomainRateLimiter
 from mailer.dispatch.rate.limiter import RateLimiter, campaign_bucket, relay_bucket, warm_up_limit
-from mailer.dispatch.rate.scheduler import SendScheduler
 from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay, Relays
+from mailer.dispatch.run_result import RunOutcome, RunResult
+from mailer.dispatch.scheduler import SendScheduler
 from mailer.dispatch.signing import load_signer
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
 
 _FIRST_MESSAGES = 200
-"""Readers by whose answers a list is judged."""
+"""How many messages decide whether a list is good."""
 
 _POLL_SECONDS = 0.05
 _STATE_SECONDS = 0.5
 _RESCUE_SECONDS = 2.0
 _PROGRESS_SECONDS = 0.1
-
-
-class RunOutcome(StrEnum):
-    """How a run ended."""
-
-    finished = "finished"
-    """Nothing is left to do."""
-
-    waiting = "waiting"
-    """Only deferred readers are left; ``next_try`` says when the first of them is due."""
-
-    paused = "paused"
-    """A person, or trouble with the server, paused the campaign; ``reason`` says which."""
-
-    cancelled = "cancelled"
-    """A person cancelled it."""
-
-    stopped = "stopped"
-    """This run was asked to stop; the campaign still stands as sending and can be taken up again."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunResult:
-    """The end of a run: how, where the campaign stands, why, when a deferred reader is due, and the
-    numbers.
-    """
-
-    outcome: RunOutcome
-    state: CampaignState
-    counts: Counts
-    reason: str = ""
-    next_try: datetime | None = None
-
-    @property
-    def needs_attention(self) -> bool:
-        """Whether a person has to do something before the campaign can go on."""
-        return self.outcome in {RunOutcome.paused, RunOutcome.cancelled, RunOutcome.stopped}
 
 
 def dispatch(
@@ -103,13 +64,13 @@ def dispatch(
 ) -> RunResult:
     """Send what is due of a campaign that is sending, until nothing is, or something ends it.
 
-    ``engine`` must be durable. ``build`` makes one message, ready for the wire, outside every transaction;
-    whatever it raises is recorded as that reader's failure. ``on_progress`` is called from this thread, at
-    most ten times a second and once at the end. With ``wait`` it stays until deferred readers have been tried
-    again. With ``resend_in_doubt`` it begins by queueing those in doubt, whatever the campaign's policy.
-    After ``stop`` is set, each line finishes the message in hand and gives the rest back. Other dispatchers
-    may work on the same campaign; what dead ones left is taken over. With ``suppression``, readers whose
-    address turned out to be dead get the status bounced.
+    ``engine`` must be durable. ``build_message`` builds one message, ready to send, outside every
+    transaction; what it raises is recorded as the failure of that delivery. ``on_progress`` is called from
+    this thread, at most ten times a second and once at the end. With ``wait`` the run continues until
+    deferred deliveries have been tried again. With ``resend_in_doubt`` it first requeues deliveries in doubt,
+    whatever the campaign's policy. Once ``stop`` is set, each connection finishes its message and the rest
+    goes back in the queue. Other dispatchers may work on the same campaign; what dead ones left is taken
+    over. With ``suppression``, subscribers whose address turned out to be dead get the status bounced.
 
     Raises:
         LedgerUnreachableError: the database failed.
@@ -148,14 +109,14 @@ def dispatch(
             ledger.requeue_in_doubt(always=resend_in_doubt)
             with asyncio.Runner(loop_factory=_event_loop_factory()) as runner:
                 runner.run(run.run(on_progress, stop or threading.Event(), wait=wait))
-            ending = run.finish()
+            result = run.finish()
     if on_progress is not None:
-        on_progress(ending.counts)
-    return ending
+        on_progress(result.counts)
+    return result
 
 
 def _event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """uvloop's where it is installed: the same loop for half the time."""
+    """Return uvloop's factory if it is installed: the same loop in half the time."""
     try:
         import uvloop
     except ModuleNotFoundError:
@@ -165,10 +126,10 @@ def _event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 @contextlib.contextmanager
 def _frozen_heap() -> Iterator[None]:
-    """Have the garbage collector pass over what is there already.
+    """Keep the garbage collector from examining the objects that exist already.
 
-    A program with its libraries loaded has half a million objects, and to look through all of them takes as
-    long as a thousand messages.
+    A program with its libraries loaded has half a million objects; examining all of them takes as long as a
+    thousand messages.
     """
     gc.freeze()
     try:
@@ -185,27 +146,9 @@ def _translating_database_errors() -> Iterator[None]:
         raise LedgerUnreachableError(error) from error
 
 
-class _RunCounter:
-    """The numbers of a campaign as this run moves them. Counting a million rows anew takes half a second."""
-
-    def __init__(self, counts: Counts) -> None:
-        self._before = counts
-        self._moved: Counter[DeliveryState] = Counter()
-
-    def count(self, state: DeliveryState) -> None:
-        """A queued delivery has come to ``state``."""
-        self._moved[state] += 1
-
-    def read(self) -> Counts:
-        """The numbers as they stand now."""
-        moved = {state.value: getattr(self._before, state) + n for state, n in self._moved.items()}
-        queued = max(0, self._before.queued - self._moved.total())
-        return replace(self._before, queued=queued, **moved)
-
-
 @dataclass(frozen=True, kw_only=True)
 class _Run:
-    """One run as it looks after itself: it watches, beats, rescues, and says how it ended."""
+    """One run: it watches the campaign, sends heartbeats, rescues deliveries, and says how it ended."""
 
     engine: Engine
     campaign_id: int
@@ -222,35 +165,33 @@ class _Run:
         self, on_progress: Callable[[Counts], None] | None, stop: threading.Event, *, wait: bool
     ) -> None:
         """Work until there is a reason to end."""
-        tally = _RunCounter(self.count())
-        pace = self._make_scheduler()
-        crew = ConnectionPool(
-            RunContext(
-                ledger=self.ledger,
-                relays=self.relays,
-                scheduler=pace,
-                prefetcher=self.prefetcher,
-                breaker=self._make_breaker(),
-                event_log=self.event_log,
-                counter=tally,
-                sender=self.settings.sender.bounces_to or self.settings.sender.address,
-                max_connections=self.settings.smtp.connections,
-                stop=stop,
-            )
+        counts = RunningCounts(self.count())
+        scheduler = self._make_scheduler()
+        queue = DeliveryQueue(
+            self.ledger, scheduler, self.prefetcher, self._make_breaker(), counts, self.event_log
         )
-        self.event_log.run_started(self.campaign_id, tally.read())
+        pool = ConnectionPool(
+            queue,
+            self.relays,
+            scheduler,
+            self.event_log,
+            sender=self.settings.sender.bounces_to or self.settings.sender.address,
+            max_connections=self.settings.smtp.connections,
+            stop=stop,
+        )
+        self.event_log.run_started(self.campaign_id, counts.current())
         try:
-            await self._monitor(crew, tally, on_progress, stop, wait=wait)
+            await self._monitor(pool, counts, on_progress, stop, wait=wait)
         finally:
-            await crew.shut_down()
-            pace.close()
-        if crew.failure is not None:
-            raise crew.failure
+            await pool.shut_down()
+            scheduler.close()
+        if pool.failure is not None:
+            raise pool.failure
 
     async def _monitor(
         self,
-        crew: ConnectionPool,
-        tally: _RunCounter,
+        pool: ConnectionPool,
+        counts: RunningCounts,
         on_progress: Callable[[Counts], None] | None,
         stop: threading.Event,
         *,
@@ -258,34 +199,35 @@ class _Run:
     ) -> None:
         """Return when there is a reason to end."""
         beaten = rescued = shown = time.monotonic()
-        looked, told = float("-inf"), ""
-        while not stop.is_set() and not crew.is_stopped:
+        checked, last_notice = float("-inf"), ""
+        while not stop.is_set() and not pool.is_stopped:
             start = time.monotonic()
-            crew.tick()
-            # With work in hand only a pause can end the run, and with none every look may be the last.
+            pool.tick()
+            # While messages are being sent only a pause can end the run; with none, every check may be the
+            # last.
             took = 0.0
-            if crew.is_idle or start - looked >= _STATE_SECONDS:
-                looked = time.monotonic()
-                if not self.has_work(crew, later=wait):
+            if pool.is_idle or start - checked >= _STATE_SECONDS:
+                checked = time.monotonic()
+                if not self.has_work(pool, later=wait):
                     return
-                took = time.monotonic() - looked
+                took = time.monotonic() - checked
             if on_progress is not None and start - shown >= _PROGRESS_SECONDS:
-                on_progress(tally.read())
+                on_progress(counts.current())
                 shown = start
             if start - beaten >= HEARTBEAT_SECONDS:
                 self.presence.send_heartbeat()
                 beaten = start
-            if (notice := "; ".join(self.relays.notices())) != told:
+            if (notice := "; ".join(self.relays.notices())) != last_notice:
                 self.presence.set_notice(notice)
-                told = notice
+                last_notice = notice
             if start - rescued >= _RESCUE_SECONDS:
                 self.rescue()
                 rescued = start
-            # On a large ledger a look costs more; it must stay a small part of the work.
-            await crew.run_for(max(_POLL_SECONDS, 10 * took))
+            # On a large ledger a check costs more; it must stay a small part of the work.
+            await pool.run_for(max(_POLL_SECONDS, 10 * took))
 
     def _make_breaker(self) -> CircuitBreaker:
-        """A breaker that knows what earlier runs did, as long as the first readers are not all out."""
+        """Return a breaker that knows what earlier runs did, while the first messages are not all sent."""
         share = self.settings.campaigns.halt_at_rejected
         ours = col(Delivery.campaign_id) == self.campaign_id
         out = col(Delivery.state).in_([DeliveryState.sent, DeliveryState.rejected, DeliveryState.in_doubt])
@@ -302,30 +244,30 @@ class _Run:
     def _make_scheduler(self) -> SendScheduler:
         windows = SendingWindows(self.settings)
 
-        def lane(name: str, rate: float | None, relay: Relay | None = None) -> RateLimiter:
+        def make_limiter(name: str, rate: float | None, relay: Relay | None = None) -> RateLimiter:
             limit = warm_up_limit(relay.warm_up) if relay is not None and relay.warm_up else None
             return RateLimiter(self.engine, name, rate, clock=self.clock, day_limit=limit)
 
         return SendScheduler(
-            lane(campaign_bucket(self.campaign_id), self.read_rate(self.settings)),
-            {relay.name: lane(relay_bucket(relay.name), relay.rate, relay) for relay in self.relays},
+            make_limiter(campaign_bucket(self.campaign_id), self.read_rate(self.settings)),
+            {relay.name: make_limiter(relay_bucket(relay.name), relay.rate, relay) for relay in self.relays},
             DomainRateLimiter(self.engine, self.settings.domain_rates, clock=self.clock),
             None if windows.is_always_open else windows,
         )
 
     def rescue(self) -> None:
-        """Take over what dispatchers left that have died."""
+        """Take over the deliveries of dead dispatchers."""
         if dead := self.presence.find_dead():
             self.ledger.rescue(dead)
             self.presence.remove(dead)
 
-    def has_work(self, crew: ConnectionPool, *, later: bool) -> bool:
-        """Whether the campaign is sending and some dispatcher, here or elsewhere, can do something for it
+    def has_work(self, pool: ConnectionPool, *, later: bool) -> bool:
+        """Whether the campaign is sending and some dispatcher, here or elsewhere, has something to do for it
         now.
 
-        With ``later``, a deferred reader who is not yet due counts too.
+        With ``later``, a deferred delivery that is not yet due counts too.
         """
-        if not crew.is_idle:
+        if not pool.is_idle:
             with self._reading() as connection:
                 return bool(connection.scalar(select(is_sending(self.campaign_id))))
         if reason := self.ledger.pause_after_canary():
@@ -334,7 +276,7 @@ class _Run:
         ours = col(Delivery.campaign_id) == self.campaign_id
         with self._reading() as connection:
             due = true() if later else col(Delivery.not_before) <= self.clock(connection)
-            # Three questions, each with an index of its own.
+            # Three conditions, each with its own index.
             possible = or_(
                 exists().where(ours, is_in_state(DeliveryState.queued)),
                 exists().where(ours, is_in_state(DeliveryState.deferred), due),
@@ -344,20 +286,20 @@ class _Run:
             return all(connection.execute(found).one())
 
     def count(self) -> Counts:
-        """The numbers as they stand."""
+        """Count the deliveries."""
         with self._reading() as connection:
             return count_deliveries(connection, self.campaign_id)
 
     def read_rate(self, settings: Settings) -> float | None:
-        """The campaign's own rate, else that of the settings."""
+        """Return the campaign's own rate, else that of the settings."""
         with self._reading() as connection:
             statement = select(col(Campaign.rate)).where(col(Campaign.id) == self.campaign_id)
             return connection.scalar(statement) or settings.campaigns.rate
 
     def finish(self) -> RunResult:
-        """Finish the campaign if it is done, and say how it stands."""
+        """Finish the campaign if it is done, and return how the run ended."""
         if self.suppression is not None:
-            # Before it is called finished, or a crash in between would leave them unmarked.
+            # Before it is marked as finished, or a crash in between would leave them unmarked.
             share = self.settings.campaigns.halt_at_rejected
             mark_dead_addresses(
                 self.engine, self.campaign_id, self.suppression, halt_at_rejected=share, clock=self.clock
@@ -371,8 +313,8 @@ class _Run:
             state, reason = connection.execute(campaign.where(col(Campaign.id) == self.campaign_id)).one()
             counts = count_deliveries(connection, self.campaign_id)
             due = connection.execute(next_try).scalar()
-        how = _OUTCOMES.get(state) or _unfinished_outcome(counts)
-        return RunResult(outcome=how, state=state, counts=counts, reason=reason, next_try=due)
+        outcome = _OUTCOMES.get(state) or _unfinished_outcome(counts)
+        return RunResult(outcome=outcome, state=state, counts=counts, reason=reason, next_try=due)
 
     def _reading(self) -> Connection:
         return self.engine.connect().execution_options(read_only=True)
@@ -386,5 +328,5 @@ _OUTCOMES = {
 
 
 def _unfinished_outcome(counts: Counts) -> RunOutcome:
-    """How a run ended whose campaign still stands as sending."""
+    """Return how a run ended whose campaign is still sending."""
     return RunOutcome.waiting if counts.deferred and not counts.queued else RunOutcome.stopped

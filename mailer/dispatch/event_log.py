@@ -1,7 +1,7 @@
-"""What happens while sending, as lines for people or for programs: refusals, trouble, pauses, runs.
+"""Log what happens while sending, for people or for programs: refusals, failures, pauses, runs.
 
-Beside the ledger, which has the truth. A message that was sent leaves no line: a million of them help nobody.
-No line holds an address: a reader is a number and a domain, and the server's words have addresses masked.
+The ledger has the truth. A message that was sent is not logged: a million lines would help nobody. No line
+contains an address: a subscriber is a number and a domain, and addresses in the server's text are masked.
 """
 
 import re
@@ -11,15 +11,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import IO, TYPE_CHECKING, Any, Final, Self
+from typing import IO, Any, Final, Self
 
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
+from mailer.dispatch.run_result import RunResult
 from mailer.settings import LogSettings
 from mailer.smtp.reply_classifier import Outcome, Verdict, find_enhanced_code
-
-if TYPE_CHECKING:
-    from mailer.dispatch.dispatcher import RunResult
 
 _LEVELS: Final = MappingProxyType({"debug": 10, "info": 20, "warning": 30, "error": 40})
 _VERDICT_LEVELS: Final[Mapping[Verdict, str]] = MappingProxyType(
@@ -34,16 +32,16 @@ _VERDICT_LEVELS: Final[Mapping[Verdict, str]] = MappingProxyType(
 )
 _ADDRESS = re.compile(r"<?[^\s<>]+@[^\s<>:,;]+>?")
 _MASK = "<…>"
-# A local part shorter than this is a word like any other.
+# A shorter local part could be any word.
 _MIN_LOCAL_PART = 3
 
 
 class EventLog:
     """Writes the lines, to the file ``settings`` names (relative to ``root``) or to stderr.
 
-    Use it in a ``with``, or close it. Every line is written at once and whole, so that several processes can
-    share a file; ``clock`` tells the time on each. Whoever redirects ``sys.stderr``, as a progress bar does,
-    gets the lines.
+    Use it in a ``with``, or close it. Every line is written immediately and whole, so that several processes
+    can share a file; ``clock`` tells the time on each. If ``sys.stderr`` is redirected, as by a progress bar,
+    the lines go there.
 
     Raises:
         OSError: the file cannot be opened.
@@ -74,7 +72,7 @@ class EventLog:
             self._file.close()
 
     def delivery_not_sent(self, claim: Claim, outcome: Outcome, relay: str = "") -> None:
-        """A delivery did not end as sent; one that did leaves no line."""
+        """Log a delivery that was not sent; one that was leaves no line."""
         level = _VERDICT_LEVELS.get(outcome.verdict)
         if level is None or not self._is_enabled(level):
             return
@@ -93,13 +91,13 @@ class EventLog:
         )
 
     def connection_failed(self, relay: str, outcome: Outcome) -> None:
-        """A connection could not be opened, or was lost."""
+        """Log a connection that could not be opened, or was lost."""
         if self._is_enabled("warning"):
             words = _reply_fields(outcome, mask_addresses(outcome.text))
             self._write("warning", "connection_failed", relay=relay, stage=outcome.stage.value, **words)
 
     def relay_set_aside(self, relay: str, reason: str) -> None:
-        """A relay is not used for a while."""
+        """Log that a relay is not used for a while."""
         self._write("warning", "relay_set_aside", relay=relay, reason=mask_addresses(reason))
 
     def relay_back(self, relay: str) -> None:
@@ -107,7 +105,7 @@ class EventLog:
         self._write("info", "relay_back", relay=relay)
 
     def campaign_paused(self, campaign_id: int, reason: str) -> None:
-        """A campaign was paused or halted by the program, and waits for a person."""
+        """Log that the program paused a campaign, which waits for a person."""
         self._write("error", "campaign_paused", campaign=campaign_id, reason=mask_addresses(reason))
 
     def campaign_finished(self, campaign_id: int) -> None:
@@ -115,11 +113,11 @@ class EventLog:
         self._write("info", "campaign_finished", campaign=campaign_id)
 
     def run_started(self, campaign_id: int, counts: Counts, **facts: Any) -> None:
-        """A dispatcher begins to work on a campaign. ``facts`` are what else is worth knowing of it."""
+        """Log that a dispatcher starts to work on a campaign. ``facts`` are further fields."""
         self._write("info", "run_started", campaign=campaign_id, **counts.as_dict(), **facts)
 
-    def run_ended(self, campaign_id: int, result: "RunResult") -> None:
-        """A dispatcher has ended its work on a campaign."""
+    def run_ended(self, campaign_id: int, result: RunResult) -> None:
+        """Log that a dispatcher has ended its work on a campaign."""
         self._write(
             "info",
             "run_ended",
@@ -140,12 +138,12 @@ class EventLog:
         told = {name: value for name, value in fields.items() if value is not None and value != ""}
         at = f"{self._clock().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
         line = _make_renderer(self._format)({"timestamp": at, "level": level, "event": event, **told})
-        # Looked up now: while a bar is shown, stderr is what prints above it.
+        # Looked up now: while a progress bar is shown, stderr prints above it.
         (self._file or sys.stderr).write(line + "\n")
 
 
 class NullEventLog(EventLog):
-    """Writes nothing down."""
+    """Logs nothing."""
 
     def __init__(self) -> None:
         self._file = None
@@ -155,7 +153,7 @@ class NullEventLog(EventLog):
 
 
 def mask_addresses(text: str) -> str:
-    """``words`` with ``<…>`` in the place of every address."""
+    """Return ``text`` with ``<…>`` in place of every address."""
     return _ADDRESS.sub(_MASK, text)
 
 
@@ -175,11 +173,11 @@ def _reply_fields(outcome: Outcome, words: str) -> dict[str, Any]:
     return {"code": outcome.code, "enhanced": enhanced, "words": words}
 
 
-# Made with the first line: most runs write none, and structlog takes a tenth of a second to import.
+# Created for the first line: most runs write none, and structlog takes a tenth of a second to import.
 @lru_cache(maxsize=2)
 def _make_renderer(form: str) -> Callable[[dict[str, Any]], str]:
-    """A function that makes a line of an event."""
-    # Here, so that nothing of it is loaded where nothing is sent.
+    """Return a function that renders an event as a line."""
+    # Imported here, so that it is not loaded where nothing is sent.
     import structlog
 
     if form == "json":

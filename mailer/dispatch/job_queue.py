@@ -1,8 +1,7 @@
-"""The engine that wakes workers on many machines: tickets in PostgreSQL, carried by procrastinate.
+"""The job queue that wakes workers on many machines: jobs in PostgreSQL, run by procrastinate.
 
-A ticket says no more than "campaign 7 has work". What the work is, and who has had it, stands in the ledger
-alone: a ticket that is lost, or carried out twice, changes nothing. This is the one module that knows
-procrastinate.
+A job says only "campaign 7 has work". What the work is, and who has received it, is in the ledger alone: a
+job that is lost, or run twice, changes nothing. This is the only module that knows procrastinate.
 """
 
 from __future__ import annotations
@@ -30,17 +29,17 @@ _SUBSCRIBERS_PER_JOB = 500
 _MAX_JOBS = 32
 _STALLED_SECONDS = 30.0
 _POLL_SECONDS = 0.1
-# What runs beside the campaigns: the tick, and tickets that find their campaign in hand already.
+# For what runs beside the campaigns: the tick, and jobs whose campaign is being sent already.
 _SPARE_THREADS = 4
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class JobHandlers:
-    """What the engine calls, from threads of its own.
+    """What the job queue calls, from its own threads.
 
-    ``work_on`` works on a campaign until nothing is left to do now, or returns at once if that is not for
-    this process. ``tick`` looks after what has no ticket, once a minute on one of all machines.
+    ``run_campaign`` sends a campaign until nothing is left to do now, or returns immediately if this process
+    is not to. ``run_tick`` looks after what has no job, once a minute on one of all machines.
     """
 
     run_campaign: Callable[[int], None]
@@ -48,10 +47,10 @@ class JobHandlers:
 
 
 def enqueue_jobs(connection: Connection, campaign_id: int, audience: int) -> int:
-    """Wake workers for a campaign when the caller's transaction is committed; how many tickets that took.
+    """Wake workers for a campaign once the caller's transaction is committed; return how many jobs that took.
 
-    One for each 500 readers, up to 32. None where the engine is not there; workers then find the campaign
-    by looking.
+    One for each 500 subscribers, up to 32. None without a job queue; workers then find the campaign when they
+    check the database.
     """
     number = min(-(-audience // _SUBSCRIBERS_PER_JOB), _MAX_JOBS)
     if number < 1 or not has_job_tables(connection):
@@ -70,7 +69,7 @@ _ENQUEUE = text(
 
 
 def has_unfinished_job(connection: Connection, campaign_id: int) -> bool:
-    """Whether a ticket for the campaign waits or is being carried out."""
+    """Whether a job for the campaign waits or is being run."""
     return bool(connection.execute(_FIND, {"campaign": str(campaign_id), "task": _TASK}).scalar())
 
 
@@ -81,7 +80,7 @@ _FIND = text(
 
 
 def prepare_job_queue(engine: Engine) -> bool:
-    """Make the engine's tables if they are missing; False where there can be none (SQLite, or the package
+    """Create the job queue's tables if they are missing; False if there can be none (SQLite, or the package
     is not installed).
     """
     with engine.begin() as connection:
@@ -91,7 +90,7 @@ def prepare_job_queue(engine: Engine) -> bool:
 def process_jobs(
     engine: Engine, handlers: JobHandlers, *, stop: threading.Event, max_campaigns: int, listen: bool = True
 ) -> None:
-    """Carry out tickets until ``stop`` is set and what is in hand has ended.
+    """Run jobs until ``stop`` is set and the current ones have ended.
 
     ``campaigns`` is how many may be in hand at once. With ``listen`` a launch is heard of at once (LISTEN);
     without, as PgBouncer in transaction mode needs it, within five seconds.
@@ -112,11 +111,11 @@ def _make_app(engine: Engine, calls: JobHandlers) -> App:
             "The job queue for several machines is not installed. Install partner-mailer[postgres]."
         ) from error
     address = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    # PgBouncer gives each transaction another server, which does not know what was prepared on the last.
+    # PgBouncer may use another server for each transaction, which does not know the prepared statements.
     pool = PsycopgConnector(conninfo=address, min_size=1, kwargs={"prepare_threshold": None})
     app = App(connector=pool)
 
-    # No queueing_lock: a ticket that a dead worker holds could then not be given back beside a new one.
+    # No queueing_lock: a job that a dead worker holds could then not be retried beside a new one.
     @app.task(name=_TASK, queue=QUEUE)
     def dispatch(campaign_id: int) -> None:
         calls.run_campaign(campaign_id)
@@ -145,7 +144,7 @@ async def _run(app: App, stop: threading.Event, *, threads: int, listen: bool) -
         while not stop.is_set() and not worker.done():
             await asyncio.wait([worker], timeout=_POLL_SECONDS)
         if not worker.done():
-            # A cancelled worker takes no more tickets, and waits for those in hand.
+            # A cancelled worker takes no more jobs, and waits for those it runs.
             worker.cancel()
         try:
             await worker
@@ -154,16 +153,16 @@ async def _run(app: App, stop: threading.Event, *, threads: int, listen: bool) -
 
 
 async def _retry_stalled_jobs(app: App) -> int:
-    """Put tickets back that dead workers hold; how many."""
-    given_back = 0
+    """Put jobs of dead workers back in the queue; return how many."""
+    retried = 0
     for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=_STALLED_SECONDS):
         try:
             await app.job_manager.retry_job(job)
         except Exception:
-            # Another worker was faster, or the job is stuck for ever: the others must not wait for it.
+            # Another worker was faster, or the job is stuck: the others must not wait for it.
             _log.warning(
                 "The job %s of a dead worker could not be put back in the queue.", job.id, exc_info=True
             )
         else:
-            given_back += 1
-    return given_back
+            retried += 1
+    return retried

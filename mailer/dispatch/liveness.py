@@ -1,7 +1,7 @@
-"""Who is alive: a dispatcher shows that it lives, and finds those that have died.
+"""Liveness of dispatchers: each shows that it is alive, and finds those that have died.
 
-On one machine the kernel knows: every dispatcher locks a file of its own, and the lock falls with the
-process however it dies. Across machines a heartbeat in the database has to do.
+On one machine the kernel knows: every dispatcher locks its own file, and the kernel releases the lock when
+the process ends, however it ends. Across machines a heartbeat in the database has to do.
 """
 
 import contextlib
@@ -27,9 +27,9 @@ _COLUMNS = (col(Dispatcher.id), col(Dispatcher.host), col(Dispatcher.heartbeat_a
 
 
 class Presence:
-    """This process as a dispatcher of one campaign, from ``with`` to its end.
+    """This process as a dispatcher of one campaign; use it in a ``with``.
 
-    ``id`` is the owner it writes into the ledger; it begins with ``kind``. Lock files lie in ``root/run``.
+    ``id`` is the owner it writes into the ledger; it begins with ``kind``. Lock files are in ``root/run``.
     """
 
     def __init__(
@@ -58,18 +58,18 @@ class Presence:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        is_crossed_out = False
+        is_removed = False
         try:
             with contextlib.suppress(Exception), self._engine.begin() as connection:
                 connection.execute(delete(Dispatcher).where(col(Dispatcher.id) == self.id))
-                is_crossed_out = True
+                is_removed = True
         finally:
-            # With the database gone the row stays, and the file with it: whoever comes next finds its lock
-            # free. Without the file they would have to wait for the heartbeat to grow old.
-            self._unlock(forget=is_crossed_out)
+            # If the database is gone the row stays, and so must the file: the next dispatcher finds its lock
+            # free. Without the file it would have to wait for the heartbeat to grow old.
+            self._unlock(forget=is_removed)
 
     def send_heartbeat(self) -> None:
-        """Show that we live; again, if another machine has meanwhile taken us for dead."""
+        """Show that we are alive; register again if another machine has meanwhile taken us for dead."""
         with self._engine.begin() as connection:
             now = self._clock(connection)
             mine = update(Dispatcher).where(col(Dispatcher.id) == self.id).values(heartbeat_at=now)
@@ -78,27 +78,24 @@ class Presence:
                 connection.execute(insert(Dispatcher).values(row))
 
     def set_notice(self, notice: str) -> None:
-        """Write down what a person should know of our work; empty when that is over."""
+        """Save what a person should know about our work; "" if there is nothing."""
         with self._engine.begin() as connection:
             mine = update(Dispatcher).where(col(Dispatcher.id) == self.id).values(notice=notice)
             connection.execute(mine)
 
     def find_dead(self) -> set[str]:
-        """The dispatchers that are written down, or hold deliveries of this campaign, and live no more."""
+        """Return the dispatchers that are registered, or hold deliveries of this campaign, and are dead."""
         with self._engine.connect().execution_options(read_only=True) as connection:
             now = self._clock(connection)
-            # The order matters: a dispatcher is written down before its first claim and crossed out after
-            # the last one is given back, so an owner seen first and not found afterwards holds nothing, or
-            # is dead.
+            # The order matters: a dispatcher is registered before its first claim and removed after its last
+            # one is given back, so an owner seen first and not found afterwards holds nothing, or is dead.
             owners = {owner for owner in connection.scalars(self._select_owners()) if owner}
             known = connection.execute(select(*_COLUMNS).where(col(Dispatcher.id) != self.id)).all()
         strangers = owners - {row.id for row in known} - {self.id}
         return strangers | {row.id for row in known if self._is_dead(row.id, row.host, row.heartbeat_at, now)}
 
     def remove(self, dead: set[str]) -> None:
-        """Remove what dead dispatchers left beside the ledger, once :meth:`Ledger.rescue` has taken theirs
-        over.
-        """
+        """Remove dead dispatchers and their files, once :meth:`Ledger.rescue` has taken over their work."""
         with self._engine.begin() as connection:
             connection.execute(delete(Dispatcher).where(col(Dispatcher.id).in_(dead)))
         for name in dead:
@@ -128,7 +125,7 @@ class Presence:
 
 
 def _is_unlocked(path: Path) -> bool:
-    """Whether nobody holds the lock on ``path``."""
+    """Whether no process holds the lock on ``path``."""
     with _opened(path) as descriptor:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -147,7 +144,7 @@ def _opened(path: Path) -> Iterator[int]:
 
 
 def _identify_host(folder: Path) -> str:
-    """A name for this folder under this running kernel: only there do its locks tell who is alive."""
+    """Return a name for this folder under this running kernel: only there do its locks tell who is alive."""
     status = folder.stat()
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

@@ -1,4 +1,4 @@
-"""Messages made ready ahead of the moment they are sent, where signing them takes long."""
+"""Build messages before they are needed, if signing them takes long."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -8,10 +8,10 @@ from mailer.dispatch.deliveries.claims import Claim
 from mailer.smtp.dkim import DkimSigner
 
 _THREADS = 2
-"""The relay and the dispatcher's own thread want their share of the machine too."""
+"""The relay and the dispatcher's own thread need their share of the machine too."""
 
 _BATCH_SIZE = 16
-"""Messages handed to a thread at a time. One by one, handing over takes a third as long as the signature."""
+"""Messages handed to a thread together. One by one, handing over takes a third as long as signing."""
 
 
 def _utc_now() -> datetime:
@@ -19,11 +19,11 @@ def _utc_now() -> datetime:
 
 
 class MessagePrefetcher:
-    """Makes the messages of claims: ``build``, then ``signer`` where there is one.
+    """Builds the messages of claims: ``build``, then ``signer`` if there is one.
 
-    With a slow signer, ``build`` is called from two threads of its own and from the one that asks. Otherwise
-    there are no threads and :meth:`start` does nothing: a message is made when it is asked for. What goes
-    wrong with one message concerns no other. All methods are for one thread.
+    With a slow signer, ``build`` is called in two threads of the prefetcher's own as well as in the caller's.
+    Otherwise there are no threads and :meth:`prefetch` does nothing: a message is built when it is requested.
+    A message that fails does not affect the others. All methods are for one thread.
     """
 
     def __init__(
@@ -38,18 +38,20 @@ class MessagePrefetcher:
         self._now = now
         self._pool: ThreadPoolExecutor | None = None
         if signer is not None and signer.is_slow:
-            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="preparing")
+            self._pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="message-prefetch")
         self._pending: dict[int, tuple[Claim, Future[bytes]]] = {}
         self._next_batch: list[tuple[Claim, Future[bytes]]] = []
 
     @property
     def is_enabled(self) -> bool:
-        """Whether :meth:`start` does anything."""
+        """Whether :meth:`prefetch` does anything."""
         return self._pool is not None
 
     def prefetch(self, claim: Claim) -> None:
-        """Have the message of ``claim`` made, once, after those that were started before. What was started
-        for another claim of the same delivery is forgotten: its reader may have changed since."""
+        """Start building the message of ``claim``, once, after those requested before.
+
+        What was started for another claim of the same delivery is discarded: its subscriber may have changed.
+        """
         started, _ = self._pending.get(claim.delivery_id, (None, None))
         if self._pool is None or started is claim:
             return
@@ -62,7 +64,7 @@ class MessagePrefetcher:
             self._pool.submit(self._make_batch, batch)
 
     def get(self, claim: Claim) -> bytes:
-        """The message of ``claim``. Waits while it is being made, and makes it where nobody has begun.
+        """Return the message of ``claim``; wait while it is being built, or build it if that has not started.
 
         Raises what ``build`` raised.
         """
@@ -72,13 +74,16 @@ class MessagePrefetcher:
         return message.result()
 
     def discard(self, claim: Claim) -> None:
-        """Drop what was started for the delivery of ``claim``, which is given back."""
+        """Discard what was started for the delivery of ``claim``."""
         _, message = self._pending.pop(claim.delivery_id, (None, None))
         if message is not None:
             message.cancel()
 
     def close(self) -> None:
-        """Cancel what has not begun and wait for what has. Messages asked for later are made on the spot."""
+        """Cancel what has not started and wait for the rest.
+
+        Messages requested later are built immediately.
+        """
         for _, message in self._pending.values():
             message.cancel()
         self._pending.clear()
@@ -92,7 +97,7 @@ class MessagePrefetcher:
             if message.set_running_or_notify_cancel():
                 try:
                     message.set_result(self._make(claim))
-                except BaseException as error:  # whatever it is: somebody may be waiting for this one
+                except BaseException as error:  # whatever it is: the caller may be waiting for this one
                     message.set_exception(error)
 
     def _make(self, claim: Claim) -> bytes:

@@ -111,8 +111,8 @@ def read_credentials(
         _read_secret(token, "token_file", "OAuth token")
     if not password and token is None:
         raise ConfigurationError(
-            "[smtp] url names a user but no password is set. Put the password in a file and set password_file "
-            "to its path (or token_file for an OAuth token)."
+            "[smtp] url names a user but no password is set. Put the password in a file and set "
+            "password_file to its path (or token_file for an OAuth token)."
         )
     if any(not character.isprintable() for character in user + password):
         raise ConfigurationError("[smtp]: the user name or password contains a control character. Remove it.")

@@ -1,8 +1,9 @@
-"""Several relays: which one the next connection goes to, and which are left alone for a while.
+"""Choose the relay for each connection, and leave those alone that fail.
 
-The relays of the lowest priority number share the connections by weight. One that cannot be reached waits
-longer with every failure; one that failed too often, or that refuses us (the login, the sender, everything),
-is set aside with its reason, and tried again by a single connection some minutes later. For one thread.
+The relays with the lowest priority number share the connections by weight. After a failure, a relay is left
+alone for a while, longer each time. One that failed too often, or that refuses us (the login, the sender,
+every message), is quarantined with its reason; some minutes later a single connection tries it again. For one
+thread.
 """
 
 import math
@@ -12,8 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mailer.dispatch.circuit_breaker import BackoffPolicy, ConnectionBackoff
-from mailer.dispatch.rate.limiter import AdaptiveThrottle
+from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff
+from mailer.dispatch.rate.throttle import AdaptiveThrottle
 from mailer.dispatch.relay_settings import list_relays, make_transport, merge_relay_settings
 from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, Settings, SmtpSettings, WarmUpSettings
@@ -27,9 +28,9 @@ TransportFactory = Callable[[SmtpSettings, Path], Transport]
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Relay:
-    """A relay to connect to. ``settings`` are those of ``[smtp]`` with its own laid over them.
+    """A relay to connect to. ``settings`` are those of ``[smtp]`` merged with its own.
 
-    ``brake`` is the pace it asked for; ``trouble`` counts the connections that failed.
+    ``throttle`` is the rate it asked for; ``backoff`` counts the connections that failed.
     """
 
     name: str
@@ -42,12 +43,12 @@ class Relay:
 
     @property
     def epoch(self) -> int:
-        """What a connection remembers from before it is opened; see :meth:`Relays.failed`."""
+        """What a connection remembers from before it is opened; see :meth:`Relays.report_failure`."""
         return self.backoff.epoch
 
     @property
     def rate(self) -> float | None:
-        """Messages per second it takes, from all machines; None for no limit."""
+        """Messages per second it accepts, from all machines; None for no limit."""
         return self.settings.rate
 
     @property
@@ -61,7 +62,7 @@ class Relay:
 
 @dataclass(frozen=True, kw_only=True)
 class _Quarantine:
-    """Why and until when a relay is left alone. ``next_try`` is by the monotonic clock."""
+    """Why and until when a relay is not used. ``next_try`` is by the monotonic clock."""
 
     reason: str
     summary: str
@@ -71,7 +72,7 @@ class _Quarantine:
 
 @dataclass
 class _RelayState:
-    """How a relay stands now."""
+    """The state of a relay now."""
 
     share: int
     credit: int = 0
@@ -86,7 +87,7 @@ class Relays:
     """The relays of one dispatcher.
 
     ``monotonic`` is this process's own clock in seconds, ``now`` the time to show to people. A relay that is
-    set aside is tried again after ``aside_seconds``.
+    quarantined is tried again after ``quarantine_seconds``.
     """
 
     def __init__(
@@ -101,8 +102,8 @@ class Relays:
         self._monotonic = monotonic
         self._now = now
         self._quarantine_seconds = quarantine_seconds
-        # A connection that lasts for twice as many messages is opened half as often, so that weights share
-        # out the messages. Otherwise the longest connections would end up as the only ones.
+        # A connection that lasts for twice as many messages is opened half as often, so that weights apply to
+        # messages. Otherwise the longest connections would end up as the only ones.
         per_round = math.lcm(*(relay.messages_per_connection for relay in relays))
         self._states = {
             relay.name: _RelayState(share=relay.weight * per_round // relay.messages_per_connection)
@@ -116,11 +117,11 @@ class Relays:
         return len(self._relays)
 
     def choose(self) -> Relay | None:
-        """The relay for the next connection, None when there is none to connect to now.
+        """Return the relay for the next connection; None if there is none to connect to now.
 
-        Smooth weighted round-robin, as nginx does it: everybody gains its weight, the richest is chosen and
-        pays what all have gained. Over one round (the sum of the weights) each has exactly its share, and
-        weights 5, 1, 1 give a a b a c a a, not five of the first in a row.
+        Smooth weighted round-robin, as in nginx: each relay's credit grows by its weight; the one with the
+        most is chosen and pays what all have gained. Over one round (the sum of the weights) each has exactly
+        its share, and weights 5, 1, 1 give a a b a c a a, not five of the first in a row.
         """
         usable = [relay for relay in self._relays if self._seconds_until_usable(relay) <= 0]
         first = min((relay.priority for relay in usable), default=0)
@@ -130,116 +131,119 @@ class Relays:
         for relay in candidates:
             self._states[relay.name].credit += self._states[relay.name].share
         chosen = max(candidates, key=lambda relay: self._states[relay.name].credit)
-        standing = self._states[chosen.name]
-        standing.credit -= sum(self._states[relay.name].share for relay in candidates)
-        if standing.quarantine is not None:
-            self._start_probe(standing, standing.quarantine)
+        state = self._states[chosen.name]
+        state.credit -= sum(self._states[relay.name].share for relay in candidates)
+        if state.quarantine is not None:
+            self._start_probe(state, state.quarantine)
         return chosen
 
     def seconds_to_wait(self) -> float:
-        """How long until there is a relay to connect to; 0 when there is one now."""
+        """Return how long until there is a relay to connect to; 0 if there is one now."""
         return max(0.0, min(self._seconds_until_usable(relay) for relay in self._relays))
 
     def report_failure(self, relay: Relay, epoch: int, outcome: Outcome) -> None:
-        """A connection could not be opened, or was lost before anybody was served.
+        """Record that a connection could not be opened, or was lost before it was of use.
 
         ``epoch`` is what ``relay.epoch`` was before it was opened: connections that were open together and
-        fail together are one failure. An outcome that says stop is a refusal.
+        fail together count as one failure. An outcome with the verdict stop is a refusal.
         """
         if outcome.verdict is Verdict.stop:
             self.report_refusal(relay, outcome)
             return
-        standing = self._states[relay.name]
+        state = self._states[relay.name]
         is_new = epoch == relay.backoff.epoch
         is_too_many = relay.backoff.report_failure(epoch, retry_after=outcome.retry_after)
-        if not is_new or (standing.quarantine is not None and not standing.is_probed):
+        if not is_new or (state.quarantine is not None and not state.is_probed):
             return
-        standing.last_failure = outcome.reason
-        if is_too_many or standing.is_probed:
+        state.last_failure = outcome.reason
+        if is_too_many or state.is_probed:
             times = relay.backoff.failures
             count = f"failed {times} times in a row" if times > 1 else "failed again"
-            self._start_quarantine(standing, outcome.reason, f"The mail server {count}: {outcome.reason}")
+            self._start_quarantine(state, outcome.reason, f"The mail server {count}: {outcome.reason}")
 
     def report_refusal(self, relay: Relay, outcome: Outcome) -> None:
-        """It will not send for us: the login, the sender or every message. It is set aside at once."""
+        """Quarantine the relay: it will not send for us."""
         self._start_quarantine(self._states[relay.name], outcome.reason, outcome.summary)
 
     def report_success(self, relay: Relay) -> None:
-        """It took a message, or refused one reader: it works.
+        """Record that the relay works: it accepted a message, or refused one recipient.
 
-        From a connection that was open before the relay was set aside this says nothing new.
+        From a connection that was open before the quarantine this says nothing new.
         """
-        standing = self._states[relay.name]
-        if standing.quarantine is not None and not standing.is_probed:
+        state = self._states[relay.name]
+        if state.quarantine is not None and not state.is_probed:
             return
         relay.backoff.reset()
-        standing.quarantine, standing.is_probed = None, False
+        state.quarantine, state.is_probed = None, False
 
     def pause(self, relay: Relay, seconds: float, reason: str) -> None:
-        """Leave it alone for ``seconds``: it has had its share, of the day for instance. No failure."""
-        standing = self._states[relay.name]
-        standing.paused_until, standing.pause_reason = self._monotonic() + seconds, reason
+        """Do not use the relay for ``seconds``, for a ``reason`` that is not a failure, such as its daily
+        limit."""
+        state = self._states[relay.name]
+        state.paused_until, state.pause_reason = self._monotonic() + seconds, reason
 
     def explain_exhaustion(self) -> str | None:
-        """Why the campaign must pause: every relay is set aside and none is due to be tried again.
+        """Return why the campaign must pause: every relay is quarantined and none is due to be tried again.
 
-        None while there is one that works, waits, rests, is due, or is being tried.
+        None while there is one that works, waits, is paused, is due, or is being tried.
         """
         now = self._monotonic()
-        asides = []
+        quarantined = []
         for relay in self._relays:
-            standing = self._states[relay.name]
-            if standing.quarantine is None or standing.is_probed or standing.quarantine.next_try <= now:
+            state = self._states[relay.name]
+            if state.quarantine is None or state.is_probed or state.quarantine.next_try <= now:
                 return None
-            asides.append((relay.name, standing.quarantine.summary))
-        if len(asides) == 1:
-            return asides[0][1]
+            quarantined.append((relay.name, state.quarantine.summary))
+        if len(quarantined) == 1:
+            return quarantined[0][1]
         return "No relay can be used. " + " ".join(
-            f"{name}: {_end_sentence(complaint)}" for name, complaint in asides
+            f"{name}: {_end_sentence(summary)}" for name, summary in quarantined
         )
 
     def notices(self) -> tuple[str, ...]:
-        """One line for people about every relay that is not in use as it should be."""
+        """Describe every relay that is not in normal use, a line each, for people."""
         lines = (self._describe(relay) for relay in self._relays)
         return tuple(line for line in lines if line)
 
     def _seconds_until_usable(self, relay: Relay) -> float:
-        """Seconds until ``relay`` may be connected to; 0 or less: now."""
-        standing, now = self._states[relay.name], self._monotonic()
-        wait = max(relay.backoff.seconds_to_wait(), standing.paused_until - now)
-        return wait if standing.quarantine is None else max(wait, standing.quarantine.next_try - now)
+        """Return the seconds until ``relay`` may be connected to; 0 or less means now."""
+        state, now = self._states[relay.name], self._monotonic()
+        wait = max(relay.backoff.seconds_to_wait(), state.paused_until - now)
+        return wait if state.quarantine is None else max(wait, state.quarantine.next_try - now)
 
-    def _start_probe(self, standing: _RelayState, aside: _Quarantine) -> None:
-        """One connection tries a relay that was set aside; the others go elsewhere until it is known to work.
+    def _start_probe(self, state: _RelayState, quarantine: _Quarantine) -> None:
+        """Let one connection try a quarantined relay; the others go elsewhere until it is known to work.
 
-        If nothing is heard of that connection, another one tries as long after it.
+        If that connection reports nothing, another one tries after the same time again.
         """
-        standing.is_probed = True
+        state.is_probed = True
         next_try = self._monotonic() + self._quarantine_seconds
-        standing.quarantine = _Quarantine(
-            reason=aside.reason, summary=aside.summary, since=aside.since, next_try=next_try
+        state.quarantine = _Quarantine(
+            reason=quarantine.reason, summary=quarantine.summary, since=quarantine.since, next_try=next_try
         )
 
-    def _start_quarantine(self, standing: _RelayState, reason: str, complaint: str) -> None:
-        since = self._now() if standing.quarantine is None else standing.quarantine.since
+    def _start_quarantine(self, state: _RelayState, reason: str, summary: str) -> None:
+        since = self._now() if state.quarantine is None else state.quarantine.since
         next_try = self._monotonic() + self._quarantine_seconds
-        standing.quarantine = _Quarantine(reason=reason, summary=complaint, since=since, next_try=next_try)
-        standing.is_probed = False
+        state.quarantine = _Quarantine(reason=reason, summary=summary, since=since, next_try=next_try)
+        state.is_probed = False
 
     def _describe(self, relay: Relay) -> str:
-        standing, now = self._states[relay.name], self._monotonic()
-        if (aside := standing.quarantine) is not None:
-            since = f"relay {relay.name} has been set aside since {_format_time(aside.since)}: {aside.reason}"
-            if standing.is_probed:
+        state, now = self._states[relay.name], self._monotonic()
+        if (quarantine := state.quarantine) is not None:
+            start = _format_time(quarantine.since)
+            since = f"relay {relay.name} has been set aside since {start}: {quarantine.reason}"
+            if state.is_probed:
                 return f"{since}; one connection is testing it now"
-            return f"{since}; next try {self._format_time_in(aside.next_try - now)}"
-        if standing.paused_until > now:
-            until = self._format_time_in(standing.paused_until - now)
-            return f"relay {relay.name} is paused until {until}: {standing.pause_reason}"
+            return f"{since}; next try {self._format_time_in(quarantine.next_try - now)}"
+        if state.paused_until > now:
+            until = self._format_time_in(state.paused_until - now)
+            return f"relay {relay.name} is paused until {until}: {state.pause_reason}"
         if (wait := relay.backoff.seconds_to_wait()) > 0:
             times = relay.backoff.failures
             count = "once" if times == 1 else f"{times} times in a row"
-            return f"relay {relay.name} failed {count}: {standing.last_failure}; next try {self._format_time_in(wait)}"
+            next_try = self._format_time_in(wait)
+            return f"relay {relay.name} failed {count}: {state.last_failure}; next try {next_try}"
         return ""
 
     def _format_time_in(self, seconds: float) -> str:
@@ -254,10 +258,11 @@ def open_relays(
     monotonic: Callable[[], float] = time.monotonic,
     factory: TransportFactory = make_transport,
 ) -> Relays:
-    """The relays of ``[smtp]``, each with its transport. Nothing is connected yet.
+    """Return the relays of ``[smtp]``, each with its transport. Nothing is connected yet.
 
     Raises:
-        ConfigurationError: names are doubled, an address is none we know, or a password cannot be read.
+        ConfigurationError: two have the same name, a URL is not a relay address, or a password cannot be
+            read.
     """
     relays = []
     for relay in list_relays(settings.smtp):

@@ -50,8 +50,8 @@ def _check_selectors(selectors: dict[str, str]) -> None:
     for setting, selector in selectors.items():
         if not selector:
             raise ConfigurationError(
-                f"[dkim] {setting} is missing, but its key is set. Set the selector to the part of the DNS record's "
-                "name before ._domainkey, such as news1."
+                f"[dkim] {setting} is missing, but its key is set. Set the selector to the part of the DNS "
+                "record's name before ._domainkey, such as news1."
             )
         if not _SELECTOR.fullmatch(selector):
             raise ConfigurationError(
@@ -66,7 +66,7 @@ def _check_selectors(selectors: dict[str, str]) -> None:
 
 
 def _find_domain(settings: Settings) -> str:
-    """The domain that signs, in ASCII."""
+    """Return the domain that signs, in ASCII."""
     domain = settings.dkim.domain or settings.sender.domain
     try:
         return normalise_address(f"postmaster@{domain}").envelope.rpartition("@")[2]

@@ -67,7 +67,8 @@ class Credentials:
             return read_first_line(self.token_file)
         except (OSError, ValueError) as error:
             raise _auth_failed(
-                f"token_file: {self.token_file} cannot be read or is empty. Its first line must be the OAuth token"
+                f"token_file: {self.token_file} cannot be read or is empty. Its first line must be the "
+                "OAuth token"
             ) from error
 
 
@@ -125,7 +126,8 @@ def choose_mechanism(
     ours = " and ".join(mechanism.value for mechanism in usable)
     missing = "password_file" if has_token else "token_file"
     raise _auth_failed(
-        f"the server offers {there}; only {ours} can be used with these settings. To use another, set {missing}"
+        f"the server offers {there}; only {ours} can be used with these settings. To use another, "
+        f"set {missing}"
     )
 
 
@@ -164,7 +166,7 @@ class AuthExchange:
         return self._error_detail
 
     def initial_response(self) -> str:
-        """Return what follows ``AUTH`` and the mechanism on the same line, in base64; "" to wait for a 334."""
+        """Return what follows ``AUTH`` and the mechanism on their line, in base64; "" to wait for a 334."""
         if self.mechanism is AuthMechanism.login:
             # LOGIN has no initial response; only some servers accept one anyway.
             return ""

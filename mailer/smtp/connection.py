@@ -1,9 +1,8 @@
 """One SMTP connection that keeps the server busy and always knows what may have arrived.
 
 Commands go out ahead of the replies where the server allows it (RFC 2920): the message, its final dot and the
-next message's MAIL, RCPT and DATA are one write, so a message costs one round trip. What was written is
-remembered as the replies that are owed; they come in order, and the first that is missing tells where in the
-dialogue a failure fell.
+next message's MAIL, RCPT and DATA are one write, so a message costs one round trip. The replies still
+expected are remembered in order, so the first that is missing tells at which stage the connection failed.
 """
 
 import asyncio
@@ -20,10 +19,10 @@ from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 from mailer.smtp.reply_parser import Capabilities, Reply, ReplyParser
 
 _SEND_BUFFER = 256 * 1024
-"""Bytes; so that a message of 100 KB and the next envelope leave in one call."""
+"""In bytes; enough for a message of 100 KB and the next envelope to leave in one call."""
 
 _LONG_MESSAGE = _SEND_BUFFER
-"""Bytes from which on a message may be stuck here for longer than it takes to write it."""
+"""In bytes; a message this long may stay in our buffer after it has been written."""
 
 _MAX_DATA_WAIT = 120.0  # RFC 5321 §4.5.3.2.4
 _UNSAFE_IN_COMMAND: Final = re.compile(r"[\x00-\x20<>\x7f-\x9f\u2028\u2029]")
@@ -33,10 +32,10 @@ _NO_COMMANDS: Final[tuple[bytes, tuple[Stage, ...]]] = (b"", ())
 
 
 class SmtpConnection(asyncio.Protocol):
-    """A connection and its dialogue. :mod:`mailer.smtp.transport` brings it to where messages may go.
+    """One connection and its dialogue, once :mod:`mailer.smtp.transport` has opened it.
 
-    At any moment at most one message is sent, its dot unanswered, and at most one more is offered, its
-    envelope on its way without a body.
+    At any moment at most one message is unanswered (its final dot has no reply yet) and at most one more is
+    offered (its envelope is sent, its body is not).
     """
 
     def __init__(self, source: MessageSource, options: SmtpOptions, loop: asyncio.AbstractEventLoop) -> None:
@@ -70,30 +69,30 @@ class SmtpConnection(asyncio.Protocol):
         self.capabilities = Capabilities()
         self._pipelines = False
 
-    # --- opening: one question after another
+    # --- opening: one command after another
 
     async def send_command(self, command: bytes | None) -> Reply | None:
-        """Send ``command`` (None: only listen) and wait for the reply; None when the connection ended."""
-        assert self._opening_replies is not None  # noqa: S101 - only opening.py calls this
+        """Send ``command`` (None: only read) and wait for the reply; None if the connection closed."""
+        assert self._opening_replies is not None  # noqa: S101 - only the transport calls this, while it opens
         if command is not None:
             self.transport.write(command + b"\r\n")
         return await self._opening_replies.get()
 
     @property
     def has_unread_data(self) -> bool:
-        """Whether the server has said more than it was asked for."""
+        """Whether the server has sent more than the replies that were read."""
         return not self._parser.is_empty or (
             self._opening_replies is not None and not self._opening_replies.empty()
         )
 
     def start_sending(self, capabilities: Capabilities) -> None:
-        """The server waits for MAIL. From here on replies go to the dialogue."""
+        """Start the dialogue: the server waits for MAIL."""
         self.capabilities = capabilities
         self._pipelines = self._options.pipelining and "PIPELINING" in capabilities
         self._opening_replies = None
         self._expires_at = self._loop.time() + self._options.connection_seconds
 
-    # --- Line
+    # --- Connection
 
     def wake(self) -> None:
         if self._offered is not None or self._opening_replies is not None:
@@ -120,10 +119,10 @@ class SmtpConnection(asyncio.Protocol):
     # --- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        # uvloop's are no subclass of it.
+        # uvloop's transports are not a subclass of it.
         self.transport = cast("asyncio.Transport", transport)
         sock = transport.get_extra_info("socket")
-        # Nagle's algorithm would hold the end of a message back while an acknowledgement is out.
+        # Nagle's algorithm would delay the end of a message while an acknowledgement is missing.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _SEND_BUFFER)
 
@@ -155,7 +154,7 @@ class SmtpConnection(asyncio.Protocol):
             self._write_tail()
 
     def eof_received(self) -> None:
-        # Left to itself, the transport would go on writing what it holds to a server that answers no more.
+        # Otherwise the transport would go on writing its buffer to a server that no longer replies.
         if self._opening_replies is None and not self._is_closed:
             self._connection_failed("closed by the server")
 
@@ -171,7 +170,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def _on_reply(self, reply: Reply) -> None:
         if not self._pending_stages:
-            # A server that shuts down says 421 unasked (RFC 5321 §3.8).
+            # A server that shuts down sends 421 unasked (RFC 5321 §3.8).
             self._connection_failed(_decode_text(reply.text) or "closed by the server")
             return
         self._handlers[self._pending_stages.popleft()](reply)
@@ -188,7 +187,7 @@ class SmtpConnection(asyncio.Protocol):
 
     def _on_reset(self, reply: Reply) -> None:
         if reply.code != 250:
-            # Whatever envelope the server has now, it is none that we know.
+            # We no longer know which envelope the server has.
             self._refusal = _classify(Stage.reset, reply)
             self._terminate(self._refusal)
         elif not self._pipelines:
@@ -208,11 +207,11 @@ class SmtpConnection(asyncio.Protocol):
             self._send_commands(b"DATA\r\n", (Stage.data,))
 
     def _refuse_offered(self, fault: Outcome) -> None:
-        """The offered message ends with ``fault``, once the replies to the rest of its envelope are in."""
+        """End the offered message with ``fault``, once the replies to the rest of its envelope are in."""
         self._refusal = self._refusal or fault
         self._needs_reset = True
         if fault.code == 421:
-            # The server hangs up; nothing more is to be heard.
+            # The server closes the connection; no reply will follow.
             self._terminate(fault)
         elif not self._pipelines or not self._pending_stages or Stage.data not in self._pending_stages:
             self._report_refusal()
@@ -222,49 +221,49 @@ class SmtpConnection(asyncio.Protocol):
             if reply.code != 354:
                 self._report_refusal()
             elif self._refusal.stage is Stage.rcpt:
-                # It wants a message in spite of the refusal: RFC 2920 §3.1 has it get an empty one.
+                # It wants a message despite the refusal, and gets an empty one (RFC 2920 §3.1).
                 self._send_commands(_FINAL_DOT, (Stage.dot,))
             else:
-                # It may have taken the recipient. Nothing but the end is sure to deliver nothing.
+                # It may have accepted the recipient. Only closing the connection is sure to deliver nothing.
                 self._terminate(self._refusal)
         elif reply.code != 354:
             self._refuse_offered(_classify(Stage.data, reply))
         elif self._is_closing:
             self._abandon()
         else:
-            assert self._offered is not None  # noqa: S101 - its DATA was answered
+            assert self._offered is not None  # noqa: S101 - its DATA got a reply
             self._is_send_requested = True
             self._source.request_send(self._offered, self._proceed)
 
     def _proceed(self, may_send: bool) -> None:
-        """The ledger has written down that the message may arrive, or refuses it."""
-        parcel, self._offered, self._is_send_requested = self._offered, None, False
-        assert parcel is not None  # noqa: S101 - it was offered and is not settled
+        """Send the message if its source allows it, now that this is recorded."""
+        message, self._offered, self._is_send_requested = self._offered, None, False
+        assert message is not None  # noqa: S101 - it was offered and has not ended
         if self._is_closed:
             if may_send:
                 self._source.report(
-                    parcel, _lost_outcome(Stage.data, "the connection was lost before the message was sent")
+                    message, _lost_outcome(Stage.data, "the connection was lost before the message was sent")
                 )
             return
         if not may_send:
             self._abandon()
             return
-        self._unanswered = parcel
+        self._unanswered = message
         self._pending_stages.append(Stage.dot)
         self._deadline = self._loop.time() + self._options.final_timeout
         envelope, stages = (
             self._next_envelope() if self._pipelines and self._can_take_next() else _NO_COMMANDS
         )
         self._pending_stages.extend(stages)
-        if len(parcel.payload) < _LONG_MESSAGE:
-            self.transport.write(parcel.payload + _FINAL_DOT + envelope)
+        if len(message.payload) < _LONG_MESSAGE:
+            self.transport.write(message.payload + _FINAL_DOT + envelope)
         else:
-            self._write_long(parcel.payload, _FINAL_DOT, envelope)
+            self._write_long(message.payload, _FINAL_DOT, envelope)
 
     def _write_long(self, payload: bytes, *tail: bytes) -> None:
-        """Write a message that may be held up on its way, and its dot only when it no longer is.
+        """Write a message that may stay in our buffer, and its final dot only once it has left.
 
-        So a line that is lost before was lost before the dot, and the message cannot have arrived.
+        If the connection fails before that, it failed before the dot, and the message cannot have arrived.
         """
         self._unsent_tail = tail
         self.transport.write(payload)
@@ -281,31 +280,31 @@ class SmtpConnection(asyncio.Protocol):
             self._pending_stages.appendleft(Stage.dot)
             self._connection_failed("the server replied before the message had ended")
             return
-        parcel, self._unanswered = self._unanswered, None
-        if parcel is None:
-            # The lone dot after a refusal; whatever it is answered, nobody gets anything.
+        message, self._unanswered = self._unanswered, None
+        if message is None:
+            # The lone dot after a refusal; whatever the reply, nothing is delivered.
             self._report_refusal()
             return
         outcome = _classify(Stage.dot, reply)
-        self._source.report(parcel, outcome)
+        self._source.report(message, outcome)
         if outcome.reconnect or self._unsent_tail:
             self._terminate(outcome)
         elif self._offered is None:
             self._send_next()
 
     def _report_refusal(self) -> None:
-        """Settle the message whose envelope was refused, and go on."""
-        parcel, fault = self._offered, self._refusal
+        """Report the message whose envelope was refused, and continue with the next."""
+        message, fault = self._offered, self._refusal
         self._offered = self._refusal = None
-        assert parcel is not None and fault is not None  # noqa: S101, PT018 - the caller saw the refusal
-        self._source.report(parcel, fault)
+        assert message is not None and fault is not None  # noqa: S101, PT018 - the caller saw the refusal
+        self._source.report(message, fault)
         if fault.reconnect:
             self._terminate(fault)
         else:
             self._send_next()
 
     def _send_next(self) -> None:
-        """Take the next message, or end if the time has come."""
+        """Send the next message, or close if it is time to."""
         if self._is_closed or self._unanswered is not None:
             return
         if self._is_closing or self._is_used_up():
@@ -327,22 +326,23 @@ class SmtpConnection(asyncio.Protocol):
         )
 
     def _next_envelope(self) -> tuple[bytes, tuple[Stage, ...]]:
-        """The commands for the next message and what they make the server owe; nothing if there is none."""
-        while (parcel := self._source.next_message()) is not None:
-            if words := self._find_obstacle(parcel):
+        """Return the commands for the next message and the replies they ask for; nothing if there is none."""
+        while (message := self._source.next_message()) is not None:
+            if words := self._find_obstacle(message):
                 refusal = Outcome(verdict=Verdict.failed, stage=Stage.mail, text=words)
-                self._source.report(parcel, refusal)
+                self._source.report(message, refusal)
                 continue
             self._message_count += 1
-            self._offered, self._refusal = parcel, None
-            return self._build_envelope(parcel)
+            self._offered, self._refusal = message, None
+            return self._build_envelope(message)
         return _NO_COMMANDS
 
-    def _build_envelope(self, parcel: OutgoingMessage) -> tuple[bytes, tuple[Stage, ...]]:
-        mail = b"MAIL FROM:<%b>%b\r\n" % (parcel.sender.encode(), self._mail_parameters(parcel))
+    def _build_envelope(self, message: OutgoingMessage) -> tuple[bytes, tuple[Stage, ...]]:
+        mail = b"MAIL FROM:<%b>%b\r\n" % (message.sender.encode(), self._mail_parameters(message))
         stages: tuple[Stage, ...] = _ENVELOPE_STAGES
         if self._needs_reset:
-            # After a refusal only: servers count RSET as chatter, and Postfix wants one before a new MAIL.
+            # Only after a refusal: servers penalise needless RSETs, and Postfix requires one before a new
+            # MAIL.
             self._needs_reset = False
             mail, stages = b"RSET\r\n" + mail, (Stage.reset, *stages)
         if not self._pipelines:
@@ -353,21 +353,24 @@ class SmtpConnection(asyncio.Protocol):
         assert self._offered is not None  # noqa: S101 - the caller has just offered it
         return b"RCPT TO:<%b>\r\n" % self._offered.recipient.encode()
 
-    def _mail_parameters(self, parcel: OutgoingMessage) -> bytes:
-        options = b" SIZE=%d" % len(parcel.payload) if "SIZE" in self.capabilities.keywords else b""
-        if not parcel.payload.isascii():
+    def _mail_parameters(self, message: OutgoingMessage) -> bytes:
+        options = b" SIZE=%d" % len(message.payload) if "SIZE" in self.capabilities.keywords else b""
+        if not message.payload.isascii():
             options += b" BODY=8BITMIME"
-        if _needs_smtputf8(parcel):
+        if _needs_smtputf8(message):
             options += b" SMTPUTF8"
         return options
 
-    def _find_obstacle(self, parcel: OutgoingMessage) -> str:
-        """Why this message cannot be handed to this server at all, if so. The server is not asked."""
-        if _UNSAFE_IN_COMMAND.search(parcel.sender + parcel.recipient):
+    def _find_obstacle(self, message: OutgoingMessage) -> str:
+        """Return why this message cannot be sent to this server at all, "" if it can.
+
+        The server is not asked.
+        """
+        if _UNSAFE_IN_COMMAND.search(message.sender + message.recipient):
             return "the address contains characters that an SMTP command cannot carry"
-        if "SMTPUTF8" not in self.capabilities.keywords and _needs_smtputf8(parcel):
+        if "SMTPUTF8" not in self.capabilities.keywords and _needs_smtputf8(message):
             return "the address needs SMTPUTF8 (RFC 6531), which the mail server does not offer"
-        if "8BITMIME" not in self.capabilities.keywords and not parcel.payload.isascii():
+        if "8BITMIME" not in self.capabilities.keywords and not message.payload.isascii():
             return "the message needs 8BITMIME (RFC 6152), which the mail server does not offer"
         return ""
 
@@ -383,24 +386,26 @@ class SmtpConnection(asyncio.Protocol):
     # --- ending
 
     def _quit(self) -> None:
-        """End politely, with nothing in hand."""
+        """Close politely, when no message is being sent."""
         if not self._is_closed:
             self._is_closed, self._deadline = True, float("inf")
             self._is_quitting = True
             self.transport.write(b"QUIT\r\n")
-            # Neither close(), which under TLS waits for the other side, nor at once, before QUIT has left.
+            # Not close(), which under TLS waits for the server, and not immediately, before QUIT has left.
             self._loop.call_soon(self.transport.abort)
 
     def _abandon(self) -> None:
-        """End while the server waits for a message that must not come.
+        """Close while the server waits for a message that must not be sent.
 
-        A lone dot would deliver an empty message; without one the server throws away what it has.
+        A lone dot would deliver an empty message; without one the server discards the envelope.
         """
         self._terminate(None)
 
     def _connection_failed(self, words: str) -> None:
-        """The line broke, or is given up. Before the final dot nothing can have arrived; after it, nobody
-        knows."""
+        """Handle a connection that broke or is aborted.
+
+        Before the final dot nothing can have arrived; after it, it is not known.
+        """
         if not self._is_closed:
             stage = (
                 self._pending_stages[0]
@@ -415,32 +420,32 @@ class SmtpConnection(asyncio.Protocol):
         self._is_closed, self._deadline = True, float("inf")
         self.transport.abort()
         words = outcome.text if outcome else "not sent"
-        # About a message behind another the server was asked, but it did not come to answer.
+        # The server was asked about a message behind another one, but did not get to reply.
         is_behind = self._unanswered is not None or outcome is None or outcome.stage is Stage.dot
         reached = Stage.mail if is_behind or outcome is None else outcome.stage
         if self._unanswered is not None:
-            parcel, self._unanswered = self._unanswered, None
-            self._source.report(parcel, self._classify_loss(words))
+            message, self._unanswered = self._unanswered, None
+            self._source.report(message, self._classify_loss(words))
         if self._offered is not None and not self._is_send_requested:
-            parcel, self._offered = self._offered, None
-            self._source.report(parcel, self._refusal or _lost_outcome(reached, words))
+            message, self._offered = self._offered, None
+            self._source.report(message, self._refusal or _lost_outcome(reached, words))
         self._source.closed(outcome)
 
     def _classify_loss(self, words: str) -> Outcome:
-        """What became of the message whose dot was not answered."""
+        """Return how the message ended whose final dot got no reply."""
         if self._unsent_tail:
             return _lost_outcome(Stage.body, "connection lost at body: the message was not sent completely")
         return Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text=words, reconnect=True)
 
 
 class _NullTransport(asyncio.Transport):
-    """The transport of a line that is not connected yet."""
+    """The transport of a connection that is not open yet."""
 
     def write(self, data: object) -> None:
-        """Nobody listens."""
+        """Discard the data."""
 
     def abort(self) -> None:
-        """There is nothing to end."""
+        """Do nothing."""
 
     close = abort
 
@@ -448,9 +453,9 @@ class _NullTransport(asyncio.Transport):
 _NULL_TRANSPORT: Final = _NullTransport()
 
 
-def _needs_smtputf8(parcel: OutgoingMessage) -> bool:
-    """Whether an address is beyond ASCII (RFC 6531): its local part, domains are A-labels already."""
-    return not (parcel.sender.isascii() and parcel.recipient.isascii())
+def _needs_smtputf8(message: OutgoingMessage) -> bool:
+    """Whether an address is not ASCII (RFC 6531). That is its local part, as domains are A-labels already."""
+    return not (message.sender.isascii() and message.recipient.isascii())
 
 
 def _classify(stage: Stage, reply: Reply) -> Outcome:

@@ -1,7 +1,7 @@
-"""DKIM signatures (RFC 6376) of our own messages, with RSA, Ed25519 (RFC 8463) or both.
+"""Sign messages with DKIM (RFC 6376), with RSA, Ed25519 (RFC 8463) or both keys.
 
-For relays that do not sign. Header fields are signed relaxed, the body simple: ours are written by us and no
-relay has a reason to change them, so that every byte of the body counts.
+This is for relays that do not sign. Header fields are canonicalised relaxed, the body simple: no relay has a
+reason to change a body, so every byte of it counts.
 """
 
 import re
@@ -46,24 +46,24 @@ _SIGNED_IF_PRESENT = ("sender", "list-post", "content-transfer-encoding", "in-re
 _FIELD_NAMES = tuple(name.encode() for name in _OVERSIGNED + _SIGNED_IF_PRESENT)
 _FIELD_NAME_SET = frozenset(_FIELD_NAMES)
 
-# `in` takes twice as long over a message that has none, as ours do.
+# `in` takes twice as long for a message without one, as ours are.
 _STUFFED_DOT = re.compile(rb"\r\n\.")
 
-_MIN_RSA_BITS = 2048  # RFC 8301 lets 1024 pass; large receivers do not trust it any more.
+_MIN_RSA_BITS = 2048  # RFC 8301 allows 1024; large receivers no longer trust it.
 _MAX_LINE_LENGTH = 78  # RFC 5322, section 2.1.1: what a line should not exceed
 _MAX_STRING_LENGTH = 255  # RFC 1035, section 3.3: a character-string of DNS
 
 
 @dataclass(frozen=True, kw_only=True)
 class DkimRecord:
-    """What DNS must say for a signature to be believed: ``text`` in a TXT record called ``name``."""
+    """The DNS record that a signature needs: ``text`` in a TXT record named ``name``."""
 
     name: str
     text: str
 
     @property
     def zone_line(self) -> str:
-        """The record as a zone file has it, its text in strings of 255 bytes at most."""
+        """The record as written in a zone file, its text split into strings of at most 255 bytes."""
         strings = '" "'.join(_split(self.text, _MAX_STRING_LENGTH))
         return f'{self.name}. IN TXT ( "{strings}" )'
 
@@ -71,7 +71,7 @@ class DkimRecord:
 def make_dkim_record(
     private: "RSAPrivateKey | Ed25519PrivateKey", *, selector: str, domain: str
 ) -> DkimRecord:
-    """The record for the public half of ``private``. Nothing of the private half is in it."""
+    """Return the record for the public key of ``private``. It contains nothing of the private key."""
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
     from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
@@ -109,23 +109,26 @@ class DkimSigner:
 
     @property
     def records(self) -> tuple[DkimRecord, ...]:
-        """What DNS must say, a record for each key."""
+        """The DNS records to publish, one for each key."""
         return tuple(key.record for key in self._keys)
 
     @property
     def is_slow(self) -> bool:
-        """Whether a signature is worth making in another thread. RSA's is: a quarter of a millisecond, in
-        which the interpreter's lock is free. Ed25519's takes less than the handing over."""
+        """Whether a signature is worth making in another thread.
+
+        RSA's is: it takes a quarter of a millisecond, in which the interpreter's lock is free. Ed25519's
+        takes less time than handing it over.
+        """
         return any(key.is_slow for key in self._keys)
 
     def sign(self, message: bytes, *, now: datetime) -> bytes:
-        """``message`` with a DKIM-Signature in front for each key, signed at ``now``.
+        """Return ``message`` with a DKIM-Signature in front for each key, signed at ``now``.
 
-        ``message`` is as it goes on the wire: lines end in CRLF, and a dot that begins a line is doubled.
-        What is signed is what arrives, with the dots as they were.
+        ``message`` is ready to send: lines end in CRLF, and a dot that begins a line is doubled. What is
+        signed is what arrives, with single dots.
 
         Raises:
-            MessageFormatError: the message has no From, which a signature must cover.
+            MessageFormatError: the message has no From header, which a signature must cover.
         """
         plain = _undo_dot_stuffing(message)
         end = plain.find(b"\r\n\r\n")
@@ -159,13 +162,13 @@ def _split(text: str, width: int) -> Iterator[str]:
 
 
 def _undo_dot_stuffing(message: bytes) -> bytes:
-    """What the receiver makes of ``message`` (RFC 5321, section 4.5.2)."""
+    """Return ``message`` as the receiver stores it (RFC 5321, section 4.5.2)."""
     return message.replace(b"\r\n.", b"\r\n") if _STUFFED_DOT.search(message) else message
 
 
 def _canonicalise_fields(head: bytes) -> dict[bytes, list[bytes]]:
-    """The canonical fields that may be signed, by name, in the order in which they occur."""
-    # Relaxed form (RFC 6376, section 3.4.2), of the whole header at once: unfolded, with single spaces.
+    """Return the canonical fields that may be signed, by name, in their order."""
+    # Relaxed form (RFC 6376, section 3.4.2) of the whole header in one go: unfolded, with single spaces.
     if b"\t" in head:
         head = head.replace(b"\t", b" ")
     head = head.replace(b"\r\n ", b" ")
@@ -181,14 +184,14 @@ def _canonicalise_fields(head: bytes) -> dict[bytes, list[bytes]]:
 
 
 def _select_fields(fields: dict[bytes, list[bytes]]) -> tuple[tuple[int, ...], bytes]:
-    """How often each of ``_NAMES`` occurs, and the fields as they are hashed: of one name, the last first."""
+    """Count each of ``_FIELD_NAMES`` and join the fields as they are hashed: of one name, the last first."""
     found = [fields.get(name, ()) for name in _FIELD_NAMES]
     return tuple(map(len, found)), b"".join(chain.from_iterable(map(reversed, found)))
 
 
 @lru_cache(maxsize=16)
 def _format_field_list(counts: Sequence[int]) -> bytes:
-    """The value of ``h=``, folded: names as often as ``counts`` says, those of ``_OVERSIGNED`` once more."""
+    """Return the value of ``h=``, folded: each name as often as ``counts`` says, ``_OVERSIGNED`` again."""
     lines, line = [], " h="
     for place, (name, count) in enumerate(zip(_OVERSIGNED + _SIGNED_IF_PRESENT, counts, strict=True)):
         for _ in range(count + (place < len(_OVERSIGNED))):
@@ -200,8 +203,8 @@ def _format_field_list(counts: Sequence[int]) -> bytes:
 
 
 def _hash_body(message: bytes, start: int) -> bytes:
-    """The SHA-256 of the simple form (RFC 6376, section 3.4.3) of what begins at ``start``: one line end at
-    the end, even of nothing."""
+    """Return the SHA-256 of the body from ``start`` in simple form (RFC 6376, section 3.4.3): it ends in
+    exactly one CRLF, even if empty."""
     end = len(message)
     while end - start >= 2 and message.endswith(b"\r\n", 0, end):
         end -= 2
@@ -265,7 +268,7 @@ def _header_start(algorithm: str, selector: str, domain: str) -> bytes:
 
 
 def _read_private_key(path: Path, remedy: str) -> object:
-    """The private key in the file, of whatever kind."""
+    """Load the private key in the file, of whatever kind."""
     from cryptography.exceptions import UnsupportedAlgorithm
     from cryptography.hazmat.primitives.serialization import load_pem_private_key
 

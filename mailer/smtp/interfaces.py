@@ -47,7 +47,7 @@ class MessageSource(Protocol):
         """Learn how a message ended. Called once for each, except those for which ``proceed`` got False."""
 
     def closed(self, outcome: Outcome | None) -> None:
-        """Learn that the connection is closed; ``outcome`` says why, None if it was used up or told to close."""
+        """Learn that the connection is closed; ``outcome`` says why, None if it was used up or asked to."""
 
 
 class Connection(Protocol):

@@ -1,4 +1,4 @@
-"""A folder as a transport: every message becomes a file (the Maildir format), for rehearsals and previews."""
+"""Write messages into a Maildir folder, for tests and previews, as a transport like any other."""
 
 import itertools
 import os
@@ -13,7 +13,7 @@ _serial = itertools.count(1)
 
 
 class MaildirTransport:
-    """The Maildir at ``folder``, made when first needed."""
+    """The Maildir at ``folder``, created when first needed."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -28,8 +28,9 @@ class MaildirTransport:
 
 
 class MaildirConnection:
-    """Writes messages one at a time. Moving a complete, synced file from ``tmp`` to ``new`` is its final
-    dot.
+    """Writes messages one at a time.
+
+    Moving a complete, synced file from ``tmp`` to ``new`` corresponds to the final dot.
     """
 
     def __init__(self, folder: Path, source: MessageSource) -> None:
@@ -44,9 +45,9 @@ class MaildirConnection:
         if (
             self._current is None
             and not self._is_closing
-            and (parcel := self._source.next_message()) is not None
+            and (message := self._source.next_message()) is not None
         ):
-            self._write(parcel)
+            self._write(message)
 
     def close(self) -> None:
         if not self._is_closing:
@@ -55,35 +56,35 @@ class MaildirConnection:
                 self._continue(None)
 
     def abort(self) -> None:
-        """End it at once. What is written and not moved has not arrived, whatever the ledger says."""
+        """Close immediately. A file that was written but not moved has not arrived."""
         if not self._is_closed:
             self._is_closing = self._is_closed = True
             self._temporary.unlink(missing_ok=True)
             self._source.closed(None)
 
     def check_timeout(self, now: float) -> None:
-        """Nothing is waited for."""
+        """Do nothing: a folder never keeps us waiting."""
 
-    def _write(self, parcel: OutgoingMessage) -> None:
-        self._current = parcel
+    def _write(self, message: OutgoingMessage) -> None:
+        self._current = message
         self._temporary = self._folder / "tmp" / _unique_name()
         try:
-            _write_synced(self._temporary, _add_envelope_headers(parcel))
+            _write_synced(self._temporary, _add_envelope_headers(message))
         except OSError as error:
             self._temporary.unlink(missing_ok=True)
-            self._report(parcel, _failed_outcome(self._folder, error, Stage.body))
+            self._report(message, _failed_outcome(self._folder, error, Stage.body))
         else:
-            self._source.request_send(parcel, self._proceed)
+            self._source.request_send(message, self._proceed)
 
     def _proceed(self, may_send: bool) -> None:
-        parcel, self._current = self._current, None
-        assert parcel is not None  # noqa: S101 - it was begun and is not settled
+        message, self._current = self._current, None
+        assert message is not None  # noqa: S101 - its sending was requested
         if self._is_closed:
             if may_send:
                 words = "aborted by the mailer before the message was moved"
-                self._source.report(parcel, Outcome(Verdict.give_back, Stage.data, text=words))
+                self._source.report(message, Outcome(Verdict.give_back, Stage.data, text=words))
         elif may_send:
-            self._report(parcel, self._move_to_new())
+            self._report(message, self._move_to_new())
         else:
             self._temporary.unlink(missing_ok=True)
             self._continue(None)
@@ -98,9 +99,9 @@ class MaildirConnection:
             return _failed_outcome(self._folder, error, Stage.body)
         return Outcome(verdict=Verdict.sent, stage=Stage.dot, code=250, text=f"saved as {target.name}")
 
-    def _report(self, parcel: OutgoingMessage, outcome: Outcome) -> None:
+    def _report(self, message: OutgoingMessage, outcome: Outcome) -> None:
         self._current = None
-        self._source.report(parcel, outcome)
+        self._source.report(message, outcome)
         self._continue(outcome if outcome.reconnect else None)
 
     def _continue(self, trouble: Outcome | None) -> None:
@@ -117,16 +118,16 @@ def _failed_outcome(folder: Path, error: OSError, stage: Stage) -> Outcome:
 
 
 def _unique_name() -> str:
-    """A name no other delivery has, on any host that shares the folder."""
+    """Return a name that no other delivery has, on any host that shares the folder."""
     host = socket.gethostname().replace("/", "\\057").replace(":", "\\072")
     return f"{time.time_ns() // 10**9}.P{os.getpid()}Q{next(_serial)}R{os.urandom(4).hex()}.{host}"
 
 
-def _add_envelope_headers(parcel: OutgoingMessage) -> bytes:
-    # RFC 5321 §4.4: final delivery puts the envelope's sender on top; the recipient is found nowhere else
+def _add_envelope_headers(message: OutgoingMessage) -> bytes:
+    # RFC 5321 §4.4: final delivery adds the envelope sender on top. The recipient is found nowhere else
     # either.
-    head = f"Return-Path: <{parcel.sender}>\r\nDelivered-To: {parcel.recipient}\r\n"
-    return head.encode() + undo_dot_stuffing(parcel.payload)
+    head = f"Return-Path: <{message.sender}>\r\nDelivered-To: {message.recipient}\r\n"
+    return head.encode() + undo_dot_stuffing(message.payload)
 
 
 def _write_synced(path: Path, content: bytes) -> None:

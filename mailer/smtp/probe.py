@@ -1,4 +1,4 @@
-"""Probe an SMTP server without sending: does it answer, what does it offer, does it accept our credentials?"""
+"""Probe an SMTP server without sending: does it answer, what does it offer, does it let us in?"""
 
 import asyncio
 import ssl

@@ -5,7 +5,6 @@ sender, the login or the content has said nothing about the recipient, and treat
 address would drop two valid subscribers for each dead one.
 """
 
-import random
 import re
 from dataclasses import dataclass
 from datetime import timedelta
@@ -274,8 +273,6 @@ def is_certainly_dead(code: int | None, words: str) -> bool:
 
 
 _MAX_DELAY = timedelta(hours=4)
-_MIN_DELAY = timedelta(seconds=30)
-_INITIAL_DELAY = timedelta(minutes=5)
 _UNITS = {"s": 1, "m": 60, "h": 3600}
 _ASKS_TO_WAIT = re.compile(r"retry|again|gr[ae]ylist|wait|defer|come back", re.IGNORECASE)
 _DELAY = re.compile(
@@ -299,16 +296,6 @@ def find_retry_delay(text: str) -> timedelta | None:
         hours, minutes, seconds = int(found["hours"]), int(found["minutes"]), int(found["seconds"])
         asked = timedelta(hours=hours, minutes=minutes, seconds=seconds)
     return max(timedelta(seconds=1), min(asked, _MAX_DELAY))
-
-
-def compute_backoff(deferrals: int, random_: random.Random) -> timedelta:
-    """Return how long to wait after deferral n (from 0): up to 5 minutes × 2ⁿ, at most four hours.
-
-    Full jitter keeps recipients that were deferred together from being retried together.
-    """
-    doublings: int = 2 ** min(deferrals, 10)
-    ceiling = min(_INITIAL_DELAY * doublings, _MAX_DELAY)
-    return max(_MIN_DELAY, ceiling * random_.random())
 
 
 def clean_reply_text(text: str) -> str:

@@ -11,11 +11,12 @@ from sqlalchemy import Engine, event, update
 from sqlmodel import Session, col, select
 
 from mailer.database.models import CampaignState, Delivery, DeliveryState
-from mailer.dispatch.circuit_breaker import BackoffPolicy
+from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.dispatch.deliveries.ledger import Ledger
-from mailer.dispatch.dispatcher import RunOutcome, RunResult, dispatch
+from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.relays import open_relays
+from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.settings import CampaignSettings, SenderSettings, Settings, SmtpSettings
 from mailer.smtp.reply_classifier import is_certainly_dead
 from subscribers.consent.address_change import change_address
@@ -55,7 +56,7 @@ def run(engine: Engine, tmp_path: Path) -> Run:
         campaigns = CampaignSettings(halt_at_rejected=share)
         settings = Settings(sender=SENDER, smtp=smtp, campaigns=campaigns)
         relays = open_relays(settings, tmp_path, backoff=BackoffPolicy(initial_delay=0.01, max_delay=0.05))
-        words: dict[str, Any] = {"settings": settings, "root": tmp_path, "build": build_plain}
+        words: dict[str, Any] = {"settings": settings, "root": tmp_path, "build_message": build_plain}
         return dispatch(engine, campaign, relays=relays, suppression=KEY, **words)
 
     return run
@@ -254,7 +255,7 @@ def test_readers_the_breaker_gives_back_are_not_bounced_and_get_their_mail(engin
         server.answer(Stage.rcpt, "550 5.1.1 No such user", times=40)
         ending = run(server.url)
         assert ending.outcome is RunOutcome.paused
-        assert "they are back in the queue" in ending.reason
+        assert "They are back in the queue" in ending.reason
         assert count_status(engine, Status.bounced) == 0
         set_campaign_state(engine, 1, CampaignState.sending)
         ending = run(server.url)

@@ -22,7 +22,7 @@ from mailer.campaigns.report import list_campaigns, report_campaign, summarise_c
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.dispatcher import RunOutcome
+from mailer.dispatch.run_result import RunOutcome
 from mailer.errors import ConfigurationError
 from mailer.rendering.reader import message_id
 from mailer.settings import SmtpSettings

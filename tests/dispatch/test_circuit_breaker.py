@@ -1,17 +1,8 @@
-"""When to wait, when to slow down, and when to give up."""
-
-from datetime import timedelta
+"""When a campaign stops before it has used up its audience."""
 
 import pytest
 
-from mailer.dispatch.circuit_breaker import (
-    BackoffPolicy,
-    CircuitBreaker,
-    CongestionMonitor,
-    ConnectionBackoff,
-    explain_trip,
-)
-from mailer.dispatch.rate.limiter import AdaptiveThrottle
+from mailer.dispatch.circuit_breaker import CircuitBreaker, explain_trip
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 
 SENT = classify_reply(Stage.dot, 250, "ok")
@@ -19,52 +10,6 @@ DEAD = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
 POLICY = classify_reply(Stage.rcpt, 554, "5.7.1 Relay access denied")
 LATER = classify_reply(Stage.rcpt, 450, "4.3.0 Later")
 UNBUILT = Outcome(verdict=Verdict.failed, stage=Stage.build, text="no template")
-
-
-class Watch:
-    """A clock that stands still until moved."""
-
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
-@pytest.fixture
-def watch() -> Watch:
-    return Watch()
-
-
-def test_the_waits_double_up_to_the_longest(watch: Watch) -> None:
-    trouble = ConnectionBackoff(BackoffPolicy(max_failures=99, initial_delay=1, max_delay=10), watch)
-    waits = []
-    for _ in range(6):
-        trouble.report_failure(trouble.epoch)
-        waits.append(trouble.seconds_to_wait())
-    assert waits == [1, 2, 4, 8, 10, 10]
-    watch.now += 10
-    assert trouble.seconds_to_wait() == 0
-
-
-def test_the_fifth_failure_in_a_row_is_one_too_many(watch: Watch) -> None:
-    trouble = ConnectionBackoff(BackoffPolicy(max_failures=5), watch)
-    assert [trouble.report_failure(trouble.epoch) for _ in range(5)] == [False, False, False, False, True]
-
-
-def test_a_reader_who_is_served_clears_the_count(watch: Watch) -> None:
-    trouble = ConnectionBackoff(BackoffPolicy(max_failures=2), watch)
-    assert not trouble.report_failure(trouble.epoch)
-    trouble.reset()
-    assert not trouble.report_failure(trouble.epoch)
-    assert trouble.report_failure(trouble.epoch)
-
-
-def test_connections_that_fail_together_are_one_failure(watch: Watch) -> None:
-    trouble = ConnectionBackoff(BackoffPolicy(max_failures=2), watch)
-    epoch = trouble.epoch
-    assert [trouble.report_failure(epoch) for _ in range(10)] == [False] * 10
-    assert trouble.failures == 1
 
 
 @pytest.mark.parametrize("outcome", [POLICY, UNBUILT])
@@ -98,19 +43,6 @@ def test_a_break_is_explained_by_its_example_however_many_answers_were_still_on_
     words = explain_trip(classify_reply(Stage.rcpt, 554, "5.7.1 We know you"))
     assert "20 of the last 25 messages" in words
     assert words.endswith("554 5.7.1 We know you")
-
-
-def test_the_wait_that_the_server_asks_for_is_kept(watch: Watch) -> None:
-    trouble = ConnectionBackoff(BackoffPolicy(initial_delay=1), watch)
-    trouble.report_failure(trouble.epoch, retry_after=timedelta(seconds=90))
-    assert trouble.seconds_to_wait() == 90
-    trouble.report_failure(trouble.epoch, retry_after=timedelta(seconds=1))
-    assert trouble.seconds_to_wait() == 2
-
-
-def test_many_failures_in_a_row_are_counted_to_the_end(watch: Watch) -> None:
-    trouble = ConnectionBackoff(BackoffPolicy(max_failures=5000), watch)
-    assert [trouble.report_failure(trouble.epoch) for _ in range(5000)].count(True) == 1
 
 
 def test_a_list_with_too_many_dead_addresses_among_the_first_stops() -> None:
@@ -186,80 +118,3 @@ def test_the_breaker_says_why_it_tripped() -> None:
     for number in range(20):
         breaker.record(number, POLICY)
     assert breaker.reason == explain_trip(POLICY)
-
-
-def test_a_fifth_of_deferrals_is_borne_and_more_tighten_the_brake(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
-    for number in range(200):
-        strain.record(LATER if number % 5 == 0 else SENT)
-    assert brake.interval == 0
-    for number in range(50):
-        strain.record(LATER if number % 3 == 0 else SENT)
-    assert brake.interval == 0.05
-
-
-def test_the_same_deferrals_tighten_it_once(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
-    for _ in range(11):
-        strain.record(LATER)
-    watch.now += 10
-    before = brake.interval
-    for _ in range(10):
-        strain.record(LATER)
-    assert brake.interval == before
-    strain.record(LATER)
-    assert brake.interval == pytest.approx(2 * before)
-
-
-def test_deferrals_alone_never_slow_down_to_less_than_a_message_a_second(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
-    for _ in range(1000):
-        strain.record(LATER)
-        watch.now += 1
-    assert brake.interval == pytest.approx(1, rel=0.05)
-
-
-def test_a_server_that_asks_for_a_slower_pace_gets_it_at_once(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    CongestionMonitor(brake).record(classify_reply(Stage.dot, 454, "Throttling failure"))
-    assert brake.interval == 0.05
-
-
-@pytest.mark.parametrize(
-    "outcome",
-    [
-        classify_reply(Stage.rcpt, 450, "4.2.0 Greylisted"),
-        classify_reply(Stage.rcpt, 451, "4.7.1 Try again in 300 seconds"),
-        classify_reply(Stage.rcpt, 452, "4.2.2 Mailbox full"),
-        classify_reply(Stage.rcpt, 552, "5.2.2 Mailbox full"),
-        DEAD,
-    ],
-)
-def test_what_does_not_come_from_the_pace_does_not_change_it(watch: Watch, outcome: Outcome) -> None:
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
-    for _ in range(100):
-        strain.record(outcome)
-    assert brake.interval == 0
-
-
-def test_a_relay_at_its_limit_is_not_swung_to_and_fro(watch: Watch) -> None:
-    """A relay that takes ten messages a second and defers the rest, for two hours."""
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
-    room, last, sent, deferred, tightened = 10.0, watch.now, 0, 0, 0
-    end = watch.now + 7200
-    while watch.now < end:
-        # A message takes a hundredth of a second at least.
-        watch.now += max(brake.acquire(), 0.01)
-        room, last = min(10.0, room + 10 * (watch.now - last)), watch.now
-        before = brake.interval
-        strain.record(SENT if room >= 1 else LATER)
-        sent, deferred, room = (sent + 1, deferred, room - 1) if room >= 1 else (sent, deferred + 1, room)
-        tightened += brake.interval > before
-    assert sent > 0.6 * 10 * 7200
-    assert deferred < 0.1 * sent
-    assert tightened < 25

@@ -31,9 +31,9 @@ from tests.factories.deliveries import build_plain
 url, root, smtp, again = sys.argv[1], Path(sys.argv[2]), sys.argv[3], sys.argv[4] == "resend"
 sender = SenderSettings(name="N", address="news@example.org", organisation="O", postal_address="1 Street")
 settings = Settings(sender=sender, smtp=SmtpSettings(url=smtp, connections=4))
-ending = dispatch(open_engine(url, root=root, durable=True), 1, relays=open_relays(settings, root),
-                  settings=settings, root=root, build=build_plain, resend_in_doubt=again)
-print(ending.how.value)
+result = dispatch(open_engine(url, root=root, durable=True), 1, relays=open_relays(settings, root),
+                  settings=settings, root=root, build_message=build_plain, resend_in_doubt=again)
+print(result.outcome.value)
 """
 
 

@@ -1,22 +1,29 @@
-"""The desk: what happens in one moment is one commit, and no body leaves before it."""
+"""The delivery queue: one commit for one turn of the loop, and no message is sent before it."""
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine
 
 from mailer.database.models import CampaignState, DeliveryState
+from mailer.dispatch.circuit_breaker import CircuitBreaker
 from mailer.dispatch.deliveries.batch_writer import Batch, BatchResult
 from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.deliveries.counts import Counts, RunningCounts
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.delivery_queue import DeliveryQueue, RecordedDelivery
-from mailer.dispatch.rate.scheduler import Schedule
-from mailer.smtp.reply_classifier import Stage, classify_reply
+from mailer.dispatch.delivery_queue import DeliveryQueue
+from mailer.dispatch.event_log import NullEventLog
+from mailer.dispatch.message_prefetcher import MessagePrefetcher
+from mailer.dispatch.scheduler import Schedule, SendScheduler
+from mailer.errors import BuildError
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 from subscribers.models import Status
 from tests.factories.deliveries import (
     add_campaign,
+    build_plain,
+    read_campaign,
     read_deliveries,
     read_states,
     set_campaign_state,
@@ -29,47 +36,64 @@ SENT = classify_reply(Stage.dot, 250, "2.0.0 queued")
 
 
 class WatchedLedger(Ledger):
-    """Keeps the groups it wrote; fails when told to."""
+    """Keeps the batches it wrote; fails when told to."""
 
-    groups: list[Batch]
+    batches: list[Batch]
     is_broken = False
 
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
-        self.groups = []
+        self.batches = []
 
-    def record(self, group: Batch) -> BatchResult:
+    def record(self, batch: Batch) -> BatchResult:
         if self.is_broken:
             raise LedgerUnreachableError(RuntimeError("disk full"))
-        self.groups.append(group)
-        return super().record(group)
+        self.batches.append(batch)
+        return super().record(batch)
 
 
-class Office:
-    """A desk and what it said."""
+class FakeScheduler:
+    """Lets every delivery go now, or when ``plan`` says."""
+
+    is_unlimited = True
+
+    def __init__(self, plan: Callable[[Sequence[Claim]], Schedule] | None) -> None:
+        self._plan = plan
+
+    def schedule(self, claims: Sequence[Claim], now: datetime) -> Schedule:
+        assert now.tzinfo is not None
+        return Schedule(now=claims) if self._plan is None else self._plan(claims)
+
+
+class Run:
+    """A queue with everything it needs."""
 
     def __init__(
-        self, engine: Engine, campaign: int, sift: Callable[[Sequence[Claim]], Schedule] | None = None
+        self,
+        engine: Engine,
+        campaign: int,
+        plan: Callable[[Sequence[Claim]], Schedule] | None = None,
+        build: Callable[[Claim], bytes] = build_plain,
     ) -> None:
         self.ledger = WatchedLedger(engine, campaign, "us")
-        self.concluded: list[RecordedDelivery] = []
-        self.failures: list[Exception] = []
-        self.wakes = 0
-        self.desk = DeliveryQueue(
+        self.counts = RunningCounts(Counts(audience=3, queued=3))
+        self.changes = 0
+        self.queue = DeliveryQueue(
             self.ledger,
-            schedule=sift or (lambda claims: Schedule(now=claims)),
-            on_recorded=self.concluded.append,
-            on_failure=self.failures.append,
-            on_ready=self.wake,
+            cast("SendScheduler", FakeScheduler(plan)),
+            MessagePrefetcher(build, None),
+            CircuitBreaker(),
+            self.counts,
+            NullEventLog(),
         )
+        self.queue.on_change = self.change
 
-    def wake(self) -> None:
-        self.wakes += 1
+    def change(self) -> None:
+        self.changes += 1
 
     def take(self) -> Claim:
-        claim = self.desk.pop()
-        assert claim is not None
-        return claim
+        assert self.queue.refill()
+        return self.queue.pop()
 
 
 @pytest.fixture
@@ -79,20 +103,23 @@ def campaign(engine: Engine) -> int:
 
 def test_what_happens_in_one_moment_is_one_commit(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        office = Office(engine, campaign)
-        first, second, third = (office.take() for _ in range(3))
+        started = Run(engine, campaign)
+        first, second, third = (started.take() for _ in range(3))
         told: list[bool] = []
-        office.desk.request_send(first, told.append)
+        started.queue.request_send(first, told.append)
         await settle_down()
-        office.desk.report(first, SENT)
-        office.desk.request_send(second, told.append)
-        office.desk.request_send(third, told.append)
-        assert (told, office.concluded) == ([True], [])
+        started.queue.report(first, SENT)
+        started.queue.request_send(second, told.append)
+        started.queue.request_send(third, told.append)
+        assert (told, started.counts.current().sent) == ([True], 0)
         await settle_down()
         assert told == [True, True, True]
-        assert [(len(group.sent), len(group.starting)) for group in office.ledger.groups] == [(0, 1), (1, 2)]
-        assert office.concluded == [RecordedDelivery(first, SENT)]
-        office.ledger.close()
+        assert [(len(batch.sent), len(batch.starting)) for batch in started.ledger.batches] == [
+            (0, 1),
+            (1, 2),
+        ]
+        assert started.counts.current() == Counts(audience=3, sent=1, queued=2)
+        started.ledger.close()
 
     run(work())
     assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.in_doubt]
@@ -100,35 +127,37 @@ def test_what_happens_in_one_moment_is_one_commit(engine: Engine, campaign: int)
 
 def test_leave_is_given_only_once_it_is_on_record(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        office = Office(engine, campaign)
+        started = Run(engine, campaign)
         seen: list[DeliveryState] = []
-        office.desk.request_send(
-            office.take(), lambda _: seen.append(read_states(engine)["reader0@example.org"])
+        started.queue.request_send(
+            started.take(), lambda _: seen.append(read_states(engine)["reader0@example.org"])
         )
         assert seen == []
         await settle_down()
         assert seen == [S.in_doubt]
-        office.ledger.close()
+        started.ledger.close()
 
     run(work())
 
 
 def test_what_may_not_begin_goes_back_and_is_not_ours(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        office = Office(engine, campaign)
-        first, second, third = (office.take() for _ in range(3))
+        started = Run(engine, campaign)
+        first, second, third = (started.take() for _ in range(3))
         set_status(engine, second.subscriber.email, Status.unsubscribed)
         told: dict[int, bool] = {}
         for claim in (first, second):
-            office.desk.request_send(claim, lambda may, number=claim.delivery_id: told.update({number: may}))
-        await await_that(lambda: office.desk.is_empty)
+            started.queue.request_send(
+                claim, lambda may, number=claim.delivery_id: told.update({number: may})
+            )
+        await await_that(lambda: started.queue.is_empty)
         assert told == {first.delivery_id: True, second.delivery_id: False}
         assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.claimed]
         set_campaign_state(engine, campaign, CampaignState.paused)
-        office.desk.request_send(third, lambda may: told.update({third.delivery_id: may}))
-        await await_that(lambda: office.desk.is_empty)
+        started.queue.request_send(third, lambda may: told.update({third.delivery_id: may}))
+        await await_that(lambda: started.queue.is_empty)
         assert not told[third.delivery_id]
-        office.ledger.close()
+        started.ledger.close()
 
     run(work())
     assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.queued]
@@ -137,16 +166,16 @@ def test_what_may_not_begin_goes_back_and_is_not_ours(engine: Engine, campaign: 
 
 def test_clearing_puts_ends_on_record_and_the_rest_back(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        office = Office(engine, campaign)
-        first = office.take()
-        office.desk.request_send(first, lambda _: None)
+        started = Run(engine, campaign)
+        first = started.take()
+        started.queue.request_send(first, lambda _: None)
         await settle_down()
-        office.desk.report(first, SENT)
-        assert (len(office.desk), office.desk.is_empty) == (2, False)
-        office.desk.flush()
-        assert (len(office.desk), office.desk.is_empty) == (0, True)
-        assert office.concluded == [RecordedDelivery(first, SENT)]
-        office.ledger.close()
+        started.queue.report(first, SENT)
+        assert (len(started.queue), started.queue.is_empty) == (2, False)
+        started.queue.flush()
+        assert (len(started.queue), started.queue.is_empty) == (0, True)
+        assert started.counts.current() == Counts(audience=3, sent=1, queued=2)
+        started.ledger.close()
 
     run(work())
     assert list(read_states(engine).values()) == [S.sent, S.queued, S.queued]
@@ -155,17 +184,17 @@ def test_clearing_puts_ends_on_record_and_the_rest_back(engine: Engine, campaign
 
 def test_an_end_that_is_no_longer_ours_is_not_told(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        office = Office(engine, campaign)
-        first, second, _ = (office.take() for _ in range(3))
+        started = Run(engine, campaign)
+        first, second, _ = (started.take() for _ in range(3))
         for claim in (first, second):
-            office.desk.request_send(claim, lambda _: None)
+            started.queue.request_send(claim, lambda _: None)
         await settle_down()
         # Another dispatcher has taken us for dead, and over what we had in hand.
         Ledger(engine, campaign, "them").rescue(["us"])
-        office.desk.report(first, SENT)
-        await await_that(lambda: office.desk.is_empty)
-        assert office.concluded == []
-        office.ledger.close()
+        started.queue.report(first, SENT)
+        await await_that(lambda: started.queue.is_empty)
+        assert started.counts.current().sent == 0
+        started.ledger.close()
 
     run(work())
     assert read_states(engine)["reader0@example.org"] is S.in_doubt
@@ -175,19 +204,19 @@ def test_a_delivery_whose_turn_comes_soon_is_told_of_and_one_for_later_is_put_of
     engine: Engine, campaign: int
 ) -> None:
     async def work() -> None:
-        def sift(claims: Sequence[Claim]) -> Schedule:
+        def plan(claims: Sequence[Claim]) -> Schedule:
             if not claims:
                 return Schedule()
             now, soon, later = claims
-            at = office.ledger.now() + timedelta(hours=1)
+            at = started.ledger.now() + timedelta(hours=1)
             return Schedule(now=[now], soon=[(soon, 0.01)], later={"too many to b.example": [(later, at)]})
 
-        office = Office(engine, campaign, sift)
-        assert office.take().subscriber.email == "reader0@example.org"
-        assert (len(office.desk), office.desk.is_empty, office.wakes) == (0, False, 0)
-        await await_that(lambda: office.wakes == 1)
-        assert office.take().subscriber.email == "reader1@example.org"
-        office.ledger.close()
+        started = Run(engine, campaign, plan)
+        assert started.take().subscriber.email == "reader0@example.org"
+        assert (len(started.queue), started.queue.is_empty, started.changes) == (0, False, 0)
+        await await_that(lambda: started.changes == 1)
+        assert started.take().subscriber.email == "reader1@example.org"
+        started.ledger.close()
 
     run(work())
     later = read_deliveries(engine)["reader2@example.org"]
@@ -196,22 +225,22 @@ def test_a_delivery_whose_turn_comes_soon_is_told_of_and_one_for_later_is_put_of
 
 def test_nothing_begins_once_the_ledger_has_failed(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        office = Office(engine, campaign)
-        first, second, _ = (office.take() for _ in range(3))
+        started = Run(engine, campaign)
+        first, second, _ = (started.take() for _ in range(3))
         told: list[bool] = []
-        office.ledger.is_broken = True
-        office.desk.request_send(first, told.append)
+        started.ledger.is_broken = True
+        started.queue.request_send(first, told.append)
         await settle_down()
-        office.ledger.is_broken = False
-        office.desk.request_send(second, told.append)
-        office.desk.report(first, SENT)
+        started.ledger.is_broken = False
+        started.queue.request_send(second, told.append)
+        started.queue.report(first, SENT)
         await settle_down()
-        office.desk.flush()
+        started.queue.flush()
         # Not even a no: what is on record is not known, and whoever rescues it will find out.
-        assert (told, office.concluded, office.ledger.groups) == ([], [], [])
-        assert ["disk full" in str(error) for error in office.failures] == [True]
-        assert office.desk.pop() is None
-        office.ledger.close()
+        assert (told, started.counts.current().sent, started.ledger.batches) == ([], 0, [])
+        assert ("disk full" in str(started.queue.failure), started.changes) == (True, 1)
+        assert not started.queue.refill()
+        started.ledger.close()
 
     run(work())
     assert set(read_states(engine).values()) == {S.claimed}
@@ -219,13 +248,51 @@ def test_nothing_begins_once_the_ledger_has_failed(engine: Engine, campaign: int
 
 def test_the_next_are_looked_at_without_taking_them(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        office = Office(engine, campaign)
-        assert office.desk.refill()
-        assert len(office.desk) == 3
-        taken = [office.take().subscriber.email for _ in range(3)]
+        started = Run(engine, campaign)
+        assert started.queue.refill()
+        assert len(started.queue) == 3
+        taken = [started.take().subscriber.email for _ in range(3)]
         assert taken == [f"reader{number}@example.org" for number in range(3)]
-        assert office.desk.pop() is None
-        assert not office.desk.refill()
-        office.ledger.close()
+        assert not started.queue.refill()
+        started.ledger.close()
 
     run(work())
+
+
+def test_a_message_that_cannot_be_built_fails_alone(engine: Engine, campaign: int) -> None:
+    def build(claim: Claim) -> bytes:
+        if claim.subscriber.email == "reader0@example.org":
+            raise BuildError("reader0 has no name")
+        return build_plain(claim)
+
+    async def work() -> None:
+        started = Run(engine, campaign, build=build)
+        assert started.queue.build(started.take()) is None
+        assert started.queue.build(started.take()) is not None
+        await settle_down()
+        assert started.counts.current() == Counts(audience=3, failed=1, queued=2)
+        started.queue.flush()
+        started.ledger.close()
+
+    run(work())
+    assert read_deliveries(engine)["reader0@example.org"].reason == "reader0 has no name"
+
+
+def test_a_campaign_that_the_breaker_pauses_stops_the_queue(engine: Engine) -> None:
+    campaign = add_campaign(engine, 25)
+    fault = Outcome(verdict=Verdict.rejected, stage=Stage.rcpt, code=554, text="5.7.1 We know you")
+
+    async def work() -> None:
+        started = Run(engine, campaign)
+        for _ in range(20):
+            started.queue.report(started.take(), fault)
+        assert not started.queue.is_stopped
+        await settle_down()
+        assert (started.queue.is_stopped, started.changes) == (True, 1)
+        started.queue.flush()
+        started.ledger.close()
+
+    run(work())
+    assert set(read_states(engine).values()) == {S.queued}
+    paused = read_campaign(engine, campaign)
+    assert (paused.state, "5.7.1 We know you" in paused.state_reason) == (CampaignState.paused, True)

@@ -14,8 +14,8 @@ from rich.progress import Progress
 from mailer.database.models import CampaignState
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.dispatcher import RunOutcome, RunResult
 from mailer.dispatch.event_log import EventLog, NullEventLog, mask_recipient
+from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.settings import LogSettings
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
 from subscribers.models import Subscriber

@@ -49,7 +49,7 @@ class Running:
         self.hold = threading.Event()
         self.hold.set()
         calls = JobHandlers(run_campaign=self._work_on, run_tick=lambda: None)
-        words = {"stop": self.stop, "campaigns": 2}
+        words = {"stop": self.stop, "max_campaigns": 2}
         self._thread = threading.Thread(target=process_jobs, args=(engine, calls), kwargs=words)
 
     def _work_on(self, campaign_id: int) -> None:

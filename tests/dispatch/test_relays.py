@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from mailer.dispatch.circuit_breaker import BackoffPolicy, ConnectionBackoff
+from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff
 from mailer.dispatch.relay_settings import list_relays, merge_relay_settings
 from mailer.dispatch.relays import Relay, Relays, open_relays
 from mailer.errors import ConfigurationError
@@ -183,7 +183,8 @@ def test_one_connection_tries_a_relay_that_was_set_aside_and_the_others_stay_awa
     yard.time.seconds = ASIDE
     assert [yard.chosen() for _ in range(4)] == ["main", "backup", "backup", "backup"]
     assert yard.relays.notices() == (
-        "relay main has been set aside since 10:02 UTC: 535 5.7.8 Bad login; one connection is testing it now",
+        "relay main has been set aside since 10:02 UTC: 535 5.7.8 Bad login; "
+        "one connection is testing it now",
     )
 
 

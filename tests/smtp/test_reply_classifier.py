@@ -1,6 +1,5 @@
 """The reply policy: whose fault it is, reply by reply."""
 
-import random
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +14,6 @@ from mailer.smtp.reply_classifier import (
     Verdict,
     classify_reply,
     clean_reply_text,
-    compute_backoff,
     find_enhanced_code,
     find_retry_delay,
     is_dead_address,
@@ -200,19 +198,6 @@ def test_a_reader_had_a_turn_once_the_server_was_asked_about_them(
 def test_the_ordinary_reply_is_judged_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reply_classifier, "RULES", ())
     assert classify_reply(Stage.dot, 250, "2.0.0 queued as 4F2").verdict is Verdict.sent
-
-
-@given(st.integers(0, 10_000), st.integers())
-def test_the_back_off_doubles_up_to_four_hours_with_full_jitter(deferrals: int, seed: int) -> None:
-    wait = compute_backoff(deferrals, random.Random(seed))
-    ceiling = min(timedelta(minutes=5) * 2 ** min(deferrals, 10), timedelta(hours=4))
-    assert timedelta(seconds=30) <= wait <= ceiling
-
-
-def test_the_jitter_is_full() -> None:
-    waits = [compute_backoff(3, random.Random(seed)).total_seconds() for seed in range(200)]
-    assert min(waits) < 300
-    assert max(waits) > 2100
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mailer.campaigns.launch import LaunchOptions
     from mailer.campaigns.outbox import Outbox
     from mailer.campaigns.plan import Plan
-    from mailer.dispatch.dispatcher import RunResult
+    from mailer.dispatch.run_result import RunResult
     from mailer.workspace import Workspace
 
 _MAX_FILES_NAMED = 3

@@ -1,8 +1,8 @@
-"""The ledger's hot path: one transaction for everything that happened in a moment, through the bare driver.
+"""The ledger's hot path: one transaction for everything that happened in one turn of the loop.
 
-Two rows are written for every message, and SQLAlchemy takes longer to prepare a statement than SQLite to run
-it. What is written here may be no other than what :mod:`mailer.dispatch.deliveries.transition_updates`
-allows; a test compares.
+It uses the bare driver. Two rows are written for every message, and SQLAlchemy takes longer to prepare a
+statement than SQLite to run it. The statements here must allow exactly what
+:mod:`mailer.dispatch.deliveries.transitions` allows; a test compares them.
 """
 
 import contextlib
@@ -26,9 +26,9 @@ _TIME_TYPE = SQLModel.metadata.tables["delivery"].columns.updated_at.type
 
 
 class Transition(NamedTuple):
-    """How one delivery ended, or that it goes back: the state it moves to and the columns that are set.
+    """How one delivery ended, or that it goes back: the state it moves to and the columns to set.
 
-    ``tried`` says whether that counts as an attempt where none was counted when it began.
+    ``is_attempt`` says whether that counts as an attempt if none was counted when it started.
     """
 
     delivery_id: int
@@ -39,10 +39,9 @@ class Transition(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class Batch:
-    """What one transaction carries: the deliveries that were sent, how others ended, and those that are about
-    to begin.
+    """What one transaction records: deliveries that were sent, how others ended, and those about to start.
 
-    Of what was ``sent``, nearly everything, there is the delivery, the server's code and its words.
+    Each of ``sent``, which are nearly all, has the delivery, the server's code and its text.
     """
 
     sent: Sequence[tuple[int, int | None, str]] = ()
@@ -52,7 +51,7 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """What came of a group: the deliveries that may begin, and those whose end found them no longer ours."""
+    """What became of a batch: the deliveries that may start, and those that are no longer ours."""
 
     started: frozenset[int] = frozenset()
     lost: frozenset[int] = frozenset()
@@ -65,7 +64,7 @@ class _PartialResult:
 
 
 class BatchWriter(Protocol):
-    """Writes groups for one dispatcher of one campaign, each in a durable transaction of its own."""
+    """Writes batches for one dispatcher of one campaign, each in one durable transaction."""
 
     def write(self, batch: Batch, now: datetime, *, again: bool = False) -> BatchResult:
         """Write ``group``; it is on the disk when this returns.
@@ -78,11 +77,11 @@ class BatchWriter(Protocol):
         """
 
     def close(self) -> None:
-        """Give the connection back."""
+        """Release the connection."""
 
 
 def open_batch_writer(engine: Engine, campaign_id: int, owner: str) -> BatchWriter:
-    """The journal for the kind of database ``engine`` is on."""
+    """Return the writer for the kind of database of ``engine``."""
     kind = SqliteBatchWriter if engine.dialect.name == "sqlite" else PostgresBatchWriter
     return kind(engine, campaign_id, owner)
 

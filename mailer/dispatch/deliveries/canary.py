@@ -21,7 +21,7 @@ class CampaignProgress:
 
     @property
     def attempted(self) -> int:
-        """How many deliveries have been attempted or are in progress; those suppressed since are not counted."""
+        """How many deliveries have been attempted or are in progress; those suppressed since do not count."""
         counts = self.counts
         decided = counts.sent + counts.rejected + counts.failed + counts.in_doubt + counts.deferred
         return decided + self.claimed

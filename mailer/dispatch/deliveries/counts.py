@@ -1,6 +1,7 @@
 """Count a campaign's deliveries by state, in numbers that always add up."""
 
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import Connection, func, select
 from sqlmodel import col
@@ -64,3 +65,24 @@ def count_deliveries(connection: Connection, campaign_id: int) -> Counts:
     return Counts(
         audience=audience, queued=queued, **{state.value: number for state, number in found.items()}
     )
+
+
+class RunningCounts:
+    """The counts of a campaign, kept up to date as a run records deliveries.
+
+    Counting a million rows again takes half a second.
+    """
+
+    def __init__(self, counts: Counts) -> None:
+        self._before = counts
+        self._added: Counter[DeliveryState] = Counter()
+
+    def add(self, state: DeliveryState) -> None:
+        """Count a delivery that was queued and is in ``state`` now."""
+        self._added[state] += 1
+
+    def current(self) -> Counts:
+        """Return the counts as they are now."""
+        added = {state.value: getattr(self._before, state) + n for state, n in self._added.items()}
+        queued = max(0, self._before.queued - self._added.total())
+        return replace(self._before, queued=queued, **added)

@@ -1,16 +1,16 @@
-"""Settling doubts: from in doubt to sent by proof, to sent or back to the queue by a person's word.
+"""Resolve deliveries in doubt: sent if there is evidence, or sent or requeued if a person decides so.
 
-Beside :mod:`mailer.dispatch.deliveries.ledger` the only module that moves deliveries, by the same conditional
-updates. ``doubted`` stays true, so that what was in doubt once can still be told, and ``reason`` says what
-settled it.
+Besides :mod:`mailer.dispatch.deliveries.ledger` this is the only module that changes deliveries, by the same
+conditional updates. ``doubted`` stays true, so it can still be told what was once in doubt, and ``reason``
+says what resolved it.
 
-A dispatcher that lives settles what it has in hand by itself, and soon. So a person, and a relay's log read
-by a person, decide only about deliveries that no living dispatcher holds. A reader who uses the link in the
-mail is another matter: they have the mail, whoever holds the delivery, and the web cannot know whether that
-owner lives or died with the row in its hands. So this proof takes the delivery from its owner. An owner that
-is alive then finds it gone when it comes to settle it, as though it had been taken for dead, and must leave
-what is recorded (:class:`mailer.dispatch.deliveries.claims.LostClaimError`): the server's answer, whatever it
-is, cannot take back that the reader has the mail.
+A live dispatcher soon resolves the deliveries it holds by itself. So a person, and a relay's log that a
+person reads, decide only about deliveries that no live dispatcher holds. A subscriber who uses the link in
+the mail is different: they have the mail, whoever holds the delivery, and the web cannot know whether that
+owner is alive. So this evidence takes the delivery from its owner. If the owner is alive, it finds the
+delivery gone when it records the outcome, as though it had been taken for dead, and must leave what is
+recorded (:class:`mailer.dispatch.deliveries.claims.LostClaimError`): no reply of the server can change that
+the subscriber has the mail.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -22,13 +22,13 @@ from sqlalchemy import ColumnElement, Connection, or_, select
 from sqlmodel import col
 
 from mailer.database.models import Delivery, DeliveryState
-from mailer.dispatch.deliveries.transition_updates import make_state_update
+from mailer.dispatch.deliveries.transitions import make_state_update
 from subscribers.models import Subscriber
 
 UNSUBSCRIBE_EVIDENCE = "an unsubscribe through its link"
 PREFERENCES_EVIDENCE = "a choice of preferences through its link"
 RETURN_EVIDENCE = "a return to the list through its link"
-"""What proves that a reader has the mail, as :func:`mark_sent_by_evidence` writes it down."""
+"""Evidence that a subscriber has the mail, as :func:`mark_sent_by_evidence` records it."""
 
 _IN_DOUBT = (DeliveryState.in_doubt,)
 _BATCH_SIZE = 500
@@ -42,7 +42,7 @@ _COLUMNS: tuple[Any, ...] = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InDoubtDelivery:
-    """A delivery in doubt that no living dispatcher holds. ``since`` is when it was last written to."""
+    """A delivery in doubt that no live dispatcher holds. ``since`` is when it last changed."""
 
     delivery_id: int
     subscriber_id: int
@@ -53,10 +53,10 @@ class InDoubtDelivery:
 def mark_sent_by_evidence(
     connection: Connection, campaign_id: int, subscriber_id: int, evidence: str, now: datetime
 ) -> bool:
-    """Call the delivery sent if it is in doubt; whether it was. The caller commits.
+    """Mark the delivery as sent if it is in doubt; return whether it was. The caller commits.
 
-    ``evidence`` is what only a reader of the mail, or a server that took it, can have caused, in words for
-    the ledger: "a bounce that quotes its Message-ID".
+    ``evidence`` is something that only a recipient of the mail, or a server that accepted it, can have
+    caused, in words for the ledger: "a bounce that quotes its Message-ID".
     """
     reason = f"proved by {evidence}, {now:%Y-%m-%d %H:%M} UTC"
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.subscriber_id) == subscriber_id)
@@ -66,9 +66,7 @@ def mark_sent_by_evidence(
 def list_in_doubt(
     connection: Connection, campaign_id: int, dead: Collection[str] = ()
 ) -> list[InDoubtDelivery]:
-    """The doubts of a campaign that nobody holds but the dispatchers in ``dead``, in the order of their
-    deliveries.
-    """
+    """List the deliveries in doubt of a campaign that no dispatcher holds, or one in ``dead``."""
     statement = (
         select(*_COLUMNS)
         .join(Subscriber, col(Subscriber.id) == col(Delivery.subscriber_id))
@@ -90,9 +88,7 @@ def list_in_doubt(
 def mark_sent(
     connection: Connection, reasons: Mapping[int, str], *, dead: Collection[str] = (), now: datetime
 ) -> int:
-    """Call doubts sent, by the numbers of their deliveries, each for its reason; how many still were in
-    doubt.
-    """
+    """Mark deliveries as sent, each for its reason; return how many were still in doubt."""
     return sum(
         _update_state(
             connection,
@@ -113,7 +109,7 @@ def requeue(
     dead: Collection[str] = (),
     now: datetime,
 ) -> int:
-    """Put doubts back in the queue, to be sent under the same Message-ID; how many still were in doubt."""
+    """Requeue deliveries, to be sent under the same Message-ID; return how many were still in doubt."""
     numbers = list(delivery_ids)
     return sum(
         _update_state(

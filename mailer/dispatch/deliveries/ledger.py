@@ -1,8 +1,8 @@
-"""The ledger: the one module that moves a delivery.
+"""The ledger: it claims deliveries and records how they ended.
 
-Every move is an UPDATE that names the state and the owner it expects and whose row count is looked at, so
-that two processes that want the same delivery cannot both have it, and one that was taken for dead cannot
-send after all.
+Every change is an UPDATE that names the state and the owner it expects and whose row count is checked. So two
+processes that want the same delivery cannot both have it, and one that was taken for dead cannot send after
+all.
 """
 
 import contextlib
@@ -20,14 +20,14 @@ from sqlmodel import col
 
 from mailer.database.clock import CachedClock, Clock, read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
+from mailer.dispatch.backoff import compute_backoff
 from mailer.dispatch.deliveries.batch_writer import Batch, BatchResult, Transition, open_batch_writer
 from mailer.dispatch.deliveries.canary import CampaignProgress, read_canary
 from mailer.dispatch.deliveries.claims import Claim, LostClaimError, is_in_state, read_claims, select_due
 from mailer.dispatch.deliveries.counts import count_deliveries
-from mailer.dispatch.deliveries.transition_updates import make_state_update
-from mailer.dispatch.deliveries.transitions import change_campaign_state
+from mailer.dispatch.deliveries.transitions import change_campaign_state, make_state_update
 from mailer.errors import MailerError
-from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, compute_backoff
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from subscribers.models import Status, Subscriber
 
 _DEFAULT_RETRY_FOR = timedelta(hours=72)
@@ -41,12 +41,12 @@ class LedgerUnreachableError(MailerError):
     def __init__(self, error: Exception) -> None:
         words = str(getattr(error, "orig", None) or error).strip()
         super().__init__(
-            f"The database failed while sending: {words}. Sending has stopped. Fix the database, then resume the "
-            "campaign. A message whose outcome could not be recorded is then listed as in doubt."
+            f"The database failed while sending: {words}. Sending has stopped. Fix the database, then resume "
+            "the campaign. A message whose outcome could not be recorded is then listed as in doubt."
         )
 
 
-# Made once: to make a statement takes longer than to run it.
+# Built once: building a statement takes longer than running it.
 _REQUEUE_DUE = make_state_update(
     [DeliveryState.deferred],
     DeliveryState.queued,
@@ -66,21 +66,18 @@ _CLAIM = make_state_update(
 
 @dataclass(frozen=True, kw_only=True)
 class RescueResult:
-    """What dead dispatchers left behind: ``queued`` were never on the wire or are sent again, ``in_doubt``
-    are held.
-    """
+    """What dead dispatchers left: ``queued`` were never sent or are sent again, ``in_doubt`` are held."""
 
     queued: int = 0
     in_doubt: int = 0
 
 
 class Ledger:
-    """The deliveries of one campaign, as moved by one dispatcher (``owner``), from one thread.
+    """The deliveries of one campaign, as changed by one dispatcher (``owner``), from one thread.
 
-    ``retry_for`` is how long a deferred reader is tried again, ``halt_at_rejected`` the share of refusals
-    among a canary's readers after which only a person lets the rest go. Each method is one transaction
-    of its own.
-    The owner closes it.
+    ``retry_for`` is how long a deferred delivery is tried again, ``halt_at_rejected`` the share of rejections
+    in a canary after which only a person can let the rest go. Each method is one transaction. Close it after
+    use.
     """
 
     def __init__(
@@ -106,18 +103,18 @@ class Ledger:
         self._select_due = select_due(campaign_id)
 
     def now(self) -> datetime:
-        """The database's time."""
+        """Return the database's time."""
         return self._now()
 
     def close(self) -> None:
-        """Give back the connection it writes through."""
+        """Release the connection it writes through."""
         self._writer.close()
 
     def claim(self, limit: int) -> list[Claim]:
-        """Take up to ``limit`` deliveries that are due, the least tried first.
+        """Claim up to ``limit`` deliveries that are due, the fewest attempts first.
 
-        Readers who have left since the launch are put aside as suppressed. The list is empty when nothing
-        is due or the campaign is not sending.
+        Deliveries to subscribers who have left since the launch become suppressed. The list is empty if
+        nothing is due or the campaign is not sending.
         """
         with self._transaction() as (connection, now):
             self._requeue_due(connection, now)
@@ -133,19 +130,20 @@ class Ledger:
         return claims
 
     def record(self, batch: Batch) -> BatchResult:
-        """Write down, in one durable transaction, how deliveries ended and which are about to begin.
+        """Record, in one durable transaction, how deliveries ended and which are about to be sent.
 
-        A delivery that is not among those written as ``begun`` must not be sent: the campaign is no longer
-        sending, the reader has left, or the delivery is no longer ours. A database that is busy or restarting
-        is waited for, because an outcome that is known and forgotten would be a doubt.
+        A delivery that is not in ``started`` of the result must not be sent: the campaign is no longer
+        sending, the subscriber has left, or the delivery is no longer ours. A database that is busy or
+        restarting is waited for, because an outcome that is known but not recorded would leave the delivery
+        in doubt.
 
         Raises:
-            LedgerUnreachableError: the database failed; what of the group is on record is not known.
+            LedgerUnreachableError: the database failed; how much of the batch was recorded is not known.
         """
         for turn, pause in enumerate((*_RECORD_RETRY_DELAYS, None)):
             try:
                 written = self._writer.write(batch, self._now(), again=turn > 0)
-                # Written again, what the first time has written is found to be no longer ours.
+                # When written again, what was written the first time no longer counts as ours.
                 return written if turn == 0 else BatchResult(started=written.started)
             except (SQLAlchemyError, self._engine.dialect.loaded_dbapi.Error) as error:
                 if pause is None or not _is_temporary(error):
@@ -160,7 +158,7 @@ class Ledger:
         starting: Sequence[int] = (),
         returned: Sequence[Transition] = (),
     ) -> Batch:
-        """What to record of hand-overs that ended, with the deliveries that begin and those that go back."""
+        """Build the batch of deliveries that ended, are about to be sent, or go back in the queue."""
         sent, others = [], list(returned)
         for claim, outcome in ended:
             if outcome.verdict is Verdict.sent:
@@ -187,10 +185,10 @@ class Ledger:
             case Verdict.give_back | Verdict.stop:
                 return Transition(claim.delivery_id, DeliveryState.queued, outcome.is_attempt)
             case Verdict.sent:
-                raise AssertionError("what was sent has no entry of its own")
+                raise AssertionError("a delivery that was sent has no transition of its own")
 
     def postpone(self, claims: Sequence[tuple[Claim, datetime]], reason: str) -> None:
-        """Leave claimed deliveries until a time, each its own, without counting it as a try."""
+        """Defer claimed deliveries until a time, each its own, without counting an attempt."""
         ends = [
             Transition(
                 claim.delivery_id, DeliveryState.deferred, False, (("not_before", at), ("reason", reason))
@@ -200,10 +198,9 @@ class Ledger:
         self.record(Batch(transitions=ends))
 
     def pause_and_requeue(self, delivery_ids: Collection[int], reason: str) -> int:
-        """Pause the campaign and take back refusals and failures that were not the readers' fault; how
-        many.
+        """Pause the campaign and requeue deliveries that failed for reasons of ours; return how many.
 
-        Readers who are bounced by now keep their refusal: they would get no mail.
+        Subscribers who have bounced by now keep their refusal: they would get no mail.
         """
         final = [DeliveryState.rejected, DeliveryState.failed]
         reader = col(Subscriber.id) == col(Delivery.subscriber_id)
@@ -216,10 +213,10 @@ class Ledger:
             return _update_state(connection, final, DeliveryState.queued, *suspects, updated_at=now)
 
     def rescue(self, dead: Collection[str]) -> RescueResult:
-        """Take over what dead dispatchers left in hand, of this campaign and of others.
+        """Take over what dead dispatchers held, of this campaign and of others.
 
-        What was only claimed was never on the wire and goes back in the queue. What had begun may have
-        arrived: it is in doubt, and is queued again only where its campaign says ``resend``.
+        What was only claimed was never sent and goes back in the queue. What was being sent may have arrived:
+        it is in doubt, and is queued again only if its campaign says ``resend``.
         """
         with self._transaction() as (connection, now):
             values: dict[str, Any] = {"owner": None, "updated_at": now}
@@ -234,7 +231,8 @@ class Ledger:
         return RescueResult(queued=queued, in_doubt=held)
 
     def requeue_in_doubt(self, *, always: bool = False) -> int:
-        """Queue again what is settled as in doubt, where the campaign says ``resend`` or ``always``."""
+        """Requeue deliveries in doubt that no dispatcher holds, if the campaign says ``resend`` or
+        ``always``."""
         with self._transaction() as (connection, now):
             ours = col(Delivery.campaign_id) == self.campaign_id
             conditions = (ours, col(Delivery.owner).is_(None), _may_resend(always=always))
@@ -244,7 +242,7 @@ class Ledger:
             )
 
     def pause_after_canary(self) -> str:
-        """Pause the campaign if its canary is complete; the reason, empty if there is none to pause for."""
+        """Pause the campaign if its canary is complete; return the reason, empty if it was not paused."""
         if self._canary_share is None:
             return ""
         with self._transaction() as (connection, now):
@@ -263,14 +261,14 @@ class Ledger:
             return reason if moved else ""
 
     def pause(self, reason: str) -> bool:
-        """Pause the campaign with a reason for a person; whether it was sending."""
+        """Pause the campaign with a reason for a person; return whether it was sending."""
         with self._transaction() as (connection, _):
             return change_campaign_state(connection, self.campaign_id, CampaignState.paused, reason=reason)
 
     def finish(self) -> bool:
-        """Call the campaign finished if nothing is left to do; whether it was.
+        """Mark the campaign as finished if nothing is left to do; return whether it was.
 
-        A delivery on the wire counts as left to do: the server may still answer "not now".
+        A delivery that is being sent counts as left to do: the server may still defer it.
         """
         ours = col(Delivery.campaign_id) == self.campaign_id
         left = (
@@ -285,25 +283,25 @@ class Ledger:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[tuple[Connection, datetime]]:
-        """A transaction and its time. It is committed, durably, before the caller goes on."""
+        """Open a transaction and tell its time. It is committed, durably, before the caller goes on."""
         with self._engine.begin() as connection:
             yield connection, self._clock(connection)
 
     def _limit_to_canary(self, connection: Connection, limit: int, now: datetime) -> int:
-        """``limit``, or what the canary still allows of it."""
+        """Return ``limit``, or what the canary still allows of it."""
         if self._canary_share is None:
             return limit
         campaign = self._lock_campaign(connection)
         canary = read_canary(campaign, halt_at_rejected=self._canary_share)
         if canary is None or canary.is_over(now):
-            # It cannot come back: a canary is chosen at the launch.
+            # It cannot return: a canary is set at the launch.
             self._canary_share = None
             return limit
         allowance = canary.allowance(self._read_progress(connection), now)
         return limit if allowance is None else min(limit, allowance)
 
     def _lock_campaign(self, connection: Connection) -> Campaign:
-        """The campaign's row, for this transaction alone: two that claim at once must not both fill up."""
+        """Lock and return the campaign's row: two dispatchers must not both fill up the canary."""
         statement = select(Campaign).where(col(Campaign.id) == self.campaign_id).with_for_update()
         row = connection.execute(statement).one()
         return Campaign(**row._mapping)
@@ -341,7 +339,7 @@ class Ledger:
 
 
 def _is_temporary(error: Exception) -> bool:
-    """Whether waiting can help: a constraint that does not hold never will."""
+    """Whether waiting can help: a constraint that is violated stays so."""
     return not isinstance(error, sqlite3.IntegrityError)
 
 
@@ -349,7 +347,7 @@ def _may_resend(*, always: bool = False) -> ColumnElement[bool]:
     return exists().where(
         col(Campaign.id) == col(Delivery.campaign_id),
         true() if always else col(Campaign.in_doubt_policy) == InDoubtPolicy.resend,
-        # A cancelled campaign sends nothing again; its doubts stay named.
+        # A cancelled campaign sends nothing again; its deliveries stay in doubt.
         col(Campaign.state) != CampaignState.cancelled,
     )
 
@@ -361,5 +359,5 @@ def _update_state(
     *conditions: ColumnElement[bool],
     **values: Any,
 ) -> int:
-    """Move the deliveries that are in ``sources`` and meet ``conditions``; how many that were."""
+    """Move the deliveries in ``sources`` that meet ``conditions``; return how many."""
     return connection.execute(make_state_update(sources, to, *conditions, **values)).rowcount

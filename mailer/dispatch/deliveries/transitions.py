@@ -1,13 +1,14 @@
 """The state transitions a campaign and a delivery may make. No others happen."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, update
+from sqlalchemy import ColumnElement, Connection, Update, or_, update
 from sqlmodel import col
 
-from mailer.database.models import Campaign, CampaignState, DeliveryState
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.dispatch.deliveries.claims import is_in_state
 
 _C = CampaignState
 _D = DeliveryState
@@ -60,3 +61,15 @@ def change_campaign_state(
         .values(state=to, state_reason=reason, **values)
     )
     return connection.execute(statement).rowcount == 1
+
+
+def make_state_update(
+    sources: Sequence[DeliveryState], to: DeliveryState, *conditions: ColumnElement[bool], **values: Any
+) -> Update:
+    """Build the UPDATE that moves deliveries in ``sources`` that meet ``conditions`` to ``to`` and sets
+    ``values``."""
+    for source in sources:
+        if to not in DELIVERY_TRANSITIONS[source]:
+            raise AssertionError(f"a delivery cannot move from {source} to {to}")
+    from_there = or_(*(is_in_state(source) for source in sources))
+    return update(Delivery).where(from_there, *conditions).values(state=to, **values)

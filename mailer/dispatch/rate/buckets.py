@@ -1,4 +1,4 @@
-"""The rows that rates are kept in: taking lanes in hand, and which of their times to believe."""
+"""The rows that hold rates: locking and saving buckets, and which of their times to believe."""
 
 import contextlib
 from collections.abc import Collection, Iterable, Iterator
@@ -14,7 +14,7 @@ from mailer.database.models import RateBucket
 
 @dataclass(frozen=True, kw_only=True)
 class BucketState:
-    """How far a lane is taken: ``next_at`` is its next free turn, ``used`` counts the turns of ``day``."""
+    """How far a bucket is taken: ``next_at`` is its next free slot, ``used`` counts the slots of ``day``."""
 
     name: str
     next_at: datetime | None = None
@@ -22,11 +22,11 @@ class BucketState:
     used: int = 0
 
     def first_slot(self, now: datetime, furthest: timedelta) -> datetime:
-        """The next free turn.
+        """Return the next free slot.
 
-        A lane that is taken for longer than ``furthest`` was written by a clock that has been set back since.
-        To wait for that time could take a day, so it is forgotten: what it costs is that the turns which are
-        already taken come on top, once.
+        A bucket that is taken further ahead than ``furthest`` was written by a clock that has been set back
+        since. Waiting for that time could take a day, so it is forgotten. The cost is that the slots already
+        taken come on top, once.
         """
         if self.next_at is None or self.next_at - now > furthest:
             return now
@@ -37,28 +37,28 @@ class BucketState:
 def lock_buckets(
     engine: Engine, names: Collection[str]
 ) -> Iterator[tuple[Connection, dict[str, BucketState]]]:
-    """A transaction in which the lanes ``names`` are ours alone; those that are missing are made."""
+    """Open a transaction that locks the buckets ``names``; missing ones are created."""
     while True:
         with engine.begin() as connection:
-            bookings = _select_for_update(connection, names)
-            missing = set(names) - bookings.keys()
+            buckets = _select_for_update(connection, names)
+            missing = set(names) - buckets.keys()
             if not missing:
-                yield connection, bookings
+                yield connection, buckets
                 return
-        # In a transaction of its own: waiting for somebody who makes the same lane while we hold others
-        # could be a deadlock.
+        # In a separate transaction: waiting for another process that creates the same bucket while we hold
+        # others could be a deadlock.
         _create(engine, missing)
 
 
 def save_buckets(connection: Connection, buckets: Iterable[BucketState]) -> None:
-    """Write down how far the lanes are taken."""
+    """Save how far the buckets are taken."""
     statement = (
         update(RateBucket)
-        .where(col(RateBucket.name) == bindparam("lane"))
+        .where(col(RateBucket.name) == bindparam("bucket"))
         .values(next_at=bindparam("next_at"), day=bindparam("day"), used=bindparam("used"))
     )
-    # On the table, not the model: an UPDATE of many rows by other than their key is no matter for the ORM.
-    rows = [{"lane": b.name, "next_at": b.next_at, "day": b.day, "used": b.used} for b in buckets]
+    # On the table, not the model: the ORM does not update many rows by anything but their key.
+    rows = [{"bucket": b.name, "next_at": b.next_at, "day": b.day, "used": b.used} for b in buckets]
     if rows:
         connection.execute(statement, rows)
 
@@ -67,7 +67,7 @@ def _select_for_update(connection: Connection, names: Collection[str]) -> dict[s
     statement = (
         select(col(RateBucket.name), col(RateBucket.next_at), col(RateBucket.day), col(RateBucket.used))
         .where(col(RateBucket.name).in_(names))
-        # Everybody takes them in the same order, so that two never wait for each other.
+        # All processes lock them in the same order, so that two never wait for each other.
         .order_by(col(RateBucket.name))
         .with_for_update()
     )

@@ -1,8 +1,8 @@
-"""How fast to each domain of readers: a domain's server may take little, and must not make the others wait.
+"""Rates for the domains of recipients: a slow domain must not make the others wait.
 
-Each claimed batch is looked through once. What a domain takes within the next seconds goes now, in turns; the
-rest is put off, spread over the time that the domain needs for it. So a million readers of one provider
-trickle, and everybody else's mail goes past them.
+Each claimed batch is divided once. What a domain accepts within the next seconds is sent now, in slots; the
+rest is postponed, spread over the time that the domain needs for it. So a million subscribers at one provider
+get their mail slowly, and all others' mail passes them by.
 """
 
 import time
@@ -21,22 +21,22 @@ from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
 from mailer.errors import ConfigurationError
 
 ANY_DOMAIN = "*"
-"""The key of the rate that holds for each domain that has none of its own."""
+"""The key of the rate for each domain that has no rate of its own."""
 
-# What goes within this many seconds is kept in hand until its turn; any longer, and a pause or a reader who
-# leaves would find it there.
+# What is sent within this many seconds is held until its slot; any longer, and a pause or an unsubscribe
+# would come too late.
 _HORIZON = timedelta(seconds=5)
-# Nobody is put off further than this, so that a rate that is changed soon tells.
+# Nothing is postponed further than this, so that a changed rate soon takes effect.
 _MAX_DELAY = timedelta(hours=4)
 _CLOCK_SLACK = timedelta(minutes=1)
 _PREFIX = "domain:"
-# A lane that has been free for so long is as good as none.
+# A bucket that has been free for so long can be removed.
 _UNUSED_AFTER = timedelta(days=1)
 
 
 class Slot(NamedTuple):
-    """When a delivery may go: ``seconds`` from now; or, where ``not_before`` is set, it is to be put off
-    until that moment (UTC), and then asks anew.
+    """When a delivery may be sent: ``seconds`` from now; or, if ``not_before`` is set, it is postponed until
+    then (UTC) and asks again.
     """
 
     seconds: float = 0.0
@@ -47,12 +47,12 @@ _NO_DELAY = Slot()
 
 
 def domain_bucket(domain: str) -> str:
-    """The lane of what a domain of readers takes."""
+    """Return the name of the bucket of a domain's rate."""
     return f"{_PREFIX}{domain}"
 
 
 def domain_of(address: str) -> str:
-    """The domain of an address: what is behind the last @, in small letters, as DNS has it (A-labels)."""
+    """Return the domain of an address, after the last @, in lower case and as in DNS (A-labels)."""
     domain = address.rpartition("@")[2].casefold()
     if domain.isascii():
         return domain
@@ -63,11 +63,11 @@ def domain_of(address: str) -> str:
 
 
 class DomainRateLimiter:
-    """Spreads deliveries over the time that their readers' domains need.
+    """Spreads deliveries over the time that their recipients' domains need.
 
-    ``rates`` are messages per second over all machines by domain, ``"*"`` holds for each other domain by
-    itself. ``monotonic`` is this process's own clock, in seconds. Turns are shared by all machines; what is
-    put off is reckoned by each on its own, and asks again when its time has come.
+    ``rates`` are messages per second over all machines by domain; ``"*"`` applies to each other domain
+    separately. ``monotonic`` is this process's own clock, in seconds. Slots are shared by all machines; what
+    is postponed is planned by each on its own, and asks again when its time has come.
 
     Raises:
         ConfigurationError: a rate is not above 0.
@@ -84,7 +84,7 @@ class DomainRateLimiter:
         for domain, rate in rates.items():
             if not rate > 0:
                 raise ConfigurationError(
-                    f"[domain_rates] {domain} = {rate:g}: a rate is in messages per second and must be above 0. "
+                    f"[domain_rates] {domain} = {rate:g}: a rate is in messages per second and above 0. "
                     "Correct it, or remove the line for no limit."
                 )
         self._engine = engine
@@ -108,12 +108,12 @@ class DomainRateLimiter:
         if not waiting:
             return slots
         self._remove_unused()
-        with lock_buckets(self._engine, [domain_bucket(d) for d in waiting]) as (connection, bookings):
+        with lock_buckets(self._engine, [domain_bucket(d) for d in waiting]) as (connection, buckets):
             now = self._clock(connection)
             taken = []
             for domain, places in waiting.items():
-                found, booking = self._assign_slots(domain, len(places), bookings[domain_bucket(domain)], now)
-                taken.append(booking)
+                found, bucket = self._assign_slots(domain, len(places), buckets[domain_bucket(domain)], now)
+                taken.append(bucket)
                 for place, slot in zip(places, found, strict=True):
                     slots[place] = slot
             save_buckets(connection, taken)
@@ -132,36 +132,36 @@ class DomainRateLimiter:
         return self._rates.get(domain, self._default_rate)
 
     def _assign_slots(
-        self, domain: str, count: int, booking: BucketState, now: datetime
+        self, domain: str, count: int, bucket: BucketState, now: datetime
     ) -> tuple[list[Slot], BucketState]:
-        """Slots for ``count`` deliveries to one domain, and how far its lane is taken with them."""
+        """Return slots for ``count`` deliveries to one domain, and the state of its bucket after them."""
         rate = self._rate(domain)
         assert rate is not None  # noqa: S101 - only domains with a rate come here
         interval = timedelta(seconds=1 / rate)
-        # Turns are taken as far as the horizon and never beyond it.
-        first = booking.first_slot(now, _HORIZON + interval + _CLOCK_SLACK)
-        turns = (
+        # Slots are taken as far as the horizon and never beyond it.
+        first = bucket.first_slot(now, _HORIZON + interval + _CLOCK_SLACK)
+        count_now = (
             max(0, min(count, int((now + _HORIZON - first) / interval) + 1)) if first - now <= _HORIZON else 0
         )
         start = (first - now).total_seconds()
-        slots = [Slot(seconds=start + turn / rate) for turn in range(turns)]
-        free = first + turns * interval
-        slots += self._postpone(domain, count - turns, free, now)
-        return slots, replace(booking, next_at=free)
+        slots = [Slot(seconds=start + number / rate) for number in range(count_now)]
+        free = first + count_now * interval
+        slots += self._postpone(domain, count - count_now, free, now)
+        return slots, replace(bucket, next_at=free)
 
     def _postpone(self, domain: str, count: int, free: datetime, now: datetime) -> list[Slot]:
-        """Slots behind everything that this domain has to do already."""
+        """Return slots after everything that is already planned for this domain."""
         if count == 0:
             return []
         ours, interval = self._monotonic(), 1 / (self._rate(domain) or 1)
         furthest = _MAX_DELAY.total_seconds()
         start = max((free - now).total_seconds(), self._busy_until.get(domain, ours) - ours)
         self._busy_until[domain] = ours + min(start + count * interval, furthest)
-        waits = (min(start + turn * interval, furthest) for turn in range(count))
+        waits = (min(start + number * interval, furthest) for number in range(count))
         return [Slot(seconds=wait, not_before=now + timedelta(seconds=wait)) for wait in waits]
 
     def _remove_unused(self) -> None:
-        """Once a run, forget the domains that nobody has written to for a day."""
+        """Once a run, remove the buckets of domains that no message went to for a day."""
         if self._has_removed_unused:
             return
         self._has_removed_unused = True
@@ -170,6 +170,6 @@ class DomainRateLimiter:
                 col(RateBucket.name).startswith(_PREFIX, autoescape=True),
                 col(RateBucket.next_at) < self._clock(connection) - _UNUSED_AFTER,
             )
-            # What somebody has in hand is not forgotten, and not waited for.
+            # Rows that another process has locked stay, and are not waited for.
             names = select(col(RateBucket.name)).where(*old).with_for_update(skip_locked=True)
             connection.execute(delete(RateBucket).where(col(RateBucket.name).in_(names)))

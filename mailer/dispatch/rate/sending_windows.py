@@ -1,12 +1,12 @@
-"""When it is a reader's daytime: sending windows by the reader's country.
+"""Sending windows: send only at certain local times in the subscriber's country.
 
-A window is a range of local times on some days of the week. What counts is the clock on the reader's wall: a
-moment is inside when that clock shows a time in the range, also on the days when it jumps. A window over
+A window is a range of local times on some days of the week. The clock on the subscriber's wall counts: the
+window is open when that clock shows a time in the range, also on the days when it jumps. A window over
 midnight belongs to the day on which it opens.
 
-A country has one zone here. CLDR (through Babel) says which; for a country with several it is the one of most
-of its people, unless ``[time_zones]`` names another. Who is in no country we know, or in none, has the zone
-of ``"*"`` in ``[time_zones]``, or UTC.
+A country has one time zone here, from CLDR (through Babel). For a country with several it is the one of most
+of its people, unless ``[time_zones]`` names another. Subscribers without a known country have the zone of
+``"*"`` in ``[time_zones]``, or UTC.
 """
 
 from collections.abc import Callable, Iterator
@@ -20,8 +20,8 @@ from babel.core import get_global
 from mailer.errors import ConfigurationError
 from mailer.settings import Settings
 
-# The capital's, which is everywhere that of the most people (AQ and UM have neither). Others are for the
-# settings: a list with many readers in California needs America/Los_Angeles there.
+# The capital's, which everywhere is that of most people (AQ and UM have neither). The settings can name
+# another: a list with many subscribers in California needs America/Los_Angeles.
 MAIN_ZONES: Final = {
     "AQ": "Antarctica/McMurdo",
     "AR": "America/Argentina/Buenos_Aires",
@@ -68,7 +68,7 @@ _MAX_DAYS: Final = 30
 
 
 class _Interval(NamedTuple):
-    """A stretch of time (UTC, without its end) in which the window is open, or in which it is not."""
+    """A period (UTC, without its end) in which the window is open, or in which it is closed."""
 
     start: datetime
     end: datetime
@@ -76,10 +76,10 @@ class _Interval(NamedTuple):
 
 
 class SendingWindows:
-    """Says when the window of a country's readers opens.
+    """Says when the sending window of a country opens.
 
     Raises:
-        ConfigurationError: the window, its days or a zone in the settings make no sense.
+        ConfigurationError: the window, its days or a zone in the settings is invalid.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -97,11 +97,11 @@ class SendingWindows:
 
     @property
     def is_always_open(self) -> bool:
-        """Whether nobody ever waits."""
+        """Whether the window never closes."""
         return self._end - self._start == _WHOLE_DAY and len(self._days) == len(_DAYS)
 
     def zone_of(self, country: str | None) -> ZoneInfo:
-        """The zone of a country (ISO 3166-1 alpha-2)."""
+        """Return the time zone of a country (ISO 3166-1 alpha-2)."""
         key = (country or _ANY_COUNTRY).upper()
         if key not in self._zones:
             name = MAIN_ZONES.get(key) or next(iter(get_global("territory_zones").get(key, ())), None)
@@ -110,7 +110,7 @@ class SendingWindows:
         return self._zones[key]
 
     def opens_at(self, country: str | None, now: datetime) -> datetime | None:
-        """When the window of this country's readers opens (UTC); None when it is open ``now``."""
+        """Return when the window of this country opens (UTC); None if it is open ``now``."""
         if self.is_always_open:
             return None
         zone = self.zone_of(country)
@@ -120,7 +120,7 @@ class SendingWindows:
         return None if span.is_open else span.end
 
     def is_open_at(self, zone: ZoneInfo, moment: datetime) -> bool:
-        """Whether the window is open at ``moment`` for readers in ``zone``."""
+        """Whether the window is open at ``moment`` in ``zone``."""
         local = moment.astimezone(zone)
         minute, day = local.hour * 60 + local.minute, local.weekday()
         if self._start < self._end:
@@ -131,18 +131,16 @@ class SendingWindows:
         )
 
     def _find_interval(self, zone: ZoneInfo, now: datetime) -> _Interval:
-        """The stretch around ``now``, from ``now`` on."""
+        """Return the period around ``now``, from ``now`` on."""
         is_open = self.is_open_at(zone, now)
         for moment in self._possible_changes(zone, now):
             if self.is_open_at(zone, moment) is not is_open:
                 return _Interval(now, moment, is_open)
-        # A range that the clocks never show, of minutes that they skip on each of its days.
+        # A range of minutes that the clocks skip on each of its days, so they never show it.
         return _Interval(now, now + timedelta(days=_MAX_DAYS), is_open)
 
     def _possible_changes(self, zone: ZoneInfo, now: datetime) -> Iterator[datetime]:
-        """Every moment after ``now`` at which the window may open or close, in order: between two of them it
-        does neither.
-        """
+        """Yield every moment after ``now`` at which the window may open or close, in order."""
         since = now
         for _ in range(_MAX_DAYS):
             until = since + timedelta(days=1)
@@ -155,7 +153,8 @@ class SendingWindows:
             since = until
 
     def _window_edges(self, zone: ZoneInfo, day: date) -> Iterator[datetime]:
-        """When the clocks of ``zone`` show midnight and the window's times on ``day``, each time they do."""
+        """Yield when the clocks of ``zone`` show midnight and the window's times on ``day``, each time they
+        do."""
         for minute in {0, self._start % _WHOLE_DAY, self._end % _WHOLE_DAY}:
             for fold in (0, 1):
                 shown = time_of_day(minute // 60, minute % 60, fold=fold)
@@ -163,7 +162,7 @@ class SendingWindows:
 
 
 def _find_offset_changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iterator[datetime]:
-    """The moments in ``(start, end]`` from which on the clocks of ``zone`` have another distance from UTC."""
+    """Yield the moments in ``(start, end]`` at which the UTC offset of ``zone`` changes."""
 
     def offset(moment: datetime) -> timedelta | None:
         return moment.astimezone(zone).utcoffset()
@@ -176,7 +175,7 @@ def _find_offset_changes(zone: ZoneInfo, start: datetime, end: datetime) -> Iter
 
 
 def _bisect(start: datetime, end: datetime, offset: Callable[[datetime], timedelta | None]) -> datetime:
-    """The first whole second of ``(start, end]`` with the offset of ``end``; that of ``start`` is another."""
+    """Return the first whole second of ``(start, end]`` with the offset of ``end``, not of ``start``."""
     low = start.replace(microsecond=0)
     steps_low, steps_high = 0, -((low - end) // _SECOND)
     while steps_high - steps_low > 1:
@@ -189,7 +188,8 @@ def _bisect(start: datetime, end: datetime, offset: Callable[[datetime], timedel
 
 
 def _parse_window(text: str) -> tuple[int, int]:
-    """The first minute of the day inside, and the first that is not; the whole day without a text."""
+    """Return the first minute of the day inside the window and the first outside; all day if ``text`` is
+    empty."""
     if not text:
         return 0, _WHOLE_DAY
     opening, closing = (int(part[:2]) * 60 + int(part[3:]) for part in text.split("-"))

@@ -90,8 +90,8 @@ def test_with_minutes_it_goes_on_by_itself() -> None:
     until = canary.ends_at(OUT, START)
     assert until == START + timedelta(minutes=92)
     assert canary.explain(OUT, until, START) == (
-        "The canary of 50 is complete: 48 sent, 2 rejected. The campaign continues automatically at 10:32 UTC; "
-        "to send to the other 9,950 now, run `mailer campaigns resume 7`."
+        "The canary of 50 is complete: 48 sent, 2 rejected. The campaign continues automatically at 10:32 "
+        "UTC; to send to the other 9,950 now, run `mailer campaigns resume 7`."
     )
 
 

@@ -12,7 +12,6 @@ from sqlmodel import Session
 
 from mailer.database.models import RateBucket
 from mailer.dispatch.rate.limiter import (
-    AdaptiveThrottle,
     RateLimiter,
     campaign_bucket,
     relay_bucket,
@@ -259,46 +258,3 @@ def test_the_days_before_a_warm_up_are_like_its_first() -> None:
 
 def test_a_warm_up_of_long_ago_has_a_number_still() -> None:
     assert warm_up_limit(WarmUpSettings(since=date(1926, 3, 1)))(date(2026, 3, 1)) == 10**9
-
-
-def test_each_complaint_doubles_the_distance(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    distances = []
-    for _ in range(3):
-        brake.slow_down()
-        brake.acquire()
-        distances.append(brake.acquire())
-        watch.now += 5
-        brake.acquire()
-        watch.now += 5
-    assert distances[0] == pytest.approx(0.05)
-    assert distances[1] == pytest.approx(0.1, rel=0.1)
-    assert distances[2] == pytest.approx(0.2, rel=0.1)
-
-
-def test_complaints_that_come_together_are_one(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    for _ in range(50):
-        brake.slow_down()
-    brake.acquire()
-    assert brake.acquire() == pytest.approx(0.05)
-
-
-def test_the_brake_loosens_with_time_and_lets_go(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    brake.slow_down()
-    watch.now += 60
-    brake.acquire()
-    assert brake.acquire() == pytest.approx(0.05 * 0.9)
-    watch.now += 3600
-    brake.acquire()
-    assert brake.acquire() == 0
-
-
-def test_the_distance_never_exceeds_ten_seconds(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    for _ in range(30):
-        brake.slow_down()
-        watch.now += 5
-    brake.acquire()
-    assert brake.acquire() <= 10

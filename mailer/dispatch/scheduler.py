@@ -1,4 +1,4 @@
-"""When each message of a run may go: the campaign's rate, its relay's, its reader's domain and their hour."""
+"""When each message of a run may be sent, by the rates of its campaign, relay and domain and local time."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -12,16 +12,16 @@ from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay
 
 _PAUSE_SECONDS = 60.0
-"""A day ends by the database's clock, which may be set: so it is asked again."""
+"""A day ends by the database's clock, which may be changed, so it is asked again."""
 
 _WINDOW_CLOSED_REASON = "It is outside the sending hours where the subscriber lives."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """Claimed deliveries by when they may go: ``now``, in so many seconds, or not before a time.
+    """Claimed deliveries by when they may be sent: ``now``, in so many seconds, or not before a time.
 
-    ``later`` has the deliveries by the reason they are put off for.
+    ``later`` groups deliveries by the reason why they are postponed.
     """
 
     now: Sequence[Claim] = ()
@@ -30,7 +30,7 @@ class Schedule:
 
 
 class SendScheduler:
-    """The pace of one run. For the thread of its loop."""
+    """Applies every rate and window of one run. For the thread of its event loop."""
 
     def __init__(
         self,
@@ -44,9 +44,11 @@ class SendScheduler:
         self._domains = domains
         self._windows = windows
         self._loop = asyncio.get_running_loop()
-        # When turns that were taken and not yet used come, by the lane's name; "" is the campaign's.
+        # When the slots begin that were taken and not yet used, by bucket; "" is the campaign's.
         self._slots: dict[str, float] = {}
-        self._is_unlimited = campaign.is_unlimited and all(lane.is_unlimited for lane in relays.values())
+        self._is_unlimited = campaign.is_unlimited and all(
+            limiter.is_unlimited for limiter in relays.values()
+        )
 
     @property
     def is_unlimited(self) -> bool:
@@ -54,39 +56,39 @@ class SendScheduler:
         return self._is_unlimited
 
     def seconds_until_slot(self, relay: Relay) -> float | None:
-        """Seconds until a message may go over ``relay``; None when it takes none for the rest of the day.
+        """Return the seconds until a message may go over ``relay``; None if it takes no more today.
 
-        A turn is kept for whoever asks first once it has come; :meth:`use` says that it was used.
+        A slot is kept for the first caller after it has begun; :meth:`use_slot` says that it was used.
         """
         if self._is_unlimited and relay.throttle.interval == 0:
             return 0.0
-        lane = self._relays[relay.name]
-        if not self._hold_slot("", self._campaign) or not self._hold_slot(relay.name, lane):
+        limiter = self._relays[relay.name]
+        if not self._hold_slot("", self._campaign) or not self._hold_slot(relay.name, limiter):
             return None
-        if (braked := f"{relay.name} braked") not in self._slots:
-            self._slots[braked] = self._loop.time() + relay.throttle.acquire()
-        turns = (self._slots[name] for name in ("", relay.name, braked))
-        return max(0.0, max(turns) - self._loop.time())
+        if (throttled := f"{relay.name} throttled") not in self._slots:
+            self._slots[throttled] = self._loop.time() + relay.throttle.acquire()
+        slots = (self._slots[name] for name in ("", relay.name, throttled))
+        return max(0.0, max(slots) - self._loop.time())
 
     def use_slot(self, relay: Relay) -> None:
-        """The turn over ``relay`` has been used."""
+        """Use up the slot over ``relay``."""
         if not self._slots:
             return
-        for name in ("", relay.name, f"{relay.name} braked"):
+        for name in ("", relay.name, f"{relay.name} throttled"):
             self._slots.pop(name, None)
 
     def explain_pause(self, relay: Relay) -> tuple[float, str]:
-        """For how many seconds to leave a relay alone that takes no more today, and why."""
-        used_up = self._relays[relay.name].limit_reached or self._campaign.limit_reached
-        assert used_up is not None  # noqa: S101 - wait_for said None
-        return _PAUSE_SECONDS, used_up.reason
+        """Return for how many seconds not to use a relay that takes no more today, and why."""
+        limit_reached = self._relays[relay.name].limit_reached or self._campaign.limit_reached
+        assert limit_reached is not None  # noqa: S101 - seconds_until_slot said None
+        return _PAUSE_SECONDS, limit_reached.reason
 
     def schedule(self, claims: Sequence[Claim], now: datetime) -> Schedule:
-        """Which of ``claims`` may go now, and when the others."""
+        """Decide which of ``claims`` may be sent now, and when the others."""
         if self._windows is None and self._domains.is_unlimited:
             return Schedule(now=claims)
         opened, closed = self._split_by_window(claims, now)
-        at_once, soon, later = [], [], {_WINDOW_CLOSED_REASON: closed} if closed else {}
+        ready, soon, later = [], [], {_WINDOW_CLOSED_REASON: closed} if closed else {}
         slots = self._domains.reserve([claim.subscriber.envelope for claim in opened])
         for claim, slot in zip(opened, slots, strict=True):
             if slot.not_before is not None:
@@ -95,15 +97,15 @@ class SendScheduler:
             elif slot.seconds > 0:
                 soon.append((claim, slot.seconds))
             else:
-                at_once.append(claim)
-        return Schedule(now=at_once, soon=soon, later=later)
+                ready.append(claim)
+        return Schedule(now=ready, soon=soon, later=later)
 
     def close(self) -> None:
-        """Give back turns that nobody used."""
-        for name, lane in {"": self._campaign, **self._relays}.items():
+        """Give back slots that were not used."""
+        for name, limiter in {"": self._campaign, **self._relays}.items():
             if name in self._slots:
-                lane.release()
-            lane.close()
+                limiter.release()
+            limiter.close()
 
     def _split_by_window(
         self, claims: Sequence[Claim], now: datetime
@@ -117,10 +119,10 @@ class SendScheduler:
                 closed.append((claim, opens))
         return opened, closed
 
-    def _hold_slot(self, name: str, lane: RateLimiter) -> bool:
-        """Have a turn of ``lane`` in hand; False when there is none to be had today."""
+    def _hold_slot(self, name: str, limiter: RateLimiter) -> bool:
+        """Take a slot of ``limiter`` unless one is held; False if there is none today."""
         if name not in self._slots:
-            wait = lane.acquire()
+            wait = limiter.acquire()
             if wait is None:
                 return False
             self._slots[name] = self._loop.time() + wait
