@@ -1,4 +1,4 @@
-"""What is kept by content: the same with it and without, within bounds, and never in the way of a change."""
+"""The caches: the same results with and without them, within their bounds, and no outdated content."""
 
 import os
 import threading
@@ -43,60 +43,60 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_stamp, "_SETTLED", -(10**18))
 
 
-def inspect_anew(draft: Draft) -> Inspection:
+def inspect_uncached(draft: Draft) -> Inspection:
     forget_everything()
     return draft.inspect()
 
 
-# --- the memory itself --------------------------------------------------------------------------------------
+# --- the cache itself ---------------------------------------------------------------------------------------
 
 
 def test_a_value_is_made_once() -> None:
-    memory: BoundedCache[str] = BoundedCache(10)
+    cache: BoundedCache[str] = BoundedCache(10)
     made: list[int] = []
     for _ in range(3):
-        assert memory.get_or_create("key", lambda: made.append(1) or "value") == "value"
+        assert cache.get_or_create("key", lambda: made.append(1) or "value") == "value"
     assert made == [1]
 
 
 def test_an_error_is_not_kept() -> None:
-    memory: BoundedCache[float] = BoundedCache(10)
+    cache: BoundedCache[float] = BoundedCache(10)
     for _ in range(2):
         with pytest.raises(ZeroDivisionError):
-            memory.get_or_create("key", lambda: 1 / 0)
-    assert memory.get_or_create("key", lambda: 1.0) == 1.0
+            cache.get_or_create("key", lambda: 1 / 0)
+    assert cache.get_or_create("key", lambda: 1.0) == 1.0
 
 
 def test_what_was_not_asked_for_longest_goes_first() -> None:
-    memory: BoundedCache[bytes] = BoundedCache(10, measure=len)
-    memory.put("a", b"1234")
-    memory.put("b", b"1234")
-    memory.get("a")
-    memory.put("c", b"1234")
-    assert (memory.get("a"), memory.get("b"), memory.get("c")) == (b"1234", None, b"1234")
+    cache: BoundedCache[bytes] = BoundedCache(10, measure=len)
+    cache.put("a", b"1234")
+    cache.put("b", b"1234")
+    cache.get("a")
+    cache.put("c", b"1234")
+    assert (cache.get("a"), cache.get("b"), cache.get("c")) == (b"1234", None, b"1234")
 
 
 def test_what_is_heavier_than_all_that_may_be_kept_is_made_each_time() -> None:
-    memory: BoundedCache[bytes] = BoundedCache(3, measure=len)
-    assert memory.get_or_create("key", lambda: b"1234") == b"1234"
-    assert memory.get("key") is None
+    cache: BoundedCache[bytes] = BoundedCache(3, measure=len)
+    assert cache.get_or_create("key", lambda: b"1234") == b"1234"
+    assert cache.get("key") is None
 
 
 def test_it_never_weighs_more_than_it_may() -> None:
-    memory: BoundedCache[bytes] = BoundedCache(1000, measure=len)
+    cache: BoundedCache[bytes] = BoundedCache(1000, measure=len)
     for number in range(500):
-        memory.put(number, bytes(number % 97))
-        assert sum(len(memory.get(key) or b"") for key in range(number)) <= 1000
+        cache.put(number, bytes(number % 97))
+        assert sum(len(cache.get(key) or b"") for key in range(number)) <= 1000
 
 
 def test_threads_may_share_it() -> None:
-    memory: BoundedCache[int] = BoundedCache(20)
+    cache: BoundedCache[int] = BoundedCache(20)
     wrong: list[int] = []
 
     def work() -> None:
         for number in range(2000):
             key = number % 31
-            if memory.get_or_create(key, lambda key=key: key * key) != key * key:
+            if cache.get_or_create(key, lambda key=key: key * key) != key * key:
                 wrong.append(key)
 
     threads = [threading.Thread(target=work) for _ in range(4)]
@@ -108,13 +108,13 @@ def test_threads_may_share_it() -> None:
 
 
 def test_a_value_that_is_kept_again_weighs_what_it_weighs_now() -> None:
-    memory: BoundedCache[bytes] = BoundedCache(10, measure=len)
-    memory.put("a", b"12345678")
-    memory.put("a", b"12")
-    memory.put("b", b"12345678")
-    assert (memory.get("a"), memory.get("b")) == (b"12", b"12345678")
-    memory.put("c", b"1")
-    assert memory.get("a") is None
+    cache: BoundedCache[bytes] = BoundedCache(10, measure=len)
+    cache.put("a", b"12345678")
+    cache.put("a", b"12")
+    cache.put("b", b"12345678")
+    assert (cache.get("a"), cache.get("b")) == (b"12", b"12345678")
+    cache.put("c", b"1")
+    assert cache.get("a") is None
 
 
 def test_the_latest_value_is_made_again_only_of_something_else() -> None:
@@ -134,8 +134,8 @@ def test_the_latest_values_are_kept_for_so_many_places() -> None:
     latest: LatestCache[str] = LatestCache(2)
     for place in ("a", "b", "c"):
         latest.get_or_create(place, ("content",), lambda place=place: place)
-    assert latest.get_or_create("c", ("content",), lambda: "anew") == "c"
-    assert latest.get_or_create("a", ("content",), lambda: "anew") == "anew"
+    assert latest.get_or_create("c", ("content",), lambda: "again") == "c"
+    assert latest.get_or_create("a", ("content",), lambda: "again") == "again"
 
 
 def test_an_error_is_not_the_latest_value() -> None:
@@ -188,7 +188,7 @@ def test_the_same_length_and_date_do_not_make_two_files_one(tmp_path: Path, sett
 
 def test_an_edition_reads_the_same_a_second_time(draft: Draft, settled: None) -> None:
     first, second = draft.inspect(), draft.inspect()
-    assert first.edition == second.edition == inspect_anew(draft).edition
+    assert first.edition == second.edition == inspect_uncached(draft).edition
     assert first.problems == second.problems
 
 
@@ -199,7 +199,7 @@ def test_problems_are_the_same_a_second_time(draft: Draft, settled: None) -> Non
     draft.change(FIRST, "countries: [CN, MN]", "countries: [XX]\nnonsense: yes")
     first, second = draft.problems(), draft.problems()
     assert len(first) > 5
-    assert first == second == inspect_anew(draft).problems
+    assert first == second == inspect_uncached(draft).problems
 
 
 @pytest.mark.parametrize(
@@ -221,7 +221,7 @@ def test_a_change_is_seen_at_once(draft: Draft, name: str, old: str, new: str) -
     draft.write(name, text.replace(old, new))
     after = draft.inspect()
     assert after != before
-    assert after == inspect_anew(draft)
+    assert after == inspect_uncached(draft)
     draft.write(name, text)
     assert draft.inspect() == before
 
@@ -232,7 +232,7 @@ def test_sectors_that_change_are_seen_at_once(draft: Draft) -> None:
     assert not draft.problems()
 
 
-def test_who_changes_the_list_of_problems_changes_nobody_elses(draft: Draft) -> None:
+def test_changing_the_list_of_problems_changes_no_other_list(draft: Draft) -> None:
     draft.write("stories/020-bad.md", "no front matter")
     _, problems = document.read_document(
         draft.folder, "stories/020-bad.md", document.BaseModel, sectors=SECTORS
@@ -248,7 +248,7 @@ def test_permissions_that_are_taken_away_are_noticed(draft: Draft, settled: None
     path = draft.folder / FIRST
     path.chmod(0)
     if os.access(path, os.R_OK):
-        pytest.skip("whoever runs this may read everything")
+        pytest.skip("this user may read every file")
     assert [problem.code for problem in draft.problems()] == ["unreadable-file"]
 
 
@@ -271,7 +271,7 @@ def test_another_picture_of_another_size_is_seen_at_once(draft: Draft, settled: 
     after = draft.inspect().edition
     assert before is not None
     assert after is not None
-    assert after == inspect_anew(draft).edition
+    assert after == inspect_uncached(draft).edition
     assert [edition.stories[0].image.width for edition in (before, after) if edition.stories[0].image] == [
         1184,
         1200,
@@ -351,7 +351,7 @@ def test_a_picture_that_is_gone_is_not_remembered(tmp_path: Path, settled: None)
         prepare_image(path, width=200)
 
 
-def test_a_broken_picture_is_broken_each_time_and_whole_once_mended(tmp_path: Path) -> None:
+def test_a_damaged_picture_is_an_error_until_it_is_replaced(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     path.write_bytes(b"no picture")
     for _ in range(2):

@@ -428,7 +428,7 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
             9,
             "missing-key",
             "`letter.name` is missing or empty. Who signs the letter",
-            "a letter nobody signs",
+            "a letter without a name",
         ),
         case(
             "edition.md",
@@ -705,11 +705,11 @@ def test_naughty_strings_break_nothing(draft: Draft) -> None:
         draft.problems()
 
 
-# --- what is no edition -------------------------------------------------------------------------------------
+# --- not an edition ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("what", ["nothing", "file", "empty folder"])
-def test_what_is_no_edition_is_a_problem(tmp_path: Path, what: str) -> None:
+def test_a_folder_that_is_not_an_edition_is_a_problem(tmp_path: Path, what: str) -> None:
     folder = tmp_path / "x"
     if what == "file":
         folder.write_text("x")

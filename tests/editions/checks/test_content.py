@@ -24,7 +24,7 @@ def place(problem: Problem) -> tuple[str, int, str, Level]:
 
 
 @pytest.mark.parametrize("alt", ["forum.jpg", "Forum", "IMG_0042", "picture 7", "some-photo.jpeg"])
-def test_an_alt_text_is_no_file_name(draft: Draft, alt: str) -> None:
+def test_an_alt_text_is_not_a_file_name(draft: Draft, alt: str) -> None:
     draft.change(FIRST, "Young people around a table", alt)
     problem = draft.problem()
     assert place(problem) == (FIRST, 7, "alt-is-file-name", Level.error)
@@ -147,7 +147,7 @@ def test_a_subject_in_capitals_is_a_warning(draft: Draft) -> None:
     assert "all in capitals" in problem.message
 
 
-def test_an_abbreviation_is_no_shouting(draft: Draft) -> None:
+def test_an_abbreviation_is_not_shouting(draft: Draft) -> None:
     draft.change("edition.md", "What we did this autumn", "UNESCO")
     assert draft.problems() == ()
 

@@ -270,7 +270,7 @@ def test_comments_of_other_formats_are_gone_too(tmp_path: Path, kind: str) -> No
     assert b"Telltale" not in prepare_image(path, width=592).data
 
 
-def test_a_picture_taken_sideways_stands_upright(tmp_path: Path) -> None:
+def test_a_picture_taken_sideways_is_turned_upright(tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     picture = Image.new("RGB", (800, 600), "white")

@@ -1,4 +1,4 @@
-"""Emphasis beside Chinese, Japanese and Korean punctuation; everything else as CommonMark has it."""
+"""Emphasis next to Chinese, Japanese and Korean punctuation; everything else as CommonMark has it."""
 
 import pytest
 from hypothesis import example, given, settings
@@ -32,7 +32,7 @@ use_cjk_rules(OURS)
         ("**монгол**", "<strong>монгол</strong>"),
     ],
 )
-def test_emphasis_works_beside_east_asian_punctuation(source: str, html: str) -> None:
+def test_emphasis_works_next_to_east_asian_punctuation(source: str, html: str) -> None:
     assert OURS.render(source) == f"<p>{html}</p>\n"
 
 

@@ -85,7 +85,7 @@ def test_a_letter_s_headings_stand_one_level_higher() -> None:
         ("a\nb", "zh", "<p>a b</p>"),
     ],
 )
-def test_a_line_end_between_chinese_characters_is_no_space(source: str, language: str, html: str) -> None:
+def test_a_line_end_between_chinese_characters_is_not_a_space(source: str, language: str, html: str) -> None:
     prose = render(source, language)
     assert prose.html == html
     assert prose.text == re.sub("<.*?>", "", html)

@@ -264,7 +264,7 @@ def test_a_link_made_by_a_field_loses_what_is_seen_on_hovering(bring_in: Importe
     assert written(imported) == "Before. [it](https://example.org/x)"
 
 
-def test_a_heading_with_nothing_below_it_is_no_story(bring_in: Importer) -> None:
+def test_a_heading_with_nothing_below_it_is_not_a_story(bring_in: Importer) -> None:
     imported = bring_in(HEADING.format("Education"))
     assert imported.stories == ("stories/010-education.md",)
     assert left(imported) == ["in ‘Youth forum’: a heading with nothing below it, so it is not a story"]

@@ -132,7 +132,7 @@ def test_check_complains_only_of_what_a_person_must_say_and_at_its_line(bring_in
         assert line.strip().startswith(("sector: choose-one  # One of education, culture", "alt:  # To do"))
 
 
-def test_without_a_letter_and_a_title_the_edition_still_stands(bring_in: Importer) -> None:
+def test_an_edition_needs_neither_a_letter_nor_a_title(bring_in: Importer) -> None:
     document = start_document()
     document.add_heading("Only story", 1)
     document.add_paragraph("Words.")
@@ -142,7 +142,7 @@ def test_without_a_letter_and_a_title_the_edition_still_stands(bring_in: Importe
     assert edition.period == "November 2026"
 
 
-def test_a_line_before_the_first_heading_is_no_letter_and_is_named(bring_in: Importer) -> None:
+def test_a_line_before_the_first_heading_is_not_a_letter_and_is_listed(bring_in: Importer) -> None:
     document = start_document("News")
     document.add_paragraph("Working together")
     document.add_heading("Story", 1)
@@ -152,7 +152,7 @@ def test_a_line_before_the_first_heading_is_no_letter_and_is_named(bring_in: Imp
     assert left(imported) == ["before the first heading: text too short for a letter: “Working together”"]
 
 
-def test_a_letter_nobody_signed_leaves_the_name_to_a_person(bring_in: Importer) -> None:
+def test_an_unsigned_letter_leaves_the_name_open(bring_in: Importer) -> None:
     document = start_document("News")
     document.add_paragraph("This is a long sentence. " * 8)
     document.add_heading("Story", 1)
@@ -203,7 +203,7 @@ def test_a_hundred_stories_are_numbered_in_order(bring_in: Importer) -> None:
     assert len(finish(imported).stories) == 120
 
 
-def test_a_heading_nobody_sees_is_no_story(bring_in: Importer) -> None:
+def test_an_invisible_heading_is_not_a_story(bring_in: Importer) -> None:
     document = start_story()
     document.add_paragraph("Words.")
     document.add_heading("\u00ad\u200b ", 1)
@@ -508,7 +508,7 @@ def test_a_picture_twice_in_the_document_is_one_file(bring_in: Importer) -> None
     assert len(bring_in(document).images) == 1
 
 
-def test_a_banner_is_no_portrait_and_a_face_is(bring_in: Importer) -> None:
+def test_a_banner_is_not_a_portrait(bring_in: Importer) -> None:
     document = start_document("News")
     document.add_picture(draw(width=1200, height=200), width=Inches(6))
     document.add_picture(draw(width=400, height=500), width=Inches(2))

@@ -1,4 +1,4 @@
-"""A file that is no Word document, a broken one, one made to do harm: refused with words, within bounds."""
+"""Files that are not Word documents, damaged ones and attacks: rejected with a message, within limits."""
 
 import subprocess
 import sys
@@ -49,7 +49,7 @@ def read_or_refuse(path: Path) -> str:
         (b"PK\x03\x04 broken", "the file is damaged and cannot be unpacked"),
     ],
 )
-def test_what_is_no_word_document_is_told_what_it_is(tmp_path: Path, data: bytes, words: str) -> None:
+def test_a_file_that_is_not_a_word_document_is_named(tmp_path: Path, data: bytes, words: str) -> None:
     path = tmp_path / "report.docx"
     path.write_bytes(data)
     assert words in str(refuse(tmp_path, path))

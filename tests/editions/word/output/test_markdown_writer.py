@@ -199,7 +199,7 @@ def test_naughty_strings_are_read_as_they_were_written(tmp_path: Path) -> None:
 @example(text="- x")
 def test_a_value_is_read_as_it_was_quoted(text: str) -> None:
     line = " ".join(remove_unsafe_characters(text).split())
-    line = line if has_visible_text(line) else ""  # Front matter takes what nobody sees for nothing.
+    line = line if has_visible_text(line) else ""  # In front matter, invisible text counts as none.
     source = f"---\nkey: {quote_yaml(line)}  # A note.\nrow: [{quote_yaml(line, in_flow=True)}, x]\n---\n"
     front, problems = read_front_matter(TextFile(name="x", text=source))
     assert problems == []
