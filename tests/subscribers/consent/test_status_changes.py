@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
-from tests.servers.programs import has_lock_waiter
 
 from mailer.database.engine import open_engine
 from subscribers.consent.status_changes import (
@@ -35,6 +34,7 @@ from subscribers.models import (
     Suppression,
 )
 from tests.paths import ROOT
+from tests.servers.postgres import has_lock_waiter
 from tests.servers.process import wait_until
 
 KEY = SuppressionKey(b"s" * 32)
