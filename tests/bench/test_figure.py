@@ -1,4 +1,4 @@
-"""The table of `make bench`: what it says of a figure beside its bar, and of one that was not taken."""
+"""The table of `make bench`: figures with and without a bar, and figures that were not measured."""
 
 import pytest
 
@@ -17,15 +17,15 @@ from bench.npm_renderer import NpmUnavailableError
         (None, Bound.at_least, "not measured"),
     ],
 )
-def test_a_figure_is_held_to_its_bar(measured: float | None, side: Bound, verdict: str) -> None:
+def test_a_figure_is_compared_with_its_bar(measured: float | None, side: Bound, verdict: str) -> None:
     assert Measurement(what="x", measured=measured, bound=side, bar=1000).verdict == verdict
 
 
-def test_a_figure_without_a_bar_is_only_told() -> None:
+def test_a_figure_without_a_bar_has_no_verdict() -> None:
     assert Measurement(what="x", measured=1.0).verdict == ""
 
 
-def test_the_table_shows_the_bar_beside_the_figure(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_table_shows_the_bar_next_to_the_figure(capsys: pytest.CaptureFixture[str]) -> None:
     print_table([Measurement(what="a message", measured=1234.5, bar=1000, note="by the clock")])
     line, note = capsys.readouterr().out.splitlines()[1:]
     assert line.split(maxsplit=2) == ["a", "message", line.split(maxsplit=2)[2]]
@@ -35,7 +35,7 @@ def test_the_table_shows_the_bar_beside_the_figure(capsys: pytest.CaptureFixture
     assert note.strip() == "by the clock"
 
 
-def test_without_node_the_table_says_which_figures_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_node_the_table_lists_the_missing_figures(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise NpmUnavailableError("Node is not installed")
 

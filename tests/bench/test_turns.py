@@ -1,4 +1,4 @@
-"""Runs in turn, and the server that takes its time: what `make bench-dispatch` stands on."""
+"""Alternating runs and the slow server, which `make bench-dispatch` uses."""
 
 import socket
 import time
@@ -13,19 +13,19 @@ def run_of(seconds: float, *, cpu: float = 0.5, messages: int = 1000) -> Run:
     return Run(messages=messages, began=5.0, ended=5.0 + seconds, cpu=cpu)
 
 
-def test_a_run_tells_its_rate_and_what_a_message_costs() -> None:
+def test_a_run_computes_its_rate_and_the_time_per_message() -> None:
     run = run_of(2)
     assert (rate(run), time_each(run), cpu_each(run)) == (500, 2000, 500)
 
 
-def test_ratios_are_taken_round_by_round_and_without_the_first() -> None:
+def test_ratios_are_computed_per_round_without_the_warm_up() -> None:
     ours, theirs = iter([100.0, 1, 2, 6]), iter([1.0, 1, 1, 2])
     works = {"ours": lambda: run_of(next(ours)), "theirs": lambda: run_of(next(theirs))}
     ratio = RunComparison(works, rounds=3).ratio("ours", "theirs", time_each)
     assert (ratio.least, ratio.median, ratio.most) == pytest.approx((1, 2, 3))
 
 
-def test_the_slow_server_answers_what_came_together_together_and_late() -> None:
+def test_the_slow_server_answers_pipelined_commands_together_after_its_delay() -> None:
     commands = b"MAIL FROM:<a@example.org>\r\nRCPT TO:<b@example.org>\r\nDATA\r\n"
     with running_slow_sink(30) as port, socket.create_connection(("127.0.0.1", port)) as line:
         assert line.recv(1000).startswith(b"220")

@@ -171,24 +171,24 @@ def test_a_copy_of_the_documents_is_true_too(copy: Path) -> None:
             "docs/cli.md",
             "Show the version and exit",
             "Show the weather",
-            "docs/cli.md: not what the program says",
+            "docs/cli.md: out of date",
         ),
         (
             "docs/settings.md",
             "MAILER_SMTP__URL` |",
             "MAILER_URL` |",
-            "docs/settings.md: not what the program says",
+            "docs/settings.md: out of date",
         ),
         (
             "docs/checks/long-alt.md",
             "without a pause",
             "with one",
-            "docs/checks/long-alt.md: not what the program says",
+            "docs/checks/long-alt.md: out of date",
         ),
-        ("CONTRIBUTING.md", "(docs/architecture.md)", "(docs/gone.md)", "there is no docs/gone.md"),
+        ("CONTRIBUTING.md", "(docs/architecture.md)", "(docs/gone.md)", "docs/gone.md does not exist"),
         ("docs/README.md", "(cli.md)", "(cli.md#nowhere)", "cli.md has no heading for #nowhere"),
-        ("docs/dependencies.md", "| `rich` |", "| `poor` |", "rich is in pyproject.toml and has no row"),
-        ("docs/dependencies.md", "| `rich` |", "| `poor` |", "poor has a row and is not in pyproject.toml"),
+        ("docs/dependencies.md", "| `rich` |", "| `poor` |", "rich is in pyproject.toml but has no row"),
+        ("docs/dependencies.md", "| `rich` |", "| `poor` |", "poor has a row but is not in pyproject.toml"),
         (
             "docs/dependencies.md",
             "on a terminal. | MIT |",
@@ -217,5 +217,5 @@ def test_a_page_that_the_program_does_not_write_any_more_is_found_and_make_docs_
     stray.write_text("# gone\n", encoding="utf-8")
     missing.unlink()
     done = check_documents(copy)
-    assert "docs/checks/gone.md: the program does not write this page any more. Delete it." in done.stderr
-    assert "docs/checks/long-alt.md: not what the program says any more" in done.stderr
+    assert "docs/checks/gone.md: this page is no longer generated. Delete it." in done.stderr
+    assert "docs/checks/long-alt.md: out of date" in done.stderr

@@ -1,4 +1,4 @@
-"""The drawn illustrations: the same for the same story, different for another, light, and all in place."""
+"""The generated illustrations: reproducible, different for each story, small, and complete."""
 
 import importlib
 import re
@@ -145,7 +145,7 @@ def test_the_command_leaves_pictures_of_another_credit_alone(tmp_path: Path) -> 
     assert sorted(path.name for path in (edition / "images").iterdir()) == ["drawn.jpg", "shahbaz-khan.jpg"]
 
 
-def test_the_command_says_when_a_folder_is_no_edition(tmp_path: Path) -> None:
+def test_the_command_refuses_a_folder_that_is_not_an_edition(tmp_path: Path) -> None:
     finished = subprocess.run(
         [sys.executable, str(SCRIPTS / "illustrations.py"), str(tmp_path)], capture_output=True, text=True
     )

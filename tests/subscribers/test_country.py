@@ -1,4 +1,4 @@
-"""Countries as files and people write them, as codes."""
+"""Country names converted to codes."""
 
 import pytest
 from hypothesis import given
@@ -88,7 +88,7 @@ def test_a_country_is_found_by_the_names_partners_use(text: str, code: str) -> N
     ("text", "candidates"),
     [("Korea", {"KR", "KP"}), ("Congo", {"CD", "CG"}), ("korea ", {"KR", "KP"}), ("Corée", {"KR", "KP"})],
 )
-def test_a_name_of_several_countries_is_asked_about(text: str, candidates: set[str]) -> None:
+def test_an_ambiguous_country_name_is_refused_with_candidates(text: str, candidates: set[str]) -> None:
     with pytest.raises(CountryError, match=r"could be .* or .* Use the two-letter code") as caught:
         resolve_country(text)
     assert set(caught.value.candidates) == candidates
@@ -105,7 +105,7 @@ def test_a_misspelt_country_is_never_guessed_and_the_likely_ones_are_named() -> 
 
 
 @pytest.mark.parametrize("text", ["", "  ", "XX", "ZZ", "EU", "UN", "001", "カーナ", "!!!", "the"])
-def test_what_is_no_country_is_refused(text: str) -> None:
+def test_an_unknown_country_is_refused(text: str) -> None:
     with pytest.raises(CountryError, match="not a country we know"):
         resolve_country(text)
 

@@ -1,4 +1,4 @@
-"""Cells no spreadsheet runs."""
+"""Cells escaped against spreadsheet formulas."""
 
 import pytest
 from hypothesis import given

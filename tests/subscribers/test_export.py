@@ -1,4 +1,4 @@
-"""Writing the list as our own CSV."""
+"""Exporting the list."""
 
 import csv
 import io
@@ -70,7 +70,7 @@ def test_formulas_are_written_as_text(session: Session, tmp_path: Path) -> None:
     assert take(session, tmp_path, export(session)) == (0, 0, 2, 0, 0)
 
 
-def test_those_who_left_are_not_handed_on_unless_they_are_asked_for(session: Session, tmp_path: Path) -> None:
+def test_subscribers_who_are_gone_are_exported_only_on_request(session: Session, tmp_path: Path) -> None:
     names = ("here", "left", "dead", "cross", "gone", "new")
     take(session, tmp_path, "email\n" + "".join(f"{name}@example.org\n" for name in names))
     people = {person.email: person for person in session.exec(select(Subscriber))}
@@ -95,7 +95,7 @@ def test_those_who_left_are_not_handed_on_unless_they_are_asked_for(session: Ses
     assert [line.split("@")[0] for line in asked] == ["left"]
 
 
-def test_it_says_how_many_were_written(session: Session, tmp_path: Path) -> None:
+def test_export_returns_how_many_were_written(session: Session, tmp_path: Path) -> None:
     take(session, tmp_path, "email\n" + "".join(f"p{number}@example.org\n" for number in range(1203)))
     stream = io.BytesIO()
     assert export_subscribers(session, parse_segment("all"), ExportFormat.csv, stream) == 1203

@@ -1,4 +1,4 @@
-"""Mailed links: once, for one purpose, until they expire."""
+"""Mailed links, which work once, for one purpose, until they expire."""
 
 import random
 import string
@@ -39,7 +39,7 @@ def opened(engine: Engine) -> Iterator[Session]:
 
 
 @pytest.mark.parametrize("purpose", MAILED)
-def test_a_link_works_once_and_looking_at_it_changes_nothing(
+def test_a_link_works_once_and_checking_it_changes_nothing(
     opened: Session, person: int, now: datetime, purpose: LinkPurpose
 ) -> None:
     token = issue_link(opened, SIGNER, purpose, subscriber_id=person, now=now, detail="new@example.org")
@@ -61,7 +61,7 @@ def test_what_was_not_committed_may_be_tried_again(opened: Session, person: int,
     assert use_link(opened, SIGNER, token, LinkPurpose.erase, now=now).subscriber_id == person
 
 
-def test_of_eight_hands_at_once_one_gets_through(engine: Engine, person: int, now: datetime) -> None:
+def test_of_eight_concurrent_requests_one_succeeds(engine: Engine, person: int, now: datetime) -> None:
     with Session(engine) as session:
         token = issue_link(session, SIGNER, LinkPurpose.export, subscriber_id=person, now=now)
         session.commit()
@@ -100,7 +100,7 @@ def test_only_the_newest_link_of_a_purpose_works(opened: Session, person: int, n
 
 
 @pytest.mark.parametrize("purpose", MAILED)
-def test_a_link_for_one_purpose_opens_no_other(
+def test_a_link_is_valid_for_one_purpose_only(
     opened: Session, person: int, now: datetime, purpose: LinkPurpose
 ) -> None:
     token = issue_link(opened, SIGNER, purpose, subscriber_id=person, now=now)
@@ -130,7 +130,7 @@ def test_a_rotation_ends_the_links_under_way_and_keeps_those_of_newsletters(
         use_link(opened, rotated, mailed, LinkPurpose.erase, now=now)
 
 
-def test_a_link_without_its_row_is_as_good_as_a_wrong_one(
+def test_a_link_without_its_row_is_refused_like_a_wrong_one(
     opened: Session, person: int, now: datetime
 ) -> None:
     token = issue_link(opened, SIGNER, LinkPurpose.erase, subscriber_id=person, now=now)

@@ -1,4 +1,4 @@
-"""Looking at the list."""
+"""Querying the list."""
 
 import json
 from datetime import date, datetime, timedelta
@@ -68,9 +68,7 @@ def test_more_people_than_one_statement_reads_are_listed_with_their_own_sectors(
         assert (person["sectors"], person["tags"]) == ([f"s{number % 3}"], [f"t{number % 5}"])
 
 
-def test_everything_known_about_one_person_is_told_and_fits_into_json(
-    session: Session, now: datetime
-) -> None:
+def test_all_details_of_a_subscriber_are_returned_as_json(session: Session, now: datetime) -> None:
     id_ = add(session, now, 7, name="Ann", country="MN")
     subscriber = session.exec(select(Subscriber)).one()
     until = date(2026, 6, 1)
@@ -102,7 +100,7 @@ def test_everything_known_about_one_person_is_told_and_fits_into_json(
     assert known["consent"][1]["evidence"] == "POST"
 
 
-def test_a_stranger_is_told_from_a_wrong_address(session: Session) -> None:
+def test_an_unknown_address_and_an_invalid_one_raise_different_errors(session: Session) -> None:
     with pytest.raises(
         UnknownSubscriberError, match=r"There is no subscriber nobody@example\.org.*subscribers list"
     ):

@@ -1,4 +1,4 @@
-"""What is exported is imported again as it was, in every format; what is shut out stays out."""
+"""Exports can be imported again unchanged, in every format; suppressed addresses stay out."""
 
 import csv
 import io
@@ -247,7 +247,7 @@ def act(session: Session, kind: str, name: str) -> None:
 
 @settings(max_examples=60, **QUIET)
 @given(steps=steps)
-def test_no_order_of_imports_brings_anybody_back(
+def test_no_sequence_of_imports_reactivates_anyone(
     engine: Engine, tmp_path: Path, steps: list[tuple[str, set[str]]]
 ) -> None:
     shut: set[str] = set()

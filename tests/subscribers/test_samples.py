@@ -1,4 +1,4 @@
-"""The sample partners: sixty invented desks, well spread, with names that are awkward and legal."""
+"""The sample partners: sixty invented subscribers with varied details and unusual but valid names."""
 
 import csv
 import re
@@ -53,7 +53,7 @@ def test_no_address_is_there_twice_in_any_case(partners: list[dict[str, str]]) -
     assert len({partner["email"].casefold() for partner in partners}) == 60
 
 
-def test_no_address_can_reach_anybody(partners: list[dict[str, str]]) -> None:
+def test_no_address_of_the_sample_can_receive_mail(partners: list[dict[str, str]]) -> None:
     for partner in partners:
         assert re.fullmatch(r"[^@\s]+@([a-z0-9-]+\.)*example\.(org|com|net)", partner["email"].lower()), (
             partner
@@ -78,7 +78,7 @@ def test_every_country_has_desks_in_at_least_three_sectors(partners: list[dict[s
     assert set().union(*followed.values()) == SECTORS
 
 
-def test_some_desks_follow_several_sectors_and_some_none(partners: list[dict[str, str]]) -> None:
+def test_some_partners_follow_several_sectors_and_some_none(partners: list[dict[str, str]]) -> None:
     followed = [len(list(filter(None, partner["sectors"].split(";")))) for partner in partners]
 
     assert {0, 1, 2, 5} <= set(followed)

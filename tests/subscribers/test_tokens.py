@@ -1,4 +1,4 @@
-"""The tokens in a reader's links."""
+"""The signed tokens in links."""
 
 import base64
 import hmac
@@ -21,7 +21,9 @@ campaign_ids = st.integers(0, 2**31 - 1)
 
 
 @given(subscriber_ids, campaign_ids)
-def test_a_token_says_what_was_signed_in_39_characters_safe_in_a_url(subscriber: int, campaign: int) -> None:
+def test_a_token_has_39_url_safe_characters_and_returns_what_was_signed(
+    subscriber: int, campaign: int
+) -> None:
     token = SIGNER.sign(LinkPurpose.subscription, subscriber_id=subscriber, campaign_id=campaign)
     assert len(token) == 39
     assert set(token) <= set(ALPHABET)
@@ -52,7 +54,7 @@ def test_anything_else_is_refused_and_never_crashes(text: str) -> None:
 
 
 @given(st.binary(min_size=29, max_size=29))
-def test_no_29_bytes_of_chance_are_taken_for_a_token(data: bytes) -> None:
+def test_random_bytes_are_never_accepted_as_a_token(data: bytes) -> None:
     with pytest.raises(TokenError):
         SIGNER.read(base64.urlsafe_b64encode(data).rstrip(b"=").decode(), LinkPurpose.subscription)
 
@@ -76,7 +78,7 @@ ALPHABET_INDEX = {char: index for index, char in enumerate(BASE64)}
 
 
 @given(key=st.binary(min_size=16, max_size=100), subscriber=subscriber_ids, campaign=campaign_ids)
-def test_a_token_carries_half_of_an_hmac_of_its_purpose_and_its_numbers(
+def test_a_token_contains_half_an_hmac_of_its_purpose_and_ids(
     key: bytes, subscriber: int, campaign: int
 ) -> None:
     signer = TokenSigner(keys={7: key}, current=7)
@@ -86,14 +88,14 @@ def test_a_token_carries_half_of_an_hmac_of_its_purpose_and_its_numbers(
     assert base64.urlsafe_b64decode(token + "=") == numbers + expected
 
 
-def test_what_must_stay_the_same_is_digested_with_the_oldest_key() -> None:
+def test_permanent_digests_use_the_oldest_key() -> None:
     digest = hmac.digest(b"k" * 32, b"anything", "sha256")
     assert SIGNER.permanent_digest(b"anything") == digest
     rotated = TokenSigner(keys={2: b"n" * 32, 1: b"k" * 32}, current=2)
     assert rotated.permanent_digest(b"anything") == digest
 
 
-def test_a_token_for_one_purpose_does_not_open_another() -> None:
+def test_a_token_is_valid_for_one_purpose_only() -> None:
     class Other(StrEnum):
         erasure = "erasure"
 
@@ -111,7 +113,7 @@ def test_after_a_rotation_old_tokens_still_read_and_new_ones_use_the_new_key() -
         SIGNER.read(new, LinkPurpose.subscription)
 
 
-def test_a_token_signed_by_somebody_elses_key_is_refused() -> None:
+def test_a_token_signed_with_another_key_is_refused() -> None:
     forger = TokenSigner(keys={1: b"x" * 32}, current=1)
     with pytest.raises(TokenError):
         SIGNER.read(
@@ -134,5 +136,5 @@ def test_unusable_keys_are_refused_when_the_signer_is_made(
         TokenSigner(keys=keys, current=current)
 
 
-def test_a_printed_signer_shows_no_key() -> None:
+def test_the_repr_of_a_signer_contains_no_key() -> None:
     assert "kkkk" not in repr(SIGNER)

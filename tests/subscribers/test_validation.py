@@ -1,4 +1,4 @@
-"""The rules for names, languages, sectors and tags."""
+"""Validation of names, languages, sectors and tags."""
 
 import unicodedata
 
@@ -46,7 +46,7 @@ def test_a_name_becomes_one_tidy_line(text: str, line: str) -> None:
         ("\U0010ffff", "does not stand for a character"),
     ],
 )
-def test_a_character_that_a_mail_must_not_carry_is_refused_by_name(char: str, reason: str) -> None:
+def test_a_character_not_allowed_in_mail_is_refused_by_name(char: str, reason: str) -> None:
     with pytest.raises(DetailError, match=rf"{reason}.*U\+{ord(char):04X}") as caught:
         clean_line(f"Ann{char}Li", "name")
     assert caught.value.field == "name"
@@ -91,7 +91,7 @@ def test_a_language_is_kept_in_its_usual_spelling(text: str, tag: str | None) ->
 @pytest.mark.parametrize(
     "text", ["English", "xx", "en-XX9", "zh-Hanx", "en US", "e", "en@euro", "en-", "中文", "en\0"]
 )
-def test_what_is_no_language_code_is_refused_with_an_example(text: str) -> None:
+def test_an_invalid_language_code_is_refused_with_an_example(text: str) -> None:
     with pytest.raises(DetailError, match=r"not a language code\. Use one such as en, mn, zh-Hans"):
         clean_language(text)
 

@@ -1,4 +1,4 @@
-"""Where a choice came from, as evidence keeps it."""
+"""IP addresses as stored in the evidence of a consent record."""
 
 import pytest
 
@@ -8,7 +8,7 @@ from subscribers.consent.suppression import SuppressionKey
 KEY = SuppressionKey(b"s" * 32)
 
 
-def test_an_origin_is_hashed_with_a_key_unless_told_otherwise() -> None:
+def test_an_ip_address_is_hashed_with_a_key_by_default() -> None:
     words = describe_ip_address("203.0.113.7", key=KEY)
     assert words.startswith("from hmac-sha256:")
     assert len(words) == len("from hmac-sha256:") + 32
@@ -19,7 +19,7 @@ def test_an_origin_is_hashed_with_a_key_unless_told_otherwise() -> None:
     assert KEY.digest("203.0.113.7")[:32] not in words
 
 
-def test_it_is_kept_as_the_settings_say() -> None:
+def test_an_ip_address_is_stored_according_to_the_setting() -> None:
     assert (
         describe_ip_address(" 2001:DB8::1%eth0", key=KEY, retention=IpRetention.plain) == "from 2001:db8::1"
     )
@@ -27,6 +27,6 @@ def test_it_is_kept_as_the_settings_say() -> None:
 
 
 @pytest.mark.parametrize("address", ["", "testclient", "203.0.113", "evil\n203.0.113.7 x"])
-def test_what_is_no_network_address_is_no_evidence(address: str) -> None:
+def test_invalid_ip_addresses_are_not_stored(address: str) -> None:
     for keeping in IpRetention:
         assert describe_ip_address(address, key=KEY, retention=keeping) == ""

@@ -1,4 +1,4 @@
-"""Joining by one's own hand: asking, confirming, and moving to another address."""
+"""Double opt-in, and changing the address."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -47,7 +47,7 @@ def events(session: Session) -> list[ConsentEvent]:
     return list(session.exec(select(ConsentRecord.event).order_by(col(ConsentRecord.id))))
 
 
-def test_asking_makes_nobody_active_and_confirming_does(session: Session, now: datetime) -> None:
+def test_only_confirming_makes_a_subscriber_active(session: Session, now: datetime) -> None:
     asked = ask(session, now, " Ann@Example.org")
     assert asked.status is Status.pending
     assert ask(session, now) == asked
@@ -60,7 +60,7 @@ def test_asking_makes_nobody_active_and_confirming_does(session: Session, now: d
     assert (first.wording, first.wording_version, first.language) == ("Join", "1", "mn")
 
 
-def test_whoever_left_stays_gone_until_they_confirm(session: Session, now: datetime) -> None:
+def test_an_unsubscribed_reader_stays_gone_until_they_confirm(session: Session, now: datetime) -> None:
     number = join(session, now)
     unsubscribe(session, number, method="one-click", now=now)
     assert ask(session, now) == OptInRequest(subscriber_id=number, status=Status.unsubscribed)
@@ -68,7 +68,7 @@ def test_whoever_left_stays_gone_until_they_confirm(session: Session, now: datet
 
 
 @pytest.mark.parametrize("reason", [ConsentEvent.suppressed, ConsentEvent.bounced, ConsentEvent.complained])
-def test_asking_for_a_suppressed_address_does_nothing_at_all(
+def test_signing_up_with_a_suppressed_address_has_no_effect(
     session: Session, now: datetime, reason: ConsentEvent
 ) -> None:
     suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
@@ -76,7 +76,7 @@ def test_asking_for_a_suppressed_address_does_nothing_at_all(
     assert session.exec(select(Subscriber)).all() == []
 
 
-def test_asking_for_an_erased_address_does_nothing_at_all(session: Session, now: datetime) -> None:
+def test_signing_up_with_an_erased_address_has_no_effect(session: Session, now: datetime) -> None:
     number = join(session, now)
     erase(session, "ann@example.org", key=KEY, method="page", now=now)
     assert ask(session, now) == NO_RECIPIENT
@@ -84,7 +84,7 @@ def test_asking_for_an_erased_address_does_nothing_at_all(session: Session, now:
         confirm(session, number, now)
 
 
-def test_who_was_suppressed_since_asking_cannot_confirm(session: Session, now: datetime) -> None:
+def test_an_address_suppressed_after_sign_up_cannot_be_confirmed(session: Session, now: datetime) -> None:
     asked = ask(session, now)
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
     with pytest.raises(StatusError, match="can no longer receive mail"):
@@ -108,7 +108,7 @@ def test_an_address_is_changed_with_a_record_that_quotes_neither(session: Sessio
     assert not change_address(session, number, "ann.li@exämple.org", key=KEY, method="page", now=now)
 
 
-def test_nobody_moves_to_an_address_that_is_taken_or_suppressed(session: Session, now: datetime) -> None:
+def test_a_subscriber_cannot_move_to_a_taken_or_suppressed_address(session: Session, now: datetime) -> None:
     number = join(session, now)
     join(session, now, "bob@example.org")
     suppress(session, "eve@example.org", key=KEY, method="command line", now=now)
@@ -117,7 +117,7 @@ def test_nobody_moves_to_an_address_that_is_taken_or_suppressed(session: Session
             change_address(session, number, address, key=KEY, method="page", now=now)
 
 
-def test_nobody_who_is_gone_comes_back_under_another_address(session: Session, now: datetime) -> None:
+def test_a_subscriber_who_is_gone_cannot_change_address(session: Session, now: datetime) -> None:
     number = join(session, now)
     suppress(session, "ann@example.org", key=KEY, reason=ConsentEvent.bounced, method="bounce", now=now)
     with pytest.raises(UnknownSubscriberError):

@@ -1,4 +1,4 @@
-"""What a subscriber asks for, read and saved."""
+"""Reading and saving preferences."""
 
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -103,7 +103,7 @@ def test_a_pause_begins_and_ends_through_consent(session: Session, now: datetime
 
 
 @pytest.mark.parametrize("days", [0, -1])
-def test_a_pause_until_a_day_that_has_come_is_none(
+def test_a_pause_until_today_or_earlier_ends_the_pause(
     session: Session, now: datetime, ann: int, days: int
 ) -> None:
     until = now.date() + timedelta(days=days)
@@ -119,7 +119,9 @@ def test_a_pause_that_is_over_ends_with_the_next_saving(session: Session, now: d
     assert get_status(session, ann) is Status.active
 
 
-def test_choosing_never_brings_back_somebody_who_left(session: Session, now: datetime, ann: int) -> None:
+def test_saving_preferences_does_not_reactivate_an_unsubscribed_reader(
+    session: Session, now: datetime, ann: int
+) -> None:
     unsubscribe(session, ann, method="one-click", source="", now=now)
     session.commit()
     wanted = replace(read_preferences(session, ann), sectors=frozenset({"culture"}))
@@ -141,7 +143,7 @@ def test_choosing_never_brings_back_somebody_who_left(session: Session, now: dat
         ("language", "Mongolian", "not a language code"),
     ],
 )
-def test_a_choice_that_cannot_be_kept_is_refused_by_name_and_nothing_is_saved(
+def test_an_invalid_preference_is_named_and_nothing_is_saved(
     session: Session, now: datetime, ann: int, field: str, value: object, reason: str
 ) -> None:
     before = read_preferences(session, ann)
@@ -161,7 +163,7 @@ def test_a_choice_that_cannot_be_kept_is_refused_by_name_and_nothing_is_saved(
 
 
 @pytest.mark.parametrize("erased", [True, False])
-def test_the_erased_and_the_unknown_have_no_preferences(
+def test_erased_and_unknown_subscribers_have_no_preferences(
     session: Session, now: datetime, erased: bool
 ) -> None:
     id_ = 999

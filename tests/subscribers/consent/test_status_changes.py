@@ -1,4 +1,4 @@
-"""The one place where a status changes, and what it writes down."""
+"""Status changes and their consent records."""
 
 import ast
 import threading
@@ -9,7 +9,6 @@ import pytest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
-from tests.servers.programs import has_lock_waiter
 
 from mailer.database.engine import open_engine
 from subscribers.consent.status_changes import (
@@ -35,6 +34,7 @@ from subscribers.models import (
     Suppression,
 )
 from tests.paths import ROOT
+from tests.servers.postgres import has_lock_waiter
 from tests.servers.process import wait_until
 
 KEY = SuppressionKey(b"s" * 32)
@@ -103,9 +103,7 @@ def test_leaving_does_not_suppress_the_address(session: Session, now: datetime) 
 
 
 @pytest.mark.parametrize("status", list(Status))
-def test_whoever_leaves_gets_nothing_and_the_graver_status_stays(
-    session: Session, now: datetime, status: Status
-) -> None:
+def test_unsubscribing_keeps_a_more_serious_status(session: Session, now: datetime, status: Status) -> None:
     id_ = add(session, now, status=status)
     change = unsubscribe(session, id_, method="one-click", source="campaign 3", now=now)
     stays = {Status.unsubscribed, Status.complained, Status.erased}
@@ -114,7 +112,7 @@ def test_whoever_leaves_gets_nothing_and_the_graver_status_stays(
     assert get(session, id_).paused_until is None
 
 
-def test_nothing_is_kept_unless_the_caller_commits(session: Session, now: datetime) -> None:
+def test_nothing_is_stored_unless_the_caller_commits(session: Session, now: datetime) -> None:
     id_ = add(session, now)
     unsubscribe(session, id_, method="one-click", source="", now=now)
     suppress(session, "bob@example.org", key=KEY, method="command line", now=now)
@@ -124,7 +122,7 @@ def test_nothing_is_kept_unless_the_caller_commits(session: Session, now: dateti
     assert session.exec(select(Suppression)).all() == []
 
 
-def test_a_stranger_cannot_leave(session: Session, now: datetime) -> None:
+def test_an_unknown_subscriber_cannot_unsubscribe(session: Session, now: datetime) -> None:
     with pytest.raises(UnknownSubscriberError, match="There is no subscriber 999"):
         unsubscribe(session, 999, method="one-click", source="", now=now)
 
@@ -142,7 +140,7 @@ def may(session: Session, subscriber: Subscriber, status: Status, event: Consent
     return True
 
 
-def test_only_their_own_hand_makes_somebody_who_is_gone_active(session: Session, now: datetime) -> None:
+def test_only_subscribers_themselves_can_come_back(session: Session, now: datetime) -> None:
     for status in Status:
         subscriber = get(session, add(session, now, status=status, email=f"{status}@example.org"))
         leads = {event for event in ConsentEvent if may(session, subscriber, Status.active, event, now)}
@@ -204,7 +202,7 @@ def test_a_change_sees_what_another_session_did_meanwhile(engine: Engine, now: d
             )
 
 
-def test_ten_hands_at_once_leave_one_record(engine: Engine, now: datetime) -> None:
+def test_ten_concurrent_requests_leave_one_record(engine: Engine, now: datetime) -> None:
     with Session(engine) as session:
         id_ = add(session, now)
     changes: list[bool] = []
@@ -248,7 +246,7 @@ def test_suppressing_moves_the_subscriber_and_remembers_the_address(
     assert events(session, id_) == [reason]
 
 
-def test_an_address_on_no_list_can_be_suppressed(session: Session, now: datetime) -> None:
+def test_an_address_without_a_subscriber_can_be_suppressed(session: Session, now: datetime) -> None:
     assert suppress(session, "bob@example.org", key=KEY, method="command line", now=now) == StatusChange(
         changed=True, status=None
     )
@@ -259,9 +257,7 @@ def test_an_address_on_no_list_can_be_suppressed(session: Session, now: datetime
         suppress(session, "bob@example.org", key=KEY, reason=ConsentEvent.resumed, method="x", now=now)
 
 
-def test_suppressing_somebody_who_is_gone_records_it_and_keeps_their_status(
-    session: Session, now: datetime
-) -> None:
+def test_suppressing_a_subscriber_who_is_gone_keeps_their_status(session: Session, now: datetime) -> None:
     id_ = add(session, now, status=Status.complained)
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
     assert get(session, id_).status is Status.complained
@@ -310,7 +306,7 @@ def test_an_erased_address_cannot_be_found_in_the_database_file(
         assert b"Ministry of Education" not in path.read_bytes()
 
 
-def test_somebody_who_left_may_come_back_by_their_own_hand(session: Session, now: datetime) -> None:
+def test_an_unsubscribed_reader_can_come_back(session: Session, now: datetime) -> None:
     id_ = add(session, now)
     unsubscribe(session, id_, method="one-click", source="", now=now)
     assert resubscribe(session, id_, key=KEY, method="page", source="", now=now) == StatusChange(
@@ -337,7 +333,7 @@ def test_coming_back_forgets_a_bounce_but_not_what_the_team_decided(session: Ses
         resubscribe(session, erased, key=KEY, method="page", source="", now=now)
 
 
-def test_evidence_from_outside_is_kept_in_a_form_both_databases_take(session: Session, now: datetime) -> None:
+def test_external_evidence_is_stored_in_a_form_both_databases_accept(session: Session, now: datetime) -> None:
     id_ = add(session, now)
     unsubscribe(
         session,
@@ -379,7 +375,7 @@ def keep_one_record(session: Session, now: datetime) -> int:
         "DELETE FROM consent_record",
     ],
 )
-def test_the_database_lets_nobody_change_or_delete_a_record(
+def test_the_database_refuses_to_change_or_delete_a_record(
     session: Session, now: datetime, statement: str
 ) -> None:
     keep_one_record(session, now)
@@ -389,7 +385,7 @@ def test_the_database_lets_nobody_change_or_delete_a_record(
     assert session.exec(select(ConsentRecord)).one().basis == "partners"
 
 
-def test_a_record_of_somebody_erased_can_be_emptied_and_nothing_else(session: Session, now: datetime) -> None:
+def test_a_record_of_an_erased_subscriber_can_only_be_emptied(session: Session, now: datetime) -> None:
     keep_one_record(session, now)
     erase(session, "ann@example.org", key=KEY, method="command line", now=now)
     session.commit()
@@ -421,7 +417,7 @@ def test_records_cannot_be_truncated(postgres_database: str, tmp_path: Path, now
     engine.dispose()
 
 
-def test_an_address_cannot_slip_in_while_it_is_shut_out(
+def test_an_import_cannot_add_an_address_while_it_is_being_suppressed(
     postgres_database: str, tmp_path: Path, now: datetime
 ) -> None:
     # The import has stored the address and not committed yet: the suppression must wait, then find it.
@@ -448,7 +444,7 @@ def test_an_address_cannot_slip_in_while_it_is_shut_out(
     engine.dispose()
 
 
-def test_the_suppression_list_holds_no_address(session: Session, now: datetime) -> None:
+def test_the_suppression_list_contains_no_address(session: Session, now: datetime) -> None:
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
     kept = session.exec(select(Suppression)).one()
     assert len(kept.digest) == 64
@@ -486,5 +482,5 @@ def test_no_other_module_writes_a_status() -> None:
     assert len(list_status_writers(planted)) == 2
 
 
-def test_the_gone_are_all_who_must_get_nothing() -> None:
+def test_gone_statuses_are_all_that_must_not_get_mail() -> None:
     assert set(Status) - GONE_STATUSES == {Status.pending, Status.active, Status.paused}

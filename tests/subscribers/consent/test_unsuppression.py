@@ -1,4 +1,4 @@
-"""Taking an address off the suppression list: by a person, with a reason, and nobody gets mail by it."""
+"""Lifting a suppression: by a person, with a reason, without making anyone active."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
@@ -39,7 +39,7 @@ TAKEN_OFF = {"key": KEY, "by": "Bat", "why": " asked  by letter ", "method": "co
 
 
 @pytest.mark.parametrize("reason", [ConsentEvent.suppressed, ConsentEvent.bounced])
-def test_an_address_taken_off_the_list_is_told_of_and_its_subscriber_stays_gone(
+def test_lifting_is_recorded_and_the_subscriber_stays_gone(
     session: Session, now: datetime, reason: ConsentEvent
 ) -> None:
     id_ = add(session, now)
@@ -62,7 +62,7 @@ def test_an_address_taken_off_the_list_is_told_of_and_its_subscriber_stays_gone(
     assert record_.evidence == f"Bat: asked by letter (was {reason} since 2026-03-01)"
 
 
-def test_an_address_on_no_list_is_taken_off_with_its_reason_kept(session: Session, now: datetime) -> None:
+def test_the_reason_is_kept_for_an_address_without_a_subscriber(session: Session, now: datetime) -> None:
     suppress(session, "bob@example.org", key=KEY, method="command line", now=now)
     later = now + timedelta(days=9)
     assert unsuppress(session, "bob@example.org", now=later, **TAKEN_OFF).status is None
@@ -80,7 +80,7 @@ def test_an_address_on_no_list_is_taken_off_with_its_reason_kept(session: Sessio
         (ConsentEvent.unsubscribed, "owner unsubscribed"),
     ],
 )
-def test_what_its_owner_wished_nobody_else_takes_off(
+def test_only_the_owner_can_lift_what_they_asked_for(
     session: Session, now: datetime, reason: ConsentEvent, story: str
 ) -> None:
     suppress_rows(session, [SuppressedRow("bob@example.org", reason)], key=KEY, now=now, source="old.csv")
@@ -92,9 +92,7 @@ def test_what_its_owner_wished_nobody_else_takes_off(
     assert list_lifted_suppressions(session, KEY, "bob@example.org") == []
 
 
-def test_whoever_reported_our_mail_is_told_to_come_back_by_their_link(
-    session: Session, now: datetime
-) -> None:
+def test_the_error_after_a_complaint_points_to_the_link(session: Session, now: datetime) -> None:
     id_ = add(session, now)
     suppress(session, "ann@example.org", key=KEY, reason=ConsentEvent.complained, method="complaint", now=now)
     for act in (partial(unsuppress, now=now, **TAKEN_OFF), partial(preview_unsuppress, key=KEY)):
@@ -104,9 +102,7 @@ def test_whoever_reported_our_mail_is_told_to_come_back_by_their_link(
     assert events(session) == [ConsentEvent.complained]
 
 
-def test_only_a_suppressed_address_is_taken_off_and_not_without_a_reason(
-    session: Session, now: datetime
-) -> None:
+def test_lifting_needs_a_suppressed_address_and_a_reason(session: Session, now: datetime) -> None:
     add(session, now, status=Status.unsubscribed)
     with pytest.raises(SuppressionError, match=r"not suppressed.*subscribers show ann@example.org"):
         unsuppress(session, "ann@example.org", now=now, **TAKEN_OFF)
@@ -118,7 +114,7 @@ def test_only_a_suppressed_address_is_taken_off_and_not_without_a_reason(
     assert events(session) == [ConsentEvent.suppressed]
 
 
-def test_an_erased_address_comes_back_only_after_it_was_taken_off(session: Session, now: datetime) -> None:
+def test_an_erased_address_can_sign_up_only_after_lifting(session: Session, now: datetime) -> None:
     id_ = add(session, now)
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
     unsuppress(session, "ann@example.org", now=now, **TAKEN_OFF)
@@ -130,7 +126,7 @@ def test_an_erased_address_comes_back_only_after_it_was_taken_off(session: Sessi
     assert request_opt_in(session, "ann@example.org", key=KEY, method="page", now=now).subscriber_id != id_
 
 
-def test_of_all_who_take_an_address_off_one_does(engine: Engine, now: datetime) -> None:
+def test_of_concurrent_requests_to_lift_one_succeeds(engine: Engine, now: datetime) -> None:
     with Session(engine) as opened:
         suppress(opened, "bob@example.org", key=KEY, method="command line", now=now)
         opened.commit()

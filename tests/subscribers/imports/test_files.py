@@ -1,4 +1,4 @@
-"""Forty files of other people's, each with the result that docs/import.md promises."""
+"""Forty files of different kinds, each with the result documented in docs/import.md."""
 
 import re
 from datetime import datetime
@@ -168,7 +168,7 @@ def test_a_table_of_columns_explains_any_other_file(session: Session, tmp_path: 
         ("[columns]\nemail = ['E-Mail', 'Fax']\n", r"only the name can be spread over several"),
     ],
 )
-def test_a_table_that_is_wrong_says_where(
+def test_an_invalid_columns_file_is_refused_with_the_place(
     session: Session, tmp_path: Path, now: datetime, table: str, reason: str
 ) -> None:
     (tmp_path / "columns.toml").write_text(table, encoding="utf-8")
@@ -183,7 +183,9 @@ def test_a_table_that_is_wrong_says_where(
         )
 
 
-def test_what_was_found_is_shown_with_five_rows(session: Session, tmp_path: Path, now: datetime) -> None:
+def test_the_report_describes_the_file_with_five_sample_rows(
+    session: Session, tmp_path: Path, now: datetime
+) -> None:
     text = "email;name\n" + "".join(f"p{number}@example.org;李娜{number}\n" for number in range(9))
     report = take(session, tmp_path, "people.csv", text.encode("gb18030"), now)
     (part,) = report.as_dict()["parts"]

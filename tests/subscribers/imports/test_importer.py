@@ -1,4 +1,4 @@
-"""Bringing a file in."""
+"""Importing a file."""
 
 import csv
 import json
@@ -134,7 +134,7 @@ def test_bad_rows_are_refused_by_number_and_good_ones_go_in(session: Session, ta
     assert [person.email for person in list_all(session)] == ["ann@example.org", "hal@example.org"]
 
 
-def test_a_good_row_is_no_duplicate_of_a_refused_one(take: Take) -> None:
+def test_a_good_row_is_not_a_duplicate_of_a_refused_one(take: Take) -> None:
     report = take("email,country\nann@example.org,Korea\nann@example.org,KR\n")
     assert tell(report) == (1, 0, 0, 0, 1)
     assert report.refused[0].row == 2
@@ -151,7 +151,7 @@ def test_a_second_import_changes_nothing_and_records_nothing(
     assert {person.updated_at for person in list_all(session)} == {now}
 
 
-def test_only_cells_that_say_something_overwrite(session: Session, now: datetime, take: Take) -> None:
+def test_empty_cells_overwrite_nothing(session: Session, now: datetime, take: Take) -> None:
     take(HEADER + "ann@example.org,Ann,Ministry,MN,education;culture,mn,press\n")
     later = now + timedelta(days=1)
     assert tell(take(HEADER + "ann@example.org,,University,,sciences,,\n", at=later)) == (0, 1, 0, 0, 0)
@@ -183,9 +183,7 @@ def test_an_import_never_changes_a_status(
     assert not session.exec(select(ConsentRecord).where(ConsentRecord.event == ConsentEvent.imported)).all()
 
 
-def test_nobody_who_left_bounced_complained_or_was_erased_is_resurrected(
-    session: Session, now: datetime, take: Take
-) -> None:
+def test_subscribers_who_are_gone_are_not_reactivated(session: Session, now: datetime, take: Take) -> None:
     text = "email\n" + "".join(
         f"{name}@example.org\n" for name in ("left", "dead", "cross", "gone", "banned")
     )
@@ -205,7 +203,7 @@ def test_nobody_who_left_bounced_complained_or_was_erased_is_resurrected(
     assert [(person.id, person.status, person.name) for person in list_all(session)] == before
 
 
-def test_somebody_who_left_after_the_session_last_looked_is_left_alone(
+def test_a_reader_who_unsubscribed_meanwhile_is_left_alone(
     engine: Engine, now: datetime, tmp_path: Path
 ) -> None:
     path = tmp_path / "partners.csv"
@@ -260,7 +258,7 @@ def test_a_file_that_cannot_be_understood_is_refused_whole(
     assert list_all(session) == []
 
 
-def test_an_error_far_down_leaves_nothing_behind_and_what_was_open_stays_open(
+def test_a_late_error_rolls_back_the_import_and_nothing_else(
     session: Session, now: datetime, take: Take
 ) -> None:
     session.add(Subscriber(email="x@example.org", envelope="x", created_at=now, updated_at=now))
@@ -271,7 +269,7 @@ def test_an_error_far_down_leaves_nothing_behind_and_what_was_open_stays_open(
     assert [person.email for person in list_all(session)] == ["x@example.org"]
 
 
-def test_an_address_that_somebody_else_adds_meanwhile_is_met_like_any_other(
+def test_an_address_added_concurrently_is_matched(
     postgres_database: str, now: datetime, tmp_path: Path
 ) -> None:
     # Only PostgreSQL lets two write at once; SQLite's write lock is held from the beginning.
@@ -429,7 +427,7 @@ def test_the_size_of_a_chunk_changes_nothing(
     }
 
 
-def test_a_great_import_that_fails_leaves_the_index_of_addresses_where_it_was(
+def test_a_large_import_that_fails_restores_the_address_index(
     session: Session, take: Take, monkeypatch: pytest.MonkeyPatch, engine: Engine
 ) -> None:
     monkeypatch.setattr(chunk_reader, "CHUNK_SIZE", 4)
@@ -446,7 +444,7 @@ def test_a_great_import_that_fails_leaves_the_index_of_addresses_where_it_was(
     assert tell(take("email\n" + rows)) == (0, 0, 10, 0, 0)
 
 
-def test_a_file_of_nothing_but_faults_is_refused_whole(
+def test_a_file_with_too_many_errors_is_refused_as_a_whole(
     session: Session, take: Take, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(importer, "_MAX_REFUSED", 10)

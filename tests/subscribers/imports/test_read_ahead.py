@@ -1,4 +1,4 @@
-"""Reading ahead: one item while the last is worked on, and never while nobody said so."""
+"""Read-ahead: the next item is made while the last is processed, and only on request."""
 
 import threading
 from collections.abc import Generator
@@ -47,14 +47,14 @@ def test_the_next_item_is_made_while_the_last_is_worked_on() -> None:
         assert not maker.begun[2].is_set()
 
 
-def test_nothing_is_made_until_somebody_says_so() -> None:
+def test_no_item_is_made_before_it_is_requested() -> None:
     maker = Maker(2)
     with read_ahead(maker.make()) as ahead:
         for number in ahead:
             assert [begun.is_set() for begun in maker.begun] == [True, number == 1]
 
 
-def test_what_goes_wrong_is_told_to_who_takes_it() -> None:
+def test_an_error_is_raised_where_the_item_is_taken() -> None:
     def make() -> Generator[int, None, None]:
         yield 0
         raise ValueError("row 7")
@@ -67,7 +67,7 @@ def test_what_goes_wrong_is_told_to_who_takes_it() -> None:
             next(items)
 
 
-def test_who_leaves_early_leaves_nothing_behind() -> None:
+def test_leaving_the_block_early_closes_the_generator() -> None:
     maker = Maker(3)
     before = threading.active_count()
     with pytest.raises(KeyError), read_ahead(maker.make()) as ahead:  # noqa: PT012 - it fails while reading

@@ -1,4 +1,4 @@
-"""Random segments over random lists, beside an oracle in plain Python, on both databases."""
+"""Random segments over random lists, compared with an oracle in plain Python, on both databases."""
 
 from collections.abc import Iterator
 

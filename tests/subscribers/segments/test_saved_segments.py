@@ -1,4 +1,4 @@
-"""Segments with names: saved, used in each other, never in a circle."""
+"""Saved segments, which can use each other but never themselves."""
 
 from datetime import datetime, timedelta
 
@@ -58,7 +58,7 @@ def test_a_later_change_of_a_name_does_not_change_what_was_written_out(shelf: Sh
     assert shelf.parse("segment:east").text == "country:JP"
 
 
-def test_saving_again_says_what_it_was_and_keeps_when_it_was_made(shelf: Shelf) -> None:
+def test_saving_again_returns_the_old_segment_and_keeps_created_at(shelf: Shelf) -> None:
     assert save_segment(shelf.connection, "east", "country:MN", shelf.known, now=shelf.now) is None
     later = shelf.now + timedelta(days=1)
     before = save_segment(shelf.connection, "EAST", " country:JP ", shelf.known, now=later)
@@ -108,7 +108,7 @@ def test_segments_may_not_lead_to_each_other_without_end(shelf: Shelf) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "-x", "a b", "a,b", "a:b", "a(b)", 'a"b', ".x", "x" * 65])
-def test_what_cannot_stand_in_a_segment_is_no_name(shelf: Shelf, name: str) -> None:
+def test_invalid_names_are_refused(shelf: Shelf, name: str) -> None:
     with pytest.raises(SavedSegmentError, match=r"is not a valid name\. Use at most 64 letters"):
         shelf.save(name, "tag:x")
 
@@ -119,7 +119,7 @@ def test_names_of_any_script_are_found_again(shelf: Shelf, name: str) -> None:
     assert shelf.parse(f"segment:{name.upper()}").text == "tag:x"
 
 
-def test_everybody_needs_no_name_and_a_wrong_segment_gets_none(shelf: Shelf) -> None:
+def test_all_and_invalid_segments_cannot_be_saved(shelf: Shelf) -> None:
     with pytest.raises(SavedSegmentError, match="already means everyone"):
         shelf.save("everyone", " ALL ")
     with pytest.raises(SegmentError, match="no sector"):
@@ -127,7 +127,7 @@ def test_everybody_needs_no_name_and_a_wrong_segment_gets_none(shelf: Shelf) -> 
     assert list_saved_segments(shelf.connection) == []
 
 
-def test_a_name_nobody_saved_is_told_with_the_nearest(shelf: Shelf) -> None:
+def test_an_unknown_name_is_refused_with_a_suggestion(shelf: Shelf) -> None:
     with pytest.raises(SegmentError, match=r'saved as "east". None has been saved yet'):
         shelf.parse("segment:east")
     shelf.save("east-asia", "country:MN")

@@ -1,4 +1,4 @@
-"""Segments: what they mean, that nothing of them becomes SQL, and how they complain."""
+"""Segments: their meaning, their errors, and that their text never becomes SQL."""
 
 import random
 import re
@@ -139,7 +139,7 @@ def test_a_text_is_read_and_written_in_one_way(query: str, canonical: str) -> No
 
 
 @pytest.mark.parametrize("query", ["", "  ", "all", " ALL\n"])
-def test_nothing_and_all_mean_everybody(session: Session, now: datetime, query: str) -> None:
+def test_empty_text_and_all_mean_everyone(session: Session, now: datetime, query: str) -> None:
     people = fill(session, now, 5)
     assert find(session, query) == {person.id for person in people}
     assert parse_segment(query).text == "all"
@@ -191,7 +191,7 @@ def test_values_are_kept_as_they_are_stored() -> None:
         ("-(country:MN status:pending)", False),
     ],
 )
-def test_a_segment_asks_about_status_where_nobody_in_it_escapes_the_question(text: str, asks: bool) -> None:
+def test_a_segment_asks_about_status_if_it_constrains_everyone(text: str, asks: bool) -> None:
     assert parse_segment(text).asks_about(TermKey.status) is asks
 
 
@@ -284,7 +284,7 @@ def test_those_who_get_mail_are_active_or_paused_until_a_day_that_has_come(
         ("tag:中国 x", "         ^", "has no key and colon"),
     ],
 )
-def test_a_complaint_points_at_the_place_and_says_what_to_try(query: str, place: str, reason: str) -> None:
+def test_an_error_points_to_the_place_and_says_what_to_try(query: str, place: str, reason: str) -> None:
     with pytest.raises(SegmentError, match=reason) as caught:
         parse_segment(query, sectors=SECTORS, deliveries=SENT)
     _, shown, caret, _ = str(caught.value).splitlines()
@@ -294,7 +294,7 @@ def test_a_complaint_points_at_the_place_and_says_what_to_try(query: str, place:
     assert caught.value.text == query
 
 
-def test_a_segment_as_long_as_a_book_is_refused_shortly() -> None:
+def test_a_very_long_segment_is_refused_with_a_short_message() -> None:
     with pytest.raises(SegmentError, match="at most 4000 characters") as caught:
         parse_segment("tag:x " * 1000)
     assert len(str(caught.value)) < 300

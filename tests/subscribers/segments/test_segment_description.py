@@ -1,4 +1,4 @@
-"""Segments in words."""
+"""Segments described in words."""
 
 import re
 

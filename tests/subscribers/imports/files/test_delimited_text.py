@@ -1,4 +1,4 @@
-"""Delimited texts as numbered rows, in whatever encoding they were saved."""
+"""Delimited text as numbered rows, in any encoding."""
 
 import json
 from pathlib import Path
