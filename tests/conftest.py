@@ -1,4 +1,4 @@
-"""What every test may ask for: a database of either kind, a workspace, a fixed time, a clean environment."""
+"""Fixtures for every test: a database of either kind, a workspace, a fixed time, a clean environment."""
 
 import contextlib
 import os
@@ -37,7 +37,7 @@ culture = "Culture"
 
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No MAILER_* of the person who runs the tests may change what they prove."""
+    """Remove MAILER_* variables of the environment, so that they cannot affect the tests."""
     for name in [name for name in os.environ if name.startswith("MAILER_") and name != "MAILER_TEST_PG"]:
         monkeypatch.delenv(name)
 
@@ -49,7 +49,7 @@ def now() -> datetime:
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
-    """A PostgreSQL of our own, started once for each worker of xdist; MAILER_TEST_PG names another."""
+    """A PostgreSQL server, started once for each xdist worker; MAILER_TEST_PG names another."""
     if url := os.environ.get("MAILER_TEST_PG"):
         yield url
         return
@@ -95,7 +95,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     engine = open_engine(f"sqlite:///{path}", root=path.parent)
     schema.upgrade(engine)
     engine.dispose()
-    # In WAL mode the rows may still be beside the file; the last connection to close has folded them in.
+    # In WAL mode rows may be in a separate file; closing the last connection checkpoints them.
     assert not path.with_name("mailer.db-wal").exists()
     return path
 

@@ -1,7 +1,7 @@
-"""A campaign under way, driven from outside as a person drives it, and judged by what a server got.
+"""Drive a campaign from outside, as an operator would, and check it against what a server received.
 
-Nothing here reaches into the dispatcher: a run is `mailer campaigns resume` or ``send_campaign``, and what
-is known afterwards is the ledger and the server's mails.
+Nothing here reaches into the dispatcher: a run is `mailer campaigns resume` or ``send_campaign``, and the
+result is read from the ledger and the server's mails.
 """
 
 import os
@@ -36,14 +36,14 @@ from tests.servers.process import wait_until
 
 PROJECT = ROOT
 SHORT = BackoffPolicy(max_failures=3, initial_delay=0.01, max_delay=0.02)
-"""Little patience, for servers that are meant to fail."""
+"""Short delays, for servers that are meant to fail."""
 
 S = DeliveryState
 
 
 @dataclass(frozen=True, kw_only=True)
-class Line:
-    """A delivery as a report would show it."""
+class DeliveryRow:
+    """A delivery, as a report would show it."""
 
     email: str
     message_id: str
@@ -54,7 +54,7 @@ class Line:
 
 
 @dataclass(kw_only=True)
-class Office:
+class CampaignDriver:
     """One campaign (number 1) of a workspace, whose messages go to ``url``."""
 
     workspace: Workspace
@@ -77,7 +77,7 @@ class Office:
 
     @property
     def environ(self) -> dict[str, str]:
-        """What a process needs to know to work on it."""
+        """The environment for a process that works on the campaign."""
         smtp = {f"MAILER_SMTP__{key.upper()}": str(value) for key, value in self.smtp.items()}
         return {
             **{name: value for name, value in os.environ.items() if not name.startswith("MAILER_")},
@@ -88,7 +88,7 @@ class Office:
         }
 
     def start(self, *words: str, **environ: str) -> "subprocess.Popen[str]":
-        """`mailer` with ``words`` as a process of its own."""
+        """Start `mailer` with ``words`` in a separate process."""
         return subprocess.Popen(
             [sys.executable, "-m", "mailer", "-C", str(self.workspace.root), *words],
             env=self.environ | environ,
@@ -103,7 +103,7 @@ class Office:
         return subprocess.CompletedProcess(words, process.returncode, out, err)
 
     def send_here(self, *, resend_in_doubt: bool = False) -> RunResult:
-        """Send in this process what is due."""
+        """Send the due deliveries in this process."""
         smtp = SmtpSettings(url=self.url, **self.smtp)
         workspace = replace(
             self.workspace, settings=self.workspace.settings.model_copy(update={"smtp": smtp})
@@ -111,25 +111,25 @@ class Office:
         return send_campaign(workspace, 1, backoff=SHORT, resend_in_doubt=resend_in_doubt)
 
     def resume_here(self, *, resend_in_doubt: bool = False) -> RunResult:
-        """What a person does once the trouble is over: call everybody up, resume, send."""
+        """Do what an operator does once the fault is over: make every reader due, resume, send."""
         self.make_due()
         with Session(self.engine) as session:
             try:
                 resume_campaign(session, 1, now=datetime.now(UTC))
                 session.commit()
             except CampaignStateError:
-                session.rollback()  # finished: only its doubts are left
+                session.rollback()  # finished: only deliveries in doubt are left
         return self.send_here(resend_in_doubt=resend_in_doubt)
 
     def make_due(self) -> None:
-        """Deferred readers need not wait any longer."""
+        """Make every deferred delivery due now."""
         past = datetime.now(UTC) - timedelta(minutes=1)
         with self.engine.begin() as connection:
             deferred = col(Delivery.state) == S.deferred
             connection.execute(update(Delivery).where(deferred).values(not_before=past))
 
-    def read(self) -> list[Line]:
-        """Every delivery."""
+    def read(self) -> list[DeliveryRow]:
+        """Read every delivery."""
         signer, domain = self.workspace.keys.tokens, self.workspace.settings.sender.domain
         both = col(Delivery.subscriber_id) == col(Subscriber.id)
         columns = (
@@ -140,7 +140,7 @@ class Office:
         with Session(self.engine.execution_options(read_only=True)) as session:
             rows = session.execute(select(*columns).join(Delivery, both)).all()  # type: ignore[call-overload]
         return [
-            Line(email=email, message_id=message_id(1, number, domain, signer), state=S(state), **rest)
+            DeliveryRow(email=email, message_id=message_id(1, number, domain, signer), state=S(state), **rest)
             for email, number, state, *others in rows
             for rest in [dict(zip(("doubted", "code", "reason"), others, strict=True))]
         ]
@@ -150,17 +150,17 @@ class Office:
             return count_deliveries(connection, 1)
 
     def note_doubts(self) -> set[str]:
-        """The Message-IDs in doubt now that were not so before."""
+        """Return the Message-IDs that are in doubt now and were not before."""
         now = {line.message_id for line in self.read() if line.state is S.in_doubt}
         new = now - self.doubted
         self.doubted |= now
         return new
 
     def await_quiet(self) -> None:
-        """PostgreSQL still commits what a killed client asked for; then the ledger is what it left."""
+        """Wait until PostgreSQL has committed what a killed client requested, and the ledger is final."""
         if self.engine.dialect.name == "postgresql":
             self.engine.dispose()
-            wait_until(lambda: self._count_other_backends() == 0, what="the backends of the dead to end")
+            wait_until(lambda: self._count_other_backends() == 0, what="the killed backends to end")
 
     def _count_other_backends(self) -> int:
         others = (
@@ -171,9 +171,9 @@ class Office:
             return int(connection.execute(text(others)).scalar_one())
 
     def check(self, received: Collection[str]) -> None:
-        """At any moment without a dispatcher: the equation holds, and nobody is sent whom the server has not.
+        """Check what must hold whenever no dispatcher runs: the sum is right, and what is sent has arrived.
 
-        ``received`` are the Message-IDs of the mails the server kept, each as often as it kept it.
+        ``received`` are the Message-IDs of the mails the server kept, repeated as often as it kept them.
         """
         lines, times = self.read(), Counter(received)
         named = {line.message_id for line in lines if line.doubted or line.state is S.in_doubt}
@@ -184,11 +184,11 @@ class Office:
         assert {ident for ident, n in times.items() if n > 1} <= named, "twice, and never named as in doubt"
 
     @staticmethod
-    def _refused(lines: list[Line]) -> set[str]:
+    def _refused(lines: list[DeliveryRow]) -> set[str]:
         return {line.message_id for line in lines if line.state in {S.rejected, S.failed, S.deferred}}
 
     def check_end(self, received: Collection[str]) -> int:
-        """After the last resume with doubts sent again: everybody has it. How many have it twice."""
+        """Check, after a last resume with doubts resent, that every reader has the mail; count duplicates."""
         self.check(received)
         times, lines = Counter(received), self.read()
         assert {line.state for line in lines} == {S.sent}, self.count()

@@ -1,4 +1,4 @@
-"""Clocks that jump by a day, back and forth, around a scheduled start and the changes of summer time."""
+"""Clocks that jump back and forth by a day, around a scheduled start and daylight-saving changes."""
 
 import random
 import threading
@@ -40,8 +40,8 @@ def engine(either_workspace: Workspace) -> Iterator[Engine]:
     engine.dispose()
 
 
-class Jumping(FakeClock):
-    """A clock that goes on by minutes and is, one time in four, an hour or a day wrong."""
+class JumpingClock(FakeClock):
+    """A clock that advances by minutes and is wrong by an hour or a day one time in four."""
 
     def __init__(self, now: datetime) -> None:
         super().__init__(now)
@@ -56,14 +56,14 @@ class Jumping(FakeClock):
         self.off = random_.choice(jumps) if random_.random() < 0.25 else timedelta()
 
 
-def look_at_once(engine: Engine, workspace: Workspace, clock: Jumping) -> list[int]:
-    """The campaigns that several workers start who look at the same moment."""
+def start_concurrently(engine: Engine, workspace: Workspace, clock: JumpingClock) -> list[int]:
+    """Return the campaigns started by several workers that check at the same moment."""
     found: list[int] = []
 
-    def look() -> None:
+    def start() -> None:
         found.extend(started.campaign_id for started in start_due_campaigns(engine, workspace, clock=clock))
 
-    threads = [threading.Thread(target=look) for _ in range(WORKERS)]
+    threads = [threading.Thread(target=start) for _ in range(WORKERS)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -72,8 +72,8 @@ def look_at_once(engine: Engine, workspace: Workspace, clock: Jumping) -> list[i
 
 
 def start_one(engine: Engine, workspace: Workspace, at: datetime, random_: random.Random) -> int:
-    """Schedule a campaign for ``at`` and let the clock walk over it; how often the clock jumped."""
-    clock = Jumping(at.astimezone(UTC) - timedelta(hours=3))
+    """Schedule a campaign for ``at`` and run the clock past it; return how often the clock jumped."""
+    clock = JumpingClock(at.astimezone(UTC) - timedelta(hours=3))
     plan = plan_campaign(workspace, engine, SLUG, parse_segment("all"), now=clock.now)
     number = schedule_campaign(engine, workspace, plan, at=at, clock=clock).campaign_id
     starts, jumps = [], 0
@@ -81,7 +81,7 @@ def start_one(engine: Engine, workspace: Workspace, at: datetime, random_: rando
         clock.step(random_)
         jumps += clock.off != timedelta()
         told = clock.now + clock.off
-        found = look_at_once(engine, workspace, clock) if not starts or random_.random() < 0.2 else []
+        found = start_concurrently(engine, workspace, clock) if not starts or random_.random() < 0.2 else []
         assert not found or told >= at, "started early"
         assert found or starts or told < at, "missed"
         starts += found

@@ -1,4 +1,4 @@
-"""`mailer send --confirm` killed with SIGKILL in the middle, again and again, then run to the end."""
+"""`mailer send --confirm` killed repeatedly with SIGKILL while it sends, then run to the end."""
 
 import json
 import random
@@ -34,7 +34,7 @@ def run(root: Path, url: str, *words: str) -> "subprocess.CompletedProcess[str]"
 
 
 def make_workspace(root: Path, partners: int) -> None:
-    """A workspace with the sample edition and a list of ``partners`` desks."""
+    """A workspace with the sample edition and a list of ``partners`` addresses."""
     create_workspace(root, sample=True, now=datetime.now(UTC))
     (root / "mailer.db").unlink()
     for rest in root.glob("mailer.db-*"):
@@ -46,7 +46,7 @@ def make_workspace(root: Path, partners: int) -> None:
 
 
 def kill_in_the_middle(root: Path, sink: Sink, words: tuple[str, ...], at_least: int) -> bool:
-    """Start the command and kill it once the sink has ``at_least`` messages; False if it ended before."""
+    """Start the command and kill it once the sink has ``at_least`` messages; False if it ended first."""
     command = subprocess.Popen(
         mailer(root, *words),
         env={"MAILER_SMTP__URL": sink.url},
@@ -67,8 +67,8 @@ def show(root: Path) -> dict[str, int]:
     return found
 
 
-def kill_again_and_again(root: Path, sink: Sink, *, partners: int, kills: int) -> set[str]:
-    """Kill the campaign ``kills`` times, started by `send` and `resume` in turn; the Message-IDs in doubt."""
+def kill_repeatedly(root: Path, sink: Sink, *, partners: int, kills: int) -> set[str]:
+    """Kill the campaign ``kills`` times, by `send` and `resume` in turn; return the Message-IDs in doubt."""
     doubted: set[str] = set()
     done = 0
     for turn in range(kills):
@@ -84,7 +84,7 @@ def kill_again_and_again(root: Path, sink: Sink, *, partners: int, kills: int) -
     return doubted
 
 
-def check_nobody_is_lost(root: Path, sink: Sink, partners: int) -> None:
+def check_no_reader_is_lost(root: Path, sink: Sink, partners: int) -> None:
     shown = show(root)
     assert shown["audience"] == partners
     assert shown["audience"] == sum(
@@ -98,26 +98,28 @@ def crash(tmp_path: Path, *, partners: int, kills: int) -> None:
     root = tmp_path / "W"
     make_workspace(root, partners)
     with smtp_sink() as sink:
-        doubted = kill_again_and_again(root, sink, partners=partners, kills=kills)
+        doubted = kill_repeatedly(root, sink, partners=partners, kills=kills)
 
         assert run(root, sink.url, "campaigns", "resume", "1").returncode == 0
-        check_nobody_is_lost(root, sink, partners)
+        check_no_reader_is_lost(root, sink, partners)
         held = show(root)
         assert held["sent"] + held["in_doubt"] == partners
         assert [ident for ident, times in Counter(sink.message_ids()).items() if times > 1] == []
 
         assert run(root, sink.url, "campaigns", "resume", "1", "--resend-in-doubt").returncode == 0
-        check_nobody_is_lost(root, sink, partners)
+        check_no_reader_is_lost(root, sink, partners)
         assert show(root)["sent"] == partners
         assert set(sink.recipients()) == {f"desk{n}@example.org" for n in range(partners)}
         duplicates = {ident for ident, times in Counter(sink.message_ids()).items() if times > 1}
         assert duplicates <= doubted
 
 
-def test_two_thousand_partners_and_ten_kills_lose_nobody_and_name_every_duplicate(tmp_path: Path) -> None:
+def test_two_thousand_partners_and_ten_kills_lose_no_reader_and_name_every_duplicate(tmp_path: Path) -> None:
     crash(tmp_path, partners=2_000, kills=10)
 
 
 @pytest.mark.soak
-def test_ten_thousand_partners_and_fifty_kills_lose_nobody_and_name_every_duplicate(tmp_path: Path) -> None:
+def test_ten_thousand_partners_and_fifty_kills_lose_no_reader_and_name_duplicates(
+    tmp_path: Path,
+) -> None:
     crash(tmp_path, partners=10_000, kills=50)

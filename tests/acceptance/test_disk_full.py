@@ -1,4 +1,4 @@
-"""The disk fills up while a campaign runs: SQLite lies on a tmpfs, for which one must be root somewhere."""
+"""The disk fills up while a campaign runs: SQLite is on a tmpfs, which needs root (in a namespace)."""
 
 import errno
 import os
@@ -13,7 +13,7 @@ import pytest
 
 from mailer.settings import DatabaseSettings
 from mailer.workspace import Workspace
-from tests.acceptance.campaign_driver import PROJECT, Office, addresses
+from tests.acceptance.campaign_driver import PROJECT, CampaignDriver, addresses
 from tests.servers.process import wait_until
 from tests.servers.scripted_smtp import ScriptedServer
 
@@ -23,7 +23,7 @@ READERS = 400
 
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
-    """A folder on a file system of eight megabytes."""
+    """A folder on an eight-megabyte file system."""
     folder = tmp_path / "disk"
     folder.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(folder)]
@@ -38,17 +38,17 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.fixture
-def office(workspace: Workspace, disk: Path) -> Iterator[Office]:
+def driver(workspace: Workspace, disk: Path) -> Iterator[CampaignDriver]:
     shutil.copy(workspace.root / "mailer.db", disk / "mailer.db")
     database = DatabaseSettings(url=f"sqlite:///{disk}/mailer.db")
     workspace = replace(workspace, settings=workspace.settings.model_copy(update={"database": database}))
     engine = workspace.open_database(durable=True)
-    yield Office(workspace=workspace, engine=engine, url="", smtp={"connections": 4})
+    yield CampaignDriver(workspace=workspace, engine=engine, url="", smtp={"connections": 4})
     engine.dispose()
 
 
 def fill(disk: Path) -> Path:
-    """Leave no byte of it; the file that took them."""
+    """Use up every byte; return the file that takes them."""
     ballast = disk / "ballast"
     with ballast.open("wb", buffering=0) as file:
         try:
@@ -66,11 +66,13 @@ def fill(disk: Path) -> Path:
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="run again below, as root of a namespace of its own")
-def test_a_full_disk_stops_the_campaign_and_loses_nobody(office: Office, disk: Path, figure: Figure) -> None:
-    office.launch(addresses(READERS), rate=150)
+def test_a_full_disk_stops_the_campaign_and_loses_no_reader(
+    driver: CampaignDriver, disk: Path, figure: Figure
+) -> None:
+    driver.launch(addresses(READERS), rate=150)
     with ScriptedServer() as server:
-        office.url = server.url
-        process = office.start("campaigns", "resume", "1")
+        driver.url = server.url
+        process = driver.start("campaigns", "resume", "1")
         wait_until(lambda: len(server.kept) >= 20, what="20 messages", seconds=60)
         ballast = fill(disk)
         _, err = process.communicate(timeout=120)
@@ -80,27 +82,27 @@ def test_a_full_disk_stops_the_campaign_and_loses_nobody(office: Office, disk: P
         assert "database" in err
         assert "full" in err
         assert before < READERS
-        office.note_doubts()
-        office.check(server.message_ids())
-        assert office.count().still_to_do > 0
+        driver.note_doubts()
+        driver.check(server.message_ids())
+        assert driver.count().still_to_do > 0
 
         ballast.unlink()
-        assert office.run("campaigns", "resume", "1").returncode == 0
-        office.note_doubts()
-        office.check(server.message_ids())
-        if office.doubted:
-            assert office.run("campaigns", "resume", "1", "--resend-in-doubt").returncode == 0
-        twice = office.check_end(server.message_ids())
+        assert driver.run("campaigns", "resume", "1").returncode == 0
+        driver.note_doubts()
+        driver.check(server.message_ids())
+        if driver.doubted:
+            assert driver.run("campaigns", "resume", "1", "--resend-in-doubt").returncode == 0
+        twice = driver.check_end(server.message_ids())
     figure(
         f"the disk was full after {before} of {READERS} messages: stopped with exit code 1, every message "
-        f"handed over is in the ledger, 0 lost, {len(office.doubted)} in doubt, {twice} duplicates, all named"
+        f"handed over is in the ledger, 0 lost, {len(driver.doubted)} in doubt, {twice} duplicates, all named"
     )
 
 
 @pytest.mark.skipif(os.getuid() == 0, reason="root has run it above")
-def test_a_full_disk_in_a_namespace_of_our_own(figure: Figure) -> None:
+def test_a_full_disk_in_a_separate_namespace(figure: Figure) -> None:
     words = [sys.executable, "-m", "pytest", "-q", "-n0", "-p", "no:cacheprovider", __file__]
-    test = test_a_full_disk_stops_the_campaign_and_loses_nobody.__name__
+    test = test_a_full_disk_stops_the_campaign_and_loses_no_reader.__name__
     command = ["unshare", "--user", "--map-root-user", "--mount", *words, "-k", test]
     if shutil.which("unshare") is None or subprocess.run([*command[:4], "true"], check=False).returncode:
         pytest.skip("neither root nor a namespace of our own, so no small file system can be mounted")

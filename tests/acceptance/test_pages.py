@@ -1,4 +1,4 @@
-"""Every public page in six languages on a phone, with and without JavaScript, and what judges say of it."""
+"""Every public page in six languages on a phone, with and without JavaScript, checked by validators."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ from tests.web.site import collect_complaints, opened_engine, put_on_shelf, serv
 Figure = Callable[[str], None]
 PHONE = {"width": 375, "height": 740}
 HEAVIEST = 30_000
-# A mail is judged as a mail, by its own judges.
+# Mails have validators of their own.
 MAILS = {"edition", "last edition"}
 SOME_NOW_AND_ALL_IN_THE_SOAK = [
     tag if tag in {"en", "mn"} else pytest.param(tag, marks=pytest.mark.soak) for tag in LANGUAGES
@@ -61,7 +61,7 @@ def url(open_house: Workspace) -> Iterator[str]:
 
 
 def look_over(page: Page, name: str, language: str) -> None:
-    """What holds on every page of ours, however it is judged."""
+    """Check what must hold on every page."""
     if name in MAILS:
         return
     assert page.locator("html").get_attribute("lang") == language, name
@@ -99,7 +99,7 @@ def test_a_phone_shows_every_page_in_every_language(
     assert [words for words in complaints if "status of 4" not in words] == []
 
 
-def test_no_page_is_heavier_than_a_bad_line_bears(
+def test_every_page_is_small_enough_for_a_slow_connection(
     open_house: Workspace, engine: Engine, url: str, browser: Browser, figure: Figure
 ) -> None:
     files = sum((TEMPLATE_FOLDER / name).stat().st_size for name in ("site.css", "icon.svg"))
@@ -117,7 +117,7 @@ def test_no_page_is_heavier_than_a_bad_line_bears(
 
 @pytest.mark.judges
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_page_pleases_axe_and_both_html_checkers(
+def test_every_page_passes_axe_and_both_html_checkers(
     open_house: Workspace, engine: Engine, url: str, browser: Browser, language: str, tmp_path: Path
 ) -> None:
     if not are_installed():

@@ -1,4 +1,4 @@
-"""A campaign through a real Postfix, with STARTTLS and a login; its log and our ledger must say the same."""
+"""A campaign through a real Postfix, with STARTTLS and a login; its log and our ledger must agree."""
 
 import random
 import re
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from mailer.workspace import Workspace
-from tests.acceptance.campaign_driver import Office, S, addresses
+from tests.acceptance.campaign_driver import CampaignDriver, S, addresses
 from tests.servers.postfix import PASSWORD, Relay, postfix_relay
 from tests.servers.process import wait_until
 
@@ -24,25 +24,25 @@ def relay() -> Iterator[Relay]:
 
 
 @pytest.fixture
-def office(workspace: Workspace, relay: Relay) -> Iterator[Office]:
+def driver(workspace: Workspace, relay: Relay) -> Iterator[CampaignDriver]:
     password = workspace.root / "relay-password"
     password.write_text(PASSWORD + "\n")
     password.chmod(0o600)
     engine = workspace.open_database(durable=True)
     smtp = {"password_file": password, "starttls": "require", "connections": 5}
-    yield Office(workspace=workspace, engine=engine, url=relay.url, smtp=smtp)
+    yield CampaignDriver(workspace=workspace, engine=engine, url=relay.url, smtp=smtp)
     engine.dispose()
 
 
-def send(office: Office, relay: Relay, *words: str) -> None:
-    done = office.run(*words, SSL_CERT_FILE=str(relay.certificate))
+def send(driver: CampaignDriver, relay: Relay, *words: str) -> None:
+    done = driver.run(*words, SSL_CERT_FILE=str(relay.certificate))
     assert done.returncode == 0, done.stderr
 
 
-def read_ledger(office: Office) -> dict[str, str]:
-    """The Message-ID of every message, and the queue id the relay gave it."""
-    lines = office.read()
-    assert {line.state for line in lines} == {S.sent}, office.count()
+def read_ledger(driver: CampaignDriver) -> dict[str, str]:
+    """Map the Message-ID of every message to the queue id the relay gave it."""
+    lines = driver.read()
+    assert {line.state for line in lines} == {S.sent}, driver.count()
     return {line.message_id: _queue_id(line.reason) for line in lines}
 
 
@@ -51,44 +51,44 @@ def _queue_id(words: str) -> str:
     return found[1] if found else ""
 
 
-def show_agreement(office: Office, relay: Relay, figure: Figure, readers: int) -> None:
-    office.launch(addresses(readers))
-    send(office, relay, "campaigns", "resume", "1")
+def show_agreement(driver: CampaignDriver, relay: Relay, figure: Figure, readers: int) -> None:
+    driver.launch(addresses(readers))
+    send(driver, relay, "campaigns", "resume", "1")
     wait_until(lambda: relay.is_idle() and len(relay.queued()) == readers, what="the queue", seconds=120)
-    assert sorted(relay.queued()) == sorted(read_ledger(office).items())
-    assert sorted(relay.sink.message_ids()) == sorted(read_ledger(office))
+    assert sorted(relay.queued()) == sorted(read_ledger(driver).items())
+    assert sorted(relay.sink.message_ids()) == sorted(read_ledger(driver))
     log = relay.log.read_text()
-    assert f"sasl_username={office.url.split('//')[1].split('@')[0]}" in log
+    assert f"sasl_username={driver.url.split('//')[1].split('@')[0]}" in log
     assert not re.search(r"improper|pipelining|warning: (?!.*dict)", log), log
     figure(f"{readers:,} messages through Postfix with STARTTLS and AUTH: its log and our ledger agree")
 
 
-def has_resolved(office: Office, relay: Relay) -> bool:
-    """Ask the log; whether nobody is in doubt any more."""
-    # What the log does not tell is only believed once it goes on past the hand-over, as a busy relay's does.
+def has_resolved(driver: CampaignDriver, relay: Relay) -> bool:
+    """Resolve doubts from the log; return whether none are left."""
+    # A message missing from the log counts only once the log has later entries, as a busy relay's has.
     with smtplib.SMTP("127.0.0.1", relay.port) as line:
         line.noop()
-    send(office, relay, "campaigns", "resolve", "1", "--postfix-log", str(relay.log), "--not-found-resend")
-    return office.count().in_doubt == 0
+    send(driver, relay, "campaigns", "resolve", "1", "--postfix-log", str(relay.log), "--not-found-resend")
+    return driver.count().in_doubt == 0
 
 
-def show_resolving(office: Office, relay: Relay, figure: Figure, readers: int, kills: int) -> None:
-    office.launch(addresses(readers))
+def show_resolving(driver: CampaignDriver, relay: Relay, figure: Figure, readers: int, kills: int) -> None:
+    driver.launch(addresses(readers))
     settled = 0
     for turn in range(kills):
         goal = (turn + 1) * readers // (kills + 2)
-        process = office.start("campaigns", "resume", "1", SSL_CERT_FILE=str(relay.certificate))
-        wait_until(lambda: office.count().sent >= goal, what=f"{goal} sent", seconds=120)  # noqa: B023
+        process = driver.start("campaigns", "resume", "1", SSL_CERT_FILE=str(relay.certificate))
+        wait_until(lambda: driver.count().sent >= goal, what=f"{goal} sent", seconds=120)  # noqa: B023
         time.sleep(random.uniform(0, 0.02))
         process.kill()
         process.communicate()
         assert process.returncode == -9, "it ended before it was killed"
         wait_until(relay.is_idle, what="the queue", seconds=120)
-        settled += office.count().in_doubt
-        wait_until(lambda: has_resolved(office, relay), what="the log to settle every doubt", seconds=60)
-    send(office, relay, "campaigns", "resume", "1")
+        settled += driver.count().in_doubt
+        wait_until(lambda: has_resolved(driver, relay), what="the log to settle every doubt", seconds=60)
+    send(driver, relay, "campaigns", "resume", "1")
     wait_until(lambda: relay.is_idle() and len(relay.queued()) >= readers, what="the queue", seconds=120)
-    lines, taken = office.read(), Counter(ident for ident, _ in relay.queued())
+    lines, taken = driver.read(), Counter(ident for ident, _ in relay.queued())
     assert {line.state for line in lines} == {S.sent}
     assert taken == Counter(line.message_id for line in lines)
     assert Counter(relay.sink.message_ids()) == taken
@@ -98,25 +98,27 @@ def show_resolving(office: Office, relay: Relay, figure: Figure, readers: int, k
     )
 
 
-def test_the_log_of_postfix_agrees_with_the_ledger(office: Office, relay: Relay, figure: Figure) -> None:
-    show_agreement(office, relay, figure, readers=150)
+def test_the_log_of_postfix_agrees_with_the_ledger(
+    driver: CampaignDriver, relay: Relay, figure: Figure
+) -> None:
+    show_agreement(driver, relay, figure, readers=150)
 
 
 def test_after_a_kill_the_log_of_postfix_tells_who_has_it(
-    office: Office, relay: Relay, figure: Figure
+    driver: CampaignDriver, relay: Relay, figure: Figure
 ) -> None:
-    show_resolving(office, relay, figure, readers=150, kills=1)
+    show_resolving(driver, relay, figure, readers=150, kills=1)
 
 
 @pytest.mark.soak
 def test_the_log_of_postfix_agrees_with_the_ledger_on_two_thousand(
-    office: Office, relay: Relay, figure: Figure
+    driver: CampaignDriver, relay: Relay, figure: Figure
 ) -> None:
-    show_agreement(office, relay, figure, readers=2000)
+    show_agreement(driver, relay, figure, readers=2000)
 
 
 @pytest.mark.soak
 def test_after_ten_kills_the_log_of_postfix_tells_who_has_it(
-    office: Office, relay: Relay, figure: Figure
+    driver: CampaignDriver, relay: Relay, figure: Figure
 ) -> None:
-    show_resolving(office, relay, figure, readers=2000, kills=10)
+    show_resolving(driver, relay, figure, readers=2000, kills=10)

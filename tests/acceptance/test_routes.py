@@ -1,4 +1,4 @@
-"""Whatever is sent to any public route, by any method, in any words: no answer says that something broke."""
+"""Arbitrary requests to every public route, by every method: no response reports an internal error."""
 
 import re
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def url(app: FastAPI) -> Iterator[str]:
 
 @pytest.fixture
 def tokens(workspace: Workspace) -> list[str]:
-    """Genuine links of every kind, to somebody who is on the list."""
+    """Genuine links of every kind, for a reader on the list."""
     keys, mei = workspace.keys, "mei@example.org"
     with opened_engine(workspace) as engine:
         return [
@@ -63,7 +63,7 @@ def tokens(workspace: Workspace) -> list[str]:
 
 
 def list_paths(app: FastAPI) -> list[str]:
-    """Every route of the application, so that a new one cannot escape."""
+    """Every route of the application, so that a new one cannot be missed."""
     return sorted({getattr(route, "path", "") for route in app.routes})
 
 

@@ -1,4 +1,4 @@
-"""Scanners that open every link of a mail, and mail programs that press its button: who changes what."""
+"""Scanners that open every link of a mail, and one-click unsubscribing: what each of them changes."""
 
 import http.client
 import itertools
@@ -17,7 +17,7 @@ from mailer.web.app import create_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose, TokenSigner
-from tests.acceptance.campaign_driver import Office
+from tests.acceptance.campaign_driver import CampaignDriver
 from tests.servers.misbehaving_smtp import MisbehavingServer
 from tests.web.site import ask, dump_tables, find_reader, served
 
@@ -43,9 +43,9 @@ PARTS = b'--b\r\nContent-Disposition: form-data; name="List-Unsubscribe"\r\n\r\n
 
 @dataclass(frozen=True)
 class Delivered:
-    """A mail that arrived, the site behind its links, and the paths they lead to there."""
+    """A mail that arrived, the site behind its links, and their paths."""
 
-    office: Office
+    driver: CampaignDriver
     url: str
     mail: EmailMessage
     paths: tuple[str, ...]
@@ -61,18 +61,18 @@ class Delivered:
 def delivered(either_workspace: Workspace) -> Iterator[Delivered]:
     engine = either_workspace.open_database(durable=True)
     with MisbehavingServer() as server:
-        office = Office(workspace=either_workspace, engine=engine, url=server.url)
-        office.launch(["mei@example.org"])
-        office.send_here()
+        driver = CampaignDriver(workspace=either_workspace, engine=engine, url=server.url)
+        driver.launch(["mei@example.org"])
+        driver.send_here()
         (received,) = server.received
     mail = message_from_bytes(received.content, _class=EmailMessage, policy=policy.default)
     with served(create_app(either_workspace)) as running:
-        yield Delivered(office, running.url, mail, find_paths(mail, either_workspace.settings.web.base_url))
+        yield Delivered(driver, running.url, mail, find_paths(mail, either_workspace.settings.web.base_url))
     engine.dispose()
 
 
 def find_paths(mail: EmailMessage, base_url: str) -> tuple[str, ...]:
-    """The paths of every link of ours in a mail, header and both parts."""
+    """The paths of every link to our site in a mail's header and both parts."""
     found = set(re.findall(r"<(https?://[^>]+)>", str(mail["List-Unsubscribe"])))
     for kind in ("plain", "html"):
         part = mail.get_body((kind,))
@@ -83,7 +83,7 @@ def find_paths(mail: EmailMessage, base_url: str) -> tuple[str, ...]:
 
 
 def scan(delivered: Delivered, number: int) -> set[int]:
-    """Open every link, ``number`` times in all, as each scanner does; the statuses that came back."""
+    """Open the links as each scanner does, ``number`` times in all; return the response statuses."""
     parts = urlsplit(delivered.url)
     kinds = itertools.cycle(itertools.product(delivered.paths, SCANNERS, ("GET", "HEAD")))
     statuses = set()
@@ -98,16 +98,16 @@ def scan(delivered: Delivered, number: int) -> set[int]:
 
 def test_every_scanner_opens_every_link_and_nothing_changes(delivered: Delivered) -> None:
     assert {path.split("/")[1] for path in delivered.paths} == {"u", "p", "e"}
-    before = dump_tables(delivered.office.engine)
+    before = dump_tables(delivered.driver.engine)
     assert scan(delivered, 2 * len(SCANNERS) * len(delivered.paths)) == {200}
-    assert dump_tables(delivered.office.engine) == before
+    assert dump_tables(delivered.driver.engine) == before
 
 
 @pytest.mark.soak
-def test_ten_thousand_looks_change_nothing(delivered: Delivered, figure: Figure) -> None:
-    before = dump_tables(delivered.office.engine)
+def test_ten_thousand_requests_change_nothing(delivered: Delivered, figure: Figure) -> None:
+    before = dump_tables(delivered.driver.engine)
     assert scan(delivered, 10_000) == {200}
-    after = dump_tables(delivered.office.engine)
+    after = dump_tables(delivered.driver.engine)
     changes = sum(after[name] != before[name] for name in before)
     figure(f"10,000 GET and HEAD of {len(SCANNERS)} scanners: {changes} tables changed")
     assert changes == 0
@@ -118,7 +118,7 @@ def test_ten_thousand_looks_change_nothing(delivered: Delivered, figure: Figure)
     [(ONE_CLICK, "application/x-www-form-urlencoded"), (PARTS, "multipart/form-data; boundary=b")],
 )
 @pytest.mark.parametrize("origin", ["https://mail.example", "null", ""])
-def test_the_button_of_a_mail_program_works_and_pressing_again_changes_nothing(
+def test_one_click_unsubscribe_works_and_repeating_it_changes_nothing(
     delivered: Delivered, body: bytes, content_type: str, origin: str
 ) -> None:
     headers = {"content-type": content_type, "sec-fetch-site": "cross-site"}
@@ -126,22 +126,22 @@ def test_the_button_of_a_mail_program_works_and_pressing_again_changes_nothing(
         headers["origin"] = origin
     first = ask(delivered.url, "POST", delivered.one_click, body, headers)
     assert (first.status, "location" in first.headers, "set-cookie" in first.headers) == (200, False, False)
-    assert find_reader(delivered.office.engine, "mei@example.org").status is Status.unsubscribed
-    before = dump_tables(delivered.office.engine)
+    assert find_reader(delivered.driver.engine, "mei@example.org").status is Status.unsubscribed
+    before = dump_tables(delivered.driver.engine)
     for _ in range(5):
         again = ask(delivered.url, "POST", delivered.one_click, body, headers)
         assert (again.status, again.body) == (200, first.body)
-    assert dump_tables(delivered.office.engine) == before
+    assert dump_tables(delivered.driver.engine) == before
 
 
-def test_a_link_of_years_ago_still_leaves_after_the_keys_were_renewed(either_workspace: Workspace) -> None:
+def test_an_old_link_still_unsubscribes_after_key_rotation(either_workspace: Workspace) -> None:
     old = either_workspace.keys.tokens
     renewed = TokenSigner(keys={**old.keys, 2: b"n" * 32}, current=2)
     workspace = replace(either_workspace, keys=replace(either_workspace.keys, tokens=renewed))
     engine = workspace.open_database()
     try:
-        office = Office(workspace=workspace, engine=engine, url="smtp://127.0.0.1:9")
-        office.launch(["mei@example.org"])
+        driver = CampaignDriver(workspace=workspace, engine=engine, url="smtp://127.0.0.1:9")
+        driver.launch(["mei@example.org"])
         token = old.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=1)
         with served(create_app(workspace)) as running:
             headers = {"content-type": "application/x-www-form-urlencoded"}

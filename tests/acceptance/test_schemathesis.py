@@ -1,4 +1,4 @@
-"""Schemathesis, which is not ours, over every public page: no answer breaks, and none is of another kind."""
+"""Schemathesis, a third-party fuzzer, on every public page: no errors, and only documented responses."""
 
 import json
 import re
@@ -34,11 +34,11 @@ CHECKS = (
     *("response_headers_conformance", "unsupported_method", "allow_header_conformance"),
 )
 MANY = 20
-"""People for each kind of link: most links work once, and who is erased is gone."""
+"""Readers for each kind of link: most links work once, and an erased reader is gone."""
 
 PHASE = ("--phases", "fuzzing")
 SHOWN = ("--exclude-method", "HEAD")
-"""The handlers of GET answer it, and hypothesis alone asks them for it (test_show_routes)."""
+"""The handlers of GET answer it, and hypothesis alone asks them for it (test_routes)."""
 
 STAFFS_OWN = {"preview.html"}
 WRITTEN = re.compile(r'<(?:input|select|button)\b[^>]*\bname="([^"]+)"')
@@ -53,13 +53,13 @@ class House:
     folder: Path
 
     def try_pages(self, *options: str) -> dict[str, Any]:
-        """Run Schemathesis as anybody runs it, and read its report."""
+        """Run Schemathesis from its command line and read its report."""
         description, report = self.folder / "pages.json", self.folder / "report.json"
         description.write_text(json.dumps(describe(self.app, self.words)), encoding="utf-8")
         with served(self.app) as running:
             command = (
                 *(sys.executable, "-m", "schemathesis.cli", "run", description, "--url", running.url),
-                # Other forms than our own pages' are refused before anything reads them.
+                # Forms that are not from our own pages are refused before anything reads them.
                 *("-H", "Sec-Fetch-Site: same-origin", "--checks", ",".join(CHECKS)),
                 *("--generation-database", "none", "--no-color", "--warnings", "off"),
                 *("--report", "json", "--report-json-path", report, *options),
@@ -105,7 +105,7 @@ def collect_links(engine: Engine, keys: Keys) -> dict[str, list[str]]:
 
 
 def judge(report: dict[str, Any]) -> None:
-    """Nothing was found, and it was looked for on every page, behind every form too."""
+    """Check that nothing was found, and that every page and every form was tested."""
     assert report["failures"] == [], report["told"]
     assert report["errors"] == [], report["told"]
     assert report["complete"]

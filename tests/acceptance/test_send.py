@@ -1,4 +1,4 @@
-"""`mailer send --confirm` to servers that misbehave, judged by the ledger it leaves."""
+"""`mailer send --confirm` to misbehaving servers, checked by the ledger it leaves."""
 
 import json
 import shutil
@@ -34,7 +34,7 @@ def root(sample: Path, tmp_path: Path) -> Path:
 
 
 def send(root: Path, url: str) -> dict[str, object]:
-    """Send to everybody by the server at ``url``; how the campaign stands afterwards."""
+    """Send to all subscribers through the server at ``url``; return the campaign as shown afterwards."""
     words = ["-C", str(root), "send", EDITION, "--segment", "all", "--confirm"]
     CliRunner().invoke(mailer, words, env={"MAILER_SMTP__URL": url})
     shown = CliRunner().invoke(mailer, ["-C", str(root), "campaigns", "show", "1", "--json"])
@@ -62,7 +62,7 @@ def test_a_server_that_answers_550_at_rcpt_rejects_every_reader(root: Path) -> N
 
 
 @pytest.mark.parametrize("stage", ["CONNECT", "EHLO", "MAIL"])
-def test_a_server_that_answers_421_stops_the_campaign_and_touches_nobody(root: Path, stage: str) -> None:
+def test_a_server_that_answers_421_stops_the_campaign_and_affects_no_reader(root: Path, stage: str) -> None:
     with smtp_sink("-Q", stage) as sink:
         counts = send(root, sink.url)
     assert counts["state"] == "paused"
@@ -95,7 +95,7 @@ def dump(workspace: Workspace) -> dict[str, list[object]]:
 
 
 def own_links(message: EmailMessage, base: str) -> set[str]:
-    """Every address of ours in a message: its pages, its pictures, its headers."""
+    """Every URL of our site in a message: its pages, its pictures, its headers."""
     import re
 
     body = message.get_body(("html",)).get_content()  # type: ignore[union-attr]

@@ -1,7 +1,7 @@
-"""Whatever happens in whatever order, a suppressed address never becomes mailable.
+"""A suppressed address never becomes mailable, whatever happens and in whatever order.
 
-Mailable is what planning counts, what a launch writes down, and what a dispatcher lets begin. Who may be
-mailed is reckoned here once more, in plain Python and without looking at the database.
+An address is mailable if planning counts it, a launch inserts it, or a dispatcher starts to send to it. Who
+may be mailed is computed here a second time, in plain Python and without reading the database.
 """
 
 from collections.abc import Callable
@@ -71,11 +71,11 @@ class Newsletter(RuleBasedStateMachine):
         self.for_ever: set[str] = set()
         """Erased, or suppressed by the team: nothing brings them back before the team takes that back."""
         self.until_they_return: set[str] = set()
-        """Bounced, complained or left: their own hand alone does."""
+        """Bounced, complained or unsubscribed: only the reader's own action brings them back."""
         self.reasons: dict[str, ConsentEvent] = {}
-        """Why an address is suppressed, of those of both that are; the first reason stays."""
+        """Why an address is suppressed, for both sets above; the first reason stays."""
         self.links: dict[str, str] = {}
-        """The newest confirming link of an address, whoever asked for it."""
+        """The newest confirmation link of an address, whoever requested it."""
 
     def teardown(self) -> None:
         for ledger in self.ledgers:
@@ -96,7 +96,7 @@ class Newsletter(RuleBasedStateMachine):
         return set(self.reasons)
 
     def _do(self, act: Callable[[Session], object]) -> bool:
-        """``act`` in a transaction; False where it was refused."""
+        """Run ``act`` in a transaction; return False if it was refused."""
         with Session(self.engine) as session:
             try:
                 act(session)
@@ -259,7 +259,7 @@ class Newsletter(RuleBasedStateMachine):
         except (AddressError, SubscriberError):
             return
         if moved:
-            # They hold the other mailbox, and nobody who is shut out has moved, or been moved to.
+            # They hold the other mailbox, and no suppressed reader has moved, or been moved to.
             assert address not in self.barred
             assert other not in self.suppressed
             self.until_they_return.discard(other)
@@ -300,7 +300,7 @@ class Newsletter(RuleBasedStateMachine):
     def send(self) -> None:
         for ledger, claim in self.held:
             if begin(ledger, claim):
-                # At this moment the body may leave, however long ago the delivery was claimed.
+                # The body may be sent from this moment, however long ago the delivery was claimed.
                 assert self._address_of(claim) not in self.barred
         self.held.clear()
 
@@ -311,7 +311,7 @@ class Newsletter(RuleBasedStateMachine):
     # --- what always holds
 
     @invariant()
-    def nobody_who_is_shut_out_is_counted(self) -> None:
+    def no_suppressed_reader_is_counted(self) -> None:
         audience = is_in_audience(parse_segment(""), "e", self.now.date(), again=True, law=TEAM)
         with Session(self.engine) as session:
             mailable = set(session.exec(select(Subscriber.email).where(audience, may_be_mailed(TEAM))))

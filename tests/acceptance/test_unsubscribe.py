@@ -1,4 +1,4 @@
-"""Readers who leave during the campaign: a POST to `mailer serve`, timed against the first byte of mail."""
+"""Readers who unsubscribe during a campaign: a POST to `mailer serve`, timed against their mail."""
 
 import http.client
 import random
@@ -14,7 +14,7 @@ from sqlmodel import Session, select
 from mailer.rendering.reader import reader_for
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
-from tests.acceptance.campaign_driver import Office, addresses
+from tests.acceptance.campaign_driver import CampaignDriver, addresses
 from tests.servers.process import free_port, wait_until
 from tests.servers.scripted_smtp import ScriptedServer
 
@@ -23,17 +23,17 @@ ALLOWED_SECONDS = 1.0
 
 
 @pytest.fixture
-def office(either_workspace: Workspace) -> Iterator[Office]:
+def driver(either_workspace: Workspace) -> Iterator[CampaignDriver]:
     engine = either_workspace.open_database(durable=True)
-    yield Office(workspace=either_workspace, engine=engine, url="", smtp={"connections": 3})
+    yield CampaignDriver(workspace=either_workspace, engine=engine, url="", smtp={"connections": 3})
     engine.dispose()
 
 
 @contextmanager
-def serving(office: Office) -> Iterator[int]:
-    """`mailer serve` as a process of its own; its port."""
+def serving(driver: CampaignDriver) -> Iterator[int]:
+    """Run `mailer serve` in a separate process; yields its port."""
     port = free_port()
-    process = office.start("serve", "--port", str(port))
+    process = driver.start("serve", "--port", str(port))
 
     def answers() -> bool:
         assert process.poll() is None, process.communicate()[1]
@@ -53,16 +53,16 @@ def serving(office: Office) -> Iterator[int]:
         process.communicate(timeout=30)
 
 
-def read_links(office: Office) -> dict[str, str]:
+def read_links(driver: CampaignDriver) -> dict[str, str]:
     """The path of every reader's one-click link."""
-    settings, signer = office.workspace.settings, office.workspace.keys.tokens
-    with Session(office.engine) as session:
+    settings, signer = driver.workspace.settings, driver.workspace.keys.tokens
+    with Session(driver.engine) as session:
         readers = [reader_for(person, 1, settings, signer) for person in session.exec(select(Subscriber))]
     return {reader.email: urlsplit(reader.unsubscribe_url).path for reader in readers}
 
 
 def leave(port: int, path: str) -> float:
-    """One-click, as a mail program does it; the time at which the 200 had arrived."""
+    """Unsubscribe with one click, as a mail client does; return the time at which the 200 had arrived."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         head = {"Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", path, body="List-Unsubscribe=One-Click", headers=head)
@@ -72,8 +72,8 @@ def leave(port: int, path: str) -> float:
         return time.time()
 
 
-class Leavers:
-    """Readers who leave at moments that chance chose, most of them just before it is their turn."""
+class UnsubscribingReaders:
+    """Readers who unsubscribe at random moments, most of them just before their turn."""
 
     def __init__(self, server: ScriptedServer, port: int, links: dict[str, str]) -> None:
         self._server = server
@@ -82,7 +82,7 @@ class Leavers:
         self._staying = list(links)
         self._lock = threading.Lock()
         self.left: dict[str, float] = {}
-        """When each had their 200."""
+        """When each of them received the 200."""
 
     def leave(self, number: int, seconds: float) -> None:
         """``number`` of them, within ``seconds``."""
@@ -102,7 +102,7 @@ class Leavers:
             self.left[address] = leave(self._port, self._links[address])
 
     def _choose(self) -> str:
-        # The ledger serves readers in the order of their numbers.
+        # The ledger claims readers in the order of their numbers.
         with self._lock:
             mailed = {mail.recipient for mail in self._server.mails}
             coming = [address for address in self._staying if address not in mailed]
@@ -112,42 +112,46 @@ class Leavers:
             return chosen
 
 
-def show_leaving(office: Office, figure: Figure, *, readers: int, leavers: int, seconds: float) -> None:
-    office.launch(addresses(readers), rate=readers / seconds)
-    links = read_links(office)
-    with ScriptedServer(delay=0.01) as server, serving(office) as port:
-        office.url = server.url
-        process = office.start("campaigns", "resume", "1")
+def show_leaving(
+    driver: CampaignDriver, figure: Figure, *, readers: int, leavers: int, seconds: float
+) -> None:
+    driver.launch(addresses(readers), rate=readers / seconds)
+    links = read_links(driver)
+    with ScriptedServer(delay=0.01) as server, serving(driver) as port:
+        driver.url = server.url
+        process = driver.start("campaigns", "resume", "1")
         wait_until(lambda: len(server.mails) > 0, what="the first message", seconds=60)
-        crowd = Leavers(server, port, links)
+        crowd = UnsubscribingReaders(server, port, links)
         crowd.leave(leavers, seconds * 0.7)
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
-    judge(office, figure, server, crowd.left)
+    judge(driver, figure, server, crowd.left)
 
 
-def judge(office: Office, figure: Figure, server: ScriptedServer, left: dict[str, float]) -> None:
+def judge(driver: CampaignDriver, figure: Figure, server: ScriptedServer, left: dict[str, float]) -> None:
     after = [mail.began_at - left[mail.recipient] for mail in server.mails if mail.recipient in left]
     late = [seconds for seconds in after if seconds > ALLOWED_SECONDS]
     spared = set(left) - {mail.recipient for mail in server.mails}
-    counts = office.count()
+    counts = driver.count()
     assert late == []
     assert counts.balances
     assert counts.sent == len(server.kept)
     assert counts.suppressed == len(spared)
-    assert len(spared) > len(left) // 10, "nearly everybody had it before they left: this shows nothing"
+    assert len(spared) > len(left) // 10, "nearly every reader had it before: this proves nothing"
     largest = max((seconds for seconds in after if seconds > 0), default=0.0)
     figure(
-        f"{len(left)} left during a campaign of {counts.audience:,} on {office.engine.dialect.name}: "
+        f"{len(left)} left during a campaign of {counts.audience:,} on {driver.engine.dialect.name}: "
         f"0 hand-overs begun more than 1 s after the 200, {len(spared)} spared; the latest began "
         f"{largest * 1000:.0f} ms after it"
     )
 
 
-def test_nothing_is_handed_over_a_second_after_a_reader_left(office: Office, figure: Figure) -> None:
-    show_leaving(office, figure, readers=240, leavers=60, seconds=6)
+def test_nothing_is_sent_a_second_after_a_reader_unsubscribes(driver: CampaignDriver, figure: Figure) -> None:
+    show_leaving(driver, figure, readers=240, leavers=60, seconds=6)
 
 
 @pytest.mark.soak
-def test_five_hundred_leave_and_nothing_is_handed_over_a_second_later(office: Office, figure: Figure) -> None:
-    show_leaving(office, figure, readers=1500, leavers=500, seconds=25)
+def test_five_hundred_unsubscribe_and_nothing_is_sent_a_second_later(
+    driver: CampaignDriver, figure: Figure
+) -> None:
+    show_leaving(driver, figure, readers=1500, leavers=500, seconds=25)

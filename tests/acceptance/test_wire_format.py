@@ -1,4 +1,4 @@
-"""Every byte that a campaign puts on the wire, held to the RFCs by a server that keeps all of it."""
+"""Every byte that a campaign sends, checked against the RFCs by a server that keeps all of it."""
 
 import base64
 import re
@@ -20,7 +20,7 @@ from mailer.settings import DkimSettings, WebSettings
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace
 from subscribers.models import Subscriber
-from tests.acceptance.campaign_driver import Office, addresses
+from tests.acceptance.campaign_driver import CampaignDriver, addresses
 from tests.servers.scripted_smtp import Mail, ScriptedServer
 
 Figure = Callable[[str], None]
@@ -49,8 +49,8 @@ NAUGHTY = (
 )
 
 
-def make_office(workspace: Workspace) -> Office:
-    return Office(workspace=workspace, engine=workspace.open_database(durable=True), url="")
+def make_office(workspace: Workspace) -> CampaignDriver:
+    return CampaignDriver(workspace=workspace, engine=workspace.open_database(durable=True), url="")
 
 
 def with_base(workspace: Workspace, base: str) -> Workspace:
@@ -58,10 +58,10 @@ def with_base(workspace: Workspace, base: str) -> Workspace:
     return replace(workspace, settings=workspace.settings.model_copy(update={"web": web}))
 
 
-def send(office: Office) -> ScriptedServer:
+def send(driver: CampaignDriver) -> ScriptedServer:
     with ScriptedServer() as server:
-        office.url = server.url
-        office.send_here()
+        driver.url = server.url
+        driver.send_here()
     return server
 
 
@@ -77,7 +77,7 @@ def hold_to_the_rules(mail: Mail) -> None:
 
 
 def read_header(mail: Mail, name: str) -> list[str]:
-    """The lines of a header as they came, unfolded by nobody."""
+    """The lines of a header as received, still folded."""
     head = mail.content.partition(b"\r\n\r\n")[0].decode("ascii")
     return re.findall(rf"^{name}:[^\r]*(?:\r\n[ \t][^\r]*)*", head, re.MULTILINE | re.IGNORECASE)
 
@@ -88,25 +88,25 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def office(sample: Path, tmp_path: Path) -> Iterator[Office]:
+def driver(sample: Path, tmp_path: Path) -> Iterator[CampaignDriver]:
     """The sample edition launched to 300 readers with names that break things."""
-    office = make_office(open_workspace(Path(shutil.copytree(sample, tmp_path / "W")), environ={}))
-    with office.engine.begin() as connection:
+    driver = make_office(open_workspace(Path(shutil.copytree(sample, tmp_path / "W")), environ={}))
+    with driver.engine.begin() as connection:
         connection.exec_driver_sql("DELETE FROM subscriber_sector")
         connection.exec_driver_sql("DELETE FROM subscriber")
-    office.launch(addresses(300), edition=EDITION)
-    with office.engine.begin() as connection:
+    driver.launch(addresses(300), edition=EDITION)
+    with driver.engine.begin() as connection:
         for number in range(300):
             name = NAUGHTY[number % len(NAUGHTY)]
             reader = col(Subscriber.email) == f"reader{number}@example.org"
             connection.execute(update(Subscriber).where(reader).values(name=name))
-    yield office
-    office.engine.dispose()
+    yield driver
+    driver.engine.dispose()
 
 
-def test_every_byte_of_a_campaign_keeps_to_the_rules(office: Office, figure: Figure) -> None:
-    server = send(office)
-    assert office.count().sent == len(server.kept) == 300, office.count()
+def test_every_byte_of_a_campaign_conforms_to_the_rfcs(driver: CampaignDriver, figure: Figure) -> None:
+    server = send(driver)
+    assert driver.count().sent == len(server.kept) == 300, driver.count()
     for mail in server.kept:
         hold_to_the_rules(mail)
         message = message_from_bytes(mail.content, policy=policy.compat32)
@@ -127,25 +127,25 @@ def test_every_byte_of_a_campaign_keeps_to_the_rules(office: Office, figure: Fig
 def test_the_unsubscribe_link_is_one_line_unencoded_whatever_its_length(
     workspace: Workspace, figure: Figure
 ) -> None:
-    # The shortest base there can be leaves a link of some 54 characters: most of that is the reader's token.
+    # The shortest possible base leaves a link of some 54 characters: most of that is the reader's token.
     lengths = []
-    office = make_office(workspace)
-    office.launch(addresses(1))
-    shortest = _read_link(send(office))
+    driver = make_office(workspace)
+    driver.launch(addresses(1))
+    shortest = _read_link(send(driver))
     rest = len(shortest) - len(workspace.settings.web.base_url)
     for wanted in (20, *range(70, 82), 100, 200, 255, 256, 400, 500, 700, 898, 899, 900):
         base = "https://a.io"
         padding = wanted - rest - len(base)
-        office.workspace = with_base(workspace, base if padding < 2 else f"{base}/{'p' * (padding - 1)}")
-        with office.engine.begin() as connection:
+        driver.workspace = with_base(workspace, base if padding < 2 else f"{base}/{'p' * (padding - 1)}")
+        with driver.engine.begin() as connection:
             connection.exec_driver_sql("UPDATE delivery SET state = 'queued', code = NULL, attempts = 0")
             connection.exec_driver_sql("UPDATE campaign SET state = 'sending'")
-        server = send(office)
-        assert office.count().sent == 1, (wanted, office.read()[0].reason[:200])
+        server = send(driver)
+        assert driver.count().sent == 1, (wanted, driver.read()[0].reason[:200])
         link = _read_link(server)
-        assert link.startswith(office.workspace.settings.web.base_url + "/")
+        assert link.startswith(driver.workspace.settings.web.base_url + "/")
         lengths.append(len(link))
-    office.engine.dispose()
+    driver.engine.dispose()
     assert max(lengths) == 900
     figure(
         f"List-Unsubscribe: {len(lengths)} links of {min(lengths)} to {max(lengths)} characters, each on one "
@@ -163,7 +163,7 @@ def _read_link(server: ScriptedServer) -> str:
     return header.partition("<")[2].partition(">")[0]
 
 
-def test_every_message_bears_a_dkim_signature_that_verifies(
+def test_every_message_has_a_dkim_signature_that_verifies(
     workspace: Workspace, tmp_path: Path, figure: Figure
 ) -> None:
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
@@ -174,16 +174,16 @@ def test_every_message_bears_a_dkim_signature_that_verifies(
     der = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
     record = b"v=DKIM1; k=rsa; p=" + base64.b64encode(key.public_key().public_bytes(*der))
     settings = DkimSettings(domain="example.org", selector="s1", key_file=Path("dkim.pem"))
-    office = make_office(
+    driver = make_office(
         replace(workspace, settings=workspace.settings.model_copy(update={"dkim": settings}))
     )
-    office.launch(addresses(len(NAUGHTY)))
-    with office.engine.begin() as connection:
+    driver.launch(addresses(len(NAUGHTY)))
+    with driver.engine.begin() as connection:
         for number, name in enumerate(NAUGHTY):
             reader = col(Subscriber.email) == f"reader{number}@example.org"
             connection.execute(update(Subscriber).where(reader).values(name=name))
-    server = send(office)
-    office.engine.dispose()
+    server = send(driver)
+    driver.engine.dispose()
     assert len(server.kept) == len(NAUGHTY)
     for mail in server.kept:
         hold_to_the_rules(mail)

@@ -2,7 +2,6 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,13 +17,14 @@ from mailer.campaigns.launch import LaunchOptions, LaunchRefusedError, launch, l
 from mailer.campaigns.lifecycle import cancel_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
-from mailer.database.models import Campaign, CampaignContent, CampaignState
+from mailer.database.models import CampaignContent, CampaignState
 from mailer.rendering.compiled import CompiledEdition
 from mailer.settings import CampaignSettings, LawSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.segments.lookups import Lookups
 from subscribers.segments.saved_segments import SavedSegmentStore
 from subscribers.segments.saved_segments import save_segment as save_segment
+from tests.factories.campaigns import count_campaigns, with_sender, with_settings
 from tests.factories.deliveries import FakeClock, read_campaign, read_states
 from tests.factories.small_edition import SLUG, add_people, write_edition, write_second_story
 
@@ -67,14 +67,6 @@ def with_campaigns(workspace: Workspace, **values: object) -> Workspace:
     return with_settings(workspace, campaigns=campaigns)
 
 
-def with_settings(workspace: Workspace, **sections: object) -> Workspace:
-    return replace(workspace, settings=workspace.settings.model_copy(update=sections))
-
-
-def with_sender(workspace: Workspace, **values: object) -> Workspace:
-    return with_settings(workspace, sender=workspace.settings.sender.model_copy(update=values))
-
-
 def make_plan(
     workspace: Workspace, engine: Engine, now: datetime, query: str = "all", *, again: bool = False
 ) -> Plan:
@@ -94,11 +86,6 @@ def check(engine: Engine, workspace: Workspace, number: int) -> Approval:
         found = check_approval(session, workspace, number)
     assert found is not None
     return found
-
-
-def count_campaigns(engine: Engine) -> int:
-    with Session(engine) as session:
-        return len(session.exec(select(Campaign)).all())
 
 
 # --- the whole way

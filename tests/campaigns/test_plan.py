@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from editions.problem import Level
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
-from mailer.campaigns.plan import Plan, plan_campaign
+from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.preflight import run_preflight_for_list
 from mailer.campaigns.report import report_campaign
 from mailer.database.engine import open_session
@@ -20,6 +20,7 @@ from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.segments.segment import parse_segment
+from tests.factories.campaigns import make_plan
 from tests.factories.deliveries import set_campaign_state, set_status
 from tests.factories.small_edition import SLUG, add_people, write_edition, write_second_story
 
@@ -34,14 +35,8 @@ def engine(workspace: Workspace) -> Iterator[Engine]:
     engine.dispose()
 
 
-def make_plan(
-    workspace: Workspace, engine: Engine, query: str, now: datetime, *, again: bool = False
-) -> Plan:
-    return plan_campaign(workspace, engine, SLUG, parse_segment(query), again=again, now=now)
-
-
 def test_a_plan_counts_the_audience_every_way(workspace: Workspace, engine: Engine, now: datetime) -> None:
-    plan = make_plan(workspace, engine, "all", now)
+    plan = make_plan(workspace, engine, now)
     assert plan.errors == ()
     assert plan.audience == 4
     assert plan.by_country == {"CN": 1, "JP": 1, "KR": 1, "MN": 1}
@@ -54,7 +49,7 @@ def test_a_plan_counts_the_audience_every_way(workspace: Workspace, engine: Engi
 def test_a_segment_narrows_the_audience_and_those_left_out(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    plan = make_plan(workspace, engine, "country:MN sector:education", now)
+    plan = make_plan(workspace, engine, now, "country:MN sector:education")
     assert (plan.audience, plan.by_country) == (1, {"MN": 1})
     assert plan.left_out == {"paused": 1, "unsubscribed": 1}
     assert plan.segment_label == "country:MN sector:education"
@@ -63,32 +58,32 @@ def test_a_segment_narrows_the_audience_and_those_left_out(
 def test_those_who_have_the_edition_are_left_out_unless_asked_for(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    launch(engine, workspace, make_plan(workspace, engine, "country:MN,CN", now), now=now)
-    rest = make_plan(workspace, engine, "all", now)
+    launch(engine, workspace, make_plan(workspace, engine, now, "country:MN,CN"), now=now)
+    rest = make_plan(workspace, engine, now)
     assert (rest.audience, rest.left_out["already have this edition"]) == (2, 2)
-    again = make_plan(workspace, engine, "all", now, again=True)
+    again = make_plan(workspace, engine, now, again=True)
     assert (again.audience, "already have this edition" in again.left_out) == (4, False)
 
 
 def test_those_whom_a_cancelled_campaign_did_not_reach_are_not_left_out(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    number = launch(engine, workspace, make_plan(workspace, engine, "all", now), now=now)
-    assert make_plan(workspace, engine, "all", now).audience == 0
+    number = launch(engine, workspace, make_plan(workspace, engine, now), now=now)
+    assert make_plan(workspace, engine, now).audience == 0
     set_campaign_state(engine, number, CampaignState.cancelled)
-    assert make_plan(workspace, engine, "all", now).audience == 4
+    assert make_plan(workspace, engine, now).audience == 4
 
 
 def test_a_pause_that_is_over_counts_again(workspace: Workspace, engine: Engine, now: datetime) -> None:
     set_status(engine, "quiet@example.org", Status.active)
-    assert make_plan(workspace, engine, "all", now).audience == 5
+    assert make_plan(workspace, engine, now).audience == 5
 
 
 def test_planning_writes_nothing(workspace: Workspace, engine: Engine, now: datetime) -> None:
     files = {path: path.read_bytes() for path in workspace.root.rglob("*.md")}
     with engine.connect().execution_options(read_only=True) as connection:
         before = connection.exec_driver_sql("PRAGMA data_version").scalar_one()
-        make_plan(workspace, engine, "all", now)
+        make_plan(workspace, engine, now)
         connection.rollback()
         assert connection.exec_driver_sql("PRAGMA data_version").scalar_one() == before
     assert {path: path.read_bytes() for path in workspace.root.rglob("*.md")} == files
@@ -98,7 +93,7 @@ def test_an_edition_with_errors_has_a_plan_that_says_so(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     (workspace.editions / SLUG / "edition.md").write_text("---\ntitle: only a title\n---\n")
-    plan = make_plan(workspace, engine, "all", now)
+    plan = make_plan(workspace, engine, now)
     assert plan.compiled == ()
     assert plan.errors
     assert all(problem.level is Level.error for problem in plan.errors)
@@ -115,17 +110,17 @@ def test_there_is_no_plan_for_an_edition_that_is_not_there(
 def test_the_digest_covers_content_and_audience_rule(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    plan = make_plan(workspace, engine, "all", now)
-    assert make_plan(workspace, engine, "all", now).digest == plan.digest
-    assert make_plan(workspace, engine, "country:MN", now).digest != plan.digest
+    plan = make_plan(workspace, engine, now)
+    assert make_plan(workspace, engine, now).digest == plan.digest
+    assert make_plan(workspace, engine, now, "country:MN").digest != plan.digest
     write_edition(workspace.editions, subject="Another subject")
-    assert make_plan(workspace, engine, "all", now).digest != plan.digest
+    assert make_plan(workspace, engine, now).digest != plan.digest
 
 
 def test_where_nothing_is_personal_there_is_one_newsletter_per_language(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    plan = make_plan(workspace, engine, "all", now)
+    plan = make_plan(workspace, engine, now)
     assert [(variant.language, circle.size) for variant, circle in plan.variants.items()] == [
         ("en", 3),
         ("zh", 1),
@@ -136,7 +131,7 @@ def test_a_plan_names_every_newsletter_it_makes_and_who_stands_for_its_readers(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     write_second_story(workspace.editions / SLUG, personalise="filter")
-    plan = make_plan(workspace, engine, "all", now)
+    plan = make_plan(workspace, engine, now)
     assert plan.languages == ("en",)
     # In the list's order: Bat (MN, education), Li (CN, education and culture), Kim (KR), Sato (JP, culture).
     found = {variant.stories: (circle.size, circle.first_id) for variant, circle in plan.variants.items()}
@@ -153,7 +148,7 @@ def test_the_outbox_holds_one_message_of_every_newsletter(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     write_second_story(workspace.editions / SLUG, personalise="filter")
-    plan = make_plan(workspace, engine, "all", now)
+    plan = make_plan(workspace, engine, now)
     outbox = write_outbox(workspace, engine, plan, addresses=["sato@example.org"], now=now)
     assert [path.name for path in outbox.files] == [
         f"{SLUG}.en.01.eml",
@@ -169,10 +164,10 @@ def test_the_outbox_holds_one_message_of_every_newsletter(
 def test_the_digest_covers_what_readers_follow(workspace: Workspace, engine: Engine, now: datetime) -> None:
     folder = write_edition(workspace.editions)
     write_second_story(folder, personalise="order")
-    plan = make_plan(workspace, engine, "all", now)
+    plan = make_plan(workspace, engine, now)
     text = (folder / "edition.md").read_text(encoding="utf-8")
     (folder / "edition.md").write_text(text.replace("personalise: order", "personalise: filter"))
-    assert make_plan(workspace, engine, "all", now).digest != plan.digest
+    assert make_plan(workspace, engine, now).digest != plan.digest
 
 
 @pytest.mark.parametrize(
@@ -223,7 +218,7 @@ def test_a_plan_and_a_report_name_the_checks_an_edition_does_without(
     edition.write_text(
         text.replace("language: en", "language: en\nchecks:\n  long-subject: Our name is long.")
     )
-    plan = make_plan(workspace, engine, "all", now)
+    plan = make_plan(workspace, engine, now)
     assert [(off.code, off.reason) for off in plan.switched_off] == [("long-subject", "Our name is long.")]
     number = launch(engine, workspace, plan, now=now)
     with open_session(engine, read_only=True) as reading:

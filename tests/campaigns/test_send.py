@@ -4,8 +4,6 @@ import json
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from dataclasses import replace
 from datetime import datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -17,7 +15,6 @@ from sqlmodel import Session
 from mailer.campaigns.launch import launch
 from mailer.campaigns.lifecycle import CampaignStateError, UnknownCampaignError, cancel_campaign
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
-from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.report import list_campaigns, report_campaign, summarise_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState, DeliveryState
@@ -25,40 +22,16 @@ from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.run_result import RunOutcome
 from mailer.errors import ConfigurationError
 from mailer.rendering.reader import message_id
-from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.consent.suppression import is_suppressed
 from subscribers.errors import SubscriberError
 from subscribers.models import Status
 from subscribers.queries import find_subscriber
-from subscribers.segments.segment import parse_segment
+from tests.factories.campaigns import make_plan, with_smtp
 from tests.factories.deliveries import add_campaign, add_subscribers, read_states, set_status
-from tests.factories.small_edition import SLUG, add_people, write_edition, write_second_story
+from tests.factories.small_edition import SLUG, write_edition, write_second_story
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 from tests.servers.smtp_sink import smtp_sink
-
-
-@pytest.fixture
-def workspace(either_workspace: Workspace) -> Workspace:
-    write_edition(either_workspace.editions)
-    return either_workspace
-
-
-@pytest.fixture
-def engine(workspace: Workspace) -> Iterator[Engine]:
-    engine = workspace.open_database(durable=True)
-    add_people(engine)
-    yield engine
-    engine.dispose()
-
-
-def to_server(workspace: Workspace, url: str) -> Workspace:
-    smtp = SmtpSettings(url=url, timeout=5, final_timeout=5)
-    return replace(workspace, settings=workspace.settings.model_copy(update={"smtp": smtp}))
-
-
-def make_plan(workspace: Workspace, engine: Engine, now: datetime, query: str = "all") -> Plan:
-    return plan_campaign(workspace, engine, SLUG, parse_segment(query), now=now)
 
 
 def start(workspace: Workspace, engine: Engine, now: datetime, query: str = "all") -> int:
@@ -72,11 +45,11 @@ def parse(data: bytes) -> EmailMessage:
 
 
 def test_each_reader_gets_their_own_message_in_their_language(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    number = start(workspace, engine, now)
+    number = start(campaign_workspace, campaign_engine, now)
     with MisbehavingServer() as server:
-        ending = send_campaign(to_server(workspace, server.url), number)
+        ending = send_campaign(with_smtp(campaign_workspace, server.url), number)
     assert (ending.outcome, ending.counts) == (RunOutcome.finished, Counts(audience=4, sent=4))
     mails = {mail.recipient: parse(mail.content) for mail in server.received}
     assert mails["li@example.org"]["Subject"] == "来自现场的消息"
@@ -86,28 +59,28 @@ def test_each_reader_gets_their_own_message_in_their_language(
 
 
 def test_a_dead_address_is_bounced_suppressed_and_in_the_report(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    number = start(workspace, engine, now)
+    number = start(campaign_workspace, campaign_engine, now)
     with MisbehavingServer() as server:
         server.answer(Stage.rcpt, "550 5.1.1 No such user", only="kim")
-        ending = send_campaign(to_server(workspace, server.url), number)
+        ending = send_campaign(with_smtp(campaign_workspace, server.url), number)
     assert (ending.counts.sent, ending.counts.rejected) == (3, 1)
-    with Session(engine) as session:
+    with Session(campaign_engine) as session:
         assert find_subscriber(session, "kim@example.org").status is Status.bounced
-        assert is_suppressed(session, workspace.keys.suppression, "kim@example.org")
-        report = report_campaign(session, number, workspace)
+        assert is_suppressed(session, campaign_workspace.keys.suppression, "kim@example.org")
+        report = report_campaign(session, number, campaign_workspace)
     assert (report.bounced, report.as_dict()["bounced"]) == (1, 1)
-    assert make_plan(workspace, engine, now).left_out["bounced"] == 2
+    assert make_plan(campaign_workspace, campaign_engine, now).left_out["bounced"] == 2
 
 
 def test_each_reader_gets_the_stories_they_follow(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    write_second_story(workspace.editions / SLUG, personalise="filter")
-    number = start(workspace, engine, now)
+    write_second_story(campaign_workspace.editions / SLUG, personalise="filter")
+    number = start(campaign_workspace, campaign_engine, now)
     with MisbehavingServer() as server:
-        send_campaign(to_server(workspace, server.url), number)
+        send_campaign(with_smtp(campaign_workspace, server.url), number)
     got = {}
     for mail in server.received:
         text = str(parse(mail.content).get_body(("plain",)))
@@ -121,41 +94,43 @@ def test_each_reader_gets_the_stories_they_follow(
 
 
 def test_what_was_launched_is_sent_whatever_happens_to_the_files(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    number = start(workspace, engine, now)
-    write_edition(workspace.editions, subject="Changed afterwards")
+    number = start(campaign_workspace, campaign_engine, now)
+    write_edition(campaign_workspace.editions, subject="Changed afterwards")
     with MisbehavingServer() as server:
-        send_campaign(to_server(workspace, server.url), number)
+        send_campaign(with_smtp(campaign_workspace, server.url), number)
     assert "News from the field" in {str(parse(mail.content)["Subject"]) for mail in server.received}
 
 
 def test_a_reader_who_leaves_after_the_launch_gets_nothing(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    number = start(workspace, engine, now)
-    set_status(engine, "bat@example.org", Status.unsubscribed)
+    number = start(campaign_workspace, campaign_engine, now)
+    set_status(campaign_engine, "bat@example.org", Status.unsubscribed)
     with MisbehavingServer() as server:
-        ending = send_campaign(to_server(workspace, server.url), number)
+        ending = send_campaign(with_smtp(campaign_workspace, server.url), number)
     assert "bat@example.org" not in server.recipients
     assert ending.counts.equation() == (
         "4 = 3 sent + 0 rejected + 0 failed + 1 suppressed + 0 in doubt + 0 still to do"
     )
 
 
-def test_a_folder_can_take_the_place_of_a_server(workspace: Workspace, engine: Engine, now: datetime) -> None:
-    number = start(workspace, engine, now)
-    ending = send_campaign(to_server(workspace, "maildir:received"), number)
+def test_a_folder_can_take_the_place_of_a_server(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    number = start(campaign_workspace, campaign_engine, now)
+    ending = send_campaign(with_smtp(campaign_workspace, "maildir:received"), number)
     assert ending.counts == Counts(audience=4, sent=4)
-    assert len(list((workspace.root / "received" / "new").iterdir())) == 4
+    assert len(list((campaign_workspace.root / "received" / "new").iterdir())) == 4
 
 
 def test_doubts_are_resent_once_and_only_on_demand(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    number = start(workspace, engine, now)
+    number = start(campaign_workspace, campaign_engine, now)
     with MisbehavingServer() as server:
-        away = to_server(workspace, server.url)
+        away = with_smtp(campaign_workspace, server.url)
         server.answer(Stage.dot, DROP, times=1)
         assert send_campaign(away, number).counts == Counts(audience=4, sent=3, in_doubt=1)
         assert send_campaign(away, number).counts == Counts(audience=4, sent=3, in_doubt=1)
@@ -168,41 +143,41 @@ def test_doubts_are_resent_once_and_only_on_demand(
 
 
 def test_a_cancelled_campaign_sends_nothing_not_even_its_doubts(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    number = start(workspace, engine, now)
-    with Session(engine) as session:
+    number = start(campaign_workspace, campaign_engine, now)
+    with Session(campaign_engine) as session:
         cancel_campaign(session, number, now=now)
         session.commit()
     with MisbehavingServer() as server:
-        ending = send_campaign(to_server(workspace, server.url), number, resend_in_doubt=True)
+        ending = send_campaign(with_smtp(campaign_workspace, server.url), number, resend_in_doubt=True)
         assert server.connections == 0
     assert (ending.outcome, ending.counts.queued) == (RunOutcome.cancelled, 4)
 
 
-def test_what_was_never_launched_is_refused(workspace: Workspace, engine: Engine) -> None:
-    number = add_campaign(engine, 1, state=CampaignState.draft)
+def test_what_was_never_launched_is_refused(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
+    number = add_campaign(campaign_engine, 1, state=CampaignState.draft)
     with pytest.raises(CampaignStateError, match=r"is draft and cannot be sent\. Launch it first"):
-        send_campaign(workspace, number)
+        send_campaign(campaign_workspace, number)
     with pytest.raises(UnknownCampaignError):
-        send_campaign(workspace, 99)
+        send_campaign(campaign_workspace, 99)
 
 
 def test_a_wrong_relay_is_found_before_anything_moves(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    number = start(workspace, engine, now)
+    number = start(campaign_workspace, campaign_engine, now)
     with pytest.raises(ConfigurationError, match=r"\[smtp\] url"):
-        send_campaign(to_server(workspace, "ftp://x"), number)
-    assert set(read_states(engine).values()) == {DeliveryState.queued}
+        send_campaign(with_smtp(campaign_workspace, "ftp://x"), number)
+    assert set(read_states(campaign_engine).values()) == {DeliveryState.queued}
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_finishes_the_messages_in_hand(
-    workspace: Workspace, engine: Engine, now: datetime, number: signal.Signals
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime, number: signal.Signals
 ) -> None:
-    add_subscribers(engine, [f"more{n}@example.org" for n in range(300)])
-    campaign = start(workspace, engine, now)
+    add_subscribers(campaign_engine, [f"more{n}@example.org" for n in range(300)])
+    campaign = start(campaign_workspace, campaign_engine, now)
     handlers = signal.getsignal(number)
     main = threading.get_ident()
 
@@ -216,7 +191,7 @@ def test_a_signal_finishes_the_messages_in_hand(
 
     # One message takes long enough for the progress to be seen.
     with smtp_sink("-W", ".:1:20") as sink:
-        away = to_server(workspace, sink.url)
+        away = with_smtp(campaign_workspace, sink.url)
         ending = send_campaign(away, campaign, on_progress=interrupt)
         assert ending.outcome is RunOutcome.stopped
         assert ending.counts.in_doubt == 0
@@ -225,18 +200,18 @@ def test_a_signal_finishes_the_messages_in_hand(
 
 
 def test_the_report_groups_reasons_and_names_the_doubtful(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    add_subscribers(engine, ["x1@example.org", "x2@example.org", "spam@example.org"])
-    number = start(workspace, engine, now)
+    add_subscribers(campaign_engine, ["x1@example.org", "x2@example.org", "spam@example.org"])
+    number = start(campaign_workspace, campaign_engine, now)
     with MisbehavingServer() as server:
         server.answer(Stage.rcpt, "550 5.1.1 <x1@example.org>: no such user", only="x1")
         server.answer(Stage.rcpt, "550 5.1.1 <x2@example.org>: no such user", only="x2")
         server.answer(Stage.rcpt, "550 5.7.1 Blocked", only="spam")
         server.answer(Stage.dot, DROP, only="li@")
-        send_campaign(to_server(workspace, server.url), number)
-    with Session(engine) as session:
-        report = report_campaign(session, number, workspace)
+        send_campaign(with_smtp(campaign_workspace, server.url), number)
+    with Session(campaign_engine) as session:
+        report = report_campaign(session, number, campaign_workspace)
     groups = {group.reason: (group.state.value, group.number, group.dead_address) for group in report.reasons}
     assert groups["550 5.1.1 <…>: no such user"] == ("rejected", 2, True)
     assert groups["550 5.7.1 Blocked"] == ("rejected", 1, False)
@@ -255,10 +230,10 @@ def test_the_report_groups_reasons_and_names_the_doubtful(
 
 
 def test_a_summary_has_the_shape_that_scripts_rely_on(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    number = start(workspace, engine, now)
-    with Session(engine) as session:
+    number = start(campaign_workspace, campaign_engine, now)
+    with Session(campaign_engine) as session:
         shown = summarise_campaign(session, number).as_dict()
         assert summarise_campaign(session, number).counts == Counts(audience=4, queued=4)
     names = (
@@ -283,18 +258,20 @@ def test_a_summary_has_the_shape_that_scripts_rely_on(
     assert json.loads(json.dumps(shown)) == shown
 
 
-def test_campaigns_are_listed_the_newest_first(workspace: Workspace, engine: Engine, now: datetime) -> None:
-    first = start(workspace, engine, now, "country:MN")
-    second = start(workspace, engine, now, "country:CN")
-    with Session(engine) as session:
+def test_campaigns_are_listed_the_newest_first(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    first = start(campaign_workspace, campaign_engine, now, "country:MN")
+    second = start(campaign_workspace, campaign_engine, now, "country:CN")
+    with Session(campaign_engine) as session:
         assert [summary.id for summary in list_campaigns(session)] == [second, first]
 
 
 def test_the_outbox_has_each_variant_and_what_was_asked_for(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    plan = make_plan(workspace, engine, now)
-    outbox = write_outbox(workspace, engine, plan, addresses=["KIM@example.org"], now=now)
+    plan = make_plan(campaign_workspace, campaign_engine, now)
+    outbox = write_outbox(campaign_workspace, campaign_engine, plan, addresses=["KIM@example.org"], now=now)
     assert [path.name for path in outbox.files] == [
         f"{SLUG}.en.eml",
         f"{SLUG}.zh.eml",
@@ -308,28 +285,28 @@ def test_the_outbox_has_each_variant_and_what_was_asked_for(
     assert (chinese["To"].addresses[0].addr_spec, chinese["Subject"]) == ("li@example.org", "来自现场的消息")
     assert asked["To"].addresses[0].addr_spec == "kim@example.org"
     assert all(page.read_text(encoding="utf-8").lstrip().startswith("<") for page in outbox.pages)
-    assert all(file.parent == workspace.outbox for file in (*outbox.files, *outbox.pages))
+    assert all(file.parent == campaign_workspace.outbox for file in (*outbox.files, *outbox.pages))
 
 
 def test_a_variant_that_nobody_would_get_is_not_written(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    plan = make_plan(workspace, engine, now, "country:MN")
-    outbox = write_outbox(workspace, engine, plan, addresses=[], now=now)
+    plan = make_plan(campaign_workspace, campaign_engine, now, "country:MN")
+    outbox = write_outbox(campaign_workspace, campaign_engine, plan, addresses=[], now=now)
     assert [path.name for path in outbox.files] == [f"{SLUG}.en.eml"]
 
 
 def test_the_preview_is_the_message_that_is_sent_but_for_the_campaign(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    plan = make_plan(workspace, engine, now, "country:MN")
-    (path,) = write_outbox(workspace, engine, plan, addresses=[], now=now).files
-    number = launch(engine, workspace, plan, now=now)
+    plan = make_plan(campaign_workspace, campaign_engine, now, "country:MN")
+    (path,) = write_outbox(campaign_workspace, campaign_engine, plan, addresses=[], now=now).files
+    number = launch(campaign_engine, campaign_workspace, plan, now=now)
     with MisbehavingServer() as server:
-        send_campaign(to_server(workspace, server.url), number)
+        send_campaign(with_smtp(campaign_workspace, server.url), number)
     preview, sent = parse(path.read_bytes()), parse(server.received[0].content)
     assert preview.keys() == sent.keys()
-    domain, signer = workspace.settings.sender.domain, workspace.keys.tokens
+    domain, signer = campaign_workspace.settings.sender.domain, campaign_workspace.keys.tokens
     assert sent["Message-ID"] == message_id(number, 1, domain, signer)
     assert preview["Message-ID"] != sent["Message-ID"]
     for kind in ("plain", "html"):
@@ -339,23 +316,31 @@ def test_the_preview_is_the_message_that_is_sent_but_for_the_campaign(
 
 @pytest.mark.parametrize("address", ["gone@example.org", "quiet@example.org"])
 def test_a_message_nobody_would_get_is_not_written(
-    workspace: Workspace, engine: Engine, now: datetime, address: str
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime, address: str
 ) -> None:
-    plan = make_plan(workspace, engine, now)
+    plan = make_plan(campaign_workspace, campaign_engine, now)
     with pytest.raises(NotInAudienceError, match=f"{address} would not get {SLUG}"):
-        write_outbox(workspace, engine, plan, addresses=[address], now=now)
+        write_outbox(campaign_workspace, campaign_engine, plan, addresses=[address], now=now)
 
 
 def test_an_address_that_is_not_on_the_list_is_refused(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
-    plan = make_plan(workspace, engine, now)
+    plan = make_plan(campaign_workspace, campaign_engine, now)
     with pytest.raises(SubscriberError):
-        write_outbox(workspace, engine, plan, addresses=["stranger@example.org"], now=now)
+        write_outbox(campaign_workspace, campaign_engine, plan, addresses=["stranger@example.org"], now=now)
 
 
-def test_preview_mode_moves_nothing(workspace: Workspace, engine: Engine, now: datetime) -> None:
-    write_outbox(workspace, engine, make_plan(workspace, engine, now), addresses=[], now=now)
-    with Session(engine) as session:
+def test_preview_mode_moves_nothing(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    write_outbox(
+        campaign_workspace,
+        campaign_engine,
+        make_plan(campaign_workspace, campaign_engine, now),
+        addresses=[],
+        now=now,
+    )
+    with Session(campaign_engine) as session:
         assert list_campaigns(session) == []
-    assert read_states(engine) == {}
+    assert read_states(campaign_engine) == {}

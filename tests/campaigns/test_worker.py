@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -17,7 +17,6 @@ from sqlmodel import Session, col
 
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.lifecycle import resume_campaign
-from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.campaigns.worker import count_workers, find_workable, requeue_in_doubt, run_worker
@@ -29,9 +28,8 @@ from mailer.database.models import (
     DeliveryState,
     Dispatcher,
 )
-from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
-from subscribers.segments.segment import parse_segment
+from tests.factories.campaigns import make_plan, with_smtp
 from tests.factories.deliveries import (
     FakeClock,
     add_campaign,
@@ -41,7 +39,7 @@ from tests.factories.deliveries import (
     read_states,
     set_campaign_state,
 )
-from tests.factories.small_edition import SLUG, add_people, write_edition
+from tests.factories.small_edition import SLUG
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 from tests.servers.process import wait_until
 from tests.servers.smtp_sink import Sink, smtp_sink
@@ -51,31 +49,18 @@ S = DeliveryState
 PEOPLE = {"bat@example.org", "li@example.org", "kim@example.org", "sato@example.org"}
 
 
-@pytest.fixture
-def workspace(either_workspace: Workspace) -> Workspace:
-    write_edition(either_workspace.editions)
-    return either_workspace
-
-
-@pytest.fixture
-def engine(workspace: Workspace) -> Iterator[Engine]:
-    engine = workspace.open_database(durable=True)
-    add_people(engine)
-    yield engine
-    engine.dispose()
-
-
 def to_server(workspace: Workspace, url: str) -> Workspace:
-    smtp = SmtpSettings(url=url, timeout=5, final_timeout=5, connections=2)
-    return replace(workspace, settings=workspace.settings.model_copy(update={"smtp": smtp}))
-
-
-def make_plan(workspace: Workspace, engine: Engine) -> Plan:
-    return plan_campaign(workspace, engine, SLUG, parse_segment("all"), now=datetime.now(UTC))
+    return with_smtp(workspace, url, connections=2)
 
 
 def start(workspace: Workspace, engine: Engine, terms: LaunchOptions = LaunchOptions()) -> int:  # noqa: B008 - frozen
-    return launch(engine, workspace, make_plan(workspace, engine), now=datetime.now(UTC), options=terms)
+    return launch(
+        engine,
+        workspace,
+        make_plan(workspace, engine, datetime.now(UTC)),
+        now=datetime.now(UTC),
+        options=terms,
+    )
 
 
 def is_in(engine: Engine, number: int, state: CampaignState) -> bool:
@@ -142,101 +127,118 @@ def count_mails(sink: Sink) -> int:
 
 @pytest.mark.parametrize("tickets", [True, False])
 def test_a_scheduled_campaign_is_started_and_sent_by_a_worker(
-    workspace: Workspace, engine: Engine, tickets: bool
+    campaign_workspace: Workspace, campaign_engine: Engine, tickets: bool
 ) -> None:
-    plan = make_plan(workspace, engine)
+    plan = make_plan(campaign_workspace, campaign_engine, datetime.now(UTC))
     at = datetime.now(UTC) + timedelta(seconds=2)
-    number = schedule_campaign(engine, workspace, plan, at=at).campaign_id
-    with MisbehavingServer() as server, working(to_server(workspace, server.url), tickets=tickets) as worker:
-        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    number = schedule_campaign(campaign_engine, campaign_workspace, plan, at=at).campaign_id
+    with (
+        MisbehavingServer() as server,
+        working(to_server(campaign_workspace, server.url), tickets=tickets) as worker,
+    ):
+        wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
     assert any("starts: 4 readers" in line for line in worker.said)
-    campaign = read_campaign(engine, number)
+    campaign = read_campaign(campaign_engine, number)
     assert campaign.launched_at is not None
     assert campaign.scheduled_at is not None
     assert campaign.launched_at >= campaign.scheduled_at
 
 
-def test_a_campaign_launched_beside_a_worker_is_taken_up(workspace: Workspace, engine: Engine) -> None:
-    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
-        number = start(workspace, engine)
-        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+def test_a_campaign_launched_beside_a_worker_is_taken_up(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
+        number = start(campaign_workspace, campaign_engine)
+        wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
 
 
-def test_deferred_readers_are_tried_again_when_they_are_due(workspace: Workspace, engine: Engine) -> None:
-    number = start(workspace, engine)
+def test_deferred_readers_are_tried_again_when_they_are_due(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine)
     with MisbehavingServer() as server:
         server.answer(Stage.rcpt, "450 4.2.0 Come back later", times=1, only="li@")
-        with working(to_server(workspace, server.url)):
-            wait_until(lambda: read_states(engine)["li@example.org"] is S.deferred, what="a deferral")
+        with working(to_server(campaign_workspace, server.url)):
+            wait_until(
+                lambda: read_states(campaign_engine)["li@example.org"] is S.deferred, what="a deferral"
+            )
             wait_until(lambda: len(server.received) == 3, what="the others")
-            with engine.begin() as connection:
+            with campaign_engine.begin() as connection:
                 connection.execute(
                     update(Delivery)
                     .where(col(Delivery.state) == S.deferred)
                     .values(not_before=datetime.now(UTC))
                 )
-            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+            wait_until(
+                lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish", seconds=60
+            )
     assert sorted(server.recipients) == sorted(PEOPLE)
 
 
-def test_a_paused_campaign_is_left_alone_until_resumed(workspace: Workspace, engine: Engine) -> None:
-    number = start(workspace, engine)
-    set_campaign_state(engine, number, C.paused)
-    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
+def test_a_paused_campaign_is_left_alone_until_resumed(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine)
+    set_campaign_state(campaign_engine, number, C.paused)
+    with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
         time.sleep(1.5)
         assert server.connections == 0
-        with Session(engine) as session:
+        with Session(campaign_engine) as session:
             resume_campaign(session, number, now=datetime.now(UTC))
             session.commit()
-        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+        wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
 
 
 def test_a_campaign_after_its_canary_goes_on_when_its_time_has_come(
-    workspace: Workspace, engine: Engine
+    campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
-    number = start(workspace, engine)
+    number = start(campaign_workspace, campaign_engine)
     waits = {"state": C.paused, "canary": 1, "canary_until": datetime.now(UTC) + timedelta(seconds=1)}
-    with engine.begin() as connection:
+    with campaign_engine.begin() as connection:
         connection.execute(update(Campaign).values(waits))
-    with MisbehavingServer() as server, working(to_server(workspace, server.url)) as worker:
-        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)) as worker:
+        wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
     assert f"Campaign {number} continues after its canary." in worker.said
     assert sorted(server.recipients) == sorted(PEOPLE)
 
 
 def test_trouble_with_one_campaign_is_told_and_does_not_end_the_worker(
-    workspace: Workspace, engine: Engine
+    campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
-    broken = add_campaign(engine, 1)
-    with Session(engine) as session:
+    broken = add_campaign(campaign_engine, 1)
+    with Session(campaign_engine) as session:
         session.add(CampaignContent(campaign_id=broken, language="en", body=b"not what was written"))
         session.commit()
-    number = start(workspace, engine)
-    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
-        wait_until(lambda: is_in(engine, number, C.finished), what="the other campaign to finish")
+    number = start(campaign_workspace, campaign_engine)
+    with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
+        wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the other campaign to finish")
     assert "reader0@example.org" not in server.recipients
-    assert read_campaign(engine, broken).state is not C.finished
+    assert read_campaign(campaign_engine, broken).state is not C.finished
 
 
-def test_in_doubt_left_to_workers_are_sent_to_again(workspace: Workspace, engine: Engine) -> None:
-    number = start(workspace, engine)
-    with engine.begin() as connection:
+def test_in_doubt_left_to_workers_are_sent_to_again(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine)
+    with campaign_engine.begin() as connection:
         connection.execute(update(Delivery).values(state=S.in_doubt, doubted=True))
-    set_campaign_state(engine, number, C.finished)
-    assert requeue_in_doubt(engine, number) == 4
-    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
-        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    set_campaign_state(campaign_engine, number, C.finished)
+    assert requeue_in_doubt(campaign_engine, number) == 4
+    with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
+        wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
 
 
-def test_only_a_living_worker_is_counted(workspace: Workspace, engine: Engine) -> None:
-    assert count_workers(workspace, engine) == 0
-    with working(workspace):
-        wait_until(lambda: count_workers(workspace, engine) == 1, what="the worker to be counted")
-    assert count_workers(workspace, engine) == 0
+def test_only_a_living_worker_is_counted(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
+    assert count_workers(campaign_workspace, campaign_engine) == 0
+    with working(campaign_workspace):
+        wait_until(
+            lambda: count_workers(campaign_workspace, campaign_engine) == 1, what="the worker to be counted"
+        )
+    assert count_workers(campaign_workspace, campaign_engine) == 0
 
 
 # --- what there is to do
@@ -252,29 +254,29 @@ def change(engine: Engine, **values: object) -> None:
         connection.execute(update(Delivery).values(values))
 
 
-def test_what_is_queued_due_left_behind_or_over_is_work(engine: Engine) -> None:
+def test_what_is_queued_due_left_behind_or_over_is_work(campaign_engine: Engine) -> None:
     clock = FakeClock()
-    number = add_campaign(engine, 1)
-    assert find(engine, clock) == [number]
-    change(engine, state=S.deferred, not_before=clock.now + timedelta(minutes=1))
-    assert find(engine, clock) == []
+    number = add_campaign(campaign_engine, 1)
+    assert find(campaign_engine, clock) == [number]
+    change(campaign_engine, state=S.deferred, not_before=clock.now + timedelta(minutes=1))
+    assert find(campaign_engine, clock) == []
     clock.advance(minutes=1)
-    assert find(engine, clock) == [number]
-    change(engine, state=S.claimed, not_before=None, owner="somebody")
-    assert find(engine, clock) == [number], "its owner is not written down"
-    with Session(engine) as session:
+    assert find(campaign_engine, clock) == [number]
+    change(campaign_engine, state=S.claimed, not_before=None, owner="somebody")
+    assert find(campaign_engine, clock) == [number], "its owner is not written down"
+    with Session(campaign_engine) as session:
         session.add(Dispatcher(id="somebody", host="h", started_at=clock.now, heartbeat_at=clock.now))
         session.commit()
-    assert find(engine, clock) == []
-    assert find(engine, clock, frozenset({"somebody"})) == [number]
-    change(engine, state=S.sent, owner=None)
-    assert find(engine, clock) == [number], "it only has to be called finished"
+    assert find(campaign_engine, clock) == []
+    assert find(campaign_engine, clock, frozenset({"somebody"})) == [number]
+    change(campaign_engine, state=S.sent, owner=None)
+    assert find(campaign_engine, clock) == [number], "it only has to be called finished"
 
 
 @pytest.mark.parametrize("state", [state for state in C if state is not C.sending])
-def test_a_campaign_that_is_not_sending_is_no_work(engine: Engine, state: CampaignState) -> None:
-    add_campaign(engine, 1, state=state)
-    assert find(engine, FakeClock()) == []
+def test_a_campaign_that_is_not_sending_is_no_work(campaign_engine: Engine, state: CampaignState) -> None:
+    add_campaign(campaign_engine, 1, state=state)
+    assert find(campaign_engine, FakeClock()) == []
 
 
 def test_looking_walks_the_partial_indexes(sqlite_engine: Engine) -> None:
@@ -297,28 +299,34 @@ def test_looking_walks_the_partial_indexes(sqlite_engine: Engine) -> None:
 # --- several
 
 
-def test_a_worker_beside_a_foreground_send_reaches_nobody_twice(workspace: Workspace, engine: Engine) -> None:
-    add_subscribers(engine, [f"desk{n}@example.org" for n in range(150)])
-    number = start(workspace, engine)
+def test_a_worker_beside_a_foreground_send_reaches_nobody_twice(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    add_subscribers(campaign_engine, [f"desk{n}@example.org" for n in range(150)])
+    number = start(campaign_workspace, campaign_engine)
     with smtp_sink() as sink:
-        there = to_server(workspace, sink.url)
+        there = to_server(campaign_workspace, sink.url)
         with working(there), working(there, tickets=False):
             send_campaign(there, number)
-            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+            wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
         assert len(sink.recipients()) == len(set(sink.recipients())) == 154
 
 
 def test_two_worker_processes_one_killed_and_everybody_gets_it_once(
-    workspace: Workspace, engine: Engine
+    campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
-    add_subscribers(engine, [f"desk{n}@example.org" for n in range(396)])
-    with smtp_sink() as sink, workers(workspace, sink.url, 2) as processes:
-        wait_until(lambda: count_workers(workspace, engine) == 2, what="both workers", seconds=60)
-        number = start(workspace, engine, LaunchOptions(rate=150))
+    add_subscribers(campaign_engine, [f"desk{n}@example.org" for n in range(396)])
+    with smtp_sink() as sink, workers(campaign_workspace, sink.url, 2) as processes:
+        wait_until(
+            lambda: count_workers(campaign_workspace, campaign_engine) == 2, what="both workers", seconds=60
+        )
+        number = start(campaign_workspace, campaign_engine, LaunchOptions(rate=150))
         wait_until(lambda: count_mails(sink) >= 100, what="a hundred mails", seconds=60)
         processes[0].kill()
-        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
-        deliveries = read_deliveries(engine)
+        wait_until(
+            lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish", seconds=60
+        )
+        deliveries = read_deliveries(campaign_engine)
         in_doubt = {address for address, delivery in deliveries.items() if delivery.state is S.in_doubt}
         sent = {address for address, delivery in deliveries.items() if delivery.state is S.sent}
         arrived = sink.recipients()
@@ -329,21 +337,23 @@ def test_two_worker_processes_one_killed_and_everybody_gets_it_once(
 
 
 def test_a_worker_ends_in_order_when_told_to_and_the_next_one_goes_on(
-    workspace: Workspace, engine: Engine
+    campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
-    add_subscribers(engine, [f"desk{n}@example.org" for n in range(96)])
-    number = start(workspace, engine, LaunchOptions(rate=40))
+    add_subscribers(campaign_engine, [f"desk{n}@example.org" for n in range(96)])
+    number = start(campaign_workspace, campaign_engine, LaunchOptions(rate=40))
     with smtp_sink() as sink:
-        with workers(workspace, sink.url, 1) as (first,):
+        with workers(campaign_workspace, sink.url, 1) as (first,):
             wait_until(lambda: count_mails(sink) >= 10, what="ten mails", seconds=60)
             first.send_signal(signal.SIGTERM)
             _, said = first.communicate(timeout=30)
             assert first.returncode == 0, said
             assert "Stopped. No message was interrupted." in said
-        states = set(read_states(engine).values())
+        states = set(read_states(campaign_engine).values())
         assert states == {S.sent, S.queued}
-        with workers(workspace, sink.url, 1):
-            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+        with workers(campaign_workspace, sink.url, 1):
+            wait_until(
+                lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish", seconds=60
+            )
         assert len(sink.recipients()) == len(set(sink.recipients())) == 100
 
 
@@ -356,45 +366,65 @@ def run(workspace: Workspace, url: str, *words: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def test_send_at_a_time_says_it_in_utc_and_that_nobody_works(workspace: Workspace, engine: Engine) -> None:
+def test_send_at_a_time_says_it_in_utc_and_that_nobody_works(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
     words = ("send", SLUG, "--segment", "all", "--at", "2126-12-01T09:00+08:00")
-    code, _, said = run(workspace, "smtp://127.0.0.1:9", *words, "--confirm")
+    code, _, said = run(campaign_workspace, "smtp://127.0.0.1:9", *words, "--confirm")
     assert code == 0, said
     assert "starts at 2126-12-01 01:00 UTC (2126-12-01 09:00 UTC+08:00)" in said
     assert "no process is running to send it. Start `mailer -C" in said
-    assert read_campaign(engine, 1).state is C.scheduled
-    code, _, said = run(workspace, "smtp://127.0.0.1:9", *words[:-1], "2020-01-01T09:00Z", "--confirm")
+    assert read_campaign(campaign_engine, 1).state is C.scheduled
+    code, _, said = run(
+        campaign_workspace, "smtp://127.0.0.1:9", *words[:-1], "2020-01-01T09:00Z", "--confirm"
+    )
     assert (code, "is in the past" in said) == (1, True)
 
 
-def test_send_detached_is_left_to_the_worker(workspace: Workspace, engine: Engine) -> None:
-    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
-        wait_until(lambda: count_workers(workspace, engine) == 1, what="the worker to be counted")
+def test_send_detached_is_left_to_the_worker(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
+    with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
+        wait_until(
+            lambda: count_workers(campaign_workspace, campaign_engine) == 1, what="the worker to be counted"
+        )
         code, _, said = run(
-            workspace, server.url, "send", SLUG, "--segment", "all", "--confirm", "--detach", "--json"
+            campaign_workspace,
+            server.url,
+            "send",
+            SLUG,
+            "--segment",
+            "all",
+            "--confirm",
+            "--detach",
+            "--json",
         )
         assert code == 0, said
         assert "is sent in the background: 1 process is running" in said
-        wait_until(lambda: is_in(engine, 1, C.finished), what="the campaign to finish")
+        wait_until(lambda: is_in(campaign_engine, 1, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
 
 
-def test_resume_detached_is_left_to_the_worker(workspace: Workspace, engine: Engine) -> None:
-    number = start(workspace, engine)
-    set_campaign_state(engine, number, C.paused)
-    code, out, said = run(workspace, "smtp://127.0.0.1:9", "campaigns", "resume", str(number), "--detach")
+def test_resume_detached_is_left_to_the_worker(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine)
+    set_campaign_state(campaign_engine, number, C.paused)
+    code, out, said = run(
+        campaign_workspace, "smtp://127.0.0.1:9", "campaigns", "resume", str(number), "--detach"
+    )
     assert code == 0, said
     assert "4" in out
     assert "no process is running to send it" in said
-    assert read_campaign(engine, number).state is C.sending
+    assert read_campaign(campaign_engine, number).state is C.sending
 
 
-def test_serve_works_too_unless_told_not_to(workspace: Workspace, engine: Engine) -> None:
-    number = start(workspace, engine)
+def test_serve_works_too_unless_told_not_to(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
+    number = start(campaign_workspace, campaign_engine)
     with MisbehavingServer() as server:
-        serve = mailer(workspace, server.url, "serve", "--port", "0")
+        serve = mailer(campaign_workspace, server.url, "serve", "--port", "0")
         try:
-            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+            wait_until(
+                lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish", seconds=60
+            )
         finally:
             serve.send_signal(signal.SIGTERM)
             _, said = serve.communicate(timeout=30)
@@ -411,11 +441,11 @@ def count_tickets(engine: Engine) -> int:
         return found
 
 
-def test_tickets_are_carried_out_and_not_kept(workspace: Workspace, engine: Engine) -> None:
-    if engine.dialect.name == "sqlite":
+def test_tickets_are_carried_out_and_not_kept(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
+    if campaign_engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no tickets")
-    number = start(workspace, engine)
-    assert count_tickets(engine) == 1
-    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
-        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
-        wait_until(lambda: count_tickets(engine) == 0, what="the ticket to go")
+    number = start(campaign_workspace, campaign_engine)
+    assert count_tickets(campaign_engine) == 1
+    with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
+        wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
+        wait_until(lambda: count_tickets(campaign_engine) == 0, what="the ticket to go")

@@ -1,4 +1,4 @@
-"""A list and a campaign in the database, as the tests of sending need them."""
+"""Subscribers and a campaign in the database, for the tests of sending."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -19,7 +19,7 @@ START = datetime(2026, 3, 1, 9, 0, tzinfo=UTC)
 
 
 class FakeClock:
-    """A clock of the database that moves only when told to."""
+    """A database clock that only advances on request."""
 
     def __init__(self, now: datetime = START) -> None:
         self.now = now
@@ -32,7 +32,7 @@ class FakeClock:
 
 
 def add_subscribers(engine: Engine, addresses: Sequence[str], **values: Any) -> list[int]:
-    """Active subscribers with ``addresses``; their numbers."""
+    """Add active subscribers with ``addresses``; return their ids."""
     with Session(engine) as session:
         people = [
             Subscriber(email=address, envelope=address, created_at=START, updated_at=START, **values)
@@ -44,7 +44,7 @@ def add_subscribers(engine: Engine, addresses: Sequence[str], **values: Any) -> 
 
 
 def add_campaign(engine: Engine, readers: int | Sequence[str], **values: Any) -> int:
-    """A campaign that is sending, with a queued delivery for each of ``readers`` (a number, or addresses)."""
+    """Add a sending campaign, with a queued delivery for each of ``readers`` (a number, or addresses)."""
     addresses = [f"reader{n}@example.org" for n in range(readers)] if isinstance(readers, int) else readers
     people = add_subscribers(engine, addresses)
     with Session(engine) as session:
@@ -71,7 +71,7 @@ def add_campaign(engine: Engine, readers: int | Sequence[str], **values: Any) ->
 
 
 def read_deliveries(engine: Engine) -> dict[str, Delivery]:
-    """Every delivery by the address of its reader, detached, in the order of their numbers."""
+    """Map each reader's address to the delivery, detached, in the order of ids."""
     with Session(engine) as session:
         both = col(Delivery.subscriber_id) == col(Subscriber.id)
         statement = select(Subscriber.email, Delivery).join(Delivery, both).order_by(col(Delivery.id))
@@ -81,7 +81,7 @@ def read_deliveries(engine: Engine) -> dict[str, Delivery]:
 
 
 def read_states(engine: Engine) -> dict[str, DeliveryState]:
-    """The state of every delivery by the address of its reader."""
+    """Map each reader's address to the state of the delivery."""
     return {address: delivery.state for address, delivery in read_deliveries(engine).items()}
 
 
@@ -93,7 +93,7 @@ def read_campaign(engine: Engine, campaign_id: int) -> Campaign:
 
 
 def set_status(engine: Engine, address: str, status: Status) -> None:
-    """Change a subscriber's status behind everybody's back."""
+    """Change a subscriber's status directly in the database."""
     with engine.begin() as connection:
         connection.execute(update(Subscriber).where(col(Subscriber.email) == address).values(status=status))
 
@@ -104,7 +104,7 @@ def set_campaign_state(engine: Engine, campaign_id: int, state: CampaignState) -
 
 
 def build_plain(claim: Any) -> bytes:
-    """A short message, ready for the wire, with a Message-ID that is the same for every try."""
+    """A short message with dots stuffed, and with the same Message-ID for every attempt."""
     number, campaign = claim.subscriber.id, claim.campaign_id
     message = (
         f"From: news@example.org\r\nTo: {claim.subscriber.email}\r\nSubject: Spring\r\n"
@@ -114,12 +114,12 @@ def build_plain(claim: Any) -> bytes:
 
 
 def begin(ledger: Ledger, claim: Claim) -> bool:
-    """Mark one delivery as about to be sent; whether it may be."""
+    """Mark one delivery as about to be sent; return whether it may be."""
     return claim.delivery_id in ledger.record(Batch(starting=[claim.delivery_id])).started
 
 
 def settle(ledger: Ledger, claim: Claim, outcome: Outcome) -> bool:
-    """Record how one hand-over ended; whether the delivery was still ours."""
+    """Record the outcome of one delivery; return whether it was still ours."""
     return not ledger.record(ledger.make_batch([(claim, outcome)])).lost
 
 

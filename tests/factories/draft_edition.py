@@ -1,4 +1,4 @@
-"""An edition being written: a small one without a fault, for tests to put one in."""
+"""A small edition without problems, for tests to introduce one."""
 
 from pathlib import Path
 
@@ -73,7 +73,7 @@ read_more:
 
 
 class Draft:
-    """The folder of an edition. It begins with one story and no problem."""
+    """The folder of an edition. It starts with one story and no problems."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -88,9 +88,9 @@ class Draft:
         return path
 
     def change(self, name: str, old: str, new: str) -> None:
-        """Replace ``old``, which must be there once."""
+        """Replace ``old``, which must occur exactly once."""
         text = (self.folder / name).read_text(encoding="utf-8")
-        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in {name}"
+        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
         self.write(name, text.replace(old, new))
 
     def draw(self, name: str, width: int = 1184, height: int = 700) -> Path:
@@ -110,7 +110,7 @@ class Draft:
         return self.inspect().problems
 
     def problem(self) -> Problem:
-        """The one problem there is."""
+        """Return the only problem."""
         problems = self.problems()
-        assert len(problems) == 1, "\n".join(map(str, problems)) or "there is no problem"
+        assert len(problems) == 1, "\n".join(map(str, problems)) or "there are no problems"
         return problems[0]

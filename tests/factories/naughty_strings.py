@@ -1,4 +1,4 @@
-"""Strings that break programs, a list of our own: what the cells of partners, and of worse people, hold."""
+"""Our own list of strings that break programs, as found in cells from partners and from attackers."""
 
 NAUGHTY = (
     "undefined",

@@ -1,4 +1,4 @@
-"""Logs of Postfix as it writes them, line by line, for what happened to a message."""
+"""Postfix logs, written line by line as Postfix would, for what happens to a message."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import count
@@ -25,7 +25,7 @@ class Relay:
         self.lines.append(f"{moment} {HOST} {self._name}/{program}: {words}")
 
     def accept(self, message_id: str, *, status: str = "", queue_id: str = "") -> str:
-        """Take a message, and with ``status`` say how it went on; its queue id."""
+        """Accept a message, and with ``status`` log its delivery; return its queue id."""
         process, number = next(self._processes), queue_id or f"{next(self._numbers):X}"
         self._begin(process, number, message_id)
         self.write("qmgr[801]", f"{number}: from=<news@example.org>, size=61440, nrcpt=1 (queue active)")
@@ -39,7 +39,7 @@ class Relay:
         return number
 
     def cut_off(self, message_id: str, *, names_it: bool = True, late: bool = False) -> str:
-        """Lose the connection amid a message; before 3.10 the line did not name the queue id."""
+        """Lose the connection in the middle of a message; before 3.10 the line did not name the queue id."""
         process, number = next(self._processes), f"{next(self._numbers):X}"
         self._begin(process, number, "" if late else message_id)
         lost = "lost connection after DATA (28870 bytes) from mailer[192.0.2.7]"
@@ -50,11 +50,11 @@ class Relay:
         return number
 
     def begin(self, message_id: str) -> None:
-        """Take the header of a message, and no more until the log ends."""
+        """Accept the header of a message; the log ends before the rest."""
         self._begin(next(self._processes), f"{next(self._numbers):X}", message_id)
 
     def wait(self, **amount: float) -> None:
-        """Let time go by, and write a line then."""
+        """Advance the clock, and write a line afterwards."""
         self.now += timedelta(**amount)
         self.write("anvil[830]", "statistics: max connection rate 1/60s for (smtp:192.0.2.7)")
 

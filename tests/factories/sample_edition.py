@@ -17,7 +17,7 @@ SECTORS = {
 
 
 def sample_settings(*, organisation: str = "UNESCO Beijing & partners", **more: Any) -> Settings:
-    """The office's settings; ``more`` are whole tables of mailer.toml."""
+    """The office's settings; ``more`` adds whole tables of mailer.toml."""
     sender = {
         "name": "UNESCO Beijing",
         "address": "news@example.org",

@@ -70,7 +70,7 @@ The doors stayed open until midnight, and school classes came first.
 
 
 def write_second_story(folder: Path, *, personalise: str) -> None:
-    """A second story beside the first of :func:`write_edition`, and how readers get the two."""
+    """Add a second story to the edition of :func:`write_edition`, and set ``personalise``."""
     (folder / "stories" / "020-museum.md").write_text(_SECOND_STORY, encoding="utf-8")
     edition = folder / "edition.md"
     text = edition.read_text(encoding="utf-8")
@@ -78,7 +78,7 @@ def write_second_story(folder: Path, *, personalise: str) -> None:
 
 
 def write_edition(editions: Path, slug: str = SLUG, *, subject: str = "News from the field") -> Path:
-    """An edition with one story, in English and Chinese, without pictures."""
+    """Write an edition with one story, in English and Chinese, without pictures."""
     folder = editions / slug
     (folder / "stories").mkdir(parents=True, exist_ok=True)
     (folder / "images").mkdir(exist_ok=True)
@@ -102,7 +102,7 @@ PEOPLE = [
 
 
 def add_people(engine: Engine) -> None:
-    """Four who get mail, three who do not. Where the law wants a record of their consent, there is one."""
+    """Add four subscribers who get mail and three who do not, with consent records where the law wants them."""
     with Session(engine) as session:
         for address, country, language, status, sectors in PEOPLE:
             person = Subscriber(

@@ -1,6 +1,6 @@
 """Forty files as partners and other programs make them, twelve of them hostile, each with its result.
 
-The table in docs/import.md is this list; a test holds the two together.
+The table in docs/import.md is this list; a test compares the two.
 """
 
 import csv
@@ -25,7 +25,7 @@ NAMES = {
 
 @dataclass(frozen=True, kw_only=True)
 class Spreadsheet:
-    """A file of that name, what it is in words, its bytes, and what an import makes of it.
+    """A file's name, its description, its bytes, and the result of importing it.
 
     ``names`` are those that must be on the list afterwards.
     """
@@ -75,7 +75,7 @@ def workbook(rows: Sequence[Sequence[object]]) -> bytes:
 
 
 def doctored(sheet_xml: str) -> bytes:
-    """A workbook whose sheet says what Excel never would."""
+    """A workbook with sheet XML that Excel would never write."""
     original = zipfile.ZipFile(io.BytesIO(workbook([["email"], ["ann@example.org"]])))
     members = {name: original.read(name) for name in original.namelist()}
     members["xl/worksheets/sheet1.xml"] = sheet_xml.encode()
@@ -88,7 +88,7 @@ def sheet_of(cells: str) -> str:
 
 
 def lying_archive() -> bytes:
-    """A megabyte of zeros that claims in its directory to be ten bytes."""
+    """A megabyte of zeros whose ZIP directory claims ten bytes."""
     data = bytearray(packed({"people.csv": b"email\n" + b"x" * 1_000_000}))
     entry = data.index(b"PK\x01\x02")
     struct.pack_into("<I", data, entry + 24, 10)

@@ -1,4 +1,4 @@
-"""Word documents made for a test: with python-docx as people make them, and by hand as nobody should."""
+"""Word documents for tests: ordinary ones made with python-docx, and malformed ones made by hand."""
 
 import io
 import zipfile
@@ -38,21 +38,21 @@ _STYLES = f"""<w:styles {DECLARED}>
 
 
 def start_document(title: str = "") -> Document:
-    """A new document as Word's own template has it."""
+    """A new document from Word's default template."""
     document = docx.Document()
     document.core_properties.title = title
     return document
 
 
 def append_xml(document: Document, xml: str) -> None:
-    """Put ``xml``, whose prefixes are those of Word, at the document's end."""
+    """Append ``xml``, which uses Word's prefixes, to the document."""
     around = parse_xml(f"<w:body {DECLARED}>{xml}</w:body>")
     for element in list(around):
         document.element.body.insert(len(document.element.body) - 1, element)
 
 
 def append_run(paragraph: object, xml: str) -> None:
-    """Put ``xml`` into a paragraph, behind its runs."""
+    """Append ``xml`` to a paragraph, after its runs."""
     around = parse_xml(f"<w:p {DECLARED}>{xml}</w:p>")
     for element in list(around):
         paragraph._p.append(element)  # type: ignore[attr-defined]
@@ -67,7 +67,7 @@ def draw(kind: str = "PNG", width: int = 1200, height: int = 700, colour: str = 
 
 
 def write_package(path: Path, parts: Mapping[str, str | bytes]) -> Path:
-    """A zip of ``parts``; those a document cannot do without are added."""
+    """A ZIP of ``parts``, with the required parts of a document added."""
     whole: dict[str, str | bytes] = {
         "[Content_Types].xml": f'<Types xmlns="{_TYPES}"/>',
         "_rels/.rels": relations({"rId1": ("officeDocument", "word/document.xml", False)}),
@@ -88,7 +88,7 @@ def body(xml: str) -> str:
 
 
 def relations(entries: Mapping[str, tuple[str, str, bool]]) -> str:
-    """A part's relationships: id to kind, target, and whether it leads out of the file."""
+    """A part's relationships: id to kind, target, and whether the target is external."""
     lines = []
     for key, (kind, target, external) in entries.items():
         mode = ' TargetMode="External"' if external else ""

@@ -29,14 +29,14 @@ def find_chromium() -> str | None:
 
 
 def find_driver_fault(driver: Path = _DRIVER) -> str:
-    """Why Playwright's driver, a Node.js of its own, does not start here; empty if it does."""
+    """Why Playwright's driver, which has its own Node.js, does not start here; empty if it does."""
     done = subprocess.run([driver, "--version"], capture_output=True, text=True)
     return done.stderr.strip() if done.returncode else ""
 
 
 @contextlib.contextmanager
 def chromium() -> Iterator[Browser]:
-    """A browser; where there is none the test is skipped, and fails in CI."""
+    """A browser; without one the test is skipped, and in CI it fails."""
     executable = find_chromium()
     fault = "Chromium is not installed" if executable is None else find_driver_fault()
     if fault and os.environ.get("CI") == "true":

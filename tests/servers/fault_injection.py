@@ -1,7 +1,7 @@
 """Database faults at an exact place: at the n-th write to SQLite, at the n-th round trip to PostgreSQL.
 
-Neither needs the product's help. SQLite is watched where every caller meets it, in the driver of a process of
-its own; PostgreSQL through a proxy that reads the protocol and so sees every driver, pipelined or not.
+Neither needs hooks in the product. SQLite is instrumented in the driver of a separate process, which every
+caller uses; PostgreSQL through a proxy that reads the protocol and so sees every driver, pipelined or not.
 """
 
 import asyncio
@@ -31,17 +31,17 @@ from tests.paths import ROOT
 _PROJECT = ROOT
 
 
-class Blow(StrEnum):
-    """What happens at the place."""
+class DatabaseFault(StrEnum):
+    """The fault that happens at the chosen place."""
 
     kill_before = "kill before"
-    """The process dies as the write is about to happen."""
+    """The process dies just before the write."""
 
     kill_after = "kill after"
-    """The process dies with the write done and not yet known to have been."""
+    """The process dies after the write, before it learns of it."""
 
     fail = "fail"
-    """The database refuses: the write has not happened, and the process is told so."""
+    """The database refuses the write and reports an error."""
 
     cut_before = "cut before"
     """PostgreSQL: the connection breaks before the request arrives."""
@@ -53,11 +53,11 @@ class Blow(StrEnum):
 _WRITE = re.compile(r"\s*(INSERT|UPDATE|DELETE|WITH|REPLACE|COMMIT)\b", re.IGNORECASE)
 
 
-class _Striker:
-    """Counts the writes of this process and strikes at the n-th."""
+class _FaultInjector:
+    """Counts the writes of this process and injects a fault at the n-th."""
 
-    def __init__(self, blow: Blow, at: int) -> None:
-        self.blow, self.at, self.seen = blow, at, 0
+    def __init__(self, fault: DatabaseFault, at: int) -> None:
+        self.fault, self.at, self.seen = fault, at, 0
         self.lock = threading.Lock()
 
     def around(self, connection: sqlite3.Connection, sql: str, call: Callable[[], Any]) -> Any:
@@ -66,26 +66,26 @@ class _Striker:
         with self.lock:
             self.seen += 1
             is_it = self.seen == self.at
-        if is_it and self.blow is Blow.kill_before:
+        if is_it and self.fault is DatabaseFault.kill_before:
             os.kill(os.getpid(), signal.SIGKILL)
-        if is_it and self.blow is Blow.fail:
+        if is_it and self.fault is DatabaseFault.fail:
             raise sqlite3.OperationalError("disk I/O error")
         result = call()
-        if is_it and self.blow is Blow.kill_after:
+        if is_it and self.fault is DatabaseFault.kill_after:
             os.kill(os.getpid(), signal.SIGKILL)
         return result
 
 
-def strike_sqlite(blow: Blow, at: int) -> _Striker:
-    """From now on every SQLite connection of this process is watched."""
-    striker = _Striker(blow, at)
+def inject_sqlite_fault(fault: DatabaseFault, at: int) -> _FaultInjector:
+    """Instrument every SQLite connection this process opens from now on."""
+    injector = _FaultInjector(fault, at)
 
     class Cursor(sqlite3.Cursor):
         def execute(self, sql: str, *rest: Any) -> Any:
-            return striker.around(self.connection, sql, lambda: sqlite3.Cursor.execute(self, sql, *rest))
+            return injector.around(self.connection, sql, lambda: sqlite3.Cursor.execute(self, sql, *rest))
 
         def executemany(self, sql: str, *rest: Any) -> Any:
-            return striker.around(self.connection, sql, lambda: sqlite3.Cursor.executemany(self, sql, *rest))
+            return injector.around(self.connection, sql, lambda: sqlite3.Cursor.executemany(self, sql, *rest))
 
     class Connection(sqlite3.Connection):
         def cursor(self, factory: Any = Cursor) -> Any:
@@ -98,7 +98,7 @@ def strike_sqlite(blow: Blow, at: int) -> _Striker:
             return self.cursor().executemany(sql, *rest)
 
         def commit(self) -> None:
-            striker.around(self, "COMMIT", lambda: sqlite3.Connection.commit(self))
+            injector.around(self, "COMMIT", lambda: sqlite3.Connection.commit(self))
 
     connect = sqlite3.connect
 
@@ -106,18 +106,18 @@ def strike_sqlite(blow: Blow, at: int) -> _Striker:
         return connect(*words, **{"factory": Connection, **named})
 
     sqlite3.connect = sqlite3.dbapi2.connect = watched  # type: ignore[assignment]
-    return striker
+    return injector
 
 
-class Nursery:
-    """Forks processes that send campaign 1 and are struck: from one that has imported everything, in no time.
+class ForkServer:
+    """Forks processes that send campaign 1 with a fault, from one that has imported everything already.
 
-    Use it in a ``with``. Python's own forkserver will not do: the product has started it by then.
+    Use it in a ``with``. Python's own forkserver cannot be used: the product has already started it.
     """
 
-    def __enter__(self) -> "Nursery":
+    def __enter__(self) -> "ForkServer":
         command = [sys.executable, "-c", "from tests.servers.fault_injection import serve; serve()"]
-        self._mother = subprocess.Popen(
+        self._process = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -128,32 +128,32 @@ class Nursery:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._mother.communicate(timeout=60)
+        self._process.communicate(timeout=60)
 
     def send(
         self,
         root: Path,
         environ: Mapping[str, str],
-        blow: Blow,
+        fault: DatabaseFault,
         at: int,
         on_start: Callable[[int], None] = lambda _: None,
     ) -> tuple[str, int]:
-        """How the run ended ("killed" if so), and how many writes to SQLite it made."""
+        """Return how the run ended ("killed" if it was) and how many writes to SQLite it made."""
         own = {name: value for name, value in environ.items() if name.startswith("MAILER_")}
-        on_start(int(self._ask({"root": str(root), "environ": own, "blow": blow, "at": at})))
+        on_start(int(self._ask({"root": str(root), "environ": own, "fault": fault, "at": at})))
         ending, seen = json.loads(self._ask("go"))
         return ending, seen
 
     def _ask(self, words: object) -> str:
-        assert self._mother.stdin
-        assert self._mother.stdout
-        self._mother.stdin.write(json.dumps(words) + "\n")
-        self._mother.stdin.flush()
-        return self._mother.stdout.readline()
+        assert self._process.stdin
+        assert self._process.stdout
+        self._process.stdin.write(json.dumps(words) + "\n")
+        self._process.stdin.flush()
+        return self._process.stdout.readline()
 
 
 def serve() -> None:
-    """The mother's work: for each line a child, which waits until it is told to go."""
+    """Fork a child for each line of input; it waits until it is told to go."""
     for module in ("mailer.dispatch.dispatcher", "structlog", "tests.acceptance.campaign_driver"):
         importlib.import_module(module)
     for line in sys.stdin:
@@ -182,35 +182,39 @@ def _answer(words: str) -> None:
     sys.stdout.flush()
 
 
-def _send(root: str, environ: dict[str, str], blow: str, at: int) -> tuple[str, int]:
+def _send(root: str, environ: dict[str, str], fault: str, at: int) -> tuple[str, int]:
     from tests.acceptance.campaign_driver import SHORT
 
-    strikes_here = Blow(blow) in {Blow.kill_before, Blow.kill_after, Blow.fail}
-    striker = strike_sqlite(Blow(blow), at) if strikes_here else None
+    injects_here = DatabaseFault(fault) in {
+        DatabaseFault.kill_before,
+        DatabaseFault.kill_after,
+        DatabaseFault.fail,
+    }
+    injector = inject_sqlite_fault(DatabaseFault(fault), at) if injects_here else None
     workspace = open_workspace(Path(root), environ=environ)
     try:
         ending = send_campaign(workspace, 1, backoff=SHORT).outcome.value
     except (MailerError, SQLAlchemyError) as error:
         ending = type(error).__name__
-    return ending, striker.seen if striker else 0
+    return ending, injector.seen if injector else 0
 
 
 class PostgresProxy:
-    """A Unix socket in ``folder`` before the one of a PostgreSQL, that strikes at the n-th round trip.
+    """A Unix socket in ``folder`` in front of PostgreSQL's own; injects a fault at the n-th round trip.
 
     A round trip is a Query or a Sync from the client, up to the ReadyForQuery that answers it, counted over
-    all connections. A connection's first, that it asks before its first transaction, counts too.
+    all connections. The first one on a connection, sent before its first transaction, counts too.
     """
 
     def __init__(self, folder: Path, server: Path) -> None:
         self.folder = folder
         self._server = server
-        self.blow: Blow | None = None
+        self.fault: DatabaseFault | None = None
         self.at = self.seen = 0
         self.victim = 0
 
-    def arm(self, blow: Blow, at: int) -> None:
-        self.blow, self.at, self.seen, self.victim = blow, at, 0, 0
+    def arm(self, fault: DatabaseFault, at: int) -> None:
+        self.fault, self.at, self.seen, self.victim = fault, at, 0, 0
 
     def __enter__(self) -> "PostgresProxy":
         self._loop = asyncio.new_event_loop()
@@ -240,10 +244,10 @@ class PostgresProxy:
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         back_reader, back_writer = await asyncio.open_unix_connection(self._server)
-        struck = asyncio.Event()
+        reached = asyncio.Event()
         both = [
-            asyncio.create_task(self._forward(reader, back_writer, struck)),
-            asyncio.create_task(self._answer(back_reader, writer, struck)),
+            asyncio.create_task(self._forward(reader, back_writer, reached)),
+            asyncio.create_task(self._answer(back_reader, writer, reached)),
         ]
         try:
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
@@ -251,11 +255,11 @@ class PostgresProxy:
             for task in both:
                 task.cancel()
         writer.transport.abort()
-        # The backend finishes what it was asked, as it would with a client that has died.
+        # The backend finishes its request, as it would for a client that has died.
         back_writer.close()
 
     async def _forward(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, struck: asyncio.Event
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reached: asyncio.Event
     ) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             length = await reader.readexactly(4)
@@ -266,29 +270,29 @@ class PostgresProxy:
                 if head[:1] in b"QS":
                     self.seen += 1
                     if self.seen == self.at:
-                        if self.blow is Blow.cut_before or self.blow is Blow.kill_before:
+                        if self.fault is DatabaseFault.cut_before or self.fault is DatabaseFault.kill_before:
                             self._kill()
                             return
-                        struck.set()
+                        reached.set()
                 writer.write(message)
                 await writer.drain()
 
     async def _answer(
-        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, struck: asyncio.Event
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, reached: asyncio.Event
     ) -> None:
         with contextlib.suppress(OSError, asyncio.IncompleteReadError):
             while True:
                 head = await reader.readexactly(5)
                 message = head + await reader.readexactly(struct.unpack("!I", head[1:])[0] - 4)
-                if head[:1] == b"Z" and struck.is_set():
+                if head[:1] == b"Z" and reached.is_set():
                     self._kill()
                     return
-                if not struck.is_set():
+                if not reached.is_set():
                     writer.write(message)
                     await writer.drain()
 
     def _kill(self) -> None:
-        if self.blow in {Blow.kill_before, Blow.kill_after}:
+        if self.fault in {DatabaseFault.kill_before, DatabaseFault.kill_after}:
             os.kill(self.victim, signal.SIGKILL)
 
 

@@ -1,7 +1,7 @@
 # ruff: noqa: ARG002, N802 - aiosmtpd calls its hooks by these names, with all of these arguments
 """An SMTP server that misbehaves on command.
 
-The client is never mocked. What goes wrong, goes wrong on the other side of a socket.
+The client is never mocked: faults happen on the other side of a socket.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ class Stage(StrEnum):
     rcpt = "RCPT"
     data = "DATA"
     body = "BODY"
-    """In the middle of the message; only DROP makes sense here."""
+    """In the middle of the message; only DROP is possible here."""
 
     dot = "."
     """After the final dot. The mail is kept when the line is dropped, hangs or gets 2xx, not when it gets
@@ -33,7 +33,7 @@ class Stage(StrEnum):
 
 
 DROP = "drop"
-"""Close the connection without a word."""
+"""Close the connection without a reply."""
 
 HANG = "hang"
 """Never answer."""
@@ -58,7 +58,7 @@ class Rule:
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A mail the server kept: its envelope and its bytes after undoing the dots."""
+    """A mail the server kept: its envelope and its bytes with dot-stuffing undone."""
 
     sender: str
     recipient: str
@@ -117,7 +117,7 @@ class MisbehavingServer:
         assert not self._thread.is_alive()
 
     def _run(self, started: threading.Event) -> None:
-        # aiosmtpd's own Controller cannot take port 0: it dials that port to see whether it is up.
+        # aiosmtpd's own Controller cannot take port 0: it connects to that port to see whether it is up.
         asyncio.set_event_loop(self._loop)
         factory = self._loop.create_server(lambda: _Line(self, self._loop), self.host, 0, ssl=self.tls)
         server = self._loop.run_until_complete(factory)
@@ -129,7 +129,7 @@ class MisbehavingServer:
         self._loop.close()
 
     async def _hang_up(self) -> None:
-        """End every connection that is still open, so that none is left to the garbage collector."""
+        """Close every open connection, so that none is left to the garbage collector."""
         for line in self.lines:
             line.hang_up()
         await asyncio.sleep(0)
@@ -154,7 +154,7 @@ class _Line(SMTP):
 
     def hang_up(self) -> None:
         if self.transport is not None:
-            # Python 3.11.2 has let go of a TLS connection that was closed twice, which aiosmtpd does.
+            # Python 3.11.2 drops a TLS connection that is closed twice, as aiosmtpd does.
             with contextlib.suppress(AttributeError):
                 _transport_of(self).abort()
 
@@ -182,7 +182,7 @@ def _transport_of(line: SMTP) -> asyncio.Transport:
 
 
 async def _misbehave(line: SMTP, answer: str | None) -> bool:
-    """Give ``answer`` on ``line``; False when there was none to give."""
+    """Send ``answer`` on ``line``; return False if there is none."""
     if answer is None:
         return False
     if answer == HANG:

@@ -1,7 +1,7 @@
 """A real Postfix as the relay: STARTTLS with its own certificate, AUTH by Dovecot, and a log to compare with.
 
-Everything lies in folders of its own, on free ports of loopback, and ends by process id. Postfix's master
-starts only as root.
+It uses temporary folders and free loopback ports, and is stopped by process id. Postfix's master only starts
+as root.
 """
 
 import contextlib
@@ -98,14 +98,14 @@ class Relay:
         return self.folder / "log"
 
     def queued(self) -> list[tuple[str, str]]:
-        """The Message-ID and the queue id of every message it took responsibility for, as its log tells."""
+        """The Message-ID and the queue id of every message it accepted, according to its log."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
         ids = dict(re.findall(r"cleanup\[\d+\]: (\w+): message-id=(<[^>]*>)", text))
         taken = dict.fromkeys(re.findall(r"qmgr\[\d+\]: (\w+): from=<[^>]*>, size=", text))
         return [(ids[queue_id], queue_id) for queue_id in taken]
 
     def is_idle(self) -> bool:
-        """Whether it has passed on all it took."""
+        """Whether it has passed on every message it accepted."""
         text = self.log.read_text(encoding="utf-8", errors="replace")
         return len(set(re.findall(r"qmgr\[\d+\]: (\w+): removed", text))) == len(self.queued())
 
@@ -164,7 +164,7 @@ def _furnish(folder: Path, *, port: int, sink: int, auth: Path) -> None:
 
 
 def _make_queue(folder: Path, owner: int) -> None:
-    """The folders that `postfix start` would make."""
+    """Create the folders that `postfix start` would create."""
     queue = folder / "queue"
     queue.mkdir()
     (folder / "data").mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""PostgreSQL servers of the tests' own: one to share, and one that can be stopped and restarted."""
+"""PostgreSQL servers for the tests: one to share, and one that can be stopped and restarted."""
 
 import contextlib
 import os
@@ -25,21 +25,21 @@ def find_postgres() -> Path | None:
 
 
 def _as_unprivileged_user() -> tuple[list[str | Path], pwd.struct_passwd | None]:
-    """PostgreSQL refuses to run as root: the words to put before a command, and who it then runs as."""
+    """Return a command prefix and the user it switches to, because PostgreSQL refuses to run as root."""
     if os.getuid() != 0:
         return [], None
     names = {entry.pw_name: entry for entry in pwd.getpwall()}
-    somebody = names.get("postgres") or names["nobody"]
+    user = names.get("postgres") or names["nobody"]
     # The parent's death ends the server too, so that a killed test run leaves nothing behind.
     words: list[str | Path] = [
         "setpriv",
         "--reuid",
-        str(somebody.pw_uid),
+        str(user.pw_uid),
         "--regid",
-        str(somebody.pw_gid),
+        str(user.pw_gid),
         "--clear-groups",
     ]
-    return [*words, "--pdeathsig", "KILL"], somebody
+    return [*words, "--pdeathsig", "KILL"], user
 
 
 @contextlib.contextmanager
@@ -47,10 +47,10 @@ def running_postgres(programs: Path, *, durable: bool = False) -> Iterator[str]:
     """A server on a Unix socket in a folder of its own, without fsync unless ``durable``; yields the address
     of its first database.
     """
-    words, somebody = _as_unprivileged_user()
+    words, user = _as_unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
-    if somebody is not None:
-        os.chown(folder, somebody.pw_uid, somebody.pw_gid)
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
     data = folder / "data"
     quick = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]
     try:
@@ -85,7 +85,7 @@ def _await_postgres(server: "subprocess.Popen[bytes]", programs: Path, folder: P
 
 
 def has_lock_waiter(engine: Engine) -> bool:
-    """Whether a transaction of a PostgreSQL waits for an advisory lock."""
+    """Whether a PostgreSQL transaction is waiting for an advisory lock."""
     with engine.connect() as connection:
         waiting = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
         return bool(connection.scalar(text(waiting)))
@@ -113,7 +113,7 @@ class Cluster:
         _await_postgres(self.server, self.programs, self.folder)
 
     def stop(self, how: signal.Signals = signal.SIGINT) -> None:
-        """SIGINT ends every session and then the server; SIGQUIT ends all at once, as a crash does."""
+        """SIGINT ends every session and then the server; SIGQUIT ends all immediately, like a crash."""
         if self.server is not None:
             self.server.send_signal(how)
             self.server.wait()
@@ -122,11 +122,11 @@ class Cluster:
 
 @contextlib.contextmanager
 def postgres_cluster(programs: Path) -> Iterator[Cluster]:
-    """A cluster of our own, started, with fsync and every commit durable."""
-    words, somebody = _as_unprivileged_user()
+    """Start a separate cluster, with fsync and every commit durable."""
+    words, user = _as_unprivileged_user()
     folder = Path(tempfile.mkdtemp(prefix="mailer-pg-"))
-    if somebody is not None:
-        os.chown(folder, somebody.pw_uid, somebody.pw_gid)
+    if user is not None:
+        os.chown(folder, user.pw_uid, user.pw_gid)
     cluster = Cluster(programs=programs, folder=folder, words=words)
     quick = ["--no-sync", "--auth=trust", "--username=postgres", "--encoding=UTF8", "--locale=C"]
     try:

@@ -11,7 +11,7 @@ import pytest
 
 
 def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 20) -> None:
-    """Look again every few milliseconds until ``condition`` holds; fail with ``what`` if it never does."""
+    """Check every few milliseconds until ``condition`` holds; fail with ``what`` if it never does."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
@@ -40,7 +40,7 @@ def await_server(
 
 
 def end_server(server: "subprocess.Popen[bytes]") -> None:
-    """Ask the server to end, and wait until it has."""
+    """Ask the server to stop, and wait until it has."""
     server.terminate()
     server.wait(timeout=30)
 

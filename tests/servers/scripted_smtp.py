@@ -28,13 +28,13 @@ class Act(StrEnum):
     """What a server does instead of replying."""
 
     close = "close"
-    """It ends the connection in order."""
+    """It closes the connection cleanly."""
 
     abort = "abort"
     """It resets the connection."""
 
     hang = "hang"
-    """It never says anything again."""
+    """It never replies again."""
 
 
 class Fault(StrEnum):
@@ -59,13 +59,13 @@ class Fault(StrEnum):
     """A good reply with NULs in its text."""
 
     lines = "multi-line"
-    """A good reply in three lines. Not a fault to a client that can read."""
+    """A good reply in three lines. Harmless to a correct client."""
 
     silence = "silence"
     """No reply, ever."""
 
     drip = "slow drip"
-    """A good reply, one byte at a time. Not a fault either."""
+    """A good reply, one byte at a time. Also harmless."""
 
     long = "endless line"
     """A reply line longer than any limit."""
@@ -138,7 +138,7 @@ class ScriptedServer:
     """``mails`` are all whose body began; ``chunks`` are the pieces read, by connection.
 
     With ``takes_data`` it answers 354 to a DATA without a recipient, as RFC 2920 §3.1 foresees. ``piece``
-    cuts what it sends into pieces of so many bytes. With ``tls`` it speaks TLS from the first byte.
+    cuts what it sends into pieces of that many bytes. With ``tls`` it speaks TLS from the first byte.
     """
 
     script: Script = usual
@@ -153,7 +153,7 @@ class ScriptedServer:
     """
 
     cut_body_after: int | None = None
-    """Reset the connection once, after so many bytes of the ``at``-th message's body, in place of a fault."""
+    """Reset the connection once, after this many bytes of the ``at``-th body, instead of a fault."""
 
     delay: float = 0.0
     """Seconds between a final dot and its reply."""
@@ -345,7 +345,7 @@ class _Conversation(asyncio.Protocol):
     # --- the message
 
     def _take_body(self) -> bool:
-        """Take what there is of the message; whether it is complete."""
+        """Read what has arrived of the message; return whether it is complete."""
         assert self._body is not None
         if not self._body:
             said = self.owner.script("BODY", "".join(self._recipients))
@@ -406,7 +406,7 @@ class _Conversation(asyncio.Protocol):
     # --- replies
 
     def _answer(self, said: str | Act | None, otherwise: str, fault: Fault | None) -> None:
-        """Say what the script says, else go wrong as ``fault`` says, else what is usual."""
+        """Reply as the script says, otherwise with ``fault`` if it is due, otherwise as usual."""
         match said:
             case Act():
                 self._act(said)
@@ -466,7 +466,7 @@ class _Conversation(asyncio.Protocol):
         piece, self._out = self._out[:size], self._out[size:]
         self.transport.write(piece)
         if self._out:
-            # Late enough for the other side to have read the piece before.
+            # Long enough for the other side to have read the previous piece.
             asyncio.get_running_loop().call_later(self._pause, self._pump)
         else:
             self._is_pumping, self._pause = False, 0.0

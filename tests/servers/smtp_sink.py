@@ -42,7 +42,7 @@ class Sink:
 
 
 def _read(path: Path) -> bytes:
-    """A file of smtp-sink's; nothing where it is that of a mail which has not come, or comes no more."""
+    """Read a file of smtp-sink's; empty if its mail has not arrived or was cut off."""
     try:
         return path.read_bytes()
     except FileNotFoundError:

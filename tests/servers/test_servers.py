@@ -1,4 +1,4 @@
-"""The servers that the tests start: configured for their own release, and quoted when they do not start."""
+"""The servers that the tests start: the configuration for each release, and errors at a failed start."""
 
 import os
 import socket
@@ -24,7 +24,7 @@ def start(script: str, log: Path) -> "subprocess.Popen[bytes]":
 
 
 @pytest.mark.parametrize("version", OLD)
-def test_dovecot_2_3_gets_its_own_words(version: str, tmp_path: Path) -> None:
+def test_dovecot_2_3_gets_its_own_configuration(version: str, tmp_path: Path) -> None:
     settings = write_settings(version, tmp_path, user="postfix")
     assert "driver = passwd-file" in settings
     assert "dovecot_config_version" not in settings
@@ -32,19 +32,19 @@ def test_dovecot_2_3_gets_its_own_words(version: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("version", NEW)
-def test_dovecot_2_4_gets_its_own_words(version: str, tmp_path: Path) -> None:
+def test_dovecot_2_4_gets_its_own_configuration(version: str, tmp_path: Path) -> None:
     settings = write_settings(version, tmp_path, user="postfix")
     assert settings.startswith("dovecot_config_version = ")
     assert "passwd_file_path" in settings
     assert "driver = " not in settings
 
 
-def test_a_version_that_is_not_one_is_reported(tmp_path: Path) -> None:
+def test_an_invalid_version_is_reported(tmp_path: Path) -> None:
     with pytest.raises(AssertionError, match="'next'"):
         write_settings("next", tmp_path, user="postfix")
 
 
-def test_the_dovecot_of_this_machine_checks_passwords() -> None:
+def test_the_installed_dovecot_checks_passwords() -> None:
     with (
         running_dovecot({"news": "a secret"}, user="root") as server,
         socket.socket(socket.AF_UNIX) as line,
@@ -61,7 +61,7 @@ def test_the_dovecot_of_this_machine_checks_passwords() -> None:
             assert answers.readline().startswith(verdict)
 
 
-def test_a_dovecot_that_does_not_start_is_reported_in_its_own_words(
+def test_a_dovecot_that_does_not_start_is_reported_with_its_own_message(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     require_dovecot()
@@ -76,7 +76,7 @@ def test_a_dovecot_that_does_not_start_is_reported_in_its_own_words(
         pass
 
 
-def test_a_server_that_ends_at_its_start_is_reported_in_its_own_words(tmp_path: Path) -> None:
+def test_a_server_that_ends_at_its_start_is_reported_with_its_own_message(tmp_path: Path) -> None:
     server = start("echo 'line 3: unknown setting' >&2; exit 89", tmp_path / "log")
     with pytest.raises(
         pytest.fail.Exception, match="Thing ended with 89 at its start: line 3: unknown setting"
@@ -84,7 +84,7 @@ def test_a_server_that_ends_at_its_start_is_reported_in_its_own_words(tmp_path: 
         await_server(server, lambda: False, name="Thing", logs=[tmp_path / "missing", tmp_path / "log"])
 
 
-def test_a_server_that_never_answers_is_reported_in_its_own_words(tmp_path: Path) -> None:
+def test_a_server_that_never_answers_is_reported_with_its_own_message(tmp_path: Path) -> None:
     server = start("echo 'waiting for the disk' >&2; exec sleep 60", tmp_path / "log")
     try:
         await_server(server, lambda: bool((tmp_path / "log").read_text()), name="Thing", logs=[])

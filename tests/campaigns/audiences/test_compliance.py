@@ -13,7 +13,6 @@ from sqlmodel import Session, select
 from mailer.campaigns.audiences.compliance import RULES, Enforcement, Requirement, find_rule, list_countries
 from mailer.campaigns.launch import LaunchRefusedError, launch
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
-from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.campaigns.send import send_campaign
 from mailer.database.models import CampaignState
@@ -23,9 +22,9 @@ from subscribers.consent.opt_in import confirm_opt_in, request_opt_in
 from subscribers.consent.status_changes import add_consent_record, unsubscribe
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, Subscriber
-from subscribers.segments.segment import parse_segment
+from tests.factories.campaigns import make_plan, with_sender, with_settings
 from tests.factories.deliveries import FakeClock, add_subscribers, read_campaign, read_states
-from tests.factories.small_edition import SLUG, write_edition
+from tests.factories.small_edition import SLUG
 from tests.paths import ROOT
 from tests.servers.misbehaving_smtp import MisbehavingServer
 
@@ -33,22 +32,12 @@ REASON = "in JP without consent on record"
 
 
 @pytest.fixture
-def workspace(either_workspace: Workspace) -> Workspace:
-    write_edition(either_workspace.editions)
-    return either_workspace
-
-
-@pytest.fixture
-def engine(workspace: Workspace) -> Iterator[Engine]:
-    engine = workspace.open_database(durable=True)
+def engine(campaign_workspace: Workspace) -> Iterator[Engine]:
+    engine = campaign_workspace.open_database(durable=True)
     add_subscribers(engine, ["bat@example.org"], country="MN")
     add_subscribers(engine, ["nobody@example.org"])
     yield engine
     engine.dispose()
-
-
-def make_plan(workspace: Workspace, engine: Engine, now: datetime) -> Plan:
-    return plan_campaign(workspace, engine, SLUG, parse_segment("all"), now=now)
 
 
 def bring_in(workspace: Workspace, engine: Engine, address: str, country: str, basis: str) -> None:
@@ -62,20 +51,14 @@ def bring_in(workspace: Workspace, engine: Engine, address: str, country: str, b
 
 
 def with_law(workspace: Workspace, **law: object) -> Workspace:
-    settings = LawSettings.model_validate(law)
-    return replace(workspace, settings=workspace.settings.model_copy(update={"law": settings}))
-
-
-def with_sender(workspace: Workspace, **sender: str) -> Workspace:
-    changed = workspace.settings.sender.model_copy(update=sender)
-    return replace(workspace, settings=workspace.settings.model_copy(update={"sender": changed}))
+    return with_settings(workspace, law=LawSettings.model_validate(law))
 
 
 def test_a_reader_in_japan_without_consent_on_record_is_held_back_and_the_others_are_not(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    bring_in(workspace, engine, "sato@example.org", "JP", basis="")
-    plan = make_plan(workspace, engine, now)
+    bring_in(campaign_workspace, engine, "sato@example.org", "JP", basis="")
+    plan = make_plan(campaign_workspace, engine, now)
     assert (plan.audience, plan.left_out) == (2, {REASON: 1})
     (held,) = plan.held_back
     assert str(held) == (
@@ -84,86 +67,96 @@ def test_a_reader_in_japan_without_consent_on_record_is_held_back_and_the_others
     )
     assert plan.as_dict()["held_back"] == [held.as_dict()]
     assert held.as_dict()["source"] == "Act No. 26 of 2002; also for mail to Japan from abroad"
-    launch(engine, workspace, plan, now=now)
+    launch(engine, campaign_workspace, plan, now=now)
     assert set(read_states(engine)) == {"bat@example.org", "nobody@example.org"}
     with pytest.raises(NotInAudienceError, match="held back by the law of their country"):
-        write_outbox(workspace, engine, plan, addresses=["sato@example.org"], now=now)
+        write_outbox(campaign_workspace, engine, plan, addresses=["sato@example.org"], now=now)
 
 
-def test_a_declared_basis_is_consent_on_record(workspace: Workspace, engine: Engine, now: datetime) -> None:
-    bring_in(workspace, engine, "sato@example.org", "JP", basis="cards exchanged at the 2025 forum")
-    plan = make_plan(workspace, engine, now)
+def test_a_declared_basis_is_consent_on_record(
+    campaign_workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    bring_in(campaign_workspace, engine, "sato@example.org", "JP", basis="cards exchanged at the 2025 forum")
+    plan = make_plan(campaign_workspace, engine, now)
     assert (plan.audience, plan.left_out, plan.held_back) == (3, {}, ())
 
 
-def test_ones_own_hand_is_consent_on_record(workspace: Workspace, engine: Engine, now: datetime) -> None:
-    key = workspace.keys.suppression
+def test_ones_own_hand_is_consent_on_record(
+    campaign_workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    key = campaign_workspace.keys.suppression
     with Session(engine) as session:
         asked = request_opt_in(session, "sato@example.org", key=key, method="page", now=now)
         confirm_opt_in(session, asked.subscriber_id or 0, key=key, method="page", now=now)
         session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one().country = "JP"
         session.commit()
-    assert make_plan(workspace, engine, now).audience == 3
+    assert make_plan(campaign_workspace, engine, now).audience == 3
 
 
 @pytest.mark.parametrize("happened", [ConsentEvent.updated, ConsentEvent.requested, ConsentEvent.resumed])
-def test_nothing_else_is(workspace: Workspace, engine: Engine, now: datetime, happened: ConsentEvent) -> None:
-    bring_in(workspace, engine, "sato@example.org", "JP", basis="")
+def test_nothing_else_is(
+    campaign_workspace: Workspace, engine: Engine, now: datetime, happened: ConsentEvent
+) -> None:
+    bring_in(campaign_workspace, engine, "sato@example.org", "JP", basis="")
     with Session(engine) as session:
         person = session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one()
         add_consent_record(session, person, happened, method="page", now=now, basis="said so")
         session.commit()
-    assert make_plan(workspace, engine, now).left_out == {REASON: 1}
+    assert make_plan(campaign_workspace, engine, now).left_out == {REASON: 1}
 
 
 def test_consent_on_record_brings_nobody_back_who_left(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    bring_in(workspace, engine, "sato@example.org", "JP", basis="partners")
+    bring_in(campaign_workspace, engine, "sato@example.org", "JP", basis="partners")
     with Session(engine) as session:
         person = session.exec(select(Subscriber).where(Subscriber.email == "sato@example.org")).one()
         unsubscribe(session, person.id or 0, method="one-click", now=now)
         session.commit()
-    assert make_plan(workspace, engine, now).left_out == {"unsubscribed": 1}
+    assert make_plan(campaign_workspace, engine, now).left_out == {"unsubscribed": 1}
 
 
-def test_the_countries_are_a_setting(workspace: Workspace, engine: Engine, now: datetime) -> None:
-    bring_in(workspace, engine, "sato@example.org", "JP", basis="")
-    bring_in(workspace, engine, "li@example.org", "CN", basis="")
-    plan = make_plan(with_law(workspace, opt_in=["CN"]), engine, now)
+def test_the_countries_are_a_setting(campaign_workspace: Workspace, engine: Engine, now: datetime) -> None:
+    bring_in(campaign_workspace, engine, "sato@example.org", "JP", basis="")
+    bring_in(campaign_workspace, engine, "li@example.org", "CN", basis="")
+    plan = make_plan(with_law(campaign_workspace, opt_in=["CN"]), engine, now)
     assert plan.left_out == {"in CN without consent on record": 1}
     assert "Personal Information Protection Law" in str(plan.held_back[0])
-    assert make_plan(with_law(workspace, opt_in=[]), engine, now).audience == 4
-    unlisted = make_plan(with_law(workspace, opt_in=["MN"]), engine, now).held_back[0]
+    assert make_plan(with_law(campaign_workspace, opt_in=[]), engine, now).audience == 4
+    unlisted = make_plan(with_law(campaign_workspace, opt_in=["MN"]), engine, now).held_back[0]
     assert str(unlisted) == "1 in MN without consent on record: bat@example.org"
 
 
 def test_the_law_is_asked_again_at_the_hour_of_a_schedule(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     clock = FakeClock(now)
-    plan = make_plan(workspace, engine, now)
-    number = schedule_campaign(engine, workspace, plan, at=now + timedelta(hours=1), clock=clock).campaign_id
-    bring_in(workspace, engine, "sato@example.org", "JP", basis="")
-    bring_in(workspace, engine, "mori@example.org", "JP", basis="partners")
+    plan = make_plan(campaign_workspace, engine, now)
+    number = schedule_campaign(
+        engine, campaign_workspace, plan, at=now + timedelta(hours=1), clock=clock
+    ).campaign_id
+    bring_in(campaign_workspace, engine, "sato@example.org", "JP", basis="")
+    bring_in(campaign_workspace, engine, "mori@example.org", "JP", basis="partners")
     clock.advance(hours=2)
-    (started,) = start_due_campaigns(engine, workspace, clock=clock)
+    (started,) = start_due_campaigns(engine, campaign_workspace, clock=clock)
     assert (started.campaign_id, started.state, started.audience) == (number, CampaignState.sending, 3)
     assert set(read_states(engine)) == {"bat@example.org", "nobody@example.org", "mori@example.org"}
 
 
 @pytest.mark.parametrize("sender", [{"organisation": " "}, {"postal_address": "-----"}])
 def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where(
-    workspace: Workspace, engine: Engine, now: datetime, sender: dict[str, str]
+    campaign_workspace: Workspace, engine: Engine, now: datetime, sender: dict[str, str]
 ) -> None:
-    nameless = with_sender(workspace, **sender)
+    nameless = with_sender(campaign_workspace, **sender)
     with pytest.raises(LaunchRefusedError, match=rf"\[sender\] {next(iter(sender))} missing"):
         launch(engine, nameless, make_plan(nameless, engine, now), now=now)
     assert read_states(engine) == {}
 
     clock = FakeClock(now)
-    plan = make_plan(workspace, engine, now)
-    number = schedule_campaign(engine, workspace, plan, at=now + timedelta(hours=1), clock=clock).campaign_id
+    plan = make_plan(campaign_workspace, engine, now)
+    number = schedule_campaign(
+        engine, campaign_workspace, plan, at=now + timedelta(hours=1), clock=clock
+    ).campaign_id
     clock.advance(hours=2)
     (started,) = start_due_campaigns(engine, nameless, clock=clock)
     assert started.state is CampaignState.paused
@@ -171,24 +164,26 @@ def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where(
 
 
 def test_a_mail_that_does_not_say_who_sends_it_from_where_is_never_launched(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     # The check is essential: an edition that switches it off has an error of its own.
-    edition = workspace.editions / SLUG / "edition.md"
+    edition = campaign_workspace.editions / SLUG / "edition.md"
     text = edition.read_text().replace(
         "language: en", "language: en\nchecks:\n  no-postal-address: we like it"
     )
     edition.write_text(text)
     with pytest.raises(LaunchRefusedError, match="has errors, so it was not sent"):
-        launch(engine, workspace, make_plan(workspace, engine, now), now=now)
+        launch(engine, campaign_workspace, make_plan(campaign_workspace, engine, now), now=now)
 
 
 def test_a_label_stands_before_the_subject_for_the_readers_of_its_country_alone(
-    workspace: Workspace, engine: Engine, now: datetime
+    campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
-    bring_in(workspace, engine, "li@example.org", "CN", basis="")
+    bring_in(campaign_workspace, engine, "li@example.org", "CN", basis="")
     labels = {"CN": "广告", "KR": "(광고)"}
-    labelled = replace(workspace, settings=workspace.settings.model_copy(update={"subject_labels": labels}))
+    labelled = replace(
+        campaign_workspace, settings=campaign_workspace.settings.model_copy(update={"subject_labels": labels})
+    )
     plan = make_plan(labelled, engine, now)
     number = launch(engine, labelled, plan, now=now)
     with MisbehavingServer() as server:
@@ -214,8 +209,10 @@ def test_a_label_stands_before_the_subject_for_the_readers_of_its_country_alone(
         {"subject_labels": {"CN": "A\nBcc: x@example.org"}},
     ],
 )
-def test_what_is_no_country_or_no_label_is_refused(workspace: Workspace, settings: dict[str, object]) -> None:
-    sender = workspace.settings.sender.model_dump()
+def test_what_is_no_country_or_no_label_is_refused(
+    campaign_workspace: Workspace, settings: dict[str, object]
+) -> None:
+    sender = campaign_workspace.settings.sender.model_dump()
     with pytest.raises(ValidationError):
         Settings.model_validate({"sender": sender, **settings})
 
