@@ -191,9 +191,11 @@ def _find_person(session: Session, workspace: Workspace, address: str) -> Subscr
     try:
         return find_subscriber(session, address)
     except UnknownSubscriberError:
+        # The first reason is kept, so that of an erased address may be a bounce or a complaint, which only an
+        # address on the list can have. The team can suppress any address.
         digest = workspace.keys.suppression.digest(normalise_address(address).email)
         suppression = session.get(Suppression, digest)
-        if suppression is None or suppression.reason is not ConsentEvent.erased:
+        if suppression is None or suppression.reason is ConsentEvent.suppressed:
             raise
         return None
 

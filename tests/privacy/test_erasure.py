@@ -34,6 +34,7 @@ from mailer.privacy.file_scan import FileAction, scan_files
 from mailer.settings import LogSettings, SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.consent.status_changes import suppress
+from subscribers.consent.suppression import add_suppression
 from subscribers.errors import UnknownSubscriberError
 from subscribers.export import ExportFormat, export_subscribers
 from subscribers.imports.importer import import_file
@@ -55,7 +56,7 @@ PARTNERS = (
     f"{ADDRESS},{NAME},Secret Institute,MN,education,en,press\n"
     "kim@example.org,Kim,,KR,,en,\n"
 )
-BOUNCE = f"550 5.1.1 <{ADDRESS}>: mailbox very.secret-desk of {NAME} is unknown"
+BOUNCE = f"552 5.2.2 <{ADDRESS}>: mailbox very.secret-desk of {NAME} is full"
 
 
 @pytest.fixture
@@ -241,6 +242,18 @@ def test_an_erasure_that_was_cut_off_is_finished_by_saying_it_again(
     erase(workspace, engine)
     assert list_holders(workspace.root) == {}
     assert not any(trace in dump(engine) for trace in TRACES)
+    assert erase(workspace, engine).resumed
+
+
+def test_erasing_is_repeated_for_an_address_that_had_bounced_before(
+    workspace: Workspace, engine: Engine
+) -> None:
+    live(workspace, engine)
+    with Session(engine) as opened:
+        key, now = workspace.keys.suppression, datetime.now(UTC)
+        add_suppression(opened, key, EMAIL, reason=ConsentEvent.bounced, now=now)
+        opened.commit()
+    assert not erase(workspace, engine).resumed
     assert erase(workspace, engine).resumed
 
 
