@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from difflib import get_close_matches
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -51,10 +51,8 @@ def _to_problem(
         code, message = "unknown-key", _explain_unknown(schema, key_path, dotted)
     elif kind in _EXPECTED:
         code = "wrong-type"
-        message = (
-            f"`{dotted}` must be {_EXPECTED[kind]}{_example(schema, key_path)}. "
-            f"{_describe_value(front_matter, key_path)}"
-        )
+        expected = _describe_expected(schema, key_path, kind)
+        message = f"`{dotted}` must be {expected}. {_describe_value(front_matter, key_path)}"
     else:
         code, message = kind, f"`{dotted}`: {detail['msg']}"
     return Problem(
@@ -74,16 +72,13 @@ def _explain_unknown(schema: type[BaseModel], key_path: tuple[int | str, ...], d
     return f"`{dotted}` is not a key of this file, so it would be ignored. {advice}"
 
 
-def _example(schema: type[BaseModel], key_path: tuple[int | str, ...]) -> str:
-    """How to write the value at ``key_path``: as keys, one on each line, where it has keys of its own."""
+def _describe_expected(schema: type[BaseModel], key_path: tuple[int | str, ...], kind: str) -> str:
     field = _model_at(schema, key_path[:-1]).model_fields.get(str(key_path[-1]))
-    if field is None:
-        return ""
-    model = find_model(field.annotation)
+    model = None if field is None else find_model(field.annotation)
     if model is None:
-        return ", such as [one, two]" if get_origin(field.annotation) is list else ""
+        return f"{_EXPECTED[kind]}, such as [one, two]" if kind == "list_type" else _EXPECTED[kind]
     keys = [key for key, inner in model.model_fields.items() if inner.is_required()]
-    return f", one on each line: `{'`, `'.join(keys or model.model_fields)}`"
+    return f"followed by indented keys, one on each line: `{'`, `'.join(keys or model.model_fields)}`"
 
 
 def _describe_value(front_matter: FrontMatter, key_path: tuple[int | str, ...]) -> str:

@@ -261,6 +261,15 @@ def case(name: str, old: str, new: str, line: int, code: str, words: str, id_: s
         ),
         case(
             FIRST,
+            "read_more:\n  - what: the forum in Xi’an\n    url: https://example.org/forum",
+            "read_more: https://example.org/forum",
+            10,
+            "wrong-type",
+            "`read_more` must be followed by indented keys, one on each line: `what`, `url`. It is the text",
+            "text where links belong",
+        ),
+        case(
+            FIRST,
             "title: A forum for youth",
             "title: [A, B]",
             2,
