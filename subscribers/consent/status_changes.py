@@ -189,7 +189,7 @@ def resubscribe(
         return StatusChange(changed=False, status=subscriber.status)
     suppression = session.get(Suppression, key.digest(subscriber.email))
     if suppression is not None and suppression.reason is ConsentEvent.suppressed:
-        raise StatusError("The team took this address off the list. Write to them to be put back on it.")
+        raise StatusError("The team removed this address from the list. Contact them to be added again.")
     remove_suppression(session, key, subscriber.email)
     change_status(session, subscriber, Status.active, event=ConsentEvent.subscribed, **context)
     return StatusChange(changed=True, status=Status.active)

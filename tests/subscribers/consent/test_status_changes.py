@@ -253,7 +253,7 @@ def test_an_address_without_a_subscriber_can_be_suppressed(session: Session, now
     assert not suppress(session, "bob@example.org", key=KEY, method="command line", now=now).changed
     with pytest.raises(AddressError):
         suppress(session, "bob", key=KEY, method="command line", now=now)
-    with pytest.raises(ValueError, match="not suppressed because it was resumed"):
+    with pytest.raises(ValueError, match="cannot be suppressed with the reason resumed"):
         suppress(session, "bob@example.org", key=KEY, reason=ConsentEvent.resumed, method="x", now=now)
 
 
