@@ -396,7 +396,5 @@ def test_a_second_press_of_send_does_not_release_the_rest(
     with engine.begin() as connection:
         paused = {"state": C.paused, "state_reason": "One has it."}
         connection.execute(update(Campaign).where(col(Campaign.id) == number).values(paused))
-    with pytest.raises(
-        LaunchRefusedError, match=r"after its canary: One has it. .* `mailer campaigns res"
-    ):
+    with pytest.raises(LaunchRefusedError, match=r"after its canary: One has it. .* `mailer campaigns res"):
         launch_or_continue(engine, workspace, plan, now=now)

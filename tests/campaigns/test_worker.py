@@ -91,9 +91,9 @@ class Working:
 
 
 @contextmanager
-def working(workspace: Workspace, *, tickets: bool = True) -> Iterator[Working]:
+def working(workspace: Workspace, *, use_jobs: bool = True) -> Iterator[Working]:
     worker = Working()
-    words = {"stop": worker.stop, "say": worker.said.append, "tickets": tickets}
+    words = {"stop": worker.stop, "say": worker.said.append, "use_jobs": use_jobs}
     thread = threading.Thread(target=run_worker, args=(workspace,), kwargs=words)
     thread.start()
     try:
@@ -140,14 +140,17 @@ def count_mails(sink: Sink) -> int:
 # --- one worker
 
 
-@pytest.mark.parametrize("tickets", [True, False])
+@pytest.mark.parametrize("use_jobs", [True, False])
 def test_a_scheduled_campaign_is_started_and_sent_by_a_worker(
-    workspace: Workspace, engine: Engine, tickets: bool
+    workspace: Workspace, engine: Engine, use_jobs: bool
 ) -> None:
     plan = make_plan(workspace, engine)
     at = datetime.now(UTC) + timedelta(seconds=2)
     number = schedule_campaign(engine, workspace, plan, at=at).campaign_id
-    with MisbehavingServer() as server, working(to_server(workspace, server.url), tickets=tickets) as worker:
+    with (
+        MisbehavingServer() as server,
+        working(to_server(workspace, server.url), use_jobs=use_jobs) as worker,
+    ):
         wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
     assert any("starts: 4 readers" in line for line in worker.said)
@@ -302,7 +305,7 @@ def test_a_worker_beside_a_foreground_send_reaches_nobody_twice(workspace: Works
     number = start(workspace, engine)
     with smtp_sink() as sink:
         there = to_server(workspace, sink.url)
-        with working(there), working(there, tickets=False):
+        with working(there), working(there, use_jobs=False):
             send_campaign(there, number)
             wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
         assert len(sink.recipients()) == len(set(sink.recipients())) == 154
@@ -402,7 +405,7 @@ def test_serve_works_too_unless_told_not_to(workspace: Workspace, engine: Engine
         assert sorted(server.recipients) == sorted(PEOPLE)
 
 
-# --- PostgreSQL's tickets
+# --- PostgreSQL jobs
 
 
 def count_tickets(engine: Engine) -> int:
@@ -413,7 +416,7 @@ def count_tickets(engine: Engine) -> int:
 
 def test_tickets_are_carried_out_and_not_kept(workspace: Workspace, engine: Engine) -> None:
     if engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no tickets")
+        pytest.skip("SQLite has no jobs")
     number = start(workspace, engine)
     assert count_tickets(engine) == 1
     with MisbehavingServer() as server, working(to_server(workspace, server.url)):
