@@ -153,7 +153,7 @@ def test_a_scheduled_campaign_is_started_and_sent_by_a_worker(
     ):
         wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
-    assert any("starts: 4 readers" in line for line in worker.said)
+    assert any("has started: 4 readers" in line for line in worker.said)
     campaign = read_campaign(engine, number)
     assert campaign.launched_at is not None
     assert campaign.scheduled_at is not None
