@@ -76,9 +76,9 @@ class Working:
 
 
 @contextmanager
-def working(workspace: Workspace, *, tickets: bool = True) -> Iterator[Working]:
+def working(workspace: Workspace, *, use_jobs: bool = True) -> Iterator[Working]:
     worker = Working()
-    words = {"stop": worker.stop, "say": worker.said.append, "tickets": tickets}
+    words = {"stop": worker.stop, "say": worker.said.append, "use_jobs": use_jobs}
     thread = threading.Thread(target=run_worker, args=(workspace,), kwargs=words)
     thread.start()
     try:
@@ -125,20 +125,20 @@ def count_mails(sink: Sink) -> int:
 # --- one worker
 
 
-@pytest.mark.parametrize("tickets", [True, False])
+@pytest.mark.parametrize("use_jobs", [True, False])
 def test_a_scheduled_campaign_is_started_and_sent_by_a_worker(
-    campaign_workspace: Workspace, campaign_engine: Engine, tickets: bool
+    campaign_workspace: Workspace, campaign_engine: Engine, use_jobs: bool
 ) -> None:
     plan = make_plan(campaign_workspace, campaign_engine, datetime.now(UTC))
     at = datetime.now(UTC) + timedelta(seconds=2)
     number = schedule_campaign(campaign_engine, campaign_workspace, plan, at=at).campaign_id
     with (
         MisbehavingServer() as server,
-        working(to_server(campaign_workspace, server.url), tickets=tickets) as worker,
+        working(to_server(campaign_workspace, server.url), use_jobs=use_jobs) as worker,
     ):
         wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
     assert sorted(server.recipients) == sorted(PEOPLE)
-    assert any("starts: 4 readers" in line for line in worker.said)
+    assert any("has started: 4 readers" in line for line in worker.said)
     campaign = read_campaign(campaign_engine, number)
     assert campaign.launched_at is not None
     assert campaign.scheduled_at is not None
@@ -306,7 +306,7 @@ def test_a_worker_beside_a_foreground_send_reaches_nobody_twice(
     number = start(campaign_workspace, campaign_engine)
     with smtp_sink() as sink:
         there = to_server(campaign_workspace, sink.url)
-        with working(there), working(there, tickets=False):
+        with working(there), working(there, use_jobs=False):
             send_campaign(there, number)
             wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
         assert len(sink.recipients()) == len(set(sink.recipients())) == 154
@@ -432,7 +432,7 @@ def test_serve_works_too_unless_told_not_to(campaign_workspace: Workspace, campa
         assert sorted(server.recipients) == sorted(PEOPLE)
 
 
-# --- PostgreSQL's tickets
+# --- PostgreSQL jobs
 
 
 def count_tickets(engine: Engine) -> int:
@@ -443,7 +443,7 @@ def count_tickets(engine: Engine) -> int:
 
 def test_tickets_are_carried_out_and_not_kept(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
     if campaign_engine.dialect.name == "sqlite":
-        pytest.skip("SQLite has no tickets")
+        pytest.skip("SQLite has no jobs")
     number = start(campaign_workspace, campaign_engine)
     assert count_tickets(campaign_engine) == 1
     with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
