@@ -38,7 +38,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture
-def open_house(workspace: Workspace) -> Workspace:
+def sign_up_workspace(workspace: Workspace) -> Workspace:
     environ = {
         "MAILER_WEB__SIGN_UP": "true",
         "MAILER_COUNTRIES__CN": "China",
@@ -48,15 +48,15 @@ def open_house(workspace: Workspace) -> Workspace:
 
 
 @pytest.fixture
-def engine(open_house: Workspace) -> Iterator[Engine]:
-    with opened_engine(open_house) as engine:
-        put_on_shelf(open_house, engine)
+def engine(sign_up_workspace: Workspace) -> Iterator[Engine]:
+    with opened_engine(sign_up_workspace) as engine:
+        put_on_shelf(sign_up_workspace, engine)
         yield engine
 
 
 @pytest.fixture
-def url(open_house: Workspace) -> Iterator[str]:
-    with served(create_app(open_house)) as running:
+def url(sign_up_workspace: Workspace) -> Iterator[str]:
+    with served(create_app(sign_up_workspace)) as running:
         yield running.url
 
 
@@ -80,12 +80,12 @@ def look_over(page: Page, name: str, language: str) -> None:
 @pytest.mark.parametrize("language", SOME_NOW_AND_ALL_IN_THE_SOAK)
 @pytest.mark.parametrize("script", [True, False], ids=["with script", "without"])
 def test_a_phone_shows_every_page_in_every_language(
-    open_house: Workspace, engine: Engine, url: str, browser: Browser, language: str, script: bool
+    sign_up_workspace: Workspace, engine: Engine, url: str, browser: Browser, language: str, script: bool
 ) -> None:
     with browser.new_context(viewport=PHONE, java_script_enabled=script) as context:
         page = context.new_page()
         complaints = collect_complaints(page)
-        walk = Walk(open_house, engine, url, page, language, "w")
+        walk = Walk(sign_up_workspace, engine, url, page, language, "w")
         shown = []
         for name in walk.take():
             look_over(page, name, language)
@@ -100,14 +100,14 @@ def test_a_phone_shows_every_page_in_every_language(
 
 
 def test_every_page_is_small_enough_for_a_slow_connection(
-    open_house: Workspace, engine: Engine, url: str, browser: Browser, figure: Figure
+    sign_up_workspace: Workspace, engine: Engine, url: str, browser: Browser, figure: Figure
 ) -> None:
     files = sum((TEMPLATE_FOLDER / name).stat().st_size for name in ("site.css", "icon.svg"))
     heaviest = ("", 0)
     with browser.new_context(viewport=PHONE) as context:
         page = context.new_page()
         for language in LANGUAGES:
-            for name in Walk(open_house, engine, url, page, language, language.lower()).take():
+            for name in Walk(sign_up_workspace, engine, url, page, language, language.lower()).take():
                 if name not in MAILS:
                     weight = len(page.content().encode()) + files
                     heaviest = max(heaviest, (f"{name}, {language}", weight), key=lambda one: one[1])
@@ -118,7 +118,7 @@ def test_every_page_is_small_enough_for_a_slow_connection(
 @pytest.mark.judges
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page_passes_axe_and_both_html_checkers(
-    open_house: Workspace, engine: Engine, url: str, browser: Browser, language: str, tmp_path: Path
+    sign_up_workspace: Workspace, engine: Engine, url: str, browser: Browser, language: str, tmp_path: Path
 ) -> None:
     if not are_installed():
         answer = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
@@ -129,7 +129,7 @@ def test_every_page_passes_axe_and_both_html_checkers(
         page = context.new_page()
         answers: list[Response] = []
         page.on("response", lambda answer: answers.append(answer) if is_page(answer) else None)
-        for name in Walk(open_house, engine, url, page, language, "w").take():
+        for name in Walk(sign_up_workspace, engine, url, page, language, "w").take():
             if name in MAILS:
                 continue
             file = tmp_path / f"{name.replace(' ', '-')}.html"

@@ -45,7 +45,7 @@ WRITTEN = re.compile(r'<(?:input|select|button)\b[^>]*\bname="([^"]+)"')
 
 
 @dataclass(frozen=True)
-class House:
+class PublicSite:
     """The public pages with readers, links and an edition, and how they are described."""
 
     app: FastAPI
@@ -70,12 +70,12 @@ class House:
 
 
 @pytest.fixture
-def house(workspace: Workspace, tmp_path: Path) -> Iterator[House]:
-    open_house = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
-    with opened_engine(open_house) as engine:
-        image = put_on_shelf(open_house, engine).images[0]
-        words = {**collect_links(engine, open_house.keys), **ON_THE_SHELF, "name": (image.name,)}
-        yield House(app=create_app(open_house), words=words, folder=tmp_path)
+def public_site(workspace: Workspace, tmp_path: Path) -> Iterator[PublicSite]:
+    sign_up_workspace = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
+    with opened_engine(sign_up_workspace) as engine:
+        image = put_on_shelf(sign_up_workspace, engine).images[0]
+        words = {**collect_links(engine, sign_up_workspace.keys), **ON_THE_SHELF, "name": (image.name,)}
+        yield PublicSite(app=create_app(sign_up_workspace), words=words, folder=tmp_path)
 
 
 ON_THE_SHELF: Words = {
@@ -113,13 +113,13 @@ def judge(report: dict[str, Any]) -> None:
     assert report["test_cases"]["with_failures"] == 0
 
 
-def test_schemathesis_breaks_no_page(house: House) -> None:
-    judge(house.try_pages(*PHASE, "--max-examples", "12", *SHOWN))
+def test_schemathesis_breaks_no_page(public_site: PublicSite) -> None:
+    judge(public_site.try_pages(*PHASE, "--max-examples", "12", *SHOWN))
 
 
 @pytest.mark.soak
-def test_schemathesis_breaks_no_page_in_three_minutes(house: House, figure: Figure) -> None:
-    report = house.try_pages("--max-examples", "300", *SHOWN)
+def test_schemathesis_breaks_no_page_in_three_minutes(public_site: PublicSite, figure: Figure) -> None:
+    report = public_site.try_pages("--max-examples", "300", *SHOWN)
     judge(report)
     forms = {name: rate for name, rate in list_accepted(report).items() if name.startswith("POST ")}
     assert all(forms.values()), f"a form that nothing got through: {forms}"
@@ -158,24 +158,24 @@ def answer_in_another_kind() -> Response:
     ],
 )
 def test_a_page_that_breaks_is_found(
-    house: House, path: str, method: str, answer: Callable[..., Response], title: str
+    public_site: PublicSite, path: str, method: str, answer: Callable[..., Response], title: str
 ) -> None:
-    house.app.add_api_route(path, answer, methods=[method], response_model=None)
-    report = house.try_pages("--include-path", path, *PHASE, "--max-examples", "200", "--no-shrink")
+    public_site.app.add_api_route(path, answer, methods=[method], response_model=None)
+    report = public_site.try_pages("--include-path", path, *PHASE, "--max-examples", "200", "--no-shrink")
     assert report["exit_code"] == 1
     assert f"{method} {path}" in report["told"]
     assert title in report["told"]
 
 
-def test_every_form_of_the_templates_is_described(house: House) -> None:
+def test_every_form_of_the_templates_is_described(public_site: PublicSite) -> None:
     pages = [page for page in TEMPLATE_FOLDER.rglob("*.html") if page.name not in STAFFS_OWN]
     written = {name for page in pages for name in WRITTEN.findall(page.read_text(encoding="utf-8"))}
     assert {"wish", "stamp", "follow"} <= written
-    assert written <= set(list_fields(house.words))
+    assert written <= set(list_fields(public_site.words))
 
 
-def test_every_link_in_a_path_has_genuine_words(house: House) -> None:
-    described: Described = describe(house.app, house.words)
+def test_every_link_in_a_path_has_genuine_words(public_site: PublicSite) -> None:
+    described: Described = describe(public_site.app, public_site.words)
     operations = [(path, each) for path, methods in described["paths"].items() for each in methods.values()]
     tokens = [
         (path, parameter["schema"])

@@ -286,7 +286,7 @@ class Newsletter(RuleBasedStateMachine):
                 session.add(campaign)
                 session.commit()
                 number = campaign.id or 0
-            insert_deliveries(connection, number, Everybody(campaign.edition), self.now, TEAM)
+            insert_deliveries(connection, number, PlanForAll(campaign.edition), self.now, TEAM)
         self.ledgers.append(Ledger(self.engine, number, f"life{number}", clock=self.clock))
 
     @rule(most=st.integers(1, 4))
@@ -322,8 +322,8 @@ class Newsletter(RuleBasedStateMachine):
         assert {digest(address) for address in self.suppressed} == digests
 
 
-class Everybody:
-    """A plan for all."""
+class PlanForAll:
+    """What `insert_deliveries` reads of a plan, for all subscribers."""
 
     segment: Segment = parse_segment("")
     again = True

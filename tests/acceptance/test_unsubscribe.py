@@ -61,7 +61,7 @@ def read_links(driver: CampaignDriver) -> dict[str, str]:
     return {reader.email: urlsplit(reader.unsubscribe_url).path for reader in readers}
 
 
-def leave(port: int, path: str) -> float:
+def unsubscribe(port: int, path: str) -> float:
     """Unsubscribe with one click, as a mail client does; return the time at which the 200 had arrived."""
     with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=30)) as connection:
         head = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -84,8 +84,8 @@ class UnsubscribingReaders:
         self.left: dict[str, float] = {}
         """When each of them received the 200."""
 
-    def leave(self, number: int, seconds: float) -> None:
-        """``number`` of them, within ``seconds``."""
+    def unsubscribe(self, number: int, seconds: float) -> None:
+        """Let ``number`` of them unsubscribe within ``seconds``."""
         start = time.monotonic()
         moments = sorted(random.uniform(0, seconds) for _ in range(number))
         shares = [moments[n::4] for n in range(4)]
@@ -99,7 +99,7 @@ class UnsubscribingReaders:
         for moment in moments:
             time.sleep(max(0.0, start + moment - time.monotonic()))
             address = self._choose()
-            self.left[address] = leave(self._port, self._links[address])
+            self.left[address] = unsubscribe(self._port, self._links[address])
 
     def _choose(self) -> str:
         # The ledger claims readers in the order of their numbers.
@@ -112,8 +112,8 @@ class UnsubscribingReaders:
             return chosen
 
 
-def show_leaving(
-    driver: CampaignDriver, figure: Figure, *, readers: int, leavers: int, seconds: float
+def show_unsubscribing(
+    driver: CampaignDriver, figure: Figure, *, readers: int, leaving: int, seconds: float
 ) -> None:
     driver.launch(addresses(readers), rate=readers / seconds)
     links = read_links(driver)
@@ -121,11 +121,11 @@ def show_leaving(
         driver.url = server.url
         process = driver.start("campaigns", "resume", "1")
         wait_until(lambda: len(server.mails) > 0, what="the first message", seconds=60)
-        crowd = UnsubscribingReaders(server, port, links)
-        crowd.leave(leavers, seconds * 0.7)
+        readers_leaving = UnsubscribingReaders(server, port, links)
+        readers_leaving.unsubscribe(leaving, seconds * 0.7)
         _, err = process.communicate(timeout=300)
         assert process.returncode == 0, err
-    judge(driver, figure, server, crowd.left)
+    judge(driver, figure, server, readers_leaving.left)
 
 
 def judge(driver: CampaignDriver, figure: Figure, server: ScriptedServer, left: dict[str, float]) -> None:
@@ -147,11 +147,11 @@ def judge(driver: CampaignDriver, figure: Figure, server: ScriptedServer, left: 
 
 
 def test_nothing_is_sent_a_second_after_a_reader_unsubscribes(driver: CampaignDriver, figure: Figure) -> None:
-    show_leaving(driver, figure, readers=240, leavers=60, seconds=6)
+    show_unsubscribing(driver, figure, readers=240, leaving=60, seconds=6)
 
 
 @pytest.mark.soak
 def test_five_hundred_unsubscribe_and_nothing_is_sent_a_second_later(
     driver: CampaignDriver, figure: Figure
 ) -> None:
-    show_leaving(driver, figure, readers=1500, leavers=500, seconds=25)
+    show_unsubscribing(driver, figure, readers=1500, leaving=500, seconds=25)

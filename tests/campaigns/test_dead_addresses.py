@@ -241,7 +241,7 @@ def test_bounced_readers_are_in_no_later_audience(engine: Engine, run: Run) -> N
 # --- whose refusal is not believed
 
 
-def test_a_relay_that_calls_everybody_dead_bounces_nobody(engine: Engine, run: Run) -> None:
+def test_a_relay_that_calls_every_address_dead_bounces_no_reader(engine: Engine, run: Run) -> None:
     add_campaign(engine, 60)
     with smtp_sink("-f", "RCPT", "-B", "550 5.1.1 No such user") as sink:
         ending = run(sink.url)
@@ -299,7 +299,7 @@ def test_a_small_campaign_believes_a_few_or_a_tenth(
 
 
 @pytest.mark.parametrize("state", [S.queued, S.claimed, S.in_doubt])
-def test_nobody_is_marked_while_somebody_is_still_to_be_tried(engine: Engine, state: DeliveryState) -> None:
+def test_no_reader_is_marked_while_others_are_still_to_be_tried(engine: Engine, state: DeliveryState) -> None:
     add_campaign(engine, 10)
     settle_all(engine)
     owner = None if state is S.queued else "another"
@@ -309,7 +309,7 @@ def test_nobody_is_marked_while_somebody_is_still_to_be_tried(engine: Engine, st
     assert mark(engine) == 0
 
 
-def test_deferred_readers_and_settled_doubts_keep_nobody_from_being_marked(engine: Engine) -> None:
+def test_deferred_readers_and_settled_doubts_do_not_prevent_marking(engine: Engine) -> None:
     add_campaign(engine, 10)
     settle_all(engine)
     with engine.begin() as connection:
@@ -319,7 +319,7 @@ def test_deferred_readers_and_settled_doubts_keep_nobody_from_being_marked(engin
     assert mark(engine) == 1
 
 
-def test_a_cancelled_campaign_has_tried_everybody_it_will(engine: Engine) -> None:
+def test_a_cancelled_campaign_will_try_no_more_readers(engine: Engine) -> None:
     add_campaign(engine, 10)
     settle_all(engine)
     with engine.begin() as connection:
@@ -394,7 +394,7 @@ def test_marking_leaving_and_suppressing_at_once_never_wait_in_a_ring(engine: En
     assert gone <= {Status.unsubscribed, Status.bounced}
 
 
-def test_a_breaker_gives_nobody_back_who_is_bounced(engine: Engine) -> None:
+def test_a_breaker_does_not_requeue_bounced_readers(engine: Engine) -> None:
     add_campaign(engine, 220)
     settle_all(engine, dead=20)
     assert mark(engine) == 20

@@ -182,14 +182,14 @@ def test_a_person_says_of_one_that_it_arrived_and_of_another_to_send_again(
     assert "campaigns resume 1" in again.stderr
 
 
-def test_a_person_decides_about_everybody_at_once(
+def test_an_operator_decides_about_all_doubts_together(
     either_workspace: Workspace, engine: Engine, campaign: int
 ) -> None:
     assert "4 sent" in run(either_workspace, "resolve", "1", "--all", "--arrived").stdout
     assert set(read_states(engine).values()) == {S.sent}
 
 
-def test_somebody_who_is_not_in_doubt_is_named(either_workspace: Workspace, campaign: int) -> None:
+def test_a_reader_who_is_not_in_doubt_is_named(either_workspace: Workspace, campaign: int) -> None:
     result = run(either_workspace, "resolve", "1", "nobody@example.org", "--arrived")
     assert result.exit_code == 1
     assert "nobody@example.org is not in doubt" in result.stderr
@@ -225,7 +225,7 @@ def test_what_does_not_go_together_is_wrong_usage_and_changes_nothing(
     assert set(read_states(engine).values()) == {S.in_doubt}
 
 
-def test_nobody_of_a_cancelled_campaign_is_sent_to_again(
+def test_no_reader_of_a_cancelled_campaign_is_sent_to_again(
     either_workspace: Workspace, engine: Engine, campaign: int
 ) -> None:
     with engine.begin() as connection:

@@ -29,7 +29,7 @@ from tests.factories.deliveries import (
 from tests.factories.small_edition import SLUG, write_edition
 
 
-def test_the_audience_is_written_down_as_it_stands(
+def test_launching_records_the_current_audience(
     campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
     number = launch(
@@ -71,7 +71,7 @@ def test_the_content_is_frozen(campaign_workspace: Workspace, campaign_engine: E
     assert frozen["en"].subject == "News from the field"
 
 
-def test_settings_give_the_rate_and_policy_where_nobody_else_does(
+def test_settings_give_the_default_rate_and_policy(
     campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
     campaign_workspace = with_settings(

@@ -45,7 +45,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("state", C)
 @pytest.mark.parametrize("move", ALLOWED, ids=lambda move: move.__name__)
-def test_each_move_is_made_or_refused_by_where_the_campaign_stands(
+def test_each_transition_is_made_or_refused_by_the_campaigns_state(
     engine: Engine, session: Session, now: datetime, move: Move, state: CampaignState
 ) -> None:
     number = add_campaign(engine, 0 if state is C.finished else 1, state=state)

@@ -115,9 +115,7 @@ def test_a_program_on_this_machine_gets_the_figures(site: RunningServer) -> None
         {"Host": ""},
     ],
 )
-def test_whoever_comes_through_a_proxy_finds_no_such_page(
-    site: RunningServer, headers: dict[str, str]
-) -> None:
+def test_requests_through_a_proxy_do_not_get_the_page(site: RunningServer, headers: dict[str, str]) -> None:
     answer = ask(site.url, "GET", "/metrics", headers=headers)
     assert answer.status in {400, 404}
     assert "mailer_" not in answer.text

@@ -100,9 +100,7 @@ def test_an_edition_with_errors_has_a_plan_that_says_so(
     assert plan.as_dict()["problems"][0]["level"] == "error"
 
 
-def test_there_is_no_plan_for_an_edition_that_is_not_there(
-    workspace: Workspace, engine: Engine, now: datetime
-) -> None:
+def test_a_missing_edition_has_no_plan(workspace: Workspace, engine: Engine, now: datetime) -> None:
     with pytest.raises(ConfigurationError, match="There is no edition 2099-1"):
         plan_campaign(workspace, engine, "2099-1", parse_segment("all"), now=now)
 
@@ -127,7 +125,7 @@ def test_where_nothing_is_personal_there_is_one_newsletter_per_language(
     ]
 
 
-def test_a_plan_names_every_newsletter_it_makes_and_who_stands_for_its_readers(
+def test_a_plan_names_every_newsletter_and_a_sample_reader_of_each(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     write_second_story(workspace.editions / SLUG, personalise="filter")
@@ -189,7 +187,7 @@ def test_a_reader_gets_their_language_or_the_editions_own(
     assert choose_language(wanted, available) == chosen
 
 
-def test_every_newsletter_that_somebody_would_get_is_checked(
+def test_every_newsletter_with_a_reader_is_checked(
     workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     write_second_story(workspace.editions / SLUG, personalise="filter")

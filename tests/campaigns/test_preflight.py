@@ -164,7 +164,7 @@ def test_a_line_that_switches_off_nothing_or_too_much_is_an_error_at_its_line(
 # --- the command --------------------------------------------------------------------------------------------
 
 
-def test_problems_stand_in_columns_and_end_with_their_code(workspace: Workspace, edition: Path) -> None:
+def test_problems_are_printed_in_columns_and_end_with_their_code(workspace: Workspace, edition: Path) -> None:
     change(edition / "edition.md", "News from the field", "NEWS FROM THE FIELD")
     change(edition / "stories" / "010-teachers.md", "[MN]", "[XX]")
     code, data, talk = run(workspace, SLUG)

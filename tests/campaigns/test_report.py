@@ -164,7 +164,7 @@ def test_the_csv_goes_to_a_file_or_to_stdout(
 
 
 @pytest.mark.parametrize("words", [("--state", "sent"), ("--csv", "-", "--state", "lost")])
-def test_a_state_that_is_none_or_without_a_csv_is_wrong_usage(
+def test_an_invalid_state_or_one_without_csv_is_a_usage_error(
     either_workspace: Workspace, engine: Engine, words: tuple[str, ...]
 ) -> None:
     add_campaign(engine, 1)

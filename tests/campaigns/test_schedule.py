@@ -88,7 +88,7 @@ def test_an_hour_that_the_clocks_skip_or_repeat_is_refused(words: str, why: str)
 
 
 @pytest.mark.parametrize("words", ["tomorrow", "2026-12-01", "2026-13-01T09:00", ""])
-def test_what_is_no_time_is_refused_with_an_example(words: str) -> None:
+def test_an_invalid_time_is_refused_with_an_example(words: str) -> None:
     with pytest.raises(ScheduleError, match=r"Write it as 2026-12-01T09:00 or"):
         parse_start_time(words)
 
@@ -314,7 +314,7 @@ def test_a_cancelled_schedule_does_not_start(
     assert start_due_campaigns(campaign_engine, campaign_workspace, clock=clock) == []
 
 
-def test_two_schedules_of_one_edition_reach_nobody_twice(
+def test_two_schedules_of_one_edition_reach_no_reader_twice(
     campaign_workspace: Workspace, campaign_engine: Engine, clock: FakeClock
 ) -> None:
     for query in ("country:MN", "all"):
@@ -331,7 +331,7 @@ def test_two_schedules_of_one_edition_reach_nobody_twice(
     assert first.audience + second.audience == 4
 
 
-def test_a_schedule_that_finds_nobody_is_cancelled_with_the_reason(
+def test_a_schedule_without_readers_is_cancelled_with_the_reason(
     campaign_workspace: Workspace, campaign_engine: Engine, clock: FakeClock
 ) -> None:
     number = schedule_one(campaign_workspace, campaign_engine, clock)

@@ -288,7 +288,7 @@ def test_the_outbox_has_each_variant_and_what_was_asked_for(
     assert all(file.parent == campaign_workspace.outbox for file in (*outbox.files, *outbox.pages))
 
 
-def test_a_variant_that_nobody_would_get_is_not_written(
+def test_a_variant_without_readers_is_not_written(
     campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
 ) -> None:
     plan = make_plan(campaign_workspace, campaign_engine, now, "country:MN")
@@ -315,7 +315,7 @@ def test_the_preview_is_the_message_that_is_sent_but_for_the_campaign(
 
 
 @pytest.mark.parametrize("address", ["gone@example.org", "quiet@example.org"])
-def test_a_message_nobody_would_get_is_not_written(
+def test_a_message_without_a_recipient_is_not_written(
     campaign_workspace: Workspace, campaign_engine: Engine, now: datetime, address: str
 ) -> None:
     plan = make_plan(campaign_workspace, campaign_engine, now)

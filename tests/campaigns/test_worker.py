@@ -274,7 +274,9 @@ def test_what_is_queued_due_left_behind_or_over_is_work(campaign_engine: Engine)
 
 
 @pytest.mark.parametrize("state", [state for state in C if state is not C.sending])
-def test_a_campaign_that_is_not_sending_is_no_work(campaign_engine: Engine, state: CampaignState) -> None:
+def test_a_campaign_that_is_not_sending_is_not_workable(
+    campaign_engine: Engine, state: CampaignState
+) -> None:
     add_campaign(campaign_engine, 1, state=state)
     assert find(campaign_engine, FakeClock()) == []
 
@@ -299,7 +301,7 @@ def test_looking_walks_the_partial_indexes(sqlite_engine: Engine) -> None:
 # --- several
 
 
-def test_a_worker_beside_a_foreground_send_reaches_nobody_twice(
+def test_a_worker_beside_a_foreground_send_reaches_no_reader_twice(
     campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
     add_subscribers(campaign_engine, [f"desk{n}@example.org" for n in range(150)])
@@ -312,7 +314,7 @@ def test_a_worker_beside_a_foreground_send_reaches_nobody_twice(
         assert len(sink.recipients()) == len(set(sink.recipients())) == 154
 
 
-def test_two_worker_processes_one_killed_and_everybody_gets_it_once(
+def test_with_one_of_two_workers_killed_every_reader_gets_it_once(
     campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
     add_subscribers(campaign_engine, [f"desk{n}@example.org" for n in range(396)])
@@ -366,7 +368,7 @@ def run(workspace: Workspace, url: str, *words: str) -> tuple[int, str, str]:
     return process.returncode, out, err
 
 
-def test_send_at_a_time_says_it_in_utc_and_that_nobody_works(
+def test_send_at_a_time_says_it_in_utc_and_warns_that_no_worker_runs(
     campaign_workspace: Workspace, campaign_engine: Engine
 ) -> None:
     words = ("send", SLUG, "--segment", "all", "--at", "2126-12-01T09:00+08:00")

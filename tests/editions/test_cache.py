@@ -267,7 +267,7 @@ def test_a_story_that_did_not_change_is_the_story_it_was(draft: Draft, settled: 
 def test_another_picture_of_another_size_is_seen_at_once(draft: Draft, settled: None) -> None:
     before = draft.inspect().edition
     time.sleep(0.02)
-    draft.draw("forum.jpg", 1200, 800)
+    draft.add_image("forum.jpg", 1200, 800)
     after = draft.inspect().edition
     assert before is not None
     assert after is not None

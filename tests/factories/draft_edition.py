@@ -79,7 +79,7 @@ class Draft:
         self.folder = folder
         self.write("edition.md", EDITION)
         self.write("stories/010-youth-forum.md", STORY)
-        self.draw("forum.jpg")
+        self.add_image("forum.jpg")
 
     def write(self, name: str, content: str | bytes) -> Path:
         path = self.folder / name
@@ -93,7 +93,7 @@ class Draft:
         assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times in {name}"
         self.write(name, text.replace(old, new))
 
-    def draw(self, name: str, width: int = 1184, height: int = 700) -> Path:
+    def add_image(self, name: str, width: int = 1184, height: int = 700) -> Path:
         path = self.folder / "images" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (width, height), "#8b3a62").save(path)

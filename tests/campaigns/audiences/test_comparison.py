@@ -51,7 +51,7 @@ def configured(workspace: Workspace) -> Settings:
     spelt(),
     st.sampled_from(["segment", "campaign:1", "edition:2021-1"]),
 )
-def test_whoever_is_in_one_of_two_audiences_alone_is_named_once(
+def test_a_reader_in_only_one_of_two_audiences_is_named_once(
     opened: Session,
     configured: Settings,
     listed: list[Person],
@@ -144,7 +144,7 @@ def explain(comparison: Comparison, opened: Session) -> dict[str, str]:
     return {f"{one.email.split('@')[0]} {one.change}": one.reason for one in comparison.list_changes(opened)}
 
 
-def test_whoever_is_gone_since_a_campaign_is_gone_for_a_reason(
+def test_every_reader_gone_since_a_campaign_has_a_reason(
     opened: Session, configured: Settings, desk: Desk
 ) -> None:
     desk.change(1, status=Status.unsubscribed, country="JP")  # the first reason that fits
@@ -177,7 +177,7 @@ def test_whoever_is_gone_since_a_campaign_is_gone_for_a_reason(
     assert sum(difference.gone.values()) == 8
 
 
-def test_whoever_is_new_since_a_campaign_is_new_for_a_reason(
+def test_every_reader_new_since_a_campaign_has_a_reason(
     opened: Session, configured: Settings, desk: Desk
 ) -> None:
     desk.change(11, created_at=NOW + timedelta(hours=1))
@@ -224,7 +224,7 @@ def test_two_segments_of_today_differ_in_what_they_ask(
     }
 
 
-def test_a_campaign_that_asked_for_a_sector_that_is_no_more_is_still_compared(
+def test_a_campaign_with_a_sector_that_no_longer_exists_is_still_compared(
     opened: Session, configured: Settings, desk: Desk
 ) -> None:
     desk.connection.execute(update(Campaign).values(segment="sector:gone"))

@@ -81,7 +81,7 @@ def test_a_declared_basis_is_consent_on_record(
     assert (plan.audience, plan.left_out, plan.held_back) == (3, {}, ())
 
 
-def test_ones_own_hand_is_consent_on_record(
+def test_a_readers_own_sign_up_is_consent_on_record(
     campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     key = campaign_workspace.keys.suppression
@@ -105,7 +105,7 @@ def test_nothing_else_is(
     assert make_plan(campaign_workspace, engine, now).left_out == {REASON: 1}
 
 
-def test_consent_on_record_brings_nobody_back_who_left(
+def test_consent_on_record_does_not_bring_back_an_unsubscribed_reader(
     campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     bring_in(campaign_workspace, engine, "sato@example.org", "JP", basis="partners")
@@ -176,7 +176,7 @@ def test_a_mail_that_does_not_say_who_sends_it_from_where_is_never_launched(
         launch(engine, campaign_workspace, make_plan(campaign_workspace, engine, now), now=now)
 
 
-def test_a_label_stands_before_the_subject_for_the_readers_of_its_country_alone(
+def test_a_label_precedes_the_subject_only_for_readers_in_its_country(
     campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
     bring_in(campaign_workspace, engine, "li@example.org", "CN", basis="")
@@ -209,7 +209,7 @@ def test_a_label_stands_before_the_subject_for_the_readers_of_its_country_alone(
         {"subject_labels": {"CN": "A\nBcc: x@example.org"}},
     ],
 )
-def test_what_is_no_country_or_no_label_is_refused(
+def test_an_invalid_country_or_label_is_refused(
     campaign_workspace: Workspace, settings: dict[str, object]
 ) -> None:
     sender = campaign_workspace.settings.sender.model_dump()

@@ -46,7 +46,7 @@ def test_a_long_alt_text_is_a_warning(draft: Draft) -> None:
 
 
 def test_the_portrait_is_held_to_the_same_rules(draft: Draft) -> None:
-    draft.draw("khan.jpg", 400, 400)
+    draft.add_image("khan.jpg", 400, 400)
     draft.change("edition.md", "  name: ", "  portrait: {file: khan.jpg, alt: khan.jpg}\n  name: ")
     assert place(draft.problem()) == ("edition.md", 11, "alt-is-file-name", Level.error)
 

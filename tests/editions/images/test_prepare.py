@@ -184,7 +184,7 @@ def test_what_the_system_will_not_open_is_named_with_its_reason(tmp_path: Path) 
 
 
 def test_a_narrow_picture_is_a_warning(draft: Draft) -> None:
-    draft.draw("forum.jpg", 591, 300)
+    draft.add_image("forum.jpg", 591, 300)
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == (FIRST, 6, "narrow-image")
     assert problem.level == Level.warning
@@ -195,7 +195,7 @@ def test_a_narrow_picture_is_a_warning(draft: Draft) -> None:
 
 
 def test_a_portrait_may_be_smaller(draft: Draft) -> None:
-    draft.draw("khan.jpg", 200, 200)
+    draft.add_image("khan.jpg", 200, 200)
     draft.change("edition.md", "  name: ", "  portrait: {file: khan.jpg, alt: The Director}\n  name: ")
     assert draft.problems() == ()
     edition = read_edition(draft.folder, sectors=SECTORS)

@@ -109,7 +109,7 @@ def test_what_programs_leave_behind_is_passed_over(draft: Draft, name: str) -> N
 
 
 def test_a_picture_no_story_names_is_a_warning(draft: Draft) -> None:
-    draft.draw("spare.jpg")
+    draft.add_image("spare.jpg")
     problem = draft.problem()
     assert (problem.path, problem.line, problem.code) == ("images/spare.jpg", 1, "unused-image")
     assert problem.level == Level.warning

@@ -224,7 +224,7 @@ def test_the_version_follows_the_files(preview: Preview) -> None:
         lambda: preview.draft.write(STORY_FILE, STORY.replace("October", "November")),
         lambda: preview.draft.write("stories/020-more.md", STORY),
         lambda: (preview.draft.folder / "stories/020-more.md").unlink(),
-        lambda: preview.draft.draw("forum.jpg", 1200, 800),
+        lambda: preview.draft.add_image("forum.jpg", 1200, 800),
     ):
         change()
         versions.append(preview.get("/version").text)
