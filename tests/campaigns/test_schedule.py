@@ -440,4 +440,8 @@ def test_a_second_press_of_send_does_not_release_the_rest(
         paused = {"state": C.paused, "state_reason": "One has it."}
         connection.execute(update(Campaign).where(col(Campaign.id) == number).values(paused))
     with pytest.raises(LaunchRefusedError, match=r"after its canary: One has it. .* `mailer campaigns res"):
+<<<<<<< HEAD
         launch_or_continue(campaign_engine, campaign_workspace, plan, now=now)
+=======
+        launch_or_continue(engine, workspace, plan, now=now)
+>>>>>>> campaigns

@@ -76,9 +76,9 @@ class Working:
 
 
 @contextmanager
-def working(workspace: Workspace, *, tickets: bool = True) -> Iterator[Working]:
+def working(workspace: Workspace, *, use_jobs: bool = True) -> Iterator[Working]:
     worker = Working()
-    words = {"stop": worker.stop, "say": worker.said.append, "tickets": tickets}
+    words = {"stop": worker.stop, "say": worker.said.append, "use_jobs": use_jobs}
     thread = threading.Thread(target=run_worker, args=(workspace,), kwargs=words)
     thread.start()
     try:
@@ -125,12 +125,17 @@ def count_mails(sink: Sink) -> int:
 # --- one worker
 
 
-@pytest.mark.parametrize("tickets", [True, False])
+@pytest.mark.parametrize("use_jobs", [True, False])
 def test_a_scheduled_campaign_is_started_and_sent_by_a_worker(
+<<<<<<< HEAD
     campaign_workspace: Workspace, campaign_engine: Engine, tickets: bool
+=======
+    workspace: Workspace, engine: Engine, use_jobs: bool
+>>>>>>> campaigns
 ) -> None:
     plan = make_plan(campaign_workspace, campaign_engine, datetime.now(UTC))
     at = datetime.now(UTC) + timedelta(seconds=2)
+<<<<<<< HEAD
     number = schedule_campaign(campaign_engine, campaign_workspace, plan, at=at).campaign_id
     with (
         MisbehavingServer() as server,
@@ -140,6 +145,17 @@ def test_a_scheduled_campaign_is_started_and_sent_by_a_worker(
     assert sorted(server.recipients) == sorted(PEOPLE)
     assert any("starts: 4 readers" in line for line in worker.said)
     campaign = read_campaign(campaign_engine, number)
+=======
+    number = schedule_campaign(engine, workspace, plan, at=at).campaign_id
+    with (
+        MisbehavingServer() as server,
+        working(to_server(workspace, server.url), use_jobs=use_jobs) as worker,
+    ):
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+    assert sorted(server.recipients) == sorted(PEOPLE)
+    assert any("has started: 4 readers" in line for line in worker.said)
+    campaign = read_campaign(engine, number)
+>>>>>>> campaigns
     assert campaign.launched_at is not None
     assert campaign.scheduled_at is not None
     assert campaign.launched_at >= campaign.scheduled_at
@@ -305,8 +321,13 @@ def test_a_worker_beside_a_foreground_send_reaches_nobody_twice(
     add_subscribers(campaign_engine, [f"desk{n}@example.org" for n in range(150)])
     number = start(campaign_workspace, campaign_engine)
     with smtp_sink() as sink:
+<<<<<<< HEAD
         there = to_server(campaign_workspace, sink.url)
         with working(there), working(there, tickets=False):
+=======
+        there = to_server(workspace, sink.url)
+        with working(there), working(there, use_jobs=False):
+>>>>>>> campaigns
             send_campaign(there, number)
             wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
         assert len(sink.recipients()) == len(set(sink.recipients())) == 154
@@ -432,7 +453,7 @@ def test_serve_works_too_unless_told_not_to(campaign_workspace: Workspace, campa
         assert sorted(server.recipients) == sorted(PEOPLE)
 
 
-# --- PostgreSQL's tickets
+# --- PostgreSQL jobs
 
 
 def count_tickets(engine: Engine) -> int:
@@ -441,6 +462,7 @@ def count_tickets(engine: Engine) -> int:
         return found
 
 
+<<<<<<< HEAD
 def test_tickets_are_carried_out_and_not_kept(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
     if campaign_engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no tickets")
@@ -449,3 +471,13 @@ def test_tickets_are_carried_out_and_not_kept(campaign_workspace: Workspace, cam
     with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
         wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
         wait_until(lambda: count_tickets(campaign_engine) == 0, what="the ticket to go")
+=======
+def test_tickets_are_carried_out_and_not_kept(workspace: Workspace, engine: Engine) -> None:
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no jobs")
+    number = start(workspace, engine)
+    assert count_tickets(engine) == 1
+    with MisbehavingServer() as server, working(to_server(workspace, server.url)):
+        wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish")
+        wait_until(lambda: count_tickets(engine) == 0, what="the ticket to go")
+>>>>>>> campaigns

@@ -102,7 +102,7 @@ PEOPLE = [
 
 
 def add_people(engine: Engine) -> None:
-    """Add four subscribers who get mail and three who do not, with consent records where the law wants them."""
+    """Add four subscribers who get mail and three who do not, with the consent records the law asks for."""
     with Session(engine) as session:
         for address, country, language, status, sectors in PEOPLE:
             person = Subscriber(
