@@ -7,8 +7,8 @@ from jinja2 import Environment
 from mjml import mjml2html
 from premailer import Premailer
 
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.reader import Reader
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.recipient import Reader
 
 
 class ConventionalMailer:

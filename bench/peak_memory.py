@@ -12,9 +12,9 @@ from bench.measurement import Bound, Measurement
 from bench.sample_workspace import Sample
 from bench.worker_process import read_peak
 from mailer.rendering.body.variants import Interests
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.reader import Reader
+from mailer.rendering.recipient import Reader
 from mailer.settings import Settings
 
 _FEW, _MANY, _VARIANTS = 1_000, 100_000, 64

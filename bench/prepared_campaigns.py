@@ -21,9 +21,9 @@ from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent
 from mailer.database.schema import upgrade
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.reader import reader_for
+from mailer.rendering.recipient import reader_for
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment

@@ -11,10 +11,10 @@ from sqlmodel import select
 from editions.model import Edition, Personalisation
 from editions.reader import read_edition
 from mailer.database.engine import open_session
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiler import compile_edition, compile_mjml
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition, compile_mjml
 from mailer.rendering.pipeline.jinja_env import make_environment, render_template
-from mailer.rendering.reader import Reader, reader_for
+from mailer.rendering.recipient import Reader, reader_for
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.template_context.page_builder import PageBuilder
 from mailer.rendering.themes.phrases import load_phrases

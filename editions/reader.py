@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from editions.assembler import assemble_edition
 from editions.checks.content import check_documents
-from editions.checks.disabled import (
+from editions.checks.disabled_checks import (
     DisabledCheck,
     DisabledCheckResult,
     apply_disabled_checks,

@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from mailer.database.clock import read_clock
 from mailer.database.commit_latency import measure_commit_latency
 from mailer.database.schema import ensure_current
+from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
-from mailer.dispatch.signing import load_signer
 from mailer.errors import ConfigurationError
 from mailer.rendering.message import names_survive_folding
 from mailer.settings import SmtpSettings

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from editions.cache import BoundedCache
-from editions.checks.disabled import CHECKS_KEY, read_disabled_checks
+from editions.checks.disabled_checks import CHECKS_KEY, read_disabled_checks
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from editions.markdown.renderer import BodyLink
 from editions.problem import Level, Problem

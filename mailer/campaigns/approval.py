@@ -25,8 +25,8 @@ from mailer.campaigns.content_changes import list_content_changes
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.errors import ConfigurationError, MailerError, TemplateError
-from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.settings import Settings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from mailer.rendering.body.fragments import FragmentKind, find_fragment
 from mailer.rendering.body.variants import StoryFacts
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 
 _HEADINGS = {
     "title": "the newsletter’s name",

@@ -19,7 +19,7 @@ from mailer.dispatch.deliveries.in_doubt import InDoubtDelivery, list_in_doubt, 
 from mailer.dispatch.liveness import Presence
 from mailer.dispatch.postfix_log import LoggedMessage, PostfixLog, RelayStatus, read_postfix_log
 from mailer.errors import MailerError
-from mailer.rendering.reader import message_id
+from mailer.rendering.recipient import message_id
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 

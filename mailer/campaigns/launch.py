@@ -11,7 +11,7 @@ from sqlmodel import SQLModel, col
 
 from mailer.campaigns.approval import find_approval, find_approval_fault
 from mailer.campaigns.audiences.compliance import find_missing_identity
-from mailer.campaigns.audiences.selection import is_in_audience
+from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.plan import Plan
 from mailer.database.models import (
     Campaign,
@@ -24,7 +24,7 @@ from mailer.database.models import (
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
-from mailer.rendering.media import write_media
+from mailer.rendering.image_writer import write_media
 from mailer.settings import CampaignSettings, LawSettings, Settings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace

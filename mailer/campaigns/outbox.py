@@ -12,16 +12,16 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.atomic_write import write_atomically
-from mailer.campaigns.audiences.selection import is_in_audience, load_reader
+from mailer.campaigns.audiences.recipient_selection import is_in_audience, load_reader
 from mailer.campaigns.plan import Plan
 from mailer.database.engine import open_session
 from mailer.errors import MailerError
 from mailer.rendering.body.variants import choose_language
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.image_writer import write_media
 from mailer.rendering.mail_merge import personalise
-from mailer.rendering.media import write_media
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.reader import Reader
+from mailer.rendering.recipient import Reader
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.queries import find_subscriber

@@ -11,21 +11,21 @@ from typing import Any
 from sqlalchemy import ColumnElement, Engine, func
 from sqlmodel import Session, col, select
 
-from editions.checks.disabled import DisabledCheckResult
+from editions.checks.disabled_checks import DisabledCheckResult
 from editions.problem import Level, Problem
 from mailer.campaigns.audiences.compliance import HeldBack, find_held_back
-from mailer.campaigns.audiences.segments import vocabulary_of
-from mailer.campaigns.audiences.selection import (
+from mailer.campaigns.audiences.recipient_selection import (
     Cohort,
     already_has,
     find_variants,
     is_in_audience,
     list_cohorts,
 )
+from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.database.engine import open_session
 from mailer.rendering.body.variants import Variant, choose_language
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
 from subscribers.segments.segment import EVERYONE, Segment, eligible

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
 
-from editions.checks.disabled import (
+from editions.checks.disabled_checks import (
     DisabledCheckResult,
     apply_disabled_checks,
     merge_disabled_results,
@@ -18,19 +18,19 @@ from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from locales.languages import text_direction
-from mailer.campaigns.audiences.selection import find_database_problem, find_variants, list_cohorts
-from mailer.checks.document.mail import Mail
-from mailer.checks.document.parsed_mail import ParsedMail
+from mailer.campaigns.audiences.recipient_selection import find_database_problem, find_variants, list_cohorts
+from mailer.checks.mail.checked_mail import Mail
+from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.links import list_links
 from mailer.checks.runner import check_mails
 from mailer.database.engine import open_session
 from mailer.errors import BuildError, MjmlError, TemplateError
 from mailer.rendering.body.variants import Variant
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.message import build_message
-from mailer.rendering.reader import anonymous_reader
+from mailer.rendering.recipient import anonymous_reader
 from mailer.rendering.themes.phrases import find_phrase_language
 from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import Settings

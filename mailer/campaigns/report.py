@@ -29,8 +29,8 @@ from mailer.database.models import (
 from mailer.dispatch.dead_addresses import METHOD, name_campaign
 from mailer.dispatch.deliveries.counts import Counts, count_deliveries
 from mailer.dispatch.liveness import DEAD_AFTER
-from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
-from mailer.rendering.reader import message_id
+from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
+from mailer.rendering.recipient import message_id
 from mailer.smtp.reply_classifier import is_dead_address
 from mailer.workspace import Workspace
 from subscribers.csv_format import escape_formula

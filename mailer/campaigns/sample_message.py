@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 
 from editions.model import Edition
 from editions.reader import read_edition
-from mailer.campaigns.audiences.selection import load_reader
+from mailer.campaigns.audiences.recipient_selection import load_reader
 from mailer.database.engine import open_session
 from mailer.database.schema import ensure_current
 from mailer.rendering.body.variants import choose_language
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiler import compile_edition, compile_mjml
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition, compile_mjml
+from mailer.rendering.image_writer import write_media
 from mailer.rendering.mail_merge import personalise
-from mailer.rendering.media import write_media
 from mailer.rendering.message import build_message
-from mailer.rendering.reader import Reader, anonymous_reader
+from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.workspace import Workspace
 from subscribers.queries import find_subscriber
 

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen_for_doubts
-from mailer.campaigns.signals import stop_on_signals
+from mailer.campaigns.stop_signals import stop_on_signals
 from mailer.database.engine import open_session
 from mailer.database.models import CampaignContent, CampaignState
 from mailer.dispatch.backoff import BackoffPolicy
@@ -20,9 +20,9 @@ from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog
 from mailer.dispatch.relays import Relays, open_relays
 from mailer.dispatch.run_result import RunResult
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.reader import reader_for
+from mailer.rendering.recipient import reader_for
 from mailer.workspace import Workspace
 
 _SENDABLE_STATES = {

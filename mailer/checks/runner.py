@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from editions.problem import Problem
 from editions.source.folder import EDITION_FILE
-from mailer.checks.document.mail import Mail
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding
+from mailer.checks.mail.checked_mail import Mail
+from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules import (
     body_parts,

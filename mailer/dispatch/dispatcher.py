@@ -23,6 +23,7 @@ from mailer.dispatch.deliveries.claims import Claim, is_in_state, is_sending
 from mailer.dispatch.deliveries.counts import Counts, RunningCounts, count_deliveries
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
 from mailer.dispatch.delivery_queue import DeliveryQueue
+from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.event_log import EventLog, NullEventLog
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.dispatch.message_prefetcher import MessagePrefetcher
@@ -32,7 +33,6 @@ from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay, Relays
 from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.dispatch.scheduler import SendScheduler
-from mailer.dispatch.signing import load_signer
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey

@@ -7,7 +7,7 @@ from mailer.errors import ConfigurationError
 from mailer.settings import RelaySettings, SmtpSettings
 from mailer.smtp.auth import Credentials, read_first_line
 from mailer.smtp.interfaces import Transport
-from mailer.smtp.maildir import MaildirTransport
+from mailer.smtp.maildir_transport import MaildirTransport
 from mailer.smtp.options import SmtpOptions
 from mailer.smtp.transport import SmtpTransport
 

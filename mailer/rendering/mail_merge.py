@@ -11,9 +11,9 @@ from html import escape
 from mailer.errors import BuildError
 from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag, TagContext
 from mailer.rendering.body.variants import Variant
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import plain_phrase
-from mailer.rendering.reader import Reader
+from mailer.rendering.recipient import Reader
 
 # Visible ASCII characters allowed in a URL, and no more of them than fit in a header line.
 _URL = re.compile(r"https?://[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]{1,900}")

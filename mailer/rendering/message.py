@@ -18,10 +18,10 @@ from mailer.rendering.body.assembly import BodyTemplate, EncodedBody
 from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.body.transfer_encoding import SOFT_BREAK
 from mailer.rendering.body.variants import Interests, Variant, choose_language
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
 from mailer.rendering.mail_merge import check_url, format_greeting
-from mailer.rendering.reader import Reader, archive_url, message_id
+from mailer.rendering.recipient import Reader, archive_url, message_id
 from mailer.settings import Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError

@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 
 from mailer.privacy.data_export import export_personal_data
 from mailer.privacy.erasure import erase_person
-from mailer.selfservice.letter_requests import Visitor, request_address_confirmation
+from mailer.selfservice.mail_requests import Visitor, request_address_confirmation
 from mailer.selfservice.subscription import SubscriptionSummary, mask_address, open_link
 from mailer.workspace import Keys, Workspace
 from subscribers.consent.address_change import change_address

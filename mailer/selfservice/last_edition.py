@@ -7,8 +7,8 @@ from sqlmodel import Session, col, exists, select
 
 from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
 from mailer.rendering.body.variants import Variant, choose_language
-from mailer.rendering.compiled import CompiledEdition, CompiledVersionError
-from mailer.rendering.reader import interests_of
+from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
+from mailer.rendering.recipient import interests_of
 from mailer.selfservice.preferences import PreferencesForm
 from mailer.selfservice.subscription import open_subscription
 from mailer.workspace import Keys

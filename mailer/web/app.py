@@ -8,8 +8,8 @@ from fastapi import FastAPI
 
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
 from mailer.web import metrics
+from mailer.web.app_factory import assemble_app
 from mailer.web.archive import routes as archive_routes
-from mailer.web.assembly import assemble_app
 from mailer.web.dependencies import Site, UtcClock, utc_now
 from mailer.web.language import choose_translator
 from mailer.web.page_renderer import PageRenderer

@@ -6,9 +6,9 @@ from html import escape
 
 from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.body.variants import Variant
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.mail_merge import fill_merge_tags, merge_values
-from mailer.rendering.reader import anonymous_reader
+from mailer.rendering.recipient import anonymous_reader
 from mailer.settings import Settings
 
 _SEPARATOR = r"(?:\s|\xa0|&nbsp;|&#160;)*·(?:\s|\xa0|&nbsp;|&#160;)*"

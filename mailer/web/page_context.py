@@ -10,7 +10,7 @@ from sqlalchemy import Engine
 from starlette.responses import Response
 
 from mailer.i18n import NATIVE_NAMES, Translator
-from mailer.selfservice.letter_requests import Visitor
+from mailer.selfservice.mail_requests import Visitor
 from mailer.selfservice.subscription import SubscriptionSummary
 from mailer.settings import Settings
 from mailer.web.dependencies import Site, SiteDep

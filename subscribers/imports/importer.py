@@ -25,8 +25,8 @@ from subscribers.imports.import_report import ImportReport, PartReport, RefusedR
 from subscribers.imports.read_ahead import ReadAhead, read_ahead
 from subscribers.imports.row_parser import RowParser
 from subscribers.imports.staging_table import ImportOrigin, StagingTable, staging_tables
+from subscribers.imports.subscriber_updates import update_details
 from subscribers.imports.suppressed_rows import suppress_rows
-from subscribers.imports.updates import update_details
 from subscribers.models import ImportBatch, Suppression
 
 _MAX_REFUSED = 100_000

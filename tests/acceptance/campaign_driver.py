@@ -24,7 +24,7 @@ from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.deliveries.counts import Counts, count_deliveries
 from mailer.dispatch.run_result import RunResult
-from mailer.rendering.reader import message_id
+from mailer.rendering.recipient import message_id
 from mailer.settings import SmtpSettings
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber

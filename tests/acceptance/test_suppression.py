@@ -17,7 +17,7 @@ from sqlalchemy import delete
 from sqlmodel import Session, select
 
 from mailer.campaigns.audiences.compliance import may_be_mailed
-from mailer.campaigns.audiences.selection import is_in_audience
+from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.launch import insert_deliveries
 from mailer.database.models import Campaign, CampaignState, Delivery
 from mailer.dispatch.deliveries.claims import Claim

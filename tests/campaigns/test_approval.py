@@ -18,7 +18,7 @@ from mailer.campaigns.lifecycle import cancel_campaign
 from mailer.campaigns.plan import Plan, plan_campaign
 from mailer.campaigns.schedule import schedule_campaign, start_due_campaigns
 from mailer.database.models import CampaignContent, CampaignState
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import CampaignSettings, LawSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.segments.lookups import Lookups

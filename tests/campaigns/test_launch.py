@@ -14,7 +14,7 @@ from mailer.campaigns.launch import (
     launch_or_continue,
 )
 from mailer.database.models import CampaignContent, CampaignState, DeliveryState, InDoubtPolicy
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.models import Status

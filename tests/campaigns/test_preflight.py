@@ -12,7 +12,7 @@ from editions.problem import Level
 from mailer.campaigns.preflight import locate_links, run_preflight
 from mailer.cli import mailer
 from mailer.rendering.body.variants import Variant
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.themes.theme import theme_names
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace

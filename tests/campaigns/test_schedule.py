@@ -24,7 +24,7 @@ from mailer.campaigns.schedule import (
     start_due_campaigns,
 )
 from mailer.database.models import Campaign, CampaignContent, CampaignState
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.models import Status

@@ -21,7 +21,7 @@ from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.deliveries.counts import Counts
 from mailer.dispatch.run_result import RunOutcome
 from mailer.errors import ConfigurationError
-from mailer.rendering.reader import message_id
+from mailer.rendering.recipient import message_id
 from mailer.workspace import Workspace
 from subscribers.consent.suppression import is_suppressed
 from subscribers.errors import SubscriberError

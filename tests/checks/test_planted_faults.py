@@ -8,7 +8,7 @@ import pytest
 from editions.images.prepare import PreparedImage
 from editions.problem import Level
 from mailer.campaigns.preflight import run_preflight
-from mailer.checks.document.mail import Mail
+from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.registry import CHECKS
 from mailer.checks.runner import check_mails
 from mailer.workspace import Workspace

@@ -10,7 +10,7 @@ import pytest
 from editions.checks.registry import SOURCE_CHECKS, Check
 from editions.problem import Level
 from mailer.checks.client_features import Use, known_features
-from mailer.checks.docs import describe_check, list_pages
+from mailer.checks.explanations import describe_check, list_pages
 from mailer.checks.registry import CHECKS, MAIL_CHECKS
 from tests.paths import ROOT
 

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from editions.problem import Level
-from mailer.checks.document.mail import Mail
 from mailer.checks.finding import excerpt
+from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.checks.runner import check_mails

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from mailer.dispatch.deliveries.claims import Claim
+from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.message_prefetcher import MessagePrefetcher
-from mailer.dispatch.signing import load_signer
 from mailer.errors import BuildError
 from mailer.settings import DkimSettings, SenderSettings, Settings
 from mailer.smtp.dkim import DkimSigner

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import templates
 from editions.reader import read_edition
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
-from mailer.rendering.reader import DIGEST_DIGITS, anonymous_reader
+from mailer.rendering.recipient import DIGEST_DIGITS, anonymous_reader
 from mailer.settings import Settings, load_settings
 
 BASE_URL = "https://news.beijing.example.org"

@@ -14,10 +14,10 @@ from pathlib import Path
 
 from editions.model import Edition
 from editions.reader import read_edition
-from mailer.rendering.compiler import compile_edition, compile_mjml
-from mailer.rendering.media import write_media
+from mailer.rendering.edition_compiler import compile_edition, compile_mjml
+from mailer.rendering.image_writer import write_media
 from mailer.rendering.message import build_message
-from mailer.rendering.reader import reader_for
+from mailer.rendering.recipient import reader_for
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
 from tests.judges.audience import Partner, Share, list_partners, list_shares, pick_extremes

@@ -10,7 +10,7 @@ import pytest
 
 from editions.model import Personalisation
 from editions.reader import read_edition
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.edition_compiler import compile_edition
 from subscribers.models import Subscriber
 from tests.judges.audience import Partner, list_shares, pick_extremes
 from tests.judges.complaint import Complaint

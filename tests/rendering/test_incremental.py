@@ -20,8 +20,8 @@ from editions.reader import read_edition
 from editions.source import file_stamp
 from mailer.errors import TemplateError
 from mailer.rendering import incremental
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiler import compile_edition, compile_mjml
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition, compile_mjml
 from mailer.rendering.template_context.page import Page
 from mailer.settings import Settings
 from tests.factories.draft_edition import Draft

@@ -16,10 +16,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.errors import BuildError, ConfigurationError
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_text, plain_phrase, write_header
 from mailer.rendering.message import MessageBuilder, build_message, names_survive_folding
-from mailer.rendering.reader import Reader, anonymous_reader
+from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.settings import Settings
 from tests.paths import ROOT
 

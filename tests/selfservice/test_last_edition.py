@@ -8,9 +8,9 @@ from sqlalchemy import Engine
 from sqlmodel import Session, select
 
 from editions.model import Personalisation
-from mailer.campaigns.audiences.selection import list_cohorts, load_reader
+from mailer.campaigns.audiences.recipient_selection import list_cohorts, load_reader
 from mailer.rendering.body.variants import StoryFacts
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.selfservice.last_edition import find_last_edition, has_last_edition
 from mailer.selfservice.preferences import PreferenceOptions, PreferencesForm, save_form
 from mailer.workspace import Workspace

@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives.serialization import (
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from mailer.dispatch.signing import load_signer
+from mailer.dispatch.dkim_signer import load_signer
 from mailer.errors import ConfigurationError
 from mailer.rendering.headers import format_mailbox, format_text
 from mailer.settings import DkimSettings, SenderSettings, Settings
@@ -346,7 +346,7 @@ def test_without_a_key_nothing_is_signed(tmp_path: Path) -> None:
 
 def test_who_signs_nothing_waits_for_no_cryptography() -> None:
     program = (
-        "import sys; from pathlib import Path; from mailer.dispatch.signing import load_signer; "
+        "import sys; from pathlib import Path; from mailer.dispatch.dkim_signer import load_signer; "
         "from mailer.settings import SenderSettings, Settings; "
         "who = SenderSettings(name='U', address='u@a.org', organisation='U', postal_address='1 Road'); "
         "assert load_signer(Settings(sender=who), Path()) is None; "

@@ -23,7 +23,7 @@ from mailer.smtp.interfaces import (
     apply_dot_stuffing,
     undo_dot_stuffing,
 )
-from mailer.smtp.maildir import MaildirTransport
+from mailer.smtp.maildir_transport import MaildirTransport
 from mailer.smtp.reply_classifier import Stage as Reached
 from mailer.smtp.reply_classifier import Verdict
 from mailer.smtp.transport import SmtpTransport

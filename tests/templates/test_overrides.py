@@ -12,8 +12,8 @@ from PIL import Image
 from editions.model import Edition
 from editions.reader import read_edition
 from mailer.errors import TemplateError
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.themes.theme import load_theme, theme_names
 from mailer.settings import Settings
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings

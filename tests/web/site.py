@@ -14,8 +14,8 @@ from sqlmodel import Session, SQLModel, select
 
 from editions.reader import read_edition
 from mailer.database.models import Campaign, CampaignContent, CampaignState
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.server import RunningServer, start_in_thread
 from mailer.workspace import Keys, Workspace
 from subscribers.models import Status, Subscriber, SubscriberSector

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from editions.reader import read_edition
 from mailer.i18n import LANGUAGES
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.app import create_app
 from mailer.web.language import choose_translator, parse_accept_language
 from mailer.workspace import Workspace

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mailer.rendering.body.merge_tags import MergeTag
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import SenderSettings, Settings
 from mailer.web.mail_html import (
     force_colour_scheme,

@@ -26,8 +26,8 @@ from editions.word.docx.ooxml import (
     unwrap_element,
 )
 from editions.word.docx.package import DocxPackage
+from editions.word.docx.package_writer import write_docx
 from editions.word.docx.styles import ParagraphRole, ParagraphStyle, Styles
-from editions.word.docx.writer import write_docx
 from editions.word.omissions import IN_NOTES, WHOLE_DOCUMENT, OmissionKind, OmissionLog, quote
 
 # mammoth needs some kilobytes of memory for each; a 300-page book has half as many.

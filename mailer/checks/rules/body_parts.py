@@ -3,10 +3,10 @@
 import re
 from collections.abc import Iterator
 
-from mailer.checks.document.computed_style import ComputedStyle
-from mailer.checks.document.dom import Node
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, finding
+from mailer.checks.mail.computed_style import ComputedStyle
+from mailer.checks.mail.dom import Node
+from mailer.checks.mail.parsed_mail import ParsedMail
 
 _WORD = re.compile(r"[^\W_]+")
 _NO_SPACES = re.compile(r"[\u3041-\u30ff\u3400-\u9fff\uac00-\ud7af\uf900-\ufaff]")

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from mailer.checks.client_features import Feature, Use, known_features
-from mailer.checks.document.colour import find_colour
-from mailer.checks.document.dom import Node
-from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.document.stylesheet import Declaration, parse_declarations
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.colour import find_colour
+from mailer.checks.mail.dom import Node
+from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.stylesheet import Declaration, parse_declarations
 
 _WORD = re.compile(r"[a-z-]+\(?", re.IGNORECASE)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'|url\([^)]*\)")

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator
 
-from mailer.checks.document.computed_style import Appearance, ComputedStyle, is_light
-from mailer.checks.document.parsed_mail import ParsedMail, TextRun
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.computed_style import Appearance, ComputedStyle, is_light
+from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
 from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
 
 _MIN_LARGE_CONTRAST = 3.0

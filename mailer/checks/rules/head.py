@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.document.stylesheet import StyleRule
 from mailer.checks.finding import Finding, finding
+from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.stylesheet import StyleRule
 
 _DOCTYPE = "<!DOCTYPE html>"
 _MAX_SHEET_BYTES = 16_000

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from editions.markdown.lang_spans import mark_languages_in_text
 from locales.languages import canonical_language, language_name
-from mailer.checks.document.parsed_mail import ParsedMail, TextRun
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.parsed_mail import ParsedMail, TextRun
 from mailer.rendering.themes.theme import Theme
 
 _MARKED = re.compile(r'<span lang="([^"]+)">([^<]*)</span>')

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from mailer.checks.document.computed_style import ComputedStyle
-from mailer.checks.document.dom import Node
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.computed_style import ComputedStyle
+from mailer.checks.mail.dom import Node
+from mailer.checks.mail.parsed_mail import ParsedMail
 
 _MIN_SIZE = 12
 _MIN_PARAGRAPH_SIZE = 14

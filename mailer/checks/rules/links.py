@@ -6,9 +6,9 @@ from urllib.parse import parse_qsl, urlsplit
 
 from editions.checks.content import is_vague_link_text
 from editions.markdown.links import find_link_fault, uses_link_shortener
-from mailer.checks.document.dom import Node
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.dom import Node
+from mailer.checks.mail.parsed_mail import ParsedMail
 
 
 def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:

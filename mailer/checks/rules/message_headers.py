@@ -6,8 +6,8 @@ from email.parser import BytesHeaderParser
 from email.utils import parseaddr, parsedate_to_datetime
 from urllib.parse import urlsplit
 
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, finding
+from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.settings import LOOPBACK_HOSTS
 
 _MAX_LINE = 998

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from mailer.checks.document.dom import Node
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.dom import Node
+from mailer.checks.mail.parsed_mail import ParsedMail
 
 # Every form in which such a comment starts or ends, right or wrong. The last is what a parser makes of <![if.
 # All start with the same two characters, which makes the search ten times faster.

@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from mailer.checks.document.dom import Node
-from mailer.checks.document.parsed_mail import ParsedMail
-from mailer.checks.document.stylesheet import parse_declarations
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.dom import Node
+from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.stylesheet import parse_declarations
 
 _MAX_WIDTH = 640
 _PHONE_WIDTH = 480

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, finding
+from mailer.checks.mail.parsed_mail import ParsedMail
 
 MAX_HTML_BYTES = 100_000
 """Bytes of HTML above which an email is rejected: Gmail cuts it off a little above 102,000."""

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Iterator
 
-from mailer.checks.document.dom import Node
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.dom import Node
+from mailer.checks.mail.parsed_mail import ParsedMail
 
 _LAYOUT_ROLES = frozenset({"presentation", "none"})
 _OUTLOOK_TABLE = re.compile(r"<table\b[^>]*>", re.IGNORECASE)

@@ -3,8 +3,8 @@
 import re
 from collections.abc import Iterator
 
-from mailer.checks.document.parsed_mail import ParsedMail
 from mailer.checks.finding import Finding, excerpt, finding
+from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.rendering.body.merge_tags import DELIMITER, TAG_PATTERN, MergeTag
 
 # The code of the finding, a substring to search for first because it is fast, a pattern, and a description.

@@ -65,7 +65,7 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
 def _explain_check(code: str) -> str:
     from difflib import get_close_matches
 
-    from mailer.checks.docs import describe_check
+    from mailer.checks.explanations import describe_check
     from mailer.checks.registry import CHECKS
 
     if code not in CHECKS:

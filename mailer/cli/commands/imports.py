@@ -59,8 +59,8 @@ def import_(
     unsubscribed here stay unsubscribed, and people marked as unsubscribed in the file get no mail. Start with
     --dry-run. See docs/import.md.
     """
-    from subscribers.imports.files.columns_file import read_columns_file
     from subscribers.imports.files.format_detection import ReadOptions
+    from subscribers.imports.files.mapping_file import read_columns_file
     from subscribers.imports.importer import import_file
 
     options = ReadOptions(

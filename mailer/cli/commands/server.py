@@ -28,7 +28,7 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     Like `mailer work`, it also starts scheduled campaigns, sends unfinished ones and mails the links that
     readers request.
     """
-    from mailer.campaigns.signals import stop_on_signals
+    from mailer.campaigns.stop_signals import stop_on_signals
     from mailer.web.app import create_app
     from mailer.web.server import serve as serve_app
 
@@ -71,7 +71,7 @@ def _worker_thread(workspace: Workspace) -> Iterator[None]:
 @contextlib.contextmanager
 def _letter_thread(workspace: Workspace) -> Iterator[None]:
     """Mail the letters that readers request on the pages, in a thread of this process."""
-    from mailer.selfservice.letter_worker import run_letter_worker
+    from mailer.selfservice.mail_worker import run_letter_worker
 
     stop = threading.Event()
 
@@ -101,7 +101,7 @@ def work(context: CliContext, no_listen: bool) -> None:
     With PostgreSQL, run it on as many machines as you like. If one of them dies, the others take over its
     work.
     """
-    from mailer.campaigns.signals import stop_on_signals
+    from mailer.campaigns.stop_signals import stop_on_signals
     from mailer.campaigns.worker import run_worker as work_on
 
     workspace = context.open_workspace()

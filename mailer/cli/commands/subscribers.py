@@ -123,7 +123,7 @@ def audience(context: CliContext, query: str, as_json: bool) -> None:
     Counts those who would get mail today, unless the segment asks about the status itself.
     """
     from mailer.campaigns.audiences.segments import vocabulary_of
-    from mailer.cli.crosstable import as_dict, print_table
+    from mailer.cli.cross_table_output import as_dict, print_table
     from subscribers.cross_table import make_cross_table
     from subscribers.segments.terms import TermKey
 

@@ -14,10 +14,10 @@ from editions.problem import Level, Problem
 from mailer.checks.rules.size import MAX_HTML_BYTES, WARN_HTML_BYTES
 from mailer.errors import BuildError
 from mailer.rendering.body.variants import choose_language
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.mail_merge import PersonalisedMail, personalise
-from mailer.rendering.reader import Reader
-from mailer.web.assembly import assemble_app
+from mailer.rendering.recipient import Reader
+from mailer.web.app_factory import assemble_app
 from mailer.web.dependencies import UtcClock, utc_now
 from mailer.web.form_options import own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from editions.checks.disabled import DisabledCheckResult
+from editions.checks.disabled_checks import DisabledCheckResult
 from editions.images.prepare import PreparedImage
 from editions.model import Edition
 from editions.problem import Level, Problem
 from mailer.campaigns.preflight import run_preflight
 from mailer.errors import ConfigurationError, MailerError
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.workspace import Workspace
 from templates import ROOT
 

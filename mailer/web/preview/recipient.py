@@ -6,10 +6,10 @@ from datetime import date
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from mailer.campaigns.audiences.recipient_selection import find_database_problem, load_reader
 from mailer.campaigns.audiences.segments import read_segment
-from mailer.campaigns.audiences.selection import find_database_problem, load_reader
 from mailer.database.engine import open_session
-from mailer.rendering.reader import Reader, anonymous_reader
+from mailer.rendering.recipient import Reader, anonymous_reader
 from mailer.web.preview.query import PreviewQuery
 from mailer.workspace import Workspace
 from subscribers.errors import SegmentError, SubscriberError

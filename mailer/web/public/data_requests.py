@@ -13,7 +13,7 @@ from mailer.selfservice.data_requests import (
     read_link_summary,
     request_address_change,
 )
-from mailer.selfservice.letter_requests import (
+from mailer.selfservice.mail_requests import (
     ADDRESS_CHANGE_REQUESTED,
     DATA_LINK_REQUESTED,
     INVALID_ADDRESS,

@@ -14,7 +14,7 @@ from mailer.selfservice.confirmation import (
     read_masked_address,
 )
 from mailer.selfservice.form_token import check_form_token, make_form_token
-from mailer.selfservice.letter_requests import (
+from mailer.selfservice.mail_requests import (
     INVALID_ADDRESS,
     LINK_REQUESTED,
     PRESS_AGAIN,

@@ -11,7 +11,7 @@ from typing import Any
 
 from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formula
 from subscribers.errors import DetailError, ImportFileError, quote_for_message
-from subscribers.imports.files.columns_file import ColumnsFile
+from subscribers.imports.files.mapping_file import ColumnsFile
 from subscribers.imports.files.raw_row import RawRow
 from subscribers.models import ConsentEvent
 

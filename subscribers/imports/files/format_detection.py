@@ -8,9 +8,9 @@ from pathlib import Path
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
 from subscribers.imports.files.column_mapping import ColumnMapping, MailchimpFile, find_mapping
-from subscribers.imports.files.columns_file import ColumnsFile
 from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
 from subscribers.imports.files.file_source import FileSource, make_file_source
+from subscribers.imports.files.mapping_file import ColumnsFile
 from subscribers.imports.files.text_encoding import detect_encoding
 from subscribers.imports.files.vcard import is_vcard, read_vcards
 from subscribers.imports.files.workbook import is_workbook, read_workbook

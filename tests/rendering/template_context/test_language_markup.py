@@ -10,9 +10,9 @@ from lxml import html as lxml_html
 from editions.reader import read_edition
 from mailer.database.models import LetterKind
 from mailer.i18n import load_translator
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.template_context.language_markup import embed_sender_text, embed_text
-from mailer.selfservice.letters import build_letter
+from mailer.selfservice.transactional_mails import build_letter
 from mailer.settings import Settings
 from tests.factories.sample_edition import sample_settings
 from tests.factories.small_edition import write_edition

@@ -529,7 +529,7 @@ def test_the_process_has_nothing_of_ours_and_may_do_little(tmp_path: Path) -> No
 
 def test_the_program_itself_loads_neither_jinja_nor_the_renderer_nor_the_inliner(tmp_path: Path) -> None:
     program = (
-        "import mailer.rendering.compiler\n"
+        "import mailer.rendering.edition_compiler\n"
         "drawn(); print({'jinja2', 'mjml', 'premailer', 'cssutils'} & set(sys.modules))\n"
     )
     assert _run(program, tmp_path).strip() == "set()"

@@ -11,10 +11,10 @@ from sqlmodel import Session
 
 from editions.reader import read_edition
 from mailer.campaigns.lifecycle import set_archived
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
-from mailer.rendering.reader import reader_for
+from mailer.rendering.recipient import reader_for
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Subscriber

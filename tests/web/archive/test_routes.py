@@ -9,8 +9,8 @@ from sqlmodel import Session
 
 from editions.reader import read_edition
 from mailer.database.models import CampaignContent, CampaignState
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.compiler import compile_edition
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.app import create_app
 from mailer.web.archive_store import find_content, list_editions
 from mailer.workspace import Workspace

@@ -15,8 +15,8 @@ from sqlmodel import Session, select
 
 from mailer.database.models import QueuedLetter
 from mailer.selfservice.form_token import make_form_token
-from mailer.selfservice.letter_requests import MAX_REQUESTS_PER_NETWORK
-from mailer.selfservice.letter_worker import claim_letter, run_letter_worker, send_due_letters
+from mailer.selfservice.mail_requests import MAX_REQUESTS_PER_NETWORK
+from mailer.selfservice.mail_worker import claim_letter, run_letter_worker, send_due_letters
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.status_changes import suppress

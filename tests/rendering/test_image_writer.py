@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from editions.images.prepare import PreparedImage
-from mailer.rendering import media
-from mailer.rendering.compiled import CompiledEdition
-from mailer.rendering.media import write_media
+from mailer.rendering import image_writer
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.rendering.image_writer import write_media
 
 IMAGES = tuple(
     PreparedImage(name=f"{digit * 16}.jpg", data=digit.encode() * 100, width=10, height=10) for digit in "ab"
@@ -50,7 +50,7 @@ def test_nothing_is_left_of_a_picture_that_could_not_be_written(
     def fail(descriptor: int) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(media.os, "fsync", fail)
+    monkeypatch.setattr(image_writer.os, "fsync", fail)
     with pytest.raises(OSError, match="no space left"):
         write_media(COMPILED, tmp_path)
     assert list(tmp_path.iterdir()) == []

@@ -19,12 +19,12 @@ from sqlmodel import Session, col, select
 from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import LetterKind, QueuedLetter
-from mailer.dispatch.signing import load_signer
+from mailer.dispatch.dkim_signer import load_signer
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
-from mailer.selfservice.letter_sender import send_letter
-from mailer.selfservice.letters import build_letter
+from mailer.selfservice.mail_sender import send_letter
 from mailer.selfservice.rate_limit import count_attempt, forget_attempts, make_address_key
+from mailer.selfservice.transactional_mails import build_letter
 from mailer.smtp.reply_classifier import Outcome, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address

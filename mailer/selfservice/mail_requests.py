@@ -1,7 +1,7 @@
 """Requests from the pages for an email: to sign up, for a link to the preferences, data or a new address.
 
 A request writes a single row, whatever the address: whether there is anything to send is decided later
- (:mod:`mailer.selfservice.letter_worker`). So an address on the list, one that is not, and a
+ (:mod:`mailer.selfservice.mail_worker`). So an address on the list, one that is not, and a
 suppressed one all get the same answer: same words, same status, same time.
 """
 

@@ -13,8 +13,13 @@ from editions.model import Edition, EditionText, FollowLink, ReadMore, Story, St
 from editions.reader import read_edition
 from mailer.errors import TemplateError
 from mailer.rendering.body.merge_tags import TAG_PATTERN, MergeTag
-from mailer.rendering.compiled import FORMAT_VERSION, AssembledMail, CompiledEdition, CompiledVersionError
-from mailer.rendering.compiler import compile_edition, compile_mjml
+from mailer.rendering.compiled_edition import (
+    FORMAT_VERSION,
+    AssembledMail,
+    CompiledEdition,
+    CompiledVersionError,
+)
+from mailer.rendering.edition_compiler import compile_edition, compile_mjml
 from mailer.settings import Settings
 from tests.factories.sample_edition import SAMPLE, SECTORS, sample_settings
 

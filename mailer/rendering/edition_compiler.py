@@ -13,7 +13,7 @@ from mailer.errors import TemplateError
 from mailer.rendering.body.assembly import join_text
 from mailer.rendering.body.fragments import parse_fragments
 from mailer.rendering.body.variants import StoryFacts
-from mailer.rendering.compiled import CompiledEdition, digest_parts
+from mailer.rendering.compiled_edition import CompiledEdition, digest_parts
 from mailer.rendering.incremental import render_incrementally
 from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.template_context.page import Page

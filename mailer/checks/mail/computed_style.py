@@ -10,9 +10,9 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import NamedTuple
 
-from mailer.checks.document.colour import find_colour, parse_colour
-from mailer.checks.document.dom import Node
-from mailer.checks.document.stylesheet import Declaration, StyleRule, media_applies, parse_declarations
+from mailer.checks.mail.colour import find_colour, parse_colour
+from mailer.checks.mail.dom import Node
+from mailer.checks.mail.stylesheet import Declaration, StyleRule, media_applies, parse_declarations
 from mailer.rendering.themes.contrast_ratio import measure_contrast
 
 _DESKTOP_WIDTH = 700

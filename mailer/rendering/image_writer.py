@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mailer.atomic_write import write_atomically
-from mailer.rendering.compiled import CompiledEdition
+from mailer.rendering.compiled_edition import CompiledEdition
 
 
 def write_media(compiled: CompiledEdition, folder: Path) -> tuple[Path, ...]:

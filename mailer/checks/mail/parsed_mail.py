@@ -7,10 +7,10 @@ from typing import NamedTuple
 from lxml import etree
 from lxml import html as lxml_html
 
-from mailer.checks.document.computed_style import Appearance, ComputedStyle, compute_styles
-from mailer.checks.document.dom import Node, list_nodes, match_rules
-from mailer.checks.document.mail import Mail
-from mailer.checks.document.stylesheet import StyleRule, StyleSheet, parse_sheet
+from mailer.checks.mail.checked_mail import Mail
+from mailer.checks.mail.computed_style import Appearance, ComputedStyle, compute_styles
+from mailer.checks.mail.dom import Node, list_nodes, match_rules
+from mailer.checks.mail.stylesheet import StyleRule, StyleSheet, parse_sheet
 
 _NON_TEXT_TAGS = frozenset({"head", "script", "style", "template", "title"})
 _CONDITION = re.compile(r"<!--\[if ([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from lxml import html as lxml_html
 
-from mailer.checks.document.stylesheet import Compound, Selector, StyleRule
+from mailer.checks.mail.stylesheet import Compound, Selector, StyleRule
 
 
 class Node:
