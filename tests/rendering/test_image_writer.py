@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from editions.images.prepare import PreparedImage
-from mailer.rendering import image_writer
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.image_writer import write_media
 
@@ -50,7 +49,7 @@ def test_nothing_is_left_of_a_picture_that_could_not_be_written(
     def fail(descriptor: int) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(image_writer.os, "fsync", fail)
+    monkeypatch.setattr("mailer.atomic_write.os.fsync", fail)
     with pytest.raises(OSError, match="no space left"):
         write_media(COMPILED, tmp_path)
     assert list(tmp_path.iterdir()) == []
