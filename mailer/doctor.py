@@ -182,7 +182,7 @@ def _check_relay(subject: str, settings: SmtpSettings, root: Path) -> Diagnosis:
         return Diagnosis(subject=subject, verdict=Health.bad, message=message)
     try:
         view = probe_server(make_smtp_options(settings, root))
-    except (ProbeError, ConfigurationError, ValueError) as error:  # ValueError: the port is no number
+    except (ProbeError, ConfigurationError, ValueError) as error:  # ValueError: the port is not a number
         words = str(error).rstrip(".")
         message = f"{place} does not accept mail: {words}. Fix the relay, or set [smtp] url to another one."
         return Diagnosis(subject=subject, verdict=Health.bad, message=message)

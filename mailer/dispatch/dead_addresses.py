@@ -1,9 +1,8 @@
-"""Dead addresses found while sending: their readers get the status bounced once the refusals are believed.
+"""Dead addresses found while sending: readers are marked as bounced once the refusals can be believed.
 
-A relay that is set up wrongly refuses the living as well, and the circuit breaker then gives them back. So
-nobody is marked while readers are still to be tried: only when the campaign has nothing in hand and nothing
-in the queue, or is cancelled, is it known what to make of a refusal. A campaign is called finished only after
-its readers are marked, and marking them again changes nothing, so a crash at any moment leaves none out.
+A badly configured relay refuses valid addresses too, and the circuit breaker then puts those readers back in
+the queue. So readers are only marked when no delivery is queued or claimed, or the campaign is cancelled. A
+campaign is finished only after its readers are marked, and marking is idempotent: a crash misses no reader.
 """
 
 from collections.abc import Sequence
@@ -23,17 +22,18 @@ from subscribers.consent.suppression import SuppressionKey
 from subscribers.models import Subscriber
 
 METHOD: Final = "sending"
-"""How the consent record names what happened."""
+"""The method given in the consent record."""
 
 _CODES: Final = (550, 551, 553)
-_BREAKER_JUDGES: Final = 200
-_FEW: Final = 19
-"""Fewer than the refusals in a row that trip the circuit breaker later on."""
-_AT_ONCE: Final = 50
+_BREAKER_SAMPLE: Final = 200
+"""From this many readers on, the circuit breaker has judged the share of dead addresses."""
+_MAX_UNJUDGED: Final = 19
+"""One less than the number of similar refusals that trip the circuit breaker."""
+_BATCH_SIZE: Final = 50
 
 
 class _Refusal(NamedTuple):
-    """A delivery that was rejected because the address is dead."""
+    """A delivery rejected because the address is dead."""
 
     delivery_id: int
     subscriber_id: int
@@ -45,7 +45,7 @@ class _Refusal(NamedTuple):
 
 
 def name_campaign(campaign_id: int) -> str:
-    """The campaign as the source of a consent record."""
+    """Return the source for a consent record."""
     return f"campaign {campaign_id}"
 
 
@@ -57,25 +57,24 @@ def mark_dead_addresses(
     halt_at_rejected: float,
     clock: Clock = read_clock,
 ) -> int:
-    """Give the readers of a campaign whose address is dead the status bounced; how many were given it.
+    """Mark the readers of a campaign whose address is dead as bounced; return how many were marked.
 
-    Does nothing while somebody is still to be tried, and marks nobody whose refusal is not believed: see
-    :func:`_believe`. ``engine`` must be durable.
+    Does nothing while deliveries are still to be tried, and skips refusals that are not plausible: see
+    :func:`_find_plausible`. ``engine`` must be durable.
     """
     with engine.connect().execution_options(read_only=True) as connection:
         if not _has_ended(connection, campaign_id):
             return 0
-        believed = _believe(connection, campaign_id, halt_at_rejected)
+        plausible = _find_plausible(connection, campaign_id, halt_at_rejected)
     marked = 0
-    # In the order of their numbers, as a launch writes them down: two that hold several of them never wait
-    # for each other in a ring.
-    for start in range(0, len(believed), _AT_ONCE):
-        marked += _mark(engine, campaign_id, believed[start : start + _AT_ONCE], key, clock)
+    # In the order of their ids, as a launch inserts them, so that two transactions never deadlock.
+    for start in range(0, len(plausible), _BATCH_SIZE):
+        marked += _mark(engine, campaign_id, plausible[start : start + _BATCH_SIZE], key, clock)
     return marked
 
 
 def _has_ended(connection: Connection, campaign_id: int) -> bool:
-    """Whether no refusal can be taken back any more: nobody waits, and nobody is in hand."""
+    """Return whether refusals are final: no delivery is queued or claimed."""
     ours = col(Delivery.campaign_id) == campaign_id
     held = exists().where(ours, col(Delivery.owner).is_not(None))
     queued = exists().where(ours, is_in_state(DeliveryState.queued))
@@ -84,13 +83,13 @@ def _has_ended(connection: Connection, campaign_id: int) -> bool:
     return not row[1] and (not row[2] or row[0] is CampaignState.cancelled)
 
 
-def _believe(connection: Connection, campaign_id: int, halt_at_rejected: float) -> list[_Refusal]:
-    """The refusals that are about the readers, of those who are not gone already.
+def _find_plausible(connection: Connection, campaign_id: int, halt_at_rejected: float) -> list[_Refusal]:
+    """Return the refusals that can be believed, of readers who have not left already.
 
-    None are, where the relay took no message at all. From 200 readers on the circuit breaker has judged
-    them. In a smaller campaign they are believed up to the share it allows, or if they are few and no more
-    than half. What was refused again, after a person had read the refusals and resumed, is believed in any
-    case.
+    None, if the relay accepted no message at all. From 200 readers on, the circuit breaker has judged the
+    share of dead addresses. In a smaller campaign, refusals are believed up to the share the breaker allows,
+    or if they are few and at most half. An address refused again after a person resumed the campaign is
+    believed in any case.
     """
     counts = count_deliveries(connection, campaign_id)
     if not counts.sent:
@@ -98,9 +97,9 @@ def _believe(connection: Connection, campaign_id: int, halt_at_rejected: float) 
     dead = list(_find_dead(connection, campaign_id))
     handed_over = counts.sent + counts.rejected + counts.in_doubt
     at_first = sum(refusal.attempts <= 1 for refusal in dead)
-    allowed = max(halt_at_rejected * handed_over, min(_FEW, handed_over // 2))
-    plausible = handed_over >= _BREAKER_JUDGES or at_first <= allowed
-    return [refusal for refusal in dead if not refusal.is_gone and (plausible or refusal.attempts > 1)]
+    allowed = max(halt_at_rejected * handed_over, min(_MAX_UNJUDGED, handed_over // 2))
+    is_plausible = handed_over >= _BREAKER_SAMPLE or at_first <= allowed
+    return [refusal for refusal in dead if not refusal.is_gone and (is_plausible or refusal.attempts > 1)]
 
 
 def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_Refusal]:
@@ -116,17 +115,17 @@ def _find_dead(connection: Connection, campaign_id: int) -> Sequence[_Refusal]:
         .order_by(col(Delivery.subscriber_id))
     )
     found = (_Refusal(*row) for row in connection.execute(statement))
-    # Words that were emptied after a while say nothing any more.
+    # After the retention period the server's words are gone, and prove nothing.
     return [one for one in found if one.words and is_certainly_dead(one.code, one.words)]
 
 
 def _mark(
     engine: Engine, campaign_id: int, refusals: Sequence[_Refusal], key: SuppressionKey, clock: Clock
 ) -> int:
-    """Mark some readers in one transaction, each if the delivery is still rejected as it was."""
+    """Mark a batch in one transaction, each reader only if the delivery is still rejected."""
     ids = [refusal.delivery_id for refusal in refusals]
     with Session(engine) as session:
-        # First of all: a breaker elsewhere that gives readers back waits here, or has done so before.
+        # Before anything else: a circuit breaker elsewhere that requeues readers takes the same lock.
         connection = session.connection()
         connection.execute(select(col(Campaign.id)).where(col(Campaign.id) == campaign_id).with_for_update())
         rejected = select(col(Delivery.id)).where(
@@ -142,7 +141,7 @@ def _mark(
                 key=key,
                 method=METHOD,
                 source=name_campaign(campaign_id),
-                # Not the server's words: they quote the address, and are emptied after a while.
+                # Not the server's words, because they quote the address.
                 evidence=f"{refusal.code} {find_enhanced_code(refusal.code, refusal.words)}".strip(),
                 now=now,
             )

@@ -92,8 +92,8 @@ def process_jobs(
 ) -> None:
     """Run jobs until ``stop`` is set and the current ones have ended.
 
-    ``campaigns`` is how many may be in hand at once. With ``listen`` a launch is heard of at once (LISTEN);
-    without, as PgBouncer in transaction mode needs it, within five seconds.
+    ``max_campaigns`` limits how many campaigns are worked on at the same time. With ``listen`` a launch is
+    noticed immediately (LISTEN); without, as PgBouncer in transaction mode requires, within five seconds.
 
     Raises:
         ConfigurationError: the package is not installed.

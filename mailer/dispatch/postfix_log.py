@@ -1,21 +1,20 @@
-"""Reading the log of a Postfix relay: which of our messages it took into its queue, and which it never did.
+"""Read the log of a Postfix relay: which of our messages it accepted into its queue, and which it did not.
 
-Postfix's cleanup writes down the Message-ID as soon as the header comes in, before the message has ended, so
-that line alone proves nothing::
+Postfix's cleanup logs the Message-ID as soon as the header has arrived, before the message has ended, so that
+line alone proves nothing::
 
     Nov 24 10:00:00 relay postfix/smtpd[811]: 4F7B2100C3: client=mailer[192.0.2.7]
     Nov 24 10:00:00 relay postfix/cleanup[812]: 4F7B2100C3: message-id=<c42.s7.0123456789ab@example.org>
     Nov 24 10:00:00 relay postfix/qmgr[801]: 4F7B2100C3: from=<news@example.org>, size=61440, nrcpt=1 (queue …
 
-The queue manager's line is the proof: the message is in the queue, on disk, and the relay's to deliver. That
-there is none proves nothing, because a busy queue manager lets messages wait before it names them. Proof of
-the other side is a connection lost within DATA, a message cancelled or refused: the relay has not got it. And
-a message whose header never came in, in a log that goes on until every session of that time has ended, was
-never there: cleanup writes its line before smtpd answers the final dot.
+The queue manager's line is the proof: the message is in the queue, on disk, and the relay will deliver it. If
+that line is missing, nothing is proved, because a busy queue manager logs messages late. A connection lost
+during DATA, or a message cancelled or refused, proves that the relay does not have it. So does a missing
+header, if the log continues until every session of that time has ended: cleanup logs the message before smtpd
+replies to the final dot.
 
-Queue ids are short or long, and a short one is used again for a later message. Lines of different processes
-may be a little out of order. They are read one by one, and what is kept grows with the messages asked for,
-not with the log.
+Queue ids are short or long, and short ones are reused. Lines of different processes may be slightly out of
+order. Lines are read one at a time, so memory grows with the number of messages asked for, not with the log.
 """
 
 import gzip
@@ -56,26 +55,26 @@ _FUTURE_TOLERANCE = timedelta(days=1)
 
 
 class PostfixLogError(MailerError):
-    """The log cannot be read, or is none of Postfix's."""
+    """The log cannot be read, or is not a Postfix log."""
 
 
 class RelayStatus(StrEnum):
-    """How far a message came in the relay, as its log tells."""
+    """How far the relay got with a message, according to its log."""
 
     began = "began"
-    """Its header came in. Whether the rest did, the log does not say yet."""
+    """Its header arrived. The log does not say yet whether the rest did."""
 
     not_taken = "not_taken"
-    """The connection was lost before its end, or the relay refused it: the relay has not got it."""
+    """The connection was lost before its end, or the relay refused it: the relay does not have it."""
 
     queued = "queued"
-    """It was in the queue: the relay took it."""
+    """It was in the queue: the relay accepted it."""
 
     bounced = "bounced"
-    """The relay took it, and the next server refused it."""
+    """The relay accepted it, and the next server refused it."""
 
     delivered = "delivered"
-    """The relay took it, and the next server did too."""
+    """The relay accepted it, and so did the next server."""
 
     @property
     def is_accepted(self) -> bool:
@@ -87,7 +86,7 @@ _STATUSES = {b"bounced": RelayStatus.bounced, b"sent": RelayStatus.delivered}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoggedMessage:
-    """What a log says of one message."""
+    """What a log says about one message."""
 
     queue_id: str
     status: RelayStatus
@@ -95,10 +94,10 @@ class LoggedMessage:
 
 @dataclass(frozen=True, kw_only=True)
 class PostfixLog:
-    """What was found in a log: traces by Message-ID, and the time from its first to its last line.
+    """What was found in a log: messages by Message-ID, and the times of its first and last line.
 
-    ``open_since`` is when the oldest session began that has not ended by the end of the log. All are aware,
-    and None where there is none.
+    ``open_since`` is the start of the oldest session that has not ended by the end of the log. Times are
+    aware, and None if there are none.
     """
 
     messages: dict[str, LoggedMessage]
@@ -107,8 +106,8 @@ class PostfixLog:
     open_since: datetime | None
 
     def covers(self, start: datetime, end: datetime) -> bool:
-        """Whether a message handed over between ``start`` and ``end`` must have left a trace: the log begins
-        by ``start``, goes on past ``end``, and the sessions of that time have ended.
+        """Return whether a message sent between ``start`` and ``end`` must be in the log: the log begins by
+        ``start``, continues past ``end``, and the sessions of that time have ended.
         """
         if self.first is None or self.last is None:
             return False
@@ -123,21 +122,21 @@ def read_postfix_log(
     zone: tzinfo | None = None,
     standard_input: BinaryIO | None = None,
 ) -> PostfixLog:
-    """What the log in ``paths`` says about the messages whose Message-ID is ``wanted``.
+    """Read what the log in ``paths`` says about the messages whose Message-ID is ``wanted``.
 
-    The files may come in any order, compressed by gzip or not; ``-`` is the standard input. ``zone`` is that
-    of times written without one, this machine's if None.
+    The files may come in any order, compressed by gzip or not; ``-`` is the standard input. ``zone`` is the
+    time zone of times written without one; None means this machine's.
 
     Raises:
-        PostfixLogError: a file cannot be read, or no line in all of them is Postfix's.
+        PostfixLogError: a file cannot be read, or none of them has a line written by Postfix.
     """
     reader = _LogParser(wanted, _TimestampParser(now, zone))
-    with ExitStack() as opened:
+    with ExitStack() as stack:
         try:
             parts = [
                 _read_head(
                     path,
-                    opened.enter_context(_open(path, standard_input or sys.stdin.buffer)),
+                    stack.enter_context(_open(path, standard_input or sys.stdin.buffer)),
                     reader.timestamps,
                 )
                 for path in paths
@@ -193,7 +192,7 @@ def _read_head(path: Path, file: BinaryIO, calendar: "_TimestampParser") -> _Log
 
 
 class _TimestampParser:
-    """Reads the times of a log."""
+    """Parses the times in a log."""
 
     def __init__(self, now: datetime, zone: tzinfo | None) -> None:
         self._now = now
@@ -201,7 +200,7 @@ class _TimestampParser:
         self._last: tuple[bytes, datetime | None] = (b"", None)
 
     def parse(self, written: bytes) -> datetime | None:
-        """The time, aware, or None where there is no such day."""
+        """Return the aware time, or None if the date does not exist."""
         # Hundreds of lines share a second.
         if written != self._last[0]:
             self._last = (written, self._parse_uncached(written))
@@ -238,14 +237,14 @@ class _TimestampParser:
 
 @dataclass(slots=True)
 class _Session:
-    """A connection to the relay: since when, and the message it is at."""
+    """A connection to the relay: when it began, and its current message."""
 
     since: datetime
     queue_id: bytes = b""
 
 
 class _LogParser:
-    """One reading of a log, line by line."""
+    """Parses a log line by line."""
 
     def __init__(self, wanted: Callable[[str], bool], calendar: _TimestampParser) -> None:
         self.timestamps = calendar
@@ -260,7 +259,7 @@ class _LogParser:
         self._lost: dict[bytes, None] = {}
 
     def read(self, lines: Iterable[bytes]) -> None:
-        """Read on."""
+        """Parse the next lines."""
         for line in lines:
             found = _LINE.match(line)
             moment = found and self.timestamps.parse(found["time"])
@@ -274,7 +273,7 @@ class _LogParser:
                 self._parse_entry(moment, found["program"], found["process"], found["words"])
 
     def finish(self) -> PostfixLog:
-        """What was found."""
+        """Return what was found."""
         open_since = min((session.since for session in self._sessions.values()), default=None)
         return PostfixLog(messages=self._messages, first=self._first, last=self._last, open_since=open_since)
 
@@ -306,7 +305,7 @@ class _LogParser:
                 self._connection_lost(lost)
 
     def _connection_lost(self, queue_id: bytes) -> None:
-        """The message is cut off; cleanup may name it only afterwards."""
+        """Record that the message was cut off. Cleanup may log its Message-ID later."""
         if queue_id in self._message_ids:
             self._set_status(queue_id, RelayStatus.not_taken)
         else:
@@ -318,7 +317,7 @@ class _LogParser:
         found = _MESSAGE_ID.match(words)
         if not words.startswith(b"message-id="):
             return
-        # A queue id may be in use again, for somebody else's message.
+        # A queue id may have been reused for another sender's message.
         self._message_ids.pop(queue_id, None)
         if found is None or not self._wanted(message_id := found["id"].decode("utf-8", "replace")):
             return
@@ -342,11 +341,11 @@ class _LogParser:
         elif (status := _STATUS.match(words)) is not None:
             self._set_status(queue_id, _STATUSES.get(status[1], RelayStatus.queued))
 
-    def _set_status(self, queue_id: bytes, passage: RelayStatus) -> None:
-        """Note how far a message came, where that is news: what a relay has taken it does not lose again."""
+    def _set_status(self, queue_id: bytes, status: RelayStatus) -> None:
+        """Record the status of a message, unless the relay has already accepted it."""
         message_id = self._message_ids.get(queue_id)
         if message_id is None:
             return
         before = self._messages[message_id].status
-        if not before.is_accepted or passage in {RelayStatus.bounced, RelayStatus.delivered}:
-            self._messages[message_id] = LoggedMessage(queue_id=queue_id.decode("ascii"), status=passage)
+        if not before.is_accepted or status in {RelayStatus.bounced, RelayStatus.delivered}:
+            self._messages[message_id] = LoggedMessage(queue_id=queue_id.decode("ascii"), status=status)

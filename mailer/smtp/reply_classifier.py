@@ -261,11 +261,11 @@ _SAYS_SOMETHING_ELSE = re.compile(r"\brate\b|quota|\bfull\b|too many|\bsender\b|
 
 
 def is_certainly_dead(code: int | None, words: str) -> bool:
-    """Whether a refusal says in so many words that there is no such mailbox, or no such domain.
+    """Return whether a refusal says clearly that the mailbox or the domain does not exist.
 
-    Stricter than :func:`is_dead_address`, because it costs the reader their mail for good: without an
-    enhanced code the words must name a dead address, and "550 Rejected" does not. Gmail says 5.2.1 also of a
-    mailbox that gets too much at once.
+    Stricter than :func:`is_dead_address`, because the reader then gets no more mail: without an enhanced code
+    the text must say that the address is dead, which "550 Rejected" does not. Gmail also uses 5.2.1 for a
+    mailbox that receives mail too fast.
     """
     if not is_dead_address(code, words) or _SAYS_SOMETHING_ELSE.search(words):
         return False

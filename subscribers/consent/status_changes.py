@@ -236,11 +236,11 @@ def mark_bounced(
     key: SuppressionKey,
     **circumstances: Unpack[ConsentContext],
 ) -> bool:
-    """Give a subscriber whose address was refused as dead at ``refused_at`` the status bounced, and suppress
-    the address; whether that changed anything. The caller commits.
+    """Mark a subscriber whose address was refused as dead at ``refused_at`` as bounced, and suppress the
+    address; return whether anything changed. The caller commits.
 
-    Nothing happens to somebody who is gone already, or of whom there is a newer record that no import made:
-    they may have come back, or have another address by now.
+    A subscriber who has left already is not changed. Nor is one with a newer record that no import made: they
+    may have come back, or have changed their address.
 
     Raises:
         UnknownSubscriberError: there is no such subscriber.

@@ -437,17 +437,17 @@ def test_serve_works_too_unless_told_not_to(campaign_workspace: Workspace, campa
 # --- PostgreSQL jobs
 
 
-def count_tickets(engine: Engine) -> int:
+def count_jobs(engine: Engine) -> int:
     with engine.connect() as connection:
         found: int = connection.execute(text("SELECT count(*) FROM procrastinate_jobs")).scalar_one()
         return found
 
 
-def test_tickets_are_carried_out_and_not_kept(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
+def test_jobs_are_carried_out_and_not_kept(campaign_workspace: Workspace, campaign_engine: Engine) -> None:
     if campaign_engine.dialect.name == "sqlite":
         pytest.skip("SQLite has no jobs")
     number = start(campaign_workspace, campaign_engine)
-    assert count_tickets(campaign_engine) == 1
+    assert count_jobs(campaign_engine) == 1
     with MisbehavingServer() as server, working(to_server(campaign_workspace, server.url)):
         wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
-        wait_until(lambda: count_tickets(campaign_engine) == 0, what="the ticket to go")
+        wait_until(lambda: count_jobs(campaign_engine) == 0, what="the job to go")

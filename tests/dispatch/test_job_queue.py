@@ -1,4 +1,4 @@
-"""The engine for many machines: tickets that wake workers, and nothing that depends on them."""
+"""The engine for many machines: jobs that wake workers, and nothing that depends on them."""
 
 import threading
 from collections.abc import Iterator
@@ -68,23 +68,23 @@ class Running:
 
 
 @pytest.mark.parametrize(
-    ("audience", "tickets"), [(0, 0), (1, 1), (500, 1), (501, 2), (16_000, 32), (1_000_000, 32)]
+    ("audience", "jobs"), [(0, 0), (1, 1), (500, 1), (501, 2), (16_000, 32), (1_000_000, 32)]
 )
-def test_there_is_a_ticket_for_each_five_hundred_readers_up_to_a_bound(
-    postgres: Engine, audience: int, tickets: int
+def test_there_is_a_job_for_each_five_hundred_readers_up_to_a_bound(
+    postgres: Engine, audience: int, jobs: int
 ) -> None:
-    assert hand_out(postgres, 7, audience) == tickets
-    assert count(postgres) == tickets
+    assert hand_out(postgres, 7, audience) == jobs
+    assert count(postgres) == jobs
 
 
-def test_tickets_are_handed_out_with_the_transaction_or_not_at_all(postgres: Engine) -> None:
+def test_jobs_are_handed_out_with_the_transaction_or_not_at_all(postgres: Engine) -> None:
     with postgres.connect() as connection:
         enqueue_jobs(connection, 7, 100)
         connection.rollback()
     assert count(postgres) == 0
 
 
-def test_sqlite_has_no_tickets(sqlite_engine: Engine) -> None:
+def test_sqlite_has_no_jobs(sqlite_engine: Engine) -> None:
     assert hand_out(sqlite_engine, 7, 100) == 0
     assert not prepare_job_queue(sqlite_engine)
 
@@ -100,37 +100,37 @@ def test_a_database_without_the_tables_gets_them_when_a_worker_starts(
     engine.dispose()
 
 
-def test_a_ticket_handed_out_beside_a_worker_is_carried_out_and_forgotten(postgres: Engine) -> None:
+def test_a_job_handed_out_beside_a_worker_is_carried_out_and_forgotten(postgres: Engine) -> None:
     with Running(postgres) as running:
         hand_out(postgres, 7, 1_200)
-        wait_until(lambda: running.worked == [7, 7, 7], what="three tickets")
-        wait_until(lambda: count(postgres) == 0, what="the tickets to go")
+        wait_until(lambda: running.worked == [7, 7, 7], what="three jobs")
+        wait_until(lambda: count(postgres) == 0, what="the jobs to go")
 
 
-def test_a_ticket_in_hand_is_known_and_ends_in_order(postgres: Engine) -> None:
+def test_a_job_in_hand_is_known_and_ends_in_order(postgres: Engine) -> None:
     with Running(postgres) as running:
         running.hold.clear()
         hand_out(postgres, 7, 1)
-        wait_until(lambda: running.worked == [7], what="the ticket")
+        wait_until(lambda: running.worked == [7], what="the job")
         with postgres.connect() as connection:
             assert has_unfinished_job(connection, 7)
             assert not has_unfinished_job(connection, 8)
     assert count(postgres) == 0
 
 
-def test_two_tickets_for_one_campaign_are_carried_out_at_once(postgres: Engine) -> None:
+def test_two_jobs_for_one_campaign_are_carried_out_at_once(postgres: Engine) -> None:
     with Running(postgres) as running:
         running.hold.clear()
         hand_out(postgres, 7, 600)
-        wait_until(lambda: running.worked == [7, 7], what="both tickets")
+        wait_until(lambda: running.worked == [7, 7], what="both jobs")
 
 
-def test_the_ticket_of_a_dead_worker_is_given_back_and_a_stuck_one_stops_nobody(postgres: Engine) -> None:
+def test_the_job_of_a_dead_worker_is_given_back_and_a_stuck_one_stops_nobody(postgres: Engine) -> None:
     hand_out(postgres, 7, 1)
     hand_out(postgres, 8, 1)
     long_ago = datetime.now(UTC) - timedelta(minutes=5)
     with postgres.begin() as connection:
-        # As a worker that was killed leaves it; one of the tickets has a twin that waits under its lock.
+        # As a worker that was killed leaves it; one of the jobs has a twin that waits under its lock.
         connection.execute(
             text("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (:at)"), {"at": long_ago}
         )
@@ -155,4 +155,4 @@ def test_the_ticket_of_a_dead_worker_is_given_back_and_a_stuck_one_stops_nobody(
             )
         )
     with Running(postgres) as running:
-        wait_until(lambda: running.worked == [8], what="the ticket of campaign 8")
+        wait_until(lambda: running.worked == [8], what="the job of campaign 8")

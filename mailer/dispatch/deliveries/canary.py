@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from mailer.database.models import Campaign
 from mailer.dispatch.deliveries.counts import Counts
+from mailer.utc import format_utc
 
 _HALT_AT_REJECTED = 0.1
 
@@ -80,7 +81,7 @@ class Canary:
         first = f"The canary of {numbers.attempted:,} is complete: {_describe_counts(numbers.counts)}."
         command, rest = f"`mailer campaigns resume {self.campaign_id}`", f"the other {numbers.untouched:,}"
         if until is not None:
-            moment = f"{until:%H:%M} UTC" if until.date() == now.date() else f"{until:%Y-%m-%d %H:%M} UTC"
+            moment = f"{until:%H:%M} UTC" if until.date() == now.date() else format_utc(until)
             continues = f"The campaign continues automatically at {moment}"
             return f"{first} {continues}; to send to {rest} now, run {command}."
         if self.is_suspicious(numbers):

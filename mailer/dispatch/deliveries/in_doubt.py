@@ -23,6 +23,7 @@ from sqlmodel import col
 
 from mailer.database.models import Delivery, DeliveryState
 from mailer.dispatch.deliveries.transitions import make_state_update
+from mailer.utc import format_utc
 from subscribers.models import Subscriber
 
 UNSUBSCRIBE_EVIDENCE = "an unsubscribe through its link"
@@ -58,7 +59,7 @@ def mark_sent_by_evidence(
     ``evidence`` is something that only a recipient of the mail, or a server that accepted it, can have
     caused, in words for the ledger: "a bounce that quotes its Message-ID".
     """
-    reason = f"proved by {evidence}, {now:%Y-%m-%d %H:%M} UTC"
+    reason = f"proved by {evidence}, {format_utc(now)}"
     ours = (col(Delivery.campaign_id) == campaign_id, col(Delivery.subscriber_id) == subscriber_id)
     return _update_state(connection, DeliveryState.sent, ours, reason=reason, now=now) == 1
 

@@ -19,6 +19,7 @@ from mailer.database.clock import Clock, read_clock
 from mailer.database.models import RateBucket
 from mailer.dispatch.rate.buckets import BucketState, lock_buckets, save_buckets
 from mailer.settings import WarmUpSettings
+from mailer.utc import format_utc
 
 # Slots are taken in blocks of this many seconds, so that a high rate costs ten transactions a second, not
 # hundreds.
@@ -58,7 +59,7 @@ class DailyLimitReached:
         """The same, for people."""
         return (
             f"The warm-up allows {self.limit:,} messages today; the rest are sent after midnight "
-            f"({self.until:%Y-%m-%d %H:%M} UTC)."
+            f"({format_utc(self.until)})."
         )
 
 
@@ -79,10 +80,10 @@ def warm_up_limit(settings: WarmUpSettings) -> Callable[[date], int]:
 
 
 class RateLimiter:
-    """Says when the next message of a bucket may be sent.
+    """Decides when the next message of a bucket may be sent.
 
-    ``rate`` is in messages per second over all machines, None is no limit; ``day_limit`` says how many
-    messages a day (UTC) allows, None is no limit. ``monotonic`` is this process's own clock, in seconds.
+    ``rate`` is in messages per second over all machines, None for no limit; ``day_limit`` returns how many
+    messages are allowed on a day (UTC), None for no limit. ``monotonic`` is this process's clock, in seconds.
     """
 
     def __init__(
