@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def campaigns() -> None:
-    """List, follow, pause, resume and cancel campaigns."""
+    """List, approve, follow, pause, resume and cancel campaigns."""
 
 
 @campaigns.command(name="list")
