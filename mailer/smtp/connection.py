@@ -220,8 +220,9 @@ class SmtpConnection(asyncio.Protocol):
         if self._refusal is not None:
             if reply.code != 354:
                 self._report_refusal()
-            elif self._refusal.stage is Stage.rcpt:
-                # It wants a message despite the refusal, and gets an empty one (RFC 2920 §3.1).
+            elif self._refusal.stage is Stage.rcpt and 400 <= (self._refusal.code or 0) <= 599:
+                # It wants a message despite the refusal, and gets an empty one (RFC 2920 §3.1). Any other
+                # reply, such as one that cannot be read, may have accepted the recipient.
                 self._send_commands(_FINAL_DOT, (Stage.dot,))
             else:
                 # It may have accepted the recipient. Only closing the connection is sure to deliver nothing.

@@ -507,6 +507,19 @@ def test_a_refusal_of_the_sender_alone_never_becomes_an_empty_message(tmp_path: 
     assert (server.kept, server.lines[-1]) == ([], "DATA")
 
 
+@pytest.mark.parametrize("said", ["what? who is there", "", "354 Go on"])
+def test_a_reply_that_may_have_accepted_the_recipient_never_brings_an_empty_message(
+    tmp_path: Path, loop: str, said: str
+) -> None:
+    # The server accepts the recipient, replies with something else, and wants the message.
+    server = ScriptedServer(answering(("RCPT", A, said)), takes_data=True)
+    courier = FakeSource(make_messages(A, B))
+    converse(server, courier, tmp_path, loop)
+    courier.check()
+    assert (courier.verdicts[0], len(courier.closings)) == (Verdict.give_back, 1)
+    assert (server.kept, server.lines[-1]) == ([], "DATA")
+
+
 def test_a_server_that_shuts_down_after_a_message_has_taken_it(tmp_path: Path, loop: str) -> None:
     # The next envelope is on its way already when the server says that it shuts down.
     said = iter([None, "421 4.3.2 Shutting down"])
