@@ -96,8 +96,9 @@ class EventLog:
             words = _reply_fields(outcome, mask_addresses(outcome.text))
             self._write("warning", "connection_failed", relay=relay, stage=outcome.stage.value, **words)
 
-    def relay_set_aside(self, relay: str, reason: str) -> None:
-        """Log that a relay is not used for a while."""
+    def relay_quarantined(self, relay: str, reason: str) -> None:
+        """Log that a relay is quarantined: not used for a while."""
+        # The event keeps its first name, which programs may look for in the log.
         self._write("warning", "relay_set_aside", relay=relay, reason=mask_addresses(reason))
 
     def campaign_paused(self, campaign_id: int, reason: str) -> None:

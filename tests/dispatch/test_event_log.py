@@ -93,7 +93,7 @@ def test_trouble_with_a_relay_a_pause_and_the_ends_of_a_run_are_written_down(pat
     def act(chronicle: EventLog) -> None:
         chronicle.run_started(1, COUNTS, connections=5, relays=["a", "b"])
         chronicle.connection_failed("a", classify_reply(Stage.login, 535, "5.7.8 no, news@example.org"))
-        chronicle.relay_set_aside("a", "The mail server refuses the login: 535 no, news@example.org")
+        chronicle.relay_quarantined("a", "The mail server refuses the login: 535 no, news@example.org")
         chronicle.campaign_paused(1, "20 of the last 25")
         chronicle.run_ended(1, ending)
 
@@ -138,7 +138,7 @@ def test_without_a_file_lines_go_to_stderr_and_never_to_stdout(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with EventLog(LogSettings(), tmp_path) as chronicle:
-        chronicle.relay_set_aside("main", "it refuses the login")
+        chronicle.relay_quarantined("main", "it refuses the login")
     told = capsys.readouterr()
     assert (told.out, "event=relay_set_aside relay=main" in told.err) == ("", True)
 
@@ -162,7 +162,7 @@ def test_a_line_does_not_tear_a_progress_bar(tmp_path: Path, monkeypatch: pytest
     ):
         progress.add_task("Campaign 1", total=10)
         progress.refresh()
-        chronicle.relay_set_aside("main", "it refuses the login")
+        chronicle.relay_quarantined("main", "it refuses the login")
     rows = screen.getvalue().replace("\r", "\n").split("\n")
     (row,) = [row for row in rows if "relay_set_aside" in row]
     assert "Campaign" not in row
