@@ -93,10 +93,8 @@ def test_trouble_with_a_relay_a_pause_and_the_ends_of_a_run_are_written_down(pat
     def act(chronicle: EventLog) -> None:
         chronicle.run_started(1, COUNTS, connections=5, relays=["a", "b"])
         chronicle.connection_failed("a", classify_reply(Stage.login, 535, "5.7.8 no, news@example.org"))
-        chronicle.relay_set_aside("a", "The mail server refuses the login: 535 no, news@example.org")
-        chronicle.relay_back("a")
+        chronicle.relay_quarantined("a", "The mail server refuses the login: 535 no, news@example.org")
         chronicle.campaign_paused(1, "20 of the last 25")
-        chronicle.campaign_finished(1)
         chronicle.run_ended(1, ending)
 
     lines = write(path, act)
@@ -104,9 +102,7 @@ def test_trouble_with_a_relay_a_pause_and_the_ends_of_a_run_are_written_down(pat
         "run_started",
         "connection_failed",
         "relay_set_aside",
-        "relay_back",
         "campaign_paused",
-        "campaign_finished",
         "run_ended",
     ]
     assert (lines[0]["audience"], lines[0]["relays"]) == (10, ["a", "b"])
@@ -133,8 +129,8 @@ def test_two_chronicles_share_a_file(path: Path) -> None:
     settings = LogSettings(format="json", file=Path(path.name))
     with EventLog(settings, path.parent) as one, EventLog(settings, path.parent) as two:
         for number in range(50):
-            one.relay_back(f"one{number}")
-            two.relay_back(f"two{number}")
+            one.campaign_paused(1, f"one{number}")
+            two.campaign_paused(2, f"two{number}")
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 100
 
 
@@ -142,18 +138,18 @@ def test_without_a_file_lines_go_to_stderr_and_never_to_stdout(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with EventLog(LogSettings(), tmp_path) as chronicle:
-        chronicle.relay_set_aside("main", "it refuses the login")
+        chronicle.relay_quarantined("main", "it refuses the login")
     told = capsys.readouterr()
     assert (told.out, "event=relay_set_aside relay=main" in told.err) == ("", True)
 
 
 def test_without_a_file_only_trouble_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with EventLog(LogSettings(), tmp_path) as chronicle:
-        chronicle.relay_back("main")
+        chronicle.run_started(1, COUNTS)
     with EventLog(LogSettings(level="info"), tmp_path) as chronicle:
-        chronicle.relay_back("spare")
+        chronicle.run_started(2, COUNTS)
     (line,) = capsys.readouterr().err.splitlines()
-    assert "event=relay_back relay=spare" in line
+    assert "event=run_started campaign=2 " in line
 
 
 def test_a_line_does_not_tear_a_progress_bar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -166,7 +162,7 @@ def test_a_line_does_not_tear_a_progress_bar(tmp_path: Path, monkeypatch: pytest
     ):
         progress.add_task("Campaign 1", total=10)
         progress.refresh()
-        chronicle.relay_set_aside("main", "it refuses the login")
+        chronicle.relay_quarantined("main", "it refuses the login")
     rows = screen.getvalue().replace("\r", "\n").split("\n")
     (row,) = [row for row in rows if "relay_set_aside" in row]
     assert "Campaign" not in row

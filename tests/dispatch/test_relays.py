@@ -1,4 +1,4 @@
-"""Several relays: shares, failing over and coming back, being set aside, and running out of all."""
+"""Several relays: shares, failing over and coming back, quarantine, and running out of all."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 LOST = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="connection refused", reconnect=True)
 REFUSED = Outcome(verdict=Verdict.stop, stage=Stage.login, code=535, text="5.7.8 Bad login", reconnect=True)
 PATIENCE = BackoffPolicy(max_failures=3, initial_delay=1, max_delay=8)
-ASIDE = 600.0
+QUARANTINE_SECONDS = 600.0
 
 
 class Nowhere:
@@ -76,7 +76,9 @@ def make_yard(*relays: dict[str, Any], patience: BackoffPolicy = PATIENCE) -> Ya
     for values in relays:
         values = {"settings": SmtpSettings(), **values}
         made.append(Relay(transport=Nowhere(), backoff=ConnectionBackoff(patience, time.monotonic), **values))
-    return Yard(Relays(made, monotonic=time.monotonic, now=time.now, quarantine_seconds=ASIDE), time)
+    return Yard(
+        Relays(made, monotonic=time.monotonic, now=time.now, quarantine_seconds=QUARANTINE_SECONDS), time
+    )
 
 
 def main_and_backup() -> Yard:
@@ -155,14 +157,14 @@ def test_a_reader_served_between_failures_begins_the_count_anew() -> None:
     assert not any("set aside" in notice for notice in yard.relays.notices())
 
 
-def test_after_too_many_failures_it_is_set_aside() -> None:
+def test_after_too_many_failures_it_is_quarantined() -> None:
     yard = main_and_backup()
     yard.fail("main", PATIENCE.max_failures)
-    yard.time.seconds = ASIDE - 1
+    yard.time.seconds = QUARANTINE_SECONDS - 1
     assert {yard.chosen() for _ in range(20)} == {"backup"}
 
 
-def test_a_relay_that_refuses_us_is_set_aside_at_once_with_its_words() -> None:
+def test_a_relay_that_refuses_us_is_quarantined_at_once_with_its_words() -> None:
     yard = main_and_backup()
     yard.relays.report_refusal(yard["main"], REFUSED)
     assert yard.chosen() == "backup"
@@ -177,10 +179,10 @@ def test_a_login_refused_while_connecting_is_a_refusal_too() -> None:
     assert "535 5.7.8 Bad login" in yard.relays.notices()[0]
 
 
-def test_one_connection_tries_a_relay_that_was_set_aside_and_the_others_stay_away() -> None:
+def test_one_connection_tries_a_quarantined_relay_and_the_others_stay_away() -> None:
     yard = main_and_backup()
     yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.time.seconds = ASIDE
+    yard.time.seconds = QUARANTINE_SECONDS
     assert [yard.chosen() for _ in range(4)] == ["main", "backup", "backup", "backup"]
     assert yard.relays.notices() == (
         "relay main has been set aside since 10:02 UTC: 535 5.7.8 Bad login; "
@@ -191,7 +193,7 @@ def test_one_connection_tries_a_relay_that_was_set_aside_and_the_others_stay_awa
 def test_a_relay_that_works_again_gets_the_new_connections() -> None:
     yard = main_and_backup()
     yard.fail("main", PATIENCE.max_failures)
-    yard.time.seconds = ASIDE
+    yard.time.seconds = QUARANTINE_SECONDS
     assert yard.chosen() == "main"
     yard.relays.report_success(yard["main"])
     assert {yard.chosen() for _ in range(10)} == {"main"}
@@ -199,13 +201,13 @@ def test_a_relay_that_works_again_gets_the_new_connections() -> None:
 
 
 @pytest.mark.parametrize("outcome", [LOST, REFUSED])
-def test_a_relay_that_fails_its_trial_is_set_aside_again(outcome: Outcome) -> None:
+def test_a_relay_that_fails_its_trial_is_quarantined_again(outcome: Outcome) -> None:
     yard = main_and_backup()
     yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.time.seconds = ASIDE
+    yard.time.seconds = QUARANTINE_SECONDS
     assert yard.chosen() == "main"
     yard.fail("main", outcome=outcome)
-    yard.time.seconds = 2 * ASIDE - 1
+    yard.time.seconds = 2 * QUARANTINE_SECONDS - 1
     assert yard.chosen() == "backup"
     (notice,) = yard.relays.notices()
     assert "since 10:02 UTC" in notice
@@ -215,9 +217,9 @@ def test_a_relay_that_fails_its_trial_is_set_aside_again(outcome: Outcome) -> No
 def test_a_trial_nobody_hears_of_is_followed_by_another() -> None:
     yard = main_and_backup()
     yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.time.seconds = ASIDE
+    yard.time.seconds = QUARANTINE_SECONDS
     assert yard.chosen() == "main"
-    yard.time.seconds = 2 * ASIDE
+    yard.time.seconds = 2 * QUARANTINE_SECONDS
     assert yard.chosen() == "main"
 
 
@@ -263,7 +265,7 @@ def test_one_relay_that_refuses_us_pauses_with_the_complaint() -> None:
     assert yard.relays.explain_exhaustion() == "The mail server refuses the login: 535 5.7.8 Bad login"
 
 
-def test_when_all_are_set_aside_each_is_named_with_its_reason() -> None:
+def test_when_all_are_quarantined_each_is_named_with_its_reason() -> None:
     yard = main_and_backup()
     yard.relays.report_refusal(yard["main"], REFUSED)
     assert yard.relays.explain_exhaustion() is None
@@ -277,7 +279,7 @@ def test_when_all_are_set_aside_each_is_named_with_its_reason() -> None:
 def test_a_relay_that_is_due_or_being_tried_is_not_the_end() -> None:
     yard = main_and_backup()
     yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.time.seconds = ASIDE
+    yard.time.seconds = QUARANTINE_SECONDS
     yard.relays.report_refusal(yard["backup"], REFUSED)
     assert yard.relays.explain_exhaustion() is None
     assert yard.chosen() == "main"
@@ -309,14 +311,14 @@ class Model:
     epoch: int = 0
     waits_until: float = 0
     rests_until: float = 0
-    aside_until: float | None = None
+    quarantined_until: float | None = None
     is_probed: bool = False
 
     def free_at(self) -> float:
-        return max(self.waits_until, self.rests_until, self.aside_until or 0)
+        return max(self.waits_until, self.rests_until, self.quarantined_until or 0)
 
-    def set_aside(self, now: float) -> None:
-        self.aside_until, self.is_probed = now + ASIDE, False
+    def quarantine(self, now: float) -> None:
+        self.quarantined_until, self.is_probed = now + QUARANTINE_SECONDS, False
 
 
 class RelayMachine(RuleBasedStateMachine):
@@ -348,9 +350,9 @@ class RelayMachine(RuleBasedStateMachine):
             return
         model.failures += 1
         model.waits_until = self.now + min(2 ** (model.failures - 1), PATIENCE.max_delay)
-        is_trial_lost = model.aside_until is not None and model.is_probed
-        if is_trial_lost or (model.aside_until is None and model.failures >= PATIENCE.max_failures):
-            model.set_aside(self.now)
+        is_trial_lost = model.quarantined_until is not None and model.is_probed
+        if is_trial_lost or (model.quarantined_until is None and model.failures >= PATIENCE.max_failures):
+            model.quarantine(self.now)
 
     @rule(number=st.integers(min_value=0, max_value=3), by_connecting=st.booleans())
     def refuses(self, number: int, by_connecting: bool) -> None:
@@ -359,14 +361,14 @@ class RelayMachine(RuleBasedStateMachine):
             self.yard.relays.report_failure(relay, relay.epoch, REFUSED)
         else:
             self.yard.relays.report_refusal(relay, REFUSED)
-        model.set_aside(self.now)
+        model.quarantine(self.now)
 
     @rule(number=st.integers(min_value=0, max_value=3))
     def serves(self, number: int) -> None:
         relay, model = self.pick(number)
         self.yard.relays.report_success(relay)
-        if model.aside_until is None or model.is_probed:
-            model.failures, model.aside_until, model.is_probed = 0, None, False
+        if model.quarantined_until is None or model.is_probed:
+            model.failures, model.quarantined_until, model.is_probed = 0, None, False
 
     @rule(number=st.integers(min_value=0, max_value=3), seconds=st.sampled_from([5, 1_000]))
     def rests(self, number: int, seconds: int) -> None:
@@ -381,8 +383,8 @@ class RelayMachine(RuleBasedStateMachine):
         chosen = self.yard.chosen()
         assert chosen in {name for name in free if self.models[name].priority == first} or not free
         assert (chosen is None) == (not free)
-        if chosen is not None and (model := self.models[chosen]).aside_until is not None:
-            model.is_probed, model.aside_until = True, self.now + ASIDE
+        if chosen is not None and (model := self.models[chosen]).quarantined_until is not None:
+            model.is_probed, model.quarantined_until = True, self.now + QUARANTINE_SECONDS
 
     @invariant()
     def the_wait_is_until_the_first_is_free(self) -> None:
@@ -392,15 +394,15 @@ class RelayMachine(RuleBasedStateMachine):
     @invariant()
     def it_is_over_when_none_is_left_that_could_work(self) -> None:
         is_over = all(
-            model.aside_until is not None and not model.is_probed and model.aside_until > self.now
+            model.quarantined_until is not None and not model.is_probed and model.quarantined_until > self.now
             for model in self.models.values()
         )
         assert (self.yard.relays.explain_exhaustion() is not None) == is_over
 
     @invariant()
-    def whoever_is_set_aside_is_in_the_notices(self) -> None:
+    def whoever_is_quarantined_is_in_the_notices(self) -> None:
         told = {line.split()[1] for line in self.yard.relays.notices() if "has been set aside" in line}
-        assert told == {name for name, model in self.models.items() if model.aside_until is not None}
+        assert told == {name for name, model in self.models.items() if model.quarantined_until is not None}
 
 
 TestRelayMachine = RelayMachine.TestCase

@@ -1,6 +1,7 @@
 """What the program keeps of what it read and drew before, forgotten."""
 
 import sys
+from typing import Any
 
 from editions.cache import BoundedCache, LatestCache
 
@@ -11,4 +12,11 @@ def forget_everything() -> None:
         if name.partition(".")[0] in {"editions", "mailer"}:
             for value in list(vars(module).values()):
                 if isinstance(value, BoundedCache | LatestCache):
-                    value.clear()
+                    forget(value)
+
+
+def forget(cache: BoundedCache[Any] | LatestCache[Any]) -> None:
+    """Forget what one cache keeps."""
+    kept = cache._made if isinstance(cache, LatestCache) else cache
+    with kept._lock:
+        kept._kept.clear()

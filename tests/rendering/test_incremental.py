@@ -26,7 +26,7 @@ from mailer.rendering.template_context.page import Page
 from mailer.settings import Settings
 from tests.factories.draft_edition import Draft
 from tests.factories.sample_edition import SAMPLE, SECTORS
-from tests.rendering.caches import forget_everything
+from tests.rendering.caches import forget, forget_everything
 
 SETTINGS = Settings.model_validate(
     {
@@ -118,7 +118,7 @@ def test_the_mjml_is_that_of_the_whole_mail_too(sample: Edition, drawn: list[int
     changed = change_some(sample, 2)
     again = compile_mjml(changed, SETTINGS)
     assert drawn == [9, 1]
-    incremental._cached_renders.clear()
+    forget(incremental._cached_renders)
     assert again == compile_mjml(changed, SETTINGS)
 
 
@@ -331,7 +331,7 @@ def test_a_fault_of_one_story_names_the_line_in_the_whole_mail(
     compile_edition(sample, SETTINGS, overrides=tmp_path)
     with pytest.raises(TemplateError) as first:
         compile_edition(change_some(sample, ordinary), SETTINGS, overrides=tmp_path)
-    incremental._cached_renders.clear()
+    forget(incremental._cached_renders)
     with pytest.raises(TemplateError) as whole:
         compile_edition(change_some(sample, ordinary), SETTINGS, overrides=tmp_path)
     assert str(first.value) == str(whole.value)
@@ -350,7 +350,7 @@ def test_what_a_story_needs_in_the_head_draws_the_whole_mail(sample: Edition, tm
     changed = change_some(sample, 3)
     again = compile_edition(changed, SETTINGS, overrides=tmp_path)
     assert ".z{margin:0}" in again.html
-    incremental._cached_renders.clear()
+    forget(incremental._cached_renders)
     assert again == compile_edition(changed, SETTINGS, overrides=tmp_path)
 
 

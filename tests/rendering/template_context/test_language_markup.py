@@ -8,11 +8,11 @@ import pytest
 from lxml import html as lxml_html
 
 from editions.reader import read_edition
-from mailer.database.models import LetterKind
+from mailer.database.models import TransactionalMailKind
 from mailer.i18n import load_translator
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.template_context.language_markup import embed_sender_text, embed_text
-from mailer.selfservice.transactional_mails import build_letter
+from mailer.selfservice.transactional_mails import build_transactional_mail
 from mailer.settings import Settings
 from tests.factories.sample_edition import sample_settings
 from tests.factories.small_edition import write_edition
@@ -89,22 +89,22 @@ def test_the_footer_of_a_mail_in_the_office_s_own_language_has_no_marks(tmp_path
 
 
 @pytest.mark.parametrize(("tag", "said"), [("mn", "en"), ("en", "en")])
-def test_a_letter_says_the_office_and_its_address_in_their_own_language(
+def test_a_transactional_mail_says_the_office_and_its_address_in_their_own_language(
     tag: str, said: str, now: datetime
 ) -> None:
-    letter = message_from_bytes(
-        build_letter(
-            LetterKind.confirm,
+    mail = message_from_bytes(
+        build_transactional_mail(
+            TransactionalMailKind.confirm,
             envelope="bat@example.org",
             url="https://news.example.org/confirm/x",
             translator=load_translator(tag),
             settings=settings_in(""),
-            letter_id=1,
+            mail_id=1,
             now=now,
         ),
         policy=policy.default,
     )
-    html, text = (letter.get_body((kind,)).get_content() for kind in ("html", "plain"))
+    html, text = (mail.get_body((kind,)).get_content() for kind in ("html", "plain"))
     for words in ("5-15-3 Waijiaogongyu", "Office of Beijing", "UNESCO Beijing"):
         assert find_language(html, words) == said
     assert "Office of Beijing\n5-15-3 Waijiaogongyu" in text.replace("\r\n", "\n")

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
-from mailer.database.models import QueuedLetter
+from mailer.database.models import QueuedTransactionalMail
 from mailer.selfservice.form_token import make_form_token
 from mailer.selfservice.mail_requests import MAX_REQUESTS_PER_NETWORK
-from mailer.selfservice.mail_worker import claim_letter, run_letter_worker, send_due_letters
+from mailer.selfservice.mail_worker import claim_mail, run_mail_worker, send_due_mails
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.status_changes import suppress
@@ -44,15 +44,15 @@ class Door:
         return ask(self.url, "POST", path, body, headers or OWN)
 
     def mails(self) -> list[EmailMessage]:
-        """Have everything mailed that is due; the letters of this and all rounds before."""
-        send_due_letters(self.workspace, self.engine)
+        """Have everything mailed that is due; the mails of this and all rounds before."""
+        send_due_mails(self.workspace, self.engine)
         return [
             message_from_bytes(received.content, _class=EmailMessage, policy=policy.default)
             for received in self.server.received
         ]
 
     def link(self, number: int = -1) -> str:
-        """The path the button of a letter leads to."""
+        """The path the button of a mail leads to."""
         text = self.mails()[number].get_body(("plain",))
         assert text is not None
         return urlsplit(re.findall(r"https?://\S+", text.get_content())[0]).path
@@ -310,37 +310,37 @@ def test_an_address_barred_between_the_mail_and_the_press_stays_barred(door: Doo
 # --- mailing ------------------------------------------------------------------------------------------------
 
 
-def letters(engine: Engine) -> list[QueuedLetter]:
+def queued_mails(engine: Engine) -> list[QueuedTransactionalMail]:
     with Session(engine) as session:
-        return list(session.exec(select(QueuedLetter)))
+        return list(session.exec(select(QueuedTransactionalMail)))
 
 
 def make_due(engine: Engine) -> None:
     with Session(engine) as session:
-        for letter in session.exec(select(QueuedLetter)):
-            letter.not_before = letter.asked_at
-            session.add(letter)
+        for mail in session.exec(select(QueuedTransactionalMail)):
+            mail.not_before = mail.asked_at
+            session.add(mail)
         session.commit()
 
 
-def test_what_the_relay_puts_off_is_the_same_letter_when_it_is_tried_again(door: Door) -> None:
+def test_what_the_relay_puts_off_is_the_same_mail_when_it_is_tried_again(door: Door) -> None:
     door.server.answer(Stage.dot, "451 4.3.0 Try again later", times=1)
     door.post("/subscribe", email="mei@example.org")
     assert door.mails() == []
-    (letter,) = letters(door.engine)
-    assert (letter.attempts, "451" in letter.reason) == (1, True)
-    assert send_due_letters(door.workspace, door.engine) == 0
+    (queued,) = queued_mails(door.engine)
+    assert (queued.attempts, "451" in queued.reason) == (1, True)
+    assert send_due_mails(door.workspace, door.engine) == 0
     make_due(door.engine)
     (mail,) = door.mails()
-    assert letter.token in bytes(mail).decode().replace("=\n", "")
-    assert letters(door.engine) == []
+    assert queued.token in bytes(mail).decode().replace("=\n", "")
+    assert queued_mails(door.engine) == []
 
 
-def test_a_letter_whose_writer_died_is_written_by_another(door: Door) -> None:
+def test_a_mail_whose_sender_died_is_sent_by_another(door: Door) -> None:
     door.post("/subscribe", email="mei@example.org")
-    taken = claim_letter(door.workspace, door.engine)
+    taken = claim_mail(door.workspace, door.engine)
     assert taken is not None
-    assert claim_letter(door.workspace, door.engine) is None
+    assert claim_mail(door.workspace, door.engine) is None
     make_due(door.engine)
     assert taken.token in door.link()
     assert len(door.mails()) == 1
@@ -350,14 +350,14 @@ def test_a_dead_address_is_not_tried_again(door: Door) -> None:
     door.server.answer(Stage.rcpt, "550 5.1.1 No such user")
     door.post("/subscribe", email="mei@example.org")
     assert door.mails() == []
-    assert letters(door.engine) == []
+    assert queued_mails(door.engine) == []
 
 
-def test_letters_go_out_by_themselves_beside_the_pages(door: Door) -> None:
+def test_transactional_mails_go_out_by_themselves_beside_the_pages(door: Door) -> None:
     stop = threading.Event()
     said: list[str] = []
     thread = threading.Thread(
-        target=run_letter_worker,
+        target=run_mail_worker,
         args=(door.workspace,),
         kwargs={"stop": stop, "report": said.append, "poll_seconds": 0.01},
     )
