@@ -15,13 +15,15 @@ from pathlib import Path
 from types import MappingProxyType
 from unicodedata import normalize
 
-from locales.name_keys import exact_key, loose_key, reorder_name, split_names
+from locales.name_keys import exact_and_loose_key, exact_key, loose_key, reorder_name, split_names
 from locales.similar_names import SimilarNames, index_similar_names
 from locales.state_forms import split_state_form
 
 _CLDR_LANGUAGES = ("en", "zh_Hans", "zh_Hant", "ja", "ko", "mn", "fr", "es", "ru", "ar", "de")
 _DATA = Path(__file__).with_name("countries.toml")
 _NAMES = Path(__file__).with_name("country_names.tsv")
+# The longest name has 60. A cell of a column taken for countries by mistake may be of any length.
+_MOST_CHARACTERS = 150
 _GERMAN_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
 
@@ -69,6 +71,8 @@ def find_countries(text: str) -> tuple[str, ...]:
     Empty when it is not known. Several when the name is shared, such as "Korea". A text of several names
     ("Myanmar (Burma)") is known when all of them are of one country.
     """
+    if len(text) > _MOST_CHARACTERS:
+        return ()
     if codes := _find_name(text):
         return codes
     meanings = {_find_name(part) for part in split_names(text)}
@@ -78,6 +82,8 @@ def find_countries(text: str) -> tuple[str, ...]:
 def suggest_countries(text: str, *, names: int = 6) -> tuple[str, ...]:
     """The codes of the countries that ``text`` probably means: those it names, or else those with a name that
     differs from it by a slip or two, at most ``names``. Never one that only shares a word with it."""
+    if len(text) > _MOST_CHARACTERS:
+        return ()
     if codes := find_countries(text):
         return codes
     return (_replaced(text) or _likely().get(exact_key(text), ()) or _similar_names().find(text))[:names]
@@ -152,12 +158,12 @@ def _index_names(names: Iterable[tuple[str, str]]) -> _NameIndex:
     exact: defaultdict[str, dict[str, None]] = defaultdict(dict)
     loose: defaultdict[str, dict[str, None]] = defaultdict(dict)
     for name, code in names:
-        key = exact_key(name)
+        key, loose_form = exact_and_loose_key(name)
         # CLDR's "É.-U." and "R.-U." are not the codes EU and RU, unless their points are there.
         is_abbreviation = "." in name and len(key) == 2
         exact[name.casefold() if is_abbreviation else key][code] = None
         if not is_abbreviation:
-            loose[loose_key(name)][code] = None
+            loose[loose_form][code] = None
     return _NameIndex(
         {key: tuple(codes) for key, codes in exact.items()},
         {key: tuple(codes) for key, codes in loose.items()},

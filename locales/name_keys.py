@@ -5,7 +5,7 @@ as "of" and "les" and writes abbreviations out, so "Congo, Dem. Rep." is "Democr
 """
 
 import re
-from unicodedata import combining, normalize
+from unicodedata import normalize
 
 _WORD = re.compile(r"[^\W_]+")
 _INVERTED = re.compile(r"\s*([^,،(]+?)\s*(?:[,،]\s*([^,،()]+?)|\(\s*([^()]+?)\s*\))\s*")
@@ -29,6 +29,9 @@ _LETTERS = str.maketrans(
         "ʻ": "'",
     }
 )
+_ACCENTS = re.compile(
+    "([A-Za-z\u00c0-\u02af\u0370-\u03ff\u05d0-\u06ff])[\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670]+"
+)
 _RUSSIAN_ISLANDS = re.compile(r"\bо-в(а?)\b")
 _LEFT_OUT = frozenset(
     "the of and l le la les d de du des et el los las del y der die das und и".split()  # noqa: SIM905
@@ -50,13 +53,19 @@ _WRITTEN_OUT = {
 
 def exact_key(name: str) -> str:
     """The letters and digits of ``name`` without case, accents and "the"; "&" is "and", "St" is "saint"."""
-    words = ("saint" if word == "st" else word for word in name_words(name))
-    return "".join(word for word in words if word != "the")
+    return exact_and_loose_key(name)[0]
 
 
 def loose_key(name: str) -> str:
     """The key of ``name`` without articles and prepositions, with abbreviated words written out."""
-    return "".join(distinctive_words(name_words(name)))
+    return exact_and_loose_key(name)[1]
+
+
+def exact_and_loose_key(name: str) -> tuple[str, str]:
+    """The exact and the loose key of ``name``."""
+    words = name_words(name)
+    exact = "".join(["saint" if word == "st" else word for word in words if word != "the"])
+    return exact, "".join(distinctive_words(words))
 
 
 def name_words(name: str) -> list[str]:
@@ -88,9 +97,4 @@ def split_names(name: str) -> list[str]:
 
 def _without_accents(text: str) -> str:
     """``text`` without marks on Latin, Greek, Hebrew and Arabic letters; elsewhere they make another one."""
-    kept: list[str] = []
-    for char in normalize("NFD", text):
-        if combining(char) and kept and (kept[-1] <= "\u03ff" or "\u0590" <= kept[-1] <= "\u06ff"):
-            continue
-        kept.append(char)
-    return normalize("NFC", "".join(kept)).translate(_LETTERS)
+    return normalize("NFC", _ACCENTS.sub(r"\1", normalize("NFD", text))).translate(_LETTERS)

@@ -1,5 +1,7 @@
 """Countries: their codes and names, and what people write for them."""
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -91,6 +93,16 @@ def test_every_country_is_understood_by_the_name_it_has_in_its_own_languages(lan
     assert own
     for code in own:
         assert find_countries(names[code]) == (code,)
+
+
+def test_a_name_of_the_united_nations_is_understood_without_loading_cldr() -> None:
+    program = """
+import sys
+from locales.countries import find_countries
+assert find_countries("Fédération de Russie") == ("RU",)
+assert "babel" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], cwd=FOLDER.parent, check=True)
 
 
 def test_a_formal_name_is_understood_in_the_order_of_a_register() -> None:
@@ -292,6 +304,11 @@ def test_a_suggestion_is_not_an_answer(written: str) -> None:
 @given(st.text(max_size=20))
 def test_a_suggestion_is_always_a_code(written: str) -> None:
     assert all(is_country(code) for code in (*suggest_countries(written), *find_countries(written)))
+
+
+@pytest.mark.parametrize("part", [" ", "Mali, (", "Mali/", "é"])
+def test_a_cell_of_any_length_is_answered(part: str) -> None:
+    assert suggest_countries(f"{part * 300_000}x") == ()
 
 
 @pytest.mark.parametrize(
