@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff
-from mailer.dispatch.relay_settings import list_relays, merge_relay_settings
 from mailer.dispatch.relays import Relay, Relays, open_relays
 from mailer.errors import ConfigurationError
-from mailer.settings import RelaySettings, SenderSettings, Settings, SmtpSettings
+from mailer.settings import SenderSettings, Settings, SmtpSettings
 from mailer.smtp.interfaces import Connection, MessageSource, Transport
 from mailer.smtp.maildir_transport import MaildirTransport
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
@@ -451,27 +450,6 @@ def test_every_relay_inherits_what_it_leaves_out(tmp_path: Path) -> None:
         ("smtp://a.example.org", 7),
         ("smtp://b.example.org", 7),
     ]
-
-
-@pytest.mark.parametrize(
-    ("own", "inherits"),
-    [
-        ({"url": "smtp://u@b"}, True),
-        ({"url": "smtp://u:p@b"}, False),
-        ({"url": "smtp://u@b", "password_file": "mine"}, False),
-        ({"url": "smtp://u@b", "token_file": "mine"}, False),
-    ],
-)
-def test_a_relay_with_a_secret_of_its_own_is_not_told_another(own: dict[str, str], inherits: bool) -> None:
-    smtp = SmtpSettings(password_file=Path("shared"), token_file=Path("shared-token"))
-    laid = merge_relay_settings(smtp, RelaySettings.model_validate({"name": "b", **own}))
-    assert (laid.token_file == Path("shared-token")) is inherits
-    assert (laid.password_file == Path("shared")) is inherits
-
-
-def test_relays_are_listed_in_the_order_of_the_file() -> None:
-    smtp = {"relays": [{"name": name, "url": f"smtp://{name}"} for name in ("z", "a", "m")]}
-    assert [relay.name for relay in list_relays(SmtpSettings.model_validate(smtp))] == ["z", "a", "m"]
 
 
 @pytest.mark.parametrize(
