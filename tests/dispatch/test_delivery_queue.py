@@ -29,7 +29,7 @@ from tests.factories.deliveries import (
     set_campaign_state,
     set_status,
 )
-from tests.smtp.fake_source import await_that, run, settle_down
+from tests.smtp.fake_source import await_condition, run, run_pending
 
 S = DeliveryState
 SENT = classify_reply(Stage.dot, 250, "2.0.0 queued")
@@ -107,12 +107,12 @@ def test_what_happens_in_one_moment_is_one_commit(engine: Engine, campaign: int)
         first, second, third = (started.take() for _ in range(3))
         told: list[bool] = []
         started.queue.request_send(first, told.append)
-        await settle_down()
+        await run_pending()
         started.queue.report(first, SENT)
         started.queue.request_send(second, told.append)
         started.queue.request_send(third, told.append)
         assert (told, started.counts.current().sent) == ([True], 0)
-        await settle_down()
+        await run_pending()
         assert told == [True, True, True]
         assert [(len(batch.sent), len(batch.starting)) for batch in started.ledger.batches] == [
             (0, 1),
@@ -133,7 +133,7 @@ def test_leave_is_given_only_once_it_is_on_record(engine: Engine, campaign: int)
             started.take(), lambda _: seen.append(read_states(engine)["reader0@example.org"])
         )
         assert seen == []
-        await settle_down()
+        await run_pending()
         assert seen == [S.in_doubt]
         started.ledger.close()
 
@@ -150,12 +150,12 @@ def test_what_may_not_begin_goes_back_and_is_not_ours(engine: Engine, campaign: 
             started.queue.request_send(
                 claim, lambda may, number=claim.delivery_id: told.update({number: may})
             )
-        await await_that(lambda: started.queue.is_empty)
+        await await_condition(lambda: started.queue.is_empty)
         assert told == {first.delivery_id: True, second.delivery_id: False}
         assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.claimed]
         set_campaign_state(engine, campaign, CampaignState.paused)
         started.queue.request_send(third, lambda may: told.update({third.delivery_id: may}))
-        await await_that(lambda: started.queue.is_empty)
+        await await_condition(lambda: started.queue.is_empty)
         assert not told[third.delivery_id]
         started.ledger.close()
 
@@ -169,7 +169,7 @@ def test_clearing_puts_ends_on_record_and_the_rest_back(engine: Engine, campaign
         started = Run(engine, campaign)
         first = started.take()
         started.queue.request_send(first, lambda _: None)
-        await settle_down()
+        await run_pending()
         started.queue.report(first, SENT)
         assert (len(started.queue), started.queue.is_empty) == (2, False)
         started.queue.flush()
@@ -188,11 +188,11 @@ def test_an_end_that_is_no_longer_ours_is_not_told(engine: Engine, campaign: int
         first, second, _ = (started.take() for _ in range(3))
         for claim in (first, second):
             started.queue.request_send(claim, lambda _: None)
-        await settle_down()
+        await run_pending()
         # Another dispatcher has taken us for dead, and over what we had in hand.
         Ledger(engine, campaign, "them").rescue(["us"])
         started.queue.report(first, SENT)
-        await await_that(lambda: started.queue.is_empty)
+        await await_condition(lambda: started.queue.is_empty)
         assert started.counts.current().sent == 0
         started.ledger.close()
 
@@ -214,7 +214,7 @@ def test_a_delivery_whose_turn_comes_soon_is_told_of_and_one_for_later_is_put_of
         started = Run(engine, campaign, plan)
         assert started.take().subscriber.email == "reader0@example.org"
         assert (len(started.queue), started.queue.is_empty, started.changes) == (0, False, 0)
-        await await_that(lambda: started.changes == 1)
+        await await_condition(lambda: started.changes == 1)
         assert started.take().subscriber.email == "reader1@example.org"
         started.ledger.close()
 
@@ -230,11 +230,11 @@ def test_nothing_begins_once_the_ledger_has_failed(engine: Engine, campaign: int
         told: list[bool] = []
         started.ledger.is_broken = True
         started.queue.request_send(first, told.append)
-        await settle_down()
+        await run_pending()
         started.ledger.is_broken = False
         started.queue.request_send(second, told.append)
         started.queue.report(first, SENT)
-        await settle_down()
+        await run_pending()
         started.queue.flush()
         # Not even a no: what is on record is not known, and whoever rescues it will find out.
         assert (told, started.counts.current().sent, started.ledger.batches) == ([], 0, [])
@@ -269,7 +269,7 @@ def test_a_message_that_cannot_be_built_fails_alone(engine: Engine, campaign: in
         started = Run(engine, campaign, build=build)
         assert started.queue.build(started.take()) is None
         assert started.queue.build(started.take()) is not None
-        await settle_down()
+        await run_pending()
         assert started.counts.current() == Counts(audience=3, failed=1, queued=2)
         started.queue.flush()
         started.ledger.close()
@@ -287,7 +287,7 @@ def test_a_campaign_that_the_breaker_pauses_stops_the_queue(engine: Engine) -> N
         for _ in range(20):
             started.queue.report(started.take(), fault)
         assert not started.queue.is_stopped
-        await settle_down()
+        await run_pending()
         assert (started.queue.is_stopped, started.changes) == (True, 1)
         started.queue.flush()
         started.ledger.close()
