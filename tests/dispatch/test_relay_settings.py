@@ -37,11 +37,11 @@ def make_settings(url: str, **values: object) -> SmtpSettings:
         ({"url": "smtp://u@b", "token_file": "mine"}, False),
     ],
 )
-def test_a_relay_with_a_secret_of_its_own_is_not_told_another(own: dict[str, str], inherits: bool) -> None:
+def test_a_relay_with_its_own_password_or_token_inherits_neither(own: dict[str, str], inherits: bool) -> None:
     smtp = SmtpSettings(password_file=Path("shared"), token_file=Path("shared-token"))
-    laid = merge_relay_settings(smtp, RelaySettings.model_validate({"name": "b", **own}))
-    assert (laid.token_file == Path("shared-token")) is inherits
-    assert (laid.password_file == Path("shared")) is inherits
+    merged = merge_relay_settings(smtp, RelaySettings.model_validate({"name": "b", **own}))
+    assert (merged.token_file == Path("shared-token")) is inherits
+    assert (merged.password_file == Path("shared")) is inherits
 
 
 def test_relays_are_listed_in_the_order_of_the_file() -> None:
