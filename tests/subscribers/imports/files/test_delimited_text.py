@@ -164,3 +164,50 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "nothing.csv")
     with pytest.raises(ImportFileError, match="cannot be read"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("declared", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;"])
+def test_a_first_line_that_declares_the_delimiter_is_read_and_counted(
+    tmp_path: Path, encoding: str, declared: str
+) -> None:
+    text = f"{declared}\r\nE-post;Namn\r\nann@example.org;Åsa, Li\r\n"
+    assert read(write(tmp_path, text.encode(encoding))) == [
+        (2, ("E-post", "Namn")),
+        (3, ("ann@example.org", "Åsa, Li")),
+    ]
+
+
+@pytest.mark.parametrize("declared", ["sep=\t", "sep=\\t"])
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_the_declared_delimiter_may_be_a_tab(tmp_path: Path, declared: str, end: str) -> None:
+    text = end.join([declared, "email\tname;a", "ann@example.org\tAnn;b", ""])
+    assert read(write(tmp_path, text))[1] == (3, ("ann@example.org", "Ann;b"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Commas in the header, in a title and in every name; a title with neither; a column of notes.
+        '"Name, first and last";"E-mail, work"\n"Li, Ann";ann@example.org\n"Li, Bo";bo@example.org\n',
+        "Partners, friends, press, as of March\n\nName;Mail\nAnn;ann@example.org\nBo;bo@example.org\n",
+        "Our list\nName;Mail\nLi, Ann;ann@example.org\nLi, Bo;bo@example.org\n",
+        "Mail;Notes\nann@example.org;a, b, c\nbo@example.org;d, e, f\ncy@example.org;\n",
+        "Name;Mail\nLi, Ann;Ann Li <ann@example.org>\nBo;Bo <bo@example.org>\n",
+        "Name;Mail\n",
+    ],
+)
+def test_the_delimiter_is_the_one_that_fits_the_rows(tmp_path: Path, text: str) -> None:
+    assert detect_delimiter(make_file_source(write(tmp_path, text)), "utf-8") == ";"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email\nann@example.org; ann2@example.org\nbo@example.org; bo2@example.org\n",
+        "email,name,notes\nann@example.org; ann2@example.org,Ann,a;b\n",
+        "email\nann@example.org\n",
+    ],
+)
+def test_several_addresses_in_a_cell_are_no_columns(tmp_path: Path, text: str) -> None:
+    assert detect_delimiter(make_file_source(write(tmp_path, text)), "utf-8") == ","
