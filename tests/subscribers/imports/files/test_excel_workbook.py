@@ -224,7 +224,7 @@ def test_a_bomb_beside_a_picture_is_refused_by_its_own_size(tmp_path: Path) -> N
 
 
 def test_texts_that_take_too_much_memory_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("subscribers.imports.files.excel_workbook._MAX_SHARED_TEXTS", 2)
+    monkeypatch.setattr("subscribers.imports.files.shared_texts._MAX_SHARED_TEXTS", 2)
     rows = sheet_data('<row r="1"><c r="A1" t="s"><v>0</v></c></row>')
     with pytest.raises(ImportFileError, match="more than 2 different texts, or 160 MB"):
         read(excel(rows, texts="<si><t>a</t></si>" * 3), tmp_path)
