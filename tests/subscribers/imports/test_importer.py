@@ -341,6 +341,7 @@ def test_the_report_has_the_fields_that_scripts_rely_on() -> None:
         "suppressed": 4,
         "refused": [{"row": 7, "reason": "no address."}],
         "parts": [],
+        "notes": [],
     }
 
 
