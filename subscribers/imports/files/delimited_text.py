@@ -19,7 +19,7 @@ DELIMITERS = ",;\t|"
 MAX_COLUMNS = 1000
 _SAMPLE_LENGTH, _SAMPLE_ROWS = 1 << 16, 100
 # Excel's own way to say how a file is delimited. Saved again, the line has the delimiters of other rows too.
-_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(?:(\\t)|([^\r\n\"]))\"?(?:\2|\t)*[\r\n]*", re.IGNORECASE)
+_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(?:(\\t)\"?\t*|([^\r\n\"])\"?\2*)[\r\n]*", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _ADDRESS = re.compile(r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]+")
 

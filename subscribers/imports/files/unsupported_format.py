@@ -43,6 +43,7 @@ _MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"^\s*<\?xml\b"), "it is an XML file, not a list of rows. Export the list as CSV or .xlsx."),
 )
 _SHORTCUT = re.compile(r'^\s*\{\s*"[^{}]*docs\.google\.com/spreadsheets', re.DOTALL)
+_WEB_ARCHIVE = re.compile(r"^MIME-Version:.{1,500}multipart/related", re.DOTALL | re.IGNORECASE)
 _JSON = re.compile(r'^\s*(?:\[\s*)?\{\s*"')
 _DOCUMENTS: Mapping[str, str] = MappingProxyType(
     {
@@ -67,6 +68,8 @@ def describe_unsupported(source: FileSource) -> str | None:
     text = start.decode(encoding, "ignore").lstrip("\ufeff")
     if text.lstrip().startswith("<"):
         return next((words for pattern, words in _MARKUP if pattern.search(text)), None)
+    if _WEB_ARCHIVE.search(text):
+        return f"it is a web page with its pictures (MHTML), whatever its name says. {_SAVE}"
     if _SHORTCUT.search(text):
         return (
             "it is a shortcut to Google Sheets. In Google Sheets, choose File > Download > Microsoft Excel."

@@ -16,7 +16,9 @@ from subscribers.imports.files.file_source import FileSource
 
 # A parameter's value may be quoted, and then contain a colon: GEO="geo:47.9,106.9".
 _PROPERTY = re.compile(
-    r"(?:[\w-]+\.)?(?P<name>[\w-]+)(?P<parameters>(?:;(?:[^\":;]|\"[^\"]*\")*)*):(?P<value>.*)", re.DOTALL
+    r"(?:[\w-]++\.)?(?P<name>[\w-]++)"
+    r"(?P<parameters>(?:;(?:[^\":;]++|\"[^\"]*+\"|\")*+)*+):(?P<value>.*)",
+    re.DOTALL,
 )
 _PREFERENCE = re.compile(r";PREF=\"?(\d{1,3})")
 _PREFERRED = re.compile(r"[;=,\"]PREF(?![\w=])")

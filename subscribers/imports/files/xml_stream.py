@@ -95,7 +95,8 @@ def parse_xml(part: FileSource, file: str, handler: XmlHandler) -> Iterator[None
                 ):
                     raise ImportFileError(
                         file,
-                        f"its part {title} is not what a spreadsheet program writes.",
+                        f"its part {title} is not what a spreadsheet program writes. Open it in Excel or "
+                        "LibreOffice and save it again.",
                     )
                 yield
             parser.Parse(b"", True)

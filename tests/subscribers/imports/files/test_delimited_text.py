@@ -185,6 +185,11 @@ def test_the_declared_delimiter_may_be_a_tab(tmp_path: Path, declared: str, end:
     assert read(write(tmp_path, text))[1] == (3, ("ann@example.org", "Ann;b"))
 
 
+def test_a_first_line_that_only_begins_like_a_declaration_is_a_row(tmp_path: Path) -> None:
+    # So many tabs that a pattern which may take them in two ways would never end.
+    assert read(write(tmp_path, "sep=" + "\t" * 60 + "x\nann@example.org\n"))[0][1][-1] == "x"
+
+
 @pytest.mark.parametrize(
     "text",
     [

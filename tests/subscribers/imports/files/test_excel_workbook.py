@@ -6,8 +6,11 @@ import subprocess
 import sys
 from datetime import date, datetime, time
 from pathlib import Path
+from xml.sax.saxutils import escape
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
@@ -106,6 +109,27 @@ def test_shared_and_rich_texts_are_read_without_their_pronunciation(tmp_path: Pa
     tokyo = "<r><t>東</t></r><r><t>京</t></r><rPh><t>トウキョウ</t></rPh>"
     texts = f"<si><t>a</t></si><si>{tokyo}</si>"
     assert cells(excel(rows, texts=texts), tmp_path) == [("東京", "a", "", "f\ng", "", "2024-01-02")]
+
+
+LETTERS = st.text(
+    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs", "Cn"]), min_size=1, max_size=20
+)
+
+
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(LETTERS, min_size=1, max_size=4), min_size=1, max_size=4))
+def test_every_text_comes_back_as_it_was_written(tmp_path: Path, table: list[list[str]]) -> None:
+    texts: dict[str, int] = {}
+    rows = sheet_data(
+        *(
+            "<row>"
+            + "".join(f'<c t="s"><v>{texts.setdefault(text, len(texts))}</v></c>' for text in row)
+            + "</row>"
+            for row in table
+        )
+    )
+    shared = "".join(f"<si><t>{escape(text)}</t></si>" for text in texts)
+    assert cells(excel(rows, texts=shared), tmp_path) == [tuple(row) for row in table]
 
 
 @pytest.mark.parametrize("prefix", ["", "x"])

@@ -25,6 +25,7 @@ FILES: dict[str, tuple[bytes, str]] = {
     "list.csv.gz": (b"\x1f\x8b\x08\0", "gzip"),
     "export.xls": (b"\n<table border=1>\n<tr><td>email</td></tr></table>", r"web page \(HTML\)"),
     "page.xls": ("\ufeff<html xmlns:x='urn:excel'>".encode("utf-16"), r"web page \(HTML\)"),
+    "archive.xls": (b'MIME-Version: 1.0\nContent-Type: multipart/related; boundary="x"\n', "MHTML"),
     "2003.xls": (
         b'<?xml version="1.0"?>\n<Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
         "XML Spreadsheet 2003",

@@ -104,6 +104,10 @@ def test_the_card_of_an_assistant_inside_another_is_left_out(tmp_path: Path) -> 
     ]
 
 
+def test_a_quotation_mark_that_is_never_closed_loses_no_address(tmp_path: Path) -> None:
+    assert read(card('EMAIL;TYPE="work:ann@x.org'), tmp_path) == [{"email": "ann@x.org"}]
+
+
 @pytest.mark.parametrize("text", ["BEGIN:VCARD\nFN:Ann\n", "BEGIN:VCARD\nFN:Ann\n" + card("FN:Bob")])
 def test_a_card_without_an_end_is_refused(tmp_path: Path, text: str) -> None:
     with pytest.raises(ImportFileError, match="a card has no end"):
