@@ -16,9 +16,12 @@ from editions.checks.disabled_checks import (
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
+from editions.skeleton.example_remains import find_example_remains
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from locales.languages import text_direction
+from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import find_database_problem, find_variants, list_cohorts
+from mailer.campaigns.example_sender import find_example_sender
 from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS
@@ -33,7 +36,7 @@ from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
 from mailer.rendering.themes.phrases import find_phrase_language
 from mailer.rendering.themes.theme import Theme, load_theme
-from mailer.settings import Settings
+from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
 from subscribers.segments.segment import eligible
 
@@ -45,6 +48,8 @@ class PreflightReport:
     ``edition`` is None if its files could not be read at all; ``compiled`` is empty if they contain errors.
     ``mails`` are the mails that were checked: each variant in each language. ``switched_off`` are the
     checks the edition has switched off, with the reason and the problems they would have reported.
+    ``launch_problems`` are not in ``problems``: they do not matter while an edition is written or previewed,
+    but with any of them no campaign is launched.
     """
 
     slug: str
@@ -53,6 +58,7 @@ class PreflightReport:
     problems: tuple[Problem, ...]
     switched_off: tuple[DisabledCheckResult, ...] = ()
     mails: tuple[Mail, ...] = ()
+    launch_problems: tuple[Problem, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -74,8 +80,9 @@ def run_preflight(
             ``problems``.
     """
     inspection = inspect_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
+    launch_problems = find_launch_problems(workspace, slug)
     if inspection.edition is None:
-        return _build_report(slug, inspection, (), (), ())
+        return replace(_build_report(slug, inspection, (), (), ()), launch_problems=launch_problems)
     compiled, problems = _compile(workspace, inspection.edition)
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
@@ -85,7 +92,23 @@ def run_preflight(
         problems.append(_template_problem(error))
     except BuildError as error:
         problems.append(_problem("message-header", str(error)))
-    return _build_report(slug, inspection, compiled, mails, [*problems, *check_mails(mails)])
+    report = _build_report(slug, inspection, compiled, mails, [*problems, *check_mails(mails)])
+    return replace(report, launch_problems=launch_problems)
+
+
+def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]:
+    """What must change before ``slug`` can be sent to anybody, though its mail is in order: a sender who is
+    not the workspace's own or has no postal address, and texts of the example edition.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+    """
+    senders = {
+        "no-postal-address": find_missing_identity(workspace.settings),
+        "example-sender": find_example_sender(workspace.settings),
+    }
+    problems = [_problem(code, message, path=SETTINGS_FILE) for code, message in senders.items() if message]
+    return (*problems, *find_example_remains(workspace.edition_folder(slug)))
 
 
 def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> PreflightReport:
@@ -248,5 +271,5 @@ def _template_problem(error: TemplateError) -> Problem:
     return _problem("mjml" if isinstance(error, MjmlError) else "template", str(error))
 
 
-def _problem(code: str, message: str) -> Problem:
-    return Problem(path=EDITION_FILE, line=1, level=Level.error, code=code, message=message)
+def _problem(code: str, message: str, *, path: str = EDITION_FILE) -> Problem:
+    return Problem(path=path, line=1, level=Level.error, code=code, message=message)

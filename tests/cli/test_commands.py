@@ -5,7 +5,6 @@ import resource
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -13,7 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
-from mailer.workspace_init import create_workspace
+from tests.factories.sample_workspace import create_sample_workspace
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 
 EDITION = "unesco-beijing-2021-2"
@@ -27,7 +26,7 @@ OWN = (
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the sample edition and partners, to be copied."""
-    return create_workspace(tmp_path_factory.mktemp("sample") / "W", sample=True, now=datetime.now(UTC)).root
+    return create_sample_workspace(tmp_path_factory.mktemp("sample") / "W").root
 
 
 @pytest.fixture
