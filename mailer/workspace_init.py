@@ -35,6 +35,11 @@ _EXAMPLE = templates.ROOT / "workspace" / "example.toml"
 _SECTION_KEYS = frozenset({"feature", "centres-and-chairs", "campaigns", "office", "other"})
 _MAX_SECTOR_NAME = 100
 _MIN_POSTAL_ADDRESS = 5
+_SECTOR_NAMES_HINT = """\
+# Their names in the other languages of your mails and pages.
+# [sector_names.fr]
+# education = "Éducation"
+"""
 _COUNTRIES_HINT = """\
 # The names of countries as your organisation writes them, where they differ from the usual ones.
 # [countries]
@@ -165,13 +170,30 @@ def create_workspace(
     root.parent.mkdir(parents=True, exist_ok=True)
     building = Path(tempfile.mkdtemp(prefix=f".{root.name}.", dir=root.parent))
     try:
-        settings = _write_settings(founder, sample=sample)
+        settings = format_settings(founder, sample=sample)
         created = _fill_workspace(building, settings, sample=sample, edition=edition, now=now)
         _move_into_place(building, root)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
     return CreatedWorkspace(root=root, editions=created.editions, partners=created.partners)
+
+
+def format_settings(founder: Founder | None, *, sample: bool) -> str:
+    """The text of ``mailer.toml`` for a new workspace, as :func:`create_workspace` writes it."""
+    example = _EXAMPLE.read_text(encoding="utf-8")
+    values = tomllib.loads(example)
+    sender: Mapping[str, str] = values["sender"]
+    sectors: Mapping[str, str] = values["sectors"]
+    # With the sample belong the names of countries that its stories are written with.
+    rest = example[example.index("# The names of countries") :]
+    if founder is not None:
+        sender = _list_sender(founder)
+        sectors = {**sectors, **founder.sectors} if sample else founder.sectors
+        rest = rest if sample else _COUNTRIES_HINT
+    lists = "\n".join(["[sectors]", *_toml_lines(sectors), "", _SECTOR_NAMES_HINT, rest])
+    pattern = Template(_SETTINGS_TEMPLATE.read_text(encoding="utf-8"))
+    return pattern.substitute(sender="\n".join(_toml_lines(sender)), lists=lists)
 
 
 def _clean(text: str, field: str, limit: int = 300) -> str:
@@ -183,23 +205,6 @@ def _clean(text: str, field: str, limit: int = 300) -> str:
 
 def _has_text(text: str) -> bool:
     return any(character.isalnum() for character in text)
-
-
-def _write_settings(founder: Founder | None, *, sample: bool) -> str:
-    """The text of ``mailer.toml``."""
-    example = _EXAMPLE.read_text(encoding="utf-8")
-    values = tomllib.loads(example)
-    sender: Mapping[str, str] = values["sender"]
-    sectors: Mapping[str, str] = values["sectors"]
-    # With the sample belong the names of countries that its stories are written with.
-    rest = example[example.index("# The names of countries") :]
-    if founder is not None:
-        sender = _list_sender(founder)
-        sectors = {**sectors, **founder.sectors} if sample else founder.sectors
-        rest = rest if sample else _COUNTRIES_HINT
-    lists = "\n".join(["[sectors]", *_toml_lines(sectors), "", rest])
-    pattern = Template(_SETTINGS_TEMPLATE.read_text(encoding="utf-8"))
-    return pattern.substitute(sender="\n".join(_toml_lines(sender)), lists=lists)
 
 
 def _list_sender(founder: Founder) -> dict[str, str]:

@@ -12,7 +12,7 @@ from editions.source.folder import EDITION_FILE, STORIES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import read_text_file, text_digest
 
-_KEYS = (("subject",), ("preheader",), ("letter", "name"))
+_KEYS: tuple[tuple[str, ...], ...] = (("subject",), ("preheader",), ("letter", "name"))
 """What the example sets in edition.md for its writer to replace."""
 
 

@@ -16,9 +16,10 @@ from editions.checks.disabled_checks import (
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
+from editions.sections import arrange_sections
 from editions.skeleton.example_remains import find_example_remains
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
-from locales.languages import text_direction
+from locales.languages import language_name, text_direction
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import find_database_problem, find_variants, list_cohorts
 from mailer.campaigns.example_sender import find_example_sender
@@ -34,7 +35,7 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
-from mailer.rendering.themes.phrases import find_phrase_language
+from mailer.rendering.themes.phrases import find_phrase_language, load_phrases
 from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
@@ -88,6 +89,7 @@ def run_preflight(
     mails: list[Mail] = []
     try:
         mails = _make_mails(workspace, inspection.edition, compiled, variants)
+        problems += _find_untranslated_sectors(workspace, inspection.edition)
     except TemplateError as error:
         problems.append(_template_problem(error))
     except BuildError as error:
@@ -128,6 +130,33 @@ def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> P
         return run_preflight(workspace, slug, choose_variants=partial(find_variants, cohorts))
     finally:
         engine.dispose()
+
+
+def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
+    """A warning for each translation in which a section has the name of its sector in another language."""
+    settings, overrides = workspace.settings, workspace.template_overrides
+    used = {section.key for section in arrange_sections(edition, sectors=tuple(settings.sectors))}
+    for language in edition.languages:
+        phrases = load_phrases(language, overrides)
+        # Phrases in the fallback language are no translation.
+        known = phrases.sections if phrases.language.partition("-")[0] == language.partition("-")[0] else {}
+        missing = [
+            slug
+            for slug in settings.sectors
+            if slug in used and slug not in known and not settings.find_sector_name(slug, language)
+        ]
+        if missing and language != edition.language:
+            lines = "; ".join(f'{slug} = "…"' for slug in missing)
+            named = ", ".join(settings.sectors[slug] for slug in missing)
+            yield Problem(
+                path=EDITION_FILE,
+                line=1,
+                level=Level.warning,
+                code="untranslated-sector",
+                message=f"{language}: {named} has no name in {language_name(language, 'en')}, so readers get "
+                f"the one in {language_name(edition.language, 'en')}. Add it to mailer.toml: "
+                f"[sector_names.{language}] {lines}",
+            )
 
 
 def _compile(workspace: Workspace, edition: Edition) -> tuple[list[CompiledEdition], list[Problem]]:
