@@ -36,6 +36,7 @@ from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
 from mailer.rendering.themes.phrases import find_phrase_language, load_phrases
+from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
@@ -179,7 +180,7 @@ def _make_mails(
     variants: Iterable[Variant],
 ) -> list[Mail]:
     overrides = workspace.template_overrides
-    theme = load_theme(edition.template, overrides)
+    theme = color_sectors(load_theme(edition.template, overrides), tuple(workspace.settings.sectors))
     spoken = {mail.language: find_phrase_language(mail.language, overrides) for mail in compiled}
     by_language = {mail.language: mail for mail in compiled}
     wanted = dict.fromkeys((*(mail.full_variant for mail in compiled), *variants))
