@@ -319,6 +319,7 @@ def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
     values = {
         "edition": plan.edition,
         "title": plan.title,
+        "subject": plan.subject,
         "segment": plan.segment.text,
         "language": plan.language,
         "state": CampaignState.draft,
