@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.commands import imports, privacy
+from mailer.cli.commands import imports, one_subscriber, privacy
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
@@ -53,7 +53,7 @@ def read_segment(settings: Settings, query: str, session: Session | None = None)
 
 @click.group()
 def subscribers() -> None:
-    """Import, list, export and remove subscribers."""
+    """Import, add, list, change, export and remove subscribers."""
 
 
 @subscribers.command(name="list")
@@ -209,6 +209,8 @@ def show(context: CliContext, address: str, as_json: bool) -> None:
 
 for _command in (
     *(imports.import_, imports.imports, imports.rollback),
+    *(one_subscriber.add, one_subscriber.edit, one_subscriber.tag),
+    *(one_subscriber.pause, one_subscriber.unsubscribe),
     *(privacy.data, privacy.suppress, privacy.unsuppress, privacy.erase, privacy.prune),
 ):
     subscribers.add_command(_command)
