@@ -86,9 +86,7 @@ class OnListError(SubscriberError):
             "paused": f"To change it: mailer subscribers edit {email}",
             "pending": "They signed up, and were sent a link to confirm it.",
         }
-        come_back = (
-            "Only they can come back, by signing up or through the link in any newsletter they have got."
-        )
+        come_back = "Only they can come back, by signing up, or through the link in a newsletter."
         advice = known.get(status, come_back)
         super().__init__(f"{email} is on the list already, as {status}. {advice}")
 

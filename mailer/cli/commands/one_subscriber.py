@@ -58,7 +58,9 @@ def detail_options(command: Callable[..., None]) -> Callable[..., None]:
 @by_option
 @json_option
 @pass_context
-def add(context: CliContext, address: str, basis: str, by: str, as_json: bool, **details: str | None) -> None:
+def add(
+    context: CliContext, /, address: str, basis: str, by: str, as_json: bool, **details: str | None
+) -> None:
     """Add one person to the list.
 
     An address that must not get mail, or is on the list already, is refused. Example: mailer subscribers add
