@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailer.campaigns.audiences.compliance import find_missing_identity
+from mailer.campaigns.example_sender import find_example_sender
 from mailer.database.clock import read_clock
 from mailer.database.commit_latency import measure_commit_latency
 from mailer.database.schema import ensure_current
@@ -150,6 +152,10 @@ def _check_web(workspace: Workspace) -> Iterator[Diagnosis]:
 
 
 def _check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
+    for fault in (find_missing_identity(workspace.settings), find_example_sender(workspace.settings)):
+        if fault:
+            yield Diagnosis(subject="sender", verdict=Health.bad, message=fault)
+            return
     address = workspace.settings.sender.address
     domain = workspace.settings.sender.domain
     if domain == "example.org" or domain.endswith((".example.org", ".example.com", ".example", ".invalid")):

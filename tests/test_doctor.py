@@ -41,6 +41,26 @@ def look_at(workspace: Workspace, url: str, **values: Any) -> Diagnosis:
     return find(examine(workspace, smtp=smtp), "relay")
 
 
+# --- the sender
+
+
+@pytest.mark.parametrize(
+    ("sender", "verdict", "words"),
+    [
+        ({"address": "office@ministry.int"}, Health.good, "office@ministry.int"),
+        ({"organisation": "UNESCO Beijing Office"}, Health.bad, "organisation is still that of the sample"),
+        ({"postal_address": "-----"}, Health.bad, "postal_address missing"),
+    ],
+)
+def test_a_sender_who_may_not_send_is_bad(
+    workspace: Workspace, sender: dict[str, str], verdict: Health, words: str
+) -> None:
+    settings = workspace.settings.sender.model_copy(update=sender)
+    finding = find(examine(workspace, sender=settings), "sender")
+    assert finding.verdict is verdict
+    assert words in finding.message
+
+
 # --- relays
 
 

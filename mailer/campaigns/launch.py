@@ -107,8 +107,9 @@ def launch(
     the audience at this moment. The commit wakes the workers.
 
     Raises:
-        LaunchRefusedError: the edition has errors, no reader would get it, the web pages are not reachable by
-            https, or a required approval is missing.
+        LaunchRefusedError: the edition has errors or texts of the example, the sender is not the workspace's
+            own, no reader would get it, the web pages are not reachable by https, or a required approval is
+            missing.
     """
     with launch_lock(engine, workspace, plan) as connection:
         return _launch(connection, workspace, plan, now=now, options=options)
@@ -147,6 +148,9 @@ def _check_launchable(settings: Settings, plan: Plan) -> None:
         )
     if fault := find_missing_identity(settings):
         raise LaunchRefusedError(fault)
+    if plan.launch_problems:
+        complaints = "\n".join(str(problem) for problem in plan.launch_problems)
+        raise LaunchRefusedError(f"{plan.edition} cannot be sent yet, and was not.\n{complaints}")
     if plan.errors or not plan.compiled:
         complaints = "\n".join(str(problem) for problem in plan.errors)
         raise LaunchRefusedError(
@@ -315,6 +319,7 @@ def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
     values = {
         "edition": plan.edition,
         "title": plan.title,
+        "subject": plan.subject,
         "segment": plan.segment.text,
         "language": plan.language,
         "state": CampaignState.draft,

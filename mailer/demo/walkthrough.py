@@ -30,7 +30,7 @@ from mailer.errors import MailerError
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import create_workspace
+from mailer.workspace_init import create_workspace, make_founder
 from subscribers.segments.segment import parse_segment
 
 _MARKER = ".made-by-mailer-demo"
@@ -103,7 +103,14 @@ def _prepare_folder(folder: Path) -> Path:
 
 def _create_workspace(root: Path, output: DemoOutput) -> str:
     output.step("Create a workspace with the sample edition and the sample partners")
-    created = create_workspace(root, sample=True, now=datetime.now(UTC))
+    # The sample's own sender can send nothing, not even to the server inside the demo.
+    founder = make_founder(
+        name="The partner-mailer demo",
+        address="newsletter@demo.example.org",
+        organisation="The partner-mailer demo",
+        postal_address="This computer, which sends nothing to anybody else",
+    )
+    created = create_workspace(root, sample=True, now=datetime.now(UTC), founder=founder)
     (root / _MARKER).touch()
     output.table(
         [("workspace", root), ("edition", created.editions[0]), ("partners imported", created.partners)]

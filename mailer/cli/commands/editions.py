@@ -49,7 +49,8 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
     if as_json:
         emit_json(
             {
-                "problems": [_as_dict(problem) for problem in problems],
+                "problems": [problem.as_dict() for problem in problems],
+                "launch_problems": [problem.as_dict() for problem in report.launch_problems],
                 "switched_off": [off.as_dict() for off in switched_off],
             }
         )
@@ -59,6 +60,8 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
         for off in switched_off:
             say(f"Switched off: {off}")
         say(_summarise_problems(edition, problems))
+        for problem in report.launch_problems:
+            say(f"Before you can send it: {problem}")
     sys.exit(1 if report.has_errors else 0)
 
 
@@ -73,16 +76,6 @@ def _explain_check(code: str) -> str:
         advice = f"Did you mean {close[0]}?" if close else "See docs/checks/README.md for the full list."
         raise click.BadParameter(f"there is no check called {code!r}. {advice}", param_hint="--explain")
     return describe_check(CHECKS[code]).rstrip()
-
-
-def _as_dict(problem: Problem) -> dict[str, object]:
-    return {
-        "path": problem.path,
-        "line": problem.line,
-        "level": str(problem.level),
-        "code": problem.code,
-        "message": problem.message,
-    }
 
 
 def _summarise_problems(edition: str, problems: Sequence[Problem]) -> str:
