@@ -72,6 +72,11 @@ class SenderSettings(_Section):
         default="", description="The envelope sender, to which bounces go, if not the sender's address."
     )
     list_id: str = Field(default="", description="The List-Id, such as newsletter.example.org.")
+    is_sample_body: bool = Field(
+        default=False,
+        description="Whether you are the organisation that the sample shows. Only then may its name, "
+        "organisation and postal address stand here.",
+    )
 
     @field_validator("language")
     @classmethod

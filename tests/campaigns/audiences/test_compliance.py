@@ -178,6 +178,19 @@ def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where_or_is_ano
     assert f"mailer campaigns resume {number}" in read_campaign(engine, number).state_reason
 
 
+def test_the_body_that_the_sample_shows_may_write_in_its_own_name(
+    campaign_workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    own = {"name": "UNESCO Beijing Office", "postal_address": EXAMPLE_POSTAL_ADDRESS}
+    unconfirmed = with_sender(campaign_workspace, **own)
+    plan = make_plan(unconfirmed, engine, now)
+    with pytest.raises(LaunchRefusedError, match="add is_sample_body = true"):
+        launch(engine, unconfirmed, plan, now=now)
+    confirmed = with_sender(campaign_workspace, **own, is_sample_body=True)
+    launch(engine, confirmed, make_plan(confirmed, engine, now), now=now)
+    assert read_states(engine) != {}
+
+
 def test_a_mail_that_does_not_say_who_sends_it_from_where_is_never_launched(
     campaign_workspace: Workspace, engine: Engine, now: datetime
 ) -> None:
