@@ -95,7 +95,7 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
         number = _choose_number(path, numbers)
         values["tokens"] |= {"current": number, str(number): secrets.token_hex(_KEY_BYTES)}
         values["made"] = {**values.get("made", {}), str(number): f"{now:%Y-%m-%d}"}
-        write_atomically(path, _as_toml(path, values).encode(), mode=0o600)
+        write_atomically(path, _as_toml(path, values).encode())
     return number
 
 

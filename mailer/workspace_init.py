@@ -9,6 +9,7 @@ from pathlib import Path
 import editions
 import subscribers
 import templates
+from mailer.atomic_write import write_atomically
 from mailer.database.engine import open_session
 from mailer.database.schema import upgrade
 from mailer.errors import MailerError
@@ -69,10 +70,11 @@ def _move_into_place(building: Path, root: Path) -> None:
 
 
 def _fill_workspace(root: Path, *, sample: bool, now: datetime) -> CreatedWorkspace:
-    shutil.copyfile(_SETTINGS_TEMPLATE, root / SETTINGS_FILE)
+    write_atomically(root / SETTINGS_FILE, _SETTINGS_TEMPLATE.read_bytes(), durable=False)
     write_keys(root / KEYS_FILE)
-    for name in ("editions", "media", "outbox"):
+    for name in ("editions", "media"):
         (root / name).mkdir()
+    (root / "outbox").mkdir(mode=0o700)
     slugs = _copy_samples(root / "editions") if sample else ()
     # Ignore the environment, which may name another database or relay.
     partners = _prepare_database(open_workspace(root, environ={}), sample=sample, now=now)
