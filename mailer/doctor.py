@@ -22,6 +22,7 @@ from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge
 from mailer.errors import ConfigurationError
 from mailer.privacy.file_permissions import find_exposed_paths, holds_secrets
 from mailer.rendering.message import names_survive_folding
+from mailer.rendering.worker.confinement import describe_confinement
 from mailer.settings import SmtpSettings
 from mailer.smtp.probe import ProbeError, ProbeResult, probe_server
 from mailer.workspace import KEYS_FILE, Workspace
@@ -67,6 +68,7 @@ def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
             _check_sender,
             _check_relays,
             _check_dkim,
+            _check_templates,
             _check_python,
         )
         for finding in check(workspace)
@@ -276,6 +278,13 @@ def _check_dkim(workspace: Workspace) -> Iterator[Diagnosis]:
     for record in signer.records:
         message = f"the key works. DNS must have this record: {record.zone_line}"
         yield Diagnosis(subject="dkim", verdict=Health.good, message=message)
+
+
+def _check_templates(_: Workspace) -> Iterator[Diagnosis]:
+    """Say what this system holds a template to that escapes from its sandbox."""
+    is_complete, message = describe_confinement()
+    verdict = Health.good if is_complete else Health.doubtful
+    yield Diagnosis(subject="templates", verdict=verdict, message=message)
 
 
 def _check_python(_: Workspace) -> Iterator[Diagnosis]:
