@@ -76,9 +76,7 @@ def test_whatever_the_program_imports_is_declared() -> None:
     assert undeclared == set()
 
 
-@pytest.mark.parametrize(
-    ("package", "fixed"), [("cryptography", (46, 0, 7)), ("pillow", (12, 2)), ("lxml", (6, 1))]
-)
+@pytest.mark.parametrize(("package", "fixed"), [("cryptography", (50,)), ("pillow", (13,)), ("lxml", (6, 1))])
 def test_no_version_with_a_fault_that_was_mended_is_accepted(package: str, fixed: tuple[int, ...]) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (line,) = [line for line in project["dependencies"] if line.startswith(f"{package}>=")]
