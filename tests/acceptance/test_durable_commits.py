@@ -16,7 +16,15 @@ from mailer.cli import mailer
 from mailer.database.models import CampaignState
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
-from tests.web.site import NOW, add_reader, add_sent, ask, opened_engine, put_on_shelf, served
+from tests.web.site import (
+    NOW,
+    add_archived_edition,
+    add_reader,
+    add_sent,
+    opened_engine,
+    send_request,
+    served,
+)
 
 FORM = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
 DURABLE = {"sqlite": "2", "postgresql": "on"}
@@ -54,8 +62,8 @@ def test_whatever_a_page_answers_is_on_the_disk_by_then(
     with opened_engine(workspace) as engine, served(create_app(workspace, clock=lambda: NOW)) as running:
         tokens = [add_reader(engine, workspace.keys, f"reader{n}@example.org") for n in range(2)]
         commits.clear()
-        one_click = ask(running.url, "POST", f"/u/{tokens[0]}", b"List-Unsubscribe=One-Click", FORM)
-        button = ask(running.url, "POST", f"/u/{tokens[1]}", b"", FORM)
+        one_click = send_request(running.url, "POST", f"/u/{tokens[0]}", b"List-Unsubscribe=One-Click", FORM)
+        button = send_request(running.url, "POST", f"/u/{tokens[1]}", b"", FORM)
         assert (one_click.status, button.status) == (200, 200)
         with engine.connect().execution_options(read_only=True) as connection:
             statuses = connection.execute(sql("SELECT status FROM subscriber")).scalars().all()
@@ -68,7 +76,7 @@ def test_whatever_a_command_has_done_is_on_the_disk_by_then(
 ) -> None:
     with opened_engine(workspace) as engine:
         add_reader(engine, workspace.keys, "mei@example.org")
-        add_sent(engine, [put_on_shelf(workspace, engine)], state=CampaignState.paused)
+        add_sent(engine, [add_archived_edition(workspace, engine)], state=CampaignState.paused)
         with engine.connect().execution_options(read_only=True) as connection:
             number = connection.execute(sql("SELECT max(id) FROM campaign")).scalar_one()
     commits.clear()
