@@ -51,12 +51,13 @@ golden: setup ## Write the expected texts of tests/golden anew; read the differe
 	$(BIN)/python -m tests.judges.golden
 
 .PHONY: check
-check: setup ## Lint, format, types, import rules and documents
+check: setup ## Lint, format, types, import rules, documents, and known faults of dependencies
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_docs.py
+	$(BIN)/python scripts/audit.py
 
 .PHONY: names
 names: setup ## Report module and class names that repeat, long modules and module names in -ing

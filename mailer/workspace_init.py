@@ -16,6 +16,7 @@ import subscribers
 import templates
 from editions.new_edition import make_slug
 from editions.skeleton.create import create_skeleton
+from mailer.atomic_write import write_atomically
 from mailer.database.engine import open_session
 from mailer.database.schema import upgrade
 from mailer.errors import MailerError
@@ -240,10 +241,11 @@ def _move_into_place(building: Path, root: Path) -> None:
 def _fill_workspace(
     root: Path, settings: str, *, sample: bool, edition: str, now: datetime
 ) -> CreatedWorkspace:
-    (root / SETTINGS_FILE).write_text(settings, encoding="utf-8")
+    write_atomically(root / SETTINGS_FILE, settings.encode(), durable=False)
     write_keys(root / KEYS_FILE)
-    for name in ("editions", "media", "outbox"):
+    for name in ("editions", "media"):
         (root / name).mkdir()
+    (root / "outbox").mkdir(mode=0o700)
     slugs = _copy_samples(root / "editions") if sample else ()
     # Ignore the environment, which may name another database or relay.
     workspace = open_workspace(root, environ={})

@@ -106,6 +106,17 @@ class TokenError(SubscriberError):
         super().__init__("This link is incomplete. Open it again from the email, or copy the whole link.")
 
 
+class RetiredKeyError(TokenError):
+    """A link is genuine, but its key no longer counts: somebody else may have it and could have made the
+    link.
+    """
+
+    def __init__(self) -> None:
+        SubscriberError.__init__(
+            self, "This link no longer works. Ask for a new one on the page for people without a link."
+        )
+
+
 class SpentLinkError(TokenError):
     """A mailed link is genuine but has been used or has expired."""
 

@@ -17,6 +17,7 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
+from mailer.atomic_write import write_atomically
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
@@ -227,8 +228,11 @@ def _free_port(wanted: int) -> int:
 def _write_page(workspace: Workspace, edition: str) -> Path:
     """Write the edition as a page on disk."""
     page = workspace.outbox / f"{edition}.html"
-    page.write_bytes(
-        render_sample(workspace, edition, output_format="html", address=None, language=None, local_media=True)
+    write_atomically(
+        page,
+        render_sample(
+            workspace, edition, output_format="html", address=None, language=None, local_media=True
+        ),
     )
     return page
 

@@ -4,6 +4,7 @@ The ledger has the truth. A message that was sent is not logged: a million lines
 contains an address: a subscriber is a number and a domain, and addresses in the server's text are masked.
 """
 
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
@@ -54,8 +55,9 @@ class EventLog:
         self._clock = clock
         self._file: IO[str] | None = None
         if settings.file is not None:
-            # Append, line by line: the file may be shared, and may be rotated by copying.
-            self._file = (root / settings.file).open("a", encoding="utf-8", buffering=1)
+            # Append, line by line: the file may be shared, and may be rotated by copying. A Path takes no
+            # opener.
+            self._file = open(root / settings.file, "a", encoding="utf-8", buffering=1, opener=_open_private)  # noqa: SIM115
         self._format = settings.format
 
     def __enter__(self) -> Self:
@@ -148,6 +150,11 @@ class NullEventLog(EventLog):
 def mask_addresses(text: str) -> str:
     """Return ``text`` with ``<…>`` in place of every address."""
     return _ADDRESS.sub(_MASK, text)
+
+
+def _open_private(path: str, flags: int) -> int:
+    """Open the log, readable only by its owner if it is new: what a server says may name a reader."""
+    return os.open(path, flags, 0o600)
 
 
 def mask_recipient(text: str, *addresses: str) -> str:
