@@ -33,6 +33,7 @@ from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay, Relays
 from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.dispatch.scheduler import SendScheduler
+from mailer.rendering.message import envelope_sender
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
@@ -74,7 +75,7 @@ def dispatch(
 
     Raises:
         LedgerUnreachableError: the database failed.
-        ConfigurationError: a key to sign with, a rate or a time zone cannot be used.
+        ConfigurationError: the sender's address, a key to sign with, a rate or a time zone cannot be used.
     """
     signer = load_signer(settings, root)
     with (
@@ -175,7 +176,7 @@ class _Run:
             self.relays,
             scheduler,
             self.event_log,
-            sender=self.settings.sender.bounces_to or self.settings.sender.address,
+            sender=envelope_sender(self.settings.sender),
             max_connections=self.settings.smtp.connections,
             stop=stop,
         )
