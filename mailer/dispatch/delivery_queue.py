@@ -19,7 +19,7 @@ from mailer.dispatch.deliveries.batch_writer import Transition
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import RunningCounts
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.event_log import EventLog
+from mailer.dispatch.event_log import EventLog, mask_reader
 from mailer.dispatch.message_prefetcher import MessagePrefetcher
 from mailer.dispatch.scheduler import SendScheduler
 from mailer.errors import MailerError
@@ -48,7 +48,8 @@ class DeliveryQueue:
     """The deliveries of one run, for the thread of its event loop.
 
     ``on_change`` is called when there is more to send, and when the queue has stopped: because the campaign
-    was paused (``is_stopped``) or the ledger cannot be written (``failure``).
+    was paused (``is_stopped``) or the ledger cannot be written (``failure``). ``on_refused`` is called when
+    the ledger did not take something as ours, which may mean that we were taken for dead.
     """
 
     def __init__(
@@ -78,6 +79,7 @@ class DeliveryQueue:
         self._returned: list[Transition] = []
         self._is_commit_scheduled = False
         self.on_change: Callable[[], None] = _ignore
+        self.on_refused: Callable[[], None] = _ignore
         self.is_stopped = False
         """Whether the campaign was paused by this run."""
         self.failure: Exception | None = None
@@ -186,6 +188,8 @@ class DeliveryQueue:
         except LedgerUnreachableError as error:
             self._fail(error)
             return
+        if result.lost or result.late or len(result.started) < len(starting):
+            self._report_refusal()
         for claim, proceed in starting:
             may_send = claim.delivery_id in result.started
             if not may_send:
@@ -194,8 +198,17 @@ class DeliveryQueue:
                 self._schedule_commit()
             proceed(may_send)
         for claim, outcome in ended:
-            if claim.delivery_id not in result.lost:
+            if claim.delivery_id in result.late:
+                # The reader may have been erased: the ledger knows, and has the server's words if not.
+                self._on_recorded(claim, outcome._replace(text=""))
+            elif claim.delivery_id not in result.lost:
                 self._on_recorded(claim, outcome)
+
+    def _report_refusal(self) -> None:
+        try:
+            self.on_refused()
+        except SQLAlchemyError as error:
+            self._fail(error)
 
     def _on_recorded(self, claim: Claim, outcome: Outcome) -> None:
         if (state := _COUNTED_STATES.get(outcome.verdict)) is not None:
@@ -203,8 +216,9 @@ class DeliveryQueue:
         if outcome.verdict is not Verdict.sent:
             self._event_log.delivery_not_sent(claim, outcome)
         if suspects := self._breaker.record(claim.delivery_id, outcome, attempts=claim.attempts):
-            self._ledger.pause_and_requeue(suspects, self._breaker.reason)
-            self._stop(self._breaker.reason)
+            reason = mask_reader(self._breaker.reason, claim)
+            self._ledger.pause_and_requeue(suspects, reason)
+            self._stop(reason)
 
     def _stop(self, reason: str) -> None:
         self._event_log.campaign_paused(self._ledger.campaign_id, reason)
@@ -224,7 +238,7 @@ class _Start(NamedTuple):
 
 
 def _ignore() -> None:
-    """What a queue calls that has no pool yet."""
+    """What a queue calls that nobody listens to yet."""
 
 
 def _describe_error(error: Exception) -> str:

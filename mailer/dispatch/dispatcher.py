@@ -171,6 +171,8 @@ class _Run:
         queue = DeliveryQueue(
             self.ledger, scheduler, self.prefetcher, self._make_breaker(), counts, self.event_log
         )
+        # Not ten seconds later: until we are registered again, nothing is sent.
+        queue.on_refused = self.presence.send_heartbeat
         pool = ConnectionPool(
             queue,
             self.relays,

@@ -39,7 +39,7 @@ from subscribers.models import ConsentEvent, LiftedSuppression, Status, Subscrib
 from subscribers.one_time_links import issue_link, use_link
 from subscribers.segments.segment import EVERYONE, Segment, parse_segment
 from subscribers.tokens import LinkPurpose
-from tests.factories.deliveries import FakeClock, begin
+from tests.factories.deliveries import FakeClock, begin, register_dispatchers
 
 ADDRESSES = ("ann@example.org", "bob@example.org", "eve@ex\u00e4mple.org")
 SPELLINGS = {
@@ -287,6 +287,7 @@ class Newsletter(RuleBasedStateMachine):
                 session.commit()
                 number = campaign.id or 0
             insert_deliveries(connection, number, PlanForAll(campaign.edition), self.now, TEAM)
+        register_dispatchers(self.engine, f"life{number}")
         self.ledgers.append(Ledger(self.engine, number, f"life{number}", clock=self.clock))
 
     @rule(most=st.integers(1, 4))

@@ -1,11 +1,13 @@
 """The delivery queue: one commit for one turn of the loop, and no message is sent before it."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from mailer.database.models import CampaignState, DeliveryState
 from mailer.dispatch.circuit_breaker import CircuitBreaker
@@ -26,6 +28,7 @@ from tests.factories.deliveries import (
     read_campaign,
     read_deliveries,
     read_states,
+    register_dispatchers,
     set_campaign_state,
     set_status,
 )
@@ -33,6 +36,7 @@ from tests.smtp.fake_source import await_that, run, settle_down
 
 S = DeliveryState
 SENT = classify_reply(Stage.dot, 250, "2.0.0 queued")
+REFUSED_BEFORE_THE_BODY = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
 
 
 class WatchedLedger(Ledger):
@@ -98,6 +102,7 @@ class Run:
 
 @pytest.fixture
 def campaign(engine: Engine) -> int:
+    register_dispatchers(engine, "us")
     return add_campaign(engine, 3)
 
 
@@ -182,22 +187,53 @@ def test_clearing_puts_ends_on_record_and_the_rest_back(engine: Engine, campaign
     assert {delivery.owner for delivery in read_deliveries(engine).values()} == {None}
 
 
-def test_an_end_that_is_no_longer_ours_is_not_told(engine: Engine, campaign: int) -> None:
+def test_what_was_taken_from_us_is_not_told_unless_its_reply_settles_it_and_we_show_that_we_live(
+    engine: Engine, campaign: int
+) -> None:
     async def work() -> None:
         started = Run(engine, campaign)
-        first, second, _ = (started.take() for _ in range(3))
+        shown: list[None] = []
+        started.queue.on_refused = lambda: shown.append(None)
+        first, second, third = (started.take() for _ in range(3))
         for claim in (first, second):
             started.queue.request_send(claim, lambda _: None)
         await settle_down()
+        assert shown == []
         # Another dispatcher has taken us for dead, and over what we had in hand.
-        Ledger(engine, campaign, "them").rescue(["us"])
+        with contextlib.closing(Ledger(engine, campaign, "them")) as them:
+            them.rescue(["us"])
         started.queue.report(first, SENT)
         await await_that(lambda: started.queue.is_empty)
-        assert started.counts.current().sent == 0
+        assert (started.counts.current().sent, len(shown)) == (1, 1)
+        started.queue.report(second, REFUSED_BEFORE_THE_BODY)
+        await await_that(lambda: started.queue.is_empty)
+        assert (started.counts.current().rejected, len(shown)) == (0, 2)
+        told: list[bool] = []
+        started.queue.request_send(third, told.append)
+        await await_that(lambda: started.queue.is_empty)
+        # Asked once more when it was put back, which was refused as well.
+        assert (told, len(shown)) == ([False], 4)
         started.ledger.close()
 
     run(work())
-    assert read_states(engine)["reader0@example.org"] is S.in_doubt
+    assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.queued]
+
+
+def test_a_dispatcher_that_cannot_show_that_it_lives_stops(engine: Engine, campaign: int) -> None:
+    def fail() -> None:
+        raise OperationalError("UPDATE", None, RuntimeError("gone"))
+
+    async def work() -> None:
+        started = Run(engine, campaign)
+        claim = started.take()
+        set_campaign_state(engine, campaign, CampaignState.paused)
+        started.queue.on_refused = fail
+        started.queue.request_send(claim, lambda _: None)
+        await settle_down()
+        assert isinstance(started.queue.failure, OperationalError)
+        started.ledger.close()
+
+    run(work())
 
 
 def test_a_delivery_whose_turn_comes_soon_is_told_of_and_one_for_later_is_put_off(
