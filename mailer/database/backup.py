@@ -3,10 +3,12 @@
 import contextlib
 import os
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from mailer.database.restore import hold_campaigns
 from mailer.errors import MailerError
 
 
@@ -17,6 +19,8 @@ class BackupError(MailerError):
 def backup(engine: Engine, path: Path) -> None:
     """Copy a SQLite database to a new file, readable only by its owner, while other processes may keep
     writing.
+
+    In the copy, campaigns that are being sent or scheduled are held (:mod:`mailer.database.restore`).
 
     Raises:
         BackupError: ``path`` exists or cannot be written, or the database is not SQLite.
@@ -45,5 +49,6 @@ def _copy(engine: Engine, path: Path) -> None:
             driver = source.driver_connection
             assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the caller has checked the dialect
             driver.backup(target)
+            hold_campaigns(target, datetime.now(UTC))
     finally:
         source.close()
