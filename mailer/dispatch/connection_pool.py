@@ -312,11 +312,11 @@ class _PooledConnection:
             claim = queue.pop()
             if (payload := queue.build(claim)) is not None:
                 self._pool.scheduler.use_slot(self.relay)
-                self._claims[claim.delivery_id] = claim
+                # Not the delivery alone: if it was taken from us, we may have claimed it again already.
+                key = (claim.delivery_id, claim.attempts)
+                self._claims[key] = claim
                 self._idle_since = float("inf")
-                return OutgoingMessage(
-                    claim.delivery_id, self._pool.sender, claim.subscriber.envelope, payload
-                )
+                return OutgoingMessage(key, self._pool.sender, claim.subscriber.envelope, payload)
         if not self._claims:
             if self._idle_since == float("inf"):
                 self._idle_since = asyncio.get_running_loop().time()

@@ -76,6 +76,8 @@ class DeliveryQueue:
         self._claimed_at = float("-inf")
         self._ended: list[tuple[Claim, Outcome]] = []
         self._starting: list[_Start] = []
+        # Where other dispatchers took us for dead, we may have claimed again what we are still sending.
+        self._in_flight: dict[int, Claim] = {}
         self._returned: list[Transition] = []
         self._is_commit_scheduled = False
         self.on_change: Callable[[], None] = _ignore
@@ -134,12 +136,12 @@ class DeliveryQueue:
         self._ready.extend(schedule.now)
         for claim, seconds in schedule.soon:
             handle = self._loop.call_later(seconds, self._make_ready, claim)
-            self._waiting[claim.delivery_id] = (claim, handle)
+            self._waiting[id(claim)] = (claim, handle)
         for reason, postponed in schedule.later.items():
             self._ledger.postpone(postponed, reason)
 
     def _make_ready(self, claim: Claim) -> None:
-        del self._waiting[claim.delivery_id]
+        del self._waiting[id(claim)]
         self._ready.append(claim)
         self.on_change()
 
@@ -147,11 +149,25 @@ class DeliveryQueue:
 
     def request_send(self, claim: Claim, proceed: Callable[[bool], None]) -> None:
         """Mark the delivery as in doubt with the next commit; ``proceed`` is then told whether to send it."""
-        self._starting.append(_Start(claim, proceed))
+        if (started := self._in_flight.get(claim.delivery_id)) is not None:
+            if claim.attempts != started.attempts:
+                # Claimed after the other started: back in the queue, where the reply we wait for finds it.
+                back = Transition(claim.delivery_id, DeliveryState.queued, attempt=claim.attempts)
+                self._returned.append(back)
+            self._loop.call_soon(proceed, False)
+        else:
+            self._in_flight[claim.delivery_id] = claim
+            self._starting.append(_Start(claim, proceed))
         self._schedule_commit()
 
     def report(self, claim: Claim, outcome: Outcome) -> None:
         """Record how the delivery ended with the next commit."""
+        started = self._in_flight.get(claim.delivery_id)
+        if started is claim:
+            del self._in_flight[claim.delivery_id]
+        elif started is not None:
+            # Of this claim nothing was sent, and what the ledger has is about the other.
+            return
         self._ended.append((claim, outcome))
         self._schedule_commit()
 
@@ -194,6 +210,7 @@ class DeliveryQueue:
             may_send = claim.delivery_id in result.started
             if not may_send:
                 # Paused, or the subscriber has left: the next claim checks both again.
+                del self._in_flight[claim.delivery_id]
                 self._returned.append(Transition(claim.delivery_id, DeliveryState.queued))
                 self._schedule_commit()
             proceed(may_send)

@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, exists, func, or_, select, true
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
@@ -21,7 +21,7 @@ from mailer.dispatch.connection_pool import ConnectionPool
 from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.dispatch.deliveries.claims import Claim, is_in_state, is_sending
 from mailer.dispatch.deliveries.counts import Counts, RunningCounts, count_deliveries
-from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError, is_deadlock
 from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.event_log import EventLog, NullEventLog
@@ -261,7 +261,13 @@ class _Run:
     def rescue(self) -> None:
         """Take over the deliveries of dead dispatchers."""
         if dead := self.presence.find_dead():
-            self.ledger.rescue(dead)
+            try:
+                self.ledger.rescue(dead)
+            except OperationalError as error:
+                # One of them lives, and was writing the same rows in another order. We look again soon.
+                if not is_deadlock(error):
+                    raise
+                return
             self.presence.remove(dead)
 
     def has_work(self, pool: ConnectionPool, *, later: bool) -> bool:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlalchemy.exc import OperationalError
 
-from mailer.database.models import CampaignState, DeliveryState
+from mailer.database.models import Campaign, CampaignState, DeliveryState, InDoubtPolicy
 from mailer.dispatch.circuit_breaker import CircuitBreaker
 from mailer.dispatch.deliveries.batch_writer import Batch, BatchResult
 from mailer.dispatch.deliveries.claims import Claim
@@ -217,6 +217,40 @@ def test_what_was_taken_from_us_is_not_told_unless_its_reply_settles_it_and_we_s
 
     run(work())
     assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.queued]
+
+
+def test_what_is_being_sent_is_not_started_again_by_a_second_claim_of_ours(
+    engine: Engine, campaign: int
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Campaign).values(in_doubt_policy=InDoubtPolicy.resend))
+
+    async def work() -> None:
+        started = Run(engine, campaign)
+        first, stale, _ = (started.take() for _ in range(3))
+        started.queue.request_send(first, lambda _: None)
+        await settle_down()
+        with contextlib.closing(Ledger(engine, campaign, "them")) as them:
+            them.rescue(["us"])
+        again = {claim.delivery_id: claim for claim in (started.take() for _ in range(3))}
+        twin, other = again[first.delivery_id], again[stale.delivery_id]
+        told: list[bool] = []
+        started.queue.request_send(twin, told.append)
+        for claim in (other, stale):
+            started.queue.request_send(claim, told.append)
+        await await_that(lambda: started.queue.is_empty)
+        assert sorted(told) == [False, False, True]
+        # The claim that was not started says nothing about the one that was.
+        started.queue.report(stale, REFUSED_BEFORE_THE_BODY)
+        started.queue.report(first, SENT)
+        await await_that(lambda: started.queue.is_empty)
+        assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.claimed]
+        started.queue.report(other, SENT)
+        started.queue.flush()
+        started.ledger.close()
+
+    run(work())
+    assert list(read_states(engine).values())[:2] == [S.sent, S.sent]
 
 
 def test_a_dispatcher_that_cannot_show_that_it_lives_stops(engine: Engine, campaign: int) -> None:

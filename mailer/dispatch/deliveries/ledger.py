@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, func, or_, select, true
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col
 
 from mailer.database.clock import CachedClock, Clock, read_clock
@@ -338,6 +338,11 @@ class Ledger:
         wait = outcome.retry_after or compute_backoff(claim.deferrals, self._random)
         values += [("reason", outcome.text), ("not_before", now + wait)]
         return Transition(claim.delivery_id, DeliveryState.deferred, True, tuple(values))
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    """Whether PostgreSQL ended this transaction because it and another waited for each other."""
+    return getattr(error.orig, "sqlstate", None) == "40P01"
 
 
 def _is_temporary(error: Exception) -> bool:
