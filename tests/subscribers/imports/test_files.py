@@ -44,7 +44,7 @@ def describe(report: ImportReport) -> str:
     return ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
 
 
-def test_there_are_forty_of_them_twelve_hostile() -> None:
+def test_there_are_forty_files_twelve_of_them_hostile() -> None:
     assert (len(SPREADSHEETS), len(HOSTILE)) == (40, 12)
     assert len({sheet.file for sheet in SPREADSHEETS}) == 40
 
@@ -70,11 +70,11 @@ def test_every_file_gets_its_documented_result(
 
 
 @pytest.mark.parametrize("sheet", SPREADSHEETS, ids=lambda sheet: sheet.file)
-def test_the_guide_has_its_line(sheet: Spreadsheet) -> None:
+def test_every_file_has_its_line_in_the_guide(sheet: Spreadsheet) -> None:
     assert f"| `{sheet.file}` | {sheet.what} | {sheet.result} |" in GUIDE.read_text(encoding="utf-8")
 
 
-def test_who_left_at_mailchimp_is_remembered_and_who_is_in_two_files_left(
+def test_people_who_left_at_mailchimp_stay_unsubscribed_in_every_file(
     session: Session, tmp_path: Path, now: datetime
 ) -> None:
     (sheet,) = [sheet for sheet in SPREADSHEETS if sheet.file == "mailchimp.zip"]
@@ -101,7 +101,7 @@ def test_who_left_at_mailchimp_is_remembered_and_who_is_in_two_files_left(
     ("status", "then"),
     [("disabled", Status.unsubscribed), ("blocklisted", Status.unsubscribed), ("enabled", Status.active)],
 )
-def test_a_file_takes_people_off_the_list_and_never_puts_them_back(
+def test_a_file_can_unsubscribe_people_and_never_resubscribe_them(
     session: Session, tmp_path: Path, now: datetime, status: str, then: Status
 ) -> None:
     take(session, tmp_path, "ours.csv", b"email,name\nann@example.org,Ann\n", now)
@@ -143,7 +143,7 @@ SHEET = (
 )
 
 
-def test_a_table_of_columns_explains_any_other_file(session: Session, tmp_path: Path, now: datetime) -> None:
+def test_a_columns_file_maps_any_other_format(session: Session, tmp_path: Path, now: datetime) -> None:
     (tmp_path / "columns.toml").write_text(TABLE, encoding="utf-8")
     reading = ReadOptions(columns=read_columns_file(tmp_path / "columns.toml"))
     report = take(session, tmp_path, "other.csv", SHEET.encode(), now, reading)
@@ -168,7 +168,7 @@ def test_a_table_of_columns_explains_any_other_file(session: Session, tmp_path: 
         ("[columns]\nemail = ['E-Mail', 'Fax']\n", r"only the name can be spread over several"),
     ],
 )
-def test_an_invalid_columns_file_is_refused_with_the_place(
+def test_an_invalid_columns_file_is_refused_with_its_line(
     session: Session, tmp_path: Path, now: datetime, table: str, reason: str
 ) -> None:
     (tmp_path / "columns.toml").write_text(table, encoding="utf-8")
@@ -196,9 +196,7 @@ def test_the_report_describes_the_file_with_five_sample_rows(
     ]
 
 
-def test_a_person_may_name_the_encoding_and_the_delimiter(
-    session: Session, tmp_path: Path, now: datetime
-) -> None:
+def test_the_encoding_and_the_delimiter_can_be_given(session: Session, tmp_path: Path, now: datetime) -> None:
     data = "email#name\nann@example.org#José\n".encode("cp1252")
     reading = ReadOptions(encoding="cp1252", delimiter="#")
     report = take(session, tmp_path, "people.csv", data, now, reading)
