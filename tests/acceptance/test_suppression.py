@@ -19,7 +19,7 @@ from sqlmodel import Session, select
 from mailer.campaigns.audiences.compliance import may_be_mailed
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.launch import insert_deliveries
-from mailer.database.models import Campaign, CampaignState, Delivery
+from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.privacy.erasure import erase_person
@@ -63,7 +63,7 @@ class Newsletter(RuleBasedStateMachine):
         self.engine = workspace.open_database()
         with self.engine.begin() as connection:
             # Records go with their subscribers, which is the only way they go.
-            for table in (Delivery, Campaign, Subscriber, Suppression, LiftedSuppression):
+            for table in (Delivery, Campaign, Subscriber, Suppression, LiftedSuppression, Dispatcher):
                 connection.execute(delete(table))
         self.clock = FakeClock()
         self.ledgers: list[Ledger] = []

@@ -159,7 +159,7 @@ def test_a_full_disk_is_told_once_counted_and_over_when_there_is_space(
             for _ in range(20):
                 chronicle.delivery_not_sent(claim, REFUSED, "main")
         lost = chronicle.lost_lines
-        chronicle.relay_back("main")
+        chronicle.relay_quarantined("main", "no")
         assert chronicle.lost_lines == lost > 10
     first, last = capsys.readouterr().err.splitlines()
     assert re.match(
@@ -170,7 +170,7 @@ def test_a_full_disk_is_told_once_counted_and_over_when_there_is_space(
     assert len(whole) == 20 - lost
     assert [json.loads(line)["event"] for line in (*whole, next_one)] == [
         *["rejected"] * len(whole),
-        "relay_back",
+        "relay_set_aside",
     ]
     assert torn.startswith('{"timestamp"')
 
@@ -182,8 +182,8 @@ def test_no_log_that_cannot_be_written_ends_a_run(
     monkeypatch.setattr("sys.stderr", Path("/dev/full").open("w", buffering=1))  # noqa: SIM115
     settings = LogSettings(level="debug", file=Path(name) if name else None)
     with EventLog(settings, tmp_path) as chronicle:
-        chronicle.relay_back("main")
-        chronicle.relay_back("spare")
+        chronicle.relay_quarantined("main", "no")
+        chronicle.relay_quarantined("spare", "no")
     with contextlib.suppress(OSError):
         sys.stderr.close()
 
