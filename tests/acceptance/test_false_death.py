@@ -154,7 +154,8 @@ def test_a_clock_set_forward_costs_one_doubt_a_connection_at_most(
     engine: Engine, database: str, tmp_path: Path, policy: InDoubtPolicy
 ) -> None:
     rescues, duplicates, doubted = step_clock(engine, database, tmp_path, policy, timedelta(seconds=61))
-    assert rescues == 1
+    # None if the campaign ended, or the other registered again, before this one looked.
+    assert rescues <= 1
     # Both machines took each other for dead.
     assert max(duplicates, doubted) <= CONNECTIONS + 1
     assert policy is InDoubtPolicy.resend or duplicates == 0
