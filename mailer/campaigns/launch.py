@@ -21,6 +21,7 @@ from mailer.database.models import (
     DeliveryState,
     InDoubtPolicy,
 )
+from mailer.database.restore import is_held
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
@@ -129,7 +130,7 @@ def launch_or_continue(
 
     Raises:
         LaunchRefusedError: as for :func:`launch`; or the unfinished campaign has an earlier version of the
-            edition, is scheduled, or is paused after its canary.
+            edition, is scheduled, is paused after its canary, or since the database was restored.
     """
     with launch_lock(engine, workspace, plan) as connection:
         found = find_unfinished_campaign(connection, plan)
@@ -261,6 +262,8 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
             f"Campaign {found.id} is paused after its canary: {found.reason} To send to the rest, run "
             f"`mailer campaigns resume {found.id}`."
         )
+    if found.state is CampaignState.paused and is_held(found.reason):
+        raise LaunchRefusedError(f"Campaign {found.id} is paused. {found.reason}")
     changes: dict[str, Any] = {}
     if options.rate is not None:
         changes["rate"] = options.rate

@@ -5,10 +5,12 @@ import fcntl
 import os
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from mailer.database.restore import hold_campaigns
 from mailer.errors import MailerError
 
 _PARTIAL_SUFFIX = ".partial"
@@ -26,6 +28,8 @@ def backup(engine: Engine, path: Path) -> None:
     The copy is made in ``path`` with ``.partial`` at the end. It gets its name once it is on the disk and has
     been checked, so no file called ``path`` is ever incomplete. What a killed run has left is replaced by the
     next.
+
+    In the copy, campaigns that are being sent or scheduled are held (:mod:`mailer.database.restore`).
 
     Raises:
         BackupError: ``path`` exists or cannot be written, another run is writing it, the copy is not what the
@@ -88,14 +92,21 @@ def _copy(engine: Engine, partial: Path) -> None:
         # A new connection, so that the file is read and not what the other one remembers of it.
         with contextlib.closing(sqlite3.connect(partial)) as target:
             revision = _read_revision(target)
+            if revision is None or revision != _read_revision(driver):
+                raise BackupError(_describe_fault("its tables are missing"))
+            hold_campaigns(target, datetime.now(UTC))
             faults = [row[0] for row in target.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
-        if revision is None or revision != _read_revision(driver) or faults:
-            raise BackupError(
-                f"The copy is not what the database was ({', '.join(faults) or 'its tables are missing'}), "
-                "and was removed. Run `mailer doctor`, then try again."
-            )
+        if faults:
+            raise BackupError(_describe_fault(", ".join(faults)))
     finally:
         source.close()
+
+
+def _describe_fault(fault: str) -> str:
+    return (
+        f"The copy is not what the database was ({fault}), and was removed. Run `mailer doctor`, then try "
+        "again."
+    )
 
 
 def _read_revision(connection: sqlite3.Connection) -> str | None:

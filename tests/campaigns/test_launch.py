@@ -5,7 +5,7 @@ import threading
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlmodel import Session, select
 
 from editions.skeleton.create import create_skeleton
@@ -16,7 +16,7 @@ from mailer.campaigns.launch import (
     launch_or_continue,
 )
 from mailer.campaigns.plan import plan_campaign
-from mailer.database.models import CampaignContent, CampaignState, DeliveryState, InDoubtPolicy
+from mailer.database.models import Campaign, CampaignContent, CampaignState, DeliveryState, InDoubtPolicy
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings
 from mailer.workspace import Workspace
@@ -225,3 +225,16 @@ def test_the_example_edition_can_be_planned_and_previewed_but_not_launched(
     edition.write_text(text.replace("Your name", "A. Director"), encoding="utf-8")
     plan = plan_campaign(campaign_workspace, campaign_engine, "2026-9", segment, now=now)
     assert launch(campaign_engine, campaign_workspace, plan, now=now)
+
+
+def test_a_campaign_of_a_restored_backup_is_not_continued_by_sending_again(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    plan = make_plan(campaign_workspace, campaign_engine, now)
+    number = launch(campaign_engine, campaign_workspace, plan, now=now)
+    reason = "The database was restored from a backup made on 1 March."
+    with campaign_engine.begin() as connection:
+        connection.execute(update(Campaign).values(state=CampaignState.paused, state_reason=reason))
+    with pytest.raises(LaunchRefusedError, match=f"is paused. {reason}"):
+        launch_or_continue(campaign_engine, campaign_workspace, plan, now=now)
+    assert read_campaign(campaign_engine, number).state is CampaignState.paused

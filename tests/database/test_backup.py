@@ -1,5 +1,6 @@
 """Backing up the database: complete, private, and never over another file."""
 
+import contextlib
 import os
 import sqlite3
 import stat
@@ -13,7 +14,10 @@ from sqlalchemy import Engine, text
 from mailer.database import backup as backup_module
 from mailer.database.backup import BackupError, backup
 from mailer.database.engine import open_engine
-from tests.factories.deliveries import add_subscribers
+from mailer.database.models import CampaignState
+from mailer.database.restore import is_held
+from mailer.dispatch.deliveries.ledger import Ledger
+from tests.factories.deliveries import START, add_campaign, add_subscribers, read_campaign
 
 
 def test_a_backup_is_complete_private_and_made_while_others_write(
@@ -130,3 +134,38 @@ def test_a_database_without_tables_is_no_backup(tmp_path: Path) -> None:
         backup(engine, tmp_path / "copy.db")
     engine.dispose()
     assert not (tmp_path / "copy.db").exists()
+
+
+def test_a_restored_copy_sends_nothing_by_itself_and_says_why(sqlite_engine: Engine, tmp_path: Path) -> None:
+    numbers = {
+        state: add_campaign(sqlite_engine, [f"{state}@example.org"], state=state, digest="d")
+        for state in CampaignState
+    }
+    approved = add_campaign(
+        sqlite_engine, 0, state=CampaignState.scheduled, approved_digest="d", scheduled_at=START
+    )
+    canary = add_campaign(sqlite_engine, 0, state=CampaignState.paused, canary=5, canary_until=START)
+    copy = tmp_path / "copy.db"
+    backup(sqlite_engine, copy)
+    assert [path.name for path in tmp_path.glob("copy.db*")] == ["copy.db"]
+    restored = open_engine(f"sqlite:///{copy}", root=tmp_path)
+    before = {state: read_campaign(sqlite_engine, number) for state, number in numbers.items()}
+    after = {state: read_campaign(restored, number) for state, number in numbers.items()}
+    for state in set(CampaignState) - {CampaignState.sending, CampaignState.scheduled}:
+        assert after[state] == before[state]
+    assert before[CampaignState.sending].state is CampaignState.sending
+    sending, scheduled = after[CampaignState.sending], after[CampaignState.scheduled]
+    assert (sending.state, scheduled.state) == (CampaignState.paused, CampaignState.draft)
+    assert sending.state_reason.startswith("The database was restored from a backup made on ")
+    assert "Compare with the relay's log" in sending.state_reason
+    assert (scheduled.scheduled_at, is_held(scheduled.state_reason)) == (None, True)
+    assert read_campaign(restored, approved).state is CampaignState.approved
+    waits = read_campaign(restored, canary)
+    assert (waits.state, waits.canary_until, is_held(waits.state_reason)) == (
+        CampaignState.paused,
+        None,
+        True,
+    )
+    with contextlib.closing(Ledger(restored, numbers[CampaignState.sending], "us")) as ledger:
+        assert ledger.claim(10) == []
+    restored.dispose()
