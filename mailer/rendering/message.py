@@ -134,8 +134,8 @@ class MessageBuilder:
         self, shared: _SharedParts, reader: Reader, unsubscribe_url: str, name: str, now: datetime
     ) -> bytes:
         to = format_phrase(name, reader.envelope) if reader.envelope else _NO_RECIPIENT
-        # RFC 8058: exactly one https URI, for the POST request. No mailto beside it: no program reads the mail
-        # it would bring. Apple Mail sends it without its subject, so even the reader's token would be lost.
+        # RFC 8058: exactly one https URI, for the POST request. No mailto beside it, because no program reads
+        # the mail it would bring; Apple Mail sends it without its subject, so even the token would be lost.
         return (
             f"{shared.before_to}To: {to}\r\n{shared.before_date}Date: {_format_date(now)}\r\n"
             f"Message-ID: {reader.message_id}\r\n"

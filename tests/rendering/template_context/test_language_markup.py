@@ -100,6 +100,7 @@ def test_a_transactional_mail_says_the_office_and_its_address_in_their_own_langu
             translator=load_translator(tag),
             settings=settings_in(""),
             mail_id=1,
+            requested_at=now,
             now=now,
         ),
         policy=policy.default,
