@@ -14,6 +14,7 @@ from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
 
 from subscribers.errors import AddressError
 
+_MAX_LOCAL_BYTES = 64  # RFC 5321, section 4.5.3.1.1; counted in UTF-8 (RFC 6531, section 3.3)
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -43,6 +44,8 @@ def normalise_address(text: str) -> Address:
     except EmailNotValidError as error:
         raise AddressError(text, _describe_error(stripped, error)) from error
     local = normalize("NFC", valid.local_part)
+    if len(local.encode()) > _MAX_LOCAL_BYTES:
+        raise AddressError(text, "it is too long before the @; other than English letters take several bytes")
     return Address(
         email=f"{normalize('NFC', local.lower())}@{valid.domain}",
         envelope=f"{local}@{valid.ascii_domain}",
