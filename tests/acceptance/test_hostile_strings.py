@@ -50,6 +50,16 @@ HEADERS = (
     *("Content-Language", "Content-Type"),
 )
 OWN_PAGE = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+ACTIVE = re.compile(rb"<(script|iframe|svg|base|mj-raw)|<[^>]*[ /]on(error|load|focus)=3D", re.IGNORECASE)
+"""What runs, in HTML encoded as quoted-printable."""
+
+CLOSELY = frozenset(
+    f"n{ALL_HOSTILE.index(text)}@example.org"
+    for kind, texts in HOSTILE.items()
+    for text in (texts[::2] if kind in {"scripts", "templates"} else texts[::9])
+)
+"""The readers whose mails are parsed whole and whose pages are looked at; of all others, the bytes are."""
+
 BASIS = "Members of the network, who asked for it"
 
 
@@ -96,6 +106,7 @@ def hold_to_the_rules(mail: Mail, envelope: str) -> EmailMessage:
     data = mail.content
     assert data.isascii()
     assert b"\0" not in data
+    assert ACTIVE.search(data.rpartition(b"Content-Type: text/html")[2]) is None
     assert data.count(b"\r") == data.count(b"\n") == data.count(b"\r\n")
     assert max(map(len, data.split(b"\r\n"))) <= 998
     head = BytesHeaderParser(EmailMessage, policy=policy.default).parsebytes(data.partition(b"\r\n\r\n")[0])
@@ -133,9 +144,9 @@ def test_hostile_details_of_readers_stay_text_from_the_import_to_the_export(
         head = hold_to_the_rules(mail, mail.recipient)
         name = squeeze(plain_phrase(names[mail.recipient]))
         assert squeeze(head["To"].addresses[0].display_name) == name
-        if len(name) < 80:
+        if mail.recipient in CLOSELY:
             message = parse(mail)
-            assert name in squeeze(read_part(message, "plain"))
+            assert name[:60] in squeeze(read_part(message, "plain"))
             assert find_active(read_part(message, "html")) == []
     show_preferences(workspace, engine, stored)
     engine.dispose()
@@ -227,9 +238,8 @@ def show_preferences(
     workspace: Workspace, engine: object, stored: Mapping[str, Mapping[str, object]]
 ) -> None:
     """A few readers of each kind of string look at their preferences, and fill them in wrongly."""
-    chosen = [f"n{ALL_HOSTILE.index(text)}@example.org" for texts in HOSTILE.values() for text in texts[::9]]
     with Session(engine) as session:  # type: ignore[arg-type]
-        ids = {email: find_subscriber(session, email).id or 0 for email in chosen if email in stored}
+        ids = {email: find_subscriber(session, email).id or 0 for email in CLOSELY if email in stored}
     with served(create_app(workspace)) as running:
         for email, number in ids.items():
             name = stored[email]["name"]
