@@ -18,6 +18,7 @@ from subscribers.errors import AddressError
 if TYPE_CHECKING:
     from email_validator import EmailNotValidError
 
+_MAX_LOCAL_BYTES = 64  # RFC 5321, section 4.5.3.1.1; counted in UTF-8 (RFC 6531, section 3.3)
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
 
@@ -50,6 +51,8 @@ def normalise_address(text: str) -> Address:
     except EmailNotValidError as error:
         raise AddressError(text, _describe_error(stripped, error)) from error
     local = normalize("NFC", valid.local_part)
+    if len(local.encode()) > _MAX_LOCAL_BYTES:
+        raise AddressError(text, "it is too long before the @; other than English letters take several bytes")
     return Address(
         email=f"{normalize('NFC', local.lower())}@{valid.domain}",
         envelope=f"{local}@{valid.ascii_domain}",

@@ -71,7 +71,10 @@ _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
         421: ("Wrong address", "Open this page on this machine, at 127.0.0.1 or localhost."),
         429: (
             gettext_noop("Please wait a while"),
-            gettext_noop("Too many requests came from your network. Please try again in an hour."),
+            gettext_noop(
+                "Too many people asked for an email at once, from your network or from everywhere. "
+                "Nothing was sent. Please try again in an hour."
+            ),
         ),
         500: (
             gettext_noop("Something went wrong"),

@@ -212,6 +212,20 @@ def test_earlier_campaigns_get_the_subject_of_their_content(empty_engine: Engine
     assert subjects == ["春", "", ""]
 
 
+def test_mails_that_wait_in_an_older_database_stay_in_line(empty_engine: Engine) -> None:
+    upgrade_to(empty_engine, "0010_approval")
+    texts = dict.fromkeys(("detail", "token", "wording", "wording_version", "origin", "reason"), "")
+    values = {"kind": "confirm", "email": "a@example.org", "language": "en", "attempts": 0, **texts}
+    insert_row(empty_engine, "letter", id=1, asked_at=AT, not_before=AT, **values)
+    schema.upgrade(empty_engine)
+    insert_row(empty_engine, "letter", id=2, asked_at=AT, not_before=AT, network_rank=1, **values)
+    with empty_engine.connect() as connection:
+        assert connection.execute(text("SELECT id, network_rank FROM letter ORDER BY 1")).all() == [
+            (1, 0),
+            (2, 1),
+        ]
+
+
 def upgrade_to(engine: Engine, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))

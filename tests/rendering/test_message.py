@@ -101,8 +101,7 @@ def test_a_message_has_exactly_these_headers(build: Build) -> None:
         "Date: Sun, 01 Mar 2026 09:00:00 +0000",
         "Message-ID: <c3.s12.5fbeae7c85f8@example.org>",
         "MIME-Version: 1.0",
-        f"List-Unsubscribe: <https://news.example.org/u/{TOKEN}>, "
-        f"<mailto:desk@example.org?subject=unsubscribe%20{TOKEN}>",
+        f"List-Unsubscribe: <https://news.example.org/u/{TOKEN}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         "List-Id: <newsletter.example.org>",
         "List-Post: NO",
@@ -120,9 +119,7 @@ def test_the_same_arguments_give_the_same_bytes(build: Build) -> None:
 def test_the_one_click_header_is_neither_encoded_nor_folded(build: Build) -> None:
     long = READER._replace(token="A" * 300)
     (line,) = [line for line in _header_lines(build(reader=long)) if line.startswith("List-Unsubscribe:")]
-    assert f"<{long.unsubscribe_url}>" in line
-    assert line.count("<https:") == 1
-    assert "=?" not in line
+    assert line == f"List-Unsubscribe: <{long.unsubscribe_url}>"
     # As the standard library writes it, no mail program would find the address.
     theirs = EmailMessage(policy=policy.SMTP)
     theirs["List-Unsubscribe"] = f"<{long.unsubscribe_url}>"

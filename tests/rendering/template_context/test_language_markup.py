@@ -98,6 +98,7 @@ def test_a_transactional_mail_marks_the_language_of_the_office_and_its_address(
             translator=load_translator(tag),
             settings=settings_in(""),
             mail_id=1,
+            requested_at=now,
             now=now,
         ),
         policy=policy.default,

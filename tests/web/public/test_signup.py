@@ -15,7 +15,7 @@ from sqlmodel import Session, select
 
 from mailer.database.models import QueuedTransactionalMail
 from mailer.selfservice.form_token import make_form_token
-from mailer.selfservice.mail_requests import MAX_REQUESTS_PER_NETWORK
+from mailer.selfservice.mail_limits import NETWORK
 from mailer.selfservice.mail_worker import claim_mail, run_mail_worker, send_due_mails
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
@@ -167,11 +167,41 @@ def test_an_address_gets_one_mail_a_day_however_often_it_is_entered(site: SignUp
 
 def test_requests_from_one_network_are_limited(site: SignUpSite) -> None:
     statuses = [
-        site.post("/subscribe", email=f"reader{n}@example.org").status
-        for n in range(MAX_REQUESTS_PER_NETWORK + 2)
+        site.post("/subscribe", email=f"reader{n}@example.org").status for n in range(NETWORK.maximum + 2)
     ]
-    assert statuses == [200] * MAX_REQUESTS_PER_NETWORK + [429, 429]
-    assert len(site.mails()) == MAX_REQUESTS_PER_NETWORK
+    assert statuses == [200] * NETWORK.maximum + [429, 429]
+    assert len(site.mails()) == NETWORK.maximum
+    refused = site.post("/subscribe", email="late@example.org")
+    assert "Nothing was sent. Please try again in an hour." in words_of(refused)
+
+
+def test_a_form_is_sent_once_and_a_double_click_is_one_request(site: SignUpSite) -> None:
+    key = site.workspace.keys.suppression
+    stamp = make_form_token(key, datetime.now(UTC) - timedelta(minutes=1))
+    first, second = (site.post("/subscribe", email="mei@example.org", stamp=stamp) for _ in range(2))
+    assert (first.status, first.body) == (second.status, second.body)
+    for path, email in (("/subscribe", "victim@example.org"), ("/link", "mei@example.org")):
+        other = site.post(path, email=email, stamp=stamp)
+        assert other.status == 422
+        assert "press the button again" in other.text
+        fresh = re.search(r'name="stamp" value="([^"]+)"', other.text)
+        assert fresh is not None
+        assert fresh[1] != stamp
+    assert len(queued_mails(site.engine)) == 1
+
+
+def test_another_spelling_of_a_form_token_is_no_other_form(site: SignUpSite) -> None:
+    key = site.workspace.keys.suppression
+    stamp = make_form_token(key, datetime.now(UTC) - timedelta(minutes=1))
+    for other in (
+        f"{stamp}=",
+        f"{stamp}A",
+        stamp[:-1],
+        stamp.lower(),
+        f"{stamp[:-1]}{chr(ord(stamp[-1]) + 1)}",
+    ):
+        assert site.post("/subscribe", email="mei@example.org", stamp=other).status == 422
+    assert site.post("/subscribe", email="mei@example.org", stamp=stamp).status == 200
 
 
 def test_a_bot_that_fills_in_every_field_gets_the_usual_page_and_no_mail(site: SignUpSite) -> None:
