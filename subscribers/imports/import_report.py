@@ -1,7 +1,10 @@
 """What an import reports: the outcome for each row, and how each file was read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from subscribers.errors import quote_for_message
+from subscribers.imports.files.column_mapping import ColumnMapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +26,12 @@ class PartReport:
     """How a file was read: ``form`` describes its format, ``certain`` is False if its encoding was guessed,
     ``meaning`` maps our columns to the file's, ``unused`` are the file's other columns, and ``samples`` its
     first rows as they were read, by our columns.
+
+    ``statuses`` says what each value of each column about status was taken for, with the number of rows:
+    ``{"column": "Status", "values": [{"value": "Active", "rows": 120, "meaning": "active"}]}``.
+    ``unused_values`` are values that were left out, such as sectors we do not have: ``{"column": "Topic",
+    "value": "Health", "rows": 3}``. ``notes`` are sentences, and ``columns_file`` is a columns file that says
+    all this, empty for our own columns.
     """
 
     file: str
@@ -32,6 +41,10 @@ class PartReport:
     meaning: dict[str, list[str]]
     unused: list[str]
     samples: list[dict[str, str]]
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    unused_values: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    columns_file: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return vars(self)
@@ -63,3 +76,39 @@ class ImportReport:
             "refused": [refusal.as_dict() for refusal in self.refused],
             "parts": [part.as_dict() for part in self.parts],
         }
+
+
+def describe_statuses(mapping: ColumnMapping) -> list[dict[str, Any]]:
+    """Return what the values of each column about status were taken for."""
+    counts = mapping.reader.statuses.counts() if mapping.reader else ()
+    return [
+        {
+            "column": count.title,
+            "values": [
+                {"value": value.value, "rows": value.count, "meaning": value.meaning and value.meaning.value}
+                for value in count.values
+            ],
+        }
+        for count in counts
+    ]
+
+
+def describe_unused_values(mapping: ColumnMapping) -> list[dict[str, Any]]:
+    """Return the values that were left out, the most frequent first."""
+    if mapping.reader is None:
+        return []
+    return [
+        {"column": column, "value": value, "rows": rows}
+        for (column, value), rows in mapping.reader.notes.unused_values.most_common()
+    ]
+
+
+def describe_further_addresses(mapping: ColumnMapping) -> list[str]:
+    """Return a sentence for each column with further addresses that were not used."""
+    if mapping.reader is None:
+        return []
+    return [
+        f"{quote_for_message(title)} has a further address in {rows:,} {'row' if rows == 1 else 'rows'}, "
+        "which was not used."
+        for title, rows in mapping.reader.notes.further_addresses.items()
+    ]

@@ -1,8 +1,9 @@
 """Open a file for import: detect its format and return its rows with the mapping of its columns."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 
 from subscribers.csv_format import SheetRow
@@ -18,28 +19,33 @@ from subscribers.imports.files.zip_archive import ZipArchive, is_zip, open_archi
 
 _OLE_SIGNATURE = b"\xd0\xcf\x11\xe0"
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
+_LOOKED_AT = 500
+"""How many rows are looked at to tell the columns."""
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How to read a file, where the user knows better than detection. ``believes`` says
-    whether to use a guessed encoding, which the user has not confirmed.
+    """How to read a file, where the user knows better than detection. ``sheet`` is the name of a sheet of a
+    workbook; ``accepts_likely_encoding`` says whether to use a guessed encoding, which the user has not
+    confirmed.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
     columns: ColumnsFile | None = None
+    sheet: str | None = None
     accepts_likely_encoding: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
 class FilePart:
-    """A file, or one file of an archive. ``form`` describes its format; ``certain`` is False if its encoding
-    was guessed. ``member`` is its name in the archive, empty for a single file. ``rows`` yields the rows
-    below the header, once.
+    """A file, or one file of an archive. ``name`` is for messages. ``form`` describes its format;
+    ``certain`` is False if its encoding was guessed. ``member`` is its name in the archive, empty for a
+    single file. ``rows`` yields the rows below the header, once.
     """
 
+    name: str
     member: str
     form: str
     certain: bool
@@ -48,35 +54,45 @@ class FilePart:
 
 
 @contextmanager
-def open_parts(path: Path, options: ReadOptions) -> Iterator[list[FilePart]]:
-    """Open the file at ``path``; parts that suppress addresses come first.
+def open_parts(
+    path: Path, options: ReadOptions, *, sectors: Collection[str] = ()
+) -> Iterator[list[FilePart]]:
+    """Open the file at ``path``; parts that suppress addresses come first. ``sectors`` are the workspace's.
 
     Raises:
         ImportFileError: it cannot be read, is hostile, or has unknown columns.
     """
+    if options.sheet is None and options.columns is not None:
+        options = replace(options, sheet=options.columns.sheet)
     material = make_file_source(path)
     with ExitStack() as stack:
         if not is_zip(material):
-            yield [_read_text(material, options)]
+            yield [_read_text(material, options, sectors)]
             return
         archive = stack.enter_context(open_archive(material))
         if is_workbook(archive.names):
-            yield [_make_part(material.name, "", "Excel workbook", read_workbook(material, archive), options)]
+            yield [
+                _make_part(
+                    material.name, "", "Excel workbook", read_workbook(material, archive), options, sectors
+                )
+            ]
         else:
-            yield _read_members(archive, options)
+            yield _read_members(archive, options, sectors)
 
 
-def _read_members(archive: ZipArchive, options: ReadOptions) -> list[FilePart]:
+def _read_members(archive: ZipArchive, options: ReadOptions, sectors: Collection[str]) -> list[FilePart]:
     names = [
         name for name in archive.names if name.lower().endswith(_TEXT_SUFFIXES) and "__MACOSX" not in name
     ]
     if not names:
         raise ImportFileError(archive.name, "there is no CSV file in the archive.")
     parts = [
-        _read_text(archive.member(name), options, member=name, mailchimp_file=_detect_mailchimp_file(name))
+        _read_text(
+            archive.member(name), options, sectors, member=name, mailchimp_file=_detect_mailchimp_file(name)
+        )
         for name in sorted(names)
     ]
-    return sorted(parts, key=lambda part: not part.mapping.may_suppress)
+    return sorted(parts, key=lambda part: not part.mapping.suppresses_all)
 
 
 def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
@@ -86,7 +102,12 @@ def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
 
 
 def _read_text(
-    source: FileSource, options: ReadOptions, *, member: str = "", mailchimp_file: MailchimpFile | None = None
+    source: FileSource,
+    options: ReadOptions,
+    sectors: Collection[str],
+    *,
+    member: str = "",
+    mailchimp_file: MailchimpFile | None = None,
 ) -> FilePart:
     if source.read_start(4) == _OLE_SIGNATURE:
         raise ImportFileError(
@@ -108,7 +129,14 @@ def _read_text(
         form = f"CSV, {detected.label}, {between}"
         rows = read_delimited(source, encoding=encoding, delimiter=delimiter)
     return _make_part(
-        source.name, member, form, rows, options, certain=detected.certain, mailchimp_file=mailchimp_file
+        source.name,
+        member,
+        form,
+        rows,
+        options,
+        sectors,
+        certain=detected.certain,
+        mailchimp_file=mailchimp_file,
     )
 
 
@@ -118,11 +146,21 @@ def _make_part(
     form: str,
     rows: Iterator[SheetRow],
     options: ReadOptions,
+    sectors: Collection[str],
     *,
     certain: bool = True,
     mailchimp_file: MailchimpFile | None = None,
 ) -> FilePart:
-    header = next(rows, None)
-    mapping = find_mapping(header, name, columns_file=options.columns, mailchimp_file=mailchimp_file)
-    # The header is read once and the rows continue from there, so that a workbook is not loaded twice.
-    return FilePart(member=member, form=form, certain=certain, mapping=mapping, rows=rows)
+    first = list(islice(rows, _LOOKED_AT))
+    mapping = find_mapping(
+        first, name, columns_file=options.columns, mailchimp_file=mailchimp_file, sectors=sectors
+    )
+    # What was looked at is not read again, so that a workbook is not loaded twice.
+    return FilePart(
+        name=name,
+        member=member,
+        form=form,
+        certain=certain,
+        mapping=mapping,
+        rows=chain(first[mapping.first :], rows),
+    )
