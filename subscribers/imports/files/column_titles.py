@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from subscribers.imports.files.status_titles import classify_title
-from subscribers.imports.files.status_words import fold, split_words
+from subscribers.imports.files.status_words import fold, fold_words, may_be_joined, split_words
 
 _TITLES_FILE = Path(__file__).with_name("column_titles.toml")
 FIELDS = (
@@ -32,7 +32,7 @@ def find_field(title: str) -> str | None:
 def is_email_question(title: str) -> bool:
     """Whether a title of several words asks for an address: "Where can we write to you (email)?"."""
     words = _lists()
-    folded, tokens = fold(title), set(map(fold, split_words(title)))
+    folded, tokens = fold(title), fold_words(title)
     return (
         any(stem in folded for stem in words["email_stems"])
         and tokens.isdisjoint(words["others"])
@@ -45,12 +45,12 @@ def find_mentioned_field(title: str) -> str | None:
 
     Nothing but the cells can confirm it.
     """
-    folded, tokens = fold(title), frozenset(map(fold, split_words(title)))
+    folded, tokens = fold(title), fold_words(title)
     details = _mentions()["details"]
-    if not details.isdisjoint(tokens) or any(word in folded for word in details if not word.isascii()):
+    if not details.isdisjoint(tokens) or any(may_be_joined(word) and word in folded for word in details):
         return None
     for field, words in _mentions().items():
-        if any(word in tokens or (not word.isascii() and word in folded) for word in words):
+        if any(word in tokens or (may_be_joined(word) and word in folded) for word in words):
             return field
     return None
 
@@ -59,8 +59,8 @@ def is_about_others(title: str) -> bool:
     """Whether a title is about somebody or something else than the person in the row."""
     folded = fold(title)
     others = _lists()["others"]
-    return not others.isdisjoint(map(fold, split_words(title))) or any(
-        word in folded for word in others if not word.isascii()
+    return not others.isdisjoint(fold_words(title)) or any(
+        may_be_joined(word) and word in folded for word in others
     )
 
 

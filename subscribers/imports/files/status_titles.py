@@ -11,8 +11,9 @@ from subscribers.imports.files.status_words import (
     StatusMeaning,
     find_left_stem,
     fold,
+    fold_words,
     has_stem,
-    split_words,
+    may_be_joined,
 )
 
 _TITLES_FILE = Path(__file__).with_name("status_titles.toml")
@@ -58,7 +59,7 @@ class StatusTitle:
 def classify_title(title: str) -> StatusTitle | None:
     """Return how to read a column with this title, None if it does not tell who left."""
     data = _titles()
-    folded, tokens = fold(title), frozenset(map(fold, split_words(title)))
+    folded, tokens = fold(title), fold_words(title)
     if is_other_channel(title):
         return None
     qualifiers = {name: _has_any(words, folded, tokens) for name, words in data["qualifiers"].items()}
@@ -71,7 +72,7 @@ def classify_title(title: str) -> StatusTitle | None:
 def is_other_channel(title: str) -> bool:
     """Whether a title is about text messages, telephones or post, and not about mail."""
     qualifiers = _titles()["qualifiers"]
-    folded, tokens = fold(title), frozenset(map(fold, split_words(title)))
+    folded, tokens = fold(title), fold_words(title)
     if not _has_any(qualifiers["channels"], folded, tokens):
         return False
     # "SMS Marketing Consent" is about text messages, "Email and SMS consent" about mail too.
@@ -86,7 +87,7 @@ def may_be_status(title: str) -> bool:
 def mentions_mail(title: str) -> bool:
     """Whether a title is about getting mail, and not about a detail or a number of mails."""
     data = _titles()["qualifiers"]
-    folded, tokens = fold(title), frozenset(map(fold, split_words(title)))
+    folded, tokens = fold(title), fold_words(title)
     neutral = ("details", "counts", "dates")
     return any(has_stem(word, folded, tokens) for word in data["mail"]) and not any(
         _has_any(data[name], folded, tokens) for name in neutral
@@ -106,6 +107,7 @@ def _classify_status(
     data = _titles()
     lists = data["lists"]
     is_status = _has_status_word(lists["status"], folded, tokens)
+    is_other = any(has_stem(word, folded, tokens) for word in data["qualifiers"]["others"])
     if folded in lists["consent.certain"]:
         return StatusTitle(kind=StatusKind.consent)
     if any(has_stem(stem, folded, tokens) for stem in lists["confirmation.stems"]):
@@ -118,8 +120,8 @@ def _classify_status(
     if is_status:
         if about_consent:
             return StatusTitle(kind=StatusKind.consent)
-        return None if qualifiers["others"] else StatusTitle(kind=StatusKind.status)
-    if about_consent and not (qualifiers["details"] or qualifiers["dates"] or qualifiers["counts"]):
+        return None if is_other else StatusTitle(kind=StatusKind.status)
+    if about_consent and not is_other and not any(map(qualifiers.get, ("details", "dates", "counts"))):
         return StatusTitle(kind=StatusKind.consent, is_certain=False)
     return None
 
@@ -135,8 +137,8 @@ def _find_left(folded: str, tokens: frozenset[str], title: str) -> StatusMeaning
 
 def _has_status_word(words: frozenset[str], folded: str, tokens: frozenset[str]) -> bool:
     # "state" and "estado" alone are a status only where the cells say so.
-    return any(
-        word == folded or (word in tokens and len(tokens) > 1) or (not word.isascii() and word in folded)
+    return any(token.endswith(("status", "statut")) for token in tokens) or any(
+        word == folded or (word in tokens and len(tokens) > 1) or (may_be_joined(word) and word in folded)
         for word in words
     )
 
@@ -144,7 +146,7 @@ def _has_status_word(words: frozenset[str], folded: str, tokens: frozenset[str])
 def _has_any(words: frozenset[str], folded: str, tokens: frozenset[str]) -> bool:
     """Whether one of the words is in a title: as a word, or anywhere where words are not set apart."""
     return not words.isdisjoint(tokens) or any(
-        word in folded for word in words if not word.isascii() and (len(word) > 1 or folded.endswith(word))
+        word in folded for word in words if may_be_joined(word) and (len(word) > 1 or folded.endswith(word))
     )
 
 

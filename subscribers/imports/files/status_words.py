@@ -144,7 +144,7 @@ def read_status_word(cell: str) -> StatusMeaning | None:
 def find_left_stem(text: str) -> StatusMeaning | None:
     """Return which way of leaving ``text`` mentions, None if it mentions none."""
     folded = fold(text)
-    tokens = frozenset(map(fold, split_words(text)))
+    tokens = fold_words(text)
     for stem, meaning in _words().stems:
         if has_stem(stem, folded, tokens):
             return meaning
@@ -153,18 +153,33 @@ def find_left_stem(text: str) -> StatusMeaning | None:
 
 def has_stem(stem: str, folded: str, tokens: frozenset[str]) -> bool:
     """Whether a folded title or cell contains ``stem``; a short one in Latin letters must be a whole word."""
-    return stem in tokens if len(stem) <= _SHORT_STEM and stem.isascii() else stem in folded
+    if len(stem) <= _SHORT_STEM and stem.isascii():
+        return stem in tokens
+    if stem.startswith("des"):
+        # "Date des inscriptions" and "Estado de suscripción" are not about leaving.
+        return any(stem in token for token in tokens)
+    return stem in folded
+
+
+def may_be_joined(word: str) -> bool:
+    """Whether a word can be part of a longer one: it is in a script without spaces, or in Arabic."""
+    return word >= "\u0590"
 
 
 def split_words(text: str) -> list[str]:
     """The words of a title, also of one such as HasOptedOutOfEmail or opted_out."""
-    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", " ", normalize("NFKC", text))
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])(?<!Whats)", " ", normalize("NFKC", text))
     return re.findall(r"\w+", apart.replace("_", " "))
 
 
 def strong_words() -> Mapping[str, StatusMeaning]:
     """Words that say in any column that a person left, case-folded: their ways of leaving."""
     return _words().strong
+
+
+def fold_words(text: str) -> frozenset[str]:
+    """The folded words of a title, those with a hyphen as one and as several."""
+    return frozenset(map(fold, (*split_words(text), *text.split())))
 
 
 @cache

@@ -15,6 +15,7 @@ from subscribers.errors import ImportFileError, SubscriberError
 from subscribers.imports.files.column_mapping import find_mapping
 from subscribers.imports.files.status_columns import StatusColumn
 from subscribers.imports.files.status_guess import make_status_column
+from subscribers.imports.files.status_titles import StatusKind, StatusTitle, classify_title
 from subscribers.imports.files.status_words import StatusMeaning
 
 YES = ("yes", "true", "1", "x", "ja", "oui", "sí", "да", "نعم", "是", "はい", "예", "тийм", "Y", "✓", "sim")
@@ -277,3 +278,63 @@ def test_a_title_about_something_else_is_no_status(title: str) -> None:
         ["p2@d.example.org", "x1"],
     ]
     assert find_active(rows) == {0, 1, 2}
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *(
+            "Un-subscribed",
+            "UNSUBSCRIBED?",
+            "Dés-inscrit",
+            "opt_out",
+            "OptedOut",
+            "do-not-email",
+            "Remove",
+            "Stop",
+        ),
+        *(
+            "Werbesperre",
+            "NPAI",
+            "Refus",
+            "Exclude from mailings",
+            "In trash",
+            "Не отправлять письма",
+            "请勿发送",
+        ),
+    ],
+)
+def test_yes_under_such_a_title_means_that_somebody_left(title: str) -> None:
+    assert find_active([["Email", title], ["p0@d.example.org", "yes"], ["p1@d.example.org", "no"]]) == {1}
+
+
+@pytest.mark.parametrize(
+    "title",
+    [
+        *(
+            "Mailing",
+            "E-Mail erlaubt",
+            "Рассылка",
+            "是否接收",
+            "Мэдээ авах",
+            "May we contact you?",
+            "Allow emails",
+        ),
+        *(
+            "Estado de suscripción",
+            "Nyhetsbrev",
+            "メール可否",
+            "이메일 수신",
+            "النشرة البريدية",
+            "Infolettre",
+            "RGPD ok",
+        ),
+    ],
+)
+def test_no_under_such_a_title_means_that_somebody_left(title: str) -> None:
+    assert find_active([["Email", title], ["p0@d.example.org", "yes"], ["p1@d.example.org", "no"]]) == {0}
+
+
+def test_articles_do_not_make_a_word_for_leaving() -> None:
+    assert classify_title("Date des inscriptions") is None
+    assert classify_title("Liste des abonnés") != StatusTitle(kind=StatusKind.left)
