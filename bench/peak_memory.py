@@ -79,8 +79,7 @@ def main() -> None:
     builder = MessageBuilder([CompiledEdition.from_bytes(job.compiled)], job.settings)
     now = datetime.now(UTC)
     for number, interests in zip(range(job.count), itertools.cycle(job.interests), strict=False):
-        reader = replace(
-            job.reader,
+        reader = job.reader._replace(
             subscriber_id=number,
             name=f"Reader {number}",
             message_id=f"<{number:012d}@example.org>",

@@ -45,11 +45,6 @@ class BoundedCache(Generic[V]):
         with self._lock, suppress(ValueError):
             self._kept[key] = value
 
-    def clear(self) -> None:
-        """Remove all values."""
-        with self._lock:
-            self._kept.clear()
-
 
 class LatestCache(Generic[V]):
     """The latest value for each slot, with its inputs; for inputs that are too large to be a key.
@@ -69,7 +64,3 @@ class LatestCache(Generic[V]):
         made = create()
         self._made.put(slot, (inputs, made))
         return made
-
-    def clear(self) -> None:
-        """Remove all values."""
-        self._made.clear()

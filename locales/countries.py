@@ -1,23 +1,49 @@
 """Countries by ISO 3166-1 alpha-2 code: their names in many languages, and what people write for them.
 
-Names come from CLDR (through Babel) in ten languages, and from ``countries.toml``, which has the United
-Nations' short names that CLDR lacks. A text is matched exactly, never approximately: a fuzzy search takes
+Names come from ``country_names.tsv`` (the United Nations' in six languages, and what every country calls
+itself), from ``countries.toml`` (abbreviations, former names, names of several countries) and from CLDR
+through Babel in eleven languages. A text is matched exactly, never approximately: a fuzzy search takes
 "Republic of Korea" for the Democratic People's Republic. What is similar is only ever suggested.
 """
 
-import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Mapping
-from difflib import get_close_matches
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
-from unicodedata import combining, normalize
+from unicodedata import normalize
 
-_LANGUAGES = ("en", "zh_Hans", "zh_Hant", "ja", "ko", "mn", "fr", "es", "ru", "ar")
+from locales.name_keys import exact_and_loose_key, exact_key, loose_key, reorder_name, split_names
+from locales.similar_names import SimilarNames, index_similar_names
+from locales.state_forms import split_state_form
+
+_CLDR_LANGUAGES = ("en", "zh_Hans", "zh_Hant", "ja", "ko", "mn", "fr", "es", "ru", "ar", "de")
 _DATA = Path(__file__).with_name("countries.toml")
-_LAST_LATIN = "\u024f"
+_NAMES = Path(__file__).with_name("country_names.tsv")
+# The longest name has 60. A cell of a column taken for countries by mistake may be of any length.
+_MOST_CHARACTERS = 150
+_GERMAN_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+
+
+@dataclass(frozen=True, slots=True)
+class _NameIndex:
+    """Names to the countries that have them; several where a name is shared."""
+
+    exact: Mapping[str, tuple[str, ...]]
+    loose: Mapping[str, tuple[str, ...]]
+
+    def find(self, text: str) -> tuple[str, ...]:
+        """The countries ``text`` is a name of, in the order of its words or another usual one."""
+        if codes := self.exact.get(text.casefold()) or self.exact.get(exact_key(text)):
+            return codes
+        reordered = reorder_name(text)
+        if reordered and (codes := self.exact.get(exact_key(reordered))):
+            return codes
+        if codes := self.loose.get(loose_key(text)):
+            return codes
+        return self.loose.get(loose_key(reordered), ()) if reordered else ()
 
 
 def country_codes() -> tuple[str, ...]:
@@ -42,39 +68,45 @@ def country_name(code: str, language: str = "en", overrides: Mapping[str, str] =
 def find_countries(text: str) -> tuple[str, ...]:
     """The codes of the countries that ``text`` is a name, an alpha-2 or an alpha-3 code of.
 
-    Empty when it is not known. Several when the name is shared, such as "Korea".
+    Empty when it is not known. Several when the name is shared, such as "Korea". A text of several names
+    ("Myanmar (Burma)") is known when all of them are of one country.
     """
-    code = _codes().get(normalize("NFKC", text).strip().upper())
-    return (code,) if code else _index().get(_key(text), ())
+    if len(text) > _MOST_CHARACTERS:
+        return ()
+    if codes := _find_name(text):
+        return codes
+    meanings = {_find_name(part) for part in split_names(text)}
+    return meanings.pop() if len(meanings) == 1 else ()
 
 
 def suggest_countries(text: str, *, names: int = 6) -> tuple[str, ...]:
-    """The codes of the countries that ``text`` probably means: those it names, or else those whose names are
-    most similar. At most as many similar ``names`` count."""
+    """The codes of the countries that ``text`` probably means: those it names, or else those with a name that
+    differs from it by a slip or two, at most ``names``. Never one that only shares a word with it."""
+    if len(text) > _MOST_CHARACTERS:
+        return ()
     if codes := find_countries(text):
         return codes
-    key = _key(text)
-    if codes := _replaced(text) or _likely().get(key, ()):
-        return codes
-    near = get_close_matches(key, _index(), n=names, cutoff=0.75) if key else []
-    return tuple(dict.fromkeys(code for name in near for code in _index()[name]))[:names]
+    return (_replaced(text) or _likely().get(exact_key(text), ()) or _similar_names().find(text))[:names]
 
 
-def _key(name: str) -> str:
-    """What counts in a name: letters and digits, without case, accents on Latin letters, and "the"."""
-    folded = normalize("NFKC", name).casefold().replace("&", " and ")
-    words = ["saint" if word == "st" else word for word in re.findall(r"\w+", _without_accents(folded))]
-    return "".join(word for word in words if word != "the")
+def _find_name(text: str) -> tuple[str, ...]:
+    plain = normalize("NFKC", text).strip()
+    if code := _codes().get(plain.upper()):
+        return (code,)
+    if not exact_key(plain):
+        return ()
+    # Most names are in our own list. Babel takes a quarter of a second for what only it has.
+    return _own_names().find(plain) or _cldr_names().find(plain) or _find_state(plain)
 
 
-def _without_accents(text: str) -> str:
-    """``text`` without marks on Latin letters; in Japanese or Cyrillic they make a different letter."""
-    kept: list[str] = []
-    for char in normalize("NFD", text):
-        if combining(char) and kept and kept[-1] <= _LAST_LATIN:
-            continue
-        kept.append(char)
-    return normalize("NFC", "".join(kept))
+def _find_state(text: str) -> tuple[str, ...]:
+    """The countries of which ``text`` is a formal name that is in none of our lists."""
+    for name in (text, reorder_name(text)):
+        if name and (split := split_state_form(name)):
+            form, rest = split
+            codes = _own_names().loose.get(rest) or _cldr_names().loose.get(rest, ())
+            return tuple(code for code in codes if code in _states(form))
+    return ()
 
 
 def _replaced(text: str) -> tuple[str, ...]:
@@ -100,23 +132,75 @@ def _codes() -> Mapping[str, str]:
 
 
 @cache
-def _index() -> Mapping[str, tuple[str, ...]]:
-    """Keys of names to the codes they may mean; several where two languages disagree."""
-    meanings: defaultdict[str, dict[str, None]] = defaultdict(dict)
-    for language in _LANGUAGES:
-        for code, name in _territories(language).items():
-            if is_country(code):
-                meanings[_key(name)][code] = None
+def _own_names() -> _NameIndex:
+    index = _index_names(_list_own_names())
+    shared = {name: tuple(codes) for name, codes in _data()["ambiguous"].items()}
+    return _NameIndex(
+        {**index.exact, **{exact_key(name): codes for name, codes in shared.items()}},
+        {**index.loose, **{loose_key(name): codes for name, codes in shared.items()}},
+    )
+
+
+@cache
+def _cldr_names() -> _NameIndex:
+    return _index_names(_list_cldr_names())
+
+
+@cache
+def _similar_names() -> SimilarNames:
+    shared = ((name, code) for name, codes in _data()["ambiguous"].items() for code in codes)
+    names = (*_list_own_names(), *_list_cldr_names(), *shared)
+    # A slip makes another country's abbreviation of one: "S. Korea" and "N. Korea".
+    return index_similar_names((name, code) for name, code in names if "." not in name)
+
+
+def _index_names(names: Iterable[tuple[str, str]]) -> _NameIndex:
+    exact: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    loose: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for name, code in names:
+        key, loose_form = exact_and_loose_key(name)
+        # CLDR's "É.-U." and "R.-U." are not the codes EU and RU, unless their points are there.
+        is_abbreviation = "." in name and len(key) == 2
+        exact[name.casefold() if is_abbreviation else key][code] = None
+        if not is_abbreviation:
+            loose[loose_form][code] = None
+    return _NameIndex(
+        {key: tuple(codes) for key, codes in exact.items()},
+        {key: tuple(codes) for key, codes in loose.items()},
+    )
+
+
+def _list_own_names() -> Iterator[tuple[str, str]]:
+    """The names in our two files and their codes."""
     for code, (_, *names) in _data()["countries"].items():
         for name in names:
-            meanings[_key(name)][code] = None
-    index = {key: tuple(codes) for key, codes in meanings.items()}
-    return index | {_key(name): tuple(codes) for name, codes in _data()["ambiguous"].items()}
+            yield name, code
+    for line in _NAMES.read_text(encoding="utf-8").splitlines():
+        if line and not line.startswith("#"):
+            code, _, *names = line.split("\t")
+            for name in names:
+                yield name, code
+
+
+def _list_cldr_names() -> Iterator[tuple[str, str]]:
+    """CLDR's names in the languages we read and their codes."""
+    for language in _CLDR_LANGUAGES:
+        for code, name in _territories(language).items():
+            if is_country(code):
+                yield name, code
+                if language == "de":
+                    yield name.translate(_GERMAN_UMLAUTS), code
+
+
+@cache
+def _states(form: str) -> frozenset[str]:
+    """The countries whose formal English name begins with ``form``, such as "Kingdom of "."""
+    return frozenset(code for name, code in _list_own_names() if name.startswith(form))
 
 
 @cache
 def _likely() -> Mapping[str, tuple[str, ...]]:
-    return {_key(name): tuple(codes) for name, codes in _data()["likely"].items()}
+    return {exact_key(name): tuple(codes) for name, codes in _data()["likely"].items()}
 
 
 @cache

@@ -1,5 +1,5 @@
-"""Languages of web pages and of the letters sent for them: sentences through gettext, dates and countries
-through CLDR.
+"""Languages of web pages and of transactional mails: sentences through gettext, dates and countries through
+CLDR.
 
 The templates are written in English. Catalogues for the other languages are in ``templates/locale``,
 compiled, and a test ensures that they are complete. (For the fixed phrases of the newsletter itself see

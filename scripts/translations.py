@@ -13,7 +13,7 @@ from pathlib import Path
 
 from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_dir
-from babel.messages.mofile import read_mo, write_mo
+from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po, write_po
 
 from mailer.i18n import DOMAIN, LANGUAGES, LOCALE_FOLDER, SOURCE_LANGUAGE
@@ -76,11 +76,6 @@ def compile_catalogue(catalogue: Catalog) -> bytes:
     buffer = io.BytesIO()
     write_mo(buffer, catalogue)
     return buffer.getvalue()
-
-
-def read_compiled(data: bytes) -> dict[str, str]:
-    """Return the messages in a compiled catalogue."""
-    return {str(one.id): str(one.string) for one in read_mo(io.BytesIO(data)) if one.id}
 
 
 def main() -> None:

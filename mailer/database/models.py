@@ -233,8 +233,8 @@ class Delivery(SQLModel, table=True):
     updated_at: datetime
 
 
-class LetterKind(StrEnum):
-    """The kind of letter requested on a web page."""
+class TransactionalMailKind(StrEnum):
+    """The kind of transactional mail requested on a web page."""
 
     confirm = "confirm"
     """To an address that was signed up: confirm that it was you."""
@@ -258,11 +258,11 @@ class LetterKind(StrEnum):
     """To the new address: confirm that it is yours."""
 
 
-class QueuedLetter(SQLModel, table=True):
-    """A letter requested on a web page and still to be mailed. The row is deleted once it has been sent.
+class QueuedTransactionalMail(SQLModel, table=True):
+    """A transactional mail requested on a web page and still to be sent. Its row is deleted once it is sent.
 
     ``email`` is the address entered, normalised; it is empty if ``subscriber_id`` is already known. Whether
-    there is anything to mail is only decided after the page has answered, so that the answer reveals nothing.
+    there is anything to send is only decided after the page has answered, so that the answer reveals nothing.
     ``token`` is the token in the link, empty until then. ``detail`` is a new address. ``wording`` and
     ``origin`` are for the consent record. ``not_before`` is the time of the next attempt; a sender moves it
     on before it tries.
@@ -271,7 +271,9 @@ class QueuedLetter(SQLModel, table=True):
     __tablename__: ClassVar[str] = "letter"
 
     id: int | None = Field(default=None, primary_key=True)
-    kind: LetterKind = Field(sa_column=Column(text_enum(LetterKind, "kind"), nullable=False))
+    kind: TransactionalMailKind = Field(
+        sa_column=Column(text_enum(TransactionalMailKind, "kind"), nullable=False)
+    )
     email: str = Field(default="", max_length=320)
     subscriber_id: int | None = Field(default=None, foreign_key="subscriber.id", ondelete="CASCADE")
     detail: str = Field(default="", max_length=320)

@@ -131,7 +131,7 @@ class ConnectionPool:
         self._congestion[relay.name].record(outcome)
         if outcome.verdict is Verdict.stop:
             self._relays.report_refusal(relay, outcome)
-            self._event_log.relay_set_aside(relay.name, outcome.reason)
+            self._event_log.relay_quarantined(relay.name, outcome.reason)
             self._close_connections_to(relay)
         elif outcome.verdict is not Verdict.give_back:
             connection.served_count += 1

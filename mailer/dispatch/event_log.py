@@ -96,21 +96,14 @@ class EventLog:
             words = _reply_fields(outcome, mask_addresses(outcome.text))
             self._write("warning", "connection_failed", relay=relay, stage=outcome.stage.value, **words)
 
-    def relay_set_aside(self, relay: str, reason: str) -> None:
-        """Log that a relay is not used for a while."""
+    def relay_quarantined(self, relay: str, reason: str) -> None:
+        """Log that a relay is quarantined: not used for a while."""
+        # The event keeps its first name, which programs may look for in the log.
         self._write("warning", "relay_set_aside", relay=relay, reason=mask_addresses(reason))
-
-    def relay_back(self, relay: str) -> None:
-        """A relay is used again."""
-        self._write("info", "relay_back", relay=relay)
 
     def campaign_paused(self, campaign_id: int, reason: str) -> None:
         """Log that the program paused a campaign, which waits for a person."""
         self._write("error", "campaign_paused", campaign=campaign_id, reason=mask_addresses(reason))
-
-    def campaign_finished(self, campaign_id: int) -> None:
-        """Nothing of a campaign is left to do."""
-        self._write("info", "campaign_finished", campaign=campaign_id)
 
     def run_started(self, campaign_id: int, counts: Counts, **facts: Any) -> None:
         """Log that a dispatcher starts to work on a campaign. ``facts`` are further fields."""

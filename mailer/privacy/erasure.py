@@ -13,7 +13,7 @@ from sqlalchemy import Engine, delete, or_, update
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_session
-from mailer.database.models import Delivery, QueuedLetter
+from mailer.database.models import Delivery, QueuedTransactionalMail
 from mailer.database.secure_delete import (
     checkpoint_log,
     list_database_files,
@@ -248,10 +248,16 @@ def _erase_rows(
     person = find_subscriber(session, address)
     theirs = col(Delivery.subscriber_id) == person.id
     session.connection().execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
-    # Delete letters waiting to be sent to them, and requests that others made about their address.
-    to_them = or_(col(QueuedLetter.subscriber_id) == person.id, col(QueuedLetter.email) == person.email)
+    # Delete transactional mails waiting to be sent to them, and requests that others made about their
+    # address.
+    to_them = or_(
+        col(QueuedTransactionalMail.subscriber_id) == person.id,
+        col(QueuedTransactionalMail.email) == person.email,
+    )
     session.connection().execute(
-        delete(QueuedLetter).where(or_(to_them, col(QueuedLetter.detail) == person.email))
+        delete(QueuedTransactionalMail).where(
+            or_(to_them, col(QueuedTransactionalMail.detail) == person.email)
+        )
     )
     key = workspace.keys.suppression
     erase(session, address, key=key, method=method, now=now, source=source, evidence=evidence)

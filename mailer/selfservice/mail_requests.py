@@ -1,8 +1,9 @@
-"""Requests from the pages for an email: to sign up, for a link to the preferences, data or a new address.
+"""Requests from the pages for a transactional mail: to sign up, or for a link to the preferences, to one's
+data or to a change of address.
 
 A request writes a single row, whatever the address: whether there is anything to send is decided later
- (:mod:`mailer.selfservice.mail_worker`). So an address on the list, one that is not, and a
-suppressed one all get the same answer: same words, same status, same time.
+(:mod:`mailer.selfservice.mail_worker`). So an address on the list, one that is not, and a suppressed one all
+get the same answer: same words, same status, same time.
 """
 
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from sqlmodel import Session
 
 from mailer.database.clock import read_clock
 from mailer.database.engine import open_session
-from mailer.database.models import LetterKind, QueuedLetter
+from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
 from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
 from mailer.selfservice.rate_limit import count_attempt, make_network_key
@@ -65,10 +66,16 @@ class Visitor:
     language: str
 
 
-def request_letter(
-    engine: Engine, keys: Keys, kind: LetterKind, email: str, visitor: Visitor, *, wording: str = ""
+def request_mail(
+    engine: Engine,
+    keys: Keys,
+    kind: TransactionalMailKind,
+    email: str,
+    visitor: Visitor,
+    *,
+    wording: str = "",
 ) -> None:
-    """Request a letter of ``kind`` (confirm or link) to ``email``.
+    """Request a mail of ``kind`` (confirm or link) to ``email``.
 
     Raises:
         AddressError: the address is invalid.
@@ -77,11 +84,13 @@ def request_letter(
     normalised = normalise_address(email)
     with open_session(engine) as session:
         _count_request(session, keys, visitor)
-        _add_letter(session, kind, visitor, email=normalised.email, wording=wording)
+        _add_mail(session, kind, visitor, email=normalised.email, wording=wording)
         session.commit()
 
 
-def request_data_link(engine: Engine, keys: Keys, kind: LetterKind, token: str, visitor: Visitor) -> None:
+def request_data_link(
+    engine: Engine, keys: Keys, kind: TransactionalMailKind, token: str, visitor: Visitor
+) -> None:
     """Request a one-time link (export, erase, address) for the reader behind ``token``, mailed to them.
 
     Raises:
@@ -90,18 +99,18 @@ def request_data_link(engine: Engine, keys: Keys, kind: LetterKind, token: str, 
     """
     with open_subscription(engine, keys, token) as reader:
         _count_request(reader.session, keys, visitor)
-        _add_letter(reader.session, kind, visitor, subscriber_id=reader.subscriber_id)
+        _add_mail(reader.session, kind, visitor, subscriber_id=reader.subscriber_id)
         reader.session.commit()
 
 
 def request_address_confirmation(session: Session, subscriber_id: int, email: str, visitor: Visitor) -> None:
-    """Request a letter to the new address that asks to confirm it. The caller commits.
+    """Request a mail to the new address that asks to confirm it. The caller commits.
 
     Raises:
         AddressError: the address is invalid.
     """
     detail = normalise_address(email).email
-    _add_letter(session, LetterKind.new_address, visitor, subscriber_id=subscriber_id, detail=detail)
+    _add_mail(session, TransactionalMailKind.new_address, visitor, subscriber_id=subscriber_id, detail=detail)
 
 
 def _count_request(session: Session, keys: Keys, visitor: Visitor) -> None:
@@ -114,9 +123,9 @@ def _count_request(session: Session, keys: Keys, visitor: Visitor) -> None:
         raise TooManyRequestsError
 
 
-def _add_letter(
+def _add_mail(
     session: Session,
-    kind: LetterKind,
+    kind: TransactionalMailKind,
     visitor: Visitor,
     *,
     email: str = "",
@@ -126,7 +135,7 @@ def _add_letter(
 ) -> None:
     now = read_clock(session.connection())
     session.add(
-        QueuedLetter(
+        QueuedTransactionalMail(
             kind=kind,
             email=email,
             subscriber_id=subscriber_id,

@@ -1,4 +1,4 @@
-"""Send one letter to a relay, through the same transports as campaigns."""
+"""Send one transactional mail to a relay, through the same transports as campaigns."""
 
 from pathlib import Path
 
@@ -9,11 +9,11 @@ from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.smtp.send import send_messages
 
 _FINAL_VERDICTS = frozenset({Verdict.sent, Verdict.rejected, Verdict.in_doubt})
-"""After these no other relay is tried: it accepted the letter, knows that the address is dead, or may have
+"""After these no other relay is tried: it accepted the mail, knows that the address is dead, or may have
 accepted it."""
 
 
-def send_letter(settings: Settings, root: Path, *, recipient: str, message: bytes) -> Outcome:
+def send_mail(settings: Settings, root: Path, *, recipient: str, message: bytes) -> Outcome:
     """Send ``message`` to the first relay that accepts it, by priority, and return how that ended.
 
     The caller has recorded, durably, that it is being sent.
@@ -22,7 +22,7 @@ def send_letter(settings: Settings, root: Path, *, recipient: str, message: byte
         ConfigurationError: a relay's address or password cannot be used.
         MessageFormatError: a line of the message does not end in CRLF.
     """
-    letter = OutgoingMessage(
+    mail = OutgoingMessage(
         key=recipient,
         sender=settings.sender.bounces_to or settings.sender.address,
         recipient=recipient,
@@ -31,7 +31,7 @@ def send_letter(settings: Settings, root: Path, *, recipient: str, message: byte
     outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="no relay is configured")
     for relay in sorted(list_relays(settings.smtp), key=lambda relay: relay.priority):
         transport = make_transport(merge_relay_settings(settings.smtp, relay), root)
-        outcome = send_messages(transport, [letter])[letter.key]
+        outcome = send_messages(transport, [mail])[mail.key]
         if outcome.verdict in _FINAL_VERDICTS:
             break
     return outcome

@@ -1,4 +1,4 @@
-"""Letters: the emails that readers request on a page, in the reader's language, as bytes for SMTP.
+"""Transactional mails: those that readers request on a page, in the reader's language, as bytes for SMTP.
 
 They contain nothing that a visitor typed, so a form filled in with someone else's address cannot be used to
 send them a text.
@@ -15,7 +15,7 @@ from types import MappingProxyType
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from mailer.database.models import LetterKind
+from mailer.database.models import TransactionalMailKind
 from mailer.i18n import Translator, gettext_noop
 from mailer.rendering.headers import format_mailbox, format_text, write_header
 from mailer.rendering.message import sender_address
@@ -23,12 +23,12 @@ from mailer.rendering.template_context.language_markup import embed_sender_text
 from mailer.settings import SenderSettings, Settings
 from templates import ROOT
 
-_TEMPLATE_FOLDER = ROOT / "web" / "letters"
+_TEMPLATE_FOLDER = ROOT / "web" / "transactional_mails"
 
 
 @dataclass(frozen=True, kw_only=True)
-class LetterText:
-    """The texts of one kind of letter: subject, body, button, and the note below it."""
+class MailText:
+    """The texts of one kind of transactional mail: subject, body, button, and the note below it."""
 
     subject: str
     body: str
@@ -45,9 +45,9 @@ _OPEN_PREFERENCES = gettext_noop("Open my preferences")
 _OPEN_PAGE = gettext_noop("Open the page")
 _CONFIRM = gettext_noop("Confirm")
 
-LETTER_TEXTS: Mapping[LetterKind, LetterText] = MappingProxyType(
+MAIL_TEXTS: Mapping[TransactionalMailKind, MailText] = MappingProxyType(
     {
-        LetterKind.confirm: LetterText(
+        TransactionalMailKind.confirm: MailText(
             subject=gettext_noop("Please confirm your subscription"),
             body=gettext_noop(
                 "Someone, probably you, asked to get the newsletter from %(organisation)s at this address."
@@ -58,7 +58,7 @@ LETTER_TEXTS: Mapping[LetterKind, LetterText] = MappingProxyType(
                 "send nothing else."
             ),
         ),
-        LetterKind.already: LetterText(
+        TransactionalMailKind.already: MailText(
             subject=gettext_noop("You are already subscribed"),
             body=gettext_noop(
                 "Someone, probably you, asked to get the newsletter from %(organisation)s. It "
@@ -67,7 +67,7 @@ LETTER_TEXTS: Mapping[LetterKind, LetterText] = MappingProxyType(
             button=_OPEN_PREFERENCES,
             after=_IGNORE_IF_NOT_YOU,
         ),
-        LetterKind.link: LetterText(
+        TransactionalMailKind.link: MailText(
             subject=gettext_noop("The link to your preferences"),
             body=gettext_noop(
                 "You asked for the link to your preferences. There you can choose what you get, take a "
@@ -76,25 +76,25 @@ LETTER_TEXTS: Mapping[LetterKind, LetterText] = MappingProxyType(
             button=_OPEN_PREFERENCES,
             after=_IGNORE_IF_NOT_YOU,
         ),
-        LetterKind.export: LetterText(
+        TransactionalMailKind.export: MailText(
             subject=gettext_noop("The link to a copy of your data"),
             body=gettext_noop("You asked for a copy of all the data we hold about you."),
             button=_OPEN_PAGE,
             after=_VALID_FOR_AN_HOUR,
         ),
-        LetterKind.erase: LetterText(
+        TransactionalMailKind.erase: MailText(
             subject=gettext_noop("The link to erase your data"),
             body=gettext_noop("You asked to have your data erased."),
             button=_OPEN_PAGE,
             after=_VALID_FOR_AN_HOUR,
         ),
-        LetterKind.address: LetterText(
+        TransactionalMailKind.address: MailText(
             subject=gettext_noop("The link to change your address"),
             body=gettext_noop("You asked to change the address your newsletter goes to."),
             button=_OPEN_PAGE,
             after=_VALID_FOR_AN_HOUR,
         ),
-        LetterKind.new_address: LetterText(
+        TransactionalMailKind.new_address: MailText(
             subject=gettext_noop("Please confirm your new address"),
             body=gettext_noop(
                 "Someone, probably you, would like to get the newsletter from %(organisation)s "
@@ -107,34 +107,34 @@ LETTER_TEXTS: Mapping[LetterKind, LetterText] = MappingProxyType(
 )
 
 
-def build_letter(
-    kind: LetterKind,
+def build_transactional_mail(
+    kind: TransactionalMailKind,
     *,
     envelope: str,
     url: str,
     translator: Translator,
     settings: Settings,
-    letter_id: int,
+    mail_id: int,
     now: datetime,
 ) -> bytes:
-    """Build the letter to ``envelope`` whose button leads to ``url``: text and HTML, with CRLF line ends.
+    """Build the mail to ``envelope`` whose button leads to ``url``: text and HTML, with CRLF line ends.
 
-    All of it is ASCII, except for a local part that is not. The Message-ID follows from ``letter_id``, the id
+    All of it is ASCII, except for a local part that is not. The Message-ID follows from ``mail_id``, the id
     of its row, so every attempt carries the same one.
 
     Raises:
         ConfigurationError: the sender's address cannot be used.
     """
     sender = settings.sender
-    subject = translator.translate(LETTER_TEXTS[kind].subject)
+    subject = translator.translate(MAIL_TEXTS[kind].subject)
     own = sender_address(sender.address)
-    boundary = f"=_{hashlib.sha256(f'{letter_id} {kind} {url}'.encode()).hexdigest()[:32]}"
+    boundary = f"=_{hashlib.sha256(f'{mail_id} {kind} {url}'.encode()).hexdigest()[:32]}"
     headers = (
         ("From", format_mailbox(sender.name, own)),
         ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),
         ("Subject", format_text(subject)),
         ("Date", format_datetime(now.replace(microsecond=0))),
-        ("Message-ID", f"<l{letter_id}.{boundary[2:14]}@{own.rpartition('@')[2]}>"),
+        ("Message-ID", f"<l{mail_id}.{boundary[2:14]}@{own.rpartition('@')[2]}>"),
         ("MIME-Version", "1.0"),
         # RFC 3834: an automatic reply, which no out-of-office notice should answer.
         ("Auto-Submitted", "auto-replied"),
@@ -148,8 +148,8 @@ def build_letter(
             f"--{boundary}",
             subtype,
             _jinja_env(subtype)
-            .get_template(f"letter.{ending}")
-            .render(_letter_values(kind, translator, sender, subtype), url=url, translator=translator),
+            .get_template(f"mail.{ending}")
+            .render(_template_values(kind, translator, sender, subtype), url=url, translator=translator),
         )
         for subtype, ending in (("plain", "txt"), ("html", "html"))
     ]
@@ -157,16 +157,16 @@ def build_letter(
     return (head + to + "\r\n" + "".join(parts) + f"--{boundary}--\r\n").encode()
 
 
-def _letter_values(
-    kind: LetterKind, translator: Translator, sender: SenderSettings, subtype: str
+def _template_values(
+    kind: TransactionalMailKind, translator: Translator, sender: SenderSettings, subtype: str
 ) -> Mapping[str, str]:
-    """Return the values for a letter's template; HTML marks the language of the sender's own words."""
+    """Return the values for a mail's template; HTML marks the language of the sender's own words."""
     own = {
         "sender_name": sender.name,
         "organisation": sender.organisation,
         "postal_address": sender.postal_address,
     }
-    texts = vars(LETTER_TEXTS[kind]).items()
+    texts = vars(MAIL_TEXTS[kind]).items()
     if subtype == "plain":
         return own | {
             name: translator.translate(words, organisation=sender.organisation) for name, words in texts

@@ -17,7 +17,7 @@ def propose_columns(path: Path, options: ReadOptions, *, sectors: Collection[str
         with open_parts(path, options, sectors=sectors) as parts:
             for part in parts:
                 _read_all(part)
-            texts = [text for part in parts if (text := part.mapping.columns_text())]
+            texts = [text for part in parts if (text := part.mapping.columns_text(sheet=options.sheet))]
     except ImportFileError as error:
         if error.columns_text:
             return error.columns_text

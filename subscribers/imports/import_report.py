@@ -3,7 +3,6 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from subscribers.errors import quote_for_message
 from subscribers.imports.files.column_mapping import ColumnMapping
 
 
@@ -19,6 +18,20 @@ class RefusedRow:
 
     def as_dict(self) -> dict[str, Any]:
         return {"row": self.row, "reason": self.reason} | ({"file": self.file} if self.file else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImportNote:
+    """Something in the file that was not imported although nothing is wrong with it. ``row`` is None if it
+    concerns a whole file; ``file`` is the member of the archive, empty for a single file.
+    """
+
+    text: str
+    row: int | None = None
+    file: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"row": self.row, "note": self.text} | ({"file": self.file} if self.file else {})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +78,7 @@ class ImportReport:
     refused: tuple[RefusedRow, ...]
     import_id: int | None = None
     parts: tuple[PartReport, ...] = ()
+    notes: tuple[ImportNote, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report, ready for JSON."""
@@ -75,6 +89,7 @@ class ImportReport:
             "suppressed": self.suppressed,
             "refused": [refusal.as_dict() for refusal in self.refused],
             "parts": [part.as_dict() for part in self.parts],
+            "notes": [note.as_dict() for note in self.notes],
         }
 
 
@@ -100,15 +115,4 @@ def describe_unused_values(mapping: ColumnMapping) -> list[dict[str, Any]]:
     return [
         {"column": column, "value": value, "rows": rows}
         for (column, value), rows in mapping.reader.notes.unused_values.most_common()
-    ]
-
-
-def describe_further_addresses(mapping: ColumnMapping) -> list[str]:
-    """Return a sentence for each column with further addresses that were not used."""
-    if mapping.reader is None:
-        return []
-    return [
-        f"{quote_for_message(title)} has a further address in {rows:,} {'row' if rows == 1 else 'rows'}, "
-        "which was not used."
-        for title, rows in mapping.reader.notes.further_addresses.items()
     ]

@@ -17,7 +17,7 @@ from mailer.web.app import create_app
 from mailer.web.server import RunningServer
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, add_campaign
-from tests.web.site import ask, served
+from tests.web.site import send_request, served
 
 Figures = dict[tuple[str, ...], float]
 
@@ -97,7 +97,7 @@ def site(workspace: Workspace) -> Iterator[RunningServer]:
 
 
 def test_a_program_on_this_machine_gets_the_figures(site: RunningServer) -> None:
-    answer = ask(site.url, "GET", "/metrics")
+    answer = send_request(site.url, "GET", "/metrics")
     assert (answer.status, answer.headers["content-type"]) == (200, CONTENT_TYPE)
     assert read(answer.text)["mailer_dispatchers_alive",] == 0
 
@@ -116,6 +116,6 @@ def test_a_program_on_this_machine_gets_the_figures(site: RunningServer) -> None
     ],
 )
 def test_requests_through_a_proxy_do_not_get_the_page(site: RunningServer, headers: dict[str, str]) -> None:
-    answer = ask(site.url, "GET", "/metrics", headers=headers)
+    answer = send_request(site.url, "GET", "/metrics", headers=headers)
     assert answer.status in {400, 404}
     assert "mailer_" not in answer.text

@@ -329,6 +329,32 @@ def test_every_format_is_taken_back_unchanged(root: Path, tmp_path: Path, form: 
     assert report["unchanged"] > 50
 
 
+def test_a_sheet_is_chosen_by_name_and_what_was_left_out_is_named(root: Path, tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for sheet, address in (
+        ("Members", "Ann <ann@sheet.example.org>; b@sheet.example.org"),
+        ("Board", "c@x.org"),
+    ):
+        book.create_sheet(sheet).append(["email"])
+        book[sheet].append([address])
+    book.save(tmp_path / "people.xlsx")
+    words = ("subscribers", "import", str(tmp_path / "people.xlsx"), "--dry-run")
+    first = run(root, *words)
+    assert 'note: 1 further sheet was not read: "Board".' in first.stdout
+    assert (
+        "people.xlsx:2: note: ann@sheet.example.org also has b@sheet.example.org, which was not"
+        in first.stdout
+    )
+    named = json.loads(run(root, *words, "--sheet", "Board", "--json").stdout)
+    assert (named["added"], named["notes"]) == (1, [])
+    assert named["parts"][0]["form"] == 'Excel workbook, sheet "Board"'
+    unknown = run(root, *words, "--sheet", "Bord")
+    assert unknown.exit_code == 1
+    assert 'Its sheets are: "Sheet", "Members", "Board".' in unknown.stderr
+
+
 def test_an_import_is_shown_before_it_is_believed_and_can_be_taken_back(root: Path, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_bytes("email;name\nchen@example.org;陈晓明\nli@example.org;北京师范大学\n".encode("gb18030"))

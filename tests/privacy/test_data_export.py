@@ -12,7 +12,7 @@ from sqlalchemy import Column, Engine, ForeignKey, Integer, MetaData, String, Ta
 from sqlmodel import Session, SQLModel, select
 
 from mailer.cli import mailer
-from mailer.database.models import Delivery, LetterKind, QueuedLetter
+from mailer.database.models import Delivery, QueuedTransactionalMail, TransactionalMailKind
 from mailer.privacy import data_export
 from mailer.privacy.data_export import export_personal_data, list_personal_tables
 from mailer.workspace import Workspace
@@ -58,8 +58,12 @@ def engine(workspace: Workspace, now: datetime) -> Iterator[Engine]:
             session.flush()
             session.add(ImportChange(import_id=batch.id or 0, subscriber_id=number, before=f"was {number}"))
             session.add(
-                QueuedLetter(
-                    kind=LetterKind.export, subscriber_id=number, language="en", asked_at=now, not_before=now
+                QueuedTransactionalMail(
+                    kind=TransactionalMailKind.export,
+                    subscriber_id=number,
+                    language="en",
+                    asked_at=now,
+                    not_before=now,
                 )
             )
             add_consent_record(

@@ -25,7 +25,7 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.campaigns.send import send_campaign
 from mailer.cli import mailer
 from mailer.database import secure_delete
-from mailer.database.models import Campaign, Delivery, LetterKind, QueuedLetter
+from mailer.database.models import Campaign, Delivery, QueuedTransactionalMail, TransactionalMailKind
 from mailer.database.secure_delete import EXEMPT_TABLES, IncompleteErasureError, list_text_columns
 from mailer.privacy import erasure as erasure_module
 from mailer.privacy.address_matcher import make_address_matcher
@@ -182,16 +182,18 @@ def test_what_was_still_to_be_mailed_to_them_is_not(workspace: Workspace, engine
     with Session(engine) as opened:
         numbers = {one.email: one.id for one in opened.exec(select(Subscriber))}
         asked: list[dict[str, Any]] = [
-            {"kind": LetterKind.export, "subscriber_id": numbers[EMAIL]},
-            {"kind": LetterKind.link, "email": EMAIL},
-            {"kind": LetterKind.new_address, "subscriber_id": numbers[OTHER], "detail": EMAIL},
-            {"kind": LetterKind.link, "email": OTHER},
+            {"kind": TransactionalMailKind.export, "subscriber_id": numbers[EMAIL]},
+            {"kind": TransactionalMailKind.link, "email": EMAIL},
+            {"kind": TransactionalMailKind.new_address, "subscriber_id": numbers[OTHER], "detail": EMAIL},
+            {"kind": TransactionalMailKind.link, "email": OTHER},
         ]
-        opened.add_all(QueuedLetter(**one, language="en", asked_at=now, not_before=now) for one in asked)
+        opened.add_all(
+            QueuedTransactionalMail(**one, language="en", asked_at=now, not_before=now) for one in asked
+        )
         opened.commit()
     erase(workspace, engine)
     with Session(engine) as opened:
-        assert [letter.email for letter in opened.exec(select(QueuedLetter))] == [OTHER]
+        assert [mail.email for mail in opened.exec(select(QueuedTransactionalMail))] == [OTHER]
 
 
 def test_no_import_brings_an_erased_person_back(workspace: Workspace, engine: Engine) -> None:

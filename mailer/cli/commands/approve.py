@@ -49,12 +49,12 @@ def approve(context: CliContext, edition: str, query: str, name: str, again: boo
 
     workspace, now = context.open_workspace(), datetime.now(UTC)
     with context.open_database(workspace) as engine:
-        with open_session(engine, read_only=True) as opened:
-            segment = read_segment(workspace.settings, query, opened)
+        with open_session(engine, read_only=True) as session:
+            segment = read_segment(workspace.settings, query, session)
         plan = plan_campaign(workspace, engine, edition, segment, again=again, now=now)
         approval = approve_plan(engine, workspace, plan, by=name, now=now)
-        with open_session(engine, read_only=True) as opened:
-            summary = summarise_campaign(opened, approval.campaign_id)
+        with open_session(engine, read_only=True) as session:
+            summary = summarise_campaign(session, approval.campaign_id)
     if as_json:
         emit_json(summary.as_dict())
         return
@@ -65,11 +65,11 @@ def approve(context: CliContext, edition: str, query: str, name: str, again: boo
         say(f"To send it: {context.command_line(*words)}")
 
 
-def with_approval_check(opened: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:
+def with_approval_check(session: Session, workspace: Workspace, summary: CampaignSummary) -> CampaignSummary:
     """Return ``summary`` with what has changed since the campaign was approved."""
     from mailer.campaigns.approval import check_approval
 
-    return replace(summary, approval=check_approval(opened, workspace, summary.id))
+    return replace(summary, approval=check_approval(session, workspace, summary.id))
 
 
 def describe_approval(approval: Approval | None) -> str:

@@ -61,7 +61,7 @@ def _worker_thread(workspace: Workspace) -> Iterator[None]:
     thread = threading.Thread(target=run, name="mailer-work")
     thread.start()
     try:
-        with _letter_thread(workspace):
+        with _mail_thread(workspace):
             yield
     finally:
         stop.set()
@@ -69,16 +69,16 @@ def _worker_thread(workspace: Workspace) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _letter_thread(workspace: Workspace) -> Iterator[None]:
-    """Mail the letters that readers request on the pages, in a thread of this process."""
-    from mailer.selfservice.mail_worker import run_letter_worker
+def _mail_thread(workspace: Workspace) -> Iterator[None]:
+    """Send the transactional mails that readers request on the pages, in a thread of this process."""
+    from mailer.selfservice.mail_worker import run_mail_worker
 
     stop = threading.Event()
 
     def run() -> None:
-        run_letter_worker(workspace, stop=stop, report=say)
+        run_mail_worker(workspace, stop=stop, report=say)
 
-    thread = threading.Thread(target=run, name="mailer-letters")
+    thread = threading.Thread(target=run, name="mailer-mails")
     thread.start()
     try:
         yield
@@ -109,6 +109,6 @@ def work(context: CliContext, no_listen: bool) -> None:
         pass
     with stop_on_signals() as stop:
         say("Waiting for campaigns to send. Press Ctrl-C to stop.")
-        with _letter_thread(workspace):
+        with _mail_thread(workspace):
             work_on(workspace, stop=stop, say=say, listen=not no_listen)
     say("Stopped. No message was interrupted.")

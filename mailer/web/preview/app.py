@@ -45,7 +45,7 @@ class PreviewState:
         """Find whose email to show, and why the list cannot be read (empty if it can)."""
         fault = self.recipients.find_list_error()
         if fault:
-            return self.recipients.nobody, fault
+            return self.recipients.anonymous, fault
         return self.recipients.find_recipient(query, self.clock().date()), ""
 
     def list_addresses(self) -> list[str]:

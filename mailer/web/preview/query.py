@@ -47,8 +47,8 @@ class ImageLoading(StrEnum):
 class PreviewQuery:
     """What to show of an edition.
 
-    ``address`` or else ``segment`` says whose email it is; if both are empty, nobody's. ``n`` is the reader's
-    position in the segment, from 1. ``language`` is empty for the reader's own.
+    ``address`` or else ``segment`` says whose email it is; if both are empty, an anonymous reader's. ``n`` is
+    the reader's position in the segment, from 1. ``language`` is empty for the reader's own.
     """
 
     show: ShownWindows = ShownWindows.both

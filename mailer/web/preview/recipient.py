@@ -1,4 +1,5 @@
-"""Whose email the preview shows: a subscriber's, each reader's of a segment in turn, or nobody's."""
+"""Whose email the preview shows: a subscriber's, each reader's of a segment in turn, or an anonymous
+reader's."""
 
 from dataclasses import dataclass, replace
 from datetime import date
@@ -43,7 +44,7 @@ class RecipientFinder:
     def __init__(self, workspace: Workspace, engine: Engine) -> None:
         self.workspace = workspace
         self.engine = engine
-        self.nobody = Recipient(
+        self.anonymous = Recipient(
             reader=anonymous_reader(workspace.settings), words="Shown without a particular reader."
         )
 
@@ -58,19 +59,19 @@ class RecipientFinder:
             return list(session.exec(wanted.limit(_MAX_ADDRESSES)))
 
     def find_recipient(self, query: PreviewQuery, today: date) -> Recipient:
-        """Find the reader that the query asks for; nobody, with the reason, if there is none."""
+        """Find the reader that the query asks for; the anonymous one, with the reason, if there is none."""
         with open_session(self.engine, read_only=True) as session:
             if query.address:
                 return self._find_by_address(session, query.address)
             if query.segment:
                 return self._find_by_segment(session, query, today)
-        return self.nobody
+        return self.anonymous
 
     def _find_by_address(self, session: Session, address: str) -> Recipient:
         try:
             subscriber = find_subscriber(session, address)
         except SubscriberError as error:
-            return replace(self.nobody, address_error=str(error))
+            return replace(self.anonymous, address_error=str(error))
         return Recipient(
             reader=load_reader(session, subscriber, self.workspace),
             words=f"Shown for {_describe_subscriber(subscriber)}.",
@@ -80,11 +81,13 @@ class RecipientFinder:
         try:
             segment = read_segment(query.segment, self.workspace.settings, session)
         except SegmentError as error:
-            return replace(self.nobody, segment_error=str(error))
+            return replace(self.anonymous, segment_error=str(error))
         number = count_subscribers(session, segment, today=today)
         n = min(query.n, number)
         if n == 0:
-            return replace(self.nobody, words=f"Nobody in this segment gets mail today. {self.nobody.words}")
+            return replace(
+                self.anonymous, words=f"Nobody in this segment gets mail today. {self.anonymous.words}"
+            )
         subscriber = session.exec(select_subscribers(segment, today=today).offset(n - 1).limit(1)).one()
         readers = f"{number:,} reader{'' if number == 1 else 's'} today"
         words = f"{readers}. Shown for number {n:,}: {_describe_subscriber(subscriber)}."

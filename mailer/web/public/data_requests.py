@@ -5,7 +5,7 @@ import json
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.database.models import LetterKind
+from mailer.database.models import TransactionalMailKind
 from mailer.selfservice.data_requests import (
     confirm_address_change,
     erase_data,
@@ -27,10 +27,10 @@ from mailer.web.routing import GET, POST, Route
 from subscribers.errors import AddressError, TokenError
 from subscribers.tokens import LinkPurpose
 
-_LETTER_KINDS = {
-    "export": LetterKind.export,
-    "address": LetterKind.address,
-    "erase": LetterKind.erase,
+_MAIL_KINDS = {
+    "export": TransactionalMailKind.export,
+    "address": TransactionalMailKind.address,
+    "erase": TransactionalMailKind.erase,
 }
 
 
@@ -44,7 +44,7 @@ def show_data_requests(page: PageDep, token: str) -> Response:
 
 def post_data_request(page: OwnFormPageDep, form: OwnFormDep, token: str) -> Response:
     """Request a one-time link, mailed to the address itself."""
-    kind = _LETTER_KINDS.get(form.get("wish"))
+    kind = _MAIL_KINDS.get(form.get("wish"))
     if kind is None:
         raise HTTPException(400)
     subscription = read_subscription(page.engine, page.keys, token)

@@ -7,7 +7,7 @@ button does.
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from mailer.database.models import LetterKind
+from mailer.database.models import TransactionalMailKind
 from mailer.selfservice.confirmation import (
     CONFIRMATION_SENTENCES,
     confirm_subscription,
@@ -21,7 +21,7 @@ from mailer.selfservice.mail_requests import (
     SIGN_UP_REQUESTED,
     SIGN_UP_SENTENCES,
     TooManyRequestsError,
-    request_letter,
+    request_mail,
 )
 from mailer.web.forms import Form, OwnFormDep
 from mailer.web.page_context import OwnFormPageDep, PageContext, PageDep, answers_expired_links
@@ -39,7 +39,9 @@ def post_sign_up(page: OwnFormPageDep, form: OwnFormDep) -> Response:
     """Request a confirmation email. The answer is the same for every address."""
     _require_sign_up(page)
     wording = page.join_sentences(SIGN_UP_SENTENCES)
-    return _post_form(page, form, "sign_up.html", LetterKind.confirm, SIGN_UP_REQUESTED, wording=wording)
+    return _post_form(
+        page, form, "sign_up.html", TransactionalMailKind.confirm, SIGN_UP_REQUESTED, wording=wording
+    )
 
 
 def show_link_form(page: PageDep) -> Response:
@@ -49,7 +51,7 @@ def show_link_form(page: PageDep) -> Response:
 
 def post_link_form(page: OwnFormPageDep, form: OwnFormDep) -> Response:
     """Request the link to the preferences by email. The answer is the same for every address."""
-    return _post_form(page, form, "request_link.html", LetterKind.link, LINK_REQUESTED)
+    return _post_form(page, form, "request_link.html", TransactionalMailKind.link, LINK_REQUESTED)
 
 
 @answers_expired_links
@@ -73,7 +75,13 @@ def post_confirmation(page: OwnFormPageDep, token: str) -> Response:
 
 
 def _post_form(
-    page: PageContext, form: Form, template: str, kind: LetterKind, answer: str, *, wording: str = ""
+    page: PageContext,
+    form: Form,
+    template: str,
+    kind: TransactionalMailKind,
+    answer: str,
+    *,
+    wording: str = "",
 ) -> Response:
     email, key = form.get("email"), page.keys.suppression
     if not check_form_token(key, form.get("stamp"), page.site.clock()):
@@ -81,7 +89,7 @@ def _post_form(
     # A hidden field that only programs fill in. They get the usual answer, and nothing else happens.
     if not form.get("website"):
         try:
-            request_letter(page.engine, page.keys, kind, email, page.read_visitor(), wording=wording)
+            request_mail(page.engine, page.keys, kind, email, page.read_visitor(), wording=wording)
         except AddressError:
             return _render_form(
                 page, template, status=422, email=email, hint=INVALID_ADDRESS, is_email_invalid=True

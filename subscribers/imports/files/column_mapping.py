@@ -106,11 +106,12 @@ class ColumnMapping:
             columns_text=write_columns_text(self.layout, counts),
         )
 
-    def columns_text(self) -> str:
-        """The mapping as a columns file, empty where there is none to write."""
+    def columns_text(self, *, sheet: str | None = None) -> str:
+        """The mapping as a columns file, for a sheet if one was named; empty where there is none to write."""
         if self.layout is None:
             return ""
-        return write_columns_text(self.layout, self.reader.statuses.counts() if self.reader else ())
+        counts = self.reader.statuses.counts() if self.reader else ()
+        return write_columns_text(self.layout, counts, sheet=sheet)
 
 
 def find_mapping(

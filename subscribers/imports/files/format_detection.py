@@ -7,17 +7,19 @@ from itertools import chain, islice
 from pathlib import Path
 
 from subscribers.csv_format import SheetRow
-from subscribers.errors import ImportFileError
+from subscribers.errors import ImportFileError, quote_for_message
 from subscribers.imports.files.column_mapping import ColumnMapping, MailchimpFile, find_mapping
 from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
+from subscribers.imports.files.excel_workbook import is_excel_workbook, open_excel_workbook
 from subscribers.imports.files.file_source import FileSource, make_file_source
 from subscribers.imports.files.mapping_file import ColumnsFile
+from subscribers.imports.files.open_document import is_open_document, open_open_document
 from subscribers.imports.files.text_encoding import detect_encoding
+from subscribers.imports.files.unsupported_format import describe_unsupported, describe_unsupported_archive
 from subscribers.imports.files.vcard import is_vcard, read_vcards
-from subscribers.imports.files.workbook import is_workbook, read_workbook
+from subscribers.imports.files.workbook import Workbook, choose_sheet, describe_unread
 from subscribers.imports.files.zip_archive import ZipArchive, is_zip, open_archive
 
-_OLE_SIGNATURE = b"\xd0\xcf\x11\xe0"
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
 _LOOKED_AT = 500
 """How many rows are looked at to tell the columns."""
@@ -42,7 +44,8 @@ class ReadOptions:
 class FilePart:
     """A file, or one file of an archive. ``name`` is for messages. ``form`` describes its format;
     ``certain`` is False if its encoding was guessed. ``member`` is its name in the archive, empty for a
-    single file. ``rows`` yields the rows below the header, once.
+    single file. ``rows`` yields the rows below the header, once. ``notes`` are
+    sentences about what of the file was not read.
     """
 
     name: str
@@ -51,6 +54,7 @@ class FilePart:
     certain: bool
     mapping: ColumnMapping
     rows: Iterator[SheetRow] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -67,17 +71,42 @@ def open_parts(
     material = make_file_source(path)
     with ExitStack() as stack:
         if not is_zip(material):
+            _refuse_sheet_option(material.name, options)
             yield [_read_text(material, options, sectors)]
             return
         archive = stack.enter_context(open_archive(material))
-        if is_workbook(archive.names):
-            yield [
-                _make_part(
-                    material.name, "", "Excel workbook", read_workbook(material, archive), options, sectors
-                )
-            ]
+        if is_excel_workbook(archive.names):
+            yield [_read_workbook(open_excel_workbook(archive), options, sectors)]
+        elif is_open_document(archive):
+            yield [_read_workbook(open_open_document(archive), options, sectors)]
+        elif unsupported := describe_unsupported_archive(archive):
+            raise ImportFileError(archive.name, unsupported)
         else:
+            _refuse_sheet_option(material.name, options)
             yield _read_members(archive, options, sectors)
+
+
+def _refuse_sheet_option(name: str, options: ReadOptions) -> None:
+    if options.sheet is not None:
+        raise ImportFileError(
+            name,
+            f"it has no sheets, so there is no sheet {quote_for_message(options.sheet)}. Leave out --sheet, "
+            "or sheet in the file for --columns.",
+        )
+
+
+def _read_workbook(workbook: Workbook, options: ReadOptions, sectors: Collection[str]) -> FilePart:
+    chosen = choose_sheet(workbook, options.sheet)
+    several = len(workbook.sheets) > 1
+    return _make_part(
+        workbook.file,
+        "",
+        f"{workbook.form}, sheet {quote_for_message(chosen.name)}" if several else workbook.form,
+        chosen.rows,
+        options,
+        sectors,
+        notes=(describe_unread(chosen.unread),) if chosen.unread else (),
+    )
 
 
 def _read_members(archive: ZipArchive, options: ReadOptions, sectors: Collection[str]) -> list[FilePart]:
@@ -109,10 +138,8 @@ def _read_text(
     member: str = "",
     mailchimp_file: MailchimpFile | None = None,
 ) -> FilePart:
-    if source.read_start(4) == _OLE_SIGNATURE:
-        raise ImportFileError(
-            source.name, "it is an Excel 97 workbook (.xls). Save it as .xlsx or as CSV UTF-8."
-        )
+    if unsupported := describe_unsupported(source):
+        raise ImportFileError(source.name, unsupported)
     detected = detect_encoding(source, wanted=options.encoding)
     encoding = detected.encoding
     if not (detected.certain or options.accepts_likely_encoding):
@@ -150,6 +177,7 @@ def _make_part(
     *,
     certain: bool = True,
     mailchimp_file: MailchimpFile | None = None,
+    notes: tuple[str, ...] = (),
 ) -> FilePart:
     first = list(islice(rows, _LOOKED_AT))
     mapping = find_mapping(
@@ -163,4 +191,5 @@ def _make_part(
         certain=certain,
         mapping=mapping,
         rows=chain(first[mapping.first :], rows),
+        notes=notes,
     )

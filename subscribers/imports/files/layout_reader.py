@@ -22,17 +22,17 @@ from subscribers.validation import clean_sectors, clean_tag
 
 _SEVERAL = re.compile(r"[;,|、，；\n]|:::")
 _SECTORS = re.compile(r"[;,|/、，；\n]|:::")
+_ADDRESSES = " ::: "
 _MAX_UNUSED = 1_000
 
 
 @dataclass(kw_only=True)
 class RowNotes:
-    """What was left out while rows were read: values by the title of their column, and further addresses by
-    the title of theirs, each with the number of rows.
+    """Values that were left out while rows were read, by the title of their column, each with the number of
+    rows.
     """
 
     unused_values: Counter[tuple[str, str]] = field(default_factory=Counter)
-    further_addresses: Counter[str] = field(default_factory=Counter)
 
     def note_value(self, title: str, value: str) -> None:
         if (title, value) in self.unused_values or len(self.unused_values) < _MAX_UNUSED:
@@ -121,10 +121,8 @@ class LayoutReader:
                     "EX) and is no address. Look up the address in Outlook and enter it.",
                 )
             return ""
-        for place in usable[1:]:
-            if cells[place].strip().casefold() != cells[usable[0]].strip().casefold():
-                self.notes.further_addresses[self._layout.titles[place]] += 1
-        return cells[usable[0]]
+        # The first is imported, and the report names the others, as in a cell with several addresses.
+        return cells[usable[0]] if len(usable) == 1 else _ADDRESSES.join(cells[place] for place in usable)
 
     def _read_name(self, cells: tuple[str, ...]) -> str:
         given, middle, family = (self._first(cells, part) for part in ("given", "middle", "family"))

@@ -1,4 +1,4 @@
-"""The ledger: every move conditional, none lost, none twice."""
+"""The ledger: every transition is conditional, no delivery is lost and none is sent twice unnoticed."""
 
 import threading
 from collections.abc import Iterator
@@ -86,12 +86,12 @@ def ledger(engine: Engine, campaign: int, clock: FakeClock) -> Ledger:
     return open_ledger(engine, campaign, "a", clock=clock)
 
 
-def only(engine: Engine) -> Delivery:
+def single_delivery(engine: Engine) -> Delivery:
     (delivery,) = read_deliveries(engine).values()
     return delivery
 
 
-def test_a_claim_takes_the_oldest_and_reads_its_reader(engine: Engine, ledger: Ledger) -> None:
+def test_a_claim_takes_the_oldest_deliveries_with_their_readers(engine: Engine, ledger: Ledger) -> None:
     claims = ledger.claim(2)
     assert [claim.subscriber.email for claim in claims] == ["reader0@example.org", "reader1@example.org"]
     assert claims[0].subscriber.envelope == "reader0@example.org"
@@ -100,15 +100,17 @@ def test_a_claim_takes_the_oldest_and_reads_its_reader(engine: Engine, ledger: L
 
 def test_a_claim_does_not_read_the_whole_ledger(sqlite_engine: Engine, clock: FakeClock) -> None:
     campaign = add_campaign(sqlite_engine, 3)
-    asked: list[tuple[str, Any]] = []
-    event.listen(sqlite_engine, "before_cursor_execute", lambda *words: asked.append((words[2], words[3])))
+    statements: list[tuple[str, Any]] = []
+    event.listen(
+        sqlite_engine, "before_cursor_execute", lambda *words: statements.append((words[2], words[3]))
+    )
     ledger = Ledger(sqlite_engine, campaign, "a", clock=clock)
     ledger.claim(2)
     ledger.finish()
     ledger.close()
     plans = []
     with sqlite_engine.connect() as connection:
-        for statement, values in list(asked):
+        for statement, values in list(statements):
             plans += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert any("ix_delivery_queued" in step for step in plans)
     assert [step for step in plans if step.startswith("SCAN delivery")] == []
@@ -135,7 +137,7 @@ def test_two_dispatchers_never_claim_the_same_delivery(engine: Engine, campaign:
 
 
 @pytest.mark.parametrize("state", [s for s in CampaignState if s is not CampaignState.sending])
-def test_nothing_is_claimed_of_a_campaign_that_is_not_sending(
+def test_nothing_is_claimed_from_a_campaign_that_is_not_sending(
     engine: Engine, campaign: int, ledger: Ledger, state: CampaignState
 ) -> None:
     set_campaign_state(engine, campaign, state)
@@ -185,7 +187,7 @@ def test_a_pause_between_claim_and_body_stops_the_message(
     assert set(read_states(engine).values()) == {S.queued}
 
 
-def test_a_begun_delivery_is_in_doubt_until_it_is_settled(engine: Engine, ledger: Ledger) -> None:
+def test_a_started_delivery_is_in_doubt_until_its_outcome_is_recorded(engine: Engine, ledger: Ledger) -> None:
     claim, *_ = ledger.claim(1)
     assert begin(ledger, claim)
     begun = read_deliveries(engine)[claim.subscriber.email]
@@ -195,14 +197,16 @@ def test_a_begun_delivery_is_in_doubt_until_it_is_settled(engine: Engine, ledger
     assert (sent.state, sent.owner, sent.code, sent.reason) == (S.sent, None, 250, "2.0.0 queued as 4F2")
 
 
-def test_nothing_can_begin_twice(ledger: Ledger) -> None:
+def test_a_delivery_cannot_be_started_twice(ledger: Ledger) -> None:
     claim, *_ = ledger.claim(1)
     assert begin(ledger, claim)
     assert not begin(ledger, claim)
 
 
 @pytest.mark.parametrize("outcome", [SENT, LOST])
-def test_what_never_began_cannot_have_arrived(engine: Engine, ledger: Ledger, outcome: Outcome) -> None:
+def test_a_delivery_never_started_cannot_be_sent_or_in_doubt(
+    engine: Engine, ledger: Ledger, outcome: Outcome
+) -> None:
     claim, *_ = ledger.claim(1)
     assert not settle(ledger, claim, outcome)
     assert read_states(engine)[claim.subscriber.email] is S.claimed
@@ -213,7 +217,7 @@ def test_what_never_began_cannot_have_arrived(engine: Engine, ledger: Ledger, ou
     ("outcome", "state", "attempts"),
     [(DEFERRED, S.deferred, 1), (REJECTED, S.rejected, 1), (BACK, S.queued, 1), (STOP, S.queued, 0)],
 )
-def test_each_outcome_has_its_state_and_counts_if_the_reader_had_a_turn(
+def test_each_outcome_has_its_state_and_may_count_as_an_attempt(
     engine: Engine,
     ledger: Ledger,
     outcome: Outcome,
@@ -228,7 +232,7 @@ def test_each_outcome_has_its_state_and_counts_if_the_reader_had_a_turn(
     assert (delivery.state, delivery.owner, delivery.attempts) == (state, None, attempts or int(has_begun))
 
 
-def test_a_message_that_cannot_be_built_fails_with_its_reason_and_was_not_tried(
+def test_a_message_that_cannot_be_built_fails_with_its_reason_and_no_attempt(
     engine: Engine, ledger: Ledger
 ) -> None:
     claim, *_ = ledger.claim(1)
@@ -237,14 +241,14 @@ def test_a_message_that_cannot_be_built_fails_with_its_reason_and_was_not_tried(
     assert (delivery.state, delivery.reason, delivery.attempts) == (S.failed, "no name", 0)
 
 
-def test_a_reader_given_back_after_a_try_goes_last(ledger: Ledger) -> None:
+def test_a_reader_given_back_after_an_attempt_goes_last(ledger: Ledger) -> None:
     first, *_ = ledger.claim(1)
     settle(ledger, first, BACK)
     emails = [claim.subscriber.email for claim in ledger.claim(5)]
     assert emails == ["reader1@example.org", "reader2@example.org", "reader0@example.org"]
 
 
-def test_a_reader_given_back_untried_keeps_its_place(ledger: Ledger) -> None:
+def test_a_reader_given_back_without_an_attempt_keeps_their_place(ledger: Ledger) -> None:
     give_back(ledger, ledger.claim(2))
     assert [claim.subscriber.email for claim in ledger.claim(1)] == ["reader0@example.org"]
 
@@ -253,8 +257,8 @@ def test_a_deferred_reader_is_tried_again_when_due_and_not_before(
     engine: Engine, ledger: Ledger, clock: FakeClock
 ) -> None:
     (claim,) = ledger.claim(1)
-    asked = classify_reply(Stage.rcpt, 450, "4.7.1 Greylisted, try again in 300 seconds")
-    settle(ledger, claim, asked)
+    greylisted = classify_reply(Stage.rcpt, 450, "4.7.1 Greylisted, try again in 300 seconds")
+    settle(ledger, claim, greylisted)
     delivery = read_deliveries(engine)[claim.subscriber.email]
     assert delivery.not_before == clock.now + timedelta(minutes=5)
     ledger.claim(2)
@@ -266,7 +270,7 @@ def test_a_deferred_reader_is_tried_again_when_due_and_not_before(
     assert (again.deferrals, again.deferred_since) == (1, clock.now - timedelta(minutes=5))
 
 
-def test_a_reader_deferred_for_too_long_is_given_up_with_the_last_words(
+def test_a_reader_deferred_for_too_long_fails_with_the_last_reply(
     engine: Engine, campaign: int, clock: FakeClock
 ) -> None:
     ledger = open_ledger(engine, campaign, "a", clock=clock, retry_for=timedelta(hours=1))
@@ -277,14 +281,14 @@ def test_a_reader_deferred_for_too_long_is_given_up_with_the_last_words(
         tries += 1
         settle(ledger, claims[0], DEFERRED)
         clock.advance(minutes=20)
-    given_up = only(engine)
+    given_up = single_delivery(engine)
     assert tries >= 3
     assert given_up.state is S.failed
     assert given_up.reason == f"gave up after {tries} attempts: 4.2.0 Greylisted"
     assert given_up.code == 450
 
 
-def test_a_dead_dispatcher_leaves_claims_to_send_and_doubts_to_name(engine: Engine, ledger: Ledger) -> None:
+def test_a_rescue_queues_claims_and_holds_what_is_in_doubt(engine: Engine, ledger: Ledger) -> None:
     begun, _ = ledger.claim(2)
     begin(ledger, begun)
     other = open_ledger(engine, begun.campaign_id, "b")
@@ -294,7 +298,7 @@ def test_a_dead_dispatcher_leaves_claims_to_send_and_doubts_to_name(engine: Engi
     assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.queued]
 
 
-def test_a_campaign_that_resends_queues_its_doubts_and_remembers_them(
+def test_a_rescue_queues_what_is_in_doubt_if_the_campaign_resends(
     engine: Engine, ledger: Ledger, campaign: int
 ) -> None:
     with engine.begin() as connection:
@@ -306,29 +310,31 @@ def test_a_campaign_that_resends_queues_its_doubts_and_remembers_them(
     assert (delivery.state, delivery.doubted) == (S.queued, True)
 
 
-def test_a_dispatcher_taken_for_dead_can_neither_begin_nor_settle(engine: Engine, ledger: Ledger) -> None:
-    claim, on_the_wire = ledger.claim(2)
-    begin(ledger, on_the_wire)
+def test_a_dispatcher_taken_for_dead_can_change_nothing(engine: Engine, ledger: Ledger) -> None:
+    claim, started = ledger.claim(2)
+    begin(ledger, started)
     open_ledger(engine, claim.campaign_id, "b").rescue(["a"])
     assert not begin(ledger, claim)
     give_back(ledger, [claim])
-    assert not settle(ledger, on_the_wire, SENT)
+    assert not settle(ledger, started, SENT)
     assert list(read_states(engine).values()) == [S.queued, S.in_doubt, S.queued]
 
 
 @pytest.mark.parametrize(("always", "resent"), [(False, 0), (True, 1)])
-def test_doubts_are_held_unless_a_person_says_otherwise(
+def test_deliveries_in_doubt_are_held_unless_a_person_decides_otherwise(
     engine: Engine, ledger: Ledger, always: bool, resent: int
 ) -> None:
     claim, *_ = ledger.claim(1)
     begin(ledger, claim)
-    assert ledger.requeue_in_doubt(always=always) == 0, "it is on the wire"
+    assert ledger.requeue_in_doubt(always=always) == 0, "it is being sent"
     settle(ledger, claim, LOST)
     assert read_deliveries(engine)[claim.subscriber.email].doubted
     assert ledger.requeue_in_doubt(always=always) == resent
 
 
-def test_a_cancelled_campaign_keeps_its_doubts_named(engine: Engine, ledger: Ledger, campaign: int) -> None:
+def test_a_cancelled_campaign_keeps_its_deliveries_in_doubt(
+    engine: Engine, ledger: Ledger, campaign: int
+) -> None:
     claim, *_ = ledger.claim(1)
     begin(ledger, claim)
     settle(ledger, claim, LOST)
@@ -337,16 +343,16 @@ def test_a_cancelled_campaign_keeps_its_doubts_named(engine: Engine, ledger: Led
     assert read_states(engine)[claim.subscriber.email] is S.in_doubt
 
 
-def test_a_campaign_is_finished_when_nothing_is_left_or_on_the_wire(
+def test_a_campaign_is_finished_when_nothing_is_queued_or_being_sent(
     engine: Engine, ledger: Ledger, campaign: int
 ) -> None:
-    held, wired, rejected = ledger.claim(3)
-    for claim in (held, wired):
+    held, being_sent, rejected = ledger.claim(3)
+    for claim in (held, being_sent):
         begin(ledger, claim)
     settle(ledger, held, LOST)
     settle(ledger, rejected, REJECTED)
-    assert not ledger.finish(), "one is on the wire"
-    settle(ledger, wired, DEFERRED)
+    assert not ledger.finish(), "one is being sent"
+    settle(ledger, being_sent, DEFERRED)
     assert not ledger.finish(), "one is deferred"
     with engine.begin() as connection:
         connection.execute(
@@ -358,7 +364,7 @@ def test_a_campaign_is_finished_when_nothing_is_left_or_on_the_wire(
     assert not ledger.finish()
 
 
-def test_refusals_that_were_nobodys_fault_are_taken_back_and_the_campaign_paused(
+def test_refusals_for_our_fault_are_taken_back_and_the_campaign_is_paused(
     engine: Engine, ledger: Ledger, campaign: int
 ) -> None:
     claims = ledger.claim(3)
@@ -509,7 +515,7 @@ class Sending(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_whatever_happens_nobody_is_lost_and_nobody_gets_it_twice_unnamed(
+def test_whatever_happens_nobody_is_lost_and_every_possible_duplicate_is_named(
     request: pytest.FixtureRequest, kind: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     from mailer.database.engine import open_engine

@@ -19,6 +19,7 @@ class Outcome:
     sectors: dict[str, list[str]] = field(default_factory=dict)
     left: dict[str, str] = field(default_factory=dict)
     refused: tuple[int, ...] = ()
+    notes: list[str] = field(default_factory=list)
     parts: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -36,6 +37,8 @@ def read_list(path: Path, options: ReadOptions | None = None) -> Outcome:
                     outcome.active[email] = (name, organisation, country, language, joined)
                     outcome.sectors[email] = sorted(lists.get(sectors, []))
                 outcome.left |= {row.email: row.reason.value for row in chunk.suppressed}
+                outcome.left |= {row.email: row.reason.value for row in chunk.suppressed_others}
+                outcome.notes += [note.text for note in chunk.notes]
                 outcome.refused += tuple(refusal.row for refusal in chunk.refused)
             outcome.parts.append(reader.report(part).as_dict())
     return outcome

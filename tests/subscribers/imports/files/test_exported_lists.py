@@ -72,6 +72,7 @@ EXPECTED = {
     "ghost-members.csv": (["ann@x.example.io"], ["bob@x.example.io"], ()),
     "own-with-status.csv": (["a@x.example.org"], ["b@x.example.org"], ()),
     "phplist.csv": (["php@x.example.org"], ["black@x.example.org"], ()),
+    "angle-brackets.csv": (["nea.nord@gmail.example.com", "olle@orm.example.se"], [], ()),
     "swedish-excel-sep.csv": (["britt.berg@gmail.example.com", "curt@co.example.se"], [], ()),
 }
 
@@ -94,10 +95,16 @@ def test_two_address_books_of_the_corpus_give_whole_people() -> None:
         "Oyun Bat-Erdene", "National University of Mongolia", "MN", "", "press"
     )
     assert google.active["desk@press.example.mn"] == who("", "Ulaanbaatar Press Club")
+    assert google.active["mei@tsinghua.example.cn"] == who("Mei Chen", "清华大学", "CN")
+    assert google.refused == (5,)
     outlook = read_list(CORPUS / "outlook-contacts-92-columns.csv")
     assert outlook.active["aicha@commission.example.sn"] == who(
         "Aïcha Traoré", "Commission nationale", "SN", "fr", "partners;press"
     )
+    assert outlook.active["j.gross@kommission.example.de"] == who("Jürgen Groß", "UNESCO-Kommission", "DE")
+    assert (len(outlook.active), outlook.refused) == (3, (4,))
+    countries = read_list(CORPUS / "countries-un.csv")
+    assert (len(countries.active), countries.refused) == (59, ())
 
 
 def test_a_mailbox_inside_exchange_is_refused_by_name(tmp_path: Path) -> None:
@@ -211,7 +218,9 @@ def test_a_column_of_several_addresses_is_named(tmp_path: Path) -> None:
     text = "Email,Secondary Email\na@d.example.org,b@d.example.org\n,c@d.example.org\n"
     outcome = read_list(write(tmp_path, "a.csv", text))
     assert sorted(outcome.active) == ["a@d.example.org", "c@d.example.org"]
-    assert '"Secondary Email" has a further address in 1 row' in outcome.parts[0]["notes"][0]
+    assert outcome.notes == ["a@d.example.org also has b@d.example.org, which was not imported."]
+    left = read_list(write(tmp_path, "b.csv", "Email,Email 2,Status\na@d.example.org,b@d.example.org,left\n"))
+    assert list(left.left) == ["a@d.example.org", "b@d.example.org"]
 
 
 def test_a_value_far_below_still_counts(tmp_path: Path) -> None:
