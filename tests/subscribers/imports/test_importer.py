@@ -276,9 +276,9 @@ def test_an_unreadable_file_is_refused_as_a_whole(
     ],
 )
 def test_a_file_without_our_titles_is_read_when_there_is_no_doubt(
-    session: Session, take: Take, text: str, names: list[str]
+    session: Session, import_text: Take, text: str, names: list[str]
 ) -> None:
-    assert take(text).added == len(names)
+    assert import_text(text).added == len(names)
     assert [person.name for person in list_all(session)] == names
 
 

@@ -1,8 +1,10 @@
 """Lists as other programs export them come out whole and right, without a table written by hand."""
 
+from datetime import datetime
 from pathlib import Path
 
 import pytest
+from openpyxl import Workbook
 
 from subscribers.errors import ImportFileError
 from subscribers.imports.chunk_reader import ChunkReader
@@ -303,3 +305,23 @@ def test_a_table_that_names_unknown_things_is_refused(tmp_path: Path, table: str
     path = write(tmp_path, "a.csv", "Mail\na@d.example.org\n")
     with pytest.raises(ImportFileError, match=reason):
         read_list(path, ReadOptions(columns=read_columns_file(write(tmp_path, "columns.toml", text))))
+
+
+def test_a_table_may_name_the_sheet(tmp_path: Path) -> None:
+    workbook = Workbook()
+    workbook.active.append(["E-mail"])  # type: ignore[union-attr]
+    workbook.active.append(["a@d.example.org"])  # type: ignore[union-attr]
+    members = workbook.create_sheet("Members")
+    for cells in (["Members of 2024"], ["E-mail", "Left on"], ["b@d.example.org", None]):
+        members.append(cells)
+    members.append(["c@d.example.org", datetime(2024, 1, 1)])  # noqa: DTZ001 - a workbook has no time zones
+    workbook.save(tmp_path / "a.xlsx")
+    text = 'sheet = "Members"\n[columns]\nemail = "E-mail"\n'
+    table = read_columns_file(write(tmp_path, "columns.toml", text))
+    outcome = read_list(tmp_path / "a.xlsx", ReadOptions(columns=table))
+    assert (list(outcome.active), outcome.left) == (
+        ["b@d.example.org"],
+        {"c@d.example.org": "unsubscribed"},
+    )
+    written = propose_columns(tmp_path / "a.xlsx", ReadOptions(sheet="Members"), sectors=())
+    assert 'header = 2\nsheet = "Members"\n' in written
