@@ -18,6 +18,7 @@ from subscribers.imports.files.status_words import (
     is_date,
     is_empty_value,
     is_number,
+    is_refusal,
     read_boolean,
     read_status_word,
     strong_words,
@@ -73,6 +74,8 @@ class StatusColumn:
             return word if word in STRICTER_THAN_ACTIVE else self.meaning
         if word is not None:
             return word
+        if self.kind in _ASKING and is_refusal(cell):
+            return self._read_boolean(False)
         if is_date(cell):
             return self.meaning if self.kind is StatusKind.left else StatusMeaning.active
         return None

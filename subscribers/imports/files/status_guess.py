@@ -27,6 +27,8 @@ _ON_THE_LIST = frozenset(
     map(fold, ("active", "subscribed", "unconfirmed", "aktiv", "actif", "activo", "активен"))
 )
 
+_MOST_ANSWERS = 5
+_LONGEST_WORD = 30
 _ASKS = frozenset({StatusKind.consent, StatusKind.confirmation})
 
 
@@ -94,8 +96,12 @@ def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: b
         return replace(column, empty=StatusMeaning.unconfirmed) if has_dates else None
     known, unknown = are_understood(column, cells)
     if not found.is_certain and unknown and not known:
-        # "Newsletter" may say which one; a "no" further down still counts.
-        return replace(column, unknown=StatusMeaning.nothing) if found.kind in _ASKS else None
+        if found.kind not in _ASKS:
+            return None
+        # A few values may be answers we do not know, and are asked about. Many are names or remarks; a "no"
+        # further down still counts.
+        is_choice = len({fold(cell) for cell in cells if not is_empty_value(cell)}) <= _MOST_ANSWERS
+        return column if is_choice else replace(column, unknown=StatusMeaning.nothing)
     return replace(column, empty=StatusMeaning.unconfirmed) if _is_tick_box(column, cells) else column
 
 
@@ -109,6 +115,8 @@ def _is_tick_box(column: StatusColumn, cells: Sequence[str]) -> bool:
 
 def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
     """Whether the cells of a column under another title are words for a status, and for nothing else."""
+    if any(len(cell) > _LONGEST_WORD for cell in cells):
+        return False
     filled = {fold(cell) for cell in cells if not is_empty_value(cell)}
     meanings = {cell: read_status_word(cell) for cell in filled}
     is_about_list = not _ON_THE_LIST.isdisjoint(filled) or not STRICTER_THAN_ACTIVE.isdisjoint(

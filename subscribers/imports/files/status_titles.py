@@ -132,6 +132,11 @@ def _find_left(folded: str, tokens: frozenset[str], title: str) -> StatusMeaning
     for meaning, stems in _titles()["left"].items():
         if any(has_stem(stem, folded, tokens) for stem in stems):
             return StatusMeaning(meaning)
+    qualifiers = _titles()["qualifiers"]
+    if not qualifiers["negations"].isdisjoint(tokens) and any(
+        has_stem(stem, folded, tokens) for stem in qualifiers["sendings"]
+    ):
+        return StatusMeaning.unsubscribed
     return None
 
 

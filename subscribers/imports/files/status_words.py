@@ -74,6 +74,7 @@ class _Words:
 
     yes: frozenset[str]
     no: frozenset[str]
+    refusals: frozenset[str]
     empty: frozenset[str]
     words: Mapping[str, StatusMeaning]
     stems: tuple[tuple[str, StatusMeaning], ...]
@@ -109,6 +110,12 @@ def read_boolean(cell: str) -> bool | None:
         if folded in words.no:
             return False
     return None
+
+
+def is_refusal(cell: str) -> bool:
+    """Whether a cell that answers a question about consent says no in a phrase."""
+    folded = fold(cell)
+    return any(part in folded for part in _words().refusals)
 
 
 def is_date(cell: str) -> bool:
@@ -207,6 +214,7 @@ def _words() -> _Words:
     return _Words(
         yes=frozenset(map(fold, data["yes"])),
         no=frozenset(map(fold, data["no"])),
+        refusals=frozenset(map(fold, data["refusals"])),
         empty=frozenset(map(fold, data["empty"])),
         words=known,
         stems=tuple(stems),

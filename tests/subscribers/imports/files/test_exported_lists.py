@@ -226,7 +226,7 @@ def test_a_column_of_several_addresses_is_named(tmp_path: Path) -> None:
 
 
 def test_a_value_far_below_still_counts(tmp_path: Path) -> None:
-    rows = "".join(f"p{number}@d.example.org,weekly\n" for number in range(600))
+    rows = "".join(f"p{number}@d.example.org,topic {number % 9}\n" for number in range(600))
     outcome = read_list(write(tmp_path, "a.csv", f"E-mail,Newsletter\n{rows}z@d.example.org,No\n"))
     assert len(outcome.active) == 600
     assert outcome.left == {"z@d.example.org": "unsubscribed"}

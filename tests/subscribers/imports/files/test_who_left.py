@@ -244,6 +244,10 @@ def test_a_value_nobody_knows_stops_the_import(cell: str) -> None:
         ("Status", "Subscribed, confirmed", StatusMeaning.active),
         ("Status", "Subscribed (unsubscribed in May)", StatusMeaning.unsubscribed),
         ("Status", "yes", None),
+        ("メルマガ配信", "希望する", StatusMeaning.active),
+        ("メルマガ配信", "希望しない", StatusMeaning.unsubscribed),
+        ("Newsletter", "I do not want any", StatusMeaning.unsubscribed),
+        ("Newsletter", "vielleicht", None),
         ("Status", "Not unsubscribed", StatusMeaning.active),
         ("Double opt-in", "no", StatusMeaning.unconfirmed),
         ("Do not email", "4", None),
@@ -267,7 +271,16 @@ def test_a_cell_says_this(title: str, cell: str, meaning: StatusMeaning | None) 
             "Tax Exempt",
         ),
         *("Unsubscribe link", "Number of bounces", "Consent text", "Email Marketing Consent Timestamp"),
-        *("Preferred Mail Format", "Trabajador", "Household", "Subscription source", "Marital status"),
+        *(
+            "Contact No.",
+            "Notes",
+            "Photo consent",
+            "Preferred Mail Format",
+            "Trabajador",
+            "Household",
+            "Subscription source",
+            "Marital status",
+        ),
     ],
 )
 def test_a_title_about_something_else_is_no_status(title: str) -> None:
