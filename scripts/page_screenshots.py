@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -130,6 +131,11 @@ def describe_pages() -> Iterator[str]:
 def _send_edition(workspace: Workspace, engine: Engine) -> None:
     """Launch the edition of the workspace: the archive shows what is on its way, too."""
     slug = next(path.name for path in workspace.editions.iterdir())
+    # The sample's own sender may send nothing.
+    own = {"name": "Beijing Office", "address": "news@example.org", "list_id": "news.example.org"}
+    own |= {"organisation": "Beijing Office", "postal_address": "Beijing, 100600 China"}
+    sender = workspace.settings.sender.model_copy(update=own)
+    workspace = replace(workspace, settings=workspace.settings.model_copy(update={"sender": sender}))
     plan = plan_campaign(workspace, engine, slug, parse_segment("all"), now=_SENT)
     launch(engine, workspace, plan, now=_SENT)
 

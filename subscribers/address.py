@@ -7,12 +7,16 @@ over SMTP keeps the local part as written, for servers that care. ``lower()`` ra
 latter turns "ß" into "ss", and with SMTPUTF8 those are two mailboxes.
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from unicodedata import category, normalize
 
-from email_validator import EmailNotValidError, EmailSyntaxError, validate_email
-
 from subscribers.errors import AddressError
+
+if TYPE_CHECKING:
+    from email_validator import EmailNotValidError
 
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
@@ -36,6 +40,9 @@ def normalise_address(text: str) -> Address:
     Raises:
         AddressError: it is not an address, or mail cannot safely be sent to it. DNS is not queried.
     """
+    # Its tables take a tenth of the start of a command, and most commands read no address.
+    from email_validator import EmailNotValidError, validate_email
+
     stripped = normalize("NFKC", text).strip()
     _reject_unsafe(text, stripped)
     try:
@@ -62,6 +69,8 @@ def _reject_unsafe(text: str, stripped: str) -> None:
 
 
 def _describe_error(stripped: str, error: EmailNotValidError) -> str:
+    from email_validator import EmailSyntaxError
+
     if "<" in stripped or ">" in stripped:
         return "write the address alone, without a name or < and >"
     if any(char.isspace() for char in stripped) and stripped.count("@") == 1:

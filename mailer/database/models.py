@@ -92,7 +92,8 @@ class DeliveryState(StrEnum):
 class Campaign(SQLModel, table=True):
     """One edition sent to one segment.
 
-    ``language`` is the edition's own language, used for readers whose language it does not have.
+    ``subject`` is that of the mail in the edition's own ``language``, which is used for readers whose
+    language it does not have.
     ``state_reason`` says in plain words why it is paused. ``digest`` covers the frozen content and the
     segment; an approval only counts while ``approved_digest`` equals it. ``approved_settings`` is JSON: the
     settings and the theme it was approved under, each as a hash. ``rate`` is in messages per second over all
@@ -107,6 +108,7 @@ class Campaign(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     edition: str = Field(max_length=100, index=True)
     title: str = Field(max_length=300)
+    subject: str = ""
     segment: str
     language: str = Field(default="", max_length=35)
     state: CampaignState = Field(

@@ -22,7 +22,7 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
 from mailer.rendering.mail_merge import check_url, format_greeting
 from mailer.rendering.recipient import Reader, archive_url, message_id
-from mailer.settings import Settings
+from mailer.settings import SenderSettings, Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 
@@ -269,6 +269,15 @@ def sender_address(address: str) -> str:
             "addresses."
         )
     return normalised.envelope
+
+
+def envelope_sender(sender: SenderSettings) -> str:
+    """The address bounces go to, as SMTP takes it: with its domain in ASCII, so that any relay accepts it.
+
+    Raises:
+        ConfigurationError: it is not a valid address, or its local part is not ASCII.
+    """
+    return sender_address(sender.bounces_to or sender.address)
 
 
 def _list_id(settings: Settings) -> str:

@@ -264,7 +264,8 @@ def _is_within_limit(
 
 def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
     # Campaign 0: using this link does not prove that any campaign was delivered.
-    return workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
+    signer = workspace.keys.tokens.newest()
+    return signer.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
 
 
 def _send(workspace: Workspace, engine: Engine, claimed: ClaimedMail, clock: Clock) -> bool:

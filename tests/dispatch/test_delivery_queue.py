@@ -1,13 +1,15 @@
 """The delivery queue: one commit for one turn of the loop, and no message is sent before it."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
+from sqlalchemy.exc import OperationalError
 
-from mailer.database.models import CampaignState, DeliveryState
+from mailer.database.models import Campaign, CampaignState, DeliveryState, InDoubtPolicy
 from mailer.dispatch.circuit_breaker import CircuitBreaker
 from mailer.dispatch.deliveries.batch_writer import Batch, BatchResult
 from mailer.dispatch.deliveries.claims import Claim
@@ -26,6 +28,7 @@ from tests.factories.deliveries import (
     read_campaign,
     read_deliveries,
     read_states,
+    register_dispatchers,
     set_campaign_state,
     set_status,
 )
@@ -33,6 +36,7 @@ from tests.smtp.fake_source import await_condition, run, run_pending
 
 S = DeliveryState
 SENT = classify_reply(Stage.dot, 250, "2.0.0 queued")
+REFUSED_BEFORE_THE_BODY = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
 
 
 class WatchedLedger(Ledger):
@@ -98,6 +102,7 @@ class QueueHarness:
 
 @pytest.fixture
 def campaign(engine: Engine) -> int:
+    register_dispatchers(engine, "us")
     return add_campaign(engine, 3)
 
 
@@ -182,22 +187,87 @@ def test_flushing_records_outcomes_and_gives_back_the_rest(engine: Engine, campa
     assert {delivery.owner for delivery in read_deliveries(engine).values()} == {None}
 
 
-def test_an_outcome_of_a_delivery_taken_over_is_not_counted(engine: Engine, campaign: int) -> None:
+def test_what_was_taken_from_us_is_not_told_unless_its_reply_settles_it_and_we_show_that_we_live(
+    engine: Engine, campaign: int
+) -> None:
     async def work() -> None:
         harness = QueueHarness(engine, campaign)
-        first, second, _ = (harness.take() for _ in range(3))
+        shown: list[None] = []
+        harness.queue.on_refused = lambda: shown.append(None)
+        first, second, third = (harness.take() for _ in range(3))
         for claim in (first, second):
             harness.queue.request_send(claim, lambda _: None)
         await run_pending()
-        # Another dispatcher has taken us for dead and taken over our deliveries.
-        Ledger(engine, campaign, "them").rescue(["us"])
+        assert shown == []
+        # Another dispatcher has taken us for dead, and over what we had in hand.
+        with contextlib.closing(Ledger(engine, campaign, "them")) as them:
+            them.rescue(["us"])
         harness.queue.report(first, SENT)
         await await_condition(lambda: harness.queue.is_empty)
-        assert harness.counts.current().sent == 0
+        assert (harness.counts.current().sent, len(shown)) == (1, 1)
+        harness.queue.report(second, REFUSED_BEFORE_THE_BODY)
+        await await_condition(lambda: harness.queue.is_empty)
+        assert (harness.counts.current().rejected, len(shown)) == (0, 2)
+        told: list[bool] = []
+        harness.queue.request_send(third, told.append)
+        await await_condition(lambda: harness.queue.is_empty)
+        # Asked once more when it was put back, which was refused as well.
+        assert (told, len(shown)) == ([False], 4)
         harness.ledger.close()
 
     run(work())
-    assert read_states(engine)["reader0@example.org"] is S.in_doubt
+    assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.queued]
+
+
+def test_what_is_being_sent_is_not_started_again_by_a_second_claim_of_ours(
+    engine: Engine, campaign: int
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Campaign).values(in_doubt_policy=InDoubtPolicy.resend))
+
+    async def work() -> None:
+        harness = QueueHarness(engine, campaign)
+        first, stale, _ = (harness.take() for _ in range(3))
+        harness.queue.request_send(first, lambda _: None)
+        await run_pending()
+        with contextlib.closing(Ledger(engine, campaign, "them")) as them:
+            them.rescue(["us"])
+        again = {claim.delivery_id: claim for claim in (harness.take() for _ in range(3))}
+        twin, other = again[first.delivery_id], again[stale.delivery_id]
+        told: list[bool] = []
+        harness.queue.request_send(twin, told.append)
+        for claim in (other, stale):
+            harness.queue.request_send(claim, told.append)
+        await await_condition(lambda: harness.queue.is_empty)
+        assert sorted(told) == [False, False, True]
+        # The claim that was not harness says nothing about the one that was.
+        harness.queue.report(stale, REFUSED_BEFORE_THE_BODY)
+        harness.queue.report(first, SENT)
+        await await_condition(lambda: harness.queue.is_empty)
+        assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.claimed]
+        harness.queue.report(other, SENT)
+        harness.queue.flush()
+        harness.ledger.close()
+
+    run(work())
+    assert list(read_states(engine).values())[:2] == [S.sent, S.sent]
+
+
+def test_a_dispatcher_that_cannot_show_that_it_lives_stops(engine: Engine, campaign: int) -> None:
+    def fail() -> None:
+        raise OperationalError("UPDATE", None, RuntimeError("gone"))
+
+    async def work() -> None:
+        harness = QueueHarness(engine, campaign)
+        claim = harness.take()
+        set_campaign_state(engine, campaign, CampaignState.paused)
+        harness.queue.on_refused = fail
+        harness.queue.request_send(claim, lambda _: None)
+        await run_pending()
+        assert isinstance(harness.queue.failure, OperationalError)
+        harness.ledger.close()
+
+    run(work())
 
 
 def test_a_delivery_due_soon_is_announced_and_one_due_later_is_deferred(

@@ -36,6 +36,7 @@ from tests.factories.deliveries import (
 )
 from tests.servers.misbehaving_smtp import DROP, HANG, MisbehavingServer, Stage
 from tests.servers.process import free_port, wait_until
+from tests.servers.scripted_smtp import ScriptedServer
 from tests.servers.smtp_sink import smtp_sink
 
 S = DeliveryState
@@ -85,6 +86,22 @@ def test_everybody_gets_it_once_and_the_campaign_is_finished(
     )
     assert sorted(server.recipients) == sorted(read_states(engine))
     assert read_campaign(engine, 1).finished_at is not None
+
+
+@pytest.mark.parametrize("setting", ["address", "bounces_to"])
+def test_a_sender_with_a_domain_of_other_letters_needs_nothing_special_of_the_relay(
+    sqlite_engine: Engine, tmp_path: Path, setting: str
+) -> None:
+    add_campaign(sqlite_engine, 1)
+    with ScriptedServer(extensions=("PIPELINING", "8BITMIME")) as server:
+        sender = SENDER.model_copy(update={setting: "news@m\u00fcnchen.example"})
+        settings = make_settings(server.url).model_copy(update={"sender": sender})
+        relays = open_relays(settings, tmp_path, backoff=FAST_BACKOFF)
+        ending = dispatch(
+            sqlite_engine, 1, relays=relays, settings=settings, root=tmp_path, build_message=build_plain
+        )
+        assert [mail.sender for mail in server.kept] == ["news@xn--mnchen-3ya.example"]
+    assert ending.outcome is RunOutcome.finished
 
 
 def test_every_message_arrives_as_it_was_built(engine: Engine, run: Callable[..., RunResult]) -> None:

@@ -1,9 +1,12 @@
 """The event log: a line for each refusal and each problem, none for a success, and no addresses."""
 
+import contextlib
 import io
 import json
+import re
+import resource
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from rich.progress import Progress
 from mailer.database.models import CampaignState
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.event_log import EventLog, NullEventLog, mask_recipient
+from mailer.dispatch.event_log import EventLog, NullEventLog, mask_reader, mask_recipient
 from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.settings import LogSettings
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict, classify_reply
@@ -136,6 +139,55 @@ def test_two_event_logs_share_a_file(path: Path) -> None:
     assert len([json.loads(line) for line in path.read_text().splitlines()]) == 100
 
 
+@contextlib.contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    """Let no file grow beyond ``size`` bytes: a disk that fills up in the middle of a line."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_a_full_disk_is_told_once_counted_and_over_when_there_is_space(
+    path: Path, claim: Claim, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings = LogSettings(format="json", file=Path(path.name))
+    with EventLog(settings, path.parent) as chronicle:
+        with file_size_limit(1000):
+            for _ in range(20):
+                chronicle.delivery_not_sent(claim, REFUSED, "main")
+        lost = chronicle.lost_lines
+        chronicle.relay_quarantined("main", "no")
+        assert chronicle.lost_lines == lost > 10
+    first, last = capsys.readouterr().err.splitlines()
+    assert re.match(
+        rf"{path}: the log cannot be written \((No space left on device|File too large)\). Sending", first
+    )
+    assert last == f"{path}: {lost} lines could not be written. The ledger is complete."
+    *whole, torn, next_one = path.read_text().splitlines()
+    assert len(whole) == 20 - lost
+    assert [json.loads(line)["event"] for line in (*whole, next_one)] == [
+        *["rejected"] * len(whole),
+        "relay_set_aside",
+    ]
+    assert torn.startswith('{"timestamp"')
+
+
+@pytest.mark.parametrize("name", ["/dev/full", None])
+def test_no_log_that_cannot_be_written_ends_a_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str | None
+) -> None:
+    monkeypatch.setattr("sys.stderr", Path("/dev/full").open("w", buffering=1))  # noqa: SIM115
+    settings = LogSettings(level="debug", file=Path(name) if name else None)
+    with EventLog(settings, tmp_path) as chronicle:
+        chronicle.relay_quarantined("main", "no")
+        chronicle.relay_quarantined("spare", "no")
+    with contextlib.suppress(OSError):
+        sys.stderr.close()
+
+
 def test_without_a_file_lines_go_to_stderr_and_never_to_stdout(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -191,3 +243,10 @@ def test_a_null_event_log_writes_nothing_and_needs_no_settings(
 )
 def test_addresses_and_the_readers_local_part_are_masked(words: str, masked: str) -> None:
     assert mask_recipient(words, "mei.lin@example.org") == masked
+
+
+def test_only_the_reader_is_masked_where_the_sender_is_what_matters(claim: Claim) -> None:
+    words = "550 <News@example.org> may not write to <Mei.Lin@example.org>, mei.lin@example.org.mn or Mei Lin"
+    named = claim._replace(subscriber=claim.subscriber.model_copy(update={"name": "Mei Lin"}))  # type: ignore[attr-defined]
+    masked = mask_reader(words, named)
+    assert masked == "550 <News@example.org> may not write to <…>, mei.lin@example.org.mn or <…>"

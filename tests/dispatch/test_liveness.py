@@ -95,14 +95,66 @@ def test_a_missing_lock_file_proves_nothing(engine: Engine, tmp_path: Path, cloc
         assert one.find_dead() == {two.id}
 
 
-def test_an_unregistered_owner_is_dead(engine: Engine, tmp_path: Path, clock: FakeClock) -> None:
-    add_campaign(engine, 2)
+def hold_first(engine: Engine, owner: str) -> None:
+    """Let ``owner`` hold a delivery."""
     with engine.begin() as connection:
         first = col(Delivery.subscriber_id) == 1
-        claimed = {"state": DeliveryState.claimed, "owner": "nobody"}
+        claimed = {"state": DeliveryState.claimed, "owner": owner}
         connection.execute(update(Delivery).where(first).values(claimed))
+
+
+def test_an_owner_nobody_has_written_down_is_dead_once_its_deliveries_are_old(
+    engine: Engine, tmp_path: Path, clock: FakeClock
+) -> None:
+    add_campaign(engine, 2)
+    hold_first(engine, "nobody")
     with make_presence(engine, tmp_path, clock) as presence:
+        # It may be alive and about to register again, after a mistake like the next test's.
+        clock.advance(seconds=60)
+        assert presence.find_dead() == set()
+        clock.advance(seconds=1)
         assert presence.find_dead() == {"nobody"}
+
+
+def test_a_live_dispatcher_is_not_dead_for_having_lost_its_row(
+    engine: Engine, tmp_path: Path, clock: FakeClock
+) -> None:
+    add_campaign(engine, 2)
+    with make_presence(engine, tmp_path, clock) as one, make_presence(engine, tmp_path, clock) as two:
+        hold_first(engine, two.id)
+        with engine.begin() as connection:
+            connection.execute(text("DELETE FROM dispatcher WHERE id = :name"), {"name": two.id})
+        assert one.find_dead() == set()
+        # However long it takes: its lock is held.
+        clock.advance(hours=1)
+        assert one.find_dead() == set()
+    with make_presence(engine, tmp_path, clock) as one:
+        assert one.find_dead() == {two.id}
+
+
+@pytest.mark.parametrize("back", [timedelta(seconds=90), timedelta(days=1), timedelta(days=-1)])
+def test_a_clock_that_is_set_makes_nobody_alive_who_is_dead_and_the_living_dead_once_at_most(
+    engine: Engine, tmp_path: Path, clock: FakeClock, back: timedelta
+) -> None:
+    add_campaign(engine, 2)
+    seconds = 0.0
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = make_presence(engine, tmp_path / "elsewhere", clock)
+    with Presence(engine, tmp_path, 1, clock=clock, monotonic=lambda: seconds) as here, elsewhere:
+        hold_first(engine, "nobody")
+        assert here.find_dead() == set()
+        clock.now -= back
+        is_forward = back < timedelta()
+        assert here.find_dead() == ({elsewhere.id, "nobody"} if is_forward else set())
+        for _ in range(6):
+            seconds += 10
+            clock.advance(seconds=10)
+            elsewhere.send_heartbeat()
+            assert here.find_dead() == ({"nobody"} if is_forward else set())
+        seconds += 1
+        assert here.find_dead() == {"nobody"}
+        seconds += 60
+        assert here.find_dead() == {elsewhere.id, "nobody"}
 
 
 def test_a_dispatcher_from_before_a_reboot_is_judged_by_its_heartbeat(

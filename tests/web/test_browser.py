@@ -11,6 +11,7 @@ from editions.reader import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.app import create_app
+from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
@@ -62,8 +63,9 @@ def draft(workspace: Workspace) -> Draft:
 
 @pytest.fixture
 def preview(workspace: Workspace, draft: Draft) -> Iterator[str]:
-    with served(create_preview_app(workspace, draft.folder.name)) as running:
-        yield running.url
+    access = PreviewAccess()
+    with served(create_preview_app(workspace, draft.folder.name, access=access)) as running:
+        yield access.make_url(running.url)
 
 
 def status_of(engine: Engine) -> Status:
@@ -258,6 +260,7 @@ def test_a_script_in_an_archived_mail_does_not_run(
 
 def test_the_preview_shows_the_mail_in_light_and_dark_mode(preview: str, page: Page) -> None:
     page.goto(preview)
+    expect(page).to_have_url(preview.partition("?")[0])
     desktop = page.frame_locator("iframe").nth(0)
     expect(desktop.get_by_text("The forum met in October.")).to_be_visible()
     assert background_luminance(page) > 200

@@ -26,6 +26,7 @@ from tests.factories.deliveries import (
     FakeClock,
     add_campaign,
     read_deliveries,
+    register_dispatchers,
     set_campaign_state,
     set_status,
 )
@@ -39,6 +40,7 @@ PUT_OFF = (("not_before", NOW),)
 
 @pytest.fixture
 def campaign(engine: Engine) -> int:
+    register_dispatchers(engine, "us")
     return add_campaign(engine, 4)
 
 
@@ -131,14 +133,113 @@ def test_deliveries_of_another_dispatcher_are_not_changed(
 ) -> None:
     first, second, third, _ = deliveries
     force_state(engine, [first], S.claimed, "them")
-    transitions = [Transition(third, S.deferred, True, PUT_OFF)]
-    # A delivery that ended in doubt has no owner.
-    for again, owner in ((False, "them"), (True, "them"), (False, None), (True, None)):
-        force_state(engine, [second, third], S.in_doubt, owner)
-        batch = Batch(sent=[sent(second)], transitions=transitions, starting=[first, second])
-        written = writer.write(batch, NOW, again=again)
+    force_state(engine, [second, third], S.in_doubt, "them")
+    ends = [Transition(third, S.deferred, True, PUT_OFF)]
+    for again in (False, True):
+        group = Batch(sent=[sent(second)], transitions=ends, starting=[first, second])
+        written = writer.write(group, NOW, again=again)
         assert written == BatchResult(lost=frozenset({second, third}))
+    # What is settled as in doubt has no owner.
+    force_state(engine, [second, third], S.in_doubt, None)
+    for again in (False, True):
+        written = writer.write(Batch(transitions=ends, starting=[first, second]), NOW, again=again)
+        assert written == BatchResult(lost=frozenset({third}))
     assert states(engine) == [S.claimed, S.in_doubt, S.in_doubt, S.claimed]
+
+
+def test_nothing_starts_for_a_dispatcher_without_a_row_but_its_ends_are_kept(
+    engine: Engine, writer: BatchWriter, deliveries: list[int]
+) -> None:
+    first, second, third, _ = deliveries
+    force_state(engine, [first, third], S.in_doubt)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM dispatcher"))
+    ends = [Transition(third, S.deferred, True, PUT_OFF)]
+    for again, batch in (
+        (False, Batch(sent=[sent(first)], starting=[second])),
+        (False, Batch(transitions=ends, starting=[second])),
+        (True, Batch(starting=[second])),
+    ):
+        assert writer.write(batch, NOW, again=again) == BatchResult()
+    assert states(engine) == [S.sent, S.claimed, S.deferred, S.claimed]
+
+
+# Replies that come late
+
+
+@pytest.mark.parametrize(
+    ("state", "owner", "doubted", "taken"),
+    [
+        (S.in_doubt, None, True, True),
+        (S.queued, None, True, True),
+        (S.queued, None, False, False),
+        (S.in_doubt, "them", True, False),
+        (S.claimed, "them", True, False),
+        (S.deferred, None, True, False),
+        (S.rejected, None, True, False),
+    ],
+)
+def test_a_late_acceptance_settles_what_nobody_else_is_sending(
+    engine: Engine,
+    writer: BatchWriter,
+    deliveries: list[int],
+    state: DeliveryState,
+    owner: str | None,
+    doubted: bool,
+    taken: bool,
+) -> None:
+    first, second, *_ = deliveries
+    writer.write(Batch(starting=[first, second]), NOW)
+    force_state(engine, [first], state, owner)
+    with engine.begin() as connection:
+        connection.execute(update(Delivery).where(col(Delivery.id) == first).values(doubted=doubted))
+    written = writer.write(Batch(sent=[sent(first), sent(second)]), NOW)
+    lost, late = (frozenset(), frozenset({first})) if taken else (frozenset({first}), frozenset())
+    assert written == BatchResult(lost=lost, late=late)
+    found = read_delivery(engine, first)
+    assert (found.state, found.doubted) == (S.sent if taken else state, doubted)
+    assert not taken or (found.owner, found.code, found.reason) == (None, 250, "2.0.0 queued")
+    assert read_delivery(engine, second).state is S.sent
+
+
+@pytest.mark.parametrize(
+    ("attempt", "tried_since", "taken"), [(1, False, True), (1, True, False), (None, False, False)]
+)
+def test_a_late_refusal_settles_a_doubt_unless_another_attempt_may_be_what_is_in_doubt(
+    engine: Engine,
+    writer: BatchWriter,
+    deliveries: list[int],
+    attempt: int | None,
+    tried_since: bool,
+    taken: bool,
+) -> None:
+    first = deliveries[0]
+    writer.write(Batch(starting=[first]), NOW)
+    if tried_since:
+        force_state(engine, [first], S.claimed)
+        writer.write(Batch(starting=[first]), NOW)
+    force_state(engine, [first], S.in_doubt, None)
+    refusal = Transition(first, S.deferred, True, (*PUT_OFF, ("reason", "not now")), attempt)
+    written = writer.write(Batch(transitions=[refusal]), NOW)
+    only = frozenset({first})
+    assert written == (BatchResult(late=only) if taken else BatchResult(lost=only))
+    found = read_delivery(engine, first)
+    assert (found.state, found.reason) == ((S.deferred, "not now") if taken else (S.in_doubt, ""))
+
+
+def test_the_words_of_a_late_reply_about_an_erased_reader_are_not_kept(
+    engine: Engine, writer: BatchWriter, deliveries: list[int]
+) -> None:
+    first, second, *_ = deliveries
+    writer.write(Batch(starting=[first, second]), NOW)
+    force_state(engine, [first, second], S.in_doubt, None)
+    set_status(engine, "reader0@example.org", Status.erased)
+    set_status(engine, "reader1@example.org", Status.erased)
+    refusal = Transition(second, S.rejected, True, (("code", 550), ("reason", "no reader1@example.org")), 1)
+    words = "<reader0@example.org> delivered"
+    writer.write(Batch(sent=[(first, 250, words)], transitions=[refusal]), NOW)
+    ended = [read_delivery(engine, number) for number in (first, second)]
+    assert [(one.state, one.code, one.reason) for one in ended] == [(S.sent, 250, ""), (S.rejected, 550, "")]
 
 
 def test_only_claimed_deliveries_are_started(
@@ -312,6 +413,7 @@ def postgres_engine(postgres_database: str, tmp_path: Path) -> Iterator[Engine]:
 def test_the_writer_reconnects_after_its_session_was_ended(
     postgres_engine: Engine,
 ) -> None:
+    register_dispatchers(postgres_engine, "us")
     campaign = add_campaign(postgres_engine, 2)
     numbers = [delivery.id or 0 for delivery in read_deliveries(postgres_engine).values()]
     force_state(postgres_engine, numbers, S.claimed)
@@ -326,6 +428,7 @@ def test_the_writer_reconnects_after_its_session_was_ended(
 
 
 def test_the_ledger_survives_the_end_of_its_session(postgres_engine: Engine) -> None:
+    register_dispatchers(postgres_engine, "us")
     campaign = add_campaign(postgres_engine, 3)
     ledger = Ledger(postgres_engine, campaign, "us")
     numbers = [claim.delivery_id for claim in ledger.claim(3)]

@@ -17,11 +17,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Engine, delete, event, update
+from sqlalchemy import Engine, delete, event, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
-from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, InDoubtPolicy
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import count_deliveries
 from mailer.dispatch.deliveries.ledger import Ledger, RescueResult
@@ -36,6 +36,7 @@ from tests.factories.deliveries import (
     read_campaign,
     read_deliveries,
     read_states,
+    register_dispatchers,
     set_campaign_state,
     set_status,
     settle,
@@ -44,6 +45,7 @@ from tests.factories.deliveries import (
 S = DeliveryState
 SENT = classify_reply(Stage.dot, 250, "2.0.0 queued as 4F2")
 DEFERRED = classify_reply(Stage.rcpt, 450, "4.2.0 Greylisted")
+NOT_NOW = classify_reply(Stage.dot, 451, "4.3.0 Try again later")
 REJECTED = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
 LOST = Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text="connection lost at dot")
 BACK = Outcome(verdict=Verdict.give_back, stage=Stage.rcpt, text="connection lost at rcpt", reconnect=True)
@@ -78,6 +80,7 @@ def engine(engine: Engine) -> Iterator[Engine]:
 
 @pytest.fixture
 def campaign(engine: Engine) -> int:
+    register_dispatchers(engine, "a", "b")
     return add_campaign(engine, 3)
 
 
@@ -310,14 +313,39 @@ def test_a_rescue_queues_what_is_in_doubt_if_the_campaign_resends(
     assert (delivery.state, delivery.doubted) == (S.queued, True)
 
 
-def test_a_dispatcher_taken_for_dead_can_change_nothing(engine: Engine, ledger: Ledger) -> None:
-    claim, started = ledger.claim(2)
-    begin(ledger, started)
+def test_a_dispatcher_taken_for_dead_cannot_begin_and_settles_only_what_the_server_replied(
+    engine: Engine, ledger: Ledger
+) -> None:
+    claim, accepted, deferred = ledger.claim(3)
+    begin(ledger, accepted)
+    begin(ledger, deferred)
     open_ledger(engine, claim.campaign_id, "b").rescue(["a"])
     assert not begin(ledger, claim)
     give_back(ledger, [claim])
-    assert not settle(ledger, started, SENT)
-    assert list(read_states(engine).values()) == [S.queued, S.in_doubt, S.queued]
+    assert not settle(ledger, deferred, DEFERRED), "a reply to RCPT is about an attempt that never began"
+    assert list(read_states(engine).values()) == [S.queued, S.in_doubt, S.in_doubt]
+    assert settle(ledger, accepted, SENT)
+    assert settle(ledger, deferred, classify_reply(Stage.dot, 450, "4.2.0 Greylisted"))
+    assert list(read_states(engine).values()) == [S.queued, S.sent, S.deferred]
+    assert [delivery.doubted for delivery in read_deliveries(engine).values()] == [False, True, True]
+
+
+def test_a_refusal_of_an_earlier_attempt_leaves_the_one_that_is_being_sent(
+    engine: Engine, ledger: Ledger, campaign: int
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Campaign).values(in_doubt_policy=InDoubtPolicy.resend))
+    first, *_ = ledger.claim(1)
+    begin(ledger, first)
+    open_ledger(engine, campaign, "b").rescue(["a"])
+    (second,) = (claim for claim in ledger.claim(3) if claim.delivery_id == first.delivery_id)
+    begin(ledger, second)
+    refused = classify_reply(Stage.dot, 450, "4.2.0 Greylisted")
+    incomplete = Outcome(verdict=Verdict.give_back, stage=Stage.body, text="lost", reconnect=True)
+    assert not settle(ledger, first, refused)
+    assert not settle(ledger, first, incomplete)
+    assert read_states(engine)[first.subscriber.email] is S.in_doubt
+    assert settle(ledger, second, SENT)
 
 
 @pytest.mark.parametrize(("always", "resent"), [(False, 0), (True, 1)])
@@ -403,7 +431,7 @@ class Sending(RuleBasedStateMachine):
         super().__init__()
         self.engine = engine
         with engine.begin() as connection:
-            for table in (Delivery, Campaign, Subscriber):
+            for table in (Delivery, Campaign, Subscriber, Dispatcher):
                 connection.execute(delete(table))
         self.campaign = add_campaign(engine, 5)
         self.clock = FakeClock()
@@ -423,6 +451,7 @@ class Sending(RuleBasedStateMachine):
     def _start(self) -> Ledger:
         self.lives += 1
         hour = timedelta(hours=1)
+        register_dispatchers(self.engine, f"life{self.lives}")
         return open_ledger(self.engine, self.campaign, f"life{self.lives}", clock=self.clock, retry_for=hour)
 
     @rule(target=claims, name=st.sampled_from("ab"), limit=st.integers(1, 3))
@@ -443,7 +472,7 @@ class Sending(RuleBasedStateMachine):
         self.may_have_arrived.add(email)
         return held
 
-    @rule(held=consumes(begun), outcome=st.sampled_from([SENT, DEFERRED, LOST, BACK, STOP]))
+    @rule(held=consumes(begun), outcome=st.sampled_from([SENT, DEFERRED, NOT_NOW, LOST, BACK, STOP]))
     def settle(self, held: tuple[Ledger, Claim], outcome: Outcome) -> None:
         self._settle(held, outcome)
 
@@ -470,6 +499,16 @@ class Sending(RuleBasedStateMachine):
         dead = self.ledgers[name]
         self.ledgers[name] = self._start()
         self.ledgers[name].rescue([dead._owner])
+        # Dead or taken for dead: what the old life still begins and settles, it does beside the new one.
+        with self.engine.begin() as connection:
+            connection.execute(delete(Dispatcher).where(col(Dispatcher.id) == dead._owner))
+
+    @rule(number=st.integers(1, 9))
+    def register_again(self, number: int) -> None:
+        with self.engine.begin() as connection:
+            known = connection.scalars(select(Dispatcher.id)).all()
+        if number <= self.lives and f"life{number}" not in known:
+            register_dispatchers(self.engine, f"life{number}")
 
     @rule(name=st.sampled_from("ab"), always=st.booleans())
     def resend(self, name: str, always: bool) -> None:

@@ -37,16 +37,17 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 
 @pytest.fixture(scope="module")
-def process() -> Iterator[RenderWorker]:
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RenderWorker]:
     """One process for all tests that do not end it, as in the program."""
-    with RenderWorker() as running:
+    with RenderWorker(readable=tmp_path_factory.getbasetemp()) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def strict() -> Iterator[RenderWorker]:
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RenderWorker]:
     """A process with a limit of one second of processor time."""
-    with RenderWorker(RenderLimits(cpu_seconds=1, memory_bytes=200 * 2**20)) as running:
+    limits = RenderLimits(cpu_seconds=1, memory_bytes=200 * 2**20)
+    with RenderWorker(limits, readable=tmp_path_factory.getbasetemp()) as running:
         yield running
 
 

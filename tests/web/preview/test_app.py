@@ -11,13 +11,17 @@ import pytest
 from sqlalchemy import Engine
 
 from mailer.errors import ConfigurationError
+from mailer.web.preview.access import PreviewAccess, write_opening_page
 from mailer.web.preview.app import create_preview_app
 from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownWindows, parse_query
+from mailer.web.security import PREVIEW_POLICY
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
 from tests.factories.draft_edition import STORY, Draft
 from tests.web.site import NOW, HttpResponse, add_reader, dump_tables, opened_engine, send_request, served
 
+ACCESS = PreviewAccess("a-secret")
+COOKIE = {"cookie": f"{ACCESS.cookie_name}=a-secret"}
 STORY_FILE = "stories/010-youth-forum.md"
 
 
@@ -35,7 +39,7 @@ class Preview:
         add_reader(engine, keys, "gone@example.org", country="MN", status=Status.unsubscribed)
 
     def get(self, path: str = "/", **query: str) -> HttpResponse:
-        return send_request(self.url, "GET", f"{path}?{urlencode(query)}" if query else path)
+        return send_request(self.url, "GET", f"{path}?{urlencode(query)}" if query else path, headers=COOKIE)
 
     def words(self, **query: str) -> str:
         text = re.sub(r"<[^>]+>", " ", self.get("/", **query).text)
@@ -45,14 +49,14 @@ class Preview:
 @pytest.fixture
 def preview(workspace: Workspace) -> Iterator[Preview]:
     draft = Draft(workspace.editions / "2021-2")
-    app = create_preview_app(workspace, "2021-2", clock=lambda: NOW)
+    app = create_preview_app(workspace, "2021-2", access=ACCESS, clock=lambda: NOW)
     with opened_engine(workspace) as engine, served(app) as running:
         yield Preview(workspace, engine, draft, running.url)
 
 
 def test_an_unknown_edition_is_refused(workspace: Workspace) -> None:
     with pytest.raises(ConfigurationError, match="There is no edition"):
-        create_preview_app(workspace, "2021-3")
+        create_preview_app(workspace, "2021-3", access=ACCESS)
 
 
 def test_the_preview_shows_the_mail_and_its_inbox_line(preview: Preview) -> None:
@@ -236,9 +240,9 @@ def test_the_version_changes_with_the_files(preview: Preview) -> None:
 def test_without_a_database_the_mail_is_still_shown(workspace: Workspace) -> None:
     Draft(workspace.editions / "2021-2")
     (workspace.root / "mailer.db").unlink()
-    with served(create_preview_app(workspace, "2021-2")) as running:
-        page = send_request(running.url, "GET", "/?segment=all")
-        assert (page.status, send_request(running.url, "GET", "/frame").status) == (200, 200)
+    with served(create_preview_app(workspace, "2021-2", access=ACCESS)) as running:
+        page = send_request(running.url, "GET", "/?segment=all", headers=COOKIE)
+        assert (page.status, send_request(running.url, "GET", "/frame", headers=COOKIE).status) == (200, 200)
     assert "mailer db upgrade" in page.text
     assert not (workspace.root / "mailer.db").exists()
 
@@ -246,29 +250,72 @@ def test_without_a_database_the_mail_is_still_shown(workspace: Workspace) -> Non
 def test_a_database_of_another_program_is_not_changed(workspace: Workspace) -> None:
     Draft(workspace.editions / "2021-2")
     (workspace.root / "mailer.db").write_bytes(b"")
-    with served(create_preview_app(workspace, "2021-2")) as running:
-        assert "mailer db upgrade" in send_request(running.url, "GET", "/?for=mei@example.org").text
+    with served(create_preview_app(workspace, "2021-2", access=ACCESS)) as running:
+        assert (
+            "mailer db upgrade"
+            in send_request(running.url, "GET", "/?for=mei@example.org", headers=COOKIE).text
+        )
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8026"])
 def test_the_preview_accepts_only_local_host_names(preview: Preview, host: str) -> None:
     for path in ("/", "/frame", "/version"):
-        answer = send_request(preview.url, "GET", path, headers={"host": host})
+        answer = send_request(preview.url, "GET", path, headers={"host": host, **COOKIE})
         assert answer.status == 421
         assert "Mei" not in answer.text
 
 
-def test_the_preview_accepts_only_get_and_head(preview: Preview) -> None:
+@pytest.mark.parametrize(
+    "headers", [{}, {"cookie": f"{ACCESS.cookie_name}=another"}, {"cookie": "preview=a-secret"}]
+)
+def test_another_user_of_the_machine_sees_nothing(preview: Preview, headers: dict[str, str]) -> None:
+    for path in (
+        "/",
+        "/frame",
+        "/version",
+        "/?token=another",
+        "/frame?token=a-secret",
+        "/?for=mei@example.org",
+    ):
+        answer = send_request(preview.url, "GET", path, headers=headers)
+        assert answer.status == 403
+        assert "open the address that mailer preview has printed" in answer.text
+        assert "example.org" not in answer.text.replace("news@example.org", "")
+        assert "October" not in answer.text
+        assert answer.headers["content-security-policy"] == PREVIEW_POLICY
+
+
+def test_the_printed_address_opens_it_and_leaves_no_secret_in_the_bar(preview: Preview) -> None:
+    url = ACCESS.make_url(preview.url)
+    first = send_request(
+        preview.url, "GET", url.removeprefix(preview.url) + "&show=phone&for=mei%40example.org"
+    )
+    assert (first.status, first.headers["location"]) == (303, "/?show=phone&for=mei%40example.org")
+    cookie = first.headers["set-cookie"]
+    assert cookie.startswith(f"{ACCESS.cookie_name}=a-secret; ")
+    assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+    assert first.headers["cache-control"] == "no-store"
+    assert PreviewAccess().cookie_name != PreviewAccess().cookie_name
+    assert "secret" not in repr(ACCESS)
+
+
+def test_the_page_that_opens_the_browser_is_for_its_owner(tmp_path: Path) -> None:
+    path = write_opening_page(tmp_path / "outbox", "http://127.0.0.1:1/?token=a&b")
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert 'content="0; url=http://127.0.0.1:1/?token=a&amp;b"' in path.read_text()
+
+
+def test_it_takes_nothing(preview: Preview) -> None:
     for method in ("POST", "PUT", "DELETE"):
-        headers = {"sec-fetch-site": "same-origin"}
+        headers = {"sec-fetch-site": "same-origin", **COOKIE}
         assert send_request(preview.url, method, "/", headers=headers).status == 405
-        assert send_request(preview.url, method, "/").status == 403
+        assert send_request(preview.url, method, "/", headers=COOKIE).status == 403
 
 
 def test_viewing_changes_neither_the_database_nor_the_files(workspace: Workspace, database: str) -> None:
     workspace = open_workspace(workspace.root, environ={"MAILER_DATABASE__URL": database})
     draft = Draft(workspace.editions / "2021-2")
-    app = create_preview_app(workspace, "2021-2", clock=lambda: NOW)
+    app = create_preview_app(workspace, "2021-2", access=ACCESS, clock=lambda: NOW)
     with opened_engine(workspace) as engine, served(app) as running:
         preview = Preview(workspace, engine, draft, running.url)
         before, files = dump_tables(engine), list_files(workspace.root)
