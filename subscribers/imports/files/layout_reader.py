@@ -75,7 +75,10 @@ class LayoutReader:
             if place not in layout.used and place not in unwatched and not is_other_channel(title)
         }
         self.statuses = StatusReader(
-            layout.statuses, titles=layout.titles, watched=watched | dict.fromkeys(tags, self._tag_separator)
+            layout.statuses,
+            titles=layout.titles,
+            watched=watched | dict.fromkeys(tags, self._tag_separator),
+            ignored=[place for place in layout.ignored if place in watched],
         )
 
     def read(self, row: SheetRow) -> RawRow:

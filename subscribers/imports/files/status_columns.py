@@ -14,6 +14,7 @@ from subscribers.imports.files.status_titles import StatusKind
 from subscribers.imports.files.status_words import (
     STRICTNESS,
     StatusMeaning,
+    find_left_stem,
     fold,
     is_date,
     is_empty_value,
@@ -133,8 +134,9 @@ class UnknownStatusError(SubscriberError):
 class StatusReader:
     """Reads what a row says, and counts.
 
-    ``watched`` are the places of all other columns, each with its separator if it has several values: where
-    one of them says in so many words that a person left, that counts too.
+    ``ignored`` columns count only where a cell mentions leaving. ``watched`` are the places of all other
+    columns, each with its separator if it has several values: where one of them says in so many words
+    that a person left, that counts too.
     """
 
     def __init__(
@@ -143,7 +145,9 @@ class StatusReader:
         *,
         titles: Sequence[str],
         watched: Mapping[int, Pattern[str] | None] = MappingProxyType({}),
+        ignored: Sequence[int] = (),
     ) -> None:
+        self._ignored = tuple(ignored)
         self.columns = tuple(columns)
         self._titles = titles
         self._tallies = [_ColumnTally(column=column) for column in self.columns]
@@ -182,8 +186,14 @@ class StatusReader:
         for place, separator in self._several:
             if cells[place]:
                 places += [(place, word.strip().casefold()) for word in separator.split(cells[place])]
-        for place, word in places:
-            if meaning := self._strong.get(word):
+        mentions = [
+            (place, cells[place], find_left_stem(cells[place])) for place in self._ignored if cells[place]
+        ]
+        for place, word, meaning in (
+            *((place, word, self._strong.get(word)) for place, word in places),
+            *mentions,
+        ):
+            if meaning:
                 self._note(place, word, meaning)
                 found = min(found, meaning, key=STRICTNESS.__getitem__)
         return found

@@ -148,6 +148,7 @@ def read_status_word(cell: str) -> StatusMeaning | None:
     return min((meaning for meaning in meanings if meaning), key=STRICTNESS.__getitem__)
 
 
+@lru_cache(4096)
 def find_left_stem(text: str) -> StatusMeaning | None:
     """Return which way of leaving ``text`` mentions, None if it mentions none."""
     folded = fold(text)

@@ -351,3 +351,11 @@ def test_no_under_such_a_title_means_that_somebody_left(title: str) -> None:
 def test_articles_do_not_make_a_word_for_leaving() -> None:
     assert classify_title("Date des inscriptions") is None
     assert classify_title("Liste des abonnés") != StatusTitle(kind=StatusKind.left)
+
+
+@pytest.mark.parametrize("word", ["inactive", "Unsubscribed (link)", "bounced"])
+@pytest.mark.parametrize("titles", [["HasOptedOutOfEmail", "Status"], ["Record ID", "Lead Status"]])
+def test_a_program_that_is_known_hides_nobody_who_left(titles: list[str], word: str) -> None:
+    if (titles[1], word) == ("Lead Status", "inactive"):
+        return  # that is about a sale
+    assert find_active([["Email", *titles], ["p0@d.example.org", "no", word]]) == set()
