@@ -81,11 +81,11 @@ class SuppressionError(SubscriberError):
 
 
 class OnListError(SubscriberError):
-    """An address to be added is on the list already; ``status`` is that of its subscriber."""
+    """An address to be added is on the list already; ``known_as`` is the status of its subscriber."""
 
     def __init__(self, email: str, status: str) -> None:
         self.email = email
-        self.status = status
+        self.known_as = status
         known = {
             "active": f"To change it: mailer subscribers edit {email}",
             "paused": f"To change it: mailer subscribers edit {email}",

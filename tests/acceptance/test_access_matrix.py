@@ -197,9 +197,7 @@ class Site:
             words["name"] = words["asset"]
         return re.sub(r"\{(\w+)\}", lambda hole: words[hole[1]], path)
 
-    def send_request(
-        self, method: str, path: str, fields: Mapping[str, str], headers: Mapping[str, str]
-    ) -> int:
+    def send(self, method: str, path: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> int:
         body = urlencode(fields).encode() if method != "GET" else None
         return send_request(self.url, method, path, body, dict(headers)).status
 
@@ -220,6 +218,7 @@ def test_every_route_of_every_app_is_in_the_matrix(workspace: Workspace) -> None
 
 
 def test_the_preview_wants_its_secret_wherever_the_matrix_says_so(workspace: Workspace) -> None:
+    Draft(workspace.editions / "2021-2")
     access = PreviewAccess()
     with served(create_preview_app(workspace, "2021-2", access=access)) as running:
         for (_, path), cell in PREVIEW.items():

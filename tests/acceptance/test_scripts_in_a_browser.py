@@ -23,6 +23,7 @@ from mailer.campaigns.plan import plan_campaign
 from mailer.cli import mailer
 from mailer.settings import LogSettings
 from mailer.web.app import create_app
+from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
@@ -172,7 +173,9 @@ def test_nothing_runs_in_a_preview_on_disk_or_on_a_page(driver: CampaignDriver, 
     wanted = addresses(len(RUNS))
     for path in write_outbox(workspace, driver.engine, plan, addresses=wanted, now=now).pages:
         assert watch.open(path.as_uri()) == [], path.name
-    with served(create_preview_app(workspace, SLUG)) as running:
+    access = PreviewAccess()
+    with served(create_preview_app(workspace, SLUG, access=access)) as running:
+        assert watch.open(access.make_url(running.url)) == []
         for email in wanted[::3]:
             assert watch.open(f"{running.url}/?for={email}") == []
             assert watch.open(f"{running.url}/frame?for={email}") == []

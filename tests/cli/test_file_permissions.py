@@ -16,6 +16,7 @@ from mailer.demo.smtp_sink import run_sink
 from mailer.workspace import open_workspace
 from mailer.workspace_init import create_workspace
 from tests.factories.draft_edition import Draft
+from tests.factories.sample_workspace import FOUNDER
 from tests.web.site import add_reader, opened_engine
 
 EDITION = "2021-2"
@@ -42,7 +43,7 @@ def find_readable(root: Path) -> list[str]:
 
 @pytest.mark.usefixtures("careless_umask")
 def test_nothing_that_names_a_reader_is_for_other_users(tmp_path: Path) -> None:
-    root = create_workspace(tmp_path / "W", sample=False, now=datetime.now(UTC)).root
+    root = create_workspace(tmp_path / "W", sample=False, now=datetime.now(UTC), founder=FOUNDER).root
     for name in ("outbox", "mailer.toml", "keys.toml", "mailer.db"):
         assert (root / name).exists()
     assert find_readable(root) == []

@@ -69,7 +69,7 @@ def add(
     from subscribers.consent.team_changes import add_subscriber
 
     workspace = context.open_workspace()
-    with context.write_session(workspace, durable=True) as session:
+    with context.write_session(workspace) as session:
         added = add_subscriber(
             session,
             address,
@@ -177,7 +177,7 @@ def pause(
     if (until is None) is not end:
         raise click.UsageError("Give the day on which mail resumes with --until, or --end to end the pause.")
     workspace, day = context.open_workspace(), None if until is None else until.date()
-    with context.write_session(workspace, durable=True) as session:
+    with context.write_session(workspace) as session:
         change = pause_subscriber(session, address, day, **_make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
     now = "gets mail" if day is None else f"gets no mail until {day}"
@@ -198,7 +198,7 @@ def unsubscribe(context: CliContext, address: str, reason: str, by: str, as_json
     from subscribers.consent.team_changes import unsubscribe_address
 
     workspace = context.open_workspace()
-    with context.write_session(workspace, durable=True) as session:
+    with context.write_session(workspace) as session:
         change = unsubscribe_address(session, address, **_make_record(by, reason=reason))
         _print_person(session, address, as_json=as_json)
     if change.changed:
@@ -214,7 +214,7 @@ def _edit(
 
     workspace = context.open_workspace()
     sectors, record = workspace.settings.sectors, _make_record(by, reason=reason)
-    with context.write_session(workspace, durable=True) as session:
+    with context.write_session(workspace) as session:
         changed = edit_subscriber(session, address, changes, sectors=sectors, **record)
         _print_person(session, address, as_json=as_json)
     say(f"Changed: {', '.join(sorted(changed))}." if changed else "Nothing has changed.")

@@ -119,20 +119,44 @@ class _WorkerProcess:
             self.process.stderr.close()
 
 
+class _ReadableFolder:
+    """The one folder that a process can read: the kernel confines it to this one, whatever its name becomes.
+
+    It is held open, so that no folder made later gets its inode.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._descriptor: int | None = None
+        if path is not None:
+            with contextlib.suppress(OSError):
+                self._descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                weakref.finalize(self, os.close, self._descriptor)
+
+    def is_still(self, path: Path) -> bool:
+        """Whether ``path`` leads to this folder, or still to none."""
+        if path != self.path:
+            return False
+        try:
+            found = path.stat()
+        except OSError:
+            return self._descriptor is None
+        return self._descriptor is not None and os.path.samestat(found, os.fstat(self._descriptor))
+
+
 class RenderWorker:
     """One render process, started when first needed and again whenever it had to be killed.
 
     Threads can share it and take turns. A forked program does not share it and starts its own.
 
     It can read templates in one folder only: in ``readable``, or in that of the first page rendered. For
-    templates elsewhere, it is replaced.
+    templates elsewhere, and once that folder is another one of the same name, it is replaced.
     """
 
     def __init__(self, limits: RenderLimits | None = None, *, readable: Path | None = None) -> None:
         self._limits = limits or RenderLimits()
         self._readable = readable
-        self._confined_to: Path | None = None
-        self._is_confined = False
+        self._confined_to: _ReadableFolder | None = None
         self._lock = threading.Lock()
         self._process: _WorkerProcess | None = None
         # Kills the process when this object is garbage-collected, at the latest when the program exits.
@@ -182,7 +206,7 @@ class RenderWorker:
             )
         )
         with self._lock:
-            if self._is_confined and readable not in {None, self._confined_to}:
+            if readable and self._confined_to and not self._confined_to.is_still(readable):
                 self._kill()
             try:
                 return self._request(pickled, readable)
@@ -201,8 +225,8 @@ class RenderWorker:
     def _request(self, pickled: bytes, readable: Path | None) -> RenderedPage:
         try:
             process = self._ensure_process()
-            if not self._is_confined:
-                self._is_confined, self._confined_to = True, readable
+            if self._confined_to is None:
+                self._confined_to = _ReadableFolder(readable)
             template, kind, texts = process.request(pickled, self._limits)
         except BaseException:
             # Also after Ctrl-C: the rest of a reply must not be mistaken for the next one.
@@ -230,7 +254,7 @@ class RenderWorker:
         if self._finalizer is not None:
             self._finalizer()
         self._process = self._finalizer = None
-        self._is_confined = False
+        self._confined_to = None
 
     def _forget_after_fork(self) -> None:
         """Run in a forked child: the process that was started belongs to the parent."""
@@ -242,7 +266,7 @@ class RenderWorker:
             # It is not a child of this process; poll() lets Popen find that out.
             self._process.process.poll()
         self._process = self._finalizer = None
-        self._is_confined = False
+        self._confined_to = None
 
 
 def _start_process() -> _WorkerProcess:

@@ -1,6 +1,7 @@
 """A template cannot reach out of its render process, nor block, fill up or crash ours."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -538,3 +539,14 @@ def test_our_own_process_does_not_import_jinja_mrml_or_premailer(tmp_path: Path)
         "rendered(); print({'jinja2', 'mjml', 'premailer', 'cssutils'} & set(sys.modules))\n"
     )
     assert _run(program, tmp_path).strip() == "set()"
+
+
+def test_templates_that_were_removed_and_put_back_are_read(
+    process: RenderWorker, page: Page, tmp_path: Path
+) -> None:
+    folder = tmp_path / "templates"
+    folder.mkdir()
+    for error in ("one\n{{ page.tilte }}", "one\ntwo\n{{ page.sbuject }}"):
+        assert "no attribute" in _render_error(process, page, folder, error)
+        shutil.rmtree(folder)
+        folder.mkdir()
