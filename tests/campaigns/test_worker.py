@@ -1,12 +1,14 @@
 """Workers: what is due is started and sent, by one or many, and none of them sends twice."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -39,10 +41,11 @@ from tests.factories.deliveries import (
     read_states,
     set_campaign_state,
 )
-from tests.factories.small_edition import SLUG
+from tests.factories.small_edition import SLUG, add_people, write_edition
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
-from tests.servers.process import wait_until
+from tests.servers.process import free_port, wait_until
 from tests.servers.smtp_sink import Sink, smtp_sink
+from tests.web.site import ask
 
 C = CampaignState
 S = DeliveryState
@@ -89,7 +92,9 @@ def working(workspace: Workspace, *, use_jobs: bool = True) -> Iterator[Working]
         assert not thread.is_alive()
 
 
-def mailer(workspace: Workspace, url: str, *words: str) -> "subprocess.Popen[str]":
+def mailer(
+    workspace: Workspace, url: str, *words: str, before: Sequence[str] = ()
+) -> "subprocess.Popen[str]":
     environ = {
         **os.environ,
         "MAILER_DATABASE__URL": workspace.settings.database.url,
@@ -97,7 +102,7 @@ def mailer(workspace: Workspace, url: str, *words: str) -> "subprocess.Popen[str
         "MAILER_SMTP__CONNECTIONS": "2",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "mailer", "-C", str(workspace.root), *words],
+        [*before, sys.executable, "-m", "mailer", "-C", str(workspace.root), *words],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -432,6 +437,44 @@ def test_serve_works_too_unless_told_not_to(campaign_workspace: Workspace, campa
             _, said = serve.communicate(timeout=30)
         assert serve.returncode == 0, said
         assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+SILENT_CONNECTIONS = 160
+
+
+def test_silent_visitors_stop_neither_a_campaign_nor_the_pages(
+    workspace: Workspace,
+) -> None:
+    write_edition(workspace.editions)
+    engine = workspace.open_database(durable=True)
+    add_people(engine)
+    number = start(workspace, engine)
+    port = free_port()
+    with MisbehavingServer() as server, contextlib.ExitStack() as visitors:
+        # Held until all of them are there.
+        set_campaign_state(engine, number, C.paused)
+        words = ("serve", "--port", str(port))
+        serve = mailer(workspace, server.url, *words, before=("prlimit", "--nofile=128:128"))
+        try:
+            wait_until(lambda: answers(port), what="the pages", seconds=60)
+            for _ in range(SILENT_CONNECTIONS):
+                visitors.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            set_campaign_state(engine, number, C.sending)
+            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+            assert answers(port)
+        finally:
+            serve.send_signal(signal.SIGTERM)
+            _, said = serve.communicate(timeout=30)
+        assert serve.returncode == 0, said
+        assert sorted(server.recipients) == sorted(PEOPLE)
+        assert "Too many open files" not in said
+    engine.dispose()
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        return ask(f"http://127.0.0.1:{port}", "GET", "/healthz").text == "ok\n"
+    return False
 
 
 # --- PostgreSQL jobs

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from mailer.workspace import Workspace
 
 
+_METRICS_CONNECTIONS = 8
+
+
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Default: the port of [web] base_url, or 8025.")
@@ -26,26 +30,51 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     """Serve the web pages for readers: unsubscribe, preferences and archive.
 
     Like `mailer work`, it also starts scheduled campaigns, sends unfinished ones and mails the links that
-    readers request.
+    readers request. It needs a proxy with https in front of it: see docs/serving.md.
     """
     from mailer.campaigns.stop_signals import stop_on_signals
     from mailer.web.app import create_app
+    from mailer.web.connections import raise_descriptor_limit
     from mailer.web.server import serve as serve_app
 
     workspace = context.open_workspace()
     with context.open_database(workspace):
         pass
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
+    raise_descriptor_limit()
     beside = contextlib.nullcontext() if no_work else _worker_thread(workspace)
     # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
     # are being sent.
-    with stop_on_signals(), beside:
+    with stop_on_signals(), _metrics_server(workspace), beside:
         serve_app(
             create_app(workspace),
             host=host,
             port=chosen,
             announce=lambda url: say(f"Serving {url}. Press Ctrl-C to stop."),
         )
+
+
+@contextlib.contextmanager
+def _metrics_server(workspace: Workspace) -> Iterator[None]:
+    """Answer /metrics where [web] metrics says, if it says anything."""
+    from mailer.network import parse_listen_address
+    from mailer.web.connections import ConnectionLimits
+    from mailer.web.metrics import create_metrics_app
+    from mailer.web.server import start_beside
+
+    if not workspace.settings.web.metrics:
+        yield
+        return
+    address = parse_listen_address(workspace.settings.web.metrics)
+    if address.path is not None:
+        address = replace(address, path=workspace.root / address.path)
+    limits = ConnectionLimits(connections=_METRICS_CONNECTIONS, backlog=_METRICS_CONNECTIONS)
+    running = start_beside(create_metrics_app(workspace, address), address, limits=limits)
+    say(f"Metrics at {running.url}{'' if address.path else '/metrics'}.")
+    try:
+        yield
+    finally:
+        running.stop()
 
 
 @contextlib.contextmanager
