@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.lifecycle import resume_campaign
@@ -30,7 +30,9 @@ from mailer.database.models import (
     DeliveryState,
     Dispatcher,
 )
-from mailer.workspace import Workspace
+from mailer.live_workspace import LiveWorkspace
+from mailer.workspace import Workspace, open_workspace
+from tests.conftest import SETTINGS
 from tests.factories.campaigns import make_plan, with_smtp
 from tests.factories.deliveries import (
     FakeClock,
@@ -475,6 +477,101 @@ def answers(port: int) -> bool:
     with contextlib.suppress(OSError):
         return ask(f"http://127.0.0.1:{port}", "GET", "/healthz").text == "ok\n"
     return False
+
+
+# --- settings that change
+
+
+def write_settings(workspace: Workspace, url: str, more: str = "") -> None:
+    """Write the file as an editor does, in one step, with a relay on this machine."""
+    smtp = f'[smtp]\nurl = "{url}"\nconnections = 2\ntimeout = 5\nfinal_timeout = 5\n'
+    database = f'[database]\nurl = "{workspace.settings.database.url}"\n'
+    draft = workspace.root / "draft.toml"
+    draft.write_text(f"{SETTINGS}\n{smtp}\n{database}\n{more}", encoding="utf-8")
+    draft.replace(workspace.root / "mailer.toml")
+
+
+@contextmanager
+def working_live(workspace: Workspace) -> Iterator[Working]:
+    """A worker that opened the workspace as `mailer serve` does."""
+    worker = Working()
+    opened = open_workspace(workspace.root, environ={})
+    live = LiveWorkspace(opened, say=worker.said.append, environ={})
+    words = {"stop": worker.stop, "say": worker.said.append, "use_jobs": False, "live": live}
+    thread = threading.Thread(target=run_worker, args=(opened,), kwargs=words)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def resume(engine: Engine, number: int) -> None:
+    with Session(engine) as session:
+        resume_campaign(session, number, now=datetime.now(UTC))
+        session.commit()
+
+
+def test_a_worker_takes_up_a_resumed_campaign_with_the_settings_on_disk(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine)
+    write_settings(campaign_workspace, f"smtp://127.0.0.1:{free_port()}")
+    set_campaign_state(campaign_engine, number, C.paused)
+    with working_live(campaign_workspace) as worker, MisbehavingServer() as server:
+        wait_until(lambda: count_working(campaign_engine) == 1, what="the worker")
+        write_settings(campaign_workspace, server.url)
+        resume(campaign_engine, number)
+        wait_until(
+            lambda: not is_in(campaign_engine, number, C.sending), what="the campaign to end", seconds=60
+        )
+        assert is_in(campaign_engine, number, C.finished), worker.said
+    assert sorted(server.recipients) == sorted(PEOPLE)
+    assert worker.said.count("mailer.toml has changed: the new settings are in use.") == 1
+
+
+def test_a_worker_whose_settings_cannot_be_used_leaves_campaigns_alone_and_says_so(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine)
+    with MisbehavingServer() as server:
+        write_settings(campaign_workspace, server.url)
+        set_campaign_state(campaign_engine, number, C.paused)
+        with working_live(campaign_workspace) as worker:
+            write_settings(campaign_workspace, server.url, "[web]\nbase_url = 7\n")
+            wait_until(lambda: bool(worker.said), what="the worker to say so")
+            assert "mailer.toml has changed and cannot be used" in worker.said[0]
+            assert "web.base_url" in worker.said[0]
+            resume(campaign_engine, number)
+            time.sleep(1.5)
+            assert server.connections == 0
+            assert len(worker.said) == 1
+            write_settings(campaign_workspace, server.url)
+            wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
+        assert "mailer.toml can be used again." in worker.said
+
+
+def test_a_run_under_way_goes_on_with_the_new_relay(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine, LaunchOptions(rate=1.0))
+    with MisbehavingServer() as first, MisbehavingServer() as second:
+        write_settings(campaign_workspace, first.url)
+        with working_live(campaign_workspace):
+            wait_until(lambda: len(first.recipients) > 0, what="the first message")
+            write_settings(campaign_workspace, second.url)
+            wait_until(
+                lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish", seconds=60
+            )
+        assert sorted([*first.recipients, *second.recipients]) == sorted(PEOPLE)
+        assert second.recipients
+
+
+def count_working(engine: Engine) -> int:
+    with Session(engine) as session:
+        return len(session.exec(select(Dispatcher)).all())
 
 
 # --- PostgreSQL jobs

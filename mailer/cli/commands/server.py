@@ -15,10 +15,12 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import say
 
 if TYPE_CHECKING:
+    from mailer.live_workspace import LiveWorkspace
     from mailer.workspace import Workspace
 
 
 _METRICS_CONNECTIONS = 8
+_POLL_SECONDS = 1.0
 
 
 @click.command()
@@ -33,8 +35,10 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     readers request. It needs a proxy with https in front of it: see docs/serving.md.
     """
     from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.live_workspace import LiveWorkspace
     from mailer.web.app import create_app
     from mailer.web.connections import raise_descriptor_limit
+    from mailer.web.live_app import LiveApp
     from mailer.web.server import serve as serve_app
 
     workspace = context.open_workspace()
@@ -42,12 +46,13 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
         pass
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
     raise_descriptor_limit()
-    beside = contextlib.nullcontext() if no_work else _worker_thread(workspace)
+    live = LiveWorkspace(workspace, say=say)
+    beside = contextlib.nullcontext() if no_work else _worker_thread(workspace, live)
     # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
     # are being sent.
     with stop_on_signals(), _metrics_server(workspace), beside:
         serve_app(
-            create_app(workspace),
+            LiveApp(live, create_app),
             host=host,
             port=chosen,
             announce=lambda url: say(f"Serving {url}. Press Ctrl-C to stop."),
@@ -78,19 +83,19 @@ def _metrics_server(workspace: Workspace) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _worker_thread(workspace: Workspace) -> Iterator[None]:
+def _worker_thread(workspace: Workspace, live: LiveWorkspace) -> Iterator[None]:
     """Run a worker in a thread of this process; at the end it finishes the messages it has begun."""
     from mailer.campaigns.worker import run_worker as work_on
 
     stop = threading.Event()
 
     def run() -> None:
-        work_on(workspace, stop=stop, say=say, use_jobs=False)
+        work_on(workspace, stop=stop, say=say, use_jobs=False, live=live)
 
     thread = threading.Thread(target=run, name="mailer-work")
     thread.start()
     try:
-        with _mail_thread(workspace):
+        with _mail_thread(live):
             yield
     finally:
         stop.set()
@@ -98,14 +103,22 @@ def _worker_thread(workspace: Workspace) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _mail_thread(workspace: Workspace) -> Iterator[None]:
-    """Send the transactional mails that readers request on the pages, in a thread of this process."""
+def _mail_thread(live: LiveWorkspace) -> Iterator[None]:
+    """Send the transactional mails that readers request on the pages, in a thread of this process, with the
+    settings as they are on disk.
+    """
+    from mailer.live_workspace import ChangeStop
     from mailer.selfservice.mail_worker import run_mail_worker
 
     stop = threading.Event()
 
     def run() -> None:
-        run_mail_worker(workspace, stop=stop, report=say)
+        while not stop.is_set():
+            workspace = live.refresh()
+            if workspace is None:
+                stop.wait(_POLL_SECONDS)
+            else:
+                run_mail_worker(workspace, stop=ChangeStop(stop, live, workspace), report=say)
 
     thread = threading.Thread(target=run, name="mailer-mails")
     thread.start()
@@ -132,12 +145,14 @@ def work(context: CliContext, no_listen: bool) -> None:
     """
     from mailer.campaigns.stop_signals import stop_on_signals
     from mailer.campaigns.worker import run_worker as work_on
+    from mailer.live_workspace import LiveWorkspace
 
     workspace = context.open_workspace()
     with context.open_database(workspace):
         pass
     with stop_on_signals() as stop:
         say("Waiting for campaigns to send. Press Ctrl-C to stop.")
-        with _mail_thread(workspace):
-            work_on(workspace, stop=stop, say=say, listen=not no_listen)
+        live = LiveWorkspace(workspace, say=say)
+        with _mail_thread(live):
+            work_on(workspace, stop=stop, say=say, listen=not no_listen, live=live)
     say("Stopped. No message was interrupted.")
