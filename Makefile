@@ -51,12 +51,13 @@ golden: setup ## Write the expected texts of tests/golden anew; read the differe
 	$(BIN)/python -m tests.judges.golden
 
 .PHONY: check
-check: setup ## Lint, format, types, import rules and documents
+check: setup ## Lint, format, types, import rules, documents, and known faults of dependencies
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python scripts/check_docs.py
+	$(BIN)/python scripts/audit.py
 
 .PHONY: names
 names: setup ## Report module and class names that repeat, long modules and module names in -ing
@@ -76,7 +77,7 @@ translations: setup ## Bring the pages' catalogues up to what the pages say, and
 	$(BIN)/python -m scripts.translations
 
 .PHONY: bench
-bench: bench-rendering bench-dispatch bench-list bench-pages ## Measure all of it beside what others cost, each figure with its bar
+bench: bench-rendering bench-dispatch bench-list bench-pages bench-start ## Measure all of it beside what others cost, each figure with its bar
 
 .PHONY: bench-rendering
 bench-rendering: setup ## Measure what rendering costs (installs npm packages to compare with)
@@ -94,6 +95,10 @@ bench-list: setup servers ## Measure what the list costs, a million people in it
 .PHONY: bench-pages
 bench-pages: setup servers ## Measure the readers' pages, by themselves and while a campaign is sent
 	$(BIN)/python -m bench.public_pages $(BENCH)
+
+.PHONY: bench-start
+bench-start: setup ## Measure how long a command takes to start, beside the import of its database library
+	$(BIN)/python -m bench.command_start
 
 .PHONY: screenshots
 screenshots: setup servers ## Take the pictures of the README anew

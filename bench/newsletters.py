@@ -7,7 +7,7 @@ from pathlib import Path
 
 import templates
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
+from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace, make_founder
 
 _STORIES = 10
 _THEME = Path(__file__).parent / "short"
@@ -34,6 +34,14 @@ countries: [MN]
 Sixty teachers met to share what works in their classrooms.
 """
 
+_FOUNDER = make_founder(
+    name="Bench",
+    address="newsletter@bench.example.org",
+    organisation="Bench",
+    postal_address="1 Bench Street, Benchtown",
+    sectors="Education, Culture, Natural Sciences, Social and Human Sciences, Communication and Information",
+)
+
 
 class NewsletterSize(StrEnum):
     """Which newsletter to send."""
@@ -47,7 +55,7 @@ class NewsletterSize(StrEnum):
 
 def create_newsletter(root: Path, size: NewsletterSize, *, now: datetime) -> tuple[Workspace, str]:
     """Create a workspace with an empty list; return it with the name of the edition to send."""
-    founded = create_workspace(root, sample=False, now=now)
+    founded = create_workspace(root, sample=False, now=now, founder=_FOUNDER)
     workspace = open_workspace(founded.root, environ={})
     slug = _write_short(workspace) if size is NewsletterSize.small else _copy_sample(workspace)
     return workspace, slug

@@ -1,6 +1,6 @@
 """A problem of an edition: where it is, what is wrong, why it matters, what to do."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 
@@ -27,6 +27,10 @@ class Problem:
     level: Level
     code: str
     message: str
+
+    def as_dict(self) -> dict[str, str | int]:
+        """The problem in the form of the JSON output."""
+        return {**asdict(self), "level": self.level.value}
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}: {self.message} [{self.code}]"

@@ -1,9 +1,10 @@
 """Find problems with a workspace before they matter (``mailer doctor``). Nothing is sent or changed."""
 
 import os
+import shlex
 import sqlite3
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -13,13 +14,17 @@ from urllib.parse import urlsplit
 from sqlalchemy import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from mailer.campaigns.audiences.compliance import find_missing_identity
+from mailer.campaigns.example_sender import find_example_sender
 from mailer.database.clock import read_clock
 from mailer.database.commit_latency import measure_commit_latency
 from mailer.database.schema import ensure_current
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.errors import ConfigurationError
+from mailer.privacy.file_permissions import find_exposed_paths, holds_secrets
 from mailer.rendering.message import names_survive_folding
+from mailer.rendering.worker.confinement import describe_confinement
 from mailer.settings import SmtpSettings
 from mailer.smtp.probe import ProbeError, ProbeResult, probe_server
 from mailer.workspace import KEYS_FILE, Workspace
@@ -59,28 +64,42 @@ def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
     return tuple(
         finding
         for check in (
-            _check_keys,
+            _check_files,
             _check_database,
             _check_web,
             _check_sender,
             _check_relays,
             _check_dkim,
+            _check_templates,
             _check_python,
         )
         for finding in check(workspace)
     )
 
 
-def _check_keys(workspace: Workspace) -> Iterator[Diagnosis]:
-    mode = stat.S_IMODE((workspace.root / KEYS_FILE).stat().st_mode)
-    if mode & 0o077:
-        yield Diagnosis(
-            subject="keys",
-            verdict=Health.bad,
-            message=f"other users can read {KEYS_FILE}. Run: chmod 600 {KEYS_FILE}",
-        )
+def _check_files(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Check that no other user can read the keys, or anything with addresses or links that work."""
+    root = workspace.root
+    keys = root / KEYS_FILE
+    exposed = find_exposed_paths(workspace)
+    if keys in exposed:
+        yield Diagnosis(subject="keys", verdict=Health.bad, message=_explain_exposed([keys], root))
     else:
         yield Diagnosis(subject="keys", verdict=Health.good, message="only you can read the keys")
+    others = [path for path in exposed if path != keys]
+    if others:
+        verdict = Health.bad if any(holds_secrets(path, workspace) for path in others) else Health.doubtful
+        yield Diagnosis(subject="files", verdict=verdict, message=_explain_exposed(others, root))
+    else:
+        message = "only you can read the database, the settings, the outbox and the log"
+        yield Diagnosis(subject="files", verdict=Health.good, message=message)
+
+
+def _explain_exposed(paths: Sequence[Path], root: Path) -> str:
+    names = [str(path.relative_to(root) if path.is_relative_to(root) else path) for path in paths]
+    shown = f"{', '.join(names[:3])} and {len(names) - 3} more" if len(names) > 4 else ", ".join(names)
+    command = shlex.join(["chmod", "-R", "go=", *map(str, paths)])
+    return f"other users can read {shown}. Run: {command}"
 
 
 def _check_database(workspace: Workspace) -> Iterator[Diagnosis]:
@@ -150,6 +169,10 @@ def _check_web(workspace: Workspace) -> Iterator[Diagnosis]:
 
 
 def _check_sender(workspace: Workspace) -> Iterator[Diagnosis]:
+    for fault in (find_missing_identity(workspace.settings), find_example_sender(workspace.settings)):
+        if fault:
+            yield Diagnosis(subject="sender", verdict=Health.bad, message=fault)
+            return
     address = workspace.settings.sender.address
     domain = workspace.settings.sender.domain
     if domain == "example.org" or domain.endswith((".example.org", ".example.com", ".example", ".invalid")):
@@ -261,6 +284,13 @@ def _check_dkim(workspace: Workspace) -> Iterator[Diagnosis]:
     for record in signer.records:
         message = f"the key works. DNS must have this record: {record.zone_line}"
         yield Diagnosis(subject="dkim", verdict=Health.good, message=message)
+
+
+def _check_templates(_: Workspace) -> Iterator[Diagnosis]:
+    """Say what this system holds a template to that escapes from its sandbox."""
+    is_complete, message = describe_confinement()
+    verdict = Health.good if is_complete else Health.doubtful
+    yield Diagnosis(subject="templates", verdict=verdict, message=message)
 
 
 def _check_python(_: Workspace) -> Iterator[Diagnosis]:

@@ -1,14 +1,14 @@
-"""The secret keys of a workspace, ``keys.toml``: create, read, list and rotate them."""
+"""The secret keys of a workspace, ``keys.toml``: create, read, list, rotate and retire them."""
 
 import fcntl
 import os
 import re
 import secrets
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,14 @@ class Keys:
 class TokenKey:
     """A key that signs links, or signed them in the past.
 
-    ``made`` is a date such as ``2026-11-25``, or empty if unknown. ``signs`` is true for exactly one key.
+    ``made``, ``last_day`` (when a newer key replaced it) and ``retired`` are dates such as ``2026-11-25``,
+    or empty if unknown or not so. ``signs`` is true for exactly one key.
     """
 
     number: int
     made: str
+    last_day: str
+    retired: str
     signs: bool
 
 
@@ -61,7 +64,7 @@ def write_keys(path: Path) -> None:
 
 
 def read_keys(path: Path) -> Keys:
-    """Read the keys at ``path``. For a token signed by a newer key, the file is read again.
+    """Read the keys at ``path``. If the file has changed by the time a token is verified, it is read again.
 
     Raises:
         ConfigurationError: the file does not exist or cannot be read.
@@ -73,15 +76,20 @@ def read_keys(path: Path) -> Keys:
         signer = TokenSigner(
             keys={int(name): bytes.fromhex(key) for name, key in tokens.items() if name != "current"},
             current=int(tokens["current"]),
+            retired=frozenset(int(name) for name in values.get("retired", {})),
+            last_days={
+                int(name): date.fromisoformat(day) for name, day in values.get("last_day", {}).items()
+            },
         )
         suppression = SuppressionKey(bytes.fromhex(values["suppression"]))
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise _unreadable(path, error) from error
-    return Keys(suppression=suppression, tokens=replace(signer, reload=lambda: _reload(path, stamp)))
+    return Keys(suppression=suppression, tokens=replace(signer, reload=_make_reload(path, stamp)))
 
 
 def rotate_keys(path: Path, *, now: datetime) -> int:
-    """Create a new key that signs from now on and return its number; older keys still verify.
+    """Create a new key that signs from now on and return its number. Older keys still verify, but only links
+    of campaigns launched by today.
 
     The file is written atomically, and two rotations at the same time make two keys.
 
@@ -93,10 +101,53 @@ def rotate_keys(path: Path, *, now: datetime) -> int:
         values = _read_values(path)
         numbers = {int(name) for name in values["tokens"] if name != "current"}
         number = _choose_number(path, numbers)
+        replaced, today = str(values["tokens"]["current"]), f"{now:%Y-%m-%d}"
         values["tokens"] |= {"current": number, str(number): secrets.token_hex(_KEY_BYTES)}
-        values["made"] = {**values.get("made", {}), str(number): f"{now:%Y-%m-%d}"}
-        write_atomically(path, _as_toml(path, values).encode(), mode=0o600)
+        values["made"] = {**values.get("made", {}), str(number): today}
+        values["last_day"] = {**values.get("last_day", {}), replaced: today}
+        # The number may have been another key's, which somebody has removed from the file.
+        for table in (values["last_day"], values.get("retired", {})):
+            table.pop(str(number), None)
+        write_atomically(path, _as_toml(path, values).encode())
     return number
+
+
+def retire_key(path: Path, number: int, *, now: datetime) -> bool:
+    """Retire a key: no link that it signed works any more. Return whether it was not retired before.
+
+    Its secret stays in the file, because the oldest key also makes the Message-IDs.
+
+    Raises:
+        ConfigurationError: the file cannot be read, there is no such key, or it is the one that signs.
+    """
+    with _exclusive_lock(path):
+        find_retirable_key(path, number)
+        values = _read_values(path)
+        retired = values.get("retired", {})
+        if str(number) in retired:
+            return False
+        values["retired"] = {**retired, str(number): f"{now:%Y-%m-%d}"}
+        write_atomically(path, _as_toml(path, values).encode())
+    return True
+
+
+def find_retirable_key(path: Path, number: int) -> TokenKey:
+    """The key called ``number``, if it may be retired.
+
+    Raises:
+        ConfigurationError: the file cannot be read, there is no such key, or it is the one that signs.
+    """
+    known = {key.number: key for key in list_keys(path)}
+    if number not in known:
+        raise ConfigurationError(
+            f"There is no key {number}. The keys are: {', '.join(map(str, known))}. See `mailer keys list`."
+        )
+    if known[number].signs:
+        raise ConfigurationError(
+            f"Key {number} signs new links and cannot be retired. Make another one first with `mailer keys "
+            "rotate`."
+        )
+    return known[number]
 
 
 def list_keys(path: Path) -> tuple[TokenKey, ...]:
@@ -106,21 +157,41 @@ def list_keys(path: Path) -> tuple[TokenKey, ...]:
         ConfigurationError: the file cannot be read.
     """
     signer = read_keys(path).tokens
-    made = _read_values(path).get("made", {})
+    values = _read_values(path)
+
+    def find_date(table: str, number: int) -> str:
+        return str(values.get(table, {}).get(str(number), ""))
+
     return tuple(
-        TokenKey(number=number, made=str(made.get(str(number), "")), signs=number == signer.current)
+        TokenKey(
+            number=number,
+            made=find_date("made", number),
+            last_day=find_date("last_day", number),
+            retired=find_date("retired", number),
+            signs=number == signer.current,
+        )
         for number in sorted(signer.keys)
     )
 
 
-def _reload(path: Path, known: tuple[int, int]) -> TokenSigner | None:
-    """The signer from the current file; None if the file has not changed or cannot be read at the moment."""
-    try:
-        if _file_stamp(path) == known:
-            return None
-        return replace(read_keys(path).tokens, reload=None)
-    except (ConfigurationError, OSError):
-        return None
+def _make_reload(path: Path, known: tuple[int, int]) -> Callable[[], TokenSigner | None]:
+    """Make a function that returns the signer from the current file; None if the file has not changed since
+    ``known`` or cannot be read at the moment. A changed file is read once.
+    """
+    latest: tuple[tuple[int, int], TokenSigner | None] = (known, None)
+
+    def reload() -> TokenSigner | None:
+        nonlocal latest
+        stamp = _file_stamp(path)
+        if stamp != latest[0]:
+            try:
+                # Read after the stamp was taken: if the file changes in between, it is read again.
+                latest = (stamp, replace(read_keys(path).tokens, reload=None))
+            except ConfigurationError:
+                return None
+        return latest[1]
+
+    return reload
 
 
 def _file_stamp(path: Path) -> tuple[int, int]:

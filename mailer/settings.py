@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from locales.languages import canonical_language
 from mailer.errors import ConfigurationError, WorkspaceNotFoundError
 from mailer.network import parse_listen_address, parse_network
 
@@ -72,6 +73,11 @@ class SenderSettings(_Section):
         default="", description="The envelope sender, to which bounces go, if not the sender's address."
     )
     list_id: str = Field(default="", description="The List-Id, such as newsletter.example.org.")
+    is_sample_body: bool = Field(
+        default=False,
+        description="Whether you are the organisation that the sample shows. Only then may its name, "
+        "organisation and postal address stand here.",
+    )
 
     @field_validator("language")
     @classmethod
@@ -374,7 +380,8 @@ class Settings(_Section):
     """All settings in ``mailer.toml``.
 
     ``sectors`` maps slugs to names and ``countries`` country codes to names, in the organisation's own
-    language. ``own_country_names`` has such tables for other languages, by language tag. ``domain_rates`` are
+    language. ``sector_names`` and ``country_names`` have such tables for other languages, by language tag.
+    ``domain_rates`` are
     messages per second by the readers' mail domain, with ``"*"`` for all other domains. ``time_zones`` maps
     country codes to time zones such as Asia/Shanghai, and ``subject_labels`` maps them to a label put before
     the subject there.
@@ -390,12 +397,35 @@ class Settings(_Section):
     law: LawSettings = LawSettings()
     consent: ConsentSettings = ConsentSettings()
     retention: RetentionSettings = RetentionSettings()
-    sectors: dict[str, str] = Field(default_factory=dict)
+    sectors: dict[str, SingleLineText] = Field(default_factory=dict)
+    sector_names: dict[str, dict[str, SingleLineText]] = Field(default_factory=dict)
     countries: dict[str, str] = Field(default_factory=dict)
     country_names: dict[str, dict[str, str]] = Field(default_factory=dict)
     domain_rates: dict[str, float] = Field(default_factory=dict)
     time_zones: dict[str, str] = Field(default_factory=dict)
     subject_labels: dict[CountryCode, SingleLineText] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _check_sector_names(self) -> Self:
+        for tag, names in self.sector_names.items():
+            if canonical_language(tag) != tag:
+                raise ValueError(
+                    f"sector_names.{tag}: {tag!r} is not a language code. Use, for example, fr, mn or zh-Hans"
+                )
+            if unknown := [slug for slug in names if slug not in self.sectors]:
+                raise ValueError(
+                    f"sector_names.{tag}.{unknown[0]}: there is no such sector. Choose from: "
+                    f"{', '.join(self.sectors) or 'none yet, because [sectors] is empty'}"
+                )
+        return self
+
+    def find_sector_name(self, slug: str, language: str) -> str | None:
+        """The name that ``[sector_names]`` has for a sector in ``language``, or in another variety of it
+        (``zh-Hans`` for ``zh``); None if it has none."""
+        base = language.partition("-")[0]
+        tags = (language, base, *(tag for tag in self.sector_names if tag.partition("-")[0] == base))
+        names = (self.sector_names.get(tag, {}).get(slug) for tag in tags)
+        return next((name for name in names if name), None)
 
 
 def load_settings(folder: Path, environ: Mapping[str, str] = os.environ) -> Settings:

@@ -61,8 +61,11 @@ class Workspace:
             )
         return folder
 
-    def open_database(self, *, durable: bool = False) -> Engine:
-        """Create an engine for the workspace's database; the caller must dispose of it."""
+    def open_database(self, *, durable: bool = True) -> Engine:
+        """Create an engine for the workspace's database; the caller must dispose of it.
+
+        Every commit survives a power cut, unless ``durable`` is false.
+        """
         return open_engine(self.settings.database.url, root=self.root, durable=durable)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
 from scripts.image_grid import put_in_rows, save_page
 from subscribers.segments.segment import parse_segment
-from tests.web.reader_walk import Walk
+from tests.web.reader_journey import ReaderJourney
 
 TITLES = {
     "unsubscribe": "Unsubscribe: the page behind the link in every email",
@@ -88,10 +89,12 @@ def take_pages(browser: Browser, root: Path, output: Path) -> None:
     _send_edition(workspace, engine)
     running = start_in_thread(create_app(workspace))
     try:
-        walks = {
-            tag: _walk(
+        pictures = {
+            tag: _picture_journey(
                 browser,
-                lambda page, tag=tag: Walk(workspace, engine, running.url, page, tag, f"mei.{tag.lower()}"),
+                lambda page, tag=tag: ReaderJourney(
+                    workspace, engine, running.url, page, tag, f"mei.{tag.lower()}"
+                ),
                 is_dark=number % 2 == 1,
             )
             for number, tag in enumerate(LANGUAGES)
@@ -100,7 +103,7 @@ def take_pages(browser: Browser, root: Path, output: Path) -> None:
         running.stop()
         engine.dispose()
     for name in TITLES:
-        sheet = put_in_rows([walks[tag][name] for tag in choose_languages(name)], of=_IN_A_ROW)
+        sheet = put_in_rows([pictures[tag][name] for tag in choose_languages(name)], of=_IN_A_ROW)
         save_page(sheet, output / f"page-{name}.png")
 
 
@@ -128,15 +131,22 @@ def describe_pages() -> Iterator[str]:
 def _send_edition(workspace: Workspace, engine: Engine) -> None:
     """Launch the edition of the workspace: the archive shows what is on its way, too."""
     slug = next(path.name for path in workspace.editions.iterdir())
+    # The sample's own sender may send nothing.
+    own = {"name": "Beijing Office", "address": "news@example.org", "list_id": "news.example.org"}
+    own |= {"organisation": "Beijing Office", "postal_address": "Beijing, 100600 China"}
+    sender = workspace.settings.sender.model_copy(update=own)
+    workspace = replace(workspace, settings=workspace.settings.model_copy(update={"sender": sender}))
     plan = plan_campaign(workspace, engine, slug, parse_segment("all"), now=_SENT)
     launch(engine, workspace, plan, now=_SENT)
 
 
-def _walk(browser: Browser, walk: Callable[[Page], Walk], *, is_dark: bool) -> dict[str, Image.Image]:
+def _picture_journey(
+    browser: Browser, start: Callable[[Page], ReaderJourney], *, is_dark: bool
+) -> dict[str, Image.Image]:
     page = browser.new_page(viewport=_PHONE, color_scheme="dark" if is_dark else "light")
     pictures = {}
-    for station in walk(page).take():
-        if (name := _TEMPLATE_NAMES.get(station, station)) in TITLES:
+    for visited in start(page).visit_pages():
+        if (name := _TEMPLATE_NAMES.get(visited, visited)) in TITLES:
             pictures[name] = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     page.close()
     return pictures

@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from mailer.campaigns.sample_message import render_sample
 from mailer.rendering.themes.theme import theme_names
+from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import open_workspace
@@ -167,10 +168,11 @@ def take_preview(browser: Browser, root: Path, picture: Path) -> None:
     """Take a screenshot of the preview."""
     workspace = open_workspace(root, environ={})
     slug = next(path.name for path in workspace.editions.iterdir())
-    running = start_in_thread(create_preview_app(workspace, slug))
+    access = PreviewAccess()
+    running = start_in_thread(create_preview_app(workspace, slug, access=access))
     try:
         page: Page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        page.goto(running.url)
+        page.goto(access.make_url(running.url))
         page.wait_for_timeout(1500)
         page.screenshot(path=picture)
     finally:

@@ -72,7 +72,23 @@ class StatusError(SubscriberError):
 
 
 class SuppressionError(SubscriberError):
-    """An address cannot be removed from the suppression list."""
+    """A suppressed address cannot be added, or cannot be removed from the suppression list."""
+
+
+class OnListError(SubscriberError):
+    """An address to be added is on the list already; ``status`` is that of its subscriber."""
+
+    def __init__(self, email: str, status: str) -> None:
+        self.email = email
+        self.status = status
+        known = {
+            "active": f"To change it: mailer subscribers edit {email}",
+            "paused": f"To change it: mailer subscribers edit {email}",
+            "pending": "They signed up, and were sent a link to confirm it.",
+        }
+        come_back = "Only they can come back, by signing up, or through the link in a newsletter."
+        advice = known.get(status, come_back)
+        super().__init__(f"{email} is on the list already, as {status}. {advice}")
 
 
 class UnknownSubscriberError(SubscriberError):
@@ -88,6 +104,17 @@ class TokenError(SubscriberError):
 
     def __init__(self) -> None:
         super().__init__("This link is incomplete. Open it again from the email, or copy the whole link.")
+
+
+class RetiredKeyError(TokenError):
+    """A link is genuine, but its key no longer counts: somebody else may have it and could have made the
+    link.
+    """
+
+    def __init__(self) -> None:
+        SubscriberError.__init__(
+            self, "This link no longer works. Ask for a new one on the page for people without a link."
+        )
 
 
 class SpentLinkError(TokenError):

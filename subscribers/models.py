@@ -70,7 +70,7 @@ class ConsentEvent(StrEnum):
     """What happened, as a consent record says."""
 
     imported = "imported"
-    """Added by an import, on the basis that the importer declared."""
+    """Added by the team, with an import or one by one, on the basis that they declared."""
 
     requested = "requested"
     """Signed up on a page; has no effect until they confirm from their mailbox."""

@@ -4,12 +4,16 @@ A token is 29 bytes, 39 characters in a URL, and is one of two kinds:
 
 - a newsletter link: key number (1 byte), subscriber (8), campaign (4), 16 bytes of an HMAC-SHA256. It never
   expires, because an unsubscribe link has to work for as long as the mail exists, and every key we have ever
-  used verifies it;
+  used verifies it, unless it was retired;
 - a mailed link, for what a forwarded newsletter must not allow: key number (1 byte), link (8), the second it
   expires (4), 16 bytes of the same HMAC. Only the current key verifies it, so rotating the keys ends all
   outstanding links. What makes it work only once is in :mod:`subscribers.one_time_links`.
 
 The purpose is signed but not stored in the token: a token for one purpose is not valid for another.
+
+A key is retired when somebody else may have it, because whoever has a key can make links. A key that was only
+replaced by a newer one still verifies links, but only of campaigns up to its last day: the payload says which
+day that is, and its reader knows the campaigns.
 """
 
 import base64
@@ -19,10 +23,10 @@ import hmac
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from enum import StrEnum
 
-from subscribers.errors import TokenError
+from subscribers.errors import RetiredKeyError, TokenError
 
 _PAYLOAD = struct.Struct(">BQI")
 _MAX_ID = 2**31 - 1
@@ -64,10 +68,15 @@ class LinkPurpose(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class TokenPayload:
-    """The contents of a valid token."""
+    """The contents of a valid token.
+
+    ``last_day`` is the last day (UTC) on which its key signed links for new campaigns: a later campaign was
+    named by somebody who has stolen the key. It is None for the current key, or if the day is unknown.
+    """
 
     subscriber_id: int
     campaign_id: int
+    last_day: date | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,8 +91,9 @@ class LinkPayload:
 class TokenSigner:
     """Signs and verifies tokens. ``keys`` maps key numbers (0 to 255) to secrets; ``current`` signs.
 
-    ``reload`` is called when a token names an unknown key, because a process that was started before a
-    rotation sees links that were signed after it. It returns a newer signer, or None.
+    Keys in ``retired`` verify nothing. ``last_days`` maps replaced keys to their last day. ``reload`` is
+    called before a token is verified, because keys may be rotated or retired while the program runs. It
+    returns a newer signer, or None.
 
     Raises:
         ValueError: the keys cannot be used.
@@ -91,6 +101,8 @@ class TokenSigner:
 
     keys: Mapping[int, bytes] = field(repr=False)
     current: int
+    retired: frozenset[int] = frozenset()
+    last_days: Mapping[int, date] = field(default_factory=dict)
     reload: Callable[[], "TokenSigner | None"] | None = field(default=None, repr=False, compare=False)
     _hmacs: "dict[tuple[int, LinkPurpose], _PrefixHmac]" = field(init=False, repr=False, compare=False)
     _oldest_hmac: "_PrefixHmac" = field(init=False, repr=False, compare=False)
@@ -98,6 +110,8 @@ class TokenSigner:
     def __post_init__(self) -> None:
         if self.current not in self.keys:
             raise ValueError(f"there is no token key number {self.current}")
+        if self.current in self.retired:
+            raise ValueError(f"token key number {self.current} is retired and cannot sign")
         for number, key in self.keys.items():
             if not 0 <= number <= 255:
                 raise ValueError(f"token key number {number} is not between 0 and 255")
@@ -113,7 +127,11 @@ class TokenSigner:
         object.__setattr__(self, "_oldest_hmac", _PrefixHmac(self.keys[min(self.keys)], b""))
 
     def sign(self, purpose: LinkPurpose, *, subscriber_id: int, campaign_id: int) -> str:
-        """Return a token of 39 URL-safe characters."""
+        """Return a token of 39 URL-safe characters, signed with the key that was current at the start.
+
+        A campaign signs all its links with one key, so this does not look for a newer one; :meth:`newest`
+        does.
+        """
         return self._sign(purpose, subscriber_id, campaign_id)
 
     def read(self, token: str, purpose: LinkPurpose) -> TokenPayload:
@@ -122,11 +140,18 @@ class TokenSigner:
         Raises:
             TokenError: it was not issued by :meth:`sign` with one of our keys for this purpose, or was
                 altered.
+            RetiredKeyError: its key was retired.
         """
-        _, subscriber_id, campaign_id = self._signer_for(token)._verify(token, purpose)
+        signer = self._signer_for(token)
+        number, subscriber_id, campaign_id = signer._verify(token, purpose)
         if max(subscriber_id, campaign_id) > _MAX_ID:
             raise TokenError
-        return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id)
+        last_day = None if number == signer.current else signer.last_days.get(number)
+        return TokenPayload(subscriber_id=subscriber_id, campaign_id=campaign_id, last_day=last_day)
+
+    def newest(self) -> "TokenSigner":
+        """Return the signer with the keys as they are now."""
+        return (self.reload() if self.reload else None) or self
 
     def sign_link(self, purpose: LinkPurpose, *, link_id: int, expires_at: datetime) -> str:
         """Return a token of 39 characters for a mailed link; ``expires_at`` is truncated to seconds.
@@ -136,7 +161,7 @@ class TokenSigner:
         """
         if not purpose.is_mailed:
             raise ValueError(f"a link for {purpose} is not mailed on its own and does not expire")
-        return self._sign(purpose, link_id, int(expires_at.timestamp()))
+        return self.newest()._sign(purpose, link_id, int(expires_at.timestamp()))
 
     def read_link(self, token: str, purpose: LinkPurpose) -> LinkPayload:
         """Verify the mailed link ``token`` and return its contents. Whether it may still be used is up to
@@ -147,7 +172,8 @@ class TokenSigner:
         """
         signer = self._signer_for(token)
         number, link_id, seconds = signer._verify(token, purpose)
-        # With a stolen old key one can unsubscribe people and change preferences, but nothing more.
+        # With a stolen old key one can unsubscribe people and change preferences, until it is retired, but
+        # nothing more.
         if not purpose.is_mailed or number != signer.current:
             raise TokenError
         return LinkPayload(link_id=link_id, expires_at=datetime.fromtimestamp(seconds, UTC))
@@ -161,10 +187,9 @@ class TokenSigner:
         return _encode(payload + self._hmacs[self.current, purpose].digest(payload)[:_SIGNATURE_BYTES])
 
     def _signer_for(self, token: str) -> "TokenSigner":
-        """Return the signer that has the key of ``token``, or this one."""
-        if self.reload is None or _decode(token)[0] in self.keys:
-            return self
-        return self.reload() or self
+        """Return the signer to verify ``token`` with. What is no token is refused before any file is read."""
+        _decode(token)
+        return self.newest()
 
     def _verify(self, token: str, purpose: LinkPurpose) -> tuple[int, int, int]:
         signed = _decode(token)
@@ -173,6 +198,8 @@ class TokenSigner:
         known = self._hmacs.get((number, purpose))
         if known is None or not hmac.compare_digest(signature, known.digest(payload)[:_SIGNATURE_BYTES]):
             raise TokenError
+        if number in self.retired:
+            raise RetiredKeyError
         return number, subject, detail
 
 

@@ -68,7 +68,7 @@ def postgres_template(postgres_url: str) -> Iterator[str]:
     """The name of a migrated database that new ones are copied from."""
     name = f"mailer_template_{uuid.uuid4().hex[:12]}"
     with _created(postgres_url, name) as url:
-        engine = open_engine(url, root=Path.cwd())
+        engine = open_engine(url, root=Path.cwd(), durable=False)
         schema.upgrade(engine)
         engine.dispose()
         yield name
@@ -92,7 +92,7 @@ def empty_postgres_database(postgres_url: str) -> Iterator[str]:
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated SQLite file that new ones are copied from."""
     path = tmp_path_factory.mktemp("template") / "mailer.db"
-    engine = open_engine(f"sqlite:///{path}", root=path.parent)
+    engine = open_engine(f"sqlite:///{path}", root=path.parent, durable=False)
     schema.upgrade(engine)
     engine.dispose()
     # In WAL mode rows may be in a separate file; closing the last connection checkpoints them.
@@ -118,14 +118,14 @@ def database(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def engine(database: str, tmp_path: Path) -> Iterator[Engine]:
     """An engine on a fresh, migrated database of each kind."""
-    engine = open_engine(database, root=tmp_path)
+    engine = open_engine(database, root=tmp_path, durable=False)
     yield engine
     engine.dispose()
 
 
 @pytest.fixture
 def sqlite_engine(sqlite_database: str, tmp_path: Path) -> Iterator[Engine]:
-    engine = open_engine(sqlite_database, root=tmp_path)
+    engine = open_engine(sqlite_database, root=tmp_path, durable=False)
     yield engine
     engine.dispose()
 

@@ -18,7 +18,7 @@ from sqlalchemy import Engine
 
 from mailer.database.commit_latency import measure_commit_latency
 from mailer.doctor import Diagnosis, Health, diagnose_workspace
-from mailer.settings import DatabaseSettings, DkimSettings, SmtpSettings
+from mailer.settings import DatabaseSettings, DkimSettings, LogSettings, SmtpSettings
 from mailer.workspace import Workspace
 from tests.servers.misbehaving_smtp import DROP, MisbehavingServer, Stage
 from tests.servers.process import free_port
@@ -39,6 +39,26 @@ def find(findings: list[Diagnosis], subject: str) -> Diagnosis:
 def look_at(workspace: Workspace, url: str, **values: Any) -> Diagnosis:
     smtp = SmtpSettings.model_validate({"url": url, "timeout": 5, **values})
     return find(examine(workspace, smtp=smtp), "relay")
+
+
+# --- the sender
+
+
+@pytest.mark.parametrize(
+    ("sender", "verdict", "words"),
+    [
+        ({"address": "office@ministry.int"}, Health.good, "office@ministry.int"),
+        ({"organisation": "UNESCO Beijing Office"}, Health.bad, "organisation is still that of the sample"),
+        ({"postal_address": "-----"}, Health.bad, "postal_address missing"),
+    ],
+)
+def test_a_sender_who_may_not_send_is_bad(
+    workspace: Workspace, sender: dict[str, str], verdict: Health, words: str
+) -> None:
+    settings = workspace.settings.sender.model_copy(update=sender)
+    finding = find(examine(workspace, sender=settings), "sender")
+    assert finding.verdict is verdict
+    assert words in finding.message
 
 
 # --- relays
@@ -223,6 +243,36 @@ def test_the_database_its_disk_and_its_clock_are_looked_at(either_workspace: Wor
     assert find(findings, "clock").verdict is Health.good
     left = {path for path in either_workspace.root.iterdir() if not path.name.startswith("mailer.db")}
     assert left == {path for path in files if not path.name.startswith("mailer.db")}
+
+
+def test_what_others_can_read_comes_with_the_command_that_mends_it(workspace: Workspace) -> None:
+    root = workspace.root
+    log = LogSettings(file=Path("news.log"))
+    (root / "mailer.toml").chmod(0o600)
+    (root / "outbox").mkdir(mode=0o700)
+    assert find(examine(workspace, log=log), "files").verdict is Health.good
+    (root / "mailer.toml").chmod(0o644)
+    (root / "news.log").touch(mode=0o644)
+    assert find(examine(workspace, log=log), "files").verdict is Health.doubtful
+    secret = SmtpSettings(url="smtp://me:secret@127.0.0.1:1", timeout=1)
+    assert find(examine(workspace, smtp=secret), "files").verdict is Health.bad
+    for name in ("mailer.db", "partners.csv", "copy.db", "my list.xlsx"):
+        (root / name).touch()
+        (root / name).chmod(0o640)
+    (root / "outbox").chmod(0o755)
+    finding = find(examine(workspace, log=log), "files")
+    assert finding.verdict is Health.bad
+    assert finding.message.startswith("other users can read mailer.toml, mailer.db, outbox and 4 more. Run: ")
+    subprocess.run(finding.message.partition("Run: ")[2], shell=True, check=True)
+    assert find(examine(workspace, log=log), "files").verdict is Health.good
+
+
+def test_nobody_else_reads_what_lies_in_a_folder_they_cannot_enter(workspace: Workspace) -> None:
+    workspace.root.chmod(0o700)
+    (workspace.root / "keys.toml").chmod(0o644)
+    assert find(examine(workspace), "keys").verdict is Health.good
+    workspace.root.chmod(0o750)
+    assert find(examine(workspace), "keys").verdict is Health.bad
 
 
 def test_a_commit_takes_time(engine: Engine) -> None:

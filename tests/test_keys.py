@@ -5,7 +5,7 @@ import os
 import stat
 import subprocess
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -13,10 +13,10 @@ from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
 from mailer.errors import ConfigurationError
-from mailer.keys import list_keys, read_keys, rotate_keys, write_keys
+from mailer.keys import list_keys, read_keys, retire_key, rotate_keys, write_keys
 from mailer.rendering.recipient import message_id
 from mailer.workspace import Workspace
-from subscribers.errors import TokenError
+from subscribers.errors import RetiredKeyError, TokenError
 from subscribers.tokens import LinkPurpose, TokenPayload
 
 NOW = datetime(2026, 11, 25, tzinfo=UTC)
@@ -109,6 +109,47 @@ def test_a_full_disk_leaves_the_old_keys(path: Path, monkeypatch: pytest.MonkeyP
     assert os.listdir(path.parent) == ["keys.toml"]  # noqa: PTH208
 
 
+def test_a_retired_key_reads_nothing_even_in_a_program_that_has_run_since_before(path: Path) -> None:
+    running = read_keys(path)
+    before = running.tokens
+    token = sign(path)
+    link = before.sign_link(LinkPurpose.erase, link_id=9, expires_at=NOW)
+    with pytest.raises(ConfigurationError, match="signs new links and cannot be retired"):
+        retire_key(path, 1, now=NOW)
+    rotate_keys(path, now=NOW)
+    assert retire_key(path, 1, now=NOW)
+    assert not retire_key(path, 1, now=NOW + timedelta(days=1))
+    for keys in (running, read_keys(path)):
+        with pytest.raises(RetiredKeyError):
+            keys.tokens.read(token, LinkPurpose.subscription)
+        with pytest.raises(TokenError):
+            keys.tokens.read_link(link, LinkPurpose.erase)
+    first = list_keys(path)[0]
+    assert (first.last_day, first.retired, first.signs) == ("2026-11-25", "2026-11-25", False)
+    # Message-IDs come from the oldest key, retired or not.
+    assert message_id(3, 7, "example.org", before) == message_id(3, 7, "example.org", read_keys(path).tokens)
+    with pytest.raises(ConfigurationError, match=r"There is no key 3. The keys are: 1, 2."):
+        retire_key(path, 3, now=NOW)
+
+
+def test_a_changed_token_of_a_retired_key_is_merely_wrong(path: Path) -> None:
+    token = sign(path)
+    rotate_keys(path, now=NOW)
+    retire_key(path, 1, now=NOW)
+    with pytest.raises(TokenError) as caught:
+        read_keys(path).tokens.read(token[:-1] + ("A" if token[-1] != "A" else "Q"), LinkPurpose.subscription)
+    assert type(caught.value) is TokenError
+
+
+def test_after_a_rotation_a_running_program_mails_links_that_everybody_reads(path: Path) -> None:
+    running = read_keys(path).tokens
+    rotate_keys(path, now=NOW)
+    link = running.sign_link(LinkPurpose.erase, link_id=9, expires_at=NOW)
+    assert read_keys(path).tokens.read_link(link, LinkPurpose.erase).link_id == 9
+    assert running.read_link(link, LinkPurpose.erase).link_id == 9
+    assert running.newest().current == 2
+
+
 def test_rotations_at_once_lose_no_key(path: Path) -> None:
     code = (
         "import sys, datetime, pathlib; from mailer.keys import rotate_keys\n"
@@ -170,3 +211,22 @@ def test_the_commands(workspace: Workspace) -> None:
         if '= "' in line
     ]
     assert not any(secret in shown for secret in secrets if len(secret) == 64)
+
+
+def test_retiring_shows_first_what_it_ends_and_asks_for_a_word(workspace: Workspace) -> None:
+    run(workspace, "rotate")
+    shown = run(workspace, "retire", "1")
+    assert shown.stdout == "Key 1 signed links in no campaign.\n"
+    assert "keys retire 1 --confirm" in shown.stderr
+    assert "retired" not in run(workspace, "list").stdout
+    assert json.loads(run(workspace, "retire", "1", "--confirm", "--json").stdout) == {
+        "number": 1,
+        "retired": True,
+        "campaigns": 0,
+        "readers": 0,
+        "last_launch": None,
+    }
+    assert "nothing: retired on" in run(workspace, "list").stdout
+    refused = run(workspace, "retire", "2", "--confirm")
+    assert refused.exit_code == 1
+    assert "mailer keys rotate" in refused.stderr

@@ -9,12 +9,19 @@ from typing import Any
 
 import pytest
 
-import templates
 from mailer.errors import ConfigurationError
 from mailer.settings import Settings, load_settings
+from mailer.workspace_init import format_settings, make_founder
 from tests.paths import ROOT
 
-STARTING_FILE = templates.ROOT / "workspace" / "mailer.toml"
+FOUNDER = make_founder(
+    name="N", address="n@example.org", organisation="O", postal_address="1 Street", sectors="Education"
+)
+STARTING_FILES = [
+    format_settings(None, sample=True),
+    format_settings(FOUNDER, sample=True),
+    format_settings(FOUNDER, sample=False),
+]
 PAGE = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
 SENDER = '[sender]\nname = "N"\naddress = "n@example.org"\norganisation = "O"\npostal_address = "1 Street"\n'
@@ -25,13 +32,16 @@ def load_text(folder: Path, text: str) -> Settings:
     return load_settings(folder, {})
 
 
-def test_the_starting_file_is_taken_as_it_is(tmp_path: Path) -> None:
-    load_text(tmp_path, STARTING_FILE.read_text(encoding="utf-8"))
+@pytest.mark.parametrize("starting_file", STARTING_FILES)
+def test_the_starting_file_is_taken_as_it_is(tmp_path: Path, starting_file: str) -> None:
+    load_text(tmp_path, starting_file)
 
 
-def test_whatever_the_starting_file_has_in_comments_is_taken_too(tmp_path: Path) -> None:
-    text = re.sub(r"^# (?=[a-z_]+ = )", "", STARTING_FILE.read_text(encoding="utf-8"), flags=re.MULTILINE)
+@pytest.mark.parametrize("starting_file", STARTING_FILES)
+def test_whatever_the_starting_file_has_in_comments_is_taken_too(tmp_path: Path, starting_file: str) -> None:
+    text = re.sub(r"^# (?=[A-Za-z_]+ = |\[)", "", starting_file, flags=re.MULTILINE)
     settings = load_text(tmp_path, text)
+    assert settings.sector_names == {"fr": {"education": "Éducation"}}
     assert (settings.smtp.rate, settings.campaigns.window) == (14, "08:00-18:00")
 
 
@@ -142,3 +152,28 @@ def test_proxies_and_metrics_are_read_from_the_file_and_the_environment(tmp_path
     assert (web.trusted_proxies, web.metrics) == (("10.0.0.0/8",), "[::1]:9464")
     assert load_text(tmp_path, SENDER).web.trusted_proxies == ("127.0.0.1", "::1")
     assert load_settings(tmp_path, {"MAILER_WEB__METRICS": "run/m.sock"}).web.metrics == "run/m.sock"
+
+
+SECTORS = '[sectors]\nwater = "Water"\nfood = "Food"\n'
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [
+        ('[sector_names.french]\nwater = "Eau"\n', "sector_names.french: 'french' is not a language code"),
+        ('[sector_names.fr]\nwatr = "Eau"\n', "sector_names.fr.watr: there is no such sector"),
+    ],
+)
+def test_a_name_in_no_language_or_of_no_sector_is_refused(tmp_path: Path, names: str, complaint: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(complaint)):
+        load_text(tmp_path, f"{SENDER}{SECTORS}{names}")
+
+
+def test_a_sector_has_its_name_in_a_language_and_its_varieties(tmp_path: Path) -> None:
+    names = '[sector_names.zh-Hans]\nwater = "水"\n[sector_names.pt]\nwater = "Água"\n'
+    settings = load_text(tmp_path, f"{SENDER}{SECTORS}{names}")
+    found = {
+        tag: settings.find_sector_name("water", tag) for tag in ("zh-Hans", "zh", "zh-Hant", "pt-BR", "fr")
+    }
+    assert found == {"zh-Hans": "水", "zh": "水", "zh-Hant": "水", "pt-BR": "Água", "fr": None}
+    assert settings.find_sector_name("food", "zh-Hans") is None

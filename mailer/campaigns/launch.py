@@ -21,6 +21,7 @@ from mailer.database.models import (
     DeliveryState,
     InDoubtPolicy,
 )
+from mailer.database.restore import is_held
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
 from mailer.errors import MailerError
@@ -107,8 +108,9 @@ def launch(
     the audience at this moment. The commit wakes the workers.
 
     Raises:
-        LaunchRefusedError: the edition has errors, no reader would get it, the web pages are not reachable by
-            https, or a required approval is missing.
+        LaunchRefusedError: the edition has errors or texts of the example, the sender is not the workspace's
+            own, no reader would get it, the web pages are not reachable by https, or a required approval is
+            missing.
     """
     with launch_lock(engine, workspace, plan) as connection:
         return _launch(connection, workspace, plan, now=now, options=options)
@@ -128,7 +130,7 @@ def launch_or_continue(
 
     Raises:
         LaunchRefusedError: as for :func:`launch`; or the unfinished campaign has an earlier version of the
-            edition, is scheduled, or is paused after its canary.
+            edition, is scheduled, is paused after its canary, or since the database was restored.
     """
     with launch_lock(engine, workspace, plan) as connection:
         found = find_unfinished_campaign(connection, plan)
@@ -147,6 +149,9 @@ def _check_launchable(settings: Settings, plan: Plan) -> None:
         )
     if fault := find_missing_identity(settings):
         raise LaunchRefusedError(fault)
+    if plan.launch_problems:
+        complaints = "\n".join(str(problem) for problem in plan.launch_problems)
+        raise LaunchRefusedError(f"{plan.edition} cannot be sent yet, and was not.\n{complaints}")
     if plan.errors or not plan.compiled:
         complaints = "\n".join(str(problem) for problem in plan.errors)
         raise LaunchRefusedError(
@@ -257,6 +262,8 @@ def _continue(connection: Connection, found: UnfinishedCampaign, options: Launch
             f"Campaign {found.id} is paused after its canary: {found.reason} To send to the rest, run "
             f"`mailer campaigns resume {found.id}`."
         )
+    if found.state is CampaignState.paused and is_held(found.reason):
+        raise LaunchRefusedError(f"Campaign {found.id} is paused. {found.reason}")
     changes: dict[str, Any] = {}
     if options.rate is not None:
         changes["rate"] = options.rate
@@ -315,6 +322,7 @@ def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
     values = {
         "edition": plan.edition,
         "title": plan.title,
+        "subject": plan.subject,
         "segment": plan.segment.text,
         "language": plan.language,
         "state": CampaignState.draft,

@@ -63,7 +63,7 @@ def write_outbox(
         NotInAudienceError: one of ``addresses`` would not get the edition.
         SubscriberError: one of them is not a valid address or not on the list.
     """
-    workspace.outbox.mkdir(exist_ok=True)
+    workspace.outbox.mkdir(mode=0o700, exist_ok=True)
     for compiled in plan.compiled:
         write_media(compiled, workspace.media)
     with open_session(engine, read_only=True) as session:

@@ -43,7 +43,7 @@ class Plan:
     of the segment who get nothing, by reason, and ``held_back`` has the details of those excluded by the law
     of their country. ``variants`` are the different newsletters, starting with the one with the most readers,
     each with the cohort of readers who get it. ``authors`` are the names the
-    edition gives.
+    edition gives. ``launch_problems`` prevent a launch, but not a preview.
     """
 
     edition: str
@@ -61,6 +61,7 @@ class Plan:
     held_back: tuple[HeldBack, ...]
     variants: Mapping[Variant, Cohort]
     authors: tuple[str, ...] = ()
+    launch_problems: tuple[Problem, ...] = ()
 
     def mail_in(self, language: str) -> CompiledEdition:
         """The compiled edition in ``language``, which must be one of ``languages``."""
@@ -119,11 +120,8 @@ class Plan:
                 {"language": variant.language, "stories": len(variant.stories), "readers": cohort.size}
                 for variant, cohort in self.variants.items()
             ],
-            "problems": [
-                {"path": problem.path, "line": problem.line, "level": problem.level.value}
-                | {"code": problem.code, "message": problem.message}
-                for problem in self.problems
-            ],
+            "problems": [problem.as_dict() for problem in self.problems],
+            "launch_problems": [problem.as_dict() for problem in self.launch_problems],
             "switched_off": [off.as_dict() for off in self.switched_off],
         }
 
@@ -177,6 +175,7 @@ def plan_campaign(
             held_back=held_back,
             variants=find_variants(cohorts, compiled),
             authors=report.edition.authors if report.edition else (),
+            launch_problems=report.launch_problems,
         )
 
 

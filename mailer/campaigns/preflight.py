@@ -16,9 +16,13 @@ from editions.checks.disabled_checks import (
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
+from editions.sections import arrange_sections
+from editions.skeleton.example_remains import find_example_remains
 from editions.source.folder import EDITION_FILE, STORIES_FOLDER
-from locales.languages import text_direction
+from locales.languages import language_name, text_direction
+from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import find_database_problem, find_variants, list_cohorts
+from mailer.campaigns.example_sender import find_example_sender
 from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS
@@ -31,9 +35,10 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
-from mailer.rendering.themes.phrases import find_phrase_language
+from mailer.rendering.themes.phrases import find_phrase_language, load_phrases
+from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.theme import Theme, load_theme
-from mailer.settings import Settings
+from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
 from subscribers.segments.segment import eligible
 
@@ -45,6 +50,8 @@ class PreflightReport:
     ``edition`` is None if its files could not be read at all; ``compiled`` is empty if they contain errors.
     ``mails`` are the mails that were checked: each variant in each language. ``switched_off`` are the
     checks the edition has switched off, with the reason and the problems they would have reported.
+    ``launch_problems`` are not in ``problems``: they do not matter while an edition is written or previewed,
+    but with any of them no campaign is launched.
     """
 
     slug: str
@@ -53,6 +60,7 @@ class PreflightReport:
     problems: tuple[Problem, ...]
     switched_off: tuple[DisabledCheckResult, ...] = ()
     mails: tuple[Mail, ...] = ()
+    launch_problems: tuple[Problem, ...] = ()
 
     @property
     def has_errors(self) -> bool:
@@ -74,18 +82,36 @@ def run_preflight(
             ``problems``.
     """
     inspection = inspect_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
+    launch_problems = find_launch_problems(workspace, slug)
     if inspection.edition is None:
-        return _build_report(slug, inspection, (), (), ())
+        return replace(_build_report(slug, inspection, (), (), ()), launch_problems=launch_problems)
     compiled, problems = _compile(workspace, inspection.edition)
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
     try:
         mails = _make_mails(workspace, inspection.edition, compiled, variants)
+        problems += _find_untranslated_sectors(workspace, inspection.edition)
     except TemplateError as error:
         problems.append(_template_problem(error))
     except BuildError as error:
         problems.append(_problem("message-header", str(error)))
-    return _build_report(slug, inspection, compiled, mails, [*problems, *check_mails(mails)])
+    report = _build_report(slug, inspection, compiled, mails, [*problems, *check_mails(mails)])
+    return replace(report, launch_problems=launch_problems)
+
+
+def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]:
+    """What must change before ``slug`` can be sent to anybody, though its mail is in order: a sender who is
+    not the workspace's own or has no postal address, and texts of the example edition.
+
+    Raises:
+        ConfigurationError: there is no such edition.
+    """
+    senders = {
+        "no-postal-address": find_missing_identity(workspace.settings),
+        "example-sender": find_example_sender(workspace.settings),
+    }
+    problems = [_problem(code, message, path=SETTINGS_FILE) for code, message in senders.items() if message]
+    return (*problems, *find_example_remains(workspace.edition_folder(slug)))
 
 
 def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> PreflightReport:
@@ -105,6 +131,33 @@ def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> P
         return run_preflight(workspace, slug, choose_variants=partial(find_variants, cohorts))
     finally:
         engine.dispose()
+
+
+def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
+    """A warning for each translation in which a section has the name of its sector in another language."""
+    settings, overrides = workspace.settings, workspace.template_overrides
+    used = {section.key for section in arrange_sections(edition, sectors=tuple(settings.sectors))}
+    for language in edition.languages:
+        phrases = load_phrases(language, overrides)
+        # Phrases in the fallback language are no translation.
+        known = phrases.sections if phrases.language.partition("-")[0] == language.partition("-")[0] else {}
+        missing = [
+            slug
+            for slug in settings.sectors
+            if slug in used and slug not in known and not settings.find_sector_name(slug, language)
+        ]
+        if missing and language != edition.language:
+            lines = "; ".join(f'{slug} = "…"' for slug in missing)
+            named = ", ".join(settings.sectors[slug] for slug in missing)
+            yield Problem(
+                path=EDITION_FILE,
+                line=1,
+                level=Level.warning,
+                code="untranslated-sector",
+                message=f"{language}: {named} has no name in {language_name(language, 'en')}, so readers get "
+                f"the one in {language_name(edition.language, 'en')}. Add it to mailer.toml: "
+                f"[sector_names.{language}] {lines}",
+            )
 
 
 def _compile(workspace: Workspace, edition: Edition) -> tuple[list[CompiledEdition], list[Problem]]:
@@ -127,7 +180,7 @@ def _make_mails(
     variants: Iterable[Variant],
 ) -> list[Mail]:
     overrides = workspace.template_overrides
-    theme = load_theme(edition.template, overrides)
+    theme = color_sectors(load_theme(edition.template, overrides), tuple(workspace.settings.sectors))
     spoken = {mail.language: find_phrase_language(mail.language, overrides) for mail in compiled}
     by_language = {mail.language: mail for mail in compiled}
     wanted = dict.fromkeys((*(mail.full_variant for mail in compiled), *variants))
@@ -248,5 +301,5 @@ def _template_problem(error: TemplateError) -> Problem:
     return _problem("mjml" if isinstance(error, MjmlError) else "template", str(error))
 
 
-def _problem(code: str, message: str) -> Problem:
-    return Problem(path=EDITION_FILE, line=1, level=Level.error, code=code, message=message)
+def _problem(code: str, message: str, *, path: str = EDITION_FILE) -> Problem:
+    return Problem(path=path, line=1, level=Level.error, code=code, message=message)

@@ -16,6 +16,7 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.approval import Approval, read_approval
+from mailer.campaigns.departures import Departures, count_departures
 from mailer.campaigns.lifecycle import find_campaign
 from mailer.database.clock import read_clock
 from mailer.database.models import (
@@ -106,12 +107,16 @@ class CampaignSummary:
 
     ``reason`` says why the campaign is not running, if it is not. ``notices`` come from the dispatchers
     running while it is sending. ``approval`` is the one it was given, if any;
-    :func:`mailer.campaigns.approval.check_approval` says whether it still holds.
+    :func:`mailer.campaigns.approval.check_approval` says whether it still holds. ``created_at`` is when its
+    content was frozen, ``launched_at`` when its readers were chosen, None if they are not yet.
     """
 
     id: int
     edition: str
     title: str
+    subject: str
+    created_at: datetime
+    launched_at: datetime | None
     segment: str
     state: CampaignState
     reason: str
@@ -122,11 +127,13 @@ class CampaignSummary:
 
     def as_dict(self) -> dict[str, Any]:
         """The summary in the form of the JSON output."""
-        words = {"edition": self.edition, "title": self.title, "segment": self.segment, "reason": self.reason}
+        words = {"edition": self.edition, "title": self.title, "subject": self.subject}
+        words |= {"segment": self.segment, "reason": self.reason, "created_at": self.created_at.isoformat()}
+        launched = {"launched_at": self.launched_at.isoformat() if self.launched_at else None}
         numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
         notices = [notice.as_dict() for notice in self.notices]
         approval = {"approval": self.approval.as_dict() if self.approval else None}
-        return {**numbers, **words, **self.timing.as_dict(), "notices": notices, **approval}
+        return {**numbers, **words, **launched, **self.timing.as_dict(), "notices": notices, **approval}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +172,8 @@ class CampaignReport:
 
     ``switched_off`` are the checks that were switched off when it was sent, by code, with the editors'
     reason.
-    ``bounced`` is the number of readers whose address turned out to be dead.
+    ``bounced`` is the number of readers whose address turned out to be dead, ``left`` are those who have
+    left since.
     """
 
     summary: CampaignSummary
@@ -173,6 +181,7 @@ class CampaignReport:
     in_doubt: tuple[InDoubtReader, ...]
     switched_off: Mapping[str, str]
     bounced: int = 0
+    left: Departures = field(default_factory=Departures)
 
     def as_dict(self) -> dict[str, Any]:
         """The report in the form of the JSON output."""
@@ -183,6 +192,7 @@ class CampaignReport:
             "in_doubt": [doubt.as_dict() for doubt in self.in_doubt],
             "switched_off": dict(self.switched_off),
             "bounced": self.bounced,
+            "left": self.left.as_dict(),
         }
 
 
@@ -235,6 +245,7 @@ def report_campaign(session: Session, campaign_id: int, workspace: Workspace) ->
         in_doubt=_read_in_doubt(session.connection(), campaign_id, workspace),
         switched_off=_read_switched_off(session, campaign_id),
         bounced=_count_bounced(session.connection(), campaign_id),
+        left=count_departures(session.connection(), campaign_id),
     )
 
 
@@ -404,6 +415,9 @@ def _build_summary(session: Session, campaign: Campaign) -> CampaignSummary:
         id=campaign.id,
         edition=campaign.edition,
         title=campaign.title,
+        subject=campaign.subject,
+        created_at=campaign.created_at,
+        launched_at=campaign.launched_at,
         segment=campaign.segment,
         state=campaign.state,
         reason=campaign.state_reason,

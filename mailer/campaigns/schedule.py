@@ -16,6 +16,7 @@ from sqlmodel import col
 from mailer.campaigns.approval import approve_command, list_voiding_settings
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
+from mailer.campaigns.example_sender import find_example_sender
 from mailer.campaigns.launch import (
     DEFAULT_OPTIONS,
     LaunchOptions,
@@ -241,7 +242,7 @@ def _insert_audience(
             f"{words} Fix it, then run `mailer campaigns resume {campaign_id}`.",
             audience,
         )
-    if fault := find_missing_identity(workspace.settings):
+    if fault := find_missing_identity(workspace.settings) or find_example_sender(workspace.settings):
         again = f"Then run `mailer campaigns resume {campaign_id}`."
         return stop(CampaignState.paused, f"{fault} {again}", audience)
     connection.execute(update(Campaign).where(col(Campaign.id) == campaign_id).values(audience=audience))

@@ -105,7 +105,8 @@ def make_message_builder(
     rows = session.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
     contents = [CompiledEdition.from_bytes(row.body) for row in rows]
     contents.sort(key=lambda mail: (mail.language != own_language, mail.language))
-    settings, signer = workspace.settings, workspace.keys.tokens
+    # The program may run for months; the key that was current when it started may have been replaced.
+    settings, signer = workspace.settings, workspace.keys.tokens.newest()
     builder = MessageBuilder(contents, settings)
 
     def build(claim: Claim) -> bytes:

@@ -40,15 +40,17 @@ class CliContext:
         return shlex.join(["mailer", *place, *words])
 
     @contextmanager
-    def open_database(self, workspace: Workspace) -> Iterator[Engine]:
+    def open_database(self, workspace: Workspace, *, durable: bool = False) -> Iterator[Engine]:
         """The workspace's database, checked to have the current schema and closed at the end of the block.
+
+        With ``durable``, a commit survives a power cut.
 
         Raises:
             StaleSchemaError: ``mailer db upgrade`` must run first.
         """
         from mailer.database.schema import ensure_current
 
-        engine = workspace.open_database()
+        engine = workspace.open_database(durable=durable)
         try:
             ensure_current(engine)
             yield engine
@@ -64,11 +66,12 @@ class CliContext:
             yield session
 
     @contextmanager
-    def write_session(self, workspace: Workspace) -> Iterator[Session]:
-        """A session that commits when the block ends normally and rolls back otherwise."""
+    def write_session(self, workspace: Workspace, *, durable: bool = False) -> Iterator[Session]:
+        """A session that commits when the block ends normally and rolls back otherwise; ``durable`` is as for
+        :meth:`open_database`."""
         from mailer.database.engine import open_session
 
-        with self.open_database(workspace) as engine, open_session(engine) as session:
+        with self.open_database(workspace, durable=durable) as engine, open_session(engine) as session:
             yield session
             session.commit()
 

@@ -1,13 +1,20 @@
 """Copy a SQLite database while it is in use."""
 
 import contextlib
+import fcntl
 import os
 import sqlite3
+from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from sqlalchemy import Engine
 
+from mailer.database.restore import hold_campaigns
 from mailer.errors import MailerError
+
+_PARTIAL_SUFFIX = ".partial"
+"""What the name of a copy ends with until it is complete."""
 
 
 class BackupError(MailerError):
@@ -18,32 +25,117 @@ def backup(engine: Engine, path: Path) -> None:
     """Copy a SQLite database to a new file, readable only by its owner, while other processes may keep
     writing.
 
+    The copy is made in ``path`` with ``.partial`` at the end. It gets its name once it is on the disk and has
+    been checked, so no file called ``path`` is ever incomplete. What a killed run has left is replaced by the
+    next.
+
+    In the copy, campaigns that are being sent or scheduled are held (:mod:`mailer.database.restore`).
+
     Raises:
-        BackupError: ``path`` exists or cannot be written, or the database is not SQLite.
+        BackupError: ``path`` exists or cannot be written, another run is writing it, the copy is not what the
+            database was, or the database is not SQLite.
     """
     if engine.dialect.name != "sqlite":
         raise BackupError("This command only copies SQLite. For PostgreSQL, run `pg_dump --format=custom`.")
+    _refuse_existing(path)
     try:
-        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except FileExistsError as error:
-        raise BackupError(f"{path} already exists and is not overwritten. Choose a new file name.") from error
-    except OSError as error:
-        raise BackupError(f"Cannot write {path} ({error.strerror}). Choose another file.") from error
-    try:
-        _copy(engine, path)
+        with _partial_file(path) as partial:
+            _copy(engine, partial)
+            _give_name(partial, path)
     except sqlite3.Error as error:
-        path.unlink()
         raise BackupError(
             f"The copy to {path} failed ({error}) and was removed. Check whether the disk is full."
         ) from error
+    except OSError as error:
+        raise BackupError(f"Cannot write {path} ({error.strerror}). Choose another file.") from error
 
 
-def _copy(engine: Engine, path: Path) -> None:
+def _refuse_existing(path: Path) -> None:
+    if path.exists() or path.is_symlink():
+        raise BackupError(f"{path} already exists and is not overwritten. Choose a new file name.")
+
+
+@contextlib.contextmanager
+def _partial_file(path: Path) -> Iterator[Path]:
+    """An empty file beside ``path``, which only this process writes and which is gone at the end."""
+    partial = path.with_name(path.name + _PARTIAL_SUFFIX)
+    descriptor = os.open(partial, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    try:
+        # The lock tells a run that is still going from one that was killed. A run that ends while we open its
+        # file has renamed or removed it, and what we have locked is then no longer the file of that name.
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_ours = partial.exists() and partial.stat().st_ino == os.fstat(descriptor).st_ino
+        except BlockingIOError:
+            is_ours = False
+        if not is_ours:
+            raise BackupError(f"Another backup to {path} is running. Wait for it, or choose another file.")
+        try:
+            os.fchmod(descriptor, 0o600)
+            os.ftruncate(descriptor, 0)
+            yield partial
+        finally:
+            for suffix in ("", "-journal", "-wal", "-shm"):
+                partial.with_name(partial.name + suffix).unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(engine: Engine, partial: Path) -> None:
+    """Copy the database and check the copy."""
     source = engine.raw_connection()
     try:
-        with contextlib.closing(sqlite3.connect(path)) as target:
-            driver = source.driver_connection
-            assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the caller has checked the dialect
+        driver = source.driver_connection
+        assert isinstance(driver, sqlite3.Connection)  # noqa: S101 - the caller has checked the dialect
+        with contextlib.closing(sqlite3.connect(partial)) as target:
             driver.backup(target)
+        # A new connection, so that the file is read and not what the other one remembers of it.
+        with contextlib.closing(sqlite3.connect(partial)) as target:
+            revision = _read_revision(target)
+            if revision is None or revision != _read_revision(driver):
+                raise BackupError(_describe_fault("its tables are missing"))
+            hold_campaigns(target, datetime.now(UTC))
+            faults = [row[0] for row in target.execute("PRAGMA quick_check(1)") if row[0] != "ok"]
+        if faults:
+            raise BackupError(_describe_fault(", ".join(faults)))
     finally:
         source.close()
+
+
+def _describe_fault(fault: str) -> str:
+    return (
+        f"The copy is not what the database was ({fault}), and was removed. Run `mailer doctor`, then try "
+        "again."
+    )
+
+
+def _read_revision(connection: sqlite3.Connection) -> str | None:
+    """The revision of the tables; None if there are none."""
+    try:
+        row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.OperationalError:
+        return None
+    return None if row is None else str(row[0])
+
+
+def _give_name(partial: Path, path: Path) -> None:
+    """Give the finished copy its name, durably, unless another file has taken it meanwhile."""
+    _sync(partial, os.O_RDONLY)
+    try:
+        # Unlike a rename, a link never replaces a file.
+        os.link(partial, path)
+    except FileExistsError:
+        _refuse_existing(path)
+    except OSError:
+        # Some file systems, such as those of USB sticks, have no links.
+        _refuse_existing(path)
+        partial.rename(path)
+    _sync(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

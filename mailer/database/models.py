@@ -92,7 +92,8 @@ class DeliveryState(StrEnum):
 class Campaign(SQLModel, table=True):
     """One edition sent to one segment.
 
-    ``language`` is the edition's own language, used for readers whose language it does not have.
+    ``subject`` is that of the mail in the edition's own ``language``, which is used for readers whose
+    language it does not have.
     ``state_reason`` says in plain words why it is paused. ``digest`` covers the frozen content and the
     segment; an approval only counts while ``approved_digest`` equals it. ``approved_settings`` is JSON: the
     settings and the theme it was approved under, each as a hash. ``rate`` is in messages per second over all
@@ -107,6 +108,7 @@ class Campaign(SQLModel, table=True):
     id: int | None = Field(default=None, primary_key=True)
     edition: str = Field(max_length=100, index=True)
     title: str = Field(max_length=300)
+    subject: str = ""
     segment: str
     language: str = Field(default="", max_length=35)
     state: CampaignState = Field(
@@ -264,8 +266,9 @@ class QueuedTransactionalMail(SQLModel, table=True):
     ``email`` is the address entered, normalised; it is empty if ``subscriber_id`` is already known. Whether
     there is anything to send is only decided after the page has answered, so that the answer reveals nothing.
     ``token`` is the token in the link, empty until then. ``detail`` is a new address. ``wording`` and
-    ``origin`` are for the consent record. ``not_before`` is the time of the next attempt; a sender moves it
-    on before it tries.
+    ``origin`` are for the consent record. ``network_rank`` is the number of the request among those of its
+    network in that hour, 0 if it came by a one-time link: the queue's order, so that nobody waits behind a
+    flood. ``not_before`` is the time of the next attempt; a sender moves it on before it tries.
     """
 
     __tablename__: ClassVar[str] = "letter"
@@ -282,10 +285,13 @@ class QueuedTransactionalMail(SQLModel, table=True):
     wording: str = ""
     wording_version: str = Field(default="", max_length=32)
     origin: str = Field(default="", max_length=300)
+    network_rank: int = 0
     asked_at: datetime
     not_before: datetime = Field(index=True)
     attempts: int = 0
     reason: str = ""
+
+    __table_args__ = (Index(None, "network_rank", "not_before"),)
 
 
 class Throttle(SQLModel, table=True):

@@ -39,14 +39,15 @@ class _MaildirHandler:
     def __init__(self, maildir: Path) -> None:
         self._maildir = maildir
         self._received = 0
-        for name in ("tmp", "new", "cur"):
-            (maildir / name).mkdir(parents=True, exist_ok=True)
+        for folder in (maildir, *(maildir / name for name in ("tmp", "new", "cur"))):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: ARG002, N802 - aiosmtpd's names
         self._received += 1
         name = f"{self._received:07d}.demo"
-        path = self._maildir / "tmp" / name
         head = "".join(f"X-Envelope-To: {recipient}\r\n" for recipient in envelope.rcpt_tos).encode("utf-8")
+        path = self._maildir / "tmp" / name
+        path.touch(mode=0o600)
         path.write_bytes(head + envelope.original_content)
         path.replace(self._maildir / "new" / name)
         return f"250 2.0.0 Stored as {name}"

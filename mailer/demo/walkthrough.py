@@ -17,6 +17,7 @@ from typing import Protocol
 
 from sqlalchemy import Engine
 
+from mailer.atomic_write import write_atomically
 from mailer.campaigns.launch import launch
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import Plan, plan_campaign
@@ -30,7 +31,7 @@ from mailer.errors import MailerError
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import create_workspace
+from mailer.workspace_init import create_workspace, make_founder
 from subscribers.segments.segment import parse_segment
 
 _MARKER = ".made-by-mailer-demo"
@@ -103,7 +104,14 @@ def _prepare_folder(folder: Path) -> Path:
 
 def _create_workspace(root: Path, output: DemoOutput) -> str:
     output.step("Create a workspace with the sample edition and the sample partners")
-    created = create_workspace(root, sample=True, now=datetime.now(UTC))
+    # The sample's own sender can send nothing, not even to the server inside the demo.
+    founder = make_founder(
+        name="The partner-mailer demo",
+        address="newsletter@demo.example.org",
+        organisation="The partner-mailer demo",
+        postal_address="This computer, which sends nothing to anybody else",
+    )
+    created = create_workspace(root, sample=True, now=datetime.now(UTC), founder=founder)
     (root / _MARKER).touch()
     output.table(
         [("workspace", root), ("edition", created.editions[0]), ("partners imported", created.partners)]
@@ -220,8 +228,11 @@ def _free_port(wanted: int) -> int:
 def _write_page(workspace: Workspace, edition: str) -> Path:
     """Write the edition as a page on disk."""
     page = workspace.outbox / f"{edition}.html"
-    page.write_bytes(
-        render_sample(workspace, edition, output_format="html", address=None, language=None, local_media=True)
+    write_atomically(
+        page,
+        render_sample(
+            workspace, edition, output_format="html", address=None, language=None, local_media=True
+        ),
     )
     return page
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.delivery_queue import DeliveryQueue
-from mailer.dispatch.event_log import EventLog
+from mailer.dispatch.event_log import EventLog, mask_reader
 from mailer.dispatch.rate.throttle import CongestionMonitor
 from mailer.dispatch.relays import Relay, Relays
 from mailer.dispatch.scheduler import SendScheduler
@@ -312,11 +312,11 @@ class _PooledConnection:
             claim = queue.pop()
             if (payload := queue.build(claim)) is not None:
                 self._pool.scheduler.use_slot(self.relay)
-                self._claims[claim.delivery_id] = claim
+                # Not the delivery alone: if it was taken from us, we may have claimed it again already.
+                key = (claim.delivery_id, claim.attempts)
+                self._claims[key] = claim
                 self._idle_since = float("inf")
-                return OutgoingMessage(
-                    claim.delivery_id, self._pool.sender, claim.subscriber.envelope, payload
-                )
+                return OutgoingMessage(key, self._pool.sender, claim.subscriber.envelope, payload)
         if not self._claims:
             if self._idle_since == float("inf"):
                 self._idle_since = asyncio.get_running_loop().time()
@@ -333,7 +333,11 @@ class _PooledConnection:
 
     def report(self, message: OutgoingMessage, outcome: Outcome) -> None:
         claim = self._claims.pop(message.key)
-        self._pool.relay_answered(self, outcome)
+        answer = outcome
+        if outcome.verdict is Verdict.stop:
+            # It is kept as what the relay said to all, but this reader may have been erased, or will be.
+            answer = outcome._replace(text=mask_reader(outcome.text, claim))
+        self._pool.relay_answered(self, answer)
         self._queue.report(claim, outcome)
 
     def closed(self, outcome: Outcome | None) -> None:

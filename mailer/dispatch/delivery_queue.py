@@ -19,7 +19,7 @@ from mailer.dispatch.deliveries.batch_writer import Transition
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import RunningCounts
 from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
-from mailer.dispatch.event_log import EventLog
+from mailer.dispatch.event_log import EventLog, mask_reader
 from mailer.dispatch.message_prefetcher import MessagePrefetcher
 from mailer.dispatch.scheduler import SendScheduler
 from mailer.errors import MailerError
@@ -48,7 +48,8 @@ class DeliveryQueue:
     """The deliveries of one run, for the thread of its event loop.
 
     ``on_change`` is called when there is more to send, and when the queue has stopped: because the campaign
-    was paused (``is_stopped``) or the ledger cannot be written (``failure``).
+    was paused (``is_stopped``) or the ledger cannot be written (``failure``). ``on_refused`` is called when
+    the ledger did not take something as ours, which may mean that we were taken for dead.
     """
 
     def __init__(
@@ -75,9 +76,12 @@ class DeliveryQueue:
         self._claimed_at = float("-inf")
         self._ended: list[tuple[Claim, Outcome]] = []
         self._starting: list[_Start] = []
+        # Where other dispatchers took us for dead, we may have claimed again what we are still sending.
+        self._in_flight: dict[int, Claim] = {}
         self._returned: list[Transition] = []
         self._is_commit_scheduled = False
         self.on_change: Callable[[], None] = _ignore
+        self.on_refused: Callable[[], None] = _ignore
         self.is_stopped = False
         """Whether the campaign was paused by this run."""
         self.failure: Exception | None = None
@@ -132,12 +136,12 @@ class DeliveryQueue:
         self._ready.extend(schedule.now)
         for claim, seconds in schedule.soon:
             handle = self._loop.call_later(seconds, self._make_ready, claim)
-            self._waiting[claim.delivery_id] = (claim, handle)
+            self._waiting[id(claim)] = (claim, handle)
         for reason, postponed in schedule.later.items():
             self._ledger.postpone(postponed, reason)
 
     def _make_ready(self, claim: Claim) -> None:
-        del self._waiting[claim.delivery_id]
+        del self._waiting[id(claim)]
         self._ready.append(claim)
         self.on_change()
 
@@ -145,11 +149,25 @@ class DeliveryQueue:
 
     def request_send(self, claim: Claim, proceed: Callable[[bool], None]) -> None:
         """Mark the delivery as in doubt with the next commit; ``proceed`` is then told whether to send it."""
-        self._starting.append(_Start(claim, proceed))
+        if (started := self._in_flight.get(claim.delivery_id)) is not None:
+            if claim.attempts != started.attempts:
+                # Claimed after the other started: back in the queue, where the reply we wait for finds it.
+                back = Transition(claim.delivery_id, DeliveryState.queued, attempt=claim.attempts)
+                self._returned.append(back)
+            self._loop.call_soon(proceed, False)
+        else:
+            self._in_flight[claim.delivery_id] = claim
+            self._starting.append(_Start(claim, proceed))
         self._schedule_commit()
 
     def report(self, claim: Claim, outcome: Outcome) -> None:
         """Record how the delivery ended with the next commit."""
+        started = self._in_flight.get(claim.delivery_id)
+        if started is claim:
+            del self._in_flight[claim.delivery_id]
+        elif started is not None:
+            # Of this claim nothing was sent, and what the ledger has is about the other.
+            return
         self._ended.append((claim, outcome))
         self._schedule_commit()
 
@@ -186,16 +204,28 @@ class DeliveryQueue:
         except LedgerUnreachableError as error:
             self._fail(error)
             return
+        if result.lost or result.late or len(result.started) < len(starting):
+            self._report_refusal()
         for claim, proceed in starting:
             may_send = claim.delivery_id in result.started
             if not may_send:
                 # Paused, or the subscriber has left: the next claim checks both again.
+                del self._in_flight[claim.delivery_id]
                 self._returned.append(Transition(claim.delivery_id, DeliveryState.queued))
                 self._schedule_commit()
             proceed(may_send)
         for claim, outcome in ended:
-            if claim.delivery_id not in result.lost:
+            if claim.delivery_id in result.late:
+                # The reader may have been erased: the ledger knows, and has the server's words if not.
+                self._on_recorded(claim, outcome._replace(text=""))
+            elif claim.delivery_id not in result.lost:
                 self._on_recorded(claim, outcome)
+
+    def _report_refusal(self) -> None:
+        try:
+            self.on_refused()
+        except SQLAlchemyError as error:
+            self._fail(error)
 
     def _on_recorded(self, claim: Claim, outcome: Outcome) -> None:
         if (state := _COUNTED_STATES.get(outcome.verdict)) is not None:
@@ -203,8 +233,9 @@ class DeliveryQueue:
         if outcome.verdict is not Verdict.sent:
             self._event_log.delivery_not_sent(claim, outcome)
         if suspects := self._breaker.record(claim.delivery_id, outcome, attempts=claim.attempts):
-            self._ledger.pause_and_requeue(suspects, self._breaker.reason)
-            self._stop(self._breaker.reason)
+            reason = mask_reader(self._breaker.reason, claim)
+            self._ledger.pause_and_requeue(suspects, reason)
+            self._stop(reason)
 
     def _stop(self, reason: str) -> None:
         self._event_log.campaign_paused(self._ledger.campaign_id, reason)
@@ -224,7 +255,7 @@ class _Start(NamedTuple):
 
 
 def _ignore() -> None:
-    """What a queue calls that has no pool yet."""
+    """What a queue calls that nobody listens to yet."""
 
 
 def _describe_error(error: Exception) -> str:

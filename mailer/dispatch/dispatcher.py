@@ -11,7 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, exists, func, or_, select, true
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
@@ -21,7 +21,7 @@ from mailer.dispatch.connection_pool import ConnectionPool
 from mailer.dispatch.dead_addresses import mark_dead_addresses
 from mailer.dispatch.deliveries.claims import Claim, is_in_state, is_sending
 from mailer.dispatch.deliveries.counts import Counts, RunningCounts, count_deliveries
-from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
+from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError, is_deadlock
 from mailer.dispatch.delivery_queue import DeliveryQueue
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.event_log import EventLog, NullEventLog
@@ -33,6 +33,7 @@ from mailer.dispatch.rate.sending_windows import SendingWindows
 from mailer.dispatch.relays import Relay, Relays
 from mailer.dispatch.run_result import RunOutcome, RunResult
 from mailer.dispatch.scheduler import SendScheduler
+from mailer.rendering.message import envelope_sender
 from mailer.settings import Settings
 from mailer.smtp.reply_classifier import is_dead_address
 from subscribers.consent.suppression import SuppressionKey
@@ -74,7 +75,7 @@ def dispatch(
 
     Raises:
         LedgerUnreachableError: the database failed.
-        ConfigurationError: a key to sign with, a rate or a time zone cannot be used.
+        ConfigurationError: the sender's address, a key to sign with, a rate or a time zone cannot be used.
     """
     signer = load_signer(settings, root)
     with (
@@ -170,12 +171,14 @@ class _Run:
         queue = DeliveryQueue(
             self.ledger, scheduler, self.prefetcher, self._make_breaker(), counts, self.event_log
         )
+        # Not ten seconds later: until we are registered again, nothing is sent.
+        queue.on_refused = self.presence.send_heartbeat
         pool = ConnectionPool(
             queue,
             self.relays,
             scheduler,
             self.event_log,
-            sender=self.settings.sender.bounces_to or self.settings.sender.address,
+            sender=envelope_sender(self.settings.sender),
             max_connections=self.settings.smtp.connections,
             stop=stop,
         )
@@ -258,7 +261,13 @@ class _Run:
     def rescue(self) -> None:
         """Take over the deliveries of dead dispatchers."""
         if dead := self.presence.find_dead():
-            self.ledger.rescue(dead)
+            try:
+                self.ledger.rescue(dead)
+            except OperationalError as error:
+                # One of them lives, and was writing the same rows in another order. We look again soon.
+                if not is_deadlock(error):
+                    raise
+                return
             self.presence.remove(dead)
 
     def has_work(self, pool: ConnectionPool, *, later: bool) -> bool:

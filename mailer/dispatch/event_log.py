@@ -4,14 +4,18 @@ The ledger has the truth. A message that was sent is not logged: a million lines
 contains an address: a subscriber is a number and a domain, and addresses in the server's text are masked.
 """
 
+import contextlib
+import errno
+import os
 import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from io import FileIO
 from pathlib import Path
 from types import MappingProxyType, TracebackType
-from typing import IO, Any, Final, Self
+from typing import Any, Final, Self
 
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
@@ -43,6 +47,9 @@ class EventLog:
     can share a file; ``clock`` tells the time on each. If ``sys.stderr`` is redirected, as by a progress bar,
     the lines go there.
 
+    A line that cannot be written, because the disk is full, is counted in ``lost_lines``. That must not end a
+    campaign, so it is said on stderr: once when it begins, and once more with the number at the end.
+
     Raises:
         OSError: the file cannot be opened.
     """
@@ -52,10 +59,14 @@ class EventLog:
     ) -> None:
         self._min_level = _LEVELS[settings.level or ("info" if settings.file else "warning")]
         self._clock = clock
-        self._file: IO[str] | None = None
+        self._file: FileIO | None = None
+        self._is_torn = False
+        self.lost_lines = 0
         if settings.file is not None:
-            # Append, line by line: the file may be shared, and may be rotated by copying.
-            self._file = (root / settings.file).open("a", encoding="utf-8", buffering=1)
+            # Append, unbuffered: the file may be shared, and may be rotated by copying. A buffer would keep a
+            # line that did not fit, and fail again with it at the next one and when the file is closed.
+            self._path = root / settings.file
+            self._file = open(self._path, "ab", buffering=0, opener=_open_private)  # noqa: SIM115
         self._format = settings.format
 
     def __enter__(self) -> Self:
@@ -67,9 +78,14 @@ class EventLog:
         self.close()
 
     def close(self) -> None:
-        """Close the file, if there is one."""
-        if self._file is not None:
+        """Close the file, if there is one, and say how many lines are missing from it, if any."""
+        if self._file is None or self._file.closed:
+            return
+        with contextlib.suppress(OSError):
             self._file.close()
+        if self.lost_lines:
+            lines = "1 line" if self.lost_lines == 1 else f"{self.lost_lines:,} lines"
+            _say(f"{self._path}: {lines} could not be written. The ledger is complete.")
 
     def delivery_not_sent(self, claim: Claim, outcome: Outcome, relay: str = "") -> None:
         """Log a delivery that was not sent; one that was leaves no line."""
@@ -131,8 +147,37 @@ class EventLog:
         told = {name: value for name, value in fields.items() if value is not None and value != ""}
         at = f"{self._clock().astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
         line = _make_renderer(self._format)({"timestamp": at, "level": level, "event": event, **told})
+        if self._file is None:
+            _say(line)
+        else:
+            self._append(self._file, line)
+
+    def _append(self, file: FileIO, line: str) -> None:
+        # A line that was cut off by a full disk gets its end before the next one begins.
+        data = ("\n" * self._is_torn + line + "\n").encode()
+        try:
+            written = file.write(data)
+        except OSError as error:
+            self._report_loss(error.strerror or str(error))
+            return
+        self._is_torn = written not in (None, 0, len(data)) or (self._is_torn and not written)
+        if written != len(data):
+            self._report_loss(os.strerror(errno.ENOSPC))
+
+    def _report_loss(self, reason: str) -> None:
+        self.lost_lines += 1
+        if self.lost_lines == 1:
+            _say(
+                f"{self._path}: the log cannot be written ({reason}). Sending continues, and the ledger is "
+                "not affected. Free some space, or change [log] file."
+            )
+
+
+def _say(line: str) -> None:
+    """Print a line to stderr, which may have been closed, or be a full disk."""
+    with contextlib.suppress(OSError, ValueError):
         # Looked up now: while a progress bar is shown, stderr prints above it.
-        (self._file or sys.stderr).write(line + "\n")
+        sys.stderr.write(line + "\n")
 
 
 class NullEventLog(EventLog):
@@ -140,6 +185,7 @@ class NullEventLog(EventLog):
 
     def __init__(self) -> None:
         self._file = None
+        self.lost_lines = 0
 
     def _is_enabled(self, level: str) -> bool:  # noqa: ARG002 - whatever the level
         return False
@@ -148,6 +194,21 @@ class NullEventLog(EventLog):
 def mask_addresses(text: str) -> str:
     """Return ``text`` with ``<…>`` in place of every address."""
     return _ADDRESS.sub(_MASK, text)
+
+
+def mask_reader(text: str, claim: Claim) -> str:
+    """Return ``text`` with ``<…>`` in place of the addresses and the name of the reader of ``claim``. Other
+    addresses stay: an operator needs to know which sender a relay refuses.
+    """
+    reader = claim.subscriber
+    found = {word for word in (reader.email, reader.envelope, reader.name) if len(word) >= _MIN_LOCAL_PART}
+    spellings = "|".join(re.escape(word) for word in sorted(found))
+    return re.sub(rf"<?(?<![\w.+-])(?:{spellings})(?![\w-]|\.\w)>?", _MASK, text, flags=re.IGNORECASE)
+
+
+def _open_private(path: str, flags: int) -> int:
+    """Open the log, readable only by its owner if it is new: what a server says may name a reader."""
+    return os.open(path, flags, 0o600)
 
 
 def mask_recipient(text: str, *addresses: str) -> str:

@@ -1,21 +1,26 @@
 """Liveness of dispatchers: each shows that it is alive, and finds those that have died.
 
 On one machine the kernel knows: every dispatcher locks its own file, and the kernel releases the lock when
-the process ends, however it ends. Across machines a heartbeat in the database has to do.
+the process ends, however it ends. Across machines a heartbeat in the database has to do, and clocks can be
+set. A clock set forward makes everybody else's heartbeat look old, once; what that costs is bounded by
+:mod:`mailer.dispatch.deliveries.batch_writer`, which starts nothing for a dispatcher without a row. A clock
+set back would make the dead look alive until it has caught up, so a heartbeat that stays the same for a
+minute of our own time counts as old, too.
 """
 
 import contextlib
 import fcntl
 import os
 import socket
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine, Select, delete, insert, select, update
+from sqlalchemy import Engine, Select, delete, func, insert, select, update
 from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
@@ -30,16 +35,27 @@ class Presence:
     """This process as a dispatcher of one campaign; use it in a ``with``.
 
     ``id`` is the owner it writes into the ledger; it begins with ``kind``. Lock files are in ``root/run``.
+    ``monotonic`` is this machine's own time in seconds, which no setting of a clock changes.
     """
 
     def __init__(
-        self, engine: Engine, root: Path, campaign_id: int, *, kind: str = "", clock: Clock = read_clock
+        self,
+        engine: Engine,
+        root: Path,
+        campaign_id: int,
+        *,
+        kind: str = "",
+        clock: Clock = read_clock,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.id = kind + uuid.uuid4().hex
         self._engine = engine
         self._folder = root / "run"
         self._campaign_id = campaign_id
         self._clock = clock
+        self._monotonic = monotonic
+        # The last sign of life of each of the others, and when we first saw it, by our own time.
+        self._signs: dict[str, tuple[datetime, float]] = {}
         self._host = ""
         self._lock: int | None = None
 
@@ -84,15 +100,23 @@ class Presence:
             connection.execute(mine)
 
     def find_dead(self) -> set[str]:
-        """Return the dispatchers that are registered, or hold deliveries of this campaign, and are dead."""
+        """Return the dispatchers that are registered, or hold deliveries of this campaign, and are dead.
+
+        One that is not registered may have been taken for dead by mistake and be about to register again, so
+        it is dead only once its deliveries have not changed for :data:`DEAD_AFTER`.
+        """
         with self._engine.connect().execution_options(read_only=True) as connection:
             now = self._clock(connection)
             # The order matters: a dispatcher is registered before its first claim and removed after its last
-            # one is given back, so an owner seen first and not found afterwards holds nothing, or is dead.
-            owners = {owner for owner in connection.scalars(self._select_owners()) if owner}
+            # one is given back, so an owner seen first and not found afterwards holds nothing, or has lost
+            # its row.
+            owners = connection.execute(self._select_owners()).all()
             known = connection.execute(select(*_COLUMNS).where(col(Dispatcher.id) != self.id)).all()
-        strangers = owners - {row.id for row in known} - {self.id}
-        return strangers | {row.id for row in known if self._is_dead(row.id, row.host, row.heartbeat_at, now)}
+        registered = {row.id for row in known} | {self.id}
+        strangers = {name: at for name, at in owners if name and name not in registered}
+        self._watch(strangers | {row.id: row.heartbeat_at for row in known})
+        dead = {row.id for row in known if self._is_dead(row.id, row.host, now)}
+        return dead | {name for name in strangers if self._is_lost(name, now)}
 
     def remove(self, dead: set[str]) -> None:
         """Remove dead dispatchers and their files, once :meth:`Ledger.rescue` has taken over their work."""
@@ -101,16 +125,38 @@ class Presence:
         for name in dead:
             self._path_of(name).unlink(missing_ok=True)
 
-    def _is_dead(self, name: str, place: str, heartbeat_at: datetime, now: datetime) -> bool:
-        if place == self._host:
+    def _watch(self, signs: Mapping[str, datetime]) -> None:
+        """Note the last sign of life of every other dispatcher; those that are gone are forgotten."""
+        seen_at = self._monotonic()
+        fresh = {name: (sign, seen_at) for name, sign in signs.items()}
+        kept = {name: seen for name, seen in self._signs.items() if name in signs and seen[0] == signs[name]}
+        self._signs = fresh | kept
+
+    def _is_dead(self, name: str, host: str, now: datetime) -> bool:
+        if host == self._host:
             with contextlib.suppress(FileNotFoundError):
                 return _is_unlocked(self._path_of(name))
-        return now - heartbeat_at > DEAD_AFTER
+        return self._is_silent(name, now)
 
-    def _select_owners(self) -> Select[str | None]:
+    def _is_lost(self, name: str, now: datetime) -> bool:
+        """Whether an owner without a row is dead. Its host is unknown: only a lock that is held proves
+        something."""
+        with contextlib.suppress(FileNotFoundError):
+            if not _is_unlocked(self._path_of(name)):
+                return False
+        return self._is_silent(name, now)
+
+    def _is_silent(self, name: str, now: datetime) -> bool:
+        sign, seen_at = self._signs[name]
+        return now - sign > DEAD_AFTER or self._monotonic() - seen_at > DEAD_AFTER.total_seconds()
+
+    def _select_owners(self) -> Select[str | None, datetime]:
+        """Build the query for the owners of deliveries in hand, each with its newest change."""
         in_hand = col(Delivery.state).in_([DeliveryState.claimed, DeliveryState.in_doubt])
-        return select(col(Delivery.owner)).where(
-            col(Delivery.campaign_id) == self._campaign_id, in_hand, col(Delivery.owner).is_not(None)
+        return (
+            select(col(Delivery.owner), func.max(col(Delivery.updated_at)))
+            .where(col(Delivery.campaign_id) == self._campaign_id, in_hand, col(Delivery.owner).is_not(None))
+            .group_by(col(Delivery.owner))
         )
 
     def _unlock(self, *, forget: bool = True) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, delete, or_, update
+from sqlalchemy import Engine, delete, or_
 from sqlmodel import Session, col, select
 
 from mailer.database.engine import open_session
@@ -21,6 +21,7 @@ from mailer.database.secure_delete import (
     rewrite_file,
     vacuum_tables,
 )
+from mailer.dispatch.deliveries.erased_subscriber import erase_deliveries
 from mailer.errors import MailerError
 from mailer.privacy.address_matcher import (
     AddressMatcher,
@@ -246,8 +247,8 @@ def _erase_rows(
 ) -> None:
     """Erase the person's rows and the servers' replies about them, which often quote an address or name."""
     person = find_subscriber(session, address)
-    theirs = col(Delivery.subscriber_id) == person.id
-    session.connection().execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
+    assert person.id is not None  # noqa: S101 - it came from the database
+    erase_deliveries(session.connection(), person.id, now)
     # Delete transactional mails waiting to be sent to them, and requests that others made about their
     # address.
     to_them = or_(

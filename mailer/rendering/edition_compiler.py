@@ -19,6 +19,7 @@ from mailer.rendering.pipeline.rendered_page import RenderedPage
 from mailer.rendering.template_context.page import Page
 from mailer.rendering.template_context.page_builder import PageBuilder
 from mailer.rendering.themes.phrases import Phrases, load_phrases
+from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.template_files import FileStamps, stamp_templates
 from mailer.rendering.themes.theme import Theme, find_logo, load_theme
 from mailer.rendering.worker.client import start_worker
@@ -137,7 +138,7 @@ def _prepare_page(
     # Building the page takes about as long as the worker needs to be ready.
     start_worker()
     stamps = stamp_templates(overrides)
-    bundle = _load_theme_bundle(edition.template, wanted, overrides, stamps)
+    bundle = _load_theme_bundle(edition.template, wanted, overrides, stamps, tuple(settings.sectors))
     builder = PageBuilder(
         edition=edition,
         settings=settings,
@@ -156,17 +157,21 @@ def _prepare_page(
 
 
 def _load_theme_bundle(
-    template: str, language: str, overrides: Path | None, stamps: FileStamps | None
+    template: str,
+    language: str,
+    overrides: Path | None,
+    stamps: FileStamps | None,
+    sectors: tuple[str, ...],
 ) -> _ThemeBundle:
-    """The theme ``template`` and the phrases of ``language``, read again unless the ``stamps`` of all
-    templates show that nothing has changed."""
+    """The theme ``template`` with a colour for each of ``sectors``, and the phrases of ``language``, read
+    again unless the ``stamps`` of all templates show that nothing has changed."""
 
     def load() -> _ThemeBundle:
-        theme = load_theme(template, overrides)
+        theme = color_sectors(load_theme(template, overrides), sectors)
         return _ThemeBundle(
             theme=theme, phrases=load_phrases(language, overrides), logo=find_logo(theme, overrides)
         )
 
     if stamps is None:
         return load()
-    return _theme_bundles.get_or_create((template, language, overrides), (stamps,), load)
+    return _theme_bundles.get_or_create((template, language, overrides), (stamps, sectors), load)

@@ -11,7 +11,6 @@ from datetime import datetime
 from email import message_from_bytes, policy
 from email.utils import format_datetime
 from functools import lru_cache
-from urllib.parse import quote
 
 from mailer.errors import BuildError, ConfigurationError
 from mailer.rendering.body.assembly import BodyTemplate, EncodedBody
@@ -22,7 +21,7 @@ from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.headers import format_mailbox, format_phrase, format_text, plain_phrase, write_header
 from mailer.rendering.mail_merge import check_url, format_greeting
 from mailer.rendering.recipient import Reader, archive_url, message_id
-from mailer.settings import Settings
+from mailer.settings import SenderSettings, Settings
 from subscribers.address import normalise_address
 from subscribers.errors import AddressError
 
@@ -34,7 +33,6 @@ _MAX_VARIANTS = 128
 _MAX_INTERESTS = 4096
 """Sets of interests whose variant is cached; a few hundred bytes each."""
 
-_MAX_LINKS_LENGTH = 998 - len("List-Unsubscribe: <>\r\n")  # RFC 5322, section 2.1.1
 _READER_TAGS = (MergeTag.greeting, MergeTag.unsubscribe_url, MergeTag.preferences_url)
 # A link that needs no escaping in HTML and fits on a line of quoted-printable with its soft break.
 _PLAIN_LINK = re.compile(r"(?=.{1,75}\Z)https?://[A-Za-z0-9.:/_~-]+")
@@ -82,10 +80,7 @@ class MessageBuilder:
     def __init__(self, mails: Sequence[CompiledEdition], settings: Settings) -> None:
         self._mails = {mail.language: mail for mail in mails}
         self._settings = settings
-        reply_to = settings.sender.reply_to or settings.sender.address
-        mailbox = quote(sender_address(reply_to), safe="@")
         self._labels = settings.subject_labels
-        self._mailto = f"<mailto:{mailbox}?subject=unsubscribe%20"
         try:
             self._shared_parts = {
                 (mail.language, label): _make_shared_parts(mail, settings, label)
@@ -139,15 +134,12 @@ class MessageBuilder:
         self, shared: _SharedParts, reader: Reader, unsubscribe_url: str, name: str, now: datetime
     ) -> bytes:
         to = format_phrase(name, reader.envelope) if reader.envelope else _NO_RECIPIENT
-        # RFC 8058: exactly one https URI, for the POST request; RFC 2369: in order of preference. If the link
-        # is long, the mailto is left out: one-click needs the link.
-        mailto = f", {self._mailto}{reader.token}>"
-        if len(unsubscribe_url) + len(mailto) > _MAX_LINKS_LENGTH:
-            mailto = ""
+        # RFC 8058: exactly one https URI, for the POST request. No mailto beside it, because no program reads
+        # the mail it would bring; Apple Mail sends it without its subject, so even the token would be lost.
         return (
             f"{shared.before_to}To: {to}\r\n{shared.before_date}Date: {_format_date(now)}\r\n"
             f"Message-ID: {reader.message_id}\r\n"
-            f"{shared.before_unsubscribe}List-Unsubscribe: <{unsubscribe_url}>{mailto}\r\n"
+            f"{shared.before_unsubscribe}List-Unsubscribe: <{unsubscribe_url}>\r\n"
             f"{shared.after_unsubscribe}"
         ).encode()
 
@@ -269,6 +261,15 @@ def sender_address(address: str) -> str:
             "addresses."
         )
     return normalised.envelope
+
+
+def envelope_sender(sender: SenderSettings) -> str:
+    """The address bounces go to, as SMTP takes it: with its domain in ASCII, so that any relay accepts it.
+
+    Raises:
+        ConfigurationError: it is not a valid address, or its local part is not ASCII.
+    """
+    return sender_address(sender.bounces_to or sender.address)
 
 
 def _list_id(settings: Settings) -> str:

@@ -1,8 +1,13 @@
-"""The signed timestamp in a public form, which slows down programs that fill in forms."""
+"""The signed timestamp in a public form, which slows down programs that fill in forms.
+
+A random number makes every copy of a form different, so that each can be sent once only
+(:meth:`mailer.selfservice.mail_limits.MailLimiter.use_form`).
+"""
 
 import base64
 import binascii
 import hmac
+import secrets
 import struct
 from datetime import UTC, datetime, timedelta
 
@@ -13,13 +18,15 @@ MIN_AGE = timedelta(seconds=2)
 
 MAX_AGE = timedelta(hours=24)
 _TIMESTAMP = struct.Struct(">Q")
+_NONCE_BYTES = 8
 _SIGNATURE_BYTES = 16
+_SIGNED_BYTES = _TIMESTAMP.size + _NONCE_BYTES
 
 
 def make_form_token(key: SuppressionKey, now: datetime) -> str:
     """Make the token of a form shown ``now``."""
-    moment = _TIMESTAMP.pack(int(now.timestamp()))
-    return base64.urlsafe_b64encode(moment + _sign(key, moment)).decode("ascii").rstrip("=")
+    signed = _TIMESTAMP.pack(int(now.timestamp())) + secrets.token_bytes(_NONCE_BYTES)
+    return _encode(signed + _sign(key, signed))
 
 
 def check_form_token(key: SuppressionKey, stamp: str, now: datetime) -> bool:
@@ -32,13 +39,20 @@ def check_form_token(key: SuppressionKey, stamp: str, now: datetime) -> bool:
         data = base64.b64decode(stamp + "=" * (-len(stamp) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
         return False
-    moment, signature = data[: _TIMESTAMP.size], data[_TIMESTAMP.size :]
-    if len(moment) != _TIMESTAMP.size or not hmac.compare_digest(signature, _sign(key, moment)):
+    signed, signature = data[:-_SIGNATURE_BYTES], data[-_SIGNATURE_BYTES:]
+    # Only one spelling of a token is valid, or each could be sent several times.
+    if len(signed) != _SIGNED_BYTES or _encode(data) != stamp:
         return False
-    age = now - datetime.fromtimestamp(_TIMESTAMP.unpack(moment)[0], UTC)
+    if not hmac.compare_digest(signature, _sign(key, signed)):
+        return False
+    age = now - datetime.fromtimestamp(_TIMESTAMP.unpack(signed[: _TIMESTAMP.size])[0], UTC)
     return MIN_AGE <= age <= MAX_AGE
 
 
-def _sign(key: SuppressionKey, moment: bytes) -> bytes:
+def _encode(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode("ascii").rstrip("=")
+
+
+def _sign(key: SuppressionKey, signed: bytes) -> bytes:
     # A prefix of its own: no digest made here is ever a digest of a suppressed address.
-    return hmac.digest(key.key, b"form\0" + moment, "sha256")[:_SIGNATURE_BYTES]
+    return hmac.digest(key.key, b"form\0" + signed, "sha256")[:_SIGNATURE_BYTES]

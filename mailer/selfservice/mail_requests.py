@@ -7,17 +7,16 @@ get the same answer: same words, same status, same time.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime
 
 from sqlalchemy import Engine
 from sqlmodel import Session
 
-from mailer.database.clock import read_clock
+from mailer.database.clock import Clock, read_clock
 from mailer.database.engine import open_session
 from mailer.database.models import QueuedTransactionalMail, TransactionalMailKind
-from mailer.errors import MailerError
 from mailer.i18n import gettext_noop
-from mailer.selfservice.rate_limit import count_attempt, make_network_key
+from mailer.selfservice.mail_limits import MailLimiter, TooManyRequestsError
 from mailer.selfservice.subscription import open_subscription
 from mailer.workspace import Keys
 from subscribers.address import normalise_address
@@ -49,12 +48,6 @@ SIGN_UP_SENTENCES = (
 """The sentences around the sign-up button, for the consent record."""
 
 WORDING_VERSION = "2"
-MAX_REQUESTS_PER_NETWORK = 20
-_NETWORK_WINDOW = timedelta(hours=1)
-
-
-class TooManyRequestsError(MailerError):
-    """Too many requests came from one network."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,18 +66,27 @@ def request_mail(
     email: str,
     visitor: Visitor,
     *,
+    form_token: str,
     wording: str = "",
+    clock: Clock = read_clock,
 ) -> None:
-    """Request a mail of ``kind`` (confirm or link) to ``email``.
+    """Request a mail of ``kind`` (confirm or link) to ``email``, with the form whose token is ``form_token``.
+
+    A repetition of a request changes nothing.
 
     Raises:
-        AddressError: the address is invalid.
-        TooManyRequestsError: too many requests came from this network.
+        AddressError: the address is invalid; the form can be sent again.
+        TooManyRequestsError: too many requests came from this network, or from all; nothing is requested.
+        UsedFormError: this copy of the form was sent before, for another address.
     """
-    normalised = normalise_address(email)
+    normalised = normalise_address(email).email
     with open_session(engine) as session:
-        _count_request(session, keys, visitor)
-        _add_mail(session, kind, visitor, email=normalised.email, wording=wording)
+        limiter = _make_limiter(session, keys, clock)
+        rank = _count_request(session, limiter, visitor)
+        if limiter.use_form(form_token, kind, normalised):
+            _add_mail(
+                session, kind, visitor, now=limiter.now, network_rank=rank, email=normalised, wording=wording
+            )
         session.commit()
 
 
@@ -95,11 +97,17 @@ def request_data_link(
 
     Raises:
         TokenError: the token is invalid, or its subscriber is not on the list or was erased.
-        TooManyRequestsError: too many requests came from this network.
+        TooManyRequestsError: too many requests came from this network, or from all; nothing is requested.
     """
     with open_subscription(engine, keys, token) as reader:
-        _count_request(reader.session, keys, visitor)
-        _add_mail(reader.session, kind, visitor, subscriber_id=reader.subscriber_id)
+        limiter = _make_limiter(reader.session, keys)
+        rank = _count_request(reader.session, limiter, visitor)
+        _add_mail(
+            *(reader.session, kind, visitor),
+            now=limiter.now,
+            network_rank=rank,
+            subscriber_id=reader.subscriber_id,
+        )
         reader.session.commit()
 
 
@@ -110,17 +118,27 @@ def request_address_confirmation(session: Session, subscriber_id: int, email: st
         AddressError: the address is invalid.
     """
     detail = normalise_address(email).email
-    _add_mail(session, TransactionalMailKind.new_address, visitor, subscriber_id=subscriber_id, detail=detail)
+    now = read_clock(session.connection())
+    _add_mail(
+        *(session, TransactionalMailKind.new_address, visitor),
+        now=now,
+        subscriber_id=subscriber_id,
+        detail=detail,
+    )
 
 
-def _count_request(session: Session, keys: Keys, visitor: Visitor) -> None:
-    connection = session.connection()
-    now = read_clock(connection)
-    name = make_network_key(keys.suppression, "network", visitor.address)
-    if not count_attempt(connection, name, limit=MAX_REQUESTS_PER_NETWORK, window=_NETWORK_WINDOW, now=now):
+def _count_request(session: Session, limiter: MailLimiter, visitor: Visitor) -> int:
+    try:
+        return limiter.count_request(visitor.address)
+    except TooManyRequestsError:
         # Commit the count; otherwise refused requests would not be counted.
         session.commit()
-        raise TooManyRequestsError
+        raise
+
+
+def _make_limiter(session: Session, keys: Keys, clock: Clock = read_clock) -> MailLimiter:
+    connection = session.connection()
+    return MailLimiter(connection=connection, key=keys.suppression, now=clock(connection))
 
 
 def _add_mail(
@@ -128,12 +146,13 @@ def _add_mail(
     kind: TransactionalMailKind,
     visitor: Visitor,
     *,
+    now: datetime,
+    network_rank: int = 0,
     email: str = "",
     subscriber_id: int | None = None,
     detail: str = "",
     wording: str = "",
 ) -> None:
-    now = read_clock(session.connection())
     session.add(
         QueuedTransactionalMail(
             kind=kind,
@@ -144,6 +163,7 @@ def _add_mail(
             wording=wording,
             wording_version=WORDING_VERSION if wording else "",
             origin=visitor.evidence,
+            network_rank=network_rank,
             asked_at=now,
             not_before=now,
         )

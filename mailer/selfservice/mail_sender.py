@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mailer.dispatch.relay_settings import list_relays, make_transport, merge_relay_settings
+from mailer.rendering.message import envelope_sender
 from mailer.settings import Settings
 from mailer.smtp.interfaces import OutgoingMessage, apply_dot_stuffing
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
@@ -24,7 +25,7 @@ def send_mail(settings: Settings, root: Path, *, recipient: str, message: bytes)
     """
     mail = OutgoingMessage(
         key=recipient,
-        sender=settings.sender.bounces_to or settings.sender.address,
+        sender=envelope_sender(settings.sender),
         recipient=recipient,
         payload=apply_dot_stuffing(message),
     )

@@ -3,9 +3,12 @@
 It decides whether a mail may be sent, and to whom. A worker claims a mail's row by postponing its next
 attempt, so that several machines can share the work and a crashed one blocks nothing. The link is made and
 stored before the first attempt: every attempt sends the same mail under the same Message-ID. The row is
-deleted when the relay has accepted the mail, when the address is dead, or after a day.
+deleted when the relay has accepted the mail or may have, when the address is dead, or after a day. A mail in
+doubt is not tried again: its reader can ask tomorrow, and a relay that keeps what it does not acknowledge
+would fill the mailbox of somebody who never asked.
 """
 
+import itertools
 import logging
 import threading
 from collections.abc import Callable
@@ -22,10 +25,10 @@ from mailer.database.models import QueuedTransactionalMail, TransactionalMailKin
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.errors import ConfigurationError, MailerError
 from mailer.i18n import SOURCE_LANGUAGE, load_translator, match_language
+from mailer.selfservice.mail_limits import MAIL_WINDOW, MailLimiter
 from mailer.selfservice.mail_sender import send_mail
-from mailer.selfservice.rate_limit import count_attempt, forget_attempts, make_address_key
 from mailer.selfservice.transactional_mails import build_transactional_mail
-from mailer.smtp.reply_classifier import Outcome, Verdict
+from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 from mailer.workspace import Workspace
 from subscribers.address import normalise_address
 from subscribers.consent.opt_in import request_opt_in
@@ -35,15 +38,16 @@ from subscribers.models import Status, Subscriber
 from subscribers.one_time_links import issue_link
 from subscribers.tokens import LinkPurpose
 
-MAIL_WINDOW = timedelta(days=1)
-"""An address gets one mail of each kind in this time, however often it is requested. A mail that cannot be
-sent is retried for as long."""
-
-MAX_DATA_LINKS = 3
 _LEASE = timedelta(minutes=30)
 _FIRST_RETRY_WAIT = timedelta(minutes=1)
 _MAX_RETRY_WAIT = timedelta(minutes=30)
 _POLL_SECONDS = 1.0
+_POLLS_PER_CLEANUP = 600
+_BEING_SENT = "being sent"
+_BEING_SENT_AGAIN = "being sent again, after an interruption"
+_ENDS = frozenset({Verdict.sent, Verdict.in_doubt, Verdict.rejected, Verdict.failed})
+"""After these a mail is not tried again."""
+
 _PATHS = {
     TransactionalMailKind.confirm: "/confirm",
     TransactionalMailKind.already: "/p",
@@ -58,9 +62,10 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, kw_only=True)
 class ClaimedMail:
-    """A claimed mail, ready to be sent: its row's id, kind, recipient and link."""
+    """A claimed mail, ready to be sent: its row's id, when it was requested, kind, recipient and link."""
 
     mail_id: int
+    requested_at: datetime
     kind: TransactionalMailKind
     envelope: str
     language: str
@@ -80,8 +85,12 @@ def run_mail_worker(
     engine = workspace.open_database(durable=True)
     last_message = ""
     try:
-        while not stop.is_set():
+        for poll in itertools.count():
+            if stop.is_set():
+                break
             try:
+                if poll % _POLLS_PER_CLEANUP == 0:
+                    forget_counts(workspace, engine, clock)
                 send_due_mails(workspace, engine, stop=stop, clock=clock)
                 last_message = ""
             except (SQLAlchemyError, MailerError, ConfigurationError) as error:
@@ -117,6 +126,13 @@ def send_due_mails(
     return mailed
 
 
+def forget_counts(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> None:
+    """Delete the counters of requests that have no effect any more."""
+    with open_session(engine) as session:
+        _make_limiter(session, workspace, clock(session.connection())).forget()
+        session.commit()
+
+
 def has_due_mails(engine: Engine, clock: Clock = read_clock) -> bool:
     """Return whether a mail is due."""
     with open_session(engine, read_only=True) as session:
@@ -132,29 +148,49 @@ def has_due_mails(engine: Engine, clock: Clock = read_clock) -> bool:
 def claim_mail(workspace: Workspace, engine: Engine, clock: Clock = read_clock) -> ClaimedMail | None:
     """Claim the next mail that is due: find its recipient and make its link.
 
-    Returns None if no mail is due, or if this one must not be sent; its row is deleted then.
+    Returns None if no mail is due, if this one has to wait, or if it must not be sent; its row is deleted
+    then.
     """
     with open_session(engine) as session:
         now = clock(session.connection())
         due = (
             select(QueuedTransactionalMail)
             .where(QueuedTransactionalMail.not_before <= now)
-            .order_by(col(QueuedTransactionalMail.not_before), col(QueuedTransactionalMail.id))
+            .order_by(
+                col(QueuedTransactionalMail.network_rank),
+                col(QueuedTransactionalMail.not_before),
+                col(QueuedTransactionalMail.id),
+            )
         )
         mail = session.exec(due.limit(1).with_for_update(skip_locked=True)).first()
         if mail is None:
             return None
-        is_old = now - mail.asked_at > MAIL_WINDOW
-        if is_old or not (mail.token or _prepare(session, workspace, mail, now)):
+        limiter = _make_limiter(session, workspace, now)
+        if now - mail.asked_at > MAIL_WINDOW or mail.reason == _BEING_SENT_AGAIN:
             session.delete(mail)
-            forget_attempts(session.connection(), before=now - 2 * MAIL_WINDOW)
+            session.commit()
+            return None
+        if mail.token:
+            limiter.count_retry(TransactionalMailKind(mail.kind), mail.email)
+        elif (delay := limiter.find_delay(_find_email(session, mail), mail.network_rank)) is not None:
+            mail.not_before = delay
+            session.add(mail)
+            session.commit()
+            return None
+        elif _prepare(session, workspace, mail, now):
+            limiter.count_mail(mail.email)
+        else:
+            session.delete(mail)
             session.commit()
             return None
         mail.attempts += 1
         mail.not_before = now + _LEASE
+        # A sender that died may have handed the mail over, so one retry follows and not one after each lease.
+        mail.reason = _BEING_SENT_AGAIN if mail.reason == _BEING_SENT else _BEING_SENT
         session.add(mail)
         claimed = ClaimedMail(
             mail_id=mail.id or 0,
+            requested_at=mail.asked_at,
             kind=TransactionalMailKind(mail.kind),
             envelope=normalise_address(mail.email).envelope,
             language=mail.language,
@@ -163,6 +199,18 @@ def claim_mail(workspace: Workspace, engine: Engine, clock: Clock = read_clock) 
         )
         session.commit()
         return claimed
+
+
+def _find_email(session: Session, mail: QueuedTransactionalMail) -> str:
+    """Find the address that ``mail`` would go to; empty if its subscriber is gone."""
+    if mail.email or mail.detail:
+        return mail.email or mail.detail
+    subscriber = session.get(Subscriber, mail.subscriber_id or 0)
+    return subscriber.email if subscriber is not None else ""
+
+
+def _make_limiter(session: Session, workspace: Workspace, now: datetime) -> MailLimiter:
+    return MailLimiter(connection=session.connection(), key=workspace.keys.suppression, now=now)
 
 
 def _prepare(session: Session, workspace: Workspace, mail: QueuedTransactionalMail, now: datetime) -> bool:
@@ -178,7 +226,7 @@ def _prepare_sign_up(
     session: Session, workspace: Workspace, mail: QueuedTransactionalMail, now: datetime
 ) -> bool:
     key = workspace.keys.suppression
-    if not _is_within_limit(session, workspace, "join", mail.email, now):
+    if not _make_limiter(session, workspace, now).may_write_to(mail.kind, mail.email):
         return False
     opt_in = request_opt_in(
         session,
@@ -219,7 +267,7 @@ def _prepare_preferences_link(
         return False
     if subscriber.status in {Status.pending, Status.erased}:
         return False
-    if not _is_within_limit(session, workspace, "link", mail.email, now):
+    if not _make_limiter(session, workspace, now).may_write_to(mail.kind, mail.email):
         return False
     mail.subscriber_id = subscriber.id
     mail.language = match_language([subscriber.language or ""]) or mail.language
@@ -241,8 +289,7 @@ def _prepare_data_link(
         taken = session.exec(select(Subscriber.id).where(Subscriber.email == mail.detail)).first()
         if taken is not None or subscriber.status in GONE_STATUSES:
             return False
-    limit = 1 if mail.kind is TransactionalMailKind.new_address else MAX_DATA_LINKS
-    if not _is_within_limit(session, workspace, str(mail.kind), mail.email, now, limit=limit):
+    if not _make_limiter(session, workspace, now).may_write_to(mail.kind, mail.email):
         return False
     mail.token = issue_link(
         session,
@@ -255,16 +302,10 @@ def _prepare_data_link(
     return True
 
 
-def _is_within_limit(
-    session: Session, workspace: Workspace, purpose: str, email: str, now: datetime, *, limit: int = 1
-) -> bool:
-    name = make_address_key(workspace.keys.suppression, purpose, email)
-    return count_attempt(session.connection(), name, limit=limit, window=MAIL_WINDOW, now=now)
-
-
 def _sign_preferences_token(workspace: Workspace, subscriber_id: int) -> str:
     # Campaign 0: using this link does not prove that any campaign was delivered.
-    return workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
+    signer = workspace.keys.tokens.newest()
+    return signer.sign(LinkPurpose.subscription, subscriber_id=subscriber_id, campaign_id=0)
 
 
 def _send(workspace: Workspace, engine: Engine, claimed: ClaimedMail, clock: Clock) -> bool:
@@ -279,12 +320,19 @@ def _send(workspace: Workspace, engine: Engine, claimed: ClaimedMail, clock: Clo
         translator=load_translator(match_language([claimed.language]) or SOURCE_LANGUAGE),
         settings=settings,
         mail_id=claimed.mail_id,
+        requested_at=claimed.requested_at,
         now=now,
     )
     signer = load_signer(settings, workspace.root)
     if signer is not None:
         message = signer.sign(message, now=now)
-    outcome = send_mail(settings, workspace.root, recipient=claimed.envelope, message=message)
+    try:
+        outcome = send_mail(settings, workspace.root, recipient=claimed.envelope, message=message)
+    except ConfigurationError as error:
+        # No relay was asked, so nothing is in doubt.
+        outcome = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text=str(error))
+        _record_outcome(engine, claimed, outcome, clock)
+        raise
     _record_outcome(engine, claimed, outcome, clock)
     return outcome.verdict is Verdict.sent
 
@@ -292,7 +340,7 @@ def _send(workspace: Workspace, engine: Engine, claimed: ClaimedMail, clock: Clo
 def _record_outcome(engine: Engine, claimed: ClaimedMail, outcome: Outcome, clock: Clock) -> None:
     """Delete the row of a mail that is finished, or schedule the next attempt."""
     with engine.begin() as connection:
-        if outcome.verdict in {Verdict.sent, Verdict.rejected, Verdict.failed}:
+        if outcome.verdict in _ENDS:
             connection.execute(
                 delete(QueuedTransactionalMail).where(col(QueuedTransactionalMail.id) == claimed.mail_id)
             )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from sqlalchemy import Engine
 from sqlmodel import Session, select
@@ -15,7 +15,7 @@ from mailer.dispatch.deliveries.in_doubt import mark_sent_by_evidence
 from mailer.rendering.body.variants import choose_language
 from mailer.workspace import Keys
 from subscribers.consent.status_changes import GONE_STATUSES
-from subscribers.errors import TokenError
+from subscribers.errors import RetiredKeyError, TokenError
 from subscribers.models import ConsentEvent, Status, Subscriber, Suppression
 from subscribers.one_time_links import check_link, use_link
 from subscribers.tokens import LinkPurpose, TokenPayload
@@ -83,7 +83,7 @@ class LinkedSubscriber:
 
     def sign_token(self) -> str:
         """Sign a token for the reader's own pages. It belongs to no campaign, so it proves no delivery."""
-        return self.keys.tokens.sign(
+        return self.keys.tokens.newest().sign(
             LinkPurpose.subscription, subscriber_id=self.subscriber_id, campaign_id=0
         )
 
@@ -119,9 +119,11 @@ def open_subscription(
 
     Raises:
         TokenError: the token is invalid, or its subscriber is not on the list or was erased.
+        RetiredKeyError: its key was retired, or was replaced before its campaign was launched.
     """
     payload = read_token(keys, token)
     with open_session(engine, read_only=read_only) as session:
+        verify_campaign(session, payload)
         yield load_subscriber(
             session, keys, payload.subscriber_id, campaign_id=payload.campaign_id, allow_erased=allow_erased
         )
@@ -150,8 +152,26 @@ def read_token(keys: Keys, token: str) -> TokenPayload:
 
     Raises:
         TokenError: the token is invalid.
+        RetiredKeyError: its key was retired.
     """
     return keys.tokens.read(token, LinkPurpose.subscription)
+
+
+def verify_campaign(session: Session, payload: TokenPayload) -> None:
+    """Check that the key of a link was still in use when its campaign was launched.
+
+    With a key that was stolen and then replaced, a link can be made in the name of any campaign. One that was
+    launched later, or never, cannot have been signed by us.
+
+    Raises:
+        RetiredKeyError: it was not.
+    """
+    if payload.last_day is None or payload.campaign_id == 0:
+        return
+    campaign = session.get(Campaign, payload.campaign_id)
+    launched_at = None if campaign is None else campaign.launched_at
+    if launched_at is None or launched_at.astimezone(UTC).date() > payload.last_day:
+        raise RetiredKeyError
 
 
 def mask_address(address: str) -> str:

@@ -115,12 +115,14 @@ def build_transactional_mail(
     translator: Translator,
     settings: Settings,
     mail_id: int,
+    requested_at: datetime,
     now: datetime,
 ) -> bytes:
     """Build the mail to ``envelope`` whose button leads to ``url``: text and HTML, with CRLF line ends.
 
     All of it is ASCII, except for a local part that is not. The Message-ID follows from ``mail_id``, the id
-    of its row, so every attempt carries the same one.
+    of its row, and the time of the request: every attempt carries the same one, and no other mail does.
+    (SQLite may give a deleted row's id to a new one, and the link to somebody's preferences never changes.)
 
     Raises:
         ConfigurationError: the sender's address cannot be used.
@@ -128,7 +130,9 @@ def build_transactional_mail(
     sender = settings.sender
     subject = translator.translate(MAIL_TEXTS[kind].subject)
     own = sender_address(sender.address)
-    boundary = f"=_{hashlib.sha256(f'{mail_id} {kind} {url}'.encode()).hexdigest()[:32]}"
+    boundary = (
+        f"=_{hashlib.sha256(f'{mail_id} {requested_at.isoformat()} {kind} {url}'.encode()).hexdigest()[:32]}"
+    )
     headers = (
         ("From", format_mailbox(sender.name, own)),
         ("Reply-To", sender_address(sender.reply_to) if sender.reply_to else ""),

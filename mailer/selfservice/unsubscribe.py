@@ -7,7 +7,7 @@ from sqlmodel import Session
 
 from mailer.dispatch.deliveries.in_doubt import RETURN_EVIDENCE, UNSUBSCRIBE_EVIDENCE, mark_sent_by_evidence
 from mailer.i18n import gettext_noop
-from mailer.selfservice.subscription import SubscriptionSummary, open_subscription
+from mailer.selfservice.subscription import SubscriptionSummary, open_subscription, verify_campaign
 from mailer.workspace import Keys
 from subscribers.consent.status_changes import resubscribe, unsubscribe
 from subscribers.errors import TokenError, UnknownSubscriberError
@@ -79,7 +79,9 @@ def unsubscribe_one_click(session: Session, payload: TokenPayload, *, now: datet
 
     Raises:
         TokenError: the subscriber is not on the list; nothing was written.
+        RetiredKeyError: the link's key was replaced before its campaign was launched; nothing was written.
     """
+    verify_campaign(session, payload)
     try:
         unsubscribe(
             session,

@@ -20,8 +20,8 @@ class MaildirTransport:
 
     async def connect(self, source: MessageSource) -> "MaildirConnection":
         try:
-            for name in ("tmp", "new", "cur"):
-                (self._folder / name).mkdir(parents=True, exist_ok=True)
+            for folder in (self._folder, *(self._folder / name for name in ("tmp", "new", "cur"))):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ConnectionFailedError(_failed_outcome(self._folder, error, Stage.connect)) from error
         return MaildirConnection(self._folder, source)

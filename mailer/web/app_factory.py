@@ -13,7 +13,7 @@ from starlette.routing import Match
 from mailer.web.page_renderer import PageRenderer
 from mailer.web.routing import GET, Route
 from mailer.web.security import SecurityMiddleware, SecurityRules, add_security_headers
-from subscribers.errors import StatusError, TokenError
+from subscribers.errors import RetiredKeyError, StatusError, TokenError
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -59,6 +59,7 @@ def _add_error_pages(app: FastAPI, rules: SecurityRules) -> None:
         return page
 
     app.add_exception_handler(HTTPException, on_http_error)
+    app.add_exception_handler(RetiredKeyError, lambda request, _: rules.error_page(410, request.scope))
     app.add_exception_handler(TokenError, lambda request, _: rules.error_page(404, request.scope))
     app.add_exception_handler(StatusError, lambda request, _: rules.error_page(409, request.scope))
     # Nobody is there any more to read the answer; without a handler, each would be a traceback in the log.

@@ -52,11 +52,13 @@ def _render_country_options(
 
 
 def list_sectors(translator: Translator, settings: Settings) -> list[tuple[str, str]]:
-    """List the configured sectors as (slug, name): English names from the settings, others from phrases."""
-    if translator.tag == "en":
-        return list(settings.sectors.items())
-    phrases = load_phrases(translator.tag).sections
-    return [(slug, phrases.get(slug, name)) for slug, name in settings.sectors.items()]
+    """List the configured sectors as (slug, name) in the language of the page: from ``[sector_names]``, or
+    else from ``[sectors]`` for English and from phrases for the others."""
+    phrases = {} if translator.tag == "en" else load_phrases(translator.tag).sections
+    return [
+        (slug, settings.find_sector_name(slug, translator.tag) or phrases.get(slug, name))
+        for slug, name in settings.sectors.items()
+    ]
 
 
 def own_country_names(settings: Settings) -> dict[str, Mapping[str, str]]:

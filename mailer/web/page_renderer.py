@@ -56,6 +56,13 @@ _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
                 "Please write to us."
             ),
         ),
+        410: (
+            gettext_noop("This link no longer works"),
+            gettext_noop(
+                "To protect your subscription, we have switched off the links in our older emails. Nothing "
+                "has changed. You can ask for a new link."
+            ),
+        ),
         413: (
             gettext_noop("That is too large"),
             gettext_noop("What your browser sent is larger than any of our forms. Nothing was changed."),
@@ -64,7 +71,10 @@ _ERRORS: Mapping[int, tuple[str, str]] = MappingProxyType(
         421: ("Wrong address", "Open this page on this machine, at 127.0.0.1 or localhost."),
         429: (
             gettext_noop("Please wait a while"),
-            gettext_noop("Too many requests came from your network. Please try again in an hour."),
+            gettext_noop(
+                "Too many people asked for an email at once, from your network or from everywhere. "
+                "Nothing was sent. Please try again in an hour."
+            ),
         ),
         500: (
             gettext_noop("Something went wrong"),
@@ -139,7 +149,10 @@ class PageRenderer:
     def render_error(self, status: int, translator: Translator = ENGLISH) -> HTMLResponse:
         """Render an error page. It repeats nothing from the request, so it is the same for everyone."""
         title, message = _ERRORS.get(status) or (HTTPStatus(status).phrase, _OTHER_ERROR)
-        return self.render("error.html", translator, status=status, title=title, message=message)
+        new_link = f"{self.prefix}/link" if status == HTTPStatus.GONE else ""
+        return self.render(
+            "error.html", translator, status=status, title=title, message=message, new_link=new_link
+        )
 
     def serve_asset(self, name: str) -> Response | None:
         """Return the static file called ``name``, hash included; None if there is none."""

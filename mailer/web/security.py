@@ -55,7 +55,7 @@ class SecurityRules:
     a form may come from, in addition to the Host of the request. ``cross_site_post_paths`` are path prefixes
     that accept a POST from any site. ``https_only`` says whether the public address is HTTPS. ``local_only``
     refuses a Host that does not mean this machine: another site's name may resolve to 127.0.0.1 (DNS
-    rebinding).
+    rebinding). ``refuses`` says whether a request lacks a secret that it needs.
     """
 
     policy: str
@@ -64,6 +64,7 @@ class SecurityRules:
     cross_site_post_paths: tuple[str, ...] = ()
     https_only: bool = False
     local_only: bool = False
+    refuses: Callable[[Scope], bool] | None = None
 
 
 class SecurityMiddleware:
@@ -100,6 +101,8 @@ def check_request(scope: Scope, rules: SecurityRules) -> int | None:
         return 421
     if has_encoded_separator(scope.get("raw_path") or b""):
         return 404
+    if rules.refuses is not None and rules.refuses(scope):
+        return 403
     if scope["method"] in _SAFE_METHODS or scope["path"].startswith(rules.cross_site_post_paths):
         return None
     return None if is_same_origin(headers, rules.public_hosts) else 403

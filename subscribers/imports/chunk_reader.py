@@ -7,10 +7,10 @@ from typing import Any
 
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS, SheetRow
-from subscribers.errors import SubscriberError
+from subscribers.errors import SubscriberError, quote_for_message
 from subscribers.imports.files.format_detection import FilePart
 from subscribers.imports.files.raw_row import RawRow
-from subscribers.imports.import_report import PartReport, RefusedRow
+from subscribers.imports.import_report import ImportNote, PartReport, RefusedRow
 from subscribers.imports.row_parser import ParsedRow, RowParser
 from subscribers.imports.suppressed_rows import SuppressedRow
 
@@ -23,12 +23,15 @@ _SAMPLE_ROWS = 5
 class Chunk:
     """Rows that were read: ``rows`` as the staging table takes them, ``lists`` of sectors and tags that are
     new to it, ``suppressed`` and ``refused`` rows, and ``duplicates`` with the first row of each address.
-    ``last`` is the number of the last row.
+    ``suppressed_others`` are further addresses of suppressed rows, which count as no rows; ``notes`` are
+    about rows of any kind. ``last`` is the number of the last row.
     """
 
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     lists: list[tuple[int, str]] = field(default_factory=list)
     suppressed: list[SuppressedRow] = field(default_factory=list)
+    suppressed_others: list[SuppressedRow] = field(default_factory=list)
+    notes: list[ImportNote] = field(default_factory=list)
     refused: list[RefusedRow] = field(default_factory=list)
     duplicates: list[tuple[int, int]] = field(default_factory=list)
     last: int = 0
@@ -41,6 +44,18 @@ class Chunk:
 
 def _sample(raw: RawRow) -> dict[str, str]:
     return {name: cell for name, cell in zip(COLUMNS, raw, strict=False) if cell}
+
+
+def _describe_others(row: ParsedRow) -> str:
+    """Name the further addresses of a row."""
+    sentences = []
+    if row.others:
+        fate = "gets no mail either" if row.suppress_reason else "was not imported"
+        if len(row.others) > 1:
+            fate = "get no mail either" if row.suppress_reason else "were not imported"
+        sentences.append(f"{row.email} also has {', '.join(row.others)}, which {fate}.")
+    sentences.extend(f"{quote_for_message(text)} is not an address we can write to." for text in row.unusable)
+    return " ".join(sentences)
 
 
 class ChunkReader:
@@ -96,8 +111,15 @@ class ChunkReader:
                 continue
             if len(self._samples) < _SAMPLE_ROWS:
                 self._samples.append(_sample(raw))
+            if parsed.others or parsed.unusable:
+                chunk.notes.append(
+                    ImportNote(text=_describe_others(parsed), row=parsed.row, file=part.member)
+                )
             if parsed.suppress_reason is not None:
                 chunk.suppressed.append(SuppressedRow(email=parsed.email, reason=parsed.suppress_reason))
+                chunk.suppressed_others.extend(
+                    SuppressedRow(email=other, reason=parsed.suppress_reason) for other in parsed.others
+                )
                 continue
             first = first_rows.setdefault(parsed.email, parsed.row)
             if first == parsed.row:

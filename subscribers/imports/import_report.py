@@ -19,6 +19,20 @@ class RefusedRow:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImportNote:
+    """Something in the file that was not imported although nothing is wrong with it. ``row`` is None if it
+    concerns a whole file; ``file`` is the member of the archive, empty for a single file.
+    """
+
+    text: str
+    row: int | None = None
+    file: str = ""
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"row": self.row, "note": self.text} | ({"file": self.file} if self.file else {})
+
+
+@dataclass(frozen=True, kw_only=True)
 class PartReport:
     """How a file was read: ``form`` describes its format, ``certain`` is False if its encoding was guessed,
     ``meaning`` maps our columns to the file's, ``unused`` are the file's other columns, and ``samples`` its
@@ -52,6 +66,7 @@ class ImportReport:
     refused: tuple[RefusedRow, ...]
     import_id: int | None = None
     parts: tuple[PartReport, ...] = ()
+    notes: tuple[ImportNote, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report, ready for JSON."""
@@ -62,4 +77,5 @@ class ImportReport:
             "suppressed": self.suppressed,
             "refused": [refusal.as_dict() for refusal in self.refused],
             "parts": [part.as_dict() for part in self.parts],
+            "notes": [note.as_dict() for note in self.notes],
         }

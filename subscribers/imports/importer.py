@@ -21,7 +21,7 @@ from subscribers.consent.suppression import (
 from subscribers.errors import ImportFileError
 from subscribers.imports.chunk_reader import Chunk, ChunkReader
 from subscribers.imports.files.format_detection import FilePart, ReadOptions, open_parts
-from subscribers.imports.import_report import ImportReport, PartReport, RefusedRow
+from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
 from subscribers.imports.read_ahead import ReadAhead, read_ahead
 from subscribers.imports.row_parser import RowParser
 from subscribers.imports.staging_table import ImportOrigin, StagingTable, staging_tables
@@ -30,6 +30,7 @@ from subscribers.imports.suppressed_rows import suppress_rows
 from subscribers.models import ImportBatch, Suppression
 
 _MAX_REFUSED = 100_000
+_MAX_NOTES = 100_000
 
 OnProgress = Callable[[int], None]
 """Called with the number of rows processed so far."""
@@ -121,6 +122,7 @@ class _Importer:
     suppressed: int = 0
     refused: list[RefusedRow] = field(default_factory=list)
     part_reports: list[PartReport] = field(default_factory=list)
+    notes: list[ImportNote] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.origin = ImportOrigin(
@@ -130,6 +132,7 @@ class _Importer:
         self.suppressed_rows: dict[str, int] = {}
         self.duplicates: dict[int, int] = {}
         self.checks_suppressions = True
+        self.unshown_notes = 0
 
     def report(self, *, import_id: int | None) -> ImportReport:
         return ImportReport(
@@ -140,7 +143,13 @@ class _Importer:
             refused=tuple(sorted(self.refused, key=lambda refusal: (refusal.file, refusal.row))),
             import_id=import_id,
             parts=tuple(self.part_reports),
+            notes=(*self.notes, *self._count_unshown_notes()),
         )
+
+    def _count_unshown_notes(self) -> tuple[ImportNote, ...]:
+        if not self.unshown_notes:
+            return ()
+        return (ImportNote(text=f"{self.unshown_notes:,} more rows have further addresses, not imported."),)
 
     def run(self, parts: Sequence[FilePart], on_progress: OnProgress) -> None:
         may_suppress = any(part.mapping.may_suppress for part in parts)
@@ -161,6 +170,7 @@ class _Importer:
         done = 0
         for part in parts:
             before = done
+            self.notes.extend(ImportNote(text=note, file=part.member) for note in part.notes)
             with read_ahead(reader.read(part)) as chunks:
                 for chunk in chunks:
                     if not done and chunk.is_large and not part.mapping.may_suppress:
@@ -184,9 +194,13 @@ class _Importer:
 
     def _store(self, chunk: Chunk, chunks: ReadAhead[Chunk]) -> None:
         self._refuse(chunk.refused)
+        self._note(chunk.notes)
         self.duplicates.update(chunk.duplicates)
         self.suppressed += suppress_rows(
             self.session, chunk.suppressed, key=self.key, now=self.now, source=self.origin.source
+        )
+        suppress_rows(
+            self.session, chunk.suppressed_others, key=self.key, now=self.now, source=self.origin.source
         )
         if not chunk.rows:
             return
@@ -220,6 +234,12 @@ class _Importer:
         update_details(self.session, self.staging, changed, self.origin)
         self.updated += len(changed)
         self.unchanged += met - len(changed)
+
+    def _note(self, notes: Sequence[ImportNote]) -> None:
+        """Keep notes, but not so many that nobody reads them and they fill the memory."""
+        room = max(0, _MAX_NOTES - len(self.notes))
+        self.notes.extend(notes[:room])
+        self.unshown_notes += len(notes) - room if len(notes) > room else 0
 
     def _refuse(self, refusals: Sequence[RefusedRow]) -> None:
         self.refused.extend(refusals)

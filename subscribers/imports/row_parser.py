@@ -14,7 +14,8 @@ from email_validator import SPECIAL_USE_DOMAIN_NAMES
 from subscribers.address import Address, normalise_address
 from subscribers.country import resolve_country
 from subscribers.csv_format import SEPARATOR
-from subscribers.errors import CountryError, DetailError, SubscriberError
+from subscribers.errors import AddressError, CountryError, DetailError, SubscriberError
+from subscribers.imports.address_cell import parse_address_cell
 from subscribers.imports.files.raw_row import RawRow
 from subscribers.models import ConsentEvent
 from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags
@@ -31,7 +32,8 @@ _MAX_LOCAL, _MAX_DOMAIN, _MAX_ADDRESS = 64, 253, 254
 
 class ParsedRow(NamedTuple):
     """A valid row. ``email`` and ``envelope`` are those of an :class:`subscribers.address.Address`; missing
-    details are empty. ``suppress_reason`` is why the address must not receive mail.
+    details are empty. ``suppress_reason`` is why the address must not receive mail. ``others`` are further
+    addresses in the same cell, normalised, and ``unusable`` its texts that only look like one.
     """
 
     row: int
@@ -44,6 +46,8 @@ class ParsedRow(NamedTuple):
     sectors: frozenset[str]
     tags: frozenset[str]
     suppress_reason: ConsentEvent | None
+    others: tuple[str, ...] = ()
+    unusable: tuple[str, ...] = ()
 
 
 class RowParser:
@@ -63,7 +67,20 @@ class RowParser:
         Raises:
             SubscriberError: the row is refused; the message says why.
         """
-        email, envelope = self.parse_address(row.email)
+        try:
+            email, envelope = self.parse_address(row.email)
+        except AddressError:
+            return self._parse_with_address_cell(number, row)
+        return self._parse_details(number, row, email, envelope)
+
+    def _parse_with_address_cell(self, number: int, row: RawRow) -> ParsedRow:
+        cell = parse_address_cell(row.email)
+        if cell.name and not row.name.strip():
+            row = row._replace(name=cell.name)
+        parsed = self._parse_details(number, row, cell.address.email, cell.address.envelope)
+        return parsed._replace(others=tuple(other.email for other in cell.others), unusable=cell.rest)
+
+    def _parse_details(self, number: int, row: RawRow, email: str, envelope: str) -> ParsedRow:
         if row.suppress_reason is not None:
             # Nothing else about a suppressed address is kept, so nothing else can be wrong.
             return ParsedRow(

@@ -7,6 +7,7 @@ const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, mil
 
 async function readVersion() {
   const answer = await fetch("/version", { cache: "no-store" });
+  if (answer.status === 403) return null;
   if (!answer.ok) throw new Error(String(answer.status));
   return answer.text();
 }
@@ -17,6 +18,10 @@ async function watch() {
     if (document.hidden) continue;
     try {
       const version = await readVersion();
+      if (version === null) {
+        status.textContent = "The preview was started again. Open the address that it has printed.";
+        continue;
+      }
       if (version !== shown) {
         location.reload();
         return;

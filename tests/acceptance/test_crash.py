@@ -7,12 +7,11 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from mailer.workspace_init import create_workspace
+from tests.factories.sample_workspace import create_sample_workspace
 from tests.servers.smtp_sink import Sink, smtp_sink
 
 EDITION = "unesco-beijing-2021-2"
@@ -35,7 +34,7 @@ def run(root: Path, url: str, *words: str) -> "subprocess.CompletedProcess[str]"
 
 def make_workspace(root: Path, partners: int) -> None:
     """A workspace with the sample edition and a list of ``partners`` addresses."""
-    create_workspace(root, sample=True, now=datetime.now(UTC))
+    create_sample_workspace(root)
     (root / "mailer.db").unlink()
     for rest in root.glob("mailer.db-*"):
         rest.unlink()

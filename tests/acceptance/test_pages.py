@@ -17,8 +17,8 @@ from tests.judges.html_validate import judge_page_habits
 from tests.judges.nu import judge_page_markup
 from tests.judges.packages import are_installed
 from tests.servers.browser import chromium
-from tests.web.reader_walk import Walk
-from tests.web.site import collect_complaints, opened_engine, put_on_shelf, served
+from tests.web.reader_journey import ReaderJourney
+from tests.web.site import add_archived_edition, collect_browser_errors, opened_engine, served
 
 Figure = Callable[[str], None]
 PHONE = {"width": 375, "height": 740}
@@ -50,7 +50,7 @@ def sign_up_workspace(workspace: Workspace) -> Workspace:
 @pytest.fixture
 def engine(sign_up_workspace: Workspace) -> Iterator[Engine]:
     with opened_engine(sign_up_workspace) as engine:
-        put_on_shelf(sign_up_workspace, engine)
+        add_archived_edition(sign_up_workspace, engine)
         yield engine
 
 
@@ -84,10 +84,10 @@ def test_a_phone_shows_every_page_in_every_language(
 ) -> None:
     with browser.new_context(viewport=PHONE, java_script_enabled=script) as context:
         page = context.new_page()
-        complaints = collect_complaints(page)
-        walk = Walk(sign_up_workspace, engine, url, page, language, "w")
+        complaints = collect_browser_errors(page)
+        journey = ReaderJourney(sign_up_workspace, engine, url, page, language, "w")
         shown = []
-        for name in walk.take():
+        for name in journey.visit_pages():
             look_over(page, name, language)
             for width in (320, 375):
                 page.set_viewport_size({"width": width, "height": 740})
@@ -107,7 +107,9 @@ def test_every_page_is_small_enough_for_a_slow_connection(
     with browser.new_context(viewport=PHONE) as context:
         page = context.new_page()
         for language in LANGUAGES:
-            for name in Walk(sign_up_workspace, engine, url, page, language, language.lower()).take():
+            for name in ReaderJourney(
+                sign_up_workspace, engine, url, page, language, language.lower()
+            ).visit_pages():
                 if name not in MAILS:
                     weight = len(page.content().encode()) + files
                     heaviest = max(heaviest, (f"{name}, {language}", weight), key=lambda one: one[1])
@@ -129,7 +131,7 @@ def test_every_page_passes_axe_and_both_html_checkers(
         page = context.new_page()
         answers: list[Response] = []
         page.on("response", lambda answer: answers.append(answer) if is_page(answer) else None)
-        for name in Walk(sign_up_workspace, engine, url, page, language, "w").take():
+        for name in ReaderJourney(sign_up_workspace, engine, url, page, language, "w").visit_pages():
             if name in MAILS:
                 continue
             file = tmp_path / f"{name.replace(' ', '-')}.html"

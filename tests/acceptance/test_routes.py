@@ -14,7 +14,7 @@ from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.tokens import LinkPurpose
-from tests.web.site import add_reader, ask, issue, opened_engine, served
+from tests.web.site import add_reader, issue_link_token, opened_engine, send_request, served
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE")
 FIELDS = (
@@ -58,7 +58,7 @@ def tokens(workspace: Workspace) -> list[str]:
         return [
             add_reader(engine, keys, mei, name="Mei"),
             make_form_token(keys.suppression, datetime.now(UTC) - timedelta(minutes=1)),
-            *(issue(engine, keys, mei, purpose) for purpose in LinkPurpose if purpose.is_mailed),
+            *(issue_link_token(engine, keys, mei, purpose) for purpose in LinkPurpose if purpose.is_mailed),
         ]
 
 
@@ -98,7 +98,7 @@ def test_no_route_breaks(app: FastAPI, url: str, tokens: list[str]) -> None:
         asked = urlencode(query, errors="replace")
         body = urlencode(form, errors="replace").encode() if raw is None else raw
         headers = {"content-type": kind, "sec-fetch-site": "same-origin", "accept-language": accepts}
-        answer = ask(url, method, f"{where}?{asked}" if asked else where, body, headers)
+        answer = send_request(url, method, f"{where}?{asked}" if asked else where, body, headers)
         assert answer.status < 500, (method, where, body)
 
     ask_for()

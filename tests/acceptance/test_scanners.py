@@ -19,7 +19,7 @@ from subscribers.models import Status
 from subscribers.tokens import LinkPurpose, TokenSigner
 from tests.acceptance.campaign_driver import CampaignDriver
 from tests.servers.misbehaving_smtp import MisbehavingServer
-from tests.web.site import ask, dump_tables, find_reader, served
+from tests.web.site import dump_tables, find_reader, send_request, served
 
 Figure = Callable[[str], None]
 
@@ -124,12 +124,12 @@ def test_one_click_unsubscribe_works_and_repeating_it_changes_nothing(
     headers = {"content-type": content_type, "sec-fetch-site": "cross-site"}
     if origin:
         headers["origin"] = origin
-    first = ask(delivered.url, "POST", delivered.one_click, body, headers)
+    first = send_request(delivered.url, "POST", delivered.one_click, body, headers)
     assert (first.status, "location" in first.headers, "set-cookie" in first.headers) == (200, False, False)
     assert find_reader(delivered.driver.engine, "mei@example.org").status is Status.unsubscribed
     before = dump_tables(delivered.driver.engine)
     for _ in range(5):
-        again = ask(delivered.url, "POST", delivered.one_click, body, headers)
+        again = send_request(delivered.url, "POST", delivered.one_click, body, headers)
         assert (again.status, again.body) == (200, first.body)
     assert dump_tables(delivered.driver.engine) == before
 
@@ -145,7 +145,7 @@ def test_an_old_link_still_unsubscribes_after_key_rotation(either_workspace: Wor
         token = old.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=1)
         with served(create_app(workspace)) as running:
             headers = {"content-type": "application/x-www-form-urlencoded"}
-            assert ask(running.url, "POST", f"/u/{token}", ONE_CLICK, headers).status == 200
+            assert send_request(running.url, "POST", f"/u/{token}", ONE_CLICK, headers).status == 200
         assert find_reader(engine, "mei@example.org").status is Status.unsubscribed
     finally:
         engine.dispose()

@@ -25,7 +25,7 @@ from mailer.workspace import Keys, Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose
 from tests.web.openapi_description import Described, Words, describe, list_fields
-from tests.web.site import add_reader, issue, opened_engine, put_on_shelf, served
+from tests.web.site import add_archived_edition, add_reader, issue_link_token, opened_engine, served
 
 Figure = Callable[[str], None]
 
@@ -34,7 +34,7 @@ CHECKS = (
     *("response_headers_conformance", "unsupported_method", "allow_header_conformance"),
 )
 MANY = 20
-"""Readers for each kind of link: most links work once, and an erased reader is gone."""
+"""Readers for each kind of link, and copies of a form: most work once, and an erased reader is gone."""
 
 PHASE = ("--phases", "fuzzing")
 SHOWN = ("--exclude-method", "HEAD")
@@ -73,7 +73,7 @@ class PublicSite:
 def public_site(workspace: Workspace, tmp_path: Path) -> Iterator[PublicSite]:
     sign_up_workspace = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
     with opened_engine(sign_up_workspace) as engine:
-        image = put_on_shelf(sign_up_workspace, engine).images[0]
+        image = add_archived_edition(sign_up_workspace, engine).images[0]
         words = {**collect_links(engine, sign_up_workspace.keys), **ON_THE_SHELF, "name": (image.name,)}
         yield PublicSite(app=create_app(sign_up_workspace), words=words, folder=tmp_path)
 
@@ -99,9 +99,9 @@ def collect_links(engine: Engine, keys: Keys) -> dict[str, list[str]]:
         for number in range(MANY if purpose.is_mailed else 0):
             email = f"{purpose}{number}@example.org"
             add_reader(engine, keys, email, status=status)
-            links[purpose].append(issue(engine, keys, email, purpose, detail=f"new.{email}"))
+            links[purpose].append(issue_link_token(engine, keys, email, purpose, detail=f"new.{email}"))
     a_minute_ago = datetime.now(UTC) - timedelta(minutes=1)
-    return {**links, "stamp": [make_form_token(keys.suppression, a_minute_ago)]}
+    return {**links, "stamp": [make_form_token(keys.suppression, a_minute_ago) for _ in range(MANY)]}
 
 
 def judge(report: dict[str, Any]) -> None:

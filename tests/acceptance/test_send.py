@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -16,7 +15,7 @@ from mailer.cli import mailer
 from mailer.web.app import create_app
 from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import create_workspace
+from tests.factories.sample_workspace import create_sample_workspace
 from tests.servers.misbehaving_smtp import MisbehavingServer
 from tests.servers.smtp_sink import smtp_sink
 
@@ -25,7 +24,7 @@ EDITION = "unesco-beijing-2021-2"
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return create_workspace(tmp_path_factory.mktemp("sample") / "W", sample=True, now=datetime.now(UTC)).root
+    return create_sample_workspace(tmp_path_factory.mktemp("sample") / "W").root
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from sqlmodel import Session, select
 from mailer.campaigns.audiences.compliance import may_be_mailed
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.launch import insert_deliveries
-from mailer.database.models import Campaign, CampaignState, Delivery
+from mailer.database.models import Campaign, CampaignState, Delivery, Dispatcher
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
 from mailer.privacy.erasure import erase_person
@@ -39,7 +39,7 @@ from subscribers.models import ConsentEvent, LiftedSuppression, Status, Subscrib
 from subscribers.one_time_links import issue_link, use_link
 from subscribers.segments.segment import EVERYONE, Segment, parse_segment
 from subscribers.tokens import LinkPurpose
-from tests.factories.deliveries import FakeClock, begin
+from tests.factories.deliveries import FakeClock, begin, register_dispatchers
 
 ADDRESSES = ("ann@example.org", "bob@example.org", "eve@ex\u00e4mple.org")
 SPELLINGS = {
@@ -63,7 +63,7 @@ class Newsletter(RuleBasedStateMachine):
         self.engine = workspace.open_database()
         with self.engine.begin() as connection:
             # Records go with their subscribers, which is the only way they go.
-            for table in (Delivery, Campaign, Subscriber, Suppression, LiftedSuppression):
+            for table in (Delivery, Campaign, Subscriber, Suppression, LiftedSuppression, Dispatcher):
                 connection.execute(delete(table))
         self.clock = FakeClock()
         self.ledgers: list[Ledger] = []
@@ -287,6 +287,7 @@ class Newsletter(RuleBasedStateMachine):
                 session.commit()
                 number = campaign.id or 0
             insert_deliveries(connection, number, PlanForAll(campaign.edition), self.now, TEAM)
+        register_dispatchers(self.engine, f"life{number}")
         self.ledgers.append(Ledger(self.engine, number, f"life{number}", clock=self.clock))
 
     @rule(most=st.integers(1, 4))

@@ -5,7 +5,6 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -18,9 +17,9 @@ from sqlmodel import col
 
 from mailer.settings import DkimSettings, WebSettings
 from mailer.workspace import Workspace, open_workspace
-from mailer.workspace_init import create_workspace
 from subscribers.models import Subscriber
 from tests.acceptance.campaign_driver import CampaignDriver, addresses
+from tests.factories.sample_workspace import create_sample_workspace
 from tests.servers.scripted_smtp import Mail, ScriptedServer
 
 Figure = Callable[[str], None]
@@ -84,7 +83,7 @@ def read_header(mail: Mail, name: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return create_workspace(tmp_path_factory.mktemp("wire") / "W", sample=True, now=datetime.now(UTC)).root
+    return create_sample_workspace(tmp_path_factory.mktemp("wire") / "W").root
 
 
 @pytest.fixture

@@ -1,23 +1,27 @@
 """Launching: what is frozen, who is written down, and what is refused."""
 
+import re
 import threading
 from datetime import datetime
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
 from sqlmodel import Session, select
 
+from editions.skeleton.create import create_skeleton
 from mailer.campaigns.launch import (
     LaunchOptions,
     LaunchRefusedError,
     launch,
     launch_or_continue,
 )
-from mailer.database.models import CampaignContent, CampaignState, DeliveryState, InDoubtPolicy
+from mailer.campaigns.plan import plan_campaign
+from mailer.database.models import Campaign, CampaignContent, CampaignState, DeliveryState, InDoubtPolicy
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.settings import CampaignSettings, WebSettings
 from mailer.workspace import Workspace
 from subscribers.models import Status
+from subscribers.segments.segment import parse_segment
 from tests.factories.campaigns import count_campaigns, make_plan, with_settings
 from tests.factories.deliveries import (
     read_campaign,
@@ -188,3 +192,49 @@ def test_pressing_send_twenty_times_at_once_launches_once(
     assert len(numbers) == 20
     assert len(set(numbers)) == 1
     assert len(read_states(campaign_engine)) == 4
+
+
+def test_the_example_edition_can_be_planned_and_previewed_but_not_launched(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    settings = campaign_workspace.settings
+    folder = create_skeleton(
+        campaign_workspace.editions,
+        "2026-9",
+        organisation=settings.sender.organisation,
+        sectors=settings.sectors,
+        countries=settings.countries,
+        today=now.date(),
+    )
+    segment = parse_segment("all")
+    plan = plan_campaign(campaign_workspace, campaign_engine, "2026-9", segment, now=now)
+    assert plan.errors == ()
+    assert {problem.code for problem in plan.launch_problems} == {"example-text"}
+    with pytest.raises(LaunchRefusedError, match=r"stories/020-in-brief.md:6: .*the example") as caught:
+        launch(campaign_engine, campaign_workspace, plan, now=now)
+    for problem in plan.launch_problems:
+        assert str(problem) in str(caught.value)
+    assert count_campaigns(campaign_engine) == 0
+
+    for path in folder.glob("stories/*.md"):
+        path.write_text(path.read_text(encoding="utf-8") + "\nAnd this is ours.\n", encoding="utf-8")
+    edition = folder / "edition.md"
+    text = edition.read_text(encoding="utf-8") + "\nAnd this too.\n"
+    for key, value in (("subject", "Our news"), ("preheader", "What we have done together this spring")):
+        text = re.sub(rf"^{key}: .*$", f"{key}: {value}", text, flags=re.MULTILINE)
+    edition.write_text(text.replace("Your name", "A. Director"), encoding="utf-8")
+    plan = plan_campaign(campaign_workspace, campaign_engine, "2026-9", segment, now=now)
+    assert launch(campaign_engine, campaign_workspace, plan, now=now)
+
+
+def test_a_campaign_of_a_restored_backup_is_not_continued_by_sending_again(
+    campaign_workspace: Workspace, campaign_engine: Engine, now: datetime
+) -> None:
+    plan = make_plan(campaign_workspace, campaign_engine, now)
+    number = launch(campaign_engine, campaign_workspace, plan, now=now)
+    reason = "The database was restored from a backup made on 1 March."
+    with campaign_engine.begin() as connection:
+        connection.execute(update(Campaign).values(state=CampaignState.paused, state_reason=reason))
+    with pytest.raises(LaunchRefusedError, match=f"is paused. {reason}"):
+        launch_or_continue(campaign_engine, campaign_workspace, plan, now=now)
+    assert read_campaign(campaign_engine, number).state is CampaignState.paused

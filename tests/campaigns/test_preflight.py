@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import pytest
 from click.testing import CliRunner
 
 from editions.problem import Level
+from mailer.campaigns.audiences.segments import vocabulary_of
 from mailer.campaigns.preflight import locate_links, run_preflight
 from mailer.cli import mailer
+from mailer.i18n import load_translator
 from mailer.rendering.body.variants import Variant
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.themes.theme import theme_names
+from mailer.web.form_options import list_sectors
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import create_workspace
 from tests.factories.small_edition import SLUG, write_edition
@@ -159,6 +163,47 @@ def test_a_line_that_switches_off_nothing_or_too_much_is_an_error_at_its_line(
     (problem,) = run_preflight(workspace, SLUG).problems
     assert (problem.path, problem.line, problem.code, problem.level) == ("edition.md", 10, code, Level.error)
     assert words in problem.message
+
+
+# --- sectors in other languages
+
+
+def name_sectors(workspace: Workspace, **tables: dict[str, str]) -> Workspace:
+    """The workspace with a sector that our phrases do not know, and its names in other languages."""
+    known = {"water": "Water & Food", "education": "Education"}
+    settings = workspace.settings.model_copy(update={"sectors": known, "sector_names": tables})
+    return replace(workspace, settings=settings)
+
+
+def test_a_sector_has_its_own_name_in_a_translation_and_its_first_one_where_that_is_missing(
+    workspace: Workspace,
+) -> None:
+    folder = write_edition(workspace.editions)
+    change(folder / "stories" / "010-teachers.md", "sector: education", "sector: water")
+    told = run_preflight(name_sectors(workspace), SLUG)
+    (problem,) = (problem for problem in told.problems if problem.path == "edition.md")
+    assert (problem.code, problem.level) == ("untranslated-sector", Level.warning)
+    assert "zh: Water & Food has no name in Chinese" in problem.message
+    assert '[sector_names.zh] water = "…"' in problem.message
+    chinese = next(mail for mail in told.compiled if mail.language == "zh")
+    assert "Water &amp; Food" in chinese.html
+
+    named = run_preflight(name_sectors(workspace, zh={"water": "水与粮食"}), SLUG)
+    assert "untranslated-sector" not in {problem.code for problem in named.problems}
+    english, chinese = sorted(named.compiled, key=lambda mail: mail.language)
+    assert "水与粮食" in chinese.html
+    assert "水与粮食" in chinese.text
+    assert "Water &amp; Food" in english.html
+    assert "水" not in english.html
+
+
+def test_segments_and_pages_use_the_names_of_their_language(workspace: Workspace) -> None:
+    named = name_sectors(workspace, en={"water": "Fresh water"}, fr={"water": "Eau", "education": "École"})
+    assert vocabulary_of(named.settings).sector("water") == "Fresh water"
+    pages = {tag: dict(list_sectors(load_translator(tag), named.settings)) for tag in ("en", "fr", "ja")}
+    assert pages["en"] == {"water": "Fresh water", "education": "Education"}
+    assert pages["fr"] == {"water": "Eau", "education": "École"}
+    assert pages["ja"] == {"water": "Water & Food", "education": "教育"}
 
 
 # --- the command --------------------------------------------------------------------------------------------

@@ -21,9 +21,10 @@ from mailer.campaigns.report import (
 )
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
-from mailer.database.models import CampaignState, Delivery, DeliveryState, Dispatcher
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.workspace import Workspace
-from subscribers.models import Subscriber
+from subscribers.consent.status_changes import erase, resubscribe, suppress, unsubscribe
+from subscribers.models import ConsentEvent, Subscriber
 from tests.factories.deliveries import START, add_campaign, read_deliveries
 
 S = DeliveryState
@@ -210,3 +211,68 @@ def test_a_campaign_that_does_not_send_has_no_notices(either_workspace: Workspac
         )
         session.flush()
         assert summarise_campaign(session, 1).notices == ()
+
+
+# --- who has left since
+
+
+def leave(engine: Engine, number: int, *, hours: float, **context: str) -> None:
+    """Unsubscribe the reader of this number some hours after the launch."""
+    person = read_deliveries(engine)[f"reader{number}@example.org"].subscriber_id
+    with Session(engine) as session:
+        unsubscribe(session, person, method="page", now=START + timedelta(hours=hours), **context)
+        session.commit()
+
+
+def test_those_who_left_since_are_counted_with_how_and_nobody_else(
+    either_workspace: Workspace, engine: Engine
+) -> None:
+    add_campaign(engine, 9, launched_at=START, subject="Spring in Ulaanbaatar")
+    for number in range(7):
+        put(engine, number, S.in_doubt if number == 1 else S.sent)
+    put(engine, 7, S.suppressed)
+    leave(engine, 0, hours=1, source="campaign 1")
+    leave(engine, 1, hours=2, source="campaign 7")
+    leave(engine, 2, hours=-1, source="campaign 1")  # before it
+    leave(engine, 3, hours=1, source="campaign 1")  # and came back
+    leave(engine, 7, hours=1, source="campaign 1")  # got nothing
+    key = either_workspace.keys.suppression
+    with Session(engine) as session:
+        later = START + timedelta(hours=3)
+        person = read_deliveries(engine)["reader3@example.org"].subscriber_id
+        resubscribe(session, person, key=key, method="page", now=later)
+        for number, reason in ((4, ConsentEvent.complained), (5, ConsentEvent.bounced)):
+            address = f"reader{number}@example.org"
+            suppress(session, address, key=key, reason=reason, method="import", now=later)
+        session.commit()
+    leave(engine, 6, hours=4)
+    with Session(engine) as session:
+        erase(session, "reader6@example.org", key=key, method="command line", now=START + timedelta(hours=5))
+        session.commit()
+    found = json.loads(run(either_workspace, "report", "1", "--json").stdout)
+    assert found["left"] == {"total": 4, "unsubscribed": 3, "complained": 1, "through_mail": 1}
+    shown = run(either_workspace, "report", "1").stdout
+    assert "left since  3 unsubscribed and 1 reported spam; 1 of 4 through this mail\n" in shown
+
+
+def test_the_list_says_when_what_to_whom_and_how_many(either_workspace: Workspace, engine: Engine) -> None:
+    number = add_campaign(
+        engine, 2, launched_at=START, subject="Spring in Ulaanbaatar, and much else that is new this year"
+    )
+    with Session(engine) as session:
+        session.add(
+            Campaign(
+                edition="2026-2", title="Summer", segment="country:MN", digest="d", created_at=START,
+                state=CampaignState.scheduled, scheduled_at=START + timedelta(days=90),
+            )
+        )  # fmt: skip
+        session.commit()
+    head, later, first = run(either_workspace, "list").stdout.splitlines()
+    assert [word for word in head.split("  ") if word.strip()][1].strip() == "date (UTC)"
+    assert "2026-05-30 09:00  2026-2   Summer" in later
+    assert "country:MN" in later
+    assert f"{number}  2026-03-01 09:00  2026-1   Spring in Ulaanbaatar, and much else th…" in first
+    assert " all " in first
+    (_, listed) = json.loads(run(either_workspace, "list", "--json").stdout)
+    assert listed["subject"].endswith("new this year")
+    assert (listed["launched_at"], listed["audience"]) == ("2026-03-01T09:00:00+00:00", 2)

@@ -47,7 +47,7 @@ from tests.factories.small_edition import SLUG, add_people, write_edition
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 from tests.servers.process import free_port, wait_until
 from tests.servers.smtp_sink import Sink, smtp_sink
-from tests.web.site import ask
+from tests.web.site import send_request
 
 C = CampaignState
 S = DeliveryState
@@ -475,7 +475,7 @@ def test_silent_visitors_stop_neither_a_campaign_nor_the_pages(
 
 def answers(port: int) -> bool:
     with contextlib.suppress(OSError):
-        return ask(f"http://127.0.0.1:{port}", "GET", "/healthz").text == "ok\n"
+        return send_request(f"http://127.0.0.1:{port}", "GET", "/healthz").text == "ok\n"
     return False
 
 

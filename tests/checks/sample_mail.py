@@ -93,7 +93,7 @@ Subject: What we did this autumn
 Date: Sun, 01 Mar 2026 09:00:00 +0000
 Message-ID: <c1.s1.0123456789ab@example.org>
 MIME-Version: 1.0
-List-Unsubscribe: <https://news.example.org/u/token>, <mailto:news@example.org?subject=unsubscribe>
+List-Unsubscribe: <https://news.example.org/u/token>
 List-Unsubscribe-Post: List-Unsubscribe=One-Click
 List-Id: <newsletter.example.org>
 Content-Type: text/plain

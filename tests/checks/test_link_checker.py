@@ -1,4 +1,4 @@
-"""Links are asked for real, by a server of our own; where a link may lead is decided by the address."""
+"""Links are requested from a real server; whether a link is allowed depends on its address."""
 
 import ipaddress
 import socket
@@ -16,16 +16,16 @@ from mailer.checks.link_checker import Address, LinkStatus, check_links, is_publ
 
 @dataclass
 class Site:
-    """A website on this machine, and what it was asked."""
+    """A website on this machine, and the requests it received."""
 
     port: int
-    asked: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
 
     def url(self, path: str) -> str:
         return f"http://127.0.0.1:{self.port}{path}"
 
 
-def only_this_machine(address: Address) -> bool:
+def is_loopback(address: Address) -> bool:
     return address.is_loopback
 
 
@@ -33,7 +33,7 @@ def only_this_machine(address: Address) -> bool:
 def site() -> Iterator[Site]:
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
-            site.asked.append(f"{self.command} {self.path}")
+            site.requests.append(f"{self.command} {self.path}")
             name, _, rest = self.path.strip("/").partition("/")
             if name == "slow":
                 time.sleep(1.5)
@@ -42,7 +42,7 @@ def site() -> Iterator[Site]:
                 status = 405
             self.send_response(status)
             if status == 302:
-                self.send_header("Location", rest if name == "away" else f"/loop/{len(site.asked)}")
+                self.send_header("Location", rest if name == "away" else f"/loop/{len(site.requests)}")
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -61,61 +61,61 @@ def site() -> Iterator[Site]:
     thread.join()
 
 
-def fates(site: Site, *paths: str, seconds: float = 5) -> list[LinkStatus]:
-    answers = probe_links([site.url(path) for path in paths], is_allowed=only_this_machine, timeout=seconds)
+def probe(site: Site, *paths: str, seconds: float = 5) -> list[LinkStatus]:
+    answers = probe_links([site.url(path) for path in paths], is_allowed=is_loopback, timeout=seconds)
     return [answer.status for answer in answers]
 
 
-def test_a_page_that_answers_is_fine_and_is_not_loaded(site: Site) -> None:
-    assert fates(site, "/a") == [LinkStatus.ok]
-    assert site.asked == ["HEAD /a"]
+def test_a_page_that_responds_is_ok_and_not_downloaded(site: Site) -> None:
+    assert probe(site, "/a") == [LinkStatus.ok]
+    assert site.requests == ["HEAD /a"]
 
 
-def test_a_site_that_knows_no_head_is_asked_again(site: Site) -> None:
-    assert fates(site, "/only-get") == [LinkStatus.ok]
-    assert site.asked == ["HEAD /only-get", "GET /only-get"]
+def test_a_site_without_head_is_requested_with_get(site: Site) -> None:
+    assert probe(site, "/only-get") == [LinkStatus.ok]
+    assert site.requests == ["HEAD /only-get", "GET /only-get"]
 
 
-def test_a_redirect_is_followed_and_an_endless_one_is_not(site: Site) -> None:
-    assert fates(site, f"/away/{site.url('/b')}", "/loop/0") == [LinkStatus.ok, LinkStatus.broken]
-    assert "HEAD /b" in site.asked
-    assert len(site.asked) < 15
+def test_a_redirect_is_followed_but_not_endlessly(site: Site) -> None:
+    assert probe(site, f"/away/{site.url('/b')}", "/loop/0") == [LinkStatus.ok, LinkStatus.broken]
+    assert "HEAD /b" in site.requests
+    assert len(site.requests) < 15
 
 
-def test_pages_with_errors_are_told_in_the_order_of_the_links(site: Site) -> None:
-    assert fates(site, "/gone", "/a", "/broken") == [LinkStatus.broken, LinkStatus.ok, LinkStatus.broken]
+def test_results_are_in_the_order_of_the_links(site: Site) -> None:
+    assert probe(site, "/gone", "/a", "/broken") == [LinkStatus.broken, LinkStatus.ok, LinkStatus.broken]
 
 
-def test_a_server_that_is_slow_or_not_there_is_unreachable(site: Site) -> None:
+def test_a_server_that_is_slow_or_missing_is_unreachable(site: Site) -> None:
     with socket.socket() as unused:
         unused.bind(("127.0.0.1", 0))
-        nobody = f"http://127.0.0.1:{unused.getsockname()[1]}/"
-        answers = list(probe_links([site.url("/slow"), nobody], is_allowed=only_this_machine, timeout=0.5))
+        unused_url = f"http://127.0.0.1:{unused.getsockname()[1]}/"
+        answers = list(probe_links([site.url("/slow"), unused_url], is_allowed=is_loopback, timeout=0.5))
     assert [answer.status for answer in answers] == [LinkStatus.unreachable, LinkStatus.unreachable]
     assert answers[0].detail == "timed out"
 
 
 def test_a_private_address_is_refused_before_anything_is_sent(site: Site) -> None:
     (answer,) = probe_links([site.url("/a")])
-    assert (answer.status, site.asked) == (LinkStatus.refused, [])
+    assert (answer.status, site.requests) == (LinkStatus.refused, [])
     assert "127.0.0.1" in answer.detail
 
 
-def test_a_name_is_judged_by_the_address_it_leads_to(site: Site) -> None:
+def test_a_host_name_is_checked_by_its_address(site: Site) -> None:
     (answer,) = probe_links([f"http://localhost:{site.port}/a"])
-    assert (answer.status, site.asked) == (LinkStatus.refused, [])
+    assert (answer.status, site.requests) == (LinkStatus.refused, [])
 
 
 @pytest.mark.parametrize("target", ["http://10.0.0.1/", "http://[fd00::1]/", "http://169.254.169.254/latest"])
-def test_a_redirect_into_a_private_network_is_refused_at_its_hop(site: Site, target: str) -> None:
-    assert fates(site, f"/away/{target}") == [LinkStatus.refused]
-    assert len(site.asked) == 1
+def test_a_redirect_to_a_private_network_is_refused(site: Site, target: str) -> None:
+    assert probe(site, f"/away/{target}") == [LinkStatus.refused]
+    assert len(site.requests) == 1
 
 
 @pytest.mark.parametrize(
     "link", ["http://[bad/", "http://", "https://no-such-name.invalid/", "http://xn--/", "http://a..b/"]
 )
-def test_a_link_that_is_no_address_is_unreachable(link: str) -> None:
+def test_an_invalid_url_is_unreachable(link: str) -> None:
     assert [answer.status for answer in probe_links([link], timeout=2)] == [LinkStatus.unreachable]
 
 
@@ -139,13 +139,13 @@ def test_a_link_that_is_no_address_is_unreachable(link: str) -> None:
         ("2002:7f00:1::", False),
     ],
 )
-def test_only_addresses_that_everybody_reaches_are_public(address: str, public: bool) -> None:
+def test_only_globally_reachable_addresses_are_public(address: str, public: bool) -> None:
     assert is_public(ipaddress.ip_address(address)) is public
 
 
 def test_a_problem_names_the_file_and_line_the_link_was_written_on(site: Site) -> None:
     links = {site.url("/gone"): ("stories/010-forum.md", 15), site.url("/a"): ("edition.md", 1)}
-    (problem,) = check_links(links, is_allowed=only_this_machine)
+    (problem,) = check_links(links, is_allowed=is_loopback)
     assert (problem.path, problem.line, problem.code) == ("stories/010-forum.md", 15, "link-broken")
     assert problem.level is Level.warning
     assert f"{site.url('/gone')} returns 404" in problem.message

@@ -22,7 +22,7 @@ LINK = 'href="https://example.org/forum"'
 LOOM = f'<img src="https://news.example.org/media/{PICTURE}" alt="Young people around a loom"'
 IMAGE = 'alt="Young people around a loom" width="200"'
 
-# Code, what stands in the good mail, what stands there instead, and in which part.
+# Code, text in the good mail, text that replaces it, and in which part.
 PLANTED = [
     ("no-language", '<html lang="en"', "<html", "html"),
     ("no-language", 'class="pg" lang="en"', 'class="pg"', "html"),
@@ -148,9 +148,9 @@ PLANTED = [
     ("no-preferences", "@@preferences_url@@", "on request", "text"),
     ("no-postal-address", "5-15-3 Waijiaogongyu, ", "", "html"),
     ("no-postal-address", "5-15-3 Waijiaogongyu, ", "", "text"),
-    ("no-list-unsubscribe", "<https://news.example.org/u/token>, ", "", "message"),
+    ("no-list-unsubscribe", "List-Unsubscribe: <https://news.example.org/u/token>\r\n", "", "message"),
     ("no-list-unsubscribe", "https://news.example.org/u/token", "http://news.example.org/u/token", "message"),
-    ("no-list-unsubscribe", ", <mailto:news@example.org?subject=unsubscribe>", "", "message"),
+    ("no-list-unsubscribe", "/u/token>", "/u/token>, <mailto:news@example.org>", "message"),
     ("no-one-click", "List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n", "", "message"),
     ("no-list-id", "List-Id: <newsletter.example.org>\r\n", "", "message"),
     ("dkim-gap", "From: ", "DKIM-Signature: v=1; h=from:subject; b=x\r\nFrom: ", "message"),
@@ -196,7 +196,7 @@ def test_the_good_mail_is_clean() -> None:
 
 
 @pytest.mark.parametrize(("code", "old", "new", "part"), PLANTED)
-def test_a_planted_fault_turns_its_own_check_red_and_no_other(
+def test_a_planted_fault_is_reported_by_its_own_check_and_no_other(
     code: str, old: str, new: str, part: str
 ) -> None:
     problems = check_mails([plant(old, new, part)])
@@ -204,17 +204,17 @@ def test_a_planted_fault_turns_its_own_check_red_and_no_other(
     assert {problem.level for problem in problems} == {CHECKS[code].level}
 
 
-# --- faults that one replacement does not make --------------------------------------------------------------
+# --- faults that need more than one replacement -------------------------------------------------------------
 
 
-def picture(width: int, size: int = 20_000) -> Mail:
+def mail_with_image(width: int, size: int = 20_000) -> Mail:
     image = PreparedImage(name=PICTURE, data=b"x" * size, width=width, height=width)
     return replace(GOOD, images={PICTURE: image})
 
 
 @pytest.mark.parametrize("width", [200, 1400])
-def test_a_picture_with_too_few_or_too_many_pixels_is_a_warning_with_its_ratio(width: int) -> None:
-    (problem,) = check_mails([picture(width)])
+def test_an_image_with_too_few_or_too_many_pixels_is_a_warning_with_its_ratio(width: int) -> None:
+    (problem,) = check_mails([mail_with_image(width)])
     assert problem.code == "picture-density"
     assert f"{width / 200:.1f} for each" in problem.message
 
@@ -227,11 +227,11 @@ def test_a_picture_with_too_few_or_too_many_pixels_is_a_warning_with_its_ratio(w
         (1_000_000, {"heavy-picture", "mail-overweight"}),
     ],
 )
-def test_what_a_phone_has_to_load_is_weighed(size: int, expected: set[str]) -> None:
-    assert codes(picture(400, size)) == expected
+def test_the_size_of_images_is_limited(size: int, expected: set[str]) -> None:
+    assert codes(mail_with_image(400, size)) == expected
 
 
-def test_many_small_pictures_are_heavy_together() -> None:
+def test_many_small_images_are_too_large_together() -> None:
     tags = "".join(
         f'<img src="https://news.example.org/media/{n}.jpg" alt="Loom {n}" width="200" style="width:100%">'
         for n in range(4)
@@ -243,14 +243,14 @@ def test_many_small_pictures_are_heavy_together() -> None:
     assert codes(mail) == {"mail-heavy"}
 
 
-def test_a_mail_of_pictures_alone_is_refused() -> None:
+def test_a_mail_of_images_alone_is_refused() -> None:
     start, end = GOOD.html.index('<p class="first">'), GOOD.html.index("<img src")
     image = PreparedImage(name=PICTURE, data=b"", width=400, height=2000)
     mail = replace(GOOD, html=GOOD.html[:start] + GOOD.html[end:], images={PICTURE: image})
     assert "image-only" in codes(mail)
 
 
-def test_a_button_that_is_a_picture_is_a_warning() -> None:
+def test_a_button_that_is_an_image_is_a_warning() -> None:
     button = (
         '<a href="https://example.org/r"><img src="https://e.org/b.png" alt="Register now" width="120"></a>'
     )
@@ -263,21 +263,21 @@ def test_a_preheader_hidden_by_its_colour_or_size_is_a_warning(style: str) -> No
     assert "coloured-preheader" in codes(hidden)
 
 
-def test_links_of_readers_are_known_by_the_values_that_fill_them() -> None:
+def test_personal_links_are_recognised_by_the_values_of_their_merge_tags() -> None:
     filled = {
-        hole: f"https://news.example.org/{letter}/token"
-        for hole, letter in (("unsubscribe_url", "u"), ("preferences_url", "p"))
+        tag: f"https://news.example.org/{letter}/token"
+        for tag, letter in (("unsubscribe_url", "u"), ("preferences_url", "p"))
     }
     html, text = GOOD.html, GOOD.text
-    for hole, value in filled.items():
-        html, text = html.replace(f"@@{hole}@@", value), text.replace(f"@@{hole}@@", value)
+    for tag, value in filled.items():
+        html, text = html.replace(f"@@{tag}@@", value), text.replace(f"@@{tag}@@", value)
     mail = replace(GOOD, html=html, text=text, **filled)
     assert check_mails([mail]) == []
     tagged = replace(mail, html=html.replace('/u/token"', '/u/token?utm_source=x"'))
     assert codes(tagged) == {"no-unsubscribe", "tagged-personal-link"}
 
 
-def test_our_own_pages_may_be_on_this_machine_while_somebody_tries_the_program_out() -> None:
+def test_our_own_pages_may_be_on_this_machine_if_the_base_url_is() -> None:
     local = "http://127.0.0.1:8025"
     html = GOOD.html.replace("https://news.example.org", local).replace(LINK, f'href="{local}/e/x"')
     message = (GOOD.message or b"").replace(b"https://news.example.org", local.encode())
@@ -290,11 +290,11 @@ def test_a_mail_without_a_message_is_not_judged_by_its_headers() -> None:
 
 
 @pytest.mark.parametrize("given", ["", "en", "en-GB"])
-def test_phrases_in_the_language_of_the_mail_are_all_right(given: str) -> None:
+def test_phrases_in_the_language_of_the_mail_are_no_problem(given: str) -> None:
     assert check_mails([replace(GOOD, words_language=given)]) == []
 
 
-def test_phrases_that_stand_in_are_a_warning_once_a_language() -> None:
+def test_phrases_in_another_language_are_one_warning_per_language() -> None:
     arabic, other = replace(GOOD, language="ar", words_language="en"), replace(GOOD, variant="another")
     found = [problem for problem in check_mails([other, arabic, arabic]) if problem.code == "no-words"]
     (problem,) = found
@@ -306,7 +306,7 @@ def test_phrases_that_stand_in_are_a_warning_once_a_language() -> None:
     assert "templates/email/words/ar.toml" in problem.message
 
 
-def test_an_edition_whose_language_has_no_phrases_says_so_until_somebody_writes_them(
+def test_a_language_without_phrases_is_a_problem_until_they_are_written(
     workspace: Workspace,
 ) -> None:
     folder = write_edition(workspace.editions)
@@ -325,7 +325,7 @@ def test_an_edition_whose_language_has_no_phrases_says_so_until_somebody_writes_
     assert "no-words" not in {problem.code for problem in run_preflight(workspace, SLUG).problems}
 
 
-# --- the questions that look elsewhere ----------------------------------------------------------------------
+# --- checks of other files ----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -337,7 +337,7 @@ def test_an_edition_whose_language_has_no_phrases_says_so_until_somebody_writes_
         ("100% guaranteed news", "loud-subject"),
     ],
 )
-def test_the_subject_is_judged_where_it_is_written(tmp_path: Path, subject: str, code: str) -> None:
+def test_problems_of_the_subject_are_reported_in_its_file(tmp_path: Path, subject: str, code: str) -> None:
     draft = Draft(tmp_path / "2021-2")
     draft.change("edition.md", "What we did this autumn", f'"{subject}"')
     found = {problem.code for problem in draft.problems()}
@@ -354,9 +354,7 @@ def errors(workspace: Workspace) -> set[str]:
     ("old", "new"),
     [("<mj-body ", '<mj-body font-szie="1px" '), ("<mj-head>", "<mj-head><mj-preview>x</mj-preview>")],
 )
-def test_mjml_that_the_renderer_does_not_do_well_has_a_code_of_its_own(
-    workspace: Workspace, old: str, new: str
-) -> None:
+def test_invalid_mjml_has_its_own_code(workspace: Workspace, old: str, new: str) -> None:
     write_edition(workspace.editions)
     template = Path("templates/email/periodical.mjml.j2")
     own = workspace.root / template
@@ -367,7 +365,7 @@ def test_mjml_that_the_renderer_does_not_do_well_has_a_code_of_its_own(
     assert errors(workspace) == {"mjml"}
 
 
-def test_another_fault_of_a_template_is_not_taken_for_mjml(workspace: Workspace) -> None:
+def test_other_errors_in_a_template_are_not_taken_for_mjml(workspace: Workspace) -> None:
     write_edition(workspace.editions)
     own = workspace.root / "templates" / "email" / "periodical.mjml.j2"
     own.parent.mkdir(parents=True)
@@ -377,5 +375,5 @@ def test_another_fault_of_a_template_is_not_taken_for_mjml(workspace: Workspace)
 
 def test_every_question_has_a_planted_fault() -> None:
     planted = {CHECKS[code].number for code, _, _, _ in PLANTED}
-    # 20, 22, 23: pictures of other sizes; 30: edition.md; 38: a template; 39: test_checks_online.py.
+    # 20, 22, 23: pictures of other sizes; 30: edition.md; 38: a template; 39: test_link_checker.py.
     assert planted | {20, 22, 23, 30, 38, 39} >= set(range(1, 40))

@@ -15,7 +15,7 @@ from mailer.checks.registry import CHECKS, MAIL_CHECKS
 from tests.paths import ROOT
 
 CODE = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-# What a problem, an error or a finding is made by; one of its arguments is the code.
+# The functions that make a problem, an error or a finding; one of their arguments is the code.
 REPORTERS = {
     "_error", "_problem", "_warning", "fault", "finding", "found", "LinkFault", "Problem", "refuse", "report"
 }  # fmt: skip
@@ -42,7 +42,7 @@ def read_reported(path: Path) -> set[str]:
 
 
 def read_texts(*nodes: ast.AST) -> set[str]:
-    """Every text that stands in ``nodes``."""
+    """Every string constant in ``nodes``."""
     return {
         node.value
         for root in nodes
@@ -70,16 +70,16 @@ def test_a_code_that_is_not_in_the_registry_is_found(tmp_path: Path) -> None:
     assert read_reported(module) == {"planted-fault"}
 
 
-def test_no_code_is_a_check_of_the_files_and_of_the_mail_at_once() -> None:
+def test_no_code_checks_both_the_files_and_the_mail() -> None:
     assert set(SOURCE_CHECKS) & set(MAIL_CHECKS) == set()
 
 
-def test_every_one_of_the_39_questions_is_asked() -> None:
+def test_every_one_of_the_39_questions_has_a_check() -> None:
     assert {check.number for check in CHECKS.values()} - {None} == set(range(1, 40))
 
 
 @pytest.mark.parametrize("check", CHECKS.values(), ids=lambda check: check.code)
-def test_a_check_says_what_why_and_what_to_do_in_whole_sentences(check: Check) -> None:
+def test_a_check_has_a_title_a_reason_and_advice_in_whole_sentences(check: Check) -> None:
     assert CODE.fullmatch(check.code)
     for words in (check.title, check.why, check.advice):
         assert len(words) >= 9
@@ -91,7 +91,7 @@ def test_a_check_says_what_why_and_what_to_do_in_whole_sentences(check: Check) -
     assert check.sources or check.number is None or check.code in {"reserved-sign", "long-subject"}
 
 
-def test_a_page_has_the_reason_the_cure_the_sources_and_how_to_do_without() -> None:
+def test_a_page_has_the_reason_the_advice_the_sources_and_how_to_switch_it_off() -> None:
     page = describe_check(CHECKS["low-contrast"])
     for part in (
         CHECKS["low-contrast"].why,
@@ -104,7 +104,7 @@ def test_a_page_has_the_reason_the_cure_the_sources_and_how_to_do_without() -> N
     assert "It cannot be switched off" in describe_check(CHECKS["no-unsubscribe"])
 
 
-def test_every_check_has_its_page_and_its_row() -> None:
+def test_every_check_has_a_page_and_a_row() -> None:
     pages = list_pages()
     assert set(pages) == {"README.md", "support.md", *(f"{code}.md" for code in CHECKS)}
     assert all(f"[{code}]({code}.md)" in pages["README.md"] for code in CHECKS)
@@ -113,12 +113,12 @@ def test_every_check_has_its_page_and_its_row() -> None:
 @pytest.mark.parametrize(
     "code", ["no-unsubscribe", "mail-too-large", "no-text", "jinja-left", "no-postal-address"]
 )
-def test_what_protects_readers_is_an_essential_error(code: str) -> None:
+def test_checks_that_protect_readers_are_essential_errors(code: str) -> None:
     assert CHECKS[code].essential
     assert CHECKS[code].level is Level.error
 
 
-def test_a_feature_that_must_not_be_used_says_what_to_do_instead() -> None:
+def test_a_forbidden_feature_says_what_to_use_instead() -> None:
     silent = [
         feature.name for feature in known_features().values() if feature.use is Use.never and not feature.note
     ]

@@ -1,4 +1,4 @@
-"""One problem for what several mails have in common, which says which they are."""
+"""One problem for what several mails have in common, which names those mails."""
 
 from dataclasses import replace
 
@@ -22,7 +22,7 @@ def padded(size: int, variant: str = "the whole edition") -> Mail:
     return replace(GOOD, html=GOOD.html.replace(FIRST, f"<!--{padding}-->{FIRST}"), variant=variant)
 
 
-def test_size_is_judged_in_bytes_by_what_gmail_shows() -> None:
+def test_size_is_measured_in_bytes_against_gmails_limit() -> None:
     assert check_mails([padded(WARN_HTML_BYTES)]) == []
     (warning,) = check_mails([padded(WARN_HTML_BYTES + 1)])
     assert (warning.code, warning.level) == ("mail-large", Level.warning)
@@ -38,14 +38,14 @@ def test_a_problem_of_one_mail_names_its_language() -> None:
     assert problem.message.startswith("zh-Hans: the email has 85,001 bytes")
 
 
-def test_what_all_mails_of_a_language_share_is_one_problem_of_the_language() -> None:
+def test_a_problem_of_all_mails_in_a_language_is_reported_once() -> None:
     broken = plant(f'{PICTURE}"', f'{PICTURE}" data-x="\\u{{3000}}"')
     mails = [replace(broken, variant=name) for name in ("a", "b", "c")]
     (problem,) = check_mails([*mails, replace(GOOD, language="fr")])
     assert problem.message.startswith("en: the HTML part contains")
 
 
-def test_what_some_variants_share_is_one_problem_that_counts_them_and_names_the_worst() -> None:
+def test_a_problem_of_some_variants_counts_them_and_names_the_worst() -> None:
     mails = [
         padded(WARN_HTML_BYTES + 5, "a"),
         padded(WARN_HTML_BYTES + 9, "the version with 7 stories"),
@@ -58,30 +58,30 @@ def test_what_some_variants_share_is_one_problem_that_counts_them_and_names_the_
     )
 
 
-def test_what_one_variant_has_alone_names_it() -> None:
+def test_a_problem_of_one_variant_names_it() -> None:
     (problem,) = check_mails([GOOD, padded(WARN_HTML_BYTES + 9, "the version with 7 stories")])
     assert problem.message.startswith("en, 1 of 2 variants (the version with 7 stories): ")
 
 
-def test_what_every_mail_has_names_none() -> None:
+def test_a_problem_of_every_mail_names_no_variant() -> None:
     mails = [padded(WARN_HTML_BYTES + 9), replace(padded(WARN_HTML_BYTES + 9), language="fr")]
     (problem,) = check_mails(mails)
     assert problem.message.startswith("the email has 85,009 bytes")
 
 
-def test_a_fault_that_is_there_many_times_is_told_once() -> None:
+def test_a_repeated_fault_is_reported_once() -> None:
     mail = plant('<p class="first">', '<p style="display:flex"></p><p style="display:flex"></p><p>')
     assert [problem.code for problem in check_mails([mail])] == ["unsupported-style"]
 
 
 @pytest.mark.parametrize(("text", "short"), [("a  b\nc", "a b c"), ("x" * 50, "x" * 39 + "…")])
-def test_a_quotation_is_one_short_line(text: str, short: str) -> None:
+def test_an_excerpt_is_one_short_line(text: str, short: str) -> None:
     assert excerpt(text) == short
 
 
 @given(place=st.integers(0, len(GOOD.html)), length=st.integers(1, 3000), text=st.text(max_size=30))
 @settings(max_examples=60, deadline=None)
-def test_no_mail_however_broken_stops_the_checks(place: int, length: int, text: str) -> None:
+def test_no_broken_mail_crashes_the_checks(place: int, length: int, text: str) -> None:
     broken = GOOD.html[:place] + text + GOOD.html[place + length :]
     for problem in check_mails([replace(GOOD, html=broken)]):
         assert problem.code in CHECKS
@@ -89,7 +89,7 @@ def test_no_mail_however_broken_stops_the_checks(place: int, length: int, text: 
 
 
 @pytest.mark.parametrize("html", ["", " ", "<!DOCTYPE html>", "<!-- x -->", "x"])
-def test_a_mail_without_anything_in_it_has_problems_and_stops_no_check(html: str) -> None:
+def test_an_empty_mail_has_problems_and_crashes_no_check(html: str) -> None:
     assert {"no-language", "no-unsubscribe"} <= {
         problem.code for problem in check_mails([replace(GOOD, html=html)])
     }

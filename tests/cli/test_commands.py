@@ -5,7 +5,6 @@ import resource
 import shutil
 import subprocess
 import sys
-from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from pathlib import Path
 
@@ -13,17 +12,21 @@ import pytest
 from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
-from mailer.workspace_init import create_workspace
+from tests.factories.sample_workspace import create_sample_workspace
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
 
 EDITION = "unesco-beijing-2021-2"
 SEGMENT = "country:MN,CN sector:education"
+OWN = (
+    *("--name", "Bureau Nord", "--organisation", "Bureau Nord"),
+    *("--address", "lettre@nord.example.org", "--postal-address", "1 rue du Nord, Lille"),
+)
 
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A workspace with the sample edition and partners, to be copied."""
-    return create_workspace(tmp_path_factory.mktemp("sample") / "W", sample=True, now=datetime.now(UTC)).root
+    return create_sample_workspace(tmp_path_factory.mktemp("sample") / "W").root
 
 
 @pytest.fixture
@@ -329,6 +332,32 @@ def test_every_format_is_taken_back_unchanged(root: Path, tmp_path: Path, form: 
     assert report["unchanged"] > 50
 
 
+def test_a_sheet_is_chosen_by_name_and_what_was_left_out_is_named(root: Path, tmp_path: Path) -> None:
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for sheet, address in (
+        ("Members", "Ann <ann@sheet.example.org>; b@sheet.example.org"),
+        ("Board", "c@x.org"),
+    ):
+        book.create_sheet(sheet).append(["email"])
+        book[sheet].append([address])
+    book.save(tmp_path / "people.xlsx")
+    words = ("subscribers", "import", str(tmp_path / "people.xlsx"), "--dry-run")
+    first = run(root, *words)
+    assert 'note: 1 further sheet was not read: "Board".' in first.stdout
+    assert (
+        "people.xlsx:2: note: ann@sheet.example.org also has b@sheet.example.org, which was not"
+        in first.stdout
+    )
+    named = json.loads(run(root, *words, "--sheet", "Board", "--json").stdout)
+    assert (named["added"], named["notes"]) == (1, [])
+    assert named["parts"][0]["form"] == 'Excel workbook, sheet "Board"'
+    unknown = run(root, *words, "--sheet", "Bord")
+    assert unknown.exit_code == 1
+    assert 'Its sheets are: "Sheet", "Members", "Board".' in unknown.stderr
+
+
 def test_an_import_is_shown_before_it_is_believed_and_can_be_taken_back(root: Path, tmp_path: Path) -> None:
     people = tmp_path / "people.csv"
     people.write_bytes("email;name\nchen@example.org;陈晓明\nli@example.org;北京师范大学\n".encode("gb18030"))
@@ -380,7 +409,7 @@ def test_backup_copies_the_database_and_never_overwrites(root: Path, tmp_path: P
 
 def test_init_refuses_a_folder_that_holds_something(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
-    result = CliRunner().invoke(mailer, ["init", str(tmp_path)])
+    result = CliRunner().invoke(mailer, ["init", str(tmp_path), *OWN])
     assert result.exit_code == 1
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
@@ -388,7 +417,7 @@ def test_init_refuses_a_folder_that_holds_something(tmp_path: Path) -> None:
 def test_init_takes_an_empty_folder_and_a_new_one(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for name in ("empty", "new"):
-        assert CliRunner().invoke(mailer, ["init", str(tmp_path / name)]).exit_code == 0
+        assert CliRunner().invoke(mailer, ["init", str(tmp_path / name), *OWN]).exit_code == 0
         assert (tmp_path / name / "mailer.toml").is_file()
         assert (tmp_path / name / "keys.toml").stat().st_mode & 0o077 == 0
     assert sorted(path.name for path in tmp_path.iterdir()) == ["empty", "new"]

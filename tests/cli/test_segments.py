@@ -1,21 +1,20 @@
 """Segments as a person types them."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from mailer.cli import mailer
-from mailer.workspace_init import create_workspace
+from tests.factories.sample_workspace import create_sample_workspace
 
 EDITION = "unesco-beijing-2021-2"
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return create_workspace(tmp_path / "W", sample=True, now=datetime.now(UTC)).root
+    return create_sample_workspace(tmp_path / "W").root
 
 
 def run(root: Path, *words: str, code: int = 0) -> Result:

@@ -1,15 +1,23 @@
 """Backing up the database: complete, private, and never over another file."""
 
+import contextlib
+import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, text
 
+from mailer.database import backup as backup_module
 from mailer.database.backup import BackupError, backup
 from mailer.database.engine import open_engine
-from tests.factories.deliveries import add_subscribers
+from mailer.database.models import CampaignState
+from mailer.database.restore import is_held
+from mailer.dispatch.deliveries.ledger import Ledger
+from tests.factories.deliveries import START, add_campaign, add_subscribers, read_campaign
 
 
 def test_a_backup_is_complete_private_and_made_while_others_write(
@@ -44,3 +52,120 @@ def test_postgres_is_backed_up_by_its_own_tool(postgres_database: str, tmp_path:
     with pytest.raises(BackupError, match="pg_dump"):
         backup(engine, tmp_path / "copy")
     engine.dispose()
+
+
+KILLED_IN_THE_MIDDLE = """
+import os, signal, sqlite3, sys
+from pathlib import Path
+from mailer.database.backup import backup
+from mailer.database.engine import open_engine
+from sqlalchemy import event
+
+class Dying(sqlite3.Connection):
+    def backup(self, target, **_):
+        super().backup(target, pages=1, progress=lambda *_: os.kill(os.getpid(), signal.SIGKILL))
+
+engine = open_engine(sys.argv[1], root=Path.cwd())
+event.listen(engine, "do_connect", lambda _d, _r, args, options: options.update(factory=Dying))
+backup(engine, Path(sys.argv[2]))
+"""
+
+
+def test_a_killed_backup_leaves_nothing_that_passes_for_one_and_the_next_works(
+    sqlite_engine: Engine, sqlite_database: str, tmp_path: Path
+) -> None:
+    add_subscribers(sqlite_engine, ["a@example.org"])
+    copy = tmp_path / "copy.db"
+    killed = subprocess.run([sys.executable, "-c", KILLED_IN_THE_MIDDLE, sqlite_database, str(copy)])
+    assert killed.returncode == -9
+    assert not copy.exists()
+    backup(sqlite_engine, copy)
+    assert read_addresses(copy) == ["a@example.org"]
+    assert [path.name for path in tmp_path.iterdir() if path.name.startswith("copy")] == ["copy.db"]
+    assert stat.S_IMODE(copy.stat().st_mode) == 0o600
+
+
+def read_addresses(path: Path) -> list[str]:
+    connection = sqlite3.connect(path)
+    try:
+        return [row[0] for row in connection.execute("SELECT email FROM subscriber")]
+    finally:
+        connection.close()
+
+
+def test_two_backups_to_one_file_do_not_write_over_each_other(sqlite_engine: Engine, tmp_path: Path) -> None:
+    copy = tmp_path / "copy.db"
+    with backup_module._partial_file(copy), pytest.raises(BackupError, match="Another backup"):
+        backup(sqlite_engine, copy)
+    backup(sqlite_engine, copy)
+
+
+def test_a_file_that_appears_meanwhile_is_not_overwritten(
+    sqlite_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = tmp_path / "copy.db"
+    make = backup_module._copy
+
+    def make_slowly(engine: Engine, partial: Path) -> None:
+        make(engine, partial)
+        copy.write_text("precious")
+
+    monkeypatch.setattr(backup_module, "_copy", make_slowly)
+    with pytest.raises(BackupError, match="exists and is not overwritten"):
+        backup(sqlite_engine, copy)
+    assert copy.read_text() == "precious"
+    assert not (tmp_path / "copy.db.partial").exists()
+
+
+def test_a_disk_without_links_takes_a_backup_too(
+    sqlite_engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    backup(sqlite_engine, tmp_path / "copy.db")
+    assert read_addresses(tmp_path / "copy.db") == []
+
+
+def test_a_database_without_tables_is_no_backup(tmp_path: Path) -> None:
+    engine = open_engine("sqlite:///empty.db", root=tmp_path)
+    with pytest.raises(BackupError, match="tables are missing"):
+        backup(engine, tmp_path / "copy.db")
+    engine.dispose()
+    assert not (tmp_path / "copy.db").exists()
+
+
+def test_a_restored_copy_sends_nothing_by_itself_and_says_why(sqlite_engine: Engine, tmp_path: Path) -> None:
+    numbers = {
+        state: add_campaign(sqlite_engine, [f"{state}@example.org"], state=state, digest="d")
+        for state in CampaignState
+    }
+    approved = add_campaign(
+        sqlite_engine, 0, state=CampaignState.scheduled, approved_digest="d", scheduled_at=START
+    )
+    canary = add_campaign(sqlite_engine, 0, state=CampaignState.paused, canary=5, canary_until=START)
+    copy = tmp_path / "copy.db"
+    backup(sqlite_engine, copy)
+    assert [path.name for path in tmp_path.glob("copy.db*")] == ["copy.db"]
+    restored = open_engine(f"sqlite:///{copy}", root=tmp_path)
+    before = {state: read_campaign(sqlite_engine, number) for state, number in numbers.items()}
+    after = {state: read_campaign(restored, number) for state, number in numbers.items()}
+    for state in set(CampaignState) - {CampaignState.sending, CampaignState.scheduled}:
+        assert after[state] == before[state]
+    assert before[CampaignState.sending].state is CampaignState.sending
+    sending, scheduled = after[CampaignState.sending], after[CampaignState.scheduled]
+    assert (sending.state, scheduled.state) == (CampaignState.paused, CampaignState.draft)
+    assert sending.state_reason.startswith("The database was restored from a backup made on ")
+    assert "Compare with the relay's log" in sending.state_reason
+    assert (scheduled.scheduled_at, is_held(scheduled.state_reason)) == (None, True)
+    assert read_campaign(restored, approved).state is CampaignState.approved
+    waits = read_campaign(restored, canary)
+    assert (waits.state, waits.canary_until, is_held(waits.state_reason)) == (
+        CampaignState.paused,
+        None,
+        True,
+    )
+    with contextlib.closing(Ledger(restored, numbers[CampaignState.sending], "us")) as ledger:
+        assert ledger.claim(10) == []
+    restored.dispose()

@@ -185,6 +185,47 @@ def test_records_of_an_older_database_stay_and_stay_kept(empty_engine: Engine) -
         connection.execute(text("UPDATE consent_record SET event = 'erased'"))
 
 
+def test_earlier_campaigns_get_the_subject_of_their_content(empty_engine: Engine) -> None:
+    upgrade_to(empty_engine, "0010_approval")
+    values = {
+        "edition": "e",
+        "title": "t",
+        "segment": "all",
+        "state": "sending",
+        "state_reason": "",
+        "digest": "",
+        "in_doubt_policy": "hold",
+        "approved_by": "",
+        "approved_digest": "",
+        "audience": 0,
+        "created_at": AT,
+    }
+    bodies = {1: b'{"version": 2, "subject": "\xe6\x98\xa5"}', 2: b"not JSON", 3: None}
+    for number, body in bodies.items():
+        insert_row(empty_engine, "campaign", id=number, language="zh", **values)
+        if body is not None:
+            insert_row(empty_engine, "campaign_content", campaign_id=number, language="zh", body=body)
+    insert_row(empty_engine, "campaign_content", campaign_id=1, language="en", body=b'{"subject": "Spring"}')
+    schema.upgrade(empty_engine)
+    with empty_engine.connect() as connection:
+        subjects = connection.execute(text("SELECT subject FROM campaign ORDER BY id")).scalars().all()
+    assert subjects == ["春", "", ""]
+
+
+def test_mails_that_wait_in_an_older_database_stay_in_line(empty_engine: Engine) -> None:
+    upgrade_to(empty_engine, "0010_approval")
+    texts = dict.fromkeys(("detail", "token", "wording", "wording_version", "origin", "reason"), "")
+    values = {"kind": "confirm", "email": "a@example.org", "language": "en", "attempts": 0, **texts}
+    insert_row(empty_engine, "letter", id=1, asked_at=AT, not_before=AT, **values)
+    schema.upgrade(empty_engine)
+    insert_row(empty_engine, "letter", id=2, asked_at=AT, not_before=AT, network_rank=1, **values)
+    with empty_engine.connect() as connection:
+        assert connection.execute(text("SELECT id, network_rank FROM letter ORDER BY 1")).all() == [
+            (1, 0),
+            (2, 1),
+        ]
+
+
 def upgrade_to(engine: Engine, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(schema.MIGRATIONS))

@@ -20,7 +20,7 @@ def test_twenty_of_twenty_five_that_fail_for_our_fault_trip_the_breaker(outcome:
     assert breaker.record(19, outcome) == list(range(20))
 
 
-def test_what_was_still_on_its_way_is_taken_back_too() -> None:
+def test_refusals_that_arrive_after_the_trip_are_taken_back_too() -> None:
     breaker = CircuitBreaker()
     for number in range(20):
         breaker.record(number, POLICY)
@@ -34,18 +34,18 @@ def test_dead_addresses_and_ordinary_answers_never_trip_it(outcome: Outcome) -> 
     assert not any(breaker.record(number, outcome) for number in range(100))
 
 
-def test_a_server_that_takes_every_third_reader_does_not_trip_it() -> None:
+def test_a_server_that_accepts_every_third_reader_does_not_trip_it() -> None:
     breaker = CircuitBreaker()
     assert not any(breaker.record(n, SENT if n % 3 == 0 else POLICY) for n in range(300))
 
 
-def test_a_break_is_explained_by_its_example_however_many_answers_were_still_on_their_way() -> None:
+def test_a_trip_is_explained_with_the_last_refusal() -> None:
     words = explain_trip(classify_reply(Stage.rcpt, 554, "5.7.1 We know you"))
     assert "20 of the last 25 messages" in words
     assert words.endswith("554 5.7.1 We know you")
 
 
-def test_a_list_with_too_many_dead_addresses_among_the_first_stops() -> None:
+def test_too_many_dead_addresses_among_the_first_trip_it() -> None:
     breaker = CircuitBreaker(0.1)
     for number in range(199):
         assert breaker.record(number, DEAD if number < 21 else SENT) == []
@@ -54,18 +54,18 @@ def test_a_list_with_too_many_dead_addresses_among_the_first_stops() -> None:
     assert breaker.reason.startswith(
         "Of the first 200 addresses, 21 were refused as dead, more than 10%. They are back in the queue."
     )
-    # Another connection had one more answer on its way.
+    # Another connection had one more reply under way.
     assert breaker.record(200, DEAD) == [200]
     assert breaker.record(201, POLICY) == []
     assert breaker.record(202, SENT) == []
 
 
-def test_a_tenth_of_dead_addresses_is_borne() -> None:
+def test_a_tenth_of_dead_addresses_is_tolerated() -> None:
     breaker = CircuitBreaker(0.1)
     assert not any(breaker.record(n, DEAD if n % 10 == 0 else SENT) for n in range(1000))
 
 
-def test_what_waits_is_not_handed_over() -> None:
+def test_deferred_readers_do_not_count() -> None:
     breaker = CircuitBreaker(0.1, first=10)
     for number in range(50):
         assert breaker.record(number, LATER) == []
@@ -74,25 +74,25 @@ def test_what_waits_is_not_handed_over() -> None:
     assert breaker.record(109, SENT) == [100, 101]
 
 
-def test_the_numbers_of_an_earlier_run_count() -> None:
+def test_the_counts_of_an_earlier_run_are_included() -> None:
     breaker = CircuitBreaker(0.1, handed_over=190, dead=[3, 7, *range(40, 58)])
     for number in range(9):
         assert breaker.record(200 + number, SENT) == []
     assert breaker.record(209, DEAD) == [3, 7, *range(40, 58), 209]
 
 
-def test_when_the_first_are_long_out_their_share_is_not_looked_at_again() -> None:
+def test_the_share_of_dead_addresses_is_checked_only_among_the_first() -> None:
     breaker = CircuitBreaker(0.1, handed_over=5000, dead=list(range(900)))
     assert not any(breaker.record(n, DEAD if n % 4 == 0 else SENT) for n in range(500))
 
 
-def test_a_person_who_resumes_is_not_stopped_twice_by_the_same_addresses() -> None:
+def test_the_same_dead_addresses_do_not_trip_it_again_after_a_resume() -> None:
     breaker = CircuitBreaker(0.1, handed_over=179)
     assert not any(breaker.record(number, DEAD, attempts=1) for number in range(21))
     assert not any(breaker.record(number, DEAD, attempts=1) for number in range(50))
 
 
-def test_a_relay_that_calls_everybody_dead_in_the_same_words_stops() -> None:
+def test_dead_addresses_in_the_same_words_trip_it() -> None:
     breaker = CircuitBreaker(handed_over=200)
     for number in range(19):
         outcome = classify_reply(
@@ -106,7 +106,7 @@ def test_a_relay_that_calls_everybody_dead_in_the_same_words_stops() -> None:
     assert breaker.reason.endswith("550 5.1.1 <z@example.org>: User unknown (id 99)")
 
 
-def test_dead_addresses_in_several_words_are_a_bad_stretch_of_the_list() -> None:
+def test_dead_addresses_in_different_words_do_not_trip_it() -> None:
     breaker = CircuitBreaker(handed_over=200)
     words = ["No such user", "User unknown", "Mailbox does not exist"]
     outcomes = [classify_reply(Stage.rcpt, 550, f"5.1.1 {text}") for text in words]

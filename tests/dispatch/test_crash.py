@@ -1,4 +1,4 @@
-"""kill -9 of a process that is sending, again and again, judged by what the server got."""
+"""Sending processes killed with SIGKILL, again and again, and what the server received."""
 
 import random
 import subprocess
@@ -58,12 +58,12 @@ class Killer:
         """Start one and kill it at some moment after the ledger knows of ``at_least`` sent."""
         process = self.start()
         wait_until(lambda: self.count_sent() >= at_least, what=f"{at_least} sent", seconds=120)
-        time.sleep(random.uniform(0, 0.02))  # a moment nobody chose
+        time.sleep(random.uniform(0, 0.02))  # at a random moment
         process.kill()
         process.communicate()
         assert process.returncode == -9, "it ended before it was killed"
         self.await_its_backends()
-        self.note_doubts()
+        self.note_in_doubt()
 
     def await_its_backends(self) -> None:
         """PostgreSQL still commits what a killed client asked for; then the ledger is what it left."""
@@ -79,7 +79,7 @@ class Killer:
         with self.engine.connect() as connection:
             return connection.execute(text(others)).scalar_one()
 
-    def note_doubts(self) -> None:
+    def note_in_doubt(self) -> None:
         """What a report would name now."""
         states = read_states(self.engine)
         in_doubt = {address for address, state in states.items() if state is S.in_doubt}
@@ -133,14 +133,14 @@ def resend_what_is_in_doubt(killer: Killer) -> None:
         killer.finish("resend")
 
 
-def test_ten_kills_lose_nobody_and_name_every_duplicate(
+def test_ten_kills_lose_nobody_and_every_duplicate_was_in_doubt(
     sqlite_engine: Engine, sqlite_database: str, tmp_path: Path
 ) -> None:
     hold = InDoubtPolicy.hold
     crash(sqlite_engine, sqlite_database, tmp_path, readers=2000, kills=10, policy=hold)
 
 
-def test_kills_of_a_campaign_that_resends_lose_nobody_and_name_every_duplicate(
+def test_kills_of_a_campaign_that_resends_lose_nobody_and_every_duplicate_was_in_doubt(
     engine: Engine, database: str, tmp_path: Path
 ) -> None:
     crash(engine, database, tmp_path, readers=400, kills=5, policy=InDoubtPolicy.resend)
@@ -148,13 +148,13 @@ def test_kills_of_a_campaign_that_resends_lose_nobody_and_name_every_duplicate(
 
 @pytest.mark.soak
 @pytest.mark.parametrize("policy", InDoubtPolicy)
-def test_fifty_kills_lose_nobody_and_name_every_duplicate(
+def test_fifty_kills_lose_nobody_and_every_duplicate_was_in_doubt(
     engine: Engine, database: str, tmp_path: Path, policy: InDoubtPolicy
 ) -> None:
     crash(engine, database, tmp_path, readers=10_000, kills=50, policy=policy)
 
 
-def test_of_two_processes_on_one_campaign_one_may_die_and_nobody_gets_it_twice(
+def test_when_one_of_several_processes_is_killed_nobody_gets_two_copies(
     engine: Engine, database: str, tmp_path: Path
 ) -> None:
     add_campaign(engine, 600)
@@ -165,7 +165,7 @@ def test_of_two_processes_on_one_campaign_one_may_die_and_nobody_gets_it_twice(
         processes[0].kill()
         # The others find the dead one's deliveries by themselves, without a restart.
         assert [process.communicate()[0].strip() for process in processes] == ["", "finished", "finished"]
-        killer.note_doubts()
+        killer.note_in_doubt()
         states = Counter(read_states(engine).values())
         assert states[S.sent] + states[S.in_doubt] == 600
         assert max(killer.received.values()) == 1

@@ -1,13 +1,15 @@
 """The delivery queue: one commit for one turn of the loop, and no message is sent before it."""
 
+import contextlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any, cast
 
 import pytest
-from sqlalchemy import Engine
+from sqlalchemy import Engine, update
+from sqlalchemy.exc import OperationalError
 
-from mailer.database.models import CampaignState, DeliveryState
+from mailer.database.models import Campaign, CampaignState, DeliveryState, InDoubtPolicy
 from mailer.dispatch.circuit_breaker import CircuitBreaker
 from mailer.dispatch.deliveries.batch_writer import Batch, BatchResult
 from mailer.dispatch.deliveries.claims import Claim
@@ -26,17 +28,19 @@ from tests.factories.deliveries import (
     read_campaign,
     read_deliveries,
     read_states,
+    register_dispatchers,
     set_campaign_state,
     set_status,
 )
-from tests.smtp.fake_source import await_that, run, settle_down
+from tests.smtp.fake_source import await_condition, run, run_pending
 
 S = DeliveryState
 SENT = classify_reply(Stage.dot, 250, "2.0.0 queued")
+REFUSED_BEFORE_THE_BODY = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
 
 
 class WatchedLedger(Ledger):
-    """Keeps the batches it wrote; fails when told to."""
+    """Keeps the batches it wrote; fails while ``is_broken``."""
 
     batches: list[Batch]
     is_broken = False
@@ -65,7 +69,7 @@ class FakeScheduler:
         return Schedule(now=claims) if self._plan is None else self._plan(claims)
 
 
-class Run:
+class QueueHarness:
     """A queue with everything it needs."""
 
     def __init__(
@@ -98,109 +102,175 @@ class Run:
 
 @pytest.fixture
 def campaign(engine: Engine) -> int:
+    register_dispatchers(engine, "us")
     return add_campaign(engine, 3)
 
 
-def test_what_happens_in_one_moment_is_one_commit(engine: Engine, campaign: int) -> None:
+def test_everything_in_one_turn_of_the_loop_is_one_commit(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        started = Run(engine, campaign)
-        first, second, third = (started.take() for _ in range(3))
-        told: list[bool] = []
-        started.queue.request_send(first, told.append)
-        await settle_down()
-        started.queue.report(first, SENT)
-        started.queue.request_send(second, told.append)
-        started.queue.request_send(third, told.append)
-        assert (told, started.counts.current().sent) == ([True], 0)
-        await settle_down()
-        assert told == [True, True, True]
-        assert [(len(batch.sent), len(batch.starting)) for batch in started.ledger.batches] == [
+        harness = QueueHarness(engine, campaign)
+        first, second, third = (harness.take() for _ in range(3))
+        answers: list[bool] = []
+        harness.queue.request_send(first, answers.append)
+        await run_pending()
+        harness.queue.report(first, SENT)
+        harness.queue.request_send(second, answers.append)
+        harness.queue.request_send(third, answers.append)
+        assert (answers, harness.counts.current().sent) == ([True], 0)
+        await run_pending()
+        assert answers == [True, True, True]
+        assert [(len(batch.sent), len(batch.starting)) for batch in harness.ledger.batches] == [
             (0, 1),
             (1, 2),
         ]
-        assert started.counts.current() == Counts(audience=3, sent=1, queued=2)
-        started.ledger.close()
+        assert harness.counts.current() == Counts(audience=3, sent=1, queued=2)
+        harness.ledger.close()
 
     run(work())
     assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.in_doubt]
 
 
-def test_leave_is_given_only_once_it_is_on_record(engine: Engine, campaign: int) -> None:
+def test_permission_is_given_only_after_the_commit(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        started = Run(engine, campaign)
+        harness = QueueHarness(engine, campaign)
         seen: list[DeliveryState] = []
-        started.queue.request_send(
-            started.take(), lambda _: seen.append(read_states(engine)["reader0@example.org"])
+        harness.queue.request_send(
+            harness.take(), lambda _: seen.append(read_states(engine)["reader0@example.org"])
         )
         assert seen == []
-        await settle_down()
+        await run_pending()
         assert seen == [S.in_doubt]
-        started.ledger.close()
+        harness.ledger.close()
 
     run(work())
 
 
-def test_what_may_not_begin_goes_back_and_is_not_ours(engine: Engine, campaign: int) -> None:
+def test_a_delivery_refused_permission_goes_back_to_the_queue(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        started = Run(engine, campaign)
-        first, second, third = (started.take() for _ in range(3))
+        harness = QueueHarness(engine, campaign)
+        first, second, third = (harness.take() for _ in range(3))
         set_status(engine, second.subscriber.email, Status.unsubscribed)
-        told: dict[int, bool] = {}
+        answers: dict[int, bool] = {}
         for claim in (first, second):
-            started.queue.request_send(
-                claim, lambda may, number=claim.delivery_id: told.update({number: may})
+            harness.queue.request_send(
+                claim, lambda may, number=claim.delivery_id: answers.update({number: may})
             )
-        await await_that(lambda: started.queue.is_empty)
-        assert told == {first.delivery_id: True, second.delivery_id: False}
+        await await_condition(lambda: harness.queue.is_empty)
+        assert answers == {first.delivery_id: True, second.delivery_id: False}
         assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.claimed]
         set_campaign_state(engine, campaign, CampaignState.paused)
-        started.queue.request_send(third, lambda may: told.update({third.delivery_id: may}))
-        await await_that(lambda: started.queue.is_empty)
-        assert not told[third.delivery_id]
-        started.ledger.close()
+        harness.queue.request_send(third, lambda may: answers.update({third.delivery_id: may}))
+        await await_condition(lambda: harness.queue.is_empty)
+        assert not answers[third.delivery_id]
+        harness.ledger.close()
 
     run(work())
     assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.queued]
     assert [delivery.attempts for delivery in read_deliveries(engine).values()] == [1, 0, 0]
 
 
-def test_clearing_puts_ends_on_record_and_the_rest_back(engine: Engine, campaign: int) -> None:
+def test_flushing_records_outcomes_and_gives_back_the_rest(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        started = Run(engine, campaign)
-        first = started.take()
-        started.queue.request_send(first, lambda _: None)
-        await settle_down()
-        started.queue.report(first, SENT)
-        assert (len(started.queue), started.queue.is_empty) == (2, False)
-        started.queue.flush()
-        assert (len(started.queue), started.queue.is_empty) == (0, True)
-        assert started.counts.current() == Counts(audience=3, sent=1, queued=2)
-        started.ledger.close()
+        harness = QueueHarness(engine, campaign)
+        first = harness.take()
+        harness.queue.request_send(first, lambda _: None)
+        await run_pending()
+        harness.queue.report(first, SENT)
+        assert (len(harness.queue), harness.queue.is_empty) == (2, False)
+        harness.queue.flush()
+        assert (len(harness.queue), harness.queue.is_empty) == (0, True)
+        assert harness.counts.current() == Counts(audience=3, sent=1, queued=2)
+        harness.ledger.close()
 
     run(work())
     assert list(read_states(engine).values()) == [S.sent, S.queued, S.queued]
     assert {delivery.owner for delivery in read_deliveries(engine).values()} == {None}
 
 
-def test_an_end_that_is_no_longer_ours_is_not_told(engine: Engine, campaign: int) -> None:
+def test_what_was_taken_from_us_is_not_told_unless_its_reply_settles_it_and_we_show_that_we_live(
+    engine: Engine, campaign: int
+) -> None:
     async def work() -> None:
-        started = Run(engine, campaign)
-        first, second, _ = (started.take() for _ in range(3))
+        harness = QueueHarness(engine, campaign)
+        shown: list[None] = []
+        harness.queue.on_refused = lambda: shown.append(None)
+        first, second, third = (harness.take() for _ in range(3))
         for claim in (first, second):
-            started.queue.request_send(claim, lambda _: None)
-        await settle_down()
+            harness.queue.request_send(claim, lambda _: None)
+        await run_pending()
+        assert shown == []
         # Another dispatcher has taken us for dead, and over what we had in hand.
-        Ledger(engine, campaign, "them").rescue(["us"])
-        started.queue.report(first, SENT)
-        await await_that(lambda: started.queue.is_empty)
-        assert started.counts.current().sent == 0
-        started.ledger.close()
+        with contextlib.closing(Ledger(engine, campaign, "them")) as them:
+            them.rescue(["us"])
+        harness.queue.report(first, SENT)
+        await await_condition(lambda: harness.queue.is_empty)
+        assert (harness.counts.current().sent, len(shown)) == (1, 1)
+        harness.queue.report(second, REFUSED_BEFORE_THE_BODY)
+        await await_condition(lambda: harness.queue.is_empty)
+        assert (harness.counts.current().rejected, len(shown)) == (0, 2)
+        told: list[bool] = []
+        harness.queue.request_send(third, told.append)
+        await await_condition(lambda: harness.queue.is_empty)
+        # Asked once more when it was put back, which was refused as well.
+        assert (told, len(shown)) == ([False], 4)
+        harness.ledger.close()
 
     run(work())
-    assert read_states(engine)["reader0@example.org"] is S.in_doubt
+    assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.queued]
 
 
-def test_a_delivery_whose_turn_comes_soon_is_told_of_and_one_for_later_is_put_off(
+def test_what_is_being_sent_is_not_started_again_by_a_second_claim_of_ours(
+    engine: Engine, campaign: int
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Campaign).values(in_doubt_policy=InDoubtPolicy.resend))
+
+    async def work() -> None:
+        harness = QueueHarness(engine, campaign)
+        first, stale, _ = (harness.take() for _ in range(3))
+        harness.queue.request_send(first, lambda _: None)
+        await run_pending()
+        with contextlib.closing(Ledger(engine, campaign, "them")) as them:
+            them.rescue(["us"])
+        again = {claim.delivery_id: claim for claim in (harness.take() for _ in range(3))}
+        twin, other = again[first.delivery_id], again[stale.delivery_id]
+        told: list[bool] = []
+        harness.queue.request_send(twin, told.append)
+        for claim in (other, stale):
+            harness.queue.request_send(claim, told.append)
+        await await_condition(lambda: harness.queue.is_empty)
+        assert sorted(told) == [False, False, True]
+        # The claim that was not harness says nothing about the one that was.
+        harness.queue.report(stale, REFUSED_BEFORE_THE_BODY)
+        harness.queue.report(first, SENT)
+        await await_condition(lambda: harness.queue.is_empty)
+        assert list(read_states(engine).values()) == [S.sent, S.in_doubt, S.claimed]
+        harness.queue.report(other, SENT)
+        harness.queue.flush()
+        harness.ledger.close()
+
+    run(work())
+    assert list(read_states(engine).values())[:2] == [S.sent, S.sent]
+
+
+def test_a_dispatcher_that_cannot_show_that_it_lives_stops(engine: Engine, campaign: int) -> None:
+    def fail() -> None:
+        raise OperationalError("UPDATE", None, RuntimeError("gone"))
+
+    async def work() -> None:
+        harness = QueueHarness(engine, campaign)
+        claim = harness.take()
+        set_campaign_state(engine, campaign, CampaignState.paused)
+        harness.queue.on_refused = fail
+        harness.queue.request_send(claim, lambda _: None)
+        await run_pending()
+        assert isinstance(harness.queue.failure, OperationalError)
+        harness.ledger.close()
+
+    run(work())
+
+
+def test_a_delivery_due_soon_is_announced_and_one_due_later_is_deferred(
     engine: Engine, campaign: int
 ) -> None:
     async def work() -> None:
@@ -208,53 +278,53 @@ def test_a_delivery_whose_turn_comes_soon_is_told_of_and_one_for_later_is_put_of
             if not claims:
                 return Schedule()
             now, soon, later = claims
-            at = started.ledger.now() + timedelta(hours=1)
+            at = harness.ledger.now() + timedelta(hours=1)
             return Schedule(now=[now], soon=[(soon, 0.01)], later={"too many to b.example": [(later, at)]})
 
-        started = Run(engine, campaign, plan)
-        assert started.take().subscriber.email == "reader0@example.org"
-        assert (len(started.queue), started.queue.is_empty, started.changes) == (0, False, 0)
-        await await_that(lambda: started.changes == 1)
-        assert started.take().subscriber.email == "reader1@example.org"
-        started.ledger.close()
+        harness = QueueHarness(engine, campaign, plan)
+        assert harness.take().subscriber.email == "reader0@example.org"
+        assert (len(harness.queue), harness.queue.is_empty, harness.changes) == (0, False, 0)
+        await await_condition(lambda: harness.changes == 1)
+        assert harness.take().subscriber.email == "reader1@example.org"
+        harness.ledger.close()
 
     run(work())
     later = read_deliveries(engine)["reader2@example.org"]
     assert (later.state, later.reason, later.attempts) == (S.deferred, "too many to b.example", 0)
 
 
-def test_nothing_begins_once_the_ledger_has_failed(engine: Engine, campaign: int) -> None:
+def test_nothing_is_sent_once_the_ledger_has_failed(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        started = Run(engine, campaign)
-        first, second, _ = (started.take() for _ in range(3))
-        told: list[bool] = []
-        started.ledger.is_broken = True
-        started.queue.request_send(first, told.append)
-        await settle_down()
-        started.ledger.is_broken = False
-        started.queue.request_send(second, told.append)
-        started.queue.report(first, SENT)
-        await settle_down()
-        started.queue.flush()
-        # Not even a no: what is on record is not known, and whoever rescues it will find out.
-        assert (told, started.counts.current().sent, started.ledger.batches) == ([], 0, [])
-        assert ("disk full" in str(started.queue.failure), started.changes) == (True, 1)
-        assert not started.queue.refill()
-        started.ledger.close()
+        harness = QueueHarness(engine, campaign)
+        first, second, _ = (harness.take() for _ in range(3))
+        answers: list[bool] = []
+        harness.ledger.is_broken = True
+        harness.queue.request_send(first, answers.append)
+        await run_pending()
+        harness.ledger.is_broken = False
+        harness.queue.request_send(second, answers.append)
+        harness.queue.report(first, SENT)
+        await run_pending()
+        harness.queue.flush()
+        # Not even a refusal: what was committed is unknown, and a rescue will find out.
+        assert (answers, harness.counts.current().sent, harness.ledger.batches) == ([], 0, [])
+        assert ("disk full" in str(harness.queue.failure), harness.changes) == (True, 1)
+        assert not harness.queue.refill()
+        harness.ledger.close()
 
     run(work())
     assert set(read_states(engine).values()) == {S.claimed}
 
 
-def test_the_next_are_looked_at_without_taking_them(engine: Engine, campaign: int) -> None:
+def test_refilling_takes_no_delivery_from_the_queue(engine: Engine, campaign: int) -> None:
     async def work() -> None:
-        started = Run(engine, campaign)
-        assert started.queue.refill()
-        assert len(started.queue) == 3
-        taken = [started.take().subscriber.email for _ in range(3)]
+        harness = QueueHarness(engine, campaign)
+        assert harness.queue.refill()
+        assert len(harness.queue) == 3
+        taken = [harness.take().subscriber.email for _ in range(3)]
         assert taken == [f"reader{number}@example.org" for number in range(3)]
-        assert not started.queue.refill()
-        started.ledger.close()
+        assert not harness.queue.refill()
+        harness.ledger.close()
 
     run(work())
 
@@ -266,31 +336,31 @@ def test_a_message_that_cannot_be_built_fails_alone(engine: Engine, campaign: in
         return build_plain(claim)
 
     async def work() -> None:
-        started = Run(engine, campaign, build=build)
-        assert started.queue.build(started.take()) is None
-        assert started.queue.build(started.take()) is not None
-        await settle_down()
-        assert started.counts.current() == Counts(audience=3, failed=1, queued=2)
-        started.queue.flush()
-        started.ledger.close()
+        harness = QueueHarness(engine, campaign, build=build)
+        assert harness.queue.build(harness.take()) is None
+        assert harness.queue.build(harness.take()) is not None
+        await run_pending()
+        assert harness.counts.current() == Counts(audience=3, failed=1, queued=2)
+        harness.queue.flush()
+        harness.ledger.close()
 
     run(work())
     assert read_deliveries(engine)["reader0@example.org"].reason == "reader0 has no name"
 
 
-def test_a_campaign_that_the_breaker_pauses_stops_the_queue(engine: Engine) -> None:
+def test_the_queue_stops_when_the_breaker_pauses_the_campaign(engine: Engine) -> None:
     campaign = add_campaign(engine, 25)
     fault = Outcome(verdict=Verdict.rejected, stage=Stage.rcpt, code=554, text="5.7.1 We know you")
 
     async def work() -> None:
-        started = Run(engine, campaign)
+        harness = QueueHarness(engine, campaign)
         for _ in range(20):
-            started.queue.report(started.take(), fault)
-        assert not started.queue.is_stopped
-        await settle_down()
-        assert (started.queue.is_stopped, started.changes) == (True, 1)
-        started.queue.flush()
-        started.ledger.close()
+            harness.queue.report(harness.take(), fault)
+        assert not harness.queue.is_stopped
+        await run_pending()
+        assert (harness.queue.is_stopped, harness.changes) == (True, 1)
+        harness.queue.flush()
+        harness.ledger.close()
 
     run(work())
     assert set(read_states(engine).values()) == {S.queued}

@@ -1,4 +1,4 @@
-"""Whole runs against real servers, judged by what the ledger says and what the server got."""
+"""Whole runs against real servers, compared with the ledger and with what the server received."""
 
 import re
 import threading
@@ -36,10 +36,11 @@ from tests.factories.deliveries import (
 )
 from tests.servers.misbehaving_smtp import DROP, HANG, MisbehavingServer, Stage
 from tests.servers.process import free_port, wait_until
+from tests.servers.scripted_smtp import ScriptedServer
 from tests.servers.smtp_sink import smtp_sink
 
 S = DeliveryState
-HASTE = BackoffPolicy(initial_delay=0.01, max_delay=0.05)
+FAST_BACKOFF = BackoffPolicy(initial_delay=0.01, max_delay=0.05)
 SENDER = SenderSettings(
     name="News", address="news@example.org", organisation="Office", postal_address="1 Street, Town"
 )
@@ -56,7 +57,7 @@ def run(engine: Engine, tmp_path: Path) -> Callable[..., RunResult]:
 
     def run(url: str, *, connections: int = 3, build: Any = build_plain, **options: Any) -> RunResult:
         settings = make_settings(url, connections=connections)
-        relays = open_relays(settings, tmp_path, backoff=options.pop("patience", HASTE))
+        relays = open_relays(settings, tmp_path, backoff=options.pop("backoff", FAST_BACKOFF))
         return dispatch(
             engine,
             options.pop("campaign", 1),
@@ -87,6 +88,22 @@ def test_everybody_gets_it_once_and_the_campaign_is_finished(
     assert read_campaign(engine, 1).finished_at is not None
 
 
+@pytest.mark.parametrize("setting", ["address", "bounces_to"])
+def test_a_sender_with_a_domain_of_other_letters_needs_nothing_special_of_the_relay(
+    sqlite_engine: Engine, tmp_path: Path, setting: str
+) -> None:
+    add_campaign(sqlite_engine, 1)
+    with ScriptedServer(extensions=("PIPELINING", "8BITMIME")) as server:
+        sender = SENDER.model_copy(update={setting: "news@m\u00fcnchen.example"})
+        settings = make_settings(server.url).model_copy(update={"sender": sender})
+        relays = open_relays(settings, tmp_path, backoff=FAST_BACKOFF)
+        ending = dispatch(
+            sqlite_engine, 1, relays=relays, settings=settings, root=tmp_path, build_message=build_plain
+        )
+        assert [mail.sender for mail in server.kept] == ["news@xn--mnchen-3ya.example"]
+    assert ending.outcome is RunOutcome.finished
+
+
 def test_every_message_arrives_as_it_was_built(engine: Engine, run: Callable[..., RunResult]) -> None:
     add_campaign(engine, 5)
     built: dict[str, bytes] = {}
@@ -100,7 +117,7 @@ def test_every_message_arrives_as_it_was_built(engine: Engine, run: Callable[...
     assert {mail.recipient: mail.content for mail in server.received} == kept
 
 
-def test_a_run_ends_with_its_last_message_and_not_at_the_next_look(
+def test_a_run_ends_with_its_last_message_and_not_at_the_next_poll(
     engine: Engine, run: Callable[..., RunResult], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mailer.dispatch.dispatcher._POLL_SECONDS", 3600)
@@ -121,7 +138,7 @@ def test_a_second_run_sends_nothing(engine: Engine, run: Callable[..., RunResult
         assert len(server.received) == 5
 
 
-def test_a_server_that_keeps_the_mail_and_drops_the_line_leaves_everybody_in_doubt(
+def test_a_server_that_accepts_the_mail_and_disconnects_leaves_everybody_in_doubt(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, 40)
@@ -135,7 +152,7 @@ def test_a_server_that_keeps_the_mail_and_drops_the_line_leaves_everybody_in_dou
 
 @pytest.mark.parametrize("stage", ["CONNECT", "EHLO", "MAIL", "RCPT", "DATA"])
 @pytest.mark.parametrize("flag", ["-q", "-Q"])
-def test_a_server_that_drops_before_the_message_touches_nobody_and_pauses(
+def test_a_server_that_disconnects_before_the_message_pauses_the_campaign(
     engine: Engine, run: Callable[..., RunResult], flag: str, stage: str
 ) -> None:
     add_campaign(engine, 12)
@@ -148,7 +165,7 @@ def test_a_server_that_drops_before_the_message_touches_nobody_and_pauses(
     assert flag == "-q" or "421" in ending.reason
 
 
-def test_421_after_the_dot_defers(engine: Engine, run: Callable[..., RunResult]) -> None:
+def test_a_421_after_the_final_dot_defers_the_message(engine: Engine, run: Callable[..., RunResult]) -> None:
     add_campaign(engine, 3)
     with smtp_sink("-Q", ".") as sink:
         ending = run(sink.url)
@@ -170,7 +187,7 @@ def test_a_server_that_says_not_now_defers_everybody(
     assert read_deliveries(engine)["reader0@example.org"].reason.startswith("4.2.0 Not now")
 
 
-def test_a_server_that_knows_none_of_the_readers_rejects_each(
+def test_a_server_that_knows_none_of_the_readers_rejects_each_of_them(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, 60)
@@ -181,7 +198,7 @@ def test_a_server_that_knows_none_of_the_readers_rejects_each(
 
 
 @pytest.mark.parametrize("stage", ["MAIL", "DATA", "."])
-def test_a_server_that_refuses_the_sender_or_the_message_pauses_and_bounces_nobody(
+def test_a_refused_sender_or_message_pauses_the_campaign_and_rejects_nobody(
     engine: Engine, run: Callable[..., RunResult], stage: str
 ) -> None:
     add_campaign(engine, 40)
@@ -195,7 +212,7 @@ def test_a_server_that_refuses_the_sender_or_the_message_pauses_and_bounces_nobo
     )
 
 
-def test_a_relay_that_refuses_all_readers_by_policy_pauses_and_takes_the_refusals_back(
+def test_refusals_of_all_readers_by_policy_are_taken_back_and_pause_the_campaign(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, 100)
@@ -207,7 +224,7 @@ def test_a_relay_that_refuses_all_readers_by_policy_pauses_and_takes_the_refusal
     assert ending.counts.balances
 
 
-def test_each_reader_gets_what_the_server_says_about_them(
+def test_each_delivery_records_what_the_server_said_about_its_reader(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, ["good@example.org", "gone@example.org", "full@example.org", "spam@example.org"])
@@ -231,7 +248,9 @@ def test_each_reader_gets_what_the_server_says_about_them(
     assert words["spam@example.org"] == (550, "5.7.1 Blocked")
 
 
-def test_a_greylisted_reader_gets_it_at_the_next_try(engine: Engine, run: Callable[..., RunResult]) -> None:
+def test_a_greylisted_reader_gets_the_message_at_the_next_attempt(
+    engine: Engine, run: Callable[..., RunResult]
+) -> None:
     add_campaign(engine, 3)
     clock = FakeClock()
     with MisbehavingServer() as server:
@@ -244,7 +263,7 @@ def test_a_greylisted_reader_gets_it_at_the_next_try(engine: Engine, run: Callab
         assert run(server.url, clock=clock).counts == Counts(audience=3, sent=3)
 
 
-def test_a_run_can_stay_for_the_deferred(engine: Engine, run: Callable[..., RunResult]) -> None:
+def test_a_run_can_wait_for_deferred_readers(engine: Engine, run: Callable[..., RunResult]) -> None:
     add_campaign(engine, 2)
     with MisbehavingServer() as server:
         server.answer(Stage.rcpt, "450 4.7.1 Try again in 1 second", times=1)
@@ -252,7 +271,9 @@ def test_a_run_can_stay_for_the_deferred(engine: Engine, run: Callable[..., RunR
     assert (ending.outcome, ending.counts.sent) == (RunOutcome.finished, 2)
 
 
-def test_a_session_limit_costs_nobody_anything(engine: Engine, run: Callable[..., RunResult]) -> None:
+def test_every_reader_is_reached_despite_a_limit_per_session(
+    engine: Engine, run: Callable[..., RunResult]
+) -> None:
     add_campaign(engine, 30)
     with MisbehavingServer() as server:
         # After every message the next MAIL on the connection is refused.
@@ -272,18 +293,20 @@ def test_a_session_limit_costs_nobody_anything(engine: Engine, run: Callable[...
     assert server.connections > 5
 
 
-def test_passing_trouble_is_waited_out(engine: Engine, run: Callable[..., RunResult]) -> None:
+def test_temporary_failures_are_retried(engine: Engine, run: Callable[..., RunResult]) -> None:
     add_campaign(engine, 10)
     with MisbehavingServer() as server:
         server.answer(Stage.connect, "421 4.3.2 Busy", times=3)
         server.answer(Stage.mail, DROP, times=2)
         server.answer(Stage.rcpt, "421 4.3.2 Busy", times=2)
-        patience = BackoffPolicy(max_failures=20, initial_delay=0.01, max_delay=0.02)
-        ending = run(server.url, patience=patience)
+        backoff = BackoffPolicy(max_failures=20, initial_delay=0.01, max_delay=0.02)
+        ending = run(server.url, backoff=backoff)
     assert ending.counts == Counts(audience=10, sent=10)
 
 
-def test_nobody_listening_pauses_after_some_patience(engine: Engine, run: Callable[..., RunResult]) -> None:
+def test_an_unreachable_server_pauses_the_campaign_after_several_attempts(
+    engine: Engine, run: Callable[..., RunResult]
+) -> None:
     add_campaign(engine, 5)
     ending = run(f"smtp://127.0.0.1:{free_port()}")
     assert (ending.outcome, ending.counts.queued) == (RunOutcome.paused, 5)
@@ -309,7 +332,7 @@ def test_a_message_that_cannot_be_built_fails_alone(engine: Engine, run: Callabl
     assert deliveries["reader4@example.org"].reason == "ZeroDivisionError: division by zero"
 
 
-def test_an_edition_that_cannot_be_built_for_anybody_pauses_and_fails_nobody(
+def test_an_edition_that_cannot_be_built_pauses_the_campaign_and_fails_nobody(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, 60)
@@ -324,7 +347,7 @@ def test_an_edition_that_cannot_be_built_for_anybody_pauses_and_fails_nobody(
     assert "the template is gone" in ending.reason
 
 
-def test_a_reader_who_leaves_while_the_server_is_asked_gets_nothing(
+def test_a_reader_who_unsubscribes_before_data_gets_nothing(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, 3)
@@ -346,7 +369,7 @@ def test_a_reader_who_leaves_while_the_server_is_asked_gets_nothing(
     ("state", "how"),
     [(CampaignState.paused, RunOutcome.paused), (CampaignState.cancelled, RunOutcome.cancelled)],
 )
-def test_a_pause_or_cancellation_from_outside_ends_the_run(
+def test_pausing_or_cancelling_the_campaign_ends_the_run(
     engine: Engine, run: Callable[..., RunResult], state: CampaignState, how: RunOutcome
 ) -> None:
     add_campaign(engine, 200)
@@ -364,7 +387,7 @@ def test_a_pause_or_cancellation_from_outside_ends_the_run(
     assert ending.counts.sent + ending.counts.queued == 200
 
 
-def test_a_stop_finishes_the_messages_in_hand_and_gives_back_the_rest(
+def test_a_stop_finishes_the_current_messages_and_gives_back_the_rest(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, 200)
@@ -385,9 +408,7 @@ def test_a_stop_finishes_the_messages_in_hand_and_gives_back_the_rest(
         assert max(Counter(server.recipients).values()) == 1
 
 
-def test_progress_is_told_and_ends_with_the_last_numbers(
-    engine: Engine, run: Callable[..., RunResult]
-) -> None:
+def test_progress_is_reported_up_to_the_final_counts(engine: Engine, run: Callable[..., RunResult]) -> None:
     add_campaign(engine, 30, rate=60.0)
     told: list[Counts] = []
     main = threading.get_ident()
@@ -403,7 +424,7 @@ def test_progress_is_told_and_ends_with_the_last_numbers(
     assert [counts.settled for counts in told] == sorted(counts.settled for counts in told)
 
 
-def test_doubts_are_held_until_a_person_decides_and_keep_their_message_id(
+def test_deliveries_in_doubt_are_held_until_a_person_decides_and_keep_their_message_id(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, 10)
@@ -421,7 +442,7 @@ def test_doubts_are_held_until_a_person_decides_and_keep_their_message_id(
         assert sorted(ids.values()) == [1] * 6 + [2] * 4
 
 
-def test_a_campaign_that_resends_does_so_at_the_next_run_and_not_for_ever(
+def test_a_campaign_that_resends_does_so_once_at_the_next_run(
     engine: Engine, run: Callable[..., RunResult]
 ) -> None:
     add_campaign(engine, 5, in_doubt_policy=InDoubtPolicy.resend)
@@ -449,7 +470,7 @@ def test_two_dispatchers_on_one_campaign_never_send_twice(
     assert [ending.counts for ending in endings] == [Counts(audience=150, sent=150)] * 2
 
 
-def test_a_rate_is_kept_over_all_connections(engine: Engine, run: Callable[..., RunResult]) -> None:
+def test_a_rate_applies_to_all_connections_together(engine: Engine, run: Callable[..., RunResult]) -> None:
     add_campaign(engine, 30, rate=100.0)
     with MisbehavingServer() as server:
         assert run(server.url).counts.sent == 30
@@ -486,9 +507,7 @@ def test_a_ledger_that_fails_stops_everything_and_says_so(
         assert max(Counter(server.recipients).values()) == 1
 
 
-def test_a_slow_final_answer_is_waited_for_when_stopping(
-    engine: Engine, run: Callable[..., RunResult]
-) -> None:
+def test_a_stop_waits_for_a_slow_final_reply(engine: Engine, run: Callable[..., RunResult]) -> None:
     add_campaign(engine, 10)
     stop = threading.Event()
     with smtp_sink("-W", ".:1") as sink:
@@ -505,7 +524,9 @@ def test_a_slow_final_answer_is_waited_for_when_stopping(
     assert ending.counts.in_doubt == 0
 
 
-def test_a_silent_server_after_the_dot_is_a_doubt(engine: Engine, tmp_path: Path) -> None:
+def test_a_server_silent_after_the_final_dot_leaves_the_message_in_doubt(
+    engine: Engine, tmp_path: Path
+) -> None:
     add_campaign(engine, 2)
     with MisbehavingServer() as server:
         server.answer(Stage.dot, HANG, only="reader1")
@@ -525,9 +546,7 @@ def test_a_silent_server_after_the_dot_is_a_doubt(engine: Engine, tmp_path: Path
     assert "timed out" in read_deliveries(engine)["reader1@example.org"].reason
 
 
-def test_nothing_of_a_run_is_left_behind(
-    engine: Engine, run: Callable[..., RunResult], tmp_path: Path
-) -> None:
+def test_a_run_leaves_nothing_behind(engine: Engine, run: Callable[..., RunResult], tmp_path: Path) -> None:
     add_campaign(engine, 3)
     with MisbehavingServer() as server:
         run(server.url)

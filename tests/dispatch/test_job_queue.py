@@ -1,4 +1,4 @@
-"""The engine for many machines: jobs that wake workers, and nothing that depends on them."""
+"""The job queue for several machines: jobs wake workers, and nothing depends on them."""
 
 import threading
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ def postgres(postgres_database: str, tmp_path: Path) -> Iterator[Engine]:
     engine.dispose()
 
 
-def hand_out(engine: Engine, campaign_id: int, audience: int) -> int:
+def enqueue(engine: Engine, campaign_id: int, audience: int) -> int:
     with engine.begin() as connection:
         return enqueue_jobs(connection, campaign_id, audience)
 
@@ -40,8 +40,8 @@ def count(engine: Engine, condition: str = "true") -> int:
         return found
 
 
-class Running:
-    """An engine in a thread of the test; ``worked`` are the campaigns it was given."""
+class RunningWorker:
+    """A worker in a thread of the test; ``worked`` are the campaigns it was given."""
 
     def __init__(self, engine: Engine) -> None:
         self.worked: list[int] = []
@@ -56,7 +56,7 @@ class Running:
         self.worked.append(campaign_id)
         self.hold.wait(20)
 
-    def __enter__(self) -> "Running":
+    def __enter__(self) -> "RunningWorker":
         self._thread.start()
         return self
 
@@ -70,14 +70,14 @@ class Running:
 @pytest.mark.parametrize(
     ("audience", "jobs"), [(0, 0), (1, 1), (500, 1), (501, 2), (16_000, 32), (1_000_000, 32)]
 )
-def test_there_is_a_job_for_each_five_hundred_readers_up_to_a_bound(
+def test_there_is_a_job_for_every_500_readers_up_to_a_maximum(
     postgres: Engine, audience: int, jobs: int
 ) -> None:
-    assert hand_out(postgres, 7, audience) == jobs
+    assert enqueue(postgres, 7, audience) == jobs
     assert count(postgres) == jobs
 
 
-def test_jobs_are_handed_out_with_the_transaction_or_not_at_all(postgres: Engine) -> None:
+def test_jobs_are_queued_with_the_transaction_or_not_at_all(postgres: Engine) -> None:
     with postgres.connect() as connection:
         enqueue_jobs(connection, 7, 100)
         connection.rollback()
@@ -85,7 +85,7 @@ def test_jobs_are_handed_out_with_the_transaction_or_not_at_all(postgres: Engine
 
 
 def test_sqlite_has_no_jobs(sqlite_engine: Engine) -> None:
-    assert hand_out(sqlite_engine, 7, 100) == 0
+    assert enqueue(sqlite_engine, 7, 100) == 0
     assert not prepare_job_queue(sqlite_engine)
 
 
@@ -93,24 +93,24 @@ def test_a_database_without_the_tables_gets_them_when_a_worker_starts(
     empty_postgres_database: str, tmp_path: Path
 ) -> None:
     engine = open_engine(empty_postgres_database, root=tmp_path)
-    assert hand_out(engine, 7, 100) == 0
+    assert enqueue(engine, 7, 100) == 0
     assert prepare_job_queue(engine)
     assert prepare_job_queue(engine)
-    assert hand_out(engine, 7, 100) == 1
+    assert enqueue(engine, 7, 100) == 1
     engine.dispose()
 
 
-def test_a_job_handed_out_beside_a_worker_is_carried_out_and_forgotten(postgres: Engine) -> None:
-    with Running(postgres) as running:
-        hand_out(postgres, 7, 1_200)
+def test_a_job_is_run_by_a_running_worker_and_deleted(postgres: Engine) -> None:
+    with RunningWorker(postgres) as running:
+        enqueue(postgres, 7, 1_200)
         wait_until(lambda: running.worked == [7, 7, 7], what="three jobs")
         wait_until(lambda: count(postgres) == 0, what="the jobs to go")
 
 
-def test_a_job_in_hand_is_known_and_ends_in_order(postgres: Engine) -> None:
-    with Running(postgres) as running:
+def test_a_running_job_is_reported_and_finishes_before_a_stop(postgres: Engine) -> None:
+    with RunningWorker(postgres) as running:
         running.hold.clear()
-        hand_out(postgres, 7, 1)
+        enqueue(postgres, 7, 1)
         wait_until(lambda: running.worked == [7], what="the job")
         with postgres.connect() as connection:
             assert has_unfinished_job(connection, 7)
@@ -118,16 +118,16 @@ def test_a_job_in_hand_is_known_and_ends_in_order(postgres: Engine) -> None:
     assert count(postgres) == 0
 
 
-def test_two_jobs_for_one_campaign_are_carried_out_at_once(postgres: Engine) -> None:
-    with Running(postgres) as running:
+def test_two_jobs_for_one_campaign_run_at_once(postgres: Engine) -> None:
+    with RunningWorker(postgres) as running:
         running.hold.clear()
-        hand_out(postgres, 7, 600)
+        enqueue(postgres, 7, 600)
         wait_until(lambda: running.worked == [7, 7], what="both jobs")
 
 
-def test_the_job_of_a_dead_worker_is_given_back_and_a_stuck_one_stops_nobody(postgres: Engine) -> None:
-    hand_out(postgres, 7, 1)
-    hand_out(postgres, 8, 1)
+def test_the_job_of_a_dead_worker_is_queued_again_and_a_stuck_one_blocks_nobody(postgres: Engine) -> None:
+    enqueue(postgres, 7, 1)
+    enqueue(postgres, 8, 1)
     long_ago = datetime.now(UTC) - timedelta(minutes=5)
     with postgres.begin() as connection:
         # As a worker that was killed leaves it; one of the jobs has a twin that waits under its lock.
@@ -154,5 +154,5 @@ def test_the_job_of_a_dead_worker_is_given_back_and_a_stuck_one_stops_nobody(pos
                 "VALUES ('dispatch', 'tick', '{\"timestamp\": 0}')"
             )
         )
-    with Running(postgres) as running:
+    with RunningWorker(postgres) as running:
         wait_until(lambda: running.worked == [8], what="the job of campaign 8")

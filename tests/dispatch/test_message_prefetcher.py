@@ -1,4 +1,4 @@
-"""Messages made ahead: in order, each with its own fate, and none that nobody wants."""
+"""Messages built ahead: in order, each with its own outcome, and none that is not needed."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def must_open(root: Path, **values: str) -> DkimSigner:
+def open_signer(root: Path, **values: str) -> DkimSigner:
     sender = SenderSettings(
         name="Us", address="news@example.org", organisation="Us", postal_address="1 Street"
     )
@@ -46,12 +46,12 @@ def must_open(root: Path, **values: str) -> DkimSigner:
 
 @pytest.fixture(scope="module")
 def rsa(keys: Path) -> DkimSigner:
-    return must_open(keys, selector="news1", key_file="rsa.pem")
+    return open_signer(keys, selector="news1", key_file="rsa.pem")
 
 
 @pytest.fixture(scope="module")
 def ed25519(keys: Path) -> DkimSigner:
-    return must_open(keys, ed25519_selector="news2", ed25519_key_file="ed25519.pem")
+    return open_signer(keys, ed25519_selector="news2", ed25519_key_file="ed25519.pem")
 
 
 def claim(number: int) -> Claim:
@@ -83,148 +83,152 @@ class Builder:
         return message_of(claim)
 
 
-Prepare = Callable[[Builder, DkimSigner | None], MessagePrefetcher]
+MakePrefetcher = Callable[[Builder, DkimSigner | None], MessagePrefetcher]
 
 
 @pytest.fixture
-def prepare() -> Iterator[Prepare]:
-    preparers: list[MessagePrefetcher] = []
+def make_prefetcher() -> Iterator[MakePrefetcher]:
+    prefetchers: list[MessagePrefetcher] = []
 
     def make(build: Builder, signer: DkimSigner | None) -> MessagePrefetcher:
-        preparers.append(MessagePrefetcher(build, signer, now=lambda: NOW))
-        return preparers[-1]
+        prefetchers.append(MessagePrefetcher(build, signer, now=lambda: NOW))
+        return prefetchers[-1]
 
     yield make
-    for preparer in preparers:
-        preparer.close()
+    for prefetcher in prefetchers:
+        prefetcher.close()
 
 
-def test_each_claim_gets_its_own_message_signed_in_whatever_order_they_are_asked_for(
-    rsa: DkimSigner, prepare: Prepare
+def test_each_claim_gets_its_own_signed_message_in_any_order(
+    rsa: DkimSigner, make_prefetcher: MakePrefetcher
 ) -> None:
-    preparer = prepare(Builder(), rsa)
+    prefetcher = make_prefetcher(Builder(), rsa)
     claims = [claim(number) for number in range(70)]
     for each in claims:
-        preparer.prefetch(each)
+        prefetcher.prefetch(each)
     (record,) = rsa.records
 
-    def ask(*_: object, **__: object) -> bytes:
+    def look_up(*_: object, **__: object) -> bytes:
         return record.text.encode()
 
     for each in [*claims[40:], *reversed(claims[:40])]:
-        message = preparer.get(each)
+        message = prefetcher.get(each)
         assert message.endswith(message_of(each))
         assert f"t={int(NOW.timestamp())};".encode() in message
-        assert dkim.verify(message, dnsfunc=ask)
+        assert dkim.verify(message, dnsfunc=look_up)
 
 
-def test_messages_are_made_before_anybody_asks_in_the_order_they_were_started(
-    rsa: DkimSigner, prepare: Prepare
+def test_messages_are_built_ahead_in_the_order_of_the_claims(
+    rsa: DkimSigner, make_prefetcher: MakePrefetcher
 ) -> None:
     build = Builder()
-    preparer = prepare(build, rsa)
+    prefetcher = make_prefetcher(build, rsa)
     for number in range(16):
-        preparer.prefetch(claim(number))
+        prefetcher.prefetch(claim(number))
     wait_until(lambda: len(build.built) == 16, what="16 messages to be built")
     assert build.built == list(range(16))
     assert threading.get_ident() not in build.threads
 
 
-def test_a_message_that_was_made_ahead_is_not_made_again(rsa: DkimSigner, prepare: Prepare) -> None:
+def test_a_message_built_ahead_is_not_built_again(rsa: DkimSigner, make_prefetcher: MakePrefetcher) -> None:
     build = Builder()
-    preparer = prepare(build, rsa)
+    prefetcher = make_prefetcher(build, rsa)
     claims = [claim(number) for number in range(100)]
     for each in [*claims, *claims]:
-        preparer.prefetch(each)
+        prefetcher.prefetch(each)
     for each in claims:
-        preparer.get(each)
+        prefetcher.get(each)
     assert sorted(build.built) == list(range(100))
 
 
-def test_a_message_nobody_has_begun_is_made_at_once(rsa: DkimSigner, prepare: Prepare) -> None:
+def test_a_message_not_built_ahead_is_built_on_request(
+    rsa: DkimSigner, make_prefetcher: MakePrefetcher
+) -> None:
     build = Builder()
-    preparer = prepare(build, rsa)
+    prefetcher = make_prefetcher(build, rsa)
     alone, never_started = claim(1), claim(2)
-    preparer.prefetch(alone)
-    assert preparer.get(alone).endswith(message_of(alone))
-    assert preparer.get(never_started).endswith(message_of(never_started))
+    prefetcher.prefetch(alone)
+    assert prefetcher.get(alone).endswith(message_of(alone))
+    assert prefetcher.get(never_started).endswith(message_of(never_started))
     assert build.built == [1, 2]
 
 
 @pytest.mark.parametrize("signs", [False, True])
-def test_an_error_is_that_messages_alone(rsa: DkimSigner, prepare: Prepare, signs: bool) -> None:
-    preparer = prepare(Builder(broken=frozenset({3, 20})), rsa if signs else None)
+def test_an_error_affects_only_its_own_message(
+    rsa: DkimSigner, make_prefetcher: MakePrefetcher, signs: bool
+) -> None:
+    prefetcher = make_prefetcher(Builder(broken=frozenset({3, 20})), rsa if signs else None)
     claims = [claim(number) for number in range(40)]
     for each in claims:
-        preparer.prefetch(each)
+        prefetcher.prefetch(each)
     for each in claims:
         if each.delivery_id in {3, 20}:
             with pytest.raises(BuildError, match=f"reader {each.delivery_id} has no name"):
-                preparer.get(each)
+                prefetcher.get(each)
         else:
-            assert preparer.get(each).endswith(message_of(each))
+            assert prefetcher.get(each).endswith(message_of(each))
 
 
 @pytest.mark.parametrize("kind", ["none", "ed25519"])
-def test_nothing_is_done_ahead_where_signing_is_quick(
-    ed25519: DkimSigner, prepare: Prepare, kind: str
+def test_nothing_is_built_ahead_where_signing_is_fast(
+    ed25519: DkimSigner, make_prefetcher: MakePrefetcher, kind: str
 ) -> None:
     build = Builder()
-    preparer = prepare(build, None if kind == "none" else ed25519)
+    prefetcher = make_prefetcher(build, None if kind == "none" else ed25519)
     threads = threading.active_count()
     claims = [claim(number) for number in range(40)]
     for each in claims:
-        preparer.prefetch(each)
+        prefetcher.prefetch(each)
     assert (build.built, threading.active_count()) == ([], threads)
-    message = preparer.get(claims[7])
+    message = prefetcher.get(claims[7])
     assert message.endswith(message_of(claims[7]))
     assert message.startswith(b"DKIM-Signature:") == (kind == "ed25519")
     assert (build.built, build.threads) == ([7], {threading.get_ident()})
 
 
-def test_what_is_given_back_is_not_made(rsa: DkimSigner, prepare: Prepare) -> None:
+def test_discarded_messages_are_not_built(rsa: DkimSigner, make_prefetcher: MakePrefetcher) -> None:
     gate = threading.Event()
     build = Builder(gate=gate)
-    preparer = prepare(build, rsa)
+    prefetcher = make_prefetcher(build, rsa)
     claims = [claim(number) for number in range(48)]
     for each in claims:
-        preparer.prefetch(each)
+        prefetcher.prefetch(each)
     wait_until(lambda: len(build.built) == 2, what="both threads to be at work")
     for each in claims[32:40]:
-        preparer.discard(each)
+        prefetcher.discard(each)
     gate.set()
     for each in (*claims[:32], *claims[40:]):
-        preparer.get(each)
+        prefetcher.get(each)
     assert not set(range(32, 40)) & set(build.built)
 
 
-def test_a_delivery_that_is_claimed_anew_is_made_anew(rsa: DkimSigner, prepare: Prepare) -> None:
+def test_a_delivery_claimed_again_is_built_again(rsa: DkimSigner, make_prefetcher: MakePrefetcher) -> None:
     build = Builder()
-    preparer = prepare(build, rsa)
+    prefetcher = make_prefetcher(build, rsa)
     for number in range(16):
-        preparer.prefetch(claim(number))
+        prefetcher.prefetch(claim(number))
     wait_until(lambda: len(build.built) == 16, what="16 messages to be built")
     again = claim(5)
     again.subscriber.envelope = "moved@example.org"
-    preparer.prefetch(again)
-    assert preparer.get(again).endswith(message_of(again))
+    prefetcher.prefetch(again)
+    assert prefetcher.get(again).endswith(message_of(again))
     other = claim(6)
     other.subscriber.envelope = "moved@example.org"
-    assert preparer.get(other).endswith(message_of(other))
+    assert prefetcher.get(other).endswith(message_of(other))
 
 
-def test_closing_leaves_what_has_not_begun(rsa: DkimSigner, prepare: Prepare) -> None:
+def test_closing_builds_no_more_messages(rsa: DkimSigner, make_prefetcher: MakePrefetcher) -> None:
     gate = threading.Event()
     build = Builder(gate=gate)
-    preparer = prepare(build, rsa)
+    prefetcher = make_prefetcher(build, rsa)
     claims = [claim(number) for number in range(64)]
     for each in claims:
-        preparer.prefetch(each)
+        prefetcher.prefetch(each)
     wait_until(lambda: len(build.built) == 2, what="both threads to be at work")
     opening = threading.Timer(0.5, gate.set)
     opening.start()
-    preparer.close()
+    prefetcher.close()
     opening.join()
     assert sorted(build.built) == [0, 16]
-    assert preparer.get(claims[40]).endswith(message_of(claims[40]))
+    assert prefetcher.get(claims[40]).endswith(message_of(claims[40]))
     assert not any(thread.name.startswith("preparing") for thread in threading.enumerate())

@@ -68,16 +68,16 @@ def read(
     return read_postfix_log(paths, lambda _: True, now=now, zone=zone, standard_input=io.BytesIO(piped))
 
 
-def passages(log: PostfixLog) -> dict[str, RelayStatus]:
+def statuses(log: PostfixLog) -> dict[str, RelayStatus]:
     return {message_id: trace.status for message_id, trace in log.messages.items()}
 
 
-def test_a_log_of_postfix_is_read_as_it_was_written(tmp_path: Path) -> None:
+def test_a_real_postfix_log_is_read_correctly(tmp_path: Path) -> None:
     path = tmp_path / "mail.log"
     path.write_text(REAL)
     log = read(path)
     taken, lost = RelayStatus.delivered, RelayStatus.not_taken
-    assert passages(log) == dict(zip(name(1, 2, 3, 4, 5), (taken, lost, taken, taken, lost), strict=True))
+    assert statuses(log) == dict(zip(name(1, 2, 3, 4, 5), (taken, lost, taken, taken, lost), strict=True))
     assert log.messages[ONE].queue_id == "15A36AA8934"
     assert log.covers(
         datetime(2026, 11, 24, 22, 18, 48, tzinfo=UTC), datetime(2026, 11, 24, 22, 18, 51, tzinfo=UTC)
@@ -86,39 +86,39 @@ def test_a_log_of_postfix_is_read_as_it_was_written(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("iso", [False, True])
 @pytest.mark.parametrize("queue_id", ["4F7B2100C3", "4bKz9D1mN2z3xQr"])
-def test_both_forms_of_time_and_both_lengths_of_queue_ids_are_known(
+def test_both_timestamp_formats_and_both_lengths_of_queue_ids_are_read(
     tmp_path: Path, iso: bool, queue_id: str
 ) -> None:
     relay = Relay(NOON, iso=iso)
     relay.accept(ONE, queue_id=queue_id)
     log = read(relay.save(tmp_path / "mail.log"))
-    assert passages(log) == {ONE: RelayStatus.queued}
+    assert statuses(log) == {ONE: RelayStatus.queued}
     assert log.messages[ONE].queue_id == queue_id
     assert (log.first, log.last) == (NOON, NOON)
 
 
-def test_an_instance_of_postfix_with_a_name_of_its_own_is_known(tmp_path: Path) -> None:
+def test_a_postfix_instance_with_its_own_syslog_name_is_recognised(tmp_path: Path) -> None:
     relay = Relay(NOON, name="postfix-out/submission")
     relay.accept(ONE)
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.queued}
+    assert statuses(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.queued}
 
 
 def test_a_header_alone_proves_nothing(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.begin(ONE)
     log = read(relay.save(tmp_path / "mail.log"))
-    assert passages(log) == {ONE: RelayStatus.began}
+    assert statuses(log) == {ONE: RelayStatus.began}
     assert not log.messages[ONE].status.is_accepted
 
 
 @pytest.mark.parametrize("names_it", [True, False])
 @pytest.mark.parametrize("late", [True, False])
-def test_a_connection_lost_within_data_proves_that_the_relay_has_not_got_it(
+def test_a_connection_lost_during_data_proves_that_the_relay_does_not_have_the_message(
     tmp_path: Path, names_it: bool, late: bool
 ) -> None:
     relay = Relay(NOON)
     relay.cut_off(ONE, names_it=names_it, late=late)
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.not_taken}
+    assert statuses(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.not_taken}
 
 
 def test_a_message_sent_again_after_it_was_cut_off_is_accepted(tmp_path: Path) -> None:
@@ -129,27 +129,27 @@ def test_a_message_sent_again_after_it_was_cut_off_is_accepted(tmp_path: Path) -
     assert (log.messages[ONE].status, log.messages[ONE].queue_id) == (RelayStatus.queued, queue_id)
 
 
-def test_a_second_copy_that_was_cut_off_does_not_undo_the_first(tmp_path: Path) -> None:
+def test_a_second_copy_cut_off_does_not_undo_the_first(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.accept(ONE)
     relay.cut_off(ONE)
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.queued}
+    assert statuses(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.queued}
 
 
-def test_a_bounce_of_the_next_server_is_told(tmp_path: Path) -> None:
+def test_a_bounce_by_the_next_server_is_reported(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.accept(ONE, status="bounced (host mx.example.org said: 550 5.1.1 No such user)")
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.bounced}
+    assert statuses(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.bounced}
 
 
-def test_a_queue_id_used_again_is_somebody_elses(tmp_path: Path) -> None:
+def test_a_reused_queue_id_belongs_to_another_message(tmp_path: Path) -> None:
     relay = Relay(NOON)
     number = relay.cut_off(ONE)
     relay.accept("<somebody@else.example>", queue_id=number)
-    assert passages(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.not_taken}
+    assert statuses(read(relay.save(tmp_path / "mail.log"))) == {ONE: RelayStatus.not_taken}
 
 
-def test_rotated_files_are_read_in_the_order_of_their_time_whatever_the_order_they_are_given_in(
+def test_rotated_files_are_read_in_chronological_order(
     tmp_path: Path,
 ) -> None:
     relay = Relay(NOON)
@@ -158,17 +158,17 @@ def test_rotated_files_are_read_in_the_order_of_their_time_whatever_the_order_th
     old, new = tmp_path / "mail.log.1.gz", tmp_path / "mail.log"
     old.write_bytes(gzip.compress("\n".join(early).encode() + b"\n"))
     new.write_text(last.replace("12:00:00", "12:00:01") + "\n")
-    assert passages(read(old)) == {ONE: RelayStatus.began}
-    assert passages(read(new, old)) == {ONE: RelayStatus.queued}
+    assert statuses(read(old)) == {ONE: RelayStatus.began}
+    assert statuses(read(new, old)) == {ONE: RelayStatus.queued}
 
 
-def test_the_standard_input_is_read_too(tmp_path: Path) -> None:
+def test_standard_input_is_read_too(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.accept(ONE)
-    assert passages(read(STANDARD_INPUT, piped="\n".join(relay.lines).encode())) == {ONE: RelayStatus.queued}
+    assert statuses(read(STANDARD_INPUT, piped="\n".join(relay.lines).encode())) == {ONE: RelayStatus.queued}
 
 
-def test_a_log_covers_only_what_lies_between_its_first_and_its_last_line(tmp_path: Path) -> None:
+def test_a_log_covers_only_the_time_between_its_first_and_last_line(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.wait(minutes=10)
     log = read(relay.save(tmp_path / "mail.log"))
@@ -178,7 +178,7 @@ def test_a_log_covers_only_what_lies_between_its_first_and_its_last_line(tmp_pat
     assert not log.covers(minutes[1], minutes[12])
 
 
-def test_a_log_covers_no_time_of_which_a_session_is_still_open(tmp_path: Path) -> None:
+def test_a_log_does_not_cover_the_time_of_an_open_session(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.begin(ONE)
     relay.wait(minutes=10)
@@ -192,7 +192,7 @@ def test_a_time_without_a_year_is_never_in_the_future(tmp_path: Path) -> None:
     assert log.first == datetime(2026, 12, 31, 23, 59, tzinfo=UTC)
 
 
-def test_a_time_without_a_zone_is_in_the_zone_named(tmp_path: Path) -> None:
+def test_a_time_without_a_zone_is_read_in_the_given_zone(tmp_path: Path) -> None:
     path = Relay(NOON).save(tmp_path / "mail.log")
     assert read(path, zone=ZoneInfo("Asia/Shanghai")).first == NOON - timedelta(hours=8)
 
@@ -207,14 +207,14 @@ def test_a_time_without_a_zone_is_in_the_zone_named(tmp_path: Path) -> None:
         b"\0\xff",
     ],
 )
-def test_what_is_no_log_of_postfix_is_refused_in_words(tmp_path: Path, content: bytes) -> None:
+def test_a_file_that_is_not_a_postfix_log_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "mail.log"
     path.write_bytes(content)
     with pytest.raises(PostfixLogError, match=r"log"):
         read(path)
 
 
-def test_lines_that_are_no_lines_are_passed_over(tmp_path: Path) -> None:
+def test_malformed_lines_are_skipped(tmp_path: Path) -> None:
     relay = Relay(NOON)
     relay.accept(ONE)
     noise = [
@@ -226,14 +226,14 @@ def test_lines_that_are_no_lines_are_passed_over(tmp_path: Path) -> None:
     ]
     path = tmp_path / "mail.log"
     path.write_text("\n".join([relay.lines[0], *noise, *relay.lines[1:]]))
-    assert passages(read(path)) == {ONE: RelayStatus.queued}
+    assert statuses(read(path)) == {ONE: RelayStatus.queued}
 
 
-def test_what_is_kept_does_not_grow_with_other_peoples_mail(tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_other_senders_mail(tmp_path: Path) -> None:
     relay = Relay(NOON)
     for number in range(2000):
         relay.cut_off(f"<{number}@else.example>")
     relay.accept(ONE)
     path = relay.save(tmp_path / "mail.log")
     log = read_postfix_log([path], {ONE}.__contains__, now=NOON, zone=UTC)
-    assert passages(log) == {ONE: RelayStatus.queued}
+    assert statuses(log) == {ONE: RelayStatus.queued}

@@ -1,4 +1,4 @@
-"""Several relays: shares, failing over and coming back, quarantine, and running out of all."""
+"""Several relays: weights, failover and recovery, quarantine, and running out of relays."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,22 +12,21 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from mailer.dispatch.backoff import BackoffPolicy, ConnectionBackoff
-from mailer.dispatch.relay_settings import list_relays, merge_relay_settings
 from mailer.dispatch.relays import Relay, Relays, open_relays
 from mailer.errors import ConfigurationError
-from mailer.settings import RelaySettings, SenderSettings, Settings, SmtpSettings
+from mailer.settings import SenderSettings, Settings, SmtpSettings
 from mailer.smtp.interfaces import Connection, MessageSource, Transport
 from mailer.smtp.maildir_transport import MaildirTransport
 from mailer.smtp.reply_classifier import Outcome, Stage, Verdict
 
 LOST = Outcome(verdict=Verdict.give_back, stage=Stage.connect, text="connection refused", reconnect=True)
 REFUSED = Outcome(verdict=Verdict.stop, stage=Stage.login, code=535, text="5.7.8 Bad login", reconnect=True)
-PATIENCE = BackoffPolicy(max_failures=3, initial_delay=1, max_delay=8)
+POLICY = BackoffPolicy(max_failures=3, initial_delay=1, max_delay=8)
 QUARANTINE_SECONDS = 600.0
 
 
-class Nowhere:
-    """A transport that is never connected here: who is chosen is all that matters."""
+class UnusedTransport:
+    """A transport that is never connected: only the choice of relay is tested."""
 
     async def connect(self, source: MessageSource) -> Connection:
         raise NotImplementedError
@@ -47,8 +46,8 @@ class Time:
 
 
 @dataclass
-class Yard:
-    """Relays under a clock moved by hand, and each by its name."""
+class RelayHarness:
+    """Relays with a clock that tests move by hand, and each relay by its name."""
 
     relays: Relays
     time: Time
@@ -70,179 +69,185 @@ class Yard:
             self.relays.report_failure(self[name], self[name].epoch, outcome)
 
 
-def make_yard(*relays: dict[str, Any], patience: BackoffPolicy = PATIENCE) -> Yard:
+def make_harness(*relays: dict[str, Any], policy: BackoffPolicy = POLICY) -> RelayHarness:
     time = Time()
     made = []
     for values in relays:
         values = {"settings": SmtpSettings(), **values}
-        made.append(Relay(transport=Nowhere(), backoff=ConnectionBackoff(patience, time.monotonic), **values))
-    return Yard(
+        made.append(
+            Relay(transport=UnusedTransport(), backoff=ConnectionBackoff(policy, time.monotonic), **values)
+        )
+    return RelayHarness(
         Relays(made, monotonic=time.monotonic, now=time.now, quarantine_seconds=QUARANTINE_SECONDS), time
     )
 
 
-def main_and_backup() -> Yard:
-    return make_yard({"name": "main"}, {"name": "backup", "priority": 2})
+def main_and_backup() -> RelayHarness:
+    return make_harness({"name": "main"}, {"name": "backup", "priority": 2})
 
 
-# --- who is chosen
+# --- which relay is chosen
 
 
 def test_a_thousand_connections_are_shared_exactly_by_weight() -> None:
-    yard = make_yard({"name": "a", "weight": 5}, {"name": "b", "weight": 3}, {"name": "c", "weight": 2})
-    assert Counter(yard.chosen() for _ in range(1_000)) == {"a": 500, "b": 300, "c": 200}
+    harness = make_harness({"name": "a", "weight": 5}, {"name": "b", "weight": 3}, {"name": "c", "weight": 2})
+    assert Counter(harness.chosen() for _ in range(1_000)) == {"a": 500, "b": 300, "c": 200}
 
 
-def test_the_heaviest_does_not_get_its_share_in_a_row() -> None:
-    yard = make_yard({"name": "a", "weight": 5}, {"name": "b"}, {"name": "c"})
-    assert [yard.chosen() for _ in range(7)] == ["a", "a", "b", "a", "c", "a", "a"]
+def test_the_heaviest_relay_does_not_get_its_share_in_a_row() -> None:
+    harness = make_harness({"name": "a", "weight": 5}, {"name": "b"}, {"name": "c"})
+    assert [harness.chosen() for _ in range(7)] == ["a", "a", "b", "a", "c", "a", "a"]
 
 
-def test_weights_share_out_messages_where_connections_differ_in_length() -> None:
+def test_weights_apply_to_messages_where_connections_differ_in_length() -> None:
     short, long = SmtpSettings(messages_per_connection=50), SmtpSettings(messages_per_connection=150)
-    yard = make_yard({"name": "short", "settings": short}, {"name": "long", "settings": long})
-    counted = Counter(yard.chosen() for _ in range(1_000))
+    harness = make_harness({"name": "short", "settings": short}, {"name": "long", "settings": long})
+    counted = Counter(harness.chosen() for _ in range(1_000))
     assert counted["short"] * 50 == counted["long"] * 150
 
 
 @given(weights=st.lists(st.integers(min_value=1, max_value=9), min_size=1, max_size=5))
-def test_every_round_is_exact_whatever_the_weights(weights: list[int]) -> None:
-    yard = make_yard(*({"name": f"r{n}", "weight": weight} for n, weight in enumerate(weights)))
+def test_every_round_matches_the_weights_exactly(weights: list[int]) -> None:
+    harness = make_harness(*({"name": f"r{n}", "weight": weight} for n, weight in enumerate(weights)))
     for _ in range(3):
-        counted = Counter(yard.chosen() for _ in range(sum(weights)))
+        counted = Counter(harness.chosen() for _ in range(sum(weights)))
         assert counted == {f"r{n}": weight for n, weight in enumerate(weights)}
 
 
-def test_a_higher_number_waits_while_a_lower_one_works() -> None:
-    yard = make_yard({"name": "main"}, {"name": "backup", "priority": 2, "weight": 9})
-    assert {yard.chosen() for _ in range(50)} == {"main"}
+def test_a_lower_priority_is_not_used_while_a_higher_one_works() -> None:
+    harness = make_harness({"name": "main"}, {"name": "backup", "priority": 2, "weight": 9})
+    assert {harness.chosen() for _ in range(50)} == {"main"}
 
 
 # --- failing over, and coming back
 
 
-def test_while_one_waits_the_next_priority_is_used() -> None:
-    yard = main_and_backup()
-    yard.fail("main")
-    assert yard.chosen() == "backup"
-    yard.time.seconds = 1
-    assert yard.chosen() == "main"
+def test_while_one_relay_waits_the_next_priority_is_used() -> None:
+    harness = main_and_backup()
+    harness.fail("main")
+    assert harness.chosen() == "backup"
+    harness.time.seconds = 1
+    assert harness.chosen() == "main"
 
 
-def test_waits_double_and_end_at_the_longest() -> None:
-    yard = make_yard({"name": "main"}, patience=BackoffPolicy(max_failures=9, initial_delay=1, max_delay=8))
+def test_waits_double_up_to_the_maximum() -> None:
+    harness = make_harness(
+        {"name": "main"}, policy=BackoffPolicy(max_failures=9, initial_delay=1, max_delay=8)
+    )
     waits = []
     for _ in range(6):
-        yard.fail("main")
-        waits.append(yard.relays.seconds_to_wait())
-        yard.time.seconds += waits[-1]
+        harness.fail("main")
+        waits.append(harness.relays.seconds_to_wait())
+        harness.time.seconds += waits[-1]
     assert waits == [1, 2, 4, 8, 8, 8]
 
 
-def test_connections_that_fail_together_are_one_failure() -> None:
-    yard = main_and_backup()
-    epoch = yard["main"].epoch
+def test_connections_that_fail_together_count_as_one_failure() -> None:
+    harness = main_and_backup()
+    epoch = harness["main"].epoch
     for _ in range(20):
-        yard.relays.report_failure(yard["main"], epoch, LOST)
-    assert (yard["main"].backoff.failures, yard.relays.seconds_to_wait()) == (1, 0)
-    yard.time.seconds = 1
-    assert yard.chosen() == "main"
+        harness.relays.report_failure(harness["main"], epoch, LOST)
+    assert (harness["main"].backoff.failures, harness.relays.seconds_to_wait()) == (1, 0)
+    harness.time.seconds = 1
+    assert harness.chosen() == "main"
 
 
-def test_a_reader_served_between_failures_begins_the_count_anew() -> None:
-    yard = main_and_backup()
+def test_a_success_between_failures_resets_the_count() -> None:
+    harness = main_and_backup()
     for _ in range(10):
-        yard.fail("main", PATIENCE.max_failures - 1)
-        yard.relays.report_success(yard["main"])
-    assert not any("set aside" in notice for notice in yard.relays.notices())
+        harness.fail("main", POLICY.max_failures - 1)
+        harness.relays.report_success(harness["main"])
+    assert not any("set aside" in notice for notice in harness.relays.notices())
 
 
-def test_after_too_many_failures_it_is_quarantined() -> None:
-    yard = main_and_backup()
-    yard.fail("main", PATIENCE.max_failures)
-    yard.time.seconds = QUARANTINE_SECONDS - 1
-    assert {yard.chosen() for _ in range(20)} == {"backup"}
+def test_after_too_many_failures_a_relay_is_quarantined() -> None:
+    harness = main_and_backup()
+    harness.fail("main", POLICY.max_failures)
+    harness.time.seconds = QUARANTINE_SECONDS - 1
+    assert {harness.chosen() for _ in range(20)} == {"backup"}
 
 
 def test_a_relay_that_refuses_us_is_quarantined_at_once_with_its_words() -> None:
-    yard = main_and_backup()
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    assert yard.chosen() == "backup"
-    assert yard.relays.notices() == (
+    harness = main_and_backup()
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    assert harness.chosen() == "backup"
+    assert harness.relays.notices() == (
         "relay main has been set aside since 10:02 UTC: 535 5.7.8 Bad login; next try 10:12 UTC",
     )
 
 
 def test_a_login_refused_while_connecting_is_a_refusal_too() -> None:
-    yard = main_and_backup()
-    yard.fail("main", outcome=REFUSED)
-    assert "535 5.7.8 Bad login" in yard.relays.notices()[0]
+    harness = main_and_backup()
+    harness.fail("main", outcome=REFUSED)
+    assert "535 5.7.8 Bad login" in harness.relays.notices()[0]
 
 
-def test_one_connection_tries_a_quarantined_relay_and_the_others_stay_away() -> None:
-    yard = main_and_backup()
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.time.seconds = QUARANTINE_SECONDS
-    assert [yard.chosen() for _ in range(4)] == ["main", "backup", "backup", "backup"]
-    assert yard.relays.notices() == (
+def test_one_connection_tries_a_relay_that_was_quarantined_and_the_others_stay_away() -> None:
+    harness = main_and_backup()
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    harness.time.seconds = QUARANTINE_SECONDS
+    assert [harness.chosen() for _ in range(4)] == ["main", "backup", "backup", "backup"]
+    assert harness.relays.notices() == (
         "relay main has been set aside since 10:02 UTC: 535 5.7.8 Bad login; "
         "one connection is testing it now",
     )
 
 
 def test_a_relay_that_works_again_gets_the_new_connections() -> None:
-    yard = main_and_backup()
-    yard.fail("main", PATIENCE.max_failures)
-    yard.time.seconds = QUARANTINE_SECONDS
-    assert yard.chosen() == "main"
-    yard.relays.report_success(yard["main"])
-    assert {yard.chosen() for _ in range(10)} == {"main"}
-    assert yard.relays.notices() == ()
+    harness = main_and_backup()
+    harness.fail("main", POLICY.max_failures)
+    harness.time.seconds = QUARANTINE_SECONDS
+    assert harness.chosen() == "main"
+    harness.relays.report_success(harness["main"])
+    assert {harness.chosen() for _ in range(10)} == {"main"}
+    assert harness.relays.notices() == ()
 
 
 @pytest.mark.parametrize("outcome", [LOST, REFUSED])
 def test_a_relay_that_fails_its_trial_is_quarantined_again(outcome: Outcome) -> None:
-    yard = main_and_backup()
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.time.seconds = QUARANTINE_SECONDS
-    assert yard.chosen() == "main"
-    yard.fail("main", outcome=outcome)
-    yard.time.seconds = 2 * QUARANTINE_SECONDS - 1
-    assert yard.chosen() == "backup"
-    (notice,) = yard.relays.notices()
+    harness = main_and_backup()
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    harness.time.seconds = QUARANTINE_SECONDS
+    assert harness.chosen() == "main"
+    harness.fail("main", outcome=outcome)
+    harness.time.seconds = 2 * QUARANTINE_SECONDS - 1
+    assert harness.chosen() == "backup"
+    (notice,) = harness.relays.notices()
     assert "since 10:02 UTC" in notice
     assert outcome.reason in notice
 
 
-def test_a_trial_nobody_hears_of_is_followed_by_another() -> None:
-    yard = main_and_backup()
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.time.seconds = QUARANTINE_SECONDS
-    assert yard.chosen() == "main"
-    yard.time.seconds = 2 * QUARANTINE_SECONDS
-    assert yard.chosen() == "main"
+def test_a_trial_without_a_result_is_followed_by_another() -> None:
+    harness = main_and_backup()
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    harness.time.seconds = QUARANTINE_SECONDS
+    assert harness.chosen() == "main"
+    harness.time.seconds = 2 * QUARANTINE_SECONDS
+    assert harness.chosen() == "main"
 
 
 def test_an_old_connection_that_still_works_does_not_bring_a_relay_back() -> None:
-    yard = main_and_backup()
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.relays.report_success(yard["main"])
-    assert yard.chosen() == "backup"
+    harness = main_and_backup()
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    harness.relays.report_success(harness["main"])
+    assert harness.chosen() == "backup"
 
 
-def test_a_relay_that_has_had_its_share_of_the_day_rests() -> None:
-    yard = main_and_backup()
-    yard.relays.pause(yard["main"], 3_600, "200 messages of today are sent")
-    assert yard.chosen() == "backup"
-    assert yard.relays.notices() == ("relay main is paused until 11:02 UTC: 200 messages of today are sent",)
-    yard.time.seconds = 3_600
-    assert (yard.chosen(), yard.relays.notices()) == ("main", ())
+def test_a_relay_at_its_daily_limit_is_paused() -> None:
+    harness = main_and_backup()
+    harness.relays.pause(harness["main"], 3_600, "200 messages of today are sent")
+    assert harness.chosen() == "backup"
+    assert harness.relays.notices() == (
+        "relay main is paused until 11:02 UTC: 200 messages of today are sent",
+    )
+    harness.time.seconds = 3_600
+    assert (harness.chosen(), harness.relays.notices()) == ("main", ())
 
 
-def test_a_relay_that_waits_says_for_what() -> None:
-    yard = main_and_backup()
-    yard.fail("main", 2)
-    assert yard.relays.notices() == (
+def test_a_waiting_relay_says_why() -> None:
+    harness = main_and_backup()
+    harness.fail("main", 2)
+    assert harness.relays.notices() == (
         "relay main failed 2 times in a row: connection refused; next try 10:02 UTC",
     )
 
@@ -250,49 +255,51 @@ def test_a_relay_that_waits_says_for_what() -> None:
 # --- when none is left
 
 
-def test_one_relay_that_fails_too_often_pauses_in_the_words_of_one() -> None:
-    yard = make_yard({"name": "main"})
-    yard.fail("main", PATIENCE.max_failures - 1)
-    assert yard.relays.explain_exhaustion() is None
-    yard.fail("main")
-    assert yard.relays.explain_exhaustion() == "The mail server failed 3 times in a row: connection refused"
-    assert yard.chosen() is None
+def test_a_single_relay_that_fails_too_often_ends_the_run_with_its_error() -> None:
+    harness = make_harness({"name": "main"})
+    harness.fail("main", POLICY.max_failures - 1)
+    assert harness.relays.explain_exhaustion() is None
+    harness.fail("main")
+    assert (
+        harness.relays.explain_exhaustion() == "The mail server failed 3 times in a row: connection refused"
+    )
+    assert harness.chosen() is None
 
 
-def test_one_relay_that_refuses_us_pauses_with_the_complaint() -> None:
-    yard = make_yard({"name": "main"})
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    assert yard.relays.explain_exhaustion() == "The mail server refuses the login: 535 5.7.8 Bad login"
+def test_a_single_relay_that_refuses_us_ends_the_run_with_its_refusal() -> None:
+    harness = make_harness({"name": "main"})
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    assert harness.relays.explain_exhaustion() == "The mail server refuses the login: 535 5.7.8 Bad login"
 
 
 def test_when_all_are_quarantined_each_is_named_with_its_reason() -> None:
-    yard = main_and_backup()
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    assert yard.relays.explain_exhaustion() is None
-    yard.fail("backup", PATIENCE.max_failures)
-    assert yard.relays.explain_exhaustion() == (
+    harness = main_and_backup()
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    assert harness.relays.explain_exhaustion() is None
+    harness.fail("backup", POLICY.max_failures)
+    assert harness.relays.explain_exhaustion() == (
         "No relay can be used. main: The mail server refuses the login: 535 5.7.8 Bad login. "
         "backup: The mail server failed 3 times in a row: connection refused."
     )
 
 
-def test_a_relay_that_is_due_or_being_tried_is_not_the_end() -> None:
-    yard = main_and_backup()
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.time.seconds = QUARANTINE_SECONDS
-    yard.relays.report_refusal(yard["backup"], REFUSED)
-    assert yard.relays.explain_exhaustion() is None
-    assert yard.chosen() == "main"
-    assert yard.relays.explain_exhaustion() is None
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    assert yard.relays.explain_exhaustion() is not None
+def test_relays_are_not_exhausted_while_one_is_due_or_on_trial() -> None:
+    harness = main_and_backup()
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    harness.time.seconds = QUARANTINE_SECONDS
+    harness.relays.report_refusal(harness["backup"], REFUSED)
+    assert harness.relays.explain_exhaustion() is None
+    assert harness.chosen() == "main"
+    assert harness.relays.explain_exhaustion() is None
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    assert harness.relays.explain_exhaustion() is not None
 
 
-def test_a_relay_that_rests_is_not_the_end() -> None:
-    yard = main_and_backup()
-    yard.relays.report_refusal(yard["main"], REFUSED)
-    yard.relays.pause(yard["backup"], 60, "enough for today")
-    assert (yard.relays.explain_exhaustion(), yard.chosen(), yard.relays.seconds_to_wait()) == (
+def test_relays_are_not_exhausted_while_one_is_paused() -> None:
+    harness = main_and_backup()
+    harness.relays.report_refusal(harness["main"], REFUSED)
+    harness.relays.pause(harness["backup"], 60, "enough for today")
+    assert (harness.relays.explain_exhaustion(), harness.chosen(), harness.relays.seconds_to_wait()) == (
         None,
         None,
         60,
@@ -304,7 +311,7 @@ def test_a_relay_that_rests_is_not_the_end() -> None:
 
 @dataclass
 class Model:
-    """One relay, as plainly as it can be said."""
+    """One relay, modelled as simply as possible."""
 
     priority: int
     failures: int = 0
@@ -322,86 +329,86 @@ class Model:
 
 
 class RelayMachine(RuleBasedStateMachine):
-    """Whatever happens in whatever order: who may be chosen, how long to wait, and when it is over."""
+    """Any events in any order: which relay may be chosen, how long to wait, and when none is left."""
 
     @initialize(priorities=st.lists(st.integers(min_value=0, max_value=2), min_size=1, max_size=4))
     def start(self, priorities: list[int]) -> None:
         relays = [{"name": f"r{n}", "priority": priority} for n, priority in enumerate(priorities)]
-        self.yard = make_yard(*relays)
+        self.harness = make_harness(*relays)
         self.models = {f"r{n}": Model(priority) for n, priority in enumerate(priorities)}
 
     def pick(self, number: int) -> tuple[Relay, Model]:
         name = f"r{number % len(self.models)}"
-        return self.yard[name], self.models[name]
+        return self.harness[name], self.models[name]
 
     @property
     def now(self) -> float:
-        return self.yard.time.seconds
+        return self.harness.time.seconds
 
     @rule(seconds=st.sampled_from([1, 2, 7, 60, 599, 600, 700]))
     def time_passes(self, seconds: int) -> None:
-        self.yard.time.seconds += seconds
+        self.harness.time.seconds += seconds
 
     @rule(number=st.integers(min_value=0, max_value=3), age=st.integers(min_value=0, max_value=2))
     def fails(self, number: int, age: int) -> None:
         relay, model = self.pick(number)
-        self.yard.relays.report_failure(relay, relay.epoch - age, LOST)
+        self.harness.relays.report_failure(relay, relay.epoch - age, LOST)
         if age:
             return
         model.failures += 1
-        model.waits_until = self.now + min(2 ** (model.failures - 1), PATIENCE.max_delay)
+        model.waits_until = self.now + min(2 ** (model.failures - 1), POLICY.max_delay)
         is_trial_lost = model.quarantined_until is not None and model.is_probed
-        if is_trial_lost or (model.quarantined_until is None and model.failures >= PATIENCE.max_failures):
+        if is_trial_lost or (model.quarantined_until is None and model.failures >= POLICY.max_failures):
             model.quarantine(self.now)
 
     @rule(number=st.integers(min_value=0, max_value=3), by_connecting=st.booleans())
     def refuses(self, number: int, by_connecting: bool) -> None:
         relay, model = self.pick(number)
         if by_connecting:
-            self.yard.relays.report_failure(relay, relay.epoch, REFUSED)
+            self.harness.relays.report_failure(relay, relay.epoch, REFUSED)
         else:
-            self.yard.relays.report_refusal(relay, REFUSED)
+            self.harness.relays.report_refusal(relay, REFUSED)
         model.quarantine(self.now)
 
     @rule(number=st.integers(min_value=0, max_value=3))
     def serves(self, number: int) -> None:
         relay, model = self.pick(number)
-        self.yard.relays.report_success(relay)
+        self.harness.relays.report_success(relay)
         if model.quarantined_until is None or model.is_probed:
             model.failures, model.quarantined_until, model.is_probed = 0, None, False
 
     @rule(number=st.integers(min_value=0, max_value=3), seconds=st.sampled_from([5, 1_000]))
     def rests(self, number: int, seconds: int) -> None:
         relay, model = self.pick(number)
-        self.yard.relays.pause(relay, seconds, "enough")
+        self.harness.relays.pause(relay, seconds, "enough")
         model.rests_until = self.now + seconds
 
     @rule()
     def connects(self) -> None:
         free = {name for name, model in self.models.items() if model.free_at() <= self.now}
         first = min((self.models[name].priority for name in free), default=None)
-        chosen = self.yard.chosen()
+        chosen = self.harness.chosen()
         assert chosen in {name for name in free if self.models[name].priority == first} or not free
         assert (chosen is None) == (not free)
         if chosen is not None and (model := self.models[chosen]).quarantined_until is not None:
             model.is_probed, model.quarantined_until = True, self.now + QUARANTINE_SECONDS
 
     @invariant()
-    def the_wait_is_until_the_first_is_free(self) -> None:
+    def the_wait_lasts_until_a_relay_is_free(self) -> None:
         free_at = min(model.free_at() for model in self.models.values())
-        assert self.yard.relays.seconds_to_wait() == max(0, free_at - self.now)
+        assert self.harness.relays.seconds_to_wait() == max(0, free_at - self.now)
 
     @invariant()
-    def it_is_over_when_none_is_left_that_could_work(self) -> None:
+    def relays_are_exhausted_when_none_could_work(self) -> None:
         is_over = all(
             model.quarantined_until is not None and not model.is_probed and model.quarantined_until > self.now
             for model in self.models.values()
         )
-        assert (self.yard.relays.explain_exhaustion() is not None) == is_over
+        assert (self.harness.relays.explain_exhaustion() is not None) == is_over
 
     @invariant()
-    def whoever_is_quarantined_is_in_the_notices(self) -> None:
-        told = {line.split()[1] for line in self.yard.relays.notices() if "has been set aside" in line}
+    def relays_set_aside_are_in_the_notices(self) -> None:
+        told = {line.split()[1] for line in self.harness.relays.notices() if "has been set aside" in line}
         assert told == {name for name, model in self.models.items() if model.quarantined_until is not None}
 
 
@@ -419,7 +426,7 @@ def make_settings(smtp: dict[str, Any]) -> Settings:
     return Settings(sender=sender, smtp=SmtpSettings.model_validate(smtp))
 
 
-def test_one_address_is_one_relay_called_main(tmp_path: Path) -> None:
+def test_a_single_url_is_one_relay_called_main(tmp_path: Path) -> None:
     relays = open_relays(make_settings({"url": "smtp://mx.example.org", "rate": 14}), tmp_path)
     (relay,) = relays
     assert (len(relays), relay.name, relay.rate, relays.choose()) == (1, "main", 14, relay)
@@ -430,50 +437,34 @@ def test_a_folder_works_as_the_only_relay(tmp_path: Path) -> None:
     assert isinstance(relay.transport, MaildirTransport)
 
 
-def test_every_relay_inherits_what_it_leaves_out(tmp_path: Path) -> None:
+def test_every_relay_inherits_the_settings_it_leaves_out(tmp_path: Path) -> None:
     smtp = {
         "rate": 14,
         "timeout": 7,
         "messages_per_connection": 20,
         "relays": [
             {"name": "own", "url": "smtp://a.example.org", "rate": 2, "priority": 0, "weight": 3},
-            {"name": "heir", "url": "smtp://b.example.org", "messages_per_connection": 5},
+            {"name": "inheriting", "url": "smtp://b.example.org", "messages_per_connection": 5},
         ],
     }
     seen: list[SmtpSettings] = []
 
     def make(values: SmtpSettings, root: Path) -> Transport:
         seen.append(values)
-        return Nowhere()
+        return UnusedTransport()
 
-    own, heir = open_relays(make_settings(smtp), tmp_path, factory=make)
+    own, inheriting = open_relays(make_settings(smtp), tmp_path, factory=make)
     assert (own.rate, own.priority, own.weight, own.messages_per_connection) == (2, 0, 3, 20)
-    assert (heir.rate, heir.priority, heir.weight, heir.messages_per_connection) == (14, 1, 1, 5)
+    assert (inheriting.rate, inheriting.priority, inheriting.weight, inheriting.messages_per_connection) == (
+        14,
+        1,
+        1,
+        5,
+    )
     assert [(values.url, values.timeout) for values in seen] == [
         ("smtp://a.example.org", 7),
         ("smtp://b.example.org", 7),
     ]
-
-
-@pytest.mark.parametrize(
-    ("own", "inherits"),
-    [
-        ({"url": "smtp://u@b"}, True),
-        ({"url": "smtp://u:p@b"}, False),
-        ({"url": "smtp://u@b", "password_file": "mine"}, False),
-        ({"url": "smtp://u@b", "token_file": "mine"}, False),
-    ],
-)
-def test_a_relay_with_a_secret_of_its_own_is_not_told_another(own: dict[str, str], inherits: bool) -> None:
-    smtp = SmtpSettings(password_file=Path("shared"), token_file=Path("shared-token"))
-    laid = merge_relay_settings(smtp, RelaySettings.model_validate({"name": "b", **own}))
-    assert (laid.token_file == Path("shared-token")) is inherits
-    assert (laid.password_file == Path("shared")) is inherits
-
-
-def test_relays_are_listed_in_the_order_of_the_file() -> None:
-    smtp = {"relays": [{"name": name, "url": f"smtp://{name}"} for name in ("z", "a", "m")]}
-    assert [relay.name for relay in list_relays(SmtpSettings.model_validate(smtp))] == ["z", "a", "m"]
 
 
 @pytest.mark.parametrize(
@@ -485,13 +476,13 @@ def test_relays_are_listed_in_the_order_of_the_file() -> None:
         ([("a", "http://x")], r"^\[\[smtp.relays\]\] a: url = "),
     ],
 )
-def test_a_relay_that_cannot_work_is_named(tmp_path: Path, relays: list[tuple[str, str]], words: str) -> None:
+def test_an_unusable_relay_is_named(tmp_path: Path, relays: list[tuple[str, str]], words: str) -> None:
     smtp = {"relays": [{"name": name, "url": url} for name, url in relays]}
     with pytest.raises(ConfigurationError, match=words):
         open_relays(make_settings(smtp), tmp_path)
 
 
-def test_two_dispatchers_choose_alike(tmp_path: Path) -> None:
+def test_two_dispatchers_choose_the_same_relays(tmp_path: Path) -> None:
     smtp = {"relays": [{"name": name, "url": f"smtp://{name}", "weight": 3} for name in ("a", "b", "c")]}
     first, second = (open_relays(make_settings(smtp), tmp_path) for _ in range(2))
     for _ in range(20):

@@ -18,16 +18,16 @@ from editions.reader import Inspection, inspect_edition
 from editions.source import document, file_stamp
 from editions.source.file_stamp import digest_content, is_settled, known_digest, stamp_file
 from tests.factories.draft_edition import SECTORS, Draft
-from tests.rendering.caches import forget_everything
+from tests.rendering.caches import clear_caches
 
 FIRST = "stories/010-youth-forum.md"
 
 
 @pytest.fixture(autouse=True)
 def _nothing_kept() -> Iterator[None]:
-    forget_everything()
+    clear_caches()
     yield
-    forget_everything()
+    clear_caches()
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def settled(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def inspect_uncached(draft: Draft) -> Inspection:
-    forget_everything()
+    clear_caches()
     return draft.inspect()
 
 
@@ -332,14 +332,14 @@ def test_another_picture_under_the_same_name_is_another(tmp_path: Path, settled:
     draw(path, "#3a628b")
     second = prepare_image(path, width=200)
     assert first.name != second.name
-    forget_everything()
+    clear_caches()
     assert prepare_image(path, width=200) == second
 
 
 def test_a_picture_comes_out_the_same_when_it_was_forgotten(tmp_path: Path) -> None:
     path = draw(tmp_path / "a.png")
     first, size = prepare_image(path, width=200), measure_image(path)
-    forget_everything()
+    clear_caches()
     assert (prepare_image(path, width=200), measure_image(path)) == (first, size)
 
 
@@ -378,7 +378,7 @@ def test_pictures_are_kept_within_bounds(
 def test_pictures_may_be_prepared_at_the_same_time(tmp_path: Path) -> None:
     paths = [draw(tmp_path / f"{number}.png", f"#00{number:02x}00") for number in range(4)]
     expected = [prepare_image(path, width=100) for path in paths]
-    forget_everything()
+    clear_caches()
     found: list[list[prepare.PreparedImage]] = []
     threads = [
         threading.Thread(target=lambda: found.append([prepare_image(path, width=100) for path in paths]))

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, update
+from sqlalchemy import Connection, Engine, insert, update
 from sqlmodel import Session, col, select
 
-from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher
 from mailer.dispatch.deliveries.batch_writer import Batch, Transition
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.ledger import Ledger
@@ -68,6 +68,13 @@ def add_campaign(engine: Engine, readers: int | Sequence[str], **values: Any) ->
         )
         session.commit()
         return number
+
+
+def register_dispatchers(engine: Engine, *names: str) -> None:
+    """Register dispatchers, without which a ledger starts nothing for them."""
+    rows = [{"id": name, "host": "", "started_at": START, "heartbeat_at": START} for name in names]
+    with engine.begin() as connection:
+        connection.execute(insert(Dispatcher), rows)
 
 
 def read_deliveries(engine: Engine) -> dict[str, Delivery]:

@@ -1,4 +1,4 @@
-"""Forty files as partners and other programs make them, twelve of them hostile, each with its result.
+"""Fifty files as partners and other programs make them, sixteen of them hostile, each with its result.
 
 The table in docs/import.md is this list; a test compares the two.
 """
@@ -10,6 +10,8 @@ import struct
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+
+from tests.factories.workbooks import excel_parts, ods, ods_row, ods_sheet, ods_text, pack
 
 OUR_HEADER = ["email", "name", "organisation", "country", "sectors", "language", "tags"]
 NAMES = {
@@ -183,6 +185,61 @@ FN:Nobody\r
 END:VCARD\r
 """
 
+APPLE_CARDS = """\
+BEGIN:VCARD\r
+VERSION:3.0\r
+N:Li;Ann;;;\r
+item1.EMAIL;type=INTERNET:home@example.org\r
+EMAIL;type=INTERNET;type=pref:ann@example.org\r
+END:VCARD\r
+BEGIN:VCARD\r
+VERSION:4.0\r
+N:;Bat;;;\r
+EMAIL;PREF=2:mailto:old@example.org\r
+EMAIL;PREF=1:mailto:bat@example.org\r
+END:VCARD\r
+"""
+
+ADDRESS_CELLS = [
+    ["name", "email"],
+    ["", '"Li, Ann" <ann@example.org>'],
+    ["Bat", "mailto:bat@example.org?subject=Hello"],
+    ["Chen", "chen@example.org ::: chen2@example.org"],
+    ["Dorj", "\u00a0dorj@example.org;\u200b"],
+    ["", "eve@example.org / fax 12 34"],
+]
+
+
+def workbook_of_several_sheets() -> bytes:
+    """A cover sheet without rows, the list with an organisation merged over two people, another list."""
+    from openpyxl import Workbook
+
+    book = Workbook()
+    sheet = book.create_sheet("Members")
+    for row in (["email", "name", "organisation"], ["ann@example.org", "Ann", "Ministry"],
+                ["bob@example.org", "Bob"]):  # fmt: skip
+        sheet.append(row)
+    sheet.merge_cells("C2:C3")
+    book.create_sheet("Board").append(["email"])
+    stream = io.BytesIO()
+    book.save(stream)
+    return stream.getvalue()
+
+
+def open_document() -> bytes:
+    rows = [
+        ods_row("email", "name", "country"),
+        ods_row("ann@example.org", "Ann", ods_text("Mongolia", 'table:number-rows-spanned="2"')),
+        ods_row("bob@example.org", "Bob", "<table:covered-table-cell/>"),
+    ]
+    return ods(ods_sheet("Members", *rows) + ods_sheet("Board", ods_row("email")))
+
+
+def bomb_beside_a_picture() -> bytes:
+    parts = excel_parts("<sheetData/>", texts="<si><t>a</t></si>" * 1_000_000)
+    return pack({**parts, "xl/media/image1.png": bytes(200_000)}, stored=["xl/media/image1.png"])
+
+
 FORMULAS = [
     OUR_HEADER,
     ["ann@example.org", '=HYPERLINK("http://example.org/?"&A1)', "+cmd|' /C calc'!A0", "MN", "", "", ""],
@@ -256,6 +313,20 @@ ORDINARY = (
                 data=lambda: delimited([["email", "name", "attributes"], ["ann@example.org", "Ann", "{}"]])),
     Spreadsheet(file="contacts.vcf", what="vCards 2.1, 3.0 and 4.0, one without an address",
                 result="2 added, 1 refused", names=["Ann Li", "晓明 陈"], data=lambda: VCARDS.encode()),
+    Spreadsheet(file="sheets.xlsx", what="an empty sheet, one with merged cells, a third that is named",
+                result="2 added", names=["Ann", "Bob"], data=workbook_of_several_sheets),
+    Spreadsheet(file="members.ods", what="an OpenDocument spreadsheet of LibreOffice, with the same",
+                result="2 added", names=["Ann", "Bob"], data=open_document),
+    Spreadsheet(file="sep.csv", what="a first line that says how the file is delimited: sep=;",
+                result="3 added", names=NAMES["fr"],
+                data=lambda: b"sep=;\r\n" + delimited([["email", "name"], *people("fr")], delimiter=";")),
+    Spreadsheet(file="sep-utf-16.csv", what="the same in UTF-16", result="3 added", names=NAMES["zh"],
+                data=lambda: ("sep=\t\r\n" + named("zh", delimiter="\t")().decode()).encode("utf-16")),
+    Spreadsheet(file="address-cells.csv", what="addresses with names, links and second addresses beside them",
+                result="5 added", names=["Li, Ann", "Bat", "Chen", "Dorj"],
+                data=lambda: delimited(ADDRESS_CELLS)),
+    Spreadsheet(file="two-addresses.vcf", what="an address book whose people have several addresses",
+                result="2 added", names=["Ann Li", "Bat"], data=lambda: APPLE_CARDS.encode()),
 )  # fmt: skip
 
 HOSTILE = (
@@ -290,6 +361,17 @@ HOSTILE = (
     Spreadsheet(file="unclosed.csv", what="a quotation mark that is never closed",
                 result="refused whole: a quotation mark is opened in this row and never closed",
                 data=lambda: b'email,name\nann@example.org,"Ann\nbob@example.org,Bob\n'),
+    Spreadsheet(file="picture.xlsx", what="a workbook whose texts are a bomb, beside a picture that is none",
+                result="refused whole: claims to hold 17,", data=bomb_beside_a_picture),
+    Spreadsheet(file="repeated.ods", what="a spreadsheet that repeats a row two thousand million times",
+                result="refused whole: reaches to column 1 and row 1,048,577",
+                data=lambda: ods(ods_sheet("S", ods_row("email", repeated=2_000_000_000)))),
+    Spreadsheet(file="web-page.xls", what="a web page that is called a workbook",
+                result="refused whole: it is a web page (HTML)",
+                data=lambda: b"<table><tr><td>email</td></tr><tr><td>ann@example.org</td></tr></table>"),
+    Spreadsheet(file="old.xls", what="an Excel 97 workbook",
+                result="refused whole: it is an Excel 97 workbook (.xls)",
+                data=lambda: b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "Workbook\0".encode("utf-16-le")),
 )  # fmt: skip
 
 SPREADSHEETS = (*ORDINARY, *HOSTILE)

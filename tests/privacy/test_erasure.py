@@ -44,6 +44,7 @@ from subscribers.segments.segment import parse_segment
 from subscribers.tokens import LinkPurpose
 from tests.factories.small_edition import SLUG, write_edition
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
+from tests.servers.scripted_smtp import ScriptedServer
 
 ADDRESS = "Very.Secret-Desk@Geheim.example.org"
 EMAIL = ADDRESS.lower()
@@ -152,6 +153,66 @@ def test_after_erasure_a_byte_search_finds_nothing(workspace: Workspace, engine:
     assert not any(trace in dump(engine) for trace in TRACES)
     assert list_holders(workspace.root) == {}
     engine.dispose()
+    assert list_holders(workspace.root) == {}
+
+
+@pytest.mark.parametrize(
+    ("answer", "state", "reason"),
+    [
+        ("250 2.1.5 <{}> delivered to {}", "sent", ""),
+        # Due again some time, and then suppressed.
+        ("450 4.2.0 <{}>: mailbox of {} is busy", "deferred", ""),
+        # Every reader would get this answer, so the campaign pauses with the server's words as the reason.
+        ("552 5.2.2 <{}>: {} may not get this", "suppressed", "erased"),
+    ],
+)
+def test_a_message_on_the_wire_does_not_undo_the_erasure_and_its_outcome_is_kept(
+    workspace: Workspace, engine: Engine, answer: str, state: str, reason: str
+) -> None:
+    live(workspace, engine)
+    plan = plan_campaign(workspace, engine, SLUG, parse_segment("all"), again=True, now=datetime.now(UTC))
+    number = launch(engine, workspace, plan, now=datetime.now(UTC))
+    # Read before anybody is erased.
+    everybody = text("SELECT id FROM subscriber WHERE email = :email")
+    with engine.connect() as connection:
+        person = connection.execute(everybody, {"email": EMAIL}).scalar_one()
+
+    def reply(verb: str, argument: str) -> str | None:
+        if verb != "." or argument.lower() != EMAIL:
+            return None
+        erase(workspace, engine)
+        return answer.format(ADDRESS, NAME)
+
+    with ScriptedServer(reply) as server:
+        result = send_campaign(to(workspace, server.url), number)
+    assert not any(trace in dump(engine) for trace in TRACES)
+    assert list_holders(workspace.root) == {}
+    theirs = text(
+        "SELECT state, owner, reason FROM delivery WHERE campaign_id = :number AND subscriber_id = :id"
+    )
+    with engine.connect() as connection:
+        found = connection.execute(theirs, {"number": number, "id": person}).one()
+    assert tuple(found) == (state, None, reason)
+    assert result.counts.balances
+    assert result.counts.in_doubt == 0
+
+
+def test_what_was_claimed_when_a_person_was_erased_is_not_sent(workspace: Workspace, engine: Engine) -> None:
+    live(workspace, engine)
+    plan = plan_campaign(workspace, engine, SLUG, parse_segment("all"), again=True, now=datetime.now(UTC))
+    number = launch(engine, workspace, plan, now=datetime.now(UTC))
+
+    def reply(verb: str, argument: str) -> str | None:
+        if verb == "RCPT" and EMAIL in argument.lower():
+            erase(workspace, engine)
+            return f"550 5.7.1 <{ADDRESS}> is unknown to {NAME}"
+        return None
+
+    with ScriptedServer(reply) as server:
+        result = send_campaign(to(workspace, server.url), number)
+        assert EMAIL not in [address.lower() for address in server.recipients]
+    assert (result.counts.suppressed, result.counts.sent) == (1, result.counts.audience - 1)
+    assert not any(trace in dump(engine) for trace in TRACES)
     assert list_holders(workspace.root) == {}
 
 

@@ -1,4 +1,4 @@
-"""What the program keeps of what it read and drew before, forgotten."""
+"""Clears what the program caches of what it has read and rendered."""
 
 import sys
 from typing import Any
@@ -6,8 +6,8 @@ from typing import Any
 from editions.cache import BoundedCache, LatestCache
 
 
-def forget_everything() -> None:
-    """Forget what any module of ours keeps by content."""
+def clear_caches() -> None:
+    """Empty every cache in our modules."""
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] in {"editions", "mailer"}:
             for value in list(vars(module).values()):

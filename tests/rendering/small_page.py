@@ -1,4 +1,4 @@
-"""A small page, laid out as the compiler lays it out, and templates of a workspace's own to draw it with."""
+"""A small page, built as the compiler builds it, and a workspace's own templates to render it with."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def lay_out_page(folder: Path) -> Page:
 
 
 def write_theme(folder: Path, content: str, *, text: str = "text", css: str = ".a{margin:0}") -> Path:
-    """A theme ``own`` with ``content`` inside an ``<mj-text>``; ``folder`` is what overrides ours."""
+    """Write a theme ``own`` with ``content`` inside an ``<mj-text>`` into ``folder``, which is returned."""
     mail = folder / "email"
     mail.mkdir(parents=True, exist_ok=True)
     column = f"<mj-section><mj-column><mj-text>{content}</mj-text></mj-column></mj-section>"

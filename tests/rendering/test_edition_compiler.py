@@ -91,7 +91,7 @@ def test_every_link_and_every_word_of_a_story_is_in_both_parts(
             assert f"Read more: {link.what}" in text
 
 
-def test_the_whole_sample_fits_into_what_gmail_shows(compiled: CompiledEdition) -> None:
+def test_the_whole_sample_is_below_the_size_at_which_gmail_clips(compiled: CompiledEdition) -> None:
     assert len(_whole(compiled).html.encode()) <= 92_000
 
 
@@ -99,13 +99,13 @@ def test_lines_of_the_text_part_are_wrapped_unless_they_are_one_word(compiled: C
     assert all(len(line) <= 76 or " " not in line.strip() for line in _whole(compiled).text.splitlines())
 
 
-def test_the_only_holes_are_those_we_fill(compiled: CompiledEdition) -> None:
+def test_only_known_merge_tags_occur(compiled: CompiledEdition) -> None:
     for part in (_whole(compiled).html, _whole(compiled).text):
-        assert {match[1] for match in TAG_PATTERN.finditer(part)} == {hole.value for hole in MergeTag}
+        assert {match[1] for match in TAG_PATTERN.finditer(part)} == {tag.value for tag in MergeTag}
         assert "@@" not in TAG_PATTERN.sub("", part)
 
 
-def test_every_picture_is_carried_once_and_named_by_the_mail(compiled: CompiledEdition) -> None:
+def test_every_image_is_stored_once_and_referred_to_by_the_mail(compiled: CompiledEdition) -> None:
     sources = [image.get("src") for image in lxml_html.document_fromstring(_whole(compiled).html).iter("img")]
     names = {image.name for image in compiled.images}
     assert len(names) == len(compiled.images) == 27
@@ -117,7 +117,7 @@ def test_compiling_twice_gives_the_same(small: Edition, settings: Settings) -> N
     assert compile_edition(small, settings) == compile_edition(small, settings)
 
 
-def test_the_digest_changes_with_whatever_a_reader_could_see(small: Edition, settings: Settings) -> None:
+def test_the_digest_changes_with_anything_a_reader_can_see(small: Edition, settings: Settings) -> None:
     first = compile_edition(small, settings).digest
     texts = {"en": replace(small.texts["en"], subject="Another subject")}
     changed = [
@@ -130,14 +130,14 @@ def test_the_digest_changes_with_whatever_a_reader_could_see(small: Edition, set
     assert len({first, *(compile_edition(edition, settings).digest for edition in changed)}) == 6
 
 
-def test_storing_and_reading_gives_the_same_without_the_pictures(compiled: CompiledEdition) -> None:
+def test_a_stored_edition_is_read_back_the_same_without_its_images(compiled: CompiledEdition) -> None:
     again = CompiledEdition.from_bytes(compiled.to_bytes())
     assert again == compiled
     assert again.images == ()
     assert again.to_bytes() == compiled.to_bytes()
 
 
-def test_what_another_version_stored_is_refused_by_name(compiled: CompiledEdition) -> None:
+def test_an_edition_stored_by_another_version_is_refused_with_that_version(compiled: CompiledEdition) -> None:
     newer = compiled.to_bytes().replace(f'"version": {FORMAT_VERSION}'.encode(), b'"version": 99')
     with pytest.raises(
         CompiledVersionError, match=f"format 99, and this program reads format {FORMAT_VERSION}"
@@ -147,12 +147,12 @@ def test_what_another_version_stored_is_refused_by_name(compiled: CompiledEditio
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff"])
-def test_what_is_no_compiled_edition_is_refused(content: bytes) -> None:
+def test_bytes_that_are_not_a_compiled_edition_are_refused(content: bytes) -> None:
     with pytest.raises(CompiledVersionError):
         CompiledEdition.from_bytes(content)
 
 
-def test_nothing_is_asked_of_the_network(
+def test_compiling_does_not_use_the_network(
     small: Edition, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*args: object, **more: object) -> None:
@@ -165,7 +165,7 @@ def test_nothing_is_asked_of_the_network(
 
 
 @pytest.mark.parametrize("part", ["title", "html", "text", "caption", "alt"])
-def test_a_text_that_looks_like_a_hole_is_refused_with_its_file(
+def test_text_that_looks_like_a_merge_tag_is_refused_with_its_file(
     sample: Edition, settings: Settings, part: str
 ) -> None:
     edition = replace(sample, stories=sample.stories[:1])
@@ -174,12 +174,12 @@ def test_a_text_that_looks_like_a_hole_is_refused_with_its_file(
         compile_edition(broken, settings)
 
 
-def test_a_hole_in_the_frame_is_refused_too(small: Edition, settings: Settings) -> None:
+def test_a_merge_tag_in_the_edition_file_is_refused_too(small: Edition, settings: Settings) -> None:
     with pytest.raises(TemplateError, match=r"^edition\.md: .*contains @@"):
         compile_edition(replace(small, follow=(FollowLink(name="X", handle="@@x", url=""),)), settings)
 
 
-def test_one_at_sign_is_no_hole(small: Edition, settings: Settings) -> None:
+def test_a_single_at_sign_is_not_a_merge_tag(small: Edition, settings: Settings) -> None:
     assert (
         "@联合国"
         in _whole(
@@ -201,7 +201,7 @@ def test_markup_in_a_title_is_text(small: Edition, settings: Settings) -> None:
     assert title in _whole(compiled).text
 
 
-def test_a_link_may_hold_quotes_and_ampersands(small: Edition, settings: Settings) -> None:
+def test_a_link_may_contain_quotes_and_ampersands(small: Edition, settings: Settings) -> None:
     url = "https://e.org/?a=1&b=%22x%22"
     edition = _change(
         small,
@@ -218,7 +218,7 @@ def test_a_link_may_hold_quotes_and_ampersands(small: Edition, settings: Setting
     assert 'Read more: "A & B"\n  https://e.org/?a=1&b=%22x%22' in _whole(compiled).text
 
 
-def test_countries_are_named_as_the_settings_say(small: Edition, settings: Settings) -> None:
+def test_countries_have_the_names_in_the_settings(small: Edition, settings: Settings) -> None:
     edition = _change(small, lambda story: replace(story, countries=("KR", "KP", "MN")))
     assert "Republic of Korea · North Korea · Mongolia" in _whole(compile_edition(edition, settings)).text
 
@@ -237,7 +237,7 @@ def _in_chinese(edition: Edition) -> Edition:
     return replace(edition, languages=("en", "zh-Hans"), texts={**edition.texts, "zh-Hans": frame})
 
 
-def test_a_translation_is_dressed_in_its_language(small: Edition, settings: Settings) -> None:
+def test_a_translation_has_the_phrases_of_its_language(small: Edition, settings: Settings) -> None:
     edition = _change(_in_chinese(small), lambda story: replace(story, countries=("KR",)))
     compiled = compile_edition(edition, settings, language="zh-Hans")
     document = lxml_html.document_fromstring(_whole(compiled).html)
@@ -253,8 +253,10 @@ def test_a_translation_is_dressed_in_its_language(small: Edition, settings: Sett
     assert '<span lang="en">UNESCO Beijing &amp; partners</span>' in _whole(compiled).html
 
 
-def test_what_surrounds_an_untranslated_story_is_marked_within_it(small: Edition, settings: Settings) -> None:
-    """Its element says that it is English; our phrases and its countries are Chinese all the same."""
+def test_phrases_around_an_untranslated_story_keep_their_own_language(
+    small: Edition, settings: Settings
+) -> None:
+    """Its element is marked as English; our phrases and the names of its countries are Chinese."""
     link = ReadMore(what="the whole story", url="https://example.org/whole")
     stories = tuple(replace(story, countries=("KR",), read_more=(link,)) for story in small.stories)
     edition = _in_chinese(replace(small, stories=stories))
@@ -270,7 +272,7 @@ def test_what_surrounds_an_untranslated_story_is_marked_within_it(small: Edition
     assert {tag.partition("-")[0] for tag in list_languages("阅读更多")} == {"zh"}
 
 
-def test_a_language_the_edition_does_not_speak_is_refused(small: Edition, settings: Settings) -> None:
+def test_a_language_the_edition_does_not_have_is_refused(small: Edition, settings: Settings) -> None:
     with pytest.raises(TemplateError, match=r"the edition is not available in fr\. Its languages are: en"):
         compile_edition(small, settings, language="fr")
 
@@ -280,7 +282,7 @@ def test_an_unknown_template_is_refused(small: Edition, settings: Settings) -> N
         compile_edition(replace(small, template="gazette"), settings)
 
 
-def test_an_office_may_draw_a_block_itself(small: Edition, settings: Settings, tmp_path: Path) -> None:
+def test_a_workspace_may_override_a_block(small: Edition, settings: Settings, tmp_path: Path) -> None:
     blocks = tmp_path / "email" / "blocks"
     blocks.mkdir(parents=True)
     (blocks / "story.mjml.j2").write_text(
@@ -295,7 +297,7 @@ def test_an_office_may_draw_a_block_itself(small: Edition, settings: Settings, t
     assert "https://e.org/logo.png" in _whole(compiled).html
 
 
-def test_a_fault_in_an_offices_block_names_the_story_it_met(
+def test_an_error_in_an_overriding_block_names_the_story(
     small: Edition, settings: Settings, tmp_path: Path
 ) -> None:
     blocks = tmp_path / "email" / "blocks"
@@ -307,7 +309,7 @@ def test_a_fault_in_an_offices_block_names_the_story_it_met(
         compile_edition(small, settings, overrides=tmp_path)
 
 
-def test_the_mjml_can_be_seen(small: Edition, settings: Settings) -> None:
+def test_the_mjml_can_be_compiled_alone(small: Edition, settings: Settings) -> None:
     mjml = compile_mjml(small, settings)
     assert mjml.startswith("<mjml")
     assert "<!--@" not in mjml
@@ -315,14 +317,14 @@ def test_the_mjml_can_be_seen(small: Edition, settings: Settings) -> None:
 
 
 @pytest.mark.parametrize("kind", list(StoryKind))
-def test_every_kind_of_story_can_be_drawn(sample: Edition, settings: Settings, kind: StoryKind) -> None:
+def test_every_kind_of_story_can_be_rendered(sample: Edition, settings: Settings, kind: StoryKind) -> None:
     story = replace(sample.stories[0], kind=kind, date="24 October", countries=("JP",))
     compiled = compile_edition(replace(sample, letter=None, stories=(story,)), settings)
     assert story.texts["en"].title in _whole(compiled).html
     assert story.texts["en"].title in " ".join(_whole(compiled).text.split())
 
 
-def test_the_least_there_can_be_is_a_mail(sample: Edition, settings: Settings) -> None:
+def test_a_minimal_edition_becomes_a_mail(sample: Edition, settings: Settings) -> None:
     bare = replace(sample, letter=None, follow=(), number="", period="", texts={}, introductions={})
     story = replace(bare.stories[0], image=None, countries=(), read_more=(), sector=None)
     compiled = compile_edition(replace(bare, stories=(story,)), settings)

@@ -29,7 +29,7 @@ COMPILED = CompiledEdition(
 )
 
 
-def test_every_picture_is_written_whole(tmp_path: Path) -> None:
+def test_every_image_is_written_completely(tmp_path: Path) -> None:
     folder = tmp_path / "media"
     paths = write_media(COMPILED, folder)
     assert [path.read_bytes() for path in paths] == [image.data for image in IMAGES]
@@ -37,13 +37,13 @@ def test_every_picture_is_written_whole(tmp_path: Path) -> None:
     assert all(path.stat().st_mode & 0o777 == 0o644 for path in paths)
 
 
-def test_a_picture_that_is_there_is_not_written_again(tmp_path: Path) -> None:
+def test_an_existing_image_is_not_written_again(tmp_path: Path) -> None:
     first = write_media(COMPILED, tmp_path)
     inodes = [path.stat().st_ino for path in first]
     assert [path.stat().st_ino for path in write_media(COMPILED, tmp_path)] == inodes
 
 
-def test_nothing_is_left_of_a_picture_that_could_not_be_written(
+def test_nothing_is_left_of_an_image_that_could_not_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(descriptor: int) -> None:

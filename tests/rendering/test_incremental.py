@@ -1,4 +1,4 @@
-"""Drawing a mail again: the same as drawing it whole, by drawing less."""
+"""Rendering a mail again: the same as rendering it whole, with less work."""
 
 import re
 import shutil
@@ -26,7 +26,7 @@ from mailer.rendering.template_context.page import Page
 from mailer.settings import Settings
 from tests.factories.draft_edition import Draft
 from tests.factories.sample_edition import SAMPLE, SECTORS
-from tests.rendering.caches import forget, forget_everything
+from tests.rendering.caches import clear_caches, forget
 
 SETTINGS = Settings.model_validate(
     {
@@ -48,28 +48,28 @@ TITLES = "{% for s in page.sections %}{% for story in s.stories %}{{ story.title
 @pytest.fixture(scope="module")
 def sample() -> Edition:
     edition = read_edition(SAMPLE, sectors=SECTORS)
-    # Nine stories in five sections, without pictures: quick to draw.
+    # Nine stories in five sections, without images: quick to render.
     return replace(edition, stories=tuple(replace(story, image=None) for story in edition.stories[::3]))
 
 
 @pytest.fixture(autouse=True)
 def _settled(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Nothing kept, and files believed as soon as they are written."""
+    """Empty caches, and files trusted as soon as they are written."""
     monkeypatch.setattr(file_stamp, "_SETTLED", -(10**18))
-    forget_everything()
+    clear_caches()
     yield
-    forget_everything()
+    clear_caches()
 
 
 @pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many stories each drawing had."""
+def rendered(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many stories each rendering had."""
     counts: list[int] = []
-    draw_apart = incremental.render_in_worker
+    render_in_worker = incremental.render_in_worker
 
     def counting(page: Page, *, template: str, overrides: Path | None) -> incremental.RenderedPage:
         counts.append(sum(len(section.stories) for section in page.sections))
-        return draw_apart(page, template=template, overrides=overrides)
+        return render_in_worker(page, template=template, overrides=overrides)
 
     monkeypatch.setattr(incremental, "render_in_worker", counting)
     return counts
@@ -94,57 +94,57 @@ def change_some(edition: Edition, *places: int) -> Edition:
     )
 
 
-def compile_anew(edition: Edition) -> CompiledEdition:
-    forget_everything()
+def compile_uncached(edition: Edition) -> CompiledEdition:
+    clear_caches()
     return compile_edition(edition, SETTINGS)
 
 
 @pytest.mark.parametrize("theme", ["periodical", "bulletin"])
-def test_each_story_drawn_again_makes_the_mail_drawn_whole(
-    sample: Edition, drawn: list[int], theme: str
+def test_rendering_one_story_again_gives_the_same_mail_as_rendering_all(
+    sample: Edition, rendered: list[int], theme: str
 ) -> None:
     edition = replace(sample, template=theme)
     for place in range(len(edition.stories)):
-        compile_anew(edition)
+        compile_uncached(edition)
         changed = change_some(edition, place)
         again = compile_edition(changed, SETTINGS)
-        assert drawn[-1] == 1
+        assert rendered[-1] == 1
         assert "你好" in again.html
-        assert again == compile_anew(changed)
+        assert again == compile_uncached(changed)
 
 
-def test_the_mjml_is_that_of_the_whole_mail_too(sample: Edition, drawn: list[int]) -> None:
+def test_the_mjml_is_the_same_as_that_of_the_whole_mail(sample: Edition, rendered: list[int]) -> None:
     compile_mjml(sample, SETTINGS)
     changed = change_some(sample, 2)
     again = compile_mjml(changed, SETTINGS)
-    assert drawn == [9, 1]
+    assert rendered == [9, 1]
     forget(incremental._cached_renders)
     assert again == compile_mjml(changed, SETTINGS)
 
 
-def test_some_stories_drawn_again(sample: Edition, drawn: list[int]) -> None:
+def test_several_changed_stories_are_rendered_again(sample: Edition, rendered: list[int]) -> None:
     compile_edition(sample, SETTINGS)
     changed = change_some(sample, 0, 4, 8)
     again = compile_edition(changed, SETTINGS)
-    assert drawn == [9, 3]
-    assert again == compile_anew(changed)
+    assert rendered == [9, 3]
+    assert again == compile_uncached(changed)
 
 
-def test_nothing_changed_is_nothing_drawn(sample: Edition, drawn: list[int]) -> None:
+def test_an_unchanged_edition_is_not_rendered_again(sample: Edition, rendered: list[int]) -> None:
     assert compile_edition(sample, SETTINGS) == compile_edition(sample, SETTINGS)
-    assert drawn == [9]
+    assert rendered == [9]
 
 
-def test_one_change_after_the_other(sample: Edition, drawn: list[int]) -> None:
+def test_successive_changes_render_only_what_changed(sample: Edition, rendered: list[int]) -> None:
     compile_edition(sample, SETTINGS)
     for places in [(1,), (1, 2), (2,), (2, 5)]:
         again = compile_edition(change_some(sample, *places), SETTINGS)
-    assert drawn == [9, 1, 1, 1, 1]
-    assert again == compile_anew(change_some(sample, 2, 5))
+    assert rendered == [9, 1, 1, 1, 1]
+    assert again == compile_uncached(change_some(sample, 2, 5))
 
 
 @pytest.mark.parametrize("what", ["order", "fewer", "title", "preheader", "letter", "section", "most"])
-def test_any_other_change_draws_the_whole_mail(sample: Edition, drawn: list[int], what: str) -> None:
+def test_any_other_change_renders_the_whole_mail(sample: Edition, rendered: list[int], what: str) -> None:
     compile_edition(sample, SETTINGS)
     stories = sample.stories
     changed = {
@@ -157,12 +157,12 @@ def test_any_other_change_draws_the_whole_mail(sample: Edition, drawn: list[int]
         "most": lambda: change_some(sample, *range(6)),
     }[what]()
     again = compile_edition(changed, SETTINGS)
-    assert drawn == [9, len(changed.stories)]
-    assert again == compile_anew(changed)
+    assert rendered == [9, len(changed.stories)]
+    assert again == compile_uncached(changed)
 
 
-def test_a_story_that_moves_over_the_border_of_its_section_draws_the_whole_mail(
-    sample: Edition, drawn: list[int]
+def test_a_story_that_moves_to_the_next_section_renders_the_whole_mail(
+    sample: Edition, rendered: list[int]
 ) -> None:
     """The order of all stories stays as it is, and so do the sections."""
     stories = sample.stories
@@ -176,19 +176,19 @@ def test_a_story_that_moves_over_the_border_of_its_section_draws_the_whole_mail(
     changed = replace(sample, stories=(*stories[:place], moved, *stories[place + 1 :]))
     compile_edition(sample, SETTINGS)
     again = compile_edition(changed, SETTINGS)
-    assert drawn == [9, 9]
-    assert again == compile_anew(changed)
+    assert rendered == [9, 9]
+    assert again == compile_uncached(changed)
 
 
-def test_languages_without_phrases_of_ours_are_not_taken_for_each_other(sample: Edition) -> None:
+def test_languages_without_phrases_are_not_confused(sample: Edition) -> None:
     edition = replace(sample, languages=("en", "ar", "he"))
     compile_edition(edition, SETTINGS, language="ar")
     again = compile_edition(edition, SETTINGS, language="he")
-    forget_everything()
+    clear_caches()
     assert again == compile_edition(edition, SETTINGS, language="he")
 
 
-def test_a_mark_that_comes_into_a_story_is_refused_as_in_the_whole_mail(sample: Edition) -> None:
+def test_a_merge_tag_written_into_a_story_is_refused_as_in_the_whole_mail(sample: Edition) -> None:
     compile_edition(sample, SETTINGS)
     words = replace(sample.stories[4].texts["en"], title="Write to @@greeting@@")
     broken = replace(
@@ -201,7 +201,7 @@ def test_a_mark_that_comes_into_a_story_is_refused_as_in_the_whole_mail(sample: 
     with pytest.raises(TemplateError) as first:
         compile_edition(broken, SETTINGS)
     with pytest.raises(TemplateError) as whole:
-        compile_anew(broken)
+        compile_uncached(broken)
     assert str(first.value) == str(whole.value)
     assert str(first.value).startswith(f"{sample.stories[4].source}: “Write to @@greeting@@” contains @@")
 
@@ -215,10 +215,10 @@ def test_a_mark_that_comes_into_a_story_is_refused_as_in_the_whole_mail(sample: 
         ('{{ begin("entry", "x") }}', 'end("story") is inside the entry x'),
     ],
 )
-def test_what_varies_inside_a_story_is_left_to_the_whole_mail(
-    sample: Edition, tmp_path: Path, drawn: list[int], added: str, message: str
+def test_marks_inside_a_story_render_the_whole_mail(
+    sample: Edition, tmp_path: Path, rendered: list[int], added: str, message: str
 ) -> None:
-    """It must fit what is around it, and its faults are told of the whole."""
+    """It must fit what is around it, and its errors refer to the whole mail."""
     block = tmp_path / "email" / "blocks" / "story.mjml.j2"
     block.parent.mkdir(parents=True)
     shipped = (templates.ROOT / "email" / "blocks" / "story.mjml.j2").read_text(encoding="utf-8")
@@ -235,8 +235,8 @@ def test_what_varies_inside_a_story_is_left_to_the_whole_mail(
 
     compile_edition(sample, SETTINGS, overrides=tmp_path)
     again = compile_it()
-    assert drawn == [9, 1, 9]
-    forget_everything()
+    assert rendered == [9, 1, 9]
+    clear_caches()
     assert again == compile_it()
     assert isinstance(again, CompiledEdition) == (not message)
     assert message in str(again)
@@ -269,8 +269,8 @@ def test_what_varies_inside_a_story_is_left_to_the_whole_mail(
         ),
     ],
 )
-def test_stories_that_are_spoken_of_elsewhere_draw_the_whole_mail(
-    sample: Edition, tmp_path: Path, drawn: list[int], name: str, place: str, added: str
+def test_stories_used_outside_their_fragments_render_the_whole_mail(
+    sample: Edition, tmp_path: Path, rendered: list[int], name: str, place: str, added: str
 ) -> None:
     shipped = (templates.ROOT / name).read_text(encoding="utf-8")
     assert shipped.count(place) == 1
@@ -280,14 +280,14 @@ def test_stories_that_are_spoken_of_elsewhere_draw_the_whole_mail(
     compile_edition(sample, SETTINGS, overrides=tmp_path)
     changed = change_some(sample, 0)
     again = compile_edition(changed, SETTINGS, overrides=tmp_path)
-    assert drawn == [9, 9]
-    forget_everything()
+    assert rendered == [9, 9]
+    clear_caches()
     assert again == compile_edition(changed, SETTINGS, overrides=tmp_path)
     assert "!" in again.html
 
 
-def test_a_theme_may_draw_everything_where_only_stories_are_wanted(
-    sample: Edition, tmp_path: Path, drawn: list[int]
+def test_a_theme_may_render_more_than_the_requested_stories(
+    sample: Edition, tmp_path: Path, rendered: list[int]
 ) -> None:
     (tmp_path / "email").mkdir()
     for name in ("periodical.mjml.j2", "periodical.txt.j2"):
@@ -295,19 +295,19 @@ def test_a_theme_may_draw_everything_where_only_stories_are_wanted(
         (tmp_path / "email" / name).write_text(shipped.replace("page.whole", "true"), encoding="utf-8")
     compile_edition(sample, SETTINGS, overrides=tmp_path)
     again = compile_edition(change_some(sample, 3), SETTINGS, overrides=tmp_path)
-    assert drawn == [9, 1]
-    assert again == compile_anew(change_some(sample, 3))
+    assert rendered == [9, 1]
+    assert again == compile_uncached(change_some(sample, 3))
 
 
 @pytest.mark.parametrize("theme", ["periodical", "bulletin"])
-def test_our_themes_draw_no_more_than_is_wanted(
+def test_our_themes_render_only_the_requested_stories(
     sample: Edition, monkeypatch: pytest.MonkeyPatch, theme: str
 ) -> None:
     answers: list[incremental.RenderedPage] = []
-    draw_apart = incremental.render_in_worker
+    render_in_worker = incremental.render_in_worker
 
     def listening(page: Page, *, template: str, overrides: Path | None) -> incremental.RenderedPage:
-        answers.append(draw_apart(page, template=template, overrides=overrides))
+        answers.append(render_in_worker(page, template=template, overrides=overrides))
         return answers[-1]
 
     monkeypatch.setattr(incremental, "render_in_worker", listening)
@@ -320,8 +320,8 @@ def test_our_themes_draw_no_more_than_is_wanted(
         assert "@@" not in getattr(few, part).replace("@@stories@@", "").replace("@@number@@", "")
 
 
-def test_a_fault_of_one_story_names_the_line_in_the_whole_mail(
-    sample: Edition, tmp_path: Path, drawn: list[int]
+def test_an_error_in_one_story_names_the_line_in_the_whole_mail(
+    sample: Edition, tmp_path: Path, rendered: list[int]
 ) -> None:
     block = tmp_path / "email" / "blocks" / "story.mjml.j2"
     block.parent.mkdir(parents=True)
@@ -335,10 +335,10 @@ def test_a_fault_of_one_story_names_the_line_in_the_whole_mail(
     with pytest.raises(TemplateError) as whole:
         compile_edition(change_some(sample, ordinary), SETTINGS, overrides=tmp_path)
     assert str(first.value) == str(whole.value)
-    assert drawn == [9, 1, 9, 9]
+    assert rendered == [9, 1, 9, 9]
 
 
-def test_what_a_story_needs_in_the_head_draws_the_whole_mail(sample: Edition, tmp_path: Path) -> None:
+def test_a_story_that_changes_the_head_renders_the_whole_mail(sample: Edition, tmp_path: Path) -> None:
     layout = tmp_path / "email" / "periodical.mjml.j2"
     layout.parent.mkdir(parents=True)
     shipped = (templates.ROOT / "email" / "periodical.mjml.j2").read_text(encoding="utf-8")
@@ -355,8 +355,8 @@ def test_what_a_story_needs_in_the_head_draws_the_whole_mail(sample: Edition, tm
 
 
 @pytest.mark.parametrize("edit", ["change", "add", "remove"])
-def test_a_template_that_changes_is_seen_at_once(
-    sample: Edition, tmp_path: Path, drawn: list[int], edit: str
+def test_a_changed_template_takes_effect_immediately(
+    sample: Edition, tmp_path: Path, rendered: list[int], edit: str
 ) -> None:
     shutil.copytree(templates.ROOT / "email" / "blocks", tmp_path / "email" / "blocks")
     block, other = (tmp_path / "email" / "blocks" / name for name in ("story.mjml.j2", "list.mjml.j2"))
@@ -369,34 +369,36 @@ def test_a_template_that_changes_is_seen_at_once(
         block.write_text("<mj-raw><tr><td>Quite another block</td></tr></mj-raw>")
     assert other.exists()
     again = compile_edition(sample, SETTINGS, overrides=tmp_path)
-    assert drawn == [9, 9]
+    assert rendered == [9, 9]
     assert ("Quite another block" in again.html) == (edit != "remove")
 
 
-def test_templates_just_written_are_not_believed(
-    sample: Edition, tmp_path: Path, drawn: list[int], monkeypatch: pytest.MonkeyPatch
+def test_templates_just_written_are_not_trusted(
+    sample: Edition, tmp_path: Path, rendered: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(file_stamp, "_SETTLED", 60 * 10**9)
     (tmp_path / "email").mkdir()
     (tmp_path / "email" / "note.txt").write_text("new")
     for _ in range(2):
         compile_edition(sample, SETTINGS, overrides=tmp_path)
-    assert drawn == [9, 9]
+    assert rendered == [9, 9]
 
 
-def test_templates_behind_a_link_are_not_believed(sample: Edition, tmp_path: Path, drawn: list[int]) -> None:
+def test_templates_behind_a_symlink_are_not_trusted(
+    sample: Edition, tmp_path: Path, rendered: list[int]
+) -> None:
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "templates").mkdir()
     (tmp_path / "templates" / "email").symlink_to(tmp_path / "elsewhere")
     for _ in range(2):
         compile_edition(sample, SETTINGS, overrides=tmp_path / "templates")
-    assert drawn == [9, 9]
+    assert rendered == [9, 9]
 
 
 # --- whatever a writer does ---------------------------------------------------------------------------------
 
 
-class Desk:
+class EditedWorkspace:
     """An edition on disk, its templates and its settings, and what a writer may do to them."""
 
     def __init__(self, folder: Path) -> None:
@@ -466,39 +468,100 @@ class Desk:
 
 
 EDITS = (
-    Desk.reword, Desk.reword, Desk.retitle, Desk.move, Desk.reframe, Desk.repaint, Desk.redesign,
-    Desk.restore, Desk.recolour, Desk.rephrase, Desk.rehost, Desk.rename,
-)  # fmt: skip
+    EditedWorkspace.reword,
+    EditedWorkspace.reword,
+    EditedWorkspace.retitle,
+    EditedWorkspace.move,
+    EditedWorkspace.reframe,
+    EditedWorkspace.repaint,
+    EditedWorkspace.redesign,
+    EditedWorkspace.restore,
+    EditedWorkspace.recolour,
+    EditedWorkspace.rephrase,
+    EditedWorkspace.rehost,
+    EditedWorkspace.rename,
+)
 
 
 @hypothesis_settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(edits=st.lists(st.tuples(st.sampled_from(EDITS), st.integers(0, 7)), min_size=1, max_size=6))
-@example(edits=[(Desk.reword, 1), (Desk.reword, 5), (Desk.reword, 1), (Desk.reword, 2), (Desk.retitle, 2)])
-@example(edits=[(Desk.move, 7), (Desk.move, 6), (Desk.move, 3), (Desk.move, 2), (Desk.move, 0)])
-@example(edits=[(Desk.repaint, 1), (Desk.reword, 0), (Desk.repaint, 2), (Desk.repaint, 1)])
-@example(edits=[(Desk.redesign, 1), (Desk.reword, 1), (Desk.restore, 0), (Desk.redesign, 1)])
-@example(edits=[(Desk.recolour, 1), (Desk.recolour, 2), (Desk.rephrase, 1), (Desk.restore, 0)])
-@example(edits=[(Desk.rehost, 1), (Desk.reword, 0), (Desk.rehost, 2), (Desk.reframe, 1)])
-@example(edits=[(Desk.rename, 1), (Desk.reword, 0), (Desk.rename, 2), (Desk.reframe, 2)])
-def test_after_any_edits_the_mail_is_the_one_made_from_nothing(
-    tmp_path: Path, edits: list[tuple[Callable[[Desk, int], None], int]]
+@example(
+    edits=[
+        (EditedWorkspace.reword, 1),
+        (EditedWorkspace.reword, 5),
+        (EditedWorkspace.reword, 1),
+        (EditedWorkspace.reword, 2),
+        (EditedWorkspace.retitle, 2),
+    ]
+)
+@example(
+    edits=[
+        (EditedWorkspace.move, 7),
+        (EditedWorkspace.move, 6),
+        (EditedWorkspace.move, 3),
+        (EditedWorkspace.move, 2),
+        (EditedWorkspace.move, 0),
+    ]
+)
+@example(
+    edits=[
+        (EditedWorkspace.repaint, 1),
+        (EditedWorkspace.reword, 0),
+        (EditedWorkspace.repaint, 2),
+        (EditedWorkspace.repaint, 1),
+    ]
+)
+@example(
+    edits=[
+        (EditedWorkspace.redesign, 1),
+        (EditedWorkspace.reword, 1),
+        (EditedWorkspace.restore, 0),
+        (EditedWorkspace.redesign, 1),
+    ]
+)
+@example(
+    edits=[
+        (EditedWorkspace.recolour, 1),
+        (EditedWorkspace.recolour, 2),
+        (EditedWorkspace.rephrase, 1),
+        (EditedWorkspace.restore, 0),
+    ]
+)
+@example(
+    edits=[
+        (EditedWorkspace.rehost, 1),
+        (EditedWorkspace.reword, 0),
+        (EditedWorkspace.rehost, 2),
+        (EditedWorkspace.reframe, 1),
+    ]
+)
+@example(
+    edits=[
+        (EditedWorkspace.rename, 1),
+        (EditedWorkspace.reword, 0),
+        (EditedWorkspace.rename, 2),
+        (EditedWorkspace.reframe, 2),
+    ]
+)
+def test_after_any_edits_the_mail_equals_one_rendered_from_scratch(
+    tmp_path: Path, edits: list[tuple[Callable[[EditedWorkspace, int], None], int]]
 ) -> None:
-    def write(*, anew: bool) -> list[object]:
-        shutil.rmtree(tmp_path / "desk", ignore_errors=True)
-        desk = Desk(tmp_path / "desk")
-        made: list[object] = [desk.compile()]
+    def write(*, uncached: bool) -> list[object]:
+        shutil.rmtree(tmp_path / "workspace", ignore_errors=True)
+        workspace = EditedWorkspace(tmp_path / "workspace")
+        made: list[object] = [workspace.compile()]
         for edit, number in edits:
             # Longer than a tick of the file system's clock, within which no file that has settled changes.
             time.sleep(0.01)
-            edit(desk, number)
-            if anew:
-                forget_everything()
-            made.append(desk.compile())
+            edit(workspace, number)
+            if uncached:
+                clear_caches()
+            made.append(workspace.compile())
         return made
 
-    forget_everything()
-    warm = write(anew=False)
-    forget_everything()
-    assert warm == write(anew=True)
+    clear_caches()
+    warm = write(uncached=False)
+    clear_caches()
+    assert warm == write(uncached=True)

@@ -1,4 +1,4 @@
-"""Filling the holes: every value escaped for where it stands, and never looked at again."""
+"""Merge tags replaced by values, each escaped for its context and never interpreted again."""
 
 from dataclasses import replace
 
@@ -76,14 +76,14 @@ def test_a_reader_gets_their_greeting_and_their_own_links() -> None:
 
 
 @pytest.mark.parametrize("name", ["", "   ", "\n\t", "\u202e"])
-def test_a_reader_without_a_name_gets_no_line_for_it(name: str) -> None:
+def test_a_reader_without_a_name_gets_no_greeting(name: str) -> None:
     personal = personalise(COMPILED, READER._replace(name=name))
     assert personal.text.startswith("Newsletter\n\nStories")
     assert 'class="d"' not in personal.html
 
 
 @given(name=st.text())
-def test_any_name_is_text_and_no_more(name: str) -> None:
+def test_any_name_is_only_ever_text(name: str) -> None:
     personal = personalise(COMPILED, READER._replace(name=name))
     document = lxml_html.document_fromstring(personal.html)
     greeted = ["div"] if "Dear" in personal.html else []
@@ -95,7 +95,7 @@ def test_any_name_is_text_and_no_more(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["@@unsubscribe_url@@", "@@nonsense@@", r"\1", "{name}", "@@"])
-def test_a_name_that_looks_like_a_hole_stays_a_name(name: str) -> None:
+def test_a_name_that_looks_like_a_merge_tag_stays_a_name(name: str) -> None:
     personal = personalise(COMPILED, READER._replace(name=name))
     assert f"Dear {name}," in personal.text
     assert f"Dear {name}," in personal.html
@@ -124,27 +124,27 @@ def test_an_ampersand_in_a_link_is_escaped_in_html_and_not_in_text() -> None:
         "https://e.org/\n",
     ],
 )
-def test_a_link_that_is_none_builds_no_mail(url: str) -> None:
+def test_an_invalid_link_builds_no_mail(url: str) -> None:
     with pytest.raises(BuildError, match=r"li@example\.org: unsubscribe_url is not a valid URL"):
         personalise(COMPILED, READER._replace(base_url=url))
 
 
-def test_a_hole_nobody_knows_builds_no_mail() -> None:
+def test_an_unknown_merge_tag_builds_no_mail() -> None:
     with pytest.raises(TemplateError, match="@@shoe_size@@ is an unknown merge tag"):
         personalise(replace(COMPILED, text="@@shoe_size@@"), READER)
 
 
-def test_nobody_gets_a_mail_without_name_and_token() -> None:
+def test_an_anonymous_mail_has_no_name_and_no_token() -> None:
     personal = personalise(COMPILED, anonymous_reader(SETTINGS))
     assert DELIMITER not in personal.html
     assert "Dear" not in personal.html
     assert 'href="https://news.example.org/"' in personal.html
 
 
-def test_every_hole_is_marked_so_that_it_is_found() -> None:
-    for hole in MergeTag:
-        assert TAG_PATTERN.fullmatch(hole.placeholder)
-        assert hole.context is (TagContext.text if hole is MergeTag.greeting else TagContext.url)
+def test_every_merge_tag_has_a_recognisable_placeholder_and_a_context() -> None:
+    for tag in MergeTag:
+        assert TAG_PATTERN.fullmatch(tag.placeholder)
+        assert tag.context is (TagContext.text if tag is MergeTag.greeting else TagContext.url)
 
 
 def _subscriber(**changes: object) -> Subscriber:
@@ -166,19 +166,19 @@ def test_a_subscriber_becomes_a_reader_with_signed_links() -> None:
     assert reader_for(_subscriber(language=None), 3, SETTINGS, SIGNER).language == ""
 
 
-def test_only_a_local_part_beyond_ascii_needs_smtputf8() -> None:
+def test_only_a_non_ascii_local_part_needs_smtputf8() -> None:
     domain_only = _subscriber(email="li@bücher.example", envelope="li@xn--bcher-kva.example")
     assert not reader_for(domain_only, 3, SETTINGS, SIGNER).needs_smtputf8
     both = _subscriber(email="李@bücher.example", envelope="李@xn--bcher-kva.example")
     assert reader_for(both, 3, SETTINGS, SIGNER).needs_smtputf8
 
 
-def test_a_subscriber_who_was_not_saved_has_no_links() -> None:
+def test_a_subscriber_who_has_not_been_saved_has_no_links() -> None:
     with pytest.raises(BuildError, match="has not been saved yet"):
         reader_for(_subscriber(id=None), 3, SETTINGS, SIGNER)
 
 
-def test_a_message_id_is_the_same_for_the_same_mail_and_survives_new_keys() -> None:
+def test_a_message_id_depends_on_the_mail_and_survives_a_key_rotation() -> None:
     first = message_id(3, 12, "example.org", SIGNER)
     assert first == message_id(
         3, 12, "example.org", TokenSigner(keys={1: b"k" * 32, 2: b"n" * 32}, current=2)

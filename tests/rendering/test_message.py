@@ -92,7 +92,7 @@ def _header_lines(data: bytes) -> list[str]:
     return data.partition(b"\r\n\r\n")[0].decode().split("\r\n")
 
 
-def test_the_headers_are_these_and_no_others(build: Build) -> None:
+def test_a_message_has_exactly_these_headers(build: Build) -> None:
     assert _header_lines(build(reply_to="desk@example.org")) == [
         "From: UNESCO Beijing <news@example.org>",
         "To: Li Wei <li@example.org>",
@@ -101,8 +101,7 @@ def test_the_headers_are_these_and_no_others(build: Build) -> None:
         "Date: Sun, 01 Mar 2026 09:00:00 +0000",
         "Message-ID: <c3.s12.5fbeae7c85f8@example.org>",
         "MIME-Version: 1.0",
-        f"List-Unsubscribe: <https://news.example.org/u/{TOKEN}>, "
-        f"<mailto:desk@example.org?subject=unsubscribe%20{TOKEN}>",
+        f"List-Unsubscribe: <https://news.example.org/u/{TOKEN}>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
         "List-Id: <newsletter.example.org>",
         "List-Post: NO",
@@ -117,19 +116,17 @@ def test_the_same_arguments_give_the_same_bytes(build: Build) -> None:
     assert build() == build()
 
 
-def test_one_click_needs_its_header_whole_and_readable(build: Build) -> None:
+def test_the_one_click_header_is_neither_encoded_nor_folded(build: Build) -> None:
     long = READER._replace(token="A" * 300)
     (line,) = [line for line in _header_lines(build(reader=long)) if line.startswith("List-Unsubscribe:")]
-    assert f"<{long.unsubscribe_url}>" in line
-    assert line.count("<https:") == 1
-    assert "=?" not in line
+    assert line == f"List-Unsubscribe: <{long.unsubscribe_url}>"
     # As the standard library writes it, no mail program would find the address.
     theirs = EmailMessage(policy=policy.SMTP)
     theirs["List-Unsubscribe"] = f"<{long.unsubscribe_url}>"
     assert long.unsubscribe_url.encode() not in theirs.as_bytes()
 
 
-def test_both_parts_arrive_as_they_were_plain_first(build: Build) -> None:
+def test_both_parts_arrive_unchanged_with_plain_text_first(build: Build) -> None:
     message = _parse(build())
     plain, html = message.iter_parts()
     assert [part.get_content_type() for part in (plain, html)] == ["text/plain", "text/html"]
@@ -151,7 +148,7 @@ def test_lines_end_in_crlf_and_are_short(build: Build) -> None:
 @pytest.mark.parametrize(
     ("body", "encoding"), [("plain words " * 100, "quoted-printable"), ("看见残障人" * 100, "base64")]
 )
-def test_each_part_takes_the_smaller_encoding(build: Build, body: str, encoding: str) -> None:
+def test_each_part_uses_the_smaller_encoding(build: Build, body: str, encoding: str) -> None:
     plain, html = _parse(build(replace(COMPILED, text=f"{body}@@greeting@@ end\n"))).iter_parts()
     assert plain["Content-Transfer-Encoding"] == encoding
     assert html["Content-Transfer-Encoding"] == "quoted-printable"
@@ -159,7 +156,7 @@ def test_each_part_takes_the_smaller_encoding(build: Build, body: str, encoding:
 
 
 @pytest.mark.parametrize("name", ["", "L", "Li", "Li W", "李", "李伟", "<b>\"&'", "." * 90, "From here"])
-def test_a_name_of_any_length_shifts_no_byte_of_a_body_in_base64(build: Build, name: str) -> None:
+def test_a_name_of_any_length_leaves_a_base64_body_intact(build: Build, name: str) -> None:
     chinese = "看见残障人" * 300
     text = f"{chinese}\n@@greeting@@\n{chinese}\n@@preferences_url@@\n@@unsubscribe_url@@ 再见\n"
     plain, html = _parse(
@@ -176,7 +173,7 @@ def test_a_name_of_any_length_shifts_no_byte_of_a_body_in_base64(build: Build, n
         )
 
 
-def test_a_reader_without_a_name_gets_no_line_for_it(build: Build) -> None:
+def test_a_reader_without_a_name_gets_no_greeting(build: Build) -> None:
     plain, html = _parse(build(reader=READER._replace(name=" \u202e"))).iter_parts()
     assert _lines(plain).startswith("News from Beijing")
     assert "看见" not in _lines(html)
@@ -184,9 +181,7 @@ def test_a_reader_without_a_name_gets_no_line_for_it(build: Build) -> None:
 
 @pytest.mark.parametrize("start", [".", "..", ".hidden", "From here", "From ", ">From"])
 @pytest.mark.parametrize("width", [1, 60, 76, 77, 200])
-def test_no_line_begins_as_smtp_and_mailbox_files_read_otherwise(
-    build: Build, start: str, width: int
-) -> None:
+def test_no_line_begins_with_a_dot_or_from(build: Build, start: str, width: int) -> None:
     body = f"{start}{'x' * width}\n{start}\nword {start} word\n" * 3
     data = build(replace(COMPILED, text=body, html=f"<pre>{body}</pre>\n"))
     plain, _ = _parse(data).iter_parts()
@@ -199,7 +194,7 @@ def test_no_line_begins_as_smtp_and_mailbox_files_read_otherwise(
 @pytest.mark.parametrize(
     "name", [".", "..", "From Li", "From", "a=b", "Li ", "x" * 71, "x" * 72, "x" * 73, "<b>"]
 )
-def test_no_name_begins_a_line_as_it_must_not_or_makes_one_too_long(build: Build, name: str) -> None:
+def test_no_name_begins_a_line_with_a_dot_or_from_or_makes_it_too_long(build: Build, name: str) -> None:
     data = build(replace(COMPILED, greeting="{name}"), READER._replace(name=name))
     lines = data.partition(b"\r\n\r\n")[2].split(b"\r\n")
     assert not [line for line in lines if line.startswith((b".", b"From "))]
@@ -208,7 +203,7 @@ def test_no_name_begins_a_line_as_it_must_not_or_makes_one_too_long(build: Build
     assert _lines(plain).startswith(f"{name.strip()}\n\nNews")
 
 
-def test_a_builder_writes_what_is_written_for_one(now: datetime) -> None:
+def test_a_builder_writes_the_same_as_build_message(now: datetime) -> None:
     builder = MessageBuilder([COMPILED], _settings())
     for reader in (READER, READER._replace(name=""), READER._replace(name="李伟")):
         assert builder.build(reader, now=now) == build_message(COMPILED, reader, _settings(), now=now)
@@ -223,7 +218,7 @@ def test_a_reader_gets_their_language_or_the_edition_s_own(now: datetime) -> Non
         assert message["Content-Language"] == got
 
 
-def test_a_nul_builds_no_mail(build: Build) -> None:
+def test_a_nul_in_the_body_builds_no_message(build: Build) -> None:
     with pytest.raises(
         BuildError, match="no message can be built from this edition: the body contains a NUL"
     ):
@@ -266,11 +261,11 @@ def _check_name(data: bytes, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_no_name_changes_who_a_mail_is_to(build: Build, name: str) -> None:
+def test_no_name_changes_the_recipient(build: Build, name: str) -> None:
     _check_name(build(reader=READER._replace(name=name)), name)
 
 
-def test_no_naughty_name_changes_who_a_mail_is_to(build: Build) -> None:
+def test_no_naughty_string_changes_the_recipient(build: Build) -> None:
     if not CORPUS.is_file():
         pytest.skip("the corpus of naughty strings is not beside the project")
     for name in json.loads(CORPUS.read_text(encoding="utf-8")):
@@ -278,7 +273,7 @@ def test_no_naughty_name_changes_who_a_mail_is_to(build: Build) -> None:
 
 
 @given(name=st.text(max_size=200))
-def test_any_name_is_one_mailbox_on_lines_that_fold(name: str) -> None:
+def test_any_name_gives_one_correctly_folded_mailbox(name: str) -> None:
     value = format_mailbox(name, "li@example.org")
     assert write_header("To", value) == f"To: {value}\r\n"
     assert all(line.startswith(" ") for line in value.split("\r\n")[1:])
@@ -287,7 +282,7 @@ def test_any_name_is_one_mailbox_on_lines_that_fold(name: str) -> None:
 
 
 @given(text=st.text(max_size=300))
-def test_any_subject_comes_back_on_lines_that_fold(text: str) -> None:
+def test_any_subject_is_folded_correctly_and_decodes_to_itself(text: str) -> None:
     value = format_text(text)
     decoded = str(make_header(decode_header(value.replace("\r\n", ""))))
     assert " ".join(decoded.split()) == plain_phrase(text)
@@ -307,12 +302,12 @@ def test_a_long_plain_subject_is_folded_and_not_encoded() -> None:
     ["a b@example.org", "a@example.org, b@example.org", "a@example.org>\r\nBcc: b", "<a@example.org", "a",
      "a@b@example.org", '"a"@example.org', "a@bücher.example", "a\u00a0b@example.org", "\0@example.org"],
 )  # fmt: skip
-def test_an_address_that_would_bend_a_header_builds_no_mail(build: Build, address: str) -> None:
+def test_an_address_that_could_inject_a_header_builds_no_message(build: Build, address: str) -> None:
     with pytest.raises(BuildError, match="cannot be written in a header"):
         build(reader=READER._replace(envelope=address))
 
 
-def test_a_local_part_beyond_ascii_is_written_as_it_is(build: Build) -> None:
+def test_a_non_ascii_local_part_is_written_as_it_is(build: Build) -> None:
     data = build(reader=READER._replace(envelope="李@xn--bcher-kva.example", name="李伟"))
     assert "\r\n <李@xn--bcher-kva.example>\r\n".encode() in data
     assert b"=?utf-8?B?" in data
@@ -330,12 +325,12 @@ def test_a_local_part_beyond_ascii_is_written_as_it_is(build: Build) -> None:
         ("Subject", "a\r\n \r\n"),
     ],
 )
-def test_no_header_ends_early(name: str, value: str) -> None:
+def test_a_header_that_would_end_early_is_refused(name: str, value: str) -> None:
     with pytest.raises(ValueError, match=name):
         write_header(name, value)
 
 
-def test_a_link_that_would_bend_a_header_builds_no_mail(build: Build) -> None:
+def test_a_link_that_could_inject_a_header_builds_no_message(build: Build) -> None:
     with pytest.raises(BuildError):
         build(reader=READER._replace(token="x>\r\nBcc: x@example.com"))
     with pytest.raises(BuildError):
@@ -351,23 +346,23 @@ def test_a_link_that_would_bend_a_header_builds_no_mail(build: Build) -> None:
         ({"list_id": "简报.example.org"}, "must look like newsletter.example.org"),
     ],
 )
-def test_a_wrong_sender_is_a_matter_of_settings(build: Build, sender: dict[str, str], words: str) -> None:
+def test_an_invalid_sender_is_a_configuration_error(build: Build, sender: dict[str, str], words: str) -> None:
     with pytest.raises(ConfigurationError, match=re.escape(words)):
         build(**sender)
 
 
-def test_a_domain_of_our_own_beyond_ascii_is_written_in_ascii(build: Build) -> None:
+def test_a_non_ascii_domain_of_our_own_is_written_in_ascii(build: Build) -> None:
     lines = _header_lines(build(address="news@bücher.example", list_id=""))
     assert "From: UNESCO Beijing <news@xn--bcher-kva.example>" in lines
     assert "List-Id: <newsletter.xn--bcher-kva.example>" in lines
 
 
-def test_a_mail_for_nobody_can_be_looked_at(now: datetime) -> None:
+def test_an_anonymous_message_can_be_built(now: datetime) -> None:
     settings = _settings()
     message = _parse(build_message(COMPILED, anonymous_reader(settings), settings, now=now))
     assert message["To"] == "undisclosed-recipients:;"
     assert message["Message-ID"] == "<c0.s0@example.org>"
 
 
-def test_this_program_writes_names_that_survive() -> None:
+def test_names_survive_folding_in_this_python() -> None:
     assert names_survive_folding()

@@ -137,6 +137,27 @@ def test_a_second_setup_does_nothing_until_the_dependencies_change(bare: Path) -
     assert len(read_calls(bare)) == 2
 
 
+def test_everything_is_compiled_to_bytecode_whatever_the_environment_says(bare: Path) -> None:
+    place_command(bare, "python3", f'exec {sys.executable} "$@"')
+    place_command(
+        bare,
+        "uv",
+        'if [ "$1" = --version ]; then echo "uv 0.13.9"; exit; fi\n'
+        f'echo "compile=$UV_COMPILE_BYTECODE" >>"{bare.parent}/calls"\n'
+        'mkdir -p "$UV_PROJECT_ENVIRONMENT/bin"\n'
+        f'ln -sf {sys.executable} "$UV_PROJECT_ENVIRONMENT/bin/python"',
+    )
+    environ = {"PYTHONDONTWRITEBYTECODE": "1", "UV_COMPILE_BYTECODE": "0"}
+    for name in ("first", "second"):
+        package = bare / "mailer" / name
+        package.mkdir(parents=True)
+        (package / "module.py").write_text("value = 1\n")
+        done = run_script(bare, "scripts/setup", "test", **environ)
+        assert done.returncode == 0, done.stderr
+        assert list(package.glob("__pycache__/module.*.pyc"))
+    assert read_calls(bare) == ["compile=1"]
+
+
 def place_python(tree: Path, name: str, minor: int) -> None:
     """A Python that says it is 3.``minor``."""
     place_command(

@@ -27,8 +27,8 @@ class Stage(StrEnum):
     """In the middle of the message; only DROP is possible here."""
 
     dot = "."
-    """After the final dot. The mail is kept when the line is dropped, hangs or gets 2xx, not when it gets
-    4xx or 5xx.
+    """After the final dot. The mail is kept after DROP, HANG or a 2xx reply, but not after
+    a 4xx or 5xx reply.
     """
 
 
@@ -81,7 +81,7 @@ class MisbehavingServer:
     tls: ssl.SSLContext | None = None
     connections: int = 0
     port: int = 0
-    lines: "list[_Line]" = field(default_factory=list, repr=False)
+    open_connections: "list[_Connection]" = field(default_factory=list, repr=False)
 
     @property
     def url(self) -> str:
@@ -119,7 +119,7 @@ class MisbehavingServer:
     def _run(self, started: threading.Event) -> None:
         # aiosmtpd's own Controller cannot take port 0: it connects to that port to see whether it is up.
         asyncio.set_event_loop(self._loop)
-        factory = self._loop.create_server(lambda: _Line(self, self._loop), self.host, 0, ssl=self.tls)
+        factory = self._loop.create_server(lambda: _Connection(self, self._loop), self.host, 0, ssl=self.tls)
         server = self._loop.run_until_complete(factory)
         self.port = server.sockets[0].getsockname()[1]
         started.set()
@@ -130,8 +130,8 @@ class MisbehavingServer:
 
     async def _hang_up(self) -> None:
         """Close every open connection, so that none is left to the garbage collector."""
-        for line in self.lines:
-            line.hang_up()
+        for connection in self.open_connections:
+            connection.hang_up()
         await asyncio.sleep(0)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
@@ -140,7 +140,7 @@ class MisbehavingServer:
         await asyncio.sleep(0)
 
 
-class _Line(SMTP):
+class _Connection(SMTP):
     """One connection: aiosmtpd's, except where a rule says otherwise."""
 
     def __init__(self, owner: MisbehavingServer, loop: asyncio.AbstractEventLoop) -> None:
@@ -149,7 +149,7 @@ class _Line(SMTP):
         super().__init__(_Hooks(owner), loop=loop, **options)
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._owner.lines.append(self)
+        self._owner.open_connections.append(self)
         super().connection_made(transport)
 
     def hang_up(self) -> None:
@@ -175,27 +175,27 @@ class _Line(SMTP):
         await super().smtp_DATA(arg)
 
 
-def _transport_of(line: SMTP) -> asyncio.Transport:
-    transport = line.transport
+def _transport_of(connection: SMTP) -> asyncio.Transport:
+    transport = connection.transport
     assert isinstance(transport, asyncio.Transport)
     return transport
 
 
-async def _misbehave(line: SMTP, answer: str | None) -> bool:
-    """Send ``answer`` on ``line``; return False if there is none."""
+async def _misbehave(connection: SMTP, answer: str | None) -> bool:
+    """Send ``answer`` on ``connection``; return False if there is none."""
     if answer is None:
         return False
     if answer == HANG:
         await asyncio.Event().wait()
     if answer != DROP:
-        await line.push(answer)
+        await connection.push(answer)
     if answer == DROP or answer.startswith("421"):
-        _transport_of(line).close()
+        _transport_of(connection).close()
     return True
 
 
 class _Hooks:
-    """What aiosmtpd asks at each command."""
+    """The hooks that aiosmtpd calls at each command."""
 
     def __init__(self, owner: MisbehavingServer) -> None:
         self._owner = owner

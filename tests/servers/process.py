@@ -14,7 +14,7 @@ def wait_until(condition: Callable[[], bool], *, what: str, seconds: float = 20)
     """Check every few milliseconds until ``condition`` holds; fail with ``what`` if it never does."""
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"waited {seconds} s in vain for {what}"
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
         time.sleep(0.005)
 
 

@@ -43,7 +43,7 @@ class Fault(StrEnum):
     drop = "drop"
     """The connection is reset instead."""
 
-    farewell = "421"
+    shutdown = "421"
     """421, and the connection ends."""
 
     later = "4xx"
@@ -71,9 +71,9 @@ class Fault(StrEnum):
     """A reply line longer than any limit."""
 
 
-_REFUSALS: Final = {Fault.farewell, Fault.later, Fault.never}
+_REFUSALS: Final = {Fault.shutdown, Fault.later, Fault.never}
 _LINES: Final = {
-    Fault.farewell: "421 4.3.2 Going down",
+    Fault.shutdown: "421 4.3.2 Going down",
     Fault.later: "451 4.3.0 Not now",
     Fault.never: "554 5.7.0 Not you",
     Fault.garbage: "what? who is there",
@@ -84,7 +84,7 @@ _DRIP_SECONDS: Final = 0.002
 Script = Callable[[str, str], str | Act | None]
 """The answer to a verb and its argument, None for the usual one.
 
-Verbs are as on the wire, and CONNECT (before the greeting), BODY (the first piece of a message) and "." (its
+Verbs are those of SMTP, and CONNECT (before the greeting), BODY (the first piece of a message) and "." (its
 end); the argument of those two is the recipient. At "." an answer of 2xx keeps the message, and so does an
 :class:`Act`, which does not acknowledge it.
 """

@@ -1,4 +1,4 @@
-"""A courier that keeps what it is told, and ways to run a transport's lines in an event loop."""
+"""A message source that keeps what is reported to it, and ways to run connections in an event loop."""
 
 import asyncio
 from collections import deque
@@ -23,7 +23,7 @@ LOOPS: Final[dict[str, Callable[[], asyncio.AbstractEventLoop]]] = {
 
 
 class Answer(StrEnum):
-    """What the ledger says when it is asked whether a message may go."""
+    """How the ledger answers a request to send a message."""
 
     yes = "yes"
     """At once."""
@@ -35,7 +35,7 @@ class Answer(StrEnum):
     """It may not."""
 
     never = "never"
-    """Nothing, until :meth:`Courier.release`."""
+    """Nothing, until :meth:`FakeSource.release`."""
 
     fails = "fails"
     """It raises RuntimeError."""
@@ -44,7 +44,7 @@ class Answer(StrEnum):
 def make_message(
     recipient: str = "b@example.org", message: bytes = MESSAGE, number: int = 1
 ) -> OutgoingMessage:
-    """``message``, ready for the wire, to ``recipient``."""
+    """``message`` to ``recipient``, ready to be sent."""
     return OutgoingMessage(
         key=number,
         sender="news@example.org",
@@ -58,10 +58,10 @@ def make_messages(*recipients: str, message: bytes = MESSAGE) -> list[OutgoingMe
 
 
 class FakeSource:
-    """Feeds one line after another with ``parcels``; closes a line when the last has ended.
+    """Supplies one connection after another with ``messages``; closes it when the last has been reported.
 
-    ``answer`` is what it says to a parcel that is about to begin. ``ahead`` is how many seconds later than it
-    is a line is told it is. With ``stays`` an idle line is left open.
+    ``answer`` is how it answers a request to send. ``clock_offset`` is how many seconds fast the connection's
+    clock is. With ``stays_open`` it leaves an idle connection open.
     """
 
     def __init__(
@@ -69,12 +69,12 @@ class FakeSource:
         messages: Iterable[OutgoingMessage] = (),
         answer: Answer | Callable[[OutgoingMessage], Answer] = Answer.yes,
         *,
-        stays: bool = False,
+        stays_open: bool = False,
     ) -> None:
         self.messages = deque(messages)
         self.answer = answer
-        self.stays = stays
-        self.ahead = 0.0
+        self.stays_open = stays_open
+        self.clock_offset = 0.0
         self.taken: list[OutgoingMessage] = []
         self.requested: list[OutgoingMessage] = []
         self.refused: list[OutgoingMessage] = []
@@ -85,7 +85,7 @@ class FakeSource:
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """How the parcels ended, in the order in which they did."""
+        """How the messages ended, in that order."""
         return [outcome for _, outcome in self.reported]
 
     @property
@@ -94,22 +94,22 @@ class FakeSource:
 
     @property
     def unfinished(self) -> int:
-        """Parcels taken that have not ended."""
+        """How many messages have been taken and have not ended."""
         return len(self.taken) - len(self.reported) - len(self.refused)
 
     def recipients(self, verdict: Verdict) -> list[str]:
-        """Whose parcels ended with ``verdict``."""
-        return [parcel.recipient for parcel, outcome in self.reported if outcome.verdict is verdict]
+        """The recipients of the messages that ended with ``verdict``."""
+        return [message.recipient for message, outcome in self.reported if outcome.verdict is verdict]
 
     def check(self) -> None:
-        """Every parcel that was taken has ended exactly once, or was told that it may not begin."""
-        ended = [parcel for parcel, _ in self.reported] + self.refused
+        """Check that every message taken was either reported exactly once or refused permission."""
+        ended = [message for message, _ in self.reported] + self.refused
         assert sorted(map(id, ended)) == sorted(map(id, self.taken))
 
     def release(self, may_send: bool = True) -> None:
-        """Answer all that were held."""
+        """Answer all requests that were held."""
         while self.held:
-            self._tell(*self.held.pop(0), may_send)
+            self._answer_request(*self.held.pop(0), may_send)
 
     # --- the protocol
 
@@ -117,9 +117,9 @@ class FakeSource:
         if not self.messages:
             self._close_when_done()
             return None
-        parcel = self.messages.popleft()
-        self.taken.append(parcel)
-        return parcel
+        message = self.messages.popleft()
+        self.taken.append(message)
+        return message
 
     def request_send(self, message: OutgoingMessage, proceed: Callable[[bool], None]) -> None:
         self.requested.append(message)
@@ -128,9 +128,9 @@ class FakeSource:
         match answer:
             case Answer.yes | Answer.no:
                 # As a ledger does: with the next commit.
-                loop.call_soon(self._tell, message, proceed, answer is Answer.yes)
+                loop.call_soon(self._answer_request, message, proceed, answer is Answer.yes)
             case Answer.late:
-                loop.call_later(0.002, self._tell, message, proceed, True)
+                loop.call_later(0.002, self._answer_request, message, proceed, True)
             case Answer.never:
                 self.held.append((message, proceed))
             case Answer.fails:
@@ -143,36 +143,38 @@ class FakeSource:
     def closed(self, outcome: Outcome | None) -> None:
         self.closings.append(outcome)
 
-    def _tell(self, parcel: OutgoingMessage, go: Callable[[bool], None], may_send: bool) -> None:
+    def _answer_request(
+        self, message: OutgoingMessage, proceed: Callable[[bool], None], may_send: bool
+    ) -> None:
         if not may_send:
-            self.refused.append(parcel)
-        go(may_send)
+            self.refused.append(message)
+        proceed(may_send)
 
     def _close_when_done(self) -> None:
-        if not self.stays and self.connection is not None and not self.messages and not self.unfinished:
+        if not self.stays_open and self.connection is not None and not self.messages and not self.unfinished:
             asyncio.get_running_loop().call_soon(self.connection.close)
 
 
-async def settle_down() -> None:
-    """Let whatever is under way in this loop happen."""
+async def run_pending() -> None:
+    """Run the event loop until nothing is pending."""
     for _ in range(5):
         await asyncio.sleep(0)
 
 
-async def run_connection(transport: Transport, courier: FakeSource, seconds: float = 20) -> None:
-    """Open one line for ``courier`` and look after it until it has ended."""
-    line = courier.connection = await transport.connect(courier)
-    line.wake()
+async def run_connection(transport: Transport, source: FakeSource, seconds: float = 20) -> None:
+    """Open one connection for ``source`` and check its timeouts until it is closed."""
+    connection = source.connection = await transport.connect(source)
+    connection.wake()
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(seconds):
-        while not courier.closings:
+        while not source.closings:
             await asyncio.sleep(0.001)
-            line.check_timeout(loop.time() + courier.ahead)
-    courier.connection = None
+            connection.check_timeout(loop.time() + source.clock_offset)
+    source.connection = None
 
 
-async def await_that(condition: Callable[[], bool], seconds: float = 20) -> None:
-    """Let the loop turn until ``condition`` holds."""
+async def await_condition(condition: Callable[[], bool], seconds: float = 20) -> None:
+    """Run the event loop until ``condition`` holds."""
     async with asyncio.timeout(seconds):
         while not condition():
             await asyncio.sleep(0.001)
@@ -184,20 +186,20 @@ def run(work: Coroutine[Any, Any, None], loop: str = "asyncio") -> None:
         runner.run(work)
 
 
-def send(transport: Transport, *couriers: FakeSource, loop: str = "asyncio") -> None:
-    """Run one line for each of ``couriers``, all at once."""
+def send(transport: Transport, *sources: FakeSource, loop: str = "asyncio") -> None:
+    """Run one connection for each of ``sources``, all at once."""
 
     async def work() -> None:
-        await asyncio.gather(*(run_connection(transport, courier) for courier in couriers))
+        await asyncio.gather(*(run_connection(transport, source) for source in sources))
 
     run(work(), loop)
 
 
 def deliver(
-    transport: Transport, parcels: Sequence[OutgoingMessage], *, loop: str = "asyncio"
+    transport: Transport, messages: Sequence[OutgoingMessage], *, loop: str = "asyncio"
 ) -> list[Outcome]:
-    """Hand ``parcels`` over on one line; how they ended, in order; fewer if the line ended before."""
-    courier = FakeSource(parcels)
-    send(transport, courier, loop=loop)
-    courier.check()
-    return courier.outcomes
+    """Send ``messages`` on one connection; return their outcomes in order, fewer if it closed early."""
+    source = FakeSource(messages)
+    send(transport, source, loop=loop)
+    source.check()
+    return source.outcomes

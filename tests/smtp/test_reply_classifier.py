@@ -146,7 +146,7 @@ def test_only_a_refusal_of_the_address_is_a_dead_address(reply: str, is_dead: bo
     assert is_dead_address(int(code), words) is is_dead
 
 
-def test_our_own_refusals_are_no_dead_addresses() -> None:
+def test_our_own_refusals_are_not_dead_addresses() -> None:
     assert not is_dead_address(None, "the address needs SMTPUTF8")
 
 
@@ -166,16 +166,16 @@ def test_our_own_refusals_are_no_dead_addresses() -> None:
         ("", None),
     ],
 )
-def test_the_wait_a_server_asks_for_is_honoured(words: str, seconds: int | None) -> None:
+def test_the_wait_a_server_asks_for_is_found(words: str, seconds: int | None) -> None:
     assert find_retry_delay(words) == (None if seconds is None else timedelta(seconds=seconds))
 
 
-def test_the_asked_for_wait_is_part_of_the_outcome() -> None:
+def test_the_requested_wait_is_part_of_the_outcome() -> None:
     outcome = classify_reply(Stage.rcpt, 450, "4.2.0 Greylisted, try again in 300 seconds")
     assert outcome.retry_after == timedelta(minutes=5)
 
 
-def test_a_wait_asked_for_at_mail_is_part_of_the_outcome_too() -> None:
+def test_a_wait_requested_at_mail_is_part_of_the_outcome_too() -> None:
     assert classify_reply(Stage.mail, 451, "Try again in 2 minutes").retry_after == timedelta(minutes=2)
 
 
@@ -189,13 +189,13 @@ def test_a_wait_asked_for_at_mail_is_part_of_the_outcome_too() -> None:
         (Stage.dot, 250, True),
     ],
 )
-def test_a_reader_had_a_turn_once_the_server_was_asked_about_them(
+def test_an_attempt_counts_once_the_server_was_asked_about_the_reader(
     stage: Stage, reply: int, is_attempt: bool
 ) -> None:
     assert classify_reply(stage, reply, "").is_attempt is is_attempt
 
 
-def test_the_ordinary_reply_is_judged_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_ordinary_reply_is_classified_without_the_table(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reply_classifier, "RULES", ())
     assert classify_reply(Stage.dot, 250, "2.0.0 queued as 4F2").verdict is Verdict.sent
 
@@ -212,19 +212,19 @@ def test_the_ordinary_reply_is_judged_without_the_table(monkeypatch: pytest.Monk
         (550, "5.1.1.2 No", ""),
     ],
 )
-def test_an_enhanced_code_is_read_at_the_start_and_of_the_same_class(
+def test_an_enhanced_code_counts_only_at_the_start_and_in_the_same_class(
     code: int, words: str, enhanced: str
 ) -> None:
     assert find_enhanced_code(code, words) == enhanced
 
 
 @given(st.text(max_size=3000))
-def test_words_are_one_printable_line_of_bounded_length(text: str) -> None:
+def test_reply_text_becomes_one_printable_line_of_bounded_length(text: str) -> None:
     words = clean_reply_text(text)
     assert words == "" or words.isprintable()
     assert len(words) <= 1000
 
 
-def test_a_complaint_says_what_was_refused_in_the_servers_words() -> None:
+def test_a_summary_says_what_was_refused_in_the_servers_words() -> None:
     outcome = classify_reply(Stage.mail, 550, "5.7.1 Sender not allowed")
     assert outcome.summary == "The mail server refuses the sender: 550 5.7.1 Sender not allowed"

@@ -1,4 +1,4 @@
-"""Replies are the same in whatever pieces they arrive, and capabilities are read as servers write them."""
+"""Replies are parsed the same however they are split, and capabilities as servers write them."""
 
 import itertools
 
@@ -15,46 +15,46 @@ REPLIES = st.lists(
 
 
 def write(code: int, lines: list[bytes], end: bytes = b"\r\n") -> bytes:
-    """A reply as it is on the wire."""
+    """The bytes of a reply."""
     marks = [b"-"] * (len(lines) - 1) + [b" "]
     return b"".join(b"%d%b%b%b" % (code, mark, line, end) for mark, line in zip(marks, lines, strict=True))
 
 
 @given(REPLIES, st.lists(st.integers(0, 400), max_size=12), st.sampled_from([b"\r\n", b"\n"]))
-def test_replies_are_the_same_in_whatever_pieces(
+def test_replies_are_parsed_the_same_however_they_are_split(
     replies: list[tuple[int, list[bytes]]], cuts: list[int], end: bytes
 ) -> None:
-    wire = b"".join(write(code, lines, end) for code, lines in replies)
-    reader, heard = ReplyParser(), []
-    places = sorted({0, len(wire), *(cut for cut in cuts if cut < len(wire))})
+    data = b"".join(write(code, lines, end) for code, lines in replies)
+    parser, replies_read = ReplyParser(), []
+    places = sorted({0, len(data), *(cut for cut in cuts if cut < len(data))})
     for start, stop in itertools.pairwise(places):
-        heard += reader.feed(wire[start:stop])
-    assert heard == [Reply(code, b"\n".join(lines)) for code, lines in replies]
-    assert reader.is_empty
+        replies_read += parser.feed(data[start:stop])
+    assert replies_read == [Reply(code, b"\n".join(lines)) for code, lines in replies]
+    assert parser.is_empty
 
 
 @given(REPLIES)
 def test_a_reply_is_complete_with_its_last_byte_and_not_before(
     replies: list[tuple[int, list[bytes]]],
 ) -> None:
-    reader = ReplyParser()
+    parser = ReplyParser()
     for code, lines in replies:
-        wire = write(code, lines)
-        for place in range(len(wire) - 1):
-            assert reader.feed(wire[place : place + 1]) == []
-            assert not reader.is_empty
-        assert reader.feed(wire[-1:]) == [Reply(code, b"\n".join(lines))]
+        data = write(code, lines)
+        for place in range(len(data) - 1):
+            assert parser.feed(data[place : place + 1]) == []
+            assert not parser.is_empty
+        assert parser.feed(data[-1:]) == [Reply(code, b"\n".join(lines))]
 
 
 @given(st.lists(st.binary(max_size=60), max_size=20))
-def test_no_bytes_break_the_reader(pieces: list[bytes]) -> None:
-    reader = ReplyParser()
-    heard = [reply for piece in pieces for reply in reader.feed(piece)]
-    assert all(0 <= code <= 999 for code, _ in heard)
+def test_no_bytes_crash_the_parser(pieces: list[bytes]) -> None:
+    parser = ReplyParser()
+    replies_read = [reply for piece in pieces for reply in parser.feed(piece)]
+    assert all(0 <= code <= 999 for code, _ in replies_read)
 
 
 @pytest.mark.parametrize(
-    ("wire", "code", "words"),
+    ("data", "code", "words"),
     [
         (b"250 2.0.0 Ok\r\n", 250, b"2.0.0 Ok"),
         (b"250\r\n", 250, b""),
@@ -73,31 +73,31 @@ def test_no_bytes_break_the_reader(pieces: list[bytes]) -> None:
         ("２５０ wide\r\n".encode(), 0, "２５０ wide".encode()),
     ],
 )
-def test_a_reply_has_a_code_and_words(wire: bytes, code: int, words: bytes) -> None:
-    reader = ReplyParser()
-    assert reader.feed(wire) == [Reply(code, words)]
-    assert reader.is_empty
+def test_a_reply_has_a_code_and_a_text(data: bytes, code: int, words: bytes) -> None:
+    parser = ReplyParser()
+    assert parser.feed(data) == [Reply(code, words)]
+    assert parser.is_empty
 
 
-@pytest.mark.parametrize("wire", [b"250 " + 9_000 * b"x", 9_000 * b"x", 300 * b"250-more\r\n"])
-def test_a_reply_without_end_is_none(wire: bytes) -> None:
+@pytest.mark.parametrize("data", [b"250 " + 9_000 * b"x", 9_000 * b"x", 300 * b"250-more\r\n"])
+def test_an_endless_reply_is_malformed(data: bytes) -> None:
     with pytest.raises(MalformedReplyError, match="too long"):
-        ReplyParser().feed(wire)
+        ReplyParser().feed(data)
 
 
 def test_a_long_explanation_is_a_reply() -> None:
-    wire = 100 * (b"550-" + 500 * b"x" + b"\r\n") + b"550 end\r\n"
-    ((code, words),) = ReplyParser().feed(wire)
+    data = 100 * (b"550-" + 500 * b"x" + b"\r\n") + b"550 end\r\n"
+    ((code, words),) = ReplyParser().feed(data)
     assert (code, words.count(b"\n")) == (550, 100)
 
 
-def test_what_is_not_yet_a_reply_is_not_forgotten() -> None:
-    reader = ReplyParser()
-    assert reader.is_empty
-    reader.feed(b"250-one\r\n")
-    assert not reader.is_empty
-    assert reader.feed(b"250 two\r\n") == [Reply(250, b"one\ntwo")]
-    assert reader.is_empty
+def test_an_incomplete_reply_is_kept() -> None:
+    parser = ReplyParser()
+    assert parser.is_empty
+    parser.feed(b"250-one\r\n")
+    assert not parser.is_empty
+    assert parser.feed(b"250 two\r\n") == [Reply(250, b"one\ntwo")]
+    assert parser.is_empty
 
 
 # Capabilities
@@ -113,7 +113,7 @@ def test_capabilities_are_keywords_with_parameters() -> None:
     assert found.auth_mechanisms == ("PLAIN", "LOGIN")
 
 
-def test_the_first_line_is_a_greeting_and_no_capability() -> None:
+def test_the_first_line_is_a_greeting_and_not_a_capability() -> None:
     assert "PIPELINING" not in parse_ehlo_text("PIPELINING")
     assert parse_ehlo_text("").auth_mechanisms == ()
 
@@ -129,10 +129,10 @@ def test_the_first_line_is_a_greeting_and_no_capability() -> None:
         ("SIZE=5", ()),
     ],
 )
-def test_ways_to_log_in_are_found_as_old_servers_write_them(lines: str, auth: tuple[str, ...]) -> None:
+def test_login_mechanisms_are_read_as_old_servers_write_them(lines: str, auth: tuple[str, ...]) -> None:
     assert parse_ehlo_text(f"mx\n{lines}").auth_mechanisms == auth
 
 
 @given(st.text(max_size=200))
-def test_no_words_break_the_capabilities(words: str) -> None:
+def test_no_text_crashes_the_parsing_of_capabilities(words: str) -> None:
     assert all(keyword == keyword.upper() for keyword in parse_ehlo_text(words).keywords)

@@ -44,14 +44,14 @@ def test_without_a_server_every_message_is_given_back() -> None:
     assert {outcome.verdict for outcome in send_messages(transport, messages).values()} == {Verdict.give_back}
 
 
-def test_what_a_used_up_connection_did_not_take_is_given_back() -> None:
+def test_messages_beyond_the_connections_maximum_are_given_back() -> None:
     with MisbehavingServer() as server:
         options = SmtpOptions.from_url(server.url, messages_per_connection=1)
         outcomes = send_messages(SmtpTransport(options), make_messages("a@example.org", "b@example.org"))
     assert [outcome.verdict for outcome in outcomes.values()] == [Verdict.sent, Verdict.give_back]
 
 
-def test_a_connection_that_is_dropped_before_the_message_gives_it_back() -> None:
+def test_a_message_is_given_back_if_the_connection_is_dropped_before_it() -> None:
     with MisbehavingServer() as server:
         server.answer(Stage.rcpt, DROP)
         (outcome,) = send_messages(
@@ -63,7 +63,7 @@ def test_a_connection_that_is_dropped_before_the_message_gives_it_back() -> None
 @pytest.mark.parametrize(
     "url", ["http://mx.example.org", "smtp:", "smtp://mx.example.org:mail", "smtp://news@mx.example.org"]
 )
-def test_what_is_not_the_url_of_a_server_is_refused(url: str) -> None:
+def test_an_invalid_server_url_is_refused(url: str) -> None:
     with pytest.raises(ValueError, match=r"not the URL|Port|no password"):
         SmtpOptions.from_url(url)
 
@@ -72,5 +72,5 @@ def test_what_is_not_the_url_of_a_server_is_refused(url: str) -> None:
     ("url", "port"),
     [("smtp://mx", 25), ("smtp://news:pw@mx", 587), ("smtps://mx", 465), ("smtp://mx:2525", 2525)],
 )
-def test_the_usual_port_follows_from_the_scheme_and_the_user(url: str, port: int) -> None:
+def test_the_default_port_follows_from_the_scheme_and_the_user(url: str, port: int) -> None:
     assert SmtpOptions.from_url(url).port == port

@@ -53,7 +53,7 @@ def test_a_link_works_once_and_checking_it_changes_nothing(
             again(opened, SIGNER, token, purpose, now=now)
 
 
-def test_what_was_not_committed_may_be_tried_again(opened: Session, person: int, now: datetime) -> None:
+def test_a_use_that_was_rolled_back_can_be_repeated(opened: Session, person: int, now: datetime) -> None:
     token = issue_link(opened, SIGNER, LinkPurpose.erase, subscriber_id=person, now=now)
     opened.commit()
     use_link(opened, SIGNER, token, LinkPurpose.erase, now=now)
@@ -80,7 +80,7 @@ def test_of_eight_concurrent_requests_one_succeeds(engine: Engine, person: int, 
 
 
 @pytest.mark.parametrize("purpose", MAILED)
-def test_a_link_ends_with_its_time(opened: Session, person: int, now: datetime, purpose: LinkPurpose) -> None:
+def test_a_link_expires(opened: Session, person: int, now: datetime, purpose: LinkPurpose) -> None:
     token = issue_link(opened, SIGNER, purpose, subscriber_id=person, now=now)
     end = now + LIFETIMES[purpose]
     assert check_link(opened, SIGNER, token, purpose, now=end - timedelta(seconds=1))
@@ -112,14 +112,14 @@ def test_a_link_is_valid_for_one_purpose_only(
         check_link(opened, SIGNER, newsletter, purpose, now=now)
 
 
-def test_the_links_of_newsletters_are_never_mailed_links(opened: Session, person: int, now: datetime) -> None:
+def test_a_newsletter_link_is_never_a_one_time_link(opened: Session, person: int, now: datetime) -> None:
     with pytest.raises(ValueError, match="not mailed"):
         issue_link(opened, SIGNER, LinkPurpose.subscription, subscriber_id=person, now=now)
     with pytest.raises(ValueError, match="does not expire"):
         SIGNER.sign_link(LinkPurpose.subscription, link_id=1, expires_at=now)
 
 
-def test_a_rotation_ends_the_links_under_way_and_keeps_those_of_newsletters(
+def test_a_key_rotation_ends_one_time_links_and_keeps_newsletter_links(
     opened: Session, person: int, now: datetime
 ) -> None:
     mailed = issue_link(opened, SIGNER, LinkPurpose.erase, subscriber_id=person, now=now)
@@ -177,7 +177,7 @@ def press(session: Session, token: str, purpose: LinkPurpose, now: datetime) -> 
     return SIGNER.read(token, purpose).subscriber_id
 
 
-def test_of_100_000_mutated_tokens_none_succeeds_and_all_are_answered_alike(
+def test_of_100_000_mutated_tokens_none_succeeds_and_all_get_the_same_error(
     sqlite_engine: Engine, now: datetime
 ) -> None:
     chance = random.Random(20261125)

@@ -121,7 +121,7 @@ def test_an_import_undoes_an_export(
 
 
 @pytest.mark.parametrize("form", ExportFormat)
-def test_naughty_strings_come_back_as_they_were_or_never_went_in(
+def test_naughty_strings_are_exported_unchanged_or_refused(
     session: Session, other_engine: Engine, tmp_path: Path, form: ExportFormat
 ) -> None:
     rows = [
@@ -188,7 +188,7 @@ def attempt(read: Callable[[str], tuple[str, str]], text: str) -> tuple[str, str
 
 @settings(max_examples=1500, deadline=None)
 @given(text=addresses)
-def test_the_short_way_of_an_address_ends_where_the_long_one_does(text: str) -> None:
+def test_the_fast_path_of_an_address_gives_the_same_as_the_slow_one(text: str) -> None:
     assert attempt(READER.parse_address, text) == attempt(read_long, text)
 
 

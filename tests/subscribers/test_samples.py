@@ -49,7 +49,7 @@ def test_there_are_sixty_desks_under_the_columns_of_our_own_format(partners: lis
     assert not PARTNERS.read_bytes().startswith(b"\xef\xbb\xbf")
 
 
-def test_no_address_is_there_twice_in_any_case(partners: list[dict[str, str]]) -> None:
+def test_addresses_are_unique_ignoring_case(partners: list[dict[str, str]]) -> None:
     assert len({partner["email"].casefold() for partner in partners}) == 60
 
 
@@ -104,7 +104,7 @@ def test_languages_and_tags_are_spread_and_sometimes_missing(partners: list[dict
 
 
 @pytest.mark.parametrize("name", AWKWARD)
-def test_an_awkward_name_is_there(partners: list[dict[str, str]], name: str) -> None:
+def test_an_awkward_name_is_included(partners: list[dict[str, str]], name: str) -> None:
     assert name in [partner["name"] for partner in partners]
 
 

@@ -1,4 +1,4 @@
-"""The public pages as OpenAPI tells of them, for a program that tries pages by their description.
+"""The public pages described in OpenAPI, for a program that tests pages from their description.
 
 The application publishes none, and its handlers read forms by themselves. So what FastAPI knows of the routes
 is completed here: the fields of the forms, the words that mean something in them, what may come back. Such a
@@ -18,7 +18,7 @@ from subscribers.tokens import LinkPurpose
 
 Described = dict[str, Any]
 Words = Mapping[str, Sequence[str]]
-"""What means something, by the name of a field, or for links by their purpose."""
+"""Valid values by the name of a field, or for links by their purpose."""
 
 _PURPOSES = {
     "/u/": LinkPurpose.subscription,
@@ -38,7 +38,7 @@ _KINDS = {
     "/feed.{ending}": "application/*",
     "/feed/{axis}/{about}.{ending}": "application/*",
 }
-"""What comes back where it is no page."""
+"""The media type of a response that is not a page."""
 
 _POSTED_KINDS = {"/u/{token}": "text/plain", "/d/export/{token}": "application/json"}
 _PAGE = "text/html"

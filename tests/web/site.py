@@ -1,4 +1,4 @@
-"""Readers behind links, editions on the shelf, and a server to ask: what tests of the pages need."""
+"""Readers with links, archived editions, and requests to a server: what tests of the pages need."""
 
 import contextlib
 import http.client
@@ -42,8 +42,10 @@ def add_reader(
         return keys.tokens.sign(LinkPurpose.subscription, subscriber_id=subscriber.id or 0, campaign_id=7)
 
 
-def issue(engine: Engine, keys: Keys, email: str, purpose: LinkPurpose, *, detail: str = "") -> str:
-    """The token of a link that was mailed to a subscriber this moment: it is the clock that ends it."""
+def issue_link_token(
+    engine: Engine, keys: Keys, email: str, purpose: LinkPurpose, *, detail: str = ""
+) -> str:
+    """Return the token of a link mailed to a subscriber at the current time, because links expire."""
     number = find_reader(engine, email).id or 0
     with Session(engine) as session:
         token = issue_link(
@@ -53,8 +55,8 @@ def issue(engine: Engine, keys: Keys, email: str, purpose: LinkPurpose, *, detai
         return token
 
 
-def put_on_shelf(workspace: Workspace, engine: Engine) -> CompiledEdition:
-    """A small edition that was sent and may be read, pictures and all."""
+def add_archived_edition(workspace: Workspace, engine: Engine) -> CompiledEdition:
+    """Add a small edition that has been sent and archived, with its images."""
     draft = Draft(workspace.editions / "2021-2")
     settings = workspace.settings
     mail = compile_edition(read_edition(draft.folder, sectors=settings.sectors), settings)
@@ -128,8 +130,8 @@ def served(app: FastAPI) -> Iterator[RunningServer]:
 
 
 @dataclass(frozen=True)
-class Answer:
-    """What came back, byte for byte. Header names are in lower case."""
+class HttpResponse:
+    """A response, byte for byte. Header names are in lower case."""
 
     status: int
     headers: dict[str, str]
@@ -140,24 +142,24 @@ class Answer:
         return self.body.decode()
 
 
-def ask(
+def send_request(
     url: str, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
-) -> Answer:
-    """Ask for ``path`` exactly as it is written; a usual client would tidy it up first."""
+) -> HttpResponse:
+    """Request ``path`` exactly as it is written; ordinary clients normalise it first."""
     parts = urlsplit(url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=20)
     try:
         connection.request(method, path, body=body, headers=headers or {})
         answer = connection.getresponse()
         fields = {name.lower(): value for name, value in answer.getheaders()}
-        return Answer(status=answer.status, headers=fields, body=answer.read())
+        return HttpResponse(status=answer.status, headers=fields, body=answer.read())
     finally:
         connection.close()
 
 
-def collect_complaints(page: Page) -> list[str]:
-    """A list that fills with what the browser finds wrong: refused by a policy, failed, thrown."""
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    return complaints
+def collect_browser_errors(page: Page) -> list[str]:
+    """Return a list to which errors in the browser are added: policy violations, failed loads, exceptions."""
+    errors: list[str] = []
+    page.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    return errors

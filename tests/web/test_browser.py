@@ -1,4 +1,4 @@
-"""The pages in a real browser: the journeys a person makes, and nothing for the browser to complain about."""
+"""The pages in a real browser: what people do there, and no errors in the browser."""
 
 import re
 from collections.abc import Iterator
@@ -11,6 +11,7 @@ from editions.reader import read_edition
 from mailer.i18n import LANGUAGES
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.web.app import create_app
+from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace
 from subscribers.models import Status
@@ -19,7 +20,7 @@ from tests.servers.browser import chromium
 from tests.web.site import (
     add_reader,
     add_sent,
-    collect_complaints,
+    collect_browser_errors,
     find_reader,
     opened_engine,
     served,
@@ -34,13 +35,13 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page whose test fails if the browser complains of anything but a refused form."""
+    """A page whose test fails at any browser error except a refused form."""
     context = browser.new_context(viewport={"width": 1440, "height": 900})
     page = context.new_page()
-    complaints = collect_complaints(page)
+    errors = collect_browser_errors(page)
     yield page
     context.close()
-    assert [complaint for complaint in complaints if "status of 422" not in complaint] == []
+    assert [error for error in errors if "status of 422" not in error] == []
 
 
 @pytest.fixture
@@ -62,15 +63,16 @@ def draft(workspace: Workspace) -> Draft:
 
 @pytest.fixture
 def preview(workspace: Workspace, draft: Draft) -> Iterator[str]:
-    with served(create_preview_app(workspace, draft.folder.name)) as running:
-        yield running.url
+    access = PreviewAccess()
+    with served(create_preview_app(workspace, draft.folder.name, access=access)) as running:
+        yield access.make_url(running.url)
 
 
 def status_of(engine: Engine) -> Status:
     return find_reader(engine, "mei@example.org").status
 
 
-def test_a_reader_leaves_by_the_button_and_takes_it_back(
+def test_a_reader_unsubscribes_and_undoes_it(
     workspace: Workspace, engine: Engine, url: str, page: Page
 ) -> None:
     token = add_reader(engine, workspace.keys, "mei@example.org")
@@ -87,7 +89,9 @@ def test_a_reader_leaves_by_the_button_and_takes_it_back(
     expect(page.get_by_role("heading", level=1)).to_have_text("Your preferences")
 
 
-def test_preferences_are_mended_and_saved(workspace: Workspace, engine: Engine, url: str, page: Page) -> None:
+def test_preferences_are_corrected_and_saved(
+    workspace: Workspace, engine: Engine, url: str, page: Page
+) -> None:
     token = add_reader(engine, workspace.keys, "mei@example.org", sectors=("education",))
     page.goto(f"{url}/p/{token}")
     page.get_by_label("Name").fill("Mei Lin")
@@ -143,11 +147,11 @@ LINES = """element => {
     }
     return [...lines.values()];
 }"""
-"""What stands on each line of an element, as it is set now."""
+"""The text of each line of an element, as it is wrapped now."""
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_an_address_is_whole_on_its_line(
+def test_an_address_is_not_broken_across_lines(
     workspace: Workspace, engine: Engine, url: str, page: Page, language: str
 ) -> None:
     token = add_reader(engine, workspace.keys, "mei@example.org")
@@ -167,7 +171,7 @@ def test_a_japanese_heading_is_broken_between_words(
 
 
 @pytest.mark.parametrize("language", ["zh-Hans", "ja", "ko"])
-def test_what_is_english_is_set_in_latin_letters(url: str, page: Page, language: str) -> None:
+def test_english_text_uses_a_latin_font(url: str, page: Page, language: str) -> None:
     page.goto(f"{url}/link?lang={language}")
     fonts = "element => getComputedStyle(element).fontFamily"
     assert "CJK" in page.locator(".hint, .lead").first.evaluate(fonts)
@@ -180,8 +184,8 @@ def test_a_page_is_printed_on_white(url: str, page: Page) -> None:
     page.goto(f"{url}/link")
     page.emulate_media(media="print")
     for element in ("html", "body", ".sheet"):
-        ground = page.locator(element).evaluate("element => getComputedStyle(element).backgroundColor")
-        assert ground == "rgba(0, 0, 0, 0)", element
+        background = page.locator(element).evaluate("element => getComputedStyle(element).backgroundColor")
+        assert background == "rgba(0, 0, 0, 0)", element
 
 
 def test_a_name_that_is_a_script_stays_a_name(
@@ -208,7 +212,7 @@ def test_the_pages_need_no_script(workspace: Workspace, engine: Engine, url: str
 
 
 @pytest.mark.parametrize("width", [320, 375, 700])
-def test_every_target_is_large_and_nothing_is_cut_off(
+def test_every_target_is_large_enough_and_nothing_overflows(
     workspace: Workspace, engine: Engine, url: str, page: Page, width: int
 ) -> None:
     token = add_reader(engine, workspace.keys, "mei@example.org")
@@ -224,7 +228,7 @@ def test_every_target_is_large_and_nothing_is_cut_off(
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
-def test_the_archive_shows_the_mail_with_its_pictures(
+def test_the_archive_shows_the_mail_with_its_images(
     workspace: Workspace, draft: Draft, engine: Engine, url: str, page: Page
 ) -> None:
     mail = compile_edition(read_edition(draft.folder, sectors=workspace.settings.sectors), workspace.settings)
@@ -248,31 +252,32 @@ def test_a_script_in_an_archived_mail_does_not_run(
     add_sent(engine, [mail])
     with browser.new_context() as context:
         page = context.new_page()
-        complaints = collect_complaints(page)
+        errors = collect_browser_errors(page)
         page.goto(f"{url}/e/2021-2/en")
         expect(page).not_to_have_title("owned")
-    assert any("script" in complaint for complaint in complaints)
+    assert any("script" in error for error in errors)
 
 
-def test_the_preview_shows_the_mail_in_the_light_and_in_the_dark(preview: str, page: Page) -> None:
+def test_the_preview_shows_the_mail_in_light_and_dark_mode(preview: str, page: Page) -> None:
     page.goto(preview)
+    expect(page).to_have_url(preview.partition("?")[0])
     desktop = page.frame_locator("iframe").nth(0)
     expect(desktop.get_by_text("The forum met in October.")).to_be_visible()
-    assert luminance_of_ground(page) > 200
+    assert background_luminance(page) > 200
     page.get_by_role("link", name="Dark", exact=True).click()
     expect(page.get_by_role("link", name="Dark", exact=True)).to_have_attribute("aria-current", "true")
     expect(desktop.get_by_text("The forum met in October.")).to_be_visible()
-    assert luminance_of_ground(page) < 60
+    assert background_luminance(page) < 60
 
 
-def luminance_of_ground(page: Page) -> float:
-    """How light the ground of the mail in the first window is, from 0 to 255."""
+def background_luminance(page: Page) -> float:
+    """The luminance of the background of the mail in the first window, from 0 to 255."""
     colour = page.frames[1].evaluate("getComputedStyle(document.body).backgroundColor")
     red, green, blue = (int(part) for part in re.findall(r"\d+", colour)[:3])
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def test_the_preview_shows_a_phone_a_text_and_no_pictures(preview: str, page: Page) -> None:
+def test_the_preview_shows_the_phone_view_the_text_part_and_no_images(preview: str, page: Page) -> None:
     page.goto(preview)
     page.get_by_role("link", name="Phone", exact=True).click()
     expect(page.locator("iframe")).to_have_count(1)
@@ -300,7 +305,7 @@ def test_the_preview_shows_the_mail_of_a_chosen_subscriber(
     expect(page.get_by_role("alert")).to_contain_text("Did you mean country?")
 
 
-def test_the_preview_follows_the_files_by_itself(draft: Draft, preview: str, page: Page) -> None:
+def test_the_preview_updates_when_files_change(draft: Draft, preview: str, page: Page) -> None:
     page.goto(preview)
     mail = page.frame_locator("iframe").nth(0)
     expect(mail.get_by_text("The forum met in October.")).to_be_visible()

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 from mailer.network import parse_address, parse_network
 from mailer.selfservice.form_token import make_form_token
-from mailer.selfservice.mail_requests import MAX_REQUESTS_PER_NETWORK
+from mailer.selfservice.mail_limits import NETWORK
 from mailer.web.app import create_app
 from mailer.web.client_address import TrustedProxies
 from mailer.workspace import Workspace
-from tests.web.site import ask, served
+from tests.web.site import send_request, served
 
 PROXIES = TrustedProxies(
     networks=tuple(map(parse_network, ("127.0.0.1", "::1", "10.0.0.0/8", "2001:db8:aaaa::/48")))
@@ -121,17 +121,17 @@ def ask_for_links(workspace: Workspace, *forwarded: str) -> list[int]:
         stamp = make_form_token(workspace.keys.suppression, datetime.now(UTC) - timedelta(minutes=1))
         body = urlencode({"email": "lin@example.org", "stamp": stamp}).encode()
         return [
-            ask(running.url, "POST", "/link", body, {**fixed, "x-forwarded-for": line}).status
+            send_request(running.url, "POST", "/link", body, {**fixed, "x-forwarded-for": line}).status
             for line in forwarded
         ]
 
 
 def test_the_throttle_is_per_visitor_behind_a_proxy(workspace: Workspace) -> None:
-    first = ["192.0.2.1, 198.51.100.7"] * MAX_REQUESTS_PER_NETWORK
+    first = ["192.0.2.1, 198.51.100.7"] * NETWORK.maximum
     # What the same visitor makes up at the left changes nothing; another visitor is another.
     after = ["192.0.2.77, 198.51.100.7", "198.51.100.8"]
     statuses = ask_for_links(workspace, *first, *after)
-    assert statuses == [200] * MAX_REQUESTS_PER_NETWORK + [429, 200]
+    assert statuses == [200] * NETWORK.maximum + [429, 200]
 
 
 def test_nobody_is_believed_who_is_not_trusted(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,5 +140,5 @@ def test_nobody_is_believed_who_is_not_trusted(workspace: Workspace, monkeypatch
     settings = workspace.settings
     web = settings.web.model_copy(update={"trusted_proxies": ("192.0.2.1",)})
     untrusting = replace(workspace, settings=settings.model_copy(update={"web": web}))
-    made_up = [f"198.51.100.{number}" for number in range(MAX_REQUESTS_PER_NETWORK + 1)]
-    assert ask_for_links(untrusting, *made_up) == [200] * MAX_REQUESTS_PER_NETWORK + [429]
+    made_up = [f"198.51.100.{number}" for number in range(NETWORK.maximum + 1)]
+    assert ask_for_links(untrusting, *made_up) == [200] * NETWORK.maximum + [429]

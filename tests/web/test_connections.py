@@ -16,7 +16,7 @@ from mailer.web.connections import ConnectionLimits, limit_by_descriptors
 from mailer.web.server import RunningServer, start_in_thread
 from mailer.workspace import Workspace
 from tests.servers.process import wait_until
-from tests.web.site import ask
+from tests.web.site import send_request
 
 SHORT = ConnectionLimits(request_seconds=0.3, write_seconds=0.3)
 LARGE = 8 * 1024 * 1024
@@ -139,7 +139,7 @@ def test_a_newcomer_takes_the_place_of_the_one_that_has_waited_longest() -> None
         waiting = [connect(server) for _ in range(3)]
         try:
             time.sleep(0.1)
-            assert ask(server.url, "GET", "/held").text == "done"
+            assert send_request(server.url, "GET", "/held").text == "done"
             assert is_dropped(waiting[0])
             for patient in waiting[1:]:
                 patient.sendall(b"GET /held HTTP/1.1\r\nHost: x\r\n\r\n")

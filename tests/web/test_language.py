@@ -16,7 +16,15 @@ from mailer.web.language import choose_translator, parse_accept_language
 from mailer.workspace import Workspace
 from subscribers.tokens import LinkPurpose
 from tests.factories.draft_edition import Draft
-from tests.web.site import Answer, add_reader, add_sent, ask, find_reader, opened_engine, served
+from tests.web.site import (
+    HttpResponse,
+    add_reader,
+    add_sent,
+    find_reader,
+    opened_engine,
+    send_request,
+    served,
+)
 
 OWN = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
 
@@ -40,11 +48,11 @@ def scope(query: str = "", accepts: str = "") -> dict[str, object]:
         (",,;q=1,", []),
     ],
 )
-def test_the_most_welcome_language_comes_first(header: str, tags: list[str]) -> None:
+def test_the_preferred_language_comes_first(header: str, tags: list[str]) -> None:
     assert parse_accept_language(header) == tags
 
 
-def test_the_address_comes_before_the_mail_and_the_mail_before_the_browser() -> None:
+def test_the_url_takes_precedence_over_the_mail_and_the_mail_over_the_browser() -> None:
     assert choose_translator(scope("lang=ko", "fr"), form_language="ja", mail_language="mn").tag == "ko"
     assert choose_translator(scope("", "fr"), form_language="ja", mail_language="mn").tag == "ja"
     assert choose_translator(scope("", "fr"), mail_language="mn").tag == "mn"
@@ -54,11 +62,11 @@ def test_the_address_comes_before_the_mail_and_the_mail_before_the_browser() -> 
 
 
 @given(query=st.text(max_size=60), accepts=st.text(max_size=60))
-def test_whatever_a_browser_says_there_is_a_language(query: str, accepts: str) -> None:
-    asked = scope(
+def test_any_request_gets_a_supported_language(query: str, accepts: str) -> None:
+    request_scope = scope(
         "lang=" + query.encode("ascii", "replace").decode(), accepts.encode("ascii", "replace").decode()
     )
-    assert choose_translator(asked).tag in LANGUAGES
+    assert choose_translator(request_scope).tag in LANGUAGES
 
 
 @pytest.fixture
@@ -67,14 +75,14 @@ def url(workspace: Workspace) -> Iterator[str]:
         yield running.url
 
 
-def language_of(answer: Answer) -> str:
+def language_of(answer: HttpResponse) -> str:
     found = re.search(r'<html lang="([^"]+)"', answer.text)
     assert found is not None
     assert answer.headers["content-language"] == found[1]
     return found[1]
 
 
-def test_a_page_speaks_the_language_of_the_mail_the_reader_came_from(workspace: Workspace, url: str) -> None:
+def test_a_page_is_in_the_language_of_the_mail_the_reader_came_from(workspace: Workspace, url: str) -> None:
     draft = Draft(workspace.editions / "2021-2")
     mail = compile_edition(read_edition(draft.folder, sectors=workspace.settings.sectors), workspace.settings)
     with opened_engine(workspace) as engine:
@@ -90,29 +98,38 @@ def test_a_page_speaks_the_language_of_the_mail_the_reader_came_from(workspace: 
     french = {"accept-language": "fr"}
     for path in ("/u/", "/p/"):
         # Her mail was the Chinese one; his was the English one, though he reads Mongolian.
-        assert language_of(ask(url, "GET", path + tokens["mei"], headers=french)) == "zh-Hans"
-        assert language_of(ask(url, "GET", path + tokens["bat"], headers=french)) == "en"
-        assert language_of(ask(url, "GET", f"{path}{tokens['mei']}?lang=ja", headers=french)) == "ja"
+        assert language_of(send_request(url, "GET", path + tokens["mei"], headers=french)) == "zh-Hans"
+        assert language_of(send_request(url, "GET", path + tokens["bat"], headers=french)) == "en"
+        assert language_of(send_request(url, "GET", f"{path}{tokens['mei']}?lang=ja", headers=french)) == "ja"
     elsewhere = sign(LinkPurpose.subscription, subscriber_id=numbers["bat"], campaign_id=99)
-    assert language_of(ask(url, "GET", f"/u/{elsewhere}", headers=french)) == "mn"
+    assert language_of(send_request(url, "GET", f"/u/{elsewhere}", headers=french)) == "mn"
 
 
-def test_a_page_of_nobody_speaks_as_the_browser_does(url: str) -> None:
+def test_a_page_without_a_reader_is_in_the_browsers_language(url: str) -> None:
     for path in ("/e/", "/link", "/u/wrong", "/nothing"):
-        assert language_of(ask(url, "GET", path, headers={"accept-language": "de, mn-MN;q=0.5"})) == "mn"
-        assert language_of(ask(url, "GET", path)) == "en"
-    refused = ask(url, "POST", "/link", b"", {"sec-fetch-site": "cross-site", "accept-language": "ko"})
+        assert (
+            language_of(send_request(url, "GET", path, headers={"accept-language": "de, mn-MN;q=0.5"}))
+            == "mn"
+        )
+        assert language_of(send_request(url, "GET", path)) == "en"
+    refused = send_request(
+        url, "POST", "/link", b"", {"sec-fetch-site": "cross-site", "accept-language": "ko"}
+    )
     assert (refused.status, language_of(refused)) == (403, "ko")
 
 
 @pytest.mark.parametrize("tag", LANGUAGES)
-def test_a_press_is_answered_in_the_language_of_the_button(workspace: Workspace, url: str, tag: str) -> None:
+def test_the_response_to_a_button_is_in_the_language_of_the_button(
+    workspace: Workspace, url: str, tag: str
+) -> None:
     with opened_engine(workspace) as engine:
         token = add_reader(engine, workspace.keys, "mei@example.org")
-        shown = ask(url, "GET", f"/u/{token}?lang={tag}").text
+        shown = send_request(url, "GET", f"/u/{token}?lang={tag}").text
         assert f'<input type="hidden" name="lang" value="{tag}">' in shown
         assert f'action="/u/{token}?lang={tag}"' in shown
-        left = ask(url, "POST", f"/u/{token}", f"lang={tag}".encode(), {**OWN, "accept-language": "en"})
+        left = send_request(
+            url, "POST", f"/u/{token}", f"lang={tag}".encode(), {**OWN, "accept-language": "en"}
+        )
         assert language_of(left) == tag
-        back = ask(url, "POST", f"/u/{token}/undo", f"lang={tag}&from=undo".encode(), OWN)
+        back = send_request(url, "POST", f"/u/{token}/undo", f"lang={tag}&from=undo".encode(), OWN)
         assert language_of(back) == tag

@@ -14,7 +14,7 @@ from mailer.web.server import start_in_thread
 from mailer.workspace import Workspace
 from tests.conftest import SETTINGS
 from tests.servers.process import wait_until
-from tests.web.site import ask
+from tests.web.site import send_request
 
 
 def write(workspace: Workspace, more: str) -> None:
@@ -27,12 +27,14 @@ def test_the_pages_take_new_settings_and_keep_them_when_the_file_breaks(workspac
     live = LiveWorkspace(workspace, say=said.append, environ={})
     running = start_in_thread(LiveApp(live, create_app))
     try:
-        assert ask(running.url, "GET", "/subscribe").status == 404
+        assert send_request(running.url, "GET", "/subscribe").status == 404
         write(workspace, "[web]\nsign_up = true\n")
-        wait_until(lambda: ask(running.url, "GET", "/subscribe").status == 200, what="the new settings")
+        wait_until(
+            lambda: send_request(running.url, "GET", "/subscribe").status == 200, what="the new settings"
+        )
         write(workspace, "[web]\nsign_up = 7\n")
         wait_until(lambda: len(said) == 2, what="the fault")
-        assert ask(running.url, "GET", "/subscribe").status == 200
+        assert send_request(running.url, "GET", "/subscribe").status == 200
     finally:
         running.stop()
 

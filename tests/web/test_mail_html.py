@@ -43,7 +43,7 @@ MAIL = CompiledEdition(
     "query",
     ["(prefers-color-scheme: dark)", "(prefers-color-scheme:dark)", "( Prefers-Color-Scheme : DARK )"],
 )
-def test_dark_can_be_forced_and_kept_away(query: str) -> None:
+def test_dark_mode_can_be_forced_on_or_off(query: str) -> None:
     html = f"<style>@media {query}{{p{{color:white}}}}</style>"
     assert force_colour_scheme(html, dark=True) == "<style>@media (min-width:0){p{color:white}}</style>"
     assert force_colour_scheme(html, dark=False) == "<style>@media (max-width:-1px){p{color:white}}</style>"
@@ -54,31 +54,31 @@ def test_a_query_of_several_conditions_keeps_the_others() -> None:
     assert force_colour_scheme(html, dark=True) == "@media screen and (max-width:480px) and (min-width:0){}"
 
 
-def test_rules_for_light_give_way_in_the_dark() -> None:
+def test_light_mode_rules_are_disabled_in_dark_mode() -> None:
     html = "@media (prefers-color-scheme:light){}"
     assert force_colour_scheme(html, dark=True) == "@media (max-width:-1px){}"
 
 
-def test_the_canvas_follows_the_scheme() -> None:
+def test_the_color_scheme_declarations_follow() -> None:
     html = ':root{color-scheme:light dark;supported-color-schemes: light dark}<meta content="light dark">'
     assert force_colour_scheme(html, dark=True) == (
         ':root{color-scheme:dark;supported-color-schemes: dark}<meta content="dark">'
     )
 
 
-def test_without_pictures_their_words_stay() -> None:
+def test_without_images_their_alt_text_stays() -> None:
     html = '<img alt="A forum" width="600" src="/media/a.jpg" style="x"><p title="src=1">src="b"</p>'
     assert remove_images(html) == '<img alt="A forum" width="600" style="x"><p title="src=1">src="b"</p>'
 
 
-def test_pictures_come_from_wherever_the_page_does() -> None:
+def test_image_urls_are_rewritten_to_the_server_of_the_page() -> None:
     html = '<img src="https://news.example.org/media/a.jpg"><a href="https://news.example.org/u/x">'
     assert rewrite_media_urls(html, "https://news.example.org", "/letters") == (
         '<img src="/letters/media/a.jpg"><a href="https://news.example.org/u/x">'
     )
 
 
-def test_links_to_elsewhere_open_beside_the_mail_and_those_within_stay() -> None:
+def test_external_links_open_in_a_new_tab() -> None:
     html = '<a style="x" href="https://example.org/"><a href="#culture"><a target="_top" href="https://example.org/">'
     assert open_links_in_new_tab(html) == (
         '<a target="_blank" rel="noopener noreferrer" style="x" href="https://example.org/">'
@@ -86,7 +86,7 @@ def test_links_to_elsewhere_open_beside_the_mail_and_those_within_stay() -> None
     )
 
 
-def test_nobodys_mail_has_no_name_and_no_link_of_a_reader() -> None:
+def test_a_mail_without_a_reader_has_no_greeting_and_no_personal_link() -> None:
     links = "&#160;·&#160; ".join(
         f'<a class="x" href="{hole.placeholder}" style="y"><b>Words</b></a>'
         for hole in (MergeTag.preferences_url, MergeTag.unsubscribe_url, MergeTag.archive_url)
@@ -98,5 +98,5 @@ def test_nobodys_mail_has_no_name_and_no_link_of_a_reader() -> None:
 
 
 @given(st.text())
-def test_no_text_breaks_them(html: str) -> None:
+def test_no_text_crashes_the_rewriting(html: str) -> None:
     open_links_in_new_tab(remove_images(force_colour_scheme(html, dark=True)))

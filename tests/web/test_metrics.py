@@ -16,7 +16,7 @@ from mailer.web.metrics import create_metrics_app
 from mailer.web.server import RunningServer, ServerStartError, start_beside
 from mailer.workspace import Workspace
 from tests.servers.process import free_port
-from tests.web.site import ask, served
+from tests.web.site import send_request, served
 
 LIMITS = ConnectionLimits(connections=8, backlog=8)
 
@@ -33,17 +33,17 @@ def metrics(workspace: Workspace) -> Iterator[RunningServer]:
 
 
 def test_a_program_on_this_machine_gets_the_figures(metrics: RunningServer) -> None:
-    answer = ask(metrics.url, "GET", "/metrics")
+    answer = send_request(metrics.url, "GET", "/metrics")
     assert (answer.status, answer.headers["content-type"]) == (200, CONTENT_TYPE)
     names = {family.name for family in text_string_to_metric_families(answer.text)}
     assert "mailer_dispatchers_alive" in names
 
 
 def test_the_socket_answers_nothing_else_and_to_no_name_of_another_site(metrics: RunningServer) -> None:
-    assert ask(metrics.url, "GET", "/").status == 404
-    assert ask(metrics.url, "GET", "/healthz").status == 404
-    assert ask(metrics.url, "POST", "/metrics").status == 405
-    answer = ask(metrics.url, "GET", "/metrics", headers={"Host": "rebound.example.org"})
+    assert send_request(metrics.url, "GET", "/").status == 404
+    assert send_request(metrics.url, "GET", "/healthz").status == 404
+    assert send_request(metrics.url, "POST", "/metrics").status == 405
+    answer = send_request(metrics.url, "GET", "/metrics", headers={"Host": "rebound.example.org"})
     assert (answer.status, answer.body) == (421, b"")
 
 
@@ -67,7 +67,7 @@ def test_the_public_port_has_no_such_page(workspace: Workspace, headers: dict[st
     web = workspace.settings.web.model_copy(update={"metrics": "127.0.0.1:9464"})
     settings = workspace.settings.model_copy(update={"web": web})
     with served(create_app(replace(workspace, settings=settings))) as public:
-        answer = ask(public.url, "GET", "/metrics", headers=headers)
+        answer = send_request(public.url, "GET", "/metrics", headers=headers)
     assert answer.status in {400, 404}
     assert "mailer_" not in answer.text
 

@@ -13,14 +13,14 @@ import pytest
 from sqlalchemy import Engine
 
 from mailer.selfservice.form_token import make_form_token
-from mailer.selfservice.mail_requests import MAX_REQUESTS_PER_NETWORK
+from mailer.selfservice.mail_limits import NETWORK
 from mailer.web.app import create_app
 from mailer.web.server import RunningServer, start_in_thread
 from mailer.workspace import Workspace, open_workspace, write_keys
 from subscribers.models import Status
 from tests.conftest import SETTINGS
 from tests.servers.reverse_proxy import NAME, ReverseProxy, read_block, reverse_proxy
-from tests.web.site import Answer, add_reader, ask, find_reader, put_on_shelf
+from tests.web.site import HttpResponse, add_archived_edition, add_reader, find_reader, send_request
 
 ONE_CLICK = {"content-type": "application/x-www-form-urlencoded"}
 
@@ -43,7 +43,7 @@ class PublicSite:
         headers: dict[str, str] | None = None,
         *,
         visitor: str = "127.0.0.1",
-    ) -> Answer:
+    ) -> HttpResponse:
         """Ask over https as the visitor with that address."""
         connection = http.client.HTTPSConnection(
             NAME, self.proxy.https_port, timeout=20, context=self.proxy.trust
@@ -54,7 +54,7 @@ class PublicSite:
             connection.request(method, path, body=body, headers={"Host": NAME, **(headers or {})})
             answer = connection.getresponse()
             fields = {name.lower(): value for name, value in answer.getheaders()}
-            return Answer(status=answer.status, headers=fields, body=answer.read())
+            return HttpResponse(status=answer.status, headers=fields, body=answer.read())
         finally:
             connection.close()
 
@@ -74,7 +74,7 @@ def site(
     (root / "mailer.db").write_bytes(sqlite_template.read_bytes())
     workspace = open_workspace(root, environ={})
     engine = workspace.open_database()
-    put_on_shelf(workspace, engine)
+    add_archived_edition(workspace, engine)
     running = start_in_thread(create_app(workspace))
     try:
         port = urlsplit(running.url).port or 0
@@ -99,7 +99,7 @@ def test_one_click_unsubscribes_over_https(site: PublicSite) -> None:
 def test_http_leads_to_https_and_a_post_stays_one(site: PublicSite) -> None:
     url = f"http://127.0.0.1:{site.proxy.http_port}"
     for method in ("GET", "POST"):
-        answer = ask(url, method, "/u/x?lang=mn", headers={"Host": NAME})
+        answer = send_request(url, method, "/u/x?lang=mn", headers={"Host": NAME})
         assert answer.status == 308
         place = urlsplit(answer.headers["location"])
         assert (place.scheme, place.hostname, place.path, place.query) == ("https", NAME, "/u/x", "lang=mn")
@@ -113,8 +113,8 @@ def test_the_limit_is_per_visitor_and_not_per_proxy(site: PublicSite) -> None:
         headers = {**ONE_CLICK, "sec-fetch-site": "same-origin", "x-forwarded-for": made_up}
         return site.ask("POST", "/link", body, headers, visitor=visitor).status
 
-    mine = [request_link("127.0.0.2", f"198.51.100.{number}") for number in range(MAX_REQUESTS_PER_NETWORK)]
-    assert mine == [200] * MAX_REQUESTS_PER_NETWORK
+    mine = [request_link("127.0.0.2", f"198.51.100.{number}") for number in range(NETWORK.maximum)]
+    assert mine == [200] * NETWORK.maximum
     assert request_link("127.0.0.2", "198.51.100.99") == 429
     assert request_link("127.0.0.3", "127.0.0.2") == 200
 

@@ -1,4 +1,4 @@
-"""Who may ask, judged without a server."""
+"""Which requests are allowed, checked without a server."""
 
 import pytest
 from hypothesis import given
@@ -34,7 +34,7 @@ def scope(method: str, path: str, raw_path: bytes | None = None, **headers: str)
 
 
 @pytest.mark.parametrize("site", ["cross-site", "same-site", "", "Same-Origin", "none,none"])
-def test_a_form_from_elsewhere_is_refused(site: str) -> None:
+def test_a_form_on_another_site_is_refused(site: str) -> None:
     assert (
         check_request(scope("POST", "/p/token", sec_fetch_site=site, origin="http://127.0.0.1:8025"), RULES)
         == 403
@@ -50,7 +50,7 @@ def test_a_form_from_elsewhere_is_refused(site: str) -> None:
         {"origin": "https://news.example.org"},
     ],
 )
-def test_our_own_form_may_pass(headers: dict[str, str]) -> None:
+def test_our_own_form_is_allowed(headers: dict[str, str]) -> None:
     assert check_request(scope("POST", "/p/token", **headers), RULES) is None
 
 
@@ -70,16 +70,16 @@ def test_without_fetch_metadata_the_origin_must_be_ours(origin: str) -> None:
 
 
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "TRACE", "post"])
-def test_every_method_that_may_change_something_is_guarded(method: str) -> None:
+def test_every_unsafe_method_is_checked(method: str) -> None:
     assert check_request(scope(method, "/p/token"), RULES) == 403
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_looking_is_free(method: str) -> None:
+def test_get_and_head_are_always_allowed(method: str) -> None:
     assert check_request(scope(method, "/p/token", sec_fetch_site="cross-site"), RULES) is None
 
 
-def test_a_mail_program_may_post_without_any_context() -> None:
+def test_a_mail_program_may_post_an_unsubscribe_without_origin() -> None:
     assert check_request(scope("POST", "/u/token"), RULES) is None
     assert (
         check_request(
@@ -90,12 +90,12 @@ def test_a_mail_program_may_post_without_any_context() -> None:
 
 
 @pytest.mark.parametrize("path", ["/U/token", "/x/u/token", "//u/token", "/u", "/./u/token"])
-def test_the_open_door_has_one_spelling(path: str) -> None:
+def test_the_exempt_path_has_only_one_spelling(path: str) -> None:
     assert check_request(scope("POST", path), RULES) == 403
 
 
 @pytest.mark.parametrize("raw", [b"/u%2ftoken", b"/u%2Ftoken", b"/u/a%5cb", b"/u/a%00", b"/%2e%2e%2fu/token"])
-def test_a_path_that_hides_a_separator_leads_nowhere(raw: bytes) -> None:
+def test_a_path_with_an_encoded_separator_is_not_found(raw: bytes) -> None:
     assert has_encoded_separator(raw)
     assert check_request(scope("POST", "/u/token", raw), RULES) == 404
 
@@ -114,12 +114,12 @@ def test_a_path_that_hides_a_separator_leads_nowhere(raw: bytes) -> None:
         ("[", False),
     ],
 )
-def test_a_preview_answers_to_this_machines_names_only(host: str, allowed: bool) -> None:
+def test_a_preview_accepts_only_local_host_names(host: str, allowed: bool) -> None:
     rules = SecurityRules(policy="", error_page=RULES.error_page, local_only=True)
     assert (check_request(scope("GET", "/", host=host), rules) is None) is allowed
 
 
-def test_a_mail_on_a_page_can_run_nothing() -> None:
+def test_a_mail_on_a_page_cannot_run_scripts() -> None:
     policy = make_mail_policy(images="'self'", ancestors="'none'")
     assert policy.startswith("sandbox ")
     assert "script-src 'none'" in policy
@@ -127,7 +127,7 @@ def test_a_mail_on_a_page_can_run_nothing() -> None:
 
 
 @given(origin=st.text(), host=st.text())
-def test_no_header_can_break_the_judgement(origin: str, host: str) -> None:
+def test_no_header_crashes_the_check(origin: str, host: str) -> None:
     assert is_same_origin({"origin": origin, "host": host}, frozenset()) in {True, False}
     rules = SecurityRules(policy="", error_page=RULES.error_page, local_only=True)
     assert check_request(scope("POST", "/p/x", origin=origin, host=host), rules) in {None, 403, 421}

@@ -13,7 +13,7 @@ import pytest
 from fastapi import FastAPI
 
 from mailer.web.server import ServerStartError, _listen, serve, start_in_thread
-from tests.web.site import ask
+from tests.web.site import send_request
 
 PROGRAM = """
 from fastapi import FastAPI
@@ -23,16 +23,16 @@ print("stopped", flush=True)
 """
 
 
-def test_it_answers_once_it_has_started_and_frees_its_port_when_stopped() -> None:
+def test_a_server_responds_once_started_and_frees_its_port_when_stopped() -> None:
     running = start_in_thread(FastAPI())
-    assert ask(running.url, "GET", "/nothing").status == 404
+    assert send_request(running.url, "GET", "/nothing").status == 404
     running.stop()
     with socket.create_server(("127.0.0.1", urlsplit(running.url).port or 0)):
         pass
     running.stop()
 
 
-def test_answers_are_not_held_back_for_an_acknowledgement() -> None:
+def test_responses_are_not_delayed_by_nagles_algorithm() -> None:
     with _listen("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
         accepted, _ = listener.accept()
         with accepted:
@@ -40,7 +40,7 @@ def test_answers_are_not_held_back_for_an_acknowledgement() -> None:
             assert accepted.proto == socket.IPPROTO_TCP
 
 
-def test_a_port_that_is_taken_is_named() -> None:
+def test_a_port_in_use_is_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServerStartError, match=f"port {port}.*--port"):
@@ -49,7 +49,7 @@ def test_a_port_that_is_taken_is_named() -> None:
             serve(FastAPI(), host="127.0.0.1", port=port)
 
 
-def test_an_application_that_cannot_start_is_no_running_server(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_application_that_cannot_start_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     @asynccontextmanager
     async def fail(_: FastAPI) -> AsyncIterator[None]:
         raise OSError("no disk")
@@ -60,7 +60,7 @@ def test_an_application_that_cannot_start_is_no_running_server(caplog: pytest.Lo
     assert "no disk" in caplog.text
 
 
-def test_an_address_of_another_kind_works_too() -> None:
+def test_an_ipv6_address_works_too() -> None:
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
     try:
@@ -69,27 +69,27 @@ def test_an_address_of_another_kind_works_too() -> None:
         pytest.skip("this machine has no IPv6 loopback")
     try:
         assert running.url.startswith("http://[::1]:")
-        assert ask(running.url, "GET", "/").status == 404
+        assert send_request(running.url, "GET", "/").status == 404
     finally:
         running.stop()
 
 
-def test_ctrl_c_ends_it_in_order() -> None:
+def test_ctrl_c_stops_the_server_cleanly() -> None:
     with subprocess.Popen([sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         url = process.stdout.readline().strip()
-        assert ask(url, "GET", "/").status == 404
+        assert send_request(url, "GET", "/").status == 404
         os.kill(process.pid, signal.SIGINT)
         assert process.stdout.read() == "stopped\n"
     assert process.returncode == 0
 
 
-def test_no_key_in_a_path_reaches_the_log(
+def test_no_token_in_a_path_is_logged(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level("DEBUG")
     running = start_in_thread(FastAPI())
-    ask(running.url, "GET", "/u/a-secret-token")
+    send_request(running.url, "GET", "/u/a-secret-token")
     running.stop()
     written = capfd.readouterr()
     assert "a-secret-token" not in caplog.text + written.out + written.err

@@ -70,5 +70,7 @@ def read_segment(query: str, settings: Settings, database: Session | Connection)
 
 
 def vocabulary_of(settings: Settings) -> Vocabulary:
-    """The workspace's own names for sectors and countries, used to describe segments in words."""
-    return Vocabulary(sectors=settings.sectors, countries=settings.countries)
+    """The workspace's own names for sectors and countries, used to describe segments in words, in English
+    where it has English names."""
+    sectors = {slug: settings.find_sector_name(slug, "en") or name for slug, name in settings.sectors.items()}
+    return Vocabulary(sectors=sectors, countries=settings.countries | settings.country_names.get("en", {}))

@@ -39,12 +39,17 @@ def check_headers(mail: ParsedMail) -> Iterator[Finding]:
 
 def _check_list_headers(headers: dict[str, str]) -> Iterator[Finding]:
     targets = re.findall(r"<([^>]*)>", headers.get("list-unsubscribe", ""))
-    pages = [target for target in targets if _is_safe(target)]
-    if not pages or not any(target.startswith("mailto:") for target in targets):
+    if not any(_is_safe(target) for target in targets):
         yield finding(
             "no-list-unsubscribe",
-            "List-Unsubscribe must contain an https page and an email address, or Gmail and Yahoo "
-            "reject bulk email. Set web.base_url and sender.address.",
+            "List-Unsubscribe must contain an https page, or Gmail and Yahoo reject bulk email. Set "
+            "web.base_url.",
+        )
+    elif any(target.lower().startswith("mailto:") for target in targets):
+        yield finding(
+            "no-list-unsubscribe",
+            "List-Unsubscribe offers an email address, and no program reads what is sent there: readers "
+            "who leave by email would stay on the list. Leave only the https page.",
         )
     if headers.get("list-unsubscribe-post") != "List-Unsubscribe=One-Click":
         yield finding(

@@ -10,11 +10,14 @@ import click
 
 from mailer.cli.commands import approve, report, resolve, send
 from mailer.cli.context import CliContext, pass_context
-from mailer.cli.output import columns, emit, emit_json, json_option, say
+from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 from mailer.utc import format_utc
 
 if TYPE_CHECKING:
-    from mailer.campaigns.report import Timing
+    from mailer.campaigns.report import CampaignSummary, Timing
+
+_MAX_SUBJECT = 40
+_MAX_SEGMENT = 32
 
 
 @click.group()
@@ -26,7 +29,7 @@ def campaigns() -> None:
 @json_option
 @pass_context
 def list_(context: CliContext, as_json: bool) -> None:
-    """List all campaigns with their state and numbers."""
+    """List all campaigns, newest first: when, with which subject, to whom, and how far they are."""
     from mailer.campaigns.report import list_campaigns
 
     workspace = context.open_workspace()
@@ -40,17 +43,25 @@ def list_(context: CliContext, as_json: bool) -> None:
     rows = [
         (
             summary.id,
+            _describe_date(summary),
             summary.edition,
-            summary.segment or "all",
+            shorten(summary.subject or summary.title, _MAX_SUBJECT),
+            shorten(summary.segment or "all", _MAX_SEGMENT),
+            f"{summary.counts.audience:,}" if summary.launched_at else "",
+            f"{summary.counts.sent:,}",
             summary.state,
-            summary.counts.sent,
-            summary.counts.audience,
             approve.describe_approval(summary.approval),
         )
         for summary in summaries
     ]
-    head = ("id", "edition", "segment", "state", "sent", "audience", "approved by")
-    emit(columns(rows, head=head, right=(0, 4, 5)))
+    head = ("id", "date (UTC)", "edition", "subject", "segment", "people", "sent", "state", "approved by")
+    emit(columns(rows, head=head, right=(0, 5, 6)))
+
+
+def _describe_date(summary: CampaignSummary) -> str:
+    """When a campaign was launched, or else when it will be; if neither is known, when it was made."""
+    moment = summary.launched_at or summary.timing.scheduled_at or summary.created_at
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M}"
 
 
 @campaigns.command()
@@ -90,7 +101,12 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     emit(f"Campaign {summary.id}: {summary.title}")
     emit(
         columns(
-            [("edition", summary.edition), ("segment", summary.segment or "all"), ("state", summary.state)]
+            [
+                ("edition", summary.edition),
+                ("subject", summary.subject),
+                ("segment", summary.segment or "all"),
+                ("state", summary.state),
+            ]
         )
     )
     if summary.reason:

@@ -34,7 +34,11 @@ def upgrade(context: CliContext) -> None:
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @pass_context
 def backup(context: CliContext, file: Path) -> None:
-    """Copy the database to FILE, even while the program is running. Never overwrites a file."""
+    """Copy the database to FILE, even while the program is running. Never overwrites a file.
+
+    In the copy, campaigns that are being sent are paused, and scheduled ones are not scheduled any more, so
+    that restoring it sends nothing twice.
+    """
     from mailer.database.backup import backup as backup_database
 
     workspace = context.open_workspace()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import emit, emit_json, json_option, say
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from editions.problem import Problem
     from editions.word.importer import ImportedEdition
@@ -49,7 +50,8 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
     if as_json:
         emit_json(
             {
-                "problems": [_as_dict(problem) for problem in problems],
+                "problems": [problem.as_dict() for problem in problems],
+                "launch_problems": [problem.as_dict() for problem in report.launch_problems],
                 "switched_off": [off.as_dict() for off in switched_off],
             }
         )
@@ -59,6 +61,8 @@ def check(context: CliContext, edition: str | None, online: bool, explain: str |
         for off in switched_off:
             say(f"Switched off: {off}")
         say(_summarise_problems(edition, problems))
+        for problem in report.launch_problems:
+            say(f"Before you can send it: {problem}")
     sys.exit(1 if report.has_errors else 0)
 
 
@@ -73,16 +77,6 @@ def _explain_check(code: str) -> str:
         advice = f"Did you mean {close[0]}?" if close else "See docs/checks/README.md for the full list."
         raise click.BadParameter(f"there is no check called {code!r}. {advice}", param_hint="--explain")
     return describe_check(CHECKS[code]).rstrip()
-
-
-def _as_dict(problem: Problem) -> dict[str, object]:
-    return {
-        "path": problem.path,
-        "line": problem.line,
-        "level": str(problem.level),
-        "code": problem.code,
-        "message": problem.message,
-    }
 
 
 def _summarise_problems(edition: str, problems: Sequence[Problem]) -> str:
@@ -161,23 +155,35 @@ def preview(context: CliContext, edition: str, port: int, open_browser: bool) ->
     """Preview an edition in the browser, as any subscriber would get it.
 
     Shows desktop and phone, light and dark mode, plain text, and the problems found. Reloads when you save a
-    file.
+    file. The address contains a secret, so that other users of this machine cannot see it.
     """
+    from mailer.web.preview.access import PreviewAccess
     from mailer.web.preview.app import create_preview_app
     from mailer.web.server import serve
 
-    app = create_preview_app(context.open_workspace(), edition)
+    workspace, access = context.open_workspace(), PreviewAccess()
+    app = create_preview_app(workspace, edition, access=access)
     say(f"Previewing {edition}. Press Ctrl-C to stop.")
-    serve(app, host="127.0.0.1", port=port, announce=_announce_in_browser(open_browser))
+    with contextlib.ExitStack() as cleanup:
+
+        def announce(base: str) -> None:
+            say(f"Open {access.make_url(base)}")
+            if open_browser and sys.stderr.isatty():
+                _open_in_browser(access.make_url(base), workspace.outbox, cleanup)
+
+        serve(app, host="127.0.0.1", port=port, announce=announce)
 
 
-def _announce_in_browser(open_browser: bool) -> Callable[[str], None]:
-    def announce(url: str) -> None:
-        say(f"Open {url}")
-        if open_browser and sys.stderr.isatty():
-            click.launch(url)
+def _open_in_browser(url: str, folder: Path, cleanup: contextlib.ExitStack) -> None:
+    from mailer.web.preview.access import write_opening_page
 
-    return announce
+    try:
+        page = write_opening_page(folder, url)
+    except OSError:
+        # The address has been printed.
+        return
+    cleanup.callback(page.unlink, missing_ok=True)
+    click.launch(page.as_uri())
 
 
 @click.command()

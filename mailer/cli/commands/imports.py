@@ -36,6 +36,9 @@ _MAX_CELL_WIDTH = 28
     help="A TOML file that says what each column holds, for files in an unknown format.",
 )
 @click.option(
+    "--sheet", metavar="NAME", help="The sheet of a workbook to read; by default the first with rows."
+)
+@click.option(
     "--basis",
     metavar="TEXT",
     default="",
@@ -50,10 +53,11 @@ def import_(
     encoding: str | None,
     delimiter: str | None,
     table: Path | None,
+    sheet: str | None,
     basis: str,
     as_json: bool,
 ) -> None:
-    """Import subscribers from CSV, Excel (.xlsx), vCard, or a Mailchimp or listmonk export.
+    """Import subscribers from CSV, Excel (.xlsx), LibreOffice (.ods), vCard, or from Mailchimp or listmonk.
 
     Rows with errors are refused, with their number and the reason; all other rows are imported. People who
     unsubscribed here stay unsubscribed, and people marked as unsubscribed in the file get no mail. Start with
@@ -67,6 +71,7 @@ def import_(
         encoding=encoding,
         delimiter=_read_delimiter(delimiter),
         columns=None if table is None else read_columns_file(table),
+        sheet=sheet,
         # A guess about the file counts only where a person sees it before anything changes.
         accepts_likely_encoding=dry_run,
     )
@@ -167,7 +172,10 @@ def print_parts(parts: Sequence[PartReport]) -> None:
 
 
 def print_report(report: ImportReport, file: Path, again: str, *, dry_run: bool) -> None:
-    """Print every refused row, then the totals."""
+    """Print every note and every refused row, then the totals."""
+    for note in report.notes:
+        place = f"{file}/{note.file}" if note.file else str(file)
+        emit(f"{place}:{'' if note.row is None else f'{note.row}:'} note: {note.text}")
     for refusal in report.refused:
         place = f"{file}/{refusal.file}" if refusal.file else str(file)
         emit(f"{place}:{refusal.row}: refused: {refusal.reason}")

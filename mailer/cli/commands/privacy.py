@@ -34,7 +34,7 @@ def data(context: CliContext, address: str, output: Path | None) -> None:
     if output is None:
         emit_json(known)
         return
-    write_atomically(output, json.dumps(known, ensure_ascii=False, indent=2).encode(), mode=0o600)
+    write_atomically(output, json.dumps(known, ensure_ascii=False, indent=2).encode())
     say(
         f"Wrote {output}. It is for this person only. If it is inside the workspace, erasing them also "
         "deletes this file."

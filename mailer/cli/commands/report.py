@@ -16,6 +16,7 @@ from mailer.cli.output import columns, emit, emit_json, json_option, say
 if TYPE_CHECKING:
     from sqlmodel import Session
 
+    from mailer.campaigns.departures import Departures
     from mailer.workspace import Workspace
 
 _MAX_IN_DOUBT = 20
@@ -61,6 +62,9 @@ def report(
 ) -> None:
     """Show who did not get the mail and why, and who is in doubt: they may or may not have got it.
 
+    Also counts who has left since: readers who got the mail or may have, have unsubscribed or reported spam
+    since its launch, and have not come back.
+
     Example: mailer campaigns report 7 --csv refused.csv --state rejected,failed
     """
     from mailer.campaigns.report import describe_counts, report_campaign
@@ -81,6 +85,8 @@ def report(
         emit(columns([(group.state, group.number, group.reason) for group in found.reasons], right=(1,)))
     if found.bounced:
         emit(f"bounced  {found.bounced:,} of those rejected: the address is dead and gets no more mail")
+    if found.left.total:
+        emit(f"left since  {_describe_departures(found.left)}")
     for delivery in found.in_doubt[:_MAX_IN_DOUBT]:
         emit(f"in doubt  {delivery.email}  {delivery.message_id}")
     if (more := found.summary.counts.in_doubt - _MAX_IN_DOUBT) > 0:
@@ -92,6 +98,12 @@ def report(
         emit(f"sent with the check {code} switched off: {reason}")
     emit(describe_counts(found.summary.counts))
     emit(found.summary.counts.equation())
+
+
+def _describe_departures(left: Departures) -> str:
+    kinds = ((left.unsubscribed, "unsubscribed"), (left.complained, "reported spam"))
+    words = " and ".join(f"{number:,} {kind}" for number, kind in kinds if number)
+    return f"{words}; {left.through_mail:,} of {left.total:,} through this mail"
 
 
 def _write_csv(

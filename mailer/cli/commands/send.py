@@ -194,7 +194,7 @@ def _preview(
     else:
         tell_plan(plan)
         _print_approval(workspace, plan, approval)
-        _print_outbox(outbox)
+        _print_outbox(outbox, plan)
     if open_browser:
         for page in outbox.pages:
             click.launch(page.as_uri())
@@ -229,6 +229,8 @@ def tell_plan(plan: Plan) -> None:
         )
     for problem in plan.problems:
         say(f"{problem.level}: {problem}")
+    for problem in plan.launch_problems:
+        say(f"Before you can send it: {problem}")
     for off in plan.switched_off:
         say(f"Switched off: {off}")
 
@@ -246,7 +248,7 @@ def _print_approval(workspace: Workspace, plan: Plan, approval: Approval | None)
         say(f"It must be approved before it can be sent: `{command}`.")
 
 
-def _print_outbox(outbox: Outbox) -> None:
+def _print_outbox(outbox: Outbox, plan: Plan) -> None:
     """Print the files written; if there are many versions, the first few and the last."""
     first, last = outbox.samples[:_MAX_FILES_NAMED], outbox.samples[_MAX_FILES_NAMED:]
     for path in first:
@@ -255,7 +257,8 @@ def _print_outbox(outbox: Outbox) -> None:
         emit(f"  wrote {len(last)} more, to {last[-1]}")
     for path in outbox.files[len(outbox.samples) :]:
         emit(f"  wrote {path}")
-    say("This was a preview: nothing left this machine. Add --confirm to send.")
+    ready = "" if plan.errors or plan.launch_problems else " Add --confirm to send."
+    say(f"This was a preview: nothing left this machine.{ready}")
 
 
 def _send(

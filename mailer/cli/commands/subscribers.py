@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mailer.cli.commands import imports, privacy
+from mailer.cli.commands import imports, one_subscriber, privacy
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
@@ -42,7 +42,8 @@ def read_segment(settings: Settings, query: str, session: Session | None = None)
     Raises:
         SegmentError: the segment is invalid; the message shows where.
     """
-    if session is None:
+    # All subscribers: nothing in the query can refer to deliveries, whose tables take long to load.
+    if session is None or not query.strip():
         from subscribers.segments.segment import parse_segment
 
         return parse_segment(query, sectors=settings.sectors)
@@ -53,7 +54,7 @@ def read_segment(settings: Settings, query: str, session: Session | None = None)
 
 @click.group()
 def subscribers() -> None:
-    """Import, list, export and remove subscribers."""
+    """Import, add, list, change, export and remove subscribers."""
 
 
 @subscribers.command(name="list")
@@ -209,6 +210,8 @@ def show(context: CliContext, address: str, as_json: bool) -> None:
 
 for _command in (
     *(imports.import_, imports.imports, imports.rollback),
+    *(one_subscriber.add, one_subscriber.edit, one_subscriber.tag),
+    *(one_subscriber.pause, one_subscriber.unsubscribe),
     *(privacy.data, privacy.suppress, privacy.unsuppress, privacy.erase, privacy.prune),
 ):
     subscribers.add_command(_command)

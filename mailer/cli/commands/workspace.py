@@ -5,35 +5,137 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say
 
+if TYPE_CHECKING:
+    from mailer.workspace_init import Founder
+
 
 @click.command()
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path, file_okay=False))
-@click.option("--sample", is_flag=True, help="Add the sample edition and import the sample partners.")
+@click.option("--name", metavar="TEXT", help="The sender's name, as readers see it.")
+@click.option("--address", metavar="ADDRESS", help="The address your newsletter comes from.")
+@click.option("--organisation", metavar="TEXT", help="The organisation's name, for the footer.")
+@click.option("--postal-address", metavar="TEXT", help="The organisation's postal address, on one line.")
+@click.option(
+    "--sectors",
+    metavar="NAMES",
+    help="What your readers can follow, separated by commas, such as 'Education, Culture'; '' for none.",
+)
+@click.option("--edition", metavar="SLUG", default="", help="Also begin this edition, as `mailer new` does.")
+@click.option(
+    "--sample",
+    is_flag=True,
+    help="Add the sample edition and import the sample partners. Without --name and the others, the sender "
+    "is the sample's too, and nothing can be sent.",
+)
 @json_option
-def init(folder: Path, sample: bool, as_json: bool) -> None:
-    """Create a workspace in DIR, with settings, keys and a database."""
+def init(
+    folder: Path,
+    name: str | None,
+    address: str | None,
+    organisation: str | None,
+    postal_address: str | None,
+    sectors: str | None,
+    edition: str,
+    sample: bool,
+    as_json: bool,
+) -> None:
+    """Create a workspace in DIR, with settings, keys and a database.
+
+    Asks who the newsletter is from, and which sectors readers can follow. A script gives the answers as
+    options.
+    """
     from mailer.workspace_init import create_workspace
 
-    created = create_workspace(folder, sample=sample, now=datetime.now(UTC))
+    answers = {
+        "name": name,
+        "address": address,
+        "organisation": organisation,
+        "postal_address": postal_address,
+        "sectors": sectors,
+    }
+    given = any(answer is not None for answer in answers.values())
+    founder = _ask_founder(answers) if given or not sample else None
+    created = create_workspace(folder, sample=sample, now=datetime.now(UTC), founder=founder, edition=edition)
     if as_json:
         emit_json(
             {"workspace": str(created.root), "editions": list(created.editions), "partners": created.partners}
         )
         return
     say(f"Created the workspace {created.root}.")
-    if created.editions:
-        say(f"It contains the edition {', '.join(created.editions)} and {created.partners} sample partners.")
-        say(f"Next: mailer -C {folder} check {created.editions[0]}")
+    if sample:
+        say(f"It contains the edition {created.editions[0]} and {created.partners} sample partners.")
+    if founder is None:
+        say("Its sender is the sample's, so nothing can be sent before you change [sender] in mailer.toml.")
+    _print_next_step(folder, created.editions, sample=sample)
+
+
+def _print_next_step(folder: Path, slugs: Sequence[str], *, sample: bool) -> None:
+    command = shlex.join(["mailer", "-C", str(folder)])
+    if sample:
+        say(f"Next: {command} check {slugs[0]}")
+    elif slugs:
+        say(f"Next: import your list with {command} subscribers import FILE, and write editions/{slugs[0]}.")
     else:
-        say(f"Next: fill in [sender] in {folder}/mailer.toml, then start with: mailer -C {folder} new 2026-1")
+        say(
+            f"Next: import your list with {command} subscribers import FILE, and begin an edition with "
+            f"{command} new {datetime.now(UTC):%Y}-1"
+        )
+
+
+def _ask_founder(answers: Mapping[str, str | None]) -> Founder:
+    """The answers that were given as options, and on a terminal those to the questions that remain."""
+    from mailer import workspace_init as init_
+
+    questions: Mapping[str, tuple[str, Callable[[str], object]]] = {
+        "organisation": ("Your organisation's name", init_.check_name),
+        "name": ("The sender's name, as readers see it", init_.check_name),
+        "address": ("The address your newsletter comes from", init_.check_address),
+        "postal_address": ("Your postal address, on one line", init_.check_postal_address),
+        "sectors": (
+            "What readers can follow, separated by commas, such as Education, Culture (Enter for nothing)",
+            init_.name_sectors,
+        ),
+    }
+    known = {key: answer for key, answer in answers.items() if answer is not None}
+    missing = [key for key in questions if key not in known]
+    if sys.stdin.isatty():
+        for key, (question, check) in questions.items():
+            if key in missing:
+                default = {"name": known.get("organisation"), "sectors": ""}.get(key)
+                known[key] = _ask(question, check, default)
+    elif required := [f"--{key.replace('_', '-')}" for key in missing if key != "sectors"]:
+        raise click.UsageError(
+            f"A newsletter needs a sender. Add {', '.join(required)}, or run this on a terminal to be asked. "
+            "To look around first, add --sample."
+        )
+    return init_.make_founder(**known)
+
+
+def _ask(question: str, check: Callable[[str], object], default: str | None) -> str:
+    """Ask until the answer passes ``check``."""
+    from mailer.errors import MailerError
+
+    def read(answer: str) -> str:
+        try:
+            check(answer)
+        except MailerError as error:
+            raise click.UsageError(str(error)) from error
+        return answer
+
+    answer: str = click.prompt(
+        question, default=default, show_default=bool(default), value_proc=read, err=True
+    )
+    return answer
 
 
 @click.command()

@@ -17,6 +17,7 @@ from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
 from mailer.database.models import DeliveryState
+from mailer.dispatch.deliveries.late_reply import LateReply, record_late_reply
 from mailer.dispatch.deliveries.transitions import DELIVERY_TRANSITIONS
 
 _HELD_STATES: Final = (DeliveryState.claimed, DeliveryState.in_doubt)
@@ -28,13 +29,15 @@ _TIME_TYPE = SQLModel.metadata.tables["delivery"].columns.updated_at.type
 class Transition(NamedTuple):
     """How one delivery ended, or that it goes back: the state it moves to and the columns to set.
 
-    ``is_attempt`` says whether that counts as an attempt if none was counted when it started.
+    ``is_attempt`` says whether that counts as an attempt if none was counted when it started. ``attempt`` is
+    the number of the attempt if its body was begun, else None: the transition is about no other.
     """
 
     delivery_id: int
     state: DeliveryState
     is_attempt: bool = False
     columns: Sequence[tuple[str, Any]] = ()
+    attempt: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,16 +54,30 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class BatchResult:
-    """What became of a batch: the deliveries that may start, and those that are no longer ours."""
+    """What became of a batch: the deliveries that may start, and those that are no longer ours.
+
+    ``late`` are those that were no longer ours either, but nobody else's, so that the reply settled them.
+    """
 
     started: frozenset[int] = frozenset()
     lost: frozenset[int] = frozenset()
+    late: frozenset[int] = frozenset()
 
 
 @dataclass(kw_only=True)
 class _PartialResult:
     started: set[int] = field(default_factory=set)
     lost: set[int] = field(default_factory=set)
+    late: set[int] = field(default_factory=set)
+
+    def add_missed(self, delivery_id: int, *, is_late: bool) -> None:
+        """Add a delivery that was no longer ours."""
+        (self.late if is_late else self.lost).add(delivery_id)
+
+    def freeze(self) -> BatchResult:
+        return BatchResult(
+            started=frozenset(self.started), lost=frozenset(self.lost), late=frozenset(self.late)
+        )
 
 
 class BatchWriter(Protocol):
@@ -87,24 +104,30 @@ def open_batch_writer(engine: Engine, campaign_id: int, owner: str) -> BatchWrit
 
 
 @lru_cache(maxsize=64)
-def _transition_sql(state: DeliveryState, names: tuple[str, ...], mark: str) -> str:
+def _transition_sql(state: DeliveryState, names: tuple[str, ...], mark: str, *, is_reply: bool) -> str:
     """The UPDATE that moves a delivery in hand to ``state`` and sets ``names``; ``mark`` is how the driver
-    writes a parameter."""
+    writes a parameter. With ``is_reply`` only if the attempt is still the one that the reply answers."""
     # What never began cannot have arrived: claimed becomes in doubt only by beginning.
     held = _HELD_STATES[1:] if state is DeliveryState.in_doubt else _HELD_STATES
     sources = ", ".join(f"'{source}'" for source in held if state in DELIVERY_TRANSITIONS[source])
     columns = "".join(f", {name} = {mark}" for name in names)
+    # Taken for dead and alive again, we may have claimed what we are still sending, and started it once more.
+    attempt = f" AND attempts = {mark}" if is_reply else ""
     return (
         f"UPDATE delivery SET state = {mark}, owner = NULL, updated_at = {mark}, "  # noqa: S608 - names are ours
         f"attempts = attempts + CASE WHEN state = 'claimed' THEN {mark} ELSE 0 END{columns} "
-        f"WHERE id = {mark} AND owner = {mark} AND state IN ({sources})"
+        f"WHERE id = {mark} AND owner = {mark} AND state IN ({sources}){attempt}"
     )
 
 
+# Another machine that takes us for dead removes our row in the dispatcher table. Until we have registered
+# again we start nothing: it would be taken over once more, and be in doubt or be sent twice. Ends need no
+# row, because a delivery that was taken over has another owner or none.
 _START_SQL: Final = f"""
     UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ?
     WHERE id = ? AND owner = ? AND (state = 'claimed' OR (? AND state = 'in_doubt'))
         AND EXISTS (SELECT 1 FROM campaign WHERE id = ? AND state = 'sending')
+        AND EXISTS (SELECT 1 FROM dispatcher WHERE id = ?)
         AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id
             AND {_MAY_GET_MAIL.format(today="?")})
 """  # noqa: S608 - constants
@@ -145,7 +168,7 @@ class SqliteBatchWriter:
                 if run(_START_SQL, row).rowcount == 1:
                     draft.started.add(row[1])
             run("COMMIT")
-        return BatchResult(started=frozenset(draft.started), lost=frozenset(draft.lost))
+        return draft.freeze()
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[Callable[..., sqlite3.Cursor]]:
@@ -172,7 +195,7 @@ class SqliteBatchWriter:
         """What :data:`_BEGIN` is run with for each delivery that is about to begin."""
         at, today = self._encode_time(now), now.date().isoformat()
         owner, campaign = self._owner, self._campaign_id
-        return [(at, number, owner, again, campaign, today) for number in group.starting]
+        return [(at, number, owner, again, campaign, owner, today) for number in group.starting]
 
     def _write_transitions(self, ends: Sequence[Transition], now: datetime, draft: _PartialResult) -> None:
         at = self._encode_time(now)
@@ -183,8 +206,12 @@ class SqliteBatchWriter:
                 for name, value in entry.columns
             ]
             row = (entry.state.value, at, entry.is_attempt, *values, entry.delivery_id, self._owner)
-            if self._cursor.execute(_transition_sql(entry.state, names, "?"), row).rowcount != 1:
-                draft.lost.add(entry.delivery_id)
+            is_reply = entry.attempt is not None
+            statement = _transition_sql(entry.state, names, "?", is_reply=is_reply)
+            if self._cursor.execute(statement, (*row, entry.attempt) if is_reply else row).rowcount != 1:
+                reply = LateReply(entry.delivery_id, entry.state, entry.attempt, names, values)
+                is_late = record_late_reply(self._cursor.execute, reply, at, mark="?")
+                draft.add_missed(entry.delivery_id, is_late=is_late)
 
     def close(self) -> None:
         self._cursor.close()
@@ -206,6 +233,7 @@ _COMMON_SQL: Final = f"""
             AND (delivery.state = 'claimed' OR (%(again)s AND delivery.state = 'in_doubt'))
             AND s.id = delivery.subscriber_id AND {_MAY_GET_MAIL.format(today="%(today)s")}
             AND EXISTS (SELECT 1 FROM campaign WHERE id = %(campaign)s AND state = 'sending')
+            AND EXISTS (SELECT 1 FROM dispatcher WHERE id = %(owner)s)
         RETURNING delivery.id
     )
     SELECT true, id FROM ended UNION ALL SELECT false, id FROM begun
@@ -230,14 +258,24 @@ class PostgresBatchWriter:
             for entry in batch.transitions:
                 self._write_transition(driver, entry, now, draft)
             self._write_common(driver, batch, now, draft, again=again)
-        return BatchResult(started=frozenset(draft.started), lost=frozenset(draft.lost))
+        return draft.freeze()
 
     def _write_transition(self, driver: Any, entry: Transition, now: datetime, draft: _PartialResult) -> None:
         names = tuple(name for name, _ in entry.columns)
         values = [value for _, value in entry.columns]
         row = (entry.state.value, now, int(entry.is_attempt), *values, entry.delivery_id, self._owner)
-        if driver.execute(_transition_sql(entry.state, names, "%s"), row).rowcount != 1:
-            draft.lost.add(entry.delivery_id)
+        is_reply = entry.attempt is not None
+        statement = _transition_sql(entry.state, names, "%s", is_reply=is_reply)
+        if driver.execute(statement, (*row, entry.attempt) if is_reply else row).rowcount != 1:
+            self._write_missed(driver, entry, now, draft)
+
+    def _write_missed(self, driver: Any, entry: Transition, now: datetime, draft: _PartialResult) -> None:
+        names = tuple(name for name, _ in entry.columns)
+        values = [value for _, value in entry.columns]
+        reply = LateReply(entry.delivery_id, entry.state, entry.attempt, names, values)
+        with driver.transaction():
+            is_late = record_late_reply(driver.execute, reply, now, mark="%s", lock="FOR SHARE OF s")
+        draft.add_missed(entry.delivery_id, is_late=is_late)
 
     def _write_common(
         self, driver: Any, group: Batch, now: datetime, draft: _PartialResult, *, again: bool
@@ -259,7 +297,9 @@ class PostgresBatchWriter:
         rows = driver.execute(_COMMON_SQL, words, prepare=True).fetchall()
         ended = {number for is_end, number in rows if is_end}
         draft.started.update(number for is_end, number in rows if not is_end)
-        draft.lost.update(number for number in sent if number not in ended)
+        for entry in group.sent:
+            if entry[0] not in ended:
+                self._write_missed(driver, _sent_transition(entry), now, draft)
 
     @contextlib.contextmanager
     def _driver_connection(self) -> Iterator[Any]:

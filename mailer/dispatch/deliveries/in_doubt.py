@@ -1,8 +1,8 @@
 """Resolve deliveries in doubt: sent if there is evidence, or sent or requeued if a person decides so.
 
-Besides :mod:`mailer.dispatch.deliveries.ledger` this is the only module that changes deliveries, by the same
-conditional updates. ``doubted`` stays true, so it can still be told what was once in doubt, and ``reason``
-says what resolved it.
+Besides :mod:`mailer.dispatch.deliveries.ledger` and the erasure of a subscriber, this is the only module that
+changes deliveries, by the same conditional updates. ``doubted`` stays true, so it can still be told what was
+once in doubt, and ``reason`` says what resolved it.
 
 A live dispatcher soon resolves the deliveries it holds by itself. So a person, and a relay's log that a
 person reads, decide only about deliveries that no live dispatcher holds. A subscriber who uses the link in

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Engine, bindparam, exists, func, or_, select, true
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlmodel import col
 
 from mailer.database.clock import CachedClock, Clock, read_clock
@@ -32,6 +32,7 @@ from subscribers.models import Status, Subscriber
 
 _DEFAULT_RETRY_FOR = timedelta(hours=72)
 _RECORD_RETRY_DELAYS = (0.1, 0.5, 1.0, 2.0)
+_BEGUN_STAGES = frozenset({Stage.body, Stage.dot})
 _CRASH_REASON = "The dispatcher stopped before the server's reply was recorded."
 
 
@@ -164,7 +165,8 @@ class Ledger:
             if outcome.verdict is Verdict.sent:
                 sent.append((claim.delivery_id, outcome.code, outcome.text))
             else:
-                others.append(self._make_transition(claim, outcome))
+                attempt = claim.attempts + 1 if outcome.stage in _BEGUN_STAGES else None
+                others.append(self._make_transition(claim, outcome)._replace(attempt=attempt))
         return Batch(sent=sent, transitions=others, starting=starting)
 
     def _make_transition(self, claim: Claim, outcome: Outcome) -> Transition:
@@ -336,6 +338,11 @@ class Ledger:
         wait = outcome.retry_after or compute_backoff(claim.deferrals, self._random)
         values += [("reason", outcome.text), ("not_before", now + wait)]
         return Transition(claim.delivery_id, DeliveryState.deferred, True, tuple(values))
+
+
+def is_deadlock(error: OperationalError) -> bool:
+    """Whether PostgreSQL ended this transaction because it and another waited for each other."""
+    return getattr(error.orig, "sqlstate", None) == "40P01"
 
 
 def _is_temporary(error: Exception) -> bool:

@@ -29,7 +29,8 @@ CAMPAIGN_TRANSITIONS: Final[Mapping[CampaignState, frozenset[CampaignState]]] = 
 
 DELIVERY_TRANSITIONS: Final[Mapping[DeliveryState, frozenset[DeliveryState]]] = MappingProxyType(
     {
-        _D.queued: frozenset({_D.claimed, _D.suppressed}),
+        # Sent if it was in doubt, is queued to be sent again, and the server's reply comes after all.
+        _D.queued: frozenset({_D.claimed, _D.suppressed, _D.sent}),
         _D.claimed: frozenset({_D.queued, _D.in_doubt, _D.deferred, _D.rejected, _D.failed}),
         _D.in_doubt: frozenset({_D.sent, _D.deferred, _D.rejected, _D.failed, _D.in_doubt, _D.queued}),
         _D.deferred: frozenset({_D.queued}),

@@ -121,8 +121,10 @@ class PageBuilder:
         )
 
     def _name_section(self, key: str) -> tuple[str, Markup]:
-        """The name from the settings, in the edition's own language; otherwise the one from our phrases, if
-        there is one."""
+        """The name from the settings in this language, or in the edition's own if this is it; otherwise the
+        one from our phrases, if there is one."""
+        if translated := self.settings.find_sector_name(key, self.language):
+            return translated, self._mark_text(translated)
         configured, phrase = self.settings.sectors.get(key), self.phrases.sections.get(key)
         if phrase and not (configured and self.language == self.edition.language):
             return phrase, self._embed_phrase(self._mark_text(phrase, self.phrases.language))

@@ -241,8 +241,8 @@ class Theme:
     sections: Annotated[
         dict[str, ColourPair],
         Help(
-            "A light and a dark colour for each section, by its key. Sections without a colour use that of "
-            "`other`."
+            "A light and a dark colour for each section, by its key. A sector of yours without a colour gets "
+            "one that no other section has; every other section without one uses that of `other`."
         ),
     ]
 

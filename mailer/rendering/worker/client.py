@@ -123,10 +123,16 @@ class RenderWorker:
     """One render process, started when first needed and again whenever it had to be killed.
 
     Threads can share it and take turns. A forked program does not share it and starts its own.
+
+    It can read templates in one folder only: in ``readable``, or in that of the first page rendered. For
+    templates elsewhere, it is replaced.
     """
 
-    def __init__(self, limits: RenderLimits | None = None) -> None:
+    def __init__(self, limits: RenderLimits | None = None, *, readable: Path | None = None) -> None:
         self._limits = limits or RenderLimits()
+        self._readable = readable
+        self._confined_to: Path | None = None
+        self._is_confined = False
         self._lock = threading.Lock()
         self._process: _WorkerProcess | None = None
         # Kills the process when this object is garbage-collected, at the latest when the program exits.
@@ -169,17 +175,22 @@ class RenderWorker:
         """
         # The process has a different working directory.
         folder = overrides.absolute() if overrides else None
+        readable = self._readable or folder
         pickled = pickle.dumps(
-            RenderRequest(page=page, template=template, overrides=folder, limits=self._limits)
+            RenderRequest(
+                page=page, template=template, overrides=folder, readable=readable, limits=self._limits
+            )
         )
         with self._lock:
+            if self._is_confined and readable not in {None, self._confined_to}:
+                self._kill()
             try:
-                return self._request(pickled)
+                return self._request(pickled, readable)
             except _NotStartedError:
                 # It ended while idle, perhaps because the machine ran out of memory: try once with a new one.
                 pass
             try:
-                return self._request(pickled)
+                return self._request(pickled, readable)
             except _NotStartedError as error:
                 raise MailerError(
                     f"{find_python()}: the render process cannot be started: {error}. Check that the "
@@ -187,9 +198,12 @@ class RenderWorker:
                     "again."
                 ) from error
 
-    def _request(self, pickled: bytes) -> RenderedPage:
+    def _request(self, pickled: bytes, readable: Path | None) -> RenderedPage:
         try:
-            template, kind, texts = self._ensure_process().request(pickled, self._limits)
+            process = self._ensure_process()
+            if not self._is_confined:
+                self._is_confined, self._confined_to = True, readable
+            template, kind, texts = process.request(pickled, self._limits)
         except BaseException:
             # Also after Ctrl-C: the rest of a reply must not be mistaken for the next one.
             self._kill()
@@ -216,6 +230,7 @@ class RenderWorker:
         if self._finalizer is not None:
             self._finalizer()
         self._process = self._finalizer = None
+        self._is_confined = False
 
     def _forget_after_fork(self) -> None:
         """Run in a forked child: the process that was started belongs to the parent."""
@@ -227,6 +242,7 @@ class RenderWorker:
             # It is not a child of this process; poll() lets Popen find that out.
             self._process.process.poll()
         self._process = self._finalizer = None
+        self._is_confined = False
 
 
 def _start_process() -> _WorkerProcess:

@@ -2,7 +2,7 @@
 
 :class:`mailer.rendering.worker.client.RenderWorker` starts it. It has no environment, none of our open files
 and a socket as its standard input, and it exits when that is closed. A template that escapes from Jinja's
-sandbox is still confined to this process.
+sandbox is still confined to this process, and where the kernel can hold it, to reading templates.
 """
 
 import gc
@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mailer.errors import MjmlError, TemplateError
 from mailer.rendering.pipeline.renderer import render_page, warm_up
+from mailer.rendering.worker.confinement import confine_to
 from mailer.rendering.worker.protocol import (
     RenderLimits,
     RenderRequest,
@@ -22,6 +23,7 @@ from mailer.rendering.worker.protocol import (
     receive_request,
     send_reply,
 )
+from mailer.rendering.worker.syscall_filter import forbid_system_calls
 
 _MAX_OPEN_FILES = 32
 _STATM = Path("/proc/self/statm")
@@ -38,14 +40,15 @@ def main() -> None:
         os.dup2(nowhere.fileno(), 2)
     drop_privileges()
     baseline = measure_address_space()
+    is_confined = False
     while (pickled := receive_request(connection)) is not None:
-        handle_request(connection, pickled, baseline=baseline)
+        is_confined = handle_request(connection, pickled, baseline=baseline, is_confined=is_confined)
     # There is nothing to clean up.
     os._exit(0)
 
 
 def drop_privileges() -> None:
-    """Give up for good what rendering never needs: writing files, starting programs, dumping core."""
+    """Give up for good what rendering never needs: writing files, starting programs, using the network."""
     for limit, value in (
         (resource.RLIMIT_FSIZE, 0),
         (resource.RLIMIT_NPROC, 0),
@@ -53,13 +56,22 @@ def drop_privileges() -> None:
         (resource.RLIMIT_NOFILE, _MAX_OPEN_FILES),
     ):
         _set_limit(limit, value, value)
+    forbid_system_calls()
 
 
-def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int | None) -> None:
-    """Reply to one request. ``baseline`` is the address space used before the first request, None if
-    unknown."""
+def handle_request(
+    connection: socket.socket, pickled: bytes, *, baseline: int | None, is_confined: bool
+) -> bool:
+    """Reply to one request; return whether the process is confined to the templates from now on.
+
+    The first request says where they are, and no template has run before it. ``baseline`` is the address
+    space used before it, None if unknown.
+    """
     try:
         request: RenderRequest = pickle.loads(pickled)  # noqa: S301 - from the program that started us
+        if not is_confined:
+            confine_to(request.readable)
+            is_confined = True
         apply_limits(request.limits, baseline=baseline)
         rendered = render_page(
             request.page,
@@ -78,6 +90,7 @@ def handle_request(connection: socket.socket, pickled: bytes, *, baseline: int |
     else:
         kind = ReplyKind.rendered if rendered.stories_isolated else ReplyKind.rendered_mixed
         send_reply(connection, kind, rendered.mjml, rendered.html, rendered.text)
+    return is_confined
 
 
 def apply_limits(limits: RenderLimits, *, baseline: int | None) -> None:

@@ -39,11 +39,14 @@ class RenderLimits:
 
 @dataclass(frozen=True, kw_only=True)
 class RenderRequest:
-    """A page to render, and the limits for it."""
+    """A page to render, and the limits for it. ``readable`` is the only folder outside the program that the
+    process may read from the first request on; ``overrides`` is in it.
+    """
 
     page: "Page"
     template: str
     overrides: Path | None
+    readable: Path | None
     limits: RenderLimits
 
 

@@ -23,6 +23,7 @@ from mailer.web.form_options import own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
 from mailer.web.mail_html import force_colour_scheme, open_links_in_new_tab, remove_images, rewrite_media_urls
 from mailer.web.page_renderer import PageRenderer
+from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.compiler import CompiledPreview, PreviewCompiler
 from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, parse_query
 from mailer.web.preview.recipient import Recipient, RecipientFinder
@@ -39,6 +40,7 @@ class PreviewState:
     renderer: PageRenderer
     compiler: PreviewCompiler
     recipients: RecipientFinder
+    access: PreviewAccess
     clock: UtcClock
 
     def find_recipient(self, query: PreviewQuery) -> tuple[Recipient, str]:
@@ -72,8 +74,10 @@ def _get_preview(request: Request) -> PreviewState:
 PreviewDep = Annotated[PreviewState, Depends(_get_preview)]
 
 
-def create_preview_app(workspace: Workspace, slug: str, *, clock: UtcClock = utc_now) -> FastAPI:
-    """Create the preview of the edition ``slug``, for this machine only.
+def create_preview_app(
+    workspace: Workspace, slug: str, *, access: PreviewAccess, clock: UtcClock = utc_now
+) -> FastAPI:
+    """Create the preview of the edition ``slug``, for this machine and whoever has the secret of ``access``.
 
     Raises:
         ConfigurationError: there is no such edition.
@@ -87,7 +91,12 @@ def create_preview_app(workspace: Workspace, slug: str, *, clock: UtcClock = utc
         engine = workspace.open_database()
         recipients = RecipientFinder(workspace, engine)
         app.state.preview = PreviewState(
-            workspace=workspace, renderer=renderer, compiler=compiler, recipients=recipients, clock=clock
+            workspace=workspace,
+            renderer=renderer,
+            compiler=compiler,
+            recipients=recipients,
+            access=access,
+            clock=clock,
         )
         try:
             yield
@@ -96,14 +105,29 @@ def create_preview_app(workspace: Workspace, slug: str, *, clock: UtcClock = utc
 
     rules = SecurityRules(
         policy=PREVIEW_POLICY,
-        error_page=lambda status, _: renderer.render_error(status),
+        error_page=lambda status, _: _render_error(renderer, status),
         local_only=True,
+        refuses=access.refuses,
     )
     return assemble_app(renderer, rules, open_preview, _ROUTES)
 
 
+def _render_error(renderer: PageRenderer, status: int) -> Response:
+    if status != 403:
+        return renderer.render_error(status)
+    message = (
+        "Only the person who started it can see it. If that is you, open the address that mailer preview has "
+        "printed in the terminal. It is a new one each time."
+    )
+    return renderer.render(
+        "error.html", status=403, title="This preview is not open to you", message=message, new_link=""
+    )
+
+
 def show_preview(request: Request, preview: PreviewDep) -> Response:
     """Show the page around the email: its controls, its recipient, and the problems to fix."""
+    if preview.access.is_first_visit(request):
+        return preview.access.remember(request)
     query, compiled = parse_query(request.query_params), preview.compiler.compile()
     recipient, fault = preview.find_recipient(query)
     mail = choose_mail(compiled, query, recipient.reader)

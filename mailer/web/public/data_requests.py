@@ -13,11 +13,11 @@ from mailer.selfservice.data_requests import (
     read_link_summary,
     request_address_change,
 )
+from mailer.selfservice.mail_limits import TooManyRequestsError
 from mailer.selfservice.mail_requests import (
     ADDRESS_CHANGE_REQUESTED,
     DATA_LINK_REQUESTED,
     INVALID_ADDRESS,
-    TooManyRequestsError,
     request_data_link,
 )
 from mailer.selfservice.unsubscribe import read_subscription

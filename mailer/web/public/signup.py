@@ -14,13 +14,13 @@ from mailer.selfservice.confirmation import (
     read_masked_address,
 )
 from mailer.selfservice.form_token import check_form_token, make_form_token
+from mailer.selfservice.mail_limits import TooManyRequestsError, UsedFormError
 from mailer.selfservice.mail_requests import (
     INVALID_ADDRESS,
     LINK_REQUESTED,
     PRESS_AGAIN,
     SIGN_UP_REQUESTED,
     SIGN_UP_SENTENCES,
-    TooManyRequestsError,
     request_mail,
 )
 from mailer.web.forms import Form, OwnFormDep
@@ -83,13 +83,17 @@ def _post_form(
     *,
     wording: str = "",
 ) -> Response:
-    email, key = form.get("email"), page.keys.suppression
-    if not check_form_token(key, form.get("stamp"), page.site.clock()):
-        return _render_form(page, template, status=422, email=email, hint=PRESS_AGAIN, is_email_invalid=False)
+    email, stamp = form.get("email"), form.get("stamp")
+    if not check_form_token(page.keys.suppression, stamp, page.site.clock()):
+        return _render_form(page, template, status=422, email=email, hint=PRESS_AGAIN)
     # A hidden field that only programs fill in. They get the usual answer, and nothing else happens.
     if not form.get("website"):
         try:
-            request_mail(page.engine, page.keys, kind, email, page.read_visitor(), wording=wording)
+            request_mail(
+                page.engine, page.keys, kind, email, page.read_visitor(), form_token=stamp, wording=wording
+            )
+        except UsedFormError:
+            return _render_form(page, template, status=422, email=email, hint=PRESS_AGAIN)
         except AddressError:
             return _render_form(
                 page, template, status=422, email=email, hint=INVALID_ADDRESS, is_email_invalid=True

@@ -1,11 +1,15 @@
-"""Rows of a delimited text file, numbered as in a spreadsheet.
+"""Rows of a delimited text file, numbered as lines of the file.
 
-The header is row 1, empty rows count, and a quoted cell with line breaks is part of one row.
+The first line is row 1, empty rows count, and a quoted cell with line breaks is part of one row.
 """
 
 import csv
 import io
-from collections.abc import Iterator
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TextIO
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError
@@ -13,30 +17,39 @@ from subscribers.imports.files.file_source import FileSource
 
 DELIMITERS = ",;\t|"
 MAX_COLUMNS = 1000
+_SAMPLE_LENGTH, _SAMPLE_ROWS = 1 << 16, 100
+# Excel's own way to say how a file is delimited. Saved again, the line has the delimiters of other rows too.
+_SEPARATOR_LINE = re.compile(r"\ufeff?\"?sep=(?:(\\t)\"?\t*|([^\r\n\"])\"?\2*)[\r\n]*", re.IGNORECASE)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+_ADDRESS = re.compile(r"[^\s@,;|<>\"]+@[^\s@,;|<>\"]+\.[^\s@,;|<>\"]+")
 
 
 def detect_delimiter(source: FileSource, encoding: str) -> str:
-    """Detect the delimiter by how often each occurs in the first line.
+    """Return the delimiter that the first line declares (``sep=;``), or the best fit for the first rows.
 
-    csv.Sniffer would choose "m" for a file whose only column is "email".
+    A delimiter fits if most rows have equally many cells, and if addresses stand alone in theirs; a title
+    above the header, or commas in quoted titles, then do not matter. csv.Sniffer would choose "m" for a file
+    whose only column is "email".
     """
     with io.TextIOWrapper(source.open(), encoding=encoding, newline="") as stream:
-        header = stream.readline()
-    return max(DELIMITERS, key=header.count)
+        sample = stream.read(_SAMPLE_LENGTH)
+    if found := _SEPARATOR_LINE.fullmatch(_LINE_END.split(sample, maxsplit=1)[0]):
+        return "\t" if found[1] else str(found[2])
+    return max(DELIMITERS, key=lambda delimiter: _rate_delimiter(sample, delimiter))
 
 
 def read_delimited(source: FileSource, *, encoding: str, delimiter: str) -> Iterator[SheetRow]:
     """Every row of ``source``, which :func:`subscribers.imports.files.text_encoding.detect_encoding` has
-    verified.
+    verified. A first line that only declares the delimiter counts as a row, and is left out.
 
     Raises:
         ImportFileError: its quotation marks do not match, or it has too many columns.
     """
     with io.TextIOWrapper(source.open(), encoding=encoding, newline="") as stream:
+        number = before = _skip_separator_line(stream)
         reader = csv.reader(stream, delimiter=delimiter, strict=True)
-        number = 0
         try:
-            for number, cells in enumerate(reader, start=1):
+            for number, cells in enumerate(reader, start=before + 1):
                 if len(cells) > MAX_COLUMNS:
                     raise ImportFileError(
                         source.name,
@@ -46,6 +59,41 @@ def read_delimited(source: FileSource, *, encoding: str, delimiter: str) -> Iter
                 yield SheetRow(number, tuple(cells))
         except csv.Error as error:
             raise ImportFileError(source.name, _describe_quote_error(error), number + 1) from error
+
+
+def _skip_separator_line(stream: TextIO) -> int:
+    """Read the first line if it only declares the delimiter; return how many lines were read."""
+    if _SEPARATOR_LINE.fullmatch(stream.readline(_SAMPLE_LENGTH)):
+        return 1
+    stream.seek(0)
+    return 0
+
+
+def _rate_delimiter(sample: str, delimiter: str) -> tuple[float, float, int]:
+    """Return how well a delimiter fits: by rows of the usual width, addresses alone in a cell, the width."""
+    rows = _read_sample(sample, delimiter)
+    # Several addresses in the only cell of a row look like columns too.
+    widths = Counter(len(row) for row in rows if len(row) > 1 and not all(map(_is_address, row)))
+    if not widths:
+        return 0, 0, 0
+    width, times = max(widths.items(), key=lambda entry: (entry[1], entry[0]))
+    return times / len(rows), sum(any(map(_is_address, row)) for row in rows) / len(rows), width
+
+
+def _is_address(cell: str) -> bool:
+    return _ADDRESS.fullmatch(cell.strip()) is not None
+
+
+def _read_sample(sample: str, delimiter: str) -> Sequence[list[str]]:
+    """Return the first rows that are not empty, without the last, which may be cut off."""
+    # Each line end as csv.reader sees it, so that a quoted cell may contain some.
+    reader = csv.reader(io.StringIO(sample, newline=""), delimiter=delimiter)
+    rows: list[list[str]] = []
+    try:
+        rows.extend(row for row in islice(reader, _SAMPLE_ROWS) if any(row) or len(row) > 1)
+    except csv.Error:
+        return rows
+    return rows[:-1] if len(sample) == _SAMPLE_LENGTH and len(rows) > 1 else rows
 
 
 def _describe_quote_error(error: csv.Error) -> str:

@@ -6,30 +6,34 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from subscribers.csv_format import SheetRow
-from subscribers.errors import ImportFileError
+from subscribers.errors import ImportFileError, quote_for_message
 from subscribers.imports.files.column_mapping import ColumnMapping, MailchimpFile, find_mapping
 from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
+from subscribers.imports.files.excel_workbook import is_excel_workbook, open_excel_workbook
 from subscribers.imports.files.file_source import FileSource, make_file_source
 from subscribers.imports.files.mapping_file import ColumnsFile
+from subscribers.imports.files.open_document import is_open_document, open_open_document
 from subscribers.imports.files.text_encoding import detect_encoding
+from subscribers.imports.files.unsupported_format import describe_unsupported, describe_unsupported_archive
 from subscribers.imports.files.vcard import is_vcard, read_vcards
-from subscribers.imports.files.workbook import is_workbook, read_workbook
+from subscribers.imports.files.workbook import Workbook, choose_sheet, describe_unread
 from subscribers.imports.files.zip_archive import ZipArchive, is_zip, open_archive
 
-_OLE_SIGNATURE = b"\xd0\xcf\x11\xe0"
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ReadOptions:
-    """How to read a file, where the user knows better than detection. ``believes`` says
-    whether to use a guessed encoding, which the user has not confirmed.
+    """How to read a file, where the user knows better than detection. ``sheet`` is the name of a sheet of a
+    workbook; ``accepts_likely_encoding`` says whether to use a guessed encoding, which the user has not
+    confirmed.
     """
 
     encoding: str | None = None
     delimiter: str | None = None
     columns: ColumnsFile | None = None
+    sheet: str | None = None
     accepts_likely_encoding: bool = True
 
 
@@ -37,7 +41,7 @@ class ReadOptions:
 class FilePart:
     """A file, or one file of an archive. ``form`` describes its format; ``certain`` is False if its encoding
     was guessed. ``member`` is its name in the archive, empty for a single file. ``rows`` yields the rows
-    below the header, once.
+    below the header, once. ``notes`` are sentences about what of the file was not read.
     """
 
     member: str
@@ -45,6 +49,7 @@ class FilePart:
     certain: bool
     mapping: ColumnMapping
     rows: Iterator[SheetRow] = field(repr=False)
+    notes: tuple[str, ...] = ()
 
 
 @contextmanager
@@ -57,13 +62,40 @@ def open_parts(path: Path, options: ReadOptions) -> Iterator[list[FilePart]]:
     material = make_file_source(path)
     with ExitStack() as stack:
         if not is_zip(material):
+            _refuse_sheet_option(material.name, options)
             yield [_read_text(material, options)]
             return
         archive = stack.enter_context(open_archive(material))
-        if is_workbook(archive.names):
-            yield [_make_part(material.name, "", "Excel workbook", read_workbook(material, archive), options)]
+        if is_excel_workbook(archive.names):
+            yield [_read_workbook(open_excel_workbook(archive), options)]
+        elif is_open_document(archive):
+            yield [_read_workbook(open_open_document(archive), options)]
+        elif unsupported := describe_unsupported_archive(archive):
+            raise ImportFileError(archive.name, unsupported)
         else:
+            _refuse_sheet_option(material.name, options)
             yield _read_members(archive, options)
+
+
+def _refuse_sheet_option(name: str, options: ReadOptions) -> None:
+    if options.sheet is not None:
+        raise ImportFileError(
+            name,
+            f"it has no sheets, so there is no sheet {quote_for_message(options.sheet)}. Leave out --sheet.",
+        )
+
+
+def _read_workbook(workbook: Workbook, options: ReadOptions) -> FilePart:
+    chosen = choose_sheet(workbook, options.sheet)
+    several = len(workbook.sheets) > 1
+    return _make_part(
+        workbook.file,
+        "",
+        f"{workbook.form}, sheet {quote_for_message(chosen.name)}" if several else workbook.form,
+        chosen.rows,
+        options,
+        notes=(describe_unread(chosen.unread),) if chosen.unread else (),
+    )
 
 
 def _read_members(archive: ZipArchive, options: ReadOptions) -> list[FilePart]:
@@ -88,10 +120,8 @@ def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
 def _read_text(
     source: FileSource, options: ReadOptions, *, member: str = "", mailchimp_file: MailchimpFile | None = None
 ) -> FilePart:
-    if source.read_start(4) == _OLE_SIGNATURE:
-        raise ImportFileError(
-            source.name, "it is an Excel 97 workbook (.xls). Save it as .xlsx or as CSV UTF-8."
-        )
+    if unsupported := describe_unsupported(source):
+        raise ImportFileError(source.name, unsupported)
     detected = detect_encoding(source, wanted=options.encoding)
     encoding = detected.encoding
     if not (detected.certain or options.accepts_likely_encoding):
@@ -121,8 +151,9 @@ def _make_part(
     *,
     certain: bool = True,
     mailchimp_file: MailchimpFile | None = None,
+    notes: tuple[str, ...] = (),
 ) -> FilePart:
     header = next(rows, None)
     mapping = find_mapping(header, name, columns_file=options.columns, mailchimp_file=mailchimp_file)
     # The header is read once and the rows continue from there, so that a workbook is not loaded twice.
-    return FilePart(member=member, form=form, certain=certain, mapping=mapping, rows=rows)
+    return FilePart(member=member, form=form, certain=certain, mapping=mapping, rows=rows, notes=notes)

@@ -1,92 +1,82 @@
-"""Read the first sheet of an Excel workbook as rows of text."""
+"""A workbook of Excel or LibreOffice: its sheets, and which of them to read."""
 
-import re
-from collections.abc import Iterator
-from datetime import date, datetime, time
-from io import BytesIO
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
 
 from subscribers.csv_format import SheetRow
-from subscribers.errors import ImportFileError
-from subscribers.imports.files.delimited_text import MAX_COLUMNS
-from subscribers.imports.files.file_source import FileSource
-from subscribers.imports.files.zip_archive import ZipArchive
+from subscribers.errors import ImportFileError, quote_for_message
 
-_MAX_CELLS = 20_000_000
-_CELL_REFERENCE = re.compile(rb"""\br(?:ef)?\s*=\s*["'](?:[A-Z]{1,3}[0-9]+:)?([A-Z]{1,3})([0-9]{1,7})["']""")
-_MAX_REFERENCE_BYTES = 64
-_BLOCK = 1 << 20
+MAX_SHEETS = 1000
+_MAX_NAMED = 20
 
 
-def is_workbook(names: tuple[str, ...]) -> bool:
-    """Return whether an archive with these files is a workbook."""
-    return "xl/workbook.xml" in names
+@dataclass(frozen=True, kw_only=True)
+class Sheet:
+    """``read_rows`` returns the rows that are not empty, from the start each time."""
+
+    name: str
+    hidden: bool
+    has_rows: Callable[[], bool] = field(repr=False)
+    read_rows: Callable[[], Iterator[SheetRow]] = field(repr=False)
 
 
-def read_workbook(source: FileSource, archive: ZipArchive) -> Iterator[SheetRow]:
-    """Yield the rows of the first sheet. Whole numbers have no decimal point, dates are ISO 8601.
+@dataclass(frozen=True, kw_only=True)
+class Workbook:
+    """``file`` is its name for errors, ``form`` the kind of file in words."""
+
+    file: str
+    form: str
+    sheets: tuple[Sheet, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChosenSheet:
+    """The sheet to read. ``rows`` yields its rows, once; ``unread`` names the other sheets with rows."""
+
+    name: str
+    rows: Iterator[SheetRow] = field(repr=False)
+    unread: tuple[str, ...]
+
+
+def choose_sheet(workbook: Workbook, wanted: str | None) -> ChosenSheet:
+    """Return the sheet called ``wanted``, otherwise the first with rows; a hidden one only if no other has.
 
     Raises:
-        ImportFileError: it is damaged, or claims more rows and columns than we allow.
+        ImportFileError: there is no such sheet, or no sheet has rows.
     """
-    _refuse_oversized(source, archive)
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    with source.open() as stream:
-        data = BytesIO(stream.read())
-    try:
-        workbook = CalamineWorkbook.from_filelike(data)
-        sheet = workbook.get_sheet_by_index(0)
-        for number, values in enumerate(sheet.iter_rows(), start=1):
-            yield SheetRow(number, tuple(map(_format_value, values)))
-    except (CalamineError, ValueError, IndexError) as error:
-        raise ImportFileError(source.name, f"it is not a readable workbook: {error}.") from error
-
-
-def _format_value(value: Any) -> str:
-    if isinstance(value, float) and value.is_integer():
-        # Excel has only one kind of number: a telephone number arrives as 976000000.0.
-        return str(int(value))
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, date | datetime | time):
-        return value.isoformat()
-    return str(value)
+    if wanted is not None:
+        sheet = _find_sheet(workbook, wanted)
+        return ChosenSheet(name=sheet.name, rows=sheet.read_rows(), unread=())
+    filled = [sheet for sheet in workbook.sheets if sheet.has_rows()]
+    if not filled:
+        raise ImportFileError(workbook.file, "none of its sheets has any rows.")
+    chosen = min(filled, key=lambda sheet: sheet.hidden)
+    return ChosenSheet(
+        name=chosen.name,
+        rows=chosen.read_rows(),
+        unread=tuple(sheet.name for sheet in filled if sheet is not chosen),
+    )
 
 
-def _refuse_oversized(source: FileSource, archive: ZipArchive) -> None:
-    """Refuse a sheet with a cell far out, for which the reader would allocate every cell before it."""
-    for name in archive.names:
-        if name.startswith("xl/worksheets/") and name.endswith(".xml"):
-            columns, rows = _find_extent(archive.member(name))
-            if columns > MAX_COLUMNS or columns * rows > _MAX_CELLS:
-                raise ImportFileError(
-                    source.name,
-                    f"a sheet reaches to column {columns:,} and row {rows:,}; the limits are "
-                    f"{MAX_COLUMNS:,} columns and {_MAX_CELLS:,} cells. Copy the list into a new workbook, "
-                    "or save it as CSV.",
-                )
+def describe_unread(names: tuple[str, ...]) -> str:
+    """Return a sentence that names the sheets that were not read."""
+    number = "1 further sheet was" if len(names) == 1 else f"{len(names):,} further sheets were"
+    return f"{number} not read: {_list_names(names)}. To import one of them, choose it with --sheet NAME."
 
 
-def _find_extent(sheet: FileSource) -> tuple[int, int]:
-    columns = rows = 0
-    rest = b""
-    with sheet.open() as stream:
-        while block := stream.read(_BLOCK):
-            if b"\0" in block:
-                raise ImportFileError(
-                    sheet.name, "one of its sheets is not in UTF-8. Save the workbook again."
-                )
-            text = rest + block
-            for letters, number in set(_CELL_REFERENCE.findall(text)):
-                columns = max(columns, _column_number(letters))
-                rows = max(rows, int(number))
-            rest = text[-_MAX_REFERENCE_BYTES:]
-    return columns, rows
+def _find_sheet(workbook: Workbook, wanted: str) -> Sheet:
+    folded = wanted.strip().casefold()
+    exact = (sheet for sheet in workbook.sheets if sheet.name == wanted)
+    similar = (sheet for sheet in workbook.sheets if sheet.name.strip().casefold() == folded)
+    if (found := next(chain(exact, similar), None)) is None:
+        names = _list_names(tuple(sheet.name for sheet in workbook.sheets))
+        raise ImportFileError(
+            workbook.file, f"there is no sheet {quote_for_message(wanted)}. Its sheets are: {names}."
+        )
+    return found
 
 
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
+def _list_names(names: tuple[str, ...]) -> str:
+    shown = ", ".join(map(quote_for_message, names[:_MAX_NAMED]))
+    return f"{shown} and {len(names) - _MAX_NAMED:,} more" if len(names) > _MAX_NAMED else shown

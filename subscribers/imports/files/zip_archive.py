@@ -2,6 +2,7 @@
 
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,7 +13,8 @@ from subscribers.imports.files.file_source import FileSource
 
 _MAX_MEMBERS = 1000
 _MAX_BYTES = 1 << 30
-# Lists compress to a fifth, a sheet's XML to a thirtieth; a ratio of two hundred is an attack.
+# Lists compress to a fifth, a sheet's XML to a thirtieth; a ratio of two hundred is an attack. It counts for
+# each file too: beside a picture that does not compress, a bomb would look harmless.
 _MAX_RATIO = 200
 _SMALL_BYTES = 10 << 20
 _ENCRYPTED = 0x1
@@ -54,7 +56,7 @@ def open_archive(source: FileSource) -> Iterator[ZipArchive]:
         with source.open() as stream, zipfile.ZipFile(stream) as opened:
             _refuse_hostile(source.name, opened.infolist())
             yield ZipArchive(name=source.name, zip=opened)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError) as error:
+    except (zipfile.BadZipFile, NotImplementedError, EOFError, zlib.error) as error:
         raise ImportFileError(
             source.name, f"the archive is damaged: {str(error).rstrip('.')}. Download it again."
         ) from error
@@ -72,6 +74,12 @@ def _refuse_hostile(name: str, members: list[zipfile.ZipInfo]) -> None:
             name, f"the archive of {packed:,} bytes claims to hold {whole:,}, so it was not opened."
         )
     for member in members:
+        if member.file_size > _SMALL_BYTES and member.file_size > member.compress_size * _MAX_RATIO:
+            raise ImportFileError(
+                name,
+                f"the archive's file {member.filename!r} of {member.compress_size:,} bytes claims to hold "
+                f"{member.file_size:,}, so the archive was not opened.",
+            )
         if reason := _describe_hostile(member):
             raise ImportFileError(
                 name, f"the archive's file {member.filename!r} {reason}, so the archive was not opened."

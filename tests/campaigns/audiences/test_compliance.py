@@ -1,5 +1,6 @@
 """What the law of a reader's country asks, before a launch and again at the hour of a schedule."""
 
+import tomllib
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,6 +11,7 @@ from pydantic import ValidationError
 from sqlalchemy import Engine
 from sqlmodel import Session, select
 
+import templates
 from mailer.campaigns.audiences.compliance import RULES, Enforcement, Requirement, find_rule, list_countries
 from mailer.campaigns.launch import LaunchRefusedError, launch
 from mailer.campaigns.outbox import NotInAudienceError, write_outbox
@@ -29,6 +31,10 @@ from tests.paths import ROOT
 from tests.servers.misbehaving_smtp import MisbehavingServer
 
 REASON = "in JP without consent on record"
+
+EXAMPLE_POSTAL_ADDRESS = tomllib.loads((templates.ROOT / "workspace" / "example.toml").read_text("utf-8"))[
+    "sender"
+]["postal_address"]
 
 
 @pytest.fixture
@@ -143,12 +149,21 @@ def test_the_law_is_asked_again_at_the_hour_of_a_schedule(
     assert set(read_states(engine)) == {"bat@example.org", "nobody@example.org", "mori@example.org"}
 
 
-@pytest.mark.parametrize("sender", [{"organisation": " "}, {"postal_address": "-----"}])
-def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where(
-    campaign_workspace: Workspace, engine: Engine, now: datetime, sender: dict[str, str]
+@pytest.mark.parametrize(
+    ("sender", "fault"),
+    [
+        ({"organisation": " "}, "missing"),
+        ({"postal_address": "-----"}, "missing"),
+        ({"name": "unesco beijing  office"}, "is still that of the sample"),
+        ({"address": "newsletter@beijing.example.org"}, "is still that of the sample"),
+        ({"postal_address": EXAMPLE_POSTAL_ADDRESS}, "is still that of the sample"),
+    ],
+)
+def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where_or_is_another_body(
+    campaign_workspace: Workspace, engine: Engine, now: datetime, sender: dict[str, str], fault: str
 ) -> None:
     nameless = with_sender(campaign_workspace, **sender)
-    with pytest.raises(LaunchRefusedError, match=rf"\[sender\] {next(iter(sender))} missing"):
+    with pytest.raises(LaunchRefusedError, match=rf"\[sender\] {next(iter(sender))} {fault}"):
         launch(engine, nameless, make_plan(nameless, engine, now), now=now)
     assert read_states(engine) == {}
 
@@ -161,6 +176,19 @@ def test_nothing_goes_out_from_a_sender_who_does_not_say_who_and_where(
     (started,) = start_due_campaigns(engine, nameless, clock=clock)
     assert started.state is CampaignState.paused
     assert f"mailer campaigns resume {number}" in read_campaign(engine, number).state_reason
+
+
+def test_the_body_that_the_sample_shows_may_write_in_its_own_name(
+    campaign_workspace: Workspace, engine: Engine, now: datetime
+) -> None:
+    own = {"name": "UNESCO Beijing Office", "postal_address": EXAMPLE_POSTAL_ADDRESS}
+    unconfirmed = with_sender(campaign_workspace, **own)
+    plan = make_plan(unconfirmed, engine, now)
+    with pytest.raises(LaunchRefusedError, match="add is_sample_body = true"):
+        launch(engine, unconfirmed, plan, now=now)
+    confirmed = with_sender(campaign_workspace, **own, is_sample_body=True)
+    launch(engine, confirmed, make_plan(confirmed, engine, now), now=now)
+    assert read_states(engine) != {}
 
 
 def test_a_mail_that_does_not_say_who_sends_it_from_where_is_never_launched(

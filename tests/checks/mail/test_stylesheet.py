@@ -1,4 +1,4 @@
-"""Style sheets, read as mails write them, and what elements look like by them."""
+"""Style sheets parsed as mails write them, and the computed styles of elements."""
 
 import pytest
 from hypothesis import given
@@ -11,8 +11,8 @@ from mailer.checks.mail.dom import list_nodes, match_rules
 from mailer.checks.mail.stylesheet import media_applies, parse_declarations, parse_selector, parse_sheet
 
 
-def look(style: str, markup: str, appearance: Appearance = Appearance.light) -> ComputedStyle:
-    """The look of the element with id x."""
+def compute_style(style: str, markup: str, appearance: Appearance = Appearance.light) -> ComputedStyle:
+    """The computed style of the element with id x."""
     nodes = list_nodes(lxml_html.document_fromstring(f"<html><body>{markup}</body></html>"))
     match_rules(nodes, parse_sheet(style).rules)
     (node,) = (node for node in nodes if node.get("id") == "x")
@@ -29,7 +29,7 @@ def test_rules_keep_the_conditions_around_them() -> None:
     assert sheet.at_rules == {"media"}
 
 
-def test_at_rules_of_other_kinds_are_named_and_hold_no_rules() -> None:
+def test_other_at_rules_are_named_and_contain_no_rules() -> None:
     sheet = parse_sheet(
         "@import url(x.css);@font-face{font-family:'Lato';src:url(a)}@keyframes k{from{top:0}}p{top:0}"
     )
@@ -38,7 +38,7 @@ def test_at_rules_of_other_kinds_are_named_and_hold_no_rules() -> None:
     assert len(sheet.rules) == 1
 
 
-def test_a_semicolon_within_an_address_ends_no_declaration() -> None:
+def test_a_semicolon_in_a_url_does_not_end_a_declaration() -> None:
     parts = parse_declarations("background:url(data:image/png;base64,x) ; color : RED !IMPORTANT;;width")
     assert [(part.name, part.value, part.important) for part in parts] == [
         ("background", "url(data:image/png;base64,x)", False),
@@ -62,7 +62,7 @@ def test_specificity_counts_ids_classes_and_tags(selector: str, specificity: tup
 
 
 @given(st.text(alphabet="ab{}();:@!/*,.#>+~[]='\" \n-0", max_size=60))
-def test_nothing_written_as_a_sheet_stops_the_reading(text: str) -> None:
+def test_no_text_crashes_the_parser(text: str) -> None:
     sheet = parse_sheet(text)
     nodes = list_nodes(lxml_html.document_fromstring('<html><body><p class="a" id="b">x</p></body></html>'))
     match_rules(nodes, sheet.rules)
@@ -84,15 +84,15 @@ def test_nothing_written_as_a_sheet_stops_the_reading(text: str) -> None:
         ("print, screen", True),
     ],
 )
-def test_conditions_hold_on_a_light_screen_of_700_pixels(condition: str, expected: bool) -> None:
+def test_media_queries_are_evaluated_for_a_light_screen_of_700_pixels(condition: str, expected: bool) -> None:
     assert media_applies(condition, dark=False, width=700) is expected
 
 
-# --- looks --------------------------------------------------------------------------------------------------
+# --- styles -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("style", "markup", "ink"),
+    ("style", "markup", "colour"),
     [
         ("p{color:#111111}", '<p id="x">', "#111111"),
         ("p{color:#111111}", '<p id="x" style="color:#222222">', "#222222"),
@@ -112,45 +112,48 @@ def test_conditions_hold_on_a_light_screen_of_700_pixels(condition: str, expecte
         ("@media print{p{color:#111111}}", '<p id="x">', "#000000"),
     ],
 )
-def test_the_ink_is_that_of_the_rule_that_wins(style: str, markup: str, ink: str) -> None:
-    assert look(style, markup).colour == ink
+def test_the_colour_is_that_of_the_winning_rule(style: str, markup: str, colour: str) -> None:
+    assert compute_style(style, markup).colour == colour
 
 
-def test_the_ground_is_the_nearest_that_is_painted() -> None:
+def test_the_background_is_the_nearest_one_that_is_painted() -> None:
     markup = '<table bgcolor="#eeeeee"><tr><td style="background:transparent"><p id="x">'
-    assert look("", markup).background == "#eeeeee"
+    assert compute_style("", markup).background == "#eeeeee"
     assert (
-        look(
+        compute_style(
             "td{background:#123456 url(a.png)}", markup.replace(' style="background:transparent"', "")
         ).background
         == "#123456"
     )
-    assert look("td{background:#123456 !important}", markup).background == "#123456"
+    assert compute_style("td{background:#123456 !important}", markup).background == "#123456"
 
 
-def test_a_shorthand_and_its_longhand_are_one_property() -> None:
-    assert look("p{font-size:20px}p{font:bold 14px/21px Arial}", '<p id="x">').font_size == 14
-    drawn = look("p{font:bold 14px/21px Arial}p{font-size:20px}", '<p id="x">')
-    assert (drawn.font_size, drawn.is_bold, drawn.font_family) == (20, True, "Arial")
-    assert look("p{font:14px/21px Arial}", '<p id="x">').line_height == 1.5
+def test_a_shorthand_and_its_longhand_override_each_other() -> None:
+    assert compute_style("p{font-size:20px}p{font:bold 14px/21px Arial}", '<p id="x">').font_size == 14
+    computed = compute_style("p{font:bold 14px/21px Arial}p{font-size:20px}", '<p id="x">')
+    assert (computed.font_size, computed.is_bold, computed.font_family) == (20, True, "Arial")
+    assert compute_style("p{font:14px/21px Arial}", '<p id="x">').line_height == 1.5
 
 
 @pytest.mark.parametrize(
     ("style", "size"), [("20px", 20), ("1.5em", 30), ("150%", 30), ("12pt", 16), ("2rem", 32), ("large", 20)]
 )
-def test_sizes_come_to_pixels(style: str, size: float) -> None:
-    assert look("", f'<div style="font-size:20px"><p id="x" style="font-size:{style}">').font_size == size
+def test_sizes_are_converted_to_pixels(style: str, size: float) -> None:
+    assert (
+        compute_style("", f'<div style="font-size:20px"><p id="x" style="font-size:{style}">').font_size
+        == size
+    )
 
 
-def test_dark_rules_hold_in_the_dark_alone_and_are_remembered() -> None:
+def test_dark_rules_apply_only_in_dark_mode_and_are_recorded() -> None:
     style = "p{color:#111111}@media (prefers-color-scheme:dark){p{color:#eeeeee !important}}"
     markup = '<div style="background-color:#ffffff"><p id="x">'
-    assert look(style, markup).colour == "#111111"
-    dark = look(style, markup, Appearance.dark)
+    assert compute_style(style, markup).colour == "#111111"
+    dark = compute_style(style, markup, Appearance.dark)
     assert (dark.colour, dark.is_dark_colour, dark.light_background) == ("#eeeeee", True, "#ffffff")
     both = style + "@media (prefers-color-scheme:dark){div{background-color:#222222 !important}}"
-    assert look(both, markup, Appearance.dark).light_background == ""
-    assert look(style, markup, Appearance.bare).colour == "#000000"
+    assert compute_style(both, markup, Appearance.dark).light_background == ""
+    assert compute_style(style, markup, Appearance.bare).colour == "#000000"
 
 
 # --- colours ------------------------------------------------------------------------------------------------
@@ -170,7 +173,7 @@ def test_dark_rules_hold_in_the_dark_alone_and_are_remembered() -> None:
         ("", None),
     ],
 )
-def test_colours_come_to_six_digits(written: str, colour: str | None) -> None:
+def test_colours_are_normalised_to_six_digits(written: str, colour: str | None) -> None:
     assert parse_colour(written) == colour
 
 

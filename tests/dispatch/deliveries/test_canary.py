@@ -13,12 +13,12 @@ from mailer.dispatch.deliveries.counts import Counts
 from tests.factories.deliveries import START, add_campaign, read_campaign
 
 
-def make_numbers(
-    audience: int = 10_000, claimed: int = 0, on_wire: int = 0, **counts: int
+def make_progress(
+    audience: int = 10_000, claimed: int = 0, in_flight: int = 0, **counts: int
 ) -> CampaignProgress:
     queued = audience - sum(counts.values())
     return CampaignProgress(
-        counts=Counts(audience=audience, queued=queued, **counts), claimed=claimed, in_flight=on_wire
+        counts=Counts(audience=audience, queued=queued, **counts), claimed=claimed, in_flight=in_flight
     )
 
 
@@ -26,97 +26,99 @@ def make_canary(**values: Any) -> Canary:
     return Canary(**{"campaign_id": 7, "size": 50, **values})
 
 
-OUT = make_numbers(sent=48, rejected=2)
+COMPLETE = make_progress(sent=48, rejected=2)
 
 
 @pytest.mark.parametrize(
-    ("numbers", "allowance"),
+    ("progress", "allowance"),
     [
-        (make_numbers(), 50),
-        (make_numbers(claimed=20), 30),
-        (make_numbers(sent=20, claimed=5, in_doubt=5, on_wire=5), 20),
-        (make_numbers(sent=40, rejected=4, failed=3, deferred=3), 0),
-        (make_numbers(sent=60), 0),
-        # Who left is no canary.
-        (make_numbers(suppressed=30), 50),
-        (make_numbers(audience=8, claimed=3), 5),
+        (make_progress(), 50),
+        (make_progress(claimed=20), 30),
+        (make_progress(sent=20, claimed=5, in_doubt=5, in_flight=5), 20),
+        (make_progress(sent=40, rejected=4, failed=3, deferred=3), 0),
+        (make_progress(sent=60), 0),
+        # A reader who has left does not count.
+        (make_progress(suppressed=30), 50),
+        (make_progress(audience=8, claimed=3), 5),
     ],
 )
-def test_no_more_than_the_first_may_be_claimed(numbers: CampaignProgress, allowance: int) -> None:
-    assert make_canary().allowance(numbers, START) == allowance
+def test_no_more_than_the_canarys_size_may_be_claimed(progress: CampaignProgress, allowance: int) -> None:
+    assert make_canary().allowance(progress, START) == allowance
 
 
 @given(st.integers(1, 99), st.lists(st.integers(1, 7), max_size=99))
-def test_however_it_is_claimed_the_first_are_never_exceeded(size: int, batches: list[int]) -> None:
+def test_the_canarys_size_is_never_exceeded_however_claims_are_batched(size: int, batches: list[int]) -> None:
     canary, claimed = make_canary(size=size), 0
     for batch in batches:
-        claimed += min(batch, canary.allowance(make_numbers(claimed=claimed), START) or 0)
+        claimed += min(batch, canary.allowance(make_progress(claimed=claimed), START) or 0)
     assert claimed == min(size, sum(batches))
 
 
-def test_when_it_is_over_the_rest_may_go() -> None:
-    assert make_canary(until=START).allowance(OUT, START) is None
-    assert make_canary(until=START + timedelta(seconds=1)).allowance(OUT, START) == 0
+def test_after_the_canary_the_rest_may_be_claimed() -> None:
+    assert make_canary(until=START).allowance(COMPLETE, START) is None
+    assert make_canary(until=START + timedelta(seconds=1)).allowance(COMPLETE, START) == 0
 
 
 @pytest.mark.parametrize(
-    ("numbers", "is_complete"),
+    ("progress", "is_complete"),
     [
-        (OUT, True),
-        (make_numbers(sent=40, deferred=10), True),
-        (make_numbers(sent=49), False),
-        (make_numbers(sent=49, claimed=1), False),
-        (make_numbers(sent=49, in_doubt=1, on_wire=1), False),
-        (make_numbers(sent=49, in_doubt=1), True),
+        (COMPLETE, True),
+        (make_progress(sent=40, deferred=10), True),
+        (make_progress(sent=49), False),
+        (make_progress(sent=49, claimed=1), False),
+        (make_progress(sent=49, in_doubt=1, in_flight=1), False),
+        (make_progress(sent=49, in_doubt=1), True),
         # Nobody is left to be held back.
-        (make_numbers(audience=50, sent=50), False),
+        (make_progress(audience=50, sent=50), False),
     ],
 )
-def test_it_is_complete_when_every_answer_is_in(numbers: CampaignProgress, is_complete: bool) -> None:
-    assert make_canary().is_complete(numbers) is is_complete
+def test_the_canary_is_complete_when_every_outcome_is_known(
+    progress: CampaignProgress, is_complete: bool
+) -> None:
+    assert make_canary().is_complete(progress) is is_complete
 
 
-def test_without_minutes_it_waits_for_a_person() -> None:
+def test_without_minutes_the_canary_waits_for_a_person() -> None:
     canary = make_canary()
-    assert canary.ends_at(OUT, START) is None
-    assert canary.explain(OUT, None, START) == (
+    assert canary.ends_at(COMPLETE, START) is None
+    assert canary.explain(COMPLETE, None, START) == (
         "The canary of 50 is complete: 48 sent, 2 rejected. "
         "Check the results, then run `mailer campaigns resume 7` to send to the other 9,950."
     )
 
 
-def test_with_minutes_it_goes_on_by_itself() -> None:
+def test_with_minutes_the_campaign_continues_automatically() -> None:
     canary = make_canary(minutes=92)
-    until = canary.ends_at(OUT, START)
+    until = canary.ends_at(COMPLETE, START)
     assert until == START + timedelta(minutes=92)
-    assert canary.explain(OUT, until, START) == (
+    assert canary.explain(COMPLETE, until, START) == (
         "The canary of 50 is complete: 48 sent, 2 rejected. The campaign continues automatically at 10:32 "
         "UTC; to send to the other 9,950 now, run `mailer campaigns resume 7`."
     )
 
 
 def test_a_wait_past_midnight_names_the_day() -> None:
-    words = make_canary().explain(OUT, START + timedelta(days=1), START)
+    words = make_canary().explain(COMPLETE, START + timedelta(days=1), START)
     assert "at 2026-03-02 09:00 UTC;" in words
 
 
-def test_too_many_refusals_wait_for_a_person_in_any_case() -> None:
-    canary, numbers = make_canary(minutes=5), make_numbers(sent=44, rejected=6)
-    assert canary.ends_at(numbers, START) is None
-    assert canary.explain(numbers, None, START) == (
+def test_after_too_many_rejections_the_canary_waits_for_a_person_in_any_case() -> None:
+    canary, progress = make_canary(minutes=5), make_progress(sent=44, rejected=6)
+    assert canary.ends_at(progress, START) is None
+    assert canary.explain(progress, None, START) == (
         "The canary of 50 is complete: 44 sent, 6 rejected. More than 10% were rejected. "
         "Check the results, then run `mailer campaigns resume 7` to send to the other 9,950."
     )
 
 
-def test_every_kind_of_ending_is_named() -> None:
-    numbers = make_numbers(sent=41, rejected=1, failed=2, in_doubt=3, deferred=4)
+def test_every_kind_of_outcome_is_listed() -> None:
+    progress = make_progress(sent=41, rejected=1, failed=2, in_doubt=3, deferred=4)
     assert "41 sent, 1 rejected, 2 failed, 3 in doubt, 4 put off by the server." in make_canary().explain(
-        numbers, None, START
+        progress, None, START
     )
 
 
-def test_the_rule_is_read_from_the_campaign(sqlite_engine: Engine) -> None:
+def test_the_canary_is_read_from_the_campaign(sqlite_engine: Engine) -> None:
     plain = read_campaign(sqlite_engine, add_campaign(sqlite_engine, 0))
     assert read_canary(plain) is None
     number = add_campaign(sqlite_engine, 0, canary=5, canary_minutes=10, canary_until=START)

@@ -1,4 +1,4 @@
-"""The ledger: every move conditional, none lost, none twice."""
+"""The ledger: every transition is conditional, no delivery is lost and none is sent twice unnoticed."""
 
 import threading
 from collections.abc import Iterator
@@ -17,11 +17,11 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import Engine, delete, event, update
+from sqlalchemy import Engine, delete, event, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col
 
-from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy
+from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, InDoubtPolicy
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import count_deliveries
 from mailer.dispatch.deliveries.ledger import Ledger, RescueResult
@@ -36,6 +36,7 @@ from tests.factories.deliveries import (
     read_campaign,
     read_deliveries,
     read_states,
+    register_dispatchers,
     set_campaign_state,
     set_status,
     settle,
@@ -44,6 +45,7 @@ from tests.factories.deliveries import (
 S = DeliveryState
 SENT = classify_reply(Stage.dot, 250, "2.0.0 queued as 4F2")
 DEFERRED = classify_reply(Stage.rcpt, 450, "4.2.0 Greylisted")
+NOT_NOW = classify_reply(Stage.dot, 451, "4.3.0 Try again later")
 REJECTED = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
 LOST = Outcome(verdict=Verdict.in_doubt, stage=Stage.dot, text="connection lost at dot")
 BACK = Outcome(verdict=Verdict.give_back, stage=Stage.rcpt, text="connection lost at rcpt", reconnect=True)
@@ -78,6 +80,7 @@ def engine(engine: Engine) -> Iterator[Engine]:
 
 @pytest.fixture
 def campaign(engine: Engine) -> int:
+    register_dispatchers(engine, "a", "b")
     return add_campaign(engine, 3)
 
 
@@ -86,12 +89,12 @@ def ledger(engine: Engine, campaign: int, clock: FakeClock) -> Ledger:
     return open_ledger(engine, campaign, "a", clock=clock)
 
 
-def only(engine: Engine) -> Delivery:
+def single_delivery(engine: Engine) -> Delivery:
     (delivery,) = read_deliveries(engine).values()
     return delivery
 
 
-def test_a_claim_takes_the_oldest_and_reads_its_reader(engine: Engine, ledger: Ledger) -> None:
+def test_a_claim_takes_the_oldest_deliveries_with_their_readers(engine: Engine, ledger: Ledger) -> None:
     claims = ledger.claim(2)
     assert [claim.subscriber.email for claim in claims] == ["reader0@example.org", "reader1@example.org"]
     assert claims[0].subscriber.envelope == "reader0@example.org"
@@ -100,15 +103,17 @@ def test_a_claim_takes_the_oldest_and_reads_its_reader(engine: Engine, ledger: L
 
 def test_a_claim_does_not_read_the_whole_ledger(sqlite_engine: Engine, clock: FakeClock) -> None:
     campaign = add_campaign(sqlite_engine, 3)
-    asked: list[tuple[str, Any]] = []
-    event.listen(sqlite_engine, "before_cursor_execute", lambda *words: asked.append((words[2], words[3])))
+    statements: list[tuple[str, Any]] = []
+    event.listen(
+        sqlite_engine, "before_cursor_execute", lambda *words: statements.append((words[2], words[3]))
+    )
     ledger = Ledger(sqlite_engine, campaign, "a", clock=clock)
     ledger.claim(2)
     ledger.finish()
     ledger.close()
     plans = []
     with sqlite_engine.connect() as connection:
-        for statement, values in list(asked):
+        for statement, values in list(statements):
             plans += [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert any("ix_delivery_queued" in step for step in plans)
     assert [step for step in plans if step.startswith("SCAN delivery")] == []
@@ -135,7 +140,7 @@ def test_two_dispatchers_never_claim_the_same_delivery(engine: Engine, campaign:
 
 
 @pytest.mark.parametrize("state", [s for s in CampaignState if s is not CampaignState.sending])
-def test_nothing_is_claimed_of_a_campaign_that_is_not_sending(
+def test_nothing_is_claimed_from_a_campaign_that_is_not_sending(
     engine: Engine, campaign: int, ledger: Ledger, state: CampaignState
 ) -> None:
     set_campaign_state(engine, campaign, state)
@@ -185,7 +190,7 @@ def test_a_pause_between_claim_and_body_stops_the_message(
     assert set(read_states(engine).values()) == {S.queued}
 
 
-def test_a_begun_delivery_is_in_doubt_until_it_is_settled(engine: Engine, ledger: Ledger) -> None:
+def test_a_started_delivery_is_in_doubt_until_its_outcome_is_recorded(engine: Engine, ledger: Ledger) -> None:
     claim, *_ = ledger.claim(1)
     assert begin(ledger, claim)
     begun = read_deliveries(engine)[claim.subscriber.email]
@@ -195,14 +200,16 @@ def test_a_begun_delivery_is_in_doubt_until_it_is_settled(engine: Engine, ledger
     assert (sent.state, sent.owner, sent.code, sent.reason) == (S.sent, None, 250, "2.0.0 queued as 4F2")
 
 
-def test_nothing_can_begin_twice(ledger: Ledger) -> None:
+def test_a_delivery_cannot_be_started_twice(ledger: Ledger) -> None:
     claim, *_ = ledger.claim(1)
     assert begin(ledger, claim)
     assert not begin(ledger, claim)
 
 
 @pytest.mark.parametrize("outcome", [SENT, LOST])
-def test_what_never_began_cannot_have_arrived(engine: Engine, ledger: Ledger, outcome: Outcome) -> None:
+def test_a_delivery_never_started_cannot_be_sent_or_in_doubt(
+    engine: Engine, ledger: Ledger, outcome: Outcome
+) -> None:
     claim, *_ = ledger.claim(1)
     assert not settle(ledger, claim, outcome)
     assert read_states(engine)[claim.subscriber.email] is S.claimed
@@ -213,7 +220,7 @@ def test_what_never_began_cannot_have_arrived(engine: Engine, ledger: Ledger, ou
     ("outcome", "state", "attempts"),
     [(DEFERRED, S.deferred, 1), (REJECTED, S.rejected, 1), (BACK, S.queued, 1), (STOP, S.queued, 0)],
 )
-def test_each_outcome_has_its_state_and_counts_if_the_reader_had_a_turn(
+def test_each_outcome_has_its_state_and_may_count_as_an_attempt(
     engine: Engine,
     ledger: Ledger,
     outcome: Outcome,
@@ -228,7 +235,7 @@ def test_each_outcome_has_its_state_and_counts_if_the_reader_had_a_turn(
     assert (delivery.state, delivery.owner, delivery.attempts) == (state, None, attempts or int(has_begun))
 
 
-def test_a_message_that_cannot_be_built_fails_with_its_reason_and_was_not_tried(
+def test_a_message_that_cannot_be_built_fails_with_its_reason_and_no_attempt(
     engine: Engine, ledger: Ledger
 ) -> None:
     claim, *_ = ledger.claim(1)
@@ -237,14 +244,14 @@ def test_a_message_that_cannot_be_built_fails_with_its_reason_and_was_not_tried(
     assert (delivery.state, delivery.reason, delivery.attempts) == (S.failed, "no name", 0)
 
 
-def test_a_reader_given_back_after_a_try_goes_last(ledger: Ledger) -> None:
+def test_a_reader_given_back_after_an_attempt_goes_last(ledger: Ledger) -> None:
     first, *_ = ledger.claim(1)
     settle(ledger, first, BACK)
     emails = [claim.subscriber.email for claim in ledger.claim(5)]
     assert emails == ["reader1@example.org", "reader2@example.org", "reader0@example.org"]
 
 
-def test_a_reader_given_back_untried_keeps_its_place(ledger: Ledger) -> None:
+def test_a_reader_given_back_without_an_attempt_keeps_their_place(ledger: Ledger) -> None:
     give_back(ledger, ledger.claim(2))
     assert [claim.subscriber.email for claim in ledger.claim(1)] == ["reader0@example.org"]
 
@@ -253,8 +260,8 @@ def test_a_deferred_reader_is_tried_again_when_due_and_not_before(
     engine: Engine, ledger: Ledger, clock: FakeClock
 ) -> None:
     (claim,) = ledger.claim(1)
-    asked = classify_reply(Stage.rcpt, 450, "4.7.1 Greylisted, try again in 300 seconds")
-    settle(ledger, claim, asked)
+    greylisted = classify_reply(Stage.rcpt, 450, "4.7.1 Greylisted, try again in 300 seconds")
+    settle(ledger, claim, greylisted)
     delivery = read_deliveries(engine)[claim.subscriber.email]
     assert delivery.not_before == clock.now + timedelta(minutes=5)
     ledger.claim(2)
@@ -266,7 +273,7 @@ def test_a_deferred_reader_is_tried_again_when_due_and_not_before(
     assert (again.deferrals, again.deferred_since) == (1, clock.now - timedelta(minutes=5))
 
 
-def test_a_reader_deferred_for_too_long_is_given_up_with_the_last_words(
+def test_a_reader_deferred_for_too_long_fails_with_the_last_reply(
     engine: Engine, campaign: int, clock: FakeClock
 ) -> None:
     ledger = open_ledger(engine, campaign, "a", clock=clock, retry_for=timedelta(hours=1))
@@ -277,14 +284,14 @@ def test_a_reader_deferred_for_too_long_is_given_up_with_the_last_words(
         tries += 1
         settle(ledger, claims[0], DEFERRED)
         clock.advance(minutes=20)
-    given_up = only(engine)
+    given_up = single_delivery(engine)
     assert tries >= 3
     assert given_up.state is S.failed
     assert given_up.reason == f"gave up after {tries} attempts: 4.2.0 Greylisted"
     assert given_up.code == 450
 
 
-def test_a_dead_dispatcher_leaves_claims_to_send_and_doubts_to_name(engine: Engine, ledger: Ledger) -> None:
+def test_a_rescue_queues_claims_and_holds_what_is_in_doubt(engine: Engine, ledger: Ledger) -> None:
     begun, _ = ledger.claim(2)
     begin(ledger, begun)
     other = open_ledger(engine, begun.campaign_id, "b")
@@ -294,7 +301,7 @@ def test_a_dead_dispatcher_leaves_claims_to_send_and_doubts_to_name(engine: Engi
     assert list(read_states(engine).values()) == [S.in_doubt, S.queued, S.queued]
 
 
-def test_a_campaign_that_resends_queues_its_doubts_and_remembers_them(
+def test_a_rescue_queues_what_is_in_doubt_if_the_campaign_resends(
     engine: Engine, ledger: Ledger, campaign: int
 ) -> None:
     with engine.begin() as connection:
@@ -306,29 +313,56 @@ def test_a_campaign_that_resends_queues_its_doubts_and_remembers_them(
     assert (delivery.state, delivery.doubted) == (S.queued, True)
 
 
-def test_a_dispatcher_taken_for_dead_can_neither_begin_nor_settle(engine: Engine, ledger: Ledger) -> None:
-    claim, on_the_wire = ledger.claim(2)
-    begin(ledger, on_the_wire)
+def test_a_dispatcher_taken_for_dead_cannot_begin_and_settles_only_what_the_server_replied(
+    engine: Engine, ledger: Ledger
+) -> None:
+    claim, accepted, deferred = ledger.claim(3)
+    begin(ledger, accepted)
+    begin(ledger, deferred)
     open_ledger(engine, claim.campaign_id, "b").rescue(["a"])
     assert not begin(ledger, claim)
     give_back(ledger, [claim])
-    assert not settle(ledger, on_the_wire, SENT)
-    assert list(read_states(engine).values()) == [S.queued, S.in_doubt, S.queued]
+    assert not settle(ledger, deferred, DEFERRED), "a reply to RCPT is about an attempt that never began"
+    assert list(read_states(engine).values()) == [S.queued, S.in_doubt, S.in_doubt]
+    assert settle(ledger, accepted, SENT)
+    assert settle(ledger, deferred, classify_reply(Stage.dot, 450, "4.2.0 Greylisted"))
+    assert list(read_states(engine).values()) == [S.queued, S.sent, S.deferred]
+    assert [delivery.doubted for delivery in read_deliveries(engine).values()] == [False, True, True]
+
+
+def test_a_refusal_of_an_earlier_attempt_leaves_the_one_that_is_being_sent(
+    engine: Engine, ledger: Ledger, campaign: int
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Campaign).values(in_doubt_policy=InDoubtPolicy.resend))
+    first, *_ = ledger.claim(1)
+    begin(ledger, first)
+    open_ledger(engine, campaign, "b").rescue(["a"])
+    (second,) = (claim for claim in ledger.claim(3) if claim.delivery_id == first.delivery_id)
+    begin(ledger, second)
+    refused = classify_reply(Stage.dot, 450, "4.2.0 Greylisted")
+    incomplete = Outcome(verdict=Verdict.give_back, stage=Stage.body, text="lost", reconnect=True)
+    assert not settle(ledger, first, refused)
+    assert not settle(ledger, first, incomplete)
+    assert read_states(engine)[first.subscriber.email] is S.in_doubt
+    assert settle(ledger, second, SENT)
 
 
 @pytest.mark.parametrize(("always", "resent"), [(False, 0), (True, 1)])
-def test_doubts_are_held_unless_a_person_says_otherwise(
+def test_deliveries_in_doubt_are_held_unless_a_person_decides_otherwise(
     engine: Engine, ledger: Ledger, always: bool, resent: int
 ) -> None:
     claim, *_ = ledger.claim(1)
     begin(ledger, claim)
-    assert ledger.requeue_in_doubt(always=always) == 0, "it is on the wire"
+    assert ledger.requeue_in_doubt(always=always) == 0, "it is being sent"
     settle(ledger, claim, LOST)
     assert read_deliveries(engine)[claim.subscriber.email].doubted
     assert ledger.requeue_in_doubt(always=always) == resent
 
 
-def test_a_cancelled_campaign_keeps_its_doubts_named(engine: Engine, ledger: Ledger, campaign: int) -> None:
+def test_a_cancelled_campaign_keeps_its_deliveries_in_doubt(
+    engine: Engine, ledger: Ledger, campaign: int
+) -> None:
     claim, *_ = ledger.claim(1)
     begin(ledger, claim)
     settle(ledger, claim, LOST)
@@ -337,16 +371,16 @@ def test_a_cancelled_campaign_keeps_its_doubts_named(engine: Engine, ledger: Led
     assert read_states(engine)[claim.subscriber.email] is S.in_doubt
 
 
-def test_a_campaign_is_finished_when_nothing_is_left_or_on_the_wire(
+def test_a_campaign_is_finished_when_nothing_is_queued_or_being_sent(
     engine: Engine, ledger: Ledger, campaign: int
 ) -> None:
-    held, wired, rejected = ledger.claim(3)
-    for claim in (held, wired):
+    held, being_sent, rejected = ledger.claim(3)
+    for claim in (held, being_sent):
         begin(ledger, claim)
     settle(ledger, held, LOST)
     settle(ledger, rejected, REJECTED)
-    assert not ledger.finish(), "one is on the wire"
-    settle(ledger, wired, DEFERRED)
+    assert not ledger.finish(), "one is being sent"
+    settle(ledger, being_sent, DEFERRED)
     assert not ledger.finish(), "one is deferred"
     with engine.begin() as connection:
         connection.execute(
@@ -358,7 +392,7 @@ def test_a_campaign_is_finished_when_nothing_is_left_or_on_the_wire(
     assert not ledger.finish()
 
 
-def test_refusals_that_were_nobodys_fault_are_taken_back_and_the_campaign_paused(
+def test_refusals_for_our_fault_are_taken_back_and_the_campaign_is_paused(
     engine: Engine, ledger: Ledger, campaign: int
 ) -> None:
     claims = ledger.claim(3)
@@ -397,7 +431,7 @@ class Sending(RuleBasedStateMachine):
         super().__init__()
         self.engine = engine
         with engine.begin() as connection:
-            for table in (Delivery, Campaign, Subscriber):
+            for table in (Delivery, Campaign, Subscriber, Dispatcher):
                 connection.execute(delete(table))
         self.campaign = add_campaign(engine, 5)
         self.clock = FakeClock()
@@ -417,6 +451,7 @@ class Sending(RuleBasedStateMachine):
     def _start(self) -> Ledger:
         self.lives += 1
         hour = timedelta(hours=1)
+        register_dispatchers(self.engine, f"life{self.lives}")
         return open_ledger(self.engine, self.campaign, f"life{self.lives}", clock=self.clock, retry_for=hour)
 
     @rule(target=claims, name=st.sampled_from("ab"), limit=st.integers(1, 3))
@@ -437,7 +472,7 @@ class Sending(RuleBasedStateMachine):
         self.may_have_arrived.add(email)
         return held
 
-    @rule(held=consumes(begun), outcome=st.sampled_from([SENT, DEFERRED, LOST, BACK, STOP]))
+    @rule(held=consumes(begun), outcome=st.sampled_from([SENT, DEFERRED, NOT_NOW, LOST, BACK, STOP]))
     def settle(self, held: tuple[Ledger, Claim], outcome: Outcome) -> None:
         self._settle(held, outcome)
 
@@ -464,6 +499,16 @@ class Sending(RuleBasedStateMachine):
         dead = self.ledgers[name]
         self.ledgers[name] = self._start()
         self.ledgers[name].rescue([dead._owner])
+        # Dead or taken for dead: what the old life still begins and settles, it does beside the new one.
+        with self.engine.begin() as connection:
+            connection.execute(delete(Dispatcher).where(col(Dispatcher.id) == dead._owner))
+
+    @rule(number=st.integers(1, 9))
+    def register_again(self, number: int) -> None:
+        with self.engine.begin() as connection:
+            known = connection.scalars(select(Dispatcher.id)).all()
+        if number <= self.lives and f"life{number}" not in known:
+            register_dispatchers(self.engine, f"life{number}")
 
     @rule(name=st.sampled_from("ab"), always=st.booleans())
     def resend(self, name: str, always: bool) -> None:
@@ -509,7 +554,7 @@ class Sending(RuleBasedStateMachine):
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
-def test_whatever_happens_nobody_is_lost_and_nobody_gets_it_twice_unnamed(
+def test_whatever_happens_nobody_is_lost_and_every_possible_duplicate_is_named(
     request: pytest.FixtureRequest, kind: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     from mailer.database.engine import open_engine

@@ -10,7 +10,7 @@ DEAD = classify_reply(Stage.rcpt, 550, "5.1.1 No such user")
 LATER = classify_reply(Stage.rcpt, 450, "4.3.0 Later")
 
 
-class Watch:
+class FakeMonotonic:
     """A clock that stands still until moved."""
 
     def __init__(self) -> None:
@@ -21,48 +21,48 @@ class Watch:
 
 
 @pytest.fixture
-def watch() -> Watch:
-    return Watch()
+def monotonic() -> FakeMonotonic:
+    return FakeMonotonic()
 
 
-def test_a_fifth_of_deferrals_is_borne_and_more_tighten_the_brake(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
+def test_a_fifth_of_deferrals_is_tolerated_and_more_slow_sending_down(monotonic: FakeMonotonic) -> None:
+    throttle = AdaptiveThrottle(monotonic)
+    monitor = CongestionMonitor(throttle)
     for number in range(200):
-        strain.record(LATER if number % 5 == 0 else SENT)
-    assert brake.interval == 0
+        monitor.record(LATER if number % 5 == 0 else SENT)
+    assert throttle.interval == 0
     for number in range(50):
-        strain.record(LATER if number % 3 == 0 else SENT)
-    assert brake.interval == 0.05
+        monitor.record(LATER if number % 3 == 0 else SENT)
+    assert throttle.interval == 0.05
 
 
-def test_the_same_deferrals_tighten_it_once(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
+def test_the_same_deferrals_slow_sending_down_only_once(monotonic: FakeMonotonic) -> None:
+    throttle = AdaptiveThrottle(monotonic)
+    monitor = CongestionMonitor(throttle)
     for _ in range(11):
-        strain.record(LATER)
-    watch.now += 10
-    before = brake.interval
+        monitor.record(LATER)
+    monotonic.now += 10
+    before = throttle.interval
     for _ in range(10):
-        strain.record(LATER)
-    assert brake.interval == before
-    strain.record(LATER)
-    assert brake.interval == pytest.approx(2 * before)
+        monitor.record(LATER)
+    assert throttle.interval == before
+    monitor.record(LATER)
+    assert throttle.interval == pytest.approx(2 * before)
 
 
-def test_deferrals_alone_never_slow_down_to_less_than_a_message_a_second(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
+def test_deferrals_alone_never_slow_down_to_less_than_a_message_a_second(monotonic: FakeMonotonic) -> None:
+    throttle = AdaptiveThrottle(monotonic)
+    monitor = CongestionMonitor(throttle)
     for _ in range(1000):
-        strain.record(LATER)
-        watch.now += 1
-    assert brake.interval == pytest.approx(1, rel=0.05)
+        monitor.record(LATER)
+        monotonic.now += 1
+    assert throttle.interval == pytest.approx(1, rel=0.05)
 
 
-def test_a_server_that_asks_for_a_slower_pace_gets_it_at_once(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    CongestionMonitor(brake).record(classify_reply(Stage.dot, 454, "Throttling failure"))
-    assert brake.interval == 0.05
+def test_a_server_that_asks_for_a_lower_rate_gets_it_immediately(monotonic: FakeMonotonic) -> None:
+    throttle = AdaptiveThrottle(monotonic)
+    CongestionMonitor(throttle).record(classify_reply(Stage.dot, 454, "Throttling failure"))
+    assert throttle.interval == 0.05
 
 
 @pytest.mark.parametrize(
@@ -75,71 +75,71 @@ def test_a_server_that_asks_for_a_slower_pace_gets_it_at_once(watch: Watch) -> N
         DEAD,
     ],
 )
-def test_what_does_not_come_from_the_pace_does_not_change_it(watch: Watch, outcome: Outcome) -> None:
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
+def test_replies_unrelated_to_the_rate_do_not_change_it(monotonic: FakeMonotonic, outcome: Outcome) -> None:
+    throttle = AdaptiveThrottle(monotonic)
+    monitor = CongestionMonitor(throttle)
     for _ in range(100):
-        strain.record(outcome)
-    assert brake.interval == 0
+        monitor.record(outcome)
+    assert throttle.interval == 0
 
 
-def test_a_relay_at_its_limit_is_not_swung_to_and_fro(watch: Watch) -> None:
+def test_the_rate_does_not_oscillate_at_a_relays_limit(monotonic: FakeMonotonic) -> None:
     """A relay that takes ten messages a second and defers the rest, for two hours."""
-    brake = AdaptiveThrottle(watch)
-    strain = CongestionMonitor(brake)
-    room, last, sent, deferred, tightened = 10.0, watch.now, 0, 0, 0
-    end = watch.now + 7200
-    while watch.now < end:
+    throttle = AdaptiveThrottle(monotonic)
+    monitor = CongestionMonitor(throttle)
+    room, last, sent, deferred, increases = 10.0, monotonic.now, 0, 0, 0
+    end = monotonic.now + 7200
+    while monotonic.now < end:
         # A message takes a hundredth of a second at least.
-        watch.now += max(brake.acquire(), 0.01)
-        room, last = min(10.0, room + 10 * (watch.now - last)), watch.now
-        before = brake.interval
-        strain.record(SENT if room >= 1 else LATER)
+        monotonic.now += max(throttle.acquire(), 0.01)
+        room, last = min(10.0, room + 10 * (monotonic.now - last)), monotonic.now
+        before = throttle.interval
+        monitor.record(SENT if room >= 1 else LATER)
         sent, deferred, room = (sent + 1, deferred, room - 1) if room >= 1 else (sent, deferred + 1, room)
-        tightened += brake.interval > before
+        increases += throttle.interval > before
     assert sent > 0.6 * 10 * 7200
     assert deferred < 0.1 * sent
-    assert tightened < 25
+    assert increases < 25
 
 
-def test_each_complaint_doubles_the_distance(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    distances = []
+def test_each_request_to_slow_down_doubles_the_interval(monotonic: FakeMonotonic) -> None:
+    throttle = AdaptiveThrottle(monotonic)
+    intervals = []
     for _ in range(3):
-        brake.slow_down()
-        brake.acquire()
-        distances.append(brake.acquire())
-        watch.now += 5
-        brake.acquire()
-        watch.now += 5
-    assert distances[0] == pytest.approx(0.05)
-    assert distances[1] == pytest.approx(0.1, rel=0.1)
-    assert distances[2] == pytest.approx(0.2, rel=0.1)
+        throttle.slow_down()
+        throttle.acquire()
+        intervals.append(throttle.acquire())
+        monotonic.now += 5
+        throttle.acquire()
+        monotonic.now += 5
+    assert intervals[0] == pytest.approx(0.05)
+    assert intervals[1] == pytest.approx(0.1, rel=0.1)
+    assert intervals[2] == pytest.approx(0.2, rel=0.1)
 
 
-def test_complaints_that_come_together_are_one(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
+def test_simultaneous_requests_to_slow_down_count_once(monotonic: FakeMonotonic) -> None:
+    throttle = AdaptiveThrottle(monotonic)
     for _ in range(50):
-        brake.slow_down()
-    brake.acquire()
-    assert brake.acquire() == pytest.approx(0.05)
+        throttle.slow_down()
+    throttle.acquire()
+    assert throttle.acquire() == pytest.approx(0.05)
 
 
-def test_the_brake_loosens_with_time_and_lets_go(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
-    brake.slow_down()
-    watch.now += 60
-    brake.acquire()
-    assert brake.acquire() == pytest.approx(0.05 * 0.9)
-    watch.now += 3600
-    brake.acquire()
-    assert brake.acquire() == 0
+def test_the_interval_shrinks_with_time_to_zero(monotonic: FakeMonotonic) -> None:
+    throttle = AdaptiveThrottle(monotonic)
+    throttle.slow_down()
+    monotonic.now += 60
+    throttle.acquire()
+    assert throttle.acquire() == pytest.approx(0.05 * 0.9)
+    monotonic.now += 3600
+    throttle.acquire()
+    assert throttle.acquire() == 0
 
 
-def test_the_distance_never_exceeds_ten_seconds(watch: Watch) -> None:
-    brake = AdaptiveThrottle(watch)
+def test_the_interval_never_exceeds_ten_seconds(monotonic: FakeMonotonic) -> None:
+    throttle = AdaptiveThrottle(monotonic)
     for _ in range(30):
-        brake.slow_down()
-        watch.now += 5
-    brake.acquire()
-    assert brake.acquire() <= 10
+        throttle.slow_down()
+        monotonic.now += 5
+    throttle.acquire()
+    assert throttle.acquire() <= 10

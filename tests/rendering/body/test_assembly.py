@@ -189,7 +189,7 @@ def _sample(mode: Personalisation) -> tuple[Edition, CompiledEdition]:
 
 @pytest.mark.parametrize("template", ["periodical", "bulletin"])
 @pytest.mark.parametrize("mode", Personalisation)
-def test_every_variant_of_the_sample_is_what_its_stories_are_by_themselves(
+def test_every_variant_of_the_sample_equals_an_edition_of_its_stories(
     mode: Personalisation, template: str
 ) -> None:
     edition = replace(_sample(mode)[0], template=template)
@@ -307,7 +307,7 @@ def _editions(draw: st.DrawFn) -> Edition:
     max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
 @given(edition=_editions(), name=_LINES, place=st.integers(0, 1000))
-def test_every_variant_of_any_edition_is_what_its_stories_are_by_themselves(
+def test_every_variant_of_any_edition_equals_an_edition_of_its_stories(
     edition: Edition, name: str, place: int
 ) -> None:
     language = edition.languages[-1]
@@ -325,7 +325,7 @@ def test_a_stored_edition_sends_the_same_bytes() -> None:
         assert _build(again, variant, "Li Wei") == _build(compiled, variant, "Li Wei")
 
 
-def test_the_contents_name_just_the_sections_that_are_there_and_count_their_stories() -> None:
+def test_the_contents_list_only_the_sections_present_and_count_their_stories() -> None:
     _, compiled = _sample(Personalisation.filter)
     variant = compiled.variant_for(Interests(sectors=frozenset({"natural-sciences"})))
     document = lxml_html.document_fromstring(compiled.assemble(variant).html)

@@ -1,4 +1,4 @@
-"""Cutting a mail into slices: the tree is what the template meant, or the template is told why not."""
+"""Parsing a mail into fragments: the tree the template describes, or an error that names the template."""
 
 import pytest
 from hypothesis import given
@@ -23,7 +23,7 @@ from mailer.rendering.body.fragments import (
 from mailer.rendering.body.merge_tags import MergeTag, StoryCount
 
 
-def _cut(*pieces: str, markup: bool = True) -> Parts[str]:
+def _parse(*pieces: str, markup: bool = True) -> Parts[str]:
     return parse_fragments("".join(pieces), what="email/x.mjml.j2", markup=markup)
 
 
@@ -32,10 +32,10 @@ def _story(slug: str, text: str) -> str:
 
 
 def test_a_mail_without_marks_is_one_text() -> None:
-    assert _cut("<p>Hello</p>") == ("<p>Hello</p>",)
+    assert _parse("<p>Hello</p>") == ("<p>Hello</p>",)
 
 
-def test_a_slice_is_found_where_it_is() -> None:
+def test_a_fragment_is_found_at_its_position() -> None:
     marked = f"<p>{_story('a', 'Alpha')}{_story('ab', 'Beta')}"
     for slug, words in (("a", "Alpha"), ("ab", "Beta")):
         found = find_fragment(marked, FragmentKind.story, slug, markup=True)
@@ -58,50 +58,50 @@ def test_a_slice_is_found_where_it_is() -> None:
         _story("a", mark_begin("greeting") + "Dear" + mark_end("greeting")),
     ],
 )
-def test_a_slice_that_is_missing_open_or_not_the_innermost_is_not_found(marked: str) -> None:
+def test_a_fragment_that_is_missing_unclosed_or_not_innermost_is_not_found(marked: str) -> None:
     assert find_fragment(marked, FragmentKind.story, "a", markup=True) is None
 
 
-def test_slices_side_by_side_are_a_run() -> None:
+def test_adjacent_fragments_form_a_group() -> None:
     first, second = Fragment(FragmentKind.story, "a", ("A",)), Fragment(FragmentKind.story, "b", ("B",))
-    assert _cut("<", _story("a", "A"), _story("b", "B"), ">") == ("<", FragmentGroup((first, second)), ">")
+    assert _parse("<", _story("a", "A"), _story("b", "B"), ">") == ("<", FragmentGroup((first, second)), ">")
 
 
-def test_white_space_between_slices_means_nothing() -> None:
-    assert _cut(_story("a", "A"), " \n ", _story("b", "B")) == _cut(_story("a", "A"), _story("b", "B"))
+def test_white_space_between_fragments_is_ignored() -> None:
+    assert _parse(_story("a", "A"), " \n ", _story("b", "B")) == _parse(_story("a", "A"), _story("b", "B"))
 
 
-def test_words_between_slices_keep_them_apart() -> None:
-    runs = [
-        part for part in _cut(_story("a", "A"), "and", _story("b", "B")) if isinstance(part, FragmentGroup)
+def test_text_between_fragments_separates_their_groups() -> None:
+    groups = [
+        part for part in _parse(_story("a", "A"), "and", _story("b", "B")) if isinstance(part, FragmentGroup)
     ]
-    assert [len(run.fragments) for run in runs] == [1, 1]
+    assert [len(group.fragments) for group in groups] == [1, 1]
 
 
-def test_a_section_and_a_line_of_the_contents_form_no_run() -> None:
+def test_a_section_and_a_contents_entry_do_not_form_a_group() -> None:
     entry = f"{mark_begin('entry', 's')}E{mark_end('entry')}"
     section = f"{mark_begin('section', 's')}S{mark_end('section')}"
-    assert [type(part) for part in _cut(entry, section)] == [FragmentGroup, FragmentGroup]
+    assert [type(part) for part in _parse(entry, section)] == [FragmentGroup, FragmentGroup]
 
 
-def test_the_middle_is_one_of_the_entries() -> None:
+def test_the_middle_belongs_to_the_group_of_entries() -> None:
     entry, middle = (
         mark_begin("entry", "s") + "E" + mark_end("entry"),
         mark_begin("middle") + mark_end("middle"),
     )
-    (run,) = _cut(entry, middle)
-    assert isinstance(run, FragmentGroup)
-    assert [one.kind for one in run.fragments] == [FragmentKind.entry, FragmentKind.middle]
+    (group,) = _parse(entry, middle)
+    assert isinstance(group, FragmentGroup)
+    assert [one.kind for one in group.fragments] == [FragmentKind.entry, FragmentKind.middle]
 
 
-def test_slices_hold_slices() -> None:
-    parts = _cut(mark_begin("section", "s"), "head", _story("a", "A"), mark_end("section"))
+def test_fragments_can_contain_fragments() -> None:
+    parts = _parse(mark_begin("section", "s"), "head", _story("a", "A"), mark_end("section"))
     assert [(one.kind, one.key) for one in walk_fragments(parts)] == [("section", "s"), ("story", "a")]
 
 
-def test_holes_and_numbers_become_parts() -> None:
+def test_merge_tags_and_counts_become_parts() -> None:
     section = f"{mark_begin('section', 's')}@@stories@@{mark_end('section')}"
-    parts = _cut("Dear @@greeting@@!", section)
+    parts = _parse("Dear @@greeting@@!", section)
     assert parts[:3] == ("Dear ", MergeTag.greeting, "!")
     (inside,) = walk_fragments(parts)
     assert inside.parts == (StoryCount.stories,)
@@ -109,22 +109,22 @@ def test_holes_and_numbers_become_parts() -> None:
 
 def test_a_mark_in_the_text_part_takes_its_line_with_it() -> None:
     text = f"one\n{mark_begin_text('story', 'a')}\ntwo\n{mark_end_text('story')}\nthree\n"
-    assert _cut(text, markup=False) == (
+    assert _parse(text, markup=False) == (
         "one\n",
         FragmentGroup((Fragment(FragmentKind.story, "a", ("two\n",)),)),
         "three\n",
     )
 
 
-def test_texts_are_changed_and_nothing_else() -> None:
-    parts = _cut("x@@greeting@@", _story("a", "y"))
+def test_mapping_the_texts_changes_nothing_else() -> None:
+    parts = _parse("x@@greeting@@", _story("a", "y"))
     changed = map_texts(parts, str.encode)
     assert list(walk_texts(changed)) == [b"x", b"y"]
     assert [one.key for one in walk_fragments(changed)] == ["a"]
 
 
 @pytest.mark.parametrize(
-    ("marked", "complaint"),
+    ("marked", "error"),
     [
         (mark_begin("story", "a") + "A", r"the story 'a' has no end\. Write end\(\"story\"\)"),
         ("A" + mark_end("story"), r"end\(\"story\"\) does not match an open fragment"),
@@ -137,13 +137,13 @@ def test_texts_are_changed_and_nothing_else() -> None:
         ),
     ],
 )
-def test_marks_in_the_wrong_place_are_refused_by_name(marked: str, complaint: str) -> None:
-    with pytest.raises(TemplateError, match=rf"^email/x\.mjml\.j2: .*{complaint}"):
-        _cut(marked)
+def test_misplaced_marks_are_refused_by_name(marked: str, error: str) -> None:
+    with pytest.raises(TemplateError, match=rf"^email/x\.mjml\.j2: .*{error}"):
+        _parse(marked)
 
 
 @pytest.mark.parametrize("make", [mark_begin, mark_begin_text])
-def test_only_kinds_we_know_and_keys_that_end_no_mark_can_be_marked(make: object) -> None:
+def test_unknown_kinds_and_unsafe_keys_cannot_be_marked(make: object) -> None:
     assert callable(make)
     with pytest.raises(
         ValueError, match=r"'chapter' is not a kind of fragment\. The kinds are: section, story"
@@ -154,7 +154,7 @@ def test_only_kinds_we_know_and_keys_that_end_no_mark_can_be_marked(make: object
 
 
 @given(st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\x1e\x1f")))
-def test_no_escaped_text_of_an_author_is_a_mark(text: str) -> None:
+def test_escaped_text_by_an_author_is_never_a_mark(text: str) -> None:
     for markup in (True, False):
         harmless = text.replace("<", "&lt;").replace("@@", "") if markup else text.replace("@@", "")
-        assert list(walk_fragments(_cut(harmless, markup=markup))) == []
+        assert list(walk_fragments(_parse(harmless, markup=markup))) == []

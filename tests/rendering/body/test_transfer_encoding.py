@@ -1,4 +1,4 @@
-"""Pieces encoded once: whatever is joined decodes to what the pieces said."""
+"""Pieces encoded once: however they are joined, they decode to the original text."""
 
 import base64
 import quopri
@@ -26,7 +26,7 @@ PIECES = st.lists(st.one_of(TEXT, AWKWARD, st.text(".F =\nrom", max_size=200)), 
 
 
 @given(PIECES)
-def test_any_pieces_in_quoted_printable_join_to_what_they_said(texts: list[str]) -> None:
+def test_joined_quoted_printable_pieces_decode_to_their_text(texts: list[str]) -> None:
     data = [encode_crlf(text) for text in texts]
     joined = b"".join(map(encode_quoted_printable, data))
     assert quopri.decodestring(joined.replace(b"\r\n", b"\n")) == b"".join(data).replace(b"\r\n", b"\n")
@@ -38,7 +38,7 @@ def test_any_pieces_in_quoted_printable_join_to_what_they_said(texts: list[str])
 
 
 @given(st.lists(st.tuples(st.booleans(), st.binary(max_size=200)), max_size=12))
-def test_any_pieces_in_base64_join_to_what_they_said(pieces: list[tuple[bool, bytes]]) -> None:
+def test_joined_base64_pieces_decode_to_their_bytes(pieces: list[tuple[bool, bytes]]) -> None:
     joined = join_base64([Base64Piece(data) if kept else data for kept, data in pieces])
     assert base64.b64decode(joined, validate=False) == b"".join(data for _, data in pieces)
     assert max(map(len, joined.split(b"\r\n"))) <= MAX_LINE
@@ -47,7 +47,7 @@ def test_any_pieces_in_base64_join_to_what_they_said(pieces: list[tuple[bool, by
 
 
 @pytest.mark.parametrize("start", ["", ".", "From ", "é", "="])
-def test_a_piece_of_any_length_ends_in_a_line_that_is_short_enough(start: str) -> None:
+def test_a_piece_of_any_length_ends_with_a_short_enough_line(start: str) -> None:
     for length in range(60, 160):
         data = (start + "x" * length).encode()
         lines = encode_quoted_printable(data).split(b"\r\n")
@@ -55,17 +55,17 @@ def test_a_piece_of_any_length_ends_in_a_line_that_is_short_enough(start: str) -
         assert quopri.decodestring(b"\n".join(lines)) == data
 
 
-def test_a_piece_in_base64_may_stand_at_any_byte() -> None:
+def test_a_base64_piece_may_start_at_any_byte() -> None:
     for sizes in product(range(7), repeat=3):
         data = [bytes([65 + place]) * size for place, size in enumerate(sizes)]
         assert base64.b64decode(join_base64([Base64Piece(one) for one in data])) == b"".join(data)
 
 
-def test_lines_of_base64_are_as_long_as_they_may_be() -> None:
+def test_base64_lines_have_the_maximum_length() -> None:
     assert encode_base64(b"x" * 57 * 3).split(b"\r\n")[:3] == [base64.b64encode(b"x" * 57)] * 3
 
 
-def test_white_space_at_the_end_of_a_piece_is_kept() -> None:
+def test_trailing_white_space_in_a_piece_is_kept() -> None:
     assert quopri.decodestring(encode_quoted_printable(b"a ") + encode_quoted_printable(b" b")) == b"a  b"
 
 

@@ -39,12 +39,12 @@ def _choose(mode: Personalisation, *, sectors: str = "", countries: str = "") ->
     return list(choose_stories(STORIES, interests, mode))
 
 
-def test_off_gives_everybody_the_edition_as_it_is() -> None:
+def test_off_gives_everybody_the_unchanged_edition() -> None:
     assert _choose(OFF, sectors="culture", countries="MN") == [story.slug for story in STORIES]
 
 
 @pytest.mark.parametrize("mode", Personalisation)
-def test_who_follows_nothing_gets_the_edition_as_it_is(mode: Personalisation) -> None:
+def test_a_reader_who_follows_nothing_gets_the_unchanged_edition(mode: Personalisation) -> None:
     assert list(choose_stories(STORIES, NO_INTERESTS, mode)) == [story.slug for story in STORIES]
 
 
@@ -60,7 +60,7 @@ def test_order_puts_the_readers_country_first_within_each_section() -> None:
     ]  # fmt: skip
 
 
-def test_filter_keeps_followed_sectors_and_what_is_for_all() -> None:
+def test_filter_keeps_followed_sectors_and_stories_for_everyone() -> None:
     assert _choose(FILTER, sectors="natural-sciences") == ["forum", "rivers", "moving"]
 
 
@@ -68,17 +68,17 @@ def test_filter_keeps_a_followed_country_in_any_section() -> None:
     assert _choose(FILTER, countries="MN") == ["forum", "teachers", "ger", "moving"]
 
 
-def test_filter_keeps_what_concerns_the_sector_or_the_country() -> None:
+def test_filter_keeps_stories_about_the_sector_or_the_country() -> None:
     assert _choose(FILTER, sectors="education", countries="KR") == [
         "forum", "school", "teachers", "museum", "rivers", "chair", "moving",
     ]  # fmt: skip
 
 
-def test_a_story_in_another_section_is_followed_by_its_sector() -> None:
+def test_a_story_in_another_section_is_matched_by_its_sector() -> None:
     assert "chair" in _choose(FILTER, sectors="education")
 
 
-def test_who_would_get_nothing_gets_everything() -> None:
+def test_a_reader_left_with_no_story_gets_the_whole_edition() -> None:
     stories = (_story("a", "education", "CN"), _story("b", "culture", "MN"))
     chosen = choose_stories(stories, Interests(countries=frozenset({"FR"})), FILTER)
     assert chosen == ("a", "b")
@@ -99,7 +99,7 @@ def test_order_loses_no_story_and_keeps_sections_whole(sectors: set[str], countr
 
 
 @given(st.sets(st.sampled_from(sorted(SECTORS))), st.sets(st.sampled_from(sorted(COUNTRIES))))
-def test_filter_is_order_with_some_left_out(sectors: set[str], countries: set[str]) -> None:
+def test_filter_is_order_with_some_stories_left_out(sectors: set[str], countries: set[str]) -> None:
     interests = Interests(sectors=frozenset(sectors), countries=frozenset(countries))
     kept = choose_stories(STORIES, interests, FILTER)
     assert kept == tuple(slug for slug in choose_stories(STORIES, interests, ORDER) if slug in kept)
@@ -110,7 +110,7 @@ def test_filter_is_order_with_some_left_out(sectors: set[str], countries: set[st
             assert not story.concerns(interests)
 
 
-def test_variants_with_the_same_stories_in_another_order_are_two() -> None:
+def test_variants_with_the_same_stories_in_another_order_differ() -> None:
     one = Variant(language="en", stories=("a", "b"))
     assert one == Variant(language="en", stories=("a", "b"))
     assert hash(one) == hash(Variant(language="en", stories=("a", "b")))

@@ -1,4 +1,4 @@
-"""premailer's traps, each with the option or the guard that keeps us out of it."""
+"""premailer's pitfalls, each with the option or the check that avoids it."""
 
 import re
 import threading
@@ -26,8 +26,8 @@ def _page(body: str, head: str = "") -> str:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Trap:
-    """A page and rules, what must hold of the outcome, and the option without which it does not, with
+class Pitfall:
+    """A page and rules, what must hold of the result, and the option without which it does not, with
     premailer's default."""
 
     html: str
@@ -37,47 +37,47 @@ class Trap:
     default: Any
 
 
-TRAPS = {
-    "dark mode keeps its !important": Trap(
+PITFALLS = {
+    "dark mode keeps its !important": Pitfall(
         html=_page("<p class='a'>x</p>", f"<style data-premailer='no'>{DARK}</style>"),
         holds=lambda html: "#eeeeee !important" in html,
         option="strip_important",
         default=True,
     ),
-    "a picture keeps its width in pixels": Trap(
+    "a picture keeps its width in pixels": Pitfall(
         html=_page('<img class="i" src="https://e.org/a.png" width="200" alt="x">'),
         css=".i{width:100%;height:auto}",
         holds=lambda html: 'width="200"' in html and 'width="100%"' not in html and "height=" not in html,
         option="disable_basic_attributes",
         default=[],
     ),
-    "no attributes are made of alignments": Trap(
+    "no attributes are made of alignments": Pitfall(
         html=_page("<p class='c'>x</p>"),
         css=".c{text-align:left;vertical-align:top;background-color:#ffffff}",
         holds=lambda html: not re.search(r" (?:align|valign|bgcolor)=", html),
         option="disable_basic_attributes",
         default=[],
     ),
-    "an anchor stays an anchor": Trap(
+    "an anchor stays an anchor": Pitfall(
         html=_page('<a href="#top">x</a>'),
         holds=lambda html: 'href="#top"' in html,
         option="base_url",
         default="https://example.org/e/1/",
     ),
-    "classes stay for media queries": Trap(
+    "classes stay for media queries": Pitfall(
         html=_page("<p class='a'>x</p>"),
         holds=lambda html: 'class="a"' in html,
         option="remove_classes",
         default=True,
     ),
-    "a floating picture gets no align": Trap(
+    "a floating picture gets no align": Pitfall(
         html=_page('<img class="f" src="https://e.org/a.png" alt="x">'),
         css=".f{float:left}",
         holds=lambda html: "align=" not in html,
         option="align_floating_images",
         default=True,
     ),
-    "nothing of the inlined rules is left over": Trap(
+    "nothing of the inlined rules is left over": Pitfall(
         html=_page("<p class='a'>x</p>"),
         css=".a{color:#111111} .a:hover{color:#222222}",
         holds=lambda html: ":hover" not in html,
@@ -87,34 +87,36 @@ TRAPS = {
 }
 
 
-# A rule that looks at more than one element, so that premailer reads the whole mail and not its kinds alone.
+# A rule about more than one element, so that premailer reads the whole mail and not only samples of it.
 WHOLE = "\n.never .ever{margin:0}"
 
 
-@pytest.mark.parametrize("reading", ["", WHOLE], ids=["by kinds", "whole"])
-@pytest.mark.parametrize("name", TRAPS)
-def test_premailer_does_no_harm(name: str, reading: str) -> None:
-    trap = TRAPS[name]
-    assert trap.holds(inline_styles(trap.html.replace(" data-premailer='no'", ""), trap.css + reading))
+@pytest.mark.parametrize("reading", ["", WHOLE], ids=["samples", "whole mail"])
+@pytest.mark.parametrize("name", PITFALLS)
+def test_our_options_avoid_every_pitfall(name: str, reading: str) -> None:
+    pitfall = PITFALLS[name]
+    assert pitfall.holds(
+        inline_styles(pitfall.html.replace(" data-premailer='no'", ""), pitfall.css + reading)
+    )
 
 
-@pytest.mark.parametrize("name", [name for name in TRAPS if "dark" not in name])
-def test_premailer_does_harm_as_it_comes(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    trap, ours = TRAPS[name], css_inliner._premailer_options
-    changed = {trap.option: trap.default}
-    if trap.option == "base_url":
+@pytest.mark.parametrize("name", [name for name in PITFALLS if "dark" not in name])
+def test_premailers_default_options_cause_each_pitfall(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    pitfall, ours = PITFALLS[name], css_inliner._premailer_options
+    changed = {pitfall.option: pitfall.default}
+    if pitfall.option == "base_url":
         changed["disable_link_rewrites"] = False
     monkeypatch.setattr(css_inliner, "_premailer_options", lambda css: ours(css) | changed)
-    assert not trap.holds(inline_styles(trap.html, trap.css + WHOLE))
+    assert not pitfall.holds(inline_styles(pitfall.html, pitfall.css + WHOLE))
 
 
-def test_premailer_as_it_comes_puts_out_dark_mode() -> None:
+def test_premailers_default_options_break_dark_mode() -> None:
     html = _page("<p class='a'>x</p>", f"<style>{DARK}</style>")
     assert "!important" not in Premailer(html, keep_style_tags=True).transform()
     assert "!important" not in Premailer(html).transform()
 
 
-def test_the_doctype_comes_first_and_in_capitals() -> None:
+def test_the_doctype_comes_first_in_capitals() -> None:
     assert inline_styles(_page("x"), "").startswith("<!DOCTYPE html>")
     # As MRML writes it, premailer drops it, and browsers fall back to the rules of 1999.
     assert "doctype" not in Premailer(_page("x")).transform().lower()
@@ -131,34 +133,34 @@ def test_the_doctype_comes_first_and_in_capitals() -> None:
         ".a:hover{color:red}",
     ],
 )
-def test_what_cannot_be_inlined_stays_in_its_sheet(rule: str) -> None:
+def test_rules_that_cannot_be_inlined_stay_in_their_style_sheet(rule: str) -> None:
     html = inline_styles(_page("<p class='a'>x</p>", f"<style>{rule}</style>"), ".a{margin:0}")
     assert rule.replace(" + ", " + ") in html.replace(": ", ":")
     assert 'style="margin:0"' in html
 
 
-@pytest.mark.parametrize("reading", ["", WHOLE], ids=["by kinds", "whole"])
+@pytest.mark.parametrize("reading", ["", WHOLE], ids=["samples", "whole mail"])
 @pytest.mark.parametrize("attributes", ["", ' media="print"', ' media="screen"', ' type="text/css"'])
-def test_premailer_leaves_no_mark_and_takes_none_of_our_sheets(attributes: str, reading: str) -> None:
+def test_style_elements_are_left_exactly_as_they_were(attributes: str, reading: str) -> None:
     sheet = f"<style{attributes}>p{{color:red}}</style>"
     html = inline_styles(_page("<p class='a'>x</p>", sheet), f".a{{margin:0}}{reading}")
     assert sheet in html
     assert '<p class="a" style="margin:0">' in html
 
 
-def test_a_sheet_for_some_screens_only_keeps_its_media_and_loses_our_mark() -> None:
+def test_a_style_element_keeps_its_media_attribute() -> None:
     html = inline_styles(
         _page("<p>x</p>", '<style media="screen and (min-width:480px)">p{color:red}</style>'), ""
     )
     assert '<style media="screen and (min-width:480px)">p{color:red}</style>' in html
 
 
-@pytest.mark.parametrize("hole", ["@@unsubscribe_url@@", "@@archive_url@@"])
-def test_a_hole_passes_through_a_link(hole: str) -> None:
-    assert f'href="{hole}"' in inline_styles(_page(f'<a href="{hole}">x</a>'), ".a{margin:0}")
+@pytest.mark.parametrize("merge_tag", ["@@unsubscribe_url@@", "@@archive_url@@"])
+def test_a_merge_tag_in_a_link_is_kept(merge_tag: str) -> None:
+    assert f'href="{merge_tag}"' in inline_styles(_page(f'<a href="{merge_tag}">x</a>'), ".a{margin:0}")
 
 
-def test_a_hole_written_as_jinja_would_not() -> None:
+def test_jinja_syntax_in_a_link_would_not_be_kept() -> None:
     assert 'href="{{ u }}"' not in inline_styles(_page('<a href="{{ u }}">x</a>'), "")
 
 
@@ -175,17 +177,17 @@ def test_conditional_comments_and_namespaces_survive() -> None:
     assert 'dir="ltr"' in html
 
 
-def test_no_white_space_is_put_between_columns() -> None:
+def test_no_white_space_is_added_between_columns() -> None:
     body = '<div style="display:inline-block">a</div><div style="display:inline-block">b</div>'
     assert "a</div><div" in inline_styles(_page(body), "")
 
 
-def test_two_ways_of_saying_one_thing_stay_where_no_rule_touches() -> None:
+def test_repeated_declarations_stay_where_no_rule_matches() -> None:
     style = "background:#ffffff;background:linear-gradient(red,blue)"
     assert style in inline_styles(_page(f'<p style="{style}">x</p>'), ".other{margin:0}")
 
 
-def test_characters_are_written_as_they_are() -> None:
+def test_characters_are_not_replaced_by_entities() -> None:
     html = inline_styles(_page("<p>10&nbsp;km 春 &amp; 夏</p>"), "")
     assert "10\u00a0km 春 &amp; 夏" in html
 
@@ -213,7 +215,7 @@ class _Recorder(BaseHTTPRequestHandler):
     ],
 )
 @pytest.mark.parametrize("place", ["head", "css"])
-def test_nothing_is_fetched(head: str, place: str) -> None:
+def test_no_style_sheet_is_fetched(head: str, place: str) -> None:
     hits: list[str] = []
     handler = type("Handler", (_Recorder,), {"hits": hits})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
@@ -246,7 +248,7 @@ def test_a_style_of_the_same_mail_cannot_break_a_selector() -> None:
         assert html.count('style="margin:0"') == 2
 
 
-def test_a_mail_with_more_kinds_than_are_kept_is_inlined_all_the_same(
+def test_a_mail_with_more_styles_than_the_cache_holds_is_inlined(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(css_inliner, "_MAX_STYLE_KEYS", 2)
@@ -284,7 +286,7 @@ RULES = st.lists(st.tuples(SELECTORS, DECLARATIONS), max_size=5)
 
 @given(elements=st.lists(ELEMENTS, max_size=6), rules=RULES)
 @settings(max_examples=150, deadline=None)
-def test_a_specimen_of_each_kind_tells_as_much_as_the_whole_mail(
+def test_one_sample_of_each_kind_gives_the_same_as_the_whole_mail(
     elements: list[tuple[str, str, str]], rules: list[tuple[str, str]]
 ) -> None:
     body = "".join(f'<{name} class="{classes}" style="{style}">x' for name, classes, style in elements)
@@ -306,7 +308,7 @@ def test_a_specimen_of_each_kind_tells_as_much_as_the_whole_mail(
         ".a{margin:0",
     ],
 )
-def test_rules_that_look_further_have_the_whole_mail_read(css: str) -> None:
+def test_rules_beyond_single_elements_read_the_whole_mail(css: str) -> None:
     assert not css_inliner._read_sheet(css).is_simple
     assert "x" in inline_styles(_page("<div class='a'><p class='a'>x</p></div>"), css)
 
@@ -327,24 +329,24 @@ def test_a_selector_with_a_colon_neither_fails_nor_warns(
     assert paragraph in inline_styles(_page("<p class='a'>x</p>"), f"{selector}{{margin:0}}")
 
 
-def test_a_comment_does_not_make_a_sheet_look_further() -> None:
+def test_a_comment_does_not_make_a_style_sheet_complex() -> None:
     assert css_inliner._read_sheet("/* {.a p} */ .a{margin:0} /* .b */").is_simple
 
 
-def test_mails_may_be_inlined_at_the_same_time() -> None:
-    outcomes: list[str] = []
+def test_mails_can_be_inlined_concurrently() -> None:
+    results: list[str] = []
 
     def work(number: int) -> None:
         for _ in range(5):
-            outcomes.append(inline_styles(_page(f"<p class='a'>{number}</p>"), f".a{{margin:{number}px}}"))
+            results.append(inline_styles(_page(f"<p class='a'>{number}</p>"), f".a{{margin:{number}px}}"))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 5)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(outcomes) == 20
-    assert all(re.search(r'style="margin:(\d)px">\1<', outcome) for outcome in outcomes)
+    assert len(results) == 20
+    assert all(re.search(r'style="margin:(\d)px">\1<', result) for result in results)
 
 
 @pytest.mark.parametrize(
@@ -364,34 +366,34 @@ def test_tags_are_tidied(written: str, tidied: str | None) -> None:
 
 
 @pytest.mark.parametrize("words", ['height="auto"', ' class=""', ' style="color: red;"', ' width="1.5"'])
-def test_words_about_html_stay_as_they_are(words: str) -> None:
+def test_text_about_html_is_not_tidied(words: str) -> None:
     html = inline_styles(_page(f"<p title='{words}'>Write {words} there</p>"), "")
     (paragraph,) = lxml_html.document_fromstring(html).iter("p")
     assert paragraph.text == f"Write {words} there"
     assert paragraph.get("title") == words
 
 
-def test_tags_for_outlook_are_tidied_too() -> None:
+def test_tags_in_conditional_comments_are_tidied_too() -> None:
     ghost = '<table><tr><td class="" style="vertical-align:top; width:0px;"></td></tr></table>'
     html = inline_styles(_page(f'<!--[if mso]>{ghost}<![endif]--><!-- class="" -->'), "")
     assert '<!--[if mso]><table><tr><td style="vertical-align:top;width:0">' in html
     assert '<!-- class="" -->' in html
 
 
-def test_an_empty_item_of_a_list_keeps_its_end() -> None:
+def test_an_empty_list_item_keeps_its_end_tag() -> None:
     html = inline_styles(_page("<ul><li></li><li>x</li></ul>"), "")
     assert "<ul><li><!----></li><li>x</li></ul>" in html
 
 
 @pytest.mark.parametrize("words", ["<!--[if mso]>x<![endif]-->", "a < b > c", "<script>alert(1)</script>"])
-def test_signs_of_markup_in_an_attribute_are_written_as_words(words: str) -> None:
+def test_markup_characters_in_an_attribute_become_entities(words: str) -> None:
     html = inline_styles(_page(f'<img alt="{escape(words)}" src="https://e.org/a.png">'), "")
     assert f'alt="{escape(words)}"' in html
     (image,) = lxml_html.document_fromstring(html).iter("img")
     assert image.get("alt") == words
 
 
-def test_sheets_lose_their_white_space_but_not_the_one_that_counts() -> None:
+def test_style_sheets_lose_only_insignificant_white_space() -> None:
     rules = ".a > b ,\n.c {\n  color: red !important;\n}\n@media (max-width: 1px) { .d { margin: 0 } }"
     sheet = f"<style>\n{rules}\n</style>"
     for_outlook = f"<!--[if mso]>{sheet}<![endif]-->"

@@ -1,4 +1,4 @@
-"""MJML is refused with template, story and line before MRML can pass it through without a word."""
+"""Invalid MJML is refused with template, story and line, before MRML can silently pass it on."""
 
 import re
 
@@ -25,7 +25,7 @@ def _mail(column: str, *, head: str = "") -> str:
     )
 
 
-def _complaint(mjml: str) -> str:
+def _conversion_error(mjml: str) -> str:
     with pytest.raises(TemplateError) as caught:
         convert_mjml(mjml, template=NAME)
     return str(caught.value)
@@ -47,10 +47,10 @@ def _complaint(mjml: str) -> str:
         ('<mj-text><p style="p">x</p></mj-text>', 'style="p" on <p> is not a list of "name: value"'),
     ],
 )
-def test_what_mrml_would_pass_through_is_refused(column: str, words: str) -> None:
-    complaint = _complaint(_mail(column))
-    assert complaint.startswith(f"{NAME}:5: ")
-    assert words in complaint
+def test_what_mrml_would_silently_accept_is_refused(column: str, words: str) -> None:
+    error = _conversion_error(_mail(column))
+    assert error.startswith(f"{NAME}:5: ")
+    assert words in error
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_mrml_would_pass_through_is_refused(column: str, words: str) -> Non
         ('<mj-text css-class="a">x</mj-txt>', "x"),
     ],
 )
-def test_mrml_alone_says_nothing(column: str, words: str) -> None:
+def test_mrml_alone_reports_nothing(column: str, words: str) -> None:
     assert words in mjml2html(_mail(column), fonts={})
 
 
@@ -77,10 +77,10 @@ def test_mrml_alone_says_nothing(column: str, words: str) -> None:
         ("<mj-text>10&nbsp;km</mj-text>", "not well-formed"),
     ],
 )
-def test_xml_faults_have_line_and_column(column: str, words: str) -> None:
-    complaint = _complaint(_mail(column))
-    assert re.match(rf"{re.escape(NAME)}:[567], column \d+: ", complaint)
-    assert words in complaint
+def test_xml_errors_have_line_and_column(column: str, words: str) -> None:
+    error = _conversion_error(_mail(column))
+    assert re.match(rf"{re.escape(NAME)}:[567], column \d+: ", error)
+    assert words in error
 
 
 @pytest.mark.parametrize(
@@ -101,32 +101,32 @@ def test_xml_faults_have_line_and_column(column: str, words: str) -> None:
         ),
     ],
 )
-def test_what_stands_elsewhere_is_refused_too(mjml: str, words: str) -> None:
-    assert words in _complaint(mjml)
+def test_invalid_mjml_outside_the_body_is_refused_too(mjml: str, words: str) -> None:
+    assert words in _conversion_error(mjml)
 
 
-def test_each_place_of_what_cannot_stand_has_its_line() -> None:
+def test_each_processing_instruction_is_reported_with_its_line() -> None:
     mjml = _mail("<mj-raw><?a ?>\n\n<?b ?></mj-raw>\n<mj-raw><?c ?></mj-raw>")
     first = mjml[: mjml.index("<?")].count("\n") + 1
-    lines = [line.partition(": ")[0] for line in _complaint(mjml).splitlines()]
+    lines = [line.partition(": ")[0] for line in _conversion_error(mjml).splitlines()]
     assert lines == [f"{NAME}:{first + more}" for more in (0, 2, 3)]
 
 
-def test_every_fault_is_told_at_once_with_the_file_it_came_from() -> None:
+def test_all_errors_are_reported_together_with_their_files() -> None:
     column = f"{mark_origin('stories/010-a.md')}\n<mj-texx />\n{mark_origin('stories/020-b.md')}\n<mj-texy />"
-    first, second = _complaint(_mail(column)).splitlines()
+    first, second = _conversion_error(_mail(column)).splitlines()
     assert first.startswith(f"{NAME}:7 (stories/010-a.md): <mj-texx>")
     assert second.startswith(f"{NAME}:10 (stories/020-b.md): <mj-texy>")
 
 
-def test_components_nested_beyond_reason_are_an_error_and_no_crash() -> None:
+def test_components_nested_too_deeply_are_an_error_and_not_a_crash() -> None:
     """MRML alone takes the whole process down between one and two thousand."""
     mjml = "<mjml><mj-body>" + "<mj-section>" * 3000 + "</mj-section>" * 3000 + "</mj-body></mjml>"
-    assert _complaint(mjml).startswith(f"{NAME}:1, column ")
-    assert "is nested more than 100 levels deep" in _complaint(mjml)
+    assert _conversion_error(mjml).startswith(f"{NAME}:1, column ")
+    assert "is nested more than 100 levels deep" in _conversion_error(mjml)
 
 
-def test_what_the_inliner_would_lose_without_a_word_is_an_error() -> None:
+def test_nesting_at_which_the_inliner_silently_loses_content_is_an_error() -> None:
     """Two hundred and fifty tags deep, the words and all that follows them are missing from the mail."""
 
     def nest(depth: int) -> str:
@@ -136,28 +136,28 @@ def test_what_the_inliner_would_lose_without_a_word_is_an_error() -> None:
     html = mjml2html(nest(250), fonts={})
     assert "words" in html
     assert "words" not in inline_styles(html, ".a .b{margin:0}")
-    assert _complaint(nest(250)).startswith(f"{NAME}:5: <div> is nested more than 100 levels deep")
+    assert _conversion_error(nest(250)).startswith(f"{NAME}:5: <div> is nested more than 100 levels deep")
     assert "words" in inline_styles(convert_mjml(nest(95), template=NAME), ".a .b{margin:0}")
 
 
-def test_what_the_renderer_refuses_is_told_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_mjml_that_mrml_rejects_is_an_error_that_names_the_template(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailer.rendering.pipeline.mjml.check_mjml", lambda *_, **__: None)
-    assert "the renderer rejects this MJML" in _complaint("<mjml><mj-body>")
+    assert "the renderer rejects this MJML" in _conversion_error("<mjml><mj-body>")
 
 
-def test_what_the_renderer_leaves_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_components_left_in_the_html_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mailer.rendering.pipeline.mjml.check_mjml", lambda *_, **__: None)
-    assert "<mj-texx> was left in the HTML" in _complaint(_mail("<mj-texx>x</mj-texx>"))
+    assert "<mj-texx> was left in the HTML" in _conversion_error(_mail("<mj-texx>x</mj-texx>"))
 
 
-def test_marks_of_origin_do_not_reach_the_mail() -> None:
+def test_origin_marks_do_not_reach_the_mail() -> None:
     mark = mark_origin("stories/010--a-->x.md")
     assert str(mark).count("-->") == 1
     assert strip_origins(f"a{mark}b") == "ab"
     assert "<!--@" not in convert_mjml(_mail(f"{mark}<mj-text>x</mj-text>"), template=NAME)
 
 
-def test_no_web_font_is_asked_for() -> None:
+def test_no_web_font_is_requested() -> None:
     mjml = _mail('<mj-text font-family="Ubuntu, Roboto, Lato">x</mj-text>')
     assert "@import url(https:" in mjml2html(mjml)
     html = convert_mjml(mjml, template=NAME)
@@ -165,13 +165,13 @@ def test_no_web_font_is_asked_for() -> None:
     assert "<link" not in html
 
 
-def test_a_good_mail_is_rendered() -> None:
+def test_a_valid_mail_is_rendered() -> None:
     html = convert_mjml(_mail('<mj-text css-class="a">Good <b>news</b></mj-text>'), template=NAME)
     assert "Good <b>news</b>" in html
     check_mjml(_mail("<mj-raw><tr><td>x</td></tr></mj-raw>"), template=NAME)
 
 
-def test_the_list_of_components_is_closed_in_itself() -> None:
+def test_the_list_of_components_is_consistent() -> None:
     known, refused = known_components()
     assert not set(known) & set(refused)
     assert all(parent in known for component in known.values() for parent in component.parents)

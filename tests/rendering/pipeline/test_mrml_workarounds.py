@@ -42,7 +42,7 @@ def _rendered_alt(mjml: str) -> str:
 
 @pytest.mark.parametrize("value", RISKY.values(), ids=RISKY.keys())
 @pytest.mark.parametrize("place", ["html", "component"])
-def test_an_attribute_value_reaches_the_reader_as_it_was_written(value: str, place: str) -> None:
+def test_an_attribute_value_reaches_the_reader_unchanged(value: str, place: str) -> None:
     if place == "html":
         mjml = _mail(f'<img src="https://example.org/a.png" alt="{value}" />')
     else:
@@ -67,7 +67,7 @@ def test_any_text_survives_in_an_attribute(value: str) -> None:
 
 
 @pytest.mark.parametrize("value", [*RISKY.values(), "\U00018d1f", "two\nlines"])
-def test_a_title_is_called_by_its_name(value: str) -> None:
+def test_a_title_element_keeps_its_name(value: str) -> None:
     mjml = _mail("x").replace("<mj-body>", f"<mj-head><mj-title>{value}</mj-title></mj-head><mj-body>")
     document = lxml_html.document_fromstring(mjml2html(apply_workarounds(mjml), fonts={}))
     wanted = html_entities.unescape(value).replace("\n", " ")
@@ -87,7 +87,7 @@ def test_double_quotes_inside_single_quotes_become_references() -> None:
     )
 
 
-def test_a_sign_that_closes_a_tag_may_stand_in_a_value() -> None:
+def test_a_greater_than_sign_may_occur_in_a_value() -> None:
     assert (
         escape_attributes('<a title="a > b" href="\u3042">x</a>') == '<a title="a > b" href="&#12354;">x</a>'
     )
@@ -98,24 +98,24 @@ def test_comments_are_left_alone() -> None:
     assert escape_attributes(comment) == comment
 
 
-def test_words_on_two_lines_are_not_glued_together() -> None:
+def test_words_on_two_lines_are_not_joined() -> None:
     mjml = _mail("<b>one</b>\n<i>two</i>")
     assert "<b>one</b><i>two</i>" in mjml2html(mjml, fonts={})
     assert "<b>one</b> <i>two</i>" in mjml2html(apply_workarounds(mjml), fonts={})
 
 
-def test_an_empty_line_in_preformatted_text_stays() -> None:
+def test_an_empty_line_in_preformatted_text_is_kept() -> None:
     mjml = _mail("<pre><b>one</b>\n\n<i>two</i></pre>")
     (block,) = lxml_html.document_fromstring(mjml2html(apply_workarounds(mjml), fonts={})).iter("pre")
     assert block.text_content() == "one\n\ntwo"
 
 
-def test_the_ideographic_spaces_that_begin_a_paragraph_stay() -> None:
+def test_ideographic_spaces_at_the_start_of_a_paragraph_are_kept() -> None:
     assert "<p>\n\u3000\u3000春" not in flatten_lines(_mail("<p>\n\u3000\u3000春</p>"))
     assert "\u3000\u3000春" in flatten_lines(_mail("<p>\n\u3000\u3000春</p>"))
 
 
-def test_no_white_space_is_left_between_components() -> None:
+def test_white_space_between_components_is_removed() -> None:
     mjml = _mail("x").replace("><", "> \n\t<")
     assert mjml2html(apply_workarounds(mjml), fonts={}) == mjml2html(_mail("x"), fonts={})
 
@@ -148,6 +148,6 @@ def test_a_bare_zero_does_not_widen_a_picture() -> None:
     assert width(apply_workarounds(mjml)) == "550"
 
 
-def test_guarding_twice_changes_nothing() -> None:
+def test_applying_the_workarounds_twice_changes_nothing() -> None:
     mjml = _mail('<p title="春\u3000夏 \\ x">a\n<b>b</b></p>')
     assert apply_workarounds(apply_workarounds(mjml)) == apply_workarounds(mjml)

@@ -15,24 +15,24 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
     return lay_out_page(tmp_path_factory.mktemp("editions"))
 
 
-def test_one_page_becomes_three_texts(page: Page) -> None:
-    drawn = render_page(page, template="periodical", overrides=None)
-    assert drawn.mjml.startswith("<mjml")
-    assert drawn.html.startswith("<!DOCTYPE html>")
-    for part in (drawn.mjml, drawn.html, drawn.text):
+def test_a_page_becomes_mjml_html_and_plain_text(page: Page) -> None:
+    rendered = render_page(page, template="periodical", overrides=None)
+    assert rendered.mjml.startswith("<mjml")
+    assert rendered.html.startswith("<!DOCTYPE html>")
+    for part in (rendered.mjml, rendered.html, rendered.text):
         assert "Teachers meet in Ulaanbaatar" in part
         assert page.merge_tag.unsubscribe_url in part
-        assert part.endswith("\n") is (part is not drawn.mjml)
+        assert part.endswith("\n") is (part is not rendered.mjml)
 
 
-def test_the_sheet_is_written_into_the_elements(page: Page, tmp_path: Path) -> None:
+def test_the_style_sheet_is_inlined(page: Page, tmp_path: Path) -> None:
     own = write_theme(tmp_path, '<p class="a">x</p>', css=".a{color:{{ page.theme.light.ink }}}")
     html = render_page(page, template="own", overrides=own).html
     assert f'<p class="a" style="color:{page.theme.light.ink}">' in html
 
 
 @pytest.mark.parametrize("theme", ["periodical", "bulletin"])
-def test_our_themes_speak_of_a_story_in_its_own_slices(page: Page, theme: str) -> None:
+def test_our_themes_use_a_story_only_in_its_own_fragment(page: Page, theme: str) -> None:
     assert render_page(page, template=theme, overrides=None).stories_isolated
 
 
@@ -41,7 +41,7 @@ ENDS = "{% endfor %}{% endfor %}"
 
 
 @pytest.mark.parametrize(
-    ("said", "apart"),
+    ("source", "isolated"),
     [
         ('{{ begin("story", story.slug) }}{{ story.title }}{{ end("story") }}', True),
         ('{{ origin(story.origin) }}{{ begin("story", story.slug) }}{{ end("story") }}', True),
@@ -53,22 +53,22 @@ ENDS = "{% endfor %}{% endfor %}"
     ],
 )
 @pytest.mark.parametrize("part", ["mjml", "text"])
-def test_a_theme_that_speaks_of_a_story_elsewhere_is_found_out(
-    page: Page, tmp_path: Path, said: str, apart: bool, part: str
+def test_a_theme_that_uses_a_story_outside_its_fragment_is_detected(
+    page: Page, tmp_path: Path, source: str, isolated: bool, part: str
 ) -> None:
-    said = f"{STORIES}{said}{ENDS}"
-    own = write_theme(tmp_path, said) if part == "mjml" else write_theme(tmp_path, "x", text=said)
-    assert render_page(page, template="own", overrides=own).stories_isolated is apart
+    source = f"{STORIES}{source}{ENDS}"
+    own = write_theme(tmp_path, source) if part == "mjml" else write_theme(tmp_path, "x", text=source)
+    assert render_page(page, template="own", overrides=own).stories_isolated is isolated
 
 
-def test_each_template_is_announced_before_its_turn(page: Page, tmp_path: Path) -> None:
+def test_each_template_is_announced_before_it_is_rendered(page: Page, tmp_path: Path) -> None:
     own, names = write_theme(tmp_path, "x", text="{{ nothing }}"), list[str]()
     with pytest.raises(TemplateError, match=r"own\.txt\.j2:1: 'nothing' is undefined"):
         render_page(page, template="own", overrides=own, on_template=names.append)
     assert names == ["email/own.mjml.j2", "email/own.inline.css.j2", "email/own.txt.j2"]
 
 
-def test_the_marks_of_origin_serve_complaints_and_do_not_stay(page: Page, tmp_path: Path) -> None:
+def test_origin_marks_are_used_in_errors_and_removed_from_the_mail(page: Page, tmp_path: Path) -> None:
     own = write_theme(tmp_path, '{{ origin("stories/a.md") }}\n<p>x</p>')
     assert "<!--@" not in render_page(page, template="own", overrides=own).mjml
     write_theme(tmp_path, '{{ origin("stories/a.md") }}\n<mj-image />')
@@ -76,7 +76,7 @@ def test_the_marks_of_origin_serve_complaints_and_do_not_stay(page: Page, tmp_pa
         render_page(page, template="own", overrides=own)
 
 
-def test_the_same_page_is_drawn_the_same_twice(page: Page) -> None:
+def test_rendering_a_page_twice_gives_the_same(page: Page) -> None:
     warm_up()
     assert render_page(page, template="periodical", overrides=None) == render_page(
         page, template="periodical", overrides=None

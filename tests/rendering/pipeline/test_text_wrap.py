@@ -13,7 +13,7 @@ def test_a_long_line_is_broken_at_a_space() -> None:
     assert wrapped.split() == ["word"] * 40
 
 
-def test_an_item_of_a_list_hangs_under_its_first_word() -> None:
+def test_list_items_have_a_hanging_indent() -> None:
     assert wrap_text("• one two three four", 12) == "• one two\n  three four"
     assert wrap_text("10. one two three", 12) == "10. one two\n    three"
 
@@ -29,12 +29,12 @@ def test_an_item_of_a_list_hangs_under_its_first_word() -> None:
         (">one two three", ">one two\nthree"),
     ],
 )
-def test_every_line_of_a_quotation_has_its_mark(line: str, wrapped: str) -> None:
+def test_every_line_of_a_quotation_starts_with_its_mark(line: str, wrapped: str) -> None:
     assert wrap_text(line, 11) == wrapped
 
 
 @given(st.lists(st.sampled_from(["> ", "• ", "1. ", "  "]), max_size=5), st.integers(1, 40))
-def test_a_line_goes_on_where_its_words_began(lead: list[str], count: int) -> None:
+def test_wrapped_lines_are_indented_to_the_first_word(lead: list[str], count: int) -> None:
     first, *others = wrap_text(f"{''.join(lead)}{'word ' * count}").splitlines()
     place = len("".join(lead))
     marks = [(at, sign) for at, sign in enumerate(first[:place]) if sign == ">"]
@@ -43,7 +43,7 @@ def test_a_line_goes_on_where_its_words_began(lead: list[str], count: int) -> No
         assert line[place:].startswith("word")
 
 
-def test_an_address_is_never_broken() -> None:
+def test_a_url_is_never_broken() -> None:
     address = "https://example.org/" + "a-b/" * 40
     assert address in wrap_text(f"see {address} now").splitlines()
 

@@ -43,9 +43,7 @@ def find_language(html: str, words: str) -> str:
         ("", "en", "mn", ""),
     ],
 )
-def test_only_what_is_of_another_language_is_marked(
-    text: str, language: str, around: str, marked: str
-) -> None:
+def test_only_text_in_another_language_is_marked(text: str, language: str, around: str, marked: str) -> None:
     assert embed_text(text, language, around) == marked
 
 
@@ -60,14 +58,14 @@ def test_only_what_is_of_another_language_is_marked(
         ("zh-Hant", "zh-Hans", '<span lang="zh-Hant">Beijing</span>'),
     ],
 )
-def test_an_office_says_in_which_language_it_wrote_and_english_goes_without_saying(
+def test_the_office_sets_the_language_of_its_name_and_english_is_the_default(
     own: str, around: str, marked: str
 ) -> None:
     assert embed_sender_text("Beijing", settings_in(own).sender, around) == marked
 
 
 @pytest.mark.parametrize(("own", "said"), [("", "en"), ("fr", "fr"), ("zh", "zh")])
-def test_the_footer_of_a_translated_mail_says_the_address_in_its_own_language(
+def test_the_footer_of_a_translated_mail_marks_the_language_of_the_address(
     tmp_path: Path, own: str, said: str
 ) -> None:
     settings = settings_in(own)
@@ -79,7 +77,7 @@ def test_the_footer_of_a_translated_mail_says_the_address_in_its_own_language(
     assert find_language(html, "感谢你们的工作") == "zh"
 
 
-def test_the_footer_of_a_mail_in_the_office_s_own_language_has_no_marks(tmp_path: Path) -> None:
+def test_the_footer_of_a_mail_in_the_offices_own_language_is_not_marked(tmp_path: Path) -> None:
     settings = settings_in("")
     edition = read_edition(write_edition(tmp_path), sectors=settings.sectors)
     compiled = compile_edition(edition, settings)
@@ -89,7 +87,7 @@ def test_the_footer_of_a_mail_in_the_office_s_own_language_has_no_marks(tmp_path
 
 
 @pytest.mark.parametrize(("tag", "said"), [("mn", "en"), ("en", "en")])
-def test_a_transactional_mail_says_the_office_and_its_address_in_their_own_language(
+def test_a_transactional_mail_marks_the_language_of_the_office_and_its_address(
     tag: str, said: str, now: datetime
 ) -> None:
     mail = message_from_bytes(
@@ -100,6 +98,7 @@ def test_a_transactional_mail_says_the_office_and_its_address_in_their_own_langu
             translator=load_translator(tag),
             settings=settings_in(""),
             mail_id=1,
+            requested_at=now,
             now=now,
         ),
         policy=policy.default,

@@ -26,22 +26,22 @@ class _Bad:
         return 1
 
 
-def test_the_walk_finds_what_is_deep_inside() -> None:
+def test_deeply_nested_fields_are_found() -> None:
     assert {Theme, Palette, TypeStep} < set(HOLDERS)
     assert len(HOLDERS) == len(set(HOLDERS)) > 15
 
 
 @pytest.mark.parametrize("holder", HOLDERS, ids=lambda holder: holder.__name__)
-def test_every_field_says_what_it_is(holder: type) -> None:
+def test_every_field_is_documented(holder: type) -> None:
     assert find_silent_fields(holder) == []
     assert holder.__doc__
 
 
-def test_a_field_without_help_would_be_seen() -> None:
+def test_a_field_without_documentation_is_found() -> None:
     assert find_silent_fields(_Bad) == ["unsaid", "derived"]
 
 
-def test_a_field_is_described_without_what_annotates_it() -> None:
+def test_a_fields_type_is_described_without_its_annotations() -> None:
     said, unsaid, derived = describe_fields(_Bad)
     assert (said.name, said.type, said.help) == ("said", str, "What it is.")
     assert (unsaid.type, unsaid.help) == (str, "")

@@ -23,7 +23,7 @@ def _override(folder: Path, name: str, text: str) -> Path:
     return folder
 
 
-def test_contrast_is_measured_as_wcag_does() -> None:
+def test_contrast_is_measured_as_in_wcag() -> None:
     assert measure_contrast("#000000", "#ffffff") == pytest.approx(21)
     assert measure_contrast("#ffffff", "#ffffff") == pytest.approx(1)
     assert measure_contrast("#777777", "#ffffff") == pytest.approx(4.478, abs=0.001)
@@ -31,7 +31,7 @@ def test_contrast_is_measured_as_wcag_does() -> None:
 
 
 @pytest.mark.parametrize("name", theme_names())
-def test_a_theme_that_was_pickled_is_the_same(name: str) -> None:
+def test_a_pickled_theme_is_the_same(name: str) -> None:
     theme = load_theme(name)
     assert theme.content
     copies = [pickle.loads(pickle.dumps(theme)) for _ in range(2)]
@@ -61,7 +61,7 @@ def test_a_faint_colour_is_refused_with_its_contrast(name: str, appearance: str,
         load_theme(name, overrides)
 
 
-def test_every_faint_colour_is_found_in_both_appearances() -> None:
+def test_every_faint_colour_is_found_in_light_and_dark() -> None:
     theme = load_theme("periodical")
     faint = replace(theme, dark=replace(theme.dark, link="#0a5a9c"))
     assert [sentence.split(":")[0] for sentence in find_low_contrast(faint)] == ["dark", "dark"]
@@ -69,7 +69,7 @@ def test_every_faint_colour_is_found_in_both_appearances() -> None:
 
 
 @pytest.mark.parametrize("name", theme_names())
-def test_an_office_changes_only_the_lines_that_differ(name: str, tmp_path: Path) -> None:
+def test_a_workspace_overrides_only_the_lines_that_differ(name: str, tmp_path: Path) -> None:
     lines = '[sections]\nwater = ["#00507a", "#9ad4f5"]\n[type]\nstory = { size = 22 }\n'
     overrides = _override(tmp_path, f"{name}.toml", lines)
     theme, ours = load_theme(name, overrides), load_theme(name)
@@ -126,7 +126,7 @@ def test_an_office_changes_only_the_lines_that_differ(name: str, tmp_path: Path)
         ("[light\n", "not valid TOML"),
     ],
 )
-def test_a_wrong_line_of_a_theme_is_named_with_what_to_write(
+def test_an_invalid_line_of_a_theme_is_named_with_what_to_write(
     tmp_path: Path, text: str, complaint: str
 ) -> None:
     overrides = _override(tmp_path, "periodical.toml", text)
@@ -137,7 +137,7 @@ def test_a_wrong_line_of_a_theme_is_named_with_what_to_write(
     )
 
 
-def test_every_wrong_line_is_named_at_once(tmp_path: Path) -> None:
+def test_all_invalid_lines_are_named_together(tmp_path: Path) -> None:
     overrides = _override(
         tmp_path, "bulletin.toml", '[light]\nink = "red"\n[dark]\nink = "red"\nlnik = "#000000"\n'
     )
@@ -146,7 +146,7 @@ def test_every_wrong_line_is_named_at_once(tmp_path: Path) -> None:
     assert len(str(caught.value).splitlines()) == 3
 
 
-def test_what_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_settings_are_named(tmp_path: Path) -> None:
     _override(tmp_path, "gazette.mjml.j2", "")
     _override(tmp_path, "gazette.toml", '[light]\nink = "#000000"\n')
     with pytest.raises(TemplateError, match=r"light\.page is missing\. Add it"):
@@ -154,13 +154,13 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["perodical", "../periodical", "", "Periodical"])
-def test_an_unknown_theme_is_refused_with_those_there_are(name: str) -> None:
+def test_an_unknown_theme_is_refused_with_the_known_ones(name: str) -> None:
     with pytest.raises(TemplateError, match=r"no such template.*periodical"):
         load_theme(name)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_language_says_everything(language: str) -> None:
+def test_every_language_has_every_phrase(language: str) -> None:
     words = load_phrases(language)
     assert words.language == language
     assert "{name}" in words.greeting
@@ -172,18 +172,18 @@ def test_every_language_says_everything(language: str) -> None:
     assert {"feature", "centres-and-chairs", "campaigns", "office"} <= set(words.sections)
 
 
-def test_languages_are_those_promised() -> None:
+def test_the_languages_are_those_documented() -> None:
     assert {"en", "zh", "ja", "ko", "mn", "fr"} <= set(LANGUAGES)
 
 
 @pytest.mark.parametrize(
     ("asked", "given"), [("zh-Hans", "zh"), ("zh-Hant-HK", "zh"), ("en-GB", "en"), ("sw", "en"), ("fr", "fr")]
 )
-def test_a_language_falls_back_to_the_nearest(asked: str, given: str) -> None:
+def test_a_language_falls_back_to_the_nearest_one(asked: str, given: str) -> None:
     assert load_phrases(asked).language == given
 
 
-def test_an_office_may_say_it_otherwise_and_in_more_languages(tmp_path: Path) -> None:
+def test_a_workspace_may_change_phrases_and_add_languages(tmp_path: Path) -> None:
     overrides = _override(tmp_path, "words/en.toml", 'contents = "Inside"\n')
     assert load_phrases("en", overrides).contents == "Inside"
     assert load_phrases("en", overrides).view == load_phrases("en").view
@@ -204,7 +204,7 @@ def test_an_office_may_say_it_otherwise_and_in_more_languages(tmp_path: Path) ->
         "{0}",
     ],
 )
-def test_a_phrase_with_braces_that_cannot_be_filled_is_refused(tmp_path: Path, phrase: str) -> None:
+def test_a_phrase_with_an_unknown_placeholder_is_refused(tmp_path: Path, phrase: str) -> None:
     words = tmp_path / "email" / "words"
     words.mkdir(parents=True)
     (words / "en.toml").write_text(f'issue = "{phrase}"\n', encoding="utf-8")
@@ -215,7 +215,7 @@ def test_a_phrase_with_braces_that_cannot_be_filled_is_refused(tmp_path: Path, p
 
 
 @pytest.mark.parametrize("phrase", ["Issue", "No. {number}", "{number} {{draft}}"])
-def test_a_phrase_may_do_without_or_double_its_braces(tmp_path: Path, phrase: str) -> None:
+def test_a_phrase_may_omit_placeholders_or_escape_braces(tmp_path: Path, phrase: str) -> None:
     words = tmp_path / "email" / "words"
     words.mkdir(parents=True)
     (words / "en.toml").write_text(f'issue = "{phrase}"\n', encoding="utf-8")

@@ -1,4 +1,4 @@
-"""A template can neither reach out of the process it is drawn in, nor stop, fill or end ours."""
+"""A template cannot reach out of its render process, nor block, fill up or crash ours."""
 
 import os
 import signal
@@ -37,57 +37,58 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Page:
 
 
 @pytest.fixture(scope="module")
-def process() -> Iterator[RenderWorker]:
-    """One process for all tests that do not end it, as the program has one."""
-    with RenderWorker() as running:
+def process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RenderWorker]:
+    """One process for all tests that do not end it, as in the program."""
+    with RenderWorker(readable=tmp_path_factory.getbasetemp()) as running:
         yield running
 
 
 @pytest.fixture(scope="module")
-def strict() -> Iterator[RenderWorker]:
-    """A process that is patient for a second of processor time."""
-    with RenderWorker(RenderLimits(cpu_seconds=1, memory_bytes=200 * 2**20)) as running:
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RenderWorker]:
+    """A process with a limit of one second of processor time."""
+    limits = RenderLimits(cpu_seconds=1, memory_bytes=200 * 2**20)
+    with RenderWorker(limits, readable=tmp_path_factory.getbasetemp()) as running:
         yield running
 
 
-def _draw(process: RenderWorker, page: Page, folder: Path, content: str) -> RenderedPage:
+def _render(process: RenderWorker, page: Page, folder: Path, content: str) -> RenderedPage:
     return process.render(page, template="own", overrides=write_theme(folder, content))
 
 
-def _complaint(process: RenderWorker, page: Path, folder: Path, content: str) -> str:
+def _render_error(process: RenderWorker, page: Path, folder: Path, content: str) -> str:
     with pytest.raises(TemplateError) as caught:
-        _draw(process, page, folder, content)
+        _render(process, page, folder, content)
     return str(caught.value)
 
 
-def _assert_well(process: RenderWorker, page: Page, folder: Path) -> None:
-    assert "<p>still here</p>" in _draw(process, page, folder, "<p>still here</p>").html
+def _assert_works(process: RenderWorker, page: Page, folder: Path) -> None:
+    assert "<p>still here</p>" in _render(process, page, folder, "<p>still here</p>").html
 
 
-# --- what it does -------------------------------------------------------------------------------------------
+# --- rendering ----------------------------------------------------------------------------------------------
 
 
-def test_what_is_drawn_apart_is_what_is_drawn_here(process: RenderWorker, page: Page) -> None:
-    apart = process.render(page, template="periodical", overrides=None)
-    assert apart == render_page(page, template="periodical", overrides=None)
-    assert apart == render_in_worker(page, template="periodical", overrides=None)
+def test_the_worker_renders_the_same_as_our_own_process(process: RenderWorker, page: Page) -> None:
+    in_worker = process.render(page, template="periodical", overrides=None)
+    assert in_worker == render_page(page, template="periodical", overrides=None)
+    assert in_worker == render_in_worker(page, template="periodical", overrides=None)
 
 
-def test_a_theme_that_speaks_of_stories_elsewhere_is_told_of(
+def test_a_theme_that_uses_stories_outside_their_fragments_is_reported(
     process: RenderWorker, page: Page, tmp_path: Path
 ) -> None:
-    assert _draw(process, page, tmp_path, "{{ page.title }}").stories_isolated
-    assert not _draw(process, page, tmp_path, "{{ page.sections[0].stories[0].title }}").stories_isolated
+    assert _render(process, page, tmp_path, "{{ page.title }}").stories_isolated
+    assert not _render(process, page, tmp_path, "{{ page.sections[0].stories[0].title }}").stories_isolated
 
 
-def test_a_fault_of_a_template_is_told_in_the_same_words(
+def test_an_error_in_a_template_has_the_same_text_as_in_our_own_process(
     process: RenderWorker, page: Page, tmp_path: Path
 ) -> None:
     own = write_theme(tmp_path, "one\n{{ page.tilte }}")
     with pytest.raises(TemplateError) as here:
         render_page(page, template="own", overrides=own)
     before = process.pid
-    assert _complaint(process, page, tmp_path, "one\n{{ page.tilte }}") == str(here.value)
+    assert _render_error(process, page, tmp_path, "one\n{{ page.tilte }}") == str(here.value)
     assert process.pid == before
 
 
@@ -99,12 +100,14 @@ def test_a_workspace_named_by_a_relative_path_is_found(
     assert "<p>near</p>" in process.render(page, template="own", overrides=Path("templates")).html
 
 
-def test_a_changed_template_is_seen_at_once(process: RenderWorker, page: Page, tmp_path: Path) -> None:
+def test_a_changed_template_takes_effect_immediately(
+    process: RenderWorker, page: Page, tmp_path: Path
+) -> None:
     for words in ("one", "seven", "eleven"):
-        assert f"<p>{words}</p>" in _draw(process, page, tmp_path, f"<p>{words}</p>").html
+        assert f"<p>{words}</p>" in _render(process, page, tmp_path, f"<p>{words}</p>").html
 
 
-# --- what a template asks for and does not get --------------------------------------------------------------
+# --- what a template must not reach -------------------------------------------------------------------------
 
 PAYLOADS = {
     "walking classes": "{{ ''.__class__.__mro__[1].__subclasses__() }}",
@@ -146,14 +149,14 @@ PAYLOADS = {
 
 
 @pytest.mark.parametrize("payload", PAYLOADS.values(), ids=PAYLOADS.keys())
-def test_a_template_that_reaches_for_more_is_refused(
+def test_a_template_that_tries_to_escape_is_refused(
     process: RenderWorker, page: Page, tmp_path: Path, payload: str
 ) -> None:
     (tmp_path / "secret.txt").write_text(CANARY)
     before = process.pid
-    complaint = _complaint(process, page, tmp_path / "templates", payload)
-    assert "own.mjml.j2" in complaint
-    assert "canary" not in complaint.replace(payload, "")
+    error = _render_error(process, page, tmp_path / "templates", payload)
+    assert "own.mjml.j2" in error
+    assert "canary" not in error.replace(payload, "")
     assert process.pid in {before, *([process.pid] if before is None else [])}
 
 
@@ -166,22 +169,22 @@ HARMLESS = {
 
 
 @pytest.mark.parametrize(("payload", "given"), HARMLESS.values(), ids=HARMLESS.keys())
-def test_a_template_that_may_ask_gets_nothing_that_is_not_its_own(
+def test_a_harmless_expression_yields_only_what_the_template_has(
     process: RenderWorker, page: Page, tmp_path: Path, payload: str, given: str
 ) -> None:
     (tmp_path / "secret.txt").write_text(CANARY)
-    drawn = _draw(process, page, tmp_path / "templates", f"<p>{payload}</p>")
-    assert f"<p>{given}</p>" in drawn.mjml
+    rendered = _render(process, page, tmp_path / "templates", f"<p>{payload}</p>")
+    assert f"<p>{given}</p>" in rendered.mjml
 
 
-def test_changes_that_succeed_somewhere_reach_no_other_page(
+def test_changes_made_by_a_template_do_not_reach_the_next_page(
     process: RenderWorker, page: Page, tmp_path: Path
 ) -> None:
-    _draw(process, page, tmp_path, "{% set page = namespace(title='canary') %}{{ page.title }}")
-    assert "Partner News" in _draw(process, page, tmp_path, "{{ page.title }}").html
+    _render(process, page, tmp_path, "{% set page = namespace(title='canary') %}{{ page.title }}")
+    assert "Partner News" in _render(process, page, tmp_path, "{{ page.title }}").html
 
 
-# Signs of the language, names, and what stands in MJML, in any order.
+# Tokens of the template language, names and pieces of MJML, in any order.
 FRAGMENTS = [
     *("{{ ", " }}", "{% ", " %}", ".", "(", ")", "[", "]", ", ", "=", "~", "**", "|", '"', "\\", "\n"),
     *("for x in ", "endfor", "if ", "endif", "set ", "macro m()", "endmacro", "include ", "raw", "endraw"),
@@ -193,14 +196,14 @@ FRAGMENTS = [
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.sampled_from(FRAGMENTS), max_size=12).map("".join))
-def test_any_template_is_drawn_or_refused(
+def test_any_template_is_rendered_or_refused(
     process: RenderWorker, page: Page, tmp_path: Path, source: str
 ) -> None:
     with suppress(TemplateError):
-        assert _draw(process, page, tmp_path, source).html.startswith("<!DOCTYPE html>")
+        assert _render(process, page, tmp_path, source).html.startswith("<!DOCTYPE html>")
 
 
-# --- what a template takes too much of ----------------------------------------------------------------------
+# --- what a template uses too much of -----------------------------------------------------------------------
 
 LOOP = "{% for a in range(90000) %}{% for b in range(90000) %}{% endfor %}{% endfor %}"
 DOUBLING = (
@@ -226,16 +229,16 @@ BOMBS = {
 
 
 @pytest.mark.parametrize(("bomb", "words"), BOMBS.values(), ids=BOMBS.keys())
-def test_a_template_that_takes_too_much_is_stopped_and_named(
+def test_a_template_that_exceeds_a_limit_is_stopped_and_named(
     strict: RenderWorker, page: Page, tmp_path: Path, bomb: str, words: str
 ) -> None:
     with pytest.raises(TemplateError, match=words):
-        _draw(strict, page, tmp_path, bomb)
-    _assert_well(strict, page, tmp_path)
+        _render(strict, page, tmp_path, bomb)
+    _assert_works(strict, page, tmp_path)
 
 
 @pytest.mark.parametrize("ending", ["txt", "inline.css"])
-def test_the_template_that_is_named_is_the_one_that_does_it(
+def test_the_template_that_exceeds_the_limit_is_the_one_named(
     strict: RenderWorker, page: Page, tmp_path: Path, ending: str
 ) -> None:
     own = write_theme(tmp_path, "x", **{ending.rpartition(".")[2].replace("txt", "text"): LOOP})
@@ -244,13 +247,13 @@ def test_the_template_that_is_named_is_the_one_that_does_it(
 
 
 @PROC
-def test_time_is_counted_anew_for_each_page(page: Page, tmp_path: Path) -> None:
-    """The kernel counts a process's whole life: each page's limit goes on top of what was used before."""
+def test_each_page_has_the_full_time_limit(page: Page, tmp_path: Path) -> None:
+    """The kernel counts a process's whole life, so each page's limit is added to what was used before."""
     busy = "{% for a in range(300) %}{% for b in range(10000) %}{% endfor %}{% endfor %}"
     with RenderWorker() as process:
         seen = set()
         while len(seen) < 2:
-            _draw(process, page, tmp_path, busy)
+            _render(process, page, tmp_path, busy)
             limits = Path(f"/proc/{process.pid}/limits").read_text().splitlines()
             seen.add((process.pid, _read_limits(limits)["Max cpu time"][0]))
         assert len({number for number, _ in seen}) == 1
@@ -272,22 +275,24 @@ DEEP = {
 
 
 @pytest.mark.parametrize("content", DEEP.values(), ids=DEEP.keys())
-def test_what_is_nested_beyond_reason_is_refused(
+def test_content_nested_too_deeply_is_refused(
     process: RenderWorker, page: Page, tmp_path: Path, content: str
 ) -> None:
-    complaint = _complaint(process, page, tmp_path, content)
-    assert complaint.startswith("email/own.mjml.j2:1")
-    assert "is nested more than 100 levels deep" in complaint
-    _assert_well(process, page, tmp_path)
+    error = _render_error(process, page, tmp_path, content)
+    assert error.startswith("email/own.mjml.j2:1")
+    assert "is nested more than 100 levels deep" in error
+    _assert_works(process, page, tmp_path)
 
 
-def test_what_is_nested_within_reason_is_kept(process: RenderWorker, page: Page, tmp_path: Path) -> None:
+def test_content_nested_just_below_the_limit_is_kept(
+    process: RenderWorker, page: Page, tmp_path: Path
+) -> None:
     deep = "<b>" * 95 + "deep" + "</b>" * 95
-    assert f"{deep}</div>" in _draw(process, page, tmp_path, deep).html
+    assert f"{deep}</div>" in _render(process, page, tmp_path, deep).html
 
 
-def test_the_renderer_alone_would_take_the_process_with_it() -> None:
-    """If this ever fails, MRML has been mended."""
+def test_mrml_alone_would_crash_the_process() -> None:
+    """If this ever fails, MRML has been fixed."""
     program = (
         "from mjml import mjml2html\n"
         "mjml2html('<mjml><mj-body>' + '<mj-wrapper>' * 3000 + '</mj-wrapper>' * 3000 + '</mj-body></mjml>')"
@@ -299,21 +304,21 @@ def test_the_renderer_alone_would_take_the_process_with_it() -> None:
 
 
 @contextmanager
-def _being_drawn(page: Page, folder: Path) -> Iterator[tuple[int, list[str]]]:
-    """A process in the middle of a page that takes for ever, and what was said of it, afterwards."""
-    said: list[str] = []
+def _rendering(page: Page, folder: Path) -> Iterator[tuple[int, list[str]]]:
+    """A process in the middle of an endless page, and the errors that it ends with, afterwards."""
+    errors: list[str] = []
     with RenderWorker(RenderLimits(cpu_seconds=60)) as process:
-        _assert_well(process, page, folder)
+        _assert_works(process, page, folder)
         number = process.pid
         assert number is not None
         idle = _read_ticks(number)
-        drawing = threading.Thread(target=lambda: said.append(_complaint(process, page, folder, LOOP)))
-        drawing.start()
+        rendering = threading.Thread(target=lambda: errors.append(_render_error(process, page, folder, LOOP)))
+        rendering.start()
         while _read_ticks(number) < idle + 5:
             time.sleep(0.01)
-        yield number, said
-        drawing.join()
-        _assert_well(process, page, folder)
+        yield number, errors
+        rendering.join()
+        _assert_works(process, page, folder)
 
 
 def _read_ticks(number: int) -> int:
@@ -338,52 +343,52 @@ def _read_limits(lines: list[str]) -> dict[str, list[str]]:
     ],
     ids=["crash", "abort", "kill", "time"],
 )
-def test_a_process_that_ends_while_it_draws_ends_nothing_else(
+def test_a_render_process_that_dies_affects_only_its_page(
     page: Page, tmp_path: Path, kind: signal.Signals, words: str
 ) -> None:
-    with _being_drawn(page, tmp_path) as (number, said):
+    with _rendering(page, tmp_path) as (number, errors):
         os.kill(number, kind)
-    assert said[0].startswith(words)
+    assert errors[0].startswith(words)
 
 
-def test_a_page_that_takes_too_long_is_given_up(page: Page, tmp_path: Path) -> None:
+def test_a_page_that_takes_too_long_is_stopped(page: Page, tmp_path: Path) -> None:
     with RenderWorker() as process:
         # Not from the start, which takes longer on a busy machine.
-        _assert_well(process, page, tmp_path)
+        _assert_works(process, page, tmp_path)
         process._limits = RenderLimits(cpu_seconds=60, wall_seconds=0.5)
-        assert "own.mjml.j2: stopped after 0.5 seconds without finishing" in _complaint(
+        assert "own.mjml.j2: stopped after 0.5 seconds without finishing" in _render_error(
             process, page, tmp_path, LOOP
         )
 
 
-def test_a_process_that_was_ended_while_it_waited_is_replaced(page: Page, tmp_path: Path) -> None:
+def test_a_process_killed_while_idle_is_replaced(page: Page, tmp_path: Path) -> None:
     with RenderWorker() as process:
-        _assert_well(process, page, tmp_path)
+        _assert_works(process, page, tmp_path)
         first = process.pid
         assert first is not None
         os.kill(first, signal.SIGKILL)
-        _assert_well(process, page, tmp_path)
+        _assert_works(process, page, tmp_path)
         assert process.pid != first
 
 
-def test_more_than_any_answer_is_no_answer(page: Page, tmp_path: Path) -> None:
+def test_a_reply_over_the_size_limit_is_invalid(page: Page, tmp_path: Path) -> None:
     with RenderWorker(RenderLimits(reply_bytes=1000)) as process:
-        assert "sent an invalid reply (a text of" in _complaint(process, page, tmp_path, "x" * 2000)
+        assert "sent an invalid reply (a text of" in _render_error(process, page, tmp_path, "x" * 2000)
         assert process.pid is None
 
 
 class Poisoned:
-    """Cannot be made again from its pickle."""
+    """Cannot be unpickled."""
 
     def __reduce__(self) -> tuple[type, tuple[str]]:
         return int, ("poison",)
 
 
-def test_a_fault_of_ours_comes_with_its_trace(page: Page, tmp_path: Path) -> None:
+def test_an_error_in_our_code_has_its_traceback(page: Page, tmp_path: Path) -> None:
     with RenderWorker() as process:
         with pytest.raises(RuntimeError, match=r"(?s)Traceback.*ValueError: invalid literal.*poison"):
             process.render(Poisoned(), template="own", overrides=None)  # type: ignore[arg-type]
-        _assert_well(process, page, tmp_path)
+        _assert_works(process, page, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -394,7 +399,7 @@ def test_a_fault_of_ours_comes_with_its_trace(page: Page, tmp_path: Path) -> Non
         (None, "ended unexpectedly"),
     ],
 )
-def test_every_end_has_its_words(code: int | None, words: str) -> None:
+def test_every_exit_code_has_an_explanation(code: int | None, words: str) -> None:
     with pytest.raises(TemplateError, match=words):
         raise TemplateError(explain_exit(code, RenderLimits()))
 
@@ -408,7 +413,7 @@ def test_a_process_that_does_not_start_says_why(page: Page, monkeypatch: pytest.
         process.render(page, template="periodical", overrides=None)
 
 
-def test_a_python_that_is_not_told_where_it_is_finds_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_python_is_found_without_sys_executable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "")
     version = [find_python(), "-c", "import sys; print(*sys.version_info[:2])"]
     assert subprocess.run(version, capture_output=True, text=True).stdout.split() == [
@@ -420,26 +425,26 @@ def test_a_python_that_is_not_told_where_it_is_finds_itself(monkeypatch: pytest.
         find_python()
 
 
-def test_starting_early_starts_one(page: Page, tmp_path: Path) -> None:
+def test_starting_twice_starts_one_process(page: Page, tmp_path: Path) -> None:
     with RenderWorker() as process:
         assert process.pid is None
         process.start()
         first = process.pid
         assert first is not None
         process.start()
-        _assert_well(process, page, tmp_path)
+        _assert_works(process, page, tmp_path)
         assert process.pid == first
         process.close()
         assert process.pid is None
 
 
-def test_threads_take_turns(page: Page, tmp_path: Path) -> None:
+def test_threads_can_share_a_worker(page: Page, tmp_path: Path) -> None:
     with RenderWorker() as process, ThreadPoolExecutor(8) as threads:
         folders = [write_theme(tmp_path / str(number), f"<p>{number}</p>") for number in range(24)]
-        drawn = threads.map(
+        rendered = threads.map(
             lambda folder: process.render(page, template="own", overrides=folder).html, folders
         )
-        assert all(f"<p>{number}</p>" in html for number, html in enumerate(drawn))
+        assert all(f"<p>{number}</p>" in html for number, html in enumerate(rendered))
 
 
 def _run(program: str, folder: Path) -> str:
@@ -450,7 +455,7 @@ def _run(program: str, folder: Path) -> str:
         "from tests.rendering.small_page import lay_out_page, write_theme\n"
         f"folder = Path({str(folder)!r})\n"
         "page, own = lay_out_page(folder), write_theme(folder, '<p>x</p>')\n"
-        "def drawn(): return '<p>x</p>' in render_in_worker(page, template='own', overrides=own).html\n"
+        "def rendered(): return '<p>x</p>' in render_in_worker(page, template='own', overrides=own).html\n"
     )
     environ = {**os.environ, "MAILER_SMTP__PASSWORD": CANARY, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
@@ -462,21 +467,21 @@ def _run(program: str, folder: Path) -> str:
     return done.stdout
 
 
-def test_a_fork_has_a_process_of_its_own_and_leaves_ours_alone(tmp_path: Path) -> None:
+def test_a_forked_process_starts_its_own_worker(tmp_path: Path) -> None:
     program = (
-        "drawn(); ours = _shared_worker.pid\n"
+        "rendered(); ours = _shared_worker.pid\n"
         "number = os.fork()\n"
         "if number == 0:\n"
-        "    print(_shared_worker.pid, drawn(), _shared_worker.pid != ours, flush=True)\n"
+        "    print(_shared_worker.pid, rendered(), _shared_worker.pid != ours, flush=True)\n"
         "    sys.exit()\n"
         "os.waitpid(number, 0)\n"
-        "print(drawn(), _shared_worker.pid == ours)\n"
+        "print(rendered(), _shared_worker.pid == ours)\n"
     )
     assert _run(program, tmp_path).split() == ["None", "True", "True", "True", "True"]
 
 
 @PROC
-def test_the_process_is_gone_when_ours_is(tmp_path: Path) -> None:
+def test_the_render_process_ends_with_ours(tmp_path: Path) -> None:
     for ending in ("sys.exit()", "os._exit(0)", "os.kill(os.getpid(), 9)"):
         done = subprocess.run(
             [
@@ -505,9 +510,9 @@ def _is_running(number: int) -> bool:
 
 
 @PROC
-def test_the_process_has_nothing_of_ours_and_may_do_little(tmp_path: Path) -> None:
+def test_the_render_process_has_none_of_our_environment_and_few_rights(tmp_path: Path) -> None:
     program = (
-        "drawn(); proc = Path(f'/proc/{_shared_worker.pid}')\n"
+        "rendered(); proc = Path(f'/proc/{_shared_worker.pid}')\n"
         "print(proc.joinpath('environ').read_bytes())\n"
         "print(os.readlink(proc / 'cwd'))\n"
         "print(sorted({os.readlink(file).split(':')[0] for file in proc.joinpath('fd').iterdir()}))\n"
@@ -527,9 +532,9 @@ def test_the_process_has_nothing_of_ours_and_may_do_little(tmp_path: Path) -> No
     assert most["Max address space"][0].isdigit()
 
 
-def test_the_program_itself_loads_neither_jinja_nor_the_renderer_nor_the_inliner(tmp_path: Path) -> None:
+def test_our_own_process_does_not_import_jinja_mrml_or_premailer(tmp_path: Path) -> None:
     program = (
         "import mailer.rendering.edition_compiler\n"
-        "drawn(); print({'jinja2', 'mjml', 'premailer', 'cssutils'} & set(sys.modules))\n"
+        "rendered(); print({'jinja2', 'mjml', 'premailer', 'cssutils'} & set(sys.modules))\n"
     )
     assert _run(program, tmp_path).strip() == "set()"

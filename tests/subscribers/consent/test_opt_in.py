@@ -24,7 +24,7 @@ KEY = SuppressionKey(b"s" * 32)
 SIGNER = TokenSigner(keys={1: b"k" * 32}, current=1)
 
 
-def ask(session: Session, now: datetime, address: str = "ann@example.org") -> OptInRequest:
+def sign_up(session: Session, now: datetime, address: str = "ann@example.org") -> OptInRequest:
     return request_opt_in(
         session, address, key=KEY, method="page", now=now, wording="Join", wording_version="1", language="mn"
     )
@@ -36,7 +36,7 @@ def confirm(session: Session, number: int | None, now: datetime) -> StatusChange
 
 
 def join(session: Session, now: datetime, address: str = "ann@example.org") -> int:
-    asked = ask(session, now, address)
+    asked = sign_up(session, now, address)
     assert asked.subscriber_id is not None
     confirm(session, asked.subscriber_id, now)
     session.commit()
@@ -48,12 +48,12 @@ def events(session: Session) -> list[ConsentEvent]:
 
 
 def test_only_confirming_makes_a_subscriber_active(session: Session, now: datetime) -> None:
-    asked = ask(session, now, " Ann@Example.org")
+    asked = sign_up(session, now, " Ann@Example.org")
     assert asked.status is Status.pending
-    assert ask(session, now) == asked
+    assert sign_up(session, now) == asked
     assert confirm(session, asked.subscriber_id, now) == StatusChange(changed=True, status=Status.active)
     assert confirm(session, asked.subscriber_id, now) == StatusChange(changed=False, status=Status.active)
-    assert ask(session, now) == OptInRequest(subscriber_id=asked.subscriber_id, status=Status.active)
+    assert sign_up(session, now) == OptInRequest(subscriber_id=asked.subscriber_id, status=Status.active)
     assert events(session) == [ConsentEvent.requested, ConsentEvent.requested, ConsentEvent.subscribed]
     first = session.exec(select(ConsentRecord).order_by(col(ConsentRecord.id))).first()
     assert first is not None
@@ -63,7 +63,7 @@ def test_only_confirming_makes_a_subscriber_active(session: Session, now: dateti
 def test_an_unsubscribed_reader_stays_gone_until_they_confirm(session: Session, now: datetime) -> None:
     number = join(session, now)
     unsubscribe(session, number, method="one-click", now=now)
-    assert ask(session, now) == OptInRequest(subscriber_id=number, status=Status.unsubscribed)
+    assert sign_up(session, now) == OptInRequest(subscriber_id=number, status=Status.unsubscribed)
     assert confirm(session, number, now).status is Status.active
 
 
@@ -72,26 +72,26 @@ def test_signing_up_with_a_suppressed_address_has_no_effect(
     session: Session, now: datetime, reason: ConsentEvent
 ) -> None:
     suppress(session, "ann@example.org", key=KEY, reason=reason, method="command line", now=now)
-    assert ask(session, now) == NO_RECIPIENT
+    assert sign_up(session, now) == NO_RECIPIENT
     assert session.exec(select(Subscriber)).all() == []
 
 
 def test_signing_up_with_an_erased_address_has_no_effect(session: Session, now: datetime) -> None:
     number = join(session, now)
     erase(session, "ann@example.org", key=KEY, method="page", now=now)
-    assert ask(session, now) == NO_RECIPIENT
+    assert sign_up(session, now) == NO_RECIPIENT
     with pytest.raises(UnknownSubscriberError):
         confirm(session, number, now)
 
 
 def test_an_address_suppressed_after_sign_up_cannot_be_confirmed(session: Session, now: datetime) -> None:
-    asked = ask(session, now)
+    asked = sign_up(session, now)
     suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
     with pytest.raises(StatusError, match="can no longer receive mail"):
         confirm(session, asked.subscriber_id, now)
 
 
-def test_an_address_is_changed_with_a_record_that_quotes_neither(session: Session, now: datetime) -> None:
+def test_the_record_of_a_changed_address_contains_neither_address(session: Session, now: datetime) -> None:
     number = join(session, now)
     issue_link(session, SIGNER, LinkPurpose.export, subscriber_id=number, now=now)
     assert change_address(session, number, "Ann.Li@Exämple.org", key=KEY, method="page", now=now)
@@ -124,7 +124,7 @@ def test_a_subscriber_who_is_gone_cannot_change_address(session: Session, now: d
         change_address(session, number, "ann.li@example.org", key=KEY, method="page", now=now)
 
 
-def test_erasing_takes_the_links_along_also_those_to_an_address_wanted_by_another(
+def test_erasing_deletes_links_including_those_of_others_to_that_address(
     session: Session, now: datetime
 ) -> None:
     join(session, now)
@@ -135,26 +135,26 @@ def test_erasing_takes_the_links_along_also_those_to_an_address_wanted_by_anothe
     assert session.exec(select(MailedLink)).all() == []
 
 
-@pytest.mark.parametrize("come", [confirm_opt_in, resubscribe], ids=["confirming", "coming back"])
-def test_who_comes_and_who_shuts_them_out_do_not_wait_for_each_other(
-    postgres_database: str, tmp_path: Path, now: datetime, come: Callable[..., StatusChange]
+@pytest.mark.parametrize("activate", [confirm_opt_in, resubscribe], ids=["confirming", "coming back"])
+def test_confirming_and_suppressing_concurrently_do_not_deadlock(
+    postgres_database: str, tmp_path: Path, now: datetime, activate: Callable[..., StatusChange]
 ) -> None:
     engine = open_engine(postgres_database, root=tmp_path)
     with Session(engine) as session:
-        number = ask(session, now).subscriber_id
+        number = sign_up(session, now).subscriber_id
         session.commit()
 
-    def arrive() -> None:
+    def try_to_activate() -> None:
         with Session(engine) as session, pytest.raises(StatusError):
-            come(session, number, key=KEY, method="page", now=now)
+            activate(session, number, key=KEY, method="page", now=now)
 
     with Session(engine) as session, ThreadPoolExecutor(1) as pool:
         # Halfway through a suppression: it is on the list, and its subscriber has yet to be found.
         add_suppression(session, KEY, "ann@example.org", reason=ConsentEvent.suppressed, now=now)
-        arriving = pool.submit(arrive)
-        wait_until(lambda: has_lock_waiter(engine), what="somebody at the door")
+        attempt = pool.submit(try_to_activate)
+        wait_until(lambda: has_lock_waiter(engine), what="a transaction to wait")
         suppress(session, "ann@example.org", key=KEY, method="command line", now=now)
         session.commit()
-        arriving.result(20)
+        attempt.result(20)
         assert session.get_one(Subscriber, number).status is not Status.active
     engine.dispose()

@@ -41,7 +41,7 @@ def get_status(session: Session, id_: int) -> Status:
     return session.exec(select(Subscriber).where(Subscriber.id == id_)).one().status
 
 
-def test_what_was_saved_is_read_again(session: Session, now: datetime, ann: int) -> None:
+def test_saved_preferences_are_read_back(session: Session, now: datetime, ann: int) -> None:
     wanted = Preferences(
         name="  Анна  Ли ",
         country="CN",
@@ -71,12 +71,12 @@ def test_what_was_saved_is_read_again(session: Session, now: datetime, ann: int)
     assert kept.evidence == "changed: country, language, name, sectors"
 
 
-def test_saving_what_is_there_already_records_nothing(session: Session, now: datetime, ann: int) -> None:
+def test_saving_unchanged_preferences_records_nothing(session: Session, now: datetime, ann: int) -> None:
     assert save_preferences(session, ann, read_preferences(session, ann), method="page", now=now) == set()
     assert list_records(session) == []
 
 
-def test_everything_may_be_taken_back(session: Session, now: datetime, ann: int) -> None:
+def test_every_preference_can_be_cleared(session: Session, now: datetime, ann: int) -> None:
     nothing = Preferences(name="", country=None, sectors=frozenset(), language=None, paused_until=None)
     save_preferences(session, ann, nothing, sectors=SECTORS, method="page", now=now)
     session.commit()

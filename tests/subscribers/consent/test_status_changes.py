@@ -158,13 +158,13 @@ def test_the_erased_stay_erased(session: Session, now: datetime) -> None:
     ]
 
 
-def test_importing_and_updating_lead_nowhere(session: Session, now: datetime) -> None:
+def test_importing_and_updating_do_not_change_a_status(session: Session, now: datetime) -> None:
     subscriber = get(session, add(session, now))
     for event in (ConsentEvent.imported, ConsentEvent.updated):
         assert not any(may(session, subscriber, status, event, now) for status in Status)
 
 
-def test_a_pause_has_a_day_and_its_end_takes_it_away(session: Session, now: datetime) -> None:
+def test_a_pause_has_a_date_that_is_cleared_at_its_end(session: Session, now: datetime) -> None:
     subscriber = get(session, add(session, now))
     until = date(2026, 9, 1)
     change_status(
@@ -182,7 +182,7 @@ def test_a_pause_has_a_day_and_its_end_takes_it_away(session: Session, now: date
     assert events(session, subscriber.id or 0) == [ConsentEvent.paused, ConsentEvent.resumed]
 
 
-def test_a_change_sees_what_another_session_did_meanwhile(engine: Engine, now: datetime) -> None:
+def test_a_change_sees_what_another_session_committed_meanwhile(engine: Engine, now: datetime) -> None:
     with Session(engine, expire_on_commit=False) as one:
         id_ = add(one, now)
         subscriber = get(one, id_)
@@ -232,7 +232,7 @@ def test_ten_concurrent_requests_leave_one_record(engine: Engine, now: datetime)
         (ConsentEvent.complained, Status.complained),
     ],
 )
-def test_suppressing_moves_the_subscriber_and_remembers_the_address(
+def test_suppressing_changes_the_status_and_records_the_address(
     session: Session, now: datetime, reason: ConsentEvent, status: Status
 ) -> None:
     id_ = add(session, now)
@@ -316,7 +316,7 @@ def test_an_unsubscribed_reader_can_come_back(session: Session, now: datetime) -
     assert events(session, id_) == [ConsentEvent.unsubscribed, ConsentEvent.subscribed]
 
 
-def test_coming_back_forgets_a_bounce_but_not_what_the_team_decided(session: Session, now: datetime) -> None:
+def test_resubscribing_lifts_a_bounce_but_not_a_decision_of_the_team(session: Session, now: datetime) -> None:
     bounced = add(session, now, email="b@example.org")
     suppress(session, "b@example.org", key=KEY, reason=ConsentEvent.bounced, method="bounce", now=now)
     resubscribe(session, bounced, key=KEY, method="page", source="", now=now)
@@ -401,7 +401,7 @@ def test_a_record_of_an_erased_subscriber_can_only_be_emptied(session: Session, 
         session.execute(text("UPDATE consent_record SET source = 'a.csv'"))
 
 
-def test_a_record_goes_with_its_subscriber(session: Session, now: datetime) -> None:
+def test_a_record_is_deleted_with_its_subscriber(session: Session, now: datetime) -> None:
     id_ = keep_one_record(session, now)
     session.delete(get(session, id_))
     session.commit()

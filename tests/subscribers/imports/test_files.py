@@ -1,4 +1,4 @@
-"""Forty files of different kinds, each with the result documented in docs/import.md."""
+"""Fifty files of different kinds, each with the result documented in docs/import.md."""
 
 import re
 from datetime import datetime
@@ -44,9 +44,9 @@ def describe(report: ImportReport) -> str:
     return ", ".join(f"{number} {word}" for word, number in numbers.items() if number)
 
 
-def test_there_are_forty_of_them_twelve_hostile() -> None:
-    assert (len(SPREADSHEETS), len(HOSTILE)) == (40, 12)
-    assert len({sheet.file for sheet in SPREADSHEETS}) == 40
+def test_there_are_fifty_files_sixteen_of_them_hostile() -> None:
+    assert (len(SPREADSHEETS), len(HOSTILE)) == (50, 16)
+    assert len({sheet.file for sheet in SPREADSHEETS}) == 50
 
 
 @pytest.mark.parametrize("sheet", SPREADSHEETS, ids=lambda sheet: sheet.file)
@@ -70,11 +70,11 @@ def test_every_file_gets_its_documented_result(
 
 
 @pytest.mark.parametrize("sheet", SPREADSHEETS, ids=lambda sheet: sheet.file)
-def test_the_guide_has_its_line(sheet: Spreadsheet) -> None:
+def test_every_file_has_its_line_in_the_guide(sheet: Spreadsheet) -> None:
     assert f"| `{sheet.file}` | {sheet.what} | {sheet.result} |" in GUIDE.read_text(encoding="utf-8")
 
 
-def test_who_left_at_mailchimp_is_remembered_and_who_is_in_two_files_left(
+def test_people_who_left_at_mailchimp_stay_unsubscribed_in_every_file(
     session: Session, tmp_path: Path, now: datetime
 ) -> None:
     (sheet,) = [sheet for sheet in SPREADSHEETS if sheet.file == "mailchimp.zip"]
@@ -101,7 +101,7 @@ def test_who_left_at_mailchimp_is_remembered_and_who_is_in_two_files_left(
     ("status", "then"),
     [("disabled", Status.unsubscribed), ("blocklisted", Status.unsubscribed), ("enabled", Status.active)],
 )
-def test_a_file_takes_people_off_the_list_and_never_puts_them_back(
+def test_a_file_can_unsubscribe_people_and_never_resubscribe_them(
     session: Session, tmp_path: Path, now: datetime, status: str, then: Status
 ) -> None:
     take(session, tmp_path, "ours.csv", b"email,name\nann@example.org,Ann\n", now)
@@ -143,7 +143,7 @@ SHEET = (
 )
 
 
-def test_a_table_of_columns_explains_any_other_file(session: Session, tmp_path: Path, now: datetime) -> None:
+def test_a_columns_file_maps_any_other_format(session: Session, tmp_path: Path, now: datetime) -> None:
     (tmp_path / "columns.toml").write_text(TABLE, encoding="utf-8")
     reading = ReadOptions(columns=read_columns_file(tmp_path / "columns.toml"))
     report = take(session, tmp_path, "other.csv", SHEET.encode(), now, reading)
@@ -168,7 +168,7 @@ def test_a_table_of_columns_explains_any_other_file(session: Session, tmp_path: 
         ("[columns]\nemail = ['E-Mail', 'Fax']\n", r"only the name can be spread over several"),
     ],
 )
-def test_an_invalid_columns_file_is_refused_with_the_place(
+def test_an_invalid_columns_file_is_refused_with_its_line(
     session: Session, tmp_path: Path, now: datetime, table: str, reason: str
 ) -> None:
     (tmp_path / "columns.toml").write_text(table, encoding="utf-8")
@@ -196,11 +196,62 @@ def test_the_report_describes_the_file_with_five_sample_rows(
     ]
 
 
-def test_a_person_may_name_the_encoding_and_the_delimiter(
-    session: Session, tmp_path: Path, now: datetime
-) -> None:
+def test_the_encoding_and_the_delimiter_can_be_given(session: Session, tmp_path: Path, now: datetime) -> None:
     data = "email#name\nann@example.org#José\n".encode("cp1252")
     reading = ReadOptions(encoding="cp1252", delimiter="#")
     report = take(session, tmp_path, "people.csv", data, now, reading)
     assert report.parts[0].certain
     assert read_subscriber_details(session, "ann@example.org")["name"] == "José"
+
+
+CHOOSE = "To import one of them, choose it with --sheet NAME."
+
+
+def get_spreadsheet(file: str) -> Spreadsheet:
+    return next(sheet for sheet in SPREADSHEETS if sheet.file == file)
+
+
+@pytest.mark.parametrize(
+    ("file", "notes"),
+    [
+        ("sheets.xlsx", [(None, f'1 further sheet was not read: "Board". {CHOOSE}')]),
+        ("address-cells.csv", [(4, "chen@example.org also has chen2@example.org, which was not imported.")]),
+        (
+            "two-addresses.vcf",
+            [
+                (2, "ann@example.org also has home@example.org, which was not imported."),
+                (3, "bat@example.org also has old@example.org, which was not imported."),
+            ],
+        ),
+    ],
+)
+def test_what_was_left_out_is_named_in_the_report(
+    session: Session, tmp_path: Path, now: datetime, file: str, notes: list[tuple[int | None, str]]
+) -> None:
+    report = take(session, tmp_path, file, get_spreadsheet(file).data(), now)
+    assert [(note.row, note.text) for note in report.notes] == notes
+    assert report.as_dict()["notes"] == [{"row": row, "note": text} for row, text in notes]
+
+
+@pytest.mark.parametrize("file", ["sheets.xlsx", "members.ods"])
+def test_a_merged_organisation_or_country_is_that_of_every_person_beside_it(
+    session: Session, tmp_path: Path, now: datetime, file: str
+) -> None:
+    report = take(session, tmp_path, file, get_spreadsheet(file).data(), now)
+    known = [read_subscriber_details(session, f"{name}@example.org") for name in ("ann", "bob")]
+    column, value = {"sheets.xlsx": ("organisation", "Ministry"), "members.ods": ("country", "MN")}[file]
+    assert [person[column] for person in known] == [value, value]
+    assert report.parts[0].form.endswith(', sheet "Members"')
+
+
+def test_whoever_left_gets_no_mail_at_their_other_address_either(
+    session: Session, tmp_path: Path, now: datetime
+) -> None:
+    text = b"email,name,attributes,status\nann@example.org; ann2@example.org,Ann,{},disabled\n"
+    report = take(session, tmp_path, "listmonk.csv", text, now)
+    assert describe(report) == "1 suppressed"
+    assert [note.text for note in report.notes] == [
+        "ann@example.org also has ann2@example.org, which gets no mail either."
+    ]
+    again = take(session, tmp_path, "again.csv", b"email\nann2@example.org\n", now)
+    assert describe(again) == "1 suppressed"

@@ -11,7 +11,7 @@ _PATIENCE = 10
 
 
 class Maker:
-    """Makes numbers, and tells which it has begun."""
+    """Generates numbers, and keeps which it has started."""
 
     def __init__(self, count: int) -> None:
         self.begun = [threading.Event() for _ in range(count)]
@@ -37,7 +37,7 @@ def test_every_item_comes_once_and_in_order() -> None:
     assert taken == [0, 1, 2, 3, 4]
 
 
-def test_the_next_item_is_made_while_the_last_is_worked_on() -> None:
+def test_the_next_item_is_generated_while_the_last_is_processed() -> None:
     maker = Maker(3)
     with read_ahead(maker.make()) as ahead:
         assert next(iter(ahead)) == 0
@@ -47,14 +47,14 @@ def test_the_next_item_is_made_while_the_last_is_worked_on() -> None:
         assert not maker.begun[2].is_set()
 
 
-def test_no_item_is_made_before_it_is_requested() -> None:
+def test_no_item_is_generated_before_it_is_requested() -> None:
     maker = Maker(2)
     with read_ahead(maker.make()) as ahead:
         for number in ahead:
             assert [begun.is_set() for begun in maker.begun] == [True, number == 1]
 
 
-def test_an_error_is_raised_where_the_item_is_taken() -> None:
+def test_an_error_is_raised_where_the_item_is_requested() -> None:
     def make() -> Generator[int, None, None]:
         yield 0
         raise ValueError("row 7")

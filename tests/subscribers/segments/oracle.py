@@ -1,6 +1,6 @@
 """Random lists of subscribers, random segments, and an oracle that does not use SQL.
 
-The oracle walks the tree that a test made, not one that our parser read: the text is written by
+The oracle evaluates the tree that a test made, not one that our parser read: the text is written by
 :func:`spell`, as sloppily as people write.
 """
 

@@ -40,7 +40,7 @@ def connection(engine: Engine) -> Iterator[Connection]:
     listed=st.lists(people, min_size=1, max_size=12),
     asked=st.lists(spelt(), min_size=1, max_size=5),
 )
-def test_random_segments_find_those_whom_plain_python_finds(
+def test_random_segments_match_the_same_people_as_plain_python(
     connection: Connection, listed: list[Person], asked: list[tuple[Expression, str]]
 ) -> None:
     with connection.begin() as transaction:
@@ -54,7 +54,7 @@ def test_random_segments_find_those_whom_plain_python_finds(
 
 @settings(deadline=None, max_examples=400)
 @given(spelt())
-def test_what_is_written_is_read_as_the_same_tree_and_so_is_what_we_print(
+def test_written_and_printed_segments_are_parsed_to_the_same_tree(
     asked: tuple[Expression, str],
 ) -> None:
     tree, text = asked

@@ -84,7 +84,7 @@ def test_no_value_ever_becomes_part_of_the_sql(asked: tuple[Expression, str], nu
         st.sampled_from([*'()-,:"', " or ", " ", "tag:x", "got:2021-1", "joined:", ">2024", "org:a"])
     ).map("".join)
 )
-def test_any_text_is_understood_or_refused_with_a_caret(text: str) -> None:
+def test_any_text_is_parsed_or_refused_with_a_caret(text: str) -> None:
     understood = try_parse(text)
     if isinstance(understood, SegmentError):
         _, query, caret, reason = str(understood).splitlines()
@@ -132,7 +132,7 @@ def try_parse(text: str) -> Segment | SegmentError:
         ("ORG:「ministry of」,x", 'org:"ministry of",x'),
     ],
 )
-def test_a_text_is_read_and_written_in_one_way(query: str, canonical: str) -> None:
+def test_a_text_is_parsed_and_printed_in_one_form(query: str, canonical: str) -> None:
     segment = parse_segment(query, sectors=SECTORS, deliveries=SENT)
     assert segment.text == query
     assert segment.canonical == canonical
@@ -163,7 +163,7 @@ def test_a_language_includes_its_scripts_and_regions_and_nothing_that_only_begin
     assert {people[id_] for id_ in find(session, "language:ZH-hans")} == {"zh-Hans"}
 
 
-def test_keys_given_twice_both_hold(session: Session, now: datetime) -> None:
+def test_a_key_given_twice_must_match_both_times(session: Session, now: datetime) -> None:
     fill(session, now)
     both = {id_ for id_, sectors in followed(session).items() if {"education", "culture"} <= sectors}
     assert both
@@ -284,7 +284,7 @@ def test_those_who_get_mail_are_active_or_paused_until_a_day_that_has_come(
         ("tag:中国 x", "         ^", "has no key and colon"),
     ],
 )
-def test_an_error_points_to_the_place_and_says_what_to_try(query: str, place: str, reason: str) -> None:
+def test_an_error_marks_its_place_and_says_what_to_try(query: str, place: str, reason: str) -> None:
     with pytest.raises(SegmentError, match=reason) as caught:
         parse_segment(query, sectors=SECTORS, deliveries=SENT)
     _, shown, caret, _ = str(caught.value).splitlines()
@@ -311,7 +311,7 @@ def test_a_very_long_segment_is_refused_with_a_short_message() -> None:
         ("language:" + ",".join(f"a{chr(97 + n // 26 % 26)}{chr(97 + n % 26)}" for n in range(600)), None),
     ],
 )
-def test_a_hostile_text_is_refused_or_answered(session: Session, query: str, reason: str | None) -> None:
+def test_a_hostile_text_is_refused_or_run_safely(session: Session, query: str, reason: str | None) -> None:
     if reason is None:
         assert find(session, query) == set()
     else:
@@ -319,6 +319,6 @@ def test_a_hostile_text_is_refused_or_answered(session: Session, query: str, rea
             parse_segment(query)
 
 
-def test_many_terms_do_not_exhaust_anything(session: Session, now: datetime) -> None:
+def test_many_terms_do_not_exceed_any_limit(session: Session, now: datetime) -> None:
     fill(session, now, 3)
     assert find(session, "-tag:x " * 500) == find(session, "all")

@@ -122,13 +122,13 @@ WORDS = Vocabulary(
         ),
     ],
 )
-def test_a_segment_is_said_in_words(query: str, words: str) -> None:
+def test_a_segment_is_described_in_words(query: str, words: str) -> None:
     assert describe_segment(parse_segment(query, deliveries=SENT), WORDS) == words
 
 
 @settings(deadline=None, max_examples=300)
 @given(expressions)
-def test_whatever_is_joined_stays_a_sentence(tree: Expression) -> None:
+def test_any_combination_is_described_in_one_sentence(tree: Expression) -> None:
     segment = Segment(text=to_text(tree), terms=conjuncts(tree))
     words = re.sub("“[^”]*”", "“x”", describe_segment(segment, WORDS))
     assert re.match(r"([a-z]+(, | or ))*([a-z]+ )?partners\b", words)

@@ -1,4 +1,4 @@
-"""The preview, asked over a real connection."""
+"""The preview, requested over a real connection."""
 
 import html
 import re
@@ -11,13 +11,17 @@ import pytest
 from sqlalchemy import Engine
 
 from mailer.errors import ConfigurationError
+from mailer.web.preview.access import PreviewAccess, write_opening_page
 from mailer.web.preview.app import create_preview_app
 from mailer.web.preview.query import ColourScheme, ImageLoading, PreviewQuery, ShownWindows, parse_query
+from mailer.web.security import PREVIEW_POLICY
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
 from tests.factories.draft_edition import STORY, Draft
-from tests.web.site import NOW, Answer, add_reader, ask, dump_tables, opened_engine, served
+from tests.web.site import NOW, HttpResponse, add_reader, dump_tables, opened_engine, send_request, served
 
+ACCESS = PreviewAccess("a-secret")
+COOKIE = {"cookie": f"{ACCESS.cookie_name}=a-secret"}
 STORY_FILE = "stories/010-youth-forum.md"
 
 
@@ -34,8 +38,8 @@ class Preview:
         add_reader(engine, keys, "bat@example.org", name="Bat", country="MN", language="en")
         add_reader(engine, keys, "gone@example.org", country="MN", status=Status.unsubscribed)
 
-    def get(self, path: str = "/", **query: str) -> Answer:
-        return ask(self.url, "GET", f"{path}?{urlencode(query)}" if query else path)
+    def get(self, path: str = "/", **query: str) -> HttpResponse:
+        return send_request(self.url, "GET", f"{path}?{urlencode(query)}" if query else path, headers=COOKIE)
 
     def words(self, **query: str) -> str:
         text = re.sub(r"<[^>]+>", " ", self.get("/", **query).text)
@@ -45,17 +49,17 @@ class Preview:
 @pytest.fixture
 def preview(workspace: Workspace) -> Iterator[Preview]:
     draft = Draft(workspace.editions / "2021-2")
-    app = create_preview_app(workspace, "2021-2", clock=lambda: NOW)
+    app = create_preview_app(workspace, "2021-2", access=ACCESS, clock=lambda: NOW)
     with opened_engine(workspace) as engine, served(app) as running:
         yield Preview(workspace, engine, draft, running.url)
 
 
-def test_there_must_be_such_an_edition(workspace: Workspace) -> None:
+def test_an_unknown_edition_is_refused(workspace: Workspace) -> None:
     with pytest.raises(ConfigurationError, match="There is no edition"):
-        create_preview_app(workspace, "2021-3")
+        create_preview_app(workspace, "2021-3", access=ACCESS)
 
 
-def test_it_shows_the_mail_beside_what_the_inbox_shows(preview: Preview) -> None:
+def test_the_preview_shows_the_mail_and_its_inbox_line(preview: Preview) -> None:
     page = preview.get()
     assert page.status == 200
     for shown in ("What we did this autumn", "Forums, workshops and four campaigns", "UNESCO Beijing"):
@@ -66,19 +70,19 @@ def test_it_shows_the_mail_beside_what_the_inbox_shows(preview: Preview) -> None
 
 
 @pytest.mark.parametrize(("show", "widths"), [("desktop", ["700"]), ("phone", ["375"]), ("text", [])])
-def test_one_window_at_a_time(preview: Preview, show: str, widths: list[str]) -> None:
+def test_a_single_view_can_be_chosen(preview: Preview, show: str, widths: list[str]) -> None:
     page = preview.get(show=show).text
     assert re.findall(r'<iframe[^>]* width="(\d+)"', page) == widths
     assert ('<pre class="text"' in page) is (show == "text")
 
 
-def test_the_text_part_is_the_mails(preview: Preview) -> None:
+def test_the_text_view_shows_the_text_part(preview: Preview) -> None:
     words = preview.words(show="text")
     assert "The forum met in October." in words
     assert "https://example.org/forum" in words
 
 
-def test_dark_and_no_images_are_made_here(preview: Preview) -> None:
+def test_dark_mode_and_missing_images_can_be_simulated(preview: Preview) -> None:
     light, dark = preview.get("/frame").text, preview.get("/frame", scheme="dark").text
     assert "prefers-color-scheme" not in light + dark
     assert "(min-width:0)" in dark
@@ -89,14 +93,14 @@ def test_dark_and_no_images_are_made_here(preview: Preview) -> None:
     assert 'alt="Young people around a table"' in bare
 
 
-def test_a_frame_can_run_nothing_and_stands_on_our_page_only(preview: Preview) -> None:
+def test_a_frame_cannot_run_scripts_or_be_embedded_elsewhere(preview: Preview) -> None:
     policy = preview.get("/frame").headers["content-security-policy"]
     assert policy.startswith("sandbox ")
     assert "allow-scripts" not in policy
     assert "frame-ancestors 'self'" in policy
 
 
-def test_its_pictures_come_from_memory(preview: Preview) -> None:
+def test_images_are_served_from_memory(preview: Preview) -> None:
     (name,) = set(re.findall(r'src="/media/([^"]+)"', preview.get("/frame").text))
     picture = preview.get(f"/media/{name}")
     assert (picture.status, picture.headers["content-type"]) == (200, "image/jpeg")
@@ -105,14 +109,14 @@ def test_its_pictures_come_from_memory(preview: Preview) -> None:
     assert preview.get("/media/0123456789abcdef.jpg").status == 404
 
 
-def test_a_picture_outlives_a_file_saved_between_a_frame_and_its_pictures(preview: Preview) -> None:
+def test_an_image_is_still_served_after_a_save_with_an_error(preview: Preview) -> None:
     (name,) = set(re.findall(r'src="/media/([^"]+)"', preview.get("/frame").text))
     preview.draft.write(STORY_FILE, STORY.replace("sector: culture", "sector: cultur"))
     assert "no email to show" in preview.get("/frame").text
     assert preview.get(f"/media/{name}").status == 200
 
 
-def test_it_is_shown_as_a_subscriber_gets_it_without_their_keys(preview: Preview) -> None:
+def test_the_mail_of_a_subscriber_is_shown_without_their_links(preview: Preview) -> None:
     words = preview.words(**{"for": "MEI@example.org"})
     assert "Shown for Mei Lin, mei@example.org." in words
     frame = preview.get("/frame", **{"for": "mei@example.org"}).text
@@ -122,7 +126,7 @@ def test_it_is_shown_as_a_subscriber_gets_it_without_their_keys(preview: Preview
         assert "/p/" not in page
 
 
-def test_the_addresses_to_choose_from_are_those_that_get_mail(preview: Preview) -> None:
+def test_only_subscribers_who_get_mail_are_offered(preview: Preview) -> None:
     offered = re.findall(r'<option value="([^"]+@[^"]+)">', preview.get().text)
     assert offered == ["bat@example.org", "mei@example.org"]
 
@@ -130,7 +134,7 @@ def test_the_addresses_to_choose_from_are_those_that_get_mail(preview: Preview) 
 @pytest.mark.parametrize(
     ("address", "reason"), [("nobody@example.org", "There is no subscriber"), ("x", "is not an address")]
 )
-def test_an_address_that_is_on_no_list_is_named(preview: Preview, address: str, reason: str) -> None:
+def test_an_unknown_address_is_named(preview: Preview, address: str, reason: str) -> None:
     page = preview.get("/", **{"for": address})
     assert page.status == 200
     assert reason in html.unescape(page.text)
@@ -138,7 +142,7 @@ def test_an_address_that_is_on_no_list_is_named(preview: Preview, address: str, 
     assert preview.get("/frame", **{"for": address}).status == 200
 
 
-def test_a_segment_is_gone_through_reader_by_reader(preview: Preview) -> None:
+def test_the_readers_of_a_segment_are_shown_one_by_one(preview: Preview) -> None:
     first = preview.words(segment="country:MN,CN")
     assert "2 readers today. Shown for number 1: Mei Lin, mei@example.org." in first
     assert "Next reader" in first
@@ -154,7 +158,7 @@ def test_a_segment_without_readers_says_so(preview: Preview) -> None:
     assert "Nobody in this segment gets mail today." in preview.words(segment="country:JP")
 
 
-def test_a_segment_that_cannot_be_understood_shows_the_place(preview: Preview) -> None:
+def test_an_invalid_segment_is_shown_with_the_place_of_the_error(preview: Preview) -> None:
     page = preview.get(segment="country:MN contry:CN")
     assert page.status == 200
     error = html.unescape(re.search(r'<pre class="complaint"[^>]*>(.*?)</pre>', page.text, re.DOTALL)[1])  # type: ignore[index]
@@ -163,7 +167,7 @@ def test_a_segment_that_cannot_be_understood_shows_the_place(preview: Preview) -
     assert "country" in reason
 
 
-def test_the_language_is_the_readers_or_the_one_asked_for(preview: Preview) -> None:
+def test_the_language_is_the_readers_or_the_requested_one(preview: Preview) -> None:
     preview.draft.translate()
     assert "The forum met in October." in preview.get("/frame").text
     assert "论坛于十月举行。" in preview.get("/frame", **{"for": "mei@example.org"}).text
@@ -172,7 +176,7 @@ def test_the_language_is_the_readers_or_the_one_asked_for(preview: Preview) -> N
     assert '<option value="zh" lang="zh" selected>中文</option>' in preview.get(language="zh").text
 
 
-def test_errors_stand_on_the_page_with_their_file_and_line(preview: Preview) -> None:
+def test_errors_are_shown_with_their_file_and_line(preview: Preview) -> None:
     preview.draft.change(STORY_FILE, "sector: culture", "sector: cultur")
     page = preview.get()
     assert page.status == 200
@@ -185,7 +189,7 @@ def test_errors_stand_on_the_page_with_their_file_and_line(preview: Preview) -> 
     assert "no email to show" in preview.get("/frame").text
 
 
-def test_a_template_that_is_wrong_is_an_error_like_any_other(preview: Preview) -> None:
+def test_an_error_in_a_template_is_shown_too(preview: Preview) -> None:
     own = preview.workspace.root / "templates" / "email" / "blocks"
     own.mkdir(parents=True)
     (own / "masthead.mjml.j2").write_text("{{ page.nothing }}", encoding="utf-8")
@@ -194,21 +198,21 @@ def test_a_template_that_is_wrong_is_an_error_like_any_other(preview: Preview) -
     assert "Nothing to show yet" in words
 
 
-def test_an_edition_that_vanishes_is_an_error_like_any_other(preview: Preview) -> None:
+def test_an_edition_that_vanishes_is_shown_as_an_error(preview: Preview) -> None:
     preview.draft.folder.rename(preview.draft.folder.with_name("moved"))
     page = preview.get()
     assert page.status == 200
     assert "There is no edition" in page.text
 
 
-def test_a_problem_is_words_and_never_markup(preview: Preview) -> None:
+def test_a_problem_is_escaped(preview: Preview) -> None:
     preview.draft.change(STORY_FILE, "sector: culture", 'sector: "<img src=x onerror=alert(1)>"')
     page = preview.get().text
     assert "<img src=x" not in page
     assert "&lt;img src=x" in page
 
 
-def test_a_check_the_edition_does_without_is_named_with_its_reason(preview: Preview) -> None:
+def test_a_check_switched_off_is_named_with_its_reason(preview: Preview) -> None:
     assert "Checks switched off" not in preview.get().text
     preview.draft.change(
         "edition.md", "language: en", "language: en\nchecks:\n  long-subject: Our <name> is long."
@@ -218,7 +222,7 @@ def test_a_check_the_edition_does_without_is_named_with_its_reason(preview: Prev
     assert "Our &lt;name&gt; is long." in page
 
 
-def test_the_version_follows_the_files(preview: Preview) -> None:
+def test_the_version_changes_with_the_files(preview: Preview) -> None:
     versions = [preview.get("/version").text]
     for change in (
         lambda: preview.draft.write(STORY_FILE, STORY.replace("October", "November")),
@@ -233,42 +237,85 @@ def test_the_version_follows_the_files(preview: Preview) -> None:
     assert "The forum met in November." in preview.get("/frame").text
 
 
-def test_without_a_list_it_shows_the_mail_all_the_same(workspace: Workspace) -> None:
+def test_without_a_database_the_mail_is_still_shown(workspace: Workspace) -> None:
     Draft(workspace.editions / "2021-2")
     (workspace.root / "mailer.db").unlink()
-    with served(create_preview_app(workspace, "2021-2")) as running:
-        page = ask(running.url, "GET", "/?segment=all")
-        assert (page.status, ask(running.url, "GET", "/frame").status) == (200, 200)
+    with served(create_preview_app(workspace, "2021-2", access=ACCESS)) as running:
+        page = send_request(running.url, "GET", "/?segment=all", headers=COOKIE)
+        assert (page.status, send_request(running.url, "GET", "/frame", headers=COOKIE).status) == (200, 200)
     assert "mailer db upgrade" in page.text
     assert not (workspace.root / "mailer.db").exists()
 
 
-def test_a_list_made_by_another_program_is_left_alone(workspace: Workspace) -> None:
+def test_a_database_of_another_program_is_not_changed(workspace: Workspace) -> None:
     Draft(workspace.editions / "2021-2")
     (workspace.root / "mailer.db").write_bytes(b"")
-    with served(create_preview_app(workspace, "2021-2")) as running:
-        assert "mailer db upgrade" in ask(running.url, "GET", "/?for=mei@example.org").text
+    with served(create_preview_app(workspace, "2021-2", access=ACCESS)) as running:
+        assert (
+            "mailer db upgrade"
+            in send_request(running.url, "GET", "/?for=mei@example.org", headers=COOKIE).text
+        )
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "evil.example:8026"])
-def test_it_answers_to_this_machines_names_only(preview: Preview, host: str) -> None:
+def test_the_preview_accepts_only_local_host_names(preview: Preview, host: str) -> None:
     for path in ("/", "/frame", "/version"):
-        answer = ask(preview.url, "GET", path, headers={"host": host})
+        answer = send_request(preview.url, "GET", path, headers={"host": host, **COOKIE})
         assert answer.status == 421
         assert "Mei" not in answer.text
 
 
+@pytest.mark.parametrize(
+    "headers", [{}, {"cookie": f"{ACCESS.cookie_name}=another"}, {"cookie": "preview=a-secret"}]
+)
+def test_another_user_of_the_machine_sees_nothing(preview: Preview, headers: dict[str, str]) -> None:
+    for path in (
+        "/",
+        "/frame",
+        "/version",
+        "/?token=another",
+        "/frame?token=a-secret",
+        "/?for=mei@example.org",
+    ):
+        answer = send_request(preview.url, "GET", path, headers=headers)
+        assert answer.status == 403
+        assert "open the address that mailer preview has printed" in answer.text
+        assert "example.org" not in answer.text.replace("news@example.org", "")
+        assert "October" not in answer.text
+        assert answer.headers["content-security-policy"] == PREVIEW_POLICY
+
+
+def test_the_printed_address_opens_it_and_leaves_no_secret_in_the_bar(preview: Preview) -> None:
+    url = ACCESS.make_url(preview.url)
+    first = send_request(
+        preview.url, "GET", url.removeprefix(preview.url) + "&show=phone&for=mei%40example.org"
+    )
+    assert (first.status, first.headers["location"]) == (303, "/?show=phone&for=mei%40example.org")
+    cookie = first.headers["set-cookie"]
+    assert cookie.startswith(f"{ACCESS.cookie_name}=a-secret; ")
+    assert {"HttpOnly", "Path=/", "SameSite=lax"} <= set(cookie.split("; "))
+    assert first.headers["cache-control"] == "no-store"
+    assert PreviewAccess().cookie_name != PreviewAccess().cookie_name
+    assert "secret" not in repr(ACCESS)
+
+
+def test_the_page_that_opens_the_browser_is_for_its_owner(tmp_path: Path) -> None:
+    path = write_opening_page(tmp_path / "outbox", "http://127.0.0.1:1/?token=a&b")
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    assert 'content="0; url=http://127.0.0.1:1/?token=a&amp;b"' in path.read_text()
+
+
 def test_it_takes_nothing(preview: Preview) -> None:
     for method in ("POST", "PUT", "DELETE"):
-        headers = {"sec-fetch-site": "same-origin"}
-        assert ask(preview.url, method, "/", headers=headers).status == 405
-        assert ask(preview.url, method, "/").status == 403
+        headers = {"sec-fetch-site": "same-origin", **COOKIE}
+        assert send_request(preview.url, method, "/", headers=headers).status == 405
+        assert send_request(preview.url, method, "/", headers=COOKIE).status == 403
 
 
-def test_looking_changes_neither_the_list_nor_the_files(workspace: Workspace, database: str) -> None:
+def test_viewing_changes_neither_the_database_nor_the_files(workspace: Workspace, database: str) -> None:
     workspace = open_workspace(workspace.root, environ={"MAILER_DATABASE__URL": database})
     draft = Draft(workspace.editions / "2021-2")
-    app = create_preview_app(workspace, "2021-2", clock=lambda: NOW)
+    app = create_preview_app(workspace, "2021-2", access=ACCESS, clock=lambda: NOW)
     with opened_engine(workspace) as engine, served(app) as running:
         preview = Preview(workspace, engine, draft, running.url)
         before, files = dump_tables(engine), list_files(workspace.root)
@@ -283,7 +330,7 @@ def list_files(folder: Path) -> set[str]:
     return {str(path) for path in folder.rglob("*") if not path.name.endswith(("-wal", "-shm"))}
 
 
-def test_a_view_is_its_address() -> None:
+def test_a_view_is_encoded_in_its_url() -> None:
     view = PreviewQuery(
         show=ShownWindows.phone,
         scheme=ColourScheme.dark,
@@ -305,11 +352,11 @@ def test_a_view_is_its_address() -> None:
 @pytest.mark.parametrize(
     "query", [{"n": "0"}, {"n": "-1"}, {"n": "9" * 30}, {"n": "²"}, {"show": "all"}, {"scheme": ""}]
 )
-def test_a_view_that_makes_no_sense_is_the_usual_one(query: dict[str, str]) -> None:
+def test_an_invalid_view_is_the_default_one(query: dict[str, str]) -> None:
     assert parse_query(query) == PreviewQuery()
 
 
-def test_a_hole_that_nothing_fills_is_an_error_like_any_other(preview: Preview) -> None:
+def test_an_unknown_merge_tag_is_shown_as_an_error(preview: Preview) -> None:
     own = preview.workspace.root / "templates" / "email" / "blocks"
     own.mkdir(parents=True)
     (own / "logo.mjml.j2").write_text("<mj-text><p>@@surprise@@</p></mj-text>", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The readers' pages, asked over a real connection."""
+"""The readers' pages, requested over a real connection."""
 
 import html
 import re
@@ -21,7 +21,16 @@ from mailer.workspace import Workspace, open_workspace
 from subscribers.consent.status_changes import suppress
 from subscribers.models import ConsentRecord, Status
 from subscribers.tokens import LinkPurpose
-from tests.web.site import NOW, Answer, add_reader, ask, dump_tables, find_reader, opened_engine, served
+from tests.web.site import (
+    NOW,
+    HttpResponse,
+    add_reader,
+    dump_tables,
+    find_reader,
+    opened_engine,
+    send_request,
+    served,
+)
 
 FORM = {"content-type": "application/x-www-form-urlencoded"}
 OWN_FORM = {**FORM, "sec-fetch-site": "same-origin"}
@@ -44,11 +53,11 @@ class Site:
     def add(self, email: str, **details: object) -> str:
         return add_reader(self.engine, self.workspace.keys, email, **details)  # type: ignore[arg-type]
 
-    def get(self, path: str, **headers: str) -> Answer:
-        return ask(self.url, "GET", path, headers=headers)
+    def get(self, path: str, **headers: str) -> HttpResponse:
+        return send_request(self.url, "GET", path, headers=headers)
 
-    def post(self, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
-        return ask(self.url, "POST", path, body, FORM if headers is None else headers)
+    def post(self, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> HttpResponse:
+        return send_request(self.url, "POST", path, body, FORM if headers is None else headers)
 
     def status(self, email: str = "mei.lin@example.org") -> Status:
         return find_reader(self.engine, email).status
@@ -64,13 +73,13 @@ def site(workspace: Workspace) -> Iterator[Site]:
         yield Site(workspace, engine, running.url)
 
 
-def words_of(answer: Answer) -> str:
+def words_of(answer: HttpResponse) -> str:
     """What a person reads on the page."""
     text = re.sub(r"<(style|script|head)\b.*?</\1>", " ", answer.text, flags=re.DOTALL)
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
 
 
-def has_all(answer: Answer, words: str) -> bool:
+def has_all(answer: HttpResponse, words: str) -> bool:
     """Whether the page says every sentence that a consent record claims it says."""
     return all(sentence in words_of(answer) for sentence in re.split(r"(?<=[.?]) ", words))
 
@@ -78,7 +87,7 @@ def has_all(answer: Answer, words: str) -> bool:
 @pytest.mark.parametrize(
     ("asked", "own", "said"), [("mn", "", "en"), ("en", "", ""), ("en", "fr", "fr"), ("fr", "fr", "")]
 )
-def test_what_the_office_wrote_is_said_in_its_own_language(
+def test_text_by_the_office_is_marked_with_its_language(
     workspace: Workspace, asked: str, own: str, said: str
 ) -> None:
     environ = {"MAILER_SENDER__LANGUAGE": own, "MAILER_WEB__SIGN_UP": "true"}
@@ -100,7 +109,7 @@ def test_what_the_office_wrote_is_said_in_its_own_language(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-def test_looking_at_any_page_changes_nothing(workspace: Workspace, database: str, method: str) -> None:
+def test_viewing_any_page_changes_nothing(workspace: Workspace, database: str, method: str) -> None:
     workspace = open_workspace(workspace.root, environ={"MAILER_DATABASE__URL": database})
     with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
         site = Site(workspace, engine, running.url)
@@ -108,20 +117,20 @@ def test_looking_at_any_page_changes_nothing(workspace: Workspace, database: str
         before = dump_tables(engine)
         for token in (site.token, gone, "wrong"):
             for path in ("/u/{}", "/u/{}/undo", "/p/{}", "/u/{}?undo=1", "/e/{}/en", "/media/{}"):
-                assert ask(running.url, method, path.format(token)).status in {200, 404}
+                assert send_request(running.url, method, path.format(token)).status in {200, 404}
         for path in ("/", "/e/", "/healthz", "/favicon.ico", "/static/site.css", "/nothing"):
-            ask(running.url, method, path)
+            send_request(running.url, method, path)
         assert dump_tables(engine) == before
 
 
-def test_head_is_get_without_its_body(site: Site) -> None:
+def test_head_is_get_without_the_body(site: Site) -> None:
     for path in (f"/u/{site.token}", f"/p/{site.token}", "/", "/u/wrong", "/healthz"):
-        got, head = site.get(path), ask(site.url, "HEAD", path)
+        got, head = site.get(path), send_request(site.url, "HEAD", path)
         assert (head.status, head.body) == (got.status, b"")
         assert {**head.headers, "date": ""} == {**got.headers, "date": ""}
 
 
-def test_the_page_names_its_reader_without_giving_the_address_away(site: Site) -> None:
+def test_the_page_identifies_its_reader_without_revealing_the_address(site: Site) -> None:
     for path in (f"/u/{site.token}", f"/p/{site.token}"):
         page = site.get(path)
         assert "m…@e…org" in words_of(page)
@@ -129,7 +138,7 @@ def test_the_page_names_its_reader_without_giving_the_address_away(site: Site) -
         assert "Mei" not in page.text
 
 
-def test_a_page_of_a_reader_is_kept_nowhere_and_passed_on_nowhere(site: Site) -> None:
+def test_a_readers_page_is_not_cached_and_sends_no_referrer(site: Site) -> None:
     headers = site.get(f"/u/{site.token}").headers
     assert headers["cache-control"] == "no-store"
     assert headers["referrer-policy"] == "no-referrer"
@@ -141,7 +150,7 @@ def test_a_page_of_a_reader_is_kept_nowhere_and_passed_on_nowhere(site: Site) ->
     assert "strict-transport-security" not in headers
 
 
-def test_an_https_site_says_so_to_browsers(workspace: Workspace) -> None:
+def test_an_https_site_sends_hsts(workspace: Workspace) -> None:
     environ = {"MAILER_WEB__BASE_URL": "https://news.example.org/letters"}
     workspace = open_workspace(workspace.root, environ=environ)
     with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
@@ -154,7 +163,7 @@ def test_an_https_site_says_so_to_browsers(workspace: Workspace) -> None:
         assert saved.status == 200
 
 
-def test_no_page_is_heavy_and_none_has_a_script(site: Site) -> None:
+def test_every_page_is_small_and_without_scripts(site: Site) -> None:
     for path in (f"/u/{site.token}", f"/p/{site.token}", "/", "/u/wrong"):
         page = site.get(path)
         assert "<script" not in page.text
@@ -173,7 +182,7 @@ def test_no_page_is_heavy_and_none_has_a_script(site: Site) -> None:
         (ONE_CLICK_PARTS, "multipart/form-data; boundary=b"),
     ],
 )
-def test_one_click_works_without_cookie_or_context_in_both_encodings(
+def test_one_click_works_without_cookies_in_both_encodings(
     site: Site, body: bytes, content_type: str
 ) -> None:
     headers = {"content-type": content_type, "origin": "https://mail.example", "sec-fetch-site": "cross-site"}
@@ -184,14 +193,14 @@ def test_one_click_works_without_cookie_or_context_in_both_encodings(
     assert (record.method, record.source) == ("one-click", "campaign 7")
 
 
-def test_one_click_repeated_ten_times_is_one_leaving(site: Site) -> None:
+def test_ten_repeated_one_clicks_unsubscribe_once(site: Site) -> None:
     answers = [site.post(f"/u/{site.token}", ONE_CLICK) for _ in range(10)]
     assert {answer.status for answer in answers} == {200}
     assert len({answer.body for answer in answers}) == 1
     assert len(site.records()) == 1
 
 
-def test_one_click_ten_times_at_once_is_one_leaving(site: Site) -> None:
+def test_ten_concurrent_one_clicks_unsubscribe_once(site: Site) -> None:
     statuses: list[int] = []
     threads = [
         threading.Thread(target=lambda: statuses.append(site.post(f"/u/{site.token}", ONE_CLICK).status))
@@ -206,13 +215,13 @@ def test_one_click_ten_times_at_once_is_one_leaving(site: Site) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"\xff\xfe%%%", b"a=b&" * 500, b"--b\r\nbroken"])
-def test_a_wish_to_leave_is_granted_however_it_is_written(site: Site, body: bytes) -> None:
+def test_an_unsubscribe_works_whatever_its_body(site: Site, body: bytes) -> None:
     answer = site.post(f"/u/{site.token}", body, {"content-type": "multipart/form-data"})
     assert answer.status == 200
     assert site.status() is Status.unsubscribed
 
 
-def test_the_button_records_the_words_the_page_says(site: Site) -> None:
+def test_the_consent_record_has_the_wording_of_the_page(site: Site) -> None:
     assert has_all(site.get(f"/u/{site.token}"), UNSUBSCRIBE_WORDING)
     answer = site.post(f"/u/{site.token}", b"", OWN_FORM)
     assert "You are unsubscribed" in words_of(answer)
@@ -220,7 +229,7 @@ def test_the_button_records_the_words_the_page_says(site: Site) -> None:
     assert (record.method, record.wording) == ("page", UNSUBSCRIBE_WORDING)
 
 
-def test_leaving_can_be_undone(site: Site) -> None:
+def test_an_unsubscribe_can_be_undone(site: Site) -> None:
     left = site.post(f"/u/{site.token}", b"", OWN_FORM)
     assert has_all(left, UNDO_WORDING)
     assert f'action="/u/{site.token}/undo"' in left.text
@@ -231,7 +240,7 @@ def test_leaving_can_be_undone(site: Site) -> None:
     assert [record.wording for record in site.records()] == [UNSUBSCRIBE_WORDING, UNDO_WORDING]
 
 
-def test_whoever_left_is_told_and_may_come_back(site: Site) -> None:
+def test_an_unsubscribed_reader_is_told_and_can_resubscribe(site: Site) -> None:
     token = site.add("gone@example.org", status=Status.unsubscribed)
     page = site.get(f"/u/{token}")
     assert "You are not subscribed" in words_of(page)
@@ -242,7 +251,7 @@ def test_whoever_left_is_told_and_may_come_back(site: Site) -> None:
     assert site.records()[0].wording == RESUBSCRIBE_WORDING
 
 
-def test_an_erased_reader_gets_no_mail_and_is_told_so(site: Site) -> None:
+def test_an_erased_reader_cannot_resubscribe(site: Site) -> None:
     token = site.add("erased-1@invalid", status=Status.erased)
     for answer in (site.get(f"/u/{token}"), site.post(f"/u/{token}", ONE_CLICK)):
         assert answer.status == 200
@@ -253,7 +262,7 @@ def test_an_erased_reader_gets_no_mail_and_is_told_so(site: Site) -> None:
     assert site.status("erased-1@invalid") is Status.erased
 
 
-def test_an_address_the_team_barred_finds_no_way_back(site: Site) -> None:
+def test_an_address_suppressed_by_the_team_cannot_resubscribe(site: Site) -> None:
     with Session(site.engine) as session:
         suppress(
             session,
@@ -271,7 +280,7 @@ def test_an_address_the_team_barred_finds_no_way_back(site: Site) -> None:
 # --- tokens -------------------------------------------------------------------------------------------------
 
 
-def test_every_wrong_token_gets_the_same_answer(site: Site) -> None:
+def test_every_invalid_token_gets_the_same_response(site: Site) -> None:
     flipped = [
         site.token[:place] + "AB"[site.token[place] == "A"] + site.token[place + 1 :] for place in range(39)
     ]
@@ -294,7 +303,7 @@ def test_every_wrong_token_gets_the_same_answer(site: Site) -> None:
     answers = set()
     for token in wrong:
         for method, path in (("GET", "/u/"), ("POST", "/u/"), ("GET", "/p/")):
-            answer = ask(site.url, method, f"{path}{token}")
+            answer = send_request(site.url, method, f"{path}{token}")
             fields = {
                 name: value
                 for name, value in answer.headers.items()
@@ -306,7 +315,7 @@ def test_every_wrong_token_gets_the_same_answer(site: Site) -> None:
     assert dump_tables(site.engine) == before
 
 
-def test_no_path_breaks_the_site(site: Site) -> None:
+def test_no_path_causes_a_server_error(site: Site) -> None:
     @settings(max_examples=150, deadline=None)
     @given(
         prefix=st.sampled_from(["/u/", "/p/", "/e/", "/media/", "/static/", "/", "/e/x/"]),
@@ -324,7 +333,7 @@ def test_no_path_breaks_the_site(site: Site) -> None:
             else "".join(f"%{byte:02x}" for byte in char.encode("utf-8", "surrogatepass"))
             for char in rest
         )
-        answer = ask(site.url, method, path)
+        answer = send_request(site.url, method, path)
         assert answer.status < 500, path
         assert "suppression" not in answer.body.decode("utf-8", "replace")
 
@@ -334,7 +343,7 @@ def test_no_path_breaks_the_site(site: Site) -> None:
 @pytest.mark.parametrize(
     "variant", ["/U/{}", "/u/{}/", "//u/{}", "/u//{}", "/u%2f{}", "/%75%2f{}", "/u/{};x", "/u/{}%2fundo"]
 )
-def test_a_path_written_otherwise_is_no_page_for_anybody(site: Site, variant: str) -> None:
+def test_a_path_in_another_spelling_is_not_found(site: Site, variant: str) -> None:
     before = dump_tables(site.engine)
     path = variant.format(site.token)
     assert site.get(path).status == 404
@@ -342,12 +351,12 @@ def test_a_path_written_otherwise_is_no_page_for_anybody(site: Site, variant: st
     assert dump_tables(site.engine) == before
 
 
-def test_other_methods_are_not_allowed_and_the_answer_says_which_are(site: Site) -> None:
-    answer = ask(site.url, "PUT", f"/u/{site.token}", b"", OWN_FORM)
+def test_other_methods_are_not_allowed_and_the_response_says_which_are(site: Site) -> None:
+    answer = send_request(site.url, "PUT", f"/u/{site.token}", b"", OWN_FORM)
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD, POST")
     for method in ("DELETE", "PATCH", "OPTIONS", "TRACE"):
-        assert ask(site.url, method, f"/p/{site.token}", headers=OWN_FORM).status == 405
-    assert ask(site.url, "POST", "/e/", headers=OWN_FORM).headers["allow"] == "GET, HEAD"
+        assert send_request(site.url, method, f"/p/{site.token}", headers=OWN_FORM).status == 405
+    assert send_request(site.url, "POST", "/e/", headers=OWN_FORM).headers["allow"] == "GET, HEAD"
     assert site.status() is Status.active
 
 
@@ -366,15 +375,15 @@ def test_preferences_are_shown_and_saved(site: Site) -> None:
     assert (reader.country, reader.language) == ("MN", "zh")
 
 
-def test_a_rest_is_confirmed_with_its_day(site: Site) -> None:
+def test_a_pause_is_confirmed_with_its_date(site: Site) -> None:
     filled = FILLED.replace("every", "pause") + "2026-12-24"
     with served(create_app(site.workspace, clock=lambda: NOW)) as running:
-        saved = ask(running.url, "POST", f"/p/{site.token}", filled.encode(), OWN_FORM)
+        saved = send_request(running.url, "POST", f"/p/{site.token}", filled.encode(), OWN_FORM)
     assert "We will send you nothing until 24 December 2026." in words_of(saved)
     assert site.status() is Status.paused
 
 
-def test_a_form_with_a_fault_comes_back_whole_with_the_fault_at_its_field(site: Site) -> None:
+def test_an_invalid_form_is_shown_again_with_the_errors_at_their_fields(site: Site) -> None:
     before = dump_tables(site.engine)
     filled = (
         FILLED.replace("Mei+Lin", "%3Cb%3EM%3C%2Fb%3E").replace("MN", "XX").replace("every", "pause")
@@ -394,7 +403,7 @@ def test_a_form_with_a_fault_comes_back_whole_with_the_fault_at_its_field(site: 
     assert dump_tables(site.engine) == before
 
 
-def test_a_name_is_never_more_than_a_name(site: Site) -> None:
+def test_a_name_is_always_escaped(site: Site) -> None:
     for name in (
         "<script>alert(1)</script>",
         '"><img src=x onerror=alert(1)>',
@@ -408,7 +417,7 @@ def test_a_name_is_never_more_than_a_name(site: Site) -> None:
         assert f'value="{html.escape(name).replace("&#x27;", "&#39;").replace("&quot;", "&#34;")}"' in page
 
 
-def test_who_holds_a_forwarded_link_learns_how_a_name_begins_and_no_more(site: Site) -> None:
+def test_a_forwarded_link_reveals_only_how_a_name_begins(site: Site) -> None:
     assert "Lin" not in site.get(f"/p/{site.token}").text
     saved = site.post(f"/p/{site.token}", FILLED.replace("Mei+Lin", "").encode(), OWN_FORM)
     assert "Saved." in words_of(saved)
@@ -426,7 +435,7 @@ def test_who_holds_a_forwarded_link_learns_how_a_name_begins_and_no_more(site: S
         {**FORM, "origin": "https://evil.example"},
     ],
 )
-def test_preferences_are_saved_from_our_own_page_only(site: Site, headers: dict[str, str]) -> None:
+def test_preferences_can_only_be_saved_from_our_own_page(site: Site, headers: dict[str, str]) -> None:
     before = dump_tables(site.engine)
     assert site.post(f"/p/{site.token}", FILLED.encode(), headers).status == 403
     assert dump_tables(site.engine) == before
@@ -435,7 +444,7 @@ def test_preferences_are_saved_from_our_own_page_only(site: Site, headers: dict[
 @pytest.mark.parametrize(
     "content_type", ["text/plain", "application/json", "multipart/form-data; boundary=b", ""]
 )
-def test_preferences_take_the_forms_own_encoding_only(site: Site, content_type: str) -> None:
+def test_preferences_accept_only_the_encoding_of_our_form(site: Site, content_type: str) -> None:
     headers = {"sec-fetch-site": "same-origin", "content-type": content_type}
     assert site.post(f"/p/{site.token}", FILLED.encode(), headers).status == 415
 
@@ -449,10 +458,10 @@ def test_a_body_larger_than_any_form_is_refused(site: Site) -> None:
     assert dump_tables(site.engine) == before
 
 
-def test_a_body_that_grows_past_the_limit_without_saying_so_is_refused(site: Site) -> None:
+def test_a_chunked_body_over_the_limit_is_refused(site: Site) -> None:
     chunk = b"4000\r\n" + b"x" * 0x4000 + b"\r\n"
     headers = {**OWN_FORM, "transfer-encoding": "chunked"}
-    answer = ask(site.url, "POST", f"/u/{site.token}", chunk * 5 + b"0\r\n\r\n", headers)
+    answer = send_request(site.url, "POST", f"/u/{site.token}", chunk * 5 + b"0\r\n\r\n", headers)
     assert answer.status == 413
     assert site.status() is Status.active
 
@@ -460,20 +469,20 @@ def test_a_body_that_grows_past_the_limit_without_saying_so_is_refused(site: Sit
 # --- what goes wrong ----------------------------------------------------------------------------------------
 
 
-def test_an_error_repeats_nothing_and_tells_nothing(site: Site) -> None:
+def test_an_error_page_repeats_nothing_from_the_request(site: Site) -> None:
     answer = site.get("/%3Cscript%3Ealert(1)%3C/script%3E?q=%3Cscript%3E")
     assert answer.status == 404
     assert "alert" not in answer.text
     assert "news@example.org" in answer.text
 
 
-def test_a_failure_of_ours_is_one_plain_page_under_the_same_guard(
+def test_an_internal_error_is_a_plain_page_with_the_same_headers(
     site: Site, caplog: pytest.LogCaptureFixture
 ) -> None:
     (site.workspace.root / "mailer.db").rename(site.workspace.root / "gone.db")
     with served(create_app(site.workspace)) as running:
-        answer = ask(running.url, "GET", f"/p/{site.token}")
-        health = ask(running.url, "GET", "/healthz")
+        answer = send_request(running.url, "GET", f"/p/{site.token}")
+        health = send_request(running.url, "GET", "/healthz")
     assert answer.status == 500
     assert "This is our fault" in words_of(answer)
     assert not re.search(r"Traceback|sqlite|SELECT|subscriber", answer.text, re.IGNORECASE)
@@ -483,12 +492,12 @@ def test_a_failure_of_ours_is_one_plain_page_under_the_same_guard(
     assert site.token not in caplog.text
 
 
-def test_health_is_told_in_one_word(site: Site) -> None:
+def test_the_health_check_returns_ok(site: Site) -> None:
     answer = site.get("/healthz")
     assert (answer.status, answer.text) == (200, "ok\n")
 
 
-def test_files_carry_their_hash_and_the_right_type(site: Site) -> None:
+def test_static_files_have_a_hash_in_their_name_and_the_right_type(site: Site) -> None:
     page = site.get("/").text
     for file, media_type in re.findall(r'href="(/static/[^"]+\.(css|svg))"', page):
         answer = site.get(file)
@@ -499,7 +508,7 @@ def test_files_carry_their_hash_and_the_right_type(site: Site) -> None:
         assert site.get(f"/static/{name}").status == 404
 
 
-def test_there_is_no_way_to_the_inside(site: Site) -> None:
+def test_internal_files_and_documentation_are_not_served(site: Site) -> None:
     for path in (
         "/docs",
         "/redoc",
@@ -514,7 +523,7 @@ def test_there_is_no_way_to_the_inside(site: Site) -> None:
         assert site.get(path).status == 404
 
 
-def test_the_templates_hold_no_script_and_no_style_of_their_own() -> None:
+def test_the_templates_contain_no_inline_scripts_or_styles() -> None:
     for template in (*TEMPLATE_FOLDER.glob("*.html"), *TEMPLATE_FOLDER.glob("partials/*.html")):
         text = template.read_text(encoding="utf-8")
         assert not re.search(r"\son\w+=|\sstyle=|<style|javascript:|\|\s*safe", text), template

@@ -32,7 +32,7 @@ def read(path: Path) -> list[tuple[int, tuple[str, ...]]]:
     return [(row.number, row.cells) for row in read_rows(path)]
 
 
-def test_every_file_of_csv_spectrum_reads_as_its_authors_say() -> None:
+def test_every_file_of_csv_spectrum_is_read_as_its_authors_specify() -> None:
     if not CORPUS.is_dir():
         pytest.skip("csv-spectrum is not here")
     paths = sorted((CORPUS / "csvs").glob("*.csv"))
@@ -85,7 +85,7 @@ NAMES = {
 
 
 @pytest.mark.parametrize("encoding", NAMES)
-def test_the_encoding_is_found_by_the_few_cells_that_tell_it(tmp_path: Path, encoding: str) -> None:
+def test_the_encoding_is_detected_from_a_few_cells(tmp_path: Path, encoding: str) -> None:
     # Three names among three hundred rows of ASCII: what the whole file would hide from a detector.
     lines = ["email,name", *(f"p{number}@example.org,Person {number}" for number in range(300))]
     lines += [f"n{number}@example.org,{name}" for number, name in enumerate(NAMES[encoding])]
@@ -101,13 +101,13 @@ def test_a_single_foreign_letter_is_taken_for_windows_1252(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-8-sig", "utf-8"])
-def test_unicode_is_known_for_certain_with_or_without_its_mark(tmp_path: Path, encoding: str) -> None:
+def test_unicode_is_detected_with_or_without_a_byte_order_mark(tmp_path: Path, encoding: str) -> None:
     path = write(tmp_path, "email,name\na@example.org,陈\n".encode(encoding))
     assert detect_encoding(make_file_source(path)).certain
     assert read(path) == [(1, ("email", "name")), (2, ("a@example.org", "陈"))]
 
 
-def test_one_broken_byte_does_not_turn_a_whole_file_into_something_else(tmp_path: Path) -> None:
+def test_one_invalid_byte_does_not_change_the_encoding_of_a_whole_file(tmp_path: Path) -> None:
     text = "email,name\na@example.org,陈\nb@example.org,Zoë\n".encode() + b"c@example.org,Jos\xe9\n"
     with pytest.raises(ImportFileError, match=r"line 4 contains bytes that are not UTF-8, .*--encoding"):
         read(write(tmp_path, text))
@@ -121,7 +121,7 @@ def test_one_broken_byte_does_not_turn_a_whole_file_into_something_else(tmp_path
         ("ascii", "line 2 is not ASCII"),
     ],
 )
-def test_an_encoding_that_a_person_names_is_proven(tmp_path: Path, wanted: str, reason: str) -> None:
+def test_an_encoding_given_by_a_person_is_checked(tmp_path: Path, wanted: str, reason: str) -> None:
     path = write(tmp_path, "email,name\na@example.org,José\n".encode("cp1252"))
     with pytest.raises(ImportFileError, match=reason):
         detect_encoding(make_file_source(path), wanted=wanted)
@@ -145,7 +145,7 @@ def test_a_line_longer_than_any_row_is_refused_before_it_fills_the_memory(tmp_pa
         ('"email,name\n' + "a@example.org,Ann\n" * 20_000, 1, "opened in this row and never closed"),
     ],
 )
-def test_quotation_marks_that_do_not_match_are_refused_with_the_row(
+def test_unbalanced_quotation_marks_are_refused_with_the_row(
     tmp_path: Path, text: str, row: int, reason: str
 ) -> None:
     with pytest.raises(ImportFileError, match=reason) as caught:
@@ -153,7 +153,7 @@ def test_quotation_marks_that_do_not_match_are_refused_with_the_row(
     assert caught.value.row == row
 
 
-def test_quotation_marks_inside_a_plain_cell_are_text(tmp_path: Path) -> None:
+def test_quotation_marks_inside_an_unquoted_cell_are_text(tmp_path: Path) -> None:
     assert (
         read(write(tmp_path, 'email,organisation\na@b.org,Acme "Best" Ltd\n'))[1][1][1] == 'Acme "Best" Ltd'
     )
@@ -164,3 +164,55 @@ def test_a_file_that_cannot_be_opened_is_refused(tmp_path: Path) -> None:
         read(tmp_path / "nothing.csv")
     with pytest.raises(ImportFileError, match="cannot be read"):
         read(tmp_path)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "cp1252"])
+@pytest.mark.parametrize("declared", ["sep=;", '"sep=;"', "SEP=;", "sep=;;;"])
+def test_a_first_line_that_declares_the_delimiter_is_read_and_counted(
+    tmp_path: Path, encoding: str, declared: str
+) -> None:
+    text = f"{declared}\r\nE-post;Namn\r\nann@example.org;Åsa, Li\r\n"
+    assert read(write(tmp_path, text.encode(encoding))) == [
+        (2, ("E-post", "Namn")),
+        (3, ("ann@example.org", "Åsa, Li")),
+    ]
+
+
+@pytest.mark.parametrize("declared", ["sep=\t", "sep=\\t"])
+@pytest.mark.parametrize("end", ["\n", "\r"])
+def test_the_declared_delimiter_may_be_a_tab(tmp_path: Path, declared: str, end: str) -> None:
+    text = end.join([declared, "email\tname;a", "ann@example.org\tAnn;b", ""])
+    assert read(write(tmp_path, text))[1] == (3, ("ann@example.org", "Ann;b"))
+
+
+def test_a_first_line_that_only_begins_like_a_declaration_is_a_row(tmp_path: Path) -> None:
+    # So many tabs that a pattern which may take them in two ways would never end.
+    assert read(write(tmp_path, "sep=" + "\t" * 60 + "x\nann@example.org\n"))[0][1][-1] == "x"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # Commas in the header, in a title and in every name; a title with neither; a column of notes.
+        '"Name, first and last";"E-mail, work"\n"Li, Ann";ann@example.org\n"Li, Bo";bo@example.org\n',
+        "Partners, friends, press, as of March\n\nName;Mail\nAnn;ann@example.org\nBo;bo@example.org\n",
+        "Our list\nName;Mail\nLi, Ann;ann@example.org\nLi, Bo;bo@example.org\n",
+        "Mail;Notes\nann@example.org;a, b, c\nbo@example.org;d, e, f\ncy@example.org;\n",
+        "Name;Mail\nLi, Ann;Ann Li <ann@example.org>\nBo;Bo <bo@example.org>\n",
+        "Name;Mail\n",
+    ],
+)
+def test_the_delimiter_is_the_one_that_fits_the_rows(tmp_path: Path, text: str) -> None:
+    assert detect_delimiter(make_file_source(write(tmp_path, text)), "utf-8") == ";"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "email\nann@example.org; ann2@example.org\nbo@example.org; bo2@example.org\n",
+        "email,name,notes\nann@example.org; ann2@example.org,Ann,a;b\n",
+        "email\nann@example.org\n",
+    ],
+)
+def test_several_addresses_in_a_cell_are_no_columns(tmp_path: Path, text: str) -> None:
+    assert detect_delimiter(make_file_source(write(tmp_path, text)), "utf-8") == ","

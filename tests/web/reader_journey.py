@@ -1,4 +1,4 @@
-"""A walk through every page a reader can come to, as somebody with a phone makes it."""
+"""A reader's journey through every page, as on a phone."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,14 +11,14 @@ from mailer.selfservice.form_token import make_form_token
 from mailer.workspace import Workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose
-from tests.web.site import add_reader, issue
+from tests.web.site import add_reader, issue_link_token
 
 Step = Callable[[], object]
 
 
 @dataclass
-class Walk:
-    """One walk in one language. It makes its own readers, so that walks do not meet."""
+class ReaderJourney:
+    """One journey in one language. It adds its own readers, so journeys do not affect each other."""
 
     workspace: Workspace
     engine: Engine
@@ -27,30 +27,30 @@ class Walk:
     language: str
     name: str
 
-    def take(self) -> Iterator[str]:
-        """Show one page after another, each under its name, and wait there while it is looked at."""
+    def visit_pages(self) -> Iterator[str]:
+        """Open one page after another, and yield the name of each while it is shown."""
         for name, step in self._steps():
             step()
             yield name
 
     def _steps(self) -> Iterator[tuple[str, Step]]:
-        yield from self._leaving()
-        yield from self._choosing()
-        yield from self._errands()
-        yield from self._joining()
+        yield from self._unsubscribe()
+        yield from self._set_preferences()
+        yield from self._request_data()
+        yield from self._sign_up()
         yield "editions", lambda: self._open("/e/")
         yield "edition", lambda: self._open("/e/2021-2/en")
         yield "not found", lambda: self._open("/u/wrong")
 
-    def _leaving(self) -> Iterator[tuple[str, Step]]:
+    def _unsubscribe(self) -> Iterator[tuple[str, Step]]:
         token = self._reader("leaves", name="Mei Lin")
         yield "unsubscribe", lambda: self._open(f"/u/{token}")
         yield "unsubscribed", self._press
-        yield "reason_recorded", self._answer_why
+        yield "reason_recorded", self._give_reason
         yield "not_subscribed", lambda: self._open(f"/u/{token}")
         yield "resubscribed", self._press
 
-    def _choosing(self) -> Iterator[tuple[str, Step]]:
+    def _set_preferences(self) -> Iterator[tuple[str, Step]]:
         token = self._reader("chooses", name="Mei Lin", country="MN", sectors=("education",))
         yield "preferences", lambda: self._open(f"/p/{token}")
         yield "preferences with a fault", self._pause_without_a_day
@@ -64,7 +64,7 @@ class Walk:
         gone = self._reader("gone", status=Status.unsubscribed)
         yield "preferences of somebody gone", lambda: self._open(f"/p/{gone}")
 
-    def _errands(self) -> Iterator[tuple[str, Step]]:
+    def _request_data(self) -> Iterator[tuple[str, Step]]:
         self._reader("moves")
         yield "change_address", lambda: self._open(f"/d/address/{self._link('moves', LinkPurpose.address)}")
         yield (
@@ -89,12 +89,12 @@ class Walk:
         yield "erased", self._press
         yield "expired_link", lambda: self._open(f"/d/erase/{erasing}")
 
-    def _joining(self) -> Iterator[tuple[str, Step]]:
+    def _sign_up(self) -> Iterator[tuple[str, Step]]:
         yield "sign_up", lambda: self._open("/subscribe")
-        # A stamp of the future is younger than any age, so this holds however slow the machine is.
-        yield "sign_up too soon", lambda: self._write_an_address("new@example.org", minutes=-1)
-        yield "sign_up with a fault", lambda: self._write_an_address("nonsense")
-        yield "sign_up asked for", lambda: self._write_an_address(f"{self.name}.asks@example.org")
+        # A stamp from the future is always too new, however slow the machine is.
+        yield "sign_up too soon", lambda: self._submit_address("new@example.org", minutes=-1)
+        yield "sign_up with a fault", lambda: self._submit_address("nonsense")
+        yield "sign_up asked for", lambda: self._submit_address(f"{self.name}.asks@example.org")
         yield "request_link", lambda: self._open("/link")
         self._reader("joins", status=Status.pending)
         yield "confirm_sign_up", lambda: self._open(f"/confirm/{self._link('joins', LinkPurpose.confirm)}")
@@ -108,7 +108,7 @@ class Walk:
         with self.page.expect_navigation():
             self.page.locator("form button").first.click()
 
-    def _answer_why(self) -> None:
+    def _give_reason(self) -> None:
         self.page.locator("[name=reason]").nth(1).check()
         with self.page.expect_navigation():
             self.page.locator("form button").nth(1).click()
@@ -117,7 +117,7 @@ class Walk:
         self.page.locator("[value=pause]").check()
         self._press()
 
-    def _write_an_address(self, address: str, *, minutes: int = 1) -> None:
+    def _submit_address(self, address: str, *, minutes: int = 1) -> None:
         """Fill in and send the form as it would be ``minutes`` after it was shown."""
         shown = datetime.now(UTC) - timedelta(minutes=minutes)
         stamp = make_form_token(self.workspace.keys.suppression, shown)
@@ -132,4 +132,4 @@ class Walk:
         return f"{self.name}.{what}@example.org"
 
     def _link(self, what: str, purpose: LinkPurpose, detail: str = "") -> str:
-        return issue(self.engine, self.workspace.keys, self._email(what), purpose, detail=detail)
+        return issue_link_token(self.engine, self.workspace.keys, self._email(what), purpose, detail=detail)

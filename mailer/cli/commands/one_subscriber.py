@@ -1,0 +1,263 @@
+"""The ``subscribers`` commands that change one person: add, edit, tag, pause and unsubscribe."""
+
+from __future__ import annotations
+
+import getpass
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import emit_json, json_option, say
+
+if TYPE_CHECKING:
+    from sqlmodel import Session
+
+    from subscribers.consent.status_changes import ConsentContext
+    from subscribers.consent.team_changes import DetailChanges
+
+
+def _find_user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # a container's user may have no name
+        return "unknown"
+
+
+by_option = click.option(
+    "--by",
+    metavar="NAME",
+    default=_find_user,
+    show_default="the user running the command",
+    help="Who makes the change. Recorded.",
+)
+reason_option = click.option("--reason", metavar="TEXT", default="", help="Why. Recorded.")
+_DETAILS = (
+    click.option("--name", metavar="TEXT", help="Their name."),
+    click.option("--organisation", metavar="TEXT", help="Their organisation."),
+    click.option("--country", metavar="COUNTRY", help="Their country, by code or name, such as MN."),
+    click.option("--language", metavar="TAG", help="The language of their mails, such as zh-Hans."),
+    click.option("--sectors", metavar="LIST", help="The sectors they follow, such as 'education, culture'."),
+    click.option("--tags", metavar="LIST", help="Their tags, such as 'press, board'."),
+)
+
+
+def detail_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add an option for each detail of a subscriber."""
+    for option in reversed(_DETAILS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("address")
+@detail_options
+@click.option("--basis", metavar="TEXT", default="", help="Why you may write to this person. Recorded.")
+@by_option
+@json_option
+@pass_context
+def add(
+    context: CliContext, /, address: str, basis: str, by: str, as_json: bool, **details: str | None
+) -> None:
+    """Add one person to the list.
+
+    An address that must not get mail, or is on the list already, is refused. Example: mailer subscribers add
+    mei@example.org --name 'Mei Lin' --country CN --basis 'asked at the forum'
+    """
+    from subscribers.consent.team_changes import add_subscriber
+
+    workspace = context.open_workspace()
+    with context.write_session(workspace, durable=True) as session:
+        added = add_subscriber(
+            session,
+            address,
+            _read_changes(details),
+            sectors=workspace.settings.sectors,
+            key=workspace.keys.suppression,
+            **_make_record(by, basis=basis),
+        )
+        email = added.email
+        _print_person(session, email, as_json=as_json)
+    say(f"Added {email}." + ("" if basis else " No basis is recorded; some countries require one (--basis)."))
+
+
+@click.command()
+@click.argument("address")
+@detail_options
+@reason_option
+@by_option
+@json_option
+@pass_context
+def edit(
+    context: CliContext, /, address: str, reason: str, by: str, as_json: bool, **details: str | None
+) -> None:
+    """Change details of one person. An empty text removes a detail; --sectors and --tags replace them all.
+
+    Example: mailer subscribers edit mei@example.org --country JP --organisation ''
+    """
+    if all(value is None for value in details.values()):
+        raise click.UsageError("Give at least one detail to change, such as --name 'Mei Lin'.")
+    _edit(context, address, _read_changes(details), reason=reason, by=by, as_json=as_json)
+
+
+class _TagCommand(click.Command):
+    """Read ``+press -old`` as ``--add press --remove old``: a word with one hyphen is not an option here."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [_read_sign(word) for word in args])
+
+
+def _read_sign(word: str) -> str:
+    if word.startswith("+") and len(word) > 1:
+        return f"--add={word[1:]}"
+    if word.startswith("-") and not word.startswith("--") and word not in {"-", "-h"}:
+        return f"--remove={word[1:]}"
+    return word
+
+
+@click.command(cls=_TagCommand, options_metavar="[+TAG] [-TAG] [OPTIONS]")
+@click.argument("address")
+@click.option("--add", "added", multiple=True, metavar="TAG", help="Add this tag; the same as +TAG.")
+@click.option("--remove", "removed", multiple=True, metavar="TAG", help="Remove this tag; the same as -TAG.")
+@reason_option
+@by_option
+@json_option
+@pass_context
+def tag(
+    context: CliContext,
+    address: str,
+    added: tuple[str, ...],
+    removed: tuple[str, ...],
+    reason: str,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Add tags to one person, and remove others.
+
+    Example: mailer subscribers tag mei@example.org +press -old
+    """
+    from subscribers.consent.team_changes import DetailChanges
+
+    if not (added or removed):
+        raise click.UsageError("Give tags to add or remove, such as +press or -old.")
+    changes = DetailChanges(add_tags=added, remove_tags=removed)
+    _edit(context, address, changes, reason=reason, by=by, as_json=as_json)
+
+
+@click.command()
+@click.argument("address")
+@click.option(
+    "--until",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The day on which mail resumes, such as 2026-12-01.",
+)
+@click.option("--end", is_flag=True, help="End the pause now.")
+@reason_option
+@by_option
+@json_option
+@pass_context
+def pause(
+    context: CliContext,
+    address: str,
+    until: datetime | None,
+    end: bool,
+    reason: str,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Pause mail to one person until a day, or end the pause.
+
+    Example: mailer subscribers pause mei@example.org --until 2026-12-01
+    """
+    from subscribers.consent.team_changes import pause_subscriber
+
+    if (until is None) is not end:
+        raise click.UsageError("Give the day on which mail resumes with --until, or --end to end the pause.")
+    workspace, day = context.open_workspace(), None if until is None else until.date()
+    with context.write_session(workspace, durable=True) as session:
+        change = pause_subscriber(session, address, day, **_make_record(by, reason=reason))
+        _print_person(session, address, as_json=as_json)
+    now = "gets mail" if day is None else f"gets no mail until {day}"
+    say(f"{address} {now}." if change.changed else f"{address} {now} already. Nothing has changed.")
+
+
+@click.command()
+@click.argument("address")
+@reason_option
+@by_option
+@json_option
+@pass_context
+def unsubscribe(context: CliContext, address: str, reason: str, by: str, as_json: bool) -> None:
+    """Unsubscribe one person who asked you for it. No import brings them back; they can come back themselves.
+
+    Example: mailer subscribers unsubscribe mei@example.org --reason 'by telephone'
+    """
+    from subscribers.consent.team_changes import unsubscribe_address
+
+    workspace = context.open_workspace()
+    with context.write_session(workspace, durable=True) as session:
+        change = unsubscribe_address(session, address, **_make_record(by, reason=reason))
+        _print_person(session, address, as_json=as_json)
+    if change.changed:
+        say(f"{address} is unsubscribed and gets no more mail, not even of a campaign that is being sent.")
+    else:
+        say(f"{address} is {change.status} already. Nothing has changed.")
+
+
+def _edit(
+    context: CliContext, address: str, changes: DetailChanges, *, reason: str, by: str, as_json: bool
+) -> None:
+    from subscribers.consent.team_changes import edit_subscriber
+
+    workspace = context.open_workspace()
+    sectors, record = workspace.settings.sectors, _make_record(by, reason=reason)
+    with context.write_session(workspace, durable=True) as session:
+        changed = edit_subscriber(session, address, changes, sectors=sectors, **record)
+        _print_person(session, address, as_json=as_json)
+    say(f"Changed: {', '.join(sorted(changed))}." if changed else "Nothing has changed.")
+
+
+def _read_changes(details: dict[str, str | None]) -> DetailChanges:
+    from subscribers.consent.team_changes import DetailChanges
+
+    return DetailChanges(
+        name=details["name"],
+        organisation=details["organisation"],
+        country=details["country"],
+        language=details["language"],
+        sectors=_split_list(details["sectors"]),
+        tags=_split_list(details["tags"]),
+    )
+
+
+def _split_list(text: str | None) -> list[str] | None:
+    return None if text is None else text.replace(";", ",").split(",")
+
+
+def _make_record(by: str, *, reason: str = "", basis: str = "") -> ConsentContext:
+    """How the change happened, for the consent record. Whoever makes it must have a name."""
+    from subscribers.errors import DetailError
+    from subscribers.validation import clean_line
+
+    name = clean_line(by, "by")
+    if not name:
+        raise DetailError("by", "give the name of whoever makes the change; it is kept on record.")
+    why = clean_line(reason, "reason")
+    return {
+        "method": "command line",
+        "now": datetime.now(UTC),
+        "source": f"by {name}",
+        "evidence": why,
+        "basis": clean_line(basis, "basis"),
+    }
+
+
+def _print_person(session: Session, address: str, *, as_json: bool) -> None:
+    """With ``--json``, print everything stored about the person, before the session commits."""
+    from subscribers.queries import read_subscriber_details
+
+    if as_json:
+        emit_json(read_subscriber_details(session, address))

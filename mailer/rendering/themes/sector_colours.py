@@ -1,0 +1,144 @@
+"""Colours for the sectors that no theme has one for: distinct from each other, readable in light and dark.
+
+Hues are spread in OKLCH, where equal distances look equally different, which is not so in HSL: there all
+blues look dark and all yellows light.
+"""
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from mailer.rendering.themes.contrast_ratio import MIN_TEXT_CONTRAST, measure_contrast
+from mailer.rendering.themes.theme import Palette, Theme
+
+_HUES = range(0, 360, 10)
+# Three lightnesses of each hue, for dark and for light text. With these numbers, any two of 24 sectors differ
+# by 0.05 in both palettes; two lightnesses, or less chroma, come to 0.03.
+_DARK_TEXT = (0.50, 0.40, 0.30)
+_LIGHT_TEXT = (0.70, 0.80, 0.90)
+_CHROMA = 0.16
+_STEP = 0.01
+_FIXED_SECTIONS = ("feature", "centres-and-chairs", "campaigns", "office", "other")
+
+_Lab = tuple[float, float, float]
+_Pair = tuple[str, str]
+
+
+def color_sectors(theme: Theme, sectors: Sequence[str]) -> Theme:
+    """The theme with a light and a dark colour for each of ``sectors`` that it has none for.
+
+    Each is as far as possible from the colours of the other sectors and of the sections that every edition
+    has. The same sectors in the same order always have the same colours; one added at the end changes none.
+    A theme that has a colour for ``other`` alone is meant to be of one colour, and stays so.
+    """
+    missing = [sector for sector in dict.fromkeys(sectors) if sector not in theme.sections]
+    if not missing or theme.sections.keys() == {"other"}:
+        return theme
+    taken = tuple(theme.sections[key] for key in (*_FIXED_SECTIONS, *sectors) if key in theme.sections)
+    colours = _choose_colours(_list_grounds(theme.light), _list_grounds(theme.dark), taken, len(missing))
+    return replace(theme, sections={**theme.sections, **dict(zip(missing, colours, strict=True))})
+
+
+def measure_distance(one: str, other: str) -> float:
+    """How different two colours written ``#rrggbb`` look: their distance in OKLab, where black and white are
+    1 apart and about 0.02 can just be seen."""
+    return math.dist(_to_lab(one), _to_lab(other))
+
+
+def _list_grounds(palette: Palette) -> _Pair:
+    return palette.sheet, palette.page
+
+
+@lru_cache(maxsize=64)
+def _choose_colours(light: _Pair, dark: _Pair, taken: tuple[_Pair, ...], number: int) -> tuple[_Pair, ...]:
+    """``number`` pairs, each the candidate that is farthest from all before it."""
+    candidates = list(dict.fromkeys(_list_candidates(light, dark)))
+    nearest = [min(_pair_distance(candidate, pair) for pair in taken) for candidate in candidates]
+    chosen: list[_Pair] = []
+    for _ in range(number):
+        best = max(range(len(candidates)), key=nearest.__getitem__)
+        chosen.append(candidates[best])
+        nearest = [
+            min(distance, _pair_distance(candidate, candidates[best]))
+            for candidate, distance in zip(candidates, nearest, strict=True)
+        ]
+    return tuple(chosen)
+
+
+def _pair_distance(one: _Pair, other: _Pair) -> float:
+    """The distance in the palette in which the two are nearer to each other."""
+    return min(measure_distance(one[0], other[0]), measure_distance(one[1], other[1]))
+
+
+def _list_candidates(light: _Pair, dark: _Pair) -> Iterator[_Pair]:
+    for step in range(len(_DARK_TEXT)):
+        for hue in _HUES:
+            yield _find_readable(hue, step, light), _find_readable(hue, step, dark)
+
+
+def _find_readable(hue: int, step: int, grounds: _Pair) -> str:
+    """The colour of that hue which is readable on both grounds, as near as possible to the lightness of that
+    step."""
+    is_dark_text = _least_contrast("#000000", grounds) >= _least_contrast("#ffffff", grounds)
+    lightness = (_DARK_TEXT if is_dark_text else _LIGHT_TEXT)[step]
+    while True:
+        colour = _to_hex(lightness, hue)
+        if not 0 < lightness < 1 or _least_contrast(colour, grounds) >= MIN_TEXT_CONTRAST:
+            return colour
+        lightness = round(lightness + (-_STEP if is_dark_text else _STEP), 2)
+
+
+def _least_contrast(colour: str, grounds: _Pair) -> float:
+    return min(measure_contrast(colour, ground) for ground in grounds)
+
+
+def _to_hex(lightness: float, hue: int) -> str:
+    """The colour of that lightness and hue, with less chroma where a screen could not show it."""
+    chroma = _CHROMA
+    while True:
+        angle = math.radians(hue)
+        channels = _to_linear_rgb((lightness, chroma * math.cos(angle), chroma * math.sin(angle)))
+        if chroma <= 0 or all(0 <= channel <= 1 for channel in channels):
+            return "#" + "".join(f"{_encode_channel(channel):02x}" for channel in channels)
+        chroma = max(0.0, chroma - _STEP)
+
+
+# The matrices are those of https://bottosson.github.io/posts/oklab/.
+
+
+def _to_linear_rgb(lab: _Lab) -> _Lab:
+    lightness, a, b = lab
+    long = (lightness + 0.3963377774 * a + 0.2158037573 * b) ** 3
+    medium = (lightness - 0.1055613458 * a - 0.0638541728 * b) ** 3
+    short = (lightness - 0.0894841775 * a - 1.2914855480 * b) ** 3
+    return (
+        4.0767416621 * long - 3.3077115913 * medium + 0.2309699292 * short,
+        -1.2684380046 * long + 2.6097574011 * medium - 0.3413193965 * short,
+        -0.0041960863 * long - 0.7034186147 * medium + 1.7076147010 * short,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _to_lab(colour: str) -> _Lab:
+    red, green, blue = (_decode_channel(int(colour[place : place + 2], 16)) for place in (1, 3, 5))
+    long = math.cbrt(0.4122214708 * red + 0.5363325363 * green + 0.0514459929 * blue)
+    medium = math.cbrt(0.2119034982 * red + 0.6806995451 * green + 0.1073969566 * blue)
+    short = math.cbrt(0.0883024619 * red + 0.2817188376 * green + 0.6299787005 * blue)
+    return (
+        0.2104542553 * long + 0.7936177850 * medium - 0.0040720468 * short,
+        1.9779984951 * long - 2.4285922050 * medium + 0.4505937099 * short,
+        0.0259040371 * long + 0.7827717662 * medium - 0.8086757660 * short,
+    )
+
+
+def _encode_channel(linear: float) -> int:
+    """A channel from 0 to 1, linear in light, as the byte of sRGB."""
+    linear = min(max(linear, 0.0), 1.0)
+    encoded = 12.92 * linear if linear <= 0.0031308 else 1.055 * linear ** (1 / 2.4) - 0.055
+    return round(encoded * 255)
+
+
+def _decode_channel(byte: int) -> float:
+    value = byte / 255
+    return value / 12.92 if value <= 0.04045 else float(((value + 0.055) / 1.055) ** 2.4)

@@ -1,0 +1,264 @@
+"""Changes that the team makes to one subscriber: add, edit, tag, pause, unsubscribe, each with its record.
+
+Every value is checked by the functions that an import uses. Nothing here commits.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from types import MappingProxyType
+from typing import Unpack
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, SQLModel, col, delete
+
+from subscribers.address import normalise_address
+from subscribers.consent.status_changes import (
+    ConsentContext,
+    StatusChange,
+    add_consent_record,
+    change_status,
+    lock_subscriber,
+)
+from subscribers.consent.status_changes import unsubscribe as unsubscribe_subscriber
+from subscribers.consent.suppression import SuppressionKey, lock_suppressions_shared, read_suppression
+from subscribers.country import resolve_country
+from subscribers.errors import (
+    CountryError,
+    DetailError,
+    OnListError,
+    StatusError,
+    SuppressionError,
+    UnknownSubscriberError,
+)
+from subscribers.models import ConsentEvent, Status, Subscriber, SubscriberSector, SubscriberTag, Suppression
+from subscribers.queries import find_subscriber, read_sectors, read_tags
+from subscribers.validation import clean_language, clean_line, clean_sectors, clean_tags
+
+_SUPPRESSED_WHY: Mapping[ConsentEvent, str] = MappingProxyType(
+    {
+        ConsentEvent.suppressed: "the team blocked it",
+        ConsentEvent.bounced: "mail to it bounced",
+        ConsentEvent.erased: "its owner asked to be erased",
+        ConsentEvent.complained: "its owner reported our mail as spam",
+        ConsentEvent.unsubscribed: "its owner unsubscribed",
+    }
+)
+_BY_OWNER = frozenset({ConsentEvent.complained, ConsentEvent.unsubscribed})
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetailChanges:
+    """What to set, as a person wrote it; None leaves a detail as it is, and an empty text empties it.
+
+    ``sectors`` and ``tags`` replace all that there are; ``add_tags`` and ``remove_tags`` change single ones.
+    """
+
+    name: str | None = None
+    organisation: str | None = None
+    country: str | None = None
+    language: str | None = None
+    sectors: Collection[str] | None = None
+    tags: Collection[str] | None = None
+    add_tags: Collection[str] = ()
+    remove_tags: Collection[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Details:
+    """The details of a subscriber as stored."""
+
+    name: str = ""
+    organisation: str = ""
+    country: str | None = None
+    language: str | None = None
+    sectors: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+
+def add_subscriber(
+    session: Session,
+    address: str,
+    changes: DetailChanges,
+    *,
+    sectors: Collection[str],
+    key: SuppressionKey,
+    **context: Unpack[ConsentContext],
+) -> Subscriber:
+    """Add an active subscriber; ``sectors`` are the configured slugs, ``context`` has the declared basis.
+
+    Raises:
+        AddressError: ``address`` is not valid.
+        DetailError: a detail is invalid.
+        SuppressionError: the address must not get mail; the message says why and what can be done.
+        OnListError: the address is on the list already.
+    """
+    found = normalise_address(address)
+    details = _apply(_Details(), changes, sectors)
+    lock_suppressions_shared(session)
+    _refuse_known(session, found.email)
+    if suppression := read_suppression(session, key, found.email):
+        raise SuppressionError(_explain_suppression(found.email, suppression))
+    subscriber = Subscriber(
+        email=found.email,
+        envelope=found.envelope,
+        status=Status.active,
+        created_at=context["now"],
+        updated_at=context["now"],
+    )
+    session.add(subscriber)
+    try:
+        session.flush()
+    except IntegrityError as error:
+        # Somebody else has added the address since we looked.
+        raise OnListError(found.email, Status.active) from error
+    _store(session, subscriber, _Details(), details)
+    add_consent_record(session, subscriber, ConsentEvent.imported, **context)
+    return subscriber
+
+
+def edit_subscriber(
+    session: Session,
+    address: str,
+    changes: DetailChanges,
+    *,
+    sectors: Collection[str],
+    **context: Unpack[ConsentContext],
+) -> frozenset[str]:
+    """Change the details of a subscriber, whatever their status; return the names of those that changed.
+
+    Without a change nothing is recorded. ``sectors`` are the configured slugs.
+
+    Raises:
+        AddressError: ``address`` is not valid.
+        UnknownSubscriberError: no subscriber has it.
+        DetailError: a detail is invalid.
+    """
+    subscriber = _lock(session, address)
+    before = _Details(
+        name=subscriber.name,
+        organisation=subscriber.organisation,
+        country=subscriber.country,
+        language=subscriber.language,
+        sectors=frozenset(read_sectors(session, [subscriber])[subscriber.id or 0]),
+        tags=frozenset(read_tags(session, [subscriber])[subscriber.id or 0]),
+    )
+    changed = _store(session, subscriber, before, _apply(before, changes, sectors))
+    if changed:
+        subscriber.updated_at = context["now"]
+        said = context.get("evidence", "")
+        context["evidence"] = f"{said}\nchanged: {', '.join(sorted(changed))}".strip()
+        add_consent_record(session, subscriber, ConsentEvent.updated, **context)
+    return changed
+
+
+def pause_subscriber(
+    session: Session, address: str, until: date | None, **context: Unpack[ConsentContext]
+) -> StatusChange:
+    """Pause mail to a subscriber ``until`` a day, on which it resumes; None ends the pause.
+
+    Raises:
+        AddressError: ``address`` is not valid.
+        UnknownSubscriberError: no subscriber has it.
+        DetailError: the day is not in the future.
+        StatusError: the subscriber gets no mail that could be paused.
+    """
+    subscriber = _lock(session, address)
+    if until is not None and until <= context["now"].date():
+        raise DetailError("until", f"{until} is not in the future. Give the day on which mail resumes.")
+    if subscriber.status not in {Status.active, Status.paused}:
+        raise StatusError(f"{subscriber.email} is {subscriber.status}, so there is no mail to pause.")
+    if subscriber.paused_until == until and (subscriber.status is Status.paused) == (until is not None):
+        return StatusChange(changed=False, status=subscriber.status)
+    if until is None:
+        change_status(session, subscriber, Status.active, event=ConsentEvent.resumed, **context)
+    else:
+        paused = ConsentEvent.paused
+        change_status(session, subscriber, Status.paused, event=paused, paused_until=until, **context)
+    return StatusChange(changed=True, status=subscriber.status)
+
+
+def unsubscribe_address(session: Session, address: str, **context: Unpack[ConsentContext]) -> StatusChange:
+    """Unsubscribe the subscriber with ``address``, who asked the team for it.
+
+    Raises:
+        AddressError: ``address`` is not valid.
+        UnknownSubscriberError: no subscriber has it.
+    """
+    return unsubscribe_subscriber(session, _lock(session, address).id or 0, **context)
+
+
+def _lock(session: Session, address: str) -> Subscriber:
+    subscriber = lock_subscriber(session, find_subscriber(session, address).id or 0)
+    if subscriber.status is Status.erased:
+        raise UnknownSubscriberError(normalise_address(address).email)
+    return subscriber
+
+
+def _refuse_known(session: Session, email: str) -> None:
+    try:
+        known = find_subscriber(session, email)
+    except UnknownSubscriberError:
+        return
+    raise OnListError(email, known.status)
+
+
+def _explain_suppression(email: str, suppression: Suppression) -> str:
+    why = f"{email} must not get mail: {_SUPPRESSED_WHY[suppression.reason]} on {suppression.at:%Y-%m-%d}."
+    if suppression.reason in _BY_OWNER:
+        return f"{why} Only they can come back, by signing up themselves."
+    return f"{why} If that no longer holds: mailer subscribers unsuppress {email} --reason TEXT"
+
+
+def _apply(before: _Details, changes: DetailChanges, sectors: Collection[str]) -> _Details:
+    """The details after the changes, checked and cleaned."""
+    tags = before.tags if changes.tags is None else clean_tags(changes.tags)
+    return _Details(
+        name=before.name if changes.name is None else clean_line(changes.name, "name"),
+        organisation=(
+            before.organisation
+            if changes.organisation is None
+            else clean_line(changes.organisation, "organisation")
+        ),
+        country=before.country if changes.country is None else _clean_country(changes.country),
+        language=before.language if changes.language is None else clean_language(changes.language),
+        sectors=before.sectors if changes.sectors is None else clean_sectors(changes.sectors, sectors),
+        tags=(tags | clean_tags(changes.add_tags)) - clean_tags(changes.remove_tags),
+    )
+
+
+def _clean_country(text: str) -> str | None:
+    if not text.strip():
+        return None
+    try:
+        return resolve_country(text)
+    except CountryError as error:
+        raise DetailError("country", str(error)) from error
+
+
+def _store(session: Session, subscriber: Subscriber, before: _Details, after: _Details) -> frozenset[str]:
+    """Store the details that differ; return their names."""
+    names = ("name", "organisation", "country", "language", "sectors", "tags")
+    changed = frozenset(name for name in names if getattr(before, name) != getattr(after, name))
+    for name in changed - {"sectors", "tags"}:
+        setattr(subscriber, name, getattr(after, name))
+    number = subscriber.id or 0
+    if "sectors" in changed:
+        rows = (SubscriberSector(subscriber_id=number, sector=sector) for sector in sorted(after.sectors))
+        _replace(session, SubscriberSector, number, rows)
+    if "tags" in changed:
+        rows_ = (SubscriberTag(subscriber_id=number, tag=tag) for tag in sorted(after.tags))
+        _replace(session, SubscriberTag, number, rows_)
+    session.add(subscriber)
+    session.flush()
+    return changed
+
+
+def _replace(
+    session: Session,
+    table: type[SubscriberSector] | type[SubscriberTag],
+    subscriber_id: int,
+    rows: Iterable[SQLModel],
+) -> None:
+    session.exec(delete(table).where(col(table.subscriber_id) == subscriber_id))
+    session.add_all(rows)

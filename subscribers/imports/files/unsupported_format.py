@@ -1,0 +1,109 @@
+"""Say what a file is that we do not read, and how to get a list out of it.
+
+The name of a file is not asked: many a program exports a web page and calls it ``.xls``.
+"""
+
+import re
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from subscribers.imports.files.file_source import FileSource
+from subscribers.imports.files.zip_archive import ZipArchive
+
+_NUMBERS = "it is a Numbers document of Apple. In Numbers, choose File > Export To > Excel."
+_COPY = "Copy its table into a spreadsheet, and save that as .xlsx."
+_SAVE = "Open it in Excel or LibreOffice, and save it as .xlsx or as CSV UTF-8."
+_START = 1 << 16
+_BLOCK = 1 << 20
+_OLE = b"\xd0\xcf\x11\xe0"
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"%PDF-", "it is a PDF document, which has no rows to read. Ask for the list as a spreadsheet."),
+    (b"{\\rtf", "it is a text document (RTF). Save the list as a spreadsheet or as CSV UTF-8."),
+    (b"\x1f\x8b", "it is a compressed file (gzip). Unpack it first."),
+    (b"7z\xbc\xaf\x27\x1c", "it is an archive (7z). Unpack it first."),
+    (b"Rar!", "it is an archive (RAR). Unpack it first."),
+    (b"SQLite format 3\0", "it is a database (SQLite). Export the list from it as CSV."),
+    (b"\x89PNG", "it is a picture. Ask for the list as a spreadsheet."),
+    (b"\xff\xd8\xff", "it is a picture. Ask for the list as a spreadsheet."),
+    (b"\x09\x08\x10\0\0\x06\x05\0", f"it is an Excel 97 workbook (.xls). {_SAVE}"),
+)
+_MARKUP: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(r"urn:schemas-microsoft-com:office:spreadsheet"),
+        f"it is an “XML Spreadsheet 2003” of Excel, whatever its name says. {_SAVE}",
+    ),
+    (
+        re.compile(r"<office:document[\s>]"),
+        "it is a “Flat XML” document of LibreOffice. Save it as .ods, .xlsx or CSV UTF-8.",
+    ),
+    (
+        re.compile(r"<(?:!doctype html|html|head|body|table|meta)[\s>]", re.IGNORECASE),
+        f"it is a web page (HTML), whatever its name says. {_SAVE}",
+    ),
+    (re.compile(r"^\s*<\?xml\b"), "it is an XML file, not a list of rows. Export the list as CSV or .xlsx."),
+)
+_SHORTCUT = re.compile(r'^\s*\{\s*"[^{}]*docs\.google\.com/spreadsheets', re.DOTALL)
+_WEB_ARCHIVE = re.compile(r"^MIME-Version:.{1,500}multipart/related", re.DOTALL | re.IGNORECASE)
+_JSON = re.compile(r'^\s*(?:\[\s*)?\{\s*"')
+_DOCUMENTS: Mapping[str, str] = MappingProxyType(
+    {
+        "xl/workbook.bin": f"it is a binary workbook (.xlsb). {_SAVE}",
+        "Index/Document.iwa": _NUMBERS,
+        "Index.zip": _NUMBERS,
+        "word/document.xml": f"it is a Word document. {_COPY}",
+        "ppt/presentation.xml": "it is a PowerPoint presentation. Ask for the list as a spreadsheet.",
+    }
+)
+
+
+def describe_unsupported(source: FileSource) -> str | None:
+    """Return what a file is that we do not read and what to do about it, None for text of any other kind."""
+    start = source.read_start(_START)
+    if start.startswith(_OLE):
+        return _describe_ole(source)
+    for signature, words in _SIGNATURES:
+        if start.startswith(signature):
+            return words
+    encoding = "utf-16" if start[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8"
+    text = start.decode(encoding, "ignore").lstrip("\ufeff")
+    if text.lstrip().startswith("<"):
+        return next((words for pattern, words in _MARKUP if pattern.search(text)), None)
+    if _WEB_ARCHIVE.search(text):
+        return f"it is a web page with its pictures (MHTML), whatever its name says. {_SAVE}"
+    if _SHORTCUT.search(text):
+        return (
+            "it is a shortcut to Google Sheets. In Google Sheets, choose File > Download > Microsoft Excel."
+        )
+    if _JSON.search(text):
+        return "it is a JSON file. Export the list as CSV or .xlsx."
+    return None
+
+
+def describe_unsupported_archive(archive: ZipArchive) -> str | None:
+    """Return the same for an archive, None if it may be one of lists."""
+    found = next((words for name, words in _DOCUMENTS.items() if name in archive.names), None)
+    if found is None and "mimetype" in archive.names and "content.xml" in archive.names:
+        return f"it is a text document, not a spreadsheet. {_COPY}"
+    return found
+
+
+def _describe_ole(source: FileSource) -> str:
+    """Tell apart what Office 97 kept in one kind of container, by the name of the main stream."""
+    names = {
+        "EncryptedPackage": "it is an Excel workbook protected by a password. Save it without one.",
+        "Workbook": f"it is an Excel 97 workbook (.xls). {_SAVE}",
+        "Book": f"it is an Excel 95 workbook (.xls). {_SAVE}",
+        "WordDocument": f"it is a Word document (.doc). {_COPY}",
+        "__properties_version1.0": "it is a message saved by Outlook (.msg). Save the list attached to it.",
+    }
+    found: set[str] = set()
+    rest = b""
+    with source.open() as stream:
+        while block := stream.read(_BLOCK):
+            text = rest + block
+            found.update(name for name in names if f"{name}\0".encode("utf-16-le") in text)
+            rest = text[-64:]
+    return next(
+        (words for name, words in names.items() if name in found),
+        f"it is an Excel 97 workbook (.xls). {_SAVE}",
+    )

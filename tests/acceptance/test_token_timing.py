@@ -1,0 +1,171 @@
+"""Wrong tokens teach nothing by the time they take: shown by how they are compared and by the work done.
+
+Times themselves are not measured: on a machine that others use, a difference of microseconds is noise.
+"""
+
+import ast
+import base64
+import hmac
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, event
+
+import mailer
+import subscribers
+from mailer.web.app import create_app
+from mailer.workspace import Workspace
+from subscribers.tokens import LinkPurpose, TokenSigner
+from tests.web.site import add_reader, ask, issue, opened_engine, served
+
+SECRETS = {
+    "selfservice/form_token.py": {"check_form_token"},
+    "selfservice/rate_limit.py": set(),
+    "consent/ip_evidence.py": set(),
+    "consent/suppression.py": set(),
+    "subscribers/tokens.py": {"_verify"},
+}
+"""The modules that compute a keyed digest, and their functions that compare one. The others only write theirs
+down or look them up: as the key of a row, which nobody without our key can choose."""
+
+PATHS = ("/u/{}", "/u/{}/undo", "/u/{}/reason", "/p/{}", "/p/{}/look", "/p/{}/data")
+ONE_TIME_PATHS = {
+    "/confirm/{}": LinkPurpose.confirm,
+    "/d/export/{}": LinkPurpose.export,
+    "/d/erase/{}": LinkPurpose.erase,
+    "/d/address/{}": LinkPurpose.address,
+    "/d/move/{}": LinkPurpose.new_address,
+}
+OWN_PAGE = {"content-type": "application/x-www-form-urlencoded", "sec-fetch-site": "same-origin"}
+
+
+def find_modules() -> dict[str, ast.Module]:
+    """Every module that uses hmac, by the end of its path."""
+    found = {}
+    for package in (mailer, subscribers):
+        for path in Path(package.__path__[0]).rglob("*.py"):
+            text = path.read_text(encoding="utf-8")
+            if "import hmac" in text or "from hmac" in text:
+                found["/".join(path.parts[-2:])] = ast.parse(text)
+    return found
+
+
+def find_functions(module: ast.Module, name: str) -> Iterator[ast.FunctionDef]:
+    """The functions that name an attribute or a function ``name``."""
+    for function in ast.walk(module):
+        if isinstance(function, ast.FunctionDef):
+            names = {node.attr for node in ast.walk(function) if isinstance(node, ast.Attribute)}
+            names |= {node.id for node in ast.walk(function) if isinstance(node, ast.Name)}
+            if name in names:
+                yield function
+
+
+def test_every_digest_that_comes_from_outside_is_compared_in_constant_time() -> None:
+    modules = find_modules()
+    assert set(modules) == set(SECRETS), (
+        "a module that computes keyed digests is new: say how it compares them"
+    )
+    for name, module in modules.items():
+        comparing = {function.name for function in find_functions(module, "compare_digest")}
+        assert comparing == SECRETS[name], name
+
+
+@pytest.mark.parametrize("name", sorted(SECRETS))
+def test_no_digest_is_compared_with_an_operator(name: str) -> None:
+    """``==`` on bytes ends at the first difference. A comparison of a column is the database's look-up."""
+    for node in ast.walk(find_modules()[name]):
+        if isinstance(node, ast.Compare) and any(isinstance(op, ast.Eq | ast.NotEq) for op in node.ops):
+            names = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
+            names |= {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
+            is_column = bool({"col", "Suppression", "LiftedSuppression"} & names)
+            assert is_column or not {"signature", "digest", "_sign"} & names, ast.unparse(node)
+
+
+@contextmanager
+def counted_statements() -> Iterator[list[str]]:
+    """A list that fills with every statement that any engine executes."""
+    statements: list[str] = []
+
+    def note(*arguments: object) -> None:
+        statements.append(str(arguments[2]))
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def list_wrong_tokens(good: str, others: list[str]) -> list[str]:
+    """Well-formed tokens, wrong in each part: key, subscriber or link, campaign, signature, purpose."""
+    data = base64.urlsafe_b64decode(good + "=")
+    wrong = []
+    for place in (0, 1, 8, 9, 12, 13, 20, 28):
+        changed = bytearray(data)
+        changed[place] ^= 1
+        wrong.append(base64.urlsafe_b64encode(bytes(changed)).decode().rstrip("="))
+    return [*wrong, "A" * 39, *others]
+
+
+def test_every_wrong_token_costs_the_same_work_and_gets_the_same_page(workspace: Workspace) -> None:
+    keys, mei = workspace.keys, "mei@example.org"
+    stranger = TokenSigner(keys={keys.tokens.current: b"s" * 32}, current=keys.tokens.current)
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        newsletter = add_reader(engine, keys, mei)
+        mailed = {purpose: issue(engine, keys, mei, purpose) for purpose in LinkPurpose if purpose.is_mailed}
+        forged = stranger.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=7)
+        for path in PATHS:
+            wrong = list_wrong_tokens(newsletter, [forged, *mailed.values()])
+            hold_to_the_same(running.url, path, wrong)
+        for path, purpose in ONE_TIME_PATHS.items():
+            others = [newsletter, forged, *(token for other, token in mailed.items() if other is not purpose)]
+            hold_to_the_same(running.url, path, list_wrong_tokens(mailed[purpose], others))
+
+
+def hold_to_the_same(url: str, path: str, wrong: list[str]) -> None:
+    """Hold every wrong token to no look at the database, by both methods, and to one answer by each."""
+    for method, body in (("GET", None), ("POST", b"lang=en&wish=export")):
+        answers = set()
+        for token in wrong:
+            with counted_statements() as statements:
+                answer = ask(url, method, path.format(token), body, OWN_PAGE)
+            answers.add((answer.status, answer.body, tuple(statements)))
+        assert len(answers) == 1, (method, path)
+        status, _, statements = answers.pop()
+        assert (status, set(statements) - {"BEGIN", "BEGIN IMMEDIATE"}) == (404, set()), (method, path)
+
+
+def test_a_link_that_is_used_expired_or_of_nobody_gets_the_page_of_a_wrong_one(workspace: Workspace) -> None:
+    """All of them take the same look at the database. Only whoever holds our key can make such a link."""
+    keys = workspace.keys
+    with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
+        add_reader(engine, keys, "mei@example.org")
+        used = issue(engine, keys, "mei@example.org", LinkPurpose.export)
+        newest = issue(engine, keys, "mei@example.org", LinkPurpose.export)
+        link = keys.tokens.read_link(newest, LinkPurpose.export)
+        nobody = keys.tokens.sign_link(LinkPurpose.export, link_id=12345, expires_at=link.expires_at)
+        wrong = ask(running.url, "GET", f"/d/export/{'A' * 39}")
+        work = []
+        for token in (used, nobody):
+            with counted_statements() as statements:
+                assert ask(running.url, "GET", f"/d/export/{token}").body == wrong.body
+            work.append(statements)
+        assert work[0] == work[1] != []
+
+
+def test_a_signature_has_128_bits(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the whole of both is what is compared."""
+    lengths = set()
+
+    def compare(one: bytes, other: bytes) -> bool:
+        lengths.add((len(one), len(other)))
+        return False
+
+    monkeypatch.setattr(hmac, "compare_digest", compare)
+    with served(create_app(workspace)) as running:
+        for path in (*PATHS, *ONE_TIME_PATHS):
+            token = workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=1)
+            assert ask(running.url, "GET", path.format(token)).status == 404
+    assert lengths == {(16, 16)}
