@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mailer.network import Address, Network, parse_address
+from mailer.site_proof import RequestOrigin
 
 _HEADER = b"x-forwarded-for"
+_PEER = "mailer.peer"
 _UNKNOWN_PORT = 0
 
 
@@ -55,7 +57,22 @@ class ClientAddressMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("client"):
             peer, port = scope["client"]
-            values = [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]
-            client = self.proxies.find_client(peer, values)
-            scope = {**scope, "client": (client, port if client == peer else _UNKNOWN_PORT)}
+            client = self.proxies.find_client(peer, _read_forwarded(scope))
+            scope = {
+                **scope,
+                "client": (client, port if client == peer else _UNKNOWN_PORT),
+                _PEER: peer,
+            }
         await self.app(scope, receive, send)
+
+
+def describe_origin(scope: Scope) -> RequestOrigin:
+    """Describe where a request came from, for the doctor."""
+    client = scope["client"][0] if scope.get("client") else ""
+    entries = ",".join(_read_forwarded(scope)).split(",")
+    forwarded = tuple(entry.strip() for entry in entries if entry.strip())
+    return RequestOrigin(peer=scope.get(_PEER, client), client=client, forwarded=forwarded)
+
+
+def _read_forwarded(scope: Scope) -> list[str]:
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == _HEADER]

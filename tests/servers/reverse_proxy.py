@@ -195,7 +195,9 @@ def _sign(
         .add_extension(_key_usage(is_authority=is_authority), critical=True)
     )
     if not is_authority:
-        builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(NAME)]), critical=False)
+        # localhost is for programs that look up the name.
+        names = [x509.DNSName(NAME), x509.DNSName("localhost")]
+        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
     return builder.sign(issuer_key, hashes.SHA256())
 
 
