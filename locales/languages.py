@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from babel import Locale
 
 _TAG = re.compile(r"([A-Za-z]{2,3})(?:-([A-Za-z]{4}))?(?:-([A-Za-z]{2}|\d{3}))?")
+_NAMING_LANGUAGES = ("en", "fr", "es", "ru", "ar", "zh", "ja", "ko", "mn", "de")
 # Aramaic, Judeo-Persian and Judeo-Arabic, for which CLDR has no data.
 _RIGHT_TO_LEFT = frozenset({"arc", "jpr", "jrb"})
 
@@ -31,6 +32,19 @@ def canonical_language(text: str) -> str | None:
     if not all(not part or part in known for part, known in zip(parts, _subtags(), strict=True)):
         return None
     return "-".join(part for part in parts if part)
+
+
+def find_language(text: str) -> str | None:
+    """The tag of the language that ``text`` is a tag, a locale, a three-letter code or a name of, in itself
+    or in one of ten languages: ``fr_FR.UTF-8``, ``eng``, ``Français``, ``English (US)``. None if it is not
+    known.
+    """
+    if tag := canonical_language(text.partition(".")[0]):
+        return tag
+    key = _language_key(text)
+    bare = _language_key(re.sub(r"\s*[(（].*", "", text))
+    names = _tags_by_name()
+    return names.get(key) or names.get(bare)
 
 
 def language_name(tag: str, language: str | None = None) -> str:
@@ -70,6 +84,32 @@ def find_locale(tag: str) -> "Locale | None":
 def _language_names(language: str) -> Mapping[str, str]:
     locale = find_locale(language)
     return {} if locale is None else locale.languages
+
+
+def _language_key(name: str) -> str:
+    return " ".join(normalize("NFKC", name).casefold().split())
+
+
+@cache
+def _tags_by_name() -> Mapping[str, str]:
+    """Tags by the names and three-letter codes of their languages, those of the common ones first."""
+    from babel import Locale
+    from babel.core import get_global
+
+    found: dict[str, str] = {}
+    for code, alias in get_global("language_aliases").items():
+        if len(code) == 3 and (canonical := canonical_language(str(alias))):
+            found[code] = canonical
+    for language in _NAMING_LANGUAGES:
+        for tag, name in _language_names(language).items():
+            if canonical := canonical_language(tag):
+                found.setdefault(_language_key(name), canonical)
+    for code in map(str, Locale("en").languages):
+        locale = find_locale(code.replace("_", "-"))
+        own = locale.get_display_name() if locale else None
+        if own and (canonical := canonical_language(code)):
+            found.setdefault(_language_key(own), canonical)
+    return found
 
 
 @cache

@@ -1,5 +1,6 @@
 """Generate parts of docs/templates.md: what a template can use."""
 
+import inspect
 import types
 from collections.abc import Iterator
 from dataclasses import is_dataclass
@@ -61,7 +62,8 @@ def _describe_holder(holder: type) -> str:
     ]
     head = ["| field | value | what it is |", "|---|---|---|"]
     where = ", ".join(f"`{path}`" for path in _PATHS[holder].split(", "))
-    return "\n".join([f"### {holder.__name__}", "", f"{where}. {holder.__doc__ or ''}", "", *head, *rows])
+    doc = inspect.getdoc(holder) or ""
+    return "\n".join([f"### {holder.__name__}", "", f"{where}. {doc}", "", *head, *rows])
 
 
 def _describe_table(table: FieldDoc) -> str:

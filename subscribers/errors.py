@@ -54,13 +54,18 @@ class SegmentError(SubscriberError):
 
 
 class ImportFileError(SubscriberError):
-    """A file cannot be imported, and nothing was. ``row`` is None if the error concerns the whole file."""
+    """A file cannot be imported, and nothing was. ``row`` is None if the error concerns the whole file.
 
-    def __init__(self, name: str, reason: str, row: int | None = None) -> None:
+    ``columns_text`` is a columns file to complete, where one would help; the message ends with it.
+    """
+
+    def __init__(self, name: str, reason: str, row: int | None = None, *, columns_text: str = "") -> None:
         self.name = name
         self.row = row
         self.reason = reason
-        super().__init__(f"{name}{'' if row is None else f', row {row}'}: {reason}")
+        self.columns_text = columns_text
+        table = f"\n\n{columns_text}" if columns_text else ""
+        super().__init__(f"{name}{'' if row is None else f', row {row}'}: {reason}{table}")
 
 
 class RollbackError(SubscriberError):

@@ -10,7 +10,14 @@ from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import SubscriberError, quote_for_message
 from subscribers.imports.files.format_detection import FilePart
 from subscribers.imports.files.raw_row import RawRow
-from subscribers.imports.import_report import ImportNote, PartReport, RefusedRow
+from subscribers.imports.files.status_columns import UnknownStatusError
+from subscribers.imports.import_report import (
+    ImportNote,
+    PartReport,
+    RefusedRow,
+    describe_statuses,
+    describe_unused_values,
+)
 from subscribers.imports.row_parser import ParsedRow, RowParser
 from subscribers.imports.suppressed_rows import SuppressedRow
 
@@ -77,10 +84,14 @@ class ChunkReader:
             file=part.member,
             form=part.form,
             certain=part.certain,
-            maker=mapping.maker.value,
+            maker=mapping.maker,
             meaning={column: list(titles) for column, titles in mapping.meaning.items()},
             unused=list(mapping.unused),
             samples=self._samples,
+            statuses=describe_statuses(mapping),
+            unused_values=describe_unused_values(mapping),
+            notes=list(mapping.notes),
+            columns_file=mapping.columns_text(),
         )
 
     def read(self, part: FilePart) -> Generator[Chunk, None, None]:
@@ -89,6 +100,7 @@ class ChunkReader:
         while chunk := self._read_chunk(part):
             yield chunk
             last = chunk.last
+        part.mapping.require_understood(part.member or part.name)
         self._offset += last
 
     def _read_chunk(self, part: FilePart) -> Chunk | None:
@@ -105,6 +117,9 @@ class ChunkReader:
             try:
                 raw = read_row(row)
                 parsed = parse(row.number, raw)
+            except UnknownStatusError:
+                # Nothing is stored if there is one; all values are named at the end of the file.
+                continue
             except SubscriberError as error:
                 if not row.is_empty:
                     chunk.refused.append(RefusedRow(row=row.number, reason=str(error), file=part.member))
@@ -135,7 +150,7 @@ class ChunkReader:
     def _staging_values(self, parsed: ParsedRow) -> tuple[Any, ...]:
         row = (
             parsed.row,
-            self._offset + parsed.row - 1,
+            self._offset + parsed.row,
             parsed.email,
             parsed.envelope,
             parsed.name,

@@ -1,7 +1,9 @@
 """What an import reports: the outcome for each row, and how each file was read."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
+
+from subscribers.imports.files.column_mapping import ColumnMapping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,6 +39,12 @@ class PartReport:
     """How a file was read: ``form`` describes its format, ``certain`` is False if its encoding was guessed,
     ``meaning`` maps our columns to the file's, ``unused`` are the file's other columns, and ``samples`` its
     first rows as they were read, by our columns.
+
+    ``statuses`` says what each value of each column about status was taken for, with the number of rows:
+    ``{"column": "Status", "values": [{"value": "Active", "rows": 120, "meaning": "active"}]}``.
+    ``unused_values`` are values that were left out, such as sectors we do not have: ``{"column": "Topic",
+    "value": "Health", "rows": 3}``. ``notes`` are sentences, and ``columns_file`` is a columns file that says
+    all this, empty for our own columns.
     """
 
     file: str
@@ -46,6 +54,10 @@ class PartReport:
     meaning: dict[str, list[str]]
     unused: list[str]
     samples: list[dict[str, str]]
+    statuses: list[dict[str, Any]] = field(default_factory=list)
+    unused_values: list[dict[str, Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    columns_file: str = ""
 
     def as_dict(self) -> dict[str, Any]:
         return vars(self)
@@ -79,3 +91,28 @@ class ImportReport:
             "parts": [part.as_dict() for part in self.parts],
             "notes": [note.as_dict() for note in self.notes],
         }
+
+
+def describe_statuses(mapping: ColumnMapping) -> list[dict[str, Any]]:
+    """Return what the values of each column about status were taken for."""
+    counts = mapping.reader.statuses.counts() if mapping.reader else ()
+    return [
+        {
+            "column": count.title,
+            "values": [
+                {"value": value.value, "rows": value.count, "meaning": value.meaning and value.meaning.value}
+                for value in count.values
+            ],
+        }
+        for count in counts
+    ]
+
+
+def describe_unused_values(mapping: ColumnMapping) -> list[dict[str, Any]]:
+    """Return the values that were left out, the most frequent first."""
+    if mapping.reader is None:
+        return []
+    return [
+        {"column": column, "value": value, "rows": rows}
+        for (column, value), rows in mapping.reader.notes.unused_values.most_common()
+    ]

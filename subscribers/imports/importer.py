@@ -57,7 +57,7 @@ def import_file(
     Raises:
         ImportFileError: the file as a whole cannot be imported.
     """
-    with open_parts(path, options or ReadOptions()) as parts:
+    with open_parts(path, options or ReadOptions(), sectors=sectors) as parts:
         savepoint = session.begin_nested()
         try:
             batch = _open_batch(session, path, parts, basis=basis, now=now)

@@ -179,8 +179,8 @@ class StagingTable:
             .subquery()
         )
         later = select(same).where(same.c.id != same.c.first).order_by(same.c.id)
-        # On an empty list the ID of a subscriber is their row number, not counting the header.
-        return [(number, number + 1, first + 1) for number, first in self._connection.execute(later)]
+        # On an empty list the ID of a subscriber is their row number.
+        return [(number, number, first) for number, first in self._connection.execute(later)]
 
     def last_used_id(self) -> int:
         """Return the highest ID in use, 0 if there is none."""

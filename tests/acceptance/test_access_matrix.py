@@ -19,12 +19,21 @@ from starlette.responses import Response
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
+from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.app import create_preview_app
 from mailer.workspace import Workspace, open_workspace
 from subscribers.models import Status
 from subscribers.tokens import LinkPurpose
 from tests.factories.draft_edition import Draft
-from tests.web.site import add_reader, ask, dump_tables, issue, opened_engine, put_on_shelf, served
+from tests.web.site import (
+    add_archived_edition,
+    add_reader,
+    dump_tables,
+    issue_link_token,
+    opened_engine,
+    send_request,
+    served,
+)
 
 METHODS = ("GET", "POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS")
 FORM = "application/x-www-form-urlencoded"
@@ -63,6 +72,9 @@ class Evidence(StrEnum):
 
     form = "form"
     """The token of a form that our own page showed."""
+
+    preview = "preview"
+    """The secret in the address that ``mailer preview`` prints, or in the cookie it leaves."""
 
 
 TOKENS: Mapping[Evidence, LinkPurpose] = {
@@ -131,8 +143,8 @@ READERS: Mapping[tuple[str, str], Cell] = {
 """The readers' site."""
 
 PREVIEW: Mapping[tuple[str, str], Cell] = {
-    ("GET", path): Cell(E.nothing)
-    for path in ("/", "/frame", "/media/{name}", "/version", "/static/{name}", "/favicon.ico")
+    **{("GET", path): Cell(E.preview) for path in ("/", "/frame", "/version")},
+    **{("GET", path): Cell(E.nothing) for path in ("/media/{name}", "/static/{name}", "/favicon.ico")},
 }
 """The preview, which answers this machine alone: its security rules refuse any other Host (test_security)."""
 
@@ -157,7 +169,7 @@ class Site:
 
     def __init__(self, workspace: Workspace, engine: Engine, url: str, mail: CompiledEdition) -> None:
         self.workspace, self.engine, self.url = workspace, engine, url
-        found = re.search(r"/static/([^\"?]+)", ask(url, "GET", "/e/").text)
+        found = re.search(r"/static/([^\"?]+)", send_request(url, "GET", "/e/").text)
         assert found is not None
         words = {"slug": "2021-2", "language": "en", "ending": "atom", "axis": "sector", "about": "culture"}
         self._words = {**words, "name": mail.images[0].name, "asset": found[1]}
@@ -169,7 +181,7 @@ class Site:
         token = add_reader(self.engine, keys, email, status=status)
         if evidence is Evidence.newsletter:
             return token
-        return issue(self.engine, keys, email, TOKENS[evidence], detail=f"new.{email}")
+        return issue_link_token(self.engine, keys, email, TOKENS[evidence], detail=f"new.{email}")
 
     def make_stamp(self, *, minutes: int = 1) -> str:
         shown = datetime.now(UTC) - timedelta(minutes=minutes)
@@ -181,16 +193,18 @@ class Site:
             words["name"] = words["asset"]
         return re.sub(r"\{(\w+)\}", lambda hole: words[hole[1]], path)
 
-    def ask(self, method: str, path: str, fields: Mapping[str, str], headers: Mapping[str, str]) -> int:
+    def send_request(
+        self, method: str, path: str, fields: Mapping[str, str], headers: Mapping[str, str]
+    ) -> int:
         body = urlencode(fields).encode() if method != "GET" else None
-        return ask(self.url, method, path, body, dict(headers)).status
+        return send_request(self.url, method, path, body, dict(headers)).status
 
 
 @pytest.fixture
 def site(workspace: Workspace) -> Iterator[Site]:
     opened = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
     with opened_engine(opened) as engine:
-        mail = put_on_shelf(opened, engine)
+        mail = add_archived_edition(opened, engine)
         with served(create_app(opened)) as running:
             yield Site(opened, engine, running.url, mail)
 
@@ -198,7 +212,21 @@ def site(workspace: Workspace) -> Iterator[Site]:
 def test_every_route_of_every_app_is_in_the_matrix(workspace: Workspace) -> None:
     Draft(workspace.editions / "2021-2")
     assert find_undeclared(create_app(workspace), READERS) == set()
-    assert find_undeclared(create_preview_app(workspace, "2021-2"), PREVIEW) == set()
+    assert find_undeclared(create_preview_app(workspace, "2021-2", access=PreviewAccess()), PREVIEW) == set()
+
+
+def test_the_preview_wants_its_secret_wherever_the_matrix_says_so(workspace: Workspace) -> None:
+    access = PreviewAccess()
+    with served(create_preview_app(workspace, "2021-2", access=access)) as running:
+        for (_, path), cell in PREVIEW.items():
+            statuses = [
+                send_request(
+                    running.url, "GET", path, headers={"cookie": f"{access.cookie_name}={token}"}
+                ).status
+                for token in ("", PreviewAccess().token, access.token)
+            ]
+            is_refused = [status == 403 for status in statuses]
+            assert is_refused == [cell.evidence is E.preview, cell.evidence is E.preview, False], path
 
 
 @pytest.mark.parametrize(("method", "path"), [("GET", "/new"), ("DELETE", "/p/{token}")])
@@ -229,17 +257,17 @@ def test_without_its_evidence_no_cell_answers_and_nothing_changes(site: Site) ->
             others = [other for evidence, other in wrong.items() if evidence is not cell.evidence]
             for other in (*others, *altered, "x", f"{token}=", f"{token}A", f"{token} "):
                 asked = site.fill(path, other.replace(" ", "%20"))
-                assert site.ask(method, asked, cell.fields, OWN_PAGE) == 404, (where, other)
+                assert site.send(method, asked, cell.fields, OWN_PAGE) == 404, (where, other)
                 tried += 1
         elif cell.evidence is Evidence.form:
             for stamp in ("", "x", site.make_stamp(minutes=-60), site.make_stamp(minutes=60 * 48)):
-                assert site.ask(method, path, {**cell.fields, "stamp": stamp}, OWN_PAGE) == 422, where
+                assert site.send(method, path, {**cell.fields, "stamp": stamp}, OWN_PAGE) == 422, where
                 tried += 1
         if cell.own_page_only:
             asked = site.fill(path, genuine.get(where, ""))
             for headers in ELSEWHERE:
                 fields = {**cell.fields, "stamp": site.make_stamp()}
-                assert site.ask(method, asked, fields, headers) == 403, (where, headers)
+                assert site.send(method, asked, fields, headers) == 403, (where, headers)
                 tried += 1
     assert tried > 300
     assert dump_tables(site.engine) == before
@@ -252,9 +280,9 @@ def test_with_its_evidence_every_cell_answers(site: Site) -> None:
         headers = OWN_PAGE if cell.own_page_only else ELSEWHERE[0]
         fields = {**cell.fields, "stamp": site.make_stamp()} if cell.evidence is E.form else cell.fields
         asked = site.fill(path, token)
-        assert site.ask(method, asked, fields, headers) == 200, (method, path)
+        assert site.send(method, asked, fields, headers) == 200, (method, path)
         # A one-time link works once; that of a newsletter goes on.
-        again = site.ask(method, asked, fields, headers)
+        again = site.send(method, asked, fields, headers)
         is_spent = method == "POST" and cell.evidence in set(TOKENS) - {E.newsletter, E.confirm}
         assert again == (404 if is_spent else 200), (method, path)
 
@@ -269,9 +297,9 @@ def test_no_other_method_and_no_other_spelling_reaches_a_route(site: Site) -> No
         evidence = next(cell.evidence for (_, at), cell in READERS.items() if at == path)
         asked = site.fill(path, tokens.get(evidence, ""))
         for method in set(METHODS) - methods:
-            assert site.ask(method, asked, {}, OWN_PAGE) == 405, (method, path)
+            assert site.send(method, asked, {}, OWN_PAGE) == 405, (method, path)
         for other in (f"{asked}/", f"/{asked}", asked.replace("/", "%2f", 2), f"{asked};x", f"/x/..{asked}"):
             if asked != "/":
-                assert site.ask("GET", other, {}, {}) == 404, other
-            assert site.ask("POST", other, {}, OWN_PAGE) in {404, 405}, other
+                assert site.send("GET", other, {}, {}) == 404, other
+            assert site.send("POST", other, {}, OWN_PAGE) in {404, 405}, other
     assert dump_tables(site.engine) == before

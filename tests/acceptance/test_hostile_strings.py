@@ -42,7 +42,7 @@ from tests.factories.draft_edition import Draft
 from tests.factories.hostile_strings import ALL_HOSTILE, HOSTILE
 from tests.factories.small_edition import SLUG, write_edition
 from tests.servers.scripted_smtp import Mail, ScriptedServer
-from tests.web.site import add_sent, ask, opened_engine, served
+from tests.web.site import add_sent, opened_engine, send_request, served
 
 HEADERS = (
     *("From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "List-Unsubscribe"),
@@ -246,8 +246,8 @@ def show_preferences(
             token = workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=number, campaign_id=1)
             # A forwarded link shows no name; a form with a mistake comes back with what was typed.
             body = urlencode({"name": name, "frequency": "pause", "until": "never"}).encode()
-            shown = ask(running.url, "GET", f"/p/{token}")
-            refused = ask(running.url, "POST", f"/p/{token}", body, OWN_PAGE)
+            shown = send_request(running.url, "GET", f"/p/{token}")
+            refused = send_request(running.url, "POST", f"/p/{token}", body, OWN_PAGE)
             assert (shown.status, refused.status) == (200, 422)
             assert find_active(shown.text) == find_active(refused.text) == []
             parser = ActiveContent()
@@ -315,7 +315,7 @@ def test_hostile_words_of_an_edition_stay_text_in_its_mail_and_on_the_shelf(
         add_sent(engine, [mail])
         with served(create_app(workspace)) as running:
             for path in ("/e/2021-2/en", "/e/", "/feed.json"):
-                shown = ask(running.url, "GET", path)
+                shown = send_request(running.url, "GET", path)
                 assert shown.status == 200
                 assert find_active(shown.text) == []
 

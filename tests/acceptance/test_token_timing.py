@@ -18,7 +18,7 @@ import subscribers
 from mailer.web.app import create_app
 from mailer.workspace import Workspace
 from subscribers.tokens import LinkPurpose, TokenSigner
-from tests.web.site import add_reader, ask, issue, opened_engine, served
+from tests.web.site import add_reader, issue_link_token, opened_engine, send_request, served
 
 SECRETS = {
     "selfservice/form_token.py": {"check_form_token"},
@@ -26,6 +26,7 @@ SECRETS = {
     "consent/ip_evidence.py": set(),
     "consent/suppression.py": set(),
     "subscribers/tokens.py": {"_verify"},
+    "preview/access.py": {"_is_token"},
 }
 """The modules that compute a keyed digest, and their functions that compare one. The others only write theirs
 down or look them up: as the key of a row, which nobody without our key can choose."""
@@ -114,7 +115,11 @@ def test_every_wrong_token_costs_the_same_work_and_gets_the_same_page(workspace:
     stranger = TokenSigner(keys={keys.tokens.current: b"s" * 32}, current=keys.tokens.current)
     with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
         newsletter = add_reader(engine, keys, mei)
-        mailed = {purpose: issue(engine, keys, mei, purpose) for purpose in LinkPurpose if purpose.is_mailed}
+        mailed = {
+            purpose: issue_link_token(engine, keys, mei, purpose)
+            for purpose in LinkPurpose
+            if purpose.is_mailed
+        }
         forged = stranger.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=7)
         for path in PATHS:
             wrong = list_wrong_tokens(newsletter, [forged, *mailed.values()])
@@ -130,7 +135,7 @@ def hold_to_the_same(url: str, path: str, wrong: list[str]) -> None:
         answers = set()
         for token in wrong:
             with counted_statements() as statements:
-                answer = ask(url, method, path.format(token), body, OWN_PAGE)
+                answer = send_request(url, method, path.format(token), body, OWN_PAGE)
             answers.add((answer.status, answer.body, tuple(statements)))
         assert len(answers) == 1, (method, path)
         status, _, statements = answers.pop()
@@ -142,15 +147,15 @@ def test_a_link_that_is_used_expired_or_of_nobody_gets_the_page_of_a_wrong_one(w
     keys = workspace.keys
     with opened_engine(workspace) as engine, served(create_app(workspace)) as running:
         add_reader(engine, keys, "mei@example.org")
-        used = issue(engine, keys, "mei@example.org", LinkPurpose.export)
-        newest = issue(engine, keys, "mei@example.org", LinkPurpose.export)
+        used = issue_link_token(engine, keys, "mei@example.org", LinkPurpose.export)
+        newest = issue_link_token(engine, keys, "mei@example.org", LinkPurpose.export)
         link = keys.tokens.read_link(newest, LinkPurpose.export)
         nobody = keys.tokens.sign_link(LinkPurpose.export, link_id=12345, expires_at=link.expires_at)
-        wrong = ask(running.url, "GET", f"/d/export/{'A' * 39}")
+        wrong = send_request(running.url, "GET", f"/d/export/{'A' * 39}")
         work = []
         for token in (used, nobody):
             with counted_statements() as statements:
-                assert ask(running.url, "GET", f"/d/export/{token}").body == wrong.body
+                assert send_request(running.url, "GET", f"/d/export/{token}").body == wrong.body
             work.append(statements)
         assert work[0] == work[1] != []
 
@@ -167,5 +172,5 @@ def test_a_signature_has_128_bits(workspace: Workspace, monkeypatch: pytest.Monk
     with served(create_app(workspace)) as running:
         for path in (*PATHS, *ONE_TIME_PATHS):
             token = workspace.keys.tokens.sign(LinkPurpose.subscription, subscriber_id=1, campaign_id=1)
-            assert ask(running.url, "GET", path.format(token)).status == 404
+            assert send_request(running.url, "GET", path.format(token)).status == 404
     assert lengths == {(16, 16)}

@@ -42,7 +42,7 @@ def list_loaded(cwd: Path, *words: str) -> set[str]:
         (("subscribers", "--help"), NEVER_AT_START | OURS | DATABASE),
         (("subscribers", "count"), NEVER_AT_START | OURS),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_command_loads_only_what_it_needs(
     workspace: Workspace, words: tuple[str, ...], never: set[str]

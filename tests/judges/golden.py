@@ -3,15 +3,16 @@
 Compared by ``tests/golden/test_golden.py``; written again with ``make golden``; read the difference first.
 """
 
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import templates
 from editions.reader import read_edition
 from mailer.rendering.edition_compiler import compile_edition
 from mailer.rendering.mail_merge import personalise
 from mailer.rendering.recipient import DIGEST_DIGITS, anonymous_reader
-from mailer.settings import Settings, load_settings
+from mailer.settings import SETTINGS_FILE, Settings, load_settings
+from mailer.workspace_init import format_settings
 
 BASE_URL = "https://news.beijing.example.org"
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -19,8 +20,10 @@ EXPECTED = GOLDEN / "expected"
 
 
 def load_sample_settings() -> Settings:
-    """The settings of a new workspace, with links such as a real office would have."""
-    return load_settings(templates.ROOT / "workspace", {"MAILER_WEB__BASE_URL": BASE_URL})
+    """The settings of a workspace with the sample, with links such as a real office would have."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / SETTINGS_FILE).write_text(format_settings(None, sample=True), encoding="utf-8")
+        return load_settings(Path(folder), {"MAILER_WEB__BASE_URL": BASE_URL})
 
 
 def list_golden() -> list[Path]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from locales.languages import canonical_language, find_locale, language_name, text_direction
+from locales.languages import canonical_language, find_language, find_locale, language_name, text_direction
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,27 @@ def test_all_others_are_written_from_left_to_right(tag: str) -> None:
 def test_a_language_without_data_has_no_locale() -> None:
     assert find_locale("tet") is None
     assert find_locale("zh-Hans") is not None
+
+
+@pytest.mark.parametrize(
+    ("written", "tag"),
+    [
+        ("fr_FR", "fr-FR"),
+        ("mn_MN.UTF-8", "mn-MN"),
+        ("eng", "en"),
+        ("ger", "de"),
+        ("English (US)", "en"),
+        (" français ", "fr"),
+        ("Französisch", "fr"),
+        ("испанский", "es"),
+        ("日本語", "ja"),
+        ("Chinese (Simplified)", "zh"),
+        ("العربية", "ar"),
+        ("Монгол", "mn"),
+        ("", None),
+        ("Elvish", None),
+        ("1", None),
+    ],
+)
+def test_a_language_is_found_by_its_name_its_locale_or_its_codes(written: str, tag: str | None) -> None:
+    assert find_language(written) == tag

@@ -5,8 +5,9 @@ result.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,10 +18,12 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
+    from subscribers.imports.files.format_detection import ReadOptions
     from subscribers.imports.import_report import ImportReport, PartReport
 
 _OUTCOMES = ("added", "updated", "unchanged", "suppressed", "refused")
 _MAX_CELL_WIDTH = 28
+_MAX_VALUES = 12
 
 
 @click.command(name="import")
@@ -34,6 +37,13 @@ _MAX_CELL_WIDTH = 28
     metavar="FILE",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="A TOML file that says what each column holds, for files in an unknown format.",
+)
+@click.option(
+    "--write-columns",
+    "written",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write what the columns are taken for to a new TOML file to edit, and import nothing.",
 )
 @click.option(
     "--sheet", metavar="NAME", help="The sheet of a workbook to read; by default the first with rows."
@@ -53,15 +63,17 @@ def import_(
     encoding: str | None,
     delimiter: str | None,
     table: Path | None,
+    written: Path | None,
     sheet: str | None,
     basis: str,
     as_json: bool,
 ) -> None:
-    """Import subscribers from CSV, Excel (.xlsx), LibreOffice (.ods), vCard, or from Mailchimp or listmonk.
+    """Import subscribers from CSV, Excel (.xlsx), LibreOffice (.ods), vCard, or another program's export.
 
     Rows with errors are refused, with their number and the reason; all other rows are imported. People who
-    unsubscribed here stay unsubscribed, and people marked as unsubscribed in the file get no mail. Start with
-    --dry-run. See docs/import.md.
+    unsubscribed here stay unsubscribed, and people marked as unsubscribed in the file get no mail. If it is
+    not clear what a column holds or who left, nothing is imported and you are asked. Start with --dry-run.
+    See docs/import.md.
     """
     from subscribers.imports.files.format_detection import ReadOptions
     from subscribers.imports.files.mapping_file import read_columns_file
@@ -76,6 +88,11 @@ def import_(
         accepts_likely_encoding=dry_run,
     )
     workspace = context.open_workspace()
+    if written is not None:
+        write_columns(
+            file, written, replace(options, accepts_likely_encoding=True), workspace.settings.sectors
+        )
+        return
     with context.write_session(workspace) as session, show_row_progress(file) as on_progress:
         report = import_file(
             session,
@@ -91,7 +108,7 @@ def import_(
     if as_json:
         emit_json(report.as_dict())
     else:
-        print_parts(report.parts)
+        print_parts(report.parts, shows_columns_file=dry_run)
         print_report(report, file, context.command_line("subscribers", "rollback"), dry_run=dry_run)
 
 
@@ -151,12 +168,29 @@ def rollback(context: CliContext, import_id: int, dry_run: bool, as_json: bool) 
     say(f"{verb} {report.removed} removed, {report.restored} restored, {report.kept} kept as they are.")
 
 
-def print_parts(parts: Sequence[PartReport]) -> None:
-    """Print the format found in each part of the file, and the first rows as they were read."""
+def write_columns(file: Path, written: Path, options: ReadOptions, sectors: Collection[str]) -> None:
+    """Write what the columns of ``file`` are taken for to ``written``, which must not exist yet."""
+    from subscribers.imports.columns_proposal import propose_columns
+
+    if written.exists():
+        raise click.BadParameter(
+            f"{written} exists already. Choose another name.", param_hint="--write-columns"
+        )
+    written.write_text(propose_columns(file, options, sectors=sectors), encoding="utf-8")
+    say(f"Wrote {written}. Check it, then import with --columns {written}.")
+
+
+def print_parts(parts: Sequence[PartReport], *, shows_columns_file: bool) -> None:
+    """Print the format found in each part of the file, what its values were taken for, and the first rows as
+    they were read.
+    """
+    from subscribers.imports.files.column_mapping import GUESS
+
     for part in parts:
         say(f"{part.file + ': ' if part.file else ''}{part.form}. Column layout: {part.maker}.")
         meaning = ", ".join(f"{ours} from {' + '.join(theirs)}" for ours, theirs in part.meaning.items())
         say(f"  Columns: {meaning}." + (f" Not used: {', '.join(part.unused)}." if part.unused else ""))
+        print_statuses(part)
         if not part.certain:
             say(
                 "  The encoding is a guess. If the names below look wrong, give the right one with "
@@ -169,6 +203,39 @@ def print_parts(parts: Sequence[PartReport]) -> None:
                 for sample in part.samples
             ]
             say("\n".join(f"  {line}" for line in columns(rows, head=head).splitlines()))
+        if shows_columns_file and part.maker == GUESS:
+            say(
+                "  If a column was taken for something else, save this, correct it, and import with "
+                "--columns:"
+            )
+            say("\n".join(f"    {line}".rstrip() for line in part.columns_file.splitlines()))
+
+
+def print_statuses(part: PartReport) -> None:
+    """Print what each value about leaving was taken for, which values were left out, and the notes."""
+    for status in part.statuses:
+        values = status["values"]
+        shown = [
+            f"{quote_value(value['value'])} ×{value['rows']:,} {value['meaning']}"
+            for value in values[:_MAX_VALUES]
+        ]
+        more = f" and {len(values) - _MAX_VALUES:,} other values" if len(values) > _MAX_VALUES else ""
+        say(f"  {status['column']}: {', '.join(shown)}{more}.")
+    for column in dict.fromkeys(unused["column"] for unused in part.unused_values):
+        left_out = [unused for unused in part.unused_values if unused["column"] == column]
+        shown = [f"{quote_value(unused['value'])} ×{unused['rows']:,}" for unused in left_out[:_MAX_VALUES]]
+        more = f" and {len(left_out) - _MAX_VALUES:,} others" if len(left_out) > _MAX_VALUES else ""
+        say(f"  Values not used from {column}: {', '.join(shown)}{more}.")
+    for note in part.notes:
+        say(f"  {note}")
+
+
+def quote_value(value: str) -> str:
+    """``value`` in quotation marks, unless it is our own word for many cells."""
+    from subscribers.errors import quote_for_message
+    from subscribers.imports.files.status_columns import DESCRIPTIONS
+
+    return value if value in DESCRIPTIONS else quote_for_message(value, _MAX_CELL_WIDTH)
 
 
 def print_report(report: ImportReport, file: Path, again: str, *, dry_run: bool) -> None:

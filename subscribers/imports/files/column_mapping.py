@@ -1,35 +1,30 @@
-"""Map the columns of a file to ours: by its header for known formats, otherwise by a columns file."""
+"""Map the columns of a file to ours: by the program that wrote it, by a columns file, or by a guess."""
 
-import csv
-import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from difflib import get_close_matches
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
 
-from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formula
-from subscribers.errors import DetailError, ImportFileError, quote_for_message
+from subscribers.csv_format import COLUMNS, SheetRow, unescape_formula
+from subscribers.errors import ImportFileError, quote_for_message
+from subscribers.imports.files.column_guess import describe_doubt, doubtful_columns, guess_layout
+from subscribers.imports.files.column_layout import ColumnLayout
+from subscribers.imports.files.header_row import HeaderRow, find_header
+from subscribers.imports.files.known_formats import KnownFormat, find_known_format
+from subscribers.imports.files.layout_reader import LayoutReader, fit_width
+from subscribers.imports.files.listmonk_rows import make_listmonk_reader, map_listmonk_columns
 from subscribers.imports.files.mapping_file import ColumnsFile
+from subscribers.imports.files.mapping_text import write_columns_text
 from subscribers.imports.files.raw_row import RawRow
-from subscribers.models import ConsentEvent
+from subscribers.imports.files.status_columns import StatusColumn
+from subscribers.imports.files.status_guess import guess_statuses, make_status_column
+from subscribers.imports.files.status_titles import StatusKind
+from subscribers.imports.files.status_words import StatusMeaning, find_left_stem, fold
 
-
-class Maker(StrEnum):
-    """The program that wrote the file."""
-
-    ours = "partner-mailer"
-    """Our own columns."""
-
-    mailchimp = "Mailchimp"
-    """An audience exported from Mailchimp, or one of its files."""
-
-    listmonk = "listmonk"
-    """Subscribers exported from listmonk."""
-
-    other = "your table of columns"
-    """Any other file, described by a columns file."""
+OWN = "partner-mailer"
+TABLE = "your table of columns"
+GUESS = "guessed from titles and cells"
+_OWN_WITH_STATUS = frozenset({*COLUMNS, "status"})
 
 
 class MailchimpFile(StrEnum):
@@ -48,276 +43,324 @@ class MailchimpFile(StrEnum):
     """People who never signed up."""
 
 
-_MAILCHIMP: Mapping[str, tuple[str, ...]] = MappingProxyType(
+_MAILCHIMP_MEANINGS: Mapping[MailchimpFile, StatusMeaning] = MappingProxyType(
     {
-        "email": ("email address",),
-        "name": ("first name", "last name"),
-        "organisation": ("organisation", "organization", "company", "company name"),
-        "country": ("country", "cc"),
-        "sectors": ("sectors", "sector"),
-        "language": ("language",),
-        "tags": ("tags",),
+        MailchimpFile.unsubscribed: StatusMeaning.unsubscribed,
+        MailchimpFile.cleaned: StatusMeaning.bounced,
+        MailchimpFile.nonsubscribed: StatusMeaning.unconfirmed,
     }
-)
-_LISTMONK_STATUSES: Mapping[str, ConsentEvent | None] = MappingProxyType(
-    {"": None, "enabled": None, "disabled": ConsentEvent.unsubscribed, "blocklisted": ConsentEvent.suppressed}
-)
-_SUPPRESS_REASONS: Mapping[MailchimpFile, ConsentEvent] = MappingProxyType(
-    {MailchimpFile.unsubscribed: ConsentEvent.unsubscribed, MailchimpFile.cleaned: ConsentEvent.bounced}
 )
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnMapping:
-    """How to convert rows. ``meaning`` maps our columns to the file's, for display; ``unused`` are the file's
-    other columns. ``may_suppress`` says whether a row can suppress an address.
+    """How to convert rows.
+
+    ``maker`` is the program that wrote the file, or how else its columns were told. ``meaning`` maps our
+    columns to the file's, for display; ``unused`` are the file's other columns. ``first`` is the index of
+    the first row of people among the rows that were looked at. ``may_suppress`` says whether a row can
+    suppress an address. ``reader`` counts what rows say of leaving; None for files that say nothing of it.
+    ``layout`` is for writing a columns file, None where there is none to write.
 
     ``read_row`` raises :class:`subscribers.errors.DetailError` for a row that is refused.
     """
 
-    maker: Maker
+    maker: str
     meaning: Mapping[str, tuple[str, ...]]
     unused: tuple[str, ...]
     may_suppress: bool
     read_row: Callable[[SheetRow], RawRow]
+    first: int = 1
+    notes: tuple[str, ...] = ()
+    reader: LayoutReader | None = field(default=None, repr=False)
+    layout: ColumnLayout | None = None
+
+    @property
+    def suppresses_all(self) -> bool:
+        """Whether nobody in the file gets mail."""
+        columns = self.layout.statuses if self.layout else ()
+        return any(column.kind is StatusKind.everybody for column in columns)
+
+    def require_understood(self, name: str) -> None:
+        """Check, after the last row, that every status was understood.
+
+        Raises:
+            ImportFileError: one was not; the message has a table to complete.
+        """
+        counts = self.reader.statuses.counts() if self.reader else ()
+        unknown = [count for count in counts if count.unknown]
+        if not unknown or self.layout is None:
+            return
+        named = "; ".join(
+            f"{quote_for_message(count.title)} has "
+            + ", ".join(f"{quote_for_message(value.value)} ×{value.count:,}" for value in count.unknown[:10])
+            + (f" and {len(count.unknown) - 10:,} other values" if len(count.unknown) > 10 else "")
+            for count in unknown
+        )
+        raise ImportFileError(
+            name,
+            "nothing was imported, because it is not clear who left: "
+            f"{named}. Say what each value means: save the following as columns.toml, enter the values, and "
+            "import with --columns columns.toml. A column that is not about leaving goes into "
+            f"[status] as ignored = [{quote_for_message(unknown[0].title)}].",
+            columns_text=write_columns_text(self.layout, counts),
+        )
+
+    def columns_text(self, *, sheet: str | None = None) -> str:
+        """The mapping as a columns file, for a sheet if one was named; empty where there is none to write."""
+        if self.layout is None:
+            return ""
+        counts = self.reader.statuses.counts() if self.reader else ()
+        return write_columns_text(self.layout, counts, sheet=sheet)
 
 
 def find_mapping(
-    header: SheetRow | None,
+    rows: Sequence[SheetRow],
     name: str,
     *,
     columns_file: ColumnsFile | None = None,
     mailchimp_file: MailchimpFile | None = None,
+    sectors: Collection[str] = (),
 ) -> ColumnMapping:
-    """Return the mapping for ``header``, or the one that ``columns_file`` describes.
+    """Return the mapping for a file that begins with ``rows``, or the one that ``columns_file`` describes.
 
     Raises:
-        ImportFileError: the first row is missing or has columns we do not know.
+        ImportFileError: it is not certain what the columns hold; the message has a columns file to complete.
     """
-    if header is None or header.is_empty:
-        raise ImportFileError(name, f"the first row must name the columns: {', '.join(COLUMNS)}.", 1)
-    titles = [cell.strip().removeprefix("\ufeff") for cell in header.cells]
-    while titles[-1] == "":  # spreadsheets leave empty columns at the end
-        titles.pop()
-    known = {title.casefold() for title in titles}
+    if columns_file is None and rows and (own := _find_own(rows[0], name)):
+        return own
+    header = find_header(rows, name, wanted=columns_file.header if columns_file else None)
+    cells = [row.cells for row in rows[header.first :] if not row.is_empty]
     if columns_file is not None:
-        return _map_by_columns_file(titles, name, columns_file)
-    if "email address" in known:
-        return _map_mailchimp(titles, mailchimp_file)
-    if {"email", "attributes"} <= known:
-        return _map_listmonk(titles)
-    return _map_own(titles, name)
+        return _map_by_columns_file(header, cells, name, columns_file, sectors)
+    if header.number and {"email", "attributes"} <= set(map(fold, header.titles)):
+        return _map_listmonk(header, cells, sectors)
+    return _map_by_guess(header, cells, name, mailchimp_file, sectors)
 
 
-def _map_own(titles: list[str], name: str) -> ColumnMapping:
+def _find_own(row: SheetRow, name: str) -> ColumnMapping | None:
+    """Return the mapping of a first row that has our columns and no other, None for other files."""
+    titles = [cell.strip().removeprefix("\ufeff") for cell in row.cells]
+    while titles and titles[-1] == "":  # spreadsheets leave empty columns at the end
+        titles.pop()
     columns = [title.casefold() for title in titles]
+    if not titles or not set(columns) <= set(COLUMNS):
+        return None
     for column in columns:
-        if column not in COLUMNS:
-            raise ImportFileError(name, _describe_unknown_column(column), 1)
         if columns.count(column) > 1:
-            raise ImportFileError(name, f'the column "{column}" appears twice. Remove one of them.', 1)
-    if "email" not in columns:
-        raise ImportFileError(name, "there is no email column, and it is required.", 1)
-    places = {column: (columns.index(column),) for column in COLUMNS if column in columns}
-    return _make_mapping(Maker.ours, titles, places, _make_reader(len(titles), places))
-
-
-def _map_mailchimp(titles: list[str], mailchimp_file: MailchimpFile | None) -> ColumnMapping:
-    folded = [title.casefold() for title in titles]
-    places = {
-        column: tuple(folded.index(title) for title in names if title in folded)[
-            : 2 if column == "name" else 1
-        ]
-        for column, names in _MAILCHIMP.items()
-    }
-    read = _make_reader(len(titles), places, tags=_convert_mailchimp_tags)
-    reason = _SUPPRESS_REASONS.get(mailchimp_file) if mailchimp_file else None
-    if reason is None:
-        reason = (
-            ConsentEvent.bounced
-            if "clean_time" in folded
-            else ConsentEvent.unsubscribed
-            if "unsub_time" in folded
-            else None
-        )
-    if mailchimp_file is MailchimpFile.nonsubscribed:
-        read = _refuse_nonsubscribed
-    return _make_mapping(
-        Maker.mailchimp,
-        titles,
-        places,
-        _with_suppress_reason(read, reason) if reason else read,
-        may_suppress=reason is not None,
-    )
-
-
-def _map_listmonk(titles: list[str]) -> ColumnMapping:
-    folded = [title.casefold() for title in titles]
-    places = {"email": (folded.index("email"),)} | (
-        {"name": (folded.index("name"),)} if "name" in folded else {}
-    )
-    plain = _make_reader(len(titles), places)
-    attributes = folded.index("attributes")
-    status = folded.index("status") if "status" in folded else None
-
-    def read(row: SheetRow) -> RawRow:
-        raw = plain(row)
-        said = _get_cell(row, status).strip().casefold() if status is not None else ""
-        if said not in _LISTMONK_STATUSES:
-            raise DetailError("status", f"{quote_for_message(said)} is not a listmonk status.")
-        return _apply_attributes(raw, unescape_formula(_get_cell(row, attributes)))._replace(
-            suppress_reason=_LISTMONK_STATUSES[said]
-        )
-
-    shown = places | dict.fromkeys(COLUMNS[2:], (attributes,))
-    return _make_mapping(Maker.listmonk, titles, shown, read, may_suppress=status is not None, used=(status,))
-
-
-def _map_by_columns_file(titles: list[str], name: str, columns_file: ColumnsFile) -> ColumnMapping:
-    folded = [title.casefold() for title in titles]
-    places: dict[str, tuple[int, ...]] = {}
-    for column, wanted in columns_file.columns.items():
-        for title in wanted:
-            if title.casefold() not in folded:
-                raise ImportFileError(
-                    name,
-                    f"there is no column {quote_for_message(title)}, although {columns_file.name} names it.",
-                    1,
-                )
-        places[column] = tuple(folded.index(title.casefold()) for title in wanted)
-    status = None
-    if columns_file.status_column:
-        if columns_file.status_column.casefold() not in folded:
             raise ImportFileError(
-                name,
-                f"there is no column {quote_for_message(columns_file.status_column)}, although "
-                f"{columns_file.name} names it.",
-                1,
+                name, f'the column "{column}" appears twice. Remove one of them.', row.number
             )
-        status = folded.index(columns_file.status_column.casefold())
-    plain = _make_reader(len(titles), places)
-
-    def read(row: SheetRow) -> RawRow:
-        raw = columns_file.translate(plain(row))
-        if status is None:
-            return raw
-        said = _get_cell(row, status).strip().casefold()
-        return raw._replace(suppress_reason=columns_file.suppress_reasons.get(said))
-
-    return _make_mapping(Maker.other, titles, places, read, may_suppress=status is not None, used=(status,))
-
-
-def _make_mapping(
-    maker: Maker,
-    titles: list[str],
-    places: Mapping[str, tuple[int, ...]],
-    read: Callable[[SheetRow], RawRow],
-    *,
-    may_suppress: bool = False,
-    used: tuple[int | None, ...] = (),
-) -> ColumnMapping:
-    taken = {place for several in places.values() for place in several} | set(used)
+    if "email" not in columns:
+        raise ImportFileError(name, "there is no email column, and it is required.", row.number)
+    places = {column: columns.index(column) for column in COLUMNS if column in columns}
     return ColumnMapping(
-        maker=maker,
-        meaning={
-            column: tuple(titles[place] for place in several) for column, several in places.items() if several
-        },
-        unused=tuple(title for place, title in enumerate(titles) if place not in taken and title),
-        may_suppress=may_suppress,
-        read_row=read,
+        maker=OWN,
+        meaning={column: (titles[place],) for column, place in places.items()},
+        unused=(),
+        may_suppress=False,
+        read_row=_make_own_reader(len(titles), places),
     )
 
 
-def _make_reader(
-    width: int, places: Mapping[str, tuple[int, ...]], *, tags: Callable[[str], str] | None = None
-) -> Callable[[SheetRow], RawRow]:
+def _make_own_reader(width: int, places: Mapping[str, int]) -> Callable[[SheetRow], RawRow]:
     """Return a function that converts a row; it is called a million times, so it does little."""
-    single = all(len(places.get(column, ())) <= 1 for column in COLUMNS)
     # A missing column is read from one past the last, where an empty cell is added.
-    order = [(places.get(column) or (width,))[0] for column in COLUMNS]
-    email, name, organisation, country, sectors, language, tag = order
-    names = places.get("name", ())
+    email, name, organisation, country, sectors, language, tags = (
+        places.get(column, width) for column in COLUMNS
+    )
 
     def read(row: SheetRow) -> RawRow:
         cells = row.cells
         if len(cells) != width:
-            cells = _fit_width(cells, width)
+            cells = fit_width(cells, width)
         cells = (*cells, "")
         if "'" in "".join(cells):
             cells = tuple(map(unescape_formula, cells))
         return RawRow(
             cells[email],
-            cells[name] if single else " ".join(filter(None, (cells[place].strip() for place in names))),
+            cells[name],
             cells[organisation],
             cells[country],
             cells[sectors],
             cells[language],
-            tags(cells[tag]) if tags else cells[tag],
+            cells[tags],
         )
 
     return read
 
 
-def _fit_width(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
-    if any(cell.strip() for cell in cells[width:]):
-        raise DetailError(
-            "row",
-            f"it has {len(cells)} cells but the header has {width}. "
-            "Put a cell that contains the delimiter in quotation marks.",
-        )
-    # A row may be shorter than the header: spreadsheets omit empty cells at the end.
-    return (*cells[:width], *("",) * (width - len(cells)))
-
-
-def _get_cell(row: SheetRow, place: int) -> str:
-    return row.cells[place] if place < len(row.cells) else ""
-
-
-def _with_suppress_reason(
-    read: Callable[[SheetRow], RawRow], reason: ConsentEvent
-) -> Callable[[SheetRow], RawRow]:
-    return lambda row: read(row)._replace(suppress_reason=reason)
-
-
-def _refuse_nonsubscribed(row: SheetRow) -> RawRow:  # noqa: ARG001 - refused whatever it contains
-    raise DetailError("row", "Mailchimp lists this address as never subscribed.")
-
-
-def _convert_mailchimp_tags(cell: str) -> str:
-    """Convert Mailchimp's tags, ``"press","Beijing, China"``, to ours."""
-    if "," not in cell and '"' not in cell:
-        return cell
-    return SEPARATOR.join(tag for tags in csv.reader([cell], skipinitialspace=True) for tag in tags)
-
-
-def _apply_attributes(row: RawRow, attributes: str) -> RawRow:
-    """``row`` with the attributes listmonk stores as JSON."""
-    if not attributes.strip():
-        return row
-    try:
-        known: Any = json.loads(attributes)
-    except (ValueError, RecursionError) as error:
-        raise DetailError(
-            "attributes", "this is not JSON. listmonk writes an object here, such as {}."
-        ) from error
-    if not isinstance(known, dict):
-        raise DetailError("attributes", "this is not a JSON object, such as {}.")
-    folded = {str(key).casefold(): value for key, value in known.items()}
-    changes: dict[str, Any] = {column: _join_values(folded.get(column)) for column in COLUMNS[2:]}
-    return row._replace(**changes)
-
-
-def _join_values(value: Any) -> str:
-    if isinstance(value, list):
-        return SEPARATOR.join(map(_join_values, value))
-    return value if isinstance(value, str) else "" if value is None or isinstance(value, dict) else str(value)
-
-
-def _describe_unknown_column(column: str) -> str:
-    near = get_close_matches(column, COLUMNS, n=1, cutoff=0.6)
-    question = f' Did you mean "{near[0]}"?' if near else ""
-    return (
-        f"{quote_for_message(column)} is not a column we know.{question} The first row must name the "
-        f"columns: {', '.join(COLUMNS)}; only email is required. Rename the column, remove it, or describe "
-        "your columns in a file (--columns)."
+def _map_listmonk(
+    header: HeaderRow, cells: Sequence[Sequence[str]], sectors: Collection[str]
+) -> ColumnMapping:
+    columns = map_listmonk_columns(header.titles)
+    status = tuple(
+        make_status_column(header.titles[place], place) for place in (columns.status,) if place is not None
     )
+    layout = ColumnLayout(
+        titles=header.titles, header_row=header.number, places=columns.places, statuses=status
+    )
+    others = guess_statuses(
+        header.titles, _by_column(header, cells), taken=layout.used | {columns.attributes}
+    )
+    layout = replace(layout, statuses=(*status, *others.columns))
+    reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched={columns.attributes})
+    mapping = _make_mapping("listmonk", header, layout, reader)
+    shown = dict(layout.meaning) | dict.fromkeys(COLUMNS[2:], (header.titles[columns.attributes],))
+    return replace(
+        mapping,
+        meaning=shown,
+        unused=tuple(title for title in layout.unused if title != header.titles[columns.attributes]),
+        read_row=make_listmonk_reader(reader, columns.attributes),
+    )
+
+
+def _map_by_columns_file(
+    header: HeaderRow,
+    cells: Sequence[Sequence[str]],
+    name: str,
+    columns_file: ColumnsFile,
+    sectors: Collection[str],
+) -> ColumnMapping:
+    folded = [title.casefold() for title in header.titles]
+
+    def find(title: str) -> int:
+        if " ".join(title.split()).casefold() not in folded:
+            raise ImportFileError(
+                name,
+                f"there is no column {quote_for_message(title)}, although {columns_file.name} names it.",
+                header.number or 1,
+            )
+        return folded.index(" ".join(title.split()).casefold())
+
+    places = {ours: tuple(map(find, titles)) for ours, titles in columns_file.columns.items()}
+    columns = _by_column(header, cells)
+    named = []
+    for title, values in columns_file.status_columns.items():
+        column = make_status_column(header.titles[find(title)], find(title), columns[find(title)])
+        named.append(replace(column, values=values.known, any_value=values.any_value, unknown=None))
+    set_aside = set(map(find, columns_file.status_ignored))
+    taken = {place for several in places.values() for place in several}
+    # A column that nobody named may still tell who left.
+    found = guess_statuses(
+        header.titles,
+        columns,
+        taken=taken | set_aside | {column.place for column in named},
+        has_titles=header.number > 0,
+    )
+    layout = ColumnLayout(
+        titles=header.titles,
+        header_row=header.number,
+        places=places,
+        statuses=(*named, *found.columns),
+        ignored=tuple(sorted(set_aside)),
+    )
+    _refuse_doubts(
+        [describe_doubt(header.titles[place]) for place in found.doubtful],
+        header,
+        name,
+        write_columns_text(
+            replace(layout, statuses=(*layout.statuses, *doubtful_columns(header.titles, found.doubtful)))
+        ),
+    )
+    reader = LayoutReader(layout, sectors=sectors, is_strict=True, unwatched=set_aside)
+    mapping = _make_mapping(TABLE, header, layout, reader)
+    return replace(mapping, read_row=lambda row: columns_file.translate(reader.read(row)))
+
+
+def _map_by_guess(
+    header: HeaderRow,
+    cells: Sequence[Sequence[str]],
+    name: str,
+    mailchimp_file: MailchimpFile | None,
+    sectors: Collection[str],
+) -> ColumnMapping:
+    known = find_known_format(header.titles) if header.number else None
+    guess = guess_layout(header, cells, known)
+    layout = guess.layout
+    doubts = list(guess.doubts)
+    if "email" not in layout.places:
+        doubts.insert(0, _describe_missing_email(header))
+    _refuse_doubts(doubts, header, name, write_columns_text(layout, guess.counts))
+    layout, notes = _add_file_meaning(layout, name, mailchimp_file)
+    is_own = {title.casefold() for title in header.titles} <= _OWN_WITH_STATUS
+    reader = LayoutReader(layout, sectors=sectors, is_strict=is_own or _is_mailchimp(known))
+    maker = OWN if is_own else known.name if known else GUESS
+    return replace(_make_mapping(maker, header, layout, reader), notes=(*_describe_header(header), *notes))
+
+
+def _refuse_doubts(doubts: Sequence[str], header: HeaderRow, name: str, columns_text: str) -> None:
+    if doubts:
+        raise ImportFileError(
+            name,
+            f"{' '.join(doubts)} Nothing was imported. Save the following as columns.toml, correct it, and "
+            "import with --columns columns.toml. A column that tells who left goes into [status]; one that "
+            "does not goes there as ignored.",
+            header.number or None,
+            columns_text=columns_text,
+        )
+
+
+def _add_file_meaning(
+    layout: ColumnLayout, name: str, mailchimp_file: MailchimpFile | None
+) -> tuple[ColumnLayout, tuple[str, ...]]:
+    """Add what the name of the file says of everybody in it, where no column says anything."""
+    meaning = _MAILCHIMP_MEANINGS.get(mailchimp_file) if mailchimp_file else None
+    note: tuple[str, ...] = ()
+    if meaning is None and not layout.statuses:
+        meaning = find_left_stem(name.rpartition("/")[2].rpartition(".")[0])
+        if meaning is not None:
+            note = (
+                f"The name of the file says {meaning.value}, and no column says otherwise, so nobody in it "
+                "gets mail. If that is wrong, rename the file.",
+            )
+    if meaning is None:
+        return layout, note
+    everybody = StatusColumn(
+        title="the name of the file",
+        place=layout.places["email"][0],
+        kind=StatusKind.everybody,
+        meaning=meaning,
+    )
+    return replace(layout, statuses=(*layout.statuses, everybody)), note
+
+
+def _make_mapping(maker: str, header: HeaderRow, layout: ColumnLayout, reader: LayoutReader) -> ColumnMapping:
+    return ColumnMapping(
+        maker=maker,
+        meaning=layout.meaning,
+        unused=layout.unused,
+        may_suppress=True,
+        read_row=reader.read,
+        first=header.first,
+        notes=_describe_header(header),
+        reader=reader,
+        layout=layout,
+    )
+
+
+def _describe_header(header: HeaderRow) -> tuple[str, ...]:
+    if header.number == 0:
+        return ("No row names the columns, so they were told by what is in them; the first row counts.",)
+    if not header.skipped:
+        return ()
+    first, last = header.skipped[0], header.skipped[-1]
+    rows = f"Row {first}" if first == last else f"Rows {first} to {last}"
+    return (f"{rows} above the header (row {header.number}) {'was' if first == last else 'were'} skipped.",)
+
+
+def _describe_missing_email(header: HeaderRow) -> str:
+    if header.number == 0:
+        return "There are no titles, and no column is full of addresses."
+    return (
+        "There is no email column, and it is required: no title names one, and no column is full of "
+        "addresses."
+    )
+
+
+def _is_mailchimp(known: KnownFormat | None) -> bool:
+    return known is not None and known.name == "Mailchimp"
+
+
+def _by_column(header: HeaderRow, cells: Sequence[Sequence[str]]) -> list[list[str]]:
+    return [[row[place] for row in cells if place < len(row)] for place in range(len(header.titles))]

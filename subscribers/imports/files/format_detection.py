@@ -1,8 +1,9 @@
 """Open a file for import: detect its format and return its rows with the mapping of its columns."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain, islice
 from pathlib import Path
 
 from subscribers.csv_format import SheetRow
@@ -20,6 +21,8 @@ from subscribers.imports.files.workbook import Workbook, choose_sheet, describe_
 from subscribers.imports.files.zip_archive import ZipArchive, is_zip, open_archive
 
 _TEXT_SUFFIXES = (".csv", ".txt", ".tsv")
+_LOOKED_AT = 500
+"""How many rows are looked at to tell the columns."""
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 
 
@@ -39,11 +42,13 @@ class ReadOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class FilePart:
-    """A file, or one file of an archive. ``form`` describes its format; ``certain`` is False if its encoding
-    was guessed. ``member`` is its name in the archive, empty for a single file. ``rows`` yields the rows
-    below the header, once. ``notes`` are sentences about what of the file was not read.
+    """A file, or one file of an archive. ``name`` is for messages. ``form`` describes its format;
+    ``certain`` is False if its encoding was guessed. ``member`` is its name in the archive, empty for a
+    single file. ``rows`` yields the rows below the header, once. ``notes`` are
+    sentences about what of the file was not read.
     """
 
+    name: str
     member: str
     form: str
     certain: bool
@@ -53,39 +58,44 @@ class FilePart:
 
 
 @contextmanager
-def open_parts(path: Path, options: ReadOptions) -> Iterator[list[FilePart]]:
-    """Open the file at ``path``; parts that suppress addresses come first.
+def open_parts(
+    path: Path, options: ReadOptions, *, sectors: Collection[str] = ()
+) -> Iterator[list[FilePart]]:
+    """Open the file at ``path``; parts that suppress addresses come first. ``sectors`` are the workspace's.
 
     Raises:
         ImportFileError: it cannot be read, is hostile, or has unknown columns.
     """
+    if options.sheet is None and options.columns is not None:
+        options = replace(options, sheet=options.columns.sheet)
     material = make_file_source(path)
     with ExitStack() as stack:
         if not is_zip(material):
             _refuse_sheet_option(material.name, options)
-            yield [_read_text(material, options)]
+            yield [_read_text(material, options, sectors)]
             return
         archive = stack.enter_context(open_archive(material))
         if is_excel_workbook(archive.names):
-            yield [_read_workbook(open_excel_workbook(archive), options)]
+            yield [_read_workbook(open_excel_workbook(archive), options, sectors)]
         elif is_open_document(archive):
-            yield [_read_workbook(open_open_document(archive), options)]
+            yield [_read_workbook(open_open_document(archive), options, sectors)]
         elif unsupported := describe_unsupported_archive(archive):
             raise ImportFileError(archive.name, unsupported)
         else:
             _refuse_sheet_option(material.name, options)
-            yield _read_members(archive, options)
+            yield _read_members(archive, options, sectors)
 
 
 def _refuse_sheet_option(name: str, options: ReadOptions) -> None:
     if options.sheet is not None:
         raise ImportFileError(
             name,
-            f"it has no sheets, so there is no sheet {quote_for_message(options.sheet)}. Leave out --sheet.",
+            f"it has no sheets, so there is no sheet {quote_for_message(options.sheet)}. Leave out --sheet, "
+            "or sheet in the file for --columns.",
         )
 
 
-def _read_workbook(workbook: Workbook, options: ReadOptions) -> FilePart:
+def _read_workbook(workbook: Workbook, options: ReadOptions, sectors: Collection[str]) -> FilePart:
     chosen = choose_sheet(workbook, options.sheet)
     several = len(workbook.sheets) > 1
     return _make_part(
@@ -94,21 +104,24 @@ def _read_workbook(workbook: Workbook, options: ReadOptions) -> FilePart:
         f"{workbook.form}, sheet {quote_for_message(chosen.name)}" if several else workbook.form,
         chosen.rows,
         options,
+        sectors,
         notes=(describe_unread(chosen.unread),) if chosen.unread else (),
     )
 
 
-def _read_members(archive: ZipArchive, options: ReadOptions) -> list[FilePart]:
+def _read_members(archive: ZipArchive, options: ReadOptions, sectors: Collection[str]) -> list[FilePart]:
     names = [
         name for name in archive.names if name.lower().endswith(_TEXT_SUFFIXES) and "__MACOSX" not in name
     ]
     if not names:
         raise ImportFileError(archive.name, "there is no CSV file in the archive.")
     parts = [
-        _read_text(archive.member(name), options, member=name, mailchimp_file=_detect_mailchimp_file(name))
+        _read_text(
+            archive.member(name), options, sectors, member=name, mailchimp_file=_detect_mailchimp_file(name)
+        )
         for name in sorted(names)
     ]
-    return sorted(parts, key=lambda part: not part.mapping.may_suppress)
+    return sorted(parts, key=lambda part: not part.mapping.suppresses_all)
 
 
 def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
@@ -118,7 +131,12 @@ def _detect_mailchimp_file(name: str) -> MailchimpFile | None:
 
 
 def _read_text(
-    source: FileSource, options: ReadOptions, *, member: str = "", mailchimp_file: MailchimpFile | None = None
+    source: FileSource,
+    options: ReadOptions,
+    sectors: Collection[str],
+    *,
+    member: str = "",
+    mailchimp_file: MailchimpFile | None = None,
 ) -> FilePart:
     if unsupported := describe_unsupported(source):
         raise ImportFileError(source.name, unsupported)
@@ -138,7 +156,14 @@ def _read_text(
         form = f"CSV, {detected.label}, {between}"
         rows = read_delimited(source, encoding=encoding, delimiter=delimiter)
     return _make_part(
-        source.name, member, form, rows, options, certain=detected.certain, mailchimp_file=mailchimp_file
+        source.name,
+        member,
+        form,
+        rows,
+        options,
+        sectors,
+        certain=detected.certain,
+        mailchimp_file=mailchimp_file,
     )
 
 
@@ -148,12 +173,23 @@ def _make_part(
     form: str,
     rows: Iterator[SheetRow],
     options: ReadOptions,
+    sectors: Collection[str],
     *,
     certain: bool = True,
     mailchimp_file: MailchimpFile | None = None,
     notes: tuple[str, ...] = (),
 ) -> FilePart:
-    header = next(rows, None)
-    mapping = find_mapping(header, name, columns_file=options.columns, mailchimp_file=mailchimp_file)
-    # The header is read once and the rows continue from there, so that a workbook is not loaded twice.
-    return FilePart(member=member, form=form, certain=certain, mapping=mapping, rows=rows, notes=notes)
+    first = list(islice(rows, _LOOKED_AT))
+    mapping = find_mapping(
+        first, name, columns_file=options.columns, mailchimp_file=mailchimp_file, sectors=sectors
+    )
+    # What was looked at is not read again, so that a workbook is not loaded twice.
+    return FilePart(
+        name=name,
+        member=member,
+        form=form,
+        certain=certain,
+        mapping=mapping,
+        rows=chain(first[mapping.first :], rows),
+        notes=notes,
+    )

@@ -1,43 +1,55 @@
 """A TOML file that maps the columns of someone's own file to ours."""
 
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from subscribers.csv_format import COLUMNS, SEPARATOR
 from subscribers.errors import ImportFileError, quote_for_message
 from subscribers.imports.files.raw_row import RawRow
-from subscribers.models import ConsentEvent
+from subscribers.imports.files.status_words import StatusMeaning, fold
 
-_KEYS = ("columns", "separators", "values", "status")
-_SUPPRESS_REASONS = {
-    event.value: event
-    for event in (
-        ConsentEvent.unsubscribed,
-        ConsentEvent.bounced,
-        ConsentEvent.complained,
-        ConsentEvent.suppressed,
-    )
-}
+_KEYS = ("header", "sheet", "columns", "separators", "values", "status")
+# The words of [status]; "nothing" is for values that are not about leaving.
+_MEANINGS = {meaning.name: meaning for meaning in StatusMeaning}
+_ANY_VALUE = "*"
 _EXAMPLE = '[columns]\nemail = "E-Mail"\nname = ["Vorname", "Nachname"]'
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusValues:
+    """What cells mean in a column about status: ``known`` by their folded text, ``any_value`` is the
+    meaning of all others with something in them.
+    """
+
+    known: Mapping[str, StatusMeaning] = field(default_factory=dict)
+    any_value: StatusMeaning | None = None
+
+    def update(self, other: "StatusValues") -> "StatusValues":
+        """Return these values with those of ``other``, which count first."""
+        return StatusValues(known={**self.known, **other.known}, any_value=other.any_value or self.any_value)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnsFile:
     """``columns`` maps ours to titles in the file, several if a name is spread over several cells.
 
-    ``separators`` are used between sectors or tags, ``values`` says what a cell means (case-folded), and
-    ``suppress_reasons`` maps values of ``status_column`` (case-folded) to why the person must not get mail.
+    ``separators`` are used between sectors or tags, and ``values`` says what a cell means (case-folded).
+    ``status_columns`` tell who left, each with what its values mean; ``status_ignored`` do not, whatever
+    their titles say. ``header`` is the number of the row that names the columns, 0 if none does, None if it
+    is to be found; ``sheet`` is the name of the sheet to read.
     """
 
     name: str
     columns: Mapping[str, tuple[str, ...]]
     separators: Mapping[str, str]
     values: Mapping[str, Mapping[str, str]]
-    status_column: str | None
-    suppress_reasons: Mapping[str, ConsentEvent]
+    status_columns: Mapping[str, StatusValues]
+    status_ignored: tuple[str, ...] = ()
+    header: int | None = None
+    sheet: str | None = None
 
     def translate(self, row: RawRow) -> RawRow:
         """``row`` with our separators and values."""
@@ -67,20 +79,33 @@ def read_columns_file(path: Path) -> ColumnsFile:
         ) from error
     for key in written:
         _require_known(path.name, key, _KEYS)
-    columns = _read_columns(path.name, written.get("columns", {}))
-    status = dict(_read_texts(path.name, "status", written.get("status", {})))
+    status_columns, status_ignored = _read_status(path.name, written.get("status", {}))
     return ColumnsFile(
         name=path.name,
-        columns=columns,
+        columns=_read_columns(path.name, written.get("columns", {})),
         separators=_read_separators(path.name, written.get("separators", {})),
         values=_read_values(path.name, written.get("values", {})),
-        status_column=_take_status_column(path.name, status),
-        suppress_reasons={
-            said.casefold(): _SUPPRESS_REASONS[_require_known(path.name, word, tuple(_SUPPRESS_REASONS))]
-            for word, several in status.items()
-            for said in several
-        },
+        status_columns=status_columns,
+        status_ignored=status_ignored,
+        header=_read_header(path.name, written.get("header")),
+        sheet=_read_sheet(path.name, written.get("sheet")),
     )
+
+
+def _read_header(name: str, written: Any) -> int | None:
+    if written is None or (isinstance(written, int) and not isinstance(written, bool) and written >= 0):
+        return written
+    raise ImportFileError(
+        name,
+        "header must be the number of the row that names the columns, such as header = 3, or header = 0 if "
+        "there is none.",
+    )
+
+
+def _read_sheet(name: str, written: Any) -> str | None:
+    if written is None or (isinstance(written, str) and written.strip()):
+        return written
+    raise ImportFileError(name, 'sheet must be the name of a sheet, such as sheet = "Partners".')
 
 
 def _read_columns(name: str, written: Any) -> dict[str, tuple[str, ...]]:
@@ -119,22 +144,55 @@ def _read_values(name: str, written: Any) -> dict[str, dict[str, str]]:
     }
 
 
-def _take_status_column(name: str, status: dict[str, tuple[str, ...]]) -> str | None:
-    if not status:
-        return None
-    if "column" not in status:
+def _read_status(name: str, written: Any) -> tuple[dict[str, StatusValues], tuple[str, ...]]:
+    if not isinstance(written, dict):
+        raise ImportFileError(
+            name, '[status] is not a table. Write it like this:\n[status]\ncolumn = "Status"'
+        )
+    tables = {title: table for title, table in written.items() if isinstance(table, dict)}
+    texts = dict(
+        _read_texts(
+            name,
+            "status",
+            {key: said for key, said in written.items() if key not in tables},
+            may_be_empty=True,
+        )
+    )
+    titles = texts.pop("column", ())
+    ignored = texts.pop("ignored", ())
+    if not titles and texts:
         raise ImportFileError(name, '[status] does not name its column. Add, for example: column = "Status"')
-    return status.pop("column")[0]
+    shared = _read_meanings(name, texts.items())
+    columns = dict.fromkeys(titles, shared)
+    for title, table in tables.items():
+        own = _read_meanings(name, _read_texts(name, f"status.{title}", table, may_be_empty=True))
+        columns[title] = columns.get(title, StatusValues()).update(own)
+    return columns, ignored
 
 
-def _read_texts(name: str, table: str, written: Any) -> list[tuple[str, tuple[str, ...]]]:
+def _read_meanings(name: str, lines: Iterable[tuple[str, tuple[str, ...]]]) -> StatusValues:
+    known: dict[str, StatusMeaning] = {}
+    any_value: StatusMeaning | None = None
+    for word, several in lines:
+        meaning = _MEANINGS[_require_known(name, word, tuple(_MEANINGS))]
+        for said in several:
+            if said == _ANY_VALUE:
+                any_value = meaning
+            else:
+                known[fold(said)] = meaning
+    return StatusValues(known=known, any_value=any_value)
+
+
+def _read_texts(
+    name: str, table: str, written: Any, *, may_be_empty: bool = False
+) -> list[tuple[str, tuple[str, ...]]]:
     """Return the entries of a table, each with one or more texts."""
     if not isinstance(written, dict):
         raise ImportFileError(name, f"[{table}] is not a table. Write it like this:\n{_EXAMPLE}")
     lines = []
     for key, value in written.items():
         texts = value if isinstance(value, list) else [value]
-        if not texts or not all(isinstance(text, str) and text for text in texts):
+        if not (texts or may_be_empty) or not all(isinstance(text, str) and text for text in texts):
             raise ImportFileError(
                 name, f"[{table}] {key}: write a text in quotation marks, or a list of them."
             )

@@ -1,0 +1,278 @@
+"""Guess which column holds what: by the format, by titles in ten languages, and by what the cells look
+like.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from locales.countries import find_countries
+from locales.languages import find_language
+from subscribers.errors import quote_for_message
+from subscribers.imports.files.column_layout import ColumnLayout
+from subscribers.imports.files.column_titles import (
+    find_field,
+    find_mentioned_field,
+    is_about_others,
+    is_email_question,
+)
+from subscribers.imports.files.header_row import HeaderRow, has_address
+from subscribers.imports.files.known_formats import KnownFormat
+from subscribers.imports.files.outlook_contacts import find_outlook_places
+from subscribers.imports.files.status_columns import (
+    StatusColumn,
+    StatusColumnCount,
+    StatusReader,
+    UnknownStatusError,
+)
+from subscribers.imports.files.status_guess import guess_statuses
+from subscribers.imports.files.status_titles import StatusKind
+from subscribers.imports.files.status_words import fold, is_empty_value
+
+_MOST = 0.6
+_SOME = 0.5
+_LIKELY_NAME = 40
+
+CellTest = Callable[[str], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class LayoutGuess:
+    """A layout, and what must be asked before it is used: ``doubts`` as sentences, and ``counts`` of values
+    that are not understood.
+    """
+
+    layout: ColumnLayout
+    doubts: tuple[str, ...]
+    counts: tuple[StatusColumnCount, ...] = ()
+
+
+def guess_layout(
+    header: HeaderRow, rows: Sequence[Sequence[str]], known: KnownFormat | None = None
+) -> LayoutGuess:
+    """Guess the layout of a file with this ``header`` whose first ``rows`` are given."""
+    return _Guess(header, rows, known).result()
+
+
+def describe_doubt(title: str) -> str:
+    """Say why a column that says yes and no must be asked about."""
+    return f"The column {quote_for_message(title)} says yes or no, and may say who wants mail."
+
+
+def doubtful_columns(titles: Sequence[str], places: Sequence[int]) -> tuple[StatusColumn, ...]:
+    """Return columns about status whose yes and no are not understood."""
+    return tuple(StatusColumn(title=titles[place], place=place, kind=StatusKind.status) for place in places)
+
+
+class _Guess:
+    """A guess in progress: the columns that are taken, and the doubts so far."""
+
+    def __init__(self, header: HeaderRow, rows: Sequence[Sequence[str]], known: KnownFormat | None) -> None:
+        self._header = header
+        self._titles = header.titles
+        self._rows = rows
+        self._known = known
+        self._columns = [
+            [row[place] for row in rows if place < len(row)] for place in range(len(header.titles))
+        ]
+        self._places: dict[str, tuple[int, ...]] = {}
+        self._doubts: list[str] = []
+        self._has_titles = header.number > 0
+
+    def result(self) -> LayoutGuess:
+        self._places |= find_outlook_places(self._titles, self._columns)
+        is_outlook = bool(self._places)
+        if self._known:
+            self._take_known(self._known)
+        # The 92 titles of Outlook are the same in every language, and none tells who left.
+        everything = range(len(self._titles)) if is_outlook else ()
+        self._find_titles()
+        self._find_email()
+        statuses = guess_statuses(
+            self._titles,
+            self._columns,
+            taken={*self._taken(), *everything},
+            known=self._known,
+            has_titles=self._has_titles,
+        )
+        self._find_mentions({column.place for column in statuses.columns} | set(statuses.doubtful))
+        self._mend_names()
+        self._check_country()
+        self._doubts += [describe_doubt(self._titles[place]) for place in statuses.doubtful]
+        doubtful = doubtful_columns(self._titles, statuses.doubtful)
+        layout = ColumnLayout(
+            titles=self._titles,
+            header_row=self._header.number,
+            places=self._places,
+            statuses=(*statuses.columns, *doubtful),
+            ignored=self._ignored(),
+            tag_separator=self._known.tag_separator if self._known else None,
+        )
+        unknown = StatusReader(doubtful, titles=self._titles)
+        for row in self._rows:
+            with suppress(UnknownStatusError):
+                unknown.read([*row, *[""] * (len(self._titles) - len(row))])
+        return LayoutGuess(layout=layout, doubts=tuple(self._doubts), counts=unknown.counts())
+
+    def _ignored(self) -> tuple[int, ...]:
+        known = self._known.ignored if self._known else frozenset()
+        return tuple(place for place, title in enumerate(self._titles) if fold(title) in known)
+
+    def _taken(self) -> set[int]:
+        return {place for places in self._places.values() for place in places}
+
+    def _free(self) -> list[int]:
+        taken = self._taken()
+        return [place for place in range(len(self._titles)) if place not in taken]
+
+    def _take_known(self, known: KnownFormat) -> None:
+        folded = [fold(title) for title in self._titles]
+        for field, titles in known.fields.items():
+            if places := tuple(folded.index(title) for title in titles if title in folded):
+                self._places[field] = places
+
+    def _find_titles(self) -> None:
+        if not self._has_titles:
+            return
+        set_aside = {fold(title) for title in self._titles} & (
+            self._known.ignored | self._known.status.keys() if self._known else set()
+        )
+        for place in self._free():
+            field = find_field(self._titles[place])
+            if field is None or fold(self._titles[place]) in set_aside:
+                continue
+            if field in {"email", "email_other"}:
+                continue
+            if field not in self._places:
+                self._places[field] = (place,)
+
+    def _find_email(self) -> None:
+        if "email" in self._places:
+            return
+        named = [place for place in range(len(self._titles)) if self._is_email_title(place)]
+        # A title such as "Email Opt In" is about something else, and so is one above cells without addresses.
+        usable = [place for place in named if self._share(place, has_address) in (None, 1.0)] or [
+            place for place in named if (self._share(place, has_address) or 0) >= _SOME
+        ]
+        if not usable:
+            usable = self._find_email_by_content()
+        if not usable:
+            return
+        best = min(usable, key=self._email_rank)
+        others = [place for place in usable if place != best]
+        others += [
+            place
+            for place in self._free()
+            if find_field(self._titles[place]) == "email_other" and place != best
+        ]
+        self._places["email"] = (best, *dict.fromkeys(others))
+
+    def _is_email_title(self, place: int) -> bool:
+        title = self._titles[place]
+        return self._has_titles and place not in self._taken() and find_field(title) == "email"
+
+    def _find_email_by_content(self) -> list[int]:
+        found = [place for place in self._free() if (self._share(place, has_address) or 0) >= _MOST]
+        asked = [place for place in found if self._has_titles and is_email_question(self._titles[place])]
+        if asked:
+            return asked
+        second = [place for place in found if find_field(self._titles[place]) == "email_other"]
+        about = [place for place in found if is_about_others(self._titles[place]) and place not in second]
+        if second and not set(found) - set(second) - set(about):
+            return second
+        if len(found) == 1 and not about:
+            return found
+        if found:
+            titles = ", ".join(quote_for_message(self._titles[place]) for place in found)
+            self._doubts.append(f"There are addresses under {titles}, and it is not certain whose.")
+            self._places["email"] = (found[0],)
+        return []
+
+    def _email_rank(self, place: int) -> tuple[bool, int]:
+        return fold(self._titles[place]) not in {"email", "emailaddress"}, place
+
+    def _find_mentions(self, set_aside: set[int]) -> None:
+        """Find further columns by a word in their titles, or by their cells alone."""
+        # A column of countries looks like one of names, so names are found last.
+        for is_name in (False, True):
+            for place in self._free():
+                field = self._find_by_cells(place) if place not in set_aside else None
+                if field and field not in self._places and (field == "name") is is_name:
+                    self._places[field] = (place,)
+
+    def _find_by_cells(self, place: int) -> str | None:
+        title = self._titles[place]
+        mentioned = find_mentioned_field(title) if self._has_titles else None
+        if is_about_others(title):
+            return None
+        if mentioned == "name":
+            return None if self._named else "name"
+        if mentioned == "organisation":
+            return "organisation" if (self._share(place, _has_letters) or 0) >= _MOST else None
+        is_open = mentioned is None or mentioned in {"country", "language"}
+        cells = self._filled(place)
+        if len(cells) < 1 or not is_open:
+            return None
+        is_long = sum(map(len, cells)) / len(cells) > 3
+        if (is_long or mentioned == "country") and (self._share(place, is_country) or 0) >= 0.8:
+            return "country"
+        if (is_long or mentioned == "language") and (self._share(place, is_language) or 0) >= 0.8:
+            return "language"
+        if not self._has_titles and not self._named and self._is_only_text(place):
+            return "name"
+        return None
+
+    @property
+    def _named(self) -> bool:
+        return any(part in self._places for part in ("given", "family", "name"))
+
+    def _is_only_text(self, place: int) -> bool:
+        """Whether a column without a title is the only one with texts that can be names."""
+        texts = [other for other in self._free() if (self._share(other, _looks_like_name) or 0) >= 0.8]
+        return texts == [place]
+
+    def _mend_names(self) -> None:
+        """ "Name" beside "First name" alone is the family's, beside "Last name" alone one's own."""
+        has = self._places.keys()
+        if "name" in has and "given" in has and "family" not in has:
+            self._places["family"] = self._places.pop("name")
+        elif "name" in has and "family" in has and "given" not in has:
+            self._places["given"] = self._places.pop("name")
+
+    def _check_country(self) -> None:
+        """Leave out a column of countries none of which is one, such as dialling codes."""
+        for place in self._places.get("country", ())[:1]:
+            if self._filled(place) and not self._share(place, is_country) and not self._known:
+                other = [cell for cell in self._filled(place) if any(char.isalpha() for char in cell)]
+                if not other:
+                    del self._places["country"]
+
+    def _filled(self, place: int) -> list[str]:
+        return [cell for cell in self._columns[place] if not is_empty_value(cell)]
+
+    def _share(self, place: int, test: CellTest) -> float | None:
+        cells = self._filled(place)
+        return sum(map(test, cells)) / len(cells) if cells else None
+
+
+def is_country(cell: str) -> bool:
+    """Whether a cell is the name or the code of a country."""
+    return bool(find_countries(cell))
+
+
+def is_language(cell: str) -> bool:
+    """Whether a cell is the name or the code of a language."""
+    return find_language(cell) is not None
+
+
+def _has_letters(cell: str) -> bool:
+    return any(char.isalpha() for char in cell) and "://" not in cell and "@" not in cell
+
+
+def _looks_like_name(cell: str) -> bool:
+    text = cell.strip()
+    return (
+        len(text) <= _LIKELY_NAME
+        and any(char.isalpha() for char in text)
+        and not any(char.isdigit() or char in "@/:;_" for char in text)
+    )

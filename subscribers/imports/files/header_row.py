@@ -1,0 +1,144 @@
+"""Find the row that names the columns: below a title, or nowhere if the first row is somebody already."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from subscribers.csv_format import COLUMNS, SheetRow
+from subscribers.errors import ImportFileError
+from subscribers.imports.files.column_titles import find_field, is_email_question
+from subscribers.imports.files.known_formats import find_known_format
+
+_DEEPEST = 20
+# Alone, after mailto:, in angle brackets behind a name, or several of them as Google writes them.
+_ADDRESS = re.compile(r"(?:[^<>@]*<)?[^\s@<>]+@[^\s@<>]+\.[^\s@<>]+>?(?:\s*:::.*)?", re.DOTALL)
+_ANY_ADDRESS = re.compile(r"[^\s@<>:]+@[^\s@<>]+")
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeaderRow:
+    """``number`` is that of the row with the titles, 0 if no row has any; ``first`` is the index of the first
+    row of people in the rows that were looked at. ``skipped`` are the numbers of rows above with text in
+    them.
+    """
+
+    number: int
+    titles: tuple[str, ...]
+    first: int
+    skipped: tuple[int, ...] = ()
+
+
+def find_header(rows: Sequence[SheetRow], name: str, *, wanted: int | None = None) -> HeaderRow:
+    """Find the header among the first ``rows`` of the file called ``name``; ``wanted`` is its number, 0 for
+    none, if somebody said so.
+
+    Raises:
+        ImportFileError: there is nothing in the file, or it cannot be said which row names the columns.
+    """
+    filled = [(index, row) for index, row in enumerate(rows) if not row.is_empty]
+    if wanted is not None and wanted > 0:
+        return _take_wanted(rows, name, wanted)
+    if not filled:
+        raise ImportFileError(name, f"the first row must name the columns: {', '.join(COLUMNS)}.", 1)
+    if wanted == 0:
+        return _without_header(filled)
+    above: list[SheetRow] = []
+    for index, row in filled:
+        if row.number > _DEEPEST:
+            break
+        if _is_header(row, is_narrow=_is_narrow(filled)):
+            _refuse_people_above(above, row, name)
+            return _with_header(index, row, above)
+        above.append(row)
+    return _find_by_people(filled)
+
+
+def has_address(cell: str) -> bool:
+    """Whether a cell has an address in it, alone or beside a name."""
+    return _ANY_ADDRESS.search(cell) is not None
+
+
+def _find_by_people(filled: Sequence[tuple[int, SheetRow]]) -> HeaderRow:
+    """The row above the first with an address, if it is as wide; no row if the first has an address."""
+    above: list[SheetRow] = []
+    for position, (_, row) in enumerate(filled):
+        if row.number > _DEEPEST + 1:
+            break
+        if any(map(_is_address, row.cells)):
+            if position == 0:
+                return _without_header(filled)
+            before, header = filled[position - 1]
+            if _count_filled(header) >= min(2, _count_filled(row)):
+                return _with_header(before, header, above[:-1])
+            return _with_header(*filled[0], ())
+        above.append(row)
+    if any(map(has_address, filled[0][1].cells)):
+        return _without_header(filled)
+    return _with_header(*filled[0], ())
+
+
+def _is_header(row: SheetRow, *, is_narrow: bool) -> bool:
+    if any(map(_is_address, row.cells)):
+        return False
+    titles = [cell for cell in row.cells if cell.strip()]
+    if len(titles) < 2 and not is_narrow:
+        # A line such as "E-mail list of 2024" above the list.
+        return False
+    if any(find_field(title) == "email" for title in titles) or find_known_format(_clean(row.cells)):
+        return True
+    return len(titles) > 1 and any(map(is_email_question, titles)) and not any(map(has_address, titles))
+
+
+def _is_narrow(filled: Sequence[tuple[int, SheetRow]]) -> bool:
+    return max(_count_filled(row) for _, row in filled) == 1
+
+
+def _refuse_people_above(above: Sequence[SheetRow], header: SheetRow, name: str) -> None:
+    for row in above:
+        if any(map(_is_address, row.cells)) and _count_filled(row) > 1:
+            raise ImportFileError(
+                name,
+                f"there is an address in this row, but row {header.number} looks as if it named the columns. "
+                f"Say which row names them in a file for --columns, as header = {header.number}, or as "
+                "header = 0 if none does.",
+                row.number,
+            )
+
+
+def _take_wanted(rows: Sequence[SheetRow], name: str, wanted: int) -> HeaderRow:
+    for index, row in enumerate(rows):
+        if row.number == wanted and not row.is_empty:
+            return HeaderRow(number=wanted, titles=_clean(row.cells), first=index + 1)
+    raise ImportFileError(
+        name, f"row {wanted} names no columns, although the file for --columns says so (header)."
+    )
+
+
+def _with_header(index: int, row: SheetRow, above: Sequence[SheetRow]) -> HeaderRow:
+    return HeaderRow(
+        number=row.number,
+        titles=_clean(row.cells),
+        first=index + 1,
+        skipped=tuple(skipped.number for skipped in above),
+    )
+
+
+def _without_header(filled: Sequence[tuple[int, SheetRow]]) -> HeaderRow:
+    width = max(len(_clean(row.cells)) for _, row in filled)
+    titles = tuple(f"column {number}" for number in range(1, width + 1))
+    return HeaderRow(number=0, titles=titles, first=filled[0][0])
+
+
+def _is_address(cell: str) -> bool:
+    return _ADDRESS.fullmatch(cell.strip().removeprefix("\ufeff")) is not None
+
+
+def _clean(cells: Sequence[str]) -> tuple[str, ...]:
+    titles = [" ".join(cell.split()).removeprefix("\ufeff") for cell in cells]
+    while titles and titles[-1] == "":  # spreadsheets leave empty columns at the end
+        titles.pop()
+    return tuple(titles)
+
+
+def _count_filled(row: SheetRow) -> int:
+    return sum(bool(cell.strip()) for cell in row.cells)

@@ -1,0 +1,245 @@
+"""Read the rows of a file by its layout: one address, a whole name, and what they say of leaving."""
+
+import csv
+import re
+from collections import Counter
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from re import Pattern
+from unicodedata import name as character_name
+
+from locales.languages import find_language
+from subscribers.csv_format import SEPARATOR, SheetRow, unescape_formula
+from subscribers.errors import DetailError, SubscriberError, quote_for_message
+from subscribers.imports.files.column_layout import ColumnLayout
+from subscribers.imports.files.outlook_contacts import is_exchange_name
+from subscribers.imports.files.raw_row import RawRow
+from subscribers.imports.files.status_columns import StatusReader
+from subscribers.imports.files.status_titles import is_other_channel
+from subscribers.imports.files.status_words import SUPPRESS_REASONS, StatusMeaning
+from subscribers.validation import clean_sectors, clean_tag
+
+_SEVERAL = re.compile(r"[;,|、，；\n]|:::")
+_SECTORS = re.compile(r"[;,|/、，；\n]|:::")
+_ADDRESSES = " ::: "
+_MAX_UNUSED = 1_000
+
+
+@dataclass(kw_only=True)
+class RowNotes:
+    """Values that were left out while rows were read, by the title of their column, each with the number of
+    rows.
+    """
+
+    unused_values: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def note_value(self, title: str, value: str) -> None:
+        if (title, value) in self.unused_values or len(self.unused_values) < _MAX_UNUSED:
+            self.unused_values[title, value] += 1
+
+
+class LayoutReader:
+    """Reads rows of a file by ``layout``.
+
+    ``sectors`` are those of the workspace, with their names if they have any. Other sectors, and unusable
+    tags and languages, are left out and noted; if ``is_strict``, they are kept, and their rows refused
+    later. ``unwatched`` columns are not searched for words about leaving.
+    """
+
+    def __init__(
+        self,
+        layout: ColumnLayout,
+        *,
+        sectors: Collection[str],
+        is_strict: bool = False,
+        unwatched: Collection[int] = (),
+    ) -> None:
+        self._layout = layout
+        self._is_strict = is_strict
+        self._width = len(layout.titles)
+        self._sectors = sectors
+        self._sector_names: dict[str, str] = (
+            {name.strip().casefold(): slug for slug, name in sectors.items()}
+            if isinstance(sectors, Mapping)
+            else {}
+        )
+        self.notes = RowNotes()
+        tags = layout.places.get("tags", ())[:1]
+        self._tag_separator = (
+            re.compile(re.escape(layout.tag_separator)) if layout.tag_separator else _SEVERAL
+        )
+        watched: dict[int, Pattern[str] | None] = {
+            place: None
+            for place, title in enumerate(layout.titles)
+            if place not in layout.used and place not in unwatched and not is_other_channel(title)
+        }
+        self.statuses = StatusReader(
+            layout.statuses,
+            titles=layout.titles,
+            watched=watched | dict.fromkeys(tags, self._tag_separator),
+            ignored=[place for place in layout.ignored if place in watched],
+        )
+
+    def read(self, row: SheetRow) -> RawRow:
+        """Convert a row.
+
+        Raises:
+            DetailError: it is refused.
+            UnknownStatusError: what it says of leaving is not understood.
+        """
+        cells = fit_width(row.cells, self._width)
+        if "'" in "".join(cells):
+            cells = tuple(map(unescape_formula, cells))
+        if row.is_empty:
+            raise DetailError("row", "it is empty.")
+        meaning = self.statuses.read(cells)
+        if meaning is StatusMeaning.unconfirmed:
+            raise DetailError(
+                "status",
+                "this person never subscribed, or never confirmed the address, so nobody may write to it.",
+            )
+        email = self._read_email(cells)
+        if reason := SUPPRESS_REASONS.get(meaning):
+            return RawRow(email, self._read_name(cells), "", "", "", "", "", reason)
+        return RawRow(
+            email,
+            self._read_name(cells),
+            self._first(cells, "organisation"),
+            self._first(cells, "country"),
+            self._read_sectors(self._first(cells, "sectors")),
+            self._read_language(self._first(cells, "language")),
+            self._read_tags(self._first(cells, "tags")),
+        )
+
+    def _read_email(self, cells: tuple[str, ...]) -> str:
+        places = self._layout.places["email"]
+        filled = [place for place in places if cells[place].strip()]
+        usable = [place for place in filled if not is_exchange_name(cells[place])]
+        if not usable:
+            if filled:
+                raise DetailError(
+                    "email",
+                    f"{quote_for_message(cells[filled[0]], 40)} names a mailbox inside Exchange (E-mail Type "
+                    "EX) and is no address. Look up the address in Outlook and enter it.",
+                )
+            return ""
+        # The first is imported, and the report names the others, as in a cell with several addresses.
+        return cells[usable[0]] if len(usable) == 1 else _ADDRESSES.join(cells[place] for place in usable)
+
+    def _read_name(self, cells: tuple[str, ...]) -> str:
+        given, middle, family = (self._first(cells, part) for part in ("given", "middle", "family"))
+        if parts := join_name(given, middle, family):
+            return parts
+        if self._is_strict:  # a columns file may spread the name over several columns
+            names = tuple(cells[place].strip() for place in self._layout.places.get("name", ()))
+            return join_parts(tuple(filter(None, names)))
+        return self._first(cells, "name")
+
+    def _first(self, cells: tuple[str, ...], field_name: str) -> str:
+        for place in self._layout.places.get(field_name, ()):
+            if text := cells[place].strip():
+                return text
+        return ""
+
+    def _read_sectors(self, cell: str) -> str:
+        if not cell or self._is_strict:
+            return cell
+        whole = self._find_sector(cell)
+        pieces = [cell] if whole else [piece.strip() for piece in _SECTORS.split(cell)]
+        found = []
+        for piece in filter(None, pieces):
+            if slug := self._find_sector(piece):
+                found.append(slug)
+            else:
+                self.notes.note_value(self._title("sectors"), piece)
+        return SEPARATOR.join(found)
+
+    def _find_sector(self, text: str) -> str | None:
+        if slug := self._sector_names.get(text.strip().casefold()):
+            return slug
+        try:
+            return next(iter(clean_sectors([text], tuple(self._sectors))), None)
+        except SubscriberError:
+            return None
+
+    def _read_language(self, cell: str) -> str:
+        if not cell:
+            return ""
+        if tag := _find_language(cell):
+            return tag
+        if self._is_strict:
+            return cell
+        self.notes.note_value(self._title("language"), cell)
+        return ""
+
+    def _read_tags(self, cell: str) -> str:
+        if not cell or (self._is_strict and not self._layout.tag_separator):
+            return cell
+        found = []
+        for piece in self._split_tags(cell):
+            # Google marks its own groups, such as "* myContacts", by a star.
+            if not piece or (self._layout.tag_separator == ":::" and piece.startswith("*")):
+                continue
+            try:
+                found.append(clean_tag(piece))
+            except SubscriberError:
+                if self._is_strict:
+                    raise
+                self.notes.note_value(self._title("tags"), piece)
+        return SEPARATOR.join(found)
+
+    def _split_tags(self, cell: str) -> list[str]:
+        if '"' in cell:  # "press","Beijing, China", as Mailchimp writes them
+            return [tag.strip() for tags in csv.reader([cell], skipinitialspace=True) for tag in tags]
+        return [tag.strip() for tag in self._tag_separator.split(cell)]
+
+    def _title(self, field_name: str) -> str:
+        return self._layout.titles[self._layout.places[field_name][0]]
+
+
+def fit_width(cells: tuple[str, ...], width: int) -> tuple[str, ...]:
+    """Return ``cells`` with as many as the header has.
+
+    Raises:
+        DetailError: there is something in those beyond.
+    """
+    if len(cells) == width:
+        return cells
+    if any(cell.strip() for cell in cells[width:]):
+        raise DetailError(
+            "row",
+            f"it has {len(cells)} cells but the header has {width}. "
+            "Put a cell that contains the delimiter in quotation marks.",
+        )
+    # A row may be shorter than the header: spreadsheets omit empty cells at the end.
+    return (*cells[:width], *("",) * (width - len(cells)))
+
+
+def join_name(given: str, middle: str, family: str) -> str:
+    """Join the parts of a name: with the family's first, and no space, if it is written in Chinese,
+    Japanese or Korean characters.
+    """
+    parts = tuple(filter(None, (given, middle, family)))
+    if len(parts) > 1 and all(map(is_east_asian, parts)):
+        return join_parts(tuple(filter(None, (family, middle, given))))
+    return " ".join(parts)
+
+
+def join_parts(parts: tuple[str, ...]) -> str:
+    """Join the parts of a name in this order, without spaces if all are written in East Asian characters."""
+    return ("" if all(map(is_east_asian, parts)) else " ").join(parts)
+
+
+@lru_cache(4096)
+def is_east_asian(text: str) -> bool:
+    """Whether every letter of ``text`` is a Chinese character, kana or Hangul."""
+    letters = [char for char in text if char.isalpha()]
+    return bool(letters) and all(
+        character_name(char, "").startswith(("CJK ", "HANGUL ", "HIRAGANA ", "KATAKANA ")) for char in letters
+    )
+
+
+@lru_cache(4096)
+def _find_language(cell: str) -> str | None:
+    return find_language(cell)

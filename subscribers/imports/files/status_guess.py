@@ -1,0 +1,143 @@
+"""Which columns of a file tell who left, by their titles and by what is in them."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from subscribers.imports.files.known_formats import KnownFormat
+from subscribers.imports.files.status_columns import STRICTER_THAN_ACTIVE, StatusColumn, are_understood
+from subscribers.imports.files.status_titles import (
+    StatusKind,
+    StatusTitle,
+    classify_title,
+    is_other_channel,
+    may_be_status,
+    mentions_mail,
+)
+from subscribers.imports.files.status_words import (
+    StatusMeaning,
+    fold,
+    is_date,
+    is_empty_value,
+    read_boolean,
+    read_status_word,
+)
+
+# Words for somebody who is on a list, which mean nothing else in an address book.
+_ON_THE_LIST = frozenset(
+    map(fold, ("active", "subscribed", "unconfirmed", "aktiv", "actif", "activo", "активен"))
+)
+
+_MOST_ANSWERS = 5
+_LONGEST_WORD = 30
+_ASKS = frozenset({StatusKind.consent, StatusKind.confirmation})
+
+
+@dataclass(frozen=True, kw_only=True)
+class StatusGuess:
+    """``columns`` tell who left; ``doubtful`` are the places of columns that may, but do not say how."""
+
+    columns: tuple[StatusColumn, ...]
+    doubtful: tuple[int, ...] = ()
+
+
+def guess_statuses(
+    titles: Sequence[str],
+    sample: Sequence[Sequence[str]],
+    *,
+    taken: Collection[int] = (),
+    known: KnownFormat | None = None,
+    has_titles: bool = True,
+) -> StatusGuess:
+    """Find the columns that tell who left, except for those that are ``taken``.
+
+    ``sample`` are the cells of the first rows, one sequence for each column. What ``known`` says counts
+    first.
+    """
+    columns: list[StatusColumn] = []
+    doubtful: list[int] = []
+    for place, title in enumerate(titles):
+        if place in taken:
+            continue
+        cells = sample[place]
+        said = known.status.get(fold(title)) if known else None
+        if said is not None:
+            columns.append(_take_known(place, title, said))
+        elif (known and fold(title) in known.ignored) or is_other_channel(title):
+            continue
+        elif column := _guess_column(place, title, cells, has_titles=has_titles):
+            columns.append(column)
+        elif _is_doubtful(title, cells, has_titles=has_titles):
+            doubtful.append(place)
+    return StatusGuess(columns=_drop_postal(columns), doubtful=tuple(doubtful))
+
+
+def make_status_column(title: str, place: int, cells: Sequence[str] = ()) -> StatusColumn:
+    """Return how to read a column of which somebody said that it tells who left; ``cells`` are its first."""
+    if guessed := _guess_column(place, title, cells, has_titles=True):
+        return guessed
+    found = classify_title(title) or StatusTitle(kind=StatusKind.status)
+    return StatusColumn(title=title, place=place, kind=found.kind, meaning=found.meaning)
+
+
+def _take_known(place: int, title: str, said: StatusKind | Mapping[str, StatusMeaning]) -> StatusColumn:
+    column = make_status_column(title, place)
+    return replace(column, kind=said) if isinstance(said, StatusKind) else replace(column, values=said)
+
+
+def _guess_column(place: int, title: str, cells: Sequence[str], *, has_titles: bool) -> StatusColumn | None:
+    found = classify_title(title) if has_titles else None
+    if found is None:
+        if not _speaks_of_status(title, cells):
+            return None
+        return StatusColumn(title=title, place=place, kind=StatusKind.status)
+    column = StatusColumn(title=title, place=place, kind=found.kind, meaning=found.meaning)
+    if found.kind is StatusKind.confirmation_date:
+        has_dates = any(is_date(cell) and not is_empty_value(cell) for cell in cells)
+        return replace(column, empty=StatusMeaning.unconfirmed) if has_dates else None
+    known, unknown = are_understood(column, cells)
+    if not found.is_certain and unknown and not known:
+        if found.kind not in _ASKS:
+            return None
+        # A few values may be answers we do not know, and are asked about. Many are names or remarks; a "no"
+        # further down still counts.
+        is_choice = len({fold(cell) for cell in cells if not is_empty_value(cell)}) <= _MOST_ANSWERS
+        return column if is_choice else replace(column, unknown=StatusMeaning.nothing)
+    return replace(column, empty=StatusMeaning.unconfirmed) if _is_tick_box(column, cells) else column
+
+
+def _is_tick_box(column: StatusColumn, cells: Sequence[str]) -> bool:
+    """Whether a column about consent is ticked or empty, and never says no: then empty is no consent."""
+    if column.kind is not StatusKind.consent or not any(map(is_empty_value, cells)):
+        return False
+    filled = [cell for cell in cells if not is_empty_value(cell)]
+    return bool(filled) and all(read_boolean(cell) is True for cell in filled)
+
+
+def _speaks_of_status(title: str, cells: Sequence[str]) -> bool:
+    """Whether the cells of a column under another title are words for a status, and for nothing else."""
+    if any(len(cell) > _LONGEST_WORD for cell in cells):
+        return False
+    filled = {fold(cell) for cell in cells if not is_empty_value(cell)}
+    meanings = {cell: read_status_word(cell) for cell in filled}
+    is_about_list = not _ON_THE_LIST.isdisjoint(filled) or not STRICTER_THAN_ACTIVE.isdisjoint(
+        meaning for meaning in meanings.values() if meaning
+    )
+    if may_be_status(title):
+        return is_about_list
+    return bool(filled) and None not in meanings.values() and is_about_list
+
+
+def _is_doubtful(title: str, cells: Sequence[str], *, has_titles: bool) -> bool:
+    """Whether a column says yes and no, and may mean mail."""
+    filled = [cell for cell in cells if not is_empty_value(cell)]
+    if not filled or not all(read_boolean(cell) is not None for cell in filled):
+        return False
+    return mentions_mail(title) if has_titles else True
+
+
+def _drop_postal(columns: Sequence[StatusColumn]) -> tuple[StatusColumn, ...]:
+    """Without "Do not mail", which is about post where there is "Do not email" too."""
+    folded = {fold(column.title) for column in columns}
+    if "donotemail" not in folded:
+        return tuple(columns)
+    return tuple(column for column in columns if fold(column.title) != "donotmail")

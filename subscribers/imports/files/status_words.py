@@ -1,0 +1,223 @@
+"""What a cell says about whether a person gets mail, by its words in any of the languages we know.
+
+A word that is not known has no meaning here, and nobody becomes active because of one.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cache, lru_cache
+from pathlib import Path
+from types import MappingProxyType
+from unicodedata import combining, normalize
+
+from subscribers.models import ConsentEvent
+
+_WORDS_FILE = Path(__file__).with_name("status_words.toml")
+_SHORT_STEM = 4
+_PIECES = re.compile(r"[,;:/()\[\]|、，；：（）【】。.!！]+|\s+[-–—]\s+")
+_YEAR = re.compile(r"(?<!\d)(?:19|20)\d\d(?!\d)")
+_DAY = re.compile(r"(?<!\d)\d{1,2}\s*[./-]\s*\d{1,2}\s*[./-]\s*\d{2,4}(?!\d)")
+_NUMBER = re.compile(r"\d+(?:\.\d+)?")
+_ONLY_ZEROS = re.compile(r"0+(?:[-/.:\sTZ]+0+)+Z?")
+# Excel's numbers of the days from 1954 to 2119, and seconds or milliseconds since 1970 from 2001 on.
+_EXCEL_DAYS, _SECONDS = range(20_000, 80_000), range(10**9, 10**13 * 5)
+
+
+class StatusMeaning(StrEnum):
+    """What a cell says about a person. Of several cells in a row, the one that comes first here counts."""
+
+    complained = "complained"
+    """Reported a mail as spam."""
+
+    suppressed = "suppressed"
+    """Must not get mail, whatever the reason."""
+
+    bounced = "bounced"
+    """The address does not work."""
+
+    unsubscribed = "unsubscribed"
+    """Left, or never agreed."""
+
+    unconfirmed = "unconfirmed"
+    """Never confirmed the address, so nobody may write to it yet."""
+
+    active = "active"
+    """Gets mail."""
+
+    nothing = "says nothing"
+    """The cell is empty, or says only that a person did not leave."""
+
+
+SUPPRESS_REASONS: Mapping[StatusMeaning, ConsentEvent] = MappingProxyType(
+    {
+        StatusMeaning.complained: ConsentEvent.complained,
+        StatusMeaning.suppressed: ConsentEvent.suppressed,
+        StatusMeaning.bounced: ConsentEvent.bounced,
+        StatusMeaning.unsubscribed: ConsentEvent.unsubscribed,
+    }
+)
+STRICTNESS: Mapping[StatusMeaning, int] = MappingProxyType(
+    {meaning: rank for rank, meaning in enumerate(StatusMeaning)}
+)
+LEFT = frozenset(SUPPRESS_REASONS)
+"""The meanings of those who must not get mail."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Words:
+    """The words of status_words.toml, folded. ``strong`` are those that speak of leaving in any column,
+    case-folded and with spaces, hyphens and underscores as people write them.
+    """
+
+    yes: frozenset[str]
+    no: frozenset[str]
+    refusals: frozenset[str]
+    empty: frozenset[str]
+    words: Mapping[str, StatusMeaning]
+    stems: tuple[tuple[str, StatusMeaning], ...]
+    strong: Mapping[str, StatusMeaning]
+
+
+@lru_cache(4096)
+def fold(text: str) -> str:
+    """``text`` without case, accents, spaces and punctuation; as it is, stripped, if nothing else is in
+    it.
+    """
+    folded = normalize("NFKC", text).casefold()
+    bare = "".join(char for char in normalize("NFD", folded) if char.isalnum() and not combining(char))
+    return normalize("NFC", bare) or folded.strip()
+
+
+def is_empty_value(cell: str) -> bool:
+    """Whether a cell has nothing in it, a word for nothing (``null``), or a date of nothing but zeros."""
+    text = cell.strip()
+    # \N is how databases write null; folded, it would be an n for no.
+    return (
+        not text or text == "\\N" or fold(text) in _words().empty or _ONLY_ZEROS.fullmatch(text) is not None
+    )
+
+
+def read_boolean(cell: str) -> bool | None:
+    """Whether a cell says yes or no, None if neither. ``Yes, please`` and ``No (since May)`` do."""
+    words = _words()
+    for text in (cell, _PIECES.split(cell.strip(), maxsplit=1)[0]):
+        folded = fold(text)
+        if folded in words.yes:
+            return True
+        if folded in words.no:
+            return False
+    return None
+
+
+def is_refusal(cell: str) -> bool:
+    """Whether a cell that answers a question about consent says no in a phrase."""
+    folded = fold(cell)
+    return any(part in folded for part in _words().refusals)
+
+
+def is_date(cell: str) -> bool:
+    """Whether a cell has a date, however it is written, or a number that stands for one."""
+    text = normalize("NFKC", cell).strip()
+    if _NUMBER.fullmatch(text):
+        whole = int(float(text))
+        return whole in _EXCEL_DAYS or whole in _SECONDS
+    return bool(_YEAR.search(text) or _DAY.search(text))
+
+
+def is_number(cell: str) -> bool:
+    """Whether a cell is nothing but a number."""
+    return _NUMBER.fullmatch(normalize("NFKC", cell).strip()) is not None
+
+
+def read_status_word(cell: str) -> StatusMeaning | None:
+    """Return what the words of a cell say, None if they are not known."""
+    words = _words()
+    if known := words.words.get(fold(cell)):
+        return known
+    if found := find_left_stem(cell):
+        return found
+    pieces = [piece for piece in _PIECES.split(cell) if piece.strip() and not is_date(piece)]
+    if len(pieces) < 1 or pieces == [cell]:
+        return None
+    meanings = [words.words.get(fold(piece)) for piece in pieces]
+    if None in meanings:
+        return None
+    return min((meaning for meaning in meanings if meaning), key=STRICTNESS.__getitem__)
+
+
+@lru_cache(4096)
+def find_left_stem(text: str) -> StatusMeaning | None:
+    """Return which way of leaving ``text`` mentions, None if it mentions none."""
+    folded = fold(text)
+    tokens = fold_words(text)
+    for stem, meaning in _words().stems:
+        if has_stem(stem, folded, tokens):
+            return meaning
+    return None
+
+
+def has_stem(stem: str, folded: str, tokens: frozenset[str]) -> bool:
+    """Whether a folded title or cell contains ``stem``; a short one in Latin letters must be a whole word."""
+    if len(stem) <= _SHORT_STEM and stem.isascii():
+        return stem in tokens
+    if stem.startswith("des"):
+        # "Date des inscriptions" and "Estado de suscripción" are not about leaving.
+        return any(stem in token for token in tokens)
+    return stem in folded
+
+
+def may_be_joined(word: str) -> bool:
+    """Whether a word can be part of a longer one: it is in a script without spaces, or in Arabic."""
+    return word >= "\u0590"
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a title, also of one such as HasOptedOutOfEmail or opted_out."""
+    apart = re.sub(r"(?<=[a-z0-9])(?=[A-Z])(?<!Whats)", " ", normalize("NFKC", text))
+    return re.findall(r"\w+", apart.replace("_", " "))
+
+
+def strong_words() -> Mapping[str, StatusMeaning]:
+    """Words that say in any column that a person left, case-folded: their ways of leaving."""
+    return _words().strong
+
+
+def fold_words(text: str) -> frozenset[str]:
+    """The folded words of a title, those with a hyphen as one and as several."""
+    return frozenset(map(fold, (*split_words(text), *text.split())))
+
+
+@cache
+def _words() -> _Words:
+    data = tomllib.loads(_WORDS_FILE.read_text(encoding="utf-8"))
+    known: dict[str, StatusMeaning] = {}
+    strong: dict[str, StatusMeaning] = {}
+    for table in ("doubtful", "words"):
+        # Words for leaving are entered last, so that one with two meanings is the stricter.
+        for meaning in reversed(StatusMeaning):
+            for word in data[table].get(meaning.value, ()):
+                known[fold(word)] = meaning
+                if table == "words" and meaning in LEFT:
+                    text = word.casefold()
+                    strong |= dict.fromkeys(
+                        (text, text.replace(" ", "_"), text.replace(" ", "-"), text.replace(" ", "")), meaning
+                    )
+    # "On Hold Bounce" says why: what is only held or blocked comes last.
+    order = sorted(StatusMeaning, key=lambda meaning: meaning is StatusMeaning.suppressed)
+    stems = [
+        (fold(stem), meaning)
+        for meaning in (*order, StatusMeaning.suppressed)
+        for stem in data["stems"].get(meaning.value, ())
+    ]
+    return _Words(
+        yes=frozenset(map(fold, data["yes"])),
+        no=frozenset(map(fold, data["no"])),
+        refusals=frozenset(map(fold, data["refusals"])),
+        empty=frozenset(map(fold, data["empty"])),
+        words=known,
+        stems=tuple(stems),
+        strong=strong,
+    )
