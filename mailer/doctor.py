@@ -22,6 +22,7 @@ from mailer.database.schema import ensure_current
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.errors import ConfigurationError
+from mailer.network import parse_listen_address
 from mailer.privacy.file_permissions import find_exposed_paths, holds_secrets
 from mailer.public_address import check_public_address
 from mailer.rendering.message import names_survive_folding
@@ -171,7 +172,14 @@ def _check_web(workspace: Workspace) -> Iterator[Diagnosis]:
 
 
 def _check_public_address(workspace: Workspace) -> Iterator[Diagnosis]:
-    """Ask the public address as a reader would."""
+    """Ask the public address as a reader would, and look where the metrics are."""
+    metrics = workspace.settings.web.metrics
+    if metrics and parse_listen_address(metrics).is_everywhere:
+        message = (
+            f"[web] metrics = {metrics} is open to everybody who reaches this machine. Name one address of "
+            "an internal network, or 127.0.0.1."
+        )
+        yield Diagnosis(subject="metrics", verdict=Health.doubtful, message=message)
     for finding in check_public_address(workspace):
         verdict = Health(finding.gravity.value)
         yield Diagnosis(subject="public address", verdict=verdict, message=finding.message)

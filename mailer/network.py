@@ -61,6 +61,12 @@ class ListenAddress:
     port: int = 0
     path: Path | None = None
 
+    @property
+    def is_everywhere(self) -> bool:
+        """Whether it is every address of this machine."""
+        address = parse_address(self.host)
+        return address is not None and address.is_unspecified
+
     def __str__(self) -> str:
         if self.path is not None:
             return str(self.path)

@@ -256,7 +256,9 @@ class WebSettings(_Section):
     @field_validator("metrics")
     @classmethod
     def _check_metrics(cls, value: str) -> str:
-        return str(parse_listen_address(value)) if value else ""
+        if value:
+            parse_listen_address(value)
+        return value
 
     @model_validator(mode="after")
     def _check_base_url(self) -> Self:

@@ -241,6 +241,19 @@ def test_the_page_s_nginx_is_found_good_and_the_doctor_says_so(
     assert verdicts == {Health.good}
 
 
+@pytest.mark.parametrize(
+    ("place", "is_told"),
+    [("0.0.0.0:9464", True), ("[::]:9464", True), ("127.0.0.1:9464", False), ("run/metrics.sock", False)],
+)
+def test_metrics_that_everybody_reaches_are_told(workspace: Workspace, place: str, is_told: bool) -> None:
+    web = workspace.settings.web.model_copy(update={"metrics": place})
+    settings = workspace.settings.model_copy(update={"web": web})
+    found = [
+        one for one in diagnose_workspace(replace(workspace, settings=settings)) if one.subject == "metrics"
+    ]
+    assert [one.verdict for one in found] == [Health.doubtful] * is_told
+
+
 # --- the question and its answer
 
 KEY, OTHER = SuppressionKey(b"k" * 32), SuppressionKey(b"o" * 32)

@@ -151,7 +151,7 @@ def test_proxies_and_metrics_are_read_from_the_file_and_the_environment(tmp_path
     ).web
     assert (web.trusted_proxies, web.metrics) == (("10.0.0.0/8",), "[::1]:9464")
     assert load_text(tmp_path, SENDER).web.trusted_proxies == ("127.0.0.1", "::1")
-    assert load_settings(tmp_path, {"MAILER_WEB__METRICS": "run/m.sock"}).web.metrics == "run/m.sock"
+    assert load_settings(tmp_path, {"MAILER_WEB__METRICS": "./m.sock"}).web.metrics == "./m.sock"
 
 
 SECTORS = '[sectors]\nwater = "Water"\nfood = "Food"\n'

@@ -444,9 +444,11 @@ def test_serve_works_too_unless_told_not_to(campaign_workspace: Workspace, campa
 SILENT_CONNECTIONS = 160
 
 
-def test_silent_visitors_stop_neither_a_campaign_nor_the_pages(
-    workspace: Workspace,
+def test_silent_visitors_stop_neither_a_campaign_nor_the_pages_nor_the_metrics(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A path is relative to the workspace.
+    monkeypatch.setenv("MAILER_WEB__METRICS", "./metrics.sock")
     write_edition(workspace.editions)
     engine = workspace.open_database(durable=True)
     add_people(engine)
@@ -464,12 +466,17 @@ def test_silent_visitors_stop_neither_a_campaign_nor_the_pages(
             set_campaign_state(engine, number, C.sending)
             wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
             assert answers(port)
+            with socket.socket(socket.AF_UNIX) as metrics:
+                metrics.connect(str(workspace.root / "metrics.sock"))
+                metrics.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                assert metrics.recv(1000).startswith(b"HTTP/1.1 200 ")
         finally:
             serve.send_signal(signal.SIGTERM)
             _, said = serve.communicate(timeout=30)
         assert serve.returncode == 0, said
         assert sorted(server.recipients) == sorted(PEOPLE)
         assert "Too many open files" not in said
+        assert not (workspace.root / "metrics.sock").exists()
     engine.dispose()
 
 
