@@ -1,7 +1,7 @@
 """How much silent visitors slow down sending: `mailer serve` with 128 descriptors, in alternating rounds.
 
 Each round sends the same campaign from the start, once alone and once while 160 visitors keep connections
-open, say nothing, and connect again as soon as they are dropped.
+open, say nothing, and connect again a second after they are dropped.
 """
 
 import os
@@ -24,6 +24,7 @@ from tests.servers.process import can_connect, free_port, wait_until
 VISITORS = 160
 DESCRIPTORS = 128
 ROUNDS = 3
+_PAUSE_SECONDS = 1.0
 
 
 def measure_silent_visitors(campaign: PreparedCampaign) -> Iterator[Measurement]:
@@ -93,7 +94,7 @@ def _visiting(port: int, visitors: int) -> Iterator[None]:
 
 def _keep_silent(port: int, visitors: int, stop: threading.Event) -> None:
     connections: list[socket.socket] = []
-    while not stop.wait(0.2):
+    while not stop.wait(_PAUSE_SECONDS if connections else 0):
         connections = [connection for connection in connections if not _is_dropped(connection)]
         while len(connections) < visitors and not stop.is_set():
             try:
