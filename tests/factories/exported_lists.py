@@ -405,6 +405,33 @@ LISTS = (
         active={"ann@d.example.org": who("Ann")}, left={"bob@d.example.org": "unsubscribed"},
     ),
     ExportedList(
+        file="names-twice.csv", what="a whole name beside its parts",
+        text="email,name,firstname,country\nann@d.example.org,Ann Li,Ann,Mongolia\nbob@d.example.org,Bob An,Bob,Japan\n",
+        active={"ann@d.example.org": who("Ann Li", "", "MN"), "bob@d.example.org": who("Bob An", "", "JP")},
+    ),
+    ExportedList(
+        file="newsletter-plugin.csv", what="a plug-in of WordPress, with a letter for each status",
+        text='"Email";"First Name";"Last Name";"Gender";"Status";"Date";"Token"\n'
+        '"ann@d.example.org";"Ann";"Li";"f";"C";"2024-01-01";"aa"\n"bob@d.example.org";"Bob";"An";"n";"U";"2024-01-01";"bb"\n'
+        '"cy@d.example.org";"Cy";"Oh";"n";"B";"2024-01-01";"cc"\n"di@d.example.org";"Di";"Po";"n";"S";"2024-01-01";"dd"\n',
+        active={"ann@d.example.org": who("Ann Li")},
+        left={"bob@d.example.org": "unsubscribed", "cy@d.example.org": "bounced"}, refused=(5,),
+    ),
+    ExportedList(
+        file="webinar.csv", what="those who registered for a webinar, below a report",
+        text="Registration Report\nTopic,Webinar ID,Actual Start Time\nHeritage,123,2024-01-01 09:00\nAttendee Details\n"
+        "First Name,Last Name,Email,Registration Time,Approval Status,Country/Region Name\n"
+        "Ann,Li,ann@d.example.org,2024-01-01,approved,China\nBob,An,bob@d.example.org,2024-01-01,denied,Japan\n",
+        active={"ann@d.example.org": who("Ann Li", "", "CN")}, refused=(7,),
+    ),
+    ExportedList(
+        file="mailing-list.txt", what="mailboxes as a list server writes them, one a line",
+        text='Ann Li <ann@d.example.org>\nbob@d.example.org\n"Oh, Cy" <cy@d.example.org>\n',
+        active={
+            "ann@d.example.org": who("Ann Li"), "bob@d.example.org": who(), "cy@d.example.org": who("Oh, Cy"),
+        },
+    ),
+    ExportedList(
         file="unsubscribed-people.csv", what="nothing but addresses, in a file whose name says that they left",
         text="E-mail,Full name\nbob@d.example.org,Bob\n",
         active={}, left={"bob@d.example.org": "unsubscribed"},

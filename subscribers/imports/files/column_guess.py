@@ -27,7 +27,7 @@ from subscribers.imports.files.status_columns import (
 )
 from subscribers.imports.files.status_guess import guess_statuses
 from subscribers.imports.files.status_titles import StatusKind
-from subscribers.imports.files.status_words import fold, is_empty_value
+from subscribers.imports.files.status_words import fold, fold_words, is_empty_value, may_be_joined
 
 _MOST = 0.6
 _SOME = 0.5
@@ -232,12 +232,27 @@ class _Guess:
         return texts == [place]
 
     def _mend_names(self) -> None:
-        """ "Name" beside "First name" alone is the family's, beside "Last name" alone one's own."""
+        """ "Name" beside "First name" alone is the family's, beside "Last name" alone one's own; unless it is
+        the whole name, which has the other in it."""
         has = self._places.keys()
+        for part in ("given", "family"):
+            if "name" in has and part in has and self._repeats(part):
+                del self._places[part]
         if "name" in has and "given" in has and "family" not in has:
             self._places["family"] = self._places.pop("name")
         elif "name" in has and "family" in has and "given" not in has:
             self._places["given"] = self._places.pop("name")
+
+    def _repeats(self, part: str) -> bool:
+        """Whether most cells of "Name" have the part of the name in them."""
+        whole, own = self._places["name"][0], self._places[part][0]
+        pairs = [
+            (fold_words(row[whole]), fold(row[own]))
+            for row in self._rows
+            if max(whole, own) < len(row) and row[whole].strip() and row[own].strip()
+        ]
+        repeated = [word for words, word in pairs if word in words or _is_joined(word, words)]
+        return len(repeated) > len(pairs) / 2
 
     def _check_country(self) -> None:
         """Leave out a column of countries none of which is one, such as dialling codes."""
@@ -263,6 +278,11 @@ def is_country(cell: str) -> bool:
 def is_language(cell: str) -> bool:
     """Whether a cell is the name or the code of a language."""
     return find_language(cell) is not None
+
+
+def _is_joined(part: str, words: frozenset[str]) -> bool:
+    """Whether a part of a name is in the whole name, in a script that has no spaces between them."""
+    return may_be_joined(part) and any(part in word and part != word for word in words)
 
 
 def _has_letters(cell: str) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, quote_for_message
+from subscribers.imports.files.address_lines import has_address_lines, read_address_lines
 from subscribers.imports.files.column_mapping import ColumnMapping, MailchimpFile, find_mapping
 from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
 from subscribers.imports.files.excel_workbook import is_excel_workbook, open_excel_workbook
@@ -150,6 +151,8 @@ def _read_text(
         )
     if is_vcard(source, encoding):
         form, rows = f"vCard, {detected.label}", read_vcards(source, encoding=encoding)
+    elif has_address_lines(source, encoding):
+        form, rows = f"list of addresses, {detected.label}", read_address_lines(source, encoding=encoding)
     else:
         delimiter = options.delimiter or detect_delimiter(source, encoding)
         between = _DELIMITER_NAMES.get(delimiter, repr(delimiter))
