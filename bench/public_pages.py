@@ -29,6 +29,7 @@ from bench.newsletters import NewsletterSize
 from bench.prepared_campaigns import CampaignFactory, PreparedCampaign
 from bench.relays import NoRelayError, running_sink
 from bench.send_worker import SendJob
+from bench.silent_visitors import measure_silent_visitors
 from bench.worker_process import FailedRunError, WorkerProcess, run_together
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.web.app import create_app
@@ -38,6 +39,7 @@ from subscribers.tokens import LinkPurpose
 from tests.servers.process import free_port, wait_until
 
 READERS = 150_000
+SHORT_READERS = 20_000
 REQUESTS_PER_SECOND = 200
 SECONDS = 15
 _REQUESTS = 300
@@ -283,11 +285,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument(
         "--readers", type=int, default=READERS, help=f"readers of the campaign (default: {READERS:,})"
     )
+    parser.add_argument(
+        "--short-readers",
+        type=int,
+        default=SHORT_READERS,
+        help=f"readers of the campaign beside silent visitors, sent six times (default: {SHORT_READERS:,})",
+    )
     parser.add_argument("--dir", type=Path, help="folder for the workspace; the speed of its disk matters")
     options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="mailer-bench-", dir=options.dir) as folder:
-        campaign = CampaignFactory(Path(folder)).prepare(NewsletterSize.small, options.readers)
-        print_table(measure(campaign))
+        factory = CampaignFactory(Path(folder))
+        print_table(measure(factory.prepare(NewsletterSize.small, options.readers)))
+        print_table(measure_silence(factory.prepare(NewsletterSize.small, options.short_readers)))
 
 
 def measure(campaign: PreparedCampaign) -> Iterator[Measurement]:
@@ -297,6 +306,14 @@ def measure(campaign: PreparedCampaign) -> Iterator[Measurement]:
         yield from measure_unsubscribe(campaign)
     except NoRelayError as error:
         yield Measurement(what="unsubscribe POST while sending", note=f"{error}.")
+
+
+def measure_silence(campaign: PreparedCampaign) -> Iterator[Measurement]:
+    """Yield how much silent visitors slow down sending."""
+    try:
+        yield from measure_silent_visitors(campaign)
+    except NoRelayError as error:
+        yield Measurement(what="sending beside silent visitors", note=f"{error}.")
 
 
 if __name__ == "__main__":

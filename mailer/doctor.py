@@ -22,7 +22,9 @@ from mailer.database.schema import ensure_current
 from mailer.dispatch.dkim_signer import load_signer
 from mailer.dispatch.relay_settings import list_relays, make_smtp_options, merge_relay_settings
 from mailer.errors import ConfigurationError
+from mailer.network import parse_listen_address
 from mailer.privacy.file_permissions import find_exposed_paths, holds_secrets
+from mailer.public_address import check_public_address
 from mailer.rendering.message import names_survive_folding
 from mailer.rendering.worker.confinement import describe_confinement
 from mailer.settings import SmtpSettings
@@ -67,6 +69,7 @@ def diagnose_workspace(workspace: Workspace) -> tuple[Diagnosis, ...]:
             _check_files,
             _check_database,
             _check_web,
+            _check_public_address,
             _check_sender,
             _check_relays,
             _check_dkim,
@@ -166,6 +169,20 @@ def _check_web(workspace: Workspace) -> Iterator[Diagnosis]:
     else:
         verdict, message = Health.good, "https, as one-click unsubscribe requires"
     yield Diagnosis(subject="web", verdict=verdict, message=f"{web.base_url}: {message}")
+
+
+def _check_public_address(workspace: Workspace) -> Iterator[Diagnosis]:
+    """Ask the public address as a reader would, and look where the metrics are."""
+    metrics = workspace.settings.web.metrics
+    if metrics and parse_listen_address(metrics).is_everywhere:
+        message = (
+            f"[web] metrics = {metrics} is open to everybody who reaches this machine. Name one address of "
+            "an internal network, or 127.0.0.1."
+        )
+        yield Diagnosis(subject="metrics", verdict=Health.doubtful, message=message)
+    for finding in check_public_address(workspace):
+        verdict = Health(finding.gravity.value)
+        yield Diagnosis(subject="public address", verdict=verdict, message=finding.message)
 
 
 def _check_sender(workspace: Workspace) -> Iterator[Diagnosis]:

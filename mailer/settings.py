@@ -25,6 +25,7 @@ from pydantic import (
 
 from locales.languages import canonical_language
 from mailer.errors import ConfigurationError, WorkspaceNotFoundError
+from mailer.network import parse_listen_address, parse_network
 
 SETTINGS_FILE = "mailer.toml"
 LOOPBACK_HOSTS = frozenset({"127.0.0.1", "localhost", "::1"})
@@ -234,6 +235,30 @@ class WebSettings(_Section):
         default="index", description="Whether search engines may index the archive."
     )
     sign_up: bool = Field(default=False, description="Whether people can sign up themselves, at /subscribe.")
+    trusted_proxies: tuple[str, ...] = Field(
+        default=("127.0.0.1", "::1"),
+        description="Addresses and networks of your own reverse proxies. Only what they write in "
+        "X-Forwarded-For is believed to be the visitor's address. By default, a proxy on the same machine.",
+    )
+    metrics: str = Field(
+        default="",
+        description="Where `mailer serve` answers /metrics for Prometheus: 127.0.0.1:9464, or the path of a "
+        "Unix socket such as /run/mailer/metrics.sock. By default, nowhere. Never on the public port.",
+    )
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _check_proxies(cls, values: tuple[str, ...]) -> tuple[str, ...]:
+        for value in values:
+            parse_network(value)
+        return values
+
+    @field_validator("metrics")
+    @classmethod
+    def _check_metrics(cls, value: str) -> str:
+        if value:
+            parse_listen_address(value)
+        return value
 
     @model_validator(mode="after")
     def _check_base_url(self) -> Self:

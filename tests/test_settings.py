@@ -116,6 +116,7 @@ def test_every_variable_the_page_names_is_taken(
         "MAILER_SENDER__ADDRESS": "a@b.example",
         "MAILER_SENDER__LANGUAGE": "fr",
         "MAILER_WEB__BASE_URL": "https://x.example",
+        "MAILER_WEB__METRICS": "127.0.0.1:9464",
         "MAILER_CAMPAIGNS__WINDOW": "08:00-18:00",
     }
     for keys in tables.values():
@@ -125,6 +126,32 @@ def test_every_variable_the_page_names_is_taken(
                 first = kind.split(", ")[0].strip("`")
                 value = special.get(variable) or values.get(kind) or (first if "`" in kind else "some text")
                 load_settings(tmp_path, {variable: value})
+
+
+@pytest.mark.parametrize(
+    ("line", "advice"),
+    [
+        ('trusted_proxies = ["proxy"]', "web.trusted_proxies: 'proxy' is not an address or a network"),
+        ('trusted_proxies = ["0.0.0.0/0"]', "Name your proxies only"),
+        ('metrics = "9464"', "web.metrics: '9464' is not a place to listen on"),
+        ('metrics = "::1:9464"', "is not a place to listen on"),
+        ('metrics = "localhost:0"', "is not a place to listen on"),
+        ('metrics = "localhost:99999"', "is not a place to listen on"),
+    ],
+)
+def test_an_address_of_web_that_cannot_be_meant_is_named(tmp_path: Path, line: str, advice: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        load_text(tmp_path, f"{SENDER}[web]\n{line}\n")
+    assert advice in str(refused.value)
+
+
+def test_proxies_and_metrics_are_read_from_the_file_and_the_environment(tmp_path: Path) -> None:
+    web = load_text(
+        tmp_path, f'{SENDER}[web]\ntrusted_proxies = ["10.0.0.0/8"]\nmetrics = "[::1]:9464"\n'
+    ).web
+    assert (web.trusted_proxies, web.metrics) == (("10.0.0.0/8",), "[::1]:9464")
+    assert load_text(tmp_path, SENDER).web.trusted_proxies == ("127.0.0.1", "::1")
+    assert load_settings(tmp_path, {"MAILER_WEB__METRICS": "./m.sock"}).web.metrics == "./m.sock"
 
 
 SECTORS = '[sectors]\nwater = "Water"\nfood = "Food"\n'

@@ -32,6 +32,8 @@ from mailer.dispatch.job_queue import (
 from mailer.dispatch.liveness import HEARTBEAT_SECONDS, Presence
 from mailer.dispatch.run_result import RunResult
 from mailer.errors import ConfigurationError, MailerError
+from mailer.live_workspace import LiveWorkspace
+from mailer.settings import Settings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
 
@@ -53,18 +55,20 @@ def run_worker(
     say: Callable[[str], None],
     use_jobs: bool = True,
     listen: bool = True,
+    live: LiveWorkspace | None = None,
     clock: Clock = read_clock,
 ) -> None:
     """Start and send campaigns that are due until ``stop`` is set, then finish the messages being sent.
 
     Messages for the operator go to ``say``, from several threads. With ``use_jobs``, PostgreSQL jobs wake the
     worker, with ``listen`` immediately (see :func:`mailer.dispatch.job_queue.process_jobs`). If the database
-    is unreachable, it waits.
+    is unreachable, it waits. With ``live``, each campaign is taken up with the settings as they are on disk
+    then; when they change, it is put down and taken up again.
     """
     engine = workspace.open_database(durable=True)
     try:
         with Presence(engine, workspace.root, _NO_CAMPAIGN, kind=WORKER_ID_PREFIX, clock=clock) as presence:
-            worker = Worker(workspace, engine, presence, stop=stop, say=say, clock=clock)
+            worker = Worker(workspace, engine, presence, stop=stop, say=say, live=live, clock=clock)
             if use_jobs and prepare_job_queue(engine):
                 watching = threading.Thread(target=worker.poll, name="mailer-watch")
                 watching.start()
@@ -93,20 +97,45 @@ class _IdleBackoff:
         self.until = time.monotonic() + self.seconds
 
 
+class _RunStop(threading.Event):
+    """Stops one run of a campaign; set too when the whole worker stops."""
+
+    def __init__(self, worker_stop: threading.Event) -> None:
+        super().__init__()
+        self._worker_stop = worker_stop
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._worker_stop.is_set()
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Run:
+    """One run of a campaign: the settings it started with, and how to stop it."""
+
+    settings: Settings
+    stop: _RunStop
+
+
 @dataclass
 class Worker:
-    """Sends up to ``max_campaigns`` campaigns at the same time, each in its own thread."""
+    """Sends up to ``max_campaigns`` campaigns at the same time, each in its own thread.
+
+    A campaign is never touched with settings that differ from those on disk: they may name a relay that is
+    no longer there, and the failure would pause it for everybody.
+    """
 
     workspace: Workspace
     engine: Engine
     presence: Presence
     stop: threading.Event
     say: Callable[[str], None]
+    live: LiveWorkspace | None = None
     clock: Clock = read_clock
     max_campaigns: int = MAX_CAMPAIGNS
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: dict[int, threading.Thread] = field(default_factory=dict)
     _backoffs: dict[int, _IdleBackoff] = field(default_factory=dict)
+    _runs: dict[int, _Run] = field(default_factory=dict)
 
     def poll(self) -> None:
         """Check for work once a second until told to stop."""
@@ -129,7 +158,11 @@ class Worker:
 
     def tick(self) -> None:
         """Start and resume campaigns that are due, and start a thread for each campaign with work to do."""
-        for started in start_due_campaigns(self.engine, self.workspace, clock=self.clock):
+        workspace = self._refresh()
+        if workspace is None:
+            return
+        self._stop_outdated_runs(workspace.settings)
+        for started in start_due_campaigns(self.engine, workspace, clock=self.clock):
             announce_start(started, self.say)
         for number in resume_after_canary(self.engine, clock=self.clock):
             self.say(f"Campaign {number} continues after its canary.")
@@ -198,13 +231,27 @@ class Worker:
             backoff = self._backoffs.get(campaign_id)
             return campaign_id not in self._threads and (backoff is None or time.monotonic() >= backoff.until)
 
+    def _refresh(self) -> Workspace | None:
+        """The workspace as it is on disk; None if it cannot be used now."""
+        return self.workspace if self.live is None else self.live.refresh()
+
+    def _stop_outdated_runs(self, settings: Settings) -> None:
+        with self._lock:
+            for run in self._runs.values():
+                if run.settings != settings:
+                    run.stop.set()
+
     def _send(self, campaign_id: int) -> None:
         settled = -1
         try:
-            if campaign_id not in self.find_workable():
+            workspace = self._refresh()
+            if workspace is None or campaign_id not in self.find_workable():
                 return
             self.say(f"Campaign {campaign_id}: sending.")
-            result = send_campaign(self.workspace, campaign_id, stop=self.stop)
+            run = _Run(settings=workspace.settings, stop=_RunStop(self.stop))
+            with self._lock:
+                self._runs[campaign_id] = run
+            result = send_campaign(workspace, campaign_id, stop=run.stop)
             settled = result.counts.settled
             self.say(_describe_result(campaign_id, result))
         except (MailerError, ConfigurationError, SQLAlchemyError) as error:
@@ -212,7 +259,10 @@ class Worker:
         except Exception:
             _log.exception("Campaign %s: the work on it failed.", campaign_id)
         with self._lock:
-            self._backoffs.setdefault(campaign_id, _IdleBackoff()).record_run(settled)
+            run_before = self._runs.pop(campaign_id, None)
+            is_outdated = run_before is not None and run_before.stop.is_set()
+            if not is_outdated:
+                self._backoffs.setdefault(campaign_id, _IdleBackoff()).record_run(settled)
 
 
 def _describe_result(campaign_id: int, result: RunResult) -> str:

@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 
+from mailer.network import parse_network
 from mailer.selfservice.unsubscribe_batch import UnsubscribeBatcher
-from mailer.web import metrics
 from mailer.web.app_factory import assemble_app
 from mailer.web.archive import routes as archive_routes
+from mailer.web.client_address import ClientAddressMiddleware, TrustedProxies
 from mailer.web.dependencies import Site, UtcClock, utc_now
 from mailer.web.language import choose_translator
 from mailer.web.page_renderer import PageRenderer
@@ -23,7 +24,6 @@ _ROUTES = (
     *signup.ROUTES,
     *data_requests.ROUTES,
     *archive_routes.ROUTES,
-    *metrics.ROUTES,
 )
 
 
@@ -55,4 +55,8 @@ def create_app(workspace: Workspace, *, clock: UtcClock = utc_now) -> FastAPI:
         cross_site_post_paths=("/u/",),
         https_only=base.scheme == "https",
     )
-    return assemble_app(renderer, rules, open_site, _ROUTES)
+    app = assemble_app(renderer, rules, open_site, _ROUTES)
+    networks = tuple(parse_network(text) for text in workspace.settings.web.trusted_proxies)
+    # Added last, so it comes before everything that looks at the visitor's address.
+    app.add_middleware(ClientAddressMiddleware, proxies=TrustedProxies(networks=networks))
+    return app

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from fastapi import FastAPI, Request
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import Match
 
@@ -61,6 +62,8 @@ def _add_error_pages(app: FastAPI, rules: SecurityRules) -> None:
     app.add_exception_handler(RetiredKeyError, lambda request, _: rules.error_page(410, request.scope))
     app.add_exception_handler(TokenError, lambda request, _: rules.error_page(404, request.scope))
     app.add_exception_handler(StatusError, lambda request, _: rules.error_page(409, request.scope))
+    # Nobody is there any more to read the answer; without a handler, each would be a traceback in the log.
+    app.add_exception_handler(ClientDisconnect, lambda request, _: rules.error_page(400, request.scope))
     app.add_exception_handler(Exception, on_failure)
 
 

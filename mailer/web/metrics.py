@@ -1,34 +1,40 @@
-"""``GET /metrics``: metrics for Prometheus, only for programs on this machine."""
+"""``GET /metrics`` for Prometheus, on a socket of its own: never on the port that readers reach."""
 
-from fastapi import Request
-from starlette.exceptions import HTTPException
-from starlette.responses import Response
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from sqlalchemy import Engine
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from mailer.campaigns.metrics import CONTENT_TYPE, export_metrics
-from mailer.web.dependencies import SiteDep
+from mailer.network import ListenAddress
 from mailer.web.hosts import is_loopback, parse_host
-from mailer.web.routing import GET, Route
-
-_PROXY_HEADERS = ("x-forwarded-for", "x-forwarded-host", "x-real-ip", "forwarded", "via")
+from mailer.workspace import Workspace
 
 
-def show_metrics(site: SiteDep, request: Request) -> Response:
-    """Show the current metrics to local programs; for everyone else the page does not exist.
+def create_metrics_app(workspace: Workspace, address: ListenAddress) -> Starlette:
+    """Create the app that answers ``/metrics`` at ``address``, and nothing else."""
 
-    A proxy on this machine passes on requests from outside, so a request with the headers that proxies add is
-    refused too. If your proxy adds none of them, block this path there.
-    """
-    if not is_local_request(request):
-        raise HTTPException(404)
-    return Response(export_metrics(site.engine), media_type=CONTENT_TYPE)
+    @asynccontextmanager
+    async def open_engine(app: Starlette) -> AsyncIterator[None]:
+        app.state.engine = workspace.open_database()
+        try:
+            yield
+        finally:
+            app.state.engine.dispose()
 
+    local_only = address.path is None and is_loopback(address.host)
 
-def is_local_request(request: Request) -> bool:
-    """Return whether the request comes from this machine: by client address, Host, and no proxy headers."""
-    if any(name in request.headers for name in _PROXY_HEADERS):
-        return False
-    address = request.client.host if request.client is not None else ""
-    return is_loopback(address) and is_loopback(parse_host(request.headers.get("host", "")))
+    def show_metrics(request: Request) -> Response:
+        # Another site's name may resolve to 127.0.0.1 (DNS rebinding), and a browser here would ask for it.
+        if local_only and not is_loopback(parse_host(request.headers.get("host", ""))):
+            return PlainTextResponse("", status_code=421)
+        engine: Engine = request.app.state.engine
+        return Response(
+            export_metrics(engine), media_type=CONTENT_TYPE, headers={"cache-control": "no-store"}
+        )
 
-
-ROUTES: tuple[Route, ...] = (("/metrics", show_metrics, GET),)
+    return Starlette(routes=[Route("/metrics", show_metrics, methods=["GET"])], lifespan=open_engine)

@@ -71,7 +71,7 @@ class PageContext:
         return f"{self.site.renderer.prefix}{path}{suffix}"
 
     def read_visitor(self) -> Visitor:
-        """Describe the visitor: network address (from a proxy on this machine, if any) and language."""
+        """Describe the visitor: network address (as trusted proxies report it) and language."""
         address = self.request.client.host if self.request.client is not None else ""
         retention = IpRetention(self.settings.consent.origin)
         evidence = describe_ip_address(address, key=self.keys.suppression, retention=retention)

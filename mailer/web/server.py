@@ -1,15 +1,27 @@
 """Running an app: in the foreground until a signal, or in a thread until told to stop."""
 
 import socket
+import stat
 import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from mailer.errors import MailerError
+from mailer.network import ListenAddress
+from mailer.web.connections import (
+    KEEP_ALIVE_SECONDS,
+    ConnectionLimits,
+    TimedProtocol,
+    count_descriptors,
+    limit_by_descriptors,
+)
 
 _SHUTDOWN_SECONDS = 2
 """How long requests in progress may take when the server stops."""
@@ -19,7 +31,7 @@ class ServerStartError(MailerError):
     """The web server did not start. See the lines above, or run `mailer doctor`."""
 
 
-def serve(app: FastAPI, *, host: str, port: int, announce: Callable[[str], None] | None = None) -> None:
+def serve(app: ASGIApp, *, host: str, port: int, announce: Callable[[str], None] | None = None) -> None:
     """Serve ``app`` until Ctrl-C or SIGTERM. ``announce`` is called with the URL once the port is bound.
 
     Raises:
@@ -52,14 +64,29 @@ class RunningServer:
         self._thread.join()
 
 
-def start_in_thread(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> RunningServer:
+def start_in_thread(
+    app: ASGIApp, *, host: str = "127.0.0.1", port: int = 0, limits: ConnectionLimits | None = None
+) -> RunningServer:
     """Serve ``app`` in a thread; port 0 picks a free port. Returns once the server answers.
 
     Raises:
         ServerStartError: the address is in use or not available here, or the app did not start.
     """
-    listener = _listen(host, port)
-    server = _make_server(app)
+    return _start(app, _listen(host, port), limits)
+
+
+def start_beside(app: ASGIApp, address: ListenAddress, *, limits: ConnectionLimits) -> RunningServer:
+    """Serve a second ``app`` in a thread, at an address or on a Unix socket.
+
+    Raises:
+        ServerStartError: the address is in use or not available here, or the app did not start.
+    """
+    listener = _listen(address.host, address.port) if address.path is None else _listen_unix(address.path)
+    return _start(app, listener, limits)
+
+
+def _start(app: ASGIApp, listener: socket.socket, limits: ConnectionLimits | None) -> RunningServer:
+    server = _make_server(app, limits)
     thread = threading.Thread(target=_run_and_close, args=(server, listener), name="mailer-web", daemon=True)
     running = RunningServer(url=_listener_url(listener), _server=server, _thread=thread)
     thread.start()
@@ -71,8 +98,11 @@ def start_in_thread(app: FastAPI, *, host: str = "127.0.0.1", port: int = 0) -> 
 
 
 def _run_and_close(server: uvicorn.Server, listener: socket.socket) -> None:
+    name = listener.getsockname()
     with listener:
         _run(server, listener)
+    if isinstance(name, str):
+        Path(name).unlink(missing_ok=True)
 
 
 def _run(server: uvicorn.Server, listener: socket.socket) -> None:
@@ -101,18 +131,59 @@ def _listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def _listen_unix(path: Path) -> socket.socket:
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        if _is_abandoned(path):
+            path.unlink()
+        listener.bind(str(path))
+        # For the group too, so that the program that asks need not be the same user. Nobody can connect yet.
+        path.chmod(0o660)
+        listener.listen()
+    except OSError as error:
+        listener.close()
+        raise ServerStartError(
+            f"Cannot listen on the socket {path}: {error.strerror or error}. Choose another path, or stop "
+            "the program that uses it."
+        ) from error
+    return listener
+
+
+def _is_abandoned(path: Path) -> bool:
+    """Return whether a socket is left from a server that has ended without removing it."""
+    if not path.exists() or not stat.S_ISSOCK(path.stat().st_mode):
+        return False
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return True
+    return False
+
+
 def _listener_url(listener: socket.socket) -> str:
+    if listener.family is socket.AF_UNIX:
+        return f"unix:{listener.getsockname()}"
     host, port = listener.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def _make_server(app: FastAPI) -> uvicorn.Server:
+def _make_server(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvicorn.Server:
+    limits = limits or limit_by_descriptors(count_descriptors())
     # No access log: the paths of readers' pages contain tokens. No Server header: nobody needs it.
     config = uvicorn.Config(
-        app,
+        cast("Any", app),
+        # uvicorn only calls it, so it need not be a class.
+        http=cast("Any", partial(TimedProtocol, limits=limits)),
+        ws="none",
+        backlog=limits.backlog,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         log_config=None,
         access_log=False,
         server_header=False,
+        # The app reads X-Forwarded-For itself, by [web] trusted_proxies; uvicorn would also believe whom a
+        # variable of the environment names, and X-Forwarded-Proto.
+        proxy_headers=False,
         lifespan="on",
         timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
     )

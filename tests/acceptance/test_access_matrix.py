@@ -76,9 +76,6 @@ class Evidence(StrEnum):
     preview = "preview"
     """The secret in the address that ``mailer preview`` prints, or in the cookie it leaves."""
 
-    machine = "machine"
-    """A request from this machine, through no proxy."""
-
 
 TOKENS: Mapping[Evidence, LinkPurpose] = {
     Evidence.newsletter: LinkPurpose.subscription,
@@ -140,7 +137,6 @@ READERS: Mapping[tuple[str, str], Cell] = {
     ("GET", "/media/{name}"): Cell(E.nothing),
     ("GET", "/robots.txt"): Cell(E.nothing),
     ("GET", "/healthz"): Cell(E.nothing),
-    ("GET", "/metrics"): Cell(E.machine),
     ("GET", "/static/{name}"): Cell(E.nothing),
     ("GET", "/favicon.ico"): Cell(E.nothing),
 }
@@ -265,10 +261,6 @@ def test_without_its_evidence_no_cell_answers_and_nothing_changes(site: Site) ->
         elif cell.evidence is Evidence.form:
             for stamp in ("", "x", site.make_stamp(minutes=-60), site.make_stamp(minutes=60 * 48)):
                 assert site.send(method, path, {**cell.fields, "stamp": stamp}, OWN_PAGE) == 422, where
-                tried += 1
-        elif cell.evidence is Evidence.machine:
-            for headers in ({"x-forwarded-for": "192.0.2.1"}, {"via": "1.1 x"}, {"host": "news.example.org"}):
-                assert site.send(method, path, {}, headers) == 404, where
                 tried += 1
         if cell.own_page_only:
             asked = site.fill(path, genuine.get(where, ""))

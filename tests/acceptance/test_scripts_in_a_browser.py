@@ -21,10 +21,13 @@ from sqlmodel import Session, select
 from mailer.campaigns.outbox import write_outbox
 from mailer.campaigns.plan import plan_campaign
 from mailer.cli import mailer
+from mailer.network import ListenAddress
 from mailer.settings import LogSettings
-from mailer.web.app import create_app
+from mailer.web.connections import ConnectionLimits
+from mailer.web.metrics import create_metrics_app
 from mailer.web.preview.access import PreviewAccess
 from mailer.web.preview.app import create_preview_app
+from mailer.web.server import start_beside
 from mailer.workspace import Workspace
 from subscribers.models import Subscriber
 from subscribers.segments.segment import parse_segment
@@ -32,6 +35,7 @@ from tests.acceptance.campaign_driver import CampaignDriver, addresses
 from tests.factories.hostile_strings import HOSTILE
 from tests.factories.small_edition import SLUG
 from tests.servers.browser import chromium
+from tests.servers.process import free_port
 from tests.servers.scripted_smtp import ScriptedServer
 from tests.web.site import served
 
@@ -179,5 +183,10 @@ def test_nothing_runs_in_a_preview_on_disk_or_on_a_page(driver: CampaignDriver, 
         for email in wanted[::3]:
             assert watch.open(f"{running.url}/?for={email}") == []
             assert watch.open(f"{running.url}/frame?for={email}") == []
-    with served(create_app(workspace)) as running:
-        assert watch.open(f"{running.url}/metrics") == []
+    address = ListenAddress(host="127.0.0.1", port=free_port())
+    limits = ConnectionLimits(connections=8, backlog=8)
+    metrics = start_beside(create_metrics_app(workspace, address), address, limits=limits)
+    try:
+        assert watch.open(f"{metrics.url}/metrics") == []
+    finally:
+        metrics.stop()

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, as they are counted and as they are served."""
+"""Figures for Prometheus, as they are counted and as the command prints them."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -9,15 +9,12 @@ from prometheus_client.parser import text_string_to_metric_families
 from sqlalchemy import Engine, insert, select, update
 from sqlmodel import Session, col
 
-from mailer.campaigns.metrics import CONTENT_TYPE, export_metrics
+from mailer.campaigns.metrics import export_metrics
 from mailer.cli import mailer
 from mailer.database.clock import read_clock
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, Dispatcher, RateBucket
-from mailer.web.app import create_app
-from mailer.web.server import RunningServer
 from mailer.workspace import Workspace
 from tests.factories.deliveries import START, add_campaign
-from tests.web.site import send_request, served
 
 Figures = dict[tuple[str, ...], float]
 
@@ -82,40 +79,9 @@ def test_only_campaigns_that_go_on_and_the_last_twenty_are_counted(engine: Engin
     assert counted == {1, *range(12, 32)}
 
 
-def test_the_command_prints_what_the_page_shows(either_workspace: Workspace, engine: Engine) -> None:
+def test_the_command_prints_them(either_workspace: Workspace, engine: Engine) -> None:
     add_campaign(engine, 2)
     environ = {"MAILER_DATABASE__URL": either_workspace.settings.database.url}
     done = CliRunner().invoke(mailer, ["-C", str(either_workspace.root), "campaigns", "metrics"], env=environ)
     assert done.exit_code == 0
     assert read(done.stdout)["mailer_subscribers", "active"] == 2
-
-
-@pytest.fixture
-def site(workspace: Workspace) -> Iterator[RunningServer]:
-    with served(create_app(workspace)) as running:
-        yield running
-
-
-def test_a_program_on_this_machine_gets_the_figures(site: RunningServer) -> None:
-    answer = send_request(site.url, "GET", "/metrics")
-    assert (answer.status, answer.headers["content-type"]) == (200, CONTENT_TYPE)
-    assert read(answer.text)["mailer_dispatchers_alive",] == 0
-
-
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {"X-Forwarded-For": "198.51.100.7"},
-        {"X-Forwarded-For": "127.0.0.1"},
-        {"Forwarded": "for=198.51.100.7"},
-        {"X-Real-IP": "198.51.100.7"},
-        {"Via": "1.1 proxy"},
-        {"Host": "news.example.org"},
-        {"Host": "127.0.0.1.example.org"},
-        {"Host": ""},
-    ],
-)
-def test_requests_through_a_proxy_do_not_get_the_page(site: RunningServer, headers: dict[str, str]) -> None:
-    answer = send_request(site.url, "GET", "/metrics", headers=headers)
-    assert answer.status in {400, 404}
-    assert "mailer_" not in answer.text

@@ -1,19 +1,21 @@
 """Workers: what is due is started and sent, by one or many, and none of them sends twice."""
 
+import contextlib
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from sqlalchemy import Engine, text, update
-from sqlmodel import Session, col
+from sqlmodel import Session, col, select
 
 from mailer.campaigns.launch import LaunchOptions, launch
 from mailer.campaigns.lifecycle import resume_campaign
@@ -28,7 +30,9 @@ from mailer.database.models import (
     DeliveryState,
     Dispatcher,
 )
-from mailer.workspace import Workspace
+from mailer.live_workspace import LiveWorkspace
+from mailer.workspace import Workspace, open_workspace
+from tests.conftest import SETTINGS
 from tests.factories.campaigns import make_plan, with_smtp
 from tests.factories.deliveries import (
     FakeClock,
@@ -39,10 +43,11 @@ from tests.factories.deliveries import (
     read_states,
     set_campaign_state,
 )
-from tests.factories.small_edition import SLUG
+from tests.factories.small_edition import SLUG, add_people, write_edition
 from tests.servers.misbehaving_smtp import MisbehavingServer, Stage
-from tests.servers.process import wait_until
+from tests.servers.process import free_port, wait_until
 from tests.servers.smtp_sink import Sink, smtp_sink
+from tests.web.site import send_request
 
 C = CampaignState
 S = DeliveryState
@@ -89,7 +94,9 @@ def working(workspace: Workspace, *, use_jobs: bool = True) -> Iterator[Working]
         assert not thread.is_alive()
 
 
-def mailer(workspace: Workspace, url: str, *words: str) -> "subprocess.Popen[str]":
+def mailer(
+    workspace: Workspace, url: str, *words: str, before: Sequence[str] = ()
+) -> "subprocess.Popen[str]":
     environ = {
         **os.environ,
         "MAILER_DATABASE__URL": workspace.settings.database.url,
@@ -97,7 +104,7 @@ def mailer(workspace: Workspace, url: str, *words: str) -> "subprocess.Popen[str
         "MAILER_SMTP__CONNECTIONS": "2",
     }
     return subprocess.Popen(
-        [sys.executable, "-m", "mailer", "-C", str(workspace.root), *words],
+        [*before, sys.executable, "-m", "mailer", "-C", str(workspace.root), *words],
         env=environ,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -432,6 +439,146 @@ def test_serve_works_too_unless_told_not_to(campaign_workspace: Workspace, campa
             _, said = serve.communicate(timeout=30)
         assert serve.returncode == 0, said
         assert sorted(server.recipients) == sorted(PEOPLE)
+
+
+SILENT_CONNECTIONS = 160
+
+
+def test_silent_visitors_stop_neither_a_campaign_nor_the_pages_nor_the_metrics(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A path is relative to the workspace.
+    monkeypatch.setenv("MAILER_WEB__METRICS", "./metrics.sock")
+    write_edition(workspace.editions)
+    engine = workspace.open_database(durable=True)
+    add_people(engine)
+    number = start(workspace, engine)
+    port = free_port()
+    with MisbehavingServer() as server, contextlib.ExitStack() as visitors:
+        # Held until all of them are there.
+        set_campaign_state(engine, number, C.paused)
+        words = ("serve", "--port", str(port))
+        serve = mailer(workspace, server.url, *words, before=("prlimit", "--nofile=128:128"))
+        try:
+            wait_until(lambda: answers(port), what="the pages", seconds=60)
+            for _ in range(SILENT_CONNECTIONS):
+                visitors.enter_context(socket.create_connection(("127.0.0.1", port), timeout=20))
+            set_campaign_state(engine, number, C.sending)
+            wait_until(lambda: is_in(engine, number, C.finished), what="the campaign to finish", seconds=60)
+            assert answers(port)
+            with socket.socket(socket.AF_UNIX) as metrics:
+                metrics.connect(str(workspace.root / "metrics.sock"))
+                metrics.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+                assert metrics.recv(1000).startswith(b"HTTP/1.1 200 ")
+        finally:
+            serve.send_signal(signal.SIGTERM)
+            _, said = serve.communicate(timeout=30)
+        assert serve.returncode == 0, said
+        assert sorted(server.recipients) == sorted(PEOPLE)
+        assert "Too many open files" not in said
+        assert not (workspace.root / "metrics.sock").exists()
+    engine.dispose()
+
+
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        return send_request(f"http://127.0.0.1:{port}", "GET", "/healthz").text == "ok\n"
+    return False
+
+
+# --- settings that change
+
+
+def write_settings(workspace: Workspace, url: str, more: str = "") -> None:
+    """Write the file as an editor does, in one step, with a relay on this machine."""
+    smtp = f'[smtp]\nurl = "{url}"\nconnections = 2\ntimeout = 5\nfinal_timeout = 5\n'
+    database = f'[database]\nurl = "{workspace.settings.database.url}"\n'
+    draft = workspace.root / "draft.toml"
+    draft.write_text(f"{SETTINGS}\n{smtp}\n{database}\n{more}", encoding="utf-8")
+    draft.replace(workspace.root / "mailer.toml")
+
+
+@contextmanager
+def working_live(workspace: Workspace) -> Iterator[Working]:
+    """A worker that opened the workspace as `mailer serve` does."""
+    worker = Working()
+    opened = open_workspace(workspace.root, environ={})
+    live = LiveWorkspace(opened, say=worker.said.append, environ={})
+    words = {"stop": worker.stop, "say": worker.said.append, "use_jobs": False, "live": live}
+    thread = threading.Thread(target=run_worker, args=(opened,), kwargs=words)
+    thread.start()
+    try:
+        yield worker
+    finally:
+        worker.stop.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+def resume(engine: Engine, number: int) -> None:
+    with Session(engine) as session:
+        resume_campaign(session, number, now=datetime.now(UTC))
+        session.commit()
+
+
+def test_a_worker_takes_up_a_resumed_campaign_with_the_settings_on_disk(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine)
+    write_settings(campaign_workspace, f"smtp://127.0.0.1:{free_port()}")
+    set_campaign_state(campaign_engine, number, C.paused)
+    with working_live(campaign_workspace) as worker, MisbehavingServer() as server:
+        wait_until(lambda: count_working(campaign_engine) == 1, what="the worker")
+        write_settings(campaign_workspace, server.url)
+        resume(campaign_engine, number)
+        wait_until(
+            lambda: not is_in(campaign_engine, number, C.sending), what="the campaign to end", seconds=60
+        )
+        assert is_in(campaign_engine, number, C.finished), worker.said
+    assert sorted(server.recipients) == sorted(PEOPLE)
+    assert worker.said.count("mailer.toml has changed: the new settings are in use.") == 1
+
+
+def test_a_worker_whose_settings_cannot_be_used_leaves_campaigns_alone_and_says_so(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine)
+    with MisbehavingServer() as server:
+        write_settings(campaign_workspace, server.url)
+        set_campaign_state(campaign_engine, number, C.paused)
+        with working_live(campaign_workspace) as worker:
+            write_settings(campaign_workspace, server.url, "[web]\nbase_url = 7\n")
+            wait_until(lambda: bool(worker.said), what="the worker to say so")
+            assert "mailer.toml has changed and cannot be used" in worker.said[0]
+            assert "web.base_url" in worker.said[0]
+            resume(campaign_engine, number)
+            time.sleep(1.5)
+            assert server.connections == 0
+            assert len(worker.said) == 1
+            write_settings(campaign_workspace, server.url)
+            wait_until(lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish")
+        assert "mailer.toml can be used again." in worker.said
+
+
+def test_a_run_under_way_goes_on_with_the_new_relay(
+    campaign_workspace: Workspace, campaign_engine: Engine
+) -> None:
+    number = start(campaign_workspace, campaign_engine, LaunchOptions(rate=1.0))
+    with MisbehavingServer() as first, MisbehavingServer() as second:
+        write_settings(campaign_workspace, first.url)
+        with working_live(campaign_workspace):
+            wait_until(lambda: len(first.recipients) > 0, what="the first message")
+            write_settings(campaign_workspace, second.url)
+            wait_until(
+                lambda: is_in(campaign_engine, number, C.finished), what="the campaign to finish", seconds=60
+            )
+        assert sorted([*first.recipients, *second.recipients]) == sorted(PEOPLE)
+        assert second.recipients
+
+
+def count_working(engine: Engine) -> int:
+    with Session(engine) as session:
+        return len(session.exec(select(Dispatcher)).all())
 
 
 # --- PostgreSQL jobs

@@ -278,7 +278,9 @@ def test_an_ordinary_user_is_told_what_will_be_skipped(machine: Path) -> None:
     assert done.returncode == 0
     assert read_calls(machine) == []
     assert "skipped by name" in done.stderr
-    for package in ("postfix", "dovecot-core", "postgresql", "chromium", "libatomic1", "fonts-noto-cjk"):
+    for package in ("postfix", "dovecot-core", "postgresql", "nginx", "caddy"):
+        assert f"{package}: " in done.stderr
+    for package in ("chromium", "libatomic1", "fonts-noto-cjk"):
         assert f"{package}: " in done.stderr
 
 
@@ -289,13 +291,14 @@ def test_root_is_told_before_anything_is_installed_and_no_service_starts(machine
     done = run_script(machine, "scripts/system-packages")
     assert done.returncode == 0, done.stderr
     assert done.stderr.startswith(
-        "system packages: installing postfix dovecot-core postgresql chromium libatomic1 fonts-noto-cjk "
-        "(no service is started)"
+        "system packages: installing postfix dovecot-core postgresql nginx caddy chromium libatomic1 "
+        "fonts-noto-cjk (no service is started)"
     )
     update, install = read_calls(machine)
     assert "update" in update
     assert install.endswith(
-        "postfix dovecot-core postgresql chromium libatomic1 fonts-noto-cjk noninteractive forbidden=yes"
+        "postfix dovecot-core postgresql nginx caddy chromium libatomic1 fonts-noto-cjk noninteractive "
+        "forbidden=yes"
     )
     assert "No configuration" in (machine.parent / "preseed").read_text()
     assert not (machine.parent / "usr" / "sbin" / "policy-rc.d").exists()
@@ -357,7 +360,7 @@ def test_on_ubuntu_whose_chromium_is_a_snap_the_browser_is_left_to_the_person(ma
 
 def test_what_is_there_is_not_installed_again(machine: Path) -> None:
     place_command(machine, "id", "echo 0")
-    for command in ("smtp-sink", "dovecot", "postgres", "initdb", "chromium"):
+    for command in ("smtp-sink", "dovecot", "postgres", "initdb", "nginx", "caddy", "chromium"):
         place_command(machine, command, "exit 0")
     place_command(machine, "fc-list", "echo Some Font")
     library = machine.parent / "usr" / "lib" / "x86_64-linux-gnu" / "libatomic.so.1"

@@ -51,11 +51,16 @@ def free_port() -> int:
         return port
 
 
+def can_connect(port: int) -> bool:
+    """Whether something on this machine accepts connections on ``port``."""
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+        return True
+    return False
+
+
 def await_port(server: "subprocess.Popen[bytes]", port: int) -> None:
     def is_ready() -> bool:
         assert server.poll() is None, server.communicate()[1].decode()
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
-            return True
-        return False
+        return can_connect(port)
 
     wait_until(is_ready, what=f"a server on port {port}")

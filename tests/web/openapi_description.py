@@ -31,7 +31,6 @@ _PURPOSES = {
 }
 _KINDS = {
     "/healthz": "text/plain",
-    "/metrics": "text/plain",
     "/robots.txt": "text/plain",
     "/favicon.ico": "image/svg+xml",
     "/static/{name}": "*/*",

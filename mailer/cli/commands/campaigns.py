@@ -140,8 +140,8 @@ def _describe_timing(timing: Timing, state: str) -> Iterator[str]:
 @campaigns.command()
 @pass_context
 def metrics(context: CliContext) -> None:
-    """Print metrics for Prometheus: the same figures that `mailer serve` gives under /metrics on this
-    machine.
+    """Print metrics for Prometheus: the same figures that `mailer serve` gives under /metrics on the socket
+    of [web] metrics.
 
     Example: mailer campaigns metrics > /var/lib/node_exporter/mailer.prom
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -14,7 +15,12 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import say
 
 if TYPE_CHECKING:
+    from mailer.live_workspace import LiveWorkspace
     from mailer.workspace import Workspace
+
+
+_METRICS_CONNECTIONS = 8
+_POLL_SECONDS = 1.0
 
 
 @click.command()
@@ -26,22 +32,27 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
     """Serve the web pages for readers: unsubscribe, preferences and archive.
 
     Like `mailer work`, it also starts scheduled campaigns, sends unfinished ones and mails the links that
-    readers request.
+    readers request. It needs a proxy with https in front of it: see docs/serving.md.
     """
     from mailer.campaigns.stop_signals import stop_on_signals
+    from mailer.live_workspace import LiveWorkspace
     from mailer.web.app import create_app
+    from mailer.web.connections import raise_descriptor_limit
+    from mailer.web.live_app import LiveApp
     from mailer.web.server import serve as serve_app
 
     workspace = context.open_workspace()
     with context.open_database(workspace):
         pass
     chosen = urlsplit(workspace.settings.web.base_url).port or 8025 if port is None else port
-    beside = contextlib.nullcontext() if no_work else _worker_thread(workspace)
+    raise_descriptor_limit()
+    live = LiveWorkspace(workspace, say=say)
+    beside = contextlib.nullcontext() if no_work else _worker_thread(workspace, live)
     # The server shuts down cleanly and then raises the signal again, which must not interrupt messages that
     # are being sent.
-    with stop_on_signals(), beside:
+    with stop_on_signals(), _metrics_server(workspace), beside:
         serve_app(
-            create_app(workspace),
+            LiveApp(live, create_app),
             host=host,
             port=chosen,
             announce=lambda url: say(f"Serving {url}. Press Ctrl-C to stop."),
@@ -49,19 +60,42 @@ def serve(context: CliContext, host: str, port: int | None, no_work: bool) -> No
 
 
 @contextlib.contextmanager
-def _worker_thread(workspace: Workspace) -> Iterator[None]:
+def _metrics_server(workspace: Workspace) -> Iterator[None]:
+    """Answer /metrics where [web] metrics says, if it says anything."""
+    from mailer.network import parse_listen_address
+    from mailer.web.connections import ConnectionLimits
+    from mailer.web.metrics import create_metrics_app
+    from mailer.web.server import start_beside
+
+    if not workspace.settings.web.metrics:
+        yield
+        return
+    address = parse_listen_address(workspace.settings.web.metrics)
+    if address.path is not None:
+        address = replace(address, path=workspace.root / address.path)
+    limits = ConnectionLimits(connections=_METRICS_CONNECTIONS, backlog=_METRICS_CONNECTIONS)
+    running = start_beside(create_metrics_app(workspace, address), address, limits=limits)
+    say(f"Metrics at {running.url}{'' if address.path else '/metrics'}.")
+    try:
+        yield
+    finally:
+        running.stop()
+
+
+@contextlib.contextmanager
+def _worker_thread(workspace: Workspace, live: LiveWorkspace) -> Iterator[None]:
     """Run a worker in a thread of this process; at the end it finishes the messages it has begun."""
     from mailer.campaigns.worker import run_worker as work_on
 
     stop = threading.Event()
 
     def run() -> None:
-        work_on(workspace, stop=stop, say=say, use_jobs=False)
+        work_on(workspace, stop=stop, say=say, use_jobs=False, live=live)
 
     thread = threading.Thread(target=run, name="mailer-work")
     thread.start()
     try:
-        with _mail_thread(workspace):
+        with _mail_thread(live):
             yield
     finally:
         stop.set()
@@ -69,14 +103,22 @@ def _worker_thread(workspace: Workspace) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _mail_thread(workspace: Workspace) -> Iterator[None]:
-    """Send the transactional mails that readers request on the pages, in a thread of this process."""
+def _mail_thread(live: LiveWorkspace) -> Iterator[None]:
+    """Send the transactional mails that readers request on the pages, in a thread of this process, with the
+    settings as they are on disk.
+    """
+    from mailer.live_workspace import ChangeStop
     from mailer.selfservice.mail_worker import run_mail_worker
 
     stop = threading.Event()
 
     def run() -> None:
-        run_mail_worker(workspace, stop=stop, report=say)
+        while not stop.is_set():
+            workspace = live.refresh()
+            if workspace is None:
+                stop.wait(_POLL_SECONDS)
+            else:
+                run_mail_worker(workspace, stop=ChangeStop(stop, live, workspace), report=say)
 
     thread = threading.Thread(target=run, name="mailer-mails")
     thread.start()
@@ -103,12 +145,14 @@ def work(context: CliContext, no_listen: bool) -> None:
     """
     from mailer.campaigns.stop_signals import stop_on_signals
     from mailer.campaigns.worker import run_worker as work_on
+    from mailer.live_workspace import LiveWorkspace
 
     workspace = context.open_workspace()
     with context.open_database(workspace):
         pass
     with stop_on_signals() as stop:
         say("Waiting for campaigns to send. Press Ctrl-C to stop.")
-        with _mail_thread(workspace):
-            work_on(workspace, stop=stop, say=say, listen=not no_listen)
+        live = LiveWorkspace(workspace, say=say)
+        with _mail_thread(live):
+            work_on(workspace, stop=stop, say=say, listen=not no_listen, live=live)
     say("Stopped. No message was interrupted.")

@@ -2,8 +2,10 @@
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from types import MappingProxyType
 
+from fastapi import Request
 from sqlmodel import select
 from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
@@ -12,8 +14,10 @@ from locales.countries import is_country
 from mailer.database.engine import open_session
 from mailer.i18n import Translator
 from mailer.settings import Settings
+from mailer.site_proof import QUESTION_HEADER, is_question, sign_answer
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
 from mailer.web.archive_store import ArchivedEdition, find_content, list_editions
+from mailer.web.client_address import describe_origin
 from mailer.web.dependencies import Site, SiteDep
 from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
@@ -148,11 +152,17 @@ def show_image(site: SiteDep, name: str) -> Response:
     return FileResponse(path, media_type=IMAGE_TYPES[path.suffix], headers=IMAGE_HEADERS)
 
 
-def show_health(site: SiteDep) -> Response:
-    """Answer ``ok`` if the pages and their database work, for monitoring."""
+def show_health(site: SiteDep, request: Request) -> Response:
+    """Answer ``ok`` if the pages and their database work, for monitoring; the doctor's signed question gets a
+    signed answer.
+    """
     with open_session(site.engine, read_only=True) as session:
         session.exec(select(1)).one()
-    return PlainTextResponse("ok\n")
+    key, question = site.workspace.keys.suppression, request.headers.get(QUESTION_HEADER, "")
+    if not question or not is_question(key, question, datetime.now(UTC)):
+        return PlainTextResponse("ok\n")
+    answer = sign_answer(key, question, describe_origin(request.scope))
+    return Response(answer, media_type="application/json")
 
 
 ROUTES: tuple[Route, ...] = (

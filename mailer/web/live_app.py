@@ -1,0 +1,95 @@
+"""The readers' app, made anew when the settings change, without a request being lost."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from fastapi import FastAPI
+from starlette.types import Receive, Scope, Send
+
+from mailer.live_workspace import LiveWorkspace
+from mailer.settings import Settings
+from mailer.workspace import Workspace
+
+_POLL_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class _OpenApp:
+    """An app with what its lifespan has opened, and the number of requests it is answering."""
+
+    app: FastAPI
+    settings: Settings
+    lifespan: AbstractAsyncContextManager[object]
+    requests: int = 0
+    is_retired: bool = False
+
+
+class LiveApp:
+    """ASGI app that passes requests to an app for the current settings.
+
+    After a change, new requests go to a new app. The old one is closed when its last request is answered.
+    """
+
+    def __init__(self, live: LiveWorkspace, make_app: Callable[[Workspace], FastAPI]) -> None:
+        self._live = live
+        self._make_app = make_app
+        self._open: _OpenApp | None = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._run_lifespan(receive, send)
+            return
+        current = self._open
+        assert current is not None  # noqa: S101 - the server starts with the lifespan
+        current.requests += 1
+        try:
+            await current.app(scope, receive, send)
+        finally:
+            current.requests -= 1
+            if current.is_retired and not current.requests:
+                await current.lifespan.__aexit__(None, None, None)
+
+    async def _run_lifespan(self, receive: Receive, send: Send) -> None:
+        await receive()
+        self._open = await self._open_app(self._live.current)
+        watching = asyncio.create_task(self._watch())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
+        await self._retire(self._open)
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(_POLL_SECONDS)
+            try:
+                await self.take_changes()
+            except Exception:
+                _log.exception("The pages keep their settings: the new ones failed.")
+
+    async def take_changes(self) -> None:
+        """Look whether the settings have changed, and make a new app for them."""
+        await asyncio.to_thread(self._live.refresh)
+        workspace, former = self._live.current, self._open
+        if former is not None and workspace.settings != former.settings:
+            self._open = await self._open_app(workspace)
+            await self._retire(former)
+
+    async def _open_app(self, workspace: Workspace) -> _OpenApp:
+        app = self._make_app(workspace)
+        lifespan = app.router.lifespan_context(app)
+        await lifespan.__aenter__()
+        return _OpenApp(app=app, settings=workspace.settings, lifespan=lifespan)
+
+    @staticmethod
+    async def _retire(opened: _OpenApp) -> None:
+        opened.is_retired = True
+        if not opened.requests:
+            await opened.lifespan.__aexit__(None, None, None)
