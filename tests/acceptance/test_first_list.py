@@ -55,6 +55,10 @@ def test_everybody_of_the_list_is_on_it_with_the_basis_on_record(folder: Path) -
     listed = json.loads(run("mailer -C river-news subscribers list --json", folder).stdout)
     assert sorted(person["email"] for person in listed) == sorted(ADDRESSES)
     assert {(person["status"], person["country"]) for person in listed} == {("active", "MN")}
+    assert {(person["name"], person["organisation"]) for person in listed} == {
+        ("Mei Lin", "Ministry of Water"),
+        ("Bat Erdene", "River Office"),
+    }
     shown = json.loads(run(f"mailer -C river-news subscribers show {ADDRESSES[0]} --json", folder).stdout)
     assert [record["basis"] for record in shown["consent"]] == ["our partners since 2019"]
 
