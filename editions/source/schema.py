@@ -37,6 +37,8 @@ def validation_error(code: str, reason: str) -> PydanticCustomError:
 def suggest_choice(value: str, known: Iterable[str]) -> str:
     """Advice after an error about ``value``: the likeliest of the ``known`` values, or all of them."""
     choices = sorted(known)
+    if not choices:
+        return "There are none yet."
     close = get_close_matches(value.lower(), choices, n=1, cutoff=0.6)
     return f"Did you mean `{close[0]}`?" if close else f"Choose one of: {', '.join(choices)}."
 

@@ -4,6 +4,7 @@ import os
 import smtplib
 import stat
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -43,7 +44,8 @@ def find_readable(root: Path) -> list[str]:
 
 @pytest.mark.usefixtures("careless_umask")
 def test_nothing_that_names_a_reader_is_for_other_users(tmp_path: Path) -> None:
-    root = create_workspace(tmp_path / "W", sample=False, now=datetime.now(UTC), founder=FOUNDER).root
+    founder = replace(FOUNDER, sectors={"culture": "Culture"})
+    root = create_workspace(tmp_path / "W", sample=False, now=datetime.now(UTC), founder=founder).root
     for name in ("outbox", "mailer.toml", "keys.toml", "mailer.db"):
         assert (root / name).exists()
     assert find_readable(root) == []
