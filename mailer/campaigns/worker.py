@@ -109,7 +109,7 @@ class _RunStop(threading.Event):
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Run:
+class _CampaignRun:
     """One run of a campaign: the settings it started with, and how to stop it."""
 
     settings: Settings
@@ -135,7 +135,7 @@ class Worker:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _threads: dict[int, threading.Thread] = field(default_factory=dict)
     _backoffs: dict[int, _IdleBackoff] = field(default_factory=dict)
-    _runs: dict[int, _Run] = field(default_factory=dict)
+    _runs: dict[int, _CampaignRun] = field(default_factory=dict)
 
     def poll(self) -> None:
         """Check for work once a second until told to stop."""
@@ -248,7 +248,7 @@ class Worker:
             if workspace is None or campaign_id not in self.find_workable():
                 return
             self.say(f"Campaign {campaign_id}: sending.")
-            run = _Run(settings=workspace.settings, stop=_RunStop(self.stop))
+            run = _CampaignRun(settings=workspace.settings, stop=_RunStop(self.stop))
             with self._lock:
                 self._runs[campaign_id] = run
             result = send_campaign(workspace, campaign_id, stop=run.stop)

@@ -57,7 +57,7 @@ def _has_rows(package: ExcelPackage, path: str) -> bool:
 def _read_rows(package: ExcelPackage, path: str) -> Iterator[SheetRow]:
     part = package.part(path)
     builder = SheetRowBuilder(file=package.file, merged=_find_merged(part, package.file))
-    for _ in parse_xml(part, package.file, _SheetHandler(package, builder)):
+    for _ in parse_xml(part, package.file, _ExcelSheetHandler(package, builder)):
         yield from builder.take_rows()
 
 
@@ -101,7 +101,7 @@ def _column_index(letters: str) -> int:
     return number - 1
 
 
-class _SheetHandler:
+class _ExcelSheetHandler:
     """Gives the cells of a sheet to the row builder. It is called several times for each cell."""
 
     def __init__(self, package: ExcelPackage, builder: SheetRowBuilder) -> None:

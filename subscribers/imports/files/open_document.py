@@ -124,14 +124,14 @@ class _OverviewHandler:
 
 def _read_rows(content: FileSource, file: str, sheet: int) -> Iterator[SheetRow]:
     builder = SheetRowBuilder(file=file)
-    handler = _SheetHandler(builder, sheet)
+    handler = _OpenDocumentSheetHandler(builder, sheet)
     for _ in parse_xml(content, file, handler):
         yield from builder.take_rows()
         if handler.is_past:
             return
 
 
-class _SheetHandler:
+class _OpenDocumentSheetHandler:
     """Gives the cells of one sheet, counted from 0, to the row builder."""
 
     def __init__(self, builder: SheetRowBuilder, sheet: int) -> None:
