@@ -8,9 +8,9 @@ from typing import Any
 from subscribers.consent.suppression import SuppressionKey
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import SubscriberError, quote_for_message
-from subscribers.imports.files.format_detection import FilePart
-from subscribers.imports.files.raw_row import RawRow
-from subscribers.imports.files.status_columns import UnknownStatusError
+from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.status_columns import UnknownStatusError
+from subscribers.imports.file_parts import FilePart
 from subscribers.imports.import_report import (
     ImportNote,
     PartReport,

@@ -4,7 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from subscribers.errors import ImportFileError, SubscriberError
-from subscribers.imports.files.format_detection import FilePart, ReadOptions, open_parts
+from subscribers.imports.file_parts import FilePart, ReadOptions, open_parts
 
 
 def propose_columns(path: Path, options: ReadOptions, *, sectors: Collection[str]) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from subscribers.imports.files.column_mapping import ColumnMapping
+from subscribers.imports.columns.column_mapping import ColumnMapping
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -20,7 +20,7 @@ from subscribers.consent.suppression import (
 )
 from subscribers.errors import ImportFileError
 from subscribers.imports.chunk_reader import Chunk, ChunkReader
-from subscribers.imports.files.format_detection import FilePart, ReadOptions, open_parts
+from subscribers.imports.file_parts import FilePart, ReadOptions, open_parts
 from subscribers.imports.import_report import ImportNote, ImportReport, PartReport, RefusedRow
 from subscribers.imports.read_ahead import ReadAhead, read_ahead
 from subscribers.imports.row_parser import RowParser

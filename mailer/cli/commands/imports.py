@@ -18,7 +18,7 @@ from mailer.cli.context import CliContext, pass_context
 from mailer.cli.output import columns, emit, emit_json, json_option, say, shorten
 
 if TYPE_CHECKING:
-    from subscribers.imports.files.format_detection import ReadOptions
+    from subscribers.imports.file_parts import ReadOptions
     from subscribers.imports.import_report import ImportReport, PartReport
 
 _OUTCOMES = ("added", "updated", "unchanged", "suppressed", "refused")
@@ -75,8 +75,8 @@ def import_(
     not clear what a column holds or who left, nothing is imported and you are asked. Start with --dry-run.
     See docs/import.md.
     """
-    from subscribers.imports.files.format_detection import ReadOptions
-    from subscribers.imports.files.mapping_file import read_columns_file
+    from subscribers.imports.columns.mapping_file import read_columns_file
+    from subscribers.imports.file_parts import ReadOptions
     from subscribers.imports.importer import import_file
 
     options = ReadOptions(
@@ -184,7 +184,7 @@ def print_parts(parts: Sequence[PartReport], *, shows_columns_file: bool) -> Non
     """Print the format found in each part of the file, what its values were taken for, and the first rows as
     they were read.
     """
-    from subscribers.imports.files.column_mapping import GUESS
+    from subscribers.imports.columns.column_mapping import GUESS
 
     for part in parts:
         say(f"{part.file + ': ' if part.file else ''}{part.form}. Column layout: {part.maker}.")
@@ -233,7 +233,7 @@ def print_statuses(part: PartReport) -> None:
 def quote_value(value: str) -> str:
     """``value`` in quotation marks, unless it is our own word for many cells."""
     from subscribers.errors import quote_for_message
-    from subscribers.imports.files.status_columns import DESCRIPTIONS
+    from subscribers.imports.columns.status_columns import DESCRIPTIONS
 
     return value if value in DESCRIPTIONS else quote_for_message(value, _MAX_CELL_WIDTH)
 

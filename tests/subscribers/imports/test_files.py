@@ -9,8 +9,8 @@ from sqlmodel import Session, select
 
 from subscribers.consent.suppression import SuppressionKey, is_suppressed
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.format_detection import ReadOptions
-from subscribers.imports.files.mapping_file import read_columns_file
+from subscribers.imports.columns.mapping_file import read_columns_file
+from subscribers.imports.file_parts import ReadOptions
 from subscribers.imports.import_report import ImportReport
 from subscribers.imports.importer import import_file
 from subscribers.models import ConsentEvent, Status, Subscriber, Suppression

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.format_detection import ReadOptions, open_parts
+from subscribers.imports.file_parts import ReadOptions, open_parts
 from tests.factories.workbooks import ods, pack
 
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600)

@@ -6,8 +6,8 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-from subscribers.imports.files.status_titles import classify_title
-from subscribers.imports.files.status_words import fold, fold_words, may_be_joined, split_words
+from subscribers.imports.columns.status_titles import classify_title
+from subscribers.imports.columns.status_words import fold, fold_words, may_be_joined, split_words
 
 _TITLES_FILE = Path(__file__).with_name("column_titles.toml")
 FIELDS = (

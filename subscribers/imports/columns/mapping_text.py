@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
-from subscribers.imports.files.column_layout import ColumnLayout
-from subscribers.imports.files.layout_reader import is_east_asian
-from subscribers.imports.files.status_columns import DESCRIPTIONS, StatusColumnCount, StatusValueCount
-from subscribers.imports.files.status_words import StatusMeaning
+from subscribers.imports.columns.column_layout import ColumnLayout
+from subscribers.imports.columns.layout_reader import is_east_asian
+from subscribers.imports.columns.status_columns import DESCRIPTIONS, StatusColumnCount, StatusValueCount
+from subscribers.imports.columns.status_words import StatusMeaning
 
 _MOST_VALUES = 20
 _ORDER = tuple(meaning for meaning in StatusMeaning if meaning is not StatusMeaning.nothing)

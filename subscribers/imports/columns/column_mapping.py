@@ -7,19 +7,19 @@ from types import MappingProxyType
 
 from subscribers.csv_format import COLUMNS, SheetRow, unescape_formula
 from subscribers.errors import ImportFileError, quote_for_message
-from subscribers.imports.files.column_guess import describe_doubt, doubtful_columns, guess_layout
-from subscribers.imports.files.column_layout import ColumnLayout
-from subscribers.imports.files.header_row import HeaderRow, find_header
-from subscribers.imports.files.known_formats import KnownFormat, find_known_format
-from subscribers.imports.files.layout_reader import LayoutReader, fit_width
-from subscribers.imports.files.listmonk_rows import make_listmonk_reader, map_listmonk_columns
-from subscribers.imports.files.mapping_file import ColumnsFile
-from subscribers.imports.files.mapping_text import write_columns_text
-from subscribers.imports.files.raw_row import RawRow
-from subscribers.imports.files.status_columns import StatusColumn
-from subscribers.imports.files.status_guess import guess_statuses, make_status_column
-from subscribers.imports.files.status_titles import StatusKind
-from subscribers.imports.files.status_words import StatusMeaning, find_left_stem, fold
+from subscribers.imports.columns.column_guess import describe_doubt, doubtful_columns, guess_layout
+from subscribers.imports.columns.column_layout import ColumnLayout
+from subscribers.imports.columns.header_row import HeaderRow, find_header
+from subscribers.imports.columns.known_formats import KnownFormat, find_known_format
+from subscribers.imports.columns.layout_reader import LayoutReader, fit_width
+from subscribers.imports.columns.listmonk_rows import make_listmonk_reader, map_listmonk_columns
+from subscribers.imports.columns.mapping_file import ColumnsFile
+from subscribers.imports.columns.mapping_text import write_columns_text
+from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.status_columns import StatusColumn
+from subscribers.imports.columns.status_guess import guess_statuses, make_status_column
+from subscribers.imports.columns.status_titles import StatusKind
+from subscribers.imports.columns.status_words import StatusMeaning, find_left_stem, fold
 
 OWN = "partner-mailer"
 TABLE = "your table of columns"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, quote_for_message
+from subscribers.imports.columns.column_mapping import ColumnMapping, MailchimpFile, find_mapping
+from subscribers.imports.columns.mapping_file import ColumnsFile
 from subscribers.imports.files.address_lines import has_address_lines, read_address_lines
-from subscribers.imports.files.column_mapping import ColumnMapping, MailchimpFile, find_mapping
 from subscribers.imports.files.delimited_text import detect_delimiter, read_delimited
 from subscribers.imports.files.excel_workbook import is_excel_workbook, open_excel_workbook
 from subscribers.imports.files.file_source import FileSource, make_file_source
-from subscribers.imports.files.mapping_file import ColumnsFile
 from subscribers.imports.files.open_document import is_open_document, open_open_document
 from subscribers.imports.files.text_encoding import detect_encoding
 from subscribers.imports.files.unsupported_format import describe_unsupported, describe_unsupported_archive

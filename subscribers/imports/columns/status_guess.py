@@ -3,9 +3,9 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from subscribers.imports.files.known_formats import KnownFormat
-from subscribers.imports.files.status_columns import STRICTER_THAN_ACTIVE, StatusColumn, are_understood
-from subscribers.imports.files.status_titles import (
+from subscribers.imports.columns.known_formats import KnownFormat
+from subscribers.imports.columns.status_columns import STRICTER_THAN_ACTIVE, StatusColumn, are_understood
+from subscribers.imports.columns.status_titles import (
     StatusKind,
     StatusTitle,
     classify_title,
@@ -13,7 +13,7 @@ from subscribers.imports.files.status_titles import (
     may_be_status,
     mentions_mail,
 )
-from subscribers.imports.files.status_words import (
+from subscribers.imports.columns.status_words import (
     StatusMeaning,
     fold,
     is_date,

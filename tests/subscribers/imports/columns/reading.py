@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from subscribers.imports.chunk_reader import ChunkReader
-from subscribers.imports.files.format_detection import ReadOptions, open_parts
+from subscribers.imports.file_parts import ReadOptions, open_parts
 from subscribers.imports.row_parser import RowParser
 
 SECTORS = {"education": "Education", "culture": "Culture and Heritage"}

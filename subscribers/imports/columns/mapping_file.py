@@ -8,8 +8,8 @@ from typing import Any
 
 from subscribers.csv_format import COLUMNS, SEPARATOR
 from subscribers.errors import ImportFileError, quote_for_message
-from subscribers.imports.files.raw_row import RawRow
-from subscribers.imports.files.status_words import StatusMeaning, fold
+from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.status_words import StatusMeaning, fold
 
 _KEYS = ("header", "sheet", "columns", "separators", "values", "status")
 # The words of [status]; "nothing" is for values that are not about leaving.

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from subscribers.csv_format import SheetRow
 from subscribers.errors import ImportFileError, SubscriberError
-from subscribers.imports.files.column_mapping import find_mapping
-from subscribers.imports.files.status_columns import StatusColumn
-from subscribers.imports.files.status_guess import make_status_column
-from subscribers.imports.files.status_titles import StatusKind, StatusTitle, classify_title
-from subscribers.imports.files.status_words import StatusMeaning
+from subscribers.imports.columns.column_mapping import find_mapping
+from subscribers.imports.columns.status_columns import StatusColumn
+from subscribers.imports.columns.status_guess import make_status_column
+from subscribers.imports.columns.status_titles import StatusKind, StatusTitle, classify_title
+from subscribers.imports.columns.status_words import StatusMeaning
 
 YES = ("yes", "true", "1", "x", "ja", "oui", "sí", "да", "نعم", "是", "はい", "예", "тийм", "Y", "✓", "sim")
 NO = (

@@ -9,25 +9,25 @@ from dataclasses import dataclass
 from locales.countries import find_countries
 from locales.languages import find_language
 from subscribers.errors import quote_for_message
-from subscribers.imports.files.column_layout import ColumnLayout
-from subscribers.imports.files.column_titles import (
+from subscribers.imports.columns.column_layout import ColumnLayout
+from subscribers.imports.columns.column_titles import (
     find_field,
     find_mentioned_field,
     is_about_others,
     is_email_question,
 )
-from subscribers.imports.files.header_row import HeaderRow, has_address
-from subscribers.imports.files.known_formats import KnownFormat
-from subscribers.imports.files.outlook_contacts import find_outlook_places
-from subscribers.imports.files.status_columns import (
+from subscribers.imports.columns.header_row import HeaderRow, has_address
+from subscribers.imports.columns.known_formats import KnownFormat
+from subscribers.imports.columns.outlook_contacts import find_outlook_places
+from subscribers.imports.columns.status_columns import (
     StatusColumn,
     StatusColumnCount,
     StatusReader,
     UnknownStatusError,
 )
-from subscribers.imports.files.status_guess import guess_statuses
-from subscribers.imports.files.status_titles import StatusKind
-from subscribers.imports.files.status_words import fold, fold_words, is_empty_value, may_be_joined
+from subscribers.imports.columns.status_guess import guess_statuses
+from subscribers.imports.columns.status_titles import StatusKind
+from subscribers.imports.columns.status_words import fold, fold_words, is_empty_value, may_be_joined
 
 _MOST = 0.6
 _SOME = 0.5

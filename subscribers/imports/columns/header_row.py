@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from subscribers.csv_format import COLUMNS, SheetRow
 from subscribers.errors import ImportFileError
-from subscribers.imports.files.column_titles import find_field, is_email_question
-from subscribers.imports.files.known_formats import find_known_format
+from subscribers.imports.columns.column_titles import find_field, is_email_question
+from subscribers.imports.columns.known_formats import find_known_format
 
 _DEEPEST = 20
 # Alone, after mailto:, in angle brackets behind a name, or several of them as Google writes them.

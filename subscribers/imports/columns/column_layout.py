@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from subscribers.imports.files.status_columns import StatusColumn
+from subscribers.imports.columns.status_columns import StatusColumn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,9 +12,9 @@ class ColumnLayout:
     """``titles`` are those of the file; ``header_row`` is the number of their row, 0 if there is none.
 
     ``places`` are the columns, counted from 0, for each of
-    :data:`subscribers.imports.files.column_titles.FIELDS`, in the order of preference. ``statuses`` tell who
-    left, ``ignored`` columns do not although they look like it. ``tag_separator`` is between tags, if it is
-    known.
+    :data:`subscribers.imports.columns.column_titles.FIELDS`, in the order of preference. ``statuses`` tell
+    who left, ``ignored`` columns do not although they look like it. ``tag_separator`` is between tags, if it
+    is known.
     """
 
     titles: tuple[str, ...]

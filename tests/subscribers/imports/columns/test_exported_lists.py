@@ -8,13 +8,13 @@ from openpyxl import Workbook
 
 from subscribers.errors import ImportFileError
 from subscribers.imports.chunk_reader import ChunkReader
+from subscribers.imports.columns.mapping_file import read_columns_file
 from subscribers.imports.columns_proposal import propose_columns
-from subscribers.imports.files.format_detection import ReadOptions, open_parts
-from subscribers.imports.files.mapping_file import read_columns_file
+from subscribers.imports.file_parts import ReadOptions, open_parts
 from subscribers.imports.row_parser import RowParser
 from tests.factories.exported_lists import LISTS, ExportedList, who
 from tests.paths import ROOT
-from tests.subscribers.imports.files.reading import SECTORS, read_list
+from tests.subscribers.imports.columns.reading import SECTORS, read_list
 
 CORPUS = ROOT.parent / "shared" / "corpora" / "lists"
 GUIDE = ROOT / "docs" / "import.md"

@@ -7,9 +7,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from subscribers.imports.files.column_titles import FIELDS
-from subscribers.imports.files.status_titles import StatusKind
-from subscribers.imports.files.status_words import StatusMeaning, fold
+from subscribers.imports.columns.column_titles import FIELDS
+from subscribers.imports.columns.status_titles import StatusKind
+from subscribers.imports.columns.status_words import StatusMeaning, fold
 
 _FORMATS_FILE = Path(__file__).with_name("known_formats.toml")
 

@@ -7,9 +7,9 @@ from typing import Any
 
 from subscribers.csv_format import COLUMNS, SEPARATOR, SheetRow, unescape_formula
 from subscribers.errors import DetailError
-from subscribers.imports.files.layout_reader import LayoutReader
-from subscribers.imports.files.raw_row import RawRow
-from subscribers.imports.files.status_words import fold
+from subscribers.imports.columns.layout_reader import LayoutReader
+from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.status_words import fold
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ The titles are translated, but there are always 92 columns in the same order.
 
 from collections.abc import Mapping, Sequence
 
-from subscribers.imports.files.column_titles import find_field
-from subscribers.imports.files.header_row import has_address
+from subscribers.imports.columns.column_titles import find_field
+from subscribers.imports.columns.header_row import has_address
 
 _WIDTH = 92
 _PLACES: Mapping[str, tuple[int, ...]] = {

@@ -10,8 +10,8 @@ from re import Pattern
 from types import MappingProxyType
 
 from subscribers.errors import SubscriberError
-from subscribers.imports.files.status_titles import StatusKind
-from subscribers.imports.files.status_words import (
+from subscribers.imports.columns.status_titles import StatusKind
+from subscribers.imports.columns.status_words import (
     STRICTNESS,
     StatusMeaning,
     find_left_stem,

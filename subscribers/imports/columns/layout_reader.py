@@ -12,12 +12,12 @@ from unicodedata import name as character_name
 from locales.languages import find_language
 from subscribers.csv_format import SEPARATOR, SheetRow, unescape_formula
 from subscribers.errors import DetailError, SubscriberError, quote_for_message
-from subscribers.imports.files.column_layout import ColumnLayout
-from subscribers.imports.files.outlook_contacts import is_exchange_name
-from subscribers.imports.files.raw_row import RawRow
-from subscribers.imports.files.status_columns import StatusReader
-from subscribers.imports.files.status_titles import is_other_channel
-from subscribers.imports.files.status_words import SUPPRESS_REASONS, StatusMeaning
+from subscribers.imports.columns.column_layout import ColumnLayout
+from subscribers.imports.columns.outlook_contacts import is_exchange_name
+from subscribers.imports.columns.raw_row import RawRow
+from subscribers.imports.columns.status_columns import StatusReader
+from subscribers.imports.columns.status_titles import is_other_channel
+from subscribers.imports.columns.status_words import SUPPRESS_REASONS, StatusMeaning
 from subscribers.validation import clean_sectors, clean_tag
 
 _SEVERAL = re.compile(r"[;,|、，；\n]|:::")

@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import cache, lru_cache
 from pathlib import Path
 
-from subscribers.imports.files.status_words import (
+from subscribers.imports.columns.status_words import (
     StatusMeaning,
     find_left_stem,
     fold,
