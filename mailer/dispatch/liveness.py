@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from sqlalchemy import Engine, Select, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, Engine, Select, delete, exists, func, insert, select, update
 from sqlmodel import col
 
 from mailer.database.clock import Clock, read_clock
@@ -77,11 +77,13 @@ class Presence:
         is_removed = False
         try:
             with contextlib.suppress(Exception), self._engine.begin() as connection:
-                connection.execute(delete(Dispatcher).where(col(Dispatcher.id) == self.id))
-                is_removed = True
+                mine = col(Dispatcher.id) == self.id
+                connection.execute(delete(Dispatcher).where(mine, ~self._holds_deliveries()))
+                is_removed = connection.execute(select(col(Dispatcher.id)).where(mine)).first() is None
         finally:
-            # If the database is gone the row stays, and so must the file: the next dispatcher finds its lock
-            # free. Without the file it would have to wait for the heartbeat to grow old.
+            # While we hold deliveries, or if the database is gone, the row stays, and so must the file: the
+            # next dispatcher finds its lock free, and takes over at once. Without a row or without the file
+            # it would have to wait until what is left has grown old.
             self._unlock(forget=is_removed)
 
     def send_heartbeat(self) -> None:
@@ -149,6 +151,15 @@ class Presence:
     def _is_silent(self, name: str, now: datetime) -> bool:
         sign, seen_at = self._signs[name]
         return now - sign > DEAD_AFTER or self._monotonic() - seen_at > DEAD_AFTER.total_seconds()
+
+    def _holds_deliveries(self) -> ColumnElement[bool]:
+        """Build the condition that some of the campaign's deliveries are still ours."""
+        return exists().where(
+            col(Delivery.campaign_id) == self._campaign_id,
+            # Said although the next says it too, so that the index of deliveries in hand is used.
+            col(Delivery.owner).is_not(None),
+            col(Delivery.owner) == self.id,
+        )
 
     def _select_owners(self) -> Select[str | None, datetime]:
         """Build the query for the owners of deliveries in hand, each with its newest change."""

@@ -182,3 +182,15 @@ def test_a_dispatcher_leaves_no_lock_and_no_row(engine: Engine, tmp_path: Path, 
     assert list((tmp_path / "run").iterdir()) == []
     with engine.connect() as connection:
         assert connection.scalar(text("SELECT count(*) FROM dispatcher")) == 0
+
+
+def test_a_dispatcher_that_ends_with_deliveries_in_hand_is_dead_immediately(
+    engine: Engine, tmp_path: Path, clock: FakeClock
+) -> None:
+    add_campaign(engine, 2)
+    with make_presence(engine, tmp_path, clock) as ended:
+        hold_first(engine, ended.id)
+    with make_presence(engine, tmp_path, clock) as presence:
+        assert presence.find_dead() == {ended.id}
+        presence.remove({ended.id})
+        assert [path.stem for path in (tmp_path / "run").iterdir()] == [presence.id]
