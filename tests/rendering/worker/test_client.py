@@ -516,7 +516,10 @@ def test_the_render_process_has_none_of_our_environment_and_few_rights(tmp_path:
         "rendered(); proc = Path(f'/proc/{_shared_worker.pid}')\n"
         "print(proc.joinpath('environ').read_bytes())\n"
         "print(os.readlink(proc / 'cwd'))\n"
-        "print(sorted({os.readlink(file).split(':')[0] for file in proc.joinpath('fd').iterdir()}))\n"
+        # libffi 3.5 keeps its own library open, for its trampolines.
+        "maps = proc.joinpath('maps').read_text()\n"
+        "files = {os.readlink(file).split(':')[0] for file in proc.joinpath('fd').iterdir()}\n"
+        "print(sorted(file for file in files if not ('/libffi.so.' in file and file in maps)))\n"
         "print(proc.joinpath('limits').read_text())\n"
     )
     environ, cwd, files, *limits = _run(program, tmp_path).splitlines()
