@@ -101,7 +101,8 @@ class _FolderScanner:
         """The names in a folder of the edition, sorted, without those of file managers."""
         path = self.folder / name
         try:
-            return sorted(entry.name for entry in path.iterdir() if not _is_system_file(entry.name))
+            # Not iterdir(): making a Path of each name took longer than reading them.
+            return sorted(entry for entry in os.listdir(path) if not _is_system_file(entry))  # noqa: PTH208
         except (FileNotFoundError, NotADirectoryError):
             what = "is not a folder" if path.exists() else "does not exist"
             self.report(name, "not-an-edition", f"{path} {what}. Give the folder of an edition.")
