@@ -6,7 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from fastapi import FastAPI
 from sqlalchemy import Engine
 from starlette.responses import HTMLResponse, Response
 
-from mailer.selfservice import data_requests
+from mailer.selfservice import data_requests, mail_limits
 from mailer.selfservice.form_token import make_form_token
 from mailer.web.app import create_app
 from mailer.web.dependencies import BodyDep, SiteDep
@@ -74,7 +74,15 @@ class PublicSite:
 
 
 @pytest.fixture
-def public_site(workspace: Workspace, tmp_path: Path) -> Iterator[PublicSite]:
+def public_site(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[PublicSite]:
+    # All requests come from one address and use the same forms: the first page would use up what the second
+    # needs. These limits have tests of their own (test_mail_limits).
+    for name in ("NETWORK", "WIDER_NETWORK"):
+        limit = getattr(mail_limits, name)
+        monkeypatch.setattr(mail_limits, name, replace(limit, maximum=1_000_000))
+    monkeypatch.setattr(mail_limits.MailLimiter, "use_form", lambda *_, **__: True)
     sign_up_workspace = open_workspace(workspace.root, environ={"MAILER_WEB__SIGN_UP": "true"})
     with opened_engine(sign_up_workspace) as engine:
         image = add_archived_edition(sign_up_workspace, engine).images[0]
