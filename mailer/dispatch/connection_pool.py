@@ -312,8 +312,8 @@ class _PooledConnection:
             claim = queue.pop()
             if (payload := queue.build(claim)) is not None:
                 self._pool.scheduler.use_slot(self.relay)
-                # Not the delivery alone: if it was taken from us, we may have claimed it again already.
-                key = (claim.delivery_id, claim.attempts)
+                # Not the delivery: if it was taken from us, we may have claimed it again already.
+                key = id(claim)
                 self._claims[key] = claim
                 self._idle_since = float("inf")
                 return OutgoingMessage(key, self._pool.sender, claim.subscriber.envelope, payload)

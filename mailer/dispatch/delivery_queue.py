@@ -150,10 +150,7 @@ class DeliveryQueue:
     def request_send(self, claim: Claim, proceed: Callable[[bool], None]) -> None:
         """Mark the delivery as in doubt with the next commit; ``proceed`` is then told whether to send it."""
         if (started := self._in_flight.get(claim.delivery_id)) is not None:
-            if claim.attempts != started.attempts:
-                # Claimed after the other started: back in the queue, where the reply we wait for finds it.
-                back = Transition(claim.delivery_id, DeliveryState.queued, attempt=claim.attempts)
-                self._returned.append(back)
+            self._return_second_claim(claim, started)
             self._loop.call_soon(proceed, False)
         else:
             self._in_flight[claim.delivery_id] = claim
@@ -163,13 +160,21 @@ class DeliveryQueue:
     def report(self, claim: Claim, outcome: Outcome) -> None:
         """Record how the delivery ended with the next commit."""
         started = self._in_flight.get(claim.delivery_id)
-        if started is claim:
-            del self._in_flight[claim.delivery_id]
-        elif started is not None:
-            # Of this claim nothing was sent, and what the ledger has is about the other.
-            return
-        self._ended.append((claim, outcome))
+        if started is not None and started is not claim:
+            # Of this claim nothing was sent.
+            self._return_second_claim(claim, started)
+        else:
+            self._in_flight.pop(claim.delivery_id, None)
+            self._ended.append((claim, outcome))
         self._schedule_commit()
+
+    def _return_second_claim(self, claim: Claim, started: Claim) -> None:
+        """Give back what we claimed again while we were sending it, so that the reply we wait for finds it in
+        the queue."""
+        # With the same number it was claimed before the other started, which made it the same claim.
+        if claim.attempts != started.attempts:
+            back = Transition(claim.delivery_id, DeliveryState.queued, attempt=claim.attempts)
+            self._returned.append(back)
 
     def pause_campaign(self, reason: str) -> None:
         """Pause the campaign for a reason that a person has to deal with, and stop."""

@@ -240,7 +240,7 @@ def test_what_is_being_sent_is_not_started_again_by_a_second_claim_of_ours(
             harness.queue.request_send(claim, told.append)
         await await_condition(lambda: harness.queue.is_empty)
         assert sorted(told) == [False, False, True]
-        # The claim that was not harness says nothing about the one that was.
+        # The claim that was not started says nothing about the one that was.
         harness.queue.report(stale, REFUSED_BEFORE_THE_BODY)
         harness.queue.report(first, SENT)
         await await_condition(lambda: harness.queue.is_empty)
@@ -251,6 +251,32 @@ def test_what_is_being_sent_is_not_started_again_by_a_second_claim_of_ours(
 
     run(work())
     assert list(read_states(engine).values())[:2] == [S.sent, S.sent]
+
+
+def test_a_second_claim_that_ends_before_the_first_goes_back_in_the_queue(
+    engine: Engine, campaign: int
+) -> None:
+    with engine.begin() as connection:
+        connection.execute(update(Campaign).values(in_doubt_policy=InDoubtPolicy.resend))
+
+    async def work() -> None:
+        harness = QueueHarness(engine, campaign)
+        first, *_ = (harness.take() for _ in range(3))
+        harness.queue.request_send(first, lambda _: None)
+        await run_pending()
+        with contextlib.closing(Ledger(engine, campaign, "them")) as them:
+            them.rescue(["us"])
+        again = {claim.delivery_id: claim for claim in (harness.take() for _ in range(3))}
+        harness.queue.report(again[first.delivery_id], REFUSED_BEFORE_THE_BODY)
+        await await_condition(lambda: harness.queue.is_empty)
+        # Nobody holds it, so nobody waits in vain for the one who does.
+        assert list(read_states(engine).values()) == [S.queued, S.claimed, S.claimed]
+        harness.queue.report(first, SENT)
+        await await_condition(lambda: harness.queue.is_empty)
+        harness.ledger.close()
+
+    run(work())
+    assert list(read_states(engine).values()) == [S.sent, S.claimed, S.claimed]
 
 
 def test_a_dispatcher_that_cannot_show_that_it_lives_stops(engine: Engine, campaign: int) -> None:

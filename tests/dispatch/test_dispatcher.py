@@ -1,5 +1,6 @@
 """Whole runs against real servers, compared with the ledger and with what the server received."""
 
+import contextlib
 import re
 import threading
 from collections import Counter
@@ -8,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, text, update
+from sqlalchemy import Engine, select, text, update
 from sqlmodel import Session, col
 
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState, InDoubtPolicy, RateBucket
 from mailer.dispatch.backoff import BackoffPolicy
 from mailer.dispatch.deliveries.claims import Claim
 from mailer.dispatch.deliveries.counts import Counts
-from mailer.dispatch.deliveries.ledger import LedgerUnreachableError
+from mailer.dispatch.deliveries.ledger import Ledger, LedgerUnreachableError
 from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.rate.limiter import campaign_bucket
 from mailer.dispatch.relays import open_relays
@@ -468,6 +469,31 @@ def test_two_dispatchers_on_one_campaign_never_send_twice(
             thread.join()
         assert len(server.received) == len(set(server.recipients)) == 150
     assert [ending.counts for ending in endings] == [Counts(audience=150, sent=150)] * 2
+
+
+def test_a_connection_tells_apart_two_claims_of_one_delivery(
+    engine: Engine, run: Callable[..., RunResult]
+) -> None:
+    """We were taken for dead, and claimed again what we were about to send, over the same connection."""
+    add_campaign(engine, 1)
+    rescued = False
+
+    def claim_again(verb: str, _: str) -> None:
+        nonlocal rescued
+        if verb == "DATA" and not rescued:
+            rescued = True
+            with engine.connect() as connection:
+                owner = connection.scalar(select(col(Delivery.owner)))
+            assert owner
+            with contextlib.closing(Ledger(engine, 1, "them")) as them:
+                them.rescue([owner])
+            wait_until(
+                lambda: list(read_states(engine).values()) == [S.claimed], what="the claim", seconds=30
+            )
+
+    with ScriptedServer(script=claim_again) as server:
+        assert run(server.url, connections=1).outcome is RunOutcome.finished
+        assert len(server.kept) == 1
 
 
 def test_a_rate_applies_to_all_connections_together(engine: Engine, run: Callable[..., RunResult]) -> None:
