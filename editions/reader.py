@@ -50,7 +50,9 @@ def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
     file_reader = _EditionFileReader(folder, contents, sectors)
     documents = file_reader.read()
     present = contents.images if file_reader.is_complete else ()
-    images, problems = read_used_images(folder, file_reader.documents, present=present)
+    images, problems = read_used_images(
+        folder, file_reader.documents, present=present, stamps=contents.stamps
+    )
     problems += [
         *contents.problems,
         *file_reader.problems,
@@ -129,6 +131,7 @@ class _EditionFileReader:
             sectors=self.sectors,
             language=language,
             heading=heading,
+            stamp=self.contents.stamps.get(name),
         )
         self.problems += problems
         if document:

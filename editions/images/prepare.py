@@ -15,7 +15,7 @@ from PIL import Image, ImageCms, ImageOps, ImageSequence
 
 from editions.cache import BoundedCache
 from editions.images.files import broken_image_error, open_image, read_image_file
-from editions.source.file_stamp import digest_content, known_digest, stamp_file
+from editions.source.file_stamp import FileStamp, digest_content, known_digest, stamp_file
 
 _MAX_PNG_COLOURS = 1024
 _JPEG_QUALITY = 78
@@ -53,6 +53,12 @@ def measure_image(path: Path) -> ImageSize:
         ImageError: it is not a JPEG, PNG or GIF, is damaged, or is too large.
     """
     return _get_or_create(_sizes, path, None, _decode_size)
+
+
+def recall_size(stamp: FileStamp) -> ImageSize | None:
+    """The size of the picture with ``stamp``, if it was measured before and cannot have changed since."""
+    digest = known_digest(stamp)
+    return _sizes.get((digest, None)) if digest else None
 
 
 def _decode_size(name: str, content: bytes) -> ImageSize:

@@ -7,9 +7,10 @@ from typing import Any, TypeAlias
 
 from editions.errors import ImageError
 from editions.images.files import locate_image
-from editions.images.prepare import ImageSize, measure_image
+from editions.images.prepare import ImageSize, measure_image, recall_size
 from editions.problem import Level, Problem
 from editions.source.document import Document
+from editions.source.file_stamp import FileStamp
 from editions.source.folder import IMAGES_FOLDER
 from editions.source.yaml_parser import KeyPath
 
@@ -38,8 +39,11 @@ def read_used_images(
     documents: Sequence[Document[Any]],
     *,
     present: Collection[str],
+    stamps: Mapping[str, FileStamp],
 ) -> tuple[ImageSizes, list[Problem]]:
     """Measure every picture that the ``documents`` use; ``present`` are the names in ``images/``.
+
+    ``stamps`` are those of :class:`~editions.source.folder.FolderContents`.
 
     The names are taken from what was written, so that a picture is found even if the rest of a header is
     not valid.
@@ -48,7 +52,7 @@ def read_used_images(
     problems: list[Problem] = []
     references = [reference for document in documents for reference in _find_references(document)]
     for reference in references:
-        problems += _read_image(folder, reference, sizes)
+        problems += _read_image(folder, reference, stamps, sizes)
     if all(document.front_matter.values is not None for document in documents):
         named = {reference.name for reference in references}
         problems += [_unused_image_problem(name) for name in present if name not in named]
@@ -68,10 +72,12 @@ def _find_references(document: Document[Any]) -> tuple[_ImageReference, ...]:
     )
 
 
-def _read_image(folder: Path, reference: _ImageReference, sizes: dict[str, ImageSize]) -> list[Problem]:
+def _read_image(
+    folder: Path, reference: _ImageReference, stamps: Mapping[str, FileStamp], sizes: dict[str, ImageSize]
+) -> list[Problem]:
     name = reference.name
     try:
-        size = sizes.get(name) or measure_image(locate_image(folder, name))
+        size = sizes.get(name) or _measure(folder, name, stamps.get(f"{IMAGES_FOLDER}/{name}"))
     except ImageError as error:
         return [_problem(reference, error.code, error.reason, Level.error)]
     sizes[name] = size
@@ -82,6 +88,12 @@ def _read_image(folder: Path, reference: _ImageReference, sizes: dict[str, Image
         f"{reference.min_width} pixels wide, or better {2 * reference.min_width}."
     )
     return [_problem(reference, "narrow-image", message, Level.warning)]
+
+
+def _measure(folder: Path, name: str, stamp: FileStamp | None) -> ImageSize:
+    if stamp and (size := recall_size(stamp)):
+        return size
+    return measure_image(locate_image(folder, name))
 
 
 def _problem(reference: _ImageReference, code: str, message: str, level: Level) -> Problem:

@@ -16,6 +16,7 @@ from editions.markdown.renderer import (
     render_markdown,
 )
 from editions.problem import Problem
+from editions.source.file_stamp import FileStamp
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile, read_text_file
 from editions.source.validation_errors import validate_front_matter
@@ -74,13 +75,15 @@ def read_document(
     sectors: Collection[str],
     language: str | None = None,
     heading: int = STORY_HEADING_LEVEL,
+    stamp: FileStamp | None = None,
 ) -> tuple[Document[H_co] | None, list[Problem]]:
     """Read the file ``name`` of the edition in ``folder``.
 
     ``language`` is its language; without one, its own key ``language`` decides. ``heading`` is the level of
-    the body's highest headings.
+    the body's highest headings. ``stamp`` is the file's, as for
+    :func:`~editions.source.text_file.read_text_file`.
     """
-    source, problems = read_text_file(folder, name)
+    source, problems = read_text_file(folder, name, stamp)
     if source is None:
         return None, problems
     known = tuple(sectors)

@@ -1,12 +1,14 @@
 """The files in an edition's folder, sorted by their names."""
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from editions.problem import Level, Problem
+from editions.source.file_stamp import FileStamp, stamp_from_stat
 from locales.languages import canonical_language
 
 EDITION_FILE = "edition.md"
@@ -36,7 +38,8 @@ class StoryFiles:
 class FolderContents:
     """The files of an edition; ``problems`` has those that do not belong to it.
 
-    ``slug`` is the folder's own name.
+    ``slug`` is the folder's own name. ``stamps`` has the ordinary files that were just found in the folder
+    itself: no links, which may lead out of it.
     """
 
     slug: str = ""
@@ -44,6 +47,7 @@ class FolderContents:
     translations: Mapping[str, str] = field(default_factory=dict)
     stories: tuple[StoryFiles, ...] = ()
     images: tuple[str, ...] = ()
+    stamps: Mapping[str, FileStamp] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
 
@@ -52,8 +56,7 @@ def leads_outside(folder: Path, name: str) -> bool:
     path = str(folder)
     for part in name.split("/"):
         path = f"{path}/{part}"
-        # os.path is quicker than pathlib, and this runs for every file each time an edition is read.
-        if part == ".." or os.path.islink(path):  # noqa: PTH114
+        if part == ".." or Path(path).is_symlink():
             return not (folder / name).resolve().is_relative_to(folder.resolve())
     return False
 
@@ -82,6 +85,7 @@ def scan_folder(folder: Path) -> FolderContents:
         translations=translations,
         stories=stories,
         images=images,
+        stamps=scanner.stamps,
         problems=tuple(scanner.problems),
     )
 
@@ -93,6 +97,7 @@ class _FolderScanner:
         self.folder = folder
         self._taken: set[int] = set()
         self.problems: list[Problem] = []
+        self.stamps: dict[str, FileStamp] = {}
 
     def report(self, path: str, code: str, message: str, level: Level = Level.error) -> None:
         self.problems.append(Problem(path=path, line=1, level=level, code=code, message=message))
@@ -101,8 +106,12 @@ class _FolderScanner:
         """The names in a folder of the edition, sorted, without those of file managers."""
         path = self.folder / name
         try:
-            # Not iterdir(): making a Path of each name took longer than reading them.
-            return sorted(entry for entry in os.listdir(path) if not _is_system_file(entry))  # noqa: PTH208
+            # Not iterdir(): an entry knows its kind, and making a Path of each took longer than reading them.
+            with os.scandir(path) as found:
+                entries = [entry for entry in found if not _is_system_file(entry.name)]
+            if name == "." or not path.is_symlink():
+                self._stamp_files("" if name == "." else f"{name}/", entries)
+            return sorted(entry.name for entry in entries)
         except (FileNotFoundError, NotADirectoryError):
             what = "is not a folder" if path.exists() else "does not exist"
             self.report(name, "not-an-edition", f"{path} {what}. Give the folder of an edition.")
@@ -114,6 +123,14 @@ class _FolderScanner:
                 f"{path} cannot be read ({why}). Check its permissions and try again.",
             )
         return []
+
+    def _stamp_files(self, prefix: str, entries: Iterable[os.DirEntry[str]]) -> None:
+        for entry in entries:
+            # What is gone by now, or may not be looked at, is a problem when it is read.
+            with contextlib.suppress(OSError):
+                if entry.is_file(follow_symlinks=False):
+                    found = entry.stat(follow_symlinks=False)
+                    self.stamps[prefix + entry.name] = stamp_from_stat(found)
 
     def check_names(self, slug: str, names: list[str]) -> None:
         if not is_slug(slug):

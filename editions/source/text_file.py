@@ -45,10 +45,15 @@ def normalise_line_ends(text: str) -> str:
     return text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_text_file(folder: Path, name: str) -> tuple[TextFile | None, list[Problem]]:
-    """Read the file ``name`` of the edition in ``folder``; what is wrong with it is returned as problems."""
+def read_text_file(
+    folder: Path, name: str, stamp: FileStamp | None = None
+) -> tuple[TextFile | None, list[Problem]]:
+    """Read the file ``name`` of the edition in ``folder``; what is wrong with it is returned as problems.
+
+    ``stamp`` is that of :class:`~editions.source.folder.FolderContents`, if it has one.
+    """
     try:
-        stamp = _check_and_stamp(folder, name)
+        stamp = stamp or _check_and_stamp(folder, name)
         if known := _unchanged_files.get((name, stamp)):
             return known[0], [*known[1]]
         data = _read_bytes(folder / name)
