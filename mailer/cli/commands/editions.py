@@ -17,8 +17,8 @@ from mailer.cli.output import emit, emit_json, json_option, say
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from editions.imports.importer import ImportedEdition
     from editions.problem import Problem
-    from editions.word.importer import ImportedEdition
 
 
 @click.command()
@@ -240,7 +240,7 @@ def import_(context: CliContext, file: Path, slug: str, language: str, as_json: 
     Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
     place in the document. Never overwrites files. Example: mailer import newsletter.docx --edition 2026-2
     """
-    from editions.word.importer import import_word
+    from editions.imports.importer import import_word
 
     workspace = context.open_workspace()
     imported = import_word(

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from editions.word.docx.drawings import DrawingReplacer, EmbeddedImage
-from editions.word.docx.lists import ListCounter, extract_list_parts
-from editions.word.docx.ooxml import (
+from editions.imports.docx.drawings import DrawingReplacer, EmbeddedImage
+from editions.imports.docx.lists import ListCounter, extract_list_parts
+from editions.imports.docx.ooxml import (
     ancestors,
     get_attribute,
     is_enabled,
@@ -25,10 +25,10 @@ from editions.word.docx.ooxml import (
     replace_element,
     unwrap_element,
 )
-from editions.word.docx.package import DocxPackage
-from editions.word.docx.package_writer import write_docx
-from editions.word.docx.styles import ParagraphRole, ParagraphStyle, Styles
-from editions.word.omissions import IN_NOTES, WHOLE_DOCUMENT, OmissionKind, OmissionLog, quote
+from editions.imports.docx.package import DocxPackage
+from editions.imports.docx.package_writer import write_docx
+from editions.imports.docx.styles import ParagraphRole, ParagraphStyle, Styles
+from editions.imports.omissions import IN_NOTES, WHOLE_DOCUMENT, OmissionKind, OmissionLog, quote
 
 # mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000

@@ -2,7 +2,7 @@
 
 import re
 
-from editions.word.docx.styles import Styles
+from editions.imports.docx.styles import Styles
 from locales.languages import canonical_language
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")

@@ -9,9 +9,9 @@ from PIL import Image
 from editions.errors import ImageError
 from editions.images.files import FORMATS, open_image
 from editions.images.prepare import measure_image
-from editions.word.docx.drawings import EmbeddedImage
-from editions.word.docx.package import MAX_IMAGE_BYTES, DocxPackage
-from editions.word.omissions import OmissionLog, quote
+from editions.imports.docx.drawings import EmbeddedImage
+from editions.imports.docx.package import MAX_IMAGE_BYTES, DocxPackage
+from editions.imports.omissions import OmissionLog, quote
 
 _CONVERTED_FORMATS = ("WEBP", "TIFF", "BMP")
 _ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}

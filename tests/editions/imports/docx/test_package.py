@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from editions.errors import WordError
-from editions.word.importer import import_word
+from editions.imports.importer import import_word
 from tests.factories.word_documents import DECLARED, HEADING, PARAGRAPH, W, body, relations, write_package
 
 TODAY = date(2026, 11, 24)
@@ -124,7 +124,7 @@ def make_bomb(path: Path) -> Path:
 
 _MEASURED = r"""
 import datetime, pathlib, re, sys
-from editions.word.importer import import_word
+from editions.imports.importer import import_word
 def peak():
     # Not ru_maxrss: a process begins with that of the one that started it.
     return int(re.search(r"VmHWM:\s+(\d+)", pathlib.Path("/proc/self/status").read_text())[1])

@@ -12,10 +12,10 @@ from docx.shared import Inches
 from PIL import Image
 
 from editions.errors import NewEditionError
+from editions.imports.importer import ImportedEdition, import_word
 from editions.model import Edition
 from editions.problem import Level
 from editions.reader import inspect_edition, read_edition
-from editions.word.importer import ImportedEdition, import_word
 from tests.factories.word_documents import DECLARED, append_run, append_xml, draw, start_document
 
 SECTORS = ("education", "culture")

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from editions.word.html.cleaner import ChapterImage, CleanChapter
-from editions.word.html.inline_spans import LINE_BREAK, normalise_spans, read_spans
-from editions.word.html.tree import text_content
+from editions.imports.html.cleaner import ChapterImage, CleanChapter
+from editions.imports.html.inline_spans import LINE_BREAK, normalise_spans, read_spans
+from editions.imports.html.tree import text_content
 
 _MIN_LENGTH = 80
 _MAX_SALUTATION_LENGTH = 60

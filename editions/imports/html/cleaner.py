@@ -5,10 +5,9 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from editions.markdown.links import find_link_fault
-from editions.word.docx.lists import ITEM_BOOKMARK
-from editions.word.html.chapters import Chapter
-from editions.word.html.inline_spans import (
+from editions.imports.docx.lists import ITEM_BOOKMARK
+from editions.imports.html.chapters import Chapter
+from editions.imports.html.inline_spans import (
     InlineSpan,
     normalise_spans,
     one_line_text,
@@ -16,9 +15,10 @@ from editions.word.html.inline_spans import (
     read_spans,
     write_spans,
 )
-from editions.word.html.tables import simplify_table
-from editions.word.html.tree import detach, text_content
-from editions.word.omissions import OmissionLog, quote
+from editions.imports.html.tables import simplify_table
+from editions.imports.html.tree import detach, text_content
+from editions.imports.omissions import OmissionLog, quote
+from editions.markdown.links import find_link_fault
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
 # What follows the address in Word's field for a link, as in HYPERLINK "https://…" \o "shown on hover".

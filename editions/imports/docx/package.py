@@ -17,7 +17,7 @@ from typing import NoReturn
 from lxml import etree
 
 from editions.errors import WordError
-from editions.word.docx.ooxml import to_transitional
+from editions.imports.docx.ooxml import to_transitional
 
 MAX_IMAGE_BYTES = 20_000_000
 """Bytes a picture within the document may have, unpacked."""

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from lxml import etree
 
-from editions.word.docx.ooxml import NAMESPACES, get_attribute, is_enabled, qualified_name
+from editions.imports.docx.ooxml import NAMESPACES, get_attribute, is_enabled, qualified_name
 
 
 class ParagraphRole(StrEnum):

@@ -9,14 +9,12 @@ from pathlib import Path
 
 from editions.checks.content import is_file_name
 from editions.images.prepare import measure_image
-from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
-from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
-from editions.word.document import WordContent, read_word_document
-from editions.word.docx.package import open_docx
-from editions.word.html.cleaner import ChapterImage, CleanChapter
-from editions.word.html.inline_spans import split_double_at
-from editions.word.omissions import BEFORE_HEADING, Omission, OmissionLog, quote
-from editions.word.output.edition_files import (
+from editions.imports.document import WordContent, read_word_document
+from editions.imports.docx.package import open_docx
+from editions.imports.html.cleaner import ChapterImage, CleanChapter
+from editions.imports.html.inline_spans import split_double_at
+from editions.imports.omissions import BEFORE_HEADING, Omission, OmissionLog, quote
+from editions.imports.output.edition_files import (
     EditionDetails,
     UsedImage,
     choose_preheader,
@@ -24,8 +22,10 @@ from editions.word.output.edition_files import (
     format_edition_file,
     format_story_file,
 )
-from editions.word.output.image_store import ImageStore
-from editions.word.output.letter import extract_letter, is_letter
+from editions.imports.output.image_store import ImageStore
+from editions.imports.output.letter import extract_letter, is_letter
+from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
+from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from locales.languages import canonical_language
 
 _MAX_STORIES = 999

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from lxml import etree
 
-from editions.word.docx.package import Relationship
+from editions.imports.docx.package import Relationship
 
 _CONTENT_TYPES = (
     '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'

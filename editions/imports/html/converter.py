@@ -8,7 +8,7 @@ import mammoth
 from lxml import etree
 
 from editions.errors import WordError
-from editions.word.omissions import WHOLE_DOCUMENT, OmissionLog
+from editions.imports.omissions import WHOLE_DOCUMENT, OmissionLog
 
 # mammoth's message about a symbol that it leaves out.
 _UNKNOWN_SYMBOL = re.compile(r"w:sym .* char (?P<number>\w+) in font (?P<font>.+)$")
@@ -39,7 +39,7 @@ def _image_number(image: Any) -> dict[str, str]:
 
 
 def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree._Element:
-    """The document ``data``, made by :func:`~editions.word.docx.simplifier.simplify_document`, as a
+    """The document ``data``, made by :func:`~editions.imports.docx.simplifier.simplify_document`, as a
     ``<body>``.
 
     The ``src`` of a picture is its number. ``name`` is the file name, for errors. Symbols of picture fonts

@@ -13,17 +13,17 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
+from editions.imports.html.chapters import Chapter
+from editions.imports.html.cleaner import clean_chapter
+from editions.imports.html.inline_spans import has_visible_text
+from editions.imports.importer import import_word
+from editions.imports.omissions import OmissionLog
+from editions.imports.output.markdown_writer import escape_text, write_markdown
 from editions.markdown.renderer import render_markdown
 from editions.new_edition import make_slug, quote_yaml
 from editions.source.front_matter import read_front_matter
 from editions.source.text_file import TextFile
 from editions.unsafe_characters import remove_unsafe_characters
-from editions.word.html.chapters import Chapter
-from editions.word.html.cleaner import clean_chapter
-from editions.word.html.inline_spans import has_visible_text
-from editions.word.importer import import_word
-from editions.word.omissions import OmissionLog
-from editions.word.output.markdown_writer import escape_text, write_markdown
 from tests.factories.word_documents import HEADING, body, write_package
 from tests.paths import ROOT
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from editions.imports.importer import ImportedEdition, import_word
 from editions.reader import inspect_edition
-from editions.word.importer import ImportedEdition, import_word
 from tests.factories.word_documents import HEADING, PARAGRAPH, body, draw, relations, write_package
 
 SECTORS = ("education",)

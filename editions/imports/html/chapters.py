@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from editions.word.html.inline_spans import has_visible_text, one_line_text
-from editions.word.html.tree import text_content
-from editions.word.omissions import BEFORE_HEADING, OmissionLog
+from editions.imports.html.inline_spans import has_visible_text, one_line_text
+from editions.imports.html.tree import text_content
+from editions.imports.omissions import BEFORE_HEADING, OmissionLog
 
 _LAYOUT_CONTENT = ("img", "h1", "h2", "h3", "h4", "h5", "h6", "table", "blockquote")
 

@@ -4,9 +4,15 @@ from collections.abc import Iterator
 
 from lxml import etree
 
-from editions.word.html.inline_spans import LINE_BREAK, InlineSpan, normalise_spans, read_spans, write_spans
-from editions.word.html.tree import text_content
-from editions.word.omissions import OmissionLog, quote
+from editions.imports.html.inline_spans import (
+    LINE_BREAK,
+    InlineSpan,
+    normalise_spans,
+    read_spans,
+    write_spans,
+)
+from editions.imports.html.tree import text_content
+from editions.imports.omissions import OmissionLog, quote
 
 _MAX_COLUMNS = 63
 """The most columns Word allows in a table."""

@@ -2,8 +2,8 @@
 
 from lxml import etree
 
-from editions.word.docx.ooxml import get_attribute, new_element, qualified_name, remove_element
-from editions.word.docx.package import DocxPackage
+from editions.imports.docx.ooxml import get_attribute, new_element, qualified_name, remove_element
+from editions.imports.docx.package import DocxPackage
 
 ITEM_BOOKMARK = "item-"
 """The beginning of a list item's bookmark, before its number."""

@@ -2,17 +2,17 @@
 
 from dataclasses import dataclass
 
-from editions.word.docx.drawings import EmbeddedImage
-from editions.word.docx.ooxml import NAMESPACES
-from editions.word.docx.package import DocxPackage
-from editions.word.docx.simplifier import simplify_document
-from editions.word.docx.styles import Styles
-from editions.word.html.chapters import ChapteredDocument, split_chapters
-from editions.word.html.cleaner import CleanChapter, clean_chapter
-from editions.word.html.converter import convert_to_html
-from editions.word.html.inline_spans import split_double_at
-from editions.word.language_detector import detect_language
-from editions.word.omissions import BEFORE_HEADING, OmissionLog
+from editions.imports.docx.drawings import EmbeddedImage
+from editions.imports.docx.ooxml import NAMESPACES
+from editions.imports.docx.package import DocxPackage
+from editions.imports.docx.simplifier import simplify_document
+from editions.imports.docx.styles import Styles
+from editions.imports.html.chapters import ChapteredDocument, split_chapters
+from editions.imports.html.cleaner import CleanChapter, clean_chapter
+from editions.imports.html.converter import convert_to_html
+from editions.imports.html.inline_spans import split_double_at
+from editions.imports.language_detector import detect_language
+from editions.imports.omissions import BEFORE_HEADING, OmissionLog
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,9 +14,9 @@ from typing import Any
 from lxml import etree
 from markdownify import ATX, BACKSLASH, MarkdownConverter
 
+from editions.imports.html.inline_spans import InlineSpan, read_own_spans, write_spans
+from editions.imports.html.tree import text_content
 from editions.markdown.renderer import render_markdown
-from editions.word.html.inline_spans import InlineSpan, read_own_spans, write_spans
-from editions.word.html.tree import text_content
 
 _TAG = re.compile(r"<[^>]*>")
 _SPACE = re.compile(r"\s+")
@@ -36,7 +36,7 @@ _BLOCKS = frozenset({"p", "li", "td", "th", "h2", "h3"})
 
 
 def write_markdown(blocks: Sequence[etree._Element], *, language: str) -> str:
-    """``blocks``, as :func:`~editions.word.html.cleaner.clean_chapter` leaves them, as Markdown."""
+    """``blocks``, as :func:`~editions.imports.html.cleaner.clean_chapter` leaves them, as Markdown."""
     return "\n\n".join(_write_verified(block, language) for block in blocks)
 
 

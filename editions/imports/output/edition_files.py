@@ -8,11 +8,11 @@ from unicodedata import east_asian_width
 
 from lxml import etree
 
+from editions.imports.html.tree import text_content
+from editions.imports.omissions import shorten_quotation
+from editions.imports.output.letter import ExtractedLetter
+from editions.imports.output.markdown_writer import write_markdown
 from editions.new_edition import quote_yaml
-from editions.word.html.tree import text_content
-from editions.word.omissions import shorten_quotation
-from editions.word.output.letter import ExtractedLetter
-from editions.word.output.markdown_writer import write_markdown
 
 _MAX_SUBJECT_WIDTH = 70
 _PREHEADER_WIDTHS = (40, 130)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from editions.word.docx.ooxml import (
+from editions.imports.docx.ooxml import (
     NAMESPACES,
     ancestors,
     new_element,
@@ -15,8 +15,8 @@ from editions.word.docx.ooxml import (
     remove_element,
     replace_element,
 )
-from editions.word.docx.package import DocxPackage, Relationship
-from editions.word.omissions import OmissionLog, quote
+from editions.imports.docx.package import DocxPackage, Relationship
+from editions.imports.omissions import OmissionLog, quote
 
 _NO_CROP = (0.0, 0.0, 0.0, 0.0)
 
