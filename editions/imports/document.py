@@ -6,6 +6,7 @@ from editions.errors import DocumentError
 from editions.imports.html.chapters import ChapteredDocument, split_chapters
 from editions.imports.html.cleaner import CleanChapter, clean_chapter
 from editions.imports.html.inline_spans import split_double_at
+from editions.imports.html.picture_links import keep_picture_links
 from editions.imports.language_detector import detect_language
 from editions.imports.omissions import BEFORE_HEADING, OmissionLog
 from editions.imports.source_document import SourceDocument, SourceImage
@@ -30,6 +31,7 @@ def read_content(source: SourceDocument, omissions: OmissionLog) -> DocumentCont
     Raises:
         DocumentError: it has no Heading 1.
     """
+    keep_picture_links(source.body, [image.alt for image in source.images])
     document = split_chapters(source.body, omissions)
     if not document.chapters:
         _reject_without_headings(source, document)

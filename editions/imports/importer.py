@@ -15,6 +15,7 @@ from editions.imports.docx.reader import read_docx
 from editions.imports.file_formats import FileFormat, detect_format
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import split_double_at
+from editions.imports.odt.reader import read_odt
 from editions.imports.omissions import BEFORE_HEADING, Omission, OmissionLog, quote
 from editions.imports.output.edition_files import (
     EditionDetails,
@@ -40,7 +41,7 @@ _AUTOMATIC_ALT = re.compile(
 )
 
 
-_READERS = {FileFormat.docx: read_docx}
+_READERS = {FileFormat.docx: read_docx, FileFormat.odt: read_odt}
 
 
 @dataclass(frozen=True, kw_only=True)
