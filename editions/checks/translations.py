@@ -90,15 +90,16 @@ def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[P
 def _check_image_texts(
     original: AnyDocument, translation: AnyDocument, theirs: KeyPath, ours: KeyPath
 ) -> Iterator[Problem]:
+    # The further pictures are only told apart by their files.
+    whose = "the picture" if theirs == ("image",) else original.front_matter.text(*theirs, "file")
     for key, what in (("alt", "alt text"), ("caption", "caption")):
         if original.front_matter.text(*theirs, key) and not translation.front_matter.text(*ours, key):
-            name = original.front_matter.text(*theirs, "file")
             yield _problem(
                 translation.name,
                 translation.front_matter.line_of(*ours),
                 f"untranslated-{key}",
-                f"the {what} of {name or 'the picture'} is not translated, so readers will get it in "
-                f"{original.language}. Add `{key}: …` under `{ours[0]}`.",
+                f"{whose}'s {what} is not translated, so readers will get it in {original.language}. "
+                f"Add `{key}: …` under `{ours[0]}`.",
             )
 
 

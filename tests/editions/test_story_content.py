@@ -69,7 +69,7 @@ def test_further_pictures_are_translated_in_their_order(draft: Draft) -> None:
     )
     (problem,) = draft.problems()
     assert (problem.path, problem.code) == (STORY_ZH, "untranslated-alt")
-    assert "the alt text of market.jpg is not translated" in problem.message
+    assert "market.jpg's alt text is not translated" in problem.message
     assert read(draft).stories[0].texts["zh"].images == (
         ImageText(alt="两个人在画画", caption="工作坊", credit="摄影：某人"),
         ImageText(alt="A market hall from above", caption="", credit=""),
