@@ -12,6 +12,8 @@ from functools import partial
 
 from editions.cache import BoundedCache
 from editions.checks.disabled_checks import CHECKS_KEY, read_disabled_checks
+from editions.checks.foreign_markup import check_foreign_markup
+from editions.checks.notes import check_notes
 from editions.images.used import image_paths
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from editions.markdown.renderer import BodyLink
@@ -87,6 +89,7 @@ def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
 
 def _check_document(document: AnyDocument) -> _CheckedDocument:
     problems = [*_check_merge_tag_delimiter(document), *_check_images(document), *_check_links(document)]
+    problems += [*check_foreign_markup(document), *check_notes(document)]
     for url, line in _urls(document):
         problems += _check_url(document, url, line)
     if document.name.startswith(f"{STORIES_FOLDER}/"):

@@ -240,10 +240,10 @@ def import_(context: CliContext, file: Path, slug: str, language: str, as_json: 
     Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
     place in the document. Never overwrites files. Example: mailer import newsletter.docx --edition 2026-2
     """
-    from editions.imports.importer import import_word
+    from editions.imports.importer import import_document
 
     workspace = context.open_workspace()
-    imported = import_word(
+    imported = import_document(
         file,
         workspace.editions,
         slug=slug,
