@@ -70,8 +70,8 @@ def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator
 def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
     """Check the texts of the picture, and of the further ones in their order."""
     written, translated = original.front_matter, translation.front_matter
-    pairs = [(("image",), ("image",))]
-    pairs += list(zip_longest(written.item_paths("images"), translated.item_paths("images")))
+    pairs: list[tuple[KeyPath | None, KeyPath | None]] = [(("image",), ("image",))]
+    pairs += zip_longest(written.item_paths("images"), translated.item_paths("images"))
     for theirs, ours in pairs:
         key = str((theirs or ours)[0])
         if theirs and written.value(*theirs):
