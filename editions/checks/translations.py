@@ -73,7 +73,7 @@ def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[P
     pairs: list[tuple[KeyPath | None, KeyPath | None]] = [(("image",), ("image",))]
     pairs += zip_longest(written.item_paths("images"), translated.item_paths("images"))
     for theirs, ours in pairs:
-        key = str((theirs or ours)[0])
+        key = "image" if theirs == ("image",) else "images"
         if theirs and written.value(*theirs):
             yield from _check_image_texts(original, translation, theirs, ours or (key,))
         elif ours and translated.value(*ours):
