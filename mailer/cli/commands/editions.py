@@ -237,8 +237,9 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 def import_(context: CliContext, file: Path, slug: str, language: str, as_json: bool) -> None:
     """Turn a document into an edition, from Word (.docx) or LibreOffice (.odt).
 
-    It gets one story for each Heading 1. Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
-    place in the document. Never overwrites files. Example: mailer import newsletter.docx --edition 2026-2
+    It gets one story for each Heading 1. Pictures, tables, lists, links and notes are kept. Anything that
+    could not be kept is listed with its place in the document. Never overwrites files.
+    Example: mailer import newsletter.docx --edition 2026-2
     """
     from editions.imports.importer import import_document
 
