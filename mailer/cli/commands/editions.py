@@ -235,7 +235,7 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 @json_option
 @pass_context
 def import_(context: CliContext, file: Path, slug: str, language: str, as_json: bool) -> None:
-    """Turn a document into an edition, from Word (.docx) or LibreOffice (.odt).
+    """Turn a document into an edition, from Word, LibreOffice or a saved page.
 
     It gets one story for each Heading 1. Pictures, tables, lists, links and notes are kept. Anything that
     could not be kept is listed with its place in the document. Never overwrites files.
