@@ -58,6 +58,13 @@ class StoryView:
     date: Annotated[str, Help('Its date as written by the author, "24 October"; may be empty.')]
     picture: Annotated[PictureView | None, Help("Its picture, if it has one.")]
     links: Annotated[tuple[LinkView, ...], Help("The links below it.")]
+    wraps: Annotated[
+        bool,
+        Help(
+            "Whether its text is so much longer than its picture that it goes on below it, in a layout of "
+            "two columns."
+        ),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

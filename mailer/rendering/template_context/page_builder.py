@@ -42,6 +42,11 @@ from mailer.rendering.template_context.page import (
     SectionView,
     StoryView,
 )
+from mailer.rendering.template_context.text_height import (
+    ColumnMeasures,
+    is_longer_than_picture,
+    measure_columns,
+)
 from mailer.rendering.themes.phrases import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 from mailer.settings import Settings
@@ -153,11 +158,18 @@ class PageBuilder:
             settings.web.base_url,
             tuple(settings.countries.items()),
             repr(settings.country_names),
+            self._columns,
         )
+
+    @cached_property
+    def _columns(self) -> ColumnMeasures:
+        return measure_columns(self.theme)
 
     def _make_story_view(self, story: Story, accent: Accent, picture: PreparedImage | None) -> StoryView:
         text = self._choose_text(story.texts)
         where = " · ".join(map(self._name_country, story.countries))
+        view = self._build_picture(story.image, text, picture) if story.image and picture else None
+        links = tuple(self._build_link(link, text) for link in text.read_more or story.read_more)
         return StoryView(
             kind=story.kind.value,
             slug=story.slug,
@@ -172,8 +184,10 @@ class PageBuilder:
             where=where,
             where_html=embed_html(self._mark_text(where), self.language, text.language),
             date=text.date or story.date,
-            picture=self._build_picture(story.image, text, picture) if story.image and picture else None,
-            links=tuple(self._build_link(link, text) for link in text.read_more or story.read_more),
+            picture=view,
+            links=links,
+            wraps=view is not None
+            and is_longer_than_picture(text.text, [link.label for link in links], view, self._columns),
         )
 
     def _build_letter(self, letter: Letter) -> LetterView:
