@@ -55,7 +55,7 @@ READ_COLOURS = """() => {
 }"""
 
 
-# Where the first line of a paragraph is; the paragraph itself reaches below a picture that its text goes around.
+# Where the first line of a paragraph is: the paragraph itself reaches below a picture beside it.
 FIRST_LINE = """paragraph => {
   const range = document.createRange();
   range.selectNodeContents(paragraph);

@@ -196,7 +196,7 @@ def test_the_footer_says_who_why_and_how_to_leave(document: lxml_html.HtmlElemen
 def test_both_parts_begin_with_what_the_mail_is_about(
     compiled: CompiledEdition, document: lxml_html.HtmlElement
 ) -> None:
-    """Previews and summaries are made of the first words: no link to a browser, and the letter is announced."""
+    """Previews and summaries are made of the first words, so the link to the browser comes last."""
     text = compiled.assemble(compiled.full_variant).text
     assert text.startswith("The Nanjing Peace Forum, COP15 in Kunming,")
     assert text.index("From the Director’s desk") < text.index("- In focus (1)")
