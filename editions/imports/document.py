@@ -6,9 +6,11 @@ from pathlib import PurePath
 from typing import NoReturn
 
 from editions.errors import DocumentError
+from editions.imports.alt_text import choose_alt
 from editions.imports.html.chapters import split_chapters
 from editions.imports.html.cleaner import CleanChapter, clean_chapter
 from editions.imports.html.inline_spans import split_double_at
+from editions.imports.html.picture_links import keep_picture_links
 from editions.imports.html.story_starts import StartRule, StoryStarts, used_levels
 from editions.imports.html.tree import HEADINGS
 from editions.imports.language_detector import detect_language
@@ -38,6 +40,7 @@ def read_content(source: SourceDocument, omissions: OmissionLog, *, level: int =
     Raises:
         DocumentError: it is empty, or no story begins at ``level``.
     """
+    keep_picture_links(source.body, [choose_alt(image.alt, "") for image in source.images])
     levels = used_levels([*source.body.iter(*HEADINGS)])
     document = split_chapters(source.body, omissions, level=level)
     if not document.chapters or (level and level not in levels):

@@ -15,6 +15,7 @@ from editions.imports.file_formats import FileFormat, detect_format
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import split_double_at
 from editions.imports.html.story_starts import StoryStarts
+from editions.imports.odt.reader import read_odt
 from editions.imports.omissions import BEFORE_HEADING, Omission, OmissionLog, quote
 from editions.imports.output.edition_files import (
     EditionDetails,
@@ -35,7 +36,7 @@ _MAX_STORIES = 999
 _NUMBER_STEP = 10
 _MAX_PORTRAIT_RATIO = 1.5
 
-_READERS = {FileFormat.docx: read_docx}
+_READERS = {FileFormat.docx: read_docx, FileFormat.odt: read_odt}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -52,7 +52,7 @@ def _apply_facts(tree: etree._Element) -> None:
 
 def _image_number(image: Any) -> dict[str, str]:
     with image.open() as held:
-        return {"src": held.read().decode(), **({"alt": image.alt_text} if image.alt_text else {})}
+        return {"src": held.read().decode()}
 
 
 def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree._Element:

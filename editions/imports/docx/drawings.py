@@ -92,7 +92,7 @@ class DrawingReplacer:
             self._omissions.add(f"a picture that is not in the file but linked from elsewhere{quote(alt)}")
             return None
         self._pictures.append(EmbeddedImage(part=relation.target, alt=alt, crop=_read_crop(found)))
-        return _image_element(f"picture{len(self._pictures) - 1}", alt)
+        return _image_element(f"picture{len(self._pictures) - 1}")
 
     def _note_object(self, found: etree._Element) -> None:
         embedded = found.find(".//o:OLEObject", NAMESPACES)
@@ -205,15 +205,13 @@ def _link_element(identifier: str, words: str) -> etree._Element:
     return link
 
 
-def _image_element(identifier: str, alt: str) -> etree._Element:
+def _image_element(identifier: str) -> etree._Element:
     drawing = innermost = new_element("w:drawing")
     for name in ("wp:inline", "a:graphic", "a:graphicData", "pic:pic", "pic:blipFill"):
         child = new_element(name)
         innermost.append(child)
         innermost = child
         if name == "wp:inline":
-            properties = new_element("wp:docPr")
-            properties.set("descr", alt)
-            child.append(properties)
+            child.append(new_element("wp:docPr"))
     innermost.append(new_element("a:blip", r_embed=identifier))
     return drawing

@@ -3,16 +3,13 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 from lxml import etree
 
-from editions.imports.alt_text import choose_alt
 from editions.imports.html.chapters import Chapter, TitleLink
 from editions.imports.html.inline_spans import (
     LINE_BREAK,
     InlineSpan,
-    has_visible_text,
     normalise_spans,
     one_line_text,
     read_own_spans,
@@ -101,8 +98,7 @@ def _read_address(written: str) -> str:
 def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage], list[etree._Element]]:
     """Take the pictures out. A caption belongs to the picture before it, or else to the one after it.
 
-    A link that has only pictures in it is kept as text, because a story's picture cannot be one; so is a link
-    in a caption.
+    A caption cannot hold a link, so that is kept as a line of its own.
     """
     numbered_blocks = [(_take_images(block), block) for block in blocks]
     captions = _match_captions(numbered_blocks)
@@ -127,13 +123,7 @@ def _take_images(block: etree._Element) -> list[int]:
     numbers = []
     for image in list(block.iter("img")):
         numbers.append(int(image.get("src", "0")))
-        link = next(image.iterancestors("a"), None)
-        text = choose_alt(image.get("alt") or "", "")
         detach(image)
-        if link is not None and not has_visible_text(text_content(link)):
-            address = link.get("href") or ""
-            # The alt text says where a linked picture leads; else the address has to.
-            link.text = text or urlsplit(address).hostname or address
     return numbers
 
 

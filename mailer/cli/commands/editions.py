@@ -217,7 +217,7 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 
 
 @click.command(name="import")
-@click.argument("file", metavar="FILE.docx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--edition",
     "slug",
@@ -244,12 +244,12 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 def import_(
     context: CliContext, file: Path, slug: str, language: str, stories_at: int | None, as_json: bool
 ) -> None:
-    """Turn a Word document into an edition of stories.
+    """Turn a document into an edition, from Word (.docx) or LibreOffice (.odt).
 
-    Stories begin at headings; in a document without headings, at titles in bold or larger type.
-
-    Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
-    place in the document. Never overwrites files. Example: mailer import newsletter.docx --edition 2026-2
+    Stories begin at headings; in a document without headings, at titles in bold or larger type. Pictures,
+    tables, lists, links and notes are kept. Anything that could not be kept is listed with its place in the
+    document. Never overwrites files.
+    Example: mailer import newsletter.docx --edition 2026-2
     """
     from editions.imports.importer import import_document
 

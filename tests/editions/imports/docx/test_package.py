@@ -57,7 +57,12 @@ def test_a_file_that_is_not_a_word_document_is_named(tmp_path: Path, data: bytes
 
 @pytest.mark.parametrize(
     ("member", "words"),
-    [("mimetype", "an OpenDocument text"), ("xl/workbook.xml", "a zip file without a Word document")],
+    [
+        ("mimetype", "a file of the kind 'x'"),
+        ("xl/workbook.xml", "a zip file without a Word document"),
+        ("Index/Document.iwa", "In Pages, choose File, Export To, Word"),
+        ("ppt/presentation.xml", "a PowerPoint presentation"),
+    ],
 )
 def test_another_zip_is_told_apart(tmp_path: Path, member: str, words: str) -> None:
     path = tmp_path / "report.docx"
