@@ -149,8 +149,8 @@ class OdtConverter:
             if text:
                 self._omissions.count(OmissionKind.contents, text)
             return []
-        if role is ParagraphRole.heading and level == 1 and text:
-            self._omissions.enter_story(text)
+        if role is ParagraphRole.heading and text:
+            self._omissions.enter_possible_story(text)
         if role not in {ParagraphRole.body, ParagraphRole.quote}:
             format = TextFormat()
         block = _make_block(role, level)
