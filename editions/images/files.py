@@ -20,8 +20,8 @@ FORMATS = ("JPEG", "PNG", "GIF")
 """The formats that every email program shows, by Pillow's names."""
 
 MPO = "MPO"
-"""What Pillow calls a phone's JPEG with further pictures behind the first, such as its brightness in HDR. Other
-programs show the first, and so do we."""
+"""What Pillow calls a phone's JPEG with further pictures behind the first, such as its brightness in HDR.
+Other programs show the first, and so do we."""
 
 _MAX_BYTES = 20_000_000
 _MAX_PIXELS = 50_000_000
