@@ -83,6 +83,20 @@ def run_preflight(
     """
     inspection = inspect_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
     launch_problems = find_launch_problems(workspace, slug)
+    return check_inspection(
+        workspace, slug, inspection, launch_problems=launch_problems, choose_variants=choose_variants
+    )
+
+
+def check_inspection(
+    workspace: Workspace,
+    slug: str,
+    inspection: Inspection,
+    *,
+    launch_problems: tuple[Problem, ...],
+    choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
+) -> PreflightReport:
+    """Compile and check an edition that was read: the whole edition in each language, and the variants."""
     if inspection.edition is None:
         return replace(_build_report(slug, inspection, (), (), ()), launch_problems=launch_problems)
     compiled, problems = _compile(workspace, inspection.edition)
@@ -106,12 +120,17 @@ def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]
     Raises:
         ConfigurationError: there is no such edition.
     """
+    return (*find_sender_problems(workspace), *find_example_remains(workspace.edition_folder(slug)))
+
+
+def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:
+    """Why nothing can be sent in the name of this sender: it is not the workspace's own, or has no postal
+    address."""
     senders = {
         "no-postal-address": find_missing_identity(workspace.settings),
         "example-sender": find_example_sender(workspace.settings),
     }
-    problems = [_problem(code, message, path=SETTINGS_FILE) for code, message in senders.items() if message]
-    return (*problems, *find_example_remains(workspace.edition_folder(slug)))
+    return tuple(_problem(code, message, path=SETTINGS_FILE) for code, message in senders.items() if message)
 
 
 def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> PreflightReport:
