@@ -1,18 +1,21 @@
-"""Importing a Word document as an edition, with a list of what could not be kept."""
+"""Importing a document as an edition, with a list of what could not be kept."""
 
 import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from editions.checks.content import is_file_name
 from editions.images.prepare import measure_image
-from editions.imports.document import WordContent, read_word_document
-from editions.imports.docx.package import open_docx
+from editions.imports.document import DocumentContent, read_content
+from editions.imports.docx.reader import read_docx
+from editions.imports.file_formats import FileFormat, detect_format
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import split_double_at
+from editions.imports.odt.reader import read_odt
 from editions.imports.omissions import BEFORE_HEADING, Omission, OmissionLog, quote
 from editions.imports.output.edition_files import (
     EditionDetails,
@@ -24,6 +27,7 @@ from editions.imports.output.edition_files import (
 )
 from editions.imports.output.image_store import ImageStore
 from editions.imports.output.letter import extract_letter, is_letter
+from editions.imports.source_document import SourceDocument
 from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from locales.languages import canonical_language
@@ -35,6 +39,9 @@ _MAX_PORTRAIT_RATIO = 1.5
 _AUTOMATIC_ALT = re.compile(
     r"description (automatically generated|generated automatically)|自动生成", re.IGNORECASE
 )
+
+
+_READERS = {FileFormat.docx: read_docx, FileFormat.odt: read_odt}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +67,7 @@ class ImportedEdition:
         }
 
 
-def import_word(
+def import_document(
     path: Path,
     editions: Path,
     *,
@@ -69,24 +76,27 @@ def import_word(
     sectors: Collection[str] = (),
     today: date,
 ) -> ImportedEdition:
-    """Make the edition ``slug`` in the folder ``editions`` from the Word document at ``path``.
+    """Make the edition ``slug`` in the folder ``editions`` from the document at ``path``.
 
     Without ``slug`` it is named after the file; without ``language`` the language is detected. ``sectors``
     are those a story may have.
 
     Raises:
-        WordError: it is not a Word document, it is damaged or dangerous, or it has no Heading 1.
+        DocumentError: it is of no format in :class:`FileFormat`, damaged or dangerous, or has no Heading 1.
         NewEditionError: there is an edition of that name.
         OSError: the file cannot be read, or the folder not written.
     """
     slug = slug or make_slug(path.stem, fallback=f"edition-{today.isoformat()}")
     omissions = OmissionLog()
     advice = f"mailer import {shlex.quote(path.name)} --edition {slug}-2"
-    with create_edition_folder(editions, slug, advice=advice) as new_folder, open_docx(path) as package:
-        content = read_word_document(package, omissions)
+    with (
+        create_edition_folder(editions, slug, advice=advice) as new_folder,
+        _open_document(path, omissions) as source,
+    ):
+        content = read_content(source, omissions)
         details = _edition_details(path, slug, content, language, today)
         writer = _EditionWriter(
-            new_folder, ImageStore(package, new_folder / IMAGES_FOLDER, omissions), content, omissions
+            new_folder, ImageStore(new_folder / IMAGES_FOLDER, omissions), content, omissions
         )
         writer.write_edition(details)
         writer.write_stories(language=details.language, sectors=sectors)
@@ -101,8 +111,12 @@ def import_word(
     )
 
 
+def _open_document(path: Path, omissions: OmissionLog) -> AbstractContextManager[SourceDocument]:
+    return _READERS[detect_format(path)](path, omissions)
+
+
 def _edition_details(
-    path: Path, slug: str, content: WordContent, language: str, today: date
+    path: Path, slug: str, content: DocumentContent, language: str, today: date
 ) -> EditionDetails:
     """The edition's details, from the document's title and properties and today's date."""
     language = canonical_language(language) or content.language
@@ -125,7 +139,7 @@ class _EditionWriter:
     """Writes the files of one edition into ``folder``."""
 
     def __init__(
-        self, folder: Path, images: ImageStore, content: WordContent, omissions: OmissionLog
+        self, folder: Path, images: ImageStore, content: DocumentContent, omissions: OmissionLog
     ) -> None:
         self.stories: list[str] = []
         self._folder = folder

@@ -17,8 +17,7 @@ from editions.imports.docx.ooxml import (
 )
 from editions.imports.docx.package import DocxPackage, Relationship
 from editions.imports.omissions import OmissionLog, quote
-
-_NO_CROP = (0.0, 0.0, 0.0, 0.0)
+from editions.imports.source_document import NO_CROP
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +27,7 @@ class EmbeddedImage:
 
     part: str
     alt: str
-    crop: tuple[float, float, float, float] = _NO_CROP
+    crop: tuple[float, float, float, float] = NO_CROP
 
 
 class DrawingReplacer:
@@ -155,9 +154,9 @@ def _read_crop(found: etree._Element) -> tuple[float, float, float, float]:
     parent = found.getparent()
     cut = None if parent is None else parent.find("a:srcRect", NAMESPACES)
     if cut is None:
-        return _NO_CROP
+        return NO_CROP
     left, top, right, bottom = (_to_fraction(cut.get(side, "")) for side in "ltrb")
-    return (left, top, right, bottom) if left + right < 1 and top + bottom < 1 else _NO_CROP
+    return (left, top, right, bottom) if left + right < 1 and top + bottom < 1 else NO_CROP
 
 
 def _to_fraction(written: str) -> float:

@@ -4,9 +4,7 @@ from lxml import etree
 
 from editions.imports.docx.ooxml import get_attribute, new_element, qualified_name, remove_element
 from editions.imports.docx.package import DocxPackage
-
-ITEM_BOOKMARK = "item-"
-"""The beginning of a list item's bookmark, before its number."""
+from editions.imports.source_document import ITEM_BOOKMARK
 
 
 def extract_list_parts(package: DocxPackage) -> dict[str, bytes]:

@@ -61,7 +61,7 @@ def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionL
     """Remove what an email cannot carry from the document, and log it in ``omissions``.
 
     Raises:
-        WordError: a part of the document is damaged or too large.
+        DocumentError: a part of the document is damaged or too large.
     """
     pictures: list[EmbeddedImage] = []
     parts: dict[str, bytes] = {}

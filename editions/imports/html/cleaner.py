@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 
 from lxml import etree
 
-from editions.imports.docx.lists import ITEM_BOOKMARK
 from editions.imports.html.chapters import Chapter
 from editions.imports.html.inline_spans import (
     InlineSpan,
@@ -18,6 +17,7 @@ from editions.imports.html.inline_spans import (
 from editions.imports.html.tables import simplify_table
 from editions.imports.html.tree import detach, text_content
 from editions.imports.omissions import OmissionLog, quote
+from editions.imports.source_document import ITEM_BOOKMARK
 from editions.markdown.links import find_link_fault
 
 _HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")

@@ -217,7 +217,7 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 
 
 @click.command(name="import")
-@click.argument("file", metavar="FILE.docx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--edition",
     "slug",
@@ -235,15 +235,16 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 @json_option
 @pass_context
 def import_(context: CliContext, file: Path, slug: str, language: str, as_json: bool) -> None:
-    """Turn a Word document into an edition: one story for each Heading 1.
+    """Turn a document into an edition, from Word (.docx) or LibreOffice (.odt).
 
-    Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
-    place in the document. Never overwrites files. Example: mailer import newsletter.docx --edition 2026-2
+    It gets one story for each Heading 1. Pictures, tables, lists, links and notes are kept. Anything that
+    could not be kept is listed with its place in the document. Never overwrites files.
+    Example: mailer import newsletter.docx --edition 2026-2
     """
-    from editions.imports.importer import import_word
+    from editions.imports.importer import import_document
 
     workspace = context.open_workspace()
-    imported = import_word(
+    imported = import_document(
         file,
         workspace.editions,
         slug=slug,

@@ -12,7 +12,7 @@ from docx.shared import Inches
 from PIL import Image
 
 from editions.errors import NewEditionError
-from editions.imports.importer import ImportedEdition, import_word
+from editions.imports.importer import ImportedEdition, import_document
 from editions.model import Edition
 from editions.problem import Level
 from editions.reader import inspect_edition, read_edition
@@ -30,7 +30,7 @@ def bring_in(tmp_path: Path) -> Importer:
     def importer(document: Document) -> ImportedEdition:
         path = tmp_path / "Autumn news.docx"
         document.save(str(path))
-        return import_word(path, tmp_path / "editions", sectors=SECTORS, today=TODAY)
+        return import_document(path, tmp_path / "editions", sectors=SECTORS, today=TODAY)
 
     return importer
 
@@ -182,7 +182,7 @@ def test_an_edition_s_name_stays_within_its_folder(tmp_path: Path, slug: str) ->
     path = tmp_path / "x.docx"
     write_newsletter().save(str(path))
     with pytest.raises(NewEditionError, match="part of a web address"):
-        import_word(path, tmp_path / "editions", slug=slug, today=TODAY)
+        import_document(path, tmp_path / "editions", slug=slug, today=TODAY)
     assert {each.name for each in tmp_path.iterdir()} <= {"x.docx", "editions"}
 
 
@@ -247,7 +247,7 @@ def test_the_script_says_the_language(bring_in: Importer, words: str, language: 
 def test_a_language_that_is_given_counts_more(tmp_path: Path) -> None:
     path = tmp_path / "x.docx"
     write_newsletter().save(str(path))
-    imported = import_word(path, tmp_path / "editions", language="fr", today=TODAY)
+    imported = import_document(path, tmp_path / "editions", language="fr", today=TODAY)
     assert "\nlanguage: fr\n" in frame(imported)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import mammoth
 from lxml import etree
 
-from editions.errors import WordError
+from editions.errors import DocumentError
 from editions.imports.omissions import WHOLE_DOCUMENT, OmissionLog
 
 # mammoth's message about a symbol that it leaves out.
@@ -46,7 +46,7 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
     that Unicode does not have are logged in ``omissions``.
 
     Raises:
-        WordError: mammoth cannot read it, or it is nested too deep.
+        DocumentError: mammoth cannot read it, or it is nested too deep.
     """
     try:
         converted = mammoth.convert_to_html(
@@ -58,7 +58,7 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
         tree = etree.fromstring(f"<body>{converted.value}</body>")
     except Exception as error:
         # mammoth trusts its input, so a damaged document can make it fail in any way.
-        raise WordError(
+        raise DocumentError(
             name,
             "broken-document",
             f"the document cannot be read completely ({type(error).__name__}: {error}). "
