@@ -198,12 +198,14 @@ def _write_html(tag: str, text: NoteText, phrases: Phrases) -> str:
         same = spoken.partition("-")[0] == tag.partition("-")[0]
         return embed_html(escape(words), tag if same else spoken, tag)
 
-    return Markup("<h4>{}</h4><blockquote><p>{}</p></blockquote><h4>{}</h4><p>{}</p>").format(
+    # A plain string: added to markup, the sanitised explanation would be escaped again.
+    words = Markup("<h4>{}</h4><blockquote><p>{}</p></blockquote><h4>{}</h4><p>{}</p>").format(
         label(phrases.correction_was),
         mark_text(text.was, tag),
         label(phrases.correction_is),
         mark_text(text.right, tag),
     )
+    return str(words)
 
 
 def format_day(day: date, language: str) -> str:

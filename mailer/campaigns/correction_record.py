@@ -64,6 +64,11 @@ class CorrectionRecord:
         """What it corrects, as people write it: ``2026-1/teachers``."""
         return f"{self.edition}/{self.story}"
 
+    def choose_text(self, language: str) -> tuple[str, CorrectionText]:
+        """The text for readers of ``language`` with its language tag; its own if it was not translated."""
+        tag = choose_language(language, tuple(self.texts))
+        return tag, self.texts[tag]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SentCorrection:
@@ -139,8 +144,9 @@ def find_corrections(connection: Connection, names: Sequence[str]) -> dict[str, 
 
 def list_sent_corrections(connection: Connection, editions: Sequence[str]) -> list[SentCorrection]:
     """The corrections of ``editions`` that were sent, oldest first."""
+    columns: list[Any] = [*_COLUMNS, col(Campaign.id).label("campaign_id"), col(Campaign.launched_at)]
     statement = (
-        select(*_COLUMNS, col(Campaign.id).label("campaign_id"), col(Campaign.launched_at))
+        select(*columns)
         .join(Campaign, col(Campaign.edition) == col(Correction.name))
         .where(
             col(Correction.edition).in_(editions),
@@ -154,12 +160,6 @@ def list_sent_corrections(connection: Connection, editions: Sequence[str]) -> li
         first = found.get(row.name) or SentCorrection(record=_read_record(row), sent_at=row.launched_at)
         found[row.name] = replace(first, campaigns=(*first.campaigns, row.campaign_id))
     return list(found.values())
-
-
-def choose_text(record: CorrectionRecord, language: str) -> tuple[str, CorrectionText]:
-    """The text in ``language`` with its language tag; that in its own if it was not translated."""
-    tag = choose_language(language, tuple(record.texts))
-    return tag, record.texts[tag]
 
 
 def _read_record(row: Any) -> CorrectionRecord:

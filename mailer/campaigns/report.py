@@ -136,13 +136,21 @@ class CampaignSummary:
     def as_dict(self) -> dict[str, Any]:
         """The summary in the form of the JSON output."""
         words = {"edition": self.edition, "title": self.title, "subject": self.subject}
-        words |= {"correction_of": self.correction_of or None}
         words |= {"segment": self.segment, "reason": self.reason, "created_at": self.created_at.isoformat()}
+        corrects = {"correction_of": self.correction_of or None}
         launched = {"launched_at": self.launched_at.isoformat() if self.launched_at else None}
         numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
         notices = [notice.as_dict() for notice in self.notices]
         approval = {"approval": self.approval.as_dict() if self.approval else None}
-        return {**numbers, **words, **launched, **self.timing.as_dict(), "notices": notices, **approval}
+        return {
+            **numbers,
+            **words,
+            **corrects,
+            **launched,
+            **self.timing.as_dict(),
+            "notices": notices,
+            **approval,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)

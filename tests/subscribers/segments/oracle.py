@@ -324,7 +324,7 @@ class _Sent:
         return EDITIONS
 
     def stories(self, _: str) -> tuple[str, ...]:
-        return ()
+        return ("youth-forum",)
 
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
         return col(Subscriber.name).in_(editions)
