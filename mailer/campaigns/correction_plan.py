@@ -26,6 +26,7 @@ from mailer.campaigns.correction_edition import (
 from mailer.campaigns.correction_record import CorrectionRecord, name_correction, number_correction
 from mailer.campaigns.plan import Plan, make_plan
 from mailer.campaigns.preflight import PreflightReport, check_inspection, find_sender_problems
+from mailer.checks.source_lines import SourceLines
 from mailer.database.engine import open_session
 from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
 from mailer.errors import ConfigurationError, MailerError
@@ -185,14 +186,14 @@ def _make_check(
     inspection = Inspection(edition=edition, problems=found.problems)
 
     def check(**options: Any) -> PreflightReport:
-        report = check_inspection(
-            workspace, record.name, inspection, launch_problems=find_sender_problems(workspace), **options
-        )
+        report = check_inspection(workspace, record.name, inspection, source=SourceLines(folder), **options)
         problems = {
             replace(problem, path=file) if problem.path == EDITION_FILE else problem
             for problem in report.problems
         }
-        return replace(report, problems=tuple(sorted(problems)))
+        return replace(
+            report, problems=tuple(sorted(problems)), launch_problems=find_sender_problems(workspace)
+        )
 
     return check
 

@@ -67,6 +67,13 @@ class StoryView:
     picture: Annotated[PictureView | None, Help("Its picture, if it has one.")]
     gallery: Annotated[tuple[GalleryRow, ...], Help("Its further pictures, in rows of one or two.")] = ()
     links: Annotated[tuple[LinkView, ...], Help("The links below it.")]
+    wraps: Annotated[
+        bool,
+        Help(
+            "Whether its text is so much longer than its picture that it goes on below it, in a layout of "
+            "two columns."
+        ),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
