@@ -152,7 +152,7 @@ class _MarkdownConverter(MarkdownConverter):
         )
 
     def convert_tr(self, el: Any, text: str, parent_tags: Any) -> str:
-        written = str(super().convert_tr(el, text, parent_tags))
+        written = str(super().convert_tr(el, text, parent_tags))  # type: ignore[misc] # its stubs lack it
         columns = [cell.get("align") or "" for cell in el.find_all("th")]
         if not any(columns):
             return written
