@@ -19,7 +19,9 @@ def check_text_part(mail: ParsedMail) -> Iterator[Finding]:
     if not mail.source.text.strip():
         yield finding("no-text", "there is no plain-text part. Give the template a matching .txt.j2 file.")
         return
-    shown, written = _words(mail.visible_text), _words(mail.source.text)
+    # The text part begins with the preheader, for previews made of it; in the HTML it is hidden.
+    shown = _words(f"{mail.source.preheader} {mail.visible_text}")
+    written = _words(f"{mail.source.preheader} {mail.source.text}")
     for one, other, what in ((shown, written, "plain-text part lacks"), (written, shown, "HTML part lacks")):
         missing = one - other
         if len(one) >= _FEWEST and len(missing) > _MOST_MISSING * len(one):
