@@ -23,6 +23,7 @@ _PLACEHOLDERS = {
     "read_more": "what",
     "greeting": "name",
     "why": "organisation",
+    "correction": "what",
 }
 
 
@@ -48,6 +49,16 @@ class Phrases:
     why: Annotated[str, Help('"You receive this newsletter because…": see `page.why`.')]
     preferences: Annotated[str, Help('"Choose what you receive".')]
     unsubscribe: Annotated[str, Help('"Unsubscribe".')]
+    # With a default, so that the phrases of a workspace in another language need not have them.
+    correction: Annotated[str, Help('"Correction: {what}": the subject of a correction.')] = (
+        "Correction: {what}"
+    )
+    correction_was: Annotated[str, Help('"What we wrote": above what a correction takes back.')] = (
+        "What we wrote"
+    )
+    correction_is: Annotated[str, Help('"What is right": above what a correction says instead.')] = (
+        "What is right"
+    )
     sections: Annotated[dict[str, str], Help("Section titles, by key: see `section.title`.")]
 
 
