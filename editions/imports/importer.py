@@ -39,6 +39,9 @@ from locales.languages import canonical_language
 _MAX_STORIES = 999
 _NUMBER_STEP = 10
 _MAX_PORTRAIT_RATIO = 1.5
+_MAX_IMAGES = 9
+_MIN_IMAGE_WIDTH = 120
+_WHERE_IMAGES_GO = f"a story shows up to {_MAX_IMAGES} that are no icons, a letter one portrait"
 
 _READERS = {
     FileFormat.docx: read_docx,
@@ -202,10 +205,12 @@ class _EditionWriter:
         self._omissions.set_place(BEFORE_HEADING)
         body = self._content.preamble
         letter = extract_letter(body) if is_letter(body) else None
-        portrait = self._choose_image(body.images, fits=self._is_portrait if letter else lambda _: False)
+        portraits = self._place_images(
+            body.images, fits=self._is_portrait if letter else lambda _: False, most=1
+        )
         if letter is None and (text := body.plain_text()):
             self._omissions.add(f"text too short for a letter:{quote(text)}", words=text)
-        self._write(EDITION_FILE, format_edition_file(details, letter, portrait))
+        self._write(EDITION_FILE, format_edition_file(details, letter, portraits[0] if portraits else None))
 
     def write_stories(self, *, language: str, sectors: Collection[str]) -> None:
         """Write a file for each story, in order."""
@@ -215,28 +220,38 @@ class _EditionWriter:
             self._omissions.enter_story(story.title)
             slug = _choose_slug(story, taken)
             name = f"{STORIES_FOLDER}/{number * step:03d}-{slug}.md"
-            picture = self._choose_image(story.images, fits=lambda _: True)
-            text = format_story_file(story, picture, sectors=sectors, language=language)
+            pictures = self._place_images(story.images, fits=self._is_large)
+            text = format_story_file(story, pictures, sectors=sectors, language=language)
             self._write(name, text)
             self.stories.append(name)
 
-    def _choose_image(
-        self, images: Sequence[ChapterImage], *, fits: Callable[[str], bool]
-    ) -> UsedImage | None:
-        """The first of ``images`` that can be sent and whose file ``fits``; the others are kept as files and
-        logged."""
-        placed: UsedImage | None = None
+    def _place_images(
+        self, images: Sequence[ChapterImage], *, fits: Callable[[str], bool], most: int = _MAX_IMAGES
+    ) -> list[UsedImage]:
+        """The first of ``images`` that can be sent and whose file ``fits``, at ``most`` so many; the others
+        are kept as files and logged."""
+        placed: list[UsedImage] = []
         for figure in images:
             picture = self._content.images[figure.number]
             file = self._image_store.save(picture)
-            if file and placed is None and fits(file):
-                placed = UsedImage(file=file, alt=_choose_alt(picture, figure), caption=figure.caption)
+            if file and len(placed) < most and fits(file):
+                alt = _choose_alt(picture, figure)
+                placed.append(UsedImage(file=file, alt=alt, caption=figure.caption))
             elif file:
                 self._omissions.add(
                     f"a picture, kept as {IMAGES_FOLDER}/{file}{quote(figure.caption or picture.alt)}: "
-                    "a story shows one, a letter a portrait"
+                    f"{_WHERE_IMAGES_GO}",
+                    words=figure.caption,
+                )
+            elif figure.caption:
+                self._omissions.add(
+                    f"the caption of that picture{quote(figure.caption)}", words=figure.caption
                 )
         return placed
+
+    def _is_large(self, file: str) -> bool:
+        """Whether a picture is larger than an icon or a bullet."""
+        return measure_image(self._folder / IMAGES_FOLDER / file).width >= _MIN_IMAGE_WIDTH
 
     def _is_portrait(self, file: str) -> bool:
         """Whether a picture may be a portrait; a newsletter's banner is wider."""

@@ -82,7 +82,7 @@ def _letter_lines(letter: ExtractedLetter, portrait: UsedImage | None) -> list[s
 
 def format_story_file(
     story: CleanChapter,
-    image: UsedImage | None,
+    images: Sequence[UsedImage],
     *,
     sectors: Collection[str],
     language: str,
@@ -95,8 +95,13 @@ def format_story_file(
         choice = f"One of {', '.join(sectors)}; delete this line for office news."
         lines.append(f"sector: {SECTOR_PLACEHOLDER}  # {choice}")
     lines.append("# countries: [MN, CN]  # The countries it is about, as two-letter codes.")
-    if image:
-        lines += ["image:", *_image_lines(image)]
+    if images:
+        lines += ["image:", *_image_lines(images[0])]
+    if images[1:]:
+        lines.append("images:")
+    for image in images[1:]:
+        first, *others = _image_lines(image)
+        lines += [f"  - {first.strip()}", *(f"  {line}" for line in others)]
     if link := story.read_more:
         address = link.address.replace("@@", "@%40")
         lines += ["read_more:", f"  what: {quote_yaml(link.text)}", f"  url: {quote_yaml(address)}"]
