@@ -46,13 +46,14 @@ def remove_mail_links(body: etree._Element, omissions: OmissionLog) -> None:
         words = " ".join(text_content(line).split())
         if own and len(own) == len(links) and len(words) <= _MAX_BLOCK_LENGTH and line.find(".//img") is None:
             addresses = ", ".join(dict.fromkeys(link.get("href") or "" for link in own))
-            omissions.add(f"what every mail has of its own{quote(words)} ({addresses})")
+            what = f"what every mail has of its own{quote(words)} ({addresses})"
+            omissions.add(what, words=f"{words} {addresses}")
             line[:] = []
             line.text = None
             continue
         for link in own:
             what = f"a link that every mail has of its own{quote(text_content(link))}"
-            omissions.add(f"{what} ({link.get('href')})")
+            omissions.add(f"{what} ({link.get('href')})", words=f"{text_content(link)} {link.get('href')}")
             detach(link)
 
 
