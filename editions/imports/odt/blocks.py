@@ -66,3 +66,15 @@ def rows_of(table: etree._Element) -> Iterator[etree._Element]:
                 yield child
         elif name in {"table:table-header-rows", "table:table-rows", "table:table-row-group"}:
             yield from rows_of(child)
+
+
+def order_pictures(row: etree._Element) -> None:
+    """Move a picture on the left of a title below the title, where the reading order has the story's text."""
+    for cell in list(row)[:-1]:
+        beside = cell.getnext()
+        title = None if beside is None or not len(beside) else beside[0]
+        if title is None or title.tag not in HEADINGS or not len(cell):
+            continue
+        if all(block.find(".//img") is not None and not text_content(block).strip() for block in cell):
+            for block in reversed(cell):
+                title.addnext(block)

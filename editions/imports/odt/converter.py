@@ -12,8 +12,16 @@ from lxml import etree
 from editions.imports.html.formatted_text import TextFormat, append_image, append_text, make_list_item
 from editions.imports.html.tree import text_content
 from editions.imports.html.type_size import TypeMeasure, is_possible_title
-from editions.imports.odt.blocks import is_heading, join_quotations, make_block, part_caption, rows_of
+from editions.imports.odt.blocks import (
+    is_heading,
+    join_quotations,
+    make_block,
+    order_pictures,
+    part_caption,
+    rows_of,
+)
 from editions.imports.odt.changes import TrackedChanges
+from editions.imports.odt.element_names import CHANGE_MARKS, INDEXES, WITHOUT_TEXT
 from editions.imports.odt.frames import FrameReader
 from editions.imports.odt.lists import ListNumbering
 from editions.imports.odt.odf import (
@@ -28,41 +36,7 @@ from editions.imports.odt.styles import ParagraphRole, Styles
 from editions.imports.omissions import OmissionKind, OmissionLog, quote
 
 _MAX_COLUMNS = 63
-_INDEXES = frozenset(
-    f"text:{name}"
-    for name in (
-        "table-of-content",
-        "illustration-index",
-        "table-index",
-        "object-index",
-        "user-index",
-        "alphabetical-index",
-        "bibliography",
-    )
-)
-_WITHOUT_TEXT = frozenset(
-    {
-        "text:tracked-changes",
-        "text:sequence-decls",
-        "text:variable-decls",
-        "text:user-field-decls",
-        "text:dde-connection-decls",
-        "text:alphabetical-index-auto-mark-file",
-        "text:soft-page-break",
-        "text:list-header-decl",
-        "office:forms",
-        "office:annotation-end",
-        "office:event-listeners",
-        "table:table-column",
-        "table:table-columns",
-        "table:table-header-columns",
-        "table:covered-table-cell",
-        "svg:title",
-        "svg:desc",
-    }
-)
 _TITLES = frozenset({ParagraphRole.heading, ParagraphRole.document_title})
-_CHANGE_MARKS = frozenset({"text:change", "text:change-start", "text:change-end"})
 
 
 class OdtConverter:
@@ -97,7 +71,7 @@ class OdtConverter:
 
     def _block(self, element: etree._Element) -> list[etree._Element]:
         name = prefixed_name(element)
-        if not name or name in _WITHOUT_TEXT:
+        if not name or name in WITHOUT_TEXT:
             return []
         if name in {"text:p", "text:h"}:
             return self._paragraph(element)
@@ -105,7 +79,7 @@ class OdtConverter:
             return self._list(element)
         if name == "table:table":
             return [self._table(element)]
-        if name in _INDEXES:
+        if name in INDEXES:
             for line in element.iter(qualified_name("text:p")):
                 if words := plain_text(line):
                     self._omissions.count(OmissionKind.contents, words)
@@ -113,7 +87,7 @@ class OdtConverter:
         if name == "text:section" and self._is_hidden_section(element):
             self._omissions.count(OmissionKind.hidden, plain_text(element))
             return []
-        if name in _CHANGE_MARKS:
+        if name in CHANGE_MARKS:
             self._changes.pass_mark(element, name)
             return []
         if name.startswith("draw:"):
@@ -185,7 +159,7 @@ class OdtConverter:
         blocks: list[etree._Element] = []
         items = [element] if prefixed_name(element) == "text:numbered-paragraph" else list(element)
         for item in items:
-            if prefixed_name(item) in _CHANGE_MARKS:
+            if prefixed_name(item) in CHANGE_MARKS:
                 self._changes.pass_mark(item, prefixed_name(item))
             if prefixed_name(item) not in {"text:list-item", "text:list-header", "text:numbered-paragraph"}:
                 continue
@@ -221,6 +195,7 @@ class OdtConverter:
             if get_attribute(row, "table:visibility") in {"collapse", "filter"}:
                 self._omissions.count(OmissionKind.hidden, text_content(cells))
                 continue
+            order_pictures(cells)
             made.append(cells)
         return made
 
@@ -251,7 +226,7 @@ class OdtConverter:
 
     def _inline_element(self, element: etree._Element, into: etree._Element, format: TextFormat) -> None:
         name = prefixed_name(element)
-        if not name or name in _WITHOUT_TEXT:
+        if not name or name in WITHOUT_TEXT:
             return
         if name == "text:span":
             self._span(element, into, format)
@@ -267,7 +242,7 @@ class OdtConverter:
             self._comment(element)
         elif name == "text:ruby":
             self._ruby(element, into, format)
-        elif name in _CHANGE_MARKS:
+        elif name in CHANGE_MARKS:
             self._changes.pass_mark(element, name)
         elif name == "text:hidden-text" and get_attribute(element, "text:is-hidden") == "true":
             words = get_attribute(element, "text:string-value") or plain_text(element)

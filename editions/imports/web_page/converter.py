@@ -45,7 +45,6 @@ _BLOCKS = frozenset(
             "html",
             "legend",
             "main",
-            "nav",
             "p",
             "pre",
             "section",
@@ -219,14 +218,16 @@ class PageConverter:
         self._walk(element, style, inner)
         inner.end_paragraph()
         words = sum(len(text_content(block)) for block in inner.blocks)
+        # Mail programs put a whole forwarded mail into one.
+        is_mail = element.get("type") == "cite" or "gmail_quote" in (element.get("class") or "")
+        is_mail = is_mail or element.find(".//table") is not None
         plain = all(block.tag in {"p", "ul", "ol"} and block.find(".//img") is None for block in inner.blocks)
         flow.end_paragraph()
-        if plain and words <= _LONG_QUOTATION and inner.blocks:
+        if plain and not is_mail and words <= _LONG_QUOTATION and inner.blocks:
             made = etree.Element("blockquote")
             made.extend(inner.blocks)
             flow.add_block(made)
             return
-        # Mail programs put a whole forwarded mail into one.
         for block in inner.blocks:
             flow.add_block(block)
 

@@ -20,6 +20,7 @@ class LeftOutContent:
         self.handlers: dict[str, Callable[[etree._Element], None]] = {
             **dict.fromkeys(("input", "select", "textarea"), self._form_field),
             **dict.fromkeys(("iframe", "frame", "object", "embed", "video", "audio"), self._embedded),
+            "nav": self._navigation,
             "math": self._equation,
             "script": self._script,
             # What browsers show only where scripts do not run.
@@ -61,6 +62,13 @@ class LeftOutContent:
         where = f", {source}" if source else ""
         words = visible_text(element)
         self._omissions.add(f"{what}{quote(words)}{where}; link to it instead", words=f"{words} {source}")
+
+    def _navigation(self, element: etree._Element) -> None:
+        words = visible_text(element)
+        addresses = [link.get("href") or "" for link in element.iter("a")]
+        if words:
+            what = f"the links by which one moves about the site{quote(words)}"
+            self._omissions.add(what, words=" ".join([words, *addresses]))
 
     def _form_field(self, element: etree._Element) -> None:
         if (element.get("type") or "").lower() != "hidden":

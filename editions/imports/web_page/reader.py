@@ -16,6 +16,7 @@ from editions.imports.web_page.mail_links import remove_mail_links
 from editions.imports.web_page.parser import decode_page, parse_page
 from editions.imports.web_page.picture_order import move_pictures_below_titles
 from editions.imports.web_page.pictures import PictureFinder
+from editions.imports.web_page.word_lists import rebuild_word_lists
 
 _MAX_PAGE_BYTES = 60_000_000
 """Bytes of a page; pictures may be within it."""
@@ -39,6 +40,7 @@ def read_web_page(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument
             "so that its pictures are in a folder next to it.",
         )
     root = parse_page(decode_page(path.read_bytes()), name=path.name)
+    rebuild_word_lists(root)
     pictures = PictureFinder(path.name, path.parent, omissions)
     body = etree.Element("body")
     body.extend(PageConverter(root, pictures, omissions, base=_find_base(root)).convert(_find_body(root)))
