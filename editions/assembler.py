@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from editions.images.used import ImageSizes
+from editions.markdown.lead import find_lead
 from editions.markdown.renderer import RenderedMarkdown
 from editions.model import Edition, EditionText, FollowLink, Image, Letter, ReadMore, Story, StoryText
 from editions.source.document import Document
@@ -51,6 +52,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
             FollowLink(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
         ),
         texts=MappingProxyType(texts),
+        form=header.form,
         personalise=header.personalise,
         checks=MappingProxyType(dict(header.checks)),
         authors=tuple(author for author in header.authors if author),
@@ -123,6 +125,7 @@ def _story_text(document: Document[StoryHeader | StoryTranslation], original: St
         alt=(header.image and header.image.alt) or (image.alt if image else ""),
         date=header.date or original.date,
         read_more=_links(header.read_more or original.read_more),
+        lead=header.lead or find_lead(document.body.html),
     )
 
 

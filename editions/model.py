@@ -36,6 +36,17 @@ class StoryKind(StrEnum):
     """News about the office itself, without a sector."""
 
 
+class EditionForm(StrEnum):
+    """How much of its stories the email of an edition carries. The web edition always has all of it."""
+
+    full = "full"
+    """Every story as a whole."""
+
+    digest = "digest"
+    """Of each story its title, its picture, its lead and a link to its page, two side by side where there is
+    room. The letter and the lead story stay whole."""
+
+
 class Personalisation(StrEnum):
     """What to do with the sectors and countries that a reader follows."""
 
@@ -82,7 +93,8 @@ class FollowLink:
 class StoryText:
     """A story in one language. ``html`` is sanitised XHTML; ``text`` is the same as plain text.
 
-    ``date`` and ``read_more`` are the original's where they are not translated; a letter has neither.
+    ``lead`` is plain text: what a digest has of it, as written or else the beginning of its text. ``date``
+    and ``read_more`` are the original's where they are not translated; a letter has none of the three.
     """
 
     language: str
@@ -94,6 +106,7 @@ class StoryText:
     alt: str
     date: str = ""
     read_more: tuple[ReadMore, ...] = ()
+    lead: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +180,7 @@ class Edition:
     stories: tuple[Story, ...]
     introductions: Mapping[str, StoryText] = field(default_factory=lambda: MappingProxyType({}))
     follow: tuple[FollowLink, ...] = ()
+    form: EditionForm = EditionForm.full
     personalise: Personalisation = Personalisation.off
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))

@@ -9,8 +9,8 @@ from sqlalchemy import func
 from sqlmodel import Session, col, select
 
 from mailer.database.models import Campaign, CampaignContent, CampaignState
+from mailer.rendering.archive_urls import DIGEST_DIGITS
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
-from mailer.rendering.recipient import DIGEST_DIGITS
 
 _LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
 _MAX_LISTED = 60

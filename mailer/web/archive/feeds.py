@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from xml.etree import ElementTree as ET
 
-from mailer.rendering.recipient import archive_url
+from mailer.rendering.archive_urls import archive_url
 from mailer.web.archive_store import ArchivedEdition
 
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
