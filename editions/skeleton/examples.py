@@ -95,6 +95,14 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
             "countries": ["MN", "CN"],
             "date": "24 October",
             "lead": "What a digest says of the story, in a sentence or two.",
+            "images": [
+                {
+                    "file": "workshop.jpg",
+                    "alt": "Two people drawing on a large sheet of paper",
+                    "caption": "The workshop",
+                    "credit": "Photo: a name",
+                }
+            ],
             "everyone": "yes",
         },
         body=texts.STORY_BODY,

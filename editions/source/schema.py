@@ -210,6 +210,7 @@ class ImageTranslation(_FrontMatterModel):
         default="", description="A description of the picture for readers who cannot see it."
     )
     caption: SingleLine = Field(default="", description="The text below the picture.")
+    credit: SingleLine = Field(default="", description="Who made the picture.")
 
 
 class ReadMoreHeader(_FrontMatterModel):
@@ -327,6 +328,9 @@ class StoryHeader(_FrontMatterModel):
         description="What a digest says of the story, in plain text; by default, how its text begins.",
     )
     image: ImageHeader | None = Field(default=None, description="The story's picture.")
+    images: Annotated[list[ImageHeader], BeforeValidator(_wrap_in_list)] = Field(
+        default_factory=list, description="Further pictures, shown below the story, two in a row."
+    )
     read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Links below the story."
     )
@@ -343,6 +347,10 @@ class StoryTranslation(_FrontMatterModel):
         description="What a digest says of the story in this language; by default, how the text begins.",
     )
     image: ImageTranslation | None = Field(default=None, description="The picture's texts in this language.")
+    images: Annotated[list[ImageTranslation], BeforeValidator(_wrap_in_list)] = Field(
+        default_factory=list,
+        description="The texts of the further pictures in this language, in the same order.",
+    )
     read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Links below the story, in this language."
     )
