@@ -104,8 +104,8 @@ class StoryText:
 
     ``caption``, ``alt`` and ``credit`` are those of the picture, and ``images`` the texts of the further
     pictures, in their order. What is not translated is the original's; a letter has no ``date``, no
-    ``read_more`` and no ``images``. ``lead`` is plain text: what a digest has of a story, as written or else the
-    beginning of its text.
+    ``read_more`` and no ``images``. ``lead`` is plain text: what a digest has of a story, as written or else
+    the beginning of its text.
     """
 
     language: str

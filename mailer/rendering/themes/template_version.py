@@ -26,7 +26,7 @@ CHANGES: Mapping[int, str] = MappingProxyType(
         2: "an edition can be a digest. If page.form is “digest”, the layout includes "
         "email/blocks/digest.mjml.j2, which shows the stories of a section as cards where section.as_cards "
         "is true; the plain text does so in email/blocks/story.txt.j2; and the style sheets have rules for "
-        "the classes kb, kc, kh, kt and kw."
+        "the classes kb, kc, kh and kw."
     }
 )
 """What each version changed for templates of a workspace."""
