@@ -1,13 +1,24 @@
 """Building an :class:`~editions.model.Edition` from documents without errors."""
 
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 from editions.images.used import ImageSizes
 from editions.markdown.renderer import RenderedMarkdown
-from editions.model import Edition, EditionText, FollowLink, Image, Letter, ReadMore, Story, StoryText
+from editions.model import (
+    Edition,
+    EditionText,
+    FollowLink,
+    Image,
+    ImageText,
+    Letter,
+    ReadMore,
+    Story,
+    StoryText,
+)
 from editions.source.document import Document
 from editions.source.edition_documents import EditionDocuments, StoryDocuments
 from editions.source.folder import IMAGES_FOLDER
@@ -15,6 +26,7 @@ from editions.source.schema import (
     EditionHeader,
     EditionTranslation,
     ImageHeader,
+    ImageTranslation,
     LetterHeader,
     LetterTranslation,
     ReadMoreHeader,
@@ -105,6 +117,7 @@ def _story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
             {language: _story_text(found, header) for language, found in documents.items()}
         ),
         image=_image(folder, header.image, images),
+        images=tuple(filter(None, (_image(folder, further, images) for further in header.images))),
         read_more=_links(header.read_more),
         everyone=header.everyone,
     )
@@ -112,15 +125,21 @@ def _story(folder: Path, story: StoryDocuments, images: ImageSizes) -> Story:
 
 def _story_text(document: Document[StoryHeader | StoryTranslation], original: StoryHeader) -> StoryText:
     """The story in one language, with the original's text where the translation has none."""
-    header, image = _valid_header(document), original.image
+    header = _valid_header(document)
+    picture = _image_text(header.image, original.image)
     return StoryText(
         language=document.language,
         title=header.title,
         html=document.body.html,
         text=document.body.text,
         words=document.body.word_count,
-        caption=(header.image and header.image.caption) or (image.caption if image else ""),
-        alt=(header.image and header.image.alt) or (image.alt if image else ""),
+        caption=picture.caption,
+        alt=picture.alt,
+        credit=picture.credit,
+        images=tuple(
+            _image_text(translated, further)
+            for translated, further in zip_longest(header.images[: len(original.images)], original.images)
+        ),
         date=header.date or original.date,
         read_more=_links(header.read_more or original.read_more),
     )
@@ -149,6 +168,15 @@ def _image(folder: Path, header: ImageHeader | None, images: ImageSizes) -> Imag
         credit=header.credit,
         width=size.width,
         height=size.height,
+    )
+
+
+def _image_text(translated: ImageHeader | ImageTranslation | None, original: ImageHeader | None) -> ImageText:
+    found = [header for header in (translated, original) if header]
+    return ImageText(
+        alt=next((header.alt for header in found if header.alt), ""),
+        caption=next((header.caption for header in found if header.caption), ""),
+        credit=next((header.credit for header in found if header.credit), ""),
     )
 
 

@@ -28,8 +28,9 @@ class ImageError(EditionError):
         )
 
 
-class WordError(EditionError):
-    """A Word document cannot become an edition: ``code`` and ``reason`` say why, ``name`` is its file."""
+class DocumentError(EditionError):
+    """A document cannot become an edition: ``code`` and ``reason`` say why, ``name`` is its file or
+    address."""
 
     def __init__(self, name: str, code: str, reason: str) -> None:
         self.name = name
@@ -38,7 +39,7 @@ class WordError(EditionError):
         super().__init__([Problem(path=name, line=1, level=Level.error, code=code, message=reason)])
 
     def __str__(self) -> str:
-        # A Word document has no lines to count.
+        # A document has no lines to count.
         return f"{self.name}: {self.reason}"
 
 

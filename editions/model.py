@@ -62,6 +62,15 @@ class Image:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ImageText:
+    """The texts of a picture in one language, the original's where they are not translated."""
+
+    alt: str
+    caption: str
+    credit: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class ReadMore:
     """A link below a story. ``what`` completes the words "Read more: …"; ``url`` is absolute."""
 
@@ -82,7 +91,9 @@ class FollowLink:
 class StoryText:
     """A story in one language. ``html`` is sanitised XHTML; ``text`` is the same as plain text.
 
-    ``date`` and ``read_more`` are the original's where they are not translated; a letter has neither.
+    ``caption``, ``alt`` and ``credit`` are those of the picture, and ``images`` the texts of the further
+    pictures, in their order. What is not translated is the original's; a letter has no ``date``, no
+    ``read_more`` and no ``images``.
     """
 
     language: str
@@ -92,6 +103,8 @@ class StoryText:
     words: int
     caption: str
     alt: str
+    credit: str = ""
+    images: tuple[ImageText, ...] = ()
     date: str = ""
     read_more: tuple[ReadMore, ...] = ()
 
@@ -116,7 +129,8 @@ class Story:
     ``slug`` is the file's name without number and ending (``esd-hiratsuka``), ``source`` the file relative to
     the edition. ``texts`` has at least the edition's own language. ``sector`` is a slug of the configured
     sectors, or None; ``countries`` are ISO 3166-1 alpha-2 codes in the order written. ``date`` is free text,
-    such as the day shown above a campaign ("24 October").
+    such as the day shown above a campaign ("24 October"). ``image`` is the main picture, ``images`` are the
+    further ones.
     """
 
     slug: str
@@ -129,6 +143,7 @@ class Story:
     image: Image | None
     read_more: tuple[ReadMore, ...]
     everyone: bool
+    images: tuple[Image, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

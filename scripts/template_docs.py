@@ -12,6 +12,7 @@ from generated_docs import read_meanings
 from mailer.rendering.body.fragments import FragmentKind
 from mailer.rendering.template_context.page import (
     FollowView,
+    GalleryRow,
     LetterView,
     LinkView,
     MergeTags,
@@ -31,7 +32,8 @@ _PATHS: dict[type, str] = {
     SectionView: "section in page.sections",
     StoryView: "story in section.stories",
     LinkView: "link in story.links",
-    PictureView: "story.picture, page.letter.portrait, page.logo",
+    GalleryRow: "row in story.gallery",
+    PictureView: "story.picture, picture in row.pictures, page.letter.portrait, page.logo",
     FollowView: "place in page.follow",
     Phrases: "page.words",
     Accent: "section.accent, story.accent, accent in page.accents",

@@ -12,12 +12,15 @@ from functools import partial
 
 from editions.cache import BoundedCache
 from editions.checks.disabled_checks import CHECKS_KEY, read_disabled_checks
+from editions.checks.foreign_markup import check_foreign_markup
+from editions.checks.notes import check_notes
+from editions.images.used import image_paths
 from editions.markdown.links import find_link_fault, uses_link_shortener
 from editions.markdown.renderer import BodyLink
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument
 from editions.source.folder import STORIES_FOLDER
-from editions.source.yaml_parser import KeyPath, YamlValue
+from editions.source.yaml_parser import YamlValue
 
 MERGE_TAG_DELIMITER = "@@"
 """Begins and ends the places of an email that are filled in for each reader; not allowed in text."""
@@ -86,6 +89,7 @@ def check_documents(documents: Sequence[AnyDocument]) -> list[Problem]:
 
 def _check_document(document: AnyDocument) -> _CheckedDocument:
     problems = [*_check_merge_tag_delimiter(document), *_check_images(document), *_check_links(document)]
+    problems += [*check_foreign_markup(document), *check_notes(document)]
     for url, line in _urls(document):
         problems += _check_url(document, url, line)
     if document.name.startswith(f"{STORIES_FOLDER}/"):
@@ -138,8 +142,7 @@ def _texts(value: YamlValue) -> Iterator[str]:
 
 
 def _check_images(document: AnyDocument) -> Iterator[Problem]:
-    key_paths: tuple[KeyPath, ...] = (("image",), ("letter", "portrait"))
-    for key_path in key_paths:
+    for key_path in image_paths(document.front_matter):
         if alt := document.front_matter.text(*key_path, "alt"):
             name, caption = (
                 document.front_matter.text(*key_path, "file"),
@@ -356,7 +359,7 @@ def _links_with_text(document: AnyDocument) -> list[tuple[str, str, int]]:
     """Text, address and line of every link of a file, in its body and below it."""
     front_matter = document.front_matter
     links = [(link.text, link.url, link.line) for link in _body_links(document)]
-    for key_path in _item_paths(document, "read_more"):
+    for key_path in front_matter.item_paths("read_more"):
         if what := front_matter.text(*key_path, "what"):
             links.append((what, front_matter.text(*key_path, "url"), front_matter.line_of(*key_path, "what")))
     return links
@@ -366,7 +369,7 @@ def _urls(document: AnyDocument) -> list[tuple[str, int]]:
     """Address and line of every link, including the accounts to follow."""
     front_matter = document.front_matter
     addresses = [(link.url, link.line) for link in _body_links(document)]
-    for key_path in (*_item_paths(document, "read_more"), *_item_paths(document, "follow")):
+    for key_path in (*front_matter.item_paths("read_more"), *front_matter.item_paths("follow")):
         if url := front_matter.text(*key_path, "url"):
             addresses.append((url, front_matter.line_of(*key_path, "url")))
     return addresses
@@ -375,12 +378,6 @@ def _urls(document: AnyDocument) -> list[tuple[str, int]]:
 def _body_links(document: AnyDocument) -> Iterator[BodyLink]:
     for rendered in (document.body, *document.introductions.values()):
         yield from rendered.links
-
-
-def _item_paths(document: AnyDocument, key: str) -> list[KeyPath]:
-    """The key paths of the items of ``key``, which may be a list or a single item."""
-    written = document.front_matter.value(key)
-    return [(key, number) for number in range(len(written))] if isinstance(written, list) else [(key,)]
 
 
 def is_vague_link_text(text: str) -> bool:

@@ -1,12 +1,14 @@
 """Checks of translations: whether they are complete, and whether their originals have changed."""
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument
 from editions.source.edition_documents import EditionDocuments
 from editions.source.folder import EDITION_FILE
 from editions.source.text_file import text_digest
+from editions.source.yaml_parser import KeyPath
 
 
 def check_translations(documents: EditionDocuments) -> list[Problem]:
@@ -18,7 +20,7 @@ def check_translations(documents: EditionDocuments) -> list[Problem]:
     for story in documents.stories:
         for translated in story.translations.values():
             problems += _check_original(story.original, translated)
-            problems += _check_image(story.original, translated)
+            problems += _check_images(story.original, translated)
             problems += _check_read_more(story.original, translated)
     return problems
 
@@ -65,26 +67,39 @@ def _check_original(original: AnyDocument, translation: AnyDocument) -> Iterator
         )
 
 
-def _check_image(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
-    if not original.front_matter.value("image"):
-        if translation.front_matter.value("image"):
+def _check_images(original: AnyDocument, translation: AnyDocument) -> Iterator[Problem]:
+    """Check the texts of the picture, and of the further ones in their order."""
+    written, translated = original.front_matter, translation.front_matter
+    pairs: list[tuple[KeyPath | None, KeyPath | None]] = [(("image",), ("image",))]
+    pairs += zip_longest(written.item_paths("images"), translated.item_paths("images"))
+    for theirs, ours in pairs:
+        key = "image" if theirs == ("image",) else "images"
+        if theirs and written.value(*theirs):
+            yield from _check_image_texts(original, translation, theirs, ours or (key,))
+        elif ours and translated.value(*ours):
             yield _problem(
                 translation.name,
-                translation.front_matter.line_of("image"),
+                translated.line_of(*ours),
                 "image-without-original",
-                f"{original.name} has no picture, so this text would not be used. "
-                "Delete `image` here, or add it there.",
+                f"{original.name} has no {'picture' if key == 'image' else 'further picture'}, so this text "
+                f"would not be used. Delete it here, or add a picture to `{key}` there.",
                 Level.error,
             )
-        return
+
+
+def _check_image_texts(
+    original: AnyDocument, translation: AnyDocument, theirs: KeyPath, ours: KeyPath
+) -> Iterator[Problem]:
+    # The further pictures are only told apart by their files.
+    whose = "the picture" if theirs == ("image",) else original.front_matter.text(*theirs, "file")
     for key, what in (("alt", "alt text"), ("caption", "caption")):
-        if original.front_matter.text("image", key) and not translation.front_matter.text("image", key):
+        if original.front_matter.text(*theirs, key) and not translation.front_matter.text(*ours, key):
             yield _problem(
                 translation.name,
-                translation.front_matter.line_of("image"),
+                translation.front_matter.line_of(*ours),
                 f"untranslated-{key}",
-                f"the picture's {what} is not translated, so readers will get it in {original.language}. "
-                f"Add `{key}: …` under `image`.",
+                f"{whose}'s {what} is not translated, so readers will get it in {original.language}. "
+                f"Add `{key}: …` under `{ours[0]}`.",
             )
 
 

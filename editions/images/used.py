@@ -12,13 +12,14 @@ from editions.problem import Level, Problem
 from editions.source.document import Document
 from editions.source.file_stamp import FileStamp
 from editions.source.folder import IMAGES_FOLDER
+from editions.source.front_matter import FrontMatter
 from editions.source.yaml_parser import KeyPath
 
 MIN_STORY_IMAGE_WIDTH = 592
 """The least width of a story's picture in pixels: that of the email without its margins."""
 
 _MIN_PORTRAIT_WIDTH = 192
-_IMAGE_KEYS: tuple[KeyPath, ...] = (("image",), ("letter", "portrait"))
+_PORTRAIT: KeyPath = ("letter", "portrait")
 
 ImageSizes: TypeAlias = Mapping[str, ImageSize]
 """The sizes of an edition's pictures by file name."""
@@ -59,15 +60,20 @@ def read_used_images(
     return sizes, problems
 
 
+def image_paths(front_matter: FrontMatter) -> tuple[KeyPath, ...]:
+    """The key paths at which ``front_matter`` may name a picture, in reading order."""
+    return (("image",), *front_matter.item_paths("images"), _PORTRAIT)
+
+
 def _find_references(document: Document[Any]) -> tuple[_ImageReference, ...]:
     return tuple(
         _ImageReference(
             name=name,
             path=document.name,
             line=document.front_matter.line_of(*key_path, "file"),
-            min_width=MIN_STORY_IMAGE_WIDTH if key_path == ("image",) else _MIN_PORTRAIT_WIDTH,
+            min_width=_MIN_PORTRAIT_WIDTH if key_path == _PORTRAIT else MIN_STORY_IMAGE_WIDTH,
         )
-        for key_path in _IMAGE_KEYS
+        for key_path in image_paths(document.front_matter)
         if (name := document.front_matter.text(*key_path, "file"))
     )
 

@@ -1,10 +1,13 @@
-"""From a Word document to an edition: its text is kept, and everything that cannot be kept is reported.
+"""From a document to an edition: its text is kept, and everything that cannot be kept is reported.
 
 ::
 
-    docx       open the .docx within limits, and reduce it to what mammoth and an email can carry
-    html       convert it to HTML, split it into chapters (one for each Heading 1), and clean each of them
-    output     write the chapters as Markdown, with their letter, pictures and front matter
-    document   the whole way from an open document to clean chapters
-    importer   everything, into a folder that is complete or not there
+    file_formats      tell what the file is by its content
+    docx              open a .docx within limits, reduce it to what mammoth can carry, convert it to HTML
+    odt               open an .odt within the same limits, and convert it to HTML
+    source_document   the document as every reader of a format hands it on: HTML, pictures, properties
+    html              split it into chapters (one for each Heading 1), and clean each of them
+    document          the whole way from a document to clean chapters
+    output            write the chapters as Markdown, with their letter, pictures and front matter
+    importer          everything, into a folder that is complete or not there
 """

@@ -2,7 +2,6 @@
 
 import re
 
-from editions.imports.docx.styles import Styles
 from locales.languages import canonical_language
 
 _HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff]")
@@ -16,22 +15,16 @@ _CYRILLIC_LANGUAGES = frozenset({"mn", "ru", "kk", "ky", "uk", "bg", "sr", "be",
 _DEFAULT_LANGUAGE = "en"
 
 
-def detect_language(text: str, styles: Styles) -> str:
-    """The language of ``text``: by its script where that is enough, else by Word's language setting.
+def detect_language(text: str, *, language: str = "", east_asian_language: str = "") -> str:
+    """The language of ``text``: by its script where that is enough, else ``language``, as the document says.
 
-    Word's setting alone is not reliable: it is often the language Word was installed in.
+    What it says alone is not reliable: it is often the language the program was installed in.
     """
     latin, cyrillic = len(_LATIN.findall(text)), len(_CYRILLIC.findall(text))
     han, kana, hangul = (len(script.findall(text)) for script in (_HAN, _KANA, _HANGUL))
     if (han + kana + hangul) * _LETTERS_PER_CJK_CHARACTER > max(latin, cyrillic):
-        return (
-            "ja"
-            if kana > han / 20
-            else "ko"
-            if hangul > han
-            else _chinese_variant(styles.default_language("w:eastAsia"))
-        )
-    own = _base_language(styles.default_language())
+        return "ja" if kana > han / 20 else "ko" if hangul > han else _chinese_variant(east_asian_language)
+    own = _base_language(language)
     if cyrillic > latin:
         return own if own in _CYRILLIC_LANGUAGES else "mn"
     return own or _DEFAULT_LANGUAGE

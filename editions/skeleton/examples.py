@@ -93,6 +93,14 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
             "sector": "education",
             "countries": ["MN", "CN"],
             "date": "24 October",
+            "images": [
+                {
+                    "file": "workshop.jpg",
+                    "alt": "Two people drawing on a large sheet of paper",
+                    "caption": "The workshop",
+                    "credit": "Photo: a name",
+                }
+            ],
             "everyone": "yes",
         },
         body=texts.STORY_BODY,

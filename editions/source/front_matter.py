@@ -50,6 +50,11 @@ class FrontMatter:
         value = self.value(*key_path)
         return " ".join(value.split()) if isinstance(value, str) else ""
 
+    def item_paths(self, key: str) -> list[KeyPath]:
+        """The key paths of the items of ``key``, which may be a list or a single item."""
+        written = self.value(key)
+        return [(key, number) for number in range(len(written))] if isinstance(written, list) else [(key,)]
+
 
 def read_front_matter(file: TextFile) -> tuple[FrontMatter, list[Problem]]:
     """Split ``file`` at its ``---`` lines and parse the front matter; errors are returned as problems."""

@@ -202,6 +202,7 @@ class ImageTranslation(_FrontMatterModel):
         default="", description="A description of the picture for readers who cannot see it."
     )
     caption: SingleLine = Field(default="", description="The text below the picture.")
+    credit: SingleLine = Field(default="", description="Who made the picture.")
 
 
 class ReadMoreHeader(_FrontMatterModel):
@@ -310,6 +311,9 @@ class StoryHeader(_FrontMatterModel):
     )
     date: SingleLine = Field(default="", description="The day as shown to readers, such as 24 October.")
     image: ImageHeader | None = Field(default=None, description="The story's picture.")
+    images: Annotated[list[ImageHeader], BeforeValidator(_wrap_in_list)] = Field(
+        default_factory=list, description="Further pictures, shown below the story, two in a row."
+    )
     read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Links below the story."
     )
@@ -322,6 +326,10 @@ class StoryTranslation(_FrontMatterModel):
     title: SingleLine = Field(description="The story's heading in this language.")
     date: SingleLine = Field(default="", description="The day as shown to readers, in this language.")
     image: ImageTranslation | None = Field(default=None, description="The picture's texts in this language.")
+    images: Annotated[list[ImageTranslation], BeforeValidator(_wrap_in_list)] = Field(
+        default_factory=list,
+        description="The texts of the further pictures in this language, in the same order.",
+    )
     read_more: Annotated[list[ReadMoreHeader], BeforeValidator(_wrap_in_list)] = Field(
         default_factory=list, description="Links below the story, in this language."
     )

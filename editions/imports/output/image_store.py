@@ -9,9 +9,8 @@ from PIL import Image
 from editions.errors import ImageError
 from editions.images.files import FORMATS, open_image
 from editions.images.prepare import measure_image
-from editions.imports.docx.drawings import EmbeddedImage
-from editions.imports.docx.package import MAX_IMAGE_BYTES, DocxPackage
 from editions.imports.omissions import OmissionLog, quote
+from editions.imports.source_document import MAX_IMAGE_BYTES, SourceImage
 
 _CONVERTED_FORMATS = ("WEBP", "TIFF", "BMP")
 _ENDINGS = {"JPEG": ".jpg", "PNG": ".png", "GIF": ".gif"}
@@ -26,33 +25,30 @@ _NAME_DIGITS = 12
 class ImageStore:
     """Saves the pictures of one document in ``folder``, each once."""
 
-    def __init__(self, package: DocxPackage, folder: Path, omissions: OmissionLog) -> None:
-        self._package = package
+    def __init__(self, folder: Path, omissions: OmissionLog) -> None:
         self._folder = folder
         self._omissions = omissions
         self._names: dict[tuple[str, tuple[float, ...]], str | None] = {}
 
-    def save(self, picture: EmbeddedImage) -> str | None:
+    def save(self, picture: SourceImage) -> str | None:
         """Save ``picture`` and return its file name; None when an email cannot carry it, which is logged.
 
         Raises:
-            WordError: the picture cannot be unpacked.
+            DocumentError: the picture cannot be unpacked.
         """
         key = (picture.part, picture.crop)
         if key not in self._names:
             self._names[key] = self._write(picture)
         return self._names[key]
 
-    def _write(self, picture: EmbeddedImage) -> str | None:
+    def _write(self, picture: SourceImage) -> str | None:
         part = Path(picture.part)
         refused = _VECTOR_FORMATS.get(part.suffix.lower())
-        if self._package.part_size(picture.part) > MAX_IMAGE_BYTES:
+        if picture.size > MAX_IMAGE_BYTES:
             refused = f"a picture of more than {MAX_IMAGE_BYTES // 1_000_000} MB"
         if not refused:
             try:
-                return self._keep(
-                    *_make_sendable(part.name, self._package.read_part(picture.part), picture.crop)
-                )
+                return self._keep(*_make_sendable(part.name, picture.read(), picture.crop))
             except ImageError as error:
                 refused = f"a picture that cannot be used ({error.code.replace('-', ' ')})"
         self._omissions.add(

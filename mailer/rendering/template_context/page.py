@@ -31,6 +31,14 @@ class PictureView:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GalleryRow:
+    """One picture, or two beside each other."""
+
+    pictures: Annotated[tuple[PictureView, ...], Help("One or two pictures.")]
+    width: Annotated[int, Help("The width at which each is shown, in pixels.")]
+
+
+@dataclass(frozen=True, kw_only=True)
 class LinkView:
     """A link below a story."""
 
@@ -57,7 +65,15 @@ class StoryView:
     where_html: Annotated[Markup, Help("The same as markup.")]
     date: Annotated[str, Help('Its date as written by the author, "24 October"; may be empty.')]
     picture: Annotated[PictureView | None, Help("Its picture, if it has one.")]
+    gallery: Annotated[tuple[GalleryRow, ...], Help("Its further pictures, in rows of one or two.")] = ()
     links: Annotated[tuple[LinkView, ...], Help("The links below it.")]
+    wraps: Annotated[
+        bool,
+        Help(
+            "Whether its text is so much longer than its picture that it goes on below it, in a layout of "
+            "two columns."
+        ),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +170,13 @@ class Page:
     accents: Annotated[
         tuple[Accent, ...], Help("The colour of each section, in order; the style sheets loop over it.")
     ]
+    parts: Annotated[
+        tuple[str, ...],
+        Help(
+            "What only some emails contain, and what only then needs rules in the style sheets: "
+            "`gallery` for further pictures."
+        ),
+    ] = ()
     merge_tag: Annotated[MergeTags, Help("The merge tags, filled in for each reader.")]
     whole: Annotated[
         bool,

@@ -15,6 +15,7 @@ from editions.model import (
     EditionText,
     FollowLink,
     Image,
+    ImageText,
     Letter,
     ReadMore,
     Section,
@@ -26,6 +27,7 @@ from editions.sections import arrange_sections
 from locales.countries import country_name
 from locales.languages import text_direction
 from mailer.rendering.body.merge_tags import MergeTag, StoryCount
+from mailer.rendering.template_context.gallery import arrange_gallery, gallery_width
 from mailer.rendering.template_context.language_markup import (
     embed_html,
     embed_text,
@@ -41,6 +43,12 @@ from mailer.rendering.template_context.page import (
     PictureView,
     SectionView,
     StoryView,
+)
+from mailer.rendering.template_context.parts import find_parts
+from mailer.rendering.template_context.text_height import (
+    ColumnMeasures,
+    is_longer_than_picture,
+    measure_columns,
 )
 from mailer.rendering.themes.phrases import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
@@ -69,6 +77,7 @@ class PageBuilder:
         address = tuple(line.strip() for line in sender.postal_address.splitlines() if line.strip())
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
         accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
+        views = tuple(map(self._build_section, sections, accents))
         return Page(
             language=self.language,
             direction=text_direction(self.language),
@@ -95,12 +104,13 @@ class PageBuilder:
             ),
             logo=self._build_logo(self.logo) if self.logo else None,
             letter=self._build_letter(edition.letter) if edition.letter else None,
-            sections=tuple(map(self._build_section, sections, accents)),
+            sections=views,
             follow=tuple(map(self._build_follow, edition.follow)),
             words=self.phrases,
             words_lang=language_attributes(self._phrase_language(self.language), self.language),
             theme=self.theme,
             accents=accents,
+            parts=find_parts(views),
             merge_tag=MergeTags(**{tag.name: tag.placeholder for tag in MergeTag}),
             whole=True,
         )
@@ -136,10 +146,13 @@ class PageBuilder:
         pictures = self.theme.pictures
         width = pictures.feature if story.kind is StoryKind.feature else pictures.story
         picture = self._prepare_picture(story.image.path, width) if story.image else None
+        further = tuple(
+            self._prepare_picture(image.path, gallery_width(image, self.theme)) for image in story.images
+        )
         return _story_views.get_or_create(
             (self.edition.folder, self.language, story.source),
-            (story, accent, picture, self._story_context),
-            lambda: self._make_story_view(story, accent, picture),
+            (story, accent, picture, further, self._story_context),
+            lambda: self._make_story_view(story, accent, picture, further),
         )
 
     @cached_property
@@ -153,11 +166,29 @@ class PageBuilder:
             settings.web.base_url,
             tuple(settings.countries.items()),
             repr(settings.country_names),
+            self._columns,
         )
 
-    def _make_story_view(self, story: Story, accent: Accent, picture: PreparedImage | None) -> StoryView:
+    @cached_property
+    def _columns(self) -> ColumnMeasures:
+        return measure_columns(self.theme)
+
+    def _make_story_view(
+        self,
+        story: Story,
+        accent: Accent,
+        picture: PreparedImage | None,
+        further: tuple[PreparedImage, ...],
+    ) -> StoryView:
         text = self._choose_text(story.texts)
+        main = ImageText(alt=text.alt, caption=text.caption, credit=text.credit)
         where = " · ".join(map(self._name_country, story.countries))
+        view = (
+            self._build_picture(story.image, main, text.language, picture)
+            if story.image and picture
+            else None
+        )
+        links = tuple(self._build_link(link, text) for link in text.read_more or story.read_more)
         return StoryView(
             kind=story.kind.value,
             slug=story.slug,
@@ -172,8 +203,17 @@ class PageBuilder:
             where=where,
             where_html=embed_html(self._mark_text(where), self.language, text.language),
             date=text.date or story.date,
-            picture=self._build_picture(story.image, text, picture) if story.image and picture else None,
-            links=tuple(self._build_link(link, text) for link in text.read_more or story.read_more),
+            picture=view,
+            gallery=arrange_gallery(
+                tuple(
+                    self._build_picture(image, words, text.language, prepared)
+                    for image, words, prepared in zip(story.images, text.images, further, strict=True)
+                ),
+                self.theme,
+            ),
+            links=links,
+            wraps=view is not None
+            and is_longer_than_picture(text.text, [link.label for link in links], view, self._columns),
         )
 
     def _build_letter(self, letter: Letter) -> LetterView:
@@ -190,7 +230,10 @@ class PageBuilder:
             titles=letter.titles,
             titles_html=tuple(map(self._embed_text, letter.titles)),
             portrait=self._build_picture(
-                portrait, text, self._prepare_picture(portrait.path, self.theme.pictures.portrait)
+                portrait,
+                ImageText(alt=portrait.alt, caption=portrait.caption, credit=portrait.credit),
+                text.language,
+                self._prepare_picture(portrait.path, self.theme.pictures.portrait),
             )
             if portrait
             else None,
@@ -201,18 +244,24 @@ class PageBuilder:
         self.images[prepared.name] = prepared
         return prepared
 
-    def _build_picture(self, image: Image, text: StoryText, prepared: PreparedImage) -> PictureView:
+    def _build_picture(
+        self, image: Image, words: ImageText, language: str, prepared: PreparedImage
+    ) -> PictureView:
+        """The picture with its ``words`` in a text in ``language``; words that are the original's are marked
+        as being in the edition's own language."""
+
+        def embed(word: str, original: str) -> Markup:
+            return embed_text(word, self.edition.language if word == original else language, language)
+
         return PictureView(
             url=f"{self.settings.web.base_url}/media/{prepared.name}",
             width=prepared.width,
             height=prepared.height,
-            alt=text.alt or image.alt,
-            caption=text.caption or image.caption,
-            caption_html=self._mark_text(text.caption, text.language)
-            if text.caption
-            else self._embed_text(image.caption),
-            credit=image.credit,
-            credit_html=self._embed_text(image.credit),
+            alt=words.alt,
+            caption=words.caption,
+            caption_html=embed(words.caption, image.caption),
+            credit=words.credit,
+            credit_html=embed(words.credit, image.credit),
         )
 
     def _build_logo(self, path: Path) -> PictureView:

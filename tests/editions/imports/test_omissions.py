@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from editions.imports.importer import ImportedEdition, import_word
+from editions.imports.importer import ImportedEdition, import_document
 from editions.reader import inspect_edition
 from tests.factories.word_documents import HEADING, PARAGRAPH, body, draw, relations, write_package
 
@@ -30,7 +30,7 @@ def bring_in(tmp_path: Path) -> Importer:
                 **{f"word/{name.replace('__', '/')}.xml": part for name, part in parts.items()},
             },
         )
-        return import_word(path, tmp_path / "editions", sectors=SECTORS, today=date(2026, 11, 24))
+        return import_document(path, tmp_path / "editions", sectors=SECTORS, today=date(2026, 11, 24))
 
     return importer
 
@@ -203,7 +203,7 @@ def test_headers_footers_and_macros_are_named(bring_in: Importer) -> None:
 
 def test_macros_are_named_and_never_read(tmp_path: Path) -> None:
     path = write_package(tmp_path / "x.docm", {"word/vbaProject.bin": b"\xd0\xcf\x11\xe0"})
-    imported = import_word(path, tmp_path / "editions", today=date(2026, 11, 24))
+    imported = import_document(path, tmp_path / "editions", today=date(2026, 11, 24))
     assert left(imported) == ["in the whole document: macros, which were not read or run"]
 
 
@@ -299,7 +299,7 @@ def test_a_picture_of_an_old_kind_is_read_too(tmp_path: Path) -> None:
             "word/media/a.png": draw().getvalue(),
         },
     )
-    imported = import_word(path, tmp_path / "editions", today=date(2026, 11, 24))
+    imported = import_document(path, tmp_path / "editions", today=date(2026, 11, 24))
     assert len(imported.images) == 1
     assert "alt: A hall" in (imported.folder / imported.stories[0]).read_text()
 
@@ -328,7 +328,7 @@ def test_a_picture_that_cannot_be_sent_is_named(tmp_path: Path, name: str, data:
             f"word/media/{name}": data,
         },
     )
-    imported = import_word(path, tmp_path / "editions", today=date(2026, 11, 24))
+    imported = import_document(path, tmp_path / "editions", today=date(2026, 11, 24))
     assert imported.images == ()
     (left_behind,) = left(imported)
     assert left_behind.startswith(f"in ‘Story’: {told}")

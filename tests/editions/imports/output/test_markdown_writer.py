@@ -16,7 +16,7 @@ from lxml import etree
 from editions.imports.html.chapters import Chapter
 from editions.imports.html.cleaner import clean_chapter
 from editions.imports.html.inline_spans import has_visible_text
-from editions.imports.importer import import_word
+from editions.imports.importer import import_document
 from editions.imports.omissions import OmissionLog
 from editions.imports.output.markdown_writer import escape_text, write_markdown
 from editions.markdown.renderer import render_markdown
@@ -168,7 +168,7 @@ def assert_imported_as_written(folder: Path, title: str, text: str) -> None:
     paragraph = f'<w:p><w:r><w:t xml:space="preserve">{xml_text(text)}</w:t></w:r></w:p>'
     document = body(HEADING.format(xml_text(title)) + paragraph)
     path = write_package(folder / "x.docx", {"word/document.xml": document.encode()})
-    imported = import_word(path, folder / "editions", today=date(2026, 11, 24))
+    imported = import_document(path, folder / "editions", today=date(2026, 11, 24))
     source = (imported.folder / imported.stories[0]).read_text(encoding="utf-8")
     front, problems = read_front_matter(TextFile(name="x", text=source))
     assert problems == []

@@ -1,0 +1,112 @@
+"""Which format a file has, told by its content: names are often wrong, and people rename files to help."""
+
+import zipfile
+from enum import StrEnum
+from pathlib import Path
+from typing import NoReturn
+
+from editions.errors import DocumentError
+from editions.imports.zip_archive import ZIP_ERRORS
+
+_START_BYTES = 4096
+_AS_DOCX = "Open it in Word, save it as .docx and import that."
+_OLE_SIGNATURE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+_ENCRYPTED_PACKAGE = "EncryptedPackage".encode("utf-16-le")
+_MAX_OLE_BYTES = 16_000_000
+# Other files people try to import: their first bytes, what they are, and what to do.
+_OTHER_SIGNATURES = (
+    (b"{\\rtf", f"an RTF document. {_AS_DOCX}"),
+    (b"%PDF", "a PDF, which does not keep the headings. Import the document it was made from."),
+)
+_OTHER_PARTS = (
+    ("Index/Document.iwa", "a document of Pages. In Pages, choose File, Export To, Word, and import that."),
+    ("index.xml.gz", "an old document of Pages. In Pages, choose File, Export To, Word, and import that."),
+    ("xl/workbook.xml", f"a zip file without a Word document, but with an Excel workbook. {_AS_DOCX}"),
+    ("ppt/presentation.xml", "a PowerPoint presentation. Copy its text into Word and import that."),
+)
+_MAX_KIND_BYTES = 100
+_ODT_KINDS = frozenset(
+    f"application/vnd.oasis.opendocument.text{kind}" for kind in ("", "-template", "-web", "-master")
+)
+_OTHER_KINDS = {
+    "application/vnd.oasis.opendocument.spreadsheet": "this is an OpenDocument spreadsheet. Copy its text "
+    "into a text document and import that.",
+    "application/vnd.oasis.opendocument.presentation": "this is an OpenDocument presentation. Copy its text "
+    "into a text document and import that.",
+    "application/epub+zip": "this is an e-book (EPUB). Import the document it was made from.",
+}
+_NOT_A_DOCUMENT = (
+    "this is not a Word document, and not an OpenDocument text or a web page either. "
+    "Open it in the program it was made with, save it as .docx and import that."
+)
+
+
+class FileFormat(StrEnum):
+    """What an edition can be made from."""
+
+    docx = "docx"
+    """A Word document, from Word, Google Docs, Pages or LibreOffice."""
+
+    odt = "odt"
+    """An OpenDocument text, from LibreOffice, Google Docs or Word."""
+
+
+def detect_format(path: Path) -> FileFormat:
+    """The format of the file at ``path``.
+
+    Raises:
+        DocumentError: it cannot be read; the message says what to do instead.
+        OSError: the file cannot be opened.
+    """
+    with path.open("rb") as file:
+        start = file.read(_START_BYTES)
+        if start.startswith(_OLE_SIGNATURE):
+            _reject_ole(path, start + file.read(_MAX_OLE_BYTES))
+    if not start:
+        _reject(path, "the file is empty. Copy or download it again.")
+    for signature, what in _OTHER_SIGNATURES:
+        if start.startswith(signature):
+            _reject(path, f"this is {what}")
+    if start.startswith(b"PK"):
+        return _detect_zip_format(path)
+    if start.lstrip().startswith(b"<"):
+        _reject(path, f"this is a web page or XML, not a .docx. {_AS_DOCX}")
+    return _reject(path, _NOT_A_DOCUMENT)
+
+
+def _detect_zip_format(path: Path) -> FileFormat:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            parts = frozenset(archive.namelist())
+            kind = _read_mimetype(archive) if "mimetype" in parts else ""
+    except ZIP_ERRORS:
+        # The reader says what is damaged.
+        return FileFormat.docx
+    for part, what in _OTHER_PARTS:
+        if part in parts:
+            _reject(path, f"this is {what}")
+    if kind in _ODT_KINDS or (not kind and {"content.xml", "META-INF/manifest.xml"} <= parts):
+        return FileFormat.odt
+    if kind:
+        _reject(path, _OTHER_KINDS.get(kind, f"this is a file of the kind {kind!r}. {_AS_DOCX}"))
+    return FileFormat.docx
+
+
+def _read_mimetype(archive: zipfile.ZipFile) -> str:
+    with archive.open("mimetype") as part:
+        return part.read(_MAX_KIND_BYTES).decode("ascii", "replace").strip()
+
+
+def _reject_ole(path: Path, data: bytes) -> None:
+    if _ENCRYPTED_PACKAGE in data:
+        raise DocumentError(
+            path.name,
+            "protected-document",
+            "it is protected by a password. Open it in Word, remove the password, save it and import it "
+            "again.",
+        )
+    _reject(path, f"this is an old .doc, not a .docx. {_AS_DOCX}")
+
+
+def _reject(path: Path, reason: str) -> NoReturn:
+    raise DocumentError(path.name, "not-a-document", reason)

@@ -1,0 +1,149 @@
+"""A document that is a zip file, as Word and LibreOffice write it, opened within limits.
+
+A document may be an attack. A part is read only when it is needed and only up to a limit, whatever its size
+unpacked; XML with a document type is rejected, because entities can expand to gigabytes; and nothing outside
+the file is ever opened.
+"""
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NoReturn
+
+from lxml import etree
+
+from editions.errors import DocumentError
+
+_MAX_FILE_BYTES = 300_000_000
+_MAX_PART_BYTES = 16_000_000
+_MAX_PARTS = 10_000
+
+ZIP_ERRORS = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    NotImplementedError,
+    RuntimeError,
+    ValueError,
+    LookupError,
+)
+"""What zipfile raises about a damaged file."""
+
+
+class ZipArchive:
+    """An open document; ``name`` is its file name, ``program`` what people open it with."""
+
+    def __init__(self, name: str, archive: zipfile.ZipFile, *, program: str) -> None:
+        self.name = name
+        self.program = program
+        self._archive = archive
+        self._parts = {info.filename: info for info in archive.infolist()}
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """The names of all parts."""
+        return tuple(self._parts)
+
+    def part_size(self, part: str) -> int:
+        """The stated size of ``part`` in bytes, unpacked; 0 when it is missing. No more is ever unpacked."""
+        return self._parts[part].file_size if part in self._parts else 0
+
+    def is_encrypted(self, part: str) -> bool:
+        """Whether the zip file itself has ``part`` encrypted."""
+        return bool(self._parts[part].flag_bits & 1)
+
+    def read_part(self, part: str) -> bytes:
+        """The bytes of ``part``.
+
+        Raises:
+            DocumentError: it cannot be unpacked.
+        """
+        try:
+            with self._archive.open(self._parts[part]) as packed:
+                # Without a limit zipfile unpacks up to two gigabytes, and then cuts it off at the stated
+                # size.
+                return packed.read(self.part_size(part))
+        except (*ZIP_ERRORS, OSError) as error:
+            self.reject(
+                "broken-document",
+                f"its part {part} cannot be unpacked ({error}). {self.save_again}",
+                error,
+            )
+
+    def parse_part(self, part: str) -> etree._Element | None:
+        """The root of ``part``; None when there is no such part.
+
+        Raises:
+            DocumentError: it is too large, broken, or has a document type.
+        """
+        if part not in self._parts:
+            return None
+        if self.part_size(part) > _MAX_PART_BYTES:
+            self.reject(
+                "document-too-large",
+                f"its part {part} is {self.part_size(part):,} bytes unpacked, too large for a newsletter. "
+                f"Split the document, or save it again in {self.program}.",
+            )
+        parser = etree.XMLParser(
+            resolve_entities=False, no_network=True, load_dtd=False, remove_comments=True, remove_pis=True
+        )
+        try:
+            root = etree.fromstring(self.read_part(part), parser)
+        except etree.XMLSyntaxError as error:
+            self.reject("broken-document", f"its part {part} is damaged ({error}). {self.save_again}", error)
+        if str(getattr(root.getroottree().docinfo, "doctype", "")):
+            self.reject(
+                "document-type",
+                f"its part {part} declares a document type. {self.program} never writes one, but attackers "
+                "do. Ask where the file comes from.",
+            )
+        return root
+
+    @property
+    def save_again(self) -> str:
+        """What to do with a damaged document."""
+        return f"Open it in {self.program}, save it again and import it again."
+
+    def reject(self, code: str, reason: str, cause: BaseException | None = None) -> NoReturn:
+        """Reject the document.
+
+        Raises:
+            DocumentError: always.
+        """
+        raise DocumentError(self.name, code, reason) from cause
+
+
+@contextmanager
+def open_zip(path: Path, *, program: str) -> Iterator[zipfile.ZipFile]:
+    """The zip file at ``path``.
+
+    Raises:
+        DocumentError: it is damaged or too large; also when reading it within the block fails.
+        OSError: the file cannot be read.
+    """
+    if path.stat().st_size > _MAX_FILE_BYTES:
+        raise DocumentError(
+            path.name,
+            "document-too-large",
+            f"the file is larger than {_MAX_FILE_BYTES // 1_000_000} MB. "
+            f"Compress its pictures in {program} and import it again.",
+        )
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if len(archive.infolist()) > _MAX_PARTS:
+                raise DocumentError(
+                    path.name,
+                    "document-too-large",
+                    f"the file contains more than {_MAX_PARTS:,} parts, far more than {program} writes. "
+                    "Ask where it comes from.",
+                )
+            yield archive
+    except ZIP_ERRORS as error:
+        raise DocumentError(
+            path.name,
+            "broken-document",
+            f"the file is damaged and cannot be unpacked ({error}). "
+            f"Open it in {program}, save it again and import it again.",
+        ) from error

@@ -1,0 +1,86 @@
+"""What a story can hold, in the finished mail of every theme: its markup, and how a browser shows it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from lxml import html as lxml_html
+from playwright.sync_api import Browser, Page
+
+from mailer.rendering.compiled_edition import AssembledMail
+from mailer.rendering.themes.theme import load_theme, theme_names
+from tests.rendering.html_balance import as_outlook_reads, find_imbalance
+from tests.servers.browser import chromium
+from tests.templates.story_mail import compile_story, write_story
+
+IMAGES = """\
+images:
+  - file: one.jpg
+    alt: The first further picture
+    caption: A caption
+    credit: A credit
+  - file: two.jpg
+    alt: The second further picture
+  - file: wide.jpg
+    alt: A panorama
+  - file: three.jpg
+    alt: The last picture
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(params=theme_names())
+def theme(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+def make_mail(folder: Path, theme: str, keys: str, body: str = "The forum met.") -> AssembledMail:
+    draft = write_story(folder, keys, body)
+    for name in ("one", "two", "three", "still"):
+        draft.add_image(f"{name}.jpg")
+    draft.add_image("wide.jpg", width=1200, height=400)
+    compiled = compile_story(draft, theme)
+    mail = compiled.assemble(compiled.full_variant)
+    assert find_imbalance(mail.html) == find_imbalance(as_outlook_reads(mail.html)) == []
+    return mail
+
+
+def open_mail(browser: Browser, html: str, width: int) -> Page:
+    page = browser.new_page(viewport={"width": width, "height": 900})
+    page.route("**/*", lambda route: route.abort())
+    page.set_content(html)
+    return page
+
+
+def test_further_pictures_stand_two_in_a_row_and_below_each_other_on_a_phone(
+    tmp_path: Path, browser: Browser, theme: str
+) -> None:
+    mail = make_mail(tmp_path / "2021-2", theme, IMAGES)
+    for width in (700, 375):
+        page = open_mail(browser, mail.html, width)
+        names = ("The first further picture", "The second further picture", "A panorama", "The last picture")
+        boxes = [page.get_by_alt_text(name).bounding_box() for name in names]
+        first, second, wide, last = (box or {} for box in boxes)
+        assert (first["y"] == second["y"]) is (width == 700)
+        assert wide["y"] > second["y"]
+        assert last["y"] > wide["y"]
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.close()
+
+
+def test_further_pictures_have_widths_for_outlook_and_captions(tmp_path: Path, theme: str) -> None:
+    mail = make_mail(tmp_path / "2021-2", theme, IMAGES)
+    tokens = load_theme(theme)
+    half = (tokens.content - tokens.spacing.column) // 2
+    pictures = lxml_html.document_fromstring(mail.html).xpath("//td[contains(@class, 'gy')]/img")
+    assert [int(picture.get("width")) for picture in pictures] == [half, half, tokens.content, half]
+    assert "A caption A credit" in pictures[0].getparent().text_content()
+
+
+def test_a_mail_without_them_has_no_rules_for_them(tmp_path: Path, theme: str) -> None:
+    assert ".gy" not in make_mail(tmp_path / "2021-2", theme, "").html
