@@ -28,6 +28,7 @@ from editions.imports.output.edition_files import (
 from editions.imports.output.image_store import ImageStore
 from editions.imports.output.letter import extract_letter, is_letter
 from editions.imports.source_document import SourceDocument, SourceImage
+from editions.imports.web_page.reader import read_web_page
 from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from locales.languages import canonical_language
@@ -36,7 +37,11 @@ _MAX_STORIES = 999
 _NUMBER_STEP = 10
 _MAX_PORTRAIT_RATIO = 1.5
 
-_READERS = {FileFormat.docx: read_docx, FileFormat.odt: read_odt}
+_READERS = {
+    FileFormat.docx: read_docx,
+    FileFormat.odt: read_odt,
+    FileFormat.web_page: read_web_page,
+}
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from editions.checks.disabled_checks import (
     merge_disabled_results,
     validate_disabled_checks,
 )
+from editions.checks.repeated_subject import find_repeated_subjects
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
@@ -100,7 +101,7 @@ def run_preflight(
         problems.append(_template_problem(error))
     except BuildError as error:
         problems.append(_problem("message-header", str(error)))
-    problems += check_mails(mails, source)
+    problems += [*check_mails(mails, source), *find_repeated_subjects(workspace.editions, slug)]
     sendable = compiled if inspection.edition else ()
     report = _build_report(slug, inspection, source, sendable, mails, problems)
     return replace(report, launch_problems=launch_problems)

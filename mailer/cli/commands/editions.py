@@ -244,7 +244,7 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 def import_(
     context: CliContext, file: Path, slug: str, language: str, stories_at: int | None, as_json: bool
 ) -> None:
-    """Turn a document into an edition, from Word (.docx) or LibreOffice (.odt).
+    """Turn a document into an edition, from Word, LibreOffice or a saved page.
 
     Stories begin at headings; in a document without headings, at titles in bold or larger type. Pictures,
     tables, lists, links and notes are kept. Anything that could not be kept is listed with its place in the
