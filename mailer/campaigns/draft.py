@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, select, update
 from sqlmodel import col
 
+from mailer.campaigns.correction_record import store_correction
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.models import Campaign, CampaignContent, CampaignState, InDoubtPolicy
 from mailer.dispatch.deliveries.transitions import change_campaign_state
@@ -22,7 +23,12 @@ def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
 
     A draft that was tested stays tested if it has the same content. The caller holds the edition's launch
     lock, and commits.
+
+    Raises:
+        CorrectionConflictError: it sends a correction, and another one has taken its name.
     """
+    if plan.correction is not None:
+        store_correction(connection, plan.correction, now)
     return _write(connection, plan, now, segment=plan.segment.text)
 
 

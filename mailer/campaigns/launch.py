@@ -13,7 +13,7 @@ from mailer.campaigns.approval import find_approval, find_approval_fault
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
 from mailer.campaigns.draft import write_draft
-from mailer.campaigns.plan import Plan
+from mailer.campaigns.plan import ALREADY_SENT, Plan
 from mailer.campaigns.tested_content import find_test
 from mailer.database.models import (
     Campaign,
@@ -313,7 +313,7 @@ def find_or_create_campaign(
         fault := find_approval_fault(workspace.settings, plan, approval, launched_by=by)
     ):
         raise LaunchRefusedError(fault)
-    if workspace.settings.campaigns.require_test:
+    if workspace.settings.campaigns.require_test and plan.correction is None:
         _require_test(connection, plan)
     if approval is not None and approval.holds:
         return approval.campaign_id
@@ -365,11 +365,7 @@ def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> 
 
 def _explain_empty_audience(plan: Plan) -> str:
     left_out = ", ".join(f"{number} {reason}" for reason, number in plan.left_out.items())
-    hint = (
-        " Add --again to send it to readers who already have it."
-        if "already have this edition" in plan.left_out
-        else ""
-    )
+    hint = " Add --again to send it to readers who already have it." if ALREADY_SENT in plan.left_out else ""
     return (
         f"Nobody in the segment {plan.segment_label!r} would get {plan.edition}"
         f"{f' (left out: {left_out})' if left_out else ''}. "

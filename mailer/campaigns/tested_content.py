@@ -10,6 +10,7 @@ from sqlmodel import Session, col
 
 from editions.errors import EditionError
 from mailer.campaigns.content_changes import list_content_changes
+from mailer.campaigns.correction_record import SEPARATOR
 from mailer.campaigns.current_content import compile_content, digest_content
 from mailer.database.models import Campaign, CampaignContent, CampaignState, SentTest
 from mailer.errors import ConfigurationError, TemplateError
@@ -115,7 +116,8 @@ def check_test(session: Session, workspace: Workspace, campaign_id: int) -> Camp
         changes = _list_changes(connection, workspace, campaign_id, row.edition, row.content_digest)
         test = test and replace(test, changes=changes)
         state = CampaignState.tested if test and test.holds else CampaignState.draft
-    ahead = state in _NOT_LAUNCHED and not (test and test.holds)
+    # A correction is urgent and short, and no command tests one.
+    ahead = state in _NOT_LAUNCHED and SEPARATOR not in row.edition and not (test and test.holds)
     return CampaignTest(state=state, test=test, test_ahead=ahead)
 
 

@@ -67,10 +67,10 @@ def print_variants(plan: Plan) -> None:
 
 
 def print_test(context: CliContext, plan: Plan, test: ContentTest | None) -> None:
-    """Print whether the content of ``plan`` was tested, and how to test it."""
+    """Print whether the content of ``plan`` was tested, and how to test it. Corrections are not tested."""
     if test is not None:
         emit(f"  {test}")
-    elif not plan.errors:
+    elif not plan.errors and plan.correction is None:
         emit("  not tested yet")
         command = context.command_line("send", plan.edition, "--test", "ADDRESS")
         say(f"To send it to a colleague first: {command}")
@@ -86,7 +86,7 @@ def print_approval(workspace: Workspace, plan: Plan, approval: Approval | None) 
     if is_required and approval is None:
         emit("  not approved")
     if is_required and (approval is None or not approval.holds):
-        command = approve_command(plan.edition, plan.segment.text, again=plan.again)
+        command = approve_command(plan)
         say(f"It must be approved before it can be sent: `{command}`.")
 
 

@@ -42,7 +42,7 @@ def list_(context: CliContext, as_json: bool) -> None:
         (
             summary.id,
             _describe_date(summary),
-            summary.edition,
+            summary.edition_label,
             shorten(summary.subject or summary.title, _MAX_SUBJECT),
             shorten(_describe_segment(summary), _MAX_SEGMENT),
             f"{summary.counts.audience:,}" if summary.launched_at else "",
@@ -125,7 +125,7 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     emit(
         columns(
             [
-                ("edition", summary.edition),
+                ("edition", summary.edition_label),
                 ("subject", summary.subject),
                 ("segment", _describe_segment(summary)),
                 ("state", summary.state),

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -186,9 +186,11 @@ def send(
     if confirm and start is not None:
         _schedule(context, workspace, plan, start, terms, as_json=as_json)
     elif confirm:
-        _send(context, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
+        launch_and_send(context, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
     else:
-        _preview(context, workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json)
+        preview_plan(
+            context, workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json
+        )
 
 
 @click.command()
@@ -225,7 +227,7 @@ def resume(
     )
 
 
-def _preview(
+def preview_plan(
     context: CliContext,
     workspace: Workspace,
     plan: Plan,
@@ -233,7 +235,9 @@ def _preview(
     addresses: tuple[str, ...],
     open_browser: bool,
     as_json: bool,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
+    """Write the messages of a plan to the outbox and print what it comes to; ``more`` is for the JSON."""
     from mailer.campaigns.approval import find_approval
     from mailer.campaigns.outbox import write_outbox
     from mailer.campaigns.tested_content import find_test
@@ -249,7 +253,7 @@ def _preview(
     if as_json:
         known = {"approval": approval and approval.as_dict(), "test": test and test.as_dict()}
         files = [str(path) for path in outbox.files]
-        emit_json({**plan.as_dict(), **known, "preview": True, "outbox": files})
+        emit_json({**plan.as_dict(), **(more or {}), **known, "preview": True, "outbox": files})
     else:
         tell_plan(plan)
         print_variants(plan)
@@ -261,7 +265,7 @@ def _preview(
             click.launch(page.as_uri())
 
 
-def _send(
+def launch_and_send(
     context: CliContext,
     workspace: Workspace,
     plan: Plan,
@@ -271,6 +275,7 @@ def _send(
     detach: bool,
     as_json: bool,
 ) -> None:
+    """Launch the campaign of a plan, or continue it, and send it here or leave it to the workers."""
     from mailer.campaigns.launch import launch_or_continue
 
     with _durable_engine(workspace) as engine:

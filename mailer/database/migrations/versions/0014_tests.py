@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0013_tests"
-down_revision = "0012_network_rank"
+revision = "0014_tests"
+down_revision = "0013_correction"
 branch_labels = None
 depends_on = None
 
