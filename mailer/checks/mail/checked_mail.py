@@ -18,7 +18,9 @@ class Mail:
     is the whole message in bytes with CRLF, or None if none was built; then its headers are not checked.
     ``images`` are the pictures, by the last part of their address. ``variant`` names the variant in messages.
     Addresses that start with ``base_url`` are our own pages: they may be on this machine while the program is
-    being tried out. ``words_language`` is the language of the fixed phrases, empty if unknown.
+    being tried out. ``words_language`` is the language of the fixed phrases, empty if unknown. ``written``
+    is the template code that authors wrote, which nothing processes, as
+    :func:`~mailer.checks.rules.unprocessed_markup.find_written_code` finds it.
     """
 
     language: str
@@ -35,6 +37,7 @@ class Mail:
     images: Mapping[str, PreparedImage] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     variant: str = ""
     words_language: str = ""
+    written: frozenset[str] = frozenset()
     unsubscribe_url: str = MergeTag.unsubscribe_url.placeholder
     preferences_url: str = MergeTag.preferences_url.placeholder
 

@@ -61,6 +61,7 @@ class StoryView:
     title_html: Annotated[Markup, Help("The same as markup.")]
     body: Annotated[str, Help("Its text.")]
     body_html: Annotated[Markup, Help("The same as markup: paragraphs, lists and tables.")]
+    wide: Annotated[bool, Help("Whether it has a table that does not fit beside a picture.")] = False
     where: Annotated[str, Help('The names of its countries, "Japan · Mongolia"; may be empty.')]
     where_html: Annotated[Markup, Help("The same as markup.")]
     date: Annotated[str, Help('Its date as written by the author, "24 October"; may be empty.')]
@@ -167,7 +168,8 @@ class Page:
         tuple[str, ...],
         Help(
             "What only some emails contain, and what only then needs rules in the style sheets: "
-            "`gallery` for further pictures."
+            "`gallery` for further pictures, `notes` for footnotes, `table` for tables, `wide-table` for "
+            "those that do not fit a phone."
         ),
     ] = ()
     merge_tag: Annotated[MergeTags, Help("The merge tags, filled in for each reader.")]

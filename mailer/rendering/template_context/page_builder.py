@@ -73,6 +73,7 @@ class PageBuilder:
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
         accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
         views = tuple(map(self._build_section, sections, accents))
+        letter = self._build_letter(edition.letter) if edition.letter else None
         return Page(
             language=self.language,
             direction=text_direction(self.language),
@@ -98,14 +99,14 @@ class PageBuilder:
                 )
             ),
             logo=self._build_logo(self.logo) if self.logo else None,
-            letter=self._build_letter(edition.letter) if edition.letter else None,
+            letter=letter,
             sections=views,
             follow=tuple(map(self._build_follow, edition.follow)),
             words=self.phrases,
             words_lang=language_attributes(self._phrase_language(self.language), self.language),
             theme=self.theme,
             accents=accents,
-            parts=find_parts(views),
+            parts=find_parts(letter, views),
             merge_tag=MergeTags(**{tag.name: tag.placeholder for tag in MergeTag}),
             whole=True,
         )
@@ -184,6 +185,7 @@ class PageBuilder:
             title_html=self._mark_text(text.title, text.language),
             body=text.text,
             body_html=_trusted(text.html),
+            wide=text.has_wide_table,
             where=where,
             where_html=embed_html(self._mark_text(where), self.language, text.language),
             date=text.date or story.date,
