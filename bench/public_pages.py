@@ -289,7 +289,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         "--short-readers",
         type=int,
         default=SHORT_READERS,
-        help=f"readers of the campaign beside silent visitors, sent six times (default: {SHORT_READERS:,})",
+        help=f"readers of the campaign beside silent visitors, sent nine times (default: {SHORT_READERS:,})",
     )
     parser.add_argument("--dir", type=Path, help="folder for the workspace; the speed of its disk matters")
     options = parser.parse_args(arguments)

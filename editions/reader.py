@@ -21,6 +21,7 @@ from editions.errors import EditionError
 from editions.images.used import read_used_images
 from editions.markdown.renderer import LETTER_HEADING_LEVEL, STORY_HEADING_LEVEL
 from editions.model import Edition
+from editions.partial_edition import assemble_partial_edition
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument, Document, read_document
 from editions.source.edition_documents import EditionDocuments, StoryDocuments
@@ -34,12 +35,14 @@ H = TypeVar("H", bound=BaseModel)
 class Inspection:
     """The result of reading: all problems, by file and line, and the edition if none of them is an error.
 
+    ``partial`` is what can be compiled of an edition with errors, for checks of its mail; it is never sent.
     ``disabled_checks`` are those that the edition switches off; ``disabled_results`` are those of them that
     check files, with the problems that do not count.
     """
 
     edition: Edition | None
     problems: tuple[Problem, ...]
+    partial: Edition | None = None
     disabled_checks: tuple[DisabledCheck, ...] = ()
     disabled_results: tuple[DisabledCheckResult, ...] = ()
 
@@ -65,6 +68,11 @@ def inspect_edition(folder: Path, *, sectors: Collection[str]) -> Inspection:
     return Inspection(
         edition=assemble_edition(folder, contents.slug, documents, images) if usable else None,
         problems=tuple(problems),
+        partial=None
+        if usable
+        else assemble_partial_edition(
+            folder, contents.slug, documents, images, problems=problems, sectors=sectors
+        ),
         disabled_checks=disabled,
         disabled_results=disabled_results,
     )

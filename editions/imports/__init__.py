@@ -4,6 +4,7 @@
 
     file_formats      tell what the file is by its content
     docx              open a .docx within limits, reduce it to what mammoth can carry, convert it to HTML
+    odt               open an .odt within the same limits, and convert it to HTML
     source_document   the document as every reader of a format hands it on: HTML, pictures, properties
     html              split it into chapters (one for each Heading 1), and clean each of them
     document          the whole way from a document to clean chapters

@@ -24,6 +24,17 @@ _OTHER_PARTS = (
     ("xl/workbook.xml", f"a zip file without a Word document, but with an Excel workbook. {_AS_DOCX}"),
     ("ppt/presentation.xml", "a PowerPoint presentation. Copy its text into Word and import that."),
 )
+_MAX_KIND_BYTES = 100
+_ODT_KINDS = frozenset(
+    f"application/vnd.oasis.opendocument.text{kind}" for kind in ("", "-template", "-web", "-master")
+)
+_OTHER_KINDS = {
+    "application/vnd.oasis.opendocument.spreadsheet": "this is an OpenDocument spreadsheet. Copy its text "
+    "into a text document and import that.",
+    "application/vnd.oasis.opendocument.presentation": "this is an OpenDocument presentation. Copy its text "
+    "into a text document and import that.",
+    "application/epub+zip": "this is an e-book (EPUB). Import the document it was made from.",
+}
 _NOT_A_DOCUMENT = (
     "this is not a Word document, and not an OpenDocument text or a web page either. "
     "Open it in the program it was made with, save it as .docx and import that."
@@ -35,6 +46,9 @@ class FileFormat(StrEnum):
 
     docx = "docx"
     """A Word document, from Word, Google Docs, Pages or LibreOffice."""
+
+    odt = "odt"
+    """An OpenDocument text, from LibreOffice, Google Docs or Word."""
 
 
 def detect_format(path: Path) -> FileFormat:
@@ -64,15 +78,23 @@ def _detect_zip_format(path: Path) -> FileFormat:
     try:
         with zipfile.ZipFile(path) as archive:
             parts = frozenset(archive.namelist())
+            kind = _read_mimetype(archive) if "mimetype" in parts else ""
     except ZIP_ERRORS:
         # The reader says what is damaged.
         return FileFormat.docx
     for part, what in _OTHER_PARTS:
         if part in parts:
             _reject(path, f"this is {what}")
-    if "mimetype" in parts:
-        _reject(path, f"this is an OpenDocument text. {_AS_DOCX}")
+    if kind in _ODT_KINDS or (not kind and {"content.xml", "META-INF/manifest.xml"} <= parts):
+        return FileFormat.odt
+    if kind:
+        _reject(path, _OTHER_KINDS.get(kind, f"this is a file of the kind {kind!r}. {_AS_DOCX}"))
     return FileFormat.docx
+
+
+def _read_mimetype(archive: zipfile.ZipFile) -> str:
+    with archive.open("mimetype") as part:
+        return part.read(_MAX_KIND_BYTES).decode("ascii", "replace").strip()
 
 
 def _reject_ole(path: Path, data: bytes) -> None:

@@ -1,6 +1,5 @@
 """Importing a document as an edition, with a list of what could not be kept."""
 
-import re
 import shlex
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
@@ -8,13 +7,15 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from editions.checks.content import is_file_name
 from editions.images.prepare import measure_image
-from editions.imports.document import DocumentContent, read_content
+from editions.imports.alt_text import choose_alt
+from editions.imports.document import DocumentContent, read_content, title_from_name
 from editions.imports.docx.reader import read_docx
 from editions.imports.file_formats import FileFormat, detect_format
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import split_double_at
+from editions.imports.html.story_starts import StoryStarts
+from editions.imports.odt.reader import read_odt
 from editions.imports.omissions import BEFORE_HEADING, Omission, OmissionLog, quote
 from editions.imports.output.edition_files import (
     EditionDetails,
@@ -26,7 +27,7 @@ from editions.imports.output.edition_files import (
 )
 from editions.imports.output.image_store import ImageStore
 from editions.imports.output.letter import extract_letter, is_letter
-from editions.imports.source_document import SourceDocument
+from editions.imports.source_document import SourceDocument, SourceImage
 from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
 from editions.source.folder import EDITION_FILE, IMAGES_FOLDER, STORIES_FOLDER
 from locales.languages import canonical_language
@@ -34,13 +35,8 @@ from locales.languages import canonical_language
 _MAX_STORIES = 999
 _NUMBER_STEP = 10
 _MAX_PORTRAIT_RATIO = 1.5
-# Word describes pictures automatically and says so; such a guess must not pass as a description.
-_AUTOMATIC_ALT = re.compile(
-    r"description (automatically generated|generated automatically)|自动生成", re.IGNORECASE
-)
 
-
-_READERS = {FileFormat.docx: read_docx}
+_READERS = {FileFormat.docx: read_docx, FileFormat.odt: read_odt}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,6 +47,7 @@ class ImportedEdition:
     slug: str
     folder: Path
     title: str
+    starts: StoryStarts
     stories: tuple[str, ...]
     images: tuple[str, ...]
     omissions: tuple[Omission, ...]
@@ -60,9 +57,12 @@ class ImportedEdition:
         return {
             "edition": self.slug,
             "folder": str(self.folder),
+            "stories_begin": {"at": str(self.starts.rule), "level": self.starts.level or None},
             "stories": list(self.stories),
             "images": list(self.images),
-            "left_behind": [{"where": left.where, "what": left.what} for left in self.omissions],
+            "left_behind": [
+                {"where": left.where, "what": left.what, "words": left.words} for left in self.omissions
+            ],
         }
 
 
@@ -73,15 +73,18 @@ def import_document(
     slug: str = "",
     language: str = "",
     sectors: Collection[str] = (),
+    stories_at: int = 0,
     today: date,
 ) -> ImportedEdition:
     """Make the edition ``slug`` in the folder ``editions`` from the document at ``path``.
 
     Without ``slug`` it is named after the file; without ``language`` the language is detected. ``sectors``
-    are those a story may have.
+    are those a story may have. Stories begin at headings of the level ``stories_at``; where it is 0, where
+    the document shows it.
 
     Raises:
-        DocumentError: it is of no format in :class:`FileFormat`, damaged or dangerous, or has no Heading 1.
+        DocumentError: it is of no format in :class:`FileFormat`, damaged, dangerous or empty, or no story
+            begins at ``stories_at``.
         NewEditionError: there is an edition of that name.
         OSError: the file cannot be read, or the folder not written.
     """
@@ -92,7 +95,7 @@ def import_document(
         create_edition_folder(editions, slug, advice=advice) as new_folder,
         _open_document(path, omissions) as source,
     ):
-        content = read_content(source, omissions)
+        content = read_content(source, omissions, level=stories_at)
         details = _edition_details(path, slug, content, language, today)
         writer = _EditionWriter(
             new_folder, ImageStore(new_folder / IMAGES_FOLDER, omissions), content, omissions
@@ -104,6 +107,7 @@ def import_document(
         slug=slug,
         folder=editions / slug,
         title=details.title,
+        starts=content.starts,
         stories=tuple(writer.stories),
         images=images,
         omissions=omissions.list_omissions(),
@@ -119,7 +123,7 @@ def _edition_details(
 ) -> EditionDetails:
     """The edition's details, from the document's title and properties and today's date."""
     language = canonical_language(language) or content.language
-    title = content.title or split_double_at(" ".join(path.stem.replace("_", " ").split()))
+    title = content.title or title_from_name(path.name)
     titles = [story.title for story in content.stories]
     subject = choose_subject(title, titles)
     return EditionDetails(
@@ -153,7 +157,7 @@ class _EditionWriter:
         letter = extract_letter(body) if is_letter(body) else None
         portrait = self._choose_image(body.images, fits=self._is_portrait if letter else lambda _: False)
         if letter is None and (text := body.plain_text()):
-            self._omissions.add(f"text too short for a letter:{quote(text)}")
+            self._omissions.add(f"text too short for a letter:{quote(text)}", words=text)
         self._write(EDITION_FILE, format_edition_file(details, letter, portrait))
 
     def write_stories(self, *, language: str, sectors: Collection[str]) -> None:
@@ -165,7 +169,7 @@ class _EditionWriter:
             slug = _choose_slug(story, taken)
             name = f"{STORIES_FOLDER}/{number * step:03d}-{slug}.md"
             picture = self._choose_image(story.images, fits=lambda _: True)
-            text = format_story_file(story.title, story.blocks, picture, sectors=sectors, language=language)
+            text = format_story_file(story, picture, sectors=sectors, language=language)
             self._write(name, text)
             self.stories.append(name)
 
@@ -179,7 +183,7 @@ class _EditionWriter:
             picture = self._content.images[figure.number]
             file = self._image_store.save(picture)
             if file and placed is None and fits(file):
-                placed = UsedImage(file=file, alt=_choose_alt(picture.alt, figure), caption=figure.caption)
+                placed = UsedImage(file=file, alt=_choose_alt(picture, figure), caption=figure.caption)
             elif file:
                 self._omissions.add(
                     f"a picture, kept as {IMAGES_FOLDER}/{file}{quote(figure.caption or picture.alt)}: "
@@ -207,8 +211,5 @@ def _choose_slug(story: CleanChapter, taken: set[str]) -> str:
     return slug
 
 
-def _choose_alt(alt: str, image: ChapterImage) -> str:
-    """Word's alt text, if a person wrote it and it is not a file name or the caption."""
-    text = split_double_at(_AUTOMATIC_ALT.sub("", alt).strip(" .\n"))
-    useless = is_file_name(text) or text.casefold() == image.caption.casefold() or _AUTOMATIC_ALT.search(alt)
-    return "" if useless else text
+def _choose_alt(picture: SourceImage, figure: ChapterImage) -> str:
+    return split_double_at(choose_alt(picture.alt, figure.caption))

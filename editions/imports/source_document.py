@@ -6,6 +6,9 @@ The ``<body>`` of a :class:`SourceDocument` has, besides ordinary blocks, tables
 - ``<img src="3">`` for the picture with that number in ``images``,
 - ``<sup><a href="#x">`` for the mark of a note, and as last blocks lists of ``<li id="x">`` for the notes,
 - ``<a id="item-5">`` at the beginning of a list item whose list begins there with 5,
+- ``data-size="140"`` on a paragraph in type of 140 % of the size most of the text has, and ``data-bold`` on
+  one that is all bold, by which titles are found where there are no headings,
+- ``align`` with ``right`` or ``center`` on a table's cell that is not at the left,
 
 and no scripts, styles or addresses that anything would fetch.
 """
@@ -17,6 +20,12 @@ from lxml import etree
 
 ITEM_BOOKMARK = "item-"
 """The beginning of a list item's bookmark, before its number."""
+
+SIZE_ATTRIBUTE = "data-size"
+"""On a paragraph: the size of its type, in percent of that of most of the text."""
+
+BOLD_ATTRIBUTE = "data-bold"
+"""On a paragraph: all of it is bold, by its style or otherwise."""
 
 NO_CROP = (0.0, 0.0, 0.0, 0.0)
 MAX_IMAGE_BYTES = 20_000_000

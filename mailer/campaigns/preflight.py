@@ -1,11 +1,9 @@
 """Check an edition before sending: read its files, build its mails, and collect every problem."""
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from functools import partial
-from pathlib import Path
 
 from editions.checks.disabled_checks import (
     DisabledCheckResult,
@@ -13,12 +11,13 @@ from editions.checks.disabled_checks import (
     merge_disabled_results,
     validate_disabled_checks,
 )
+from editions.checks.repeated_subject import find_repeated_subjects
 from editions.model import Edition
 from editions.problem import Level, Problem
 from editions.reader import Inspection, inspect_edition
 from editions.sections import arrange_sections
 from editions.skeleton.example_remains import find_example_remains
-from editions.source.folder import EDITION_FILE, STORIES_FOLDER
+from editions.source.folder import EDITION_FILE
 from locales.languages import language_name, text_direction
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import find_database_problem, find_variants, list_cohorts
@@ -29,6 +28,7 @@ from mailer.checks.registry import CHECKS
 from mailer.checks.rules.links import list_links
 from mailer.checks.rules.unprocessed_markup import find_written_code
 from mailer.checks.runner import check_mails
+from mailer.checks.source_lines import SourceLines
 from mailer.database.engine import open_session
 from mailer.errors import BuildError, MjmlError, TemplateError
 from mailer.rendering.body.variants import Variant
@@ -48,8 +48,9 @@ from subscribers.segments.segment import eligible
 class PreflightReport:
     """An edition with all its problems, sorted by place, and the compiled mail in each of its languages.
 
-    ``edition`` is None if its files could not be read at all; ``compiled`` is empty if they contain errors.
-    ``mails`` are the mails that were checked: each variant in each language. ``switched_off`` are the
+    ``edition`` is None and ``compiled`` is empty if its files contain errors. ``source`` are the files.
+    ``mails`` are the mails that were checked: each variant in each language, or with errors what can be made
+    of the rest, which is never sent. ``switched_off`` are the
     checks the edition has switched off, with the reason and the problems they would have reported.
     ``launch_problems`` are not in ``problems``: they do not matter while an edition is written or previewed,
     but with any of them no campaign is launched.
@@ -57,6 +58,7 @@ class PreflightReport:
 
     slug: str
     edition: Edition | None
+    source: SourceLines
     compiled: tuple[CompiledEdition, ...]
     problems: tuple[Problem, ...]
     switched_off: tuple[DisabledCheckResult, ...] = ()
@@ -82,21 +84,27 @@ def run_preflight(
         ConfigurationError: there is no such edition. Faulty content does not raise: it is reported in
             ``problems``.
     """
-    inspection = inspect_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
+    folder = workspace.edition_folder(slug)
+    source = SourceLines(folder)
+    inspection = inspect_edition(folder, sectors=workspace.settings.sectors)
     launch_problems = find_launch_problems(workspace, slug)
-    if inspection.edition is None:
-        return replace(_build_report(slug, inspection, (), (), ()), launch_problems=launch_problems)
-    compiled, problems = _compile(workspace, inspection.edition)
+    # With errors in its files, what can be compiled is checked all the same, so that one run tells all.
+    edition = inspection.edition or inspection.partial
+    if edition is None:
+        return replace(_build_report(slug, inspection, source, (), (), ()), launch_problems=launch_problems)
+    compiled, problems = _compile(workspace, edition)
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
     try:
-        mails = _make_mails(workspace, inspection.edition, compiled, variants)
-        problems += _find_untranslated_sectors(workspace, inspection.edition)
+        mails = _make_mails(workspace, edition, compiled, variants)
+        problems += _find_untranslated_sectors(workspace, edition)
     except TemplateError as error:
         problems.append(_template_problem(error))
     except BuildError as error:
         problems.append(_problem("message-header", str(error)))
-    report = _build_report(slug, inspection, compiled, mails, [*problems, *check_mails(mails)])
+    problems += [*check_mails(mails, source), *find_repeated_subjects(workspace.editions, slug)]
+    sendable = compiled if inspection.edition else ()
+    report = _build_report(slug, inspection, source, sendable, mails, problems)
     return replace(report, launch_problems=launch_problems)
 
 
@@ -195,20 +203,24 @@ def _make_mails(
 def _build_report(
     slug: str,
     inspection: Inspection,
+    source: SourceLines,
     compiled: Sequence[CompiledEdition],
     mails: Sequence[Mail],
     found: Sequence[Problem],
 ) -> PreflightReport:
     """Combine all problems. A problem found in a file is not reported again for the mail made from it."""
     switched_off = (problem for off in inspection.disabled_results for problem in off.problems)
-    told = {problem.code for problem in (*inspection.problems, *switched_off)}
+    told = {(problem.code, problem.path) for problem in (*inspection.problems, *switched_off)}
     counting, off = apply_disabled_checks(
-        [problem for problem in found if problem.code not in told], inspection.disabled_checks, CHECKS
+        [problem for problem in found if (problem.code, problem.path) not in told],
+        inspection.disabled_checks,
+        CHECKS,
     )
     faults = validate_disabled_checks(inspection.disabled_checks, CHECKS)
     return PreflightReport(
         slug=slug,
         edition=inspection.edition,
+        source=source,
         compiled=tuple(compiled),
         problems=tuple(sorted({*inspection.problems, *counting, *faults})),
         switched_off=merge_disabled_results([inspection.disabled_results, off]),
@@ -225,6 +237,7 @@ def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, t
         BuildError: no message can be made of this edition.
     """
     assembled, full = compiled.assemble(variant), variant == compiled.full_variant
+    html_stories, text_stories = compiled.locate_stories(variant)
     message = (
         build_message(compiled, anonymous_reader(settings), settings, now=datetime.now(UTC)) if full else None
     )
@@ -242,6 +255,8 @@ def make_mail(compiled: CompiledEdition, variant: Variant, settings: Settings, t
         message=message,
         images={image.name: image for image in compiled.images},
         variant=_name_variant(variant, full=full),
+        html_stories=html_stories,
+        text_stories=text_stories,
     )
 
 
@@ -277,26 +292,8 @@ def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
 
     For an address that comes from a template, that is the first line of edition.md.
     """
-    edition = report.edition
-    if edition is None:
-        return {}
     links = dict.fromkeys(link for mail in report.mails for link in list_links(ParsedMail(mail)))
-    written = list(_list_source_lines(edition.folder))
-    return {link: _find_line(link, written) for link in links}
-
-
-def _list_source_lines(folder: Path) -> Iterator[tuple[str, int, str]]:
-    """The file, line number and text of every line of the edition's source files."""
-    for path in sorted([*(folder / STORIES_FOLDER).glob("*.md"), *folder.glob("*.md")]):
-        name = path.relative_to(folder).as_posix()
-        lines = path.read_text(encoding="utf-8").splitlines()
-        yield from ((name, number, line) for number, line in enumerate(lines, start=1))
-
-
-def _find_line(link: str, lines: Sequence[tuple[str, int, str]]) -> tuple[str, int]:
-    # Do not match a longer address: https://e.org/about also contains https://e.org/a.
-    whole = re.compile(rf"{re.escape(link)}(?![\w/?#&=%~-])")
-    return next(((name, number) for name, number, line in lines if whole.search(line)), (EDITION_FILE, 1))
+    return {link: report.source.locate_link(link) for link in links}
 
 
 def _template_problem(error: TemplateError) -> Problem:

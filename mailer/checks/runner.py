@@ -1,9 +1,9 @@
 """Runs all checks on emails, and reports once what several emails have in common."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from editions.problem import Problem
-from editions.source.folder import EDITION_FILE
 from mailer.checks.finding import Finding
 from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -12,6 +12,7 @@ from mailer.checks.rules import (
     body_parts,
     client_support,
     contrast,
+    first_words,
     head,
     language,
     legibility,
@@ -23,6 +24,7 @@ from mailer.checks.rules import (
     structure,
     unprocessed_markup,
 )
+from mailer.checks.source_lines import UNKNOWN_LINE, SourceLine, SourceLines
 
 _RULES: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
     language.check_language,
@@ -54,6 +56,7 @@ _RULES: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
     client_support.check_support,
     links.check_targets,
     body_parts.check_preheader,
+    first_words.check_first_words,
     body_parts.check_text_part,
     body_parts.check_unsubscribe_links,
     message_headers.check_headers,
@@ -64,8 +67,14 @@ _RULES: Sequence[Callable[[ParsedMail], Iterator[Finding]]] = (
 network."""
 
 
-def check_mails(mails: Iterable[Mail]) -> list[Problem]:
-    """All errors and warnings in any of ``mails``, the distinct emails of one edition.
+# Tells a theme of another program. What a writer wrote is for the checks of the files, and may be in code.
+_THEME_CODES = frozenset({"merge-left"})
+_MAX_OTHER_LINES = 3
+
+
+def check_mails(mails: Iterable[Mail], source: SourceLines | None = None) -> list[Problem]:
+    """All errors and warnings in any of ``mails``, the distinct emails of one edition, with the file and line
+    of ``source`` that each comes from.
 
     What several of them have in common is one problem, which states which ones or how many.
     """
@@ -73,32 +82,65 @@ def check_mails(mails: Iterable[Mail]) -> list[Problem]:
     merged: dict[tuple[str, str], list[tuple[Mail, Finding]]] = {}
     for mail in seen:
         for finding in run_checks(mail):
-            merged.setdefault((finding.code, finding.key), []).append((mail, finding))
-    return sorted(_merge_findings(occurrences, seen) for occurrences in merged.values())
+            if not (source and _is_written(finding, source)):
+                merged.setdefault((finding.code, finding.key), []).append((mail, finding))
+    return sorted(_merge_findings(occurrences, seen, source) for occurrences in merged.values())
 
 
 def run_checks(mail: Mail) -> list[Finding]:
-    """Every finding of every check for one email, without duplicates."""
+    """Every finding of every check for one email, without duplicates: the same in several places is one."""
     parsed = ParsedMail(mail)
     faults: dict[tuple[str, str], Finding] = {}
     for question in _RULES:
         for finding in question(parsed):
-            faults.setdefault((finding.code, finding.key), finding)
+            first = faults.setdefault((finding.code, finding.key), finding)
+            if first is not finding:
+                places = (*first.places, *finding.places)
+                faults[finding.code, finding.key] = replace(first, places=places)
     return list(faults.values())
 
 
-def _merge_findings(occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence[Mail]) -> Problem:
+def _is_written(finding: Finding, source: SourceLines) -> bool:
+    texts = (text for place in finding.places for text in place.texts)
+    return finding.code in _THEME_CODES and any(map(source.contains, texts))
+
+
+def _merge_findings(
+    occurrences: Sequence[tuple[Mail, Finding]], mails: Sequence[Mail], source: SourceLines | None
+) -> Problem:
     """One problem for the same finding in several emails, in the words of the heaviest."""
     worst, finding = max(occurrences, key=lambda occurrence: occurrence[1].weight)
     where = _describe_scope([mail for mail, _ in occurrences], worst, mails)
+    lines = _list_lines([(worst, finding), *occurrences], source) if source else []
+    first, *others = lines or [UNKNOWN_LINE]
     return Problem(
-        path=EDITION_FILE,
-        line=1,
+        path=first.path,
+        line=first.line,
         level=CHECKS[finding.code].level,
         code=finding.code,
         # Always one line, whatever was in an attribute quoted in it.
-        message=" ".join(f"{where}{finding.message}".split()),
+        message=" ".join(f"{where}{finding.message}{_describe_others(others)}".split()),
     )
+
+
+def _list_lines(occurrences: Iterable[tuple[Mail, Finding]], source: SourceLines) -> list[SourceLine]:
+    """The lines that a finding comes from, in the order of ``occurrences``."""
+    lines = dict.fromkeys(
+        source.locate(place, mail.language) for mail, finding in occurrences for place in finding.places
+    )
+    return [line for line in lines if line != UNKNOWN_LINE]
+
+
+def _describe_others(others: Sequence[SourceLine]) -> str:
+    """The end of a message, if the same was found on other lines too."""
+    if not others:
+        return ""
+    shown = [f"{path}:{line}" for path, line in others[:_MAX_OTHER_LINES]]
+    if more := len(others) - len(shown):
+        shown.append(f"{more} more {'place' if more == 1 else 'places'}")
+    *most, last = shown
+    named = f"{', '.join(most)} and {last}" if most else last
+    return f" The same at {named}."
 
 
 def _describe_scope(found: Sequence[Mail], worst: Mail, mails: Sequence[Mail]) -> str:

@@ -11,7 +11,14 @@ from typing import Any
 from editions.images.prepare import PreparedImage
 from editions.model import Personalisation
 from mailer.errors import MailerError
-from mailer.rendering.body.assembly import EncodedBody, Selection, join_text, select_fragments
+from mailer.rendering.body.assembly import (
+    EncodedBody,
+    Selection,
+    StorySpan,
+    join_text,
+    locate_stories,
+    select_fragments,
+)
 from mailer.rendering.body.fragments import Parts, parse_fragments
 from mailer.rendering.body.variants import NO_INTERESTS, Interests, StoryFacts, Variant, choose_stories
 
@@ -85,6 +92,14 @@ class CompiledEdition:
         return AssembledMail(
             html=join_text(self.html_parts, selection, markup=True),
             text=join_text(self.text_parts, selection, markup=False),
+        )
+
+    def locate_stories(self, variant: Variant) -> tuple[tuple[StorySpan, ...], tuple[StorySpan, ...]]:
+        """Where the stories are in the HTML and in the text that :meth:`assemble` makes of ``variant``."""
+        selection = self.select(variant)
+        return (
+            locate_stories(self.html_parts, selection, markup=True),
+            locate_stories(self.text_parts, selection, markup=False),
         )
 
     def select(self, variant: Variant) -> Selection:

@@ -174,7 +174,7 @@ class _Importer:
             with read_ahead(reader.read(part)) as chunks:
                 for chunk in chunks:
                     if not done and chunk.is_large and not part.mapping.may_suppress:
-                        self.staging.defer_index()
+                        self.staging.defer_indexes()
                     self._store(chunk, chunks)
                     done = before + chunk.last
                     on_progress(done)
@@ -182,7 +182,7 @@ class _Importer:
             self._end_part(part.member)
 
     def _end_part(self, file: str) -> None:
-        later = self.staging.create_deferred_index()
+        later = self.staging.create_deferred_indexes()
         self.added -= len(later)
         self.duplicates.update(later)
         # A row that is itself a duplicate was the first of its address within its chunk.

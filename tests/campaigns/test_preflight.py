@@ -257,3 +257,22 @@ def test_links_are_found_on_the_line_they_were_written_on(workspace: Workspace, 
         "https://example.org/about": ("stories/010-teachers.md", 7),
         "https://example.org/a": ("stories/010-teachers.md", 7),
     }
+
+
+# --- the edition before -------------------------------------------------------------------------------------
+
+
+def test_a_subject_like_the_last_editions_is_a_warning_that_can_be_switched_off(
+    workspace: Workspace, edition: Path
+) -> None:
+    before = write_edition(workspace.editions, "2025-4")
+    change(before / "edition.md", "date: 2026-03-01", "date: 2025-12-01")
+    (problem,) = run_preflight(workspace, SLUG).problems
+    assert (problem.path, problem.line, problem.code) == ("edition.md", 7, "repeated-subject")
+    assert "repeated-subject" not in {told.code for told in run_preflight(workspace, "2025-4").problems}
+    switch_off(edition, "repeated-subject: our readers know it")
+    examination = run_preflight(workspace, SLUG)
+    assert examination.problems == ()
+    assert [str(off) for off in examination.switched_off] == [
+        "repeated-subject (1 problem): our readers know it"
+    ]

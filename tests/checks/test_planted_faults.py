@@ -22,6 +22,10 @@ LINK = 'href="https://example.org/forum"'
 LOOM = f'<img src="https://news.example.org/media/{PICTURE}" alt="Young people around a loom"'
 IMAGE = 'alt="Young people around a loom" width="200"'
 
+WHY = "You receive this because you are a partner of the office, or asked for it on our pages. " * 3
+WHY_HTML = f'<p>{WHY[:180]} <a href="@@preferences_url@@">Choose what you receive</a></p>' * 2
+WHY_TEXT = f"{WHY}\nChoose what you receive: @@preferences_url@@"
+
 # Code, text in the good mail, text that replaces it, and in which part.
 PLANTED = [
     ("no-language", '<html lang="en"', "<html", "html"),
@@ -134,6 +138,8 @@ PLANTED = [
     ("dead-anchor", 'href="#culture"', 'href="#nature"', "html"),
     ("anchor-without-name", '<!--[if mso]><a name="culture"></a><![endif]-->', "", "html"),
     ("no-preheader", '<div style="display:none', '<p>Welcome</p><div style="display:none', "html"),
+    ("late-content", "<h1 style", f"{WHY_HTML}<h1 style", "html"),
+    ("late-content", "News, autumn 2021\n\n", f"News, autumn 2021\n\n{WHY_TEXT}\n\n", "text"),
     ("no-description", '<meta name="description"', '<meta name="other"', "html"),
     ("no-text", GOOD.text, "  \n", "text"),
     ("text-differs", WORDS, "Eleven wholly unlike sentences stand here instead, unseen elsewhere", "text"),

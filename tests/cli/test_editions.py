@@ -108,7 +108,10 @@ def test_the_answer_of_import_for_programs(workspace: Workspace, document: Path)
     assert answer["edition"] == "autumn-news"
     assert answer["stories"] == ["stories/010-youth-forum.md", "stories/020-clean-water.md"]
     assert len(answer["images"]) == 1
-    assert answer["left_behind"] == [{"where": "in ‘Youth forum’", "what": "a comment by Ann “Really?”"}]
+    assert answer["stories_begin"] == {"at": "heading", "level": 1}
+    assert answer["left_behind"] == [
+        {"where": "in ‘Youth forum’", "what": "a comment by Ann “Really?”", "words": "Really?"}
+    ]
 
 
 def test_import_never_overwrites_and_names_the_command_that_works(
@@ -170,4 +173,4 @@ def test_no_network_is_asked_for_anything(
     )
     result = run(workspace, "import", str(path), "--json")
     # Without its styles no paragraph is a heading, and that is what it says.
-    assert "Heading 1" in result.stderr
+    assert json.loads(result.stdout)["stories_begin"] == {"at": "document", "level": None}

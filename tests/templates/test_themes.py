@@ -76,19 +76,36 @@ def test_every_slice_is_whole_for_browsers_and_for_outlook(compiled: CompiledEdi
         assert find_stray_conditionals(html) == [], one.key
 
 
-def test_outlook_gets_picture_and_words_side_by_side_where_the_theme_sets_them_so(
+def test_outlook_sets_a_long_text_around_its_picture_where_the_theme_has_columns(
     mail: AssembledMail, theme: str
 ) -> None:
     tokens = load_theme(theme)
-    shown, gap, beside = tokens.pictures.shown, tokens.spacing.column, tokens.beside
-    rows = lxml_html.document_fromstring(as_outlook_reads(mail.html)).xpath(
-        f"//tr[td[@width='{shown + gap}'] and td[@width='{beside}']]"
-    )
-    assert len(rows) == (25 if tokens.layout.columns == 2 else 0)
-    for row in rows:
-        picture, words = row.xpath("td")
+    shown, gap = tokens.pictures.shown, tokens.spacing.column
+    outlook = lxml_html.document_fromstring(as_outlook_reads(mail.html))
+    pictures = outlook.xpath(f"//table[@align='left'][tr/td[@width='{shown + gap}']]")
+    assert len(pictures) == (25 if tokens.layout.columns == 2 else 0)
+    for picture in pictures:
         assert picture.xpath(".//img/@width") == [str(shown)]
-        assert len(words.xpath(".//h3")) == 1
+        assert picture.xpath("count(preceding-sibling::h3)") == 1
+        assert picture.xpath("following-sibling::p")
+
+
+def test_outlook_sets_a_short_text_beside_its_picture_where_the_theme_has_columns(
+    settings: Settings, theme: str
+) -> None:
+    tokens, sample = load_theme(theme), read_edition(SAMPLE, sectors=SECTORS)
+    story = next(story for story in sample.stories if story.kind is StoryKind.story and story.image)
+    brief = replace(
+        story,
+        read_more=(),
+        texts={"en": replace(story.texts["en"], text="So it was.", html="<p>So it was.</p>", read_more=())},
+    )
+    compiled = compile_edition(replace(sample, template=theme, stories=(brief,)), settings)
+    outlook = as_outlook_reads(compiled.assemble(compiled.full_variant).html)
+    rows = lxml_html.document_fromstring(outlook).xpath(
+        f"//tr[td[@width='{tokens.pictures.shown + tokens.spacing.column}'] and td[@width='{tokens.beside}']]"
+    )
+    assert [row.xpath("string(td[2])") for row in rows] == ["So it was."] * (tokens.layout.columns - 1)
 
 
 def test_in_one_column_nothing_stands_beside_anything(mail: AssembledMail, theme: str) -> None:
@@ -174,6 +191,26 @@ def test_the_footer_says_who_why_and_how_to_leave(document: lxml_html.HtmlElemen
         "Unsubscribe": "@@unsubscribe_url@@",
         "View in browser": "@@archive_url@@",
     }
+
+
+def test_both_parts_begin_with_what_the_mail_is_about(
+    compiled: CompiledEdition, document: lxml_html.HtmlElement
+) -> None:
+    """Previews and summaries are made of the first words, so the link to the browser comes last."""
+    text = compiled.assemble(compiled.full_variant).text
+    assert text.startswith("The Nanjing Peace Forum, COP15 in Kunming,")
+    assert text.index("From the Director’s desk") < text.index("- In focus (1)")
+    words = " ".join(document.xpath("string(//body)").split())
+    for part in (words, text):
+        assert part.index("View in browser") > part.index("Unsubscribe")
+
+
+def test_a_story_begins_with_its_heading(document: lxml_html.HtmlElement) -> None:
+    """Whoever jumps from heading to heading hears the countries and the picture as parts of that story."""
+    for picture in document.xpath("//img[@class='i']"):
+        row = picture.xpath("ancestor::td[1]")[0]
+        assert len(row.xpath(".//h3")) == 1
+        assert picture.xpath("preceding::h3")[-1] is row.xpath(".//h3")[0]
 
 
 def test_the_preheader_comes_first_and_hides_nothing_by_colour(document: lxml_html.HtmlElement) -> None:
@@ -264,6 +301,23 @@ def test_whatever_is_painted_light_is_painted_dark_in_the_dark(
     assert len(painted) > 10
     for element in painted:
         assert element in covered, lxml_html.tostring(element)[:200]
+
+
+def test_thunderbird_gets_the_rules_of_the_screen_and_of_the_dark_by_the_attribute_media(
+    mail: AssembledMail,
+) -> None:
+    """It deletes every @media block, and sets a message inside its own class."""
+    for media, at_rule in (
+        ("screen", "screen"),
+        (r"\(prefers-color-scheme:dark\)", r"\(prefers-color-scheme:dark\)"),
+    ):
+        copy = re.findall(rf'<style media="{media}">(.*?)</style>', mail.html)[0]
+        (rules,) = re.findall(rf"@media {at_rule}\{{((?:[^{{}}]*\{{[^{{}}]*\}})*)\}}", mail.html)
+        plain = re.sub(r"\.moz-text-html (?=[.\[])", "", copy)
+        assert plain != copy
+        for rule in re.findall(r"[^{}]+\{[^{}]*\}", rules.replace("body,", ".moz-text-html,", 1)):
+            assert rule in plain
+        assert re.sub(r"[^{}]*(\.moz-text-html)[^{}]*\{[^{}]*\}", "", copy) == ""
 
 
 def test_dark_mode_is_announced_and_marks_its_rules_important(mail: AssembledMail, theme: str) -> None:

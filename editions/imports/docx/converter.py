@@ -8,10 +8,13 @@ import mammoth
 from lxml import etree
 
 from editions.errors import DocumentError
+from editions.imports.docx.typography import FACT_BOOKMARK
 from editions.imports.omissions import WHOLE_DOCUMENT, OmissionLog
+from editions.imports.source_document import BOLD_ATTRIBUTE, SIZE_ATTRIBUTE
 
 # mammoth's message about a symbol that it leaves out.
 _UNKNOWN_SYMBOL = re.compile(r"w:sym .* char (?P<number>\w+) in font (?P<font>.+)$")
+_FACT_ATTRIBUTES = {"size": SIZE_ATTRIBUTE, "bold": BOLD_ATTRIBUTE}
 _STYLES = """
 p.Title => p.title:fresh
 p.Subtitle => p.subtitle:fresh
@@ -31,6 +34,20 @@ def _map_styles() -> str:
         for level in range(1, 6)
     ]
     return "\n".join([_STYLES, *lists])
+
+
+def _apply_facts(tree: etree._Element) -> None:
+    """Turn the bookmarks that say how a paragraph looks into attributes."""
+    for mark in [mark for mark in tree.iter("a") if (mark.get("id") or "").startswith(FACT_BOOKMARK)]:
+        fact, _, value = mark.get("id", "").removeprefix(FACT_BOOKMARK).partition("-")
+        block = next(mark.iterancestors("p"), None)
+        cell = next(mark.iterancestors("td", "th"), None)
+        if fact == "align" and cell is not None:
+            cell.set("align", value)
+        elif block is not None and fact in _FACT_ATTRIBUTES:
+            block.set(_FACT_ATTRIBUTES[fact], value)
+        mark.tag = FACT_BOOKMARK
+    etree.strip_elements(tree, FACT_BOOKMARK, with_tail=False)
 
 
 def _image_number(image: Any) -> dict[str, str]:
@@ -64,6 +81,7 @@ def convert_to_html(data: bytes, *, name: str, omissions: OmissionLog) -> etree.
             f"the document cannot be read completely ({type(error).__name__}: {error}). "
             "Open it in Word, save it again and import it again.",
         ) from error
+    _apply_facts(tree)
     for message in converted.messages:
         if found := _UNKNOWN_SYMBOL.search(message.message):
             omissions.set_place(WHOLE_DOCUMENT)

@@ -56,7 +56,13 @@ class DrawingReplacer:
             return []
         paragraphs = self._extract_text_boxes(drawing)
         kept = [image for image in map(self._keep_image, _find_images(drawing)) if image is not None]
-        if not paragraphs and not kept and not _find_images(drawing):
+        link = self._find_link(drawing)
+        if link and kept:
+            _add_link(kept[0], link)
+        elif link and not any(True for _ in ancestors(drawing, "w:hyperlink")):
+            kept = [_link_element(link, _read_alt(drawing) or self._relations[link].target)]
+        shows_more = paragraphs or kept or _find_images(drawing)
+        if not self._note_graphics(drawing) and not shows_more:
             self._note_drawing(drawing)
         replace_element(drawing, kept)
         return paragraphs
@@ -85,16 +91,8 @@ class DrawingReplacer:
         if relation is None or relation.external or not self._package.part_size(relation.target):
             self._omissions.add(f"a picture that is not in the file but linked from elsewhere{quote(alt)}")
             return None
-        self._note_link(found)
         self._pictures.append(EmbeddedImage(part=relation.target, alt=alt, crop=_read_crop(found)))
         return _image_element(f"picture{len(self._pictures) - 1}")
-
-    def _note_link(self, found: etree._Element) -> None:
-        for ancestor in ancestors(found, "w:drawing"):
-            click = ancestor.find(".//wp:docPr/a:hlinkClick", NAMESPACES)
-            relation = None if click is None else self._relations.get(click.get(qualified_name("r:id"), ""))
-            if relation is not None:
-                self._omissions.add(f"a picture’s link to {relation.target}")
 
     def _note_object(self, found: etree._Element) -> None:
         embedded = found.find(".//o:OLEObject", NAMESPACES)
@@ -105,25 +103,52 @@ class DrawingReplacer:
             else "a button or field of a form"
         )
 
-    def _note_drawing(self, drawing: etree._Element) -> None:
-        """Log a drawing that has neither a picture nor a text box."""
-        chart = drawing.find(".//c:chart", NAMESPACES)
-        diagram = drawing.find(".//dgm:relIds", NAMESPACES)
-        if chart is not None:
+    def _find_link(self, drawing: etree._Element) -> str:
+        """The id of the link behind ``drawing``; empty when there is none, or where the text around it has
+        one."""
+        if any(True for _ in ancestors(drawing, "w:hyperlink")):
+            return ""
+        for click in drawing.iter(qualified_name("a:hlinkClick")):
+            identifier = click.get(qualified_name("r:id"), "")
+            if identifier in self._relations and self._relations[identifier].kind == "hyperlink":
+                return identifier
+        return ""
+
+    def _note_graphics(self, drawing: etree._Element) -> bool:
+        """Log the charts, SmartArt and WordArt in ``drawing``. Returns whether there are any."""
+        found = False
+        for chart in drawing.iterfind(".//c:chart", NAMESPACES):
             text = self._text_of_part(chart.get(qualified_name("r:id"), ""))
-            self._omissions.add(f"a chart{quote(text)}; save it as a picture in Word and add it to images/")
-        elif diagram is not None:
+            self._omissions.add(
+                f"a chart{quote(text)}; save it as a picture in Word and add it to images/", words=text
+            )
+            found = True
+        for diagram in drawing.iterfind(".//dgm:relIds", NAMESPACES):
             text = self._text_of_part(diagram.get(qualified_name("r:dm"), ""))
-            self._omissions.add(f"SmartArt with the text{quote(text) or ' (none)'}")
-        elif art := next((path.get("string", "") for path in drawing.iter(qualified_name("v:textpath"))), ""):
-            self._omissions.add(f"WordArt with the text{quote(art)}")
-        elif drawing.find(".//v:rect[@o:hr]", NAMESPACES) is None:
+            self._omissions.add(f"SmartArt with the text{quote(text) or ' (none)'}", words=text)
+            found = True
+        for path in drawing.iter(qualified_name("v:textpath")):
+            if art := path.get("string", ""):
+                self._omissions.add(f"WordArt with the text{quote(art)}", words=art)
+                found = True
+        if text := plain_text(drawing, "a:t"):
+            self._omissions.add(f"a drawing with the text{quote(text)}", words=text)
+            found = True
+        return found
+
+    def _note_drawing(self, drawing: etree._Element) -> None:
+        """Log a drawing that has neither a picture nor text; a horizontal line is none."""
+        if drawing.find(".//v:rect[@o:hr]", NAMESPACES) is None:
             self._omissions.add(f"a drawing{quote(_read_alt(drawing))}")
 
     def _text_of_part(self, identifier: str) -> str:
         relation = self._relations.get(identifier)
         root = None if relation is None or relation.external else self._package.parse_part(relation.target)
-        return "" if root is None else plain_text(root, "a:t")
+        if root is None:
+            return ""
+        # A chart keeps the words and numbers of its axes and series as values.
+        values = [value.text or "" for value in root.iter(qualified_name("c:v"))]
+        return " ".join([plain_text(root, "a:t"), *values]).strip()
 
 
 def _find_images(drawing: etree._Element) -> Sequence[etree._Element]:
@@ -164,11 +189,29 @@ def _to_fraction(written: str) -> float:
     return min(max(int(written) / 100_000, 0.0), 1.0) if written.lstrip("-").isdecimal() else 0.0
 
 
+def _add_link(image: etree._Element, identifier: str) -> None:
+    """Link ``image``, in the form mammoth understands."""
+    properties = image.find(".//wp:docPr", NAMESPACES)
+    if properties is not None:
+        properties.append(new_element("a:hlinkClick", r_id=identifier))
+
+
+def _link_element(identifier: str, words: str) -> etree._Element:
+    """A link with the text ``words``."""
+    link, run, text = new_element("w:hyperlink", r_id=identifier), new_element("w:r"), new_element("w:t")
+    text.text = words
+    run.append(text)
+    link.append(run)
+    return link
+
+
 def _image_element(identifier: str) -> etree._Element:
     drawing = innermost = new_element("w:drawing")
     for name in ("wp:inline", "a:graphic", "a:graphicData", "pic:pic", "pic:blipFill"):
         child = new_element(name)
         innermost.append(child)
         innermost = child
+        if name == "wp:inline":
+            child.append(new_element("wp:docPr"))
     innermost.append(new_element("a:blip", r_embed=identifier))
     return drawing

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from lxml import etree
 
 from editions.imports.docx.drawings import DrawingReplacer, EmbeddedImage
-from editions.imports.docx.lists import ListCounter, extract_list_parts
+from editions.imports.docx.fields import FieldReader, add_fragment, read_link_address
+from editions.imports.docx.lists import ListCounter, extract_list_parts, read_list_starts
 from editions.imports.docx.ooxml import (
     ancestors,
     get_attribute,
@@ -25,15 +26,16 @@ from editions.imports.docx.ooxml import (
     replace_element,
     unwrap_element,
 )
-from editions.imports.docx.package import DocxPackage
+from editions.imports.docx.package import DocxPackage, Relationship
 from editions.imports.docx.package_writer import write_docx
 from editions.imports.docx.styles import ParagraphRole, ParagraphStyle, Styles
+from editions.imports.docx.typography import Typography, add_facts
 from editions.imports.omissions import IN_NOTES, WHOLE_DOCUMENT, OmissionKind, OmissionLog, quote
 
 # mammoth needs some kilobytes of memory for each; a 300-page book has half as many.
 _MAX_ELEMENTS = 60_000
 _NOTE_PARTS = ("footnotes", "endnotes")
-_UNWRAPPED_ELEMENTS = ("w:fldSimple", "w:bdo", "w:dir", "w:smartTag", "w:customXml")
+_UNWRAPPED_ELEMENTS = ("w:bdo", "w:dir", "w:smartTag", "w:customXml")
 _REMOVED_ELEMENTS = (
     "w:bookmarkStart",
     "w:bookmarkEnd",
@@ -46,6 +48,8 @@ _REMOVED_ELEMENTS = (
     "w:lastRenderedPageBreak",
 )
 _DRAWING_ELEMENTS = ("w:drawing", "w:pict", "w:object", "w:control")
+_GALLERY = "w:docPartObj/w:docPartGallery"
+_ALIGNMENTS = {"right": "right", "end": "right", "center": "center"}
 _KEPT_RUN_PROPERTIES = {qualified_name(name) for name in ("w:vertAlign", "w:strike")}
 
 
@@ -55,6 +59,14 @@ class SimplifiedDocument:
 
     data: bytes
     images: tuple[EmbeddedImage, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Comment:
+    """A comment: how it is listed, and its text."""
+
+    what: str
+    words: str
 
 
 def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionLog) -> SimplifiedDocument:
@@ -67,17 +79,14 @@ def simplify_document(package: DocxPackage, styles: Styles, omissions: OmissionL
     parts: dict[str, bytes] = {}
     simplifier = _Simplifier(package, package.document, styles, omissions, pictures)
     parts["document"] = simplifier.simplify_part()
+    links = {"document": simplifier.links}
     _log_headers_and_macros(package, omissions)
     omissions.set_place(IN_NOTES)
     for kind in _NOTE_PARTS:
         if (part := package.part_of_kind(kind)) and package.part_size(part):
-            parts[kind] = _Simplifier(package, part, styles, omissions, pictures).simplify_part()
+            notes = _Simplifier(package, part, styles, omissions, pictures)
+            parts[kind], links[kind] = notes.simplify_part(), notes.links
     parts |= extract_list_parts(package)
-    links = {
-        kind: package.relationships(package.document if kind == "document" else package.part_of_kind(kind))
-        for kind in ("document", *_NOTE_PARTS)
-        if kind in parts
-    }
     return SimplifiedDocument(data=write_docx(parts, links, len(pictures)), images=tuple(pictures))
 
 
@@ -89,7 +98,11 @@ def _log_headers_and_macros(package: DocxPackage, omissions: OmissionLog) -> Non
             text = "" if root is None else plain_text(root)
             # A page number alone is not worth mentioning.
             if any(character.isalpha() for character in text):
-                omissions.add(f"a page {relation.kind}{quote(text)}")
+                linked = package.relationships(relation.target).values()
+                targets = [each.target for each in linked if each.external]
+                omissions.add(
+                    f"a page {relation.kind}{quote(text)}", words=" ".join([text, *dict.fromkeys(targets)])
+                )
     if any(part.endswith("vbaProject.bin") for part in package.parts):
         omissions.add("macros, which were not read or run")
 
@@ -117,10 +130,12 @@ class _Simplifier:
         self._root = root
         self._styles = styles
         self._omissions = omissions
-        self._relations = package.relationships(part)
-        self._drawings = DrawingReplacer(package, self._relations, omissions, images)
+        self.links = dict(package.relationships(part))
+        self._drawings = DrawingReplacer(package, self.links, omissions, images)
         self._comments = _read_comments(package)
-        self._lists = ListCounter()
+        self._lists = ListCounter(read_list_starts(package))
+        self._fields = FieldReader()
+        self._typography = Typography(root, styles)
         self._handlers: dict[str, Callable[[etree._Element], None]] = {
             "w:p": self._paragraph,
             "w:r": self._run,
@@ -129,13 +144,16 @@ class _Simplifier:
             "w:ruby": self._ruby,
             "w:hyperlink": self._hyperlink,
             "w:sym": self._symbol,
+            "w:fldSimple": self._simple_field,
+            "w:fldChar": self._fields.read_mark,
+            "w:instrText": self._fields.read_instruction,
             "w:altChunk": self._chunk,
             "w:subDoc": self._chunk,
             "w:commentReference": self._comment,
             "mc:AlternateContent": self._alternatives,
             "m:oMath": self._equation,
             "m:oMathPara": self._equation,
-            "w:cr": lambda element: replace_element(element, [new_element("w:br")]),
+            **dict.fromkeys(("w:cr", "w:br"), self._break),
             "w:ptab": lambda element: replace_element(element, [new_element("w:tab")]),
             **dict.fromkeys(("w:ins", "w:moveTo"), self._insertion),
             **dict.fromkeys(("w:del", "w:moveFrom"), self._deletion),
@@ -169,14 +187,24 @@ class _Simplifier:
                 self._omissions.count(OmissionKind.contents, text)
             remove_element(paragraph)
             return
-        if style.role is ParagraphRole.heading and style.level == 1 and text:
-            self._omissions.enter_story(text)
+        facts = self._typography.facts(paragraph, style.role)
+        if text and (facts or style.role in {ParagraphRole.heading, ParagraphRole.document_title}):
+            self._omissions.enter_possible_story(text)
+        if alignment := self._cell_alignment(paragraph, properties):
+            facts.append(f"align-{alignment}")
         replacement = _paragraph_properties(style, properties)
         if properties is not None:
             remove_element(properties)
         self._walk(paragraph)
         paragraph.insert(0, replacement)
+        add_facts(paragraph, facts)
         self._lists.count(paragraph)
+
+    def _cell_alignment(self, paragraph: etree._Element, properties: etree._Element | None) -> str:
+        """How ``paragraph`` is aligned in its cell, if not at the left."""
+        if next(ancestors(paragraph, "w:tc"), None) is None:
+            return ""
+        return _ALIGNMENTS.get(self._styles.alignment(properties), "")
 
     def _run(self, run: etree._Element) -> None:
         properties = run.find(qualified_name("w:rPr"))
@@ -207,7 +235,21 @@ class _Simplifier:
         """Replace a content control with its content; one that is not filled in only has a placeholder."""
         content = control.find(qualified_name("w:sdtContent"))
         properties = control.find(qualified_name("w:sdtPr"))
-        if content is None or is_enabled(properties, "w:showingPlcHdr"):
+        text = "" if content is None else plain_text(content)
+        kind = next(
+            (
+                kind
+                for kind, applies in (
+                    (OmissionKind.placeholder, is_enabled(properties, "w:showingPlcHdr")),
+                    (OmissionKind.contents, get_attribute(properties, _GALLERY) == "Table of Contents"),
+                )
+                if applies
+            ),
+            None,
+        )
+        if content is None or kind:
+            if kind and text:
+                self._omissions.count(kind, text)
             remove_element(control)
             return
         children = list(content)
@@ -218,9 +260,15 @@ class _Simplifier:
         self._walk_all(unwrap_element(element))
 
     def _alternatives(self, element: etree._Element) -> None:
-        """Keep the last of several alternatives, which is for programs with few features such as mammoth."""
+        """Keep the last of several alternatives, which is for programs with few features such as mammoth; an
+        earlier one if only that has all the text."""
         forms = [form for form in element if prefixed_name(form) in {"mc:Choice", "mc:Fallback"}]
-        children = list(forms[-1]) if forms else []
+        texts = [plain_text(form) for form in forms]
+        fullest = max(map(len, texts), default=0)
+        form = next(
+            (form for form, text in zip(forms[::-1], texts[::-1], strict=True) if len(text) == fullest), None
+        )
+        children = [] if form is None else list(form)
         replace_element(element, children)
         self._walk_all(children)
 
@@ -238,10 +286,35 @@ class _Simplifier:
         replace_element(ruby, [text])
 
     def _hyperlink(self, link: etree._Element) -> None:
-        relation = self._relations.get(link.get(qualified_name("r:id"), ""))
+        relation = self.links.get(link.get(qualified_name("r:id"), ""))
         if (relation is None or relation.kind != "hyperlink") and qualified_name("r:id") in link.attrib:
             del link.attrib[qualified_name("r:id")]
+        elif relation is not None:
+            fragment = get_attribute(link, name="w:anchor") or get_attribute(link, name="w:docLocation")
+            link.attrib.pop(qualified_name("w:anchor"), "")
+            link.set(qualified_name("r:id"), self._add_link(add_fragment(relation.target, fragment)))
         self._walk(link)
+
+    def _simple_field(self, simple: etree._Element) -> None:
+        address = read_link_address(get_attribute(simple, name="w:instr"))
+        if not address or address.startswith("#"):
+            self._unwrap(simple)
+            return
+        link = new_element("w:hyperlink", r_id=self._add_link(address))
+        children = list(simple)
+        replace_element(simple, [link])
+        link.extend(children)
+        self._walk(link)
+
+    def _add_link(self, address: str) -> str:
+        """The id of a new relationship to ``address``."""
+        identifier = f"link{len(self.links)}"
+        self.links[identifier] = Relationship(kind="hyperlink", target=address, external=True)
+        return identifier
+
+    def _break(self, ending: etree._Element) -> None:
+        """Make every break one of a line: mammoth would join the words around the break of a page."""
+        replace_element(ending, [new_element("w:br")])
 
     def _symbol(self, symbol: etree._Element) -> None:
         try:
@@ -262,8 +335,8 @@ class _Simplifier:
         remove_element(deletion)
 
     def _comment(self, reference: etree._Element) -> None:
-        if text := self._comments.get(get_attribute(reference, name="w:id")):
-            self._omissions.add(text)
+        if comment := self._comments.get(get_attribute(reference, name="w:id")):
+            self._omissions.add(comment.what, words=comment.words)
         remove_element(reference)
 
     # --- equations, drawings, embedded documents --------------------------------------------------------
@@ -278,10 +351,13 @@ class _Simplifier:
             run, text = new_element("w:r"), new_element("w:t")
             text.text = signs
             run.append(text)
-            inside = any(True for _ in ancestors(equation, "w:p"))
-            replace_element(equation, [run] if inside else [])
+            if next(ancestors(equation, "w:p"), None) is None:
+                paragraph = new_element("w:p")
+                paragraph.append(run)
+                run = paragraph
+            replace_element(equation, [run])
         else:
-            self._omissions.add(f"an equation{quote(signs)}; add it as a picture")
+            self._omissions.add(f"an equation{quote(signs)}; add it as a picture", words=signs)
             remove_element(equation)
 
     def _chunk(self, chunk: etree._Element) -> None:
@@ -329,12 +405,13 @@ def _equation_parts(equation: etree._Element) -> list[etree._Element]:
     ]
 
 
-def _read_comments(package: DocxPackage) -> dict[str, str]:
-    """A description of each comment, by its id."""
+def _read_comments(package: DocxPackage) -> dict[str, _Comment]:
+    """The comments, by their ids."""
     root = package.parse_part(package.part_of_kind("comments"))
     found = {}
     for comment in [] if root is None else root.findall(qualified_name("w:comment")):
         author = get_attribute(comment, name="w:author")
         by = f" by {author}" if author else ""
-        found[get_attribute(comment, name="w:id")] = f"a comment{by}{quote(plain_text(comment))}"
+        text = plain_text(comment)
+        found[get_attribute(comment, name="w:id")] = _Comment(what=f"a comment{by}{quote(text)}", words=text)
     return found

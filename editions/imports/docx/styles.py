@@ -57,11 +57,13 @@ class ParagraphStyle:
 
 @dataclass(frozen=True, kw_only=True)
 class RunStyle:
-    """The format of a character style."""
+    """The format of a character style, or of the text of a paragraph style. ``size`` is in half points, or 0
+    where the style does not say."""
 
     bold: bool = False
     italic: bool = False
     hidden: bool = False
+    size: int = 0
 
 
 _ROLES_BY_NAME = (
@@ -76,12 +78,29 @@ _ROLES_BY_NAME = (
 )
 
 
+_BOLD = qualified_name("w:b")
+_DEFAULT_SIZE = 20  # Ten points, as the standard has it where a document does not say.
+
+
 class Styles:
-    """The styles of one document, by id."""
+    """The styles of one document, by id. ``default_size`` is that of its type, in half points."""
 
     def __init__(self, root: etree._Element | None) -> None:
         found = [] if root is None else root.findall("w:style", NAMESPACES)
         self._styles = {get_attribute(style, name="w:styleId"): style for style in found}
+        self._looks: dict[str, RunStyle] = {}
+        self._default_paragraph = next(
+            (
+                get_attribute(style, name="w:styleId")
+                for style in found
+                if get_attribute(style, name="w:type") == "paragraph"
+                and get_attribute(style, name="w:default") in {"1", "true", "on"}
+            ),
+            "",
+        )
+        self.default_size = (
+            0 if root is None else read_size(root.find("w:docDefaults/w:rPrDefault/w:rPr", NAMESPACES))
+        ) or _DEFAULT_SIZE
         self._defaults = (
             None if root is None else root.find("w:docDefaults/w:rPrDefault/w:rPr/w:lang", NAMESPACES)
         )
@@ -112,7 +131,25 @@ class Styles:
             bold=any(is_enabled(each, "w:b") for each in own),
             italic=any(is_enabled(each, "w:i") for each in own),
             hidden=any(is_enabled(each, "w:vanish") for each in own),
+            size=next((size for each in own if (size := read_size(each))), 0),
         )
+
+    def paragraph_look(self, properties: etree._Element | None) -> RunStyle:
+        """How the style of a paragraph with these ``w:pPr`` sets its text."""
+        identifier = get_attribute(properties, "w:pStyle") or self._default_paragraph
+        if identifier not in self._looks:
+            own = [style.find("w:rPr", NAMESPACES) for style in self._inheritance(identifier)]
+            bold = next((each for each in own if each is not None and each.find(_BOLD) is not None), None)
+            size = next((size for each in own if (size := read_size(each))), 0)
+            self._looks[identifier] = RunStyle(bold=is_enabled(bold, "w:b"), size=size)
+        return self._looks[identifier]
+
+    def alignment(self, properties: etree._Element | None) -> str:
+        """The alignment of a paragraph with these ``w:pPr``, such as ``right``."""
+        if own := get_attribute(properties, "w:jc"):
+            return own
+        chain = self._inheritance(get_attribute(properties, "w:pStyle") or self._default_paragraph)
+        return next((found for style in chain if (found := get_attribute(style, "w:pPr/w:jc"))), "")
 
     def default_language(self, script: str = "w:val") -> str:
         """Word's default language, such as ``en-GB``; with ``w:eastAsia`` that of Chinese, Japanese or Korean
@@ -126,6 +163,12 @@ class Styles:
             seen.add(style)
             yield self._styles[style]
             style = get_attribute(self._styles[style], "w:basedOn")
+
+
+def read_size(properties: etree._Element | None) -> int:
+    """The size of type in ``w:rPr``, in half points; 0 when there is none."""
+    written = get_attribute(properties, "w:sz")
+    return int(written) if written.isdecimal() and 0 < int(written) < 4000 else 0
 
 
 def _role_from_name(name: str) -> tuple[ParagraphRole, int]:

@@ -1,34 +1,52 @@
-"""Splitting the document: the text before the first heading, and one chapter for each Heading 1.
+"""Splitting the document: the text before the first story, and one chapter for each story.
 
 Layout tables (a picture next to its text) are replaced with their contents in reading order, because their
-cells may contain whole stories.
+cells may contain whole stories. A list of what is in the issue is left out, because the email has its own.
 """
 
 from collections.abc import Iterator
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from lxml import etree
 
+from editions.imports.html.contents_lists import find_contents_lists
 from editions.imports.html.inline_spans import has_visible_text, one_line_text
-from editions.imports.html.tree import text_content
-from editions.imports.omissions import BEFORE_HEADING, OmissionLog
+from editions.imports.html.story_starts import StartChoice, StartRule, StoryStarts, choose_starts
+from editions.imports.html.tree import HEADINGS, detach, has_picture, text_content
+from editions.imports.omissions import BEFORE_HEADING, OmissionKind, OmissionLog, quote
 
-_LAYOUT_CONTENT = ("img", "h1", "h2", "h3", "h4", "h5", "h6", "table", "blockquote")
+_LAYOUT_CONTENT = ("img", *HEADINGS, "table", "blockquote")
+_MAX_DATA_LENGTH = 400
+"""A cell with more text than this, or with paragraphs as long as half of it, does not hold data."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TitleLink:
+    """A link in a title, which itself cannot hold one."""
+
+    text: str
+    address: str
 
 
 @dataclass
 class Chapter:
-    """One story of the document: its title and the blocks below it."""
+    """One story of the document: its title, the blocks below it, and what a title cannot hold: its links, and
+    the notes it refers to, as paragraphs for the end of the story."""
 
     title: str
     blocks: list[etree._Element] = field(default_factory=list)
+    links: list[TitleLink] = field(default_factory=list)
+    title_notes: list[etree._Element] = field(default_factory=list)
 
 
 @dataclass
 class ChapteredDocument:
-    """A document split into chapters. ``title`` and ``subtitle`` come from the styles of that name; ``notes``
-    are its footnotes and endnotes by the address of the links to them."""
+    """A document split into chapters where its stories begin. ``title`` and ``subtitle`` come from the styles
+    of that name or from the masthead; ``notes`` are its footnotes and endnotes by the address of the links to
+    them."""
 
+    starts: StoryStarts
     title: str = ""
     subtitle: str = ""
     preamble: Chapter = field(default_factory=lambda: Chapter(""))
@@ -36,27 +54,117 @@ class ChapteredDocument:
     notes: dict[str, etree._Element] = field(default_factory=dict)
 
 
-def split_chapters(body: etree._Element, omissions: OmissionLog) -> ChapteredDocument:
-    """Split ``body`` into chapters. A heading with nothing below it is not a chapter, and is logged."""
-    document = ChapteredDocument(notes=_extract_notes(body))
+def split_chapters(body: etree._Element, omissions: OmissionLog, *, level: int = 0) -> ChapteredDocument:
+    """Split ``body`` where its stories begin: at headings of ``level``, or where the document shows it.
+
+    A heading with nothing below it is not a chapter, and is logged. A document in which nothing begins a
+    story is one chapter without a title.
+    """
+    notes = _extract_notes(body)
     omissions.set_place(BEFORE_HEADING)
-    chapter = document.preamble
-    for block in _flatten_layout_tables(list(body), omissions):
-        if block.tag == "h1" and has_visible_text(text_content(block)):
-            chapter = Chapter(_extract_title(block))
-            document.chapters.append(chapter)
-            omissions.enter_story(chapter.title)
-            if len(block):
-                block.tag = "p"
-                chapter.blocks.append(block)
-        elif block.get("class") == "title" and not document.title:
-            document.title = one_line_text(block)
-        elif block.get("class") == "subtitle" and not document.subtitle:
-            document.subtitle = one_line_text(block)
-        else:
-            chapter.blocks.append(block)
-    document.chapters = [chapter for chapter in document.chapters if _has_content(chapter, omissions)]
+    blocks = [*_flatten_layout_tables(_wrap_loose_text(body), omissions)]
+    choice = choose_starts(blocks, level=level)
+    document = ChapteredDocument(starts=choice.starts, notes=notes)
+    _Splitter(document, choice, blocks, omissions).split()
     return document
+
+
+class _Splitter:
+    """Deals the blocks out to the chapters of ``document``."""
+
+    def __init__(
+        self,
+        document: ChapteredDocument,
+        choice: StartChoice,
+        blocks: list[etree._Element],
+        omissions: OmissionLog,
+    ) -> None:
+        self._document = document
+        self._choice = choice
+        self._blocks = blocks
+        self._omissions = omissions
+        self._chapter = document.preamble
+        self._kickers: list[etree._Element] = []
+
+    def split(self) -> None:
+        """Deal out all blocks, and drop chapters that are empty."""
+        document, choice = self._document, self._choice
+        titles = [one_line_text(self._blocks[index]) for index in sorted(choice.titles)]
+        contents = find_contents_lists(self._blocks, titles, keep=choice.titles)
+        masthead: list[str] = []
+        if choice.starts.rule is StartRule.document:
+            self._chapter = Chapter("")
+            document.chapters.append(self._chapter)
+        for index, block in enumerate(self._blocks):
+            if index in choice.titles:
+                self._start_chapter(block)
+            elif index in choice.masthead:
+                masthead.append(self._take_title(block))
+            elif index in contents:
+                self._omissions.count(OmissionKind.contents, text_content(block))
+            elif index in choice.sections:
+                self._leave_out_section(block)
+            elif index in choice.kickers:
+                self._kickers.append(block)
+            elif block.get("class") == "subtitle" and not document.subtitle:
+                document.subtitle = self._take_title(block)
+            else:
+                self._add(block)
+        self._add_kickers()
+        document.title = " ".join(part for part in masthead if part)
+        document.chapters = [each for each in document.chapters if self._has_content(each)]
+
+    def _start_chapter(self, block: etree._Element) -> None:
+        self._chapter = Chapter("")
+        self._document.chapters.append(self._chapter)
+        self._omissions.enter_story(one_line_text(_without_note_marks(block)))
+        self._chapter.title = self._take_title(block)
+        self._add_kickers()
+
+    def _add(self, block: etree._Element) -> None:
+        # A line that looks like a title but has text below it after all is an ordinary one.
+        self._add_kickers()
+        self._chapter.blocks.append(block)
+
+    def _add_kickers(self) -> None:
+        self._chapter.blocks += self._kickers
+        self._kickers = []
+
+    def _take_title(self, block: etree._Element) -> str:
+        """The text of ``block``. What a title cannot hold goes to the chapter: pictures, links and notes."""
+        for mark in [mark for mark in block.iter("sup") if mark.find("a[@href]") is not None]:
+            link = mark.find("a[@href]")
+            note = self._document.notes.get("" if link is None else link.get("href", ""))
+            if note is not None:
+                self._chapter.title_notes.append(note)
+            detach(mark)
+        self._chapter.links += [
+            TitleLink(text=one_line_text(link), address=link.get("href", ""))
+            for link in block.iter("a")
+            if not (link.get("href") or "#").startswith("#") and has_visible_text(text_content(link))
+        ]
+        title = one_line_text(block)
+        if has_picture(block):
+            self._chapter.blocks.append(_pictures_only(block))
+        return title
+
+    def _leave_out_section(self, block: etree._Element) -> None:
+        text = self._take_title(block)
+        self._omissions.add(
+            f"the heading of several stories{quote(text)}; choose the sector of each story instead",
+            words=text,
+        )
+
+    def _has_content(self, chapter: Chapter) -> bool:
+        if any(has_visible_text(text_content(block)) or has_picture(block) for block in chapter.blocks):
+            return True
+        if chapter.title:
+            self._omissions.enter_story(chapter.title)
+            self._omissions.add("a heading with nothing below it, so it is not a story", words=chapter.title)
+            # Its links are not lost with it.
+            self._document.preamble.links += chapter.links
+            self._document.preamble.title_notes += chapter.title_notes
+        return False
 
 
 def _extract_notes(body: etree._Element) -> dict[str, etree._Element]:
@@ -74,11 +182,44 @@ def _flatten_layout_tables(found: list[etree._Element], omissions: OmissionLog) 
     for block in found:
         if block.tag == "table" and _is_layout_table(block):
             yield from _flatten_layout_tables(
-                [part for cell in block.iter("td", "th") if _is_direct_cell(cell, block) for part in cell],
+                [
+                    part
+                    for cell in block.iter("td", "th")
+                    if _is_direct_cell(cell, block)
+                    for part in _wrap_loose_text(cell)
+                ],
                 omissions,
             )
         else:
             yield block
+
+
+def _wrap_loose_text(around: etree._Element) -> list[etree._Element]:
+    """The blocks in ``around``; text outside them becomes paragraphs."""
+    blocks: list[etree._Element] = []
+    loose: etree._Element | None = None
+
+    def paragraph() -> etree._Element:
+        nonlocal loose
+        if loose is None:
+            loose = etree.Element("p")
+            blocks.append(loose)
+        return loose
+
+    if (around.text or "").strip():
+        paragraph().text = around.text
+    for child in list(around):
+        after = child.tail or ""
+        child.tail = None
+        if child.tag in {"p", "ul", "ol", "table", "blockquote", *HEADINGS}:
+            blocks.append(child)
+            loose = None
+            if after.strip():
+                paragraph().text = after
+        else:
+            paragraph().append(child)
+            child.tail = after
+    return blocks
 
 
 def _is_direct_cell(cell: etree._Element, table: etree._Element) -> bool:
@@ -86,27 +227,38 @@ def _is_direct_cell(cell: etree._Element, table: etree._Element) -> bool:
 
 
 def _is_layout_table(table: etree._Element) -> bool:
-    """Whether a table is only for layout: it has pictures or headings, or only one row or column."""
+    """Whether a table is only for layout: it has pictures or headings, only one row or column, or long
+    text."""
     rows = [[cell for cell in row if cell.tag in {"td", "th"}] for row in table.iter("tr")]
     return (
-        any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT)) or len(rows) < 2 or max(map(len, rows)) < 2
+        any(True for _ in table.iterdescendants(*_LAYOUT_CONTENT))
+        or len(rows) < 2
+        or max(map(len, rows)) < 2
+        or any(_is_prose(cell) for cell in table.iter("td", "th"))
     )
 
 
-def _extract_title(heading: etree._Element) -> str:
-    """Remove and return the text of ``heading``; its pictures are left."""
-    title = one_line_text(heading)
-    pictures = list(heading.iter("img"))
-    for picture in pictures:
+def _is_prose(cell: etree._Element) -> bool:
+    """Whether ``cell`` holds running text: much of it, or more than a paragraph."""
+    lengths = [length for part in cell.iter("p", "li") if (length := len(text_content(part).strip()))]
+    return sum(lengths) > _MAX_DATA_LENGTH or (len(lengths) > 1 and max(lengths) > _MAX_DATA_LENGTH / 2)
+
+
+def _without_note_marks(block: etree._Element) -> etree._Element:
+    plain = deepcopy(block)
+    for mark in [mark for mark in plain.iter("sup") if mark.find("a[@href]") is not None]:
+        detach(mark)
+    return plain
+
+
+def _pictures_only(block: etree._Element) -> etree._Element:
+    """A paragraph of the pictures of ``block``, with their links."""
+    made = etree.Element("p")
+    for picture in list(block.iter("img")):
+        link = next((around for around in picture.iterancestors("a")), None)
         picture.tail = None
-    heading[:] = pictures
-    heading.text = None
-    return title
-
-
-def _has_content(chapter: Chapter, omissions: OmissionLog) -> bool:
-    if any(text_content(block).strip() or any(True for _ in block.iter("img")) for block in chapter.blocks):
-        return True
-    omissions.enter_story(chapter.title)
-    omissions.add("a heading with nothing below it, so it is not a story")
-    return False
+        if link is not None and not has_visible_text(text_content(link)):
+            etree.SubElement(made, "a", {"href": link.get("href", "")}).append(picture)
+        else:
+            made.append(picture)
+    return made

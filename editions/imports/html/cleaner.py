@@ -1,12 +1,14 @@
 """Cleaning a chapter: blocks that an email can show, working links, two levels of headings."""
 
 from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 from lxml import etree
 
-from editions.imports.html.chapters import Chapter
+from editions.imports.html.chapters import Chapter, TitleLink
 from editions.imports.html.inline_spans import (
+    LINE_BREAK,
     InlineSpan,
     normalise_spans,
     one_line_text,
@@ -15,12 +17,12 @@ from editions.imports.html.inline_spans import (
     write_spans,
 )
 from editions.imports.html.tables import simplify_table
-from editions.imports.html.tree import detach, text_content
+from editions.imports.html.tree import HEADINGS, detach, text_content
 from editions.imports.omissions import OmissionLog, quote
 from editions.imports.source_document import ITEM_BOOKMARK
 from editions.markdown.links import find_link_fault
 
-_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_NOTE_LINES = ("p", "li", "td", "th")
 # What follows the address in Word's field for a link, as in HYPERLINK "https://…" \o "shown on hover".
 _FIELD_SWITCH = '" \\'
 
@@ -35,11 +37,13 @@ class ChapterImage:
 
 @dataclass
 class CleanChapter:
-    """A chapter ready to be written. ``images`` are its pictures in order, no longer in the blocks."""
+    """A chapter ready to be written. ``images`` are its pictures in order, no longer in the blocks;
+    ``read_more`` is the link of its title, if it had one."""
 
     title: str
     blocks: list[etree._Element]
     images: list[ChapterImage] = field(default_factory=list)
+    read_more: TitleLink | None = None
 
     def plain_text(self) -> str:
         """The text of the chapter on one line."""
@@ -52,41 +56,92 @@ def clean_chapter(
     """Clean ``chapter``, and add the ``notes`` it refers to at its end. What cannot stay is logged."""
     if chapter.title:
         omissions.enter_story(chapter.title)
-    images, blocks = _extract_images(chapter.blocks)
+    read_more, links = _settle_title_links(chapter, omissions)
+    blocks = [*chapter.blocks, *links]
     blocks += _collect_notes(blocks, notes)
+    blocks += [_write_note(note, "") for note in chapter.title_notes]
+    images, blocks = _extract_images(blocks)
     settled = [block for block in (_clean_block(block, omissions) for block in blocks) if block is not None]
     _normalise_headings(settled, omissions)
-    return CleanChapter(title=chapter.title, blocks=settled, images=images)
+    return CleanChapter(title=chapter.title, blocks=settled, images=images, read_more=read_more)
+
+
+def _settle_title_links(
+    chapter: Chapter, omissions: OmissionLog
+) -> tuple[TitleLink | None, list[etree._Element]]:
+    """The first link of a story's title as its “Read more”, and the others as paragraphs."""
+    read_more: TitleLink | None = None
+    paragraphs: list[etree._Element] = []
+    for link in chapter.links:
+        address = _read_address(link.address)
+        is_page = address.startswith(("http://", "https://")) and find_link_fault(address) is None
+        if is_page and read_more is None and chapter.title:
+            read_more = TitleLink(text=link.text, address=address)
+            omissions.add(f"a link in the title, now “Read more” below the story: {address}")
+        else:
+            paragraphs.append(_link_paragraph(link.text, link.address))
+            omissions.add(f"a link in the title, now in the text{quote(link.text)}: {address}")
+    return read_more, paragraphs
+
+
+def _link_paragraph(text: str, address: str) -> etree._Element:
+    paragraph = etree.Element("p")
+    etree.SubElement(paragraph, "a", {"href": address}).text = text
+    return paragraph
+
+
+def _read_address(written: str) -> str:
+    """The address of a link without what Word's fields may have after it."""
+    return written.partition(_FIELD_SWITCH)[0].strip()
 
 
 def _extract_images(blocks: Sequence[etree._Element]) -> tuple[list[ChapterImage], list[etree._Element]]:
-    """Take the pictures out. A caption belongs to the picture before it, or else to the one after it."""
-    numbered_blocks: list[tuple[list[int], etree._Element]] = []
-    for block in blocks:
-        numbers = [int(image.get("src", "0")) for image in block.iter("img")]
-        for image in list(block.iter("img")):
-            detach(image)
-        numbered_blocks.append((numbers, block))
-    captions: dict[int, str] = {}
-    used: set[int] = set()
+    """Take the pictures out. A caption belongs to the picture before it, or else to the one after it.
+
+    A caption cannot hold a link, so that is kept as a line of its own.
+    """
+    numbered_blocks = [(_take_images(block), block) for block in blocks]
+    captions = _match_captions(numbered_blocks)
+    kept: list[etree._Element] = []
+    for index, (_, block) in enumerate(numbered_blocks):
+        links = [link for link in block.iter("a") if link.get("href")] if index in captions else []
+        if index not in captions:
+            kept.append(block)
+        elif links:
+            kept += [_link_paragraph(one_line_text(link), link.get("href", "")) for link in links]
+    caption_of = {number: one_line_text(blocks[index]) for index, number in captions.items()}
+    images = [
+        ChapterImage(number=number, caption=caption_of.get(number, ""))
+        for numbers, _ in numbered_blocks
+        for number in numbers
+    ]
+    return images, kept
+
+
+def _take_images(block: etree._Element) -> list[int]:
+    """Remove the pictures of ``block``, and return their numbers."""
+    numbers = []
+    for image in list(block.iter("img")):
+        numbers.append(int(image.get("src", "0")))
+        detach(image)
+    return numbers
+
+
+def _match_captions(numbered_blocks: Sequence[tuple[list[int], etree._Element]]) -> dict[int, int]:
+    """The number of the picture that each caption belongs to, by the index of the caption's block."""
+    captions: dict[int, int] = {}
     for offset in (-1, 1):
         for index, (_, block) in enumerate(numbered_blocks):
             neighbour = index + offset
             numbers = numbered_blocks[neighbour][0] if 0 <= neighbour < len(numbered_blocks) else []
             if (
                 block.get("class") == "caption"
-                and index not in used
+                and index not in captions
                 and numbers
-                and numbers[-1] not in captions
+                and numbers[-1] not in captions.values()
             ):
-                captions[numbers[-1]] = one_line_text(block)
-                used.add(index)
-    images = [
-        ChapterImage(number=number, caption=captions.get(number, ""))
-        for numbers, _ in numbered_blocks
-        for number in numbers
-    ]
-    return images, [block for index, (_, block) in enumerate(numbered_blocks) if index not in used]
+                captions[index] = numbers[-1]
+    return captions
 
 
 def _collect_notes(
@@ -108,11 +163,18 @@ def _collect_notes(
 
 
 def _write_note(note: etree._Element, mark: str) -> etree._Element:
-    """``note`` as one paragraph after its ``mark``, without mammoth's link back."""
+    """``note`` as one paragraph after its ``mark``, without mammoth's link back. The lines of a note of
+    several paragraphs stay apart."""
     for arrow in [link for link in note.iter("a") if (link.get("href") or "").startswith("#")]:
         arrow.text = None
+    parts = [part for part in note.iter(*_NOTE_LINES) if part.find("p") is None] or [note]
+    spans: list[InlineSpan] = [InlineSpan(text=f"{mark} ")] if mark else []
+    for number, part in enumerate(parts):
+        spans += [InlineSpan(text=LINE_BREAK)] if number else []
+        spans += read_own_spans(part)
     made = etree.Element("p")
-    write_spans([InlineSpan(text=f"{mark} "), *read_spans(note)], made)
+    write_spans(spans, made)
+    made.extend(deepcopy(image) for image in note.iter("img"))
     return made
 
 
@@ -123,7 +185,8 @@ def _clean_block(block: etree._Element, omissions: OmissionLog) -> etree._Elemen
         return simplify_table(block, omissions)
     block.attrib.clear()
     for numbered in block.iter("ol"):
-        first = numbered.find("li/a[@id]")
+        # Only where the list begins: a later item has its number from the ones before it.
+        first = numbered.find("li[1]/a[@id]")
         if first is not None and (first.get("id") or "").startswith(ITEM_BOOKMARK):
             numbered.set("start", (first.get("id") or "").removeprefix(ITEM_BOOKMARK))
     for around in [block, *block.iter("p", "li")]:
@@ -140,18 +203,20 @@ def _clean_block(block: etree._Element, omissions: OmissionLog) -> etree._Elemen
 def _check_links(block: etree._Element, omissions: OmissionLog) -> None:
     """Turn links that do not work in an email, such as Word's links within the document, into plain text."""
     for link in list(block.iter("a")):
-        address = (link.get("href") or "").partition(_FIELD_SWITCH)[0].strip()
+        address = _read_address(link.get("href") or "")
         link.set("href", address)
         if address.startswith("#") or not address:
             link.set("href", "")
         elif fault := find_link_fault(address):
-            omissions.add(f"the link of{quote(text_content(link)) or ' an empty text'}: {fault.reason}")
+            omissions.add(
+                f"the link of{quote(text_content(link)) or ' an empty text'}: {fault.reason}", words=address
+            )
             link.set("href", "")
 
 
 def _normalise_headings(blocks: Sequence[etree._Element], omissions: OmissionLog) -> None:
     """Reduce the headings to two levels: the highest one used becomes ``h2``, the others ``h3``."""
-    headings = [block for block in blocks if block.tag in _HEADINGS]
+    headings = [block for block in blocks if block.tag in HEADINGS]
     highest = min((int(str(block.tag)[1]) for block in headings), default=2)
     levels = {int(str(block.tag)[1]) for block in headings}
     if len(levels) > 2:
@@ -161,4 +226,9 @@ def _normalise_headings(blocks: Sequence[etree._Element], omissions: OmissionLog
         top = int(str(block.tag)[1]) == highest or not reached
         reached = True
         block.tag = "h2" if top else "h3"
-        write_spans([InlineSpan(text=one_line_text(block))], block)
+        # A heading is bold and of one look already, but may hold links.
+        spans = (
+            InlineSpan(text=" " if span.text == LINE_BREAK else span.text, href=span.href)
+            for span in normalise_spans(read_spans(block))
+        )
+        write_spans(normalise_spans(spans), block)

@@ -7,9 +7,10 @@ would prevent emphasis from beginning or ending, and formatted spans that touch 
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import groupby
 
 from lxml import etree
 
@@ -130,23 +131,23 @@ def write_spans(spans: Sequence[InlineSpan], element: etree._Element) -> None:
     blocks = [child for child in element if child.tag in _BLOCKS]
     element[:] = []
     element.text = None
-    for span in spans:
-        node: etree._Element | str = etree.Element("br") if span.text == LINE_BREAK else _to_element(span)
-        if isinstance(node, str):
-            _append_text(element, node)
-        else:
-            element.append(node)
+    for href, linked in groupby(spans, key=lambda span: span.href):
+        # Several formats within one link are one link still.
+        around = etree.SubElement(element, "a", {"href": href}) if href else element
+        for span in linked:
+            node: etree._Element | str = etree.Element("br") if span.text == LINE_BREAK else _to_element(span)
+            if isinstance(node, str):
+                _append_text(around, node)
+            else:
+                around.append(node)
     element.extend(blocks)
 
 
 def _to_element(span: InlineSpan) -> etree._Element | str:
     node: etree._Element | str = span.text
-    formats = (("em", span.em), ("strong", span.strong), ("s", span.strikethrough), ("a", bool(span.href)))
-    for tag, applies in formats:
+    for tag, applies in (("em", span.em), ("strong", span.strong), ("s", span.strikethrough)):
         if applies:
             wrapper = etree.Element(tag)
-            if tag == "a":
-                wrapper.set("href", span.href)
             if isinstance(node, str):
                 wrapper.text = node
             else:
@@ -167,26 +168,38 @@ def _clean_text(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
     cleaned: list[InlineSpan] = []
     for span in spans:
         if span.text == LINE_BREAK:
-            _strip_trailing(cleaned, " ")
+            _strip_trailing(cleaned, is_space=_is_space)
             cleaned += [span] if cleaned and cleaned[-1].text != LINE_BREAK else []
             continue
         before = cleaned[-1].text if cleaned else LINE_BREAK
         text = _SPACES.sub(" ", remove_unsafe_characters(span.text))
-        if before[-1] in {" ", LINE_BREAK}:
+        if before[-1] == LINE_BREAK:
+            text = text.lstrip()
+        elif before[-1] == " ":
             text = text.lstrip(" ")
         # With the character before it: the two may have different formats.
         text = split_double_at(before[-1] + text)[1:]
         if text:
             cleaned.append(replace(span, text=text))
-    _strip_trailing(cleaned, f" {LINE_BREAK}")
+    _strip_trailing(cleaned, is_space=lambda sign: _is_space(sign) or sign == LINE_BREAK)
     return cleaned
 
 
-def _strip_trailing(spans: list[InlineSpan], signs: str) -> None:
-    while spans and not spans[-1].text.rstrip(signs):
+def _is_space(character: str) -> bool:
+    """Whether this is a space of any width; at the end of a line none of them shows."""
+    return character != LINE_BREAK and character.isspace()
+
+
+def _strip_trailing(spans: list[InlineSpan], *, is_space: Callable[[str], bool]) -> None:
+    while spans:
+        text = spans[-1].text
+        end = len(text)
+        while end and is_space(text[end - 1]):
+            end -= 1
+        if end:
+            spans[-1] = replace(spans[-1], text=text[:end])
+            return
         spans.pop()
-    if spans:
-        spans[-1] = replace(spans[-1], text=spans[-1].text.rstrip(signs))
 
 
 def _merge_adjacent(spans: Iterable[InlineSpan]) -> list[InlineSpan]:

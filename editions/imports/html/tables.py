@@ -1,5 +1,6 @@
 """Tables in the form Markdown has: one row of headings, one line in each cell, no merged cells."""
 
+from collections import Counter
 from collections.abc import Iterator
 
 from lxml import etree
@@ -8,7 +9,7 @@ from editions.imports.html.inline_spans import (
     LINE_BREAK,
     InlineSpan,
     normalise_spans,
-    read_spans,
+    read_own_spans,
     write_spans,
 )
 from editions.imports.html.tree import text_content
@@ -34,11 +35,27 @@ def simplify_table(table: etree._Element, omissions: OmissionLog) -> etree._Elem
     if not lines:
         return None
     grid, width = etree.Element("table"), max(map(len, lines))
+    alignments = _column_alignments(rows, width)
     for number, line in enumerate(lines):
         row = etree.SubElement(grid, "tr")
-        for spans in [*line, *([[]] * (width - len(line)))]:
-            write_spans(spans, etree.SubElement(row, "td" if number else "th"))
+        for column, spans in enumerate([*line, *([[]] * (width - len(line)))]):
+            cell = etree.SubElement(row, "td" if number else "th")
+            if alignments[column]:
+                cell.set("align", alignments[column])
+            write_spans(spans, cell)
     return grid
+
+
+def _column_alignments(rows: list[list[etree._Element | None]], width: int) -> list[str]:
+    """How each column is aligned: as most of its cells with text below the first row, or else as that."""
+    alignments = []
+    for column in range(width):
+        cells = [row[column] for row in rows if column < len(row)]
+        set_as = [
+            cell.get("align") or "" for cell in cells if cell is not None and text_content(cell).strip()
+        ]
+        alignments.append(Counter(set_as[1:] or set_as).most_common(1)[0][0] if set_as else "")
+    return alignments
 
 
 def _expand_merged_cells(rows: list[list[etree._Element]]) -> list[list[etree._Element | None]]:
@@ -73,5 +90,9 @@ def _cell_spans(cell: etree._Element | None) -> list[InlineSpan]:
 
 
 def _flatten_cell(cell: etree._Element) -> Iterator[InlineSpan]:
-    for span in read_spans(cell):
-        yield InlineSpan(text=" ") if span.text == LINE_BREAK else span
+    parts = [part for part in cell.iter("p", "li") if part.find("p") is None] or [cell]
+    for number, part in enumerate(parts):
+        if number:
+            yield InlineSpan(text=" ")
+        for span in read_own_spans(part):
+            yield InlineSpan(text=" ", href=span.href) if span.text == LINE_BREAK else span

@@ -2,6 +2,8 @@
 
 from lxml import etree
 
+HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+
 _SPACED_AFTER = frozenset({"br", "p", "li", "td", "th", "tr", "ul", "ol", "blockquote"})
 
 
@@ -13,6 +15,11 @@ def text_content(element: etree._Element) -> str:
     for child in element:
         parts += [text_content(child), " " if child.tag in _SPACED_AFTER else "", child.tail or ""]
     return "".join(parts)
+
+
+def has_picture(element: etree._Element) -> bool:
+    """Whether there is a picture in ``element``."""
+    return any(True for _ in element.iter("img"))
 
 
 def detach(element: etree._Element) -> None:

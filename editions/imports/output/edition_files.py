@@ -8,6 +8,7 @@ from unicodedata import east_asian_width
 
 from lxml import etree
 
+from editions.imports.html.cleaner import CleanChapter
 from editions.imports.html.tree import text_content
 from editions.imports.omissions import shorten_quotation
 from editions.imports.output.letter import ExtractedLetter
@@ -78,22 +79,24 @@ def _letter_lines(letter: ExtractedLetter, portrait: UsedImage | None) -> list[s
 
 
 def format_story_file(
-    title: str,
-    blocks: Sequence[etree._Element],
+    story: CleanChapter,
     image: UsedImage | None,
     *,
     sectors: Collection[str],
     language: str,
 ) -> str:
     """The text of a story's file. Its sector is for a person to choose from ``sectors``."""
-    lines = ["---", f"title: {quote_yaml(title)}"]
+    lines = ["---", f"title: {quote_yaml(story.title)}"]
     if sectors:
         choice = f"One of {', '.join(sectors)}; delete this line for office news."
         lines.append(f"sector: {SECTOR_PLACEHOLDER}  # {choice}")
     lines.append("# countries: [MN, CN]  # The countries it is about, as two-letter codes.")
     if image:
         lines += ["image:", *_image_lines(image)]
-    return _join(lines, write_markdown(blocks, language=language))
+    if link := story.read_more:
+        address = link.address.replace("@@", "@%40")
+        lines += ["read_more:", f"  what: {quote_yaml(link.text)}", f"  url: {quote_yaml(address)}"]
+    return _join(lines, write_markdown(story.blocks, language=language))
 
 
 def _image_lines(image: UsedImage) -> list[str]:

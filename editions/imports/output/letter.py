@@ -31,8 +31,9 @@ class ExtractedLetter:
 
 
 def is_letter(body: CleanChapter) -> bool:
-    """Whether the text is longer than a line such as a date or a motto."""
-    return len(body.plain_text()) >= _MIN_LENGTH
+    """Whether the text is longer than a line such as a date or a motto, or has a link, which must not be
+    lost."""
+    return len(body.plain_text()) >= _MIN_LENGTH or any(map(_has_link, body.blocks))
 
 
 def extract_letter(body: CleanChapter) -> ExtractedLetter:
@@ -43,12 +44,16 @@ def extract_letter(body: CleanChapter) -> ExtractedLetter:
     return ExtractedLetter(title=title, name=name, titles=tuple(titles), blocks=blocks, images=body.images)
 
 
+def _has_link(block: etree._Element) -> bool:
+    return any(link.get("href") for link in block.iter("a"))
+
+
 def _extract_title(blocks: list[etree._Element]) -> str:
     first = " ".join(text_content(blocks[0]).split())
     salutes = (
         blocks[0].tag == "p" and first.endswith(_SALUTATION_ENDINGS) and len(first) <= _MAX_SALUTATION_LENGTH
     )
-    if len(blocks) > 1 and (salutes or blocks[0].tag in {"h2", "h3"}):
+    if len(blocks) > 1 and not _has_link(blocks[0]) and (salutes or blocks[0].tag in {"h2", "h3"}):
         blocks.pop(0)
         return first.rstrip("".join(_SALUTATION_ENDINGS)).strip() if salutes else first
     return ""
@@ -71,7 +76,7 @@ def _extract_signature(blocks: list[etree._Element]) -> list[str]:
 
 def _signature_lines(block: etree._Element) -> list[str]:
     """The lines of ``block`` if each of them may be part of a signature."""
-    if block.tag != "p":
+    if block.tag != "p" or _has_link(block):
         return []
     text = "".join(span.text for span in normalise_spans(read_spans(block))).split(LINE_BREAK)
     lines = [line.strip() for line in text]

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from editions.images.prepare import PreparedImage
+from mailer.rendering.body.assembly import StorySpan
 from mailer.rendering.body.merge_tags import MergeTag
 from mailer.rendering.themes.theme import Theme
 
@@ -18,8 +19,9 @@ class Mail:
     is the whole message in bytes with CRLF, or None if none was built; then its headers are not checked.
     ``images`` are the pictures, by the last part of their address. ``variant`` names the variant in messages.
     Addresses that start with ``base_url`` are our own pages: they may be on this machine while the program is
-    being tried out. ``words_language`` is the language of the fixed phrases, empty if unknown. ``written``
-    is the template code that authors wrote, which nothing processes, as
+    being tried out. ``words_language`` is the language of the fixed phrases, empty if unknown.
+    ``html_stories`` and ``text_stories`` say where the stories are, if that is known. ``written`` is the
+    template code that authors wrote, which nothing processes, as
     :func:`~mailer.checks.rules.unprocessed_markup.find_written_code` finds it.
     """
 
@@ -38,6 +40,8 @@ class Mail:
     variant: str = ""
     words_language: str = ""
     written: frozenset[str] = frozenset()
+    html_stories: tuple[StorySpan, ...] = field(default=(), repr=False)
+    text_stories: tuple[StorySpan, ...] = field(default=(), repr=False)
     unsubscribe_url: str = MergeTag.unsubscribe_url.placeholder
     preferences_url: str = MergeTag.preferences_url.placeholder
 

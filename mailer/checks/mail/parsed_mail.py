@@ -10,12 +10,18 @@ from lxml import html as lxml_html
 from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.computed_style import Appearance, ComputedStyle, compute_styles
 from mailer.checks.mail.dom import Node, list_nodes, match_rules
+from mailer.checks.mail.place import Place
 from mailer.checks.mail.stylesheet import StyleRule, StyleSheet, parse_sheet
 
 _NON_TEXT_TAGS = frozenset({"head", "script", "style", "template", "title"})
 _CONDITION = re.compile(r"<!--\[if ([^\]]*)\]>(.*?)<!\[endif\]-->", re.DOTALL)
 _NOT_OUTLOOK = re.compile(r"<!--\[if !mso\]><!-->(.*?)<!--<!\[endif\]-->", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
+
+
+# Begins and ends a story in the parsed email. Comments change nothing that is checked in it.
+_STORY_MARK = "story:"
+_MAX_TEXTS = 3
 
 
 class TextRun(NamedTuple):
@@ -33,9 +39,38 @@ class ParsedMail:
         # Parsed from text, because a declaration of another encoding would mislead the parser about bytes. If
         # a template writes nothing, lxml has no document; the checks will report plenty about an empty one.
         try:
-            self.root = lxml_html.document_fromstring(mail.html)
+            self.root = lxml_html.document_fromstring(_mark_stories(mail))
         except etree.ParserError:
             self.root = lxml_html.document_fromstring("<html><body></body></html>")
+
+    @cached_property
+    def _stories(self) -> dict[lxml_html.HtmlElement, str]:
+        """The slug of the story around each element that is inside one."""
+        found: dict[lxml_html.HtmlElement, str] = {}
+        story = ""
+        for element in self.root.iter():
+            words = element.text or ""
+            if not isinstance(element.tag, str) and words.startswith(_STORY_MARK):
+                story = words.removeprefix(_STORY_MARK)
+            elif story:
+                found[element] = story
+        return found
+
+    def place_of(self, node: Node, text: str = "") -> Place:
+        """Where ``node`` is, for a finding about it, or about the ``text`` in it."""
+        words = sorted((part.strip() for part in node.element.itertext()), key=len, reverse=True)
+        written = (text, node.get("alt") or "", *words[:_MAX_TEXTS])
+        return Place(
+            story=self._stories.get(node.element, ""),
+            texts=tuple(filter(None, written)),
+            link=(node.get("href") or "") if node.tag == "a" else "",
+        )
+
+    def place_in(self, text: str, position: int, *, markup: bool) -> Place:
+        """Where ``text`` is, which was found at ``position`` of the HTML part or of the text part."""
+        spans = self.source.html_stories if markup else self.source.text_stories
+        story = next((span.slug for span in spans if span.start <= position < span.end), "")
+        return Place(story=story, texts=(text,))
 
     @cached_property
     def nodes(self) -> list[Node]:
@@ -141,3 +176,14 @@ class ParsedMail:
     def browser_view(self) -> str:
         """The HTML as all other programs read it: without comments."""
         return _COMMENT.sub("", self.source.html)
+
+
+def _mark_stories(mail: Mail) -> str:
+    """The HTML of ``mail`` with a comment where each of its stories starts and ends."""
+    pieces, end = [], 0
+    for span in mail.html_stories:
+        story = mail.html[span.start : span.end]
+        pieces += [mail.html[end : span.start], f"<!--{_STORY_MARK}{span.slug}-->", story]
+        pieces.append(f"<!--{_STORY_MARK}-->")
+        end = span.end
+    return "".join([*pieces, mail.html[end:]])

@@ -47,6 +47,7 @@ def check_contrast(mail: ParsedMail) -> Iterator[Finding]:
                     f"is {ratio:.2f}:1, and text of this size needs {least:g}:1. Choose colours with more "
                     "contrast.",
                     key=f"{colour} {background}",
+                    place=mail.place_of(run.node, run.text),
                 )
 
 
@@ -65,6 +66,7 @@ def check_dark_backgrounds(mail: ParsedMail) -> Iterator[Finding]:
             f"“{excerpt(run.text)}” turns light in dark mode, but its background {background} does not "
             "turn dark. Give every background a rule for dark mode.",
             key=background,
+            place=mail.place_of(run.node, run.text),
         )
 
 

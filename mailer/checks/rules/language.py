@@ -60,6 +60,7 @@ def check_foreign_words(mail: ParsedMail) -> Iterator[Finding]:
                 "unmarked-language",
                 f"screen readers read “{excerpt(words)}” with the voice for "
                 f'{run.node.language or "no language"}. Put it in an element with lang="{language}".',
+                place=mail.place_of(run.node, words),
             )
 
 
@@ -100,6 +101,7 @@ def check_fonts(mail: ParsedMail) -> Iterator[Finding]:
             f"“{excerpt(run.text, 20)}” is set in {family or 'no font'}, which does not contain these "
             "characters, so each email program substitutes another font. List one such as PingFang SC "
             "or Microsoft YaHei before the last.",
+            place=mail.place_of(run.node, run.text),
         )
     yield from _check_web_fonts(mail)
 

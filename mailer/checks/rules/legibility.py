@@ -6,6 +6,7 @@ from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.computed_style import ComputedStyle
 from mailer.checks.mail.dom import Node
 from mailer.checks.mail.parsed_mail import ParsedMail
+from mailer.checks.mail.place import Place
 
 _MIN_SIZE = 12
 _MIN_PARAGRAPH_SIZE = 14
@@ -24,7 +25,7 @@ def check_legibility(mail: ParsedMail) -> Iterator[Finding]:
             and node in mail.light_styles
             and not mail.light_styles[node].is_hidden
         ):
-            yield from _check_paragraph(words, mail.light_styles[node])
+            yield from _check_paragraph(words, mail.light_styles[node], mail.place_of(node))
     for run in mail.text_runs:
         size = mail.light_styles[run.node].font_size
         if 0 < size < _MIN_SIZE and run.text.strip():
@@ -32,28 +33,32 @@ def check_legibility(mail: ParsedMail) -> Iterator[Finding]:
                 "small-text",
                 f"“{excerpt(run.text)}” is set at {size:g} pixels, too small for many readers. Use at "
                 f"least {_MIN_SIZE}.",
+                place=mail.place_of(run.node, run.text),
             )
     yield from _check_links(mail)
 
 
-def _check_paragraph(words: str, style: ComputedStyle) -> Iterator[Finding]:
+def _check_paragraph(words: str, style: ComputedStyle, place: Place) -> Iterator[Finding]:
     if _MIN_SIZE <= style.font_size < _MIN_PARAGRAPH_SIZE:
         yield finding(
             "small-text",
             f"the paragraph “{excerpt(words)}” is set at {style.font_size:g} pixels, and iOS enlarges such "
             f"small text unpredictably. Use at least {_MIN_PARAGRAPH_SIZE}.",
+            place=place,
         )
     if style.line_height is not None and style.line_height < _MIN_LINE_HEIGHT:
         yield finding(
             "tight-lines",
             f"the line height of “{excerpt(words)}” is {style.line_height:.2f} times the font size, too "
             f"tight for many readers. Use at least {_MIN_LINE_HEIGHT}.",
+            place=place,
         )
     if style.text_align in _NOT_LEFT_ALIGNED:
         yield finding(
             "centred-text",
             f"“{excerpt(words)}” is {'centred' if style.text_align == 'center' else 'justified'}, so readers "
             "have to search for the start of every line. Align it to the start of the line.",
+            place=place,
         )
 
 
@@ -73,6 +78,7 @@ def _check_links(mail: ParsedMail) -> Iterator[Finding]:
             "not everyone can tell a link by its colour alone. Underline them.",
             key="",
             weight=len(plain),
+            place=mail.place_of(plain[0]),
         )
 
 

@@ -23,12 +23,14 @@ def check_link_texts(mail: ParsedMail) -> Iterator[Finding]:
                 "silent-link",
                 f"a link to {excerpt(target, 60)} has no text, so readers cannot follow it. Add text "
                 "that says where it goes.",
+                place=mail.place_of(link),
             )
         elif is_vague_link_text(link.text):
             yield finding(
                 "vague-link",
                 f"“{link.text}” means nothing when a screen reader lists the links. Say what the link "
                 "leads to.",
+                place=mail.place_of(link),
             )
 
 
@@ -42,12 +44,14 @@ def check_targets(mail: ParsedMail) -> Iterator[Finding]:
             continue
         if target.strip() in {"", "#"}:
             yield finding(
-                "link-to-nowhere", f"the link “{words}” has no address. Add one, or remove the link."
+                "link-to-nowhere",
+                f"the link “{words}” has no address. Add one, or remove the link.",
+                place=mail.place_of(link),
             )
         elif target.startswith("#"):
-            yield from _check_anchor(mail, target[1:], words, anchors, named)
+            yield from _check_anchor(mail, link, target[1:], anchors, named)
         else:
-            yield from _check_address(target, words)
+            yield from _check_address(mail, link, target)
     for picture in mail.find_all("img"):
         source = picture.get("src") or ""
         if not source.startswith(("https://", "http://", "data:", "@@")):
@@ -55,16 +59,19 @@ def check_targets(mail: ParsedMail) -> Iterator[Finding]:
                 "relative-picture",
                 f"the picture {source!r} does not have a full web address, so readers would not see it. "
                 "Start the address with https://.",
+                place=mail.place_of(picture),
             )
 
 
 def _check_anchor(
-    mail: ParsedMail, name: str, words: str, anchors: set[str | None], named: set[str | None]
+    mail: ParsedMail, link: Node, name: str, anchors: set[str | None], named: set[str | None]
 ) -> Iterator[Finding]:
+    words = excerpt(link.text)
     if name not in anchors:
         yield finding(
             "dead-anchor",
             f"the link “{words}” points to #{name}, which is not in the email. Give the place that id.",
+            place=mail.place_of(link),
         )
     elif name not in named and f'name="{name}"' not in mail.outlook_comments:
         yield finding(
@@ -74,26 +81,29 @@ def _check_anchor(
         )
 
 
-def _check_address(target: str, words: str) -> Iterator[Finding]:
+def _check_address(mail: ParsedMail, link: Node, target: str) -> Iterator[Finding]:
+    words, place = excerpt(link.text), mail.place_of(link)
     if target.lower().startswith("tel:"):
         return
     if fault := find_link_fault(target):
-        yield finding(fault.code, f"“{words}”: {fault.reason}")
+        yield finding(fault.code, f"“{words}”: {fault.reason}", place=place)
     elif uses_link_shortener(target):
         yield finding(
             "short-link",
             f"“{words}” goes through a link shortener, {target}. Use the address of the page itself.",
+            place=place,
         )
     elif target.lower().startswith("http://"):
         yield finding(
             "plain-http",
             f"the link “{words}”, {target}, is not encrypted. Check whether it works with https://.",
+            place=place,
         )
 
 
 def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
     """36: links to one site have the same ``utm_`` parameters, and personal links have none."""
-    by_host: dict[str, dict[tuple[str, ...], list[str]]] = defaultdict(lambda: defaultdict(list))
+    by_host: dict[str, dict[tuple[str, ...], list[Node]]] = defaultdict(lambda: defaultdict(list))
     for link in mail.find_all("a"):
         target = link.get("href") or ""
         if "&amp;" in target:
@@ -101,6 +111,7 @@ def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
                 "escaped-twice",
                 f"the link {excerpt(target, 70)} contains &amp;, which has been escaped twice. Escape it "
                 "once.",
+                place=mail.place_of(link),
             )
         tags = _list_utm_parameters(target)
         if tags and (target.lower().startswith("mailto:") or _is_personal(mail, target)):
@@ -108,17 +119,20 @@ def check_tracking_parameters(mail: ParsedMail) -> Iterator[Finding]:
                 "tagged-personal-link",
                 f"the link “{excerpt(link.text)}” is personal to the reader and has "
                 f"{tags[0].partition('=')[0]}. Remove the tracking parameter.",
+                place=mail.place_of(link),
             )
         elif host := _host(target):
-            by_host[host][tags].append(target)
+            by_host[host][tags].append(link)
     for host, kinds in sorted(by_host.items()):
         if len(kinds) > 1:
+            odd = kinds[min(kinds)][0]
             yield finding(
                 "uneven-tags",
                 f"links to {host} have different utm_ parameters, so their visits are counted "
-                f"separately; {kinds[min(kinds)][0]} is one of them. Give all of them the same "
+                f"separately; {odd.get('href')} is one of them. Give all of them the same "
                 "parameters, or none.",
                 key=host,
+                place=mail.place_of(odd),
             )
 
 

@@ -105,12 +105,14 @@ def check_buttons(mail: ParsedMail) -> Iterator[Finding]:
                 "picture-button",
                 f"the button “{excerpt(pictures[0].get('alt') or '')}” is a picture, which disappears "
                 "when pictures are blocked. Make it a text link in a coloured cell.",
+                place=mail.place_of(link),
             )
         if _is_cramped(mail, link):
             yield finding(
                 "cramped-button",
                 f"the button “{excerpt(link.text)}” has a background but no padding, so it is hard to "
                 "tap. Add padding to the link and to its cell.",
+                place=mail.place_of(link),
             )
     for drawing in _VML.findall(mail.outlook_comments):
         if re.search(r"<(a|h[1-6])\b", drawing) or not re.search(r"\balt=", drawing):

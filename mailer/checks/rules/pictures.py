@@ -35,6 +35,7 @@ def check_alt_texts(mail: ParsedMail) -> Iterator[Finding]:
                 "no-alt",
                 f"the picture {_name(source)} has no alt, so screen readers read out its file name. "
                 'Describe what it shows, or write alt="" if it is decoration.',
+                place=mail.place_of(picture),
             )
         link = picture.closest("a")
         if link is not None and not link.text and alt and _GENERIC.fullmatch(alt.strip()):
@@ -42,6 +43,7 @@ def check_alt_texts(mail: ParsedMail) -> Iterator[Finding]:
                 "linked-picture",
                 f"the picture “{excerpt(alt)}” is a link but does not say where it goes. Describe the "
                 "destination in its alt text.",
+                place=mail.place_of(picture),
             )
 
 
@@ -55,13 +57,14 @@ def check_sizes(mail: ParsedMail) -> Iterator[Finding]:
                 "picture-width",
                 f"the picture {name} has the width {width!r}, but Outlook needs whole pixels, no wider "
                 "than the email. Set width in the template.",
+                place=mail.place_of(picture),
             )
             continue
-        yield from _check_height(picture, name, height)
+        yield from _check_height(mail, picture, name, height)
         yield from _check_density(mail, picture, name, int(width))
 
 
-def _check_height(picture: Node, name: str, height: str | None) -> Iterator[Finding]:
+def _check_height(mail: ParsedMail, picture: Node, name: str, height: str | None) -> Iterator[Finding]:
     if height is None:
         return
     if not height.isdecimal() or (_is_fluid(picture) and not _has_auto_height(picture)):
@@ -69,6 +72,7 @@ def _check_height(picture: Node, name: str, height: str | None) -> Iterator[Find
             "picture-height",
             f"the picture {name} has the height {height!r} and a flexible width, so phones distort it. "
             "Set height:auto in its style, or remove the attribute.",
+            place=mail.place_of(picture),
         )
 
 
@@ -101,6 +105,7 @@ def _check_density(mail: ParsedMail, picture: Node, name: str, width: int) -> It
         "picture-density",
         f"the picture {name} is {image.width} pixels wide and shown at {width}, {ratio:.1f} for each, "
         f"and {what}. Use a file about {2 * width} pixels wide.",
+        place=mail.place_of(picture),
     )
 
 
@@ -121,12 +126,16 @@ def check_formats(mail: ParsedMail) -> Iterator[Finding]:
                 "does not show SVG"
             )
         if scheme == "data" or (ending not in _FORMATS and "." in _name(source)):
-            yield finding("picture-format", f"{excerpt(source, 60)}: {what}. Use JPEG, PNG or GIF.")
+            yield finding(
+                "picture-format",
+                f"{excerpt(source, 60)}: {what}. Use JPEG, PNG or GIF.",
+                place=mail.place_of(picture),
+            )
 
 
 def check_weight(mail: ParsedMail) -> Iterator[Finding]:
     """22: how much a phone has to load."""
-    used = {_name(picture.get("src") or "") for picture in mail.find_all("img")}
+    used = {_name(picture.get("src") or ""): picture for picture in mail.find_all("img")}
     sizes = {name: len(image.data) for name, image in mail.source.images.items() if name in used}
     for name, size in sizes.items():
         if size > _MAX_PICTURE_BYTES:
@@ -134,6 +143,7 @@ def check_weight(mail: ParsedMail) -> Iterator[Finding]:
                 "heavy-picture",
                 f"the picture {name} is {size // 1000:,} kB, which loads slowly on a phone. Export it at "
                 f"less than {_MAX_PICTURE_BYTES // 1000} kB.",
+                place=mail.place_of(used[name]),
             )
     total = sum(sizes.values()) + len(mail.source.html.encode())
     if total > _WARN_MAIL_BYTES:

@@ -56,6 +56,7 @@ def check_tables(mail: ParsedMail) -> Iterator[Finding]:
             'Give each role="presentation".',
             key="",
             weight=number,
+            place=mail.place_of(silent[0]) if silent else None,
         )
     for table in mail.find_all("table"):
         heads = _header_cells(table)
@@ -63,12 +64,14 @@ def check_tables(mail: ParsedMail) -> Iterator[Finding]:
             yield finding(
                 "data-table",
                 f"the table “{excerpt(table.text)}” contains data but is marked as layout. Remove its role.",
+                place=mail.place_of(table),
             )
         elif any(head.get("scope") not in {"col", "row", "colgroup", "rowgroup"} for head in heads):
             yield finding(
                 "data-table",
                 f"a header cell of the table “{excerpt(table.text)}” has no scope. Give each <th> "
                 'scope="col" or scope="row".',
+                place=mail.place_of(table),
             )
 
 
@@ -99,9 +102,12 @@ def check_headings(mail: ParsedMail) -> Iterator[Finding]:
                 "heading-leap",
                 f"“{excerpt(heading.text)}” skips from heading level {before} to {after}, as if a "
                 f"section were missing. Make it <h{before + 1}>.",
+                place=mail.place_of(heading),
             )
-    if any(not heading.text for heading in headings):
-        yield finding(
-            "silent-heading",
-            "a heading in the email is empty, and screen readers announce it all the same. Remove it.",
-        )
+    for heading in headings:
+        if not heading.text:
+            yield finding(
+                "silent-heading",
+                "a heading in the email is empty, and screen readers announce it all the same. Remove it.",
+                place=mail.place_of(heading),
+            )

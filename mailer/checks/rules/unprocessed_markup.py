@@ -45,14 +45,15 @@ def check_unprocessed_markup(mail: ParsedMail) -> Iterator[Finding]:
     """37, in both parts."""
     for part, content in (("HTML", mail.source.html), ("text", mail.source.text)):
         for code, sign, trace, what in _TRACES:
-            found = trace.finditer(content) if sign in content else iter(())
-            left = next((one for one in found if _shorten(content, one) not in mail.source.written), None)
-            if left:
+            for left in trace.finditer(content) if sign in content else ():
+                if _shorten(content, left) in mail.source.written:
+                    continue
                 yield finding(
                     code,
                     f"the {part} part contains {what}: “{_around(content, left.start())}”. Fix the "
                     "template or the text.",
                     key=f"{part} {left[0]}",
+                    place=mail.place_in(left[0], left.start(), markup=part == "HTML"),
                 )
         yield from _check_merge_tags(part, content)
 

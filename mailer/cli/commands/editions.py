@@ -217,7 +217,7 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 
 
 @click.command(name="import")
-@click.argument("file", metavar="FILE.docx", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option(
     "--edition",
     "slug",
@@ -232,13 +232,24 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
     callback=lambda _context, _option, tag: _read_language(tag),
     help="The language it is written in, such as zh-Hans. Default: detected from the text.",
 )
+@click.option(
+    "--stories-at",
+    metavar="LEVEL",
+    type=click.IntRange(1, 6),
+    default=None,
+    help="The level of the headings at which stories begin, 1 to 6. Default: found in the document.",
+)
 @json_option
 @pass_context
-def import_(context: CliContext, file: Path, slug: str, language: str, as_json: bool) -> None:
-    """Turn a Word document into an edition: one story for each Heading 1.
+def import_(
+    context: CliContext, file: Path, slug: str, language: str, stories_at: int | None, as_json: bool
+) -> None:
+    """Turn a document into an edition, from Word (.docx) or LibreOffice (.odt).
 
-    Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with its
-    place in the document. Never overwrites files. Example: mailer import newsletter.docx --edition 2026-2
+    Stories begin at headings; in a document without headings, at titles in bold or larger type. Pictures,
+    tables, lists, links and notes are kept. Anything that could not be kept is listed with its place in the
+    document. Never overwrites files.
+    Example: mailer import newsletter.docx --edition 2026-2
     """
     from editions.imports.importer import import_document
 
@@ -249,6 +260,7 @@ def import_(context: CliContext, file: Path, slug: str, language: str, as_json: 
         slug=slug,
         language=language,
         sectors=workspace.settings.sectors,
+        stories_at=stories_at or 0,
         today=_local_today(),
     )
     if as_json:
@@ -263,6 +275,7 @@ def import_(context: CliContext, file: Path, slug: str, language: str, as_json: 
 def _print_imported(context: CliContext, imported: ImportedEdition) -> None:
     made = f"{_pluralise(len(imported.stories), 'story')}, {_pluralise(len(imported.images), 'picture')}"
     say(f"Created the edition {imported.slug}, “{imported.title}”: {made}.")
+    say(f"{imported.starts}.")
     if imported.omissions:
         say(f"{_pluralise(len(imported.omissions), 'thing')} in the document could not be kept unchanged:")
     for left in imported.omissions:

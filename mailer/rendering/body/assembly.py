@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from itertools import chain, zip_longest
+from typing import NamedTuple
 
 from mailer.rendering.body.fragments import (
     Fragment,
@@ -115,9 +116,48 @@ def walk_selected(
             yield part
 
 
-def join_text(parts: Parts[str], selection: Selection, *, markup: bool) -> str:
-    """The email of the selection as text, with its merge tags as placeholders."""
-    return "".join(_as_text(leaf, markup=markup) for leaf in walk_selected(parts, selection))
+def join_text(parts: Parts[str], selection: Selection, *, markup: bool, section: str = "") -> str:
+    """The email of the selection as text, with its merge tags as placeholders; ``parts`` are inside
+    ``section``, if that is given."""
+    return "".join(_as_text(leaf, markup=markup) for leaf in walk_selected(parts, selection, section))
+
+
+class StorySpan(NamedTuple):
+    """Where the story ``slug`` starts and ends in a joined email, counted in characters."""
+
+    start: int
+    end: int
+    slug: str
+
+
+def locate_stories(parts: Parts[str], selection: Selection, *, markup: bool) -> tuple[StorySpan, ...]:
+    """Where each story is in what :func:`join_text` makes of the same arguments, in order."""
+    spans: list[StorySpan] = []
+    _measure(parts, selection, "", 0, spans, markup=markup)
+    return tuple(spans)
+
+
+def _measure(
+    parts: Parts[str],
+    selection: Selection,
+    section: str,
+    place: int,
+    spans: list[StorySpan],
+    *,
+    markup: bool,
+) -> int:
+    """Add the stories of ``parts``, which begin at ``place``, to ``spans``; return where they end."""
+    for part in parts:
+        if isinstance(part, FragmentGroup):
+            for one in selection.arrange_fragments(part.fragments):
+                start = place
+                inner = section if one.kind is FragmentKind.story else one.key
+                place = _measure(one.parts, selection, inner, place, spans, markup=markup)
+                if one.kind is FragmentKind.story:
+                    spans.append(StorySpan(start, place, one.key))
+        else:
+            place += len(join_text((part,), selection, markup=markup, section=section))
+    return place
 
 
 def _as_text(leaf: str | MergeTag | CountText, *, markup: bool) -> str:

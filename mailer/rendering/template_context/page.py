@@ -61,13 +61,19 @@ class StoryView:
     title_html: Annotated[Markup, Help("The same as markup.")]
     body: Annotated[str, Help("Its text.")]
     body_html: Annotated[Markup, Help("The same as markup: paragraphs, lists and tables.")]
-    wide: Annotated[bool, Help("Whether it has a table that does not fit beside a picture.")] = False
     where: Annotated[str, Help('The names of its countries, "Japan · Mongolia"; may be empty.')]
     where_html: Annotated[Markup, Help("The same as markup.")]
     date: Annotated[str, Help('Its date as written by the author, "24 October"; may be empty.')]
     picture: Annotated[PictureView | None, Help("Its picture, if it has one.")]
     gallery: Annotated[tuple[GalleryRow, ...], Help("Its further pictures, in rows of one or two.")] = ()
     links: Annotated[tuple[LinkView, ...], Help("The links below it.")]
+    wraps: Annotated[
+        bool,
+        Help(
+            "Whether its text is so much longer than its picture that it goes on below it, in a layout of "
+            "two columns."
+        ),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,6 +45,11 @@ from mailer.rendering.template_context.page import (
     StoryView,
 )
 from mailer.rendering.template_context.parts import find_parts
+from mailer.rendering.template_context.text_height import (
+    ColumnMeasures,
+    is_longer_than_picture,
+    measure_columns,
+)
 from mailer.rendering.themes.phrases import Phrases
 from mailer.rendering.themes.theme import Accent, Theme
 from mailer.settings import Settings
@@ -162,7 +167,12 @@ class PageBuilder:
             settings.web.base_url,
             tuple(settings.countries.items()),
             repr(settings.country_names),
+            self._columns,
         )
+
+    @cached_property
+    def _columns(self) -> ColumnMeasures:
+        return measure_columns(self.theme)
 
     def _make_story_view(
         self,
@@ -174,6 +184,12 @@ class PageBuilder:
         text = self._choose_text(story.texts)
         main = ImageText(alt=text.alt, caption=text.caption, credit=text.credit)
         where = " · ".join(map(self._name_country, story.countries))
+        view = (
+            self._build_picture(story.image, main, text.language, picture)
+            if story.image and picture
+            else None
+        )
+        links = tuple(self._build_link(link, text) for link in text.read_more or story.read_more)
         return StoryView(
             kind=story.kind.value,
             slug=story.slug,
@@ -185,13 +201,10 @@ class PageBuilder:
             title_html=self._mark_text(text.title, text.language),
             body=text.text,
             body_html=_trusted(text.html),
-            wide=text.has_wide_table,
             where=where,
             where_html=embed_html(self._mark_text(where), self.language, text.language),
             date=text.date or story.date,
-            picture=self._build_picture(story.image, main, text.language, picture)
-            if story.image and picture
-            else None,
+            picture=view,
             gallery=arrange_gallery(
                 tuple(
                     self._build_picture(image, words, text.language, prepared)
@@ -199,7 +212,12 @@ class PageBuilder:
                 ),
                 self.theme,
             ),
-            links=tuple(self._build_link(link, text) for link in text.read_more or story.read_more),
+            links=links,
+            wraps=view is not None
+            and (
+                text.has_wide_table
+                or is_longer_than_picture(text.text, [link.label for link in links], view, self._columns)
+            ),
         )
 
     def _build_letter(self, letter: Letter) -> LetterView:

@@ -25,6 +25,10 @@ from mailer.rendering.themes.template_files import read_toml, template_folders
 MIN_FONT_SIZE = 13
 """The smallest font size that a theme may set, in pixels: with less, phone readers have to zoom in."""
 
+# Thunderbird leaves 549 of 552 pixels when it forwards a mail: without it, the columns would not fit.
+_SLACK = 4
+_MIN_TEXT_WIDTH = 240
+
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _CONFIG = ConfigDict(extra="forbid", frozen=True)
 
@@ -262,7 +266,12 @@ class Theme:
     @property
     def beside(self) -> int:
         """The pixels for the text beside a story's picture, in a layout of two columns."""
-        return self.content - self.pictures.shown - self.spacing.column
+        return self.content - self.pictures.shown - self.spacing.column - _SLACK
+
+    @property
+    def narrowest(self) -> int:
+        """The pixels that a text beside a picture has at least; with less room it stands below it."""
+        return min(_MIN_TEXT_WIDTH, self.beside)
 
     def accent(self, section: str, name: str) -> Accent:
         """The colour of ``section``, or that of ``other``, with the class ``name``."""

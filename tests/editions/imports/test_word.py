@@ -172,7 +172,7 @@ def test_an_edition_is_never_overwritten_and_the_command_that_works_is_named(bri
 
 
 def test_a_failure_leaves_nothing_behind(bring_in: Importer, tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="Heading 1"):
+    with pytest.raises(Exception, match="there is no text in it"):
         bring_in(start_document())
     assert list((tmp_path / "editions").iterdir()) == []
 
@@ -188,7 +188,8 @@ def test_an_edition_s_name_stays_within_its_folder(tmp_path: Path, slug: str) ->
 
 def test_the_answer_for_programs_has_its_shape(bring_in: Importer) -> None:
     answer = json.loads(json.dumps(bring_in(write_newsletter()).as_dict()))
-    assert answer.keys() == {"edition", "folder", "stories", "images", "left_behind"}
+    assert answer.keys() == {"edition", "folder", "stories_begin", "stories", "images", "left_behind"}
+    assert answer["stories_begin"] == {"at": "heading", "level": 1}
     assert answer["stories"] == ["stories/010-youth-forum.md", "stories/020-story.md"]
 
 

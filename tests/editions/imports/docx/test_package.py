@@ -57,7 +57,12 @@ def test_a_file_that_is_not_a_word_document_is_named(tmp_path: Path, data: bytes
 
 @pytest.mark.parametrize(
     ("member", "words"),
-    [("mimetype", "an OpenDocument text"), ("xl/workbook.xml", "a zip file without a Word document")],
+    [
+        ("mimetype", "a file of the kind 'x'"),
+        ("xl/workbook.xml", "a zip file without a Word document"),
+        ("Index/Document.iwa", "In Pages, choose File, Export To, Word"),
+        ("ppt/presentation.xml", "a PowerPoint presentation"),
+    ],
 )
 def test_another_zip_is_told_apart(tmp_path: Path, member: str, words: str) -> None:
     path = tmp_path / "report.docx"
@@ -66,11 +71,11 @@ def test_another_zip_is_told_apart(tmp_path: Path, member: str, words: str) -> N
     assert words in str(refuse(tmp_path, path))
 
 
-def test_a_document_without_heading_1_is_told_how_to_get_one(tmp_path: Path) -> None:
-    path = write_package(tmp_path / "x.docx", {"word/document.xml": body(PARAGRAPH.format("Words"))})
+def test_a_document_without_text_is_named_as_empty(tmp_path: Path) -> None:
+    path = write_package(tmp_path / "x.docx", {"word/document.xml": body(PARAGRAPH.format(" "))})
     complaint = refuse(tmp_path, path)
     assert complaint.code == "no-stories"
-    assert "give the title of each story the style Heading 1" in str(complaint)
+    assert "there is no text in it" in str(complaint)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,438 @@
+"""Converting the text of an OpenDocument file to HTML, in reading order.
+
+What an email cannot carry is logged with its place; text boxes become paragraphs after the one they are
+anchored to.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from lxml import etree
+
+from editions.imports.html.tree import text_content
+from editions.imports.odt.changes import TrackedChanges
+from editions.imports.odt.frames import FrameReader
+from editions.imports.odt.inline import append_image, append_text
+from editions.imports.odt.lists import ListNumbering
+from editions.imports.odt.odf import (
+    NAMESPACES,
+    get_attribute,
+    get_count,
+    plain_text,
+    prefixed_name,
+    qualified_name,
+)
+from editions.imports.odt.styles import ParagraphRole, Styles, TextFormat
+from editions.imports.omissions import OmissionKind, OmissionLog, quote
+from editions.imports.source_document import ITEM_BOOKMARK
+
+_MAX_COLUMNS = 63
+_MAX_REPEATED_ROWS = 100
+_INDEXES = frozenset(
+    f"text:{name}"
+    for name in (
+        "table-of-content",
+        "illustration-index",
+        "table-index",
+        "object-index",
+        "user-index",
+        "alphabetical-index",
+        "bibliography",
+    )
+)
+_WITHOUT_TEXT = frozenset(
+    {
+        "text:tracked-changes",
+        "text:sequence-decls",
+        "text:variable-decls",
+        "text:user-field-decls",
+        "text:dde-connection-decls",
+        "text:alphabetical-index-auto-mark-file",
+        "text:soft-page-break",
+        "text:list-header-decl",
+        "office:forms",
+        "office:annotation-end",
+        "office:event-listeners",
+        "table:table-column",
+        "table:table-columns",
+        "table:table-header-columns",
+        "table:covered-table-cell",
+        "svg:title",
+        "svg:desc",
+    }
+)
+_CHANGE_MARKS = frozenset({"text:change", "text:change-start", "text:change-end"})
+
+
+class OdtConverter:
+    """Converts one document. ``notes`` are its footnotes and endnotes, as list items."""
+
+    def __init__(
+        self, styles: Styles, frames: FrameReader, changes: TrackedChanges, omissions: OmissionLog
+    ) -> None:
+        self.notes: list[etree._Element] = []
+        self._styles = styles
+        self._frames = frames
+        self._changes = changes
+        self._omissions = omissions
+        self._numbering = ListNumbering(styles)
+        # The paragraphs of text boxes, for each paragraph that is being read.
+        self._boxed: list[list[etree._Element]] = []
+        self._in_note = False
+
+    def convert(self, text: etree._Element) -> etree._Element:
+        """The ``office:text`` of the document as a ``<body>``."""
+        body = etree.Element("body")
+        body.extend(_join_quotations(self._blocks(text)))
+        if self.notes:
+            body.append(etree.Element("ol"))
+            body[-1].extend(self.notes)
+        return body
+
+    # --- blocks -----------------------------------------------------------------------------------------
+
+    def _blocks(self, parent: etree._Element) -> list[etree._Element]:
+        return [block for child in parent for block in self._block(child)]
+
+    def _block(self, element: etree._Element) -> list[etree._Element]:
+        name = prefixed_name(element)
+        if not name or name in _WITHOUT_TEXT:
+            return []
+        if name in {"text:p", "text:h"}:
+            return self._paragraph(element)
+        if name in {"text:list", "text:numbered-paragraph"}:
+            return self._list(element)
+        if name == "table:table":
+            return [self._table(element)]
+        if name in _INDEXES:
+            for line in element.iter(qualified_name("text:p")):
+                if words := plain_text(line):
+                    self._omissions.count(OmissionKind.contents, words)
+            return []
+        if name == "text:section" and self._is_hidden_section(element):
+            self._omissions.count(OmissionKind.hidden, plain_text(element))
+            return []
+        if name in _CHANGE_MARKS:
+            self._changes.pass_mark(element, name)
+            return []
+        if name.startswith("draw:"):
+            return self._anchored_to_page(element)
+        if name == "office:annotation":
+            self._comment(element)
+            return []
+        return self._blocks(element)
+
+    def _is_hidden_section(self, section: etree._Element) -> bool:
+        display = get_attribute(section, "text:display")
+        is_hidden = get_attribute(section, "text:is-hidden")
+        return display == "none" or (display == "condition" and is_hidden != "false")
+
+    def _paragraph(self, paragraph: etree._Element) -> list[etree._Element]:
+        style = get_attribute(paragraph, "text:style-name")
+        role, level = self._styles.paragraph_role(style)
+        if prefixed_name(paragraph) == "text:h":
+            # A title that also has an outline level, as LibreOffice can give it, stays the title.
+            written = get_attribute(paragraph, "text:outline-level")
+            level = int(written) if written.isdecimal() else level or 1
+            if role not in {ParagraphRole.document_title, ParagraphRole.subtitle}:
+                role = ParagraphRole.heading
+        text = plain_text(paragraph)
+        format = self._styles.paragraph_format(style)
+        if (
+            format.hidden
+            or paragraph.find(".//text:hidden-paragraph[@text:is-hidden='true']", NAMESPACES) is not None
+        ):
+            if text:
+                self._omissions.count(OmissionKind.hidden, text)
+            return []
+        if role is ParagraphRole.contents:
+            if text:
+                self._omissions.count(OmissionKind.contents, text)
+            return []
+        if role is ParagraphRole.heading and text:
+            self._omissions.enter_possible_story(text)
+        if role not in {ParagraphRole.body, ParagraphRole.quote}:
+            format = TextFormat()
+        block = _make_block(role, level)
+        if role is ParagraphRole.body and (alignment := self._styles.column_alignment(style)):
+            block.set("align", alignment)
+        self._boxed.append([])
+        self._inline(paragraph, block, format)
+        boxed = self._boxed.pop()
+        if role is ParagraphRole.quote:
+            quoted = etree.Element("blockquote", {"class": ParagraphRole.quote.value})
+            quoted.append(block)
+            block = quoted
+        return [block, *boxed]
+
+    def _list(self, element: etree._Element) -> list[etree._Element]:
+        """A list; its headings, which LibreOffice numbers as list items, become blocks of their own."""
+        self._numbering.enter(element)
+        blocks: list[etree._Element] = []
+        items = [element] if prefixed_name(element) == "text:numbered-paragraph" else list(element)
+        for item in items:
+            if prefixed_name(item) in _CHANGE_MARKS:
+                self._changes.pass_mark(item, prefixed_name(item))
+            if prefixed_name(item) not in {"text:list-item", "text:list-header", "text:numbered-paragraph"}:
+                continue
+            content = [block for block in self._blocks(item) if len(block) or text_content(block).strip()]
+            if not content:
+                continue
+            if prefixed_name(item) == "text:list-header" or any(_is_heading(block) for block in content):
+                blocks += content
+                continue
+            numbered, number, is_first = self._numbering.count(item)
+            tag = "ol" if numbered else "ul"
+            if not blocks or blocks[-1].tag != tag or blocks[-1].get("class") != "list":
+                blocks.append(etree.Element(tag, {"class": "list"}))
+                is_first = True
+            bookmark = number if numbered and is_first and number != 1 else 0
+            blocks[-1].append(_make_item(content, bookmark))
+        self._numbering.leave()
+        for block in blocks:
+            if block.tag in {"ol", "ul"}:
+                block.attrib.clear()
+        return blocks
+
+    def _table(self, table: etree._Element) -> etree._Element:
+        made = etree.Element("table")
+        for row in _rows(table):
+            cells = etree.Element("tr")
+            for cell in row:
+                if prefixed_name(cell) != "table:table-cell":
+                    continue
+                repeated = get_count(cell, "table:number-columns-repeated", most=_MAX_COLUMNS)
+                for _ in range(repeated):
+                    cells.append(self._cell(cell))
+            if get_attribute(row, "table:visibility") in {"collapse", "filter"}:
+                self._omissions.count(OmissionKind.hidden, text_content(cells))
+                continue
+            made.append(cells)
+        return made
+
+    def _cell(self, cell: etree._Element) -> etree._Element:
+        made = etree.Element("td")
+        for name, html_name in (("columns", "colspan"), ("rows", "rowspan")):
+            spanned = get_count(cell, f"table:number-{name}-spanned", most=1000)
+            if spanned > 1:
+                made.set(html_name, str(spanned))
+        made.extend(_join_quotations(self._blocks(cell)))
+        return made
+
+    # --- text -------------------------------------------------------------------------------------------
+
+    def _inline(self, parent: etree._Element, into: etree._Element, format: TextFormat) -> None:
+        self._text(parent.text, into, format)
+        for child in parent:
+            self._inline_element(child, into, format)
+            self._text(child.tail, into, format)
+
+    def _text(self, text: str | None, into: etree._Element, format: TextFormat) -> None:
+        if text:
+            self._changes.read(text)
+            append_text(into, text, format)
+
+    def _inline_element(self, element: etree._Element, into: etree._Element, format: TextFormat) -> None:
+        name = prefixed_name(element)
+        if not name or name in _WITHOUT_TEXT:
+            return
+        if name == "text:span":
+            self._span(element, into, format)
+        elif name == "text:a":
+            self._inline(element, into, replace(format, href=get_attribute(element, "xlink:href").strip()))
+        elif name == "text:line-break":
+            etree.SubElement(into, "br")
+        elif name in {"text:s", "text:tab"}:
+            self._text(" ", into, format)
+        elif name == "text:note":
+            self._note(element, into)
+        elif name == "office:annotation":
+            self._comment(element)
+        elif name == "text:ruby":
+            self._ruby(element, into, format)
+        elif name in _CHANGE_MARKS:
+            self._changes.pass_mark(element, name)
+        elif name == "text:hidden-text" and get_attribute(element, "text:is-hidden") == "true":
+            words = get_attribute(element, "text:string-value") or plain_text(element)
+            self._omissions.count(OmissionKind.hidden, words)
+        elif name == "text:script":
+            self._omissions.add("a script, which was not run")
+        elif name.startswith("draw:"):
+            self._drawing(element, into, format)
+        else:
+            self._inline(element, into, format)
+
+    def _span(self, span: etree._Element, into: etree._Element, format: TextFormat) -> None:
+        own = self._styles.text_format(get_attribute(span, "text:style-name"), format)
+        if own.hidden:
+            if words := plain_text(span):
+                self._omissions.count(OmissionKind.hidden, words)
+            return
+        self._inline(span, into, own)
+
+    def _note(self, note: etree._Element, into: etree._Element) -> None:
+        body = note.find("text:note-body", NAMESPACES)
+        if body is None or self._in_note:
+            return
+        name = f"note-{len(self.notes) + 1}"
+        mark = etree.SubElement(etree.SubElement(into, "sup"), "a", {"href": f"#{name}"})
+        mark.text = note.findtext("text:note-citation", "", NAMESPACES) or "*"
+        item = etree.Element("li", {"id": name})
+        self.notes.append(item)
+        self._in_note = True
+        for number, paragraph in enumerate(body.iter(qualified_name("text:p"), qualified_name("text:h"))):
+            if number:
+                etree.SubElement(item, "br")
+            self._inline(paragraph, item, TextFormat())
+        self._in_note = False
+
+    def _ruby(self, ruby: etree._Element, into: etree._Element, format: TextFormat) -> None:
+        """Put ruby text into brackets after its base text, as browsers without ruby support do."""
+        base = ruby.find("text:ruby-base", NAMESPACES)
+        if base is not None:
+            self._inline(base, into, format)
+        if reading := "".join(ruby.findtext("text:ruby-text", "", NAMESPACES).split()):
+            self._text(f"（{reading}）", into, format)
+
+    def _comment(self, comment: etree._Element) -> None:
+        author = comment.findtext("dc:creator", "", NAMESPACES).strip()
+        words = " ".join(plain_text(paragraph) for paragraph in comment.iter(qualified_name("text:p")))
+        self._omissions.add(f"a comment{f' by {author}' if author else ''}{quote(words)}")
+
+    # --- frames -----------------------------------------------------------------------------------------
+
+    def _anchored_to_page(self, element: etree._Element) -> list[etree._Element]:
+        block = etree.Element("p")
+        self._boxed.append([])
+        self._drawing(element, block, TextFormat())
+        boxed = self._boxed.pop()
+        return [*([block] if len(block) or block.text else []), *boxed]
+
+    def _drawing(self, element: etree._Element, into: etree._Element, format: TextFormat) -> None:
+        name = prefixed_name(element)
+        if name == "draw:a":
+            format = replace(format, href=get_attribute(element, "xlink:href").strip())
+        if name in {"draw:a", "draw:g"}:
+            for child in element:
+                if prefixed_name(child).startswith("draw:"):
+                    self._drawing(child, into, format)
+        elif name == "draw:control":
+            self._omissions.add("a button or field of a form")
+        elif name == "draw:frame":
+            self._frame(element, into, format)
+        elif plain_text(element):
+            self._text_box(element)
+        elif name not in {"draw:line", "draw:connector"}:
+            self._frames.log_drawing(element)
+
+    def _frame(self, frame: etree._Element, into: etree._Element, format: TextFormat) -> None:
+        children = {prefixed_name(child): child for child in reversed(frame)}
+        if (box := children.get("draw:text-box")) is not None:
+            self._text_box(box)
+        elif (table := children.get("table:table")) is not None:
+            self._lift([self._table(table)])
+        elif embedded := [
+            children[name]
+            for name in (
+                "draw:object",
+                "draw:object-ole",
+                "draw:plugin",
+                "draw:floating-frame",
+                "draw:applet",
+            )
+            if name in children
+        ]:
+            self._text(self._frames.read_object(frame, embedded[0]), into, format)
+        elif "draw:image" in children:
+            if self._in_note:
+                self._omissions.add("a picture in a note")
+            elif (number := self._frames.read_image(frame)) is not None:
+                append_image(into, number, format.href)
+
+    def _text_box(self, box: etree._Element) -> None:
+        if self._in_note:
+            self._omissions.add(f"a text box in a note{quote(plain_text(box))}")
+            return
+        blocks = self._blocks(box)
+        if any(next(block.iter("img"), None) is not None for block in blocks):
+            self._lift([part for block in blocks for part in _part_caption(block)])
+            return
+        words = " ".join(text_content(block) for block in blocks)
+        if words.strip():
+            self._omissions.add(f"a text box; its text is now in paragraphs of its own:{quote(words)}")
+            self._lift(blocks)
+
+    def _lift(self, blocks: Sequence[etree._Element]) -> None:
+        self._boxed[-1].extend(blocks)
+
+
+def _make_block(role: ParagraphRole, level: int) -> etree._Element:
+    if role is ParagraphRole.heading:
+        return etree.Element(f"h{min(level, 6)}")
+    named = role in {ParagraphRole.document_title, ParagraphRole.subtitle, ParagraphRole.caption}
+    return etree.Element("p", {"class": role.value} if named else {})
+
+
+def _is_heading(block: etree._Element) -> bool:
+    return str(block.tag) in {"h1", "h2", "h3", "h4", "h5", "h6"}
+
+
+def _make_item(content: Sequence[etree._Element], bookmark: int) -> etree._Element:
+    """A list item: its paragraphs become lines, and the lists in it stay lists."""
+    item = etree.Element("li")
+    if bookmark:
+        etree.SubElement(item, "a", {"id": f"{ITEM_BOOKMARK}{bookmark}"})
+    nested = [block for block in content if block.tag in {"ul", "ol"}]
+    lines = [block for block in content if block.tag not in {"ul", "ol"}]
+    for number, block in enumerate(lines):
+        if number:
+            etree.SubElement(item, "br")
+        inner = block[0] if block.tag == "blockquote" and len(block) == 1 else block
+        append_text(item, inner.text or "", TextFormat())
+        item.extend(list(inner))
+    item.extend(nested)
+    return item
+
+
+def _join_quotations(blocks: Sequence[etree._Element]) -> list[etree._Element]:
+    """Paragraphs of a quotation that follow each other as one quotation."""
+    joined: list[etree._Element] = []
+    for block in blocks:
+        is_quotation = block.tag == "blockquote" and block.get("class") == ParagraphRole.quote.value
+        if is_quotation and joined and joined[-1].get("class") == ParagraphRole.quote.value:
+            joined[-1].extend(list(block))
+        else:
+            joined.append(block)
+    return joined
+
+
+def _part_caption(block: etree._Element) -> list[etree._Element]:
+    """A picture of a text box and the text next to it, which is its caption."""
+    pictures = list(block.iter("img"))
+    if block.tag != "p" or not pictures or not text_content(block).strip():
+        return [block]
+    shown = etree.Element("p")
+    for picture in pictures:
+        tail, picture.tail = picture.tail or "", None
+        around = picture.getparent()
+        if around is not None:
+            before = picture.getprevious()
+            if before is not None:
+                before.tail = (before.tail or "") + tail
+            else:
+                around.text = (around.text or "") + tail
+            around.remove(picture)
+        shown.append(picture)
+    block.set("class", ParagraphRole.caption.value)
+    return [shown, block]
+
+
+def _rows(table: etree._Element) -> Iterator[etree._Element]:
+    """The rows of ``table``, also those in groups, but not those of tables in its cells."""
+    for child in table:
+        name = prefixed_name(child)
+        if name == "table:table-row":
+            for _ in range(get_count(child, "table:number-rows-repeated", most=_MAX_REPEATED_ROWS)):
+                yield child
+        elif name in {"table:table-header-rows", "table:table-rows", "table:table-row-group"}:
+            yield from _rows(child)

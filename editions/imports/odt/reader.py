@@ -1,0 +1,90 @@
+"""From an .odt file to a document of no format."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from lxml import etree
+
+from editions.imports.odt.changes import TrackedChanges
+from editions.imports.odt.converter import OdtConverter
+from editions.imports.odt.frames import FrameReader
+from editions.imports.odt.odf import NAMESPACES, plain_text, prefixed_name, qualified_name
+from editions.imports.odt.package import OdtPackage, open_odt
+from editions.imports.odt.styles import Styles
+from editions.imports.omissions import BEFORE_HEADING, WHOLE_DOCUMENT, OmissionLog, quote
+from editions.imports.source_document import SourceDocument
+
+# As for Word: a 300-page book has half as many.
+_MAX_ELEMENTS = 60_000
+_PAGE_PARTS = {
+    "style:header": "header",
+    "style:header-left": "header",
+    "style:header-first": "header",
+    "style:footer": "footer",
+    "style:footer-left": "footer",
+    "style:footer-first": "footer",
+}
+
+
+@contextmanager
+def read_odt(path: Path, omissions: OmissionLog) -> Iterator[SourceDocument]:
+    """Read the OpenDocument text at ``path``; its pictures can be read within the block.
+
+    Raises:
+        DocumentError: it is damaged, protected or too large, or is not a text.
+        OSError: the file cannot be read.
+    """
+    with open_odt(path) as package:
+        content = package.parse_required("content.xml")
+        text = content.find("office:body/office:text", NAMESPACES)
+        if text is None:
+            package.reject(
+                "not-a-document",
+                "this is an OpenDocument file without a text, such as a spreadsheet or a presentation. Copy "
+                "what it says into a text document and import that.",
+            )
+        _reject_too_long(package, text)
+        style_root = package.parse_part("styles.xml")
+        styles = Styles(content, style_root)
+        frames = FrameReader(package, styles, omissions)
+        converter = OdtConverter(styles, frames, TrackedChanges(text, omissions), omissions)
+        body = converter.convert(text)
+        _log_pages_and_macros(package, style_root, omissions)
+        omissions.set_place(BEFORE_HEADING)
+        yield SourceDocument(
+            name=package.name,
+            body=body,
+            images=tuple(frames.images),
+            title=_read_title(package),
+            language=styles.default_language(),
+            east_asian_language=styles.default_language("-asian"),
+            heading_advice="In LibreOffice, give the title of each story the style Heading 1",
+        )
+
+
+def _reject_too_long(package: OdtPackage, text: etree._Element) -> None:
+    counted = text.iter(qualified_name("text:p"), qualified_name("text:h"), qualified_name("text:span"))
+    if sum(1 for _ in counted) > _MAX_ELEMENTS:
+        package.reject(
+            "document-too-large",
+            f"it has more than {_MAX_ELEMENTS:,} paragraphs and runs of text, too many for a newsletter. "
+            "Import a shorter document.",
+        )
+
+
+def _log_pages_and_macros(package: OdtPackage, styles: etree._Element | None, omissions: OmissionLog) -> None:
+    omissions.set_place(WHOLE_DOCUMENT)
+    pages = () if styles is None else styles.iterfind("office:master-styles/style:master-page/*", NAMESPACES)
+    for part in pages:
+        words, kind = plain_text(part), _PAGE_PARTS.get(prefixed_name(part), "")
+        # A page number alone is not worth mentioning.
+        if kind and any(character.isalpha() for character in words):
+            omissions.add(f"a page {kind}{quote(words)}")
+    if any(part.startswith(("Basic/", "Scripts/")) and not part.endswith("/") for part in package.parts):
+        omissions.add("macros, which were not read or run")
+
+
+def _read_title(package: OdtPackage) -> str:
+    root = package.parse_part("meta.xml")
+    return "" if root is None else root.findtext("office:meta/dc:title", "", NAMESPACES)

@@ -1,0 +1,234 @@
+"""The styles of an OpenDocument text: roles of paragraphs, formats of text, kinds of lists.
+
+Every piece of direct formatting is an automatic style, such as P7, whose parent is a style with a name. The
+built-in styles have English names in the file in every language; Word writes the names of its own language.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from lxml import etree
+
+from editions.imports.odt.odf import NAMESPACES, get_attribute, prefixed_name, qualified_name
+
+_MAX_LEVELS = 10
+_BOLD_WEIGHT = 600
+
+
+class ParagraphRole(StrEnum):
+    """What a paragraph is for; the value is its class in the HTML, where it has one."""
+
+    document_title = "title"
+    """The document's title."""
+
+    subtitle = "subtitle"
+    """The line below the title."""
+
+    caption = "caption"
+    """The text below a picture."""
+
+    heading = "heading"
+    """A heading, of some level."""
+
+    quote = "quote"
+    """A quotation set apart."""
+
+    contents = "contents"
+    """A line of a table of contents or an index."""
+
+    body = ""
+    """An ordinary paragraph."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextFormat:
+    """The format of text. ``shift`` is ``sup``, ``sub`` or empty."""
+
+    bold: bool = False
+    italic: bool = False
+    strikethrough: bool = False
+    shift: str = ""
+    hidden: bool = False
+    href: str = ""
+
+
+_ROLES_BY_NAME = (
+    (
+        re.compile(r"title|titel|titre|título|titolo|rubrik|заголовок документа|标题|表題|제목|гарчиг"),
+        ParagraphRole.document_title,
+    ),
+    (
+        re.compile(
+            r"subtitle|untertitel|sous-titre|subtítulo|sottotitolo|underrubrik|подзаголовок|副标题|副題|부제"
+        ),
+        ParagraphRole.subtitle,
+    ),
+    (re.compile(r"heading ?(?P<level>[1-9]|10)"), ParagraphRole.heading),
+    (
+        re.compile(r"caption|illustration|figure|drawing|beschriftung|légende|题注|図表番号"),
+        ParagraphRole.caption,
+    ),
+    (re.compile(r"(intense )?quote|quotations|block ?text|block quotation"), ParagraphRole.quote),
+    (
+        re.compile(
+            r"toc ?\d|contents (heading|\d+)|(illustration|table|object|user)? ?index .*|.* index \d+"
+        ),
+        ParagraphRole.contents,
+    ),
+)
+
+
+class Styles:
+    """The styles of one document, from its ``content.xml`` and its ``styles.xml``."""
+
+    def __init__(self, content: etree._Element, styles: etree._Element | None) -> None:
+        roots = [root for root in (styles, content) if root is not None]
+        self._styles: dict[tuple[str, str], etree._Element] = {}
+        self._list_levels: dict[str, dict[int, etree._Element]] = {}
+        self._defaults: dict[str, etree._Element] = {}
+        # Those of the content come last: both files count their automatic styles from P1.
+        for root in roots:
+            for style in root.iter(qualified_name("style:style")):
+                key = get_attribute(style, "style:family"), get_attribute(style, "style:name")
+                self._styles[key] = style
+            for style in root.iter(qualified_name("style:default-style")):
+                self._defaults[get_attribute(style, "style:family")] = style
+            for listed in root.iter(qualified_name("text:list-style")):
+                self._list_levels[get_attribute(listed, "style:name")] = _read_list_levels(listed)
+        self._base = self._apply_chain("paragraph", "Standard", TextFormat())
+
+    def paragraph_role(self, style: str) -> tuple[ParagraphRole, int]:
+        """The role of paragraphs with this style; its level for a heading, otherwise 0."""
+        for each in self._inheritance("paragraph", style):
+            for name in (get_attribute(each, "style:display-name"), get_attribute(each, "style:name")):
+                role, level = _role_from_name(name)
+                if role is not ParagraphRole.body:
+                    return role, level
+        role, level = _role_from_name(style)
+        return role, level
+
+    def paragraph_format(self, style: str) -> TextFormat:
+        """The format of a paragraph's text, as far as it differs from the document's ordinary text."""
+        own = self._apply_chain("paragraph", style, TextFormat())
+        return replace(
+            own, bold=own.bold and not self._base.bold, italic=own.italic and not self._base.italic
+        )
+
+    def text_format(self, style: str, outer: TextFormat) -> TextFormat:
+        """The format of a span with this style within text of the format ``outer``."""
+        return self._apply_chain("text", style, outer)
+
+    def paragraph_list_style(self, style: str) -> str:
+        """The list style that comes with a paragraph style; empty when there is none."""
+        found = (
+            get_attribute(each, "style:list-style-name") for each in self._inheritance("paragraph", style)
+        )
+        return next((name for name in found if name), "")
+
+    def list_level(self, style: str, level: int) -> tuple[bool, int]:
+        """Whether a list is numbered at this ``level``, which counts from 1, and its first number."""
+        found = self._list_levels.get(style, {}).get(level)
+        if found is None or prefixed_name(found) != "text:list-level-style-number":
+            return False, 1
+        start = get_attribute(found, "text:start-value")
+        return bool(get_attribute(found, "style:num-format")), int(start) if start.isdecimal() else 1
+
+    def graphic_property(self, style: str, name: str) -> str:
+        """A property of a picture's style, such as ``fo:clip``; empty when there is none."""
+        for each in self._inheritance("graphic", style):
+            properties = each.find("style:graphic-properties", NAMESPACES)
+            if properties is not None and (value := get_attribute(properties, name)):
+                return value
+        return ""
+
+    def column_alignment(self, style: str) -> str:
+        """How a paragraph's text is aligned: ``right``, ``center`` or empty."""
+        for each in self._inheritance("paragraph", style):
+            properties = each.find("style:paragraph-properties", NAMESPACES)
+            if properties is not None and (value := get_attribute(properties, "fo:text-align")):
+                return {"end": "right", "right": "right", "center": "center"}.get(value, "")
+        return ""
+
+    def default_language(self, script: str = "") -> str:
+        """The language set for all text, such as ``en-GB``; with ``-asian`` that of Chinese, Japanese or
+        Korean text."""
+        chain = [*self._inheritance("paragraph", "Standard")]
+        if "paragraph" in self._defaults:
+            chain.append(self._defaults["paragraph"])
+        for style in chain:
+            properties = style.find("style:text-properties", NAMESPACES)
+            if properties is None:
+                continue
+            prefix = "style" if script else "fo"
+            language = get_attribute(properties, f"{prefix}:language{script}")
+            country = get_attribute(properties, f"{prefix}:country{script}")
+            if language and language != "none":
+                return f"{language}-{country}" if country and country != "none" else language
+        return ""
+
+    def _apply_chain(self, family: str, style: str, outer: TextFormat) -> TextFormat:
+        for each in reversed([*self._inheritance(family, style)]):
+            properties = each.find("style:text-properties", NAMESPACES)
+            if properties is not None:
+                outer = _apply_properties(properties, outer)
+        return outer
+
+    def _inheritance(self, family: str, style: str) -> Iterator[etree._Element]:
+        """The style of this name, its parent, and so on."""
+        seen: set[str] = set()
+        while (family, style) in self._styles and style not in seen:
+            seen.add(style)
+            yield self._styles[family, style]
+            style = get_attribute(self._styles[family, style], "style:parent-style-name")
+
+
+def _read_list_levels(style: etree._Element) -> dict[int, etree._Element]:
+    levels: dict[int, etree._Element] = {}
+    for level in style:
+        written = get_attribute(level, "text:level") if isinstance(level.tag, str) else ""
+        if written.isdecimal() and 1 <= int(written) <= _MAX_LEVELS:
+            levels[int(written)] = level
+    return levels
+
+
+def _apply_properties(properties: etree._Element, outer: TextFormat) -> TextFormat:
+    """``outer`` with what these ``style:text-properties`` say; they may also take a format away."""
+    weight = get_attribute(properties, "fo:font-weight")
+    slant = get_attribute(properties, "fo:font-style")
+    line = get_attribute(properties, "style:text-line-through-style") or get_attribute(
+        properties, "style:text-line-through-type"
+    )
+    position = get_attribute(properties, "style:text-position").partition(" ")[0]
+    display = get_attribute(properties, "text:display")
+    return replace(
+        outer,
+        bold=_is_bold(weight) if weight else outer.bold,
+        italic=slant in {"italic", "oblique"} if slant else outer.italic,
+        strikethrough=line != "none" if line else outer.strikethrough,
+        shift=_read_shift(position) if position else outer.shift,
+        hidden=display == "none" if display else outer.hidden,
+    )
+
+
+def _is_bold(weight: str) -> bool:
+    return int(weight) >= _BOLD_WEIGHT if weight.isdecimal() else weight == "bold"
+
+
+def _read_shift(position: str) -> str:
+    """``super``, ``sub`` or a percentage, which is negative below the line."""
+    if position in {"super", "sub"}:
+        return "sup" if position == "super" else "sub"
+    number = position.removesuffix("%")
+    if number.lstrip("-").replace(".", "", 1).isdecimal() and float(number):
+        return "sub" if number.startswith("-") else "sup"
+    return ""
+
+
+def _role_from_name(name: str) -> tuple[ParagraphRole, int]:
+    plain = name.replace("_20_", " ").replace("_", " ").casefold().strip()
+    for pattern, role in _ROLES_BY_NAME:
+        if found := pattern.fullmatch(plain):
+            return role, int(found.groupdict().get("level") or 0)
+    return ParagraphRole.body, 0
