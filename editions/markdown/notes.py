@@ -15,6 +15,12 @@ from mdit_py_plugins.footnote import footnote_plugin
 _START, _END = "\ufdd2", "\ufdd3"
 _MARK = re.compile(f"{_START}([a-z])(\\d*){_END}")
 NUMBER = "footnote_number"
+TOKENS = (
+    "footnote_ref",
+    NUMBER,
+    *(f"footnote{part}_{end}" for part in ("", "_block") for end in ("open", "close")),
+)
+"""The types of tokens that :func:`write_mark` writes."""
 
 
 def use_footnotes(parser: MarkdownIt) -> None:

@@ -22,7 +22,7 @@ from editions.markdown.cjk import is_cjk, join_soft_breaks, split_cjk, use_cjk_r
 from editions.markdown.lang_spans import mark_languages_in_html
 from editions.markdown.lettered_lists import use_lettered_lists
 from editions.markdown.links import find_link_fault
-from editions.markdown.notes import link_notes, prepare_notes, use_footnotes, write_mark
+from editions.markdown.notes import TOKENS, link_notes, prepare_notes, use_footnotes, write_mark
 from editions.markdown.plain_text import render_plain_text
 from editions.markdown.tables import WIDE_CLASS, arrange_tables, find_oversized_tables
 from editions.problem import Level, Problem
@@ -125,9 +125,8 @@ def _parser() -> MarkdownIt:
     parser.enable(["table", "strikethrough"])
     use_footnotes(parser)
     # The plugin's own rules for rendering make ids that are the same in every text.
-    parser.renderer.rules |= {
-        name: rule for name, rule in _Renderer(parser).rules.items() if name.startswith("footnote_")
-    }
+    for name in TOKENS:
+        parser.add_render_rule(name, _Renderer.footnote_mark)
     use_lettered_lists(parser)
     use_cjk_rules(parser)
     # Accept every link here, so that _TokenInspector can report it; by default `[x](javascript:…)` stays
@@ -284,8 +283,6 @@ class _Renderer(RendererHTML):
         return write_mark(tokens, idx)
 
     fence = code_block
-    footnote_ref = footnote_number = footnote_open = footnote_close = footnote_mark
-    footnote_block_open = footnote_block_close = footnote_mark
     image = html_inline = html_block = text
 
 
