@@ -1,5 +1,6 @@
 """Which format a file has, told by its content: names are often wrong, and people rename files to help."""
 
+import re
 import zipfile
 from enum import StrEnum
 from pathlib import Path
@@ -24,6 +25,35 @@ _OTHER_PARTS = (
     ("xl/workbook.xml", f"a zip file without a Word document, but with an Excel workbook. {_AS_DOCX}"),
     ("ppt/presentation.xml", "a PowerPoint presentation. Copy its text into Word and import that."),
 )
+_HTML_ENDINGS = frozenset({".html", ".htm", ".xhtml"})
+# Comments may come first, such as a browser's about where the page was saved from.
+_BEFORE = r"(?:<\?xml[^>]*>|<!--.*?-->|<!doctype[^>]*>|\s)*"
+_HTML = re.compile(
+    _BEFORE
+    + r"<(!doctype html|html|head|body|meta|title|style|table|div|p|h1|h2|span|center|font)\b|<!doctype html",
+    re.IGNORECASE | re.DOTALL,
+)
+_OTHER_TEXTS = (
+    (
+        re.compile(
+            r"(From |(From|To|Date|Subject|MIME-Version|Received|Return-Path|Delivered-To|X-[\w-]+): ?)"
+        ),
+        "a saved mail or a web archive (.eml, .mhtml). Open it in a mail program or a browser, save it as a "
+        "web page (.html, “Web page, complete”) and import that.",
+    ),
+    (
+        re.compile(_BEFORE + r"<(rss|feed|rdf:RDF)\b", re.DOTALL),
+        "a saved feed. Import its address instead, as in: mailer import https://www.example.org/feed.xml",
+    ),
+    (
+        re.compile(_BEFORE + r"<(w:wordDocument|pkg:package)\b", re.DOTALL),
+        f"a Word document saved as XML. {_AS_DOCX}",
+    ),
+    (
+        re.compile(_BEFORE + r"<office:document\b", re.DOTALL),
+        "a flat OpenDocument text (.fodt). Open it in LibreOffice, save it as .odt and import that.",
+    ),
+)
 _MAX_KIND_BYTES = 100
 _ODT_KINDS = frozenset(
     f"application/vnd.oasis.opendocument.text{kind}" for kind in ("", "-template", "-web", "-master")
@@ -47,6 +77,9 @@ class FileFormat(StrEnum):
     docx = "docx"
     """A Word document, from Word, Google Docs, Pages or LibreOffice."""
 
+    web_page = "html"
+    """A page or a newsletter, saved by a browser or a mail program."""
+
     odt = "odt"
     """An OpenDocument text, from LibreOffice, Google Docs or Word."""
 
@@ -69,8 +102,23 @@ def detect_format(path: Path) -> FileFormat:
             _reject(path, f"this is {what}")
     if start.startswith(b"PK"):
         return _detect_zip_format(path)
-    if start.lstrip().startswith(b"<"):
-        _reject(path, f"this is a web page or XML, not a .docx. {_AS_DOCX}")
+    return _detect_text_format(path, _decode_start(start))
+
+
+def _decode_start(start: bytes) -> str:
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return start.decode("utf-16", "replace").lstrip()
+    return start.removeprefix(b"\xef\xbb\xbf").decode("latin-1").lstrip()
+
+
+def _detect_text_format(path: Path, start: str) -> FileFormat:
+    for pattern, what in _OTHER_TEXTS:
+        if pattern.match(start):
+            _reject(path, f"this is {what}")
+    if _HTML.match(start) or (path.suffix.lower() in _HTML_ENDINGS and start):
+        return FileFormat.web_page
+    if start.startswith("<"):
+        _reject(path, f"this is XML, and not a web page. {_AS_DOCX}")
     return _reject(path, _NOT_A_DOCUMENT)
 
 

@@ -35,6 +35,9 @@ class OmissionKind(StrEnum):
     hidden = "hidden passage"
     """Text formatted as hidden; it is left out."""
 
+    pixel = "invisible picture"
+    """A picture that nobody sees, by which senders count who reads; it is left out."""
+
     placeholder = "unfilled field"
     """A content control with its placeholder, such as “Click here to enter text”."""
 
@@ -46,6 +49,7 @@ _OUTCOMES = {
     OmissionKind.insertion: "taken as accepted",
     OmissionKind.deletion: "left out",
     OmissionKind.hidden: "left out",
+    OmissionKind.pixel: "left out",
     OmissionKind.placeholder: "left out",
     OmissionKind.contents: "left out, because the email has its own",
 }
@@ -140,6 +144,7 @@ def _lost_words(kind: OmissionKind, passages: list[str]) -> str:
 def _summarise(kind: OmissionKind, passages: list[str]) -> str:
     first = next((words for words in passages if words.strip()), "")
     if len(passages) == 1:
-        return f"a {kind}{quote(first)}, {_OUTCOMES[kind]}"
+        article = "an" if str(kind)[0] in "aeiou" else "a"
+        return f"{article} {kind}{quote(first)}, {_OUTCOMES[kind]}"
     many = str(kind).replace("line of", "lines of") if kind is OmissionKind.contents else f"{kind}s"
     return f"{len(passages)} {many}, the first{quote(first)}, {_OUTCOMES[kind]}"

@@ -9,10 +9,10 @@ from dataclasses import replace
 
 from lxml import etree
 
+from editions.imports.html.formatted_text import TextFormat, append_image, append_text, make_list_item
 from editions.imports.html.tree import text_content
 from editions.imports.odt.changes import TrackedChanges
 from editions.imports.odt.frames import FrameReader
-from editions.imports.odt.inline import append_image, append_text
 from editions.imports.odt.lists import ListNumbering
 from editions.imports.odt.odf import (
     NAMESPACES,
@@ -22,9 +22,8 @@ from editions.imports.odt.odf import (
     prefixed_name,
     qualified_name,
 )
-from editions.imports.odt.styles import ParagraphRole, Styles, TextFormat
+from editions.imports.odt.styles import ParagraphRole, Styles
 from editions.imports.omissions import OmissionKind, OmissionLog, quote
-from editions.imports.source_document import ITEM_BOOKMARK
 
 _MAX_COLUMNS = 63
 _MAX_REPEATED_ROWS = 100
@@ -187,7 +186,7 @@ class OdtConverter:
                 blocks.append(etree.Element(tag, {"class": "list"}))
                 is_first = True
             bookmark = number if numbered and is_first and number != 1 else 0
-            blocks[-1].append(_make_item(content, bookmark))
+            blocks[-1].append(make_list_item(content, bookmark))
         self._numbering.leave()
         for block in blocks:
             if block.tag in {"ol", "ul"}:
@@ -347,7 +346,7 @@ class OdtConverter:
             if self._in_note:
                 self._omissions.add("a picture in a note")
             elif (number := self._frames.read_image(frame)) is not None:
-                append_image(into, number, format.href)
+                append_image(into, number, alt=self._frames.images[number].alt, href=format.href)
 
     def _text_box(self, box: etree._Element) -> None:
         if self._in_note:
@@ -375,23 +374,6 @@ def _make_block(role: ParagraphRole, level: int) -> etree._Element:
 
 def _is_heading(block: etree._Element) -> bool:
     return str(block.tag) in {"h1", "h2", "h3", "h4", "h5", "h6"}
-
-
-def _make_item(content: Sequence[etree._Element], bookmark: int) -> etree._Element:
-    """A list item: its paragraphs become lines, and the lists in it stay lists."""
-    item = etree.Element("li")
-    if bookmark:
-        etree.SubElement(item, "a", {"id": f"{ITEM_BOOKMARK}{bookmark}"})
-    nested = [block for block in content if block.tag in {"ul", "ol"}]
-    lines = [block for block in content if block.tag not in {"ul", "ol"}]
-    for number, block in enumerate(lines):
-        if number:
-            etree.SubElement(item, "br")
-        inner = block[0] if block.tag == "blockquote" and len(block) == 1 else block
-        append_text(item, inner.text or "", TextFormat())
-        item.extend(list(inner))
-    item.extend(nested)
-    return item
 
 
 def _join_quotations(blocks: Sequence[etree._Element]) -> list[etree._Element]:

@@ -6,11 +6,12 @@ built-in styles have English names in the file in every language; Word writes th
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 
 from lxml import etree
 
+from editions.imports.html.formatted_text import TextFormat
 from editions.imports.odt.odf import NAMESPACES, get_attribute, prefixed_name, qualified_name
 
 _MAX_LEVELS = 10
@@ -40,18 +41,6 @@ class ParagraphRole(StrEnum):
 
     body = ""
     """An ordinary paragraph."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class TextFormat:
-    """The format of text. ``shift`` is ``sup``, ``sub`` or empty."""
-
-    bold: bool = False
-    italic: bool = False
-    strikethrough: bool = False
-    shift: str = ""
-    hidden: bool = False
-    href: str = ""
 
 
 _ROLES_BY_NAME = (

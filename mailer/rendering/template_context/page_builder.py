@@ -106,6 +106,7 @@ class PageBuilder:
             logo=self._build_logo(self.logo) if self.logo else None,
             letter=letter,
             sections=views,
+            lists_contents=len(edition.stories) != 1 or edition.letter is not None,
             follow=tuple(map(self._build_follow, edition.follow)),
             words=self.phrases,
             words_lang=language_attributes(self._phrase_language(self.language), self.language),

@@ -1,0 +1,387 @@
+"""Converting a page to the blocks it shows, in reading order.
+
+Tables for layout give way to what is in them. What readers do not see is not text, and what an email cannot
+carry is logged with its place.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+from urllib.parse import urljoin
+
+from lxml import etree
+
+from editions.imports.html.formatted_text import make_list_item
+from editions.imports.html.tree import text_content
+from editions.imports.omissions import OmissionKind, OmissionLog
+from editions.imports.web_page.flow import Flow
+from editions.imports.web_page.left_out import LeftOutContent, drawing_words, visible_text
+from editions.imports.web_page.pictures import PictureFinder
+from editions.imports.web_page.styles import PageStyles, ShownStyle
+from editions.imports.web_page.tables import cells, is_data_table, rows_of
+
+_HEADINGS = ("h1", "h2", "h3", "h4", "h5", "h6")
+_BLOCKS = frozenset(
+    {
+        *(
+            "address",
+            "article",
+            "aside",
+            "body",
+            "center",
+            "dd",
+            "details",
+            "dialog",
+            "div",
+            "dl",
+            "fieldset",
+        ),
+        *(
+            "figure",
+            "footer",
+            "form",
+            "header",
+            "hgroup",
+            "html",
+            "legend",
+            "main",
+            "nav",
+            "p",
+            "pre",
+            "section",
+        ),
+        *("summary", "tbody", "td", "tfoot", "th", "thead", "tr"),
+    }
+)
+_WITHOUT_TEXT = frozenset(
+    {
+        *("area", "base", "basefont", "bgsound", "col", "colgroup", "head", "hr", "link", "meta", "param"),
+        *("source", "style", "template", "title", "track", "wbr"),
+    }
+)
+_ROLES = {"msotitle": "title", "title": "title", "msosubtitle": "subtitle", "subtitle": "subtitle"}
+_CAPTIONS = frozenset({"msocaption", "wp-caption-text", "caption"})
+_LONG_QUOTATION = 1500
+_MAX_SPAN = 1000
+
+
+class PageConverter:
+    """Converts one page. ``base`` is the address that its links are relative to, if it is known."""
+
+    def __init__(
+        self,
+        root: etree._Element,
+        pictures: PictureFinder,
+        omissions: OmissionLog,
+        *,
+        base: str = "",
+    ) -> None:
+        self._styles = PageStyles(root)
+        self._pictures = pictures
+        self._omissions = omissions
+        self._base = base
+        self._left_out = LeftOutContent(omissions)
+        self._note_ids = _find_notes(root)
+        self._handlers: dict[str, Callable[[etree._Element, ShownStyle, Flow], None]] = {
+            **dict.fromkeys(_HEADINGS, self._heading),
+            **dict.fromkeys(("ul", "ol", "menu", "dir"), self._list),
+            "table": self._table,
+            "blockquote": self._quotation,
+            "img": self._image,
+            "br": lambda _element, _style, flow: flow.add_break(),
+            "a": self._link,
+            "sup": self._raised,
+            "dt": self._term,
+            "figcaption": self._caption,
+            "caption": self._caption,
+            "svg": self._drawing,
+            "canvas": self._drawing,
+            "button": self._button,
+            "ruby": self._ruby,
+            "q": self._inline_quotation,
+        }
+
+    def convert(self, body: etree._Element) -> list[etree._Element]:
+        """The blocks of ``body``."""
+        flow = Flow()
+        self._walk(body, self._styles.compute(body, ShownStyle()), flow)
+        flow.end_paragraph()
+        self._left_out.name_scripts()
+        return flow.blocks
+
+    # --- the walk ---------------------------------------------------------------------------------------
+
+    def _walk(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        """Add what is in ``element``, which has the style ``style``."""
+        self._text(element.text, style, flow)
+        for child in element:
+            if isinstance(child.tag, str):
+                self._child(child, style, flow)
+            self._text(child.tail, style, flow)
+
+    def _text(self, text: str | None, style: ShownStyle, flow: Flow) -> None:
+        if not text:
+            return
+        if style.is_hidden:
+            if _has_letters(text):
+                self._omissions.count(OmissionKind.hidden, text)
+            return
+        for number, line in enumerate(text.split("\n") if style.keeps_lines else (text,)):
+            if number:
+                flow.add_break()
+            flow.add_text(line, style)
+
+    def _child(self, child: etree._Element, outer: ShownStyle, flow: Flow) -> None:
+        tag = str(child.tag).lower()
+        if tag in _WITHOUT_TEXT:
+            return
+        style = self._styles.compute(child, outer)
+        if style.format.hidden and tag != "script":
+            self._left_out.name_hidden(child)
+        elif leave_out := self._left_out.handlers.get(tag):
+            leave_out(child)
+        elif handler := self._handlers.get(tag):
+            handler(child, style, flow)
+        elif tag in _BLOCKS or style.is_block:
+            self._block(child, style, flow)
+        else:
+            self._walk(child, style, flow)
+
+    def _block(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        flow.end_paragraph()
+        before = len(flow.blocks)
+        self._walk(element, style, flow)
+        flow.end_paragraph()
+        names = {name.lower() for name in (element.get("class") or "").split()}
+        made = flow.blocks[before:]
+        if element.tag == "p" and len(made) == 1 and made[0].tag == "p":
+            role = next((_ROLES[name] for name in names if name in _ROLES), "")
+            if role or names & _CAPTIONS:
+                made[0].set("class", role or "caption")
+
+    # --- blocks -----------------------------------------------------------------------------------------
+
+    def _heading(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        made = etree.Element(str(element.tag))
+        line = Flow(made)
+        self._walk(element, replace(style, format=replace(style.format, bold=False)), line)
+        line.end_paragraph()
+        if words := " ".join(text_content(made).split()):
+            self._omissions.enter_possible_story(words)
+        flow.add_block(made)
+
+    def _list(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        flow.end_paragraph()
+        made = etree.Element("ol" if element.tag == "ol" else "ul")
+        number = _read_number(element.get("start"), 1)
+        for child in element:
+            if not isinstance(child.tag, str):
+                continue
+            shown = self._styles.compute(child, style)
+            if shown.format.hidden:
+                self._left_out.name_hidden(child)
+                continue
+            inner = Flow()
+            if child.tag in {"li", "p", "div"}:
+                self._walk(child, shown, inner)
+            else:
+                self._child(child, style, inner)
+            inner.end_paragraph()
+            content = [block for block in inner.blocks if len(block) or text_content(block).strip()]
+            if not content:
+                continue
+            if child.tag != "li" and len(made):
+                made[-1].extend(content)
+                continue
+            number = _read_number(child.get("value"), number)
+            if _is_article(content):
+                self._add_list(made, flow)
+                made = etree.Element(made.tag)
+                for block in content:
+                    flow.add_block(block)
+            else:
+                first = number if made.tag == "ol" and not len(made) and number != 1 else 0
+                made.append(make_list_item(content, first))
+                if child.get("id") in self._note_ids:
+                    made[-1].set("id", child.get("id") or "")
+            number += 1
+        self._add_list(made, flow)
+
+    def _add_list(self, made: etree._Element, flow: Flow) -> None:
+        if len(made):
+            flow.add_block(made)
+
+    def _quotation(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        inner = Flow()
+        self._walk(element, style, inner)
+        inner.end_paragraph()
+        words = sum(len(text_content(block)) for block in inner.blocks)
+        plain = all(block.tag in {"p", "ul", "ol"} and block.find(".//img") is None for block in inner.blocks)
+        flow.end_paragraph()
+        if plain and words <= _LONG_QUOTATION and inner.blocks:
+            made = etree.Element("blockquote")
+            made.extend(inner.blocks)
+            flow.add_block(made)
+            return
+        # Mail programs put a whole forwarded mail into one.
+        for block in inner.blocks:
+            flow.add_block(block)
+
+    def _table(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        flow.end_paragraph()
+        shown = [cell for row in rows_of(element) for cell in cells(row)]
+        borders = {cell: _has_border(self._styles.declarations(cell)) for cell in shown}
+        style = replace(style, alignment="")
+        if not is_data_table(element, borders):
+            self._walk(element, style, flow)
+            flow.end_paragraph()
+            return
+        made = etree.Element("table")
+        for child in element:
+            if child.tag == "caption":
+                self._child(child, style, flow)
+        for row in rows_of(element):
+            row_style = self._styles.compute(row, style)
+            if row_style.format.hidden:
+                self._left_out.name_hidden(row)
+                continue
+            line = etree.SubElement(made, "tr")
+            for cell in cells(row):
+                line.append(self._cell(cell, row_style))
+        flow.add_block(made)
+
+    def _cell(self, cell: etree._Element, outer: ShownStyle) -> etree._Element:
+        made = etree.Element(str(cell.tag))
+        style = self._styles.compute(cell, outer)
+        if style.format.hidden:
+            self._left_out.name_hidden(cell)
+            return made
+        for name in ("colspan", "rowspan"):
+            if (spanned := _read_number(cell.get(name), 1)) > 1:
+                made.set(name, str(min(spanned, _MAX_SPAN)))
+        if style.alignment:
+            made.set("align", style.alignment)
+        inner = Flow()
+        self._walk(cell, style, inner)
+        inner.end_paragraph()
+        made.extend(inner.blocks)
+        return made
+
+    def _term(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        bold = replace(style, format=replace(style.format, bold=True))
+        self._block(element, bold, flow)
+
+    def _caption(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        flow.end_paragraph()
+        before = len(flow.blocks)
+        self._walk(element, style, flow)
+        flow.end_paragraph()
+        if element.tag == "figcaption":
+            for block in flow.blocks[before:]:
+                if block.tag == "p" and block.find(".//img") is None:
+                    block.set("class", "caption")
+
+    # --- text -------------------------------------------------------------------------------------------
+
+    def _link(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        address = (element.get("href") or "").strip()
+        if address and not address.startswith("#") and self._base:
+            address = _join(self._base, address)
+        linked = replace(style, format=replace(style.format, href=address or style.format.href))
+        if style.is_block:
+            self._block(element, linked, flow)
+        else:
+            self._walk(element, linked, flow)
+
+    def _raised(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        link = element.find(".//a[@href]")
+        target = "" if link is None else (link.get("href") or "").removeprefix("#")
+        if target not in self._note_ids or style.is_hidden:
+            self._walk(element, style, flow)
+            return
+        mark = etree.Element("sup")
+        etree.SubElement(mark, "a", {"href": f"#{target}"}).text = visible_text(element)
+        flow.add_element(mark)
+
+    def _inline_quotation(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        self._text("“", style, flow)
+        self._walk(element, style, flow)
+        self._text("”", style, flow)
+
+    def _ruby(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        """Put ruby text into brackets after its base text, as browsers without ruby support do."""
+        self._text(element.text, style, flow)
+        for child in element:
+            if child.tag == "rt":
+                self._text(f"（{visible_text(child)}）", style, flow)
+            elif isinstance(child.tag, str):
+                self._child(child, style, flow)
+            self._text(child.tail, style, flow)
+
+    # --- pictures and what an email cannot carry --------------------------------------------------------
+
+    def _image(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        linked = bool(style.format.href)
+        found = self._pictures.find(element, self._styles.declarations(element), linked=linked)
+        if found.number is not None:
+            flow.add_image(found.number, self._pictures.images[found.number].alt, style)
+        elif linked:
+            self._text(found.text or style.format.href, style, flow)
+
+    def _button(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        if style.format.href:
+            self._walk(element, style, flow)
+        else:
+            self._left_out.name_button(element)
+
+    def _drawing(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:
+        if style.format.href:
+            self._text(drawing_words(element) or style.format.href, style, flow)
+        else:
+            self._left_out.name_drawing(element)
+
+
+def _find_notes(root: etree._Element) -> frozenset[str]:
+    """The ids of list items that are notes: all items of a numbered list, each referred to by a raised
+    number."""
+    referred = {
+        (link.get("href") or "").removeprefix("#")
+        for mark in root.iter("sup")
+        for link in mark.iter("a")
+        if (link.get("href") or "").startswith("#")
+    }
+    found: set[str] = set()
+    for numbered in root.iter("ol"):
+        ids = [item.get("id") or "" for item in numbered if item.tag == "li"]
+        if (
+            ids
+            and set(ids) <= referred
+            and next(numbered.iterancestors("td", "li", "blockquote"), None) is None
+        ):
+            found |= set(ids)
+    return frozenset(found - {""})
+
+
+def _is_article(content: list[etree._Element]) -> bool:
+    """Whether a list item is an article of its own: it has a heading, a picture or a table."""
+    return any(block.tag in {*_HEADINGS, "table"} or block.find(".//img") is not None for block in content)
+
+
+def _has_border(said: dict[str, tuple[str, bool]]) -> bool:
+    values = [said.get(name, ("", False))[0] for name in ("border", "border-bottom")]
+    return any(value and not value.startswith(("0", "none")) for value in values)
+
+
+def _has_letters(text: str) -> bool:
+    return any(character.isalnum() for character in text)
+
+
+def _read_number(written: str | None, default: int) -> int:
+    text = (written or "").strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 else default
+
+
+def _join(base: str, address: str) -> str:
+    try:
+        return urljoin(base, address)
+    except ValueError:
+        return address
