@@ -12,7 +12,8 @@ from sqlmodel import SQLModel, col
 from mailer.campaigns.approval import find_approval, find_approval_fault
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.recipient_selection import is_in_audience
-from mailer.campaigns.plan import Plan
+from mailer.campaigns.correction_record import store_correction
+from mailer.campaigns.plan import ALREADY_SENT, Plan
 from mailer.database.models import (
     Campaign,
     CampaignContent,
@@ -318,7 +319,13 @@ def find_or_create_campaign(
 
 
 def write_draft(connection: Connection, plan: Plan, now: datetime) -> int:
-    """Insert a draft of ``plan`` with its frozen content; return its id."""
+    """Insert a draft of ``plan`` with its frozen content; return its id.
+
+    Raises:
+        CorrectionConflictError: it sends a correction, and another one has taken its name.
+    """
+    if plan.correction is not None:
+        store_correction(connection, plan.correction, now)
     values = {
         "edition": plan.edition,
         "title": plan.title,
@@ -382,11 +389,7 @@ def _was_sent_before(connection: Connection, campaign_id: int, edition: str) -> 
 
 def _explain_empty_audience(plan: Plan) -> str:
     left_out = ", ".join(f"{number} {reason}" for reason, number in plan.left_out.items())
-    hint = (
-        " Add --again to send it to readers who already have it."
-        if "already have this edition" in plan.left_out
-        else ""
-    )
+    hint = " Add --again to send it to readers who already have it." if ALREADY_SENT in plan.left_out else ""
     return (
         f"Nobody in the segment {plan.segment_label!r} would get {plan.edition}"
         f"{f' (left out: {left_out})' if left_out else ''}. "

@@ -100,7 +100,8 @@ class Campaign(SQLModel, table=True):
     machines. ``scheduled_at`` is when a scheduled campaign starts; its deliveries are only inserted then,
     with ``again`` including readers who already have the edition. ``canary`` is the number of readers who go
     first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later, or without those
-    for a person. ``archived`` says whether the edition is in the public archive.
+    for a person. ``archived`` says whether the edition is in the public archive. A
+    campaign that sends a correction has its name (:attr:`Correction.name`) as ``edition``.
     """
 
     __tablename__: ClassVar[str] = "campaign"
@@ -135,6 +136,30 @@ class Campaign(SQLModel, table=True):
     launched_at: datetime | None = None
     finished_at: datetime | None = None
     archived: bool = False
+
+
+class Correction(SQLModel, table=True):
+    """What was wrong in a story that was sent, and what is right. The story stays as it was sent.
+
+    ``name`` is that of its campaigns, in the place of an edition; no edition can have it. ``number`` counts
+    the corrections of ``edition``, from 1. ``digest`` is that of the note in its own ``language``: the same
+    note is the same correction. ``texts`` is JSON: for each language the story's title, what was said, what
+    is right, and the explanation. ``day`` is the date that readers see.
+    """
+
+    __tablename__: ClassVar[str] = "correction"
+    __table_args__ = (UniqueConstraint("edition", "number"), UniqueConstraint("edition", "story", "digest"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(max_length=100, unique=True)
+    edition: str = Field(max_length=100)
+    story: str
+    number: int
+    digest: str = Field(max_length=64)
+    language: str = Field(max_length=35)
+    day: date
+    texts: str
+    created_at: datetime
 
 
 class CampaignContent(SQLModel, table=True):
@@ -194,7 +219,10 @@ class Delivery(SQLModel, table=True):
     ``attempts`` counts the attempts to send it; deliveries with the fewest attempts go first. ``deferrals``
     counts the temporary refusals by the server, and ``deferred_since`` is the time of the first. ``doubted``
     stays true once a delivery has been reported in doubt, so that a later duplicate can be explained.
-    ``code`` and ``reason`` are the server's reply as received, or our own reason.
+    ``code`` and ``reason`` are the server's reply as received, or our own reason. ``stories`` are those of
+    the message, encoded by :func:`mailer.rendering.body.variants.encode_stories`; if it may have arrived in
+    several versions, there is one word for each. It is None if all readers get all stories, and in campaigns
+    that were sent before this was recorded.
     """
 
     __tablename__: ClassVar[str] = "delivery"
@@ -232,6 +260,7 @@ class Delivery(SQLModel, table=True):
     not_before: datetime | None = None
     code: int | None = None
     reason: str = ""
+    stories: str | None = None
     updated_at: datetime
 
 

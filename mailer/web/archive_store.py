@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from mailer.campaigns.correction_record import SentCorrection, list_sent_corrections
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.rendering.recipient import DIGEST_DIGITS
@@ -21,7 +22,7 @@ class ArchivedEdition:
     """An edition in the archive. ``sent_at`` is the launch of its first campaign; the rest is from its last.
 
     ``languages`` begin with the edition's own; ``sectors`` and ``countries`` are those of its stories.
-    ``subjects`` and ``preheaders`` are by language.
+    ``subjects`` and ``preheaders`` are by language, ``corrections`` those of its stories, oldest first.
     """
 
     slug: str
@@ -32,6 +33,12 @@ class ArchivedEdition:
     preheaders: Mapping[str, str]
     sectors: frozenset[str]
     countries: frozenset[str]
+    corrections: tuple[SentCorrection, ...] = ()
+
+    @property
+    def updated_at(self) -> datetime:
+        """When something was last added: its launch, or its last correction."""
+        return max([self.sent_at, *(sent.sent_at for sent in self.corrections)])
 
     @property
     def language(self) -> str:
@@ -93,7 +100,12 @@ def list_editions(session: Session, cache: SummaryCache | None = None) -> list[A
         for slug, last, launched_at in rows
         if last is not None and launched_at is not None
     )
-    return [edition for edition in found if edition is not None]
+    editions = [edition for edition in found if edition is not None]
+    sent = list_sent_corrections(session.connection(), [edition.slug for edition in editions])
+    return [
+        replace(edition, corrections=tuple(one for one in sent if one.record.edition == edition.slug))
+        for edition in editions
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

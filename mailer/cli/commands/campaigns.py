@@ -44,7 +44,7 @@ def list_(context: CliContext, as_json: bool) -> None:
         (
             summary.id,
             _describe_date(summary),
-            summary.edition,
+            summary.edition_label,
             shorten(summary.subject or summary.title, _MAX_SUBJECT),
             shorten(summary.segment or "all", _MAX_SEGMENT),
             f"{summary.counts.audience:,}" if summary.launched_at else "",
@@ -102,7 +102,7 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     emit(
         columns(
             [
-                ("edition", summary.edition),
+                ("edition", summary.edition_label),
                 ("subject", summary.subject),
                 ("segment", summary.segment or "all"),
                 ("state", summary.state),

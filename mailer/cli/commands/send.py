@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -135,9 +135,9 @@ def send(
     if confirm and start is not None:
         _schedule(context, workspace, plan, start, terms, as_json=as_json)
     elif confirm:
-        _send(context, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
+        launch_and_send(context, workspace, plan, terms, wait=wait, detach=detach, as_json=as_json)
     else:
-        _preview(workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json)
+        preview_plan(workspace, plan, addresses=addresses, open_browser=open_browser, as_json=as_json)
 
 
 @click.command()
@@ -174,9 +174,16 @@ def resume(
     )
 
 
-def _preview(
-    workspace: Workspace, plan: Plan, *, addresses: tuple[str, ...], open_browser: bool, as_json: bool
+def preview_plan(
+    workspace: Workspace,
+    plan: Plan,
+    *,
+    addresses: tuple[str, ...],
+    open_browser: bool,
+    as_json: bool,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
+    """Write the messages of a plan to the outbox and print what it comes to; ``more`` is for the JSON."""
     from mailer.campaigns.approval import find_approval
     from mailer.campaigns.outbox import write_outbox
 
@@ -190,7 +197,7 @@ def _preview(
     if as_json:
         known = {"approval": approval.as_dict() if approval else None}
         files = [str(path) for path in outbox.files]
-        emit_json({**plan.as_dict(), **known, "preview": True, "outbox": files})
+        emit_json({**plan.as_dict(), **(more or {}), **known, "preview": True, "outbox": files})
     else:
         tell_plan(plan)
         _print_approval(workspace, plan, approval)
@@ -244,7 +251,7 @@ def _print_approval(workspace: Workspace, plan: Plan, approval: Approval | None)
     if is_required and approval is None:
         emit("  not approved")
     if is_required and (approval is None or not approval.holds):
-        command = approve_command(plan.edition, plan.segment.text, again=plan.again)
+        command = approve_command(plan)
         say(f"It must be approved before it can be sent: `{command}`.")
 
 
@@ -261,7 +268,7 @@ def _print_outbox(outbox: Outbox, plan: Plan) -> None:
     say(f"This was a preview: nothing left this machine.{ready}")
 
 
-def _send(
+def launch_and_send(
     context: CliContext,
     workspace: Workspace,
     plan: Plan,
@@ -271,6 +278,7 @@ def _send(
     detach: bool,
     as_json: bool,
 ) -> None:
+    """Launch the campaign of a plan, or continue it, and send it here or leave it to the workers."""
     from mailer.campaigns.launch import launch_or_continue
 
     with _durable_engine(workspace) as engine:
