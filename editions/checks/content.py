@@ -94,7 +94,7 @@ def _check_document(document: AnyDocument) -> _CheckedDocument:
         problems += _check_url(document, url, line)
     if document.name.startswith(f"{STORIES_FOLDER}/"):
         problems += _check_body(document)
-    else:
+    elif document.name.startswith("edition."):
         problems += [*_check_letter(document), *_check_inbox(document), *_check_disabled_reasons(document)]
     links = tuple(
         _LinkInList(text=text, normalised=_normalise(text), url=url, line=line)

@@ -18,6 +18,7 @@ from pydantic import (
     Field,
     ValidationInfo,
     WithJsonSchema,
+    create_model,
 )
 from pydantic_core import PydanticCustomError
 
@@ -357,3 +358,36 @@ class StoryTranslation(_FrontMatterModel):
     translated_from: SingleLine = Field(
         default="", description="The digest of the original that was translated."
     )
+
+
+# `is` is a word of Python's own, so these two cannot be written as classes.
+_NOTE_KEYS: dict[str, Any] = {
+    "was": (SingleLine, Field(description="What was said, in the story's own words.")),
+    "is": (SingleLine, Field(description="What is right instead.")),
+}
+NoteHeader: type[BaseModel] = create_model(
+    "NoteHeader",
+    __base__=_FrontMatterModel,
+    __doc__="The front matter of a note that corrects a story.",
+    **_NOTE_KEYS,
+    subject=(
+        SingleLine,
+        Field(default="", description="The email's subject, if it is not the title of the story."),
+    ),
+    date=(IsoDate | None, Field(default=None, description="The day of the correction, as in 2026-03-31.")),
+    language=(
+        LanguageTag | None,
+        Field(default=None, description="The language it is written in, if not that of the edition."),
+    ),
+)
+NoteTranslation: type[BaseModel] = create_model(
+    "NoteTranslation",
+    __base__=_FrontMatterModel,
+    __doc__="The front matter of a translation of such a note.",
+    **_NOTE_KEYS,
+    subject=(SingleLine, Field(default="", description="The email's subject in this language.")),
+    translated_from=(
+        SingleLine,
+        Field(default="", description="The digest of the original that was translated."),
+    ),
+)

@@ -20,13 +20,13 @@ from sqlmodel import Session, col
 
 import templates
 from editions.errors import EditionError
-from editions.reader import read_edition
 from mailer.campaigns.content_changes import list_content_changes
+from mailer.campaigns.correction_record import SEPARATOR
+from mailer.campaigns.current_content import compile_content
 from mailer.campaigns.plan import Plan, digest_plan
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.errors import ConfigurationError, MailerError, TemplateError
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
-from mailer.rendering.edition_compiler import compile_edition
 from mailer.settings import Settings
 from mailer.utc import format_utc
 from mailer.workspace import Workspace
@@ -37,6 +37,7 @@ _BINDING = (
     *("[sender] address", "[sender] reply_to", "[sender] list_id", "[web] base_url"),
     *("[law] opt_in", "[subject_labels]"),
 )
+_WAITING_STATES = (CampaignState.approved, CampaignState.scheduled)
 _COLUMNS = (
     *(col(Campaign.id), col(Campaign.edition), col(Campaign.segment), col(Campaign.state)),
     *(col(Campaign.again), col(Campaign.digest), col(Campaign.approved_by), col(Campaign.approved_at)),
@@ -113,7 +114,7 @@ def find_approval(
     workspace: Workspace,
     plan: Plan,
     *,
-    states: Sequence[CampaignState] = (CampaignState.approved, CampaignState.scheduled),
+    states: Sequence[CampaignState] = _WAITING_STATES,
 ) -> Approval | None:
     """Return the approval that counts for ``plan``, from a campaign in one of ``states``.
 
@@ -147,12 +148,14 @@ def check_approval(session: Session, workspace: Workspace, campaign_id: int) -> 
     """
     connection = session.connection()
     row = connection.execute(select(*_COLUMNS).where(col(Campaign.id) == campaign_id)).one()
-    if row.state is CampaignState.scheduled and row.approved_by:
+    # The content of a correction comes from a note, which the database does not know where to find.
+    is_frozen = row.state is CampaignState.scheduled or SEPARATOR in row.edition
+    if is_frozen and row.state in _WAITING_STATES and row.approved_by:
         return _with_changes(row, *list_voiding_settings(row, workspace))
     if row.state is not CampaignState.approved:
         return read_approval(row)
     try:
-        compiled = _compile(workspace, row.edition)
+        compiled = compile_content(workspace, row.edition)
     except (ConfigurationError, EditionError, TemplateError):
         return _with_changes(row, f"{row.edition} has errors or no longer exists")
     hashes = hash_settings(workspace)
@@ -175,7 +178,7 @@ def find_approval_fault(
     settings: Settings, plan: Plan, approval: Approval | None, *, launched_by: str
 ) -> str:
     """Return why ``approval`` does not allow ``plan`` to be launched; empty if it does."""
-    command = f"`{approve_command(plan.edition, plan.segment.text, again=plan.again)}`"
+    command = f"`{approve_command(plan)}`"
     if approval is None:
         return (
             f"{plan.edition} needs an approval for this segment before it is sent ([campaigns] approval). "
@@ -203,7 +206,15 @@ def find_approval_fault(
     return ""
 
 
-def approve_command(edition: str, segment: str, *, again: bool) -> str:
+def approve_command(plan: Plan) -> str:
+    """Return the command that approves ``plan``."""
+    if plan.correction is not None:
+        told = shlex.join(["mailer", "correct", plan.correction.edition, plan.correction.story])
+        return f"{told} --note FILE --approve NAME"
+    return approve_edition_command(plan.edition, plan.segment.text, again=plan.again)
+
+
+def approve_edition_command(edition: str, segment: str, *, again: bool) -> str:
     """Return the command that approves ``edition`` for a segment."""
     words = ["mailer", "campaigns", "approve", edition, "--segment", segment, *(["--again"] if again else [])]
     return f"{shlex.join(words)} --as NAME"
@@ -254,13 +265,3 @@ def _list_changes(
     except CompiledVersionError:
         return ["the program: a newer version compiles editions differently"]
     return [*settings, *list_content_changes(frozen, compiled, restyled=bool(settings))]
-
-
-def _compile(workspace: Workspace, slug: str) -> tuple[CompiledEdition, ...]:
-    """Compile the current edition in each of its languages, its own first, without checking it."""
-    edition = read_edition(workspace.edition_folder(slug), sectors=workspace.settings.sectors)
-    settings, overrides = workspace.settings, workspace.template_overrides
-    return tuple(
-        compile_edition(edition, settings, language=language, overrides=overrides)
-        for language in (edition.language, *(tag for tag in edition.languages if tag != edition.language))
-    )

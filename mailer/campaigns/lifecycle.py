@@ -9,6 +9,7 @@ from datetime import datetime
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
+from mailer.campaigns.correction_record import SEPARATOR
 from mailer.database.models import Campaign, CampaignState, Delivery, DeliveryState
 from mailer.dispatch.deliveries.transitions import change_campaign_state
 from mailer.dispatch.job_queue import enqueue_jobs
@@ -23,6 +24,16 @@ class UnknownCampaignError(MailerError):
         self.campaign_id = campaign_id
         super().__init__(
             f"There is no campaign {campaign_id}. List the campaigns with `mailer campaigns list`."
+        )
+
+
+class CorrectionInArchiveError(MailerError):
+    """A correction cannot be put in the archive as if it were an edition."""
+
+    def __init__(self, campaign_id: int) -> None:
+        super().__init__(
+            f"Campaign {campaign_id} sends a correction. The archive shows it with the edition it corrects, "
+            "so there is nothing to do."
         )
 
 
@@ -121,8 +132,11 @@ def set_archived(session: Session, campaign_id: int, *, archived: bool) -> None:
 
     Raises:
         UnknownCampaignError: there is no such campaign.
+        CorrectionInArchiveError: it sends a correction.
     """
     campaign = find_campaign(session, campaign_id)
+    if archived and SEPARATOR in campaign.edition:
+        raise CorrectionInArchiveError(campaign_id)
     campaign.archived = archived
     session.add(campaign)
 

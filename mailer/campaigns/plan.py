@@ -1,7 +1,7 @@
 """Plan a campaign: who would get what, before anything is stored or sent."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
@@ -22,6 +22,8 @@ from mailer.campaigns.audiences.recipient_selection import (
     list_cohorts,
 )
 from mailer.campaigns.audiences.segments import vocabulary_of
+from mailer.campaigns.correction_record import CorrectionRecord
+from mailer.campaigns.current_content import digest_content
 from mailer.campaigns.preflight import PreflightReport, run_preflight
 from mailer.database.engine import open_session
 from mailer.rendering.body.variants import Variant, choose_language
@@ -30,6 +32,9 @@ from mailer.workspace import Workspace
 from subscribers.models import Subscriber, SubscriberSector
 from subscribers.segments.segment import EVERYONE, Segment, eligible
 from subscribers.segments.segment_description import describe_segment
+
+ALREADY_SENT = "already have this edition"
+"""Why somebody is left out who has the edition; with ``again`` they are not."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +48,8 @@ class Plan:
     of the segment who get nothing, by reason, and ``held_back`` has the details of those excluded by the law
     of their country. ``variants`` are the different newsletters, starting with the one with the most readers,
     each with the cohort of readers who get it. ``authors`` are the names the
-    edition gives. ``launch_problems`` prevent a launch, but not a preview.
+    edition gives. ``launch_problems`` prevent a launch, but not a preview. ``correction`` is what it
+    corrects, if it is not an edition; ``edition`` is then the name of that correction.
     """
 
     edition: str
@@ -62,6 +68,7 @@ class Plan:
     variants: Mapping[Variant, Cohort]
     authors: tuple[str, ...] = ()
     launch_problems: tuple[Problem, ...] = ()
+    correction: CorrectionRecord | None = None
 
     def mail_in(self, language: str) -> CompiledEdition:
         """The compiled edition in ``language``, which must be one of ``languages``."""
@@ -102,6 +109,11 @@ class Plan:
         """
         return digest_plan(self.edition, self.segment.text, self.compiled)
 
+    @property
+    def content_digest(self) -> str:
+        """SHA-256 of the edition's name and its content in every language. A test is of this digest."""
+        return digest_content(self.edition, self.compiled)
+
     def as_dict(self) -> dict[str, Any]:
         """The plan in the form of the JSON output."""
         return {
@@ -117,8 +129,13 @@ class Plan:
             "left_out": dict(self.left_out),
             "held_back": [held.as_dict() for held in self.held_back],
             "variants": [
-                {"language": variant.language, "stories": len(variant.stories), "readers": cohort.size}
-                for variant, cohort in self.variants.items()
+                {
+                    "number": number,
+                    "language": variant.language,
+                    "stories": len(variant.stories),
+                    "readers": cohort.size,
+                }
+                for number, (variant, cohort) in enumerate(self.variants.items(), start=1)
             ],
             "problems": [problem.as_dict() for problem in self.problems],
             "launch_problems": [problem.as_dict() for problem in self.launch_problems],
@@ -148,17 +165,36 @@ def plan_campaign(
     Raises:
         ConfigurationError: there is no such edition. Problems with its content are in ``problems``.
     """
+    check = partial(run_preflight, workspace, edition)
+    return make_plan(workspace, engine, edition, segment, check=check, again=again, now=now)
+
+
+def make_plan(
+    workspace: Workspace,
+    engine: Engine,
+    edition: str,
+    segment: Segment,
+    *,
+    check: Callable[..., PreflightReport],
+    again: bool = False,
+    correction: CorrectionRecord | None = None,
+    now: datetime,
+) -> Plan:
+    """Plan sending what ``check`` makes and checks for the variants of the audience; ``edition`` names it."""
     law = workspace.settings.law
     audience = is_in_audience(segment, edition, now.date(), again=again, law=law)
     with open_session(engine, read_only=True) as session:
         cohorts = list(list_cohorts(session, audience))
-    report = run_preflight(workspace, edition, choose_variants=partial(find_variants, cohorts))
+    report = check(choose_variants=partial(find_variants, cohorts))
     compiled = _own_language_first(report)
     languages = tuple(mail.language for mail in compiled)
     with open_session(engine, read_only=True) as session:
         wished_for = is_in_audience(segment, edition, now.date(), again=again)
         held_back = tuple(find_held_back(session, law, wished_for))
-        left_out = _count_left_out(session, segment, edition, now.date(), again=again)
+        already = "already have this correction" if correction else ALREADY_SENT
+        left_out = dict(
+            _find_left_out(session, segment, edition, now.date(), already="" if again else already)
+        )
         return Plan(
             edition=edition,
             segment=segment,
@@ -176,6 +212,7 @@ def plan_campaign(
             variants=find_variants(cohorts, compiled),
             authors=report.edition.authors if report.edition else (),
             launch_problems=report.launch_problems,
+            correction=correction,
         )
 
 
@@ -221,26 +258,21 @@ def _count_by_language(
     return _largest_first(total)
 
 
-def _count_left_out(
-    session: Session, segment: Segment, edition: str, today: date, *, again: bool
-) -> dict[str, int]:
-    return dict(_find_left_out(session, segment, edition, today, again=again))
-
-
 def _find_left_out(
-    session: Session, segment: Segment, edition: str, today: date, *, again: bool
+    session: Session, segment: Segment, edition: str, today: date, *, already: str
 ) -> Iterator[tuple[str, int]]:
+    """Count those left out, by reason; ``already`` is the reason for those who have it, "" to send again."""
     status = col(Subscriber.status)
     # "IS NOT TRUE", because the condition is NULL for a pause without an end.
     gets_no_mail = eligible(today).is_not(True)
     by_status = select(status, func.count()).where(segment.where(), gets_no_mail).group_by(status)
     for name, number in sorted(session.exec(by_status)):
         yield name.value, number
-    if not again:
+    if already:
         has_it = select(func.count()).select_from(Subscriber)
         number = session.exec(has_it.where(segment.where(), eligible(today), already_has(edition))).one()
         if number:
-            yield "already have this edition", number
+            yield already, number
 
 
 def _largest_first(counts: Mapping[str, int]) -> dict[str, int]:

@@ -26,6 +26,7 @@ from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.links import list_links
+from mailer.checks.rules.unprocessed_markup import find_written_code
 from mailer.checks.runner import check_mails
 from mailer.checks.source_lines import SourceLines
 from mailer.database.engine import open_session
@@ -88,10 +89,33 @@ def run_preflight(
     source = SourceLines(folder)
     inspection = inspect_edition(folder, sectors=workspace.settings.sectors)
     launch_problems = find_launch_problems(workspace, slug)
+    report = check_inspection(
+        workspace,
+        slug,
+        inspection,
+        source=source,
+        found=find_repeated_subjects(workspace.editions, slug),
+        choose_variants=choose_variants,
+    )
+    return replace(report, launch_problems=launch_problems)
+
+
+def check_inspection(
+    workspace: Workspace,
+    slug: str,
+    inspection: Inspection,
+    *,
+    source: SourceLines,
+    found: Iterable[Problem] = (),
+    choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
+) -> PreflightReport:
+    """Compile and check an edition that was read from ``source``: the whole edition in each language, and the
+    variants chosen. ``found`` are problems already known; they count unless there is nothing to compile.
+    """
     # With errors in its files, what can be compiled is checked all the same, so that one run tells all.
     edition = inspection.edition or inspection.partial
     if edition is None:
-        return replace(_build_report(slug, inspection, source, (), (), ()), launch_problems=launch_problems)
+        return _build_report(slug, inspection, source, (), (), ())
     compiled, problems = _compile(workspace, edition)
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
@@ -103,10 +127,9 @@ def run_preflight(
         problems.append(_template_problem(error))
     except BuildError as error:
         problems.append(_problem("message-header", str(error)))
-    problems += [*check_mails(mails, source), *find_repeated_subjects(workspace.editions, slug)]
+    problems += [*check_mails(mails, source), *found]
     sendable = compiled if inspection.edition else ()
-    report = _build_report(slug, inspection, source, sendable, mails, problems)
-    return replace(report, launch_problems=launch_problems)
+    return _build_report(slug, inspection, source, sendable, mails, problems)
 
 
 def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]:
@@ -116,12 +139,17 @@ def find_launch_problems(workspace: Workspace, slug: str) -> tuple[Problem, ...]
     Raises:
         ConfigurationError: there is no such edition.
     """
+    return (*find_sender_problems(workspace), *find_example_remains(workspace.edition_folder(slug)))
+
+
+def find_sender_problems(workspace: Workspace) -> tuple[Problem, ...]:
+    """Why nothing can be sent in the name of this sender: it is not the workspace's own, or has no postal
+    address."""
     senders = {
         "no-postal-address": find_missing_identity(workspace.settings),
         "example-sender": find_example_sender(workspace.settings),
     }
-    problems = [_problem(code, message, path=SETTINGS_FILE) for code, message in senders.items() if message]
-    return (*problems, *find_example_remains(workspace.edition_folder(slug)))
+    return tuple(_problem(code, message, path=SETTINGS_FILE) for code, message in senders.items() if message)
 
 
 def run_preflight_for_list(workspace: Workspace, slug: str, *, today: date) -> PreflightReport:
@@ -205,7 +233,8 @@ def _make_mails(
     mails = [
         make_mail(by_language[variant.language], variant, workspace.settings, theme) for variant in wanted
     ]
-    return [replace(mail, words_language=spoken[mail.language]) for mail in mails]
+    written = find_written_code(edition.written_texts())
+    return [replace(mail, words_language=spoken[mail.language], written=written) for mail in mails]
 
 
 def _build_report(

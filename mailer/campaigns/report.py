@@ -16,8 +16,10 @@ from sqlalchemy import select as select_columns
 from sqlmodel import Session, col, select
 
 from mailer.campaigns.approval import Approval, read_approval
+from mailer.campaigns.correction_record import CorrectionRecord, find_corrections
 from mailer.campaigns.departures import Departures, count_departures
 from mailer.campaigns.lifecycle import find_campaign
+from mailer.campaigns.tested_content import ContentTest
 from mailer.database.clock import read_clock
 from mailer.database.models import (
     Campaign,
@@ -107,8 +109,10 @@ class CampaignSummary:
 
     ``reason`` says why the campaign is not running, if it is not. ``notices`` come from the dispatchers
     running while it is sending. ``approval`` is the one it was given, if any;
-    :func:`mailer.campaigns.approval.check_approval` says whether it still holds. ``created_at`` is when its
+    :func:`mailer.campaigns.approval.check_approval` says whether it still holds. ``test`` and ``test_ahead``
+    are what :func:`mailer.campaigns.tested_content.check_test` says. ``created_at`` is when its
     content was frozen, ``launched_at`` when its readers were chosen, None if they are not yet.
+    ``correction_of`` is the story it corrects (``2026-1/teachers``), "" if it sends an edition.
     """
 
     id: int
@@ -124,16 +128,35 @@ class CampaignSummary:
     timing: Timing = field(default_factory=Timing)
     notices: tuple[Notice, ...] = ()
     approval: Approval | None = None
+    test: ContentTest | None = None
+    test_ahead: bool = False
+    correction_of: str = ""
+
+    @property
+    def edition_label(self) -> str:
+        """What it sends, as shown to people."""
+        return f"correction of {self.correction_of}" if self.correction_of else self.edition
 
     def as_dict(self) -> dict[str, Any]:
         """The summary in the form of the JSON output."""
         words = {"edition": self.edition, "title": self.title, "subject": self.subject}
         words |= {"segment": self.segment, "reason": self.reason, "created_at": self.created_at.isoformat()}
+        corrects = {"correction_of": self.correction_of or None}
         launched = {"launched_at": self.launched_at.isoformat() if self.launched_at else None}
         numbers = {"id": self.id, "state": self.state.value, **self.counts.as_dict()}
         notices = [notice.as_dict() for notice in self.notices]
         approval = {"approval": self.approval.as_dict() if self.approval else None}
-        return {**numbers, **words, **launched, **self.timing.as_dict(), "notices": notices, **approval}
+        test = {"test": self.test.as_dict() if self.test else None}
+        return {
+            **numbers,
+            **words,
+            **corrects,
+            **launched,
+            **self.timing.as_dict(),
+            "notices": notices,
+            **approval,
+            **test,
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -223,13 +246,15 @@ def summarise_campaign(session: Session, campaign_id: int) -> CampaignSummary:
     Raises:
         UnknownCampaignError: there is no such campaign.
     """
-    return _build_summary(session, find_campaign(session, campaign_id))
+    campaign = find_campaign(session, campaign_id)
+    return _build_summary(session, campaign, find_corrections(session.connection(), [campaign.edition]))
 
 
 def list_campaigns(session: Session) -> list[CampaignSummary]:
     """Summarise every campaign, newest first."""
     campaigns = session.exec(select(Campaign).order_by(col(Campaign.id).desc())).all()
-    return [_build_summary(session, campaign) for campaign in campaigns]
+    corrections = find_corrections(session.connection(), [campaign.edition for campaign in campaigns])
+    return [_build_summary(session, campaign, corrections) for campaign in campaigns]
 
 
 def report_campaign(session: Session, campaign_id: int, workspace: Workspace) -> CampaignReport:
@@ -407,8 +432,11 @@ def _read_switched_off(session: Session, campaign_id: int) -> Mapping[str, str]:
         return {}
 
 
-def _build_summary(session: Session, campaign: Campaign) -> CampaignSummary:
+def _build_summary(
+    session: Session, campaign: Campaign, corrections: Mapping[str, CorrectionRecord]
+) -> CampaignSummary:
     assert campaign.id is not None  # noqa: S101 - it came from the database
+    correction = corrections.get(campaign.edition)
     connection = session.connection()
     sends = campaign.state is CampaignState.sending
     return CampaignSummary(
@@ -425,6 +453,7 @@ def _build_summary(session: Session, campaign: Campaign) -> CampaignSummary:
         timing=_read_timing(connection, campaign),
         notices=_read_notices(connection) if sends else (),
         approval=read_approval(campaign),
+        correction_of=correction.subject_name if correction else "",
     )
 
 

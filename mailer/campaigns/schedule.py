@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, Row, select, update
 from sqlalchemy.orm import Mapped
 from sqlmodel import col
 
-from mailer.campaigns.approval import approve_command, list_voiding_settings
+from mailer.campaigns.approval import approve_edition_command, list_voiding_settings
 from mailer.campaigns.audiences.compliance import find_missing_identity
 from mailer.campaigns.audiences.segments import read_segment
 from mailer.campaigns.example_sender import find_example_sender
@@ -258,7 +258,7 @@ _PLAN_COLUMNS = (
 
 def _find_void_approval(row: Row[str, str, bool, str, str, str], workspace: Workspace) -> str:
     """Why the approval does not hold; empty if it does, or none is needed."""
-    approve = f"`{approve_command(row.edition, row.segment, again=row.again)}`"
+    approve = f"`{approve_edition_command(row.edition, row.segment, again=row.again)}`"
     if row.approved_digest and row.approved_digest != row.digest:
         return (
             f"What was approved is not what was scheduled. Approve it with {approve}, then schedule it again."

@@ -2,13 +2,14 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
+from editions.model import Personalisation
 from mailer.campaigns.lifecycle import CampaignStateError, find_campaign, reopen_for_doubts
 from mailer.campaigns.stop_signals import stop_on_signals
 from mailer.database.engine import open_session
@@ -20,9 +21,10 @@ from mailer.dispatch.dispatcher import dispatch
 from mailer.dispatch.event_log import EventLog
 from mailer.dispatch.relays import Relays, open_relays
 from mailer.dispatch.run_result import RunResult
+from mailer.rendering.body.variants import Interests, encode_stories
 from mailer.rendering.compiled_edition import CompiledEdition
 from mailer.rendering.message import MessageBuilder
-from mailer.rendering.recipient import reader_for
+from mailer.rendering.recipient import interests_of, reader_for
 from mailer.workspace import Workspace
 
 _SENDABLE_STATES = {
@@ -60,7 +62,7 @@ def send_campaign(
     relays = relays or open_relays(workspace.settings, workspace.root, backoff=backoff or BackoffPolicy())
     engine = workspace.open_database(durable=True)
     try:
-        build = _prepare(engine, workspace, campaign_id, resend_in_doubt=resend_in_doubt)
+        contents = _prepare(engine, campaign_id, resend_in_doubt=resend_in_doubt)
         with (
             stop_on_signals(stop) as stopping,
             EventLog(workspace.settings.log, workspace.root) as chronicle,
@@ -71,7 +73,8 @@ def send_campaign(
                 relays=relays,
                 settings=workspace.settings,
                 root=workspace.root,
-                build_message=build,
+                build_message=make_message_builder(contents, campaign_id, workspace),
+                find_stories=_make_story_finder(contents[0]),
                 on_progress=on_progress,
                 stop=stopping,
                 wait=wait,
@@ -83,28 +86,31 @@ def send_campaign(
         engine.dispose()
 
 
-def _prepare(
-    engine: Engine, workspace: Workspace, campaign_id: int, *, resend_in_doubt: bool
-) -> Callable[[Claim], bytes]:
-    """Check the campaign, reopen it if deliveries in doubt are to be resent, and make its message builder."""
+def _prepare(engine: Engine, campaign_id: int, *, resend_in_doubt: bool) -> Sequence[CompiledEdition]:
+    """Check the campaign, reopen it if deliveries in doubt are to be resent, and read its frozen content."""
     with open_session(engine) as session:
         campaign = find_campaign(session, campaign_id)
         if campaign.state not in _SENDABLE_STATES:
             raise CampaignStateError(campaign_id, "sent", campaign.state, "Launch it first.")
-        build = make_message_builder(session, campaign_id, campaign.language, workspace)
+        contents = _read_contents(session, campaign_id, campaign.language)
         if resend_in_doubt:
             reopen_for_doubts(session, campaign_id)
         session.commit()
-    return build
+    return contents
 
 
-def make_message_builder(
-    session: Session, campaign_id: int, own_language: str, workspace: Workspace
-) -> Callable[[Claim], bytes]:
-    """A function that builds the message for a claim from the campaign's frozen content."""
+def _read_contents(session: Session, campaign_id: int, own_language: str) -> Sequence[CompiledEdition]:
+    """The campaign's frozen content in each language, its own first."""
     rows = session.exec(select(CampaignContent).where(col(CampaignContent.campaign_id) == campaign_id)).all()
     contents = [CompiledEdition.from_bytes(row.body) for row in rows]
     contents.sort(key=lambda mail: (mail.language != own_language, mail.language))
+    return contents
+
+
+def make_message_builder(
+    contents: Sequence[CompiledEdition], campaign_id: int, workspace: Workspace
+) -> Callable[[Claim], bytes]:
+    """A function that builds the message for a claim from the campaign's frozen content."""
     # The program may run for months; the key that was current when it started may have been replaced.
     settings, signer = workspace.settings, workspace.keys.tokens.newest()
     builder = MessageBuilder(contents, settings)
@@ -116,6 +122,24 @@ def make_message_builder(
         return builder.build(reader, now=_time_of_second(int(time.time())))
 
     return build
+
+
+def _make_story_finder(content: CompiledEdition) -> Callable[[Claim], str] | None:
+    """A function that encodes the stories in the message for a claim, which are the same in each language.
+
+    None if all readers get all stories.
+    """
+    if content.personalise is not Personalisation.filter:
+        return None
+
+    @lru_cache(maxsize=4096)
+    def encode(interests: Interests) -> str:
+        return encode_stories(content.stories, content.variant_for(interests).stories)
+
+    def find(claim: Claim) -> str:
+        return encode(interests_of(claim.subscriber.country, claim.sectors, claim.countries))
+
+    return find
 
 
 # Dates in mail have whole seconds, so thousands of messages share one.

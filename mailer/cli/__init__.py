@@ -17,6 +17,7 @@ from editions.errors import EditionError
 from mailer import __version__
 from mailer.cli.commands import (
     campaigns,
+    correct,
     database,
     editions,
     keys,
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 
 _GROUPS: Sequence[tuple[str, tuple[str, ...]]] = (
     ("Write", ("new", "import", "check", "render", "preview")),
-    ("Send", ("send", "campaigns")),
+    ("Send", ("send", "correct", "corrections", "campaigns")),
     ("People", ("subscribers", "segments")),
     ("Run", ("init", "demo", "serve", "work", "doctor", "keys", "db")),
 )
@@ -102,7 +103,7 @@ def _describe_error(error: Exception) -> str | None:
 def mailer(ctx: Context, folder: Path, debug: bool) -> None:  # noqa: ARG001 - read by Boundary
     """Write, check, preview and send newsletters to partners, and account for every message.
 
-    Nothing is ever sent without --confirm.
+    No reader is ever sent anything without --confirm.
     """
     ctx.obj = CliContext(folder)
 
@@ -114,6 +115,8 @@ for _command in (
     editions.render,
     editions.preview,
     send.send,
+    correct.correct,
+    correct.corrections,
     campaigns.campaigns,
     subscribers.subscribers,
     segments.segments,

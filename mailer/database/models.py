@@ -30,7 +30,7 @@ class CampaignState(StrEnum):
     """Created, but not yet tested or approved."""
 
     tested = "tested"
-    """A test message was sent to the team."""
+    """A test of exactly this content was sent to colleagues."""
 
     approved = "approved"
     """A person approved exactly this content, these variants and this segment."""
@@ -95,12 +95,15 @@ class Campaign(SQLModel, table=True):
     ``subject`` is that of the mail in the edition's own ``language``, which is used for readers whose
     language it does not have.
     ``state_reason`` says in plain words why it is paused. ``digest`` covers the frozen content and the
-    segment; an approval only counts while ``approved_digest`` equals it. ``approved_settings`` is JSON: the
+    segment; an approval only counts while ``approved_digest`` equals it. ``content_digest`` covers the
+    content alone; it is empty if the campaign is older than tests. ``segment`` is empty in a draft that was
+    only tested. ``approved_settings`` is JSON: the
     settings and the theme it was approved under, each as a hash. ``rate`` is in messages per second over all
     machines. ``scheduled_at`` is when a scheduled campaign starts; its deliveries are only inserted then,
     with ``again`` including readers who already have the edition. ``canary`` is the number of readers who go
     first; the campaign then waits until ``canary_until``, which is ``canary_minutes`` later, or without those
-    for a person. ``archived`` says whether the edition is in the public archive.
+    for a person. ``archived`` says whether the edition is in the public archive. A
+    campaign that sends a correction has its name (:attr:`Correction.name`) as ``edition``.
     """
 
     __tablename__: ClassVar[str] = "campaign"
@@ -120,6 +123,7 @@ class Campaign(SQLModel, table=True):
         sa_column=Column(text_enum(InDoubtPolicy, "in_doubt_policy"), nullable=False),
     )
     digest: str = Field(max_length=64)
+    content_digest: str = Field(default="", max_length=64)
     audience: int = 0
     rate: float | None = None
     again: bool = False
@@ -137,6 +141,30 @@ class Campaign(SQLModel, table=True):
     archived: bool = False
 
 
+class Correction(SQLModel, table=True):
+    """What was wrong in a story that was sent, and what is right. The story stays as it was sent.
+
+    ``name`` is that of its campaigns, in the place of an edition; no edition can have it. ``number`` counts
+    the corrections of ``edition``, from 1. ``digest`` is that of the note in its own ``language``: the same
+    note is the same correction. ``texts`` is JSON: for each language the story's title, what was said, what
+    is right, and the explanation. ``day`` is the date that readers see.
+    """
+
+    __tablename__: ClassVar[str] = "correction"
+    __table_args__ = (UniqueConstraint("edition", "number"), UniqueConstraint("edition", "story", "digest"))
+
+    id: int | None = Field(default=None, primary_key=True)
+    name: str = Field(max_length=100, unique=True)
+    edition: str = Field(max_length=100)
+    story: str
+    number: int
+    digest: str = Field(max_length=64)
+    language: str = Field(max_length=35)
+    day: date
+    texts: str
+    created_at: datetime
+
+
 class CampaignContent(SQLModel, table=True):
     """The compiled edition, frozen with its campaign, one row per language: what was approved is what is
     sent.
@@ -149,6 +177,24 @@ class CampaignContent(SQLModel, table=True):
     )
     language: str = Field(primary_key=True, max_length=35)
     body: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class SentTest(SQLModel, table=True):
+    """A test of an edition that a relay accepted for one address.
+
+    ``content_digest`` is that of the content that was tested, as with campaigns. ``sent_by`` is the name of
+    the person who sent it. ``address`` is "" once the retention period is over.
+    """
+
+    __tablename__: ClassVar[str] = "test_send"
+    __table_args__ = (Index(None, "edition", "content_digest"),)
+
+    id: int | None = Field(default=None, primary_key=True)
+    edition: str = Field(max_length=100)
+    content_digest: str = Field(max_length=64)
+    address: str = Field(max_length=320)
+    sent_by: str = Field(default="", max_length=200)
+    sent_at: datetime
 
 
 class RateBucket(SQLModel, table=True):
@@ -194,7 +240,10 @@ class Delivery(SQLModel, table=True):
     ``attempts`` counts the attempts to send it; deliveries with the fewest attempts go first. ``deferrals``
     counts the temporary refusals by the server, and ``deferred_since`` is the time of the first. ``doubted``
     stays true once a delivery has been reported in doubt, so that a later duplicate can be explained.
-    ``code`` and ``reason`` are the server's reply as received, or our own reason.
+    ``code`` and ``reason`` are the server's reply as received, or our own reason. ``stories`` are those of
+    the message, encoded by :func:`mailer.rendering.body.variants.encode_stories`; if it may have arrived in
+    several versions, there is one word for each. It is None if all readers get all stories, and in campaigns
+    that were sent before this was recorded.
     """
 
     __tablename__: ClassVar[str] = "delivery"
@@ -232,6 +281,7 @@ class Delivery(SQLModel, table=True):
     not_before: datetime | None = None
     code: int | None = None
     reason: str = ""
+    stories: str | None = None
     updated_at: datetime
 
 

@@ -49,7 +49,9 @@ class DeliveryQueue:
 
     ``on_change`` is called when there is more to send, and when the queue has stopped: because the campaign
     was paused (``is_stopped``) or the ledger cannot be written (``failure``). ``on_refused`` is called when
-    the ledger did not take something as ours, which may mean that we were taken for dead.
+    the ledger did not take something as ours, which may mean that we were taken for dead. ``find_stories``
+    says which stories the message of a claim contains, encoded for the ledger; None if they are the same for
+    all readers.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class DeliveryQueue:
         breaker: CircuitBreaker,
         counts: RunningCounts,
         event_log: EventLog,
+        find_stories: Callable[[Claim], str] | None = None,
     ) -> None:
         self._ledger = ledger
         self._scheduler = scheduler
@@ -67,6 +70,7 @@ class DeliveryQueue:
         self._breaker = breaker
         self._counts = counts
         self._event_log = event_log
+        self._find_stories = find_stories
         self._loop = asyncio.get_running_loop()
         # Not where a rate is set: a message built long ahead would carry the time it was built.
         self._prefetches = prefetcher.is_enabled and scheduler.is_unlimited
@@ -204,8 +208,10 @@ class DeliveryQueue:
             return
         self._ended, self._starting, self._returned = [], [], []
         numbers = [start.claim.delivery_id for start in starting]
+        stories = self._list_stories(starting)
         try:
-            result = self._ledger.record(self._ledger.make_batch(ended, starting=numbers, returned=returned))
+            batch = self._ledger.make_batch(ended, starting=numbers, stories=stories, returned=returned)
+            result = self._ledger.record(batch)
         except LedgerUnreachableError as error:
             self._fail(error)
             return
@@ -225,6 +231,10 @@ class DeliveryQueue:
                 self._on_recorded(claim, outcome._replace(text=""))
             elif claim.delivery_id not in result.lost:
                 self._on_recorded(claim, outcome)
+
+    def _list_stories(self, starting: "Sequence[_Start]") -> dict[int, str]:
+        find = self._find_stories
+        return {} if find is None else {start.claim.delivery_id: find(start.claim) for start in starting}
 
     def _report_refusal(self) -> None:
         try:

@@ -55,6 +55,7 @@ def dispatch(
     settings: Settings,
     root: Path,
     build_message: Callable[[Claim], bytes],
+    find_stories: Callable[[Claim], str] | None = None,
     on_progress: Callable[[Counts], None] | None = None,
     stop: threading.Event | None = None,
     wait: bool = False,
@@ -66,7 +67,8 @@ def dispatch(
     """Send what is due of a campaign that is sending, until nothing is, or something ends it.
 
     ``engine`` must be durable. ``build_message`` builds one message, ready to send, outside every
-    transaction; what it raises is recorded as the failure of that delivery. ``on_progress`` is called from
+    transaction; what it raises is recorded as the failure of that delivery. ``find_stories`` encodes the
+    stories of that message for the ledger; None if all readers get the same. ``on_progress`` is called from
     this thread, at most ten times a second and once at the end. With ``wait`` the run continues until
     deferred deliveries have been tried again. With ``resend_in_doubt`` it first requeues deliveries in doubt,
     whatever the campaign's policy. Once ``stop`` is set, each connection finishes its message and the rest
@@ -101,6 +103,7 @@ def dispatch(
                 ledger=ledger,
                 relays=relays,
                 prefetcher=preparer,
+                find_stories=find_stories,
                 settings=settings,
                 event_log=event_log or NullEventLog(),
                 suppression=suppression,
@@ -157,6 +160,7 @@ class _Run:
     ledger: Ledger
     relays: Relays
     prefetcher: MessagePrefetcher
+    find_stories: Callable[[Claim], str] | None
     settings: Settings
     event_log: EventLog
     suppression: SuppressionKey | None
@@ -169,7 +173,13 @@ class _Run:
         counts = RunningCounts(self.count())
         scheduler = self._make_scheduler()
         queue = DeliveryQueue(
-            self.ledger, scheduler, self.prefetcher, self._make_breaker(), counts, self.event_log
+            self.ledger,
+            scheduler,
+            self.prefetcher,
+            self._make_breaker(),
+            counts,
+            self.event_log,
+            self.find_stories,
         )
         # Not ten seconds later: until we are registered again, nothing is sent.
         queue.on_refused = self.presence.send_heartbeat

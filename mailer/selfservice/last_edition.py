@@ -5,7 +5,14 @@ from dataclasses import dataclass
 from sqlalchemy import Engine, or_
 from sqlmodel import Session, col, exists, select
 
-from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
+from mailer.database.models import (
+    Campaign,
+    CampaignContent,
+    CampaignState,
+    Correction,
+    Delivery,
+    DeliveryState,
+)
 from mailer.rendering.body.variants import Variant, choose_language
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 from mailer.rendering.recipient import interests_of
@@ -59,7 +66,9 @@ def _find_last_campaign(session: Session, subscriber_id: int) -> Campaign | None
         col(Delivery.state).in_(_DELIVERED_STATES),
     )
     wanted = select(Campaign).where(
-        col(Campaign.state).in_(_LAUNCHED_STATES), or_(got_it, col(Campaign.archived).is_(True))
+        col(Campaign.state).in_(_LAUNCHED_STATES),
+        or_(got_it, col(Campaign.archived).is_(True)),
+        col(Campaign.edition).not_in(select(col(Correction.name))),
     )
     return session.exec(wanted.order_by(col(Campaign.id).desc()).limit(1)).first()
 

@@ -2,17 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
 from sqlalchemy import func
 from sqlmodel import Session, col, select
 
+from mailer.campaigns.correction_record import SentCorrection, list_sent_corrections
 from mailer.database.models import Campaign, CampaignContent, CampaignState
 from mailer.rendering.archive_urls import DIGEST_DIGITS
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
 
 _LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
+_AHEAD_STATES = (CampaignState.tested, CampaignState.approved, CampaignState.scheduled)
+"""Not launched, but those who got a test of it have the link in its mail."""
 _MAX_LISTED = 60
 
 
@@ -21,7 +24,7 @@ class ArchivedEdition:
     """An edition in the archive. ``sent_at`` is the launch of its first campaign; the rest is from its last.
 
     ``languages`` begin with the edition's own; ``sectors`` and ``countries`` are those of its stories.
-    ``subjects`` and ``preheaders`` are by language.
+    ``subjects`` and ``preheaders`` are by language, ``corrections`` those of its stories, oldest first.
     """
 
     slug: str
@@ -32,6 +35,12 @@ class ArchivedEdition:
     preheaders: Mapping[str, str]
     sectors: frozenset[str]
     countries: frozenset[str]
+    corrections: tuple[SentCorrection, ...] = ()
+
+    @property
+    def updated_at(self) -> datetime:
+        """When something was last added: its launch, or its last correction."""
+        return max([self.sent_at, *(sent.sent_at for sent in self.corrections)])
 
     @property
     def language(self) -> str:
@@ -93,7 +102,12 @@ def list_editions(session: Session, cache: SummaryCache | None = None) -> list[A
         for slug, last, launched_at in rows
         if last is not None and launched_at is not None
     )
-    return [edition for edition in found if edition is not None]
+    editions = [edition for edition in found if edition is not None]
+    sent = list_sent_corrections(session.connection(), [edition.slug for edition in editions])
+    return [
+        replace(edition, corrections=tuple(one for one in sent if one.record.edition == edition.slug))
+        for edition in editions
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,21 +121,22 @@ class ArchivedContent:
 def find_content(session: Session, slug: str, language: str, version: str = "") -> ArchivedContent | None:
     """Find the content of an edition in a language, from its latest launched campaign in the archive.
 
-    An edition outside the archive needs the ``version`` in the link of its email. Returns None if not found.
+    An edition outside the archive needs the ``version`` in the link of its email, or of its test. Returns
+    None if not found.
     """
     rows = session.exec(
-        select(CampaignContent.body, Campaign.archived)
+        select(CampaignContent.body, Campaign.archived, Campaign.state)
         .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(
             Campaign.edition == slug,
             CampaignContent.language == language,
-            col(Campaign.state).in_(_LAUNCHED_STATES),
+            col(Campaign.state).in_([*_LAUNCHED_STATES, *(_AHEAD_STATES if version else ())]),
         )
         .order_by(col(Campaign.archived).desc(), col(Campaign.id).desc())
     )
-    for body, archived in rows:
+    for body, archived, state in rows:
         content = _load_content(body)
-        if archived:
+        if archived and state in _LAUNCHED_STATES:
             return None if content is None else ArchivedContent(content=content, is_public=True)
         if content is not None and version and content.digest[:DIGEST_DIGITS] == version:
             return ArchivedContent(content=content, is_public=False)

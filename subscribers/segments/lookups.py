@@ -1,7 +1,7 @@
 """What a segment needs to look up outside the list, provided by the caller.
 
-``got:2021-1`` is about deliveries, which belong to the mailer; ``segment:east`` is about a saved segment.
-These protocols are all the query language needs of either.
+``got:2021-1`` and ``got:2021-1/youth-forum`` are about deliveries, which belong to the mailer;
+``segment:east`` is about a saved segment. These protocols are all the query language needs of either.
 """
 
 from collections.abc import Collection, Sequence
@@ -18,8 +18,15 @@ class DeliveryLookup(Protocol):
         """Return the editions that were ever sent, or may be sent soon."""
         ...
 
+    def stories(self, edition: str) -> Collection[str]:
+        """Return the stories of one of the :meth:`editions`, as it was sent."""
+        ...
+
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
-        """Return the condition on ``Subscriber`` that they got one of ``editions``."""
+        """Return the condition on ``Subscriber`` that they got one of ``editions``.
+
+        A name such as ``2021-1/youth-forum`` is one story of an edition: they got a message with it.
+        """
         ...
 
 

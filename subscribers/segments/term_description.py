@@ -96,8 +96,11 @@ def _describe_joined(term: Term, _: Vocabulary) -> str:
 
 
 def _describe_got(term: Term, _: Vocabulary) -> str:
-    editions = join_words(term.values)
-    return f"did not get edition {editions}" if term.negated else f"got edition {editions}"
+    whole = [value for value in term.values if "/" not in value]
+    stories = [value.partition("/") for value in term.values if "/" in value]
+    named = [f"edition {join_words(whole)}"] if whole else []
+    named += [f"the story {story} of edition {edition}" for edition, _, story in stories]
+    return f"{'did not get' if term.negated else 'got'} {join_words(named)}"
 
 
 def _describe_consent(term: Term, _: Vocabulary) -> str:

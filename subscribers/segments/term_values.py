@@ -130,11 +130,17 @@ def _parse_joined(word: str, _: Lookups) -> str:
 def _parse_edition(word: str, lookups: Lookups) -> str:
     if lookups.deliveries is None:
         raise ValueError("got: cannot be used here, because deliveries are not known. Leave it out.")
-    name, editions = word.strip(), lookups.deliveries.editions()
-    if name in editions:
-        return name
-    there_are = list_choices(editions, "No campaign has been created yet.")
-    raise ValueError(f'No campaign has sent the edition "{word}".{did_you_mean(name, editions)} {there_are}')
+    deliveries = lookups.deliveries
+    (name, slash, story), editions = word.strip().partition("/"), deliveries.editions()
+    if name not in editions:
+        there_are = list_choices(editions, "No campaign has been created yet.")
+        near = did_you_mean(name, editions)
+        raise ValueError(f'No campaign has sent the edition "{name}".{near} {there_are}')
+    if slash and story not in (stories := deliveries.stories(name)):
+        there_are = list_choices(stories, "Its content is no longer known.")
+        near = did_you_mean(story, stories)
+        raise ValueError(f'The edition {name} was not sent with a story "{story}".{near} {there_are}')
+    return name + slash + story
 
 
 def _parse_consent(word: str, _: Lookups) -> str:

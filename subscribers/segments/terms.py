@@ -53,7 +53,8 @@ class TermKey(StrEnum):
     """When they were added to the list, in UTC: ``2024``, ``>=2024-05``, ``2023-01-01..2024-06-30``."""
 
     got = "got"
-    """An edition they got, or may have got: the relay accepted it, or it is in doubt."""
+    """An edition they got, or may have got: the relay accepted it, or it is in doubt. Or one story of it:
+    2021-1/youth-forum."""
 
     consent = "consent"
     """What is in their consent record: an event such as ``imported``, or a method such as ``one-click``."""

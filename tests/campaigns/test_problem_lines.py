@@ -69,6 +69,8 @@ FAULTS = [
     ("edition.md", "subject: News from the field\n", "", "missing-key"),
     ("edition.md", "date: 2026-03-01", "date: 2026-02-31", "bad-date"),
     ("edition.md", "  name: A. Director\n", "", "missing-key"),
+    ("edition.md", "letter:", "letter: [", "yaml-syntax"),
+    ("edition.md", "---\ntitle", "title", "no-front-matter"),
     ("edition.md", "letter:", "checks: {no-such-check: }\nletter:", "check-without-reason"),
 ]
 
@@ -102,7 +104,9 @@ def test_a_text_that_cannot_be_compiled_hides_only_its_own_story(workspace: Work
     assert places(report, "escaped-twice") == [(SECOND, 9)]
 
 
-@pytest.mark.parametrize(("old", "new"), [("language: en", "language: english"), ("---\ntitle", "title")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("language: en", "language: english"), ("language: en", "language: [")]
+)
 def test_without_a_language_no_mail_is_made_up(
     workspace: Workspace, edition: Path, old: str, new: str
 ) -> None:

@@ -2,15 +2,17 @@
 
 ``got:2021-1`` matches readers whose message the relay took, or may have taken. Deliveries in doubt count as
 received, as they do when a campaign leaves out readers who already have the edition. So ``-got:2021-1`` never
-sends twice; the few readers in doubt are listed in their campaign's report.
+sends twice; the few readers in doubt are listed in their campaign's report. ``got:2021-1/youth-forum`` is
+about one story: it matches those whose message had it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, exists, select
+from sqlalchemy import ColumnElement, Connection, exists, or_, select
 from sqlmodel import Session, col
 
+from mailer.campaigns.audiences.story_recipients import StoryCampaign, read_story_campaigns, was_sent
 from mailer.database.models import Campaign, Delivery, DeliveryState
 from mailer.settings import Settings
 from subscribers.models import Subscriber
@@ -27,6 +29,7 @@ class DeliveryHistory:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self._sent_stories: dict[str, Mapping[str, tuple[StoryCampaign, ...]]] = {}
 
     def editions(self) -> Sequence[str]:
         """The editions of all campaigns, including those that have not started, newest first."""
@@ -38,8 +41,22 @@ class DeliveryHistory:
         return tuple(dict.fromkeys(found))
 
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
-        """The condition on ``Subscriber`` that they received one of ``editions``."""
-        return has_got(editions)
+        """The condition on ``Subscriber`` that they received one of ``editions``, or a story of one."""
+        whole = [name for name in editions if "/" not in name]
+        conditions = [has_got(whole)] if whole else []
+        for edition, _, story in (name.partition("/") for name in editions if "/" in name):
+            conditions.append(was_sent(self._read_story_campaigns(edition).get(story, ())))
+        return or_(*conditions)
+
+    def stories(self, edition: str) -> Sequence[str]:
+        """The stories of ``edition``, in the order they were last sent in."""
+        return tuple(self._read_story_campaigns(edition))
+
+    def _read_story_campaigns(self, edition: str) -> Mapping[str, tuple[StoryCampaign, ...]]:
+        # Kept, because a segment is used after the connection it was parsed with.
+        if edition not in self._sent_stories:
+            self._sent_stories[edition] = read_story_campaigns(self._connection, edition)
+        return self._sent_stories[edition]
 
 
 def has_got(editions: Sequence[str]) -> ColumnElement[bool]:

@@ -7,7 +7,7 @@ statement than SQLite to run it. The statements here must allow exactly what
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -44,12 +44,14 @@ class Transition(NamedTuple):
 class Batch:
     """What one transaction records: deliveries that were sent, how others ended, and those about to start.
 
-    Each of ``sent``, which are nearly all, has the delivery, the server's code and its text.
+    Each of ``sent``, which are nearly all, has the delivery, the server's code and its text. ``stories`` has
+    the encoded stories of the messages that start, where they differ from reader to reader.
     """
 
     sent: Sequence[tuple[int, int | None, str]] = ()
     transitions: Sequence[Transition] = ()
     starting: Sequence[int] = ()
+    stories: Mapping[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,17 +122,25 @@ def _transition_sql(state: DeliveryState, names: tuple[str, ...], mark: str, *, 
     )
 
 
+# An earlier attempt that may have arrived counts too; one that was refused does not. What an earlier version
+# of the program did not record stays unknown.
+_STORIES = "CASE WHEN doubted THEN delivery.stories || ' ' || {stories} ELSE {stories} END"
+
 # Another machine that takes us for dead removes our row in the dispatcher table. Until we have registered
 # again we start nothing: it would be taken over once more, and be in doubt or be sent twice. Ends need no
 # row, because a delivery that was taken over has another owner or none.
 _START_SQL: Final = f"""
-    UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ?
+    UPDATE delivery SET attempts = attempts + (state = 'claimed'), state = 'in_doubt', updated_at = ?,
+        stories = {_STORIES.format(stories="?")}
     WHERE id = ? AND owner = ? AND (state = 'claimed' OR (? AND state = 'in_doubt'))
         AND EXISTS (SELECT 1 FROM campaign WHERE id = ? AND state = 'sending')
         AND EXISTS (SELECT 1 FROM dispatcher WHERE id = ?)
         AND EXISTS (SELECT 1 FROM subscriber s WHERE s.id = delivery.subscriber_id
             AND {_MAY_GET_MAIL.format(today="?")})
 """  # noqa: S608 - constants
+_STARTED_ID: Final = 3
+"""Which parameter of :data:`_START_SQL` is the delivery's id."""
+
 _SENT_SQL: Final = """
     UPDATE delivery SET state = 'sent', owner = NULL, updated_at = ?, code = ?, reason = ?
     WHERE id = ? AND owner = ? AND state = 'in_doubt'
@@ -166,7 +176,7 @@ class SqliteBatchWriter:
             self._write_transitions([*map(_sent_transition, batch.sent), *batch.transitions], now, draft)
             for row in self._start_parameters(batch, now, again=again):
                 if run(_START_SQL, row).rowcount == 1:
-                    draft.started.add(row[1])
+                    draft.started.add(row[_STARTED_ID])
             run("COMMIT")
         return draft.freeze()
 
@@ -195,7 +205,11 @@ class SqliteBatchWriter:
         """What :data:`_BEGIN` is run with for each delivery that is about to begin."""
         at, today = self._encode_time(now), now.date().isoformat()
         owner, campaign = self._owner, self._campaign_id
-        return [(at, number, owner, again, campaign, owner, today) for number in group.starting]
+        stories = group.stories.get
+        return [
+            (at, stories(number), stories(number), number, owner, again, campaign, owner, today)
+            for number in group.starting
+        ]
 
     def _write_transitions(self, ends: Sequence[Transition], now: datetime, draft: _PartialResult) -> None:
         at = self._encode_time(now)
@@ -227,8 +241,8 @@ _COMMON_SQL: Final = f"""
         RETURNING delivery.id
     ), begun AS (
         UPDATE delivery SET attempts = attempts + (delivery.state = 'claimed')::int, state = 'in_doubt',
-            updated_at = %(now)s
-        FROM unnest(%(begins)s::int[]) AS u (number), subscriber AS s
+            updated_at = %(now)s, stories = {_STORIES.format(stories="u.stories")}
+        FROM unnest(%(begins)s::int[], %(stories)s::text[]) AS u (number, stories), subscriber AS s
         WHERE delivery.id = u.number AND owner = %(owner)s
             AND (delivery.state = 'claimed' OR (%(again)s AND delivery.state = 'in_doubt'))
             AND s.id = delivery.subscriber_id AND {_MAY_GET_MAIL.format(today="%(today)s")}
@@ -288,6 +302,7 @@ class PostgresBatchWriter:
             "codes": [code for _, code, _ in group.sent],
             "reasons": [reason for _, _, reason in group.sent],
             "begins": list(group.starting),
+            "stories": [group.stories.get(number) for number in group.starting],
             "now": now,
             "today": now.date(),
             "owner": self._owner,

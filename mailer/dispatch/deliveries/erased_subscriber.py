@@ -11,8 +11,8 @@ from subscribers.models import Subscriber
 
 
 def erase_deliveries(connection: Connection, subscriber_id: int, now: datetime) -> None:
-    """Delete what servers said about a subscriber, and take what is in hand from its dispatchers. The caller
-    erases the subscriber in the same transaction.
+    """Delete what servers said about a subscriber and which stories they were sent, and take what is in hand
+    from its dispatchers. The caller erases the subscriber in the same transaction.
 
     A dispatcher would write the reply to a message being sent after the erasure, and replies often quote the
     address. Without an owner, the delivery is in doubt until the reply comes, which then settles it without
@@ -29,4 +29,4 @@ def erase_deliveries(connection: Connection, subscriber_id: int, now: datetime) 
     claimed, in_doubt = DeliveryState.claimed, DeliveryState.in_doubt
     connection.execute(make_state_update([claimed], DeliveryState.queued, *held, **values))
     connection.execute(make_state_update([in_doubt], in_doubt, *held, doubted=True, **values))
-    connection.execute(update(Delivery).where(theirs).values(reason="", updated_at=now))
+    connection.execute(update(Delivery).where(theirs).values(reason="", stories=None, updated_at=now))

@@ -9,7 +9,7 @@ import contextlib
 import random
 import sqlite3
 import time
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -157,9 +157,13 @@ class Ledger:
         ended: Sequence[tuple[Claim, Outcome]],
         *,
         starting: Sequence[int] = (),
+        stories: Mapping[int, str] | None = None,
         returned: Sequence[Transition] = (),
     ) -> Batch:
-        """Build the batch of deliveries that ended, are about to be sent, or go back in the queue."""
+        """Build the batch of deliveries that ended, are about to be sent, or go back in the queue.
+
+        ``stories`` has the encoded stories of those about to be sent, where they differ between readers.
+        """
         sent, others = [], list(returned)
         for claim, outcome in ended:
             if outcome.verdict is Verdict.sent:
@@ -167,7 +171,7 @@ class Ledger:
             else:
                 attempt = claim.attempts + 1 if outcome.stage in _BEGUN_STAGES else None
                 others.append(self._make_transition(claim, outcome)._replace(attempt=attempt))
-        return Batch(sent=sent, transitions=others, starting=starting)
+        return Batch(sent=sent, transitions=others, starting=starting, stories=stories or {})
 
     def _make_transition(self, claim: Claim, outcome: Outcome) -> Transition:
         words = (("code", outcome.code), ("reason", outcome.text))

@@ -168,6 +168,10 @@ class Page:
     logo: Annotated[PictureView | None, Help("The theme's logo, if it has one.")]
     letter: Annotated[LetterView | None, Help("The letter that opens it, if there is one.")]
     sections: Annotated[tuple[SectionView, ...], Help("Its sections, in order.")]
+    lists_contents: Annotated[
+        bool,
+        Help("Whether there is more than one thing to list in the contents; there is not in a correction."),
+    ]
     follow: Annotated[tuple[FollowView, ...], Help("Where readers can follow the office.")]
     words: Annotated[Phrases, Help("The fixed phrases of the email.")]
     words_lang: Annotated[
@@ -186,7 +190,8 @@ class Page:
         tuple[str, ...],
         Help(
             "What only some emails contain, and what only then needs rules in the style sheets: "
-            "`gallery` for further pictures."
+            "`gallery` for further pictures, `notes` for footnotes, `table` for tables, `wide-table` for "
+            "those that do not fit a phone."
         ),
     ] = ()
     merge_tag: Annotated[MergeTags, Help("The merge tags, filled in for each reader.")]

@@ -1,12 +1,14 @@
 """The archive as feeds: Atom (RFC 4287) and JSON Feed 1.1, of all editions or of one sector or country."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 from mailer.rendering.archive_urls import archive_url
+from mailer.web.archive.correction_entries import CorrectionEntry, list_correction_entries
 from mailer.web.archive_store import ArchivedEdition
 
 ATOM_TYPE = "application/atom+xml; charset=utf-8"
@@ -17,17 +19,21 @@ _XML_NAMESPACE = "http://www.w3.org/XML/1998/namespace"
 
 @dataclass(frozen=True, kw_only=True)
 class Feed:
-    """A feed: title, ``path`` below ``base_url`` without the ending, author and editions."""
+    """A feed: title, ``path`` below ``base_url`` without the ending, author and editions.
+
+    ``overrides`` are the workspace's own templates, which may have other words for a correction.
+    """
 
     title: str
     base_url: str
     path: str
     author: str
     editions: Sequence[ArchivedEdition]
+    overrides: Path | None = None
 
     @property
     def updated(self) -> datetime | None:
-        return max((edition.sent_at for edition in self.editions), default=None)
+        return max((edition.updated_at for edition in self.editions), default=None)
 
 
 def write_atom(feed: Feed) -> bytes:
@@ -43,6 +49,8 @@ def write_atom(feed: Feed) -> bytes:
     )
     ET.SubElement(root, "link", rel="alternate", type="text/html", href=home)
     for edition in feed.editions:
+        for correction in list_correction_entries(edition, feed.overrides):
+            root.append(_write_correction(feed, edition, correction))
         root.append(_write_entry(feed, edition))
     body: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return body
@@ -50,18 +58,7 @@ def write_atom(feed: Feed) -> bytes:
 
 def write_json(feed: Feed) -> bytes:
     """Write the feed as JSON Feed."""
-    items = [
-        {
-            "id": _edition_url(feed, edition, edition.language),
-            "url": _edition_url(feed, edition, edition.language),
-            "title": edition.subject,
-            "summary": edition.preheaders[edition.language],
-            "content_text": edition.preheaders[edition.language] or edition.subject,
-            "date_published": _format_timestamp(edition.sent_at),
-            "language": edition.language,
-        }
-        for edition in feed.editions
-    ]
+    items = [item for edition in feed.editions for item in _list_items(feed, edition)]
     values = {
         "version": "https://jsonfeed.org/version/1.1",
         "title": feed.title,
@@ -73,12 +70,49 @@ def write_json(feed: Feed) -> bytes:
     return json.dumps(values, ensure_ascii=False, indent=1).encode()
 
 
+def _list_items(feed: Feed, edition: ArchivedEdition) -> Iterator[dict[str, str]]:
+    """The items of JSON Feed for an edition: those of its corrections, then its own."""
+    address = _edition_url(feed, edition, edition.language)
+    for correction in list_correction_entries(edition, feed.overrides):
+        yield {
+            "id": address + correction.anchor,
+            "url": address + correction.anchor,
+            "title": correction.title,
+            "content_text": correction.summary,
+            "date_published": _format_timestamp(correction.sent_at),
+            "language": edition.language,
+        }
+    yield {
+        "id": _edition_url(feed, edition, edition.language),
+        "url": _edition_url(feed, edition, edition.language),
+        "title": edition.subject,
+        "summary": edition.preheaders[edition.language],
+        "content_text": edition.preheaders[edition.language] or edition.subject,
+        "date_published": _format_timestamp(edition.sent_at),
+        "date_modified": _format_timestamp(edition.updated_at),
+        "language": edition.language,
+    }
+
+
+def _write_correction(feed: Feed, edition: ArchivedEdition, correction: CorrectionEntry) -> ET.Element:
+    own = edition.language
+    entry = ET.Element("entry", {f"{{{_XML_NAMESPACE}}}lang": own})
+    address = _edition_url(feed, edition, own) + correction.anchor
+    _add(entry, "id", address)
+    _add(entry, "title", correction.title)
+    _add(entry, "updated", _format_timestamp(correction.sent_at))
+    _add(entry, "published", _format_timestamp(correction.sent_at))
+    ET.SubElement(entry, "link", rel="alternate", type="text/html", hreflang=own, href=address)
+    _add(entry, "summary", correction.summary)
+    return entry
+
+
 def _write_entry(feed: Feed, edition: ArchivedEdition) -> ET.Element:
     own = edition.language
     entry = ET.Element("entry", {f"{{{_XML_NAMESPACE}}}lang": own})
     _add(entry, "id", _edition_url(feed, edition, own))
     _add(entry, "title", edition.subject)
-    _add(entry, "updated", _format_timestamp(edition.sent_at))
+    _add(entry, "updated", _format_timestamp(edition.updated_at))
     _add(entry, "published", _format_timestamp(edition.sent_at))
     for language in edition.languages:
         ET.SubElement(

@@ -11,6 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, PlainTextResponse, Response
 
 from locales.countries import is_country
+from mailer.campaigns.correction_record import list_sent_corrections
 from mailer.database.engine import open_session
 from mailer.i18n import Translator
 from mailer.settings import Settings
@@ -18,6 +19,7 @@ from mailer.site_proof import QUESTION_HEADER, is_question, sign_answer
 from mailer.web.archive.feeds import ATOM_TYPE, JSON_TYPE, Feed, write_atom, write_json
 from mailer.web.archive_store import ArchivedEdition, find_content, list_editions
 from mailer.web.client_address import describe_origin
+from mailer.web.correction_notices import annotate_edition
 from mailer.web.dependencies import Site, SiteDep
 from mailer.web.form_options import list_countries, list_sectors, own_country_names, own_language_name
 from mailer.web.images import IMAGE_HEADERS, IMAGE_TYPES
@@ -52,11 +54,13 @@ def show_edition(site: SiteDep, slug: str, language: str, v: str = "") -> Respon
     """
     with open_session(site.engine, read_only=True) as session:
         found = find_content(session, slug, language, v)
+        corrections = list_sent_corrections(session.connection(), [slug]) if found else []
     if found is None:
         raise HTTPException(404)
     settings = site.workspace.settings
+    content = annotate_edition(found.content, corrections, site.workspace.template_overrides)
     html = rewrite_media_urls(
-        render_without_reader(found.content, settings), settings.web.base_url, site.renderer.prefix
+        render_without_reader(content, settings), settings.web.base_url, site.renderer.prefix
     )
     policy = make_mail_policy(images="'self' data:", ancestors="'none'")
     headers = {"content-security-policy": policy, "content-language": found.content.language}
@@ -115,6 +119,7 @@ def _render_feed(
         path=path,
         author=name,
         editions=editions,
+        overrides=site.workspace.template_overrides,
     )
     write, media_type = _FEEDS[ending]
     answer = Response(write(feed), media_type=media_type, headers={"cache-control": _CACHE_ONE_HOUR})

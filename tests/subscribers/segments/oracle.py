@@ -323,6 +323,9 @@ class _Sent:
     def editions(self) -> tuple[str, ...]:
         return EDITIONS
 
+    def stories(self, _: str) -> tuple[str, ...]:
+        return ("youth-forum",)
+
     def has_got(self, editions: Sequence[str]) -> ColumnElement[bool]:
         return col(Subscriber.name).in_(editions)
 

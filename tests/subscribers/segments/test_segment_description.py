@@ -71,6 +71,7 @@ WORDS = Vocabulary(
         ("joined:2023..2024-06-30", "partners who joined from 2023 to 30 June 2024"),
         ("-joined:2023,>2024-05", "partners who did not join in 2023 or after May 2024"),
         ("got:2021-1", "partners who got edition 2021-1"),
+        ("got:2021-1/youth-forum", "partners who got the story youth-forum of edition 2021-1"),
         ("-got:2021-1,2021-2", "partners who did not get edition 2021-1 or 2021-2"),
         ("consent:imported", "partners who have “imported” in their consent record"),
         ("-consent:one-click", "partners who do not have “one-click” in their consent record"),

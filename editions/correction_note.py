@@ -1,0 +1,153 @@
+"""Reading a note that corrects a story: a Markdown file, and its translations beside it.
+
+``forum.md`` has what was said (``was``), what is right (``is``) and, as its body, an explanation;
+``forum.fr.md`` is the same in French.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from glob import escape as glob_escape
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from editions.checks.content import check_documents
+from editions.markdown.renderer import STORY_HEADING_LEVEL
+from editions.problem import Level, Problem
+from editions.source.document import AnyDocument, read_document
+from editions.source.schema import NoteHeader, NoteTranslation
+from editions.source.text_file import text_digest
+from locales.languages import canonical_language
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteText:
+    """A note in one language: what ``was`` said, what is ``right``, and the explanation, which may be empty,
+    as sanitised XHTML and as plain text. ``subject`` is empty for the story's title."""
+
+    language: str
+    was: str
+    right: str
+    html: str
+    text: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectionNote:
+    """A note in its own ``language``, which comes first in ``texts``, and its translations.
+
+    ``file`` is its file's name. ``day`` is the day of the correction, None if it does not say.
+    """
+
+    file: str
+    language: str
+    day: date | None
+    texts: Mapping[str, NoteText]
+
+    @property
+    def own_text(self) -> NoteText:
+        return self.texts[self.language]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NoteInspection:
+    """The result of reading a note: all problems, and the note if none of them is an error."""
+
+    note: CorrectionNote | None
+    problems: tuple[Problem, ...]
+
+
+def inspect_note(path: Path, *, language: str) -> NoteInspection:
+    """Read the note in the file ``path``, which is in ``language`` if it does not say otherwise.
+
+    Never raises for what is in the files.
+    """
+    folder, name = path.parent, path.name
+    original, problems = _read(folder, name, NoteHeader, None)
+    documents = [original] if original else []
+    own = (original and canonical_language(original.front_matter.text("language"))) or language
+    translations: dict[str, AnyDocument] = {}
+    for found, tag in _find_translations(path):
+        if tag is None:
+            problems.append(_explain_language(found))
+            continue
+        document, faults = _read(folder, found.name, NoteTranslation, tag)
+        problems += faults
+        if document:
+            documents.append(document)
+            translations[tag] = document
+    problems += check_documents(documents)
+    if original:
+        problems += [fault for one in translations.values() for fault in _check_original(original, own, one)]
+    if original is None or any(problem.level is Level.error for problem in problems):
+        return NoteInspection(note=None, problems=tuple(sorted(set(problems))))
+    texts = {
+        own: _make_text(own, original),
+        **{tag: _make_text(tag, one) for tag, one in translations.items()},
+    }
+    header = original.header
+    note = CorrectionNote(
+        file=name, language=own, day=getattr(header, "date", None), texts=MappingProxyType(texts)
+    )
+    return NoteInspection(note=note, problems=tuple(sorted(set(problems))))
+
+
+def _read(
+    folder: Path, name: str, schema: type, language: str | None
+) -> tuple[AnyDocument | None, list[Problem]]:
+    return read_document(folder, name, schema, sectors=(), language=language, heading=STORY_HEADING_LEVEL)
+
+
+def _find_translations(path: Path) -> Iterator[tuple[Path, str | None]]:
+    """The files that translate the note, each with its language; None if its name has no known one."""
+    for found in sorted(path.parent.glob(f"{glob_escape(path.stem)}.*{path.suffix}")):
+        yield found, canonical_language(found.name[len(path.stem) + 1 : -len(path.suffix)])
+
+
+def _explain_language(found: Path) -> Problem:
+    return _problem(
+        found.name,
+        "unknown-language",
+        "the part of the name before .md is not a known language tag. Call a translation into French "
+        f"{found.name.split('.')[0]}.fr.md, for example.",
+        Level.error,
+    )
+
+
+def _check_original(original: AnyDocument, own: str, translation: AnyDocument) -> Iterator[Problem]:
+    if translation.language == own:
+        yield _problem(
+            translation.name,
+            "own-language",
+            f"this is a translation into {own}, the language of {original.name} itself. "
+            "Delete one of the two.",
+            Level.error,
+        )
+    digest, recorded = text_digest(original.text), translation.front_matter.text("translated_from")
+    if recorded and recorded != digest:
+        yield Problem(
+            path=translation.name,
+            line=translation.front_matter.line_of("translated_from"),
+            level=Level.warning,
+            code="original-changed",
+            message=f"{original.name} has changed since it was translated. Compare the two, then write "
+            f"`translated_from: {digest}`.",
+        )
+
+
+def _make_text(language: str, document: AnyDocument) -> NoteText:
+    header: Any = document.header
+    return NoteText(
+        language=language,
+        was=header.was,
+        right=getattr(header, "is"),
+        html=document.body.html if document.has_text else "",
+        text=document.body.text if document.has_text else "",
+        subject=header.subject,
+    )
+
+
+def _problem(path: str, code: str, message: str, level: Level) -> Problem:
+    return Problem(path=path, line=1, level=level, code=code, message=message)

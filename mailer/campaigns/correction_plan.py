@@ -1,0 +1,226 @@
+"""Plan a correction: who was sent the story, and what they get. Nothing is stored."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, func, or_, select
+from sqlmodel import Session, col
+
+from editions.correction_note import CorrectionNote, NoteInspection, inspect_note
+from editions.model import Edition
+from editions.problem import Problem
+from editions.reader import Inspection, inspect_edition
+from editions.source.folder import EDITION_FILE
+from mailer.campaigns.audiences.recipient_selection import is_in_audience
+from mailer.campaigns.audiences.segments import has_delivery, read_segment
+from mailer.campaigns.audiences.story_recipients import StoryCampaign, find_story_campaigns
+from mailer.campaigns.correction_edition import (
+    CorrectedEdition,
+    describe_correction,
+    make_correction_edition,
+)
+from mailer.campaigns.correction_record import CorrectionRecord, name_correction, number_correction
+from mailer.campaigns.plan import Plan, make_plan
+from mailer.campaigns.preflight import PreflightReport, check_inspection, find_sender_problems
+from mailer.checks.source_lines import SourceLines
+from mailer.database.engine import open_session
+from mailer.database.models import Campaign, CampaignContent, CampaignState, Delivery, DeliveryState
+from mailer.errors import ConfigurationError, MailerError
+from mailer.rendering.compiled_edition import CompiledEdition
+from mailer.workspace import Workspace
+from subscribers.errors import SegmentError
+from subscribers.models import Subscriber
+
+
+class StoryNotSentError(MailerError):
+    """The story cannot be corrected, because no campaign has sent it."""
+
+
+class NoteError(MailerError):
+    """The note has errors. ``problems`` has all of them, warnings too."""
+
+    def __init__(self, file: str, problems: tuple[Problem, ...]) -> None:
+        self.problems = problems
+        complaints = "\n".join(str(problem) for problem in problems)
+        super().__init__(f"{file} has errors, so no correction was made of it.\n{complaints}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CorrectionPlan:
+    """A correction, worked out in advance.
+
+    ``by_campaign`` counts the audience by the campaign that sent them the story; who got it twice is counted
+    twice. ``in_doubt`` are those of the audience whose message with the story may not have arrived.
+    ``computed`` are the campaigns for which the ledger has not recorded the stories of each message, and
+    ``unfinished`` those that may still send the story.
+    """
+
+    plan: Plan
+    record: CorrectionRecord
+    by_campaign: Mapping[int, int] = field(default_factory=dict)
+    in_doubt: int = 0
+    computed: tuple[int, ...] = ()
+    unfinished: tuple[int, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan in the form of the JSON output."""
+        return {
+            **self.plan.as_dict(),
+            "correction_of": self.record.subject_name,
+            "by_campaign": {str(number): count for number, count in self.by_campaign.items()},
+            "in_doubt": self.in_doubt,
+            "computed": list(self.computed),
+            "unfinished": list(self.unfinished),
+        }
+
+
+def plan_correction(
+    workspace: Workspace, engine: Engine, edition: str, story: str, note_file: Path, *, now: datetime
+) -> CorrectionPlan:
+    """Plan sending the note in ``note_file`` to those who were sent ``story`` of ``edition``.
+
+    Raises:
+        StoryNotSentError: no campaign has sent it.
+        NoteError: the note has errors; each has its file and line.
+    """
+    with open_session(engine, read_only=True) as session:
+        connection = session.connection()
+        campaigns = find_story_campaigns(connection, edition, story)
+        if not campaigns:
+            raise StoryNotSentError(_explain_not_sent(connection, workspace, edition, story))
+        corrected = _read_corrected(connection, workspace, edition, campaigns[-1].campaign_id)
+        found = inspect_note(note_file, language=corrected.language)
+        if found.note is None:
+            raise NoteError(note_file.name, found.problems)
+        digest = digest_note(found.note)
+        number = number_correction(connection, edition, story, digest)
+        segment = read_segment(f"got:{edition}/{story}", workspace.settings, session)
+    name = name_correction(edition, number)
+    record = describe_correction(
+        found.note,
+        corrected,
+        name=name,
+        slug=edition,
+        story=story,
+        number=number,
+        digest=digest,
+        today=now.date(),
+    )
+    check = _make_check(workspace, record, found, corrected, note_file.parent)
+    plan = make_plan(workspace, engine, name, segment, check=check, correction=record, now=now)
+    audience = is_in_audience(segment, name, now.date(), again=False, law=workspace.settings.law)
+    with open_session(engine, read_only=True) as session:
+        return CorrectionPlan(
+            plan=plan,
+            record=record,
+            by_campaign=_count_by_campaign(session, campaigns, audience),
+            in_doubt=_count_in_doubt(session, campaigns, audience),
+            computed=tuple(one.campaign_id for one in campaigns if one.has_unrecorded),
+            unfinished=_find_unfinished(session, campaigns),
+        )
+
+
+def digest_note(note: CorrectionNote) -> str:
+    """SHA-256 of what the note says in its own language. A note with another date or subject, or with more
+    translations, is the same correction."""
+    own = note.own_text
+    return sha256("\0".join((own.was, own.right, own.html)).encode()).hexdigest()
+
+
+def _explain_not_sent(connection: Connection, workspace: Workspace, edition: str, story: str) -> str:
+    try:
+        # Says which editions and stories were sent, and which one was perhaps meant.
+        read_segment(f"got:{edition}/{story}", workspace.settings, connection)
+    except SegmentError as error:
+        return error.reason
+    return f"No campaign has sent the story {story} of {edition}, so there is nothing to correct."
+
+
+def _read_corrected(
+    connection: Connection, workspace: Workspace, edition: str, campaign_id: int
+) -> CorrectedEdition:
+    bodies = select(col(CampaignContent.body)).where(col(CampaignContent.campaign_id) == campaign_id)
+    contents = [CompiledEdition.from_bytes(body) for body in connection.scalars(bodies)]
+    own = _find_own_language(connection, campaign_id)
+    contents.sort(key=lambda mail: (mail.language != own, mail.language))
+    return CorrectedEdition(
+        contents={mail.language: mail for mail in contents}, source=_read_source(workspace, edition)
+    )
+
+
+def _find_own_language(connection: Connection, campaign_id: int) -> str:
+    statement = select(col(Campaign.language)).where(col(Campaign.id) == campaign_id)
+    return connection.execute(statement).scalar_one()
+
+
+def _read_source(workspace: Workspace, edition: str) -> Edition | None:
+    try:
+        folder = workspace.edition_folder(edition)
+    except ConfigurationError:
+        return None
+    return inspect_edition(folder, sectors=workspace.settings.sectors).edition
+
+
+def _make_check(
+    workspace: Workspace,
+    record: CorrectionRecord,
+    found: NoteInspection,
+    corrected: CorrectedEdition,
+    folder: Path,
+) -> Callable[..., PreflightReport]:
+    """What makes the mail of the correction and checks it; its problems are about the note's file."""
+    assert found.note is not None  # noqa: S101 - the caller has checked it
+    file = found.note.file
+    edition = make_correction_edition(
+        record,
+        found.note,
+        corrected,
+        folder=folder,
+        base_url=workspace.settings.web.base_url,
+        overrides=workspace.template_overrides,
+    )
+    inspection = Inspection(edition=edition, problems=found.problems)
+
+    def check(**options: Any) -> PreflightReport:
+        report = check_inspection(workspace, record.name, inspection, source=SourceLines(folder), **options)
+        problems = {
+            replace(problem, path=file) if problem.path == EDITION_FILE else problem
+            for problem in report.problems
+        }
+        return replace(
+            report, problems=tuple(sorted(problems)), launch_problems=find_sender_problems(workspace)
+        )
+
+    return check
+
+
+def _find_unfinished(session: Session, campaigns: tuple[StoryCampaign, ...]) -> tuple[int, ...]:
+    numbers = [one.campaign_id for one in campaigns]
+    going = (CampaignState.sending, CampaignState.paused)
+    statement = select(col(Campaign.id)).where(col(Campaign.id).in_(numbers), col(Campaign.state).in_(going))
+    found = session.connection().scalars(statement.order_by(col(Campaign.id)))
+    return tuple(number for number in found if number is not None)
+
+
+def _count_by_campaign(
+    session: Session, campaigns: tuple[StoryCampaign, ...], audience: ColumnElement[bool]
+) -> dict[int, int]:
+    return {one.campaign_id: _count(session, audience, has_delivery(one.delivered)) for one in campaigns}
+
+
+def _count_in_doubt(
+    session: Session, campaigns: tuple[StoryCampaign, ...], audience: ColumnElement[bool]
+) -> int:
+    """How many of the audience have the story only if a message in doubt has arrived."""
+    certain = [and_(one.delivered, col(Delivery.state) == DeliveryState.sent) for one in campaigns]
+    doubtful = [and_(one.delivered, col(Delivery.state) == DeliveryState.in_doubt) for one in campaigns]
+    return _count(session, audience, has_delivery(or_(*doubtful)), ~has_delivery(or_(*certain)))
+
+
+def _count(session: Session, *conditions: ColumnElement[bool]) -> int:
+    counted = select(func.count()).select_from(Subscriber).where(*conditions)
+    return session.connection().execute(counted).scalar_one()

@@ -1,0 +1,203 @@
+"""``mailer correct``: send an erratum to those who were sent a story."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mailer.cli.commands import send
+from mailer.cli.context import CliContext, pass_context
+from mailer.cli.output import emit, emit_json, json_option, say
+
+if TYPE_CHECKING:
+    from mailer.campaigns.correction_plan import CorrectionPlan
+    from mailer.campaigns.launch import LaunchOptions
+    from mailer.workspace import Workspace
+
+
+@click.command()
+@click.argument("edition")
+@click.argument("story")
+@click.option(
+    "--note",
+    "note",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A Markdown file with `was:` and `is:` in its front matter; translations beside it.",
+)
+@click.option("--confirm", is_flag=True, help="Send. Without it, this is only a preview and nothing is sent.")
+@click.option(
+    "--for",
+    "addresses",
+    multiple=True,
+    metavar="ADDRESS",
+    help="In a preview, also write this reader's message.",
+)
+@click.option(
+    "--open", "open_browser", is_flag=True, help="In a preview, open the written messages in the browser."
+)
+@click.option(
+    "--rate", type=click.FloatRange(min=0, min_open=True), help="At most this many messages per second."
+)
+@click.option(
+    "--in-doubt",
+    type=click.Choice(["hold", "resend"]),
+    help="What resuming does with deliveries that may or may not have arrived.",
+)
+@click.option("--wait", is_flag=True, help="Keep running until deferred messages have been tried again.")
+@click.option(
+    "--detach", is_flag=True, help="Return immediately and let `mailer work` or `mailer serve` send it."
+)
+@click.option("--approve", "approver", metavar="NAME", help="Approve it under this name. Nothing is sent.")
+@click.option(
+    "--by",
+    metavar="NAME",
+    envvar=["LOGNAME", "USER"],
+    default="",
+    help="Who sends it, if another person must approve. Default: the user running the command.",
+)
+@json_option
+@pass_context
+def correct(
+    context: CliContext,
+    edition: str,
+    story: str,
+    note: Path,
+    confirm: bool,
+    addresses: tuple[str, ...],
+    open_browser: bool,
+    rate: float | None,
+    in_doubt: str | None,
+    wait: bool,
+    detach: bool,
+    approver: str | None,
+    by: str,
+    as_json: bool,
+) -> None:
+    """Correct a story after sending: a short mail to exactly those who were sent it.
+
+    Without --confirm, preview who would get what. Nobody gets the same correction twice.
+
+    Example: mailer correct 2021-2 youth-forum --note forum.md
+    """
+    from mailer.campaigns.correction_plan import plan_correction
+    from mailer.campaigns.launch import LaunchOptions
+
+    if confirm and approver:
+        raise click.UsageError("--approve records an approval, and --confirm sends. Use one of them.")
+    workspace = context.open_workspace()
+    with context.open_database(workspace) as engine:
+        planned = plan_correction(workspace, engine, edition, story, note, now=datetime.now(UTC))
+    if approver:
+        _approve(context, workspace, planned, approver, as_json=as_json)
+    elif confirm:
+        # It is shown at its story, and the archive lists editions only.
+        options = LaunchOptions(rate=rate, in_doubt=in_doubt, canary=0, archived=False, by=by)
+        _send(context, workspace, planned, options, wait=wait, detach=detach, as_json=as_json)
+    else:
+        _preview(context, workspace, planned, addresses=addresses, open_browser=open_browser, as_json=as_json)
+
+
+def _preview(
+    context: CliContext,
+    workspace: Workspace,
+    planned: CorrectionPlan,
+    *,
+    addresses: tuple[str, ...],
+    open_browser: bool,
+    as_json: bool,
+) -> None:
+    if not as_json:
+        _tell_audience(planned)
+    found = {name: value for name, value in planned.as_dict().items() if name not in planned.plan.as_dict()}
+    send.preview_plan(
+        context,
+        workspace,
+        planned.plan,
+        addresses=addresses,
+        open_browser=open_browser,
+        as_json=as_json,
+        more=found,
+    )
+
+
+def _tell_audience(planned: CorrectionPlan) -> None:
+    """Print whose mail is corrected, and how that is known."""
+    from mailer.campaigns.report import count_readers
+
+    record = planned.record
+    emit(f"Correction {record.number} of {record.edition}, to those who were sent the story {record.story}.")
+    for number, count in planned.by_campaign.items():
+        emit(f"  campaign {number}: {count_readers(count)}")
+    if planned.in_doubt:
+        emit(f"  among them {planned.in_doubt:,} in doubt: they may not have got the story")
+    for number in planned.computed:
+        say(
+            f"Campaign {number} was sent before the stories of each message were recorded. Who got the story "
+            "is computed from what they follow today, and whoever has changed that since gets the "
+            "correction too."
+        )
+    for number in planned.unfinished:
+        say(
+            f"Campaign {number} is not finished. Readers who are sent the story after this correction do not "
+            "get it: run the command again then."
+        )
+
+
+def _send(
+    context: CliContext,
+    workspace: Workspace,
+    planned: CorrectionPlan,
+    options: LaunchOptions,
+    *,
+    wait: bool,
+    detach: bool,
+    as_json: bool,
+) -> None:
+    if not as_json:
+        _tell_audience(planned)
+    send.launch_and_send(context, workspace, planned.plan, options, wait=wait, detach=detach, as_json=as_json)
+
+
+def _approve(
+    context: CliContext, workspace: Workspace, planned: CorrectionPlan, name: str, *, as_json: bool
+) -> None:
+    from mailer.campaigns.approve import approve
+
+    with context.open_database(workspace) as engine:
+        approval = approve(engine, workspace, planned.plan, by=name, now=datetime.now(UTC))
+    if as_json:
+        emit_json(approval.as_dict())
+    else:
+        _tell_audience(planned)
+        emit(f"Campaign {approval.campaign_id}: {approval}")
+
+
+@click.command()
+@click.argument("edition")
+@json_option
+@pass_context
+def corrections(context: CliContext, edition: str, as_json: bool) -> None:
+    """List the corrections of an edition that were sent, oldest first."""
+    from mailer.campaigns.correction_record import list_sent_corrections
+
+    workspace = context.open_workspace()
+    with context.read_session(workspace) as session:
+        found = list_sent_corrections(session.connection(), [edition])
+    if as_json:
+        emit_json([sent.as_dict() for sent in found])
+        return
+    if not found:
+        say(f"No story of {edition} has been corrected.")
+    for sent in found:
+        record = sent.record
+        text = record.texts[record.language]
+        emit(f"Correction {record.number}, {record.day.isoformat()}: {record.story}")
+        emit(f"  {text.title}")
+        emit(f"  was        {text.was}")
+        emit(f"  is         {text.right}")
+        emit(f"  languages  {', '.join(record.texts)}")
+        emit(f"  campaigns  {', '.join(map(str, sent.campaigns))}")
