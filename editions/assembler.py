@@ -142,6 +142,7 @@ def _story_text(document: Document[StoryHeader | StoryTranslation], original: St
         ),
         date=header.date or original.date,
         read_more=_links(header.read_more or original.read_more),
+        has_wide_table=document.body.has_wide_table,
     )
 
 

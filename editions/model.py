@@ -1,7 +1,7 @@
 """The model of an edition: frozen, typed, already read and validated."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -93,7 +93,8 @@ class StoryText:
 
     ``caption``, ``alt`` and ``credit`` are those of the picture, and ``images`` the texts of the further
     pictures, in their order. What is not translated is the original's; a letter has no ``date``, no
-    ``read_more`` and no ``images``.
+    ``read_more`` and no ``images``. ``has_wide_table`` is whether a table in ``html`` does not fit the screen
+    of a phone.
     """
 
     language: str
@@ -107,6 +108,7 @@ class StoryText:
     images: tuple[ImageText, ...] = ()
     date: str = ""
     read_more: tuple[ReadMore, ...] = ()
+    has_wide_table: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -186,6 +188,23 @@ class Edition:
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))
     authors: tuple[str, ...] = ()
+
+    def written_texts(self) -> Iterator[str]:
+        """Every text of it in every language, as plain text or as HTML."""
+        return _list_texts(self)
+
+
+def _list_texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _list_texts(tuple(value.values()))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _list_texts(item)
+    elif is_dataclass(value):
+        for entry in fields(value):
+            yield from _list_texts(getattr(value, entry.name))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,6 +24,7 @@ _NON_TEXT_SCALAR = re.compile(
 )
 _ISSUE_NUMBER = re.compile(r"\d{4}(-\d{1,2})?(?!\d)")
 _MAX_SLUG_LENGTH = 60
+_HAN = re.compile("[\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U000323af]")
 
 
 def quote_yaml(text: str, *, in_flow: bool = False) -> str:
@@ -44,15 +45,26 @@ def quote_yaml(text: str, *, in_flow: bool = False) -> str:
 def make_slug(text: str, *, fallback: str) -> str:
     """``text`` as part of a file name: lower-case letters, digits and hyphens, at most 60 characters.
 
-    ``fallback`` if nothing is left, as with a title in Chinese.
+    Other scripts are written in Latin letters. ``fallback`` if nothing is left, as with a title of signs.
 
-    >>> make_slug("Où en est l’eau ?", fallback="story")
-    'ou-en-est-l-eau'
+    >>> make_slug("Où en est l’eau ?", fallback="story"), make_slug("新项目", fallback="story")
+    ('ou-en-est-l-eau', 'xin-xiang-mu')
     """
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    plain = "".join(character for character in plain if not unicodedata.combining(character))
-    slug = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    slug = re.sub(r"[^a-z0-9]+", "-", _to_latin(unicodedata.normalize("NFKC", text.casefold()))).strip("-")
     return slug[:_MAX_SLUG_LENGTH].rsplit("-", 1)[0] if len(slug) > _MAX_SLUG_LENGTH else slug or fallback
+
+
+def _to_latin(text: str) -> str:
+    """``text`` in Latin letters. Chinese has no spaces, so each of its characters becomes a word."""
+    if text.isascii():
+        return text
+    from anyascii import anyascii  # Its tables take a while to load, and most titles need none.
+
+    # A dash or a quotation mark ends a word; anyascii would write emoji out, and ь as an apostrophe.
+    letters = "".join(
+        sign if sign.isalnum() or unicodedata.category(sign)[0] == "M" else " " for sign in text
+    )
+    return anyascii(_HAN.sub(r" \g<0> ", letters)).casefold().replace("'", "").replace('"', "")
 
 
 def guess_issue_number(slug: str, today: date) -> str:

@@ -1,5 +1,6 @@
 """The part of an edition with errors that can be compiled all the same, for checks of its mail."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from editions.source.schema import EditionHeader, EditionTranslation, StoryHeade
 
 H = TypeVar("H", bound=BaseModel)
 
+_LANGUAGE = re.compile(r"^language:\s*(\S+)\s*$", re.MULTILINE)
 # The compiler refuses it anywhere.
 _UNCOMPILABLE = "reserved-sign"
 
@@ -39,7 +41,7 @@ def assemble_partial_edition(
     refused = {problem.path for problem in problems if problem.code == _UNCOMPILABLE}
     if documents.edition is None or refused.intersection({documents.edition.name}):
         return None
-    edition = _repair(documents.edition, EditionHeader, images, sectors)
+    edition = _repair(_with_language(documents.edition), EditionHeader, images, sectors)
     compilable = _list_compilable(documents.stories, refused)
     stories = [*filter(None, (_repair_story(story, images, sectors) for story in compilable))]
     if edition is None or not stories:
@@ -52,6 +54,17 @@ def assemble_partial_edition(
     }
     usable = EditionDocuments(edition=edition, translations=translations, stories=stories)
     return assemble_edition(folder, slug, usable, images)
+
+
+def _with_language(edition: Document[EditionHeader]) -> Document[EditionHeader]:
+    """``edition`` with its language, if that can be told from front matter that is not YAML.
+
+    The stories have been read in the default language by then, so any other comes too late.
+    """
+    front_matter, found = edition.front_matter, _LANGUAGE.search(edition.text)
+    if front_matter.values is not None or found is None or found[1] != edition.language:
+        return edition
+    return replace(edition, front_matter=replace(front_matter, values={"language": edition.language}))
 
 
 def _list_compilable(stories: Iterable[StoryDocuments], refused: Collection[str]) -> Iterable[StoryDocuments]:

@@ -245,13 +245,21 @@ def _check_folder(subject: str, folder: Path) -> Diagnosis:
     return Diagnosis(subject=subject, verdict=Health.bad, message=message)
 
 
+# What a relay can do beyond the necessary, in the words of somebody who does not know the protocol.
+_EXTENSIONS = {
+    "PIPELINING": "fewer waits",
+    "8BITMIME": "accents sent as they are",
+    "SMTPUTF8": "addresses with accents",
+}
+
+
 def _describe_relay(probe: ProbeResult) -> str:
     """Describe a relay in one line: encryption, login, and the SMTP extensions."""
     offers = probe.capabilities
-    has = [name for name in ("PIPELINING", "8BITMIME", "SMTPUTF8") if name in offers]
-    lacks = [name for name in ("PIPELINING", "8BITMIME", "SMTPUTF8") if name not in offers]
+    has = [f"{name} ({what})" for name, what in _EXTENSIONS.items() if name in offers]
+    lacks = [f"{name} ({what})" for name, what in _EXTENSIONS.items() if name not in offers]
     if size := next((int(word) for word in offers.keywords.get("SIZE", ()) if word.isdecimal()), 0):
-        has.append(f"SIZE {size:,}")
+        has.append(f"messages of up to {size:,} bytes")
     until = (
         f", certificate valid until {probe.certificate_expires_at:%Y-%m-%d}"
         if probe.certificate_expires_at
@@ -263,7 +271,9 @@ def _describe_relay(probe: ProbeResult) -> str:
             f"{probe.address} answers",
             f"encrypted ({probe.tls}){until}" if probe.tls else "not encrypted",
             f"logged in with {probe.mechanism}" if probe.mechanism else "no login",
-            f"{extensions}; does not support {', '.join(lacks)} (optional)" if lacks else extensions,
+            f"{extensions}; does not support {', '.join(lacks)}, which sending works without"
+            if lacks
+            else extensions,
         ]
     )
 

@@ -19,6 +19,10 @@ from editions.source.folder import IMAGES_FOLDER, leads_outside
 FORMATS = ("JPEG", "PNG", "GIF")
 """The formats that every email program shows, by Pillow's names."""
 
+MPO = "MPO"
+"""What Pillow calls a phone's JPEG with further pictures behind the first, such as its brightness in HDR.
+Other programs show the first, and so do we."""
+
 _MAX_BYTES = 20_000_000
 _MAX_PIXELS = 50_000_000
 
@@ -144,7 +148,7 @@ def open_image(name: str, content: bytes, *, formats: tuple[str, ...] = FORMATS)
 
 def _reject_decompression_bomb(name: str, image: Image.Image) -> None:
     """Check the header before any pixel is unpacked: a few kilobytes of PNG can expand to gigabytes."""
-    frames = int(getattr(image, "n_frames", 1))
+    frames = 1 if image.format == MPO else int(getattr(image, "n_frames", 1))
     if image.width * image.height * frames > _MAX_PIXELS:
         raise _too_many_pixels_error(name)
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from PIL import Image, ImageCms, ImageOps, ImageSequence
 
 from editions.cache import BoundedCache
-from editions.images.files import broken_image_error, open_image, read_image_file
+from editions.images.files import MPO, broken_image_error, open_image, read_image_file
 from editions.source.file_stamp import FileStamp, digest_content, known_digest, stamp_file
 
 _MAX_PNG_COLOURS = 1024
@@ -63,9 +63,12 @@ def recall_size(stamp: FileStamp) -> ImageSize | None:
 
 def _decode_size(name: str, content: bytes) -> ImageSize:
     with open_image(name, content) as image:
-        for _ in ImageSequence.Iterator(image):
+        if image.format == MPO:
             image.load()
-        image.seek(0)
+        else:
+            for _ in ImageSequence.Iterator(image):
+                image.load()
+            image.seek(0)
         sideways = image.getexif().get(_ORIENTATION) in _SIDEWAYS
         width, height = image.size[::-1] if sideways else image.size
         return ImageSize(width=width, height=height)

@@ -28,8 +28,8 @@ BOLD_ATTRIBUTE = "data-bold"
 """On a paragraph: all of it is bold, by its style or otherwise."""
 
 NO_CROP = (0.0, 0.0, 0.0, 0.0)
-MAX_IMAGE_BYTES = 20_000_000
-"""Bytes a picture of a document may have, unpacked."""
+MAX_IMAGE_BYTES = 60_000_000
+"""Bytes a picture of a document may have, unpacked; a huge one is made smaller."""
 
 
 @dataclass(frozen=True, kw_only=True)

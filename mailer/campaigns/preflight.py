@@ -26,6 +26,7 @@ from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.links import list_links
+from mailer.checks.rules.unprocessed_markup import find_written_code
 from mailer.checks.runner import check_mails
 from mailer.checks.source_lines import SourceLines
 from mailer.database.engine import open_session
@@ -222,7 +223,8 @@ def _make_mails(
     mails = [
         make_mail(by_language[variant.language], variant, workspace.settings, theme) for variant in wanted
     ]
-    return [replace(mail, words_language=spoken[mail.language]) for mail in mails]
+    written = find_written_code(edition.written_texts())
+    return [replace(mail, words_language=spoken[mail.language], written=written) for mail in mails]
 
 
 def _build_report(

@@ -200,7 +200,7 @@ def _unsubscribe_while_sending(context: _DemoContext, web_port: int) -> None:
         running.stop()
     counts = _send_campaign(context, campaign_id)
     context.output.line(f"Campaign {campaign_id}, {describe_counts(counts)}")
-    context.output.line(f"Closing equation: {counts.equation()}")
+    context.output.line(f"Every reader is accounted for: {counts.equation()}")
 
 
 def _one_click(context: _DemoContext, message: EmailMessage) -> None:

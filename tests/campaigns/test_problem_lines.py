@@ -69,6 +69,8 @@ FAULTS = [
     ("edition.md", "subject: News from the field\n", "", "missing-key"),
     ("edition.md", "date: 2026-03-01", "date: 2026-02-31", "bad-date"),
     ("edition.md", "  name: A. Director\n", "", "missing-key"),
+    ("edition.md", "letter:", "letter: [", "yaml-syntax"),
+    ("edition.md", "---\ntitle", "title", "no-front-matter"),
     ("edition.md", "letter:", "checks: {no-such-check: }\nletter:", "check-without-reason"),
 ]
 
@@ -102,7 +104,9 @@ def test_a_text_that_cannot_be_compiled_hides_only_its_own_story(workspace: Work
     assert places(report, "escaped-twice") == [(SECOND, 9)]
 
 
-@pytest.mark.parametrize(("old", "new"), [("language: en", "language: english"), ("---\ntitle", "title")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("language: en", "language: english"), ("language: en", "language: [")]
+)
 def test_without_a_language_no_mail_is_made_up(
     workspace: Workspace, edition: Path, old: str, new: str
 ) -> None:
@@ -196,3 +200,9 @@ def test_stories_are_found_in_every_variant_in_its_order(workspace: Workspace, e
     for slug, shown, _ in found:
         assert titles[slug] in shown
         assert not any(title in shown for other, title in titles.items() if other != slug)
+
+
+def test_a_mail_that_is_too_large_names_its_longest_story(workspace: Workspace, edition: Path) -> None:
+    change(edition / SECOND, "The doors", f"{'Night after night, doors open. ' * 3500}\n\nThe doors")
+    (problem,) = (each for each in run_preflight(workspace, SLUG).problems if each.code == "mail-too-large")
+    assert "The longest story is museum, with 10" in problem.message

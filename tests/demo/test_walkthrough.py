@@ -39,7 +39,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 
 
 def test_the_demo_ends_with_a_closing_equation_that_holds(demo: tuple[Path, str]) -> None:
-    line = next(line for line in demo[1].splitlines() if "Closing equation" in line)
+    line = next(line for line in demo[1].splitlines() if "Every reader is accounted for" in line)
     audience, *parts = (int(number) for number in re.findall(r"\d+", line))
     assert audience == sum(parts) > 0
 

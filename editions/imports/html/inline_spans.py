@@ -215,16 +215,17 @@ def _merge_adjacent(spans: Iterable[InlineSpan]) -> list[InlineSpan]:
 
 
 def _move_spaces_out(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:
-    """Move spaces out of both ends of formatted spans."""
-    for span in spans:
+    """Move spaces out of both ends of formatted spans; within a link of several formats they stay in it."""
+    for number, span in enumerate(spans):
         if span.text == LINE_BREAK or (span.is_plain and not span.href):
             yield span
             continue
         inner = span.text.strip()
         start = span.text.index(inner) if inner else len(span.text)
-        yield InlineSpan(text=span.text[:start])
+        before, after = (_neighbour_text(spans, number + offset, span) != "" for offset in (-1, 1))
+        yield InlineSpan(text=span.text[:start], href=span.href if before else "")
         yield replace(span, text=inner)
-        yield InlineSpan(text=span.text[start + len(inner) :])
+        yield InlineSpan(text=span.text[start + len(inner) :], href=span.href if after else "")
 
 
 def _align_touching_formats(spans: Sequence[InlineSpan]) -> Iterator[InlineSpan]:

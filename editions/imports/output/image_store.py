@@ -2,12 +2,13 @@
 
 import hashlib
 import io
+import re
 from pathlib import Path
 
-from PIL import Image
+from PIL import Image, ImageOps
 
 from editions.errors import ImageError
-from editions.images.files import FORMATS, open_image
+from editions.images.files import FORMATS, MPO, open_image
 from editions.images.prepare import measure_image
 from editions.imports.omissions import OmissionLog, quote
 from editions.imports.source_document import MAX_IMAGE_BYTES, SourceImage
@@ -20,6 +21,10 @@ _VECTOR_FORMATS = {
     ".svg": "an SVG drawing",
 }
 _NAME_DIGITS = 12
+_MAX_KEPT_PIXELS = 13_000_000
+_MAX_KEPT_BYTES = 10_000_000
+_MAX_SIDE = 2400
+"""Pixels a side of a huge photograph keeps: twice what the widest picture of a mail shows."""
 
 
 class ImageStore:
@@ -50,9 +55,9 @@ class ImageStore:
             try:
                 return self._keep(*_make_sendable(part.name, picture.read(), picture.crop))
             except ImageError as error:
-                refused = f"a picture that cannot be used ({error.code.replace('-', ' ')})"
+                refused = f"a picture that cannot be used ({_explain(error)})"
         self._omissions.add(
-            f"{refused}, {part.name}{quote(picture.alt)}; save it as PNG and add it to images/"
+            f"{refused}, {part.name}{quote(picture.alt)}; save it as PNG or JPEG and add it to images/"
         )
         return None
 
@@ -73,23 +78,38 @@ class ImageStore:
         return path.name
 
 
+def _explain(error: ImageError) -> str:
+    """Why a picture cannot be used, and for a format that Pillow knows, what it is."""
+    known = re.search(r" is (HEIC|AVIF|PDF|SVG), and ([^.]*)", error.reason)
+    return f"{known[1]}: {known[2]}" if known else error.code.replace("-", " ")
+
+
 def _make_sendable(name: str, data: bytes, crop: tuple[float, float, float, float]) -> tuple[bytes, str]:
-    """``data`` and its file ending; unchanged where an email can carry it and it is not cropped.
+    """``data`` and its file ending; unchanged where an email can carry it, it is not cropped and not huge.
 
     Raises:
         ImageError: Pillow cannot read it, or it is too large.
     """
     with open_image(name, data, formats=(*FORMATS, *_CONVERTED_FORMATS)) as image:
         kind = str(image.format)
-        if kind in FORMATS and not any(crop):
+        is_huge = len(data) > _MAX_KEPT_BYTES or image.width * image.height > _MAX_KEPT_PIXELS
+        if kind in FORMATS and not any(crop) and (not is_huge or kind == "GIF"):
             return data, _ENDINGS[kind]
-        kind = "JPEG" if kind == "JPEG" else "PNG"
-        shown = _crop(image, crop)
+        kind = "JPEG" if kind in {"JPEG", MPO} else "PNG"
+        if kind == "JPEG" and is_huge:
+            # Decoded at a half or a quarter of its size, a large photograph takes little memory.
+            image.draft("RGB", (_MAX_SIDE, _MAX_SIDE))
+        shown = ImageOps.exif_transpose(_crop(image, crop))
+        if is_huge:
+            shown.thumbnail((_MAX_SIDE, _MAX_SIDE), Image.Resampling.LANCZOS)
+        # The profile of its colours and what it says of its origin stay; the camera's place and time do not.
+        kept = {key: shown.info[key] for key in ("icc_profile", "xmp") if shown.info.get(key)}
         out = io.BytesIO()
         if kind == "JPEG":
-            shown.convert("RGB").save(out, kind, quality=92)
+            shown.convert("RGB").save(out, kind, quality=90, **kept)
         else:
-            shown.convert("RGBA" if shown.has_transparency_data else "RGB").save(out, kind)
+            kept.pop("xmp", None)
+            shown.convert("RGBA" if shown.has_transparency_data else "RGB").save(out, kind, **kept)
         return out.getvalue(), _ENDINGS[kind]
 
 

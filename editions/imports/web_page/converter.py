@@ -165,8 +165,8 @@ class PageConverter:
         line = Flow(made)
         self._walk(element, replace(style, format=replace(style.format, bold=False)), line)
         line.end_paragraph()
-        if element.tag == "h1" and (words := " ".join(text_content(made).split())):
-            self._omissions.enter_story(words)
+        if words := " ".join(text_content(made).split()):
+            self._omissions.enter_possible_story(words)
         flow.add_block(made)
 
     def _list(self, element: etree._Element, style: ShownStyle, flow: Flow) -> None:

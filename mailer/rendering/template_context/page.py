@@ -178,7 +178,8 @@ class Page:
         tuple[str, ...],
         Help(
             "What only some emails contain, and what only then needs rules in the style sheets: "
-            "`gallery` for further pictures."
+            "`gallery` for further pictures, `notes` for footnotes, `table` for tables, `wide-table` for "
+            "those that do not fit a phone."
         ),
     ] = ()
     merge_tag: Annotated[MergeTags, Help("The merge tags, filled in for each reader.")]

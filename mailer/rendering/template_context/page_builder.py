@@ -78,6 +78,7 @@ class PageBuilder:
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
         accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
         views = tuple(map(self._build_section, sections, accents))
+        letter = self._build_letter(edition.letter) if edition.letter else None
         return Page(
             language=self.language,
             direction=text_direction(self.language),
@@ -103,7 +104,7 @@ class PageBuilder:
                 )
             ),
             logo=self._build_logo(self.logo) if self.logo else None,
-            letter=self._build_letter(edition.letter) if edition.letter else None,
+            letter=letter,
             sections=views,
             lists_contents=len(edition.stories) != 1 or edition.letter is not None,
             follow=tuple(map(self._build_follow, edition.follow)),
@@ -111,7 +112,7 @@ class PageBuilder:
             words_lang=language_attributes(self._phrase_language(self.language), self.language),
             theme=self.theme,
             accents=accents,
-            parts=find_parts(views),
+            parts=find_parts(letter, views),
             merge_tag=MergeTags(**{tag.name: tag.placeholder for tag in MergeTag}),
             whole=True,
         )
@@ -214,7 +215,10 @@ class PageBuilder:
             ),
             links=links,
             wraps=view is not None
-            and is_longer_than_picture(text.text, [link.label for link in links], view, self._columns),
+            and (
+                text.has_wide_table
+                or is_longer_than_picture(text.text, [link.label for link in links], view, self._columns)
+            ),
         )
 
     def _build_letter(self, letter: Letter) -> LetterView:

@@ -27,6 +27,9 @@ _PLACEHOLDERS = {
 }
 
 
+_KINDS = ("missing", "unexpected_keyword_argument")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Phrases:
     """The phrases of one language; what is in braces is filled in before a template sees it, or by the
@@ -77,12 +80,39 @@ def load_phrases(language: str, overrides: Path | None = None) -> Phrases:
     try:
         words = _phrases_schema().validate_python({"language": nearest, **read_toml(name, overrides)})
     except ValidationError as error:
-        faults = (f"{name}: {'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors())
-        raise TemplateError("\n".join(faults)) from error
+        raise TemplateError(_explain_faults(nearest, error)) from error
     unfillable = [f"{name}: {fault}" for fault in _find_bad_placeholders(words)]
     if unfillable:
         raise TemplateError("\n".join(unfillable))
     return words
+
+
+def _explain_faults(language: str, error: ValidationError) -> str:
+    """What is wrong with the file of ``language``, one sentence for all the phrases it lacks."""
+    name, faults = _phrase_file(language), error.errors(include_url=False)
+    keys = {
+        kind: [".".join(map(str, fault["loc"])) for fault in faults if fault["type"] == kind]
+        for kind in _KINDS
+    }
+    missing, unknown = keys["missing"], keys["unexpected_keyword_argument"]
+    sentences = []
+    if missing:
+        verb = "is" if len(missing) == 1 else "are"
+        advice = "A language of its own needs all phrases: docs/templates.md lists them."
+        if "-" in language:
+            whole = language.partition("-")[0]
+            advice += (
+                f" To change some of the phrases for {whole}, write them into {_phrase_file(whole)} instead."
+            )
+        sentences.append(f"{', '.join(missing)} {verb} missing. {advice}")
+    if unknown:
+        sentences.append(f"{', '.join(unknown)}: no phrase has this name. Correct or delete the line.")
+    sentences += [
+        f"{'.'.join(map(str, fault['loc']))} must be a text between quotation marks."
+        for fault in faults
+        if fault["type"] not in _KINDS
+    ]
+    return "\n".join(f"{name}: {sentence}" for sentence in sentences)
 
 
 def find_phrase_language(language: str, overrides: Path | None = None) -> str:

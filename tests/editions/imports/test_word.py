@@ -1,5 +1,6 @@
 """A Word document becomes an edition that says what the document said."""
 
+import io
 import json
 from collections.abc import Callable
 from datetime import date
@@ -12,6 +13,7 @@ from docx.shared import Inches
 from PIL import Image
 
 from editions.errors import NewEditionError
+from editions.imports.alt_text import choose_alt
 from editions.imports.importer import ImportedEdition, import_document
 from editions.model import Edition
 from editions.problem import Level
@@ -94,7 +96,10 @@ def write_newsletter() -> Document:
 def test_a_newsletter_becomes_an_edition_of_its_stories(bring_in: Importer) -> None:
     imported = bring_in(write_newsletter())
     assert imported.slug == imported.folder.name == "autumn-news"
-    assert imported.stories == ("stories/010-youth-forum.md", "stories/020-story.md")
+    assert imported.stories == (
+        "stories/010-youth-forum.md",
+        "stories/020-xin-shiipurojiekuto.md",
+    )
     assert imported.omissions == ()
     edition = finish(imported)
     assert [each.texts["en"].title for each in edition.stories] == ["Youth forum", "新しいプロジェクト"]
@@ -190,7 +195,10 @@ def test_the_answer_for_programs_has_its_shape(bring_in: Importer) -> None:
     answer = json.loads(json.dumps(bring_in(write_newsletter()).as_dict()))
     assert answer.keys() == {"edition", "folder", "stories_begin", "stories", "images", "left_behind"}
     assert answer["stories_begin"] == {"at": "heading", "level": 1}
-    assert answer["stories"] == ["stories/010-youth-forum.md", "stories/020-story.md"]
+    assert answer["stories"] == [
+        "stories/010-youth-forum.md",
+        "stories/020-xin-shiipurojiekuto.md",
+    ]
 
 
 def test_a_hundred_stories_are_numbered_in_order(bring_in: Importer) -> None:
@@ -459,6 +467,48 @@ def test_an_alt_text_that_says_nothing_is_left_to_a_person(bring_in: Importer, a
     assert "  alt:  # To do" in story(bring_in(document))
 
 
+@pytest.mark.parametrize(
+    "alt",
+    [
+        r"C:\Users\Jan Kramer\Pictures\forum 1.jpg",
+        "file:///home/ann/forum",
+        "Picture 4",
+        "Ein Bild, das Text enthält. Automatisch generierte Beschreibung",
+        "Une image contenant personne, intérieur Description générée automatiquement",
+        "Imagen que contiene persona, interior Descripción generada automáticamente",
+        "Immagine che contiene testo Descrizione generata automaticamente",
+        "Uma imagem contendo pessoa Descrição gerada automaticamente com confiança média",
+        "Afbeelding met tekst Automatisch gegenereerde beschrijving",
+        "Изображение выглядит как текст Автоматически созданное описание",
+        "图片包含 人, 室内 描述已自动生成",
+        "人の写真 自動的に生成された説明",
+        "사람, 실내이(가) 표시된 사진 자동 생성된 설명",
+        "Obraz zawierający tekst Opis wygenerowany automatycznie",
+        "A group of people AI-generated content may be incorrect.",
+        "Le contenu généré par l’IA peut être incorrect.",
+    ],
+)
+def test_a_program_s_own_words_are_no_description(alt: str) -> None:
+    assert choose_alt(alt, "") == ""
+    assert choose_alt("A pupil describes her automatic weather station", "") != ""
+
+
+def test_a_phone_s_photograph_stays_a_jpeg_upright_and_of_a_size_to_send(bring_in: Importer) -> None:
+    photograph = Image.radial_gradient("L").resize((5712, 4284)).convert("RGB")
+    exif = Image.Exif()
+    exif[274], exif[305] = 6, "the camera's program"
+    data = io.BytesIO()
+    photograph.save(data, "MPO", save_all=True, append_images=[photograph.copy()] * 2, exif=exif)
+    document = start_story()
+    add_picture(document, draw())
+    document.part.package.image_parts._image_parts[0]._blob = data.getvalue()
+    document.add_paragraph("Words.")
+    imported = bring_in(document)
+    with Image.open(imported.folder / "images" / imported.images[0]) as image:
+        assert (image.format, image.size) == ("JPEG", (1800, 2400))
+        assert 305 not in image.getexif()
+
+
 @pytest.mark.parametrize("kind", ["TIFF", "BMP"])
 def test_a_picture_mail_programs_do_not_show_is_converted(bring_in: Importer, kind: str) -> None:
     document = start_story()
@@ -488,16 +538,23 @@ def test_what_was_cut_off_in_word_stays_cut_off(bring_in: Importer) -> None:
         assert image.convert("RGB").getcolors() == [(200_000, (255, 255, 255))]
 
 
-def test_further_pictures_are_kept_as_files_and_named(bring_in: Importer) -> None:
+def test_further_pictures_stand_below_the_story_and_icons_are_named(bring_in: Importer) -> None:
     document = start_story()
     add_picture(document, draw(colour="#111111"), "First")
     add_picture(document, draw(colour="#222222"), "Second")
+    document.add_paragraph("Later that day", style="Caption")
+    add_picture(document, draw(colour="#333333"))
+    add_picture(document, draw(colour="#444444", width=32, height=32), "An icon")
     document.add_paragraph("Words.")
     imported = bring_in(document)
-    assert len(imported.images) == 2
+    assert len(imported.images) == 4
     (further,) = left(imported)
     assert further.startswith("in ‘Youth forum’: a picture, kept as images/")
-    assert "“Second”" in further
+    assert "“An icon”" in further
+    (written,) = finish(imported).stories
+    assert written.image is not None
+    pictures = [(image.alt, image.caption) for image in (written.image, *written.images)]
+    assert pictures == [("First", ""), ("Second", "Later that day"), ("written by a person", "")]
 
 
 def test_a_picture_twice_in_the_document_is_one_file(bring_in: Importer) -> None:

@@ -188,8 +188,17 @@ def test_a_workspace_may_change_phrases_and_add_languages(tmp_path: Path) -> Non
     assert load_phrases("en", overrides).contents == "Inside"
     assert load_phrases("en", overrides).view == load_phrases("en").view
     _override(tmp_path, "words/sw.toml", 'contents = "Yaliyomo"\n')
-    with pytest.raises(TemplateError, match=r"email/words/sw\.toml: issue"):
+    with pytest.raises(TemplateError, match=r"email/words/sw\.toml: issue, .* are missing") as raised:
         load_phrases("sw", overrides)
+    assert "\n" not in str(raised.value)
+    # Readers of zh-Hans would get ours for zh; whoever changes a few of them names the wrong file easily.
+    _override(tmp_path, "words/zh-Hans.toml", 'contents = "目录"\nviews = "x"\nissue = 3\n')
+    with pytest.raises(TemplateError) as raised:
+        load_phrases("zh-Hans", overrides)
+    missing, unknown, wrong = str(raised.value).splitlines()
+    assert missing.endswith("phrases for zh, write them into email/words/zh.toml instead.")
+    assert unknown == "email/words/zh-Hans.toml: views: no phrase has this name. Correct or delete the line."
+    assert wrong == "email/words/zh-Hans.toml: issue must be a text between quotation marks."
 
 
 @pytest.mark.parametrize(

@@ -211,7 +211,7 @@ def test_notes_of_a_page_stand_at_the_end_of_their_story(bring_in: Importer) -> 
         '<p>Said<sup><a href="#n1">1</a></sup>.</p><ol><li id="n1">By us. <a href="#r1">↩</a></li></ol>'
         "<h1>Next</h1><p>More.</p>"
     )
-    assert "\n\n\\[1\\] By us." in written(imported)
+    assert "\n\n[1] By us." in written(imported)
     assert "By us." not in (imported.folder / imported.stories[1]).read_text()
 
 
