@@ -21,7 +21,12 @@ def mask_code(source: str) -> str:
         if token.type in {"fence", "code_block"} and token.map:
             for number in range(*token.map):
                 lines[number] = " " * len(lines[number])
-    return _SPAN.sub(lambda span: _CHARACTER.sub(" ", span[0]), "\n".join(lines))
+    return mask_code_spans("\n".join(lines))
+
+
+def mask_code_spans(source: str) -> str:
+    """Like :func:`mask_code`, for text in which an indented line is no code, such as front matter."""
+    return _SPAN.sub(lambda span: _CHARACTER.sub(" ", span[0]), source) if "`" in source else source
 
 
 @cache
