@@ -200,3 +200,9 @@ def test_stories_are_found_in_every_variant_in_its_order(workspace: Workspace, e
     for slug, shown, _ in found:
         assert titles[slug] in shown
         assert not any(title in shown for other, title in titles.items() if other != slug)
+
+
+def test_a_mail_that_is_too_large_names_its_longest_story(workspace: Workspace, edition: Path) -> None:
+    change(edition / SECOND, "The doors", f"{'Night after night, doors open. ' * 3500}\n\nThe doors")
+    (problem,) = (each for each in run_preflight(workspace, SLUG).problems if each.code == "mail-too-large")
+    assert "The longest story is museum, with 10" in problem.message
