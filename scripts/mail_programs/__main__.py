@@ -1,4 +1,4 @@
-"""Picture our mails in Thunderbird, Evolution and Roundcube, light and dark, for the gallery.
+"""Picture our mails in Thunderbird and Roundcube, light and dark, for the gallery.
 
 Run with `make clients`. A program that is not installed is named, with how to install it, and left out. The
 pictures are of this machine's versions, so it is no part of the tests.
@@ -11,23 +11,23 @@ import io
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import sync_playwright
 
 from scripts.image_grid import save_drawing
-from scripts.mail_programs import evolution, roundcube, thunderbird
-from scripts.mail_programs.display import Display, open_display
+from scripts.mail_programs import roundcube, thunderbird
+from scripts.mail_programs.display import open_display
 from scripts.mail_programs.mailbox import PicturedMail, serving, write_pictured_mails
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 SCHEMES = ("light", "dark")
 _SCREEN = {"Xvfb": "xvfb", "import": "imagemagick"}
-_DESKTOPS = {program.NAME: program for program in (thunderbird, evolution)}
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NEEDS: Mapping[str, Mapping[str, str]] = {
     thunderbird.NAME: _SCREEN | thunderbird.COMMANDS,
-    evolution.NAME: _SCREEN | evolution.COMMANDS,
     roundcube.NAME: roundcube.COMMANDS,
 }
 
@@ -67,33 +67,25 @@ def is_installed(name: str) -> bool:
     return not missing
 
 
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-
 def take_pictures(
     name: str, mails: Sequence[PicturedMail], folder: Path
 ) -> Iterator[tuple[str, Image.Image]]:
     """The pictures of one program: each mail, light and dark."""
-    if name in _DESKTOPS:
+    if name == thunderbird.NAME:
         with open_display() as display:
-            yield from _picture_desktop(name, mails, display, folder)
+            for mail, scheme in product(mails, SCHEMES):
+                yield f"{mail.name}-{scheme}", thunderbird.picture(mail, scheme, display, folder)
         return
-    with roundcube.running_roundcube(mails, folder / "roundcube") as (address, password):
-        with sync_playwright() as playwright:
-            chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-            browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-            for scheme in SCHEMES:
-                for shown, png in roundcube.take_pictures(browser, address, password, mails, scheme):
-                    yield f"{shown}-{scheme}", Image.open(io.BytesIO(png)).convert("RGB")
-            browser.close()
-
-
-def _picture_desktop(
-    name: str, mails: Sequence[PicturedMail], display: Display, folder: Path
-) -> Iterator[tuple[str, Image.Image]]:
-    for mail in mails:
+    with (
+        roundcube.running_roundcube(mails, folder / "roundcube") as (address, password),
+        sync_playwright() as playwright,
+    ):
+        chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+        browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         for scheme in SCHEMES:
-            yield f"{mail.name}-{scheme}", _DESKTOPS[name].picture(mail, scheme, display, folder)
+            for shown, png in roundcube.take_pictures(browser, address, password, mails, scheme):
+                yield f"{shown}-{scheme}", Image.open(io.BytesIO(png)).convert("RGB")
+        browser.close()
 
 
 if __name__ == "__main__":

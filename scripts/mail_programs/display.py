@@ -69,10 +69,6 @@ class Display:
             before = now
         return before
 
-    def press(self, *keys: str) -> None:
-        """Press ``keys``, one after the other, in the window that has the focus."""
-        subprocess.run(["xdotool", "key", "--delay", "300", *keys], env={"DISPLAY": self.name}, check=True)
-
 
 @contextlib.contextmanager
 def open_display() -> Iterator[Display]:
