@@ -1,7 +1,7 @@
 """The model of an edition: frozen, typed, already read and validated."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import date
 from enum import StrEnum
 from pathlib import Path
@@ -34,6 +34,17 @@ class StoryKind(StrEnum):
 
     notice = "notice"
     """News about the office itself, without a sector."""
+
+
+class EditionForm(StrEnum):
+    """How much of its stories the email of an edition carries. The web edition always has all of it."""
+
+    full = "full"
+    """Every story as a whole."""
+
+    digest = "digest"
+    """Of each story its title, its picture, its lead and a link to its page, two side by side where there is
+    room. The letter and the lead story stay whole."""
 
 
 class Personalisation(StrEnum):
@@ -93,7 +104,9 @@ class StoryText:
 
     ``caption``, ``alt`` and ``credit`` are those of the picture, and ``images`` the texts of the further
     pictures, in their order. What is not translated is the original's; a letter has no ``date``, no
-    ``read_more`` and no ``images``.
+    ``read_more`` and no ``images``. ``lead`` is plain text: what a digest has of a story, as written or else
+    the beginning of its text. ``has_wide_table`` is whether a table in ``html`` does not fit the screen of a
+    phone.
     """
 
     language: str
@@ -107,6 +120,8 @@ class StoryText:
     images: tuple[ImageText, ...] = ()
     date: str = ""
     read_more: tuple[ReadMore, ...] = ()
+    lead: str = ""
+    has_wide_table: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,10 +197,28 @@ class Edition:
     stories: tuple[Story, ...]
     introductions: Mapping[str, StoryText] = field(default_factory=lambda: MappingProxyType({}))
     follow: tuple[FollowLink, ...] = ()
+    form: EditionForm = EditionForm.full
     personalise: Personalisation = Personalisation.off
     checks: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     texts: Mapping[str, EditionText] = field(default_factory=lambda: MappingProxyType({}))
     authors: tuple[str, ...] = ()
+
+    def written_texts(self) -> Iterator[str]:
+        """Every text of it in every language, as plain text or as HTML."""
+        return _list_texts(self)
+
+
+def _list_texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        yield from _list_texts(tuple(value.values()))
+    elif isinstance(value, tuple):
+        for item in value:
+            yield from _list_texts(item)
+    elif is_dataclass(value):
+        for entry in fields(value):
+            yield from _list_texts(getattr(value, entry.name))
 
 
 @dataclass(frozen=True, kw_only=True)

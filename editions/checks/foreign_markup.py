@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from editions.checks.emoji_names import EMOJI_BY_NAME
-from editions.markdown.code_mask import mask_code
+from editions.markdown.code_mask import mask_code, mask_code_spans
 from editions.problem import Level, Problem
 from editions.source.document import AnyDocument
 from editions.source.yaml_parser import KeyPath
@@ -66,7 +66,7 @@ def read_prose(document: AnyDocument) -> list[str]:
     front = document.text.split("\n")[:first]
     front = ["" if line.lstrip().startswith("#") else line for line in front]
     return [
-        *mask_code("\n".join(front)).split("\n")[:first],
+        *mask_code_spans("\n".join(front)).split("\n")[:first],
         *mask_code(document.front_matter.body).split("\n"),
     ]
 

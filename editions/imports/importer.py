@@ -11,6 +11,8 @@ from editions.images.prepare import measure_image
 from editions.imports.alt_text import choose_alt
 from editions.imports.document import DocumentContent, read_content, title_from_name
 from editions.imports.docx.reader import read_docx
+from editions.imports.feed.discovery import find_feed
+from editions.imports.feed_stories import read_feed
 from editions.imports.file_formats import FileFormat, detect_format
 from editions.imports.html.cleaner import ChapterImage, CleanChapter
 from editions.imports.html.inline_spans import split_double_at
@@ -27,6 +29,7 @@ from editions.imports.output.edition_files import (
 )
 from editions.imports.output.image_store import ImageStore
 from editions.imports.output.letter import extract_letter, is_letter
+from editions.imports.remote_file import Fetch
 from editions.imports.source_document import SourceDocument, SourceImage
 from editions.imports.web_page.reader import read_web_page
 from editions.new_edition import create_edition_folder, guess_issue_number, guess_period, make_slug
@@ -104,20 +107,55 @@ def import_document(
         _open_document(path, omissions) as source,
     ):
         content = read_content(source, omissions, level=stories_at)
-        details = _edition_details(path, slug, content, language, today)
-        writer = _EditionWriter(
-            new_folder, ImageStore(new_folder / IMAGES_FOLDER, omissions), content, omissions
-        )
-        writer.write_edition(details)
-        writer.write_stories(language=details.language, sectors=sectors)
-        images = tuple(sorted(file.name for file in (new_folder / IMAGES_FOLDER).glob("*")))
+        details = _edition_details(path.name, slug, content, language, today)
+        writer = _EditionWriter(new_folder, content, omissions)
+        writer.write(details, sectors)
+    return _summarise(writer, editions / slug, details, omissions)
+
+
+def import_feed(
+    address: str,
+    editions: Path,
+    fetch: Fetch,
+    *,
+    slug: str = "",
+    language: str = "",
+    sectors: Collection[str] = (),
+    since: date | None = None,
+    today: date,
+) -> ImportedEdition:
+    """Make the edition ``slug`` in the folder ``editions`` from the feed at ``address``, or from the one that
+    the page there names: a story of each entry, of the day ``since`` or later.
+
+    Without ``slug`` it is named after the feed and the day. See :func:`import_document` for the others.
+
+    Raises:
+        DocumentError: it cannot be fetched, is no feed, or has no such entries.
+        NewEditionError: there is an edition of that name.
+        OSError: the folder cannot be written.
+    """
+    feed = find_feed(address, fetch)
+    slug = slug or f"{make_slug(feed.title, fallback='feed')}-{today.isoformat()}"
+    omissions = OmissionLog()
+    advice = f"mailer import {shlex.quote(address)} --edition {slug}-2"
+    with create_edition_folder(editions, slug, advice=advice) as new_folder:
+        content = read_feed(feed, address=address, since=since, fetch=fetch, omissions=omissions)
+        details = _edition_details(address, slug, content, language, today)
+        writer = _EditionWriter(new_folder, content, omissions)
+        writer.write(details, sectors)
+    return _summarise(writer, editions / slug, details, omissions)
+
+
+def _summarise(
+    writer: "_EditionWriter", folder: Path, details: EditionDetails, omissions: OmissionLog
+) -> ImportedEdition:
     return ImportedEdition(
-        slug=slug,
-        folder=editions / slug,
+        slug=folder.name,
+        folder=folder,
         title=details.title,
-        starts=content.starts,
+        starts=writer.starts,
         stories=tuple(writer.stories),
-        images=images,
+        images=tuple(sorted(file.name for file in (folder / IMAGES_FOLDER).glob("*"))),
         omissions=omissions.list_omissions(),
     )
 
@@ -127,15 +165,15 @@ def _open_document(path: Path, omissions: OmissionLog) -> AbstractContextManager
 
 
 def _edition_details(
-    path: Path, slug: str, content: DocumentContent, language: str, today: date
+    source: str, slug: str, content: DocumentContent, language: str, today: date
 ) -> EditionDetails:
     """The edition's details, from the document's title and properties and today's date."""
     language = canonical_language(language) or content.language
-    title = content.title or title_from_name(path.name)
+    title = content.title or title_from_name(source)
     titles = [story.title for story in content.stories]
     subject = choose_subject(title, titles)
     return EditionDetails(
-        source=path.name,
+        source=source,
         title=title,
         number=guess_issue_number(slug, today),
         period=content.subtitle or guess_period(today, language),
@@ -149,14 +187,18 @@ def _edition_details(
 class _EditionWriter:
     """Writes the files of one edition into ``folder``."""
 
-    def __init__(
-        self, folder: Path, images: ImageStore, content: DocumentContent, omissions: OmissionLog
-    ) -> None:
+    def __init__(self, folder: Path, content: DocumentContent, omissions: OmissionLog) -> None:
         self.stories: list[str] = []
+        self.starts = content.starts
         self._folder = folder
-        self._image_store = images
+        self._image_store = ImageStore(folder / IMAGES_FOLDER, omissions)
         self._content = content
         self._omissions = omissions
+
+    def write(self, details: EditionDetails, sectors: Collection[str]) -> None:
+        """Write all of the edition."""
+        self.write_edition(details)
+        self.write_stories(language=details.language, sectors=sectors)
 
     def write_edition(self, details: EditionDetails) -> None:
         """Write ``edition.md``; the text before the first heading is the letter, if it is long enough."""

@@ -21,6 +21,10 @@ _CJK = re.compile(
     "\uff00-\uffef\U0001aff0-\U0001b16f\U0001f200-\U0001f2ff\U00020000-\U0003fffd]"
 )
 _HANGUL = re.compile("[\u1100-\u11ff\u3131-\u318e\ua960-\ua97f\uac00-\ud7ff]")
+# Used by Latin scripts and by Chinese and Japanese; they count as the latter next to a letter of theirs.
+_SHARED_PUNCTUATION = "“”‘’—…·"
+# How many characters are looked at: "……”" is the longest run that is in use.
+_NEAR = 4
 _WIDE = frozenset({"W", "F", "H"})
 
 
@@ -45,9 +49,9 @@ class _CjkState(StateInline):
 
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803 (markdown-it's own names)
         scanned = super().scanDelims(start, canSplitWord)
-        before = self.src[start - 1] if start > 0 else " "
         end = start + scanned.length
-        after = self.src[end] if end < self.posMax else " "
+        before = _nearest(self.src[max(start - _NEAR, 0) : start][::-1])
+        after = _nearest(self.src[end : min(end + _NEAR, self.posMax)])
         if not (is_cjk(before) or is_cjk(after)):
             return scanned
         left = not _is_space(after) and (
@@ -67,6 +71,15 @@ class _CjkState(StateInline):
             right and (canSplitWord or not left or _is_punctuation(after)),
             scanned.length,
         )
+
+
+def _nearest(text: str) -> str:
+    """The first character of ``text``; an ideographic comma in place of punctuation that belongs to the CJK
+    letter behind it; a space if there is none."""
+    if not text:
+        return " "
+    beyond = text.lstrip(_SHARED_PUNCTUATION)[:1]
+    return "、" if text[0] in _SHARED_PUNCTUATION and is_cjk(beyond) else text[0]
 
 
 class _CjkInline(ParserInline):

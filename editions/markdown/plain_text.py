@@ -6,11 +6,16 @@ from urllib.parse import unquote
 from markdown_it.token import Token
 from markdown_it.tree import SyntaxTreeNode
 
+from editions.markdown.lettered_lists import write_marker
+from editions.markdown.notes import NUMBER
+
 _BULLET = "•"
 # Without a mark, struck-out text would be valid again ("3 May 4 May"); left out, a cancelled item would be an
 # empty line; and only people who write Markdown understand "~~". A cross works in every language.
 _STRUCK_OUT = "[× {}]"
 _MAILTO = "mailto:"
+# A line of plain-text email is wrapped after 76 characters, which would mix up the cells of a row.
+_MAX_ROW = 76
 
 
 def render_plain_text(tokens: Sequence[Token]) -> str:
@@ -37,13 +42,38 @@ def _block(node: SyntaxTreeNode) -> list[str]:
     if node.type in {"fence", "code_block"}:
         return [f"    {line}".rstrip() for line in node.content.rstrip("\n").split("\n")]
     if node.type == "table":
-        rows = (row for part in node.children for row in part.children)
-        return [" | ".join(_inline(cell.children) for cell in row.children) for row in rows]
+        return _table([row for part in node.children for row in part.children])
+    if node.type == "footnote_block":
+        return [line for note in node.children for line in _note(note)]
     if node.type == "hr":
         return ["* * *"]
     if node.type == "html_block":
         return []
     return [line.strip() for line in _inline(node.children).split("\n")]
+
+
+def _table(rows: Sequence[SyntaxTreeNode]) -> list[str]:
+    """A line for each row; if one would be too long, a group of lines for each, with the headings."""
+    cells = [[_inline(cell.children) for cell in row.children] for row in rows]
+    lines = [" | ".join(row) for row in cells]
+    if len(lines) < 2 or max(map(len, lines)) <= _MAX_ROW:
+        return lines
+    (_, *heads), *records = cells
+    return [
+        line
+        for name, *values in records
+        for line in (
+            name,
+            *(f"  {head}: {value}" for head, value in zip(heads, values, strict=True) if value),
+        )
+    ]
+
+
+def _note(node: SyntaxTreeNode) -> list[str]:
+    """A footnote, whose further lines begin below its first word."""
+    first, *others = _blocks(node.children) or [""]
+    lead = " " * (first.find("]") + 2)
+    return [first, *(f"{lead}{line}".rstrip() for line in others)]
 
 
 def _list(node: SyntaxTreeNode) -> list[str]:
@@ -53,7 +83,8 @@ def _list(node: SyntaxTreeNode) -> list[str]:
     )
     number = int(node.attrs.get("start", 1))
     for position, item in enumerate(node.children):
-        mark = _BULLET if node.type == "bullet_list" else f"{number + position}."
+        kind = str(node.attrs.get("type", ""))
+        mark = _BULLET if node.type == "bullet_list" else write_marker(number + position, kind)
         if lines and not tight:
             lines.append("")
         first, *others = _blocks(item.children, tight=tight) or [""]
@@ -71,6 +102,10 @@ def _text(node: SyntaxTreeNode) -> str:
         return "\n"
     if node.type == "html_inline":
         return ""
+    if node.type == "footnote_ref":
+        return f"[{node.meta['id'] + 1}]"
+    if node.type == NUMBER:
+        return f"[{node.meta['number']}] "
     if node.type == "link":
         return _link(_inline(node.children), str(node.attrs.get("href", "")))
     if node.type == "s":

@@ -18,17 +18,31 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from editions.markdown.cjk import join_soft_breaks, split_cjk, use_cjk_rules
+from editions.markdown.cjk import is_cjk, join_soft_breaks, split_cjk, use_cjk_rules
 from editions.markdown.lang_spans import mark_languages_in_html
+from editions.markdown.lettered_lists import use_lettered_lists
 from editions.markdown.links import find_link_fault
+from editions.markdown.notes import TOKENS, link_notes, prepare_notes, use_footnotes, write_mark
 from editions.markdown.plain_text import render_plain_text
+from editions.markdown.tables import WIDE_CLASS, arrange_tables, find_oversized_tables
 from editions.problem import Level, Problem
 from editions.unsafe_characters import remove_unsafe_characters
 
 _BLOCKS = {"p", "h3", "h4", "h5", "ul", "ol", "li", "blockquote", "pre", "hr", "br"}
 _TABLES = {"table", "thead", "tbody", "tr", "th", "td"}
-_TAGS = {"em", "strong", "s", "a", "code", *_BLOCKS, *_TABLES}
-_ATTRIBUTES = {"a": {"href"}, "ol": {"start"}, "th": {"scope", "style"}, "td": {"style"}}
+_TAGS = {"em", "strong", "s", "a", "code", "span", *_BLOCKS, *_TABLES}
+_ATTRIBUTES = {
+    "a": {"href"},
+    "em": {"style"},
+    "ol": {"start", "type", "style"},
+    "table": {"cellpadding", "cellspacing", "border"},
+    "th": {"scope", "style"},
+    "td": {"style"},
+}
+_CLASSES = {"table": {"tb", WIDE_CLASS}, "span": {"tl"}}
+_STYLES = {"text-align", "list-style-type", "font-style", "font-weight"}
+# Chinese, Japanese and Korean have no slanted letters: programs draw them by tilting the upright ones.
+_UPRIGHT = "font-style:normal;font-weight:bold"
 _VOID = re.compile(r"<(br|hr)>")
 _SPACES = re.compile(r"[\t\n\f\r]+")
 _WORD = re.compile(r"[^\W_]+(?:['’.-][^\W_]+)*")
@@ -53,6 +67,7 @@ class RenderedMarkdown:
     """Rendered Markdown: ``html`` is sanitised XHTML, ``text`` the same as plain text.
 
     In ``word_count``, two Chinese or Japanese characters count as one word, since they take as long to read.
+    ``has_wide_table`` is whether a table in it does not fit the screen of a phone.
     """
 
     html: str
@@ -60,15 +75,23 @@ class RenderedMarkdown:
     word_count: int
     links: tuple[BodyLink, ...]
     problems: tuple[Problem, ...]
+    has_wide_table: bool = False
 
 
 def render_markdown(
-    source: str, *, language: str, path: str = "", line: int = 1, heading: int = STORY_HEADING_LEVEL
+    source: str,
+    *,
+    language: str,
+    path: str = "",
+    line: int = 1,
+    heading: int = STORY_HEADING_LEVEL,
+    anchor: str = "",
 ) -> RenderedMarkdown:
     """Render ``source``, which begins on ``line`` of the file ``path``.
 
     ``language`` is its language; text in other scripts is marked. ``heading`` is the level that ``##``
-    becomes. Never raises: what is not allowed is a problem, and is harmless in ``html``.
+    becomes. ``anchor`` is part of the ids of its footnotes; no two texts of an email may have the same. Never
+    raises: what is not allowed is a problem, and is harmless in ``html``.
     """
     reading = _TokenInspector(path, line, heading)
     if len(source) > _MAX_CHARACTERS:
@@ -81,12 +104,16 @@ def render_markdown(
         source = source[:_MAX_CHARACTERS]
     parser = _parser()
     tokens = parser.parse(remove_unsafe_characters(source))
+    prepare_notes(tokens)
     reading.inspect(tokens)
-    html = _sanitise(parser.renderer.render(tokens, parser.options, {}))
+    text, word_count = render_plain_text(tokens), _count_words(tokens)
+    has_wide_table = arrange_tables(tokens, language=language)
+    html = _sanitise(parser.renderer.render(tokens, parser.options, {}), anchor)
     return RenderedMarkdown(
         html=mark_languages_in_html(html, language=language),
-        text=render_plain_text(tokens),
-        word_count=_count_words(tokens),
+        text=text,
+        word_count=word_count,
+        has_wide_table=has_wide_table,
         links=tuple(reading.links),
         problems=tuple(reading.problems),
     )
@@ -96,6 +123,11 @@ def render_markdown(
 def _parser() -> MarkdownIt:
     parser = MarkdownIt("commonmark", {"maxNesting": _MAX_NESTING}, renderer_cls=_Renderer)
     parser.enable(["table", "strikethrough"])
+    use_footnotes(parser)
+    # The plugin's own rules for rendering make ids that are the same in every text.
+    for name in TOKENS:
+        parser.add_render_rule(name, _Renderer.footnote_mark)
+    use_lettered_lists(parser)
     use_cjk_rules(parser)
     # Accept every link here, so that _TokenInspector can report it; by default `[x](javascript:…)` stays
     # text.
@@ -130,6 +162,14 @@ class _TokenInspector:
                 token.tag = self._heading_tag(int(token.tag[1]))
             elif token.type == "inline":
                 self._inspect_inline(line, token)
+        for first in find_oversized_tables(tokens):
+            self.report(
+                self.line + first,
+                "oversized-table",
+                "this table has more or longer words side by side than an email is wide. Leave out columns, "
+                "shorten the headings, or exchange rows and columns.",
+                Level.warning,
+            )
 
     def _inspect_heading(self, line: int, token: Token, words: Token) -> None:
         level = int(token.tag[1])
@@ -181,6 +221,8 @@ class _TokenInspector:
                 )
             elif token.type == "link_open":
                 self._inspect_link(line, token, children[index + 1 :])
+            elif token.type == "em_open" and _has_cjk(children[index + 1 :], token.level):
+                token.attrSet("style", _UPRIGHT)
         join_soft_breaks(children)
 
     def _inspect_link(self, line: int, token: Token, following: Sequence[Token]) -> None:
@@ -210,10 +252,8 @@ class _TokenInspector:
             "Use Markdown, or write \\< for the character itself.",
         )
 
-    def report(self, line: int, code: str, message: str) -> None:
-        self.problems.append(
-            Problem(path=self.path, line=line, level=Level.error, code=code, message=message)
-        )
+    def report(self, line: int, code: str, message: str, level: Level = Level.error) -> None:
+        self.problems.append(Problem(path=self.path, line=line, level=level, code=code, message=message))
 
 
 # ruff: noqa: ARG002 (a render rule has four arguments, whether it needs them or not)
@@ -236,26 +276,44 @@ class _Renderer(RendererHTML):
     def code_block(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
         return f"<pre><code>{escape(tokens[idx].content, quote=False)}</code></pre>"
 
+    def cell_label(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return f'<span class="tl">{_escape(tokens[idx].meta["text"])}</span>'
+
+    def footnote_mark(self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType) -> str:
+        return write_mark(tokens, idx)
+
     fence = code_block
     image = html_inline = html_block = text
 
 
-def _sanitise(html: str) -> str:
+def _sanitise(html: str, anchor: str) -> str:
     clean = nh3.clean(
         html,
         tags=_TAGS,
         attributes=_ATTRIBUTES,
-        filter_style_properties={"text-align"},
+        allowed_classes=_CLASSES,
+        filter_style_properties=_STYLES,
         url_schemes={"http", "https", "mailto"},
         url_relative="deny",
         link_rel=None,
     )
     # nh3 writes HTML, but the template of an email is XML, which has no unclosed tags and no &nbsp;.
-    return remove_unsafe_characters(_VOID.sub(r"<\1 />", clean).replace("&nbsp;", "&#160;"))
+    closed = _VOID.sub(r"<\1 />", clean).replace("&nbsp;", "&#160;")
+    return remove_unsafe_characters(link_notes(closed, anchor))
 
 
 def _escape(text: str) -> str:
     return escape(_SPACES.sub(" ", text), quote=False)
+
+
+def _has_cjk(following: Sequence[Token], level: int) -> bool:
+    """Whether the emphasis that ``following`` begins with has Chinese, Japanese or Korean letters."""
+    for token in following:
+        if token.type == "em_close" and token.level == level:
+            break
+        if any(is_cjk(character) and character.isalpha() for character in token.content):
+            return True
+    return False
 
 
 def _link_text(following: Sequence[Token]) -> str:

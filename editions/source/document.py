@@ -17,6 +17,7 @@ from editions.markdown.renderer import (
 )
 from editions.problem import Problem
 from editions.source.file_stamp import FileStamp
+from editions.source.folder import STORIES_FOLDER
 from editions.source.front_matter import FrontMatter, read_front_matter
 from editions.source.text_file import TextFile, read_text_file
 from editions.source.validation_errors import validate_front_matter
@@ -101,7 +102,12 @@ def _parse(
     header, errors = validate_front_matter(schema, front_matter, path=source.name, sectors=sectors)
     language = language or canonical_language(front_matter.text("language")) or _DEFAULT_LANGUAGE
     body = render_markdown(
-        front_matter.body, language=language, path=source.name, line=front_matter.body_line, heading=heading
+        front_matter.body,
+        language=language,
+        path=source.name,
+        line=front_matter.body_line,
+        heading=heading,
+        anchor=_anchor(source.name),
     )
     introductions = _render_introductions(source, front_matter, language)
     rendered = [body, *introductions.values()]
@@ -120,6 +126,12 @@ def _parse(
     )
 
 
+def _anchor(name: str) -> str:
+    """What tells the footnotes of the file ``name`` from others: its slug, or nothing for the letter."""
+    found = re.search(rf"^{STORIES_FOLDER}/\d*-?([^./]+)", name)
+    return found[1] if found else ""
+
+
 def _render_introductions(
     source: TextFile, front_matter: FrontMatter, language: str
 ) -> dict[str, RenderedMarkdown]:
@@ -134,6 +146,12 @@ def _render_introductions(
             # After `|` or `>` the text begins on the next line.
             line += bool(_BLOCK_SCALAR.search(lines[line - 1]))
             rendered[key] = render_markdown(
-                text, language=language, path=source.name, line=line, heading=LETTER_HEADING_LEVEL
+                text,
+                language=language,
+                path=source.name,
+                line=line,
+                heading=LETTER_HEADING_LEVEL,
+                # A slug has no full stop.
+                anchor=f"{key}.",
             )
     return rendered

@@ -26,6 +26,7 @@ from mailer.checks.mail.checked_mail import Mail
 from mailer.checks.mail.parsed_mail import ParsedMail
 from mailer.checks.registry import CHECKS
 from mailer.checks.rules.links import list_links
+from mailer.checks.rules.unprocessed_markup import find_written_code
 from mailer.checks.runner import check_mails
 from mailer.checks.source_lines import SourceLines
 from mailer.database.engine import open_session
@@ -37,6 +38,7 @@ from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
 from mailer.rendering.themes.phrases import find_phrase_language, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
+from mailer.rendering.themes.template_version import explain_old_version, read_version
 from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
@@ -120,6 +122,7 @@ def check_inspection(
     try:
         mails = _make_mails(workspace, edition, compiled, variants)
         problems += _find_untranslated_sectors(workspace, edition)
+        problems += _find_old_theme(workspace, edition)
     except TemplateError as error:
         problems.append(_template_problem(error))
     except BuildError as error:
@@ -195,6 +198,14 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
             )
 
 
+def _find_old_theme(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
+    """A warning if the edition's theme is of an older version of the templates. It works for this form of the
+    edition, or it would not have been compiled."""
+    version = read_version(edition.template, workspace.template_overrides)
+    if message := explain_old_version(edition.template, version):
+        yield Problem(path=EDITION_FILE, line=1, level=Level.warning, code="old-theme", message=message)
+
+
 def _compile(workspace: Workspace, edition: Edition) -> tuple[list[CompiledEdition], list[Problem]]:
     """Compile the edition in each of its languages, its own first, and collect the problems."""
     compiled: list[CompiledEdition] = []
@@ -222,7 +233,8 @@ def _make_mails(
     mails = [
         make_mail(by_language[variant.language], variant, workspace.settings, theme) for variant in wanted
     ]
-    return [replace(mail, words_language=spoken[mail.language]) for mail in mails]
+    written = find_written_code(edition.written_texts())
+    return [replace(mail, words_language=spoken[mail.language], written=written) for mail in mails]
 
 
 def _build_report(

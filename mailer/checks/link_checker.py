@@ -1,31 +1,24 @@
 """Check 39: whether the pages that an email links to respond. It is the only check that uses the network, and
 it only runs on request.
 
-Links are not trusted: a host name is resolved once, all of its addresses must be public, and the connection
-goes to the resolved address. That also applies to every redirect, because each is a request of its own here.
+Links are not trusted: they are requested by a client that contacts public addresses only.
 """
 
-import ipaddress
-import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from editions.problem import Problem
 from mailer.checks.registry import CHECKS
+from mailer.public_http import AddressRule, ForbiddenAddressError, is_public, open_public_client
 
 if TYPE_CHECKING:
     import httpx2
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
-AddressRule: TypeAlias = Callable[[Address], bool]
-"""Decides which addresses may be contacted."""
-
 _MAX_CONCURRENT = 8
 _TIMEOUT = 10.0
-_MAX_REDIRECTS = 5
 # Servers that do not support HEAD return one of these; then GET decides.
 _RETRY_WITH_GET = frozenset({400, 403, 404, 405, 429, 500, 501, 503})
 _USER_AGENT = "partner-mailer link check"
@@ -54,19 +47,6 @@ class LinkResult:
     link: str
     status: LinkStatus
     detail: str
-
-
-class _ForbiddenAddressError(Exception):
-    """A host name resolves to an address outside the public network."""
-
-
-def is_public(address: Address) -> bool:
-    """Whether ``address`` is reachable from everywhere: not private, not loopback, not reserved. An IPv4
-    address embedded in an IPv6 one is judged by itself."""
-    inner = getattr(address, "ipv4_mapped", None) or getattr(address, "sixtofour", None)
-    if inner is not None:
-        return is_public(inner)
-    return address.is_global and not address.is_multicast
 
 
 def check_links(
@@ -101,7 +81,10 @@ def probe_links(
 ) -> Iterator[LinkResult]:
     """Test ``links``, several at a time, each step within ``timeout`` seconds; the results are in the order
     of the links."""
-    with _open_client(is_allowed, timeout) as client, ThreadPoolExecutor(_MAX_CONCURRENT) as pool:
+    with (
+        open_public_client(is_allowed, timeout=timeout, user_agent=_USER_AGENT) as client,
+        ThreadPoolExecutor(_MAX_CONCURRENT) as pool,
+    ):
         yield from pool.map(lambda link: _probe_link(client, link), links)
 
 
@@ -115,7 +98,7 @@ def _probe_link(client: "httpx2.Client", link: str) -> LinkResult:
             # The body is not read: some links lead to a film.
             with client.stream("GET", link) as response:
                 status = response.status_code
-    except _ForbiddenAddressError as error:
+    except ForbiddenAddressError as error:
         return LinkResult(link=link, status=LinkStatus.refused, detail=str(error))
     except httpx2.TooManyRedirects:
         return LinkResult(link=link, status=LinkStatus.broken, detail="too many redirects")
@@ -131,55 +114,3 @@ def _explain(error: Exception) -> str:
     if isinstance(error, httpx2.TimeoutException):
         return "timed out"
     return str(error).strip() or type(error).__name__
-
-
-def _open_client(is_allowed: AddressRule, timeout: float) -> "httpx2.Client":
-    import httpx2
-
-    class GuardedTransport(httpx2.BaseTransport):
-        """Sends every request, also those that follow a redirect, to the address that was judged."""
-
-        def __init__(self) -> None:
-            # A connection kept open for one host must not be reused for another host at the same address.
-            self._inner = httpx2.HTTPTransport(
-                trust_env=False, limits=httpx2.Limits(max_keepalive_connections=0)
-            )
-
-        def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-            name = request.url.host
-            port = request.url.port or (443 if request.url.scheme == "https" else 80)
-            url = request.url.copy_with(host=str(resolve(name, port, is_allowed)))
-            # The name stays in the Host header, and the certificate is verified against it.
-            extensions = {**request.extensions, "sni_hostname": name}
-            return self._inner.handle_request(
-                httpx2.Request(
-                    request.method, url, headers=request.headers, stream=request.stream, extensions=extensions
-                )
-            )
-
-        def close(self) -> None:
-            self._inner.close()
-
-    return httpx2.Client(
-        transport=GuardedTransport(),
-        follow_redirects=True,
-        max_redirects=_MAX_REDIRECTS,
-        timeout=timeout,
-        trust_env=False,
-        headers={"User-Agent": _USER_AGENT, "Accept": "*/*"},
-    )
-
-
-def resolve(host: str, port: int, is_allowed: AddressRule) -> Address:
-    """The address to contact for ``host``. A host with one forbidden address is refused altogether.
-
-    Raises:
-        OSError: the host name cannot be resolved.
-        _ForbiddenAddressError: one of its addresses is not allowed.
-    """
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = [ipaddress.ip_address(str(entry[4][0]).partition("%")[0]) for entry in found]
-    for address in addresses:
-        if not is_allowed(address):
-            raise _ForbiddenAddressError(f"{host} at {address}")
-    return addresses[0]

@@ -234,6 +234,19 @@ def test_explain_prints_the_page_of_a_check_without_a_workspace(tmp_path: Path) 
 # --- links --------------------------------------------------------------------------------------------------
 
 
+def test_braces_that_an_author_wrote_are_no_error_and_reach_readers(
+    workspace: Workspace, edition: Path
+) -> None:
+    story = edition / "stories" / "010-teachers.md"
+    text = story.read_text(encoding="utf-8")
+    story.write_text(f"{text}\nA template has `{{{{ name }}}}` and {{% if x %}} in it.\n", encoding="utf-8")
+    report = run_preflight(workspace, SLUG)
+    assert not any(problem.code == "jinja-left" for problem in report.problems)
+    whole = report.mails[0]
+    assert "{{ name }}" in whole.html
+    assert "{{ name }} and {% if x %} in it" in whole.text
+
+
 def test_links_are_found_on_the_line_they_were_written_on(workspace: Workspace, edition: Path) -> None:
     change(
         edition / "stories" / "010-teachers.md",

@@ -11,7 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from editions.problem import Level
-from mailer.checks.link_checker import Address, LinkStatus, check_links, is_public, probe_links
+from mailer.checks.link_checker import LinkStatus, check_links, probe_links
+from mailer.public_http import Address, is_public
 
 
 @dataclass

@@ -6,7 +6,7 @@ network for besides these is a complaint too.
 
 import shutil
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,14 @@ _RUN = """async (standards) => {
     nodes.filter((node) => !isOrnament(node)).map(({html}) => ({id, help, html}))
   );
 }"""
-_QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
+QUIET = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 
 
 def judge_access(mails: Sequence[Mail]) -> Iterator[Complaint]:
     """Judge the HTML of all ``mails`` in one browser."""
     with ExitStack() as stack:
         playwright = stack.enter_context(sync_playwright())
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=_QUIET)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=QUIET)
         stack.callback(browser.close)
         page = browser.new_page()
         for mail in mails:
@@ -65,17 +65,24 @@ def find_chromium() -> str:
 
 def _judge_mail(page: Page, mail: Mail) -> Iterator[Complaint]:
     asked: list[str] = []
+    source = mail.html.read_text("utf-8")
+    with open_mail(page, mail, asked):
+        page.evaluate(_AXE.read_text("utf-8"))
+        for width, scheme in product(_WIDTHS, _SCHEMES):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            for fault in page.evaluate(_RUN, _STANDARDS):
+                yield _complain(mail, source, fault, f"{width} px, {scheme}")
+    yield from (Complaint(mail.html, 1, f"the mail asks the network for {url}") for url in asked)
+
+
+@contextmanager
+def open_mail(page: Page, mail: Mail, asked: list[str]) -> Iterator[None]:
+    """Open ``mail`` with its pictures; what else it asks for is refused, and added to ``asked``."""
     page.route("**/*", lambda route: _answer(route, mail, asked))
     page.goto(mail.html.as_uri())
-    page.evaluate(_AXE.read_text("utf-8"))
-    source = mail.html.read_text("utf-8")
-    for width, scheme in product(_WIDTHS, _SCHEMES):
-        page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
-        for fault in page.evaluate(_RUN, _STANDARDS):
-            yield _complain(mail, source, fault, f"{width} px, {scheme}")
+    yield
     page.unroute("**/*")
-    yield from (Complaint(mail.html, 1, f"the mail asks the network for {url}") for url in asked)
 
 
 def _answer(route: Route, mail: Mail, asked: list[str]) -> None:

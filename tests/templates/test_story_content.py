@@ -1,5 +1,6 @@
 """What a story can hold, in the finished mail of every theme: its markup, and how a browser shows it."""
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,3 +85,62 @@ def test_further_pictures_have_widths_for_outlook_and_captions(tmp_path: Path, t
 
 def test_a_mail_without_them_has_no_rules_for_them(tmp_path: Path, theme: str) -> None:
     assert ".gy" not in make_mail(tmp_path / "2021-2", theme, "").html
+
+
+TABLE = """\
+| Country | Schools | Teachers | Pupils | Share |
+|---|---|---|---|---|
+| Mongolia | 1,250,000 | 12,400 | 1,250,000 | 4 % |
+| Japan | 980 | 1,250,000 | 1,250,000 | 14 % |
+
+After the table.
+
+| {name} | {name} |
+|---|---|
+| 1 | 2 |
+"""
+
+
+def test_a_wide_table_is_whole_at_a_desk_and_a_list_of_rows_on_a_phone(
+    tmp_path: Path, browser: Browser, theme: str
+) -> None:
+    mail = make_mail(tmp_path / "2021-2", theme, "", TABLE)
+    for width in (700, 375):
+        page = open_mail(browser, mail.html, width)
+        cell = (
+            page.get_by_role("cell", name="1,250,000")
+            if width == 700
+            else page.locator(".tw td:nth-child(2)")
+        )
+        first, name = cell.first, page.locator(".tw td").first
+        box, beside = first.bounding_box() or {}, name.bounding_box() or {}
+        assert (box["y"] == beside["y"]) is (width == 700)
+        assert box["height"] < 45
+        assert first.inner_text() == ("1,250,000" if width == 700 else "Schools: 1,250,000")
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        page.close()
+
+
+def test_a_wide_table_does_not_break_words_where_no_sheet_is_read(
+    tmp_path: Path, browser: Browser, theme: str
+) -> None:
+    html = make_mail(tmp_path / "2021-2", theme, "", TABLE).html
+    bare = re.sub(r"<style>.*?</style>", "", html, flags=re.DOTALL)
+    page = open_mail(browser, bare, 700)
+    cells = page.locator("table.tw td")
+    assert cells.nth(1).inner_text() == "1,250,000"
+    assert all((cells.nth(index).bounding_box() or {})["height"] < 45 for index in range(5))
+    page.close()
+
+
+def test_a_footnote_is_linked_there_and_back(tmp_path: Path, browser: Browser, theme: str) -> None:
+    mail = make_mail(tmp_path / "2021-2", theme, "", "Words[^1].\n\n[^1]: The note.")
+    page = open_mail(browser, mail.html, 375)
+    page.get_by_role("link", name="[1]").first.click()
+    assert page.evaluate("document.querySelector(':target').parentElement.innerText") == "[1]\u00a0The note."
+    page.get_by_role("link", name="[1]").last.click()
+    assert page.evaluate("document.querySelector(':target').parentElement.innerText") == "Words[1]."
+    page.close()
+    assert "Words[1]." in mail.text
+    assert "[1] The note." in mail.text
+    assert 'name="note-youth-forum-1"' in mail.html

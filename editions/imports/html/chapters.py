@@ -60,7 +60,7 @@ def split_chapters(body: etree._Element, omissions: OmissionLog, *, level: int =
     A heading with nothing below it is not a chapter, and is logged. A document in which nothing begins a
     story is one chapter without a title.
     """
-    notes = _extract_notes(body)
+    notes = extract_notes(body)
     omissions.set_place(BEFORE_HEADING)
     blocks = [*_flatten_layout_tables(_wrap_loose_text(body), omissions)]
     choice = choose_starts(blocks, level=level)
@@ -167,8 +167,8 @@ class _Splitter:
         return False
 
 
-def _extract_notes(body: etree._Element) -> dict[str, etree._Element]:
-    """Remove and return the notes, which mammoth puts into a list at the end."""
+def extract_notes(body: etree._Element) -> dict[str, etree._Element]:
+    """Remove and return the notes of ``body``, which are in a list at its end."""
     notes = {}
     for item in body.findall("ol/li[@id]"):
         notes[f"#{item.get('id')}"] = item

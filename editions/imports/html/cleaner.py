@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from datetime import date
 
 from lxml import etree
 
@@ -38,12 +39,13 @@ class ChapterImage:
 @dataclass
 class CleanChapter:
     """A chapter ready to be written. ``images`` are its pictures in order, no longer in the blocks;
-    ``read_more`` is the link of its title, if it had one."""
+    ``read_more`` is the link of its title, if it had one, and ``published`` its day."""
 
     title: str
     blocks: list[etree._Element]
     images: list[ChapterImage] = field(default_factory=list)
     read_more: TitleLink | None = None
+    published: date | None = None
 
     def plain_text(self) -> str:
         """The text of the chapter on one line."""

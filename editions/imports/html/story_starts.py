@@ -42,6 +42,9 @@ class StartRule(StrEnum):
     title_line = "title-line"
     """A short line in bold or larger type above ordinary text."""
 
+    entry = "entry"
+    """An entry of a feed."""
+
     document = "document"
     """Nothing: the document is one story."""
 
@@ -60,6 +63,8 @@ class StoryStarts:
             return "Stories begin at the style Title"
         if self.rule is StartRule.title_line:
             return "Stories begin at short lines in bold or larger type"
+        if self.rule is StartRule.entry:
+            return "Every entry of the feed is a story"
         return "The whole document is one story, because nothing in it looks like the title of another"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from unicodedata import east_asian_width
 
+from babel.dates import format_date
 from lxml import etree
 
 from editions.imports.html.cleaner import CleanChapter
@@ -14,6 +15,7 @@ from editions.imports.omissions import shorten_quotation
 from editions.imports.output.letter import ExtractedLetter
 from editions.imports.output.markdown_writer import write_markdown
 from editions.new_edition import quote_yaml
+from locales.languages import find_locale
 
 _MAX_SUBJECT_WIDTH = 70
 _PREHEADER_WIDTHS = (40, 130)
@@ -87,6 +89,8 @@ def format_story_file(
 ) -> str:
     """The text of a story's file. Its sector is for a person to choose from ``sectors``."""
     lines = ["---", f"title: {quote_yaml(story.title)}"]
+    if story.published:
+        lines.append(f"date: {quote_yaml(_format_day(story.published, language))}")
     if sectors:
         choice = f"One of {', '.join(sectors)}; delete this line for office news."
         lines.append(f"sector: {SECTOR_PLACEHOLDER}  # {choice}")
@@ -102,6 +106,11 @@ def format_story_file(
         address = link.address.replace("@@", "@%40")
         lines += ["read_more:", f"  what: {quote_yaml(link.text)}", f"  url: {quote_yaml(address)}"]
     return _join(lines, write_markdown(story.blocks, language=language))
+
+
+def _format_day(day: date, language: str) -> str:
+    # CLDR's English without a country is that of the United States.
+    return format_date(day, "long", locale=find_locale("en-GB" if language == "en" else language) or "en-GB")
 
 
 def _image_lines(image: UsedImage) -> list[str]:

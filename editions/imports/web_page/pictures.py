@@ -64,11 +64,14 @@ class PictureFinder:
             return PagePicture(text=alt if linked else "")
         image = self._read(source, alt)
         if image is None:
-            where = "" if source.startswith(("cid:", "data:")) else f", {source}"
-            self._omissions.add(f"a picture that is not next to the page{quote(alt)}{where}")
+            self._log_missing(source, alt)
             return PagePicture(text=alt if linked else "")
         self.images.append(image)
         return PagePicture(number=len(self.images) - 1)
+
+    def _log_missing(self, source: str, alt: str) -> None:
+        where = "" if source.startswith(("cid:", "data:")) else f", {source}"
+        self._omissions.add(f"a picture that is not next to the page{quote(alt)}{where}")
 
     def _read(self, source: str, alt: str) -> SourceImage | None:
         if source.startswith("data:"):

@@ -20,7 +20,9 @@ class Mail:
     ``images`` are the pictures, by the last part of their address. ``variant`` names the variant in messages.
     Addresses that start with ``base_url`` are our own pages: they may be on this machine while the program is
     being tried out. ``words_language`` is the language of the fixed phrases, empty if unknown.
-    ``html_stories`` and ``text_stories`` say where the stories are, if that is known.
+    ``html_stories`` and ``text_stories`` say where the stories are, if that is known. ``written`` is the
+    template code that authors wrote, which nothing processes, as
+    :func:`~mailer.checks.rules.unprocessed_markup.find_written_code` finds it.
     """
 
     language: str
@@ -37,6 +39,7 @@ class Mail:
     images: Mapping[str, PreparedImage] = field(default_factory=lambda: MappingProxyType({}), repr=False)
     variant: str = ""
     words_language: str = ""
+    written: frozenset[str] = frozenset()
     html_stories: tuple[StorySpan, ...] = field(default=(), repr=False)
     text_stories: tuple[StorySpan, ...] = field(default=(), repr=False)
     unsubscribe_url: str = MergeTag.unsubscribe_url.placeholder

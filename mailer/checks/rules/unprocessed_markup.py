@@ -1,7 +1,7 @@
 """Check 37: markup that a step of rendering should have processed."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from mailer.checks.finding import Finding, excerpt, finding
 from mailer.checks.mail.parsed_mail import ParsedMail
@@ -27,11 +27,27 @@ _TRACES = (
 )
 
 
+_TEMPLATE_CODE = _TRACES[0][2]
+
+
+def find_written_code(texts: Iterable[str]) -> frozenset[str]:
+    """How each ``{{`` and ``{%`` in ``texts`` goes on. In an author's text these are signs like any others:
+    a template never processes it."""
+    return frozenset(_shorten(text, found) for text in texts for found in _TEMPLATE_CODE.finditer(text))
+
+
+def _shorten(content: str, found: re.Match[str]) -> str:
+    """The trace ``found`` with what follows it, without white space, so that it is the same in both parts."""
+    return "".join(content[found.start() : found.start() + 24].partition("<")[0].split())[:8]
+
+
 def check_unprocessed_markup(mail: ParsedMail) -> Iterator[Finding]:
     """37, in both parts."""
     for part, content in (("HTML", mail.source.html), ("text", mail.source.text)):
         for code, sign, trace, what in _TRACES:
             for left in trace.finditer(content) if sign in content else ():
+                if _shorten(content, left) in mail.source.written:
+                    continue
                 yield finding(
                     code,
                     f"the {part} part contains {what}: “{_around(content, left.start())}”. Fix the "

@@ -217,13 +217,13 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
 
 
 @click.command(name="import")
-@click.argument("file", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False))
+@click.argument("source", metavar="FILE|ADDRESS")
 @click.option(
     "--edition",
     "slug",
     metavar="SLUG",
     default="",
-    help="The name of the new edition. Default: the file's name.",
+    help="The name of the new edition. Default: the file's name, or the feed's name and the day.",
 )
 @click.option(
     "--language",
@@ -239,30 +239,69 @@ def new(context: CliContext, slug: str, as_json: bool) -> None:
     default=None,
     help="The level of the headings at which stories begin, 1 to 6. Default: found in the document.",
 )
+@click.option(
+    "--since",
+    metavar="DATE",
+    type=click.DateTime(["%Y-%m-%d"]),
+    default=None,
+    help="Of a feed, take what was published on this day or later, such as 2026-10-01.",
+)
 @json_option
 @pass_context
 def import_(
-    context: CliContext, file: Path, slug: str, language: str, stories_at: int | None, as_json: bool
+    context: CliContext,
+    source: str,
+    slug: str,
+    language: str,
+    stories_at: int | None,
+    since: datetime | None,
+    as_json: bool,
 ) -> None:
-    """Turn a document into an edition, from Word, LibreOffice or a saved page.
+    """Turn a document or a feed into an edition.
 
-    Stories begin at headings; in a document without headings, at titles in bold or larger type. Pictures,
-    tables, lists, links and notes are kept. Anything that could not be kept is listed with its place in the
-    document. Never overwrites files.
-    Example: mailer import newsletter.docx --edition 2026-2
+    FILE is a Word document (.docx), an OpenDocument text (.odt) or a saved page or newsletter (.html).
+    ADDRESS is that of an RSS or Atom feed, or of a page that names its feed. Stories begin at headings; in a
+    document without headings, at titles in bold or larger type. Every entry of a feed is a story, the newest
+    first. Pictures, tables, lists, links and notes are kept. Anything that could not be kept is listed with
+    its place. Never overwrites files.
+
+    Examples: mailer import newsletter.docx --edition 2026-2,
+    mailer import https://www.example.org/feed --since 2026-10-01
     """
-    from editions.imports.importer import import_document
-
+    is_address = source.lower().startswith(("https://", "http://"))
+    if since and not is_address:
+        raise click.UsageError("--since chooses among the entries of a feed. Leave it out for a file.")
+    if stories_at and is_address:
+        raise click.UsageError("Every entry of a feed is a story. Leave out --stories-at.")
     workspace = context.open_workspace()
-    imported = import_document(
-        file,
-        workspace.editions,
-        slug=slug,
-        language=language,
-        sectors=workspace.settings.sectors,
-        stories_at=stories_at or 0,
-        today=_local_today(),
-    )
+    sectors, today = workspace.settings.sectors, _local_today()
+    if is_address:
+        from editions.imports.importer import import_feed
+        from mailer.remote_fetcher import RemoteFetcher
+
+        with RemoteFetcher() as fetcher:
+            imported = import_feed(
+                source,
+                workspace.editions,
+                fetcher.fetch,
+                slug=slug,
+                language=language,
+                sectors=sectors,
+                since=since.date() if since else None,
+                today=today,
+            )
+    else:
+        from editions.imports.importer import import_document
+
+        imported = import_document(
+            _existing_file(source),
+            workspace.editions,
+            slug=slug,
+            language=language,
+            sectors=sectors,
+            stories_at=stories_at or 0,
+            today=today,
+        )
     if as_json:
         emit_json(imported.as_dict())
         return
@@ -270,6 +309,17 @@ def import_(
     for name in imported.stories:
         emit(str(imported.folder / name))
     _print_imported(context, imported)
+
+
+def _existing_file(source: str) -> Path:
+    path = Path(source)
+    if path.is_dir():
+        raise click.UsageError(f"{source} is a folder. Give a file in it, or the address of a feed.")
+    if not path.exists():
+        raise click.UsageError(
+            f"There is no file {source}. Give a file, or the address of a feed, which begins with https://."
+        )
+    return path
 
 
 def _print_imported(context: CliContext, imported: ImportedEdition) -> None:

@@ -12,6 +12,7 @@ from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage, prepare_image
 from editions.model import (
     Edition,
+    EditionForm,
     EditionText,
     FollowLink,
     Image,
@@ -26,6 +27,7 @@ from editions.model import (
 from editions.sections import arrange_sections
 from locales.countries import country_name
 from locales.languages import text_direction
+from mailer.rendering.archive_urls import story_url
 from mailer.rendering.body.merge_tags import MergeTag, StoryCount
 from mailer.rendering.template_context.gallery import arrange_gallery, gallery_width
 from mailer.rendering.template_context.language_markup import (
@@ -78,9 +80,11 @@ class PageBuilder:
         sections = arrange_sections(edition, sectors=tuple(self.settings.sectors))
         accents = tuple(self.theme.accent(section.key, f"k{index}") for index, section in enumerate(sections))
         views = tuple(map(self._build_section, sections, accents))
+        letter = self._build_letter(edition.letter) if edition.letter else None
         return Page(
             language=self.language,
             direction=text_direction(self.language),
+            form=edition.form.value,
             subject=text_of_edition.subject,
             preheader=text_of_edition.preheader,
             title=text_of_edition.title,
@@ -103,7 +107,7 @@ class PageBuilder:
                 )
             ),
             logo=self._build_logo(self.logo) if self.logo else None,
-            letter=self._build_letter(edition.letter) if edition.letter else None,
+            letter=letter,
             sections=views,
             lists_contents=len(edition.stories) != 1 or edition.letter is not None,
             follow=tuple(map(self._build_follow, edition.follow)),
@@ -111,7 +115,7 @@ class PageBuilder:
             words_lang=language_attributes(self._phrase_language(self.language), self.language),
             theme=self.theme,
             accents=accents,
-            parts=find_parts(views),
+            parts=find_parts(letter, views),
             merge_tag=MergeTags(**{tag.name: tag.placeholder for tag in MergeTag}),
             whole=True,
         )
@@ -129,6 +133,7 @@ class PageBuilder:
             introduction=introduction.text if introduction else "",
             introduction_html=_trusted(introduction.html) if introduction else Markup(),
             stories=tuple(self._build_story(story, accent) for story in section.stories),
+            as_cards=self.edition.form is EditionForm.digest and section.key != "feature",
         )
 
     def _name_section(self, key: str) -> tuple[str, Markup]:
@@ -214,7 +219,19 @@ class PageBuilder:
             ),
             links=links,
             wraps=view is not None
-            and is_longer_than_picture(text.text, [link.label for link in links], view, self._columns),
+            and (
+                text.has_wide_table
+                or is_longer_than_picture(text.text, [link.label for link in links], view, self._columns)
+            ),
+            lead=text.lead,
+            lead_html=self._mark_text(text.lead, text.language),
+            url=story_url(
+                self.settings.web.base_url,
+                self.edition.slug,
+                self.language,
+                story.slug,
+                MergeTag.version.placeholder,
+            ),
         )
 
     def _build_letter(self, letter: Letter) -> LetterView:

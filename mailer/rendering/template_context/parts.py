@@ -2,15 +2,30 @@
 
 from collections.abc import Iterable, Iterator
 
-from mailer.rendering.template_context.page import SectionView, StoryView
+from markupsafe import Markup
+
+from mailer.rendering.template_context.page import LetterView, SectionView, StoryView
+
+# What the HTML of a text contains, by the classes that editions.markdown writes.
+_MARKED = {"table": ' class="tb', "wide-table": ' class="tb tw"', "notes": ' class="c fn"'}
 
 
-def find_parts(sections: Iterable[SectionView]) -> tuple[str, ...]:
-    """The names of the parts that ``sections`` contain, as ``page.parts`` has them."""
-    stories = (story for section in sections for story in section.stories)
-    return tuple(sorted({part for story in stories for part in _parts_of(story)}))
+def find_parts(letter: LetterView | None, sections: Iterable[SectionView]) -> tuple[str, ...]:
+    """The names of the parts that ``letter`` and ``sections`` contain, as ``page.parts`` has them."""
+    found = set(_parts_of_text(letter.body_html)) if letter else set()
+    for section in sections:
+        found.update(_parts_of_text(section.introduction_html))
+        for story in section.stories:
+            found.update(_parts_of_story(story))
+    return tuple(sorted(found))
 
 
-def _parts_of(story: StoryView) -> Iterator[str]:
+def _parts_of_story(story: StoryView) -> Iterator[str]:
+    yield from _parts_of_text(story.body_html)
     if story.gallery:
         yield "gallery"
+
+
+def _parts_of_text(html: Markup) -> Iterator[str]:
+    if " class=" in html:
+        yield from (part for part, sign in _MARKED.items() if sign in html)

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from editions.checks.emoji_names import EMOJI_BY_NAME
+from editions.checks.registry import SOURCE_CHECKS
 from editions.markdown.code_mask import mask_code
 from editions.problem import Level, Problem
 from tests.factories.draft_edition import STORY, Draft
@@ -131,13 +132,14 @@ def test_markdown_in_the_subject_and_the_letters_heading_is_a_warning(draft: Dra
 
 
 def test_a_mark_without_a_footnote_and_a_footnote_without_a_mark_are_warnings(draft: Draft) -> None:
-    draft.change(
-        FIRST, BODY, "It met.[^1] It met again.[^a]\n\n[^A]: In November, in Seoul.\n[^2]: Nobody asks."
-    )
+    notes = "[^A]: In November, in Seoul.[^3]\n\n    With *|FNAME|*.\n\n[^2]: Nobody asks.\n[^3]: Korea."
+    draft.change(FIRST, BODY, f"It met.[^1] And again.[^a]\n\n{notes}")
     assert [place(problem) for problem in draft.problems() if problem.code.startswith("note-")] == [
         (FIRST, 15, "note-missing", Level.warning),
-        (FIRST, 18, "note-unused", Level.warning),
+        (FIRST, 21, "note-unused", Level.warning),
     ]
+    # What is indented below a footnote belongs to it, and is no code.
+    assert (19, "foreign-merge-tag") in {(problem.line, problem.code) for problem in draft.problems()}
     missing, unused = (problem for problem in draft.problems() if problem.code.startswith("note-"))
     assert "Write a line `[^1]: …` at the end" in missing.message
     assert "nothing refers to the footnote `[^2]`" in unused.message
@@ -148,6 +150,25 @@ def test_a_title_cannot_have_a_footnote(draft: Draft) -> None:
     problem = draft.problem()
     assert place(problem) == (FIRST, 2, "note-missing", Level.warning)
     assert "only the body has footnotes" in problem.message
+
+
+INTRODUCTIONS = """\
+introductions:
+  culture: |
+    Three festivals.[^1]
+
+    And *|FNAME|* again.
+
+    [^1]: Of the year.
+  education: Two schools.[^1]
+letter:
+"""
+
+
+def test_an_introduction_has_footnotes_of_its_own(draft: Draft) -> None:
+    draft.change("edition.md", "letter:\n", INTRODUCTIONS)
+    told = [(each.line, each.code) for each in draft.problems() if each.path == "edition.md"]
+    assert told == [(13, "foreign-merge-tag"), (16, "note-missing")]
 
 
 # --- no false alarms ----------------------------------------------------------------------------------------
@@ -210,3 +231,23 @@ def test_code_is_hidden_without_moving_a_character(source: str) -> None:
     masked = mask_code(source)
     assert [len(line) for line in masked.split("\n")] == [len(line) for line in source.split("\n")]
     assert all(new in {old, " "} for old, new in zip(source, masked, strict=True))
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("foreign-merge-tag", "Dear *|FNAME|*, hello."),
+        ("task-list", "- [ ] Write to us"),
+        ("emoji-name", "Look :eyes: here"),
+        ("note-missing", "It met.[^1]"),
+        ("note-unused", "It met.\n\n[^1]: In Seoul."),
+    ],
+)
+def test_each_of_these_checks_can_be_switched_off_with_a_reason(draft: Draft, code: str, words: str) -> None:
+    draft.change(FIRST, BODY, words)
+    assert code in {problem.code for problem in draft.problems()}
+    draft.change("edition.md", "letter:", f"checks: {{{code}: readers are meant to see it}}\nletter:")
+    inspection = draft.inspect()
+    assert code not in {problem.code for problem in inspection.problems}
+    assert [result.code for result in inspection.disabled_results] == [code]
+    assert SOURCE_CHECKS[code].level is Level.warning

@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from editions.markdown.cjk import use_cjk_rules
+from editions.markdown.renderer import render_markdown
 
 STOCK = MarkdownIt("commonmark").enable("strikethrough")
 OURS = MarkdownIt("commonmark").enable("strikethrough")
@@ -46,3 +47,32 @@ def test_the_stock_parser_is_left_alone() -> None:
 @example("a**(b)**c")
 def test_text_without_such_characters_is_parsed_as_before(source: str) -> None:
     assert OURS.render(source) == STOCK.render(source)
+
+
+@pytest.mark.parametrize(
+    ("source", "html"),
+    [
+        ("**“引号”**2021年", "<strong>“引号”</strong>2021年"),
+        ("2021年**“引号”**", "2021年<strong>“引号”</strong>"),
+        ("第3**‘单引号’**4", "第3<strong>‘单引号’</strong>4"),
+        ("*等等……*10个", "<em>等等……</em>10个"),
+        ("**“a”**b 中文", "**“a”**b 中文"),
+    ],
+)
+def test_curly_quotes_count_as_chinese_next_to_chinese(source: str, html: str) -> None:
+    assert OURS.render(source) == f"<p>{html}</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("source", "upright"),
+    [
+        ("*强调*", True),
+        ("*強調*した", True),
+        ("*강조*", True),
+        ("*UNESCO 教科文*", True),
+        ("*plain* 中文", False),
+    ],
+)
+def test_emphasis_in_a_script_without_slanted_letters_is_bold_and_upright(source: str, upright: bool) -> None:
+    html = render_markdown(source, language="zh").html
+    assert ('<em style="font-style:normal;font-weight:bold">' in html) is upright

@@ -1,0 +1,1 @@
+"""Reading an RSS or Atom feed: every entry is a story."""

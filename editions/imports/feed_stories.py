@@ -1,0 +1,149 @@
+"""From a feed to stories: one for each entry, newest first."""
+
+from collections.abc import Sequence
+from datetime import date
+from html import escape
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urlsplit
+
+from lxml import etree
+
+from editions.errors import DocumentError
+from editions.imports.alt_text import choose_alt
+from editions.imports.document import DocumentContent
+from editions.imports.feed.parser import Feed, FeedEntry
+from editions.imports.feed.pictures import RemotePictureFinder
+from editions.imports.html.chapters import Chapter, TitleLink, extract_notes
+from editions.imports.html.cleaner import CleanChapter, clean_chapter
+from editions.imports.html.inline_spans import one_line_text, split_double_at
+from editions.imports.html.picture_links import keep_picture_links
+from editions.imports.html.story_starts import StartRule, StoryStarts
+from editions.imports.html.tree import text_content
+from editions.imports.language_detector import detect_language
+from editions.imports.omissions import WHOLE_DOCUMENT, OmissionLog, quote, shorten_quotation
+from editions.imports.remote_file import Fetch
+from editions.imports.web_page.converter import PageConverter
+from editions.imports.web_page.parser import parse_page
+from editions.markdown.links import find_link_fault
+
+MAX_ENTRIES = 100
+"""The most stories that are made of one feed."""
+
+
+def read_feed(
+    feed: Feed, *, address: str, since: date | None, fetch: Fetch, omissions: OmissionLog
+) -> DocumentContent:
+    """The entries of ``feed`` published on the day ``since`` or later, with their pictures fetched.
+
+    An entry without a date is kept. What cannot be kept is logged in ``omissions``.
+
+    Raises:
+        DocumentError: there are no such entries.
+    """
+    entries = _choose_entries(feed, address, since, omissions)
+    pictures = RemotePictureFinder(address, omissions, fetch)
+    stories = [_read_story(entry, pictures, omissions) for entry in entries]
+    kept = tuple(story for story in stories if story is not None)
+    if not kept:
+        raise DocumentError(address, "no-stories", "none of its entries has any text.")
+    omissions.settle_stories()
+    text = " ".join(f"{story.title} {story.plain_text()}" for story in kept)
+    return DocumentContent(
+        title=split_double_at(feed.title),
+        subtitle="",
+        language=detect_language(text, language=feed.language, east_asian_language=feed.language),
+        starts=StoryStarts(rule=StartRule.entry),
+        preamble=CleanChapter(title="", blocks=[]),
+        stories=kept,
+        images=tuple(pictures.images),
+    )
+
+
+def _choose_entries(
+    feed: Feed, address: str, since: date | None, omissions: OmissionLog
+) -> Sequence[FeedEntry]:
+    """The entries since that day: newest first if all of them have dates, else in the feed's own order."""
+    entries = list(feed.entries)
+    if since:
+        entries = [entry for entry in entries if not entry.published or entry.published.date() >= since]
+    if not entries:
+        dates = [entry.published.date() for entry in feed.entries if entry.published]
+        newest = f" The newest is of {max(dates).isoformat()}." if dates else ""
+        what = f"it has no entry since {since.isoformat()}.{newest}" if since else "it has no entries."
+        raise DocumentError(address, "no-stories", what)
+    if all(entry.published for entry in entries):
+        entries.sort(key=lambda entry: entry.published.timestamp() if entry.published else 0, reverse=True)
+    omissions.set_place(WHOLE_DOCUMENT)
+    for entry in entries:
+        if since and not entry.published:
+            omissions.add(f"an entry without a date, which may be older{quote(entry.title)}")
+    if len(entries) > MAX_ENTRIES:
+        omissions.add(
+            f"{len(entries) - MAX_ENTRIES} more entries; an edition is made of {MAX_ENTRIES} at most. Choose "
+            "fewer with --since"
+        )
+    return entries[:MAX_ENTRIES]
+
+
+def _read_story(
+    entry: FeedEntry, pictures: RemotePictureFinder, omissions: OmissionLog
+) -> CleanChapter | None:
+    title = _one_line(entry.title)
+    omissions.enter_story(title or entry.link)
+    body = _convert_body(entry, pictures, omissions)
+    notes = extract_notes(body)
+    blocks = [block for block in body if len(block) or text_content(block).strip()]
+    if blocks and title and text_content(blocks[0]).strip() == entry.title and blocks[0].tag != "p":
+        # Some feeds repeat the title above the text.
+        blocks.pop(0)
+    if not title:
+        title = _one_line(shorten_quotation(" ".join(text_content(block) for block in blocks)))
+    if not blocks or not title:
+        omissions.add(f"an entry without text{quote(entry.title)}{f', {entry.link}' if entry.link else ''}")
+        return None
+    story = clean_chapter(Chapter(title=title, blocks=blocks), notes, omissions)
+    story.published = entry.published.date() if entry.published else None
+    if entry.link and find_link_fault(entry.link) is None:
+        story.read_more = TitleLink(text=title, address=entry.link)
+    return story
+
+
+def _convert_body(entry: FeedEntry, pictures: RemotePictureFinder, omissions: OmissionLog) -> etree._Element:
+    page = parse_page(f"<html><body>{_enclosed(entry)}{entry.body}</body></html>", name=entry.link)
+    pictures.base = entry.base
+    blocks = PageConverter(page, pictures, omissions, base=entry.base).convert(page)
+    body = etree.Element("body")
+    body.extend(blocks)
+    keep_picture_links(body, [choose_alt(image.alt, "") for image in pictures.images])
+    return body
+
+
+def _enclosed(entry: FeedEntry) -> str:
+    """The files of an entry that its text does not show: a picture, and links to the others."""
+    images = [each for each in entry.enclosures if each.kind.startswith("image")]
+    others = [each for each in entry.enclosures if not each.kind.startswith("image")]
+    shown = (
+        ""
+        if "<img" in entry.body
+        else "".join(
+            f'<p><img src="{escape(each.address)}" alt="{escape(each.alt)}"></p>' for each in images[:1]
+        )
+    )
+    links = "".join(
+        f'<p><a href="{escape(each.address)}">{escape(_file_name(each.address))}</a></p>'
+        for each in others
+        if each.address not in entry.body
+    )
+    return shown + links
+
+
+def _file_name(address: str) -> str:
+    parts = urlsplit(address)
+    return PurePosixPath(unquote(parts.path)).name or parts.netloc
+
+
+def _one_line(text: str) -> str:
+    line = etree.Element("p")
+    # Characters that no XML may have would stop lxml.
+    line.text = "".join(character for character in text if character.isprintable() or character.isspace())
+    return one_line_text(line)
