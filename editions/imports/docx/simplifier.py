@@ -233,20 +233,13 @@ class _Simplifier:
         """Replace a content control with its content; one that is not filled in only has a placeholder."""
         content = control.find(qualified_name("w:sdtContent"))
         properties = control.find(qualified_name("w:sdtPr"))
-        text = "" if content is None else plain_text(content)
-        kind = next(
-            (
-                kind
-                for kind, applies in (
-                    (OmissionKind.placeholder, is_enabled(properties, "w:showingPlcHdr")),
-                    (OmissionKind.contents, get_attribute(properties, _GALLERY) == "Table of Contents"),
-                )
-                if applies
-            ),
-            None,
-        )
+        kind: OmissionKind | None = None
+        if is_enabled(properties, "w:showingPlcHdr"):
+            kind = OmissionKind.placeholder
+        elif get_attribute(properties, _GALLERY) == "Table of Contents":
+            kind = OmissionKind.contents
         if content is None or kind:
-            if kind and text:
+            if kind and content is not None and plain_text(content):
                 self._omissions.count(kind, self._words(content))
             remove_element(control)
             return
