@@ -38,6 +38,7 @@ from mailer.rendering.message import build_message
 from mailer.rendering.recipient import anonymous_reader
 from mailer.rendering.themes.phrases import find_phrase_language, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
+from mailer.rendering.themes.template_version import explain_old_version, read_version
 from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
@@ -121,6 +122,7 @@ def check_inspection(
     try:
         mails = _make_mails(workspace, edition, compiled, variants)
         problems += _find_untranslated_sectors(workspace, edition)
+        problems += _find_old_theme(workspace, edition)
     except TemplateError as error:
         problems.append(_template_problem(error))
     except BuildError as error:
@@ -194,6 +196,14 @@ def _find_untranslated_sectors(workspace: Workspace, edition: Edition) -> Iterat
                 f"the one in {language_name(edition.language, 'en')}. Add it to mailer.toml: "
                 f"[sector_names.{language}] {lines}",
             )
+
+
+def _find_old_theme(workspace: Workspace, edition: Edition) -> Iterator[Problem]:
+    """A warning if the edition's theme is of an older version of the templates. It works for this form of the
+    edition, or it would not have been compiled."""
+    version = read_version(edition.template, workspace.template_overrides)
+    if message := explain_old_version(edition.template, version):
+        yield Problem(path=EDITION_FILE, line=1, level=Level.warning, code="old-theme", message=message)
 
 
 def _compile(workspace: Workspace, edition: Edition) -> tuple[list[CompiledEdition], list[Problem]]:

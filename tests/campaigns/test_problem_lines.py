@@ -156,6 +156,15 @@ def test_merge_tags_in_code_are_no_problem_and_those_of_a_theme_are(
     assert places(run_preflight(workspace, SLUG), "merge-left") == [("edition.md", 1)]
 
 
+def test_a_story_about_templates_gives_no_alarm(workspace: Workspace, edition: Path) -> None:
+    for name in (FIRST, SECOND):
+        change(edition / name, ESCAPED, "https://example.org/a")
+    code = "`{{ customer.name }}`, `{% if x %}`, `*|FNAME|*`, `%%first%%`, `${name}`, `[[name]]` and `:tada:`"
+    block = "```liquid\n{% for item in items %}{{ item.title | upcase }}{% endfor %}\n- [ ] [^1]\n```"
+    change(edition / FIRST, "Sixty teachers", f"Templates have {code}.\n\n{block}\n\nSixty teachers")
+    assert [str(problem) for problem in run_preflight(workspace, SLUG).problems] == []
+
+
 def test_the_command_and_its_json_tell_all_in_one_run(workspace: Workspace, edition: Path) -> None:
     change(edition / SECOND, "[CN]", "[cn]")
     done = CliRunner().invoke(mailer, ["-C", str(workspace.root), "check", SLUG, "--json"])
@@ -200,3 +209,9 @@ def test_stories_are_found_in_every_variant_in_its_order(workspace: Workspace, e
     for slug, shown, _ in found:
         assert titles[slug] in shown
         assert not any(title in shown for other, title in titles.items() if other != slug)
+
+
+def test_a_mail_that_is_too_large_names_its_longest_story(workspace: Workspace, edition: Path) -> None:
+    change(edition / SECOND, "The doors", f"{'Night after night, doors open. ' * 3500}\n\nThe doors")
+    (problem,) = (each for each in run_preflight(workspace, SLUG).problems if each.code == "mail-too-large")
+    assert "The longest story is museum, with 10" in problem.message

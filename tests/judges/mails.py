@@ -24,6 +24,7 @@ from mailer.selfservice.transactional_mails import MAIL_TEXTS, build_transaction
 from mailer.workspace import Workspace, open_workspace
 from mailer.workspace_init import SAMPLE_EDITIONS, create_workspace
 from tests.judges.audience import Partner, Share, list_partners, list_shares, pick_extremes
+from tests.judges.correction import make_correction
 from tests.judges.golden import BASE_URL, GOLDEN, list_golden
 
 MEDIA_URL = f"{BASE_URL}/media/"
@@ -67,9 +68,13 @@ def found_newsroom(folder: Path) -> Workspace:
 
 
 def list_editions(workspace: Workspace) -> list[Edition]:
-    """The sample, then the editions of ``tests/golden``."""
-    samples = sorted(path.parent for path in SAMPLE_EDITIONS.glob("*/edition.md"))
-    return [read_edition(folder, sectors=workspace.settings.sectors) for folder in (*samples, *list_golden())]
+    """The sample, a correction of it, then the editions of ``tests/golden``."""
+    folders = sorted(path.parent for path in SAMPLE_EDITIONS.glob("*/edition.md"))
+    samples, golden = (
+        [read_edition(folder, sectors=workspace.settings.sectors) for folder in found]
+        for found in (folders, list_golden())
+    )
+    return [*samples, make_correction(workspace, samples[0]), *golden]
 
 
 def write_mails(
