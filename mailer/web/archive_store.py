@@ -10,8 +10,8 @@ from sqlmodel import Session, col, select
 
 from mailer.campaigns.correction_record import SentCorrection, list_sent_corrections
 from mailer.database.models import Campaign, CampaignContent, CampaignState
+from mailer.rendering.archive_urls import DIGEST_DIGITS
 from mailer.rendering.compiled_edition import CompiledEdition, CompiledVersionError
-from mailer.rendering.recipient import DIGEST_DIGITS
 
 _LAUNCHED_STATES = (CampaignState.sending, CampaignState.paused, CampaignState.finished)
 _AHEAD_STATES = (CampaignState.tested, CampaignState.approved, CampaignState.scheduled)
