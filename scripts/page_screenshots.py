@@ -48,6 +48,7 @@ TITLES = {
     "sign_up_confirmed": "Welcome",
     "request_link": "Requesting a link",
     "editions": "The archive",
+    "test_link": "A link in a test",
     "error": "Page not found",
 }
 """Each page by its template, in the order of the walk; ``saved`` is what preferences come to."""
@@ -67,6 +68,7 @@ SHORT_PAGES = (
     "erased",
     "expired_link",
     "sign_up_confirmed",
+    "test_link",
 )
 """Pages with a sentence or two."""
 
