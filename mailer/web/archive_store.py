@@ -112,10 +112,15 @@ def list_editions(session: Session, cache: SummaryCache | None = None) -> list[A
 
 @dataclass(frozen=True, kw_only=True)
 class ArchivedContent:
-    """The content of an edition, and whether it is public or only for those who have its email."""
+    """The content of an edition, and whether it is public or only for those who have its email.
+
+    ``languages`` are those of its campaign, the edition's own first; ``sent_at`` is when that was launched.
+    """
 
     content: CompiledEdition
     is_public: bool
+    languages: tuple[str, ...] = ()
+    sent_at: datetime | None = None
 
 
 def find_content(session: Session, slug: str, language: str, version: str = "") -> ArchivedContent | None:
@@ -125,7 +130,10 @@ def find_content(session: Session, slug: str, language: str, version: str = "") 
     None if not found.
     """
     rows = session.exec(
-        select(CampaignContent.body, Campaign.archived, Campaign.state)
+        select(
+            *(CampaignContent.body, Campaign.archived),
+            *(Campaign.state, Campaign.id, Campaign.launched_at),
+        )
         .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(
             Campaign.edition == slug,
@@ -134,12 +142,16 @@ def find_content(session: Session, slug: str, language: str, version: str = "") 
         )
         .order_by(col(Campaign.archived).desc(), col(Campaign.id).desc())
     )
-    for body, archived, state in rows:
+    for body, archived, state, campaign, sent_at in rows:
         content = _load_content(body)
         if archived and state in _LAUNCHED_STATES:
-            return None if content is None else ArchivedContent(content=content, is_public=True)
-        if content is not None and version and content.digest[:DIGEST_DIGITS] == version:
-            return ArchivedContent(content=content, is_public=False)
+            found = None if content is None else ArchivedContent(content=content, is_public=True)
+        elif content is not None and version and content.digest[:DIGEST_DIGITS] == version:
+            found = ArchivedContent(content=content, is_public=False)
+        else:
+            continue
+        languages = tuple(_read_languages(session, [campaign or 0])[campaign or 0])
+        return replace(found, languages=languages, sent_at=sent_at) if found else None
     return None
 
 
