@@ -130,10 +130,7 @@ def find_content(session: Session, slug: str, language: str, version: str = "") 
     None if not found.
     """
     rows = session.exec(
-        select(
-            *(CampaignContent.body, Campaign.archived),
-            *(Campaign.state, Campaign.id, Campaign.launched_at),
-        )
+        select(CampaignContent.body, Campaign)
         .join(Campaign, col(CampaignContent.campaign_id) == Campaign.id)
         .where(
             Campaign.edition == slug,
@@ -142,16 +139,17 @@ def find_content(session: Session, slug: str, language: str, version: str = "") 
         )
         .order_by(col(Campaign.archived).desc(), col(Campaign.id).desc())
     )
-    for body, archived, state, campaign, sent_at in rows:
+    for body, campaign in rows:
         content = _load_content(body)
-        if archived and state in _LAUNCHED_STATES:
+        if campaign.archived and campaign.state in _LAUNCHED_STATES:
             found = None if content is None else ArchivedContent(content=content, is_public=True)
         elif content is not None and version and content.digest[:DIGEST_DIGITS] == version:
             found = ArchivedContent(content=content, is_public=False)
         else:
             continue
-        languages = tuple(_read_languages(session, [campaign or 0])[campaign or 0])
-        return replace(found, languages=languages, sent_at=sent_at) if found else None
+        number = campaign.id or 0
+        languages = tuple(_read_languages(session, [number])[number])
+        return replace(found, languages=languages, sent_at=campaign.launched_at) if found else None
     return None
 
 

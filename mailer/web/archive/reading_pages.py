@@ -90,6 +90,7 @@ class ReadingPage:
         answer = site.renderer.render(
             template,
             translator,
+            status=200,
             web=self.web,
             content=content,
             chrome=language_attributes(translator.tag, content.language),
