@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from editions.images.used import ImageSizes
+from editions.markdown.lead import find_lead
 from editions.markdown.renderer import RenderedMarkdown
 from editions.model import (
     Edition,
@@ -63,6 +64,7 @@ def assemble_edition(folder: Path, slug: str, documents: EditionDocuments, image
             FollowLink(name=item.name, handle=item.handle, url=item.url or "") for item in header.follow
         ),
         texts=MappingProxyType(texts),
+        form=header.form,
         personalise=header.personalise,
         checks=MappingProxyType(dict(header.checks)),
         authors=tuple(author for author in header.authors if author),
@@ -142,6 +144,7 @@ def _story_text(document: Document[StoryHeader | StoryTranslation], original: St
         ),
         date=header.date or original.date,
         read_more=_links(header.read_more or original.read_more),
+        lead=header.lead or find_lead(document.body.html),
         has_wide_table=document.body.has_wide_table,
     )
 

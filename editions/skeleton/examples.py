@@ -48,6 +48,7 @@ def edition_example(slug: str, organisation: str, sectors: Sequence[str], today:
         },
         commented_out={
             "template": "periodical",
+            "form": "digest",
             "sender": organisation,
             "authors": ["Your name"],
             "personalise": "off",
@@ -93,6 +94,7 @@ def story_examples(sectors: Sequence[str], countries: Sequence[str]) -> Iterator
             "sector": "education",
             "countries": ["MN", "CN"],
             "date": "24 October",
+            "lead": "What a digest says of the story, in a sentence or two.",
             "images": [
                 {
                     "file": "workshop.jpg",

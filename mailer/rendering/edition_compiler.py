@@ -1,13 +1,14 @@
 """The compiler: makes one email per language from an edition and a theme, once, however many readers it
 has."""
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from editions.cache import LatestCache
 from editions.images.prepare import PreparedImage
-from editions.model import Edition
+from editions.model import Edition, EditionForm
 from editions.sections import arrange_sections
 from mailer.errors import TemplateError
 from mailer.rendering.body.assembly import join_text
@@ -21,7 +22,9 @@ from mailer.rendering.template_context.page_builder import PageBuilder
 from mailer.rendering.themes.phrases import Phrases, load_phrases
 from mailer.rendering.themes.sector_colours import color_sectors
 from mailer.rendering.themes.template_files import FileStamps, stamp_templates
+from mailer.rendering.themes.template_version import check_digest_support
 from mailer.rendering.themes.theme import Theme, find_logo, load_theme
+from mailer.rendering.web_edition import freeze_page
 from mailer.rendering.worker.client import start_worker
 from mailer.settings import Settings
 
@@ -91,11 +94,15 @@ def _freeze(
         "switched_off": dict(edition.checks),
     }
     stories = _list_stories(edition, settings)
+    web = freeze_page(page)
     pictures = sorted(image.name for image in prepared.images)
     return CompiledEdition(
         **values,
         stories=stories,
-        digest=digest_parts([*map(str, values.values()), *map(repr, stories), *pictures]),
+        digest=digest_parts(
+            [*map(str, values.values()), *map(repr, stories), *pictures, json.dumps(web, ensure_ascii=False)]
+        ),
+        web=web,
         images=prepared.images,
     )
 
@@ -139,6 +146,8 @@ def _prepare_page(
     start_worker()
     stamps = stamp_templates(overrides)
     bundle = _load_theme_bundle(edition.template, wanted, overrides, stamps, tuple(settings.sectors))
+    if edition.form is EditionForm.digest:
+        check_digest_support(edition.template, overrides, bundle.phrases)
     builder = PageBuilder(
         edition=edition,
         settings=settings,
