@@ -108,6 +108,11 @@ class SentTests:
     def number_sent(self) -> int:
         return sum(result.is_sent for result in self.results)
 
+    @property
+    def is_deferred(self) -> bool:
+        """Whether a relay has said "not now" for an address. Nothing tries a test again by itself."""
+        return any(result.verdict is Verdict.deferred for result in self.results)
+
     def as_dict(self) -> dict[str, Any]:
         """The test in the form of the JSON output."""
         results = [result.as_dict() for result in self.results]
@@ -223,7 +228,7 @@ def _find_variant(plan: Plan, number: int) -> tuple[Variant, Cohort]:
         return variants[number - 1]
     if not variants:
         raise RefusedTestError(
-            f"Nobody in the segment {plan.segment_label!r} would get {plan.edition}, so it has no versions. "
+            f"Nobody in the segment {plan.segment.text!r} would get {plan.edition}, so it has no versions. "
             "Leave out --variant to test it as a reader would get it who is not known."
         )
     if len(variants) == 1:

@@ -1,5 +1,6 @@
 """Check an edition before sending: read its files, build its mails, and collect every problem."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
@@ -43,6 +44,8 @@ from mailer.rendering.themes.theme import Theme, load_theme
 from mailer.settings import SETTINGS_FILE, Settings
 from mailer.workspace import Workspace
 from subscribers.segments.segment import eligible
+
+_STORY_FILE = re.compile(r"\bstories/[a-z0-9-]+\.md\b")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,12 +113,12 @@ def check_inspection(
     choose_variants: Callable[[Sequence[CompiledEdition]], Iterable[Variant]] = lambda _: (),
 ) -> PreflightReport:
     """Compile and check an edition that was read from ``source``: the whole edition in each language, and the
-    variants chosen. ``found`` are problems already known; they count unless there is nothing to compile.
+    variants chosen. ``found`` are problems already known.
     """
     # With errors in its files, what can be compiled is checked all the same, so that one run tells all.
     edition = inspection.edition or inspection.partial
     if edition is None:
-        return _build_report(slug, inspection, source, (), (), ())
+        return _build_report(slug, inspection, source, (), (), [*found])
     compiled, problems = _compile(workspace, edition)
     variants = () if problems else choose_variants(compiled)
     mails: list[Mail] = []
@@ -334,7 +337,9 @@ def locate_links(report: PreflightReport) -> dict[str, tuple[str, int]]:
 
 
 def _template_problem(error: TemplateError) -> Problem:
-    return _problem("mjml" if isinstance(error, MjmlError) else "template", str(error))
+    """The problem of a template, at the story it was met in, if its message names one."""
+    code, story = "mjml" if isinstance(error, MjmlError) else "template", _STORY_FILE.search(str(error))
+    return _problem(code, str(error), path=story[0] if story else EDITION_FILE)
 
 
 def _problem(code: str, message: str, *, path: str = EDITION_FILE) -> Problem:

@@ -8,6 +8,8 @@ from editions.imports.omissions import WHOLE_DOCUMENT, OmissionKind, OmissionLog
 from editions.imports.web_page.styles import read_pixels
 
 _ICON = 48.0
+# With these, mails fill up the line that an inbox shows after the subject.
+_FILLERS = dict.fromkeys(map(ord, "\u200b\u200c\u034f\u00ad\ufeff\u2060"))
 _KINDS = {"video": "a film", "audio": "a sound"}
 
 
@@ -90,7 +92,7 @@ def drawing_words(element: etree._Element) -> str:
 
 def visible_text(element: etree._Element) -> str:
     """The text in ``element`` on one line, without that of scripts and styles."""
-    return " ".join(" ".join(_text_parts(element)).split())
+    return " ".join(" ".join(_text_parts(element)).translate(_FILLERS).split())
 
 
 def _text_parts(element: etree._Element) -> list[str]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 _MAX_SUBJECT = 40
 _MAX_SEGMENT = 32
+_DRAFT_STATES = frozenset({"draft", "tested"})
 
 
 @click.group()
@@ -75,7 +76,7 @@ def _describe_date(summary: CampaignSummary) -> str:
 
 
 def _describe_segment(summary: CampaignSummary) -> str:
-    if not summary.segment and summary.state in {"draft", "tested"}:
+    if not summary.segment and summary.state in _DRAFT_STATES:
         return "not chosen yet"
     return summary.segment or "all"
 
@@ -135,11 +136,15 @@ def show(context: CliContext, campaign_id: int, as_json: bool) -> None:
     if summary.reason:
         emit(f"reason   {summary.reason}")
     if summary.test:
-        emit(str(summary.test))
+        to = f" (to {', '.join(summary.test.addresses)})" if summary.test.addresses else ""
+        emit(f"{summary.test}{to}")
     if summary.test_ahead:
         emit(f"not tested yet: {context.command_line('send', summary.edition, '--test')}")
     if summary.approval:
         emit(str(summary.approval))
+    if not summary.segment and summary.state in _DRAFT_STATES:
+        say(f"To choose who gets it: {context.command_line('send', summary.edition, '--segment', 'QUERY')}")
+        return
     for words in _describe_timing(summary.timing, summary.state):
         emit(words)
     for notice in summary.notices:

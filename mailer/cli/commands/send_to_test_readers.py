@@ -95,6 +95,8 @@ def _print_results(tests: SentTests, shown_address: str, variant: int | None) ->
 
 def _print_next_step(context: CliContext, workspace: Workspace, edition: str, tests: SentTests) -> None:
     web = workspace.settings.web
+    if tests.is_deferred:
+        say("A deferred test is not tried again by itself: give the command again in a few minutes.")
     if not tests.number_sent:
         say(f"Nobody got the test. To find out why: {context.command_line('doctor')}")
         return

@@ -63,6 +63,7 @@ NEWSLETTER = """<!DOCTYPE html PUBLIC "-//W3C//DTD XHTML 1.0 Transitional//EN" "
 </head><body><!--[if mso]><p>For Outlook only</p><![endif]--><div class="pre">The preheader&zwnj;&nbsp;</div>
 <table role="presentation"><tr><td align="center"><table><tbody>
 <tr><td><a href="https://example.org/archive/1">View this email in your browser</a></td></tr>
+<tr><td><a href="https://example.org/"><img src="news_files/forum.png" alt="The Office"></a></td></tr>
 <tr><td class="text n">Dear friends,<br><br>
 this issue has the news of a long and busy season in all our offices.
 <br><br>Ann Other<br>Director</td></tr>
@@ -94,10 +95,12 @@ def test_a_newsletter_laid_out_in_tables_becomes_stories(tmp_path: Path) -> None
     assert "(https://example.org/a?x=1&y=2#part)" in texts[0]
     assert "alt: A forum" in texts[1]
     assert "They met." in texts[1]
-    assert "Apply now." in texts[2]
+    assert texts[2].endswith("Apply now.\n\n[The Office](https://example.org/)\n")
     assert not re.search("Outlook only|preheader|browser|nsubscribe", "".join(texts))
-    assert left(imported) == [
-        "before the first heading: a hidden passage “The preheader\u200c”, left out",
+    logo, *others = left(imported)
+    assert logo.startswith("before the first heading: a picture, kept as images/")
+    assert others == [
+        "before the first heading: a hidden passage “The preheader”, left out",
         "in ‘Grants’: an invisible picture, left out",
         "in the whole document: what every mail has of its own “View this email in your browser” "
         "(https://example.org/archive/1)",
