@@ -86,7 +86,7 @@ def describe_mails() -> Iterator[str]:
     yield "\n## In mail programs\n\nTaken by `make clients`.\n"
     for program, title in _PROGRAMS.items():
         yield f"\n### {title}\n\n"
-        for mail, scheme in (("periodical", "light"), ("periodical", "dark"), ("letter", "dark")):
+        for mail, scheme in product(("periodical", "letter"), ("light", "dark")):
             what = "A letter" if mail == "letter" else mail
             yield f"![{what} in {title}, {scheme}](images/program-{program}-{mail}-{scheme}.png)\n"
 

@@ -39,7 +39,7 @@ THEMES = {
 WIDTHS = {700: "On a desktop, 700 px", 375: "On a phone, 375 px"}
 LOOKS = {"light": "light", "dark": "dark", "off": "pictures not shown"}
 # The heading each part starts at, and its height in pixels: the top of the mail, and its first stories.
-PARTS = ((None, 900), ("In focus", 1500))
+PARTS = ((None, 900), ("In focus", 1000))
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -177,7 +177,7 @@ def take_preview(browser: Browser, root: Path, picture: Path) -> None:
         page: Page = browser.new_page(viewport={"width": 1440, "height": 1000})
         page.goto(access.make_url(running.url))
         page.wait_for_timeout(1500)
-        page.screenshot(path=picture)
+        save_drawing(Image.open(io.BytesIO(page.screenshot())).convert("RGB"), picture)
     finally:
         running.stop()
 

@@ -24,6 +24,7 @@ from scripts.mail_programs.mailbox import PicturedMail, serving, write_pictured_
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 SCHEMES = ("light", "dark")
+_WIDEST = 700
 _SCREEN = {"Xvfb": "xvfb", "import": "imagemagick"}
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _NEEDS: Mapping[str, Mapping[str, str]] = {
@@ -49,6 +50,7 @@ def main() -> None:
             for name in present:
                 for picture_name, picture in take_pictures(name, mails, folder):
                     path = options.images / f"program-{name}-{picture_name}.png"
+                    picture.thumbnail((_WIDEST, picture.height), Image.Resampling.LANCZOS)
                     save_drawing(picture, path)
                     print(f"clients: {path.name}, {path.stat().st_size // 1000} kB", flush=True)
 
