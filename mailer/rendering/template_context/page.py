@@ -28,6 +28,7 @@ class PictureView:
     caption_html: Annotated[Markup, Help("The same as markup.")]
     credit: Annotated[str, Help("The credit; may be empty.")]
     credit_html: Annotated[Markup, Help("The same as markup.")]
+    ai: Annotated[str, Help("What AI did to it: `generated` or `edited`; empty if nothing is said.")] = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +45,16 @@ class LinkView:
 
     url: Annotated[str, Help("The absolute address it points to.")]
     label: Annotated[str, Help('Its full text: "Read more: the exchange programme".')]
+    label_html: Annotated[Markup, Help("The same as markup.")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VideoView:
+    """A video elsewhere."""
+
+    picture: Annotated[PictureView, Help("A still picture of it, with the play sign in it.")]
+    url: Annotated[str, Help("The absolute address of its page.")]
+    label: Annotated[str, Help('Its full text: "Watch: the opening (3:20)".')]
     label_html: Annotated[Markup, Help("The same as markup.")]
 
 
@@ -67,6 +78,11 @@ class StoryView:
     picture: Annotated[PictureView | None, Help("Its picture, if it has one.")]
     gallery: Annotated[tuple[GalleryRow, ...], Help("Its further pictures, in rows of one or two.")] = ()
     links: Annotated[tuple[LinkView, ...], Help("The links below it.")]
+    button: Annotated[LinkView | None, Help("Its button, if it has one.")] = None
+    video: Annotated[VideoView | None, Help("Its video, if it has one.")] = None
+    ai: Annotated[
+        str, Help("What AI did to its text: `generated` or `edited`; empty if nothing is said.")
+    ] = ""
     wraps: Annotated[
         bool,
         Help(
@@ -178,8 +194,8 @@ class Page:
         tuple[str, ...],
         Help(
             "What only some emails contain, and what only then needs rules in the style sheets: "
-            "`gallery` for further pictures, `notes` for footnotes, `table` for tables, `wide-table` for "
-            "those that do not fit a phone."
+            "`button`, `gallery` for further pictures, `notes` for footnotes, `table` for tables, "
+            "`wide-table` for those that do not fit a phone."
         ),
     ] = ()
     merge_tag: Annotated[MergeTags, Help("The merge tags, filled in for each reader.")]

@@ -24,6 +24,8 @@ def _parts_of_story(story: StoryView) -> Iterator[str]:
     yield from _parts_of_text(story.body_html)
     if story.gallery:
         yield "gallery"
+    if story.button:
+        yield "button"
 
 
 def _parts_of_text(html: Markup) -> Iterator[str]:
