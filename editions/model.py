@@ -193,6 +193,19 @@ class Letter:
     portrait: Image | None
     signatures: Mapping[str, Signature] = field(default_factory=lambda: MappingProxyType({}))
 
+    def signature_in(self, language: str) -> Signature:
+        """Who signs it in ``language``, or as written in the original."""
+        portrait = self.portrait
+        return self.signatures.get(language) or Signature(
+            name=self.name,
+            titles=self.titles,
+            portrait=ImageText(
+                alt=portrait.alt if portrait else "",
+                caption=portrait.caption if portrait else "",
+                credit=portrait.credit if portrait else "",
+            ),
+        )
+
 
 @dataclass(frozen=True, kw_only=True)
 class Edition:

@@ -235,7 +235,7 @@ class PageBuilder:
 
     def _build_letter(self, letter: Letter) -> LetterView:
         text, portrait = self._choose_text(letter.texts), letter.portrait
-        signature = letter.signatures[text.language]
+        signature = letter.signature_in(text.language)
         # What is not translated is marked as being in the edition's own language.
         own = self.edition.language
         languages = [
